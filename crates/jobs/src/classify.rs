@@ -1,0 +1,107 @@
+//! From SageMaker's free text to a cause.
+
+use crate::state::{Cause, Failure};
+
+/// Reads a `failureReason`. The text is not a contract: only the status in parentheses and a few words are trusted,
+/// and what is not understood is [`Cause::Unknown`], which gets one more attempt.
+///
+/// Shapes as captured in public projects: `ClientError: Received client error (400) from model. …`,
+/// `… server error (500) from model …`, `… server error (0) from model …` (the process died or gave no answer).
+pub fn failure_reason(text: &str) -> Failure {
+    Failure::new(cause(text), text)
+}
+
+fn cause(text: &str) -> Cause {
+    let has = |words: &[&str]| {
+        let lower = text.to_ascii_lowercase();
+        words.iter().any(|word| lower.contains(word))
+    };
+    if let Some(status) = model_status(text) {
+        return match status {
+            // Both say "not now", which is no word about the document.
+            408 | 429 => Cause::ModelError,
+            400..=499 => Cause::ModelRejected,
+            _ if has(&["timed out", "timeout"]) => Cause::TimedOut,
+            _ => Cause::ModelError,
+        };
+    }
+    if has(&["expired", "time to live"]) {
+        Cause::Expired
+    } else if has(&["timed out", "timeout"]) {
+        Cause::TimedOut
+    } else if has(&["could not get a response"]) {
+        Cause::ModelError
+    } else {
+        Cause::Unknown
+    }
+}
+
+/// The number in `(NNN) from`.
+fn model_status(text: &str) -> Option<u16> {
+    let before = &text[..text.find(") from")?];
+    let digits = &before[before.rfind('(')? + 1..];
+    if digits.is_empty() || digits.len() > 3 {
+        None
+    } else {
+        digits.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_sentences_are_understood() {
+        for (text, want) in [
+            (
+                "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs in your account for more information.",
+                Cause::ModelRejected,
+            ),
+            (
+                "ClientError: Received client error (400) from model: page tree is broken (17) ",
+                Cause::ModelRejected,
+            ),
+            (
+                "ClientError: Received client error (413) from model. See …",
+                Cause::ModelRejected,
+            ),
+            (
+                "ClientError: Received client error (429) from model. See …",
+                Cause::ModelError,
+            ),
+            (
+                "ClientError: Received server error (500) from model. See …",
+                Cause::ModelError,
+            ),
+            (
+                "ClientError: Received server error (0) from model. See …",
+                Cause::ModelError,
+            ),
+            (
+                "Received server error (0) from model with message \"Your invocation timed out while waiting for a response from container\"",
+                Cause::TimedOut,
+            ),
+            (
+                "Amazon SageMaker could not get a response from the x endpoint. This can occur when CPU or memory utilization is high.",
+                Cause::ModelError,
+            ),
+            (
+                "The request expired before it was processed",
+                Cause::Expired,
+            ),
+            ("Failed to download the input: AccessDenied", Cause::Unknown),
+            ("", Cause::Unknown),
+            ("(99999) from", Cause::Unknown),
+            (") from ((", Cause::Unknown),
+        ] {
+            assert_eq!(failure_reason(text).cause, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_raw_text_is_kept_but_cut() {
+        let failure = failure_reason(&"ü".repeat(500));
+        assert!(failure.detail.len() <= Failure::MAX_DETAIL && failure.detail.ends_with('…'));
+    }
+}

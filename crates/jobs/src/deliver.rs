@@ -1,0 +1,184 @@
+//! Carrying out what saved states owe, for a whole batch of messages: retry messages and events first,
+//! since without them a message must come back; pushes last, since a push is only a hint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use tracing::{info, warn};
+
+use crate::id::Timestamp;
+use crate::job::Job;
+use crate::ports::{Clock, EventBus, PushError, Pusher, WakeUp, WakeUpQueue, Watcher, Watchers};
+use crate::state::{Effect, State};
+use crate::view::{Frame, JobView};
+
+/// A job whose effects are owed, and the message (by its place in the batch) that owes them.
+#[derive(Clone, Debug)]
+pub struct Owed {
+    /// Its place in the batch.
+    pub message: usize,
+    /// The job, as it was saved or found.
+    pub job: Job,
+}
+
+/// How many posts to pages are under way at once.
+const CONCURRENT_PUSHES: usize = 32;
+/// A connection that answers "gone" is forgotten only when it is older than this, in milliseconds:
+/// a page can be registered moments before API Gateway opens it.
+const GONE_GRACE_MS: u64 = 30_000;
+/// Who watches every tenant.
+pub const EVERY_TENANT: &str = "*";
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// The messages (by place) whose effects could not all be carried out: they must come back.
+    pub undelivered: BTreeSet<usize>,
+    /// Frames that reached a page.
+    pub pushed: usize,
+    /// Frames that did not.
+    pub dropped: usize,
+}
+
+/// Carries out the effects of a batch. No push is begun after `push_until`.
+pub async fn deliver<P>(ports: &P, owed: &[Owed], push_until: Timestamp) -> Delivered
+where
+    P: WakeUpQueue + EventBus + Watchers + Pusher + Clock,
+{
+    let mut done = Delivered::default();
+    done.undelivered.extend(schedule_retries(ports, owed).await);
+    done.undelivered.extend(publish_events(ports, owed).await);
+    push(ports, owed, push_until, &mut done).await;
+    done
+}
+
+fn owing(owed: &[Owed], effect: Effect) -> Vec<&Owed> {
+    owed.iter()
+        .filter(|owed| owed.job.state.effects().contains(&effect))
+        .collect()
+}
+
+async fn schedule_retries<P: WakeUpQueue + Clock>(ports: &P, owed: &[Owed]) -> Vec<usize> {
+    let now = ports.now();
+    let mut places = Vec::new();
+    let mut messages = Vec::new();
+    for owed in owing(owed, Effect::ScheduleRetry) {
+        let State::RetryScheduled { next, due, .. } = owed.job.state else {
+            continue;
+        };
+        let delay = due.since(now).as_millis().div_ceil(1000);
+        // A longer delay than a message can have is the reconciler's: it sends the message when the retry is due.
+        if let Ok(delay) = u32::try_from(delay)
+            && delay <= P::MAX_DELAY_SECONDS
+        {
+            places.push(owed.message);
+            messages.push((
+                WakeUp {
+                    job: owed.job.id,
+                    attempt: next,
+                },
+                delay,
+            ));
+        }
+    }
+    if messages.is_empty() {
+        return vec![];
+    }
+    ports
+        .send(&messages)
+        .await
+        .into_iter()
+        .filter_map(|at| places.get(at).copied())
+        .collect()
+}
+
+async fn publish_events<P: EventBus>(ports: &P, owed: &[Owed]) -> Vec<usize> {
+    let owing = owing(owed, Effect::PublishEvent);
+    if owing.is_empty() {
+        return vec![];
+    }
+    let jobs: Vec<&Job> = owing.iter().map(|owed| &owed.job).collect();
+    ports
+        .publish(&jobs)
+        .await
+        .into_iter()
+        .filter_map(|at| owing.get(at).map(|owed| owed.message))
+        .collect()
+}
+
+async fn push<P: Watchers + Pusher + Clock>(
+    ports: &P,
+    owed: &[Owed],
+    until: Timestamp,
+    done: &mut Delivered,
+) {
+    let mut by_tenant: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+    for owed in owing(owed, Effect::NotifyWatchers) {
+        let frame = Frame::JobChanged {
+            job: JobView::from(&owed.job),
+        };
+        by_tenant
+            .entry(owed.job.tenant.as_str())
+            .or_default()
+            .push(frame.to_json());
+    }
+    if by_tenant.is_empty() {
+        return;
+    }
+    let everyone = watching(ports, EVERY_TENANT).await;
+    let mut posts: Vec<(Watcher, &[u8])> = Vec::new();
+    for (tenant, frames) in &by_tenant {
+        let own = watching(ports, tenant).await;
+        for watcher in own.iter().chain(&everyone) {
+            posts.extend(
+                frames
+                    .iter()
+                    .map(|frame| (watcher.clone(), frame.as_slice())),
+            );
+        }
+    }
+    let total = posts.len();
+    let pushed = stream::iter(posts)
+        .map(async |(watcher, frame)| post(ports, &watcher, frame, until).await)
+        .buffer_unordered(CONCURRENT_PUSHES)
+        .filter(|delivered| std::future::ready(*delivered))
+        .count()
+        .await;
+    done.pushed = pushed;
+    done.dropped = total - pushed;
+}
+
+async fn watching<P: Watchers>(ports: &P, watches: &str) -> Vec<Watcher> {
+    ports.watching(watches).await.unwrap_or_else(|error| {
+        // The table is the truth; the pages sync within a minute.
+        warn!(error = %error, "the open pages could not be listed, nothing is pushed to them");
+        vec![]
+    })
+}
+
+async fn post<P: Watchers + Pusher + Clock>(
+    ports: &P,
+    watcher: &Watcher,
+    frame: &[u8],
+    until: Timestamp,
+) -> bool {
+    let now = ports.now();
+    if now >= until || now >= watcher.token_expires_at {
+        return false;
+    }
+    match ports.push(&watcher.connection_id, frame).await {
+        Ok(()) => true,
+        Err(PushError::Gone) => {
+            if now.0.saturating_sub(watcher.registered_at.0) > GONE_GRACE_MS
+                && let Err(error) = ports.forget(&watcher.watches, &watcher.connection_id).await
+            {
+                info!(connection.id = %watcher.connection_id, error = %error, "a gone connection stays listed until its time to live");
+            }
+            false
+        }
+        Err(PushError::Dropped(error)) => {
+            info!(connection.id = %watcher.connection_id, error = %error, "push dropped");
+            false
+        }
+    }
+}

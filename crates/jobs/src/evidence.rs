@@ -1,0 +1,91 @@
+//! Looking at S3 for what became of an attempt. SageMaker has no status call, so objects are the only witnesses.
+
+use crate::id::{Attempt, Location};
+use crate::job::Job;
+use crate::ports::{ObjectStore, Unavailable};
+use crate::state::{Cause, Failure, State};
+use crate::transition::Evidence;
+
+/// The output of any attempt of `job`: at the locations that were recorded, then under the job's own prefix,
+/// where the output of a call whose answer was lost would be.
+pub async fn find_output<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+) -> Result<Option<(Attempt, Location)>, Unavailable> {
+    for record in job.attempts.iter().rev() {
+        if let Some(location) = &record.output
+            && ports.head(location).await?.is_some()
+        {
+            return Ok(Some((record.attempt, location.clone())));
+        }
+    }
+    let newest = job.state.attempt();
+    let prefix = format!("outbound/{}/{}/", job.pipeline, job.id);
+    let keys = ports.list(&job.input.bucket, &prefix).await?;
+    let found = keys.into_iter().filter_map(|key| {
+        let attempt = attempt_in(key.strip_prefix(&prefix)?)?;
+        (attempt <= newest).then_some((attempt, key))
+    });
+    Ok(found.max().map(|(attempt, key)| {
+        (
+            attempt,
+            Location {
+                bucket: job.input.bucket.clone(),
+                key,
+            },
+        )
+    }))
+}
+
+/// All that S3 says about the current attempt of `job`.
+pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Unavailable> {
+    if let Some((attempt, output)) = find_output(ports, job).await? {
+        return Ok(Evidence::Output { attempt, output });
+    }
+    let current = job
+        .attempts
+        .iter()
+        .find(|record| record.attempt == job.state.attempt());
+    if let Some(location) = current.and_then(|record| record.failure_object.as_ref())
+        && let Some(text) = ports.read(location, Failure::MAX_DETAIL).await?
+    {
+        // The object holds the container's answer, whose status is not in it: one more attempt, then a person.
+        return Ok(Evidence::Failure(Failure::new(
+            Cause::Unknown,
+            String::from_utf8_lossy(&text),
+        )));
+    }
+    Ok(Evidence::NoTrace)
+}
+
+/// Whether the job's input is still what S3 would hand to the endpoint. Not asked of inputs that cannot change:
+/// issued keys cannot be overwritten, and copies are ours.
+pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
+    use crate::input::{Delivery, delivery};
+    if job.input.issued {
+        return Ok(false);
+    }
+    match delivery(job.id, &job.input.bucket, &job.input.key) {
+        Delivery::Copy(_) => Ok(false),
+        Delivery::InPlace(location) => {
+            let current = ports.head(&location).await?;
+            Ok(current.is_some_and(|object| object.version != job.input.version))
+        }
+    }
+}
+
+/// Whether a late result still matters.
+pub const fn is_settled(state: &State) -> bool {
+    matches!(state, State::Ready { .. } | State::Cancelled { .. })
+}
+
+/// The attempt in `a<n>/<anything>`.
+fn attempt_in(rest: &str) -> Option<Attempt> {
+    let (folder, _) = rest.split_once('/')?;
+    folder
+        .strip_prefix('a')?
+        .parse()
+        .ok()
+        .map(Attempt)
+        .filter(|attempt| *attempt > Attempt::NONE)
+}

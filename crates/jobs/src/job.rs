@@ -1,0 +1,292 @@
+//! A job as it is stored: its state, what it was made from, its attempts and its history.
+
+use crate::id::{Attempt, JobId, Location, Tenant, Timestamp};
+use crate::input::Input;
+use crate::state::{Cause, Failure, State};
+use crate::transition::{Event, Evidence, Policy};
+
+/// One row of the job table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Counts the saves, from 1. A save names the version it read; watchers keep the highest.
+    pub version: u64,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The object version that it is about.
+    pub input: Input,
+    /// Where it is.
+    pub state: State,
+    /// The pipeline's numbers as they were when the current attempt began.
+    pub policy: Policy,
+    /// Every attempt that was started.
+    pub attempts: Vec<AttemptRecord>,
+    /// What happened, oldest first.
+    pub history: Vec<HistoryEntry>,
+    /// How many entries were dropped from `history`; never ones with an actor.
+    pub history_dropped: u32,
+    /// When the row was made.
+    pub created_at: Timestamp,
+    /// When it was last saved.
+    pub updated_at: Timestamp,
+    /// When a final row may be deleted; none while it is open.
+    pub expires_at: Option<Timestamp>,
+    /// How many days a final row is kept.
+    pub keep_days: u16,
+    /// The trace that the upload belongs to.
+    pub trace_id: Option<String>,
+}
+
+/// What is known about one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// Its number.
+    pub attempt: Attempt,
+    /// When it was decided on.
+    pub started_at: Timestamp,
+    /// Where its output is, or is said to become.
+    pub output: Option<Location>,
+    /// Where its failure object is said to become.
+    pub failure_object: Option<Location>,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// One line of a job's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Timestamp,
+    /// What happened, a word of [`Event::name`].
+    pub event: String,
+    /// Who did it, if it was a person.
+    pub actor: Option<String>,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
+}
+
+impl Event {
+    /// Its stored and published name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Uploaded => "Uploaded",
+            Self::Accepted { .. } => "Accepted",
+            Self::SubmitFailed { .. } => "SubmitFailed",
+            Self::Succeeded { .. } => "Succeeded",
+            Self::AttemptFailed { .. } => "AttemptFailed",
+            Self::WakeUp { .. } => "WakeUp",
+            Self::Overwritten => "Overwritten",
+            Self::Resubmit { .. } => "Resubmit",
+            Self::Cancel { .. } => "Cancel",
+        }
+    }
+
+    const fn person(&self) -> Option<(&String, &String)> {
+        match self {
+            Self::Resubmit { actor, reason } | Self::Cancel { actor, reason } => {
+                Some((actor, reason))
+            }
+            Self::Uploaded
+            | Self::Accepted { .. }
+            | Self::SubmitFailed { .. }
+            | Self::Succeeded { .. }
+            | Self::AttemptFailed { .. }
+            | Self::WakeUp { .. }
+            | Self::Overwritten => None,
+        }
+    }
+}
+
+/// The most history entries of machines that a row keeps. An ordinary job has three; a job whose endpoint is down
+/// all day would otherwise outgrow its kilobyte.
+const MACHINE_HISTORY: usize = 24;
+
+impl Job {
+    /// A new job that nobody has saved yet.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller; a builder would hide that all of it is needed"
+    )]
+    pub fn new(
+        id: JobId,
+        tenant: Tenant,
+        pipeline: &str,
+        keep_days: u16,
+        policy: Policy,
+        input: Input,
+        trace_id: Option<String>,
+        state: State,
+        now: Timestamp,
+    ) -> Self {
+        let mut job = Self {
+            id,
+            version: 1,
+            tenant,
+            pipeline: pipeline.to_owned(),
+            input,
+            state: state.clone(),
+            policy,
+            attempts: Vec::new(),
+            history: Vec::new(),
+            history_dropped: 0,
+            created_at: now,
+            updated_at: now,
+            expires_at: None,
+            keep_days,
+            trace_id,
+        };
+        job.enter(&Event::Uploaded, state, now);
+        job
+    }
+
+    /// This job after `event` led it to `state`: one version on, with the event in its history.
+    #[must_use]
+    pub fn advanced(&self, event: &Event, state: State, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.version += 1;
+        next.enter(event, state, now);
+        next
+    }
+
+    fn enter(&mut self, event: &Event, state: State, now: Timestamp) {
+        self.updated_at = now;
+        self.note_attempts(event, &state, now);
+        let person = event.person();
+        self.history.push(HistoryEntry {
+            at: now,
+            event: event.name().to_owned(),
+            actor: person.map(|(actor, _)| actor.clone()),
+            reason: person.map(|(_, reason)| reason.clone()),
+        });
+        let machine = |entry: &HistoryEntry| entry.actor.is_none();
+        if self.history.iter().filter(|entry| machine(entry)).count() > MACHINE_HISTORY
+            // The first entry says where the job came from; the second oldest goes.
+            && let Some(oldest) = self.history.iter().skip(1).position(machine)
+        {
+            self.history.remove(oldest + 1);
+            self.history_dropped += 1;
+        }
+        let is_final = state.wake_at().is_none();
+        self.expires_at = is_final.then(|| {
+            now.plus(std::time::Duration::from_secs(
+                u64::from(self.keep_days) * 86_400,
+            ))
+        });
+        self.state = state;
+    }
+
+    fn note_attempts(&mut self, event: &Event, state: &State, now: Timestamp) {
+        match event {
+            Event::Accepted {
+                attempt,
+                output,
+                failure,
+            } => {
+                let record = self.record(*attempt, now);
+                record.output = Some(output.clone());
+                record.failure_object.clone_from(failure);
+            }
+            Event::Succeeded { attempt, output }
+            | Event::WakeUp {
+                evidence: Evidence::Output { attempt, output },
+                ..
+            } => {
+                let record = self.record(*attempt, now);
+                record.output = Some(output.clone());
+                record.closed_at = Some(now);
+                record.failure = None;
+            }
+            Event::SubmitFailed {
+                attempt, failure, ..
+            }
+            | Event::AttemptFailed { attempt, failure }
+            | Event::WakeUp {
+                attempt,
+                evidence: Evidence::Failure(failure),
+            } => self.close(*attempt, failure, now),
+            Event::WakeUp {
+                attempt,
+                evidence: Evidence::NoTrace,
+            } => {
+                // Only if it was given up; the same event also starts attempts.
+                if !matches!(state, State::Submitting { .. }) {
+                    self.close(*attempt, &Failure::new(Cause::Lost, ""), now);
+                }
+            }
+            Event::WakeUp {
+                evidence: Evidence::NotSought,
+                ..
+            }
+            | Event::Uploaded
+            | Event::Overwritten
+            | Event::Resubmit { .. }
+            | Event::Cancel { .. } => {}
+        }
+        if let State::Submitting { attempt, .. } = state {
+            let record = self.record(*attempt, now);
+            record.closed_at = None;
+            record.failure = None;
+        }
+    }
+
+    fn close(&mut self, attempt: Attempt, failure: &Failure, now: Timestamp) {
+        let record = self.record(attempt, now);
+        record.closed_at = Some(now);
+        record.failure = Some(failure.clone());
+    }
+
+    fn record(&mut self, attempt: Attempt, now: Timestamp) -> &mut AttemptRecord {
+        let at = self
+            .attempts
+            .iter()
+            .position(|record| record.attempt == attempt)
+            .unwrap_or_else(|| {
+                self.attempts.push(AttemptRecord {
+                    attempt,
+                    started_at: now,
+                    output: None,
+                    failure_object: None,
+                    closed_at: None,
+                    failure: None,
+                });
+                self.attempts.len() - 1
+            });
+        &mut self.attempts[at]
+    }
+
+    /// Where the result lies, once the job is `Ready`.
+    pub fn output(&self) -> Option<&Location> {
+        let State::Ready { attempt } = self.state else {
+            return None;
+        };
+        self.attempts
+            .iter()
+            .find(|record| record.attempt == attempt)?
+            .output
+            .as_ref()
+    }
+
+    /// The latest failure: of the job if it failed, else of its last attempt that did.
+    pub fn failure(&self) -> Option<&Failure> {
+        if let State::Failed { failure, .. } = &self.state {
+            return Some(failure);
+        }
+        self.attempts
+            .iter()
+            .rev()
+            .find_map(|record| record.failure.as_ref())
+    }
+
+    /// When the current attempt was accepted or, failing that, begun.
+    pub fn attempt_started_at(&self) -> Option<Timestamp> {
+        self.attempts
+            .iter()
+            .find(|record| record.attempt == self.state.attempt())
+            .map(|record| record.started_at)
+    }
+}

@@ -1,0 +1,376 @@
+//! What is done with an object, by where it was put: the contents of `pipelines.toml`.
+//!
+//! Not here: capacity. How many GPUs an endpoint has is the business of its own stack.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::transition::Policy;
+
+/// All pipelines, checked.
+#[derive(Clone, Debug)]
+pub struct Pipelines {
+    by_name: BTreeMap<String, Pipeline>,
+}
+
+/// One pipeline.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Its name: 1 to 40 of `a`–`z`, `0`–`9`, `-`. The key of its table in the file.
+    #[serde(skip)]
+    pub name: String,
+    /// Objects under this prefix belong to it; ends in a slash.
+    pub prefix: String,
+    /// The SageMaker endpoint's name, at most 63 characters.
+    pub endpoint: String,
+    /// What may be uploaded; the first is what the model is told.
+    pub content_types: Vec<String>,
+    /// What the model is asked for.
+    pub output: Output,
+    /// The largest object, in bytes; at most 1 GB, SageMaker's own limit for asynchronous inference.
+    pub max_bytes: u64,
+    /// How long one run may take, 1 to 3600 s (API reference, `InvocationTimeoutSeconds`).
+    pub invocation_timeout_seconds: u32,
+    /// How long a request may wait in the endpoint's queue, 60 to 21600 s (API reference, `RequestTTLSeconds`).
+    pub queue_ttl_seconds: u32,
+    /// How many attempts a submission may use, 1 to 20.
+    pub attempts: u8,
+    /// Delays before the second, third … attempt, in seconds; the last one repeats.
+    pub backoff_seconds: Vec<u32>,
+    /// When every job has ended, in seconds from its upload.
+    pub bound_seconds: u32,
+    /// What customers are told: "ready within", in seconds. Missed promises are counted, not enforced.
+    pub promise_seconds: u32,
+    /// How long things are kept.
+    pub retention_days: Retention,
+    /// No longer takes uploads; jobs that are open still end.
+    #[serde(default)]
+    pub retired: bool,
+    /// How long after its own limits an attempt may still be heard of, in seconds. The same for all pipelines.
+    #[serde(skip)]
+    pub grace_seconds: u32,
+}
+
+/// What a model answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// Clauses, flags and a summary.
+    Json,
+    /// A searchable PDF.
+    Pdf,
+}
+
+impl Output {
+    /// Its media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Pdf => "application/pdf",
+        }
+    }
+}
+
+/// How many days things are kept after the job ended (rows, outputs) or after the upload (inputs).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// Uploaded objects.
+    pub input: u16,
+    /// Results.
+    pub output: u16,
+    /// Job rows; longer than inputs, so that an object always finds its job.
+    pub row: u16,
+    /// The audit log.
+    pub audit: u16,
+}
+
+/// Something in `pipelines.toml` does not fit.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or a field is missing, misspelt or of the wrong type; the text names it.
+    #[error("pipelines.toml: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A field is out of its range.
+    #[error("pipelines.toml: {field}: {problem}")]
+    Field {
+        /// `pipeline.field`.
+        field: String,
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct File {
+    grace_seconds: u32,
+    #[serde(flatten)]
+    pipelines: BTreeMap<String, Pipeline>,
+}
+
+impl Pipelines {
+    /// Reads and checks the text of `pipelines.toml`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field that does not fit.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text)?;
+        let mut by_name = file.pipelines;
+        for (name, pipeline) in &mut by_name {
+            pipeline.name.clone_from(name);
+            pipeline.grace_seconds = file.grace_seconds;
+            pipeline.check()?;
+        }
+        for a in by_name.values() {
+            if let Some(b) = by_name
+                .values()
+                .find(|b| b.name != a.name && b.prefix.starts_with(&a.prefix))
+            {
+                return Err(a.wrong(
+                    "prefix",
+                    format!(
+                        "{:?} also covers {}'s {:?}; prefixes must not overlap",
+                        a.prefix, b.name, b.prefix
+                    ),
+                ));
+            }
+        }
+        Ok(Self { by_name })
+    }
+
+    /// The pipeline that an object key belongs to.
+    pub fn of_key(&self, key: &str) -> Option<&Pipeline> {
+        self.by_name
+            .values()
+            .find(|pipeline| key.starts_with(&pipeline.prefix))
+    }
+
+    /// The pipeline of that name.
+    pub fn get(&self, name: &str) -> Option<&Pipeline> {
+        self.by_name.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Pipeline> {
+        self.by_name.values()
+    }
+}
+
+impl Pipeline {
+    /// The numbers of the job rules.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            attempts: self.attempts,
+            backoff_seconds: self.backoff_seconds.clone(),
+            attempt_seconds: self.attempt_seconds(),
+            bound_seconds: self.bound_seconds,
+        }
+    }
+
+    /// The media type that the model is told.
+    pub fn content_type(&self) -> &str {
+        self.content_types
+            .first()
+            .map_or("application/octet-stream", String::as_str)
+    }
+
+    /// Where outputs of this pipeline lie.
+    pub fn output_prefix(&self) -> String {
+        format!("outbound/{}/", self.name)
+    }
+
+    /// Where failure objects of this pipeline lie.
+    pub fn failure_prefix(&self) -> String {
+        format!("failure/{}/", self.name)
+    }
+
+    const fn attempt_seconds(&self) -> u32 {
+        self.queue_ttl_seconds + self.invocation_timeout_seconds + self.grace_seconds
+    }
+
+    fn wrong(&self, field: &str, problem: impl Into<String>) -> ConfigError {
+        ConfigError::Field {
+            field: format!("{}.{field}", self.name),
+            problem: problem.into(),
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let range = |field: &str, value: u64, low: u64, high: u64| {
+            let fits = (low..=high).contains(&value);
+            if fits {
+                Ok(())
+            } else {
+                Err(self.wrong(field, format!("{value} is not within {low} to {high}")))
+            }
+        };
+        let plain = |text: &str| {
+            text.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        if !plain(&self.name) || self.name.len() > 40 {
+            return Err(self.wrong("name", "must be 1 to 40 of a-z, 0-9 and '-'"));
+        }
+        if self.prefix.len() < 2 || !self.prefix.ends_with('/') || self.prefix.starts_with('/') {
+            return Err(self.wrong(
+                "prefix",
+                format!("{:?} must be a folder name ending in '/'", self.prefix),
+            ));
+        }
+        if ["outbound/", "failure/", "work/", "quarantine/"]
+            .iter()
+            .any(|ours| self.prefix.starts_with(ours))
+        {
+            return Err(self.wrong(
+                "prefix",
+                format!("{:?} is where Docket itself writes", self.prefix),
+            ));
+        }
+        let endpoint_fits = self
+            .endpoint
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !self.endpoint.starts_with('-')
+            && (1..=63).contains(&self.endpoint.len());
+        if !endpoint_fits {
+            return Err(self.wrong(
+                "endpoint",
+                format!("{:?} is not a SageMaker endpoint name", self.endpoint),
+            ));
+        }
+        if self.content_types.is_empty() {
+            return Err(self.wrong("content_types", "needs at least one media type"));
+        }
+        range("max_bytes", self.max_bytes, 1, 1 << 30)?;
+        range(
+            "invocation_timeout_seconds",
+            self.invocation_timeout_seconds.into(),
+            1,
+            3600,
+        )?;
+        range(
+            "queue_ttl_seconds",
+            self.queue_ttl_seconds.into(),
+            60,
+            21_600,
+        )?;
+        range("attempts", self.attempts.into(), 1, 20)?;
+        range("backoff_seconds", self.backoff_seconds.len() as u64, 1, 20)?;
+        range("grace_seconds", self.grace_seconds.into(), 60, 86_400)?;
+        range("bound_seconds", self.bound_seconds.into(), 60, 14 * 86_400)?;
+        range(
+            "promise_seconds",
+            self.promise_seconds.into(),
+            1,
+            self.bound_seconds.into(),
+        )?;
+        for delay in &self.backoff_seconds {
+            range("backoff_seconds", (*delay).into(), 0, 86_400)?;
+        }
+        let delays = (1..self.attempts).map(|n| {
+            self.backoff_seconds
+                .get(usize::from(n) - 1)
+                .or(self.backoff_seconds.last())
+        });
+        let worst = u64::from(self.attempts) * u64::from(self.attempt_seconds())
+            + delays.flatten().map(|d| u64::from(*d)).sum::<u64>();
+        if worst > u64::from(self.bound_seconds) {
+            let bound = self.bound_seconds;
+            return Err(self.wrong(
+                "bound_seconds",
+                format!(
+                    "{bound} is less than the {worst} s that {} attempts may take",
+                    self.attempts
+                ),
+            ));
+        }
+        let keep = self.retention_days;
+        range("retention_days.input", keep.input.into(), 1, 3650)?;
+        range("retention_days.output", keep.output.into(), 1, 3650)?;
+        range("retention_days.audit", keep.audit.into(), 1, 3650)?;
+        if keep.row <= keep.input {
+            return Err(self.wrong(
+                "retention_days.row",
+                "must be longer than retention_days.input, or old objects would be run again",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../infra/pipelines.toml");
+
+    #[test]
+    fn the_shipped_file_is_right() {
+        let pipelines = Pipelines::parse(SHIPPED).unwrap();
+        assert_eq!(
+            pipelines
+                .iter()
+                .map(|p| p.name.as_str())
+                .collect::<Vec<_>>(),
+            ["doc-understanding", "legal-review", "ocr-batch"]
+        );
+        assert_eq!(
+            pipelines.of_key("inbound/acme/a.pdf").unwrap().name,
+            "legal-review"
+        );
+        assert_eq!(
+            pipelines.of_key("inbound-batches/a.pdf").unwrap().name,
+            "ocr-batch"
+        );
+        assert!(pipelines.of_key("outbound/x").is_none());
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        for (from, to, field) in [
+            ("attempts = 3", "attempts = 0", "attempts"),
+            ("attempts = 3", "attempts = 9", "bound_seconds"),
+            ("attempts = 3", "tries = 3", "tries"),
+            (
+                "max_bytes = 1_073_741_824",
+                "max_bytes = 1_073_741_825",
+                "ocr-batch.max_bytes",
+            ),
+            (
+                "queue_ttl_seconds = 7200",
+                "queue_ttl_seconds = 30",
+                "doc-understanding.queue_ttl_seconds",
+            ),
+            (
+                "invocation_timeout_seconds = 120 ",
+                "invocation_timeout_seconds = 3601 ",
+                "invocation_timeout_seconds",
+            ),
+            (
+                "prefix = \"inbound-batches/\"",
+                "prefix = \"inbound/batches/\"",
+                "legal-review.prefix",
+            ),
+            (
+                "prefix = \"inbound/\" ",
+                "prefix = \"outbound/x/\" ",
+                "legal-review.prefix",
+            ),
+            ("row = 90", "row = 14", "ocr-batch.retention_days.row"),
+            (
+                "endpoint = \"docket-ocr-batch\"",
+                "endpoint = \"a/b\"",
+                "ocr-batch.endpoint",
+            ),
+            ("grace_seconds = 1800", "", "grace_seconds"),
+        ] {
+            assert!(SHIPPED.contains(from), "{from}");
+            let error = Pipelines::parse(&SHIPPED.replace(from, to))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(field), "{error}");
+        }
+    }
+}

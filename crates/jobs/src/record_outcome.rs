@@ -1,0 +1,118 @@
+//! The endpoint said how an attempt ended: check it against what is there, and record it.
+
+use crate::apply::{Change, Error, Run, apply};
+use crate::evidence::{find_output, input_was_replaced, is_settled};
+use crate::id::{InferenceId, Location};
+use crate::job::Job;
+use crate::pipeline::Pipeline;
+use crate::ports::{Clock, JobStore, ObjectStore};
+use crate::state::{Cause, Failure, State};
+use crate::transition::{Decision, Event, Moment, Why, transition};
+
+/// A notification of the endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which attempt.
+    pub inference_id: InferenceId,
+    /// Where the output is, or what was said about the failure.
+    pub result: Result<Location, Failure>,
+    /// This is the last time that an output which is not there is waited for.
+    pub last_call: bool,
+}
+
+/// Records how an attempt ended. Answers the jobs whose effects are owed.
+///
+/// # Errors
+/// See [`Error`]; the message must then be treated by its verdict.
+pub async fn record_outcome<P>(
+    ports: &P,
+    run: &Run<'_>,
+    outcome: &Outcome,
+) -> Result<Vec<Job>, Error>
+where
+    P: JobStore + ObjectStore + Clock,
+{
+    let id = outcome.inference_id.job;
+    let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
+    if let Ok(output) = &outcome.result {
+        check_location(run, &job, output)?;
+    }
+    let event_for = async |job: &Job, moment: &Moment| match &outcome.result {
+        Ok(output) => succeeded(ports, job, outcome, output, moment).await,
+        Err(failure) => failed(ports, job, outcome, failure, moment).await,
+    };
+    match apply(ports, run, job, event_for).await? {
+        (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
+        (_, Change::Ignored(_)) => Ok(vec![]),
+    }
+}
+
+/// A location that is not where this pipeline's endpoint writes was not written by it.
+fn check_location(run: &Run<'_>, job: &Job, output: &Location) -> Result<(), Error> {
+    let prefix = run.pipelines.get(&job.pipeline).map_or_else(
+        || format!("outbound/{}/", job.pipeline),
+        Pipeline::output_prefix,
+    );
+    if output.bucket == job.input.bucket && output.key.starts_with(&prefix) {
+        return Ok(());
+    }
+    Err(Error::Contradiction(format!(
+        "the output {output} is not under s3://{}/{prefix}",
+        job.input.bucket
+    )))
+}
+
+async fn succeeded<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    outcome: &Outcome,
+    output: &Location,
+    moment: &Moment,
+) -> Result<Event, Error> {
+    let attempt = outcome.inference_id.attempt;
+    let event = Event::Succeeded {
+        attempt,
+        output: output.clone(),
+    };
+    if is_settled(&job.state) {
+        return Ok(event);
+    }
+    // The object is written before the notification, and S3 reads are consistent (S3 user guide, "data consistency model"):
+    // an output that is not there was deleted, or never was.
+    if ports.head(output).await?.is_none() {
+        if !outcome.last_call {
+            return Err(Error::OutputMissing(output.to_string()));
+        }
+        let failure = Failure::new(
+            Cause::Unknown,
+            format!("the endpoint reported success, but there is no {output}"),
+        );
+        return failed(ports, job, outcome, &failure, moment).await;
+    }
+    if input_was_replaced(ports, job).await? {
+        return Ok(Event::Overwritten);
+    }
+    Ok(event)
+}
+
+/// Before a job fails, all its attempts are looked at: one of them may have succeeded without a word.
+async fn failed<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    outcome: &Outcome,
+    failure: &Failure,
+    moment: &Moment,
+) -> Result<Event, Error> {
+    let event = Event::AttemptFailed {
+        attempt: outcome.inference_id.attempt,
+        failure: failure.clone(),
+    };
+    let decision = transition(&job.state, &event, moment, &job.policy)?;
+    if let Decision::Advance(State::Failed { .. }) = decision
+        && let Some((attempt, output)) = find_output(ports, job).await?
+        && !input_was_replaced(ports, job).await?
+    {
+        return Ok(Event::Succeeded { attempt, output });
+    }
+    Ok(event)
+}

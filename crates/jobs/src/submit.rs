@@ -1,0 +1,356 @@
+//! An object was uploaded: make its job, once, and start the first attempt.
+
+use crate::apply::{Change, Error, Run, apply, log_change, moment};
+use crate::id::{Attempt, InferenceId, JobId, Tenant};
+use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
+use crate::job::Job;
+use crate::pipeline::Pipeline;
+use crate::ports::{
+    Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectHead,
+    ObjectStore, SaveError,
+};
+use crate::state::{Cause, Failure, State};
+use crate::transition::{Event, Why, first};
+
+/// An announcement of an object version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Bucket name.
+    pub bucket: String,
+    /// Object key, decoded.
+    pub key: String,
+    /// S3 version id; events of an unversioned bucket have none.
+    pub version: Option<String>,
+    /// Size in bytes, as announced.
+    pub bytes: u64,
+    /// Entity tag, without quotes, as announced.
+    pub etag: String,
+    /// The trace it belongs to.
+    pub trace_id: Option<String>,
+}
+
+/// Makes the job of an upload and submits it. Answers the jobs whose effects are owed.
+///
+/// # Errors
+/// See [`Error`]; the message must then be treated by its verdict.
+pub async fn submit<P>(ports: &P, run: &Run<'_>, upload: &Upload) -> Result<Vec<Job>, Error>
+where
+    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+{
+    let Some(pipeline) = run.pipelines.of_key(&upload.key) else {
+        return Err(Error::NotOurs(format!(
+            "no pipeline has a prefix of the key {:?}",
+            upload.key
+        )));
+    };
+    let (tenant, problem) = check_key(pipeline, &upload.key);
+    let object = match problem {
+        // A key that is wrong is not asked for: some of them cannot even be written into a URL.
+        Some(_) => None,
+        None => ports.peek(&upload.bucket, &upload.key).await?,
+    };
+    let seen = Seen::judge(pipeline, upload, problem, object.as_ref());
+    let found = create(ports, run, upload, pipeline, tenant, object, &seen).await?;
+    let id = found.job().id;
+
+    let mut owed = match found {
+        Found::New(job) => begin(ports, run, job).await?,
+        Found::Old(job) => {
+            let replaced = matches!(seen.verdict, Judgement::Superseded);
+            let event = if replaced {
+                Event::Overwritten
+            } else {
+                Event::Uploaded
+            };
+            match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
+                (job, Change::Advanced) => begin(ports, run, job).await?,
+                (_, Change::Ignored(Why::Claimed)) => return Err(Error::Claimed),
+                (job, Change::Ignored(Why::AlreadyApplied)) => vec![job],
+                (_, Change::Ignored(_)) => vec![],
+            }
+        }
+    };
+    let is_first = id == JobId::of_key(&upload.bucket, &upload.key);
+    if !is_first && !matches!(seen.verdict, Judgement::Superseded) {
+        owed.extend(close_older(ports, run, upload, &seen.version).await?);
+    }
+    Ok(owed)
+}
+
+/// What the look at the object said.
+struct Seen {
+    version: String,
+    verdict: Judgement,
+}
+
+enum Judgement {
+    Fine,
+    Superseded,
+    Wrong(Failure),
+}
+
+impl Seen {
+    fn judge(
+        pipeline: &Pipeline,
+        upload: &Upload,
+        problem: Option<InputProblem>,
+        object: Option<&ObjectHead>,
+    ) -> Self {
+        let current = object.map(|object| object.version.clone());
+        let announced = upload.version.clone();
+        let is_current = announced.is_none() || current.is_none() || announced == current;
+        let version = announced.or(current).unwrap_or_else(|| "null".to_owned());
+        let wrong = |problem: InputProblem| {
+            Judgement::Wrong(Failure::new(Cause::InvalidInput, problem.to_string()))
+        };
+        let verdict = match (problem, object) {
+            (Some(problem), _) => wrong(problem),
+            (None, None) => wrong(InputProblem::Deleted),
+            (None, Some(_)) if !is_current => Judgement::Superseded,
+            (None, Some(_)) if pipeline.retired => Judgement::Wrong(Failure::new(
+                Cause::PipelineGone,
+                format!("the pipeline {} no longer takes uploads", pipeline.name),
+            )),
+            (None, Some(object)) => check_contents(pipeline, object.bytes, &object.first_bytes)
+                .map_or(Judgement::Fine, wrong),
+        };
+        Self { version, verdict }
+    }
+}
+
+enum Found {
+    New(Job),
+    Old(Job),
+}
+
+impl Found {
+    const fn job(&self) -> &Job {
+        match self {
+            Self::New(job) | Self::Old(job) => job,
+        }
+    }
+}
+
+/// Makes the row, or finds it. The first version seen at a key has the key's id, later ones an id of their own.
+async fn create<P: JobStore + Clock>(
+    ports: &P,
+    run: &Run<'_>,
+    upload: &Upload,
+    pipeline: &Pipeline,
+    tenant: Tenant,
+    object: Option<ObjectHead>,
+    seen: &Seen,
+) -> Result<Found, Error> {
+    let moment = moment(ports, run);
+    let policy = pipeline.policy();
+    let failed = |failure: Failure| State::Failed {
+        attempt: Attempt::NONE,
+        failure,
+    };
+    let state = match &seen.verdict {
+        Judgement::Fine => first(&moment, &policy),
+        Judgement::Superseded => failed(Failure::new(
+            Cause::Superseded,
+            "a newer version was already there when this one was announced",
+        )),
+        Judgement::Wrong(failure) => failed(failure.clone()),
+    };
+    let input = input_of(upload, seen, object);
+    let keep_days = pipeline.retention_days.row;
+    let first_id = JobId::of_key(&upload.bucket, &upload.key);
+    let mut job = Job::new(
+        first_id,
+        tenant,
+        &pipeline.name,
+        keep_days,
+        policy,
+        input,
+        upload.trace_id.clone(),
+        state,
+        moment.now,
+    );
+    let later_id = JobId::of_version(&upload.bucket, &upload.key, &seen.version);
+    for id in [first_id, later_id] {
+        job.id = id;
+        match ports.create(&job).await {
+            Ok(()) => {
+                log_change(&job.state, &Event::Uploaded, &job);
+                return Ok(Found::New(job));
+            }
+            Err(SaveError::Conflict(row)) => {
+                let row = match row {
+                    Some(row) => *row,
+                    None => ports.load(id).await?.ok_or(Error::UnknownJob(id))?,
+                };
+                if row.input.bucket != upload.bucket || row.input.key != upload.key {
+                    return Err(Error::Contradiction(format!(
+                        "job {id} is about another object"
+                    )));
+                }
+                if row.input.version == seen.version {
+                    return Ok(Found::Old(row));
+                }
+            }
+            Err(SaveError::Load(error)) => return Err(error.into()),
+            Err(SaveError::Unavailable(error)) => return Err(error.into()),
+        }
+    }
+    Err(Error::Contradiction(format!(
+        "job {later_id} is about another version"
+    )))
+}
+
+fn input_of(upload: &Upload, seen: &Seen, object: Option<ObjectHead>) -> Input {
+    // What is announced and what is there differ when this version was replaced: the row is about the announced one.
+    let same = object.filter(|object| object.version == seen.version);
+    let announced = || {
+        (
+            upload.etag.clone(),
+            upload.bytes,
+            String::new(),
+            None,
+            None,
+            false,
+        )
+    };
+    let (etag, bytes, content_type, name, uploaded_by, issued) =
+        same.map_or_else(announced, |object| {
+            (
+                object.etag,
+                object.bytes,
+                object.content_type,
+                object.name,
+                object.uploaded_by,
+                object.issued,
+            )
+        });
+    Input {
+        bucket: upload.bucket.clone(),
+        key: upload.key.clone(),
+        version: seen.version.clone(),
+        etag,
+        bytes,
+        content_type,
+        name,
+        uploaded_by,
+        issued,
+    }
+}
+
+/// Carries out what a job that was just saved asks for at once: the call of the endpoint, if it is `Submitting`.
+/// Answers the jobs whose other effects are owed.
+pub(crate) async fn begin<P>(ports: &P, run: &Run<'_>, job: Job) -> Result<Vec<Job>, Error>
+where
+    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+{
+    let State::Submitting { attempt, claim, .. } = job.state else {
+        return Ok(vec![job]);
+    };
+    let event = match invoke(ports, run, &job, attempt).await {
+        Ok(event) => event,
+        Err(Stop::Failed(failure)) => Event::SubmitFailed {
+            attempt,
+            claim,
+            failure,
+        },
+        // The claim stays: the message comes back after the lease, and the call is made again.
+        Err(Stop::Later(error)) => return Err(error),
+    };
+    match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
+        (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
+        // The result overtook the answer to the call, or somebody took the claim over; they owe the effects.
+        (_, Change::Ignored(_)) => Ok(vec![]),
+    }
+}
+
+enum Stop {
+    Failed(Failure),
+    Later(Error),
+}
+
+async fn invoke<P>(ports: &P, run: &Run<'_>, job: &Job, attempt: Attempt) -> Result<Event, Stop>
+where
+    P: ObjectStore + InferenceEndpoint,
+{
+    let Some(pipeline) = run.pipelines.get(&job.pipeline) else {
+        return Err(Stop::Failed(Failure::new(
+            Cause::PipelineGone,
+            format!("the pipeline {} is gone", job.pipeline),
+        )));
+    };
+    let input = match delivery(job.id, &job.input.bucket, &job.input.key) {
+        Delivery::InPlace(location) => location,
+        Delivery::Copy(location) => {
+            let input = &job.input;
+            match ports
+                .copy(&input.bucket, &input.key, &input.version, &location)
+                .await
+            {
+                Ok(()) => location,
+                Err(CopyError::Gone) => {
+                    return Err(Stop::Failed(Failure::new(
+                        Cause::InvalidInput,
+                        InputProblem::Deleted.to_string(),
+                    )));
+                }
+                Err(CopyError::Unavailable(error)) => return Err(Stop::Later(error.into())),
+            }
+        }
+    };
+    let invocation = Invocation {
+        endpoint: pipeline.endpoint.clone(),
+        inference_id: InferenceId {
+            job: job.id,
+            attempt,
+        },
+        input,
+        content_type: pipeline.content_type().to_owned(),
+        accept: pipeline.output.content_type(),
+        queue_ttl_seconds: pipeline.queue_ttl_seconds,
+        invocation_timeout_seconds: pipeline.invocation_timeout_seconds,
+        trace_id: job.trace_id.clone(),
+    };
+    match ports.invoke(&invocation).await {
+        Ok(accepted) => Ok(Event::Accepted {
+            attempt,
+            output: accepted.output,
+            failure: accepted.failure,
+        }),
+        Err(InvokeError::Refused(why)) => Err(Stop::Failed(Failure::new(Cause::Refused, why))),
+        Err(InvokeError::Unanswered(error)) => Err(Stop::Later(error.into())),
+    }
+}
+
+/// Closes the open jobs of older versions at the same key. Asked for only when a key is written a second time.
+async fn close_older<P: JobStore + ObjectStore + Clock>(
+    ports: &P,
+    run: &Run<'_>,
+    upload: &Upload,
+    version: &str,
+) -> Result<Vec<Job>, Error> {
+    let versions = ports.versions(&upload.bucket, &upload.key).await?;
+    let Some(at) = versions.iter().position(|known| known == version) else {
+        return Ok(vec![]);
+    };
+    let mut ids = vec![JobId::of_key(&upload.bucket, &upload.key)];
+    ids.extend(
+        versions[at + 1..]
+            .iter()
+            .map(|older| JobId::of_version(&upload.bucket, &upload.key, older)),
+    );
+    let mut closed = Vec::new();
+    for id in ids {
+        let Some(job) = ports.load(id).await? else {
+            continue;
+        };
+        let is_older = versions[at + 1..].contains(&job.input.version);
+        if !is_older {
+            continue;
+        }
+        match apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await? {
+            (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => closed.push(job),
+            (_, Change::Ignored(_)) => {}
+        }
+    }
+    Ok(closed)
+}

@@ -1,0 +1,151 @@
+//! A job as pages, programs downstream and people see it. A public format: fields are added, never changed.
+
+use serde::Serialize;
+
+use crate::job::Job;
+use crate::state::State;
+
+/// A job as it is pushed to pages and listed. At most about 2 KB of JSON, most of it the file name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobView {
+    /// Its id.
+    pub id: String,
+    /// Counts changes; a page keeps the highest it has seen.
+    pub version: u64,
+    /// `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed` or `Cancelled`.
+    pub status: &'static str,
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The tenant's name.
+    pub tenant: String,
+    /// The file name. Text, never markup.
+    pub name: String,
+    /// The input's size in bytes.
+    pub bytes: u64,
+    /// The newest attempt, from 1; 0 if none was started.
+    pub attempt: u8,
+    /// When the job was made, in milliseconds since 1970 UTC.
+    pub created_at: u64,
+    /// When it last changed, in milliseconds since 1970 UTC.
+    pub updated_at: u64,
+    /// When the next attempt is due, in milliseconds since 1970 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<u64>,
+    /// Why it failed, or why its last attempt did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureView>,
+}
+
+/// A failure as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureView {
+    /// A word of [`crate::state::Cause`].
+    pub cause: &'static str,
+    /// What was said about it.
+    pub detail: String,
+}
+
+/// The most characters of a file name in a view: keys may have 1,024 bytes, and a frame has 32 KB.
+const MAX_NAME: usize = 200;
+
+impl From<&Job> for JobView {
+    fn from(job: &Job) -> Self {
+        let failure = match job.state {
+            State::Ready { .. } | State::Cancelled { .. } => None,
+            State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::RetryScheduled { .. }
+            | State::Failed { .. } => job.failure(),
+        };
+        Self {
+            id: job.id.to_string(),
+            version: job.version,
+            status: job.state.name(),
+            pipeline: job.pipeline.clone(),
+            tenant: job.tenant.as_str().to_owned(),
+            name: shortened(job.input.display_name()),
+            bytes: job.input.bytes,
+            attempt: job.state.attempt().0,
+            created_at: job.created_at.0,
+            updated_at: job.updated_at.0,
+            retry_at: if let State::RetryScheduled { due, .. } = job.state {
+                Some(due.0)
+            } else {
+                None
+            },
+            failure: failure.map(|failure| FailureView {
+                cause: failure.cause.name(),
+                detail: failure.detail.clone(),
+            }),
+        }
+    }
+}
+
+/// The start and the end of a long name: the end has the extension.
+fn shortened(name: &str) -> String {
+    let count = name.chars().count();
+    if count <= MAX_NAME {
+        return name.to_owned();
+    }
+    let half = MAX_NAME / 2;
+    let head: String = name.chars().take(half).collect();
+    let tail: String = name.chars().skip(count - half + 1).collect();
+    format!("{head}…{tail}")
+}
+
+/// What goes over a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum Frame {
+    /// One job changed.
+    #[serde(rename = "job.changed")]
+    JobChanged {
+        /// The job as it is now.
+        job: JobView,
+    },
+    /// The answer to `sync`.
+    #[serde(rename = "snapshot")]
+    Snapshot {
+        /// Newest first within each class.
+        jobs: Vec<JobView>,
+        /// There are more jobs than fit.
+        more: bool,
+    },
+    /// The answer to something that was not understood.
+    #[serde(rename = "error")]
+    Error {
+        /// What to do.
+        message: String,
+    },
+}
+
+/// The largest frame that API Gateway carries as one: a longer message is billed and buffered as several
+/// (API Gateway WebSocket quotas: frame 32 KB, message 128 KB).
+pub const MAX_FRAME_BYTES: usize = 32 * 1024;
+
+impl Frame {
+    /// Its bytes on the wire.
+    pub fn to_json(&self) -> Vec<u8> {
+        // A frame is made of strings and numbers: there is nothing in it that JSON cannot say.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// A snapshot of as many of `jobs` as fit into one frame.
+    pub fn snapshot(jobs: &[Job], more: bool) -> Self {
+        let mut room = MAX_FRAME_BYTES - r#"{"type":"snapshot","jobs":[],"more":false}"#.len();
+        let mut views = Vec::new();
+        for job in jobs {
+            let view = JobView::from(job);
+            let size = serde_json::to_vec(&view).map_or(usize::MAX, |json| json.len() + 1);
+            if size > room {
+                return Self::Snapshot {
+                    jobs: views,
+                    more: true,
+                };
+            }
+            room -= size;
+            views.push(view);
+        }
+        Self::Snapshot { jobs: views, more }
+    }
+}

@@ -1,0 +1,642 @@
+//! Walks every state that a job can reach by every event in every order, with callbacks lost, late, doubled and
+//! swapped and with time standing still or running out; and generates `docs/job-lifecycle.md` from the same walk.
+//!
+//! `UPDATE_DOCS=1 cargo test --release -p jobs --features test-util --test lifecycle` writes the document.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::Write as _;
+
+use jobs::id::{Attempt, Claim, Location, Timestamp};
+use jobs::state::{Cause, Failure, State};
+use jobs::transition::{
+    Decision, Event, Evidence, Moment, Policy, TransitionError, Why, first, transition,
+};
+
+const LEASE_MS: u64 = 3_000;
+
+fn policy() -> Policy {
+    Policy {
+        attempts: 3,
+        backoff_seconds: vec![10, 60],
+        attempt_seconds: 100,
+        bound_seconds: 400,
+    }
+}
+
+fn somewhere() -> Location {
+    Location {
+        bucket: "b".into(),
+        key: "outbound/x".into(),
+    }
+}
+
+fn moment(now: Timestamp, claim: u64) -> Moment {
+    Moment {
+        now,
+        jitter_permille: 1000,
+        claim: Claim(claim),
+        lease_until: Timestamp(now.0 + LEASE_MS),
+    }
+}
+
+/// All attempts that a message could name, one more than exist included.
+fn attempts(state: &State) -> impl Iterator<Item = Attempt> + use<> {
+    (1..=state.attempt().0 + 1).map(Attempt)
+}
+
+fn claim_of(state: &State) -> Claim {
+    if let State::Submitting { claim, .. } = state {
+        *claim
+    } else {
+        Claim(0)
+    }
+}
+
+fn events(state: &State) -> Vec<Event> {
+    let failure = |cause| Failure::new(cause, "");
+    let person = || ("someone".to_owned(), "because".to_owned());
+    let mut all = vec![Event::Uploaded, Event::Overwritten];
+    let (actor, reason) = person();
+    all.push(Event::Resubmit { actor, reason });
+    let (actor, reason) = person();
+    all.push(Event::Cancel { actor, reason });
+    for attempt in attempts(state) {
+        all.push(Event::Accepted {
+            attempt,
+            output: somewhere(),
+            failure: None,
+        });
+        all.push(Event::Succeeded {
+            attempt,
+            output: somewhere(),
+        });
+        for cause in [Cause::Refused, Cause::InvalidInput, Cause::PipelineGone] {
+            for claim in [claim_of(state), Claim(99)] {
+                all.push(Event::SubmitFailed {
+                    attempt,
+                    claim,
+                    failure: failure(cause),
+                });
+            }
+        }
+        for cause in [
+            Cause::ModelRejected,
+            Cause::ModelError,
+            Cause::Expired,
+            Cause::Unknown,
+        ] {
+            all.push(Event::AttemptFailed {
+                attempt,
+                failure: failure(cause),
+            });
+        }
+        all.push(Event::WakeUp {
+            attempt,
+            evidence: Evidence::NotSought,
+        });
+        all.push(Event::WakeUp {
+            attempt,
+            evidence: Evidence::NoTrace,
+        });
+        all.push(Event::WakeUp {
+            attempt,
+            evidence: Evidence::Output {
+                attempt,
+                output: somewhere(),
+            },
+        });
+        all.push(Event::WakeUp {
+            attempt,
+            evidence: Evidence::Failure(failure(Cause::Unknown)),
+        });
+    }
+    all
+}
+
+/// The state without its times. Rules compare `now` with the times of the state, and [`moments`] tries every outcome of
+/// those comparisons, so one representative of each shape is enough: the walk is finite.
+fn shape(state: &State, now: Timestamp) -> String {
+    let name = state.name();
+    let attempt = state.attempt();
+    match state {
+        State::Submitting { budget, .. }
+        | State::InProgress { budget, .. }
+        | State::RetryScheduled { budget, .. } => {
+            format!("{name} {attempt} {} {}", budget.last, now >= budget.until)
+        }
+        State::Failed { failure, .. } => format!("{name} {attempt} {:?}", failure.cause),
+        State::Ready { .. } | State::Cancelled { .. } => format!("{name} {attempt}"),
+    }
+}
+
+/// The moments at which a rule can decide differently: now, and once each of the state's times has come.
+fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
+    let mut all = vec![now];
+    match state {
+        State::Submitting {
+            lease_until,
+            deadline,
+            budget,
+            ..
+        } => all.extend([*lease_until, *deadline, budget.until]),
+        State::InProgress {
+            deadline, budget, ..
+        } => all.extend([*deadline, budget.until]),
+        State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.until]),
+        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => {}
+    }
+    all.extend(state.wake_at());
+    all.retain(|at| *at >= now);
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// How far a job has come. Machines can only raise it; with it, every history of machines ends.
+fn rank(state: &State, now: Timestamp) -> (u8, u8, u64) {
+    match state {
+        // A refusal brings a job back to before its attempt, but later: then time is what has moved.
+        State::RetryScheduled { next, .. } => (next.0, 0, now.0),
+        State::Submitting { attempt, .. } => (attempt.0, 0, now.0),
+        State::InProgress { attempt, .. } => (attempt.0, 1, 0),
+        State::Failed { .. } => (u8::MAX - 1, 0, 0),
+        State::Ready { .. } | State::Cancelled { .. } => (u8::MAX, 0, 0),
+    }
+}
+
+#[derive(Default)]
+struct Walk {
+    states: usize,
+    steps: usize,
+    /// state → event → what can come of it.
+    table: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
+    edges: BTreeSet<(&'static str, &'static str, &'static str)>,
+}
+
+fn phase(name: &str) -> usize {
+    [
+        "Submitting",
+        "InProgress",
+        "RetryScheduled",
+        "Ready",
+        "Failed",
+        "Cancelled",
+    ]
+    .iter()
+    .position(|known| *known == name)
+    .unwrap_or(9)
+}
+
+fn walk() -> Walk {
+    let policy = policy();
+    let start = Timestamp(1_000_000);
+    let initial = first(&moment(start, 1), &policy);
+    let mut out = Walk::default();
+    let mut seen = HashSet::from([format!("{} 0", shape(&initial, start))]);
+    let mut queue = vec![(initial, start, 0u8)];
+    while let Some((state, now, resubmits)) = queue.pop() {
+        out.states += 1;
+        assert_eq!(
+            state.wake_at().is_none(),
+            matches!(
+                state,
+                State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }
+            )
+        );
+        for now in moments(&state, now) {
+            for event in events(&state) {
+                out.steps += 1;
+                // Two re-submissions show everything that a third could.
+                if matches!(event, Event::Resubmit { .. }) && resubmits == 2 {
+                    continue;
+                }
+                let decision = transition(&state, &event, &moment(now, 2), &policy);
+                check(&state, &event, now, &decision);
+                let cell = out.table.entry((state.name(), event.name())).or_default();
+                match decision {
+                    Ok(Decision::Advance(next)) => {
+                        cell.insert(format!("**{}**", next.name()));
+                        out.edges.insert((state.name(), event.name(), next.name()));
+                        let again = resubmits + u8::from(matches!(event, Event::Resubmit { .. }));
+                        if seen.insert(format!("{} {again}", shape(&next, now))) {
+                            queue.push((next, now, again));
+                        }
+                    }
+                    Ok(Decision::Ignore(why)) => {
+                        cell.insert(format!("{why:?}"));
+                    }
+                    Err(TransitionError::UnknownAttempt { .. }) => {}
+                }
+            }
+        }
+    }
+    out
+}
+
+fn check(
+    state: &State,
+    event: &Event,
+    now: Timestamp,
+    decision: &Result<Decision, TransitionError>,
+) {
+    let told = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
+    let by_person = matches!(event, Event::Resubmit { .. });
+    match decision {
+        Ok(Decision::Advance(next)) => {
+            assert!(next != state, "an advance that changes nothing: {}", told());
+            assert!(
+                next.attempt() <= Attempt::MAX,
+                "more attempts than a life has: {}",
+                told()
+            );
+            if !by_person {
+                let takes_over = matches!((state, next), (State::Submitting { lease_until, .. }, State::Submitting { .. }) if now >= *lease_until);
+                let starts = matches!((state, next), (State::RetryScheduled { next: a, .. }, State::Submitting { attempt: b, .. }) if a == b);
+                let refused = matches!((event, next), (Event::SubmitFailed { failure, .. }, State::RetryScheduled { .. }) if failure.cause == Cause::Refused);
+                assert!(
+                    rank(state, now) < rank(next, now) || takes_over || starts || refused,
+                    "a history that may never end: {}",
+                    told()
+                );
+            }
+            // "A final state is never overwritten by a late or doubled message, with one exception: a success of any
+            // attempt counts unless the job is `Ready` or `Cancelled`."
+            match state {
+                State::Ready { .. } | State::Cancelled { .. } => {
+                    panic!("a settled job moved: {}", told())
+                }
+                State::Failed { failure, .. } => {
+                    let success = matches!(
+                        event,
+                        Event::Succeeded { .. }
+                            | Event::WakeUp {
+                                evidence: Evidence::Output { .. },
+                                ..
+                            }
+                    );
+                    assert!(
+                        (success && failure.cause != Cause::Superseded) || by_person,
+                        "a failed job moved: {}",
+                        told()
+                    );
+                }
+                State::Submitting { .. }
+                | State::InProgress { .. }
+                | State::RetryScheduled { .. } => {}
+            }
+            // Refusals and expiries end with the job's time.
+            if let (
+                State::Submitting { budget, .. } | State::InProgress { budget, .. },
+                State::RetryScheduled { .. },
+            ) = (state, next)
+            {
+                assert!(now < budget.until, "tried again after its time: {}", told());
+            }
+        }
+        Ok(Decision::Ignore(why)) => {
+            if let Event::WakeUp {
+                attempt,
+                evidence: Evidence::NoTrace,
+            } = event
+            {
+                let overdue = state.wake_at().is_some_and(|wake_at| now >= wake_at);
+                assert!(
+                    !(overdue && *attempt == state.attempt()),
+                    "it would sleep for ever: {}",
+                    told()
+                );
+            }
+            if *why == Why::Claimed {
+                assert!(
+                    matches!(state, State::Submitting { lease_until, .. } if now < *lease_until),
+                    "{}",
+                    told()
+                );
+            }
+        }
+        Err(TransitionError::UnknownAttempt { newest, got }) => assert!(got > newest, "{}", told()),
+    }
+    // Attempts are never given up without a look.
+    if let (
+        Event::WakeUp {
+            evidence: Evidence::NotSought,
+            ..
+        },
+        Ok(Decision::Advance(next)),
+    ) = (event, decision)
+    {
+        assert!(
+            matches!(next, State::Submitting { .. }),
+            "given up unseen: {}",
+            told()
+        );
+    }
+}
+
+#[test]
+fn every_history_moves_forward_and_ends() {
+    let walk = walk();
+    println!("{} states, {} steps", walk.states, walk.steps);
+    assert!(
+        walk.states > 100,
+        "the walk is too small to mean anything: {}",
+        walk.states
+    );
+}
+
+/// If the only thing that ever happens is the reconciler waking the job, it still ends within its bound.
+#[test]
+fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
+    let policy = policy();
+    let start = Timestamp(1_000_000);
+    let mut state = first(&moment(start, 1), &policy);
+    let mut now = start;
+    for _ in 0..50 {
+        let Some(wake_at) = state.wake_at() else {
+            break;
+        };
+        now = wake_at;
+        let event = Event::WakeUp {
+            attempt: state.attempt(),
+            evidence: Evidence::NoTrace,
+        };
+        let Ok(Decision::Advance(next)) = transition(&state, &event, &moment(now, 2), &policy)
+        else {
+            panic!("{state:?} does not wake")
+        };
+        state = next;
+    }
+    assert!(
+        matches!(&state, State::Failed { failure, .. } if failure.cause == Cause::Lost),
+        "{state:?}"
+    );
+    assert!(
+        now.since(start).as_secs() <= u64::from(policy.bound_seconds) + 2 * 120 + 100,
+        "{now:?}"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
+    let policy = Policy {
+        attempts: 3,
+        backoff_seconds: vec![30, 1800],
+        attempt_seconds: 100,
+        bound_seconds: 86_400,
+    };
+    let start = Timestamp(1_000_000);
+    let mut now = start;
+    let mut state = first(&moment(start, 1), &policy);
+    let mut calls = 0;
+    while let State::Submitting { attempt, claim, .. } = state {
+        calls += 1;
+        assert_eq!(attempt, Attempt::FIRST, "a refused call costs no attempt");
+        let refused = Event::SubmitFailed {
+            attempt,
+            claim,
+            failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
+        };
+        let Ok(Decision::Advance(next)) = transition(&state, &refused, &moment(now, 2), &policy)
+        else {
+            panic!("{state:?}")
+        };
+        state = next;
+        if let State::RetryScheduled { next, due, .. } = state {
+            now = due;
+            let wake = Event::WakeUp {
+                attempt: next,
+                evidence: Evidence::NotSought,
+            };
+            let Ok(Decision::Advance(next)) = transition(&state, &wake, &moment(now, 3), &policy)
+            else {
+                panic!("{state:?}")
+            };
+            state = next;
+        }
+    }
+    assert!(
+        matches!(&state, State::Failed { failure, .. } if failure.cause == Cause::Refused),
+        "{state:?}"
+    );
+    assert!(now.since(start).as_secs() >= 86_400 - 1800);
+    assert!(calls < 70, "a day's outage costs {calls} calls");
+}
+
+#[test]
+fn an_expired_request_gets_a_number_of_its_own_and_costs_no_attempt() {
+    let policy = policy();
+    let now = Timestamp(1_000_000);
+    let state = first(&moment(now, 1), &policy);
+    let expired = Event::AttemptFailed {
+        attempt: Attempt(1),
+        failure: Failure::new(Cause::Expired, ""),
+    };
+    let Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) =
+        transition(&state, &expired, &moment(now, 2), &policy)
+    else {
+        panic!()
+    };
+    assert_eq!((next, budget.last), (Attempt(2), Attempt(4)));
+}
+
+#[test]
+fn an_unknown_failure_gets_one_retry() {
+    let policy = policy();
+    let now = Timestamp(1_000_000);
+    let unknown = |attempt| Event::AttemptFailed {
+        attempt,
+        failure: Failure::new(Cause::Unknown, "?"),
+    };
+    let state = first(&moment(now, 1), &policy);
+    let Ok(Decision::Advance(state)) =
+        transition(&state, &unknown(Attempt(1)), &moment(now, 2), &policy)
+    else {
+        panic!()
+    };
+    let wake = Event::WakeUp {
+        attempt: Attempt(2),
+        evidence: Evidence::NotSought,
+    };
+    let Ok(Decision::Advance(state)) = transition(&state, &wake, &moment(now, 2), &policy) else {
+        panic!()
+    };
+    let Ok(Decision::Advance(state)) =
+        transition(&state, &unknown(Attempt(2)), &moment(now, 2), &policy)
+    else {
+        panic!()
+    };
+    assert!(matches!(state, State::Failed { .. }), "{state:?}");
+}
+
+#[test]
+fn a_life_has_twenty_attempts_whoever_asks() {
+    let policy = policy();
+    let mut state = State::Failed {
+        attempt: Attempt(1),
+        failure: Failure::new(Cause::ModelError, ""),
+    };
+    let mut submissions = 0;
+    loop {
+        let now = Timestamp(1_000_000);
+        let resubmit = Event::Resubmit {
+            actor: "ops".into(),
+            reason: "again".into(),
+        };
+        match transition(&state, &resubmit, &moment(now, 2), &policy) {
+            Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) => {
+                submissions += 1;
+                assert!(next <= Attempt::MAX && budget.last <= Attempt::MAX);
+                state = State::Failed {
+                    attempt: budget.last,
+                    failure: Failure::new(Cause::ModelError, ""),
+                };
+            }
+            Ok(Decision::Ignore(Why::NoAttemptsLeft)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(submissions, 7);
+}
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/job-lifecycle.md");
+
+/// The document is what the rules do, not what somebody remembers of them.
+#[test]
+fn the_document_is_what_the_rules_do() {
+    let text = document(&walk());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(DOCUMENT, &text).unwrap();
+    }
+    let stored = std::fs::read_to_string(DOCUMENT).unwrap_or_default();
+    assert!(
+        stored == text,
+        "docs/job-lifecycle.md is out of date: make docs"
+    );
+}
+
+fn document(walk: &Walk) -> String {
+    let mut text = String::from(
+        "# The life of a job\n\n\
+         Generated by `make docs` from the exploration in `crates/jobs/tests/lifecycle.rs`; do not edit.\n\
+         The exploration applies every event with every attempt number, at every moment that a rule can tell apart, to every state that can be reached.\n\n\
+         ```mermaid\nstateDiagram-v2\n    [*] --> Submitting: upload that can be processed\n    [*] --> Failed: upload that cannot\n",
+    );
+    let mut arrows: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (from, event, to) in &walk.edges {
+        arrows.entry((from, to)).or_default().push(event);
+    }
+    let mut arrows: Vec<_> = arrows.into_iter().collect();
+    arrows.sort_by_key(|((from, to), _)| (phase(from), phase(to)));
+    for ((from, to), events) in arrows {
+        let _ = writeln!(text, "    {from} --> {to}: {}", events.join(", "));
+    }
+    for end in ["Ready", "Failed", "Cancelled"] {
+        let _ = writeln!(text, "    {end} --> [*]");
+    }
+    text.push_str("```\n\n## What a state owes and who looks at it again\n\n| state | owes | the reconciler looks at |\n|---|---|---|\n");
+    let at = Timestamp(0);
+    let samples: HashMap<&str, State> = samples(at);
+    for name in [
+        "Submitting",
+        "InProgress",
+        "RetryScheduled",
+        "Ready",
+        "Failed",
+        "Cancelled",
+    ] {
+        let state = &samples[name];
+        let owes: Vec<String> = state
+            .effects()
+            .iter()
+            .map(|effect| format!("{effect:?}"))
+            .collect();
+        let wake = match state {
+            State::Submitting { .. } | State::InProgress { .. } => "the attempt's deadline",
+            State::RetryScheduled { .. } => "two minutes after it is due",
+            State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => "– (final)",
+        };
+        let _ = writeln!(text, "| `{name}` | {} | {wake} |", owes.join(", "));
+    }
+    text.push_str(
+        "\n## What an event does\n\nA state in bold is entered; a plain word is the named reason why nothing changes.\n\
+         An event that names an attempt which was never started is a contradiction in every state, and its message is quarantined.\n\n| event |",
+    );
+    let states = [
+        "Submitting",
+        "InProgress",
+        "RetryScheduled",
+        "Ready",
+        "Failed",
+        "Cancelled",
+    ];
+    for state in states {
+        let _ = write!(text, " `{state}` |");
+    }
+    text.push_str("\n|---|---|---|---|---|---|---|\n");
+    for event in [
+        "Uploaded",
+        "Accepted",
+        "SubmitFailed",
+        "Succeeded",
+        "AttemptFailed",
+        "WakeUp",
+        "Overwritten",
+        "Resubmit",
+        "Cancel",
+    ] {
+        let _ = write!(text, "| `{event}` |");
+        for state in states {
+            let cell = walk
+                .table
+                .get(&(state, event))
+                .map(|cell| cell.iter().cloned().collect::<Vec<_>>().join(", "));
+            let _ = write!(text, " {} |", cell.unwrap_or_default());
+        }
+        text.push('\n');
+    }
+    text.push_str("\n## Causes of failure\n\n| cause | remedy |\n|---|---|\n");
+    for cause in Cause::ALL {
+        let remedy = match cause.remedy() {
+            jobs::state::Remedy::Permanent => "none: another run cannot help",
+            jobs::state::Remedy::Retry => "retried while the pipeline's attempts last",
+            jobs::state::Remedy::RetryOnce => "retried once",
+            jobs::state::Remedy::Wait => {
+                "retried until the pipeline's bound is past; uses up time, not attempts"
+            }
+        };
+        let _ = writeln!(text, "| `{}` | {remedy} |", cause.name());
+    }
+    text
+}
+
+fn samples(at: Timestamp) -> HashMap<&'static str, State> {
+    let State::Submitting {
+        attempt,
+        deadline,
+        budget,
+        ..
+    } = first(&moment(at, 1), &policy())
+    else {
+        unreachable!()
+    };
+    let all = [
+        first(&moment(at, 1), &policy()),
+        State::InProgress {
+            attempt,
+            deadline,
+            budget,
+        },
+        State::RetryScheduled {
+            next: attempt,
+            due: at,
+            budget,
+        },
+        State::Ready { attempt },
+        State::Failed {
+            attempt,
+            failure: Failure::new(Cause::Lost, ""),
+        },
+        State::Cancelled { attempt },
+    ];
+    all.into_iter().map(|state| (state.name(), state)).collect()
+}
