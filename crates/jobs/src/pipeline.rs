@@ -140,6 +140,13 @@ impl Pipelines {
         Ok(Self { by_name })
     }
 
+    /// No pipelines: for functions that do not move jobs.
+    pub const fn none() -> Self {
+        Self {
+            by_name: BTreeMap::new(),
+        }
+    }
+
     /// The pipeline that an object key belongs to.
     pub fn of_key(&self, key: &str) -> Option<&Pipeline> {
         self.by_name

@@ -14,8 +14,8 @@ use crate::transition::{Decision, Event, Moment, Why, transition};
 pub struct Outcome {
     /// Which attempt.
     pub inference_id: InferenceId,
-    /// Where the output is, or what was said about the failure.
-    pub result: Result<Location, Failure>,
+    /// Where the output is, if that was said, or what was said about the failure.
+    pub result: Result<Option<Location>, Failure>,
     /// This is the last time that an output which is not there is waited for.
     pub last_call: bool,
 }
@@ -34,17 +34,30 @@ where
 {
     let id = outcome.inference_id.job;
     let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
-    if let Ok(output) = &outcome.result {
-        check_location(run, &job, output)?;
-    }
     let event_for = async |job: &Job, moment: &Moment| match &outcome.result {
-        Ok(output) => succeeded(ports, job, outcome, output, moment).await,
+        Ok(told) => {
+            let output = told.as_ref().or_else(|| promised(job, outcome));
+            let output = output.ok_or_else(|| {
+                Error::Contradiction("a success without the place of its output".to_owned())
+            })?;
+            check_location(run, job, output)?;
+            succeeded(ports, job, outcome, output, moment).await
+        }
         Err(failure) => failed(ports, job, outcome, failure, moment).await,
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
         (_, Change::Ignored(_)) => Ok(vec![]),
     }
+}
+
+/// Where the answer to the call said that the output would be.
+fn promised<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> {
+    job.attempts
+        .iter()
+        .find(|record| record.attempt == outcome.inference_id.attempt)?
+        .output
+        .as_ref()
 }
 
 /// A location that is not where this pipeline's endpoint writes was not written by it.

@@ -1,0 +1,231 @@
+//! The job table: `JobStore`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+};
+use jobs::id::{JobId, Tenant};
+use jobs::job::Job;
+use jobs::ports::{JobStore, LoadError, SaveError};
+use jobs::state::Class;
+
+use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
+use super::{Aws, broken, client, retries, timeouts, unavailable};
+use crate::config::Var;
+
+/// The most keys of one `BatchGetItem` (API reference).
+const BATCH: usize = 100;
+
+impl Aws {
+    pub(super) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| {
+            client!(
+                self,
+                aws_sdk_dynamodb,
+                self.endpoint("DYNAMODB"),
+                timeouts(),
+                retries()
+            )
+        })
+    }
+
+    /// Opens the connection to DynamoDB while the CPU is not throttled yet, by looking for a job that there is not:
+    /// half a read unit per cold start. A failure is no matter, the first real call opens its own.
+    pub(crate) async fn open_connection(&self) {
+        let nobody = AttributeValue::S("-".to_owned());
+        let table = self.name(Var::JobsTable);
+        let _ = self
+            .dynamodb()
+            .get_item()
+            .table_name(table)
+            .key("job_id", nobody)
+            .send()
+            .await;
+    }
+
+    async fn write(
+        &self,
+        job: &Job,
+        condition: &str,
+        expected: Option<u64>,
+    ) -> Result<(), SaveError> {
+        let item = to_item(job);
+        let mut names = HashMap::new();
+        let mut values = HashMap::new();
+        let mut set = Vec::new();
+        let mut remove = Vec::new();
+        for (i, name) in OWNED.iter().enumerate() {
+            match item.get(*name) {
+                Some(value) => {
+                    set.push(format!("#{i} = :{i}"));
+                    values.insert(format!(":{i}"), value.clone());
+                }
+                // A new row has nothing to remove.
+                None if expected.is_none() => continue,
+                None => remove.push(format!("#{i}")),
+            }
+            names.insert(format!("#{i}"), (*name).to_owned());
+        }
+        let mut update = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            update.push_str(" REMOVE ");
+            update.push_str(&remove.join(", "));
+        }
+        if let Some(version) = expected {
+            values.insert(
+                ":expected".to_owned(),
+                AttributeValue::N(version.to_string()),
+            );
+        }
+        let answer = self
+            .dynamodb()
+            .update_item()
+            .table_name(self.name(Var::JobsTable))
+            .key("job_id", AttributeValue::S(job.id.to_string()))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => refused(job, error),
+        }
+    }
+}
+
+/// A refused condition is a conflict, unless the row is the very one that was to be written:
+/// then an earlier try of this write went through and its answer was lost.
+fn refused(job: &Job, error: SdkError<UpdateItemError>) -> Result<(), SaveError> {
+    let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
+    else {
+        return Err(unavailable("DynamoDB UpdateItem", error).into());
+    };
+    let Some(there) = &failed.item else {
+        return Err(SaveError::Conflict(None));
+    };
+    let row = read(job.id, there)?;
+    if row == *job {
+        Ok(())
+    } else {
+        Err(SaveError::Conflict(Some(Box::new(row))))
+    }
+}
+
+fn read(id: JobId, item: &Item) -> Result<Job, LoadError> {
+    from_item(item).map_err(|bad| match bad {
+        BadRow::Newer => LoadError::NewerSchema(id),
+        BadRow::Wrong(problem) => LoadError::Unreadable { id, problem },
+    })
+}
+
+impl JobStore for Aws {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
+        let key = AttributeValue::S(id.to_string());
+        let request = self
+            .dynamodb()
+            .get_item()
+            .table_name(self.name(Var::JobsTable))
+            .key("job_id", key)
+            .consistent_read(true);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB GetItem", error))?;
+        answer.item.map(|item| read(id, &item)).transpose()
+    }
+
+    async fn create(&self, job: &Job) -> Result<(), SaveError> {
+        self.write(job, "attribute_not_exists(job_id)", None).await
+    }
+
+    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+        self.write(job, "version = :expected", Some(job.version - 1))
+            .await
+    }
+
+    async fn newest(
+        &self,
+        tenant: &Tenant,
+        class: Class,
+        limit: usize,
+    ) -> Result<(Vec<Job>, bool), LoadError> {
+        let table = self.name(Var::JobsTable);
+        let wanted = limit.min(BATCH);
+        let answer = self
+            .dynamodb()
+            .query()
+            .table_name(table)
+            .index_name("by_tenant")
+            .key_condition_expression("tenant_class = :class")
+            .expression_attribute_values(
+                ":class",
+                AttributeValue::S(tenant_class(tenant.as_str(), class)),
+            )
+            .scan_index_forward(false)
+            .limit(i32::try_from(wanted + 1).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB Query", error))?;
+        let mut keys: Vec<Item> = answer.items.unwrap_or_default();
+        let more = keys.len() > wanted;
+        keys.truncate(wanted);
+        for key in &mut keys {
+            key.retain(|name, _| name == "job_id");
+        }
+        let mut jobs = self.load_all(table, keys).await?;
+        // The index lags behind; the rows do not.
+        jobs.retain(|job| job.state.class() == class);
+        jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
+        Ok((jobs, more))
+    }
+}
+
+impl Aws {
+    /// Reads rows by their keys, at most a hundred, consistently.
+    async fn load_all(&self, table: &str, mut keys: Vec<Item>) -> Result<Vec<Job>, LoadError> {
+        let mut jobs = Vec::with_capacity(keys.len());
+        // What was left out for want of capacity comes back as unprocessed; two rounds are what a page waits for.
+        for _ in 0..3 {
+            if keys.is_empty() {
+                return Ok(jobs);
+            }
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build();
+            let wanted = wanted.map_err(|error| broken("DynamoDB BatchGetItem", error))?;
+            let answer = self
+                .dynamodb()
+                .batch_get_item()
+                .request_items(table, wanted)
+                .send()
+                .await;
+            let answer = answer.map_err(|error| unavailable("DynamoDB BatchGetItem", error))?;
+            for item in answer
+                .responses
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, items)| items)
+            {
+                // One row that cannot be read must not hide the others from the page.
+                match from_item(&item) {
+                    Ok(job) => jobs.push(job),
+                    Err(bad) => tracing::warn!(problem = ?bad, "a row in a list cannot be read"),
+                }
+            }
+            keys = answer
+                .unprocessed_keys
+                .into_iter()
+                .flatten()
+                .flat_map(|(_, rest)| rest.keys)
+                .collect();
+        }
+        Err(broken("DynamoDB BatchGetItem", "keys stayed unprocessed").into())
+    }
+}

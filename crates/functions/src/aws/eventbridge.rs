@@ -1,0 +1,103 @@
+//! Machines downstream: `EventBus`.
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use jobs::job::Job;
+use jobs::ports::EventBus;
+use jobs::state::Class;
+use jobs::view::JobView;
+use serde::Serialize;
+
+use super::{Aws, client, retries, timeouts, unavailable};
+use crate::config::Var;
+
+/// The most entries of one `PutEvents` (API reference).
+const BATCH: usize = 10;
+/// What rules match on.
+const SOURCE: &str = "docket";
+
+/// The detail of `JobReady` and `JobFailed`.
+#[derive(Serialize)]
+struct Detail {
+    /// `<job id>:<version>`: the same event published twice has the same id.
+    id: String,
+    job: JobView,
+    /// Where the input lies.
+    input: String,
+    /// Where the result lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+}
+
+impl Aws {
+    fn events(&self) -> &aws_sdk_eventbridge::Client {
+        self.events.get_or_init(|| {
+            client!(
+                self,
+                aws_sdk_eventbridge,
+                self.endpoint("EVENTBRIDGE"),
+                timeouts(),
+                retries()
+            )
+        })
+    }
+
+    fn entry(&self, job: &Job) -> PutEventsRequestEntry {
+        let detail = Detail {
+            id: format!("{}:{}", job.id, job.version),
+            job: JobView::from(job),
+            input: format!("s3://{}/{}", job.input.bucket, job.input.key),
+            output: job.output().map(ToString::to_string),
+        };
+        let kind = if job.state.class() == Class::Ready {
+            "JobReady"
+        } else {
+            "JobFailed"
+        };
+        PutEventsRequestEntry::builder()
+            .event_bus_name(self.name(Var::EventBus))
+            .source(SOURCE)
+            .detail_type(kind)
+            .detail(serde_json::to_string(&detail).unwrap_or_default())
+            .set_trace_header(job.trace_id.clone())
+            .build()
+    }
+}
+
+impl EventBus for Aws {
+    async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
+        let mut failed = Vec::new();
+        for (chunk, start) in jobs.chunks(BATCH).zip((0..).step_by(BATCH)) {
+            let entries = chunk.iter().map(|job| self.entry(job)).collect();
+            match self
+                .events()
+                .put_events()
+                .set_entries(Some(entries))
+                .send()
+                .await
+            {
+                // Results stand in the order of the entries; one with an error code was not taken (API reference).
+                Ok(answer) if answer.failed_entry_count() == 0 => {}
+                Ok(answer) => {
+                    let refused = answer
+                        .entries()
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, entry)| entry.error_code().is_some());
+                    failed.extend(refused.map(|(i, entry)| {
+                        tracing::warn!(
+                            code = entry.error_code(),
+                            message = entry.error_message(),
+                            "an event was not taken"
+                        );
+                        start + i
+                    }));
+                }
+                Err(error) => {
+                    let _ = unavailable("EventBridge PutEvents", error);
+                    failed.extend(start..start + chunk.len());
+                }
+            }
+        }
+        failed
+    }
+}

@@ -1,0 +1,37 @@
+//! The one HTTP client that all SDK clients share.
+//!
+//! TLS by *ring* with pinned roots: the default stack collects entropy for tens of milliseconds of CPU and parses the
+//! system's certificates, which together cost more than the rest of a cold start (`docs/adr/0005-lean-tls.md`).
+
+use std::time::Duration;
+
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// The roots that AWS endpoints chain to (Amazon Trust Services repository).
+const ROOTS: &[u8] = include_bytes!("../../roots/amazon.pem");
+
+/// How long an idle connection is kept: longer than the pauses between events, shorter than the servers' own limit.
+const IDLE: Duration = Duration::from_secs(50);
+
+pub(super) fn client() -> SharedHttpClient {
+    let mut roots = TrustStore::empty().with_pem_certificate(ROOTS);
+    if let Some(extra) = BENCH_ROOT {
+        roots.add_pem_certificate(extra.as_bytes());
+    }
+    // Certificates that do not parse would be a build defect that every test with TLS shows.
+    let context = TlsContext::builder().with_trust_store(roots).build();
+    let context =
+        context.unwrap_or_else(|error| unreachable!("the pinned roots do not parse: {error}"));
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .pool_idle_timeout(IDLE)
+        .build_https()
+}
+
+/// A further root, fixed when the program is built by a variable that holds its PEM text: the cold-start benchmark
+/// talks TLS to a server of its own. Nothing at run time can add one.
+const BENCH_ROOT: Option<&str> = option_env!("BENCH_ROOT_PEM");

@@ -1,0 +1,146 @@
+//! AWS behind the ports of crate `jobs`: one file a service, and nowhere else is AWS called.
+
+mod desk;
+mod dynamodb;
+mod eventbridge;
+mod http;
+mod row;
+mod s3;
+mod sagemaker;
+mod sqs;
+mod watchers;
+mod websocket;
+
+use std::error::Error;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use jobs::id::Timestamp;
+use jobs::ports::{Clock, Unavailable};
+
+use crate::config::{Config, Var};
+
+pub use row::SCHEMA;
+
+/// How long one AWS call may take with its retries. Well under the function's timeout, so that a message is given
+/// back with a reason instead of dying with the function.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long one try may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection may take to open; the default of the SDK's current behavior version.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+
+/// Every port, on AWS.
+#[derive(Debug)]
+pub struct Aws {
+    config: Config,
+    http: SharedHttpClient,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    sagemaker: OnceLock<aws_sdk_sagemakerruntime::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+    events: OnceLock<aws_sdk_eventbridge::Client>,
+    websocket: OnceLock<aws_sdk_apigatewaymanagement::Client>,
+}
+
+/// The settings that all clients share; each service's `Config` is a type of its own, hence a macro.
+macro_rules! client {
+    ($aws:expr, $sdk:ident, $endpoint:expr, $timeouts:expr, $retries:expr) => {{
+        let aws: &Aws = $aws;
+        let mut config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
+            .region($sdk::config::Region::new(aws.config.region.clone()))
+            .credentials_provider(aws.config.credentials.clone())
+            .http_client(aws.http.clone())
+            .timeout_config($timeouts)
+            .retry_config($retries);
+        if let Some(url) = $endpoint {
+            config = config.endpoint_url(url);
+        }
+        $sdk::Client::from_conf(config.build())
+    }};
+}
+use client;
+
+impl Aws {
+    /// Ports that act with `config`. No connection is opened yet.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            http: http::client(),
+            dynamodb: OnceLock::new(),
+            s3: OnceLock::new(),
+            sagemaker: OnceLock::new(),
+            sqs: OnceLock::new(),
+            events: OnceLock::new(),
+            websocket: OnceLock::new(),
+        }
+    }
+
+    fn name(&self, name: Var) -> &str {
+        self.config.get(name)
+    }
+
+    fn endpoint(&self, service: &str) -> Option<String> {
+        self.config.endpoint_url(service)
+    }
+}
+
+/// The one retry layer below the queues: two tries, since a message that fails comes back anyway.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(2)
+}
+
+/// For calls that must not be made twice behind our back.
+fn no_retries() -> RetryConfig {
+    RetryConfig::disabled()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build()
+}
+
+impl Clock for Aws {
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock port")]
+    fn now(&self) -> Timestamp {
+        let since_1970 = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn random(&self) -> u64 {
+        // Without randomness a claim could be taken for another's: no safe way on.
+        getrandom::u64()
+            .unwrap_or_else(|error| unreachable!("the kernel has no random bytes: {error}"))
+    }
+}
+
+/// The caller can only come back later. The cause is kept in full: `SdkError` itself says no more than "service error".
+fn unavailable<E, R>(what: &'static str, error: SdkError<E, R>) -> Unavailable
+where
+    E: Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    tracing::warn!(aws.call = what, error = %DisplayErrorContext(&error), "AWS call failed");
+    Unavailable {
+        what,
+        source: Box::new(error),
+    }
+}
+
+fn broken(what: &'static str, problem: impl Into<Box<dyn Error + Send + Sync>>) -> Unavailable {
+    Unavailable {
+        what,
+        source: problem.into(),
+    }
+}

@@ -1,0 +1,576 @@
+//! A job as a DynamoDB item. The names here are an API: rows outlive releases.
+//!
+//! Rules for a change: readers learn a new [`SCHEMA`] one release before writers write it; a row of a newer schema
+//! is not touched; attributes that are not ours stay, since saves set and remove only [`owned`] ones.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jobs::id::{Attempt, Claim, JobId, Location, Timestamp};
+use jobs::input::Input;
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::state::{Budget, Cause, Failure, State};
+use jobs::transition::Policy;
+
+/// The schema that this release writes.
+pub const SCHEMA: u32 = 1;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// How many partitions the sparse indexes are spread over: a single one would cap the service at 1,000 writes a second.
+const SHARDS: u8 = 16;
+
+/// Every attribute that a save sets or removes, beside the key.
+pub(super) const OWNED: [&str; 21] = [
+    "schema",
+    "version",
+    "tenant",
+    "pipeline",
+    "input",
+    "status",
+    "state",
+    "policy",
+    "attempts",
+    "history",
+    "dropped",
+    "created_at",
+    "updated_at",
+    "expires_at",
+    "keep_days",
+    "trace_id",
+    "tenant_class",
+    "wake_shard",
+    "wake_at",
+    "failed_shard",
+    "failed_at",
+];
+
+fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> Item {
+    entries
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
+    if let Some(value) = value {
+        item.insert(name.to_owned(), value);
+    }
+}
+
+pub(super) fn tenant_class(tenant: &str, class: jobs::state::Class) -> String {
+    format!("{tenant}#{}", class.name())
+}
+
+fn shard(id: JobId) -> u8 {
+    // The last hex digit of a name-based UUID is as good as random.
+    let last = id
+        .to_string()
+        .chars()
+        .last()
+        .and_then(|digit| digit.to_digit(16))
+        .unwrap_or(0);
+    u8::try_from(last).unwrap_or(0) % SHARDS
+}
+
+/// The attributes of `job` beside its key.
+pub(super) fn to_item(job: &Job) -> Item {
+    let bucket = &job.input.bucket;
+    let mut item = map([
+        ("schema", n(SCHEMA)),
+        ("version", n(job.version)),
+        ("tenant", s(job.tenant.as_str())),
+        ("pipeline", s(&job.pipeline)),
+        ("input", AttributeValue::M(input_to_item(&job.input))),
+        ("status", s(job.state.name())),
+        ("state", AttributeValue::M(state_to_item(&job.state))),
+        ("policy", AttributeValue::M(policy_to_item(&job.policy))),
+        (
+            "attempts",
+            AttributeValue::L(
+                job.attempts
+                    .iter()
+                    .map(|record| AttributeValue::M(attempt_to_item(record, bucket)))
+                    .collect(),
+            ),
+        ),
+        (
+            "history",
+            AttributeValue::L(
+                job.history
+                    .iter()
+                    .map(|entry| AttributeValue::M(entry_to_item(entry)))
+                    .collect(),
+            ),
+        ),
+        ("created_at", n(job.created_at.0)),
+        ("updated_at", n(job.updated_at.0)),
+        ("keep_days", n(job.keep_days)),
+        (
+            "tenant_class",
+            s(tenant_class(job.tenant.as_str(), job.state.class())),
+        ),
+    ]);
+    put(
+        &mut item,
+        "dropped",
+        (job.history_dropped > 0).then(|| n(job.history_dropped)),
+    );
+    // DynamoDB's time to live counts seconds (developer guide, "Using time to live").
+    put(
+        &mut item,
+        "expires_at",
+        job.expires_at.map(|at| n(at.0 / 1000)),
+    );
+    put(&mut item, "trace_id", job.trace_id.as_deref().map(s));
+    if let Some(wake_at) = job.state.wake_at() {
+        item.extend(map([
+            ("wake_shard", n(shard(job.id))),
+            ("wake_at", n(wake_at.0)),
+        ]));
+    }
+    if matches!(job.state, State::Failed { .. }) {
+        item.extend(map([
+            ("failed_shard", n(shard(job.id))),
+            ("failed_at", n(job.updated_at.0)),
+        ]));
+    }
+    item
+}
+
+fn input_to_item(input: &Input) -> Item {
+    let mut item = map([
+        ("bucket", s(&input.bucket)),
+        ("key", s(&input.key)),
+        ("version", s(&input.version)),
+        ("etag", s(&input.etag)),
+        ("bytes", n(input.bytes)),
+        ("type", s(&input.content_type)),
+    ]);
+    put(&mut item, "name", input.name.as_deref().map(s));
+    put(&mut item, "by", input.uploaded_by.as_deref().map(s));
+    put(
+        &mut item,
+        "issued",
+        input.issued.then_some(AttributeValue::Bool(true)),
+    );
+    item
+}
+
+fn state_to_item(state: &State) -> Item {
+    let budget = |item: &mut Item, budget: &Budget| {
+        item.extend(map([
+            ("last", n(budget.last)),
+            ("until", n(budget.until.0)),
+        ]))
+    };
+    match state {
+        State::Submitting {
+            attempt,
+            claim,
+            lease_until,
+            deadline,
+            budget: b,
+        } => {
+            let mut item = map([
+                ("attempt", n(attempt)),
+                ("claim", n(claim.0)),
+                ("lease_until", n(lease_until.0)),
+                ("deadline", n(deadline.0)),
+            ]);
+            budget(&mut item, b);
+            item
+        }
+        State::InProgress {
+            attempt,
+            deadline,
+            budget: b,
+        } => {
+            let mut item = map([("attempt", n(attempt)), ("deadline", n(deadline.0))]);
+            budget(&mut item, b);
+            item
+        }
+        State::RetryScheduled {
+            next,
+            due,
+            budget: b,
+        } => {
+            let mut item = map([("attempt", n(next)), ("due", n(due.0))]);
+            budget(&mut item, b);
+            item
+        }
+        State::Failed { attempt, failure } => map([
+            ("attempt", n(attempt)),
+            ("cause", s(failure.cause.name())),
+            ("detail", s(&failure.detail)),
+        ]),
+        State::Ready { attempt } | State::Cancelled { attempt } => map([("attempt", n(attempt))]),
+    }
+}
+
+fn policy_to_item(policy: &Policy) -> Item {
+    map([
+        ("attempts", n(policy.attempts)),
+        (
+            "backoff",
+            AttributeValue::L(policy.backoff_seconds.iter().map(n).collect()),
+        ),
+        ("attempt_s", n(policy.attempt_seconds)),
+        ("bound_s", n(policy.bound_seconds)),
+    ])
+}
+
+fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
+    // Most locations are in the job's own bucket, and a kilobyte of row is a write unit: there the key alone is kept.
+    let place = |location: &Location| {
+        s(if location.bucket == bucket {
+            location.key.clone()
+        } else {
+            location.to_string()
+        })
+    };
+    let mut item = map([("n", n(record.attempt)), ("at", n(record.started_at.0))]);
+    put(&mut item, "out", record.output.as_ref().map(place));
+    put(&mut item, "err", record.failure_object.as_ref().map(place));
+    put(&mut item, "closed", record.closed_at.map(|at| n(at.0)));
+    put(
+        &mut item,
+        "cause",
+        record
+            .failure
+            .as_ref()
+            .map(|failure| s(failure.cause.name())),
+    );
+    put(
+        &mut item,
+        "detail",
+        record.failure.as_ref().map(|failure| s(&failure.detail)),
+    );
+    item
+}
+
+fn entry_to_item(entry: &HistoryEntry) -> Item {
+    let mut item = map([("e", s(&entry.event)), ("at", n(entry.at.0))]);
+    put(&mut item, "by", entry.actor.as_deref().map(s));
+    put(&mut item, "why", entry.reason.as_deref().map(s));
+    item
+}
+
+/// A row that cannot be read, and what is wrong with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum BadRow {
+    Newer,
+    Wrong(String),
+}
+
+/// Reads a whole item, key included.
+pub(super) fn from_item(item: &Item) -> Result<Job, BadRow> {
+    let row = Reader { item, path: "" };
+    if row.number::<u32>("schema")? > SCHEMA {
+        return Err(BadRow::Newer);
+    }
+    let input = row.map("input", input_from_item)?;
+    let bucket = input.bucket.clone();
+    Ok(Job {
+        id: row.parsed("job_id")?,
+        version: row.number("version")?,
+        tenant: row.parsed("tenant")?,
+        pipeline: row.text("pipeline")?.to_owned(),
+        state: row.map("state", |state| state_from_item(row.text("status")?, state))?,
+        policy: row.map("policy", policy_from_item)?,
+        attempts: row.list("attempts", |record| attempt_from_item(record, &bucket))?,
+        history: row.list("history", entry_from_item)?,
+        history_dropped: row.optional("dropped", Reader::number)?.unwrap_or(0),
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        expires_at: row
+            .optional("expires_at", Reader::number::<u64>)?
+            .map(|seconds| Timestamp(seconds * 1000)),
+        keep_days: row.number("keep_days")?,
+        trace_id: row.optional_text("trace_id")?,
+        input,
+    })
+}
+
+fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
+    Ok(Input {
+        bucket: item.text("bucket")?.to_owned(),
+        key: item.text("key")?.to_owned(),
+        version: item.text("version")?.to_owned(),
+        etag: item.text("etag")?.to_owned(),
+        bytes: item.number("bytes")?,
+        content_type: item.text("type")?.to_owned(),
+        name: item.optional_text("name")?,
+        uploaded_by: item.optional_text("by")?,
+        issued: item.item.contains_key("issued"),
+    })
+}
+
+fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
+    let attempt = Attempt(item.number("attempt")?);
+    let budget = || {
+        Ok(Budget {
+            last: Attempt(item.number("last")?),
+            until: item.time("until")?,
+        })
+    };
+    Ok(match status {
+        "Submitting" => State::Submitting {
+            attempt,
+            claim: Claim(item.number("claim")?),
+            lease_until: item.time("lease_until")?,
+            deadline: item.time("deadline")?,
+            budget: budget()?,
+        },
+        "InProgress" => State::InProgress {
+            attempt,
+            deadline: item.time("deadline")?,
+            budget: budget()?,
+        },
+        "RetryScheduled" => State::RetryScheduled {
+            next: attempt,
+            due: item.time("due")?,
+            budget: budget()?,
+        },
+        "Ready" => State::Ready { attempt },
+        "Failed" => State::Failed {
+            attempt,
+            failure: Failure {
+                cause: Cause::from_name(item.text("cause")?),
+                detail: item.text("detail")?.to_owned(),
+            },
+        },
+        "Cancelled" => State::Cancelled { attempt },
+        other => return Err(BadRow::Wrong(format!("status {other:?} is unknown"))),
+    })
+}
+
+fn policy_from_item(item: Reader<'_>) -> Result<Policy, BadRow> {
+    let delays = item
+        .item
+        .get("backoff")
+        .and_then(|value| value.as_l().ok())
+        .ok_or_else(|| item.wrong("backoff"))?;
+    let delay = |value: &AttributeValue| {
+        value
+            .as_n()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| item.wrong("backoff"))
+    };
+    Ok(Policy {
+        attempts: item.number("attempts")?,
+        backoff_seconds: delays.iter().map(delay).collect::<Result<_, _>>()?,
+        attempt_seconds: item.number("attempt_s")?,
+        bound_seconds: item.number("bound_s")?,
+    })
+}
+
+fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, BadRow> {
+    let place = |name: &'static str| -> Result<Option<Location>, BadRow> {
+        let Some(text) = item.optional_text(name)? else {
+            return Ok(None);
+        };
+        if text.contains("://") {
+            return text.parse().map(Some).map_err(|_| item.wrong(name));
+        }
+        Ok(Some(Location {
+            bucket: bucket.to_owned(),
+            key: text,
+        }))
+    };
+    let cause = item.optional_text("cause")?;
+    let detail = item.optional_text("detail")?.unwrap_or_default();
+    Ok(AttemptRecord {
+        attempt: Attempt(item.number("n")?),
+        started_at: item.time("at")?,
+        output: place("out")?,
+        failure_object: place("err")?,
+        closed_at: item.optional("closed", Reader::number)?.map(Timestamp),
+        failure: cause.map(|cause| Failure {
+            cause: Cause::from_name(&cause),
+            detail,
+        }),
+    })
+}
+
+fn entry_from_item(item: Reader<'_>) -> Result<HistoryEntry, BadRow> {
+    Ok(HistoryEntry {
+        at: item.time("at")?,
+        event: item.text("e")?.to_owned(),
+        actor: item.optional_text("by")?,
+        reason: item.optional_text("why")?,
+    })
+}
+
+/// Reads attributes by name and says which one is wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) item: &'a Item,
+    pub(super) path: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    fn wrong(&self, name: &str) -> BadRow {
+        BadRow::Wrong(format!(
+            "attribute {}{name} is missing or of the wrong type",
+            self.path
+        ))
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Result<&'a str, BadRow> {
+        let text = self.item.get(name).and_then(|value| value.as_s().ok());
+        text.map(String::as_str).ok_or_else(|| self.wrong(name))
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, BadRow> {
+        let number = self.item.get(name).and_then(|value| value.as_n().ok());
+        number
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| self.wrong(name))
+    }
+
+    pub(super) fn time(&self, name: &'static str) -> Result<Timestamp, BadRow> {
+        self.number(name).map(Timestamp)
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, BadRow> {
+        self.text(name)?.parse().map_err(|_| self.wrong(name))
+    }
+
+    fn optional<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&Self, &'static str) -> Result<T, BadRow>,
+    ) -> Result<Option<T>, BadRow> {
+        if self.item.contains_key(name) {
+            read(self, name).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn optional_text(&self, name: &'static str) -> Result<Option<String>, BadRow> {
+        self.optional(name, |row, name| row.text(name).map(str::to_owned))
+    }
+
+    fn map<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(Reader<'a>) -> Result<T, BadRow>,
+    ) -> Result<T, BadRow> {
+        let item = self
+            .item
+            .get(name)
+            .and_then(|value| value.as_m().ok())
+            .ok_or_else(|| self.wrong(name))?;
+        read(Reader { item, path: name })
+    }
+
+    fn list<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(Reader<'a>) -> Result<T, BadRow>,
+    ) -> Result<Vec<T>, BadRow> {
+        let entries = self
+            .item
+            .get(name)
+            .and_then(|value| value.as_l().ok())
+            .ok_or_else(|| self.wrong(name))?;
+        let read_one = |value: &'a AttributeValue| {
+            read(Reader {
+                item: value.as_m().map_err(|_| self.wrong(name))?,
+                path: name,
+            })
+        };
+        entries.iter().map(read_one).collect()
+    }
+}
+
+/// The size that DynamoDB charges for: names and values in UTF-8, numbers at two digits a byte plus one, three bytes for
+/// a map or list and one for each of its entries (developer guide, "DynamoDB item sizes and formats").
+#[cfg(test)]
+fn charged_bytes(item: &Item) -> usize {
+    fn value(v: &AttributeValue) -> usize {
+        match v {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+            AttributeValue::L(values) => 3 + values.iter().map(|v| 1 + value(v)).sum::<usize>(),
+            AttributeValue::M(entries) => {
+                3 + entries
+                    .iter()
+                    .map(|(name, v)| 1 + name.len() + value(v))
+                    .sum::<usize>()
+            }
+            _ => 1,
+        }
+    }
+    item.iter().map(|(name, v)| name.len() + value(v)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jobs::conformance::one_in_every_state;
+
+    fn whole_item(job: &Job) -> Item {
+        let mut item = to_item(job);
+        item.insert("job_id".to_owned(), s(job.id.to_string()));
+        item
+    }
+
+    #[test]
+    fn a_row_of_every_state_reads_back_as_it_was() {
+        for job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
+            assert_eq!(from_item(&whole_item(&job)), Ok(job));
+        }
+    }
+
+    #[test]
+    fn every_attribute_is_owned() {
+        for job in one_in_every_state("b", "acme") {
+            for name in to_item(&job).keys() {
+                assert!(
+                    OWNED.contains(&name.as_str()),
+                    "{name} would never be removed"
+                );
+            }
+        }
+    }
+
+    /// The budget of one write unit: a row of ordinary length at `Ready` has at most 1,024 bytes.
+    #[test]
+    fn a_ready_row_fits_into_one_write_unit() {
+        let jobs = one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme");
+        let ready = jobs
+            .iter()
+            .find(|job| matches!(job.state, State::Ready { .. }))
+            .unwrap();
+        let bytes = charged_bytes(&whole_item(ready));
+        assert!(bytes <= 1024, "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_row_of_a_newer_release_is_told_from_a_broken_one() {
+        let job = &one_in_every_state("b", "acme")[0];
+        let mut item = whole_item(job);
+        item.insert("schema".to_owned(), n(SCHEMA + 1));
+        assert_eq!(from_item(&item), Err(BadRow::Newer));
+        let mut item = whole_item(job);
+        item.remove("tenant");
+        assert_eq!(
+            from_item(&item),
+            Err(BadRow::Wrong(
+                "attribute tenant is missing or of the wrong type".to_owned()
+            ))
+        );
+    }
+}

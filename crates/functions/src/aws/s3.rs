@@ -1,0 +1,263 @@
+//! Inputs and outputs: `ObjectStore`.
+
+use std::collections::HashMap;
+
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
+use jobs::id::Location;
+use jobs::input::PEEK_BYTES;
+use jobs::ports::{CopyError, ObjectHead, ObjectStore, Unavailable};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::{Aws, broken, client, retries, timeouts, unavailable};
+
+/// User metadata of an upload: the file name, percent-encoded since headers carry ASCII.
+const NAME: &str = "original-name";
+/// User metadata of an upload: who uploaded it.
+const UPLOADED_BY: &str = "uploaded-by";
+/// User metadata of an upload that the API issued.
+const ISSUED: &str = "docket-upload";
+
+/// What a copy source keeps as it is.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+impl Aws {
+    pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3
+            .get_or_init(|| client!(self, aws_sdk_s3, self.endpoint("S3"), timeouts(), retries()))
+    }
+
+    /// The first `limit` bytes of the current version. `Ok(Err(()))` if it is there but empty.
+    async fn get_start(&self, bucket: &str, key: &str, limit: usize) -> Result<Start, Unavailable> {
+        let request = self
+            .s3()
+            .get_object()
+            .bucket(bucket)
+            .key(key)
+            .range(format!("bytes=0-{}", limit.saturating_sub(1)));
+        match request.send().await {
+            Ok(mut object) => {
+                let body = std::mem::take(&mut object.body);
+                let bytes = body
+                    .collect()
+                    .await
+                    .map_err(|error| broken("S3 GetObject", error))?;
+                Ok(Start::Bytes(Box::new(object), bytes.to_vec()))
+            }
+            Err(error) => match error.code() {
+                Some("NoSuchKey") => Ok(Start::Missing),
+                // An empty object has no first byte (RFC 9110, 416).
+                Some("InvalidRange") => Ok(Start::Empty),
+                _ => Err(unavailable("S3 GetObject", error)),
+            },
+        }
+    }
+}
+
+enum Start {
+    Missing,
+    Empty,
+    Bytes(Box<GetObjectOutput>, Vec<u8>),
+}
+
+struct Attributes<'a> {
+    version: Option<&'a str>,
+    etag: Option<&'a str>,
+    bytes: u64,
+    content_type: Option<&'a str>,
+    metadata: Option<&'a HashMap<String, String>>,
+}
+
+fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead {
+    let meta = |name: &str| attributes.metadata.and_then(|metadata| metadata.get(name));
+    let decoded = |text: &String| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    ObjectHead {
+        version: attributes.version.unwrap_or("null").to_owned(),
+        etag: attributes
+            .etag
+            .unwrap_or_default()
+            .trim_matches('"')
+            .to_owned(),
+        bytes: attributes.bytes,
+        content_type: attributes.content_type.unwrap_or_default().to_owned(),
+        name: meta(NAME).map(decoded),
+        uploaded_by: meta(UPLOADED_BY).cloned(),
+        issued: meta(ISSUED).is_some(),
+        first_bytes,
+    }
+}
+
+fn size(length: Option<i64>) -> u64 {
+    length
+        .and_then(|length| u64::try_from(length).ok())
+        .unwrap_or(0)
+}
+
+/// The whole size in `bytes 0-1023/12345`.
+fn total(content_range: Option<&str>) -> Option<u64> {
+    content_range?.rsplit_once('/')?.1.parse().ok()
+}
+
+impl ObjectStore for Aws {
+    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Unavailable> {
+        match self.get_start(bucket, key, PEEK_BYTES).await? {
+            Start::Missing => Ok(None),
+            Start::Empty => {
+                self.head(&Location {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                })
+                .await
+            }
+            Start::Bytes(object, first_bytes) => {
+                let attributes = Attributes {
+                    version: object.version_id(),
+                    etag: object.e_tag(),
+                    bytes: total(object.content_range())
+                        .unwrap_or_else(|| size(object.content_length())),
+                    content_type: object.content_type(),
+                    metadata: object.metadata(),
+                };
+                Ok(Some(object_head(&attributes, first_bytes)))
+            }
+        }
+    }
+
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+        match self
+            .s3()
+            .head_object()
+            .bucket(&location.bucket)
+            .key(&location.key)
+            .send()
+            .await
+        {
+            Ok(object) => {
+                let attributes = Attributes {
+                    version: object.version_id(),
+                    etag: object.e_tag(),
+                    bytes: size(object.content_length()),
+                    content_type: object.content_type(),
+                    metadata: object.metadata(),
+                };
+                Ok(Some(object_head(&attributes, vec![])))
+            }
+            // A HEAD has no body to carry a code; the SDK makes this one from the status. Without `s3:ListBucket`
+            // it would be 403 (API reference, HeadObject).
+            Err(error)
+                if error.as_service_error().is_some_and(
+                    aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found,
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(unavailable("S3 HeadObject", error)),
+        }
+    }
+
+    async fn read(
+        &self,
+        location: &Location,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        match self
+            .get_start(&location.bucket, &location.key, limit)
+            .await?
+        {
+            Start::Missing => Ok(None),
+            Start::Empty => Ok(Some(vec![])),
+            Start::Bytes(_, bytes) => Ok(Some(bytes)),
+        }
+    }
+
+    async fn copy(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        to: &Location,
+    ) -> Result<(), CopyError> {
+        let source = format!(
+            "{bucket}/{}?versionId={}",
+            utf8_percent_encode(key, KEY),
+            utf8_percent_encode(version, KEY)
+        );
+        let request = self
+            .s3()
+            .copy_object()
+            .copy_source(source)
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .metadata_directive(MetadataDirective::Copy)
+            // Copying tags would need a permission more, and nobody reads them.
+            .tagging_directive(TaggingDirective::Replace);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.code() {
+                Some("NoSuchKey" | "NoSuchVersion") => Err(CopyError::Gone),
+                _ => Err(unavailable("S3 CopyObject", error).into()),
+            },
+        }
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
+        let answer = self
+            .s3()
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(prefix)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| unavailable("S3 ListObjectsV2", error))?;
+        Ok(answer
+            .contents
+            .into_iter()
+            .flatten()
+            .filter_map(|object| object.key)
+            .collect())
+    }
+
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+        // Versions come by key, then newest first; the exact key is the first of all keys that begin with it.
+        let answer = self
+            .s3()
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(key)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
+        let of_key = answer
+            .versions
+            .into_iter()
+            .flatten()
+            .filter(|version| version.key.as_deref() == Some(key));
+        Ok(of_key.filter_map(|version| version.version_id).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_size_is_read_from_the_content_range() {
+        assert_eq!(total(Some("bytes 0-1023/1073741824")), Some(1 << 30));
+        assert_eq!(total(Some("bytes 0-4/*")), None);
+        assert_eq!(total(None), None);
+    }
+
+    #[test]
+    fn a_copy_source_is_encoded() {
+        assert_eq!(
+            utf8_percent_encode("inbound/a b+ü%.pdf", KEY).to_string(),
+            "inbound/a%20b%2B%C3%BC%25.pdf"
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! The asynchronous endpoint: `InferenceEndpoint`.
+
+use std::time::Duration;
+
+use aws_sdk_sagemakerruntime::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::timeout::TimeoutConfig;
+use jobs::id::Location;
+use jobs::ports::{Accepted, InferenceEndpoint, Invocation, InvokeError};
+
+use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, unavailable};
+
+/// How long an answer is waited for. Longer than for other calls: giving up may mean a second run on a GPU.
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
+
+impl Aws {
+    fn sagemaker(&self) -> &aws_sdk_sagemakerruntime::Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_timeout(INVOKE_TIMEOUT)
+            .build();
+        // The SDK's own retry could queue the same request twice.
+        self.sagemaker.get_or_init(|| {
+            client!(
+                self,
+                aws_sdk_sagemakerruntime,
+                self.endpoint("SAGEMAKER_RUNTIME"),
+                timeouts,
+                no_retries()
+            )
+        })
+    }
+}
+
+impl InferenceEndpoint for Aws {
+    async fn invoke(&self, invocation: &Invocation) -> Result<Accepted, InvokeError> {
+        let id = invocation.inference_id;
+        let seconds = |seconds: u32| i32::try_from(seconds).unwrap_or(i32::MAX);
+        let answer = self
+            .sagemaker()
+            .invoke_endpoint_async()
+            .endpoint_name(&invocation.endpoint)
+            .inference_id(id.to_string())
+            .input_location(invocation.input.to_string())
+            .content_type(&invocation.content_type)
+            .accept(invocation.accept)
+            .request_ttl_seconds(seconds(invocation.queue_ttl_seconds))
+            .invocation_timeout_seconds(seconds(invocation.invocation_timeout_seconds))
+            // For people, and for the search for an output whose notification was lost; nothing relies on it alone.
+            .s3_output_path_extension(format!("{}/a{}", id.job, id.attempt))
+            .set_custom_attributes(invocation.trace_id.as_deref().and_then(custom_attributes))
+            .send()
+            .await;
+        match answer {
+            Ok(accepted) => {
+                let location =
+                    |text: Option<&str>| text.and_then(|text| text.parse::<Location>().ok());
+                let Some(output) = location(accepted.output_location()) else {
+                    return Err(InvokeError::Unanswered(broken(
+                        "SageMaker InvokeEndpointAsync",
+                        "the answer has no output location",
+                    )));
+                };
+                Ok(Accepted {
+                    output,
+                    failure: location(accepted.failure_location()),
+                })
+            }
+            Err(SdkError::ServiceError(refused)) => {
+                let error = refused.err();
+                let text = format!(
+                    "{}: {}",
+                    error.code().unwrap_or("no error code"),
+                    error.message().unwrap_or("no message")
+                );
+                tracing::warn!(inference.id = %id, error = text, "the endpoint refused a request");
+                Err(InvokeError::Refused(text))
+            }
+            Err(error) => Err(InvokeError::Unanswered(unavailable(
+                "SageMaker InvokeEndpointAsync",
+                error,
+            ))),
+        }
+    }
+}
+
+/// At most 1,024 visible ASCII characters travel in this header (API reference, `CustomAttributes`).
+fn custom_attributes(trace_id: &str) -> Option<String> {
+    let fits = trace_id.len() <= 1000 && trace_id.bytes().all(|b| b.is_ascii_graphic());
+    fits.then(|| format!("trace-id={trace_id}"))
+}

@@ -1,0 +1,86 @@
+//! Open pages: `Watchers`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jobs::id::Timestamp;
+use jobs::ports::{Unavailable, Watcher, Watchers};
+
+use super::row::Reader;
+use super::{Aws, unavailable};
+use crate::config::Var;
+
+/// A connection lives two hours at most (API Gateway WebSocket quotas); what its `$disconnect` did not remove
+/// goes ten minutes later.
+const LIFETIME_SECONDS: u64 = 2 * 3600 + 600;
+
+impl Watchers for Aws {
+    async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable> {
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let request = self
+            .dynamodb()
+            .put_item()
+            .table_name(self.name(Var::ConnectionsTable))
+            .item("tenant", AttributeValue::S(watcher.watches.clone()))
+            .item(
+                "connection_id",
+                AttributeValue::S(watcher.connection_id.clone()),
+            )
+            .item("registered_at", number(watcher.registered_at.0))
+            .item("token_expires_at", number(watcher.token_expires_at.0))
+            .item(
+                "expires_at",
+                number(watcher.registered_at.0 / 1000 + LIFETIME_SECONDS),
+            );
+        request
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB PutItem", error))?;
+        Ok(())
+    }
+
+    async fn forget(&self, watches: &str, connection_id: &str) -> Result<(), Unavailable> {
+        let request = self
+            .dynamodb()
+            .delete_item()
+            .table_name(self.name(Var::ConnectionsTable))
+            .key("tenant", AttributeValue::S(watches.to_owned()))
+            .key("connection_id", AttributeValue::S(connection_id.to_owned()));
+        request
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB DeleteItem", error))?;
+        Ok(())
+    }
+
+    async fn watching(&self, watches: &str) -> Result<Vec<Watcher>, Unavailable> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let request = self
+                .dynamodb()
+                .query()
+                .table_name(self.name(Var::ConnectionsTable))
+                .key_condition_expression("tenant = :watches")
+                .expression_attribute_values(":watches", AttributeValue::S(watches.to_owned()))
+                // A page that registered a moment ago may be showing the state from before this change.
+                .consistent_read(true)
+                .set_exclusive_start_key(start);
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| unavailable("DynamoDB Query", error))?;
+            found.extend(answer.items().iter().filter_map(|item| {
+                let row = Reader { item, path: "" };
+                Some(Watcher {
+                    watches: watches.to_owned(),
+                    connection_id: row.text("connection_id").ok()?.to_owned(),
+                    registered_at: row.time("registered_at").unwrap_or(Timestamp(0)),
+                    token_expires_at: row.time("token_expires_at").ok()?,
+                })
+            }));
+            match answer.last_evaluated_key {
+                Some(key) if !key.is_empty() => start = Some(key),
+                Some(_) | None => return Ok(found),
+            }
+        }
+    }
+}

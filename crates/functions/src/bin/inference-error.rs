@@ -1,0 +1,15 @@
+//! Records what the endpoint reports on its error topic.
+//!
+//! Trigger: queue `inference-error` (SNS). Grants: `InferenceErrorRole` in `infra/service.yaml`.
+
+use functions::{bootstrap, handlers::inference_error};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = bootstrap::init(inference_error::NEEDS).await?;
+    run(service_fn(async |event| {
+        inference_error::handle(&app, event).await
+    }))
+    .await
+}

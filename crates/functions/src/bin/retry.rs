@@ -1,0 +1,12 @@
+//! Starts the attempts that are due.
+//!
+//! Trigger: queue `wakeups`. Grants: `RetryRole` in `infra/service.yaml`.
+
+use functions::{bootstrap, handlers::retry};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = bootstrap::init(retry::NEEDS).await?;
+    run(service_fn(async |event| retry::handle(&app, event).await)).await
+}

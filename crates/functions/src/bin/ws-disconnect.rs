@@ -1,0 +1,15 @@
+//! Forgets a page that left.
+//!
+//! Trigger: WebSocket `$disconnect`. Grants: `WsDisconnectRole` in `infra/service.yaml`.
+
+use functions::{bootstrap, handlers::ws_disconnect};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = bootstrap::init(ws_disconnect::NEEDS).await?;
+    run(service_fn(async |event| {
+        ws_disconnect::handle(&app, event).await
+    }))
+    .await
+}

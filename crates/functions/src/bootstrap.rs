@@ -1,0 +1,55 @@
+//! What happens once per execution environment, before the first event: Lambda does not throttle the CPU of this
+//! phase, so what every event needs is done here, for functions that move jobs the TLS connection to DynamoDB included.
+
+use jobs::pipeline::Pipelines;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::aws::Aws;
+use crate::config::{self, BadEnvironment, Config, Var};
+
+/// What a handler works with.
+#[derive(Debug)]
+pub struct App<P = Aws> {
+    /// The outside world.
+    pub ports: P,
+    /// The pipelines; none in functions that do not touch jobs.
+    pub pipelines: Option<Pipelines>,
+    /// The origin that pages come from.
+    pub page_origin: String,
+}
+
+/// Sets up logging, reads the configuration, makes the clients, opens the first connection.
+///
+/// # Errors
+/// [`BadEnvironment`] says what is missing. Lambda then reports the function as failing to start.
+pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
+    // JSON is set here and not by the environment: alarms and searches rely on it.
+    let format = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_current_span(false);
+    let _ = tracing_subscriber::registry()
+        .with(format)
+        .with(LevelFilter::INFO)
+        .try_init();
+    let config = Config::from_env(needs)?;
+    let moves_jobs = needs.contains(&Var::WakeupsQueueUrl);
+    let pipelines = if moves_jobs {
+        Some(config::pipelines()?)
+    } else {
+        None
+    };
+    let page_origin = config.get(Var::PageOrigin).to_owned();
+    let ports = Aws::new(config);
+    if moves_jobs {
+        ports.open_connection().await;
+    }
+    Ok(App {
+        ports,
+        pipelines,
+        page_origin,
+    })
+}

@@ -1,0 +1,152 @@
+//! What a function is told by its environment. The only place that reads it.
+
+use aws_credential_types::Credentials;
+use jobs::pipeline::{ConfigError, Pipelines};
+
+/// A variable that names a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Var {
+    /// The job table.
+    JobsTable,
+    /// The table of open pages.
+    ConnectionsTable,
+    /// The table of tickets and quarantined messages.
+    DeskTable,
+    /// The bucket of inputs and outputs.
+    Bucket,
+    /// The queue of wake-ups.
+    WakeupsQueueUrl,
+    /// The event bus.
+    EventBus,
+    /// The management URL of the WebSocket API.
+    WebsocketUrl,
+    /// The origin that pages come from; `*` for any.
+    PageOrigin,
+}
+
+impl Var {
+    const ALL: [Self; 8] = [
+        Self::JobsTable,
+        Self::ConnectionsTable,
+        Self::DeskTable,
+        Self::Bucket,
+        Self::WakeupsQueueUrl,
+        Self::EventBus,
+        Self::WebsocketUrl,
+        Self::PageOrigin,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::JobsTable => "JOBS_TABLE",
+            Self::ConnectionsTable => "CONNECTIONS_TABLE",
+            Self::DeskTable => "DESK_TABLE",
+            Self::Bucket => "BUCKET",
+            Self::WakeupsQueueUrl => "WAKEUPS_QUEUE_URL",
+            Self::EventBus => "EVENT_BUS",
+            Self::WebsocketUrl => "WEBSOCKET_URL",
+            Self::PageOrigin => "PAGE_ORIGIN",
+        }
+    }
+}
+
+/// The function's environment does not fit. Names everything that is wrong at once.
+#[derive(Debug, thiserror::Error)]
+pub enum BadEnvironment {
+    /// Variables are missing.
+    #[error(
+        "environment variables are missing: {0}; the function's resource in infra/service.yaml sets them"
+    )]
+    Missing(String),
+    /// The file of pipelines is not beside the program.
+    #[error("cannot read {path}: {source}; `make package` puts it into the function's zip")]
+    NoPipelines {
+        /// Where it was looked for.
+        path: String,
+        /// Why it was not read.
+        source: std::io::Error,
+    },
+    /// The file of pipelines is wrong.
+    #[error(transparent)]
+    Pipelines(#[from] ConfigError),
+}
+
+/// The settings of one function.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The AWS region.
+    pub region: String,
+    /// The function's own credentials, as Lambda sets them for the life of the environment.
+    pub credentials: Credentials,
+    values: [Option<String>; Var::ALL.len()],
+}
+
+impl Config {
+    /// Reads the environment. All of `needs` must be there.
+    ///
+    /// # Errors
+    /// [`BadEnvironment::Missing`] names every variable that is not set.
+    pub fn from_env(needs: &[Var]) -> Result<Self, BadEnvironment> {
+        let values = Var::ALL.map(|name| var(name.name()));
+        let region = var("AWS_REGION");
+        let key = var("AWS_ACCESS_KEY_ID");
+        let secret = var("AWS_SECRET_ACCESS_KEY");
+        let mut missing: Vec<&str> = needs
+            .iter()
+            .filter(|name| values[**name as usize].is_none())
+            .map(|name| name.name())
+            .collect();
+        for (name, value) in [
+            ("AWS_REGION", &region),
+            ("AWS_ACCESS_KEY_ID", &key),
+            ("AWS_SECRET_ACCESS_KEY", &secret),
+        ] {
+            if value.is_none() {
+                missing.push(name);
+            }
+        }
+        let (Some(region), Some(key), Some(secret), true) =
+            (region, key, secret, missing.is_empty())
+        else {
+            return Err(BadEnvironment::Missing(missing.join(", ")));
+        };
+        let credentials =
+            Credentials::new(key, secret, var("AWS_SESSION_TOKEN"), None, "environment");
+        Ok(Self {
+            region,
+            credentials,
+            values,
+        })
+    }
+
+    /// The value of a variable; empty if the function did not ask for it and it is not set.
+    pub fn get(&self, name: Var) -> &str {
+        self.values[name as usize].as_deref().unwrap_or_default()
+    }
+
+    /// Where a service is, if it is not where its SDK expects it: AWS's own variables
+    /// `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+    pub fn endpoint_url(&self, service: &str) -> Option<String> {
+        var(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| var("AWS_ENDPOINT_URL"))
+    }
+}
+
+/// Reads `pipelines.toml` from the folder that the program was unpacked to.
+///
+/// # Errors
+/// If it is not there, or names the field that does not fit.
+pub fn pipelines() -> Result<Pipelines, BadEnvironment> {
+    let folder = var("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());
+    let path = format!("{folder}/pipelines.toml");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|source| BadEnvironment::NoPipelines { path, source })?;
+    Ok(Pipelines::parse(&text)?)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

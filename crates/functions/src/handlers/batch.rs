@@ -1,0 +1,367 @@
+//! A batch from a queue: work off each message, then carry out what they owe, then report which must come back.
+//!
+//! The order is all saves, then all retry messages and events, then pushes. A message is reported as failed, and so
+//! comes back, if anything but a push of its jobs is left undone. What nobody can understand is quarantined and
+//! acknowledged: redelivering it would only delay its neighbors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use jobs::apply::{Error, Run, Verdict};
+use jobs::deliver::{Delivered, Owed, deliver};
+use jobs::id::Timestamp;
+use jobs::job::Job;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{
+    Clock, EventBus, Pusher, Quarantine, Quarantined, Unavailable, WakeUpQueue, Watchers,
+};
+use jobs::state::State;
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use tracing::{error, info, warn};
+
+use crate::bootstrap::App;
+use crate::config::Var;
+use crate::metrics::{Dimension, Metric, emit};
+
+/// What every function needs that moves jobs.
+pub const NEEDS: &[Var] = &[
+    Var::JobsTable,
+    Var::ConnectionsTable,
+    Var::DeskTable,
+    Var::Bucket,
+    Var::WakeupsQueueUrl,
+    Var::EventBus,
+    Var::WebsocketUrl,
+];
+
+/// How many messages of a batch are worked off at once. `MaximumConcurrency` in `infra/service.yaml` counts on it.
+pub const SIDE_BY_SIDE: usize = 4;
+
+/// How often a message is given back whose other half may be late, such as an outcome of an unknown job.
+/// Below the queues' `maxReceiveCount` of 5, so that it ends in quarantine and not among the dead letters.
+pub const PATIENCE: u32 = 3;
+
+/// How long after the function's own end its claims may be taken over: clocks differ a little.
+const LEASE_MARGIN_MS: u64 = 5_000;
+
+/// A batch of messages (Lambda developer guide, "Using Lambda with Amazon SQS").
+#[derive(Debug, Deserialize)]
+pub struct SqsEvent {
+    /// The messages.
+    #[serde(rename = "Records")]
+    pub records: Vec<Message>,
+}
+
+/// One message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// Its id; a redrive changes it.
+    pub message_id: String,
+    /// Its text.
+    pub body: String,
+    /// What the queue says about it.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    /// What its sender says about it.
+    #[serde(default)]
+    pub message_attributes: BTreeMap<String, MessageAttribute>,
+}
+
+/// An attribute that the sender of a message set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageAttribute {
+    /// Its value, if it is text.
+    #[serde(default)]
+    pub string_value: Option<String>,
+}
+
+impl Message {
+    /// How often it was received, this time included.
+    pub fn receive_count(&self) -> u32 {
+        self.attributes
+            .get("ApproximateReceiveCount")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1)
+    }
+
+    /// The trace that it belongs to.
+    pub fn trace_id(&self) -> Option<String> {
+        let header = self.attributes.get("AWSTraceHeader")?;
+        let root = header
+            .split(';')
+            .find_map(|part| part.strip_prefix("Root="))?;
+        Some(root.to_owned()).filter(|root| root.len() <= 100)
+    }
+
+    /// The id of the first message that carried this text: a replay brings the original's along.
+    fn first_id(&self) -> &str {
+        let original = self
+            .message_attributes
+            .get("first-message-id")
+            .and_then(|attribute| attribute.string_value.as_deref());
+        original.unwrap_or(&self.message_id)
+    }
+}
+
+/// Which messages must come back (Lambda developer guide, "Reporting batch item failures").
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SqsBatchResponse {
+    /// One entry for each.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A message that must come back.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its id.
+    pub item_identifier: String,
+}
+
+/// Why a message was not worked off.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Its text cannot be understood, whoever tries.
+    Malformed(String),
+    /// The use case says why.
+    Failed(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// How long the function may still take.
+#[derive(Clone, Copy, Debug)]
+pub struct Time {
+    /// When Lambda ends it.
+    pub deadline: Timestamp,
+    /// Until when a further message may be begun: one call of the endpoint fits in after it.
+    pub begin_until: Timestamp,
+    /// A claim taken now may be taken over from then on.
+    pub lease_until: Timestamp,
+}
+
+impl Time {
+    /// From Lambda's deadline in milliseconds since 1970.
+    pub fn until(deadline_ms: u64, now: Timestamp) -> Self {
+        let left = deadline_ms.saturating_sub(now.0);
+        Self {
+            deadline: Timestamp(deadline_ms),
+            begin_until: Timestamp(now.0 + left / 2),
+            lease_until: Timestamp(deadline_ms + LEASE_MARGIN_MS),
+        }
+    }
+}
+
+/// Works off a batch. `queue` is the queue's name, `work` what to do with one message; it answers the jobs whose
+/// effects the message owes.
+///
+/// # Errors
+/// None for single messages: those are in the response.
+pub async fn work_off<P, W>(
+    app: &App<P>,
+    queue: &'static str,
+    event: LambdaEvent<SqsEvent>,
+    work: W,
+) -> SqsBatchResponse
+where
+    P: Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
+    W: AsyncFn(&P, &Run<'_>, &Message) -> Result<Vec<Job>, Trouble>,
+{
+    let ports = &app.ports;
+    let time = Time::until(event.context.deadline, ports.now());
+    let none = Pipelines::none();
+    let run = Run {
+        pipelines: app.pipelines.as_ref().unwrap_or(&none),
+        lease_until: time.lease_until,
+    };
+    let messages = &event.payload.records;
+
+    let results: Vec<(usize, Result<Vec<Job>, Trouble>)> =
+        stream::iter(messages.iter().enumerate())
+            .map(async |(place, message)| {
+                if ports.now() >= time.begin_until {
+                    let late = Unavailable {
+                        what: "time",
+                        source: "the function's time is nearly up".into(),
+                    };
+                    return (place, Err(Trouble::Failed(late.into())));
+                }
+                (place, work(ports, &run, message).await)
+            })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+
+    let mut come_back = BTreeSet::new();
+    let mut owed = Vec::new();
+    let mut quarantined = 0;
+    for (place, result) in results {
+        match result {
+            Ok(jobs) => owed.extend(jobs.into_iter().map(|job| Owed {
+                message: place,
+                job,
+            })),
+            Err(trouble) => match set_aside(ports, queue, &messages[place], &trouble).await {
+                Aside::ComesBack => {
+                    come_back.insert(place);
+                }
+                Aside::Quarantined => quarantined += 1,
+            },
+        }
+    }
+    // Pushes get a third of the time that is left; what is not sent by then, the page's next sync brings.
+    let now = ports.now();
+    let push_until = Timestamp(now.0 + time.deadline.0.saturating_sub(now.0) / 3);
+    let delivered = deliver(ports, &owed, push_until).await;
+    come_back.extend(&delivered.undelivered);
+    report(now, queue, &owed, &delivered, quarantined, come_back.len());
+    let failure = |place: &usize| BatchItemFailure {
+        item_identifier: messages[*place].message_id.clone(),
+    };
+    SqsBatchResponse {
+        batch_item_failures: come_back.iter().map(failure).collect(),
+    }
+}
+
+enum Aside {
+    ComesBack,
+    Quarantined,
+}
+
+/// Decides about a message that was not worked off.
+async fn set_aside<P: Quarantine + Clock>(
+    ports: &P,
+    queue: &'static str,
+    message: &Message,
+    trouble: &Trouble,
+) -> Aside {
+    let (verdict, cause, problem) = match trouble {
+        Trouble::Malformed(problem) => (Verdict::Quarantine, "Malformed", problem.clone()),
+        Trouble::Failed(error) => (error.verdict(), error.kind(), chain(error)),
+    };
+    let patient = message.receive_count() <= PATIENCE;
+    if verdict == Verdict::Redeliver || (verdict == Verdict::RedeliverAFewTimes && patient) {
+        info!(
+            message.id = message.message_id,
+            queue,
+            cause,
+            problem,
+            received = message.receive_count(),
+            "message comes back"
+        );
+        return Aside::ComesBack;
+    }
+    let entry = Quarantined {
+        source: queue.to_owned(),
+        message_id: message.first_id().to_owned(),
+        cause,
+        problem,
+        body: message.body.clone(),
+        at: ports.now(),
+    };
+    match ports.keep(&entry).await {
+        Ok(()) => {
+            error!(
+                message.id = message.message_id,
+                queue,
+                cause,
+                problem = entry.problem,
+                "message quarantined"
+            );
+            Aside::Quarantined
+        }
+        Err(error) => {
+            warn!(message.id = message.message_id, queue, cause, error = %error, "message could not be quarantined and comes back");
+            Aside::ComesBack
+        }
+    }
+}
+
+/// An error with all its causes.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn report(
+    now: Timestamp,
+    queue: &str,
+    owed: &[Owed],
+    delivered: &Delivered,
+    quarantined: u64,
+    come_back: usize,
+) {
+    let count = |number: usize| {
+        if number == 0 {
+            vec![]
+        } else {
+            vec![number as u64]
+        }
+    };
+    let mut pipelines: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
+    for owed in owed {
+        pipelines
+            .entry(&owed.job.pipeline)
+            .or_default()
+            .push(&owed.job);
+    }
+    for (pipeline, jobs) in pipelines {
+        let in_state =
+            |is: fn(&State) -> bool| count(jobs.iter().filter(|job| is(&job.state)).count());
+        let ready = jobs
+            .iter()
+            .filter(|job| matches!(job.state, State::Ready { .. }));
+        let times = ready
+            .map(|job| job.updated_at.0.saturating_sub(job.created_at.0))
+            .collect();
+        emit(
+            now.0,
+            Dimension::Pipeline(pipeline),
+            &[
+                (
+                    Metric::JobsReady,
+                    in_state(|state| matches!(state, State::Ready { .. })),
+                ),
+                (
+                    Metric::JobsFailed,
+                    in_state(|state| matches!(state, State::Failed { .. })),
+                ),
+                (
+                    Metric::RetriesScheduled,
+                    in_state(|state| matches!(state, State::RetryScheduled { .. })),
+                ),
+                (Metric::TimeToReady, times),
+            ],
+        );
+    }
+    emit(
+        now.0,
+        Dimension::Queue(queue),
+        &[
+            (
+                Metric::Quarantined,
+                if quarantined == 0 {
+                    vec![]
+                } else {
+                    vec![quarantined]
+                },
+            ),
+            (Metric::Redelivered, count(come_back)),
+            (Metric::Pushed, count(delivered.pushed)),
+            (Metric::PushesDropped, count(delivered.dropped)),
+        ],
+    );
+}

@@ -1,0 +1,32 @@
+//! The endpoint reports failures.
+
+use jobs::ports::{
+    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue, Watchers,
+};
+use lambda_runtime::{Error, LambdaEvent};
+
+use super::batch::{SqsBatchResponse, SqsEvent, work_off};
+use super::inference_success::work;
+use crate::bootstrap::App;
+
+pub use super::batch::NEEDS;
+
+/// The queue that it works off.
+const QUEUE: &str = "inference-error";
+
+/// Records failures: classifies each, and schedules a retry or closes the job.
+///
+/// - **Input**, **On bad input**, **On failure**: as [`super::inference_success::handle`]; only the queue differs, so that
+///   a storm of errors cannot delay results.
+///
+/// # Errors
+/// None: single failures are in the response.
+pub async fn handle<P>(
+    app: &App<P>,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, Error>
+where
+    P: JobStore + ObjectStore + Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
+{
+    Ok(work_off(app, QUEUE, event, work).await)
+}

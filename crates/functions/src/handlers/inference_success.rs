@@ -1,0 +1,49 @@
+//! The endpoint reports results.
+
+use jobs::apply::Run;
+use jobs::job::Job;
+use jobs::ports::{
+    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue, Watchers,
+};
+use jobs::record_outcome::record_outcome;
+use lambda_runtime::{Error, LambdaEvent};
+
+use super::batch::{Message, PATIENCE, SqsBatchResponse, SqsEvent, Trouble, work_off};
+use super::notification::outcome;
+use crate::bootstrap::App;
+
+pub use super::batch::NEEDS;
+
+/// The queue that it works off.
+const QUEUE: &str = "inference-success";
+
+/// Records results.
+///
+/// - **Input**: a batch of notifications of the endpoint, raw or in SNS's envelope. Successes and errors are told apart
+///   by what they say and not by where they came from, since both topics may be one.
+/// - **On bad input**: quarantined. A result of an unknown job, or without its output, comes back a few times first.
+/// - **On failure**: the message comes back after the queue's visibility timeout.
+///
+/// # Errors
+/// None: single failures are in the response.
+pub async fn handle<P>(
+    app: &App<P>,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, Error>
+where
+    P: JobStore + ObjectStore + Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
+{
+    Ok(work_off(app, QUEUE, event, work).await)
+}
+
+pub(super) async fn work<P: JobStore + ObjectStore + Clock>(
+    ports: &P,
+    run: &Run<'_>,
+    message: &Message,
+) -> Result<Vec<Job>, Trouble> {
+    let last_call = message.receive_count() > PATIENCE;
+    match outcome(&message.body, last_call).map_err(Trouble::Malformed)? {
+        Some(outcome) => Ok(record_outcome(ports, run, &outcome).await?),
+        None => Ok(vec![]),
+    }
+}

@@ -1,0 +1,14 @@
+//! What happens when an event arrives: parse → use case → map. One module a function.
+
+pub mod batch;
+pub mod inference_error;
+pub mod inference_success;
+mod notification;
+pub mod retry;
+mod s3_event;
+pub mod upload_trigger;
+pub mod ws;
+pub mod ws_authorizer;
+pub mod ws_connect;
+pub mod ws_default;
+pub mod ws_disconnect;

@@ -1,0 +1,146 @@
+//! What the endpoint publishes (SageMaker developer guide, "Check prediction results"), read tolerantly:
+//! with or without SNS's envelope, with any further fields, and with most fields absent.
+
+use jobs::classify::failure_reason;
+use jobs::record_outcome::Outcome;
+use serde::Deserialize;
+
+/// SNS's envelope, if the subscription does not deliver raw messages.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "Type")]
+    _type: String,
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Notification {
+    event_source: Option<String>,
+    event_name: Option<String>,
+    invocation_status: Option<String>,
+    inference_id: Option<String>,
+    failure_reason: Option<String>,
+    /// Absent from every error message that was captured.
+    response_parameters: Option<ResponseParameters>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseParameters {
+    output_location: Option<String>,
+}
+
+/// What a message says about an attempt; `None` for the test notification that SageMaker sends when an endpoint is
+/// made or changes its capacity.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<Outcome>, String> {
+    let envelope: Result<Envelope, _> = serde_json::from_str(body);
+    let text = envelope.map_or_else(|_| body.to_owned(), |envelope| envelope.message);
+    let told: Notification = serde_json::from_str(&text)
+        .map_err(|error| format!("not a notification of an endpoint: {error}"))?;
+    if told.event_source.as_deref() != Some("aws:sagemaker") {
+        return Err(
+            "not a notification of an endpoint: eventSource is not aws:sagemaker".to_owned(),
+        );
+    }
+    match told.event_name.as_deref() {
+        Some("TestNotification") => return Ok(None),
+        Some("InferenceResult") => {}
+        other => return Err(format!("a notification with eventName {other:?}")),
+    }
+    let id = told.inference_id.ok_or("a result without inferenceId")?;
+    let inference_id = id.parse().map_err(|_| {
+        format!("a result of a request that Docket did not make: inferenceId {id:?}")
+    })?;
+    let result = match told.invocation_status.as_deref() {
+        Some("Completed") => {
+            let location = told
+                .response_parameters
+                .and_then(|parameters| parameters.output_location);
+            let parsed = location.map(|text| {
+                text.parse()
+                    .map_err(|_| format!("outputLocation {text:?} is not a place in S3"))
+            });
+            Ok(parsed.transpose()?)
+        }
+        Some("Failed") => Err(failure_reason(
+            told.failure_reason
+                .as_deref()
+                .unwrap_or("the endpoint gave no reason"),
+        )),
+        other => return Err(format!("a result with invocationStatus {other:?}")),
+    };
+    Ok(Some(Outcome {
+        inference_id,
+        result,
+        last_call,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jobs::state::Cause;
+
+    const SUCCESS: &str = include_str!("../../../../events/inference-success/completed.json");
+    const ERROR: &str = include_str!("../../../../events/inference-error/failed.json");
+
+    #[test]
+    fn a_success_names_the_attempt_and_the_output() {
+        let told = outcome(SUCCESS, false).unwrap().unwrap();
+        assert_eq!(told.inference_id.attempt.0, 1);
+        assert!(told.result.unwrap().unwrap().key.ends_with(".out"));
+    }
+
+    #[test]
+    fn an_envelope_is_opened() {
+        let envelope = serde_json::json!({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": SUCCESS, "Timestamp": "x"});
+        assert_eq!(
+            outcome(&envelope.to_string(), false),
+            outcome(SUCCESS, false)
+        );
+    }
+
+    #[test]
+    fn an_error_needs_no_response_parameters() {
+        assert!(!ERROR.contains("responseParameters"));
+        let told = outcome(ERROR, false).unwrap().unwrap();
+        assert_eq!(told.result.unwrap_err().cause, Cause::ModelRejected);
+    }
+
+    #[test]
+    fn a_test_notification_says_nothing() {
+        assert_eq!(
+            outcome(
+                include_str!("../../../../events/inference-success/test-notification.json"),
+                false
+            ),
+            Ok(None)
+        );
+    }
+
+    #[test]
+    fn anything_else_is_said_to_be_wrong() {
+        for (from, to) in [
+            ("InferenceResult", "Other"),
+            ("Completed", "Perhaps"),
+            ("aws:sagemaker", "aws:s3"),
+            ("\"inferenceId\"", "\"other\""),
+            (".a1\"", ".b1\""),
+            ("s3://docket-jobs/outbound", "ftp://x"),
+        ] {
+            assert!(SUCCESS.contains(from), "{from}");
+            assert!(
+                outcome(&SUCCESS.replace(from, to), false).is_err(),
+                "{from} -> {to}"
+            );
+        }
+        for body in ["", "{}", "7", "[]"] {
+            assert!(outcome(body, false).is_err(), "{body}");
+        }
+    }
+}

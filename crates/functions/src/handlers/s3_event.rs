@@ -1,0 +1,174 @@
+//! S3 event notifications (S3 user guide, "Event message structure"). Only the fields that are used.
+
+use jobs::submit::Upload;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Notification {
+    /// `s3:TestEvent`, which S3 sends once when notifications are configured. It has no records.
+    #[serde(rename = "Event")]
+    event: Option<String>,
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_name: String,
+    s3: Entity,
+}
+
+#[derive(Deserialize)]
+struct Entity {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Object {
+    key: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default, rename = "eTag")]
+    e_tag: String,
+    version_id: Option<String>,
+}
+
+/// The uploads that a message announces; none for a test event.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub(super) fn uploads(body: &str, trace_id: Option<&str>) -> Result<Vec<Upload>, String> {
+    let notification: Notification =
+        serde_json::from_str(body).map_err(|error| format!("not an S3 event: {error}"))?;
+    if notification.event.as_deref() == Some("s3:TestEvent") {
+        return Ok(vec![]);
+    }
+    let records = notification
+        .records
+        .ok_or("not an S3 event: it has no Records")?;
+    records
+        .into_iter()
+        .map(|record| upload(record, trace_id))
+        .collect()
+}
+
+fn upload(record: Record, trace_id: Option<&str>) -> Result<Upload, String> {
+    // `Put`, `Post`, `Copy` and, for large files, `CompleteMultipartUpload`.
+    if !record
+        .event_name
+        .trim_start_matches("s3:")
+        .starts_with("ObjectCreated:")
+    {
+        return Err(format!(
+            "event {:?} is not about a created object",
+            record.event_name
+        ));
+    }
+    let object = record.s3.object;
+    Ok(Upload {
+        bucket: record.s3.bucket.name,
+        key: decoded(&object.key)?,
+        version: object.version_id.filter(|version| !version.is_empty()),
+        bytes: object.size,
+        etag: object.e_tag,
+        trace_id: trace_id.map(str::to_owned),
+    })
+}
+
+/// Keys arrive form-encoded: a plus is a space, and a literal plus is `%2B`.
+fn decoded(key: &str) -> Result<String, String> {
+    let spaced = key.replace('+', " ");
+    let text = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map_err(|_| format!("the key {key:?} is not UTF-8"))?;
+    Ok(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_key(key: &str) -> String {
+        let put = include_str!("../../../../events/upload-trigger/put.json");
+        assert!(put.contains("inbound/acme/nda.pdf"));
+        put.replace("inbound/acme/nda.pdf", key)
+    }
+
+    #[test]
+    fn every_way_to_create_an_object_is_an_upload() {
+        for body in [
+            include_str!("../../../../events/upload-trigger/put.json"),
+            include_str!("../../../../events/upload-trigger/multipart.json"),
+        ] {
+            let uploads = uploads(body, Some("1-2-3")).unwrap();
+            assert_eq!(
+                (uploads.len(), uploads[0].bucket.as_str()),
+                (1, "docket-jobs")
+            );
+            assert!(uploads[0].version.is_some());
+            assert_eq!(uploads[0].trace_id.as_deref(), Some("1-2-3"));
+        }
+    }
+
+    #[test]
+    fn keys_are_decoded_once() {
+        for (encoded, key) in [
+            ("inbound/acme/a+b.pdf", "inbound/acme/a b.pdf"),
+            ("inbound/acme/a%2Bb.pdf", "inbound/acme/a+b.pdf"),
+            (
+                "inbound/acme/M%C3%BCller+%26+S%C3%B6hne.pdf",
+                "inbound/acme/Müller & Söhne.pdf",
+            ),
+            ("inbound/acme/100%2525.pdf", "inbound/acme/100%25.pdf"),
+            ("inbound/acme/a%0D%0Ab.pdf", "inbound/acme/a\r\nb.pdf"),
+        ] {
+            assert_eq!(uploads(&with_key(encoded), None).unwrap()[0].key, key);
+        }
+        assert!(
+            uploads(&with_key("inbound/%FF.pdf"), None)
+                .unwrap_err()
+                .contains("not UTF-8")
+        );
+    }
+
+    #[test]
+    fn a_test_event_announces_nothing() {
+        assert_eq!(
+            uploads(
+                include_str!("../../../../events/upload-trigger/test-event.json"),
+                None
+            ),
+            Ok(vec![])
+        );
+    }
+
+    #[test]
+    fn anything_else_is_said_to_be_wrong() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            "{\"Records\":[{}]}",
+            "{\"Records\":7}",
+        ] {
+            assert!(uploads(body, None).is_err(), "{body}");
+        }
+        assert!(
+            uploads(
+                &with_key("x").replace("ObjectCreated:Put", "ObjectRemoved:Delete"),
+                None
+            )
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! Objects were uploaded.
+
+use jobs::apply::Run;
+use jobs::job::Job;
+use jobs::ports::{
+    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue,
+    Watchers,
+};
+use jobs::submit::submit;
+use lambda_runtime::{Error, LambdaEvent};
+
+use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, work_off};
+use super::s3_event::uploads;
+use crate::bootstrap::App;
+
+pub use super::batch::NEEDS;
+
+/// The queue that it works off.
+const QUEUE: &str = "uploads";
+
+/// Starts a job for every upload.
+///
+/// - **Input**: a batch of S3 event notifications, each with any number of records.
+/// - **On bad input**: a message that is no S3 event is quarantined; an object that cannot be processed becomes a job
+///   that failed and says why.
+/// - **On failure**: the message comes back after the queue's visibility timeout.
+///
+/// # Errors
+/// None: single failures are in the response.
+pub async fn handle<P>(
+    app: &App<P>,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, Error>
+where
+    P: JobStore
+        + ObjectStore
+        + InferenceEndpoint
+        + Clock
+        + WakeUpQueue
+        + EventBus
+        + Watchers
+        + Pusher
+        + Quarantine,
+{
+    Ok(work_off(app, QUEUE, event, work).await)
+}
+
+async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Result<Vec<Job>, Trouble>
+where
+    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+{
+    let uploads =
+        uploads(&message.body, message.trace_id().as_deref()).map_err(Trouble::Malformed)?;
+    let mut owed = Vec::new();
+    for upload in &uploads {
+        owed.extend(submit(ports, run, upload).await?);
+    }
+    Ok(owed)
+}

@@ -1,0 +1,30 @@
+//! A page left.
+
+use jobs::ports::{Clock, Watchers};
+use lambda_runtime::{Error, LambdaEvent};
+
+use super::ws::{Reply, WebSocketEvent};
+use crate::bootstrap::App;
+use crate::config::Var;
+
+/// What it needs.
+pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
+
+/// Forgets the page.
+///
+/// - **Input**: `$disconnect`, which API Gateway sends if it can.
+/// - **On bad input**, **On failure**: an error in the log. A row that stays is removed by the first push that finds the
+///   connection gone, or by its time to live.
+///
+/// # Errors
+/// If the page could not be forgotten.
+pub async fn handle<P: Watchers + Clock>(
+    app: &App<P>,
+    event: LambdaEvent<WebSocketEvent>,
+) -> Result<Reply, Error> {
+    let watcher = event.payload.watcher(app.ports.now())?;
+    app.ports
+        .forget(&watcher.watches, &watcher.connection_id)
+        .await?;
+    Ok(Reply::OK)
+}

@@ -1,0 +1,137 @@
+//! Every metric of the service, as CloudWatch reads it out of the logs
+//! (embedded metric format, CloudWatch user guide). Names and units are an API: dashboards and alarms use them.
+
+use serde_json::{Map, Value, json};
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "Docket";
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// Jobs that reached `Ready`.
+    JobsReady,
+    /// Jobs that reached `Failed`.
+    JobsFailed,
+    /// Retries that were scheduled.
+    RetriesScheduled,
+    /// From the making of a job to `Ready`, in milliseconds.
+    TimeToReady,
+    /// Messages that were quarantined.
+    Quarantined,
+    /// Messages that were given back to their queue.
+    Redelivered,
+    /// Frames that reached a page.
+    Pushed,
+    /// Frames that did not; the page syncs within a minute.
+    PushesDropped,
+}
+
+impl Metric {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::JobsReady => "JobsReady",
+            Self::JobsFailed => "JobsFailed",
+            Self::RetriesScheduled => "RetriesScheduled",
+            Self::TimeToReady => "TimeToReady",
+            Self::Quarantined => "Quarantined",
+            Self::Redelivered => "Redelivered",
+            Self::Pushed => "Pushed",
+            Self::PushesDropped => "PushesDropped",
+        }
+    }
+
+    const fn unit(self) -> &'static str {
+        match self {
+            Self::TimeToReady => "Milliseconds",
+            Self::JobsReady
+            | Self::JobsFailed
+            | Self::RetriesScheduled
+            | Self::Quarantined
+            | Self::Redelivered
+            | Self::Pushed
+            | Self::PushesDropped => "Count",
+        }
+    }
+}
+
+/// What a metric is counted by. Only names that we choose: a user's text as a dimension would be a bill.
+#[derive(Clone, Copy, Debug)]
+pub enum Dimension<'a> {
+    /// By pipeline.
+    Pipeline(&'a str),
+    /// By the queue that the message came from.
+    Queue(&'a str),
+}
+
+/// One line of embedded metric format; `values` of the same metric are given as a distribution.
+pub fn line(
+    now_ms: u64,
+    dimension: Dimension<'_>,
+    values: &[(Metric, Vec<u64>)],
+) -> Option<String> {
+    let values: Vec<_> = values
+        .iter()
+        .filter(|(_, numbers)| !numbers.is_empty())
+        .collect();
+    if values.is_empty() {
+        return None;
+    }
+    let (name, of) = match dimension {
+        Dimension::Pipeline(of) => ("Pipeline", of),
+        Dimension::Queue(of) => ("Queue", of),
+    };
+    let definitions: Vec<Value> = values
+        .iter()
+        .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}))
+        .collect();
+    let mut root = Map::new();
+    root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[name]], "Metrics": definitions}]}));
+    root.insert(name.into(), of.into());
+    for (metric, numbers) in values {
+        root.insert(metric.name().into(), json!(numbers));
+    }
+    Some(Value::Object(root).to_string())
+}
+
+/// Writes metrics to where Lambda collects them.
+#[expect(
+    clippy::print_stdout,
+    reason = "CloudWatch reads metrics from standard output"
+)]
+pub fn emit(now_ms: u64, dimension: Dimension<'_>, values: &[(Metric, Vec<u64>)]) {
+    if let Some(line) = line(now_ms, dimension, values) {
+        println!("{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_what_cloudwatch_needs() {
+        let line = line(
+            1_700_000_000_000,
+            Dimension::Pipeline("legal-review"),
+            &[
+                (Metric::JobsReady, vec![2]),
+                (Metric::TimeToReady, vec![800, 1200]),
+                (Metric::JobsFailed, vec![]),
+            ],
+        )
+        .unwrap();
+        let value: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            value["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0][0],
+            "Pipeline"
+        );
+        assert_eq!(value["Pipeline"], "legal-review");
+        assert_eq!(value["TimeToReady"], json!([800, 1200]));
+        assert!(value.get("JobsFailed").is_none());
+        assert_eq!(
+            value["_aws"]["CloudWatchMetrics"][0]["Metrics"][1],
+            json!({"Name": "TimeToReady", "Unit": "Milliseconds"})
+        );
+    }
+}
