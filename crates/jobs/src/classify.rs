@@ -47,6 +47,34 @@ fn model_status(text: &str) -> Option<u16> {
     }
 }
 
+/// What a model said in its error answer: the text under the field that servers use for it, or a short plain text.
+pub fn model_message(answer: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(answer).ok()?.trim();
+    if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
+        return message_in(&value);
+    }
+    let is_plain =
+        !text.is_empty() && text.len() <= Failure::MAX_DETAIL && !text.starts_with(['<', '{', '[']);
+    is_plain.then(|| text.to_owned())
+}
+
+fn message_in(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        serde_json::Value::Object(fields) => {
+            let said = ["reason", "message", "error", "detail"]
+                .iter()
+                .filter_map(|name| fields.get(*name));
+            said.filter_map(message_in).next()
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +125,29 @@ mod tests {
         ] {
             assert_eq!(failure_reason(text).cause, want, "{text}");
         }
+    }
+
+    #[test]
+    fn the_models_message_is_found() {
+        for (answer, want) in [
+            (
+                r#"{"error":{"code":"broken","reason":"no xref"}}"#,
+                Some("no xref"),
+            ),
+            (r#"{"message":"too many pages"}"#, Some("too many pages")),
+            (r#"{"error":"bad"}"#, Some("bad")),
+            ("page 3 is broken", Some("page 3 is broken")),
+            ("<html>", None),
+            ("{\"error\":{}}", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                model_message(answer.as_bytes()).as_deref(),
+                want,
+                "{answer}"
+            );
+        }
+        assert_eq!(model_message(b"\xff"), None);
     }
 
     #[test]

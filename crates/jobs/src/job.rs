@@ -172,11 +172,9 @@ impl Job {
             self.history_dropped += 1;
         }
         let is_final = state.wake_at().is_none();
-        self.expires_at = is_final.then(|| {
-            now.plus(std::time::Duration::from_secs(
-                u64::from(self.keep_days) * 86_400,
-            ))
-        });
+        // To the second: that is what a time to live is counted in.
+        let seconds = now.0 / 1000 + u64::from(self.keep_days) * 86_400;
+        self.expires_at = is_final.then_some(Timestamp(seconds * 1000));
         self.state = state;
     }
 

@@ -1,6 +1,7 @@
 //! The endpoint said how an attempt ended: check it against what is there, and record it.
 
 use crate::apply::{Change, Error, Run, apply};
+use crate::classify;
 use crate::evidence::{find_output, input_was_replaced, is_settled};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
@@ -8,6 +9,9 @@ use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::transition::{Decision, Event, Moment, Why, transition};
+
+/// How much of a failure object is read: a model's message is a sentence or two.
+const FAILURE_OBJECT_BYTES: usize = 4096;
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,16 +120,28 @@ async fn failed<P: ObjectStore>(
     failure: &Failure,
     moment: &Moment,
 ) -> Result<Event, Error> {
+    let attempt = outcome.inference_id.attempt;
     let event = Event::AttemptFailed {
-        attempt: outcome.inference_id.attempt,
+        attempt,
         failure: failure.clone(),
     };
     let decision = transition(&job.state, &event, moment, &job.policy)?;
-    if let Decision::Advance(State::Failed { .. }) = decision
-        && let Some((attempt, output)) = find_output(ports, job).await?
+    let Decision::Advance(State::Failed { .. }) = decision else {
+        return Ok(event);
+    };
+    if let Some((attempt, output)) = find_output(ports, job).await?
         && !input_was_replaced(ports, job).await?
     {
         return Ok(Event::Succeeded { attempt, output });
+    }
+    // SageMaker's sentence sends the reader to a log; what the model said is in the failure object.
+    let record = job.attempts.iter().find(|record| record.attempt == attempt);
+    if let Some(place) = record.and_then(|record| record.failure_object.as_ref())
+        && let Some(answer) = ports.read(place, FAILURE_OBJECT_BYTES).await?
+        && let Some(said) = classify::model_message(&answer)
+    {
+        let failure = Failure::new(failure.cause, said);
+        return Ok(Event::AttemptFailed { attempt, failure });
     }
     Ok(event)
 }

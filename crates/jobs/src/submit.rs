@@ -1,7 +1,7 @@
 //! An object was uploaded: make its job, once, and start the first attempt.
 
 use crate::apply::{Change, Error, Run, apply, log_change, moment};
-use crate::id::{Attempt, InferenceId, JobId, Tenant};
+use crate::id::{Attempt, InferenceId, JobId, Tenant, Timestamp};
 use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
@@ -51,7 +51,7 @@ where
     };
     let seen = Seen::judge(pipeline, upload, problem, object.as_ref());
     let found = create(ports, run, upload, pipeline, tenant, object, &seen).await?;
-    let id = found.job().id;
+    let (id, made_at) = (found.job().id, found.job().created_at);
 
     let mut owed = match found {
         Found::New(job) => begin(ports, run, job).await?,
@@ -72,7 +72,7 @@ where
     };
     let is_first = id == JobId::of_key(&upload.bucket, &upload.key);
     if !is_first && !matches!(seen.verdict, Judgement::Superseded) {
-        owed.extend(close_older(ports, run, upload, &seen.version).await?);
+        owed.extend(close_older(ports, run, upload, &seen.version, made_at).await?);
     }
     Ok(owed)
 }
@@ -327,6 +327,7 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     run: &Run<'_>,
     upload: &Upload,
     version: &str,
+    made_at: Timestamp,
 ) -> Result<Vec<Job>, Error> {
     let versions = ports.versions(&upload.bucket, &upload.key).await?;
     let Some(at) = versions.iter().position(|known| known == version) else {
@@ -344,7 +345,9 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
             continue;
         };
         let is_older = versions[at + 1..].contains(&job.input.version);
-        if !is_older {
+        // What ended before this version's job was made owes nothing to this message.
+        let ended_before = job.state.wake_at().is_none() && job.updated_at < made_at;
+        if !is_older || ended_before {
             continue;
         }
         match apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await? {

@@ -1,0 +1,160 @@
+//! A small S3, SNS and model container over HTTP, and a server between them.
+
+mod cloud;
+mod container;
+
+pub(crate) use cloud::{Cloud, Entry};
+pub(crate) use container::Container;
+
+use async_endpoint::server::{AwsTarget, EndpointConfig, Observation, Server, ServerConfig, What};
+use async_endpoint::{Faults, Millis, Parameters, Settings};
+use aws_sdk_sagemakerruntime::config::retry::RetryConfig;
+use aws_sdk_sagemakerruntime::config::{BehaviorVersion, Credentials, Region};
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+pub(crate) const NAME: &str = "docket-test";
+pub(crate) const INPUT: &str = "s3://in/a.pdf";
+
+/// Everything a test needs, on ports of its own.
+pub(crate) struct World {
+    pub(crate) cloud: Cloud,
+    pub(crate) container: Container,
+    pub(crate) server: Server,
+    pub(crate) events: broadcast::Receiver<Observation>,
+    pub(crate) client: aws_sdk_sagemakerruntime::Client,
+}
+
+/// One instance that is there from the start.
+pub(crate) fn warm() -> Settings {
+    Settings {
+        min_instances: 1,
+        max_concurrent_per_instance: 8,
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn endpoint(container: &Container, settings: Settings) -> EndpointConfig {
+    let parameters = Parameters {
+        endpoint_name: NAME.to_owned(),
+        instance_type: "ml.g5.xlarge".to_owned(),
+        settings,
+    };
+    EndpointConfig {
+        s3_failure_path: Some("s3://out/failure/".to_owned()),
+        success_topic: Some("arn:aws:sns:us-east-1:000000000000:success".to_owned()),
+        error_topic: Some("arn:aws:sns:us-east-1:000000000000:error".to_owned()),
+        ..EndpointConfig::new(parameters, &container.url(), "s3://out/results/")
+    }
+}
+
+impl World {
+    pub(crate) async fn warm() -> Self {
+        Self::start(warm(), |_| {}).await
+    }
+
+    pub(crate) async fn start(settings: Settings, change: impl FnOnce(&mut ServerConfig)) -> Self {
+        let cloud = Cloud::start().await;
+        let container = Container::start().await;
+        let aws = AwsTarget {
+            endpoint_url: cloud.url(),
+            region: "us-east-1".to_owned(),
+            access_key: "test".to_owned(),
+            secret_key: "test".to_owned(),
+        };
+        let mut config = ServerConfig::new(vec![endpoint(&container, settings)], aws);
+        // A busy machine must not time a run out; the tests about timeouts say so.
+        config.shortest_timeout = Duration::from_secs(60);
+        change(&mut config);
+        cloud.put("/in/a.pdf", b"%PDF-1.7 input");
+        let server = Server::start(config).await.unwrap();
+        let events = server.events();
+        let client = client(&server.url());
+        Self {
+            cloud,
+            container,
+            server,
+            events,
+            client,
+        }
+    }
+
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.server.set_faults(NAME, faults).unwrap();
+    }
+
+    /// Invokes with an id and a word for the container, see `Container`.
+    pub(crate) async fn invoke(&self, id: &str, word: &str) {
+        let call = self.client.invoke_endpoint_async();
+        call.endpoint_name(NAME)
+            .input_location(INPUT)
+            .inference_id(id)
+            .custom_attributes(word)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Waits for something to happen. The limit is there to end a broken test, not to time one.
+    pub(crate) async fn observe(&mut self, wanted: impl Fn(&Observation) -> bool) -> Observation {
+        let wait = async {
+            loop {
+                let seen = self.events.recv().await.unwrap();
+                if wanted(&seen) {
+                    return seen;
+                }
+            }
+        };
+        let limit = Duration::from_secs(60);
+        tokio::time::timeout(limit, wait)
+            .await
+            .expect("never observed")
+    }
+
+    pub(crate) async fn observe_what(&mut self, what: What) -> Observation {
+        self.observe(|seen| seen.what == what).await
+    }
+
+    /// The message about a request, once it is published.
+    pub(crate) async fn message(&self, id: &str) -> serde_json::Value {
+        self.cloud.result_messages(id, 1).await.remove(0)
+    }
+}
+
+pub(crate) fn client(url: &str) -> aws_sdk_sagemakerruntime::Client {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    let config = aws_sdk_sagemakerruntime::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(url)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(credentials)
+        .retry_config(RetryConfig::disabled())
+        .build();
+    aws_sdk_sagemakerruntime::Client::from_conf(config)
+}
+
+/// An endpoint that nothing wakes.
+pub(crate) fn asleep() -> Settings {
+    Settings {
+        wake_datapoints: u32::MAX,
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn secs(n: u64) -> Millis {
+    Millis::from_secs(n)
+}
+
+/// Waits for what only looking can tell. The limit ends a broken test.
+pub(crate) async fn until(holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let limit = Duration::from_secs(60);
+    tokio::time::timeout(limit, wait)
+        .await
+        .expect("never came true");
+}
