@@ -79,43 +79,74 @@ pub struct Config {
     /// The function's own credentials, as Lambda sets them for the life of the environment.
     pub credentials: Credentials,
     values: [Option<String>; Var::ALL.len()],
+    endpoints: Vec<(String, String)>,
 }
 
+/// The services that are called, as AWS's own variables name them. The WebSocket API is not among them: its address
+/// is a setting of ours.
+const SERVICES: [&str; 5] = ["DYNAMODB", "S3", "SAGEMAKER_RUNTIME", "SQS", "EVENTBRIDGE"];
+
 impl Config {
+    /// Settings that do not come from an environment: for programs that hold the ports themselves.
+    /// `endpoint_url` is where all services are, if they are not where their SDKs expect them.
+    pub fn new(
+        region: &str,
+        credentials: Credentials,
+        values: &[(Var, &str)],
+        endpoint_url: Option<&str>,
+    ) -> Self {
+        let mut all = [const { None }; Var::ALL.len()];
+        for (name, value) in values {
+            all[*name as usize] = Some((*value).to_owned());
+        }
+        let everywhere = |url: &str| {
+            SERVICES
+                .map(|service| (service.to_owned(), url.to_owned()))
+                .to_vec()
+        };
+        Self {
+            region: region.to_owned(),
+            credentials,
+            values: all,
+            endpoints: endpoint_url.map(everywhere).unwrap_or_default(),
+        }
+    }
+
     /// Reads the environment. All of `needs` must be there.
     ///
     /// # Errors
     /// [`BadEnvironment::Missing`] names every variable that is not set.
     pub fn from_env(needs: &[Var]) -> Result<Self, BadEnvironment> {
         let values = Var::ALL.map(|name| var(name.name()));
-        let region = var("AWS_REGION");
-        let key = var("AWS_ACCESS_KEY_ID");
-        let secret = var("AWS_SECRET_ACCESS_KEY");
         let mut missing: Vec<&str> = needs
             .iter()
             .filter(|name| values[**name as usize].is_none())
             .map(|name| name.name())
             .collect();
-        for (name, value) in [
-            ("AWS_REGION", &region),
-            ("AWS_ACCESS_KEY_ID", &key),
-            ("AWS_SECRET_ACCESS_KEY", &secret),
-        ] {
+        let own = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| {
+            let value = var(name);
             if value.is_none() {
                 missing.push(name);
             }
-        }
-        let (Some(region), Some(key), Some(secret), true) =
-            (region, key, secret, missing.is_empty())
-        else {
+            value.unwrap_or_default()
+        });
+        if !missing.is_empty() {
             return Err(BadEnvironment::Missing(missing.join(", ")));
-        };
+        }
+        let [region, key, secret] = own;
         let credentials =
             Credentials::new(key, secret, var("AWS_SESSION_TOKEN"), None, "environment");
+        let endpoint = |service: &str| {
+            var(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| var("AWS_ENDPOINT_URL"))
+        };
+        let endpoints = SERVICES
+            .iter()
+            .filter_map(|service| Some(((*service).to_owned(), endpoint(service)?)));
         Ok(Self {
             region,
             credentials,
             values,
+            endpoints: endpoints.collect(),
         })
     }
 
@@ -126,8 +157,11 @@ impl Config {
 
     /// Where a service is, if it is not where its SDK expects it: AWS's own variables
     /// `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
-    pub fn endpoint_url(&self, service: &str) -> Option<String> {
-        var(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| var("AWS_ENDPOINT_URL"))
+    pub fn endpoint_url(&self, service: &str) -> Option<&str> {
+        self.endpoints
+            .iter()
+            .find(|(name, _)| name == service)
+            .map(|(_, url)| url.as_str())
     }
 }
 

@@ -174,8 +174,8 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
 }
 
 /// The job table.
-pub async fn job_store<P: JobStore + Outside>(ports: &P, unique: &str) {
-    let bucket = ports.bucket();
+pub async fn job_store<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str) {
+    let bucket = outside.bucket();
     let job = full_job(&bucket, unique, 0);
     assert!(
         matches!(ports.load(job.id).await, Ok(None)),
@@ -250,7 +250,7 @@ pub async fn job_store<P: JobStore + Outside>(ports: &P, unique: &str) {
     }
 
     let newer = full_job(&bucket, unique, 500);
-    ports.save_as_newer_release(&newer).await;
+    outside.save_as_newer_release(&newer).await;
     assert!(
         matches!(ports.load(newer.id).await, Err(LoadError::NewerSchema(id)) if id == newer.id),
         "a row of a newer release is not touched"
@@ -258,8 +258,8 @@ pub async fn job_store<P: JobStore + Outside>(ports: &P, unique: &str) {
 }
 
 /// Lists of the job table.
-pub async fn lists<P: JobStore + Outside>(ports: &P, unique: &str) {
-    let bucket = ports.bucket();
+pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str) {
+    let bucket = outside.bucket();
     let tenant: Tenant = unique.parse().expect("unique is a tenant name");
     for number in 0..5 {
         ports
@@ -310,8 +310,8 @@ pub async fn lists<P: JobStore + Outside>(ports: &P, unique: &str) {
 }
 
 /// The object store.
-pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
-    let bucket = ports.bucket();
+pub async fn object_store<P: ObjectStore, O: Outside>(ports: &P, outside: &O, unique: &str) {
+    let bucket = outside.bucket();
     let key = format!("inbound/{unique}/Q1 + Q2/Verträge %41 {{x}}.pdf");
     let at = |key: &str| Location {
         bucket: bucket.clone(),
@@ -324,7 +324,7 @@ pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
     assert!(ports.head(&at(&key)).await.unwrap().is_none());
     assert!(ports.read(&at(&key), 9).await.unwrap().is_none());
 
-    let v1 = ports.upload(&key, &[b'x'; 3000]).await;
+    let v1 = outside.upload(&key, &[b'x'; 3000]).await;
     let head = ports
         .peek(&bucket, &key)
         .await
@@ -335,7 +335,7 @@ pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
         (3000, 1024, v1.as_str()),
         "a peek has size, version and the first 1,024 bytes"
     );
-    let v2 = ports.upload(&key, b"").await;
+    let v2 = outside.upload(&key, b"").await;
     let head = ports
         .peek(&bucket, &key)
         .await
@@ -346,7 +346,7 @@ pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
         (0, 0, v2.as_str()),
         "a peek sees the current version, also if it is empty"
     );
-    let v3 = ports.upload(&key, b"short").await;
+    let v3 = outside.upload(&key, b"short").await;
     let head = ports.peek(&bucket, &key).await.unwrap().unwrap();
     assert_eq!(
         (head.bytes, head.first_bytes.as_slice()),
@@ -370,7 +370,7 @@ pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
         .await
         .expect("an old version can be copied");
     assert_eq!(ports.head(&copy).await.unwrap().unwrap().bytes, 3000);
-    ports.delete(&key).await;
+    outside.delete(&key).await;
     assert!(
         ports.peek(&bucket, &key).await.unwrap().is_none(),
         "a deleted object is not there"
@@ -380,7 +380,7 @@ pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
         3,
         "its versions are"
     );
-    ports.upload(&format!("{key}x"), b"longer key").await;
+    outside.upload(&format!("{key}x"), b"longer key").await;
     assert_eq!(
         ports.versions(&bucket, &key).await.unwrap().len(),
         3,
@@ -388,8 +388,8 @@ pub async fn object_store<P: ObjectStore + Outside>(ports: &P, unique: &str) {
     );
 
     let prefix = format!("outbound/{unique}/");
-    ports.upload(&format!("{prefix}a1/x.out"), b"1").await;
-    ports.upload(&format!("{prefix}a2/y z.out"), b"2").await;
+    outside.upload(&format!("{prefix}a1/x.out"), b"1").await;
+    outside.upload(&format!("{prefix}a2/y z.out"), b"2").await;
     assert_eq!(
         ports.list(&bucket, &prefix).await.unwrap(),
         [format!("{prefix}a1/x.out"), format!("{prefix}a2/y z.out")],
@@ -441,9 +441,9 @@ pub async fn watchers<P: Watchers>(ports: &P, unique: &str) {
 }
 
 /// Tickets. `now` is the adapter's own time.
-pub async fn tickets<P: Tickets + Outside>(ports: &P, unique: &str, now: Timestamp) {
+pub async fn tickets<P: Tickets, O: Outside>(ports: &P, outside: &O, unique: &str, now: Timestamp) {
     let live = now.plus(Duration::from_secs(60));
-    ports.issue(&format!("{unique}-good"), "acme", live).await;
+    outside.issue(&format!("{unique}-good"), "acme", live).await;
     let ticket = ports
         .redeem(&format!("{unique}-good"))
         .await
@@ -466,7 +466,7 @@ pub async fn tickets<P: Tickets + Outside>(ports: &P, unique: &str, now: Timesta
             .is_none(),
         "one that was never issued is not"
     );
-    ports
+    outside
         .issue(&format!("{unique}-old"), "acme", Timestamp(now.0 - 1))
         .await;
     assert!(

@@ -1,8 +1,9 @@
 //! All ports in memory, for tests: exact, deterministic, and able to fail on request before or after the deed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::conformance::Outside;
 use crate::id::{JobId, Location, Tenant, Timestamp};
 use crate::input::PEEK_BYTES;
 use crate::job::Job;
@@ -52,6 +53,8 @@ pub struct World {
     pub fail_before: BTreeMap<&'static str, u32>,
     /// Operations whose answer is lost after they were carried out, by name, with how often.
     pub fail_after: BTreeMap<&'static str, u32>,
+    /// Rows that a newer release wrote.
+    pub newer: BTreeSet<JobId>,
     versions: u64,
 }
 
@@ -182,7 +185,10 @@ impl Clock for Memory {
 
 impl JobStore for Memory {
     async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
-        Ok(self.attempt("load", |world| world.jobs.get(&id).cloned())?)
+        self.attempt("load", |world| match world.jobs.get(&id) {
+            Some(_) if world.newer.contains(&id) => Err(LoadError::NewerSchema(id)),
+            there => Ok(there.cloned()),
+        })?
     }
 
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
@@ -443,5 +449,35 @@ impl Quarantine for Memory {
                 world.quarantine.push(entry.clone());
             }
         })
+    }
+}
+
+impl Outside for Memory {
+    fn bucket(&self) -> String {
+        "docket-jobs".to_owned()
+    }
+
+    async fn upload(&self, key: &str, content: &[u8]) -> String {
+        self.put(&self.bucket(), key, content)
+    }
+
+    async fn delete(&self, key: &str) {
+        self.put_object(&self.bucket(), key, None);
+    }
+
+    async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp) {
+        let ticket = Ticket {
+            watches: watches.to_owned(),
+            actor: "someone".to_owned(),
+            expires_at,
+            token_expires_at: expires_at,
+        };
+        self.world().tickets.insert(secret.to_owned(), ticket);
+    }
+
+    async fn save_as_newer_release(&self, job: &Job) {
+        let mut world = self.world();
+        world.jobs.insert(job.id, job.clone());
+        world.newer.insert(job.id);
     }
 }

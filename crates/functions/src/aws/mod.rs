@@ -87,7 +87,7 @@ impl Aws {
     }
 
     fn endpoint(&self, service: &str) -> Option<String> {
-        self.config.endpoint_url(service)
+        self.config.endpoint_url(service).map(str::to_owned)
     }
 }
 

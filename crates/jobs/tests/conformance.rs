@@ -1,0 +1,36 @@
+//! The in-memory ports pass the suite that the AWS ones pass (`tests/scenarios/conformance.rs`).
+
+use jobs::conformance::{job_store, lists, object_store, quarantine, tickets, watchers};
+use jobs::id::Timestamp;
+use jobs::memory::Memory;
+use jobs::ports::Clock;
+
+fn run(suite: impl AsyncFn(&Memory)) {
+    let memory = Memory::at(Timestamp(1_767_607_442_118));
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(suite(&memory));
+}
+
+#[test]
+fn the_job_table() {
+    run(async |memory| job_store(memory, memory, "acme").await);
+    run(async |memory| lists(memory, memory, "acme").await);
+}
+
+#[test]
+fn the_object_store() {
+    run(async |memory| object_store(memory, memory, "acme").await);
+}
+
+#[test]
+fn open_pages_and_tickets() {
+    run(async |memory| watchers(memory, "acme").await);
+    run(async |memory| tickets(memory, memory, "acme", memory.now()).await);
+}
+
+#[test]
+fn the_quarantine() {
+    run(async |memory| quarantine(memory, "acme").await);
+}
