@@ -1,1 +1,34 @@
-//! .
+//! The whole service on one machine, for people who try it and for tests. Never deployed.
+//!
+//! ```text
+//!   this process                       its children (Python, from .venv)
+//!   ┌──────────────────────────┐       ┌───────────────────────────────────────────────┐
+//!   │ async endpoints ◀────────┼───────┼─ MiniStack: S3 SQS SNS DynamoDB EventBridge   │
+//!   │   │      └── S3, SNS ────┼──────▶│   API Gateway, and Lambda, which runs         │
+//!   │   │                      │       │   the very zips that ship                     │
+//!   │   └── POST /invocations ─┼──────▶│ reference model: reads the PDF for real       │
+//!   │ demo or test ── page ────┼──────▶│                                               │
+//!   └──────────────────────────┘       └───────────────────────────────────────────────┘
+//! ```
+//!
+//! [`Stack::start`] deploys `infra/service.yaml` as it is; only parameters differ from a deployment to AWS.
+//! The children end when this process does, however it ends ([`children`]).
+
+pub mod background;
+pub mod children;
+pub mod cloud;
+pub mod demo;
+mod deploy;
+mod page;
+mod place;
+mod run_dir;
+mod stack;
+mod ticket;
+mod upload;
+
+pub use deploy::Outputs;
+pub use page::{Arrival, Frame, Page, PageError, PageFailure, PageJob};
+pub use place::{file, python};
+pub use run_dir::RunDir;
+pub use stack::{Options, Progress, Stack};
+pub use upload::upload;

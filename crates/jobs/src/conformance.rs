@@ -312,7 +312,7 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
 /// The object store.
 pub async fn object_store<P: ObjectStore, O: Outside>(ports: &P, outside: &O, unique: &str) {
     let bucket = outside.bucket();
-    let key = format!("inbound/{unique}/Q1 + Q2/Verträge %41 {{x}}.pdf");
+    let key = format!("elsewhere/{unique}/Q1 + Q2/Verträge %41 {{x}}.pdf");
     let at = |key: &str| Location {
         bucket: bucket.clone(),
         key: key.to_owned(),
@@ -364,7 +364,7 @@ pub async fn object_store<P: ObjectStore, O: Outside>(ports: &P, outside: &O, un
         "versions come newest first"
     );
 
-    let copy = at(&format!("work/{unique}"));
+    let copy = at(&format!("elsewhere/{unique}/copy"));
     ports
         .copy(&bucket, &key, &v1, &copy)
         .await
@@ -387,7 +387,7 @@ pub async fn object_store<P: ObjectStore, O: Outside>(ports: &P, outside: &O, un
         "a longer key with the same beginning is another key"
     );
 
-    let prefix = format!("outbound/{unique}/");
+    let prefix = format!("elsewhere/{unique}/outputs/");
     outside.upload(&format!("{prefix}a1/x.out"), b"1").await;
     outside.upload(&format!("{prefix}a2/y z.out"), b"2").await;
     assert_eq!(

@@ -1,0 +1,81 @@
+"""Rules for what is built that no other tool checks.
+
+  python3 .ci/rules.py bans     which crates may be compiled in
+  python3 .ci/rules.py glibc    the C library that the shipped programs ask for
+
+Standard library only.
+"""
+
+import os
+from pathlib import Path
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+ROOT = Path(__file__).resolve().parent.parent
+ZIPS = ROOT / "target" / "lambda"
+# Amazon Linux 2023, on which `provided.al2023` runs, has this one.
+NEWEST_GLIBC = (2, 34)
+CORE = ["-p", "jobs", "-e", "normal"]
+# (what is looked at, what must not be there, why)
+BANS = [
+    (CORE, r"aws-|tokio|lambda_|hyper", "crate jobs is the protocol alone: no cloud, no runtime"),
+    (["-p", "functions", "-e", "normal"], r"devstack |async-endpoint ", "nothing of the local stack ships"),
+    (
+        ["--workspace", "-e", "normal,build,dev", "--target", "all"],
+        r"aws-lc|openssl(-sys)? |native-tls|hyper v0\.",
+        "one TLS stack: rustls with ring",
+    ),
+]
+
+
+def bans() -> list[str]:
+    """Crates that must not be there."""
+    complaints = []
+    for selection, pattern, why in BANS:
+        tree = ["cargo", "tree", "--locked", "--prefix", "none", "--all-features", *selection]
+        listed = subprocess.run(tree, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        found = sorted({line.split(" (")[0] for line in listed.splitlines() if re.match(pattern, line)})
+        complaints += [f"{' '.join(selection)}: {crate} ({why})" for crate in found]
+    return complaints
+
+
+def glibc() -> list[str]:
+    """Programs that ask for a newer C library than Lambda has."""
+    if not shutil.which("objdump"):
+        if os.environ.get("CI"):
+            return ["objdump is not installed"]
+        print("skipped: which C library the programs ask for (objdump of binutils is not installed)", file=sys.stderr)
+        return []
+    zips = sorted(ZIPS.glob("*.zip"))
+    complaints = [] if zips else [f"there is no zip in {ZIPS}"]
+    for path in zips:
+        with tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(path) as archive:
+                program = archive.extract("bootstrap", folder)
+            symbols = subprocess.run(["objdump", "-T", program], check=True, capture_output=True, text=True).stdout
+        versions = [tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([0-9.]+)", symbols)]
+        newest = max(versions, default=(0,))
+        if not versions or newest > NEWEST_GLIBC:
+            name = ".".join(map(str, newest))
+            complaints.append(f"{path.name} asks for GLIBC {name}, Lambda has {'.'.join(map(str, NEWEST_GLIBC))}")
+    return complaints
+
+
+def main() -> int:
+    """The command line."""
+    rules = {"bans": bans, "glibc": glibc}
+    if len(sys.argv) != 2 or sys.argv[1] not in rules:
+        print(__doc__, file=sys.stderr)
+        return 2
+    complaints = rules[sys.argv[1]]()
+    for complaint in complaints:
+        print(f"rules: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

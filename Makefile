@@ -1,0 +1,82 @@
+# Docket. `make help` lists what can be made.
+#
+# Needed: Rust 1.95 with a C compiler, Python 3.10 with venv, make. Everything else goes into .venv and target.
+# One profile and one set of features everywhere, so that the AWS SDKs compile once.
+
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEVSTACK := "$(TARGET)/release/devstack"
+PY := crates/devstack/python
+# CI builds what was committed; on a desk the lock file may follow a change of Cargo.toml.
+LOCKED := $(if $(CI),--locked)
+TESTS := --release --workspace --all-features $(LOCKED)
+# A zip's limit in bytes.
+ZIP_BYTES := 4000000
+say = @echo "== $(1)" >&2
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo up down build package venv docs test check format lint doc bans zips templates
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  make demo PDF=<file or folder>   the same with your own PDFs'
+
+demo: package ## upload real contracts to a local stack and watch what happens to each
+	@$(DEVSTACK) demo $${PDF:+"$$PDF"}
+
+up: package ## start a local stack in the background and say how to use it with the AWS CLI
+	@$(DEVSTACK) up
+
+down: ## stop the stack that `make up` started
+	@if [ -x $(DEVSTACK) ]; then $(DEVSTACK) down; fi
+
+build: ## build the functions and the local stack
+	$(call say,building the functions and the local stack)
+	@$(CARGO) build --release --workspace $(LOCKED)
+
+package: venv build ## make the zips that Lambda gets, in target/lambda
+	@.venv/bin/python $(PY)/package.py --binaries "$(TARGET)/release"
+
+venv: ## make .venv, with packages pinned by hash
+	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt
+
+docs: ## write docs/job-lifecycle.md anew, from the state machine
+	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --package jobs --test lifecycle
+
+test: package ## run all tests, end to end on the local stack included
+	$(call say,testing what is written in Python)
+	@.venv/bin/python -m unittest tests/template_test.py
+	@cd $(PY) && ../../../.venv/bin/python -m unittest
+	$(call say,testing what is written in Rust)
+	@$(CARGO) test $(TESTS)
+
+check: format bans templates test zips lint doc ## everything that must hold before a commit: what CI runs
+	$(call say,all checks passed)
+
+format:
+	$(call say,format)
+	@$(CARGO) fmt --all --check
+
+lint:
+	$(call say,clippy)
+	@$(CARGO) clippy $(TESTS) --all-targets -- -D warnings
+
+doc:
+	$(call say,documentation)
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(TESTS) --no-deps --document-private-items
+
+bans:
+	$(call say,dependencies)
+	@$(PYTHON) .ci/rules.py bans
+
+zips: package
+	$(call say,zips)
+	@.venv/bin/python $(PY)/package.py --binaries "$(TARGET)/release" --check-bytes $(ZIP_BYTES)
+	@$(PYTHON) .ci/rules.py glibc
+
+templates:
+	$(call say,templates)
+	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
+	@target/venv-check/bin/cfn-lint infra/*.yaml

@@ -1,0 +1,140 @@
+"""Runs MiniStack so that it can never outlive whoever started it.
+
+Two processes. The *keeper* (this file as the devstack starts it) holds a pipe on
+its standard input and watches it: at its end, on SIGTERM, SIGINT or SIGHUP, and when
+MiniStack ends by itself, it stops MiniStack and then kills its whole process group,
+in which every Lambda function's process lives too. MiniStack (the same file with
+`--inner`) runs in a session of its own and watches a pipe from the keeper, so that
+killing the keeper with SIGKILL ends everything as well.
+
+Environment: passed on as it is, so start this with a clean one. MiniStack hands its own
+environment to every function. Set here only where the caller says nothing:
+
+  GATEWAY_PORT                 a free port
+  BIND_HOST, MINISTACK_HOST    127.0.0.1
+  LAMBDA_ACCOUNT_CONCURRENCY   64: invocations at once over all functions; what is above is
+                               throttled with 429, as on AWS. MiniStack's default grows with
+                               the machine's memory, and each invocation is a process.
+  LAMBDA_WARM_TTL_SECONDS      30: an idle process beyond a function's first is ended after
+                               this long (MiniStack's default 300).
+
+Standard output carries one line, `{"pid": …, "port": …}`, before MiniStack listens; ready is
+when `GET /_ministack/ready` answers 200. MiniStack's log goes to standard error.
+Exit status: 0 when told to stop, 1 when MiniStack ended by itself.
+"""
+
+import argparse
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+# What a stop may take before SIGKILL. MiniStack gives functions 2 s, and saves its state
+# (PERSIST_STATE) only in a clean stop; with many functions 3 to 10 s were seen.
+STOP_SECONDS = 12.0
+
+DEFAULTS = {
+    "BIND_HOST": "127.0.0.1",
+    "MINISTACK_HOST": "127.0.0.1",
+    "LAMBDA_ACCOUNT_CONCURRENCY": "64",
+    "LAMBDA_WARM_TTL_SECONDS": "30",
+}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago; MiniStack refuses to start if it no longer is."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def inner() -> None:
+    """MiniStack itself, in the main thread because it sets signal handlers there."""
+    import socketserver
+
+    # MiniStack's Lambda Runtime API answers in two small writes. With Nagle's algorithm the
+    # second waits for the delayed acknowledgment: about 45 ms on every warm invocation.
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+    # Keep the pipe to ourselves: no function may inherit or read it.
+    keeper = os.dup(0)
+    os.set_inheritable(keeper, False)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+
+    def die_with_keeper() -> None:
+        while os.read(keeper, 4096):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=die_with_keeper, daemon=True, name="keeper-watch").start()
+
+    from ministack.app import main
+
+    sys.argv = ["ministack"]
+    main()
+
+
+def stop(stack: subprocess.Popen) -> None:
+    """SIGTERM, time to end cleanly, then SIGKILL to all that is left of the group."""
+    if stack.poll() is None:
+        stack.terminate()
+        try:
+            stack.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            print("stack_process: MiniStack did not stop in time, killing it", file=sys.stderr)
+    try:
+        os.killpg(stack.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # Nobody is left. macOS says "permission" for a group of zombies.
+        pass
+    stack.wait()
+
+
+def keep() -> int:
+    """Starts MiniStack, waits for a reason to stop it, stops it."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("GATEWAY_PORT", str(free_port()))
+
+    # Signals arrive as bytes on a pipe, so one select() waits for all there is to wait for.
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+
+    stack = subprocess.Popen(
+        [sys.executable, os.path.abspath(__file__), "--inner"],
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr.fileno(),
+        start_new_session=True,
+    )
+    try:
+        print(json.dumps({"pid": stack.pid, "port": int(os.environ["GATEWAY_PORT"])}), flush=True)
+        while True:
+            ready, _, _ = select.select([0, wake_read], [], [])
+            if 0 in ready and not os.read(0, 4096):
+                return 0
+            if wake_read in ready:
+                signals = set(os.read(wake_read, 64))
+                if signals - {signal.SIGCHLD}:
+                    return 0
+                if stack.poll() is not None:
+                    print(f"stack_process: MiniStack ended, status {stack.returncode}", file=sys.stderr)
+                    return 1
+    finally:
+        stop(stack)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Run MiniStack until standard input ends.")
+    parser.add_argument("--inner", action="store_true", help=argparse.SUPPRESS)
+    if parser.parse_args().inner:
+        inner()
+    else:
+        sys.exit(keep())

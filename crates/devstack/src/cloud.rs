@@ -1,0 +1,104 @@
+//! The emulated cloud: how to reach it, and clients of the services that the demo and the tests look into.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Builder;
+use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The region that everything pretends to be in. The one where a bucket needs no location constraint.
+pub const REGION: &str = "us-east-1";
+/// The emulator takes any credentials; these open no account on AWS.
+pub const ACCESS_KEY: &str = "test";
+/// See [`ACCESS_KEY`].
+pub const SECRET_KEY: &str = "test";
+
+/// What an AWS client needs to know, as environment variables.
+pub fn environment(url: &str) -> Vec<(String, String)> {
+    [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+/// Clients. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// `http://127.0.0.1:<port>`, for every service.
+    pub url: String,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    config: SdkConfig,
+}
+
+impl Cloud {
+    /// Clients of the emulator at that address.
+    pub fn new(url: &str) -> Self {
+        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "devstack");
+        let config = SdkConfig::builder()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
+            .endpoint_url(url)
+            .region(Region::from_static(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(Builder::new().build_http())
+            .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).build())
+            .retry_config(RetryConfig::standard())
+            // A checksum of a gigabyte takes longer than sending it to a neighbor.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        Self {
+            s3: aws_sdk_s3::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            url: url.to_owned(),
+            config,
+        }
+    }
+
+    /// What clients of further services are made from.
+    pub const fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Waits until the emulator answers.
+    pub(crate) async fn ready(&self, port: u16) -> Result<()> {
+        const TRIES: u32 = 600;
+        for _ in 0..TRIES {
+            if is_ready(port).await.unwrap_or(false) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("{} did not answer within {} s", self.url, TRIES / 10)
+    }
+}
+
+/// One `GET /_ministack/ready`.
+async fn is_ready(port: u16) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream
+        .write_all(b"GET /_ministack/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        .await?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await?;
+    Ok(head == *b"HTTP/1.1 200")
+}

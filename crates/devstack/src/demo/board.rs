@@ -1,0 +1,318 @@
+//! What is known about each document, from what the page is told and what is seen at the endpoints.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use async_endpoint::server::{Observation, What};
+use jobs::id::JobId;
+
+use super::plan::{Expect, Plan};
+use crate::page::PageJob;
+
+/// How far a document is. Within one attempt it only goes on, whichever news comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not sent yet.
+    Waiting,
+    /// Being sent; bytes so far.
+    Uploading(u64),
+    /// S3 has it.
+    Uploaded,
+    /// It was handed to the endpoint.
+    Submitted,
+    /// It waits for an instance that is being started.
+    Waking,
+    /// The model has it.
+    Running(u32),
+    /// The model answered.
+    Answered,
+    /// The next attempt is due at this time, in milliseconds since 1970.
+    RetryScheduled { at_ms: u64, why: String },
+    /// Done.
+    Ready,
+    /// Not done, and why.
+    Failed { cause: String, detail: String },
+    /// Given up by somebody.
+    Cancelled,
+}
+
+impl Phase {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Waiting => 0,
+            Self::Uploading(_) => 1,
+            Self::Uploaded => 2,
+            Self::Submitted => 3,
+            Self::Waking => 4,
+            Self::Running(_) => 5,
+            Self::Answered => 6,
+            Self::RetryScheduled { .. } => 7,
+            Self::Ready | Self::Failed { .. } | Self::Cancelled => 8,
+        }
+    }
+
+    /// Whether this is the end.
+    pub(super) const fn is_final(&self) -> bool {
+        self.rank() == 8
+    }
+}
+
+/// A document on its way.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) plan: Plan,
+    pub(super) phase: Phase,
+    /// When S3 had it.
+    pub(super) uploaded_at: Option<Instant>,
+    /// From then until it ended.
+    pub(super) took: Option<Duration>,
+    /// Where its result is, once there is one.
+    pub(super) output: Option<String>,
+    stored_at: Option<Instant>,
+    /// From the result in S3 to the page.
+    pub(super) push: Option<Duration>,
+    attempt: u8,
+    version: u64,
+}
+
+/// All documents, and the endpoints.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) documents: Vec<Document>,
+    by_id: HashMap<String, usize>,
+    pub(super) endpoints: BTreeMap<String, Capacity>,
+}
+
+/// The instances of an endpoint: number, and when it will be there if it is not yet.
+pub(super) type Capacity = BTreeMap<u32, Option<Instant>>;
+
+/// Something that is worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// A document's phase changed.
+    Document(usize),
+    /// An endpoint's instances changed.
+    Endpoint(String),
+}
+
+impl Board {
+    pub(super) fn new(plans: Vec<Plan>, bucket: &str) -> Self {
+        let id = |plan: &Plan| JobId::of_key(bucket, &plan.key).to_string();
+        let by_id = plans.iter().enumerate().map(|(at, plan)| (id(plan), at)).collect();
+        let document = |plan| Document {
+            plan,
+            phase: Phase::Waiting,
+            uploaded_at: None,
+            took: None,
+            output: None,
+            stored_at: None,
+            push: None,
+            attempt: 0,
+            version: 0,
+        };
+        Self { documents: plans.into_iter().map(document).collect(), by_id, endpoints: BTreeMap::new() }
+    }
+
+    /// Whether all have ended.
+    pub(super) fn is_done(&self) -> bool {
+        self.documents.iter().all(|document| document.phase.is_final())
+    }
+
+    /// A file was sent, so far or as a whole.
+    pub(super) fn sent(&mut self, at: usize, bytes: u64, done: Option<Instant>) -> Option<News> {
+        let document = &mut self.documents[at];
+        if done.is_some() {
+            document.uploaded_at = done;
+        }
+        let phase = if done.is_some() { Phase::Uploaded } else { Phase::Uploading(bytes) };
+        document.advance(phase).then_some(News::Document(at))
+    }
+
+    /// The page was told about a job.
+    pub(super) fn told(&mut self, job: &PageJob, at: Instant) -> Option<News> {
+        let index = *self.by_id.get(&job.id)?;
+        let document = &mut self.documents[index];
+        if job.version <= document.version {
+            return None;
+        }
+        document.version = job.version;
+        document.attempt(job.attempt);
+        let failure = || job.failure.clone().map_or_else(Default::default, |failure| (failure.cause, failure.detail));
+        let phase = match job.status.as_str() {
+            "InProgress" => Phase::Submitted,
+            "RetryScheduled" => {
+                Phase::RetryScheduled { at_ms: job.retry_at.unwrap_or(job.updated_at), why: failure().1 }
+            }
+            "Ready" => {
+                document.push = document.stored_at.map(|stored| at.saturating_duration_since(stored));
+                Phase::Ready
+            }
+            "Failed" => {
+                let (cause, detail) = failure();
+                Phase::Failed { cause, detail }
+            }
+            "Cancelled" => Phase::Cancelled,
+            // Submitting, and what later releases may add: nothing that is worth a line.
+            _ => return None,
+        };
+        if phase.is_final() {
+            document.took = document.uploaded_at.map(|uploaded| at.saturating_duration_since(uploaded));
+        }
+        document.advance(phase).then_some(News::Document(index))
+    }
+
+    /// Something was seen at an endpoint.
+    pub(super) fn seen(&mut self, seen: &Observation, at: Instant) -> Option<News> {
+        match &seen.what {
+            What::Waking { instance, ready_in } => self.capacity(seen).insert(*instance, Some(at + *ready_in)),
+            What::InstanceInService { instance } => self.capacity(seen).insert(*instance, None),
+            What::InstanceStopped { instance, .. } => self.capacity(seen).remove(instance),
+            _ => return self.seen_at_document(seen, at),
+        };
+        Some(News::Endpoint(seen.endpoint.to_string()))
+    }
+
+    fn capacity(&mut self, seen: &Observation) -> &mut Capacity {
+        self.endpoints.entry(seen.endpoint.to_string()).or_default()
+    }
+
+    fn seen_at_document(&mut self, seen: &Observation, at: Instant) -> Option<News> {
+        let (id, attempt) = seen.inference_id.as_deref()?.split_once(".a")?;
+        let index = *self.by_id.get(id)?;
+        let document = &mut self.documents[index];
+        document.attempt(attempt.parse().ok()?);
+        let phase = match &seen.what {
+            What::Queued { capacity: true } => Phase::Submitted,
+            What::Queued { capacity: false } => Phase::Waking,
+            What::Running { instance, .. } => Phase::Running(*instance),
+            What::Completed { output } => {
+                document.output = Some(output.clone());
+                document.stored_at = Some(at);
+                Phase::Answered
+            }
+            What::Failed { .. } => Phase::Answered,
+            _ => return None,
+        };
+        document.advance(phase).then_some(News::Document(index))
+    }
+}
+
+impl Document {
+    /// A new attempt starts over.
+    fn attempt(&mut self, attempt: u8) {
+        if attempt > self.attempt {
+            self.attempt = attempt;
+            if attempt > 1 && !self.phase.is_final() {
+                self.phase = Phase::Uploaded;
+            }
+        }
+    }
+
+    /// Goes on to a phase; not back.
+    fn advance(&mut self, phase: Phase) -> bool {
+        let further = phase.rank() > self.phase.rank();
+        let news = further || (self.phase.is_final() && phase.is_final() && phase != self.phase);
+        if news || phase.rank() == self.phase.rank() {
+            self.phase = phase;
+        }
+        news
+    }
+
+    /// Whether it ended as it should.
+    pub(super) fn is_right(&self) -> bool {
+        match (&self.phase, self.plan.expect) {
+            (Phase::Ready, Expect::Ready | Expect::Anything) => true,
+            (Phase::Failed { cause, .. }, Expect::Refused) => cause == "InvalidInput" || cause == "ModelRejected",
+            (Phase::Failed { cause, .. }, Expect::Anything) => !cause.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PageFailure;
+
+    fn board(expect: Expect) -> (Board, String) {
+        let plan = Plan {
+            path: "a.pdf".into(),
+            name: "a.pdf".into(),
+            key: "inbound/acme/a.pdf".into(),
+            pipeline: "legal-review".into(),
+            bytes: 9,
+            expect,
+        };
+        let id = JobId::of_key("b", &plan.key).to_string();
+        (Board::new(vec![plan], "b"), id)
+    }
+
+    fn job(id: &str, version: u64, status: &str) -> PageJob {
+        let failure =
+            (status == "Failed").then(|| PageFailure { cause: "InvalidInput".into(), detail: "it is empty".into() });
+        PageJob {
+            id: id.into(),
+            version,
+            status: status.into(),
+            pipeline: "legal-review".into(),
+            tenant: "acme".into(),
+            name: "a.pdf".into(),
+            bytes: 9,
+            attempt: 1,
+            created_at: 0,
+            updated_at: 0,
+            retry_at: None,
+            failure,
+        }
+    }
+
+    fn seen(id: &str, attempt: u8, what: What) -> Observation {
+        Observation {
+            endpoint: "e".into(),
+            inference_id: Some(format!("{id}.a{attempt}")),
+            at: async_endpoint::Millis(0),
+            what,
+        }
+    }
+
+    #[test]
+    fn news_in_any_order_only_moves_a_document_on() {
+        let (mut board, id) = board(Expect::Ready);
+        let now = Instant::now();
+        board.sent(0, 9, Some(now));
+        let running = What::Running { instance: 1, delivery: 1 };
+        assert_eq!(board.seen(&seen(&id, 1, running), now), Some(News::Document(0)));
+        assert_eq!(board.told(&job(&id, 2, "InProgress"), now), None);
+        assert_eq!(board.documents[0].phase, Phase::Running(1));
+        board.seen(&seen(&id, 1, What::Completed { output: "s3://b/o".into() }), now);
+        let later = now + Duration::from_millis(40);
+        assert_eq!(board.told(&job(&id, 3, "Ready"), later), Some(News::Document(0)));
+        assert_eq!(board.told(&job(&id, 3, "Ready"), later), None, "a second copy is no news");
+        assert_eq!(board.documents[0].push, Some(Duration::from_millis(40)));
+        assert_eq!(board.documents[0].took, Some(Duration::from_millis(40)));
+        assert!(board.is_done() && board.documents[0].is_right());
+    }
+
+    #[test]
+    fn a_retry_starts_over_and_an_old_frame_changes_nothing() {
+        let (mut board, id) = board(Expect::Anything);
+        let now = Instant::now();
+        board.told(&job(&id, 3, "RetryScheduled"), now);
+        assert_eq!(board.told(&job(&id, 2, "InProgress"), now), None);
+        let running = What::Running { instance: 1, delivery: 1 };
+        assert_eq!(board.seen(&seen(&id, 2, running), now), Some(News::Document(0)));
+        assert!(!board.is_done());
+    }
+
+    #[test]
+    fn an_end_that_was_not_wanted_is_not_right() {
+        let (mut wrong, id) = board(Expect::Ready);
+        wrong.told(&job(&id, 1, "Failed"), Instant::now());
+        assert!(wrong.is_done() && !wrong.documents[0].is_right());
+        let (mut right, id) = board(Expect::Refused);
+        right.told(&job(&id, 1, "Failed"), Instant::now());
+        assert!(right.documents[0].is_right());
+        let (open, _) = board(Expect::Refused);
+        assert!(!open.documents[0].is_right());
+    }
+}

@@ -1,0 +1,328 @@
+//! `make demo`: real documents go in, and one sees what becomes of each.
+
+mod answer;
+mod board;
+mod plan;
+mod screen;
+mod show;
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::children::Children;
+use crate::page::{Arrival, Frame};
+use crate::run_dir::RunDir;
+use crate::stack::{Options, Stack};
+use crate::upload::upload;
+use board::{Board, News, Phase};
+use plan::{Plan, TENANT};
+pub(crate) use screen::{Screen, Style};
+
+/// Between two uploads of the samples: so that one sees the first wake the endpoint and the others join.
+const STAGGER: Duration = Duration::from_millis(500);
+/// Between two pictures.
+const TICK: Duration = Duration::from_millis(120);
+/// Between two questions of the page for a snapshot: a lost push is made up for by then.
+const SYNC: Duration = Duration::from_secs(10);
+/// How long nothing may happen, beside waiting for a retry: longer than the model may take for one document.
+const QUIET: Duration = Duration::from_secs(180);
+/// Answers larger than this are not read for a line or two.
+const MAX_ANSWER: i64 = 4 * 1024 * 1024;
+
+/// Runs the demo on the samples, or on the given files and folders. True: every job ended as it should.
+/// Writes the result as JSON to standard output, everything else to standard error.
+///
+/// # Errors
+/// The stack does not start or breaks down, or a file cannot be uploaded.
+pub async fn run(paths: &[PathBuf], dir: &RunDir, children: &Children) -> Result<bool> {
+    let mut screen = Screen::new().await;
+    let stack = start(&mut screen, Options::DEMO, dir, children).await?;
+    let plans = if paths.is_empty() { plan::samples(&stack.pipelines)? } else { plan::own(paths, &stack.pipelines)? };
+    let stagger = if paths.is_empty() { STAGGER } else { Duration::ZERO };
+    let board = watch(&mut screen, &stack, plans, stagger).await?;
+    let summary = sum_up(&mut screen, &board);
+    screen.line(&screen.paint(Style::Dim, "stopping"));
+    stack.stop().await;
+    print_result(&summary.result)?;
+    Ok(summary.right)
+}
+
+/// Starts a stack and shows how far it is.
+pub(crate) async fn start(
+    screen: &mut Screen,
+    options: Options,
+    dir: &RunDir,
+    children: &Children,
+) -> Result<Stack> {
+    let (sender, mut steps) = mpsc::unbounded_channel::<String>();
+    let progress: crate::Progress = Arc::new(move |step: &str| {
+        sender.send(step.to_owned()).ok();
+    });
+    let mut starting = std::pin::pin!(Stack::start(options, dir, children, &progress));
+    let mut tick = tokio::time::interval(TICK);
+    let mut now: Option<(String, Instant)> = None;
+    loop {
+        tokio::select! {
+            biased;
+            Some(step) = steps.recv() => {
+                finish_step(screen, now.take());
+                if !screen.is_live() {
+                    screen.line(&step);
+                }
+                now = Some((step, Instant::now()));
+            }
+            stack = &mut starting => {
+                screen.clear();
+                let stack = stack?;
+                finish_step(screen, now);
+                // Steps that took no time.
+                while let Ok(step) = steps.try_recv() {
+                    if screen.is_live() {
+                        finish_step(screen, Some((step, Instant::now())));
+                    } else {
+                        screen.line(&step);
+                    }
+                }
+                return Ok(stack);
+            }
+            _ = tick.tick() => if let Some((step, since)) = &now {
+                let text = format!("  {step}  {:.0} s", since.elapsed().as_secs_f64());
+                let text = text::fit(&text, screen.columns().saturating_sub(2));
+                let turn = screen.paint(Style::Cyan, &screen.spinner().to_string());
+                screen.draw(&[format!("{turn}{}", &text[1..])]);
+            }
+        }
+    }
+}
+
+fn finish_step(screen: &mut Screen, step: Option<(String, Instant)>) {
+    if let (true, Some((step, since))) = (screen.is_live(), step) {
+        let mark = screen.paint(Style::Green, "✓");
+        let took = screen.paint(Style::Dim, &format!("{:.1} s", since.elapsed().as_secs_f64()));
+        screen.line(&format!("{mark} {step}  {took}"));
+    }
+}
+
+/// What an upload tells.
+struct Sent {
+    at: usize,
+    bytes: u64,
+    done: Option<Instant>,
+}
+
+/// Uploads all documents and watches until every job has ended.
+async fn watch(screen: &mut Screen, stack: &Stack, plans: Vec<Plan>, stagger: Duration) -> Result<Board> {
+    let mut page = stack.open_page(TENANT).await?;
+    let mut seen = stamped(stack);
+    let mut board = Board::new(plans.clone(), &stack.outputs.jobs_bucket_name);
+    let (sender, mut sent) = mpsc::unbounded_channel();
+    let mut uploads = JoinSet::new();
+    uploads.spawn(send_all(stack.cloud.s3.clone(), stack.outputs.jobs_bucket_name.clone(), plans, stagger, sender));
+    screen.line("");
+
+    let mut tick = tokio::time::interval(TICK);
+    let mut sync = tokio::time::interval(SYNC);
+    sync.reset(); // the page has just asked
+    let mut last_news = Instant::now();
+    while !board.is_done() {
+        let mut news = Vec::new();
+        tokio::select! {
+            biased;
+            why = stack.failed() => bail!("a part of the stack broke down: {why}"),
+            Some((observation, at)) = seen.recv() => news.extend(board.seen(&observation, at)),
+            arrival = page.next() => match arrival {
+                Some(arrival) => news.extend(tell(&mut board, &arrival)),
+                None => page = stack.open_page(TENANT).await.context("the page lost its connection")?,
+            },
+            Some(Sent { at, bytes, done }) = sent.recv() => news.extend(board.sent(at, bytes, done)),
+            Some(done) = uploads.join_next() => done??,
+            _ = sync.tick() => page.sync().await?,
+            _ = tick.tick() => screen.show(&board),
+        }
+        for item in &news {
+            last_news = Instant::now();
+            screen.news(&board, item);
+            if let News::Document(at) = item {
+                show_answer(screen, stack, &board, *at).await;
+            }
+        }
+        let retry_is_due = board.documents.iter().any(|document| matches!(document.phase, Phase::RetryScheduled { .. }));
+        if last_news.elapsed() > QUIET && !retry_is_due {
+            screen.line(&format!("nothing has happened for {} s", QUIET.as_secs()));
+            break;
+        }
+    }
+    screen.clear();
+    page.close().await;
+    Ok(board)
+}
+
+/// Observations with the moment they were made, however busy the screen is.
+fn stamped(stack: &Stack) -> mpsc::UnboundedReceiver<(async_endpoint::server::Observation, Instant)> {
+    let mut observations = stack.observations();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            match observations.recv().await {
+                Ok(observation) => {
+                    if sender.send((observation, Instant::now())).is_err() {
+                        return;
+                    }
+                }
+                // Some were missed: the page tells what counts.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+    receiver
+}
+
+fn tell(board: &mut Board, arrival: &Arrival) -> Vec<News> {
+    match &arrival.frame {
+        Frame::JobChanged { job } => board.told(job, arrival.at).into_iter().collect(),
+        Frame::Snapshot { jobs, .. } => jobs.iter().filter_map(|job| board.told(job, arrival.at)).collect(),
+        Frame::Error { .. } => vec![],
+    }
+}
+
+async fn send_all(
+    s3: aws_sdk_s3::Client,
+    bucket: String,
+    plans: Vec<Plan>,
+    stagger: Duration,
+    sender: mpsc::UnboundedSender<Sent>,
+) -> Result<()> {
+    for (at, plan) in plans.iter().enumerate() {
+        let tell = |bytes, done| {
+            sender.send(Sent { at, bytes, done }).ok();
+        };
+        tell(0, None);
+        upload(&s3, &bucket, &plan.key, &plan.path, |bytes| tell(bytes, None)).await?;
+        tell(plan.bytes, Some(Instant::now()));
+        tokio::time::sleep(stagger).await;
+    }
+    Ok(())
+}
+
+/// Reads a result, as the page would on a click, and shows what it says.
+async fn show_answer(screen: &mut Screen, stack: &Stack, board: &Board, at: usize) {
+    let document = &board.documents[at];
+    let (Phase::Ready, Some(output)) = (&document.phase, &document.output) else {
+        return;
+    };
+    let lines = match read_answer(stack, output).await {
+        Ok(lines) => lines,
+        Err(error) => vec![format!("{output} cannot be shown: {error:#}")],
+    };
+    for line in lines {
+        screen.detail(&line);
+    }
+}
+
+async fn read_answer(stack: &Stack, output: &str) -> Result<Vec<String>> {
+    let at: jobs::id::Location = output.parse()?;
+    let object = stack.cloud.s3.get_object().bucket(at.bucket).key(at.key).send().await?;
+    let length = object.content_length.unwrap_or(0);
+    let size = text::size(u64::try_from(length).unwrap_or(0));
+    let kind = object.content_type.clone().unwrap_or_default();
+    if kind != "application/json" || length > MAX_ANSWER {
+        let what = if kind == "application/pdf" { "a searchable PDF".to_owned() } else { plan::printable(&kind) };
+        return Ok(vec![format!("{what}, {size}: {output}")]);
+    }
+    let answer: Value = serde_json::from_slice(&object.body.collect().await?.into_bytes())?;
+    let lines = answer::lines(&answer);
+    Ok(if lines.is_empty() { vec![format!("{size} of JSON: {output}")] } else { lines })
+}
+
+struct Summary {
+    result: Outcome,
+    right: bool,
+}
+
+/// The last line of standard output.
+#[derive(Serialize)]
+struct Outcome {
+    uploaded: usize,
+    ready: usize,
+    failed: usize,
+    /// Jobs that have not ended.
+    lost: usize,
+    /// From the moment a result was in S3 to its frame on the page, in milliseconds.
+    push_ms: Percentiles,
+}
+
+#[derive(Serialize)]
+struct Percentiles {
+    p50: Option<f64>,
+    p99: Option<f64>,
+}
+
+fn sum_up(screen: &mut Screen, board: &Board) -> Summary {
+    let count = |wanted: fn(&Phase) -> bool| board.documents.iter().filter(|d| wanted(&d.phase)).count();
+    let ready = count(|phase| matches!(phase, Phase::Ready));
+    let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
+    let uploaded = board.documents.len();
+    let lost = uploaded - ready - failed;
+    let mut pushes: Vec<Duration> = board.documents.iter().filter_map(|document| document.push).collect();
+    pushes.sort_unstable();
+    let (p50, p99) = (percentile(&pushes, 50), percentile(&pushes, 99));
+
+    screen.line("");
+    let counts = format!("{uploaded} uploaded, {ready} ready, {failed} failed, {lost} lost");
+    let ms = |value: &Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+    screen.line(&format!(
+        "{}; from the result in S3 to the page: p50 {}, p99 {}",
+        screen.paint(Style::Bold, &counts),
+        ms(&p50),
+        ms(&p99)
+    ));
+    let wrong: Vec<_> = board.documents.iter().filter(|document| !document.is_right()).collect();
+    for document in &wrong {
+        let what = match &document.phase {
+            Phase::Ready => "is ready, but is no good and should have failed".to_owned(),
+            Phase::Failed { cause, .. } => format!("failed ({cause}), but should be ready"),
+            phase => format!("has not ended: {phase:?}"),
+        };
+        let text = plan::printable(&format!("{} {what}", document.plan.name));
+        screen.line(&screen.paint(Style::Red, &text));
+    }
+    let right = wrong.is_empty();
+    Summary { result: Outcome { uploaded, ready, failed, lost, push_ms: Percentiles { p50, p99 } }, right }
+}
+
+/// The nearest-rank percentile in milliseconds, to a tenth.
+fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    let value = sorted.get(rank - 1)?;
+    Some((value.as_secs_f64() * 10_000.0).round() / 10.0)
+}
+
+fn print_result(result: &Outcome) -> Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(result)?)?;
+    Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_seen() {
+        let values: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
+        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (Some(50.0), Some(99.0)));
+        assert_eq!((percentile(&values[..3], 50), percentile(&values[..3], 99)), (Some(2.0), Some(3.0)));
+        assert_eq!(percentile(&[], 50), None);
+    }
+}

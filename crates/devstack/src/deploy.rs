@@ -1,0 +1,192 @@
+//! Puts `infra/service.yaml` and the zips that ship into the emulated cloud, with the AWS CLI, as one would on AWS.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::place;
+
+/// What the deployed stack says about itself (`Outputs` of `infra/service.yaml`).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Outputs {
+    /// The bucket of inputs and outputs.
+    pub jobs_bucket_name: String,
+    /// The job table.
+    pub jobs_table_name: String,
+    /// The table of open pages.
+    pub connections_table_name: String,
+    /// The table of tickets and quarantined messages.
+    pub desk_table_name: String,
+    /// Queue of announced uploads.
+    pub uploads_queue_url: String,
+    /// Its dead letters.
+    pub uploads_dead_letters_url: String,
+    /// Queue of successes.
+    pub inference_success_queue_url: String,
+    /// Its dead letters.
+    pub inference_success_dead_letters_url: String,
+    /// Queue of errors.
+    pub inference_error_queue_url: String,
+    /// Its dead letters.
+    pub inference_error_dead_letters_url: String,
+    /// Queue of wake-ups.
+    pub wakeups_queue_url: String,
+    /// Its dead letters.
+    pub wakeups_dead_letters_url: String,
+    /// Topic of successes.
+    pub inference_success_topic_arn: String,
+    /// Topic of errors.
+    pub inference_error_topic_arn: String,
+    /// The bus that `JobReady` and `JobFailed` come out of.
+    pub event_bus_name: String,
+    /// Where pages connect, with `?ticket=<ticket>`.
+    pub web_socket_url: String,
+    /// Where messages to pages are posted.
+    pub web_socket_management_url: String,
+}
+
+/// A client on the command line.
+#[derive(Debug)]
+pub(crate) struct Cli<'a> {
+    pub(crate) python: &'a Path,
+    /// Where its files go.
+    pub(crate) dir: &'a Path,
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+impl Cli<'_> {
+    /// Runs a command of the AWS CLI and answers its standard output.
+    pub(crate) async fn aws(&self, arguments: &[&str]) -> Result<String> {
+        let mut all = vec!["-m", "awscli"];
+        all.extend(arguments);
+        self.python(&all).await.with_context(|| {
+            let words: Vec<&str> = arguments.iter().take(2).copied().collect();
+            format!("`aws {}` failed", words.join(" "))
+        })
+    }
+
+    async fn python(&self, arguments: &[&str]) -> Result<String> {
+        let done = Command::new(self.python)
+            .args(arguments)
+            .current_dir(place::root())
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .output()
+            .await?;
+        if !done.status.success() {
+            let text = [done.stderr, done.stdout].concat();
+            bail!("{}", String::from_utf8_lossy(&text).trim());
+        }
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+    }
+
+    /// Makes the zips that are missing or older than their programs.
+    pub(crate) async fn package(&self) -> Result<()> {
+        let script = place::file("crates/devstack/python/package.py");
+        let binaries = place::release_binaries();
+        let (Some(script), Some(binaries)) = (script.to_str(), binaries.to_str()) else {
+            bail!("the path {} is not UTF-8", binaries.display());
+        };
+        self.python(&[script, "--binaries", binaries]).await.context("the zips cannot be made")?;
+        Ok(())
+    }
+}
+
+/// The parameters in which a local deployment differs from one on AWS.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    pub(crate) execute_api_url: String,
+    pub(crate) sagemaker_runtime_url: String,
+    /// Time limit of the functions behind queues, in seconds; six times this is the queues' visibility timeout.
+    pub(crate) function_timeout_seconds: u32,
+}
+
+const STACK: &str = "docket";
+const CODE_BUCKET: &str = "docket-code";
+
+/// Uploads the zips and creates the stack.
+pub(crate) async fn deploy(cli: &Cli<'_>, s3: &aws_sdk_s3::Client, parameters: &Parameters) -> Result<Outputs> {
+    s3.create_bucket().bucket(CODE_BUCKET).send().await.context("the bucket for the zips cannot be made")?;
+    let packaged: PathBuf = cli.dir.join("packaged.yaml");
+    let packaged = packaged.to_str().context("the path of the repository is not UTF-8")?;
+    cli.aws(&[
+        "cloudformation",
+        "package",
+        "--template-file",
+        "infra/service.yaml",
+        "--s3-bucket",
+        CODE_BUCKET,
+        "--output-template-file",
+        packaged,
+    ])
+    .await?;
+    // The machine's own kind: the zips were built on it.
+    let architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { std::env::consts::ARCH };
+    let overrides = [
+        format!("Architecture={architecture}"),
+        "Scale=small".to_owned(),
+        format!("ExecuteApiUrl={}", parameters.execute_api_url),
+        format!("SageMakerRuntimeUrl={}", parameters.sagemaker_runtime_url),
+        "TableDeletionProtection=false".to_owned(),
+        format!("FunctionTimeoutSeconds={}", parameters.function_timeout_seconds),
+    ];
+    let mut arguments = vec![
+        "cloudformation",
+        "deploy",
+        "--stack-name",
+        STACK,
+        "--template-file",
+        packaged,
+        "--s3-bucket",
+        CODE_BUCKET,
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "--parameter-overrides",
+    ];
+    arguments.extend(overrides.iter().map(String::as_str));
+    cli.aws(&arguments).await?;
+    let described = cli
+        .aws(&["cloudformation", "describe-stacks", "--stack-name", STACK, "--query", "Stacks[0].Outputs", "--output", "json"])
+        .await?;
+    outputs(&described)
+}
+
+fn outputs(described: &str) -> Result<Outputs> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Row {
+        output_key: String,
+        output_value: String,
+    }
+    let rows: Vec<Row> = serde_json::from_str(described).context("the stack's outputs cannot be read")?;
+    let map = rows.into_iter().map(|row| (row.output_key, Value::String(row.output_value))).collect();
+    serde_json::from_value(Value::Object(map)).context("the stack lacks an output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_output_of_the_template_that_is_used_is_there() {
+        let template = std::fs::read_to_string(place::file("infra/service.yaml")).unwrap();
+        let (_, outputs_part) = template.split_once("\nOutputs:\n").unwrap();
+        let rows: Vec<Value> = outputs_part
+            .lines()
+            .filter(|line| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':'))
+            .map(|line| serde_json::json!({"OutputKey": line.trim().trim_end_matches(':'), "OutputValue": "x"}))
+            .collect();
+        let read = outputs(&serde_json::to_string(&rows).unwrap());
+        assert_eq!(read.unwrap().jobs_bucket_name, "x");
+        let error = format!("{:#}", outputs("[]").unwrap_err());
+        assert!(error.contains("JobsBucketName"), "{error}");
+    }
+}

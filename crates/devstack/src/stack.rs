@@ -1,0 +1,247 @@
+//! A running stack: the emulated cloud with the service deployed to it, the endpoints, the model.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_endpoint::server::{AwsTarget, EndpointConfig, Observation, Server, ServerConfig};
+use async_endpoint::Parameters as EndpointParameters;
+use jobs::pipeline::{Pipeline, Pipelines};
+use tokio::sync::broadcast;
+
+use crate::children::{Child, Children, Program};
+use crate::cloud::{self, Cloud};
+use crate::deploy::{Cli, Outputs, Parameters, deploy};
+use crate::page::{Page, PageError};
+use crate::run_dir::RunDir;
+use crate::{place, ticket};
+
+/// Is told what the start is at.
+pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How a stack behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many seconds of the endpoints' time pass in a real one: cold starts, scaling, queue TTLs.
+    pub time_factor: f64,
+    /// How long the reference model waits before each document, as a GPU would work.
+    pub model_delay: Duration,
+    /// Time limit of the functions behind queues, in seconds: one that the template allows. A sixth of the
+    /// visibility timeout, so of the time after which a message comes back.
+    pub function_timeout_seconds: u32,
+}
+
+impl Options {
+    /// To be watched: a five-minute cold start takes five seconds, a review of 45 s less than one.
+    pub const DEMO: Self =
+        Self { time_factor: 60.0, model_delay: Duration::from_millis(750), function_timeout_seconds: 10 };
+    /// To be waited for: a cold start takes a second and a half, the model only as long as it needs.
+    pub const TESTS: Self = Self { time_factor: 200.0, model_delay: Duration::ZERO, function_timeout_seconds: 5 };
+}
+
+/// A running stack. Dropping it lets everything stop; [`Stack::stop`] also waits for the endpoints.
+#[derive(Debug)]
+pub struct Stack {
+    /// Clients.
+    pub cloud: Cloud,
+    /// Names of what was deployed.
+    pub outputs: Outputs,
+    /// The pipelines that were deployed.
+    pub pipelines: Pipelines,
+    /// The endpoints of all pipelines.
+    pub endpoints: Server,
+    /// Base URL of the reference model.
+    pub model_url: String,
+    ministack: Child,
+    model: Child,
+}
+
+impl Stack {
+    /// Starts everything; takes about ten seconds. Logs go to `dir`.
+    ///
+    /// # Errors
+    /// Says what did not start, with the end of its log.
+    pub async fn start(options: Options, dir: &RunDir, children: &Children, progress: &Progress) -> Result<Self> {
+        let python = place::python()?;
+        let port = free_port()?;
+        let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
+        let cli = Cli { python: &python, dir: dir.path(), environment: clean_environment(dir, &cloud.url) };
+
+        progress("packing the functions");
+        cli.package().await?;
+
+        progress("starting MiniStack (S3, SQS, SNS, DynamoDB, Lambda, API Gateway, EventBridge) and the model");
+        let ministack = start_ministack(children, &python, dir, port, &cloud);
+        let model = start_model(children, &python, dir, options.model_delay);
+        let (ministack, model) = tokio::try_join!(ministack, model)?;
+        let model_url = format!("http://127.0.0.1:{}", model.port);
+
+        progress("deploying infra/service.yaml");
+        // Held until the server takes it, so that nobody else gets it meanwhile.
+        let reserved = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
+        let endpoint_port = reserved.local_addr()?.port();
+        let parameters = Parameters {
+            execute_api_url: format!("{}/_aws/execute-api", cloud.url),
+            sagemaker_runtime_url: format!("http://127.0.0.1:{endpoint_port}"),
+            function_timeout_seconds: options.function_timeout_seconds,
+        };
+        let outputs = deploy(&cli, &cloud.s3, &parameters).await?;
+
+        progress("starting the asynchronous endpoints");
+        let pipelines = read_pipelines()?;
+        drop(reserved);
+        let config = endpoints(options, &cloud, &outputs, &pipelines, &model_url, endpoint_port)?;
+        let endpoints = Server::start(config).await.context("the endpoints do not start")?;
+        Ok(Self { cloud, outputs, pipelines, endpoints, model_url, ministack, model })
+    }
+
+    /// What goes on at the endpoints from now on.
+    pub fn observations(&self) -> broadcast::Receiver<Observation> {
+        self.endpoints.events()
+    }
+
+    /// A ticket that opens one WebSocket for a tenant (`*`: every tenant), within 60 s.
+    ///
+    /// # Errors
+    /// The table does not take it.
+    pub async fn issue_ticket(&self, watches: &str) -> Result<String> {
+        ticket::issue(&self.cloud.dynamodb, &self.outputs.desk_table_name, watches).await
+    }
+
+    /// Opens a page that watches a tenant, and asks for its first snapshot.
+    ///
+    /// # Errors
+    /// The connection is refused.
+    pub async fn open_page(&self, watches: &str) -> Result<Page> {
+        let ticket = self.issue_ticket(watches).await?;
+        let mut page = self.connect(&ticket).await?;
+        page.sync().await?;
+        Ok(page)
+    }
+
+    /// Connects with a ticket and does nothing more.
+    ///
+    /// # Errors
+    /// The connection is refused.
+    pub async fn connect(&self, ticket: &str) -> Result<Page, PageError> {
+        Page::connect(&self.outputs.web_socket_url, ticket).await
+    }
+
+    /// Comes back only if a part of the stack ends without being asked, and says why.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            why = self.ministack.ended() => why,
+            why = self.model.ended() => why,
+        }
+    }
+
+    /// Stops the endpoints and lets the children stop; [`Children::drained`] waits for these.
+    pub async fn stop(self) {
+        self.endpoints.shutdown().await;
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0)).context("no free port")?.local_addr()?.port())
+}
+
+/// What our programs see of this process's environment: where programs are, and a folder for temporary files.
+fn clean_environment(dir: &RunDir, url: &str) -> Vec<(String, String)> {
+    let tmp = dir.file("tmp").to_string_lossy().into_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default().to_string_lossy().into_owned();
+    let mut environment = cloud::environment(url);
+    environment.extend(
+        [
+            ("PATH", path),
+            ("TMPDIR", tmp.clone()),
+            // No settings or credentials of the user's are read, and none written.
+            ("HOME", tmp),
+            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+            ("LC_ALL", "C.UTF-8".to_owned()),
+            ("PYTHONUTF8", "1".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    environment
+}
+
+async fn start_ministack(children: &Children, python: &Path, dir: &RunDir, port: u16, cloud: &Cloud) -> Result<Child> {
+    let mut environment = clean_environment(dir, &cloud.url);
+    environment.push(("GATEWAY_PORT".to_owned(), port.to_string()));
+    // MiniStack hands its environment to the functions and overrides AWS_ENDPOINT_URL in theirs with its own.
+    let child = children
+        .start(Program {
+            name: "MiniStack",
+            python,
+            script: place::file("crates/devstack/python/stack_process.py"),
+            arguments: vec![],
+            environment,
+            log: dir.file("ministack.log"),
+        })
+        .await?;
+    tokio::select! {
+        ready = cloud.ready(port) => ready?,
+        why = child.ended() => anyhow::bail!("{why}"),
+    }
+    Ok(child)
+}
+
+async fn start_model(children: &Children, python: &Path, dir: &RunDir, delay: Duration) -> Result<Child> {
+    children
+        .start(Program {
+            name: "the reference model",
+            python,
+            script: place::file("crates/devstack/python/reference_model.py"),
+            arguments: ["--port", "0", "--delay-ms", &delay.as_millis().to_string()].map(str::to_owned).to_vec(),
+            environment: clean_environment(dir, ""),
+            log: dir.file("model.log"),
+        })
+        .await
+}
+
+fn read_pipelines() -> Result<Pipelines> {
+    let path = place::file("infra/pipelines.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(Pipelines::parse(&text)?)
+}
+
+/// One endpoint per pipeline, with the numbers of its parameter file and the paths of the design.
+fn endpoints(
+    options: Options,
+    cloud: &Cloud,
+    outputs: &Outputs,
+    pipelines: &Pipelines,
+    model_url: &str,
+    port: u16,
+) -> Result<ServerConfig> {
+    let aws = AwsTarget {
+        endpoint_url: cloud.url.clone(),
+        region: cloud::REGION.to_owned(),
+        access_key: cloud::ACCESS_KEY.to_owned(),
+        secret_key: cloud::SECRET_KEY.to_owned(),
+    };
+    let all = pipelines.iter().map(|pipeline| endpoint(outputs, pipeline, model_url)).collect::<Result<_>>()?;
+    Ok(ServerConfig {
+        port,
+        time_factor: options.time_factor,
+        // The model works in real time, however fast the endpoints' clock runs.
+        shortest_timeout: Duration::from_secs(110),
+        ..ServerConfig::new(all, aws)
+    })
+}
+
+fn endpoint(outputs: &Outputs, pipeline: &Pipeline, model_url: &str) -> Result<EndpointConfig> {
+    let path = place::file(&format!("infra/endpoints/{}.json", pipeline.name));
+    let what = || format!("{} cannot be used", path.display());
+    let parameters = EndpointParameters::parse(&std::fs::read_to_string(&path).with_context(what)?).with_context(what)?;
+    let bucket = &outputs.jobs_bucket_name;
+    Ok(EndpointConfig {
+        s3_failure_path: Some(format!("s3://{bucket}/{}", pipeline.failure_prefix())),
+        success_topic: Some(outputs.inference_success_topic_arn.clone()),
+        error_topic: Some(outputs.inference_error_topic_arn.clone()),
+        ..EndpointConfig::new(parameters, model_url, &format!("s3://{bucket}/{}", pipeline.output_prefix()))
+    })
+}

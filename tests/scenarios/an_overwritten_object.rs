@@ -1,0 +1,44 @@
+//! Somebody uploads a correction under the same name: the result is that of the newer version, and of no other.
+
+use jobs::id::JobId;
+
+use crate::support::{Tenant, contract, row, run, sample, text};
+
+#[test]
+fn ends_the_older_job_and_the_newer_one_becomes_ready() {
+    run(async |stack| {
+        let mut acme = Tenant::new(stack, "overwritten").await;
+        let key = format!("inbound/{}/draft.pdf", acme.name);
+        // 35 pages: the model is not done with them when the next version is there.
+        let long = sample("contracts/Master Services Agreement - Northwind & Calder, signed.pdf");
+        let old = acme.put(&key, long).await;
+        let new = acme.put(&key, contract()).await;
+
+        // Which of the two was seen first, and so has the key's id, is chance.
+        let first = acme.job(&key);
+        let ended = acme.ended(&first).await;
+        let (old_id, new_id) = if text(&row(stack, &first).await, &["input", "version"]) == old {
+            (first.clone(), JobId::of_version(acme.bucket(), &key, &new).to_string())
+        } else {
+            assert_eq!(ended.status, "Ready");
+            (JobId::of_version(acme.bucket(), &key, &old).to_string(), first.clone())
+        };
+        let (cause, _) = acme.failed(&old_id).await;
+        assert_eq!(cause, "Superseded");
+        acme.ready(&new_id).await;
+        assert_eq!(text(&row(stack, &new_id).await, &["input", "version"]), new);
+    });
+}
+
+#[test]
+fn after_its_job_was_ready_is_a_second_job() {
+    run(async |stack| {
+        let mut acme = Tenant::new(stack, "second-version").await;
+        let key = acme.upload("inbound/", "policy.pdf", contract()).await;
+        let first = acme.job(&key);
+        acme.ready(&first).await;
+        let version = acme.put(&key, sample("contracts/consulting-agreement.pdf")).await;
+        acme.ready(&JobId::of_version(acme.bucket(), &key, &version).to_string()).await;
+        assert_eq!(acme.page.jobs[&first].status, "Ready", "what was done stays done");
+    });
+}

@@ -1,0 +1,15 @@
+//! The whole flow on the local stack, as a person would see it. `make test` runs this after building the zips.
+//!
+//! All scenarios share one stack and run side by side; each has a tenant of its own. Nothing waits for a fixed
+//! time: every wait ends with what it waits for, or fails after [`support::PATIENCE`].
+
+mod support;
+
+mod a_contract_becomes_ready;
+mod a_gigabyte;
+mod a_message_nobody_understands;
+mod a_page;
+mod an_overwritten_object;
+mod an_unsuitable_document;
+mod an_unusual_key;
+mod conformance;
