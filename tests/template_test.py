@@ -136,7 +136,7 @@ def queues_end_in_dead_letters(project):
         if name in dead:
             if queue.get("MessageRetentionPeriod") != LONGEST_RETENTION_SECONDS:
                 yield f"{name} does not keep its messages for 14 days"
-            if not any(name in mentions(alarm["Dimensions"]) for alarm in project.of_type("CloudWatch::Alarm").values()):
+            if not any(name in mentions(alarm.get("Dimensions", [])) for alarm in project.of_type("CloudWatch::Alarm").values()):
                 yield f"{name} has no alarm"
         elif "RedrivePolicy" not in queue:
             yield f"{name} has neither a redrive policy nor is it one's target"
@@ -302,14 +302,20 @@ def bucket_follows_the_pipelines(project):
                 yield f"{prefix} is kept {days.get(prefix)} days, not {number}"
     if days.get("work/", 0) * 86400 <= max(table["bound_seconds"] for table in project.pipelines.values()):
         yield "work/ is emptied before a job must have ended"
-    for role in ("UploadTriggerRole", "RetryRole", "InferenceSuccessRole", "InferenceErrorRole"):
+    reads = {
+        "UploadTriggerRole": {"work/"},
+        "RetryRole": {"work/", "outbound/", "failure/"},
+        "InferenceSuccessRole": {"outbound/", "failure/"},
+        "InferenceErrorRole": {"outbound/", "failure/"},
+    }
+    for role, more in reads.items():
         readable = {
             resource["Fn::Sub"].removeprefix("${JobsBucket.Arn}/").removesuffix("*")
             for s in grants(project.of_type("IAM::Role")[role])
             if "s3:GetObject" in as_list(s["Action"])
             for resource in as_list(s["Resource"])
         }
-        if readable != {*prefixes, "outbound/", "failure/"}:
+        if readable != {*prefixes, *more}:
             yield f"{role} may read {sorted(readable)}"
 
 
@@ -391,7 +397,7 @@ def environment_is_what_the_code_reads(project):
         yield "crates/functions/src/config.rs does not exist"
         return
     code = project.config.split("#[cfg(test)]")[0]
-    read = {n for n in re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)"', code) if not n.startswith("AWS_")}
+    read = set(re.findall(r'Self::\w+ => "([A-Z][A-Z0-9_]*)"', code))
     functions = project.of_type("Lambda::Function").values()
     given = {name for f in functions for name in f.get("Environment", {}).get("Variables", {})}
     overrides = {name for name in given if name.startswith("AWS_ENDPOINT_URL_")}
@@ -541,7 +547,7 @@ BREAKAGES = {
         lambda p: setattr(p, "config", None),
         lambda p: setattr(p, "config", ""),
         lambda p: setattr(p, "config", (p.config or "").replace('"BUCKET"', "")),
-        lambda p: setattr(p, "config", 'var("SURPLUS")\n' + (p.config or "")),
+        lambda p: setattr(p, "config", 'Self::Surplus => "SURPLUS",\n' + (p.config or "")),
         lambda p: resource(p, "RetryFunction")["Environment"]["Variables"].update(SURPLUS="1"),
     ],
     parameters_are_explained: [

@@ -1,7 +1,11 @@
 //! Folds identical functions when the functions are linked: the AWS SDKs repeat themselves, and a zip has 4 MiB
 //! (`docs/adr/0006-release-profile.md`). Only where Rust links with LLD by itself; other linkers do not know the option.
 
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "this is how a build script is told and tells")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "this is how a build script is told and tells"
+)]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if std::env::var("TARGET").is_ok_and(|target| target == "x86_64-unknown-linux-gnu") {

@@ -9,11 +9,11 @@ pub const NAMESPACE: &str = "Docket";
 /// A metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
-    /// Jobs that reached `Ready`.
+    /// Announcements of `Ready`; a message that is delivered again announces again.
     JobsReady,
-    /// Jobs that reached `Failed`.
+    /// Announcements of `Failed`; a message that is delivered again announces again.
     JobsFailed,
-    /// Retries that were scheduled.
+    /// Retry messages that were owed.
     RetriesScheduled,
     /// From the making of a job to `Ready`, in milliseconds.
     TimeToReady,
@@ -86,7 +86,7 @@ pub fn line(
         .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}))
         .collect();
     let mut root = Map::new();
-    root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[name]], "Metrics": definitions}]}));
+    root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[name], []], "Metrics": definitions}]}));
     root.insert(name.into(), of.into());
     for (metric, numbers) in values {
         root.insert(metric.name().into(), json!(numbers));

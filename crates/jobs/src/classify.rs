@@ -25,7 +25,9 @@ fn cause(text: &str) -> Cause {
             _ => Cause::ModelError,
         };
     }
-    if has(&["expired", "time to live"]) {
+    if (has(&["expired"]) && !has(&["token", "credential", "certificate", "signature"]))
+        || has(&["time to live"])
+    {
         Cause::Expired
     } else if has(&["timed out", "timeout"]) {
         Cause::TimedOut
@@ -40,7 +42,7 @@ fn cause(text: &str) -> Cause {
 fn model_status(text: &str) -> Option<u16> {
     let before = &text[..text.find(") from")?];
     let digits = &before[before.rfind('(')? + 1..];
-    if digits.is_empty() || digits.len() > 3 {
+    if !(1..=3).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         None
     } else {
         digits.parse().ok()
@@ -119,7 +121,9 @@ mod tests {
                 Cause::Expired,
             ),
             ("Failed to download the input: AccessDenied", Cause::Unknown),
+            ("The provided token has expired", Cause::Unknown),
             ("", Cause::Unknown),
+            ("(+40) from", Cause::Unknown),
             ("(99999) from", Cause::Unknown),
             (") from ((", Cause::Unknown),
         ] {

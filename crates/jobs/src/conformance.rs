@@ -110,7 +110,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
     );
     let accepted = Event::Accepted {
         attempt,
-        output: output.clone(),
+        output: Some(output.clone()),
         failure: Some(elsewhere),
     };
     let running = job.advanced(
@@ -144,6 +144,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
     };
     let found = Event::WakeUp {
         attempt,
+        due: None,
         evidence: Evidence::Output {
             attempt,
             output: output.clone(),

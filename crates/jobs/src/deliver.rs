@@ -76,6 +76,7 @@ async fn schedule_retries<P: WakeUpQueue + Clock>(ports: &P, owed: &[Owed]) -> V
                 WakeUp {
                     job: owed.job.id,
                     attempt: next,
+                    due: Some(due),
                 },
                 delay,
             ));
@@ -125,10 +126,10 @@ async fn push<P: Watchers + Pusher + Clock>(
     if by_tenant.is_empty() {
         return;
     }
-    let everyone = watching(ports, EVERY_TENANT).await;
+    let everyone = watching(ports, EVERY_TENANT, until).await;
     let mut posts: Vec<(Watcher, &[u8])> = Vec::new();
     for (tenant, frames) in &by_tenant {
-        let own = watching(ports, tenant).await;
+        let own = watching(ports, tenant, until).await;
         for watcher in own.iter().chain(&everyone) {
             posts.extend(
                 frames
@@ -148,7 +149,11 @@ async fn push<P: Watchers + Pusher + Clock>(
     done.dropped = total - pushed;
 }
 
-async fn watching<P: Watchers>(ports: &P, watches: &str) -> Vec<Watcher> {
+async fn watching<P: Watchers + Clock>(ports: &P, watches: &str, until: Timestamp) -> Vec<Watcher> {
+    // A table that answers slowly must not cost the batch.
+    if ports.now() >= until {
+        return vec![];
+    }
     ports.watching(watches).await.unwrap_or_else(|error| {
         // The table is the truth; the pages sync within a minute.
         warn!(error = %error, "the open pages could not be listed, nothing is pushed to them");

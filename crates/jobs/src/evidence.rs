@@ -1,10 +1,15 @@
 //! Looking at S3 for what became of an attempt. SageMaker has no status call, so objects are the only witnesses.
 
+use crate::classify::model_message;
 use crate::id::{Attempt, Location};
+
 use crate::job::Job;
 use crate::ports::{ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
 use crate::transition::Evidence;
+
+/// How much of a failure object is read: a model's message is a sentence or two.
+const FAILURE_OBJECT_BYTES: usize = 4096;
 
 /// The output of any attempt of `job`: at the locations that were recorded, then under the job's own prefix,
 /// where the output of a call whose answer was lost would be.
@@ -42,20 +47,27 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
     if let Some((attempt, output)) = find_output(ports, job).await? {
         return Ok(Evidence::Output { attempt, output });
     }
-    let current = job
-        .attempts
-        .iter()
-        .find(|record| record.attempt == job.state.attempt());
-    if let Some(location) = current.and_then(|record| record.failure_object.as_ref())
-        && let Some(text) = ports.read(location, Failure::MAX_DETAIL).await?
-    {
-        // The object holds the container's answer, whose status is not in it: one more attempt, then a person.
-        return Ok(Evidence::Failure(Failure::new(
-            Cause::Unknown,
-            String::from_utf8_lossy(&text),
-        )));
+    if let Some(said) = model_said(ports, job, job.state.attempt()).await? {
+        // The status of the container's answer is not in its failure object: one more attempt, then a person.
+        return Ok(Evidence::Failure(Failure::new(Cause::Unknown, said)));
     }
     Ok(Evidence::NoTrace)
+}
+
+/// What the model said in the failure object of an attempt; `None` if there is no such object.
+pub async fn model_said<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<Option<String>, Unavailable> {
+    let record = job.attempts.iter().find(|record| record.attempt == attempt);
+    let Some(place) = record.and_then(|record| record.failure_object.as_ref()) else {
+        return Ok(None);
+    };
+    let answer = ports.read(place, FAILURE_OBJECT_BYTES).await?;
+    Ok(answer.map(|answer| {
+        model_message(&answer).unwrap_or_else(|| "the model failed and gave no reason".to_owned())
+    }))
 }
 
 /// Whether the job's input is still what S3 would hand to the endpoint. Not asked of inputs that cannot change:
@@ -68,8 +80,14 @@ pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<
     match delivery(job.id, &job.input.bucket, &job.input.key) {
         Delivery::Copy(_) => Ok(false),
         Delivery::InPlace(location) => {
-            let current = ports.head(&location).await?;
-            Ok(current.is_some_and(|object| object.version != job.input.version))
+            if let Some(current) = ports.head(&location).await? {
+                return Ok(current.version != job.input.version);
+            }
+            // Deleted since: what matters is whether another version was there before the delete marker.
+            let newest = ports.versions(&location.bucket, &location.key).await?;
+            Ok(newest
+                .first()
+                .is_some_and(|newest| *newest != job.input.version))
         }
     }
 }

@@ -64,6 +64,11 @@ pub enum InputProblem {
     /// The first folder is no tenant name.
     #[error("the first folder {0:?} is not a tenant: 1 to 40 of a-z, 0-9 and '-'")]
     NotATenant(String),
+    /// It is there, but cannot be read.
+    #[error(
+        "the file cannot be read ({0}); upload it again, unencrypted by own keys and not archived"
+    )]
+    Unreadable(String),
     /// It was deleted before it was looked at.
     #[error("the file was deleted before it could be processed")]
     Deleted,

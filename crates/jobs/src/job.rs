@@ -36,6 +36,8 @@ pub struct Job {
     pub expires_at: Option<Timestamp>,
     /// How many days a final row is kept.
     pub keep_days: u16,
+    /// It was `Failed` before it became `Ready`: its result is announced as a correction.
+    pub corrected: bool,
     /// The trace that the upload belongs to.
     pub trace_id: Option<String>,
 }
@@ -138,6 +140,7 @@ impl Job {
             updated_at: now,
             expires_at: None,
             keep_days,
+            corrected: false,
             trace_id,
         };
         job.enter(&Event::Uploaded, state, now);
@@ -175,6 +178,10 @@ impl Job {
         // To the second: that is what a time to live is counted in.
         let seconds = now.0 / 1000 + u64::from(self.keep_days) * 86_400;
         self.expires_at = is_final.then_some(Timestamp(seconds * 1000));
+        self.corrected = matches!(
+            (&self.state, &state),
+            (State::Failed { .. }, State::Ready { .. })
+        );
         self.state = state;
     }
 
@@ -186,7 +193,7 @@ impl Job {
                 failure,
             } => {
                 let record = self.record(*attempt, now);
-                record.output = Some(output.clone());
+                record.output.clone_from(output);
                 record.failure_object.clone_from(failure);
             }
             Event::Succeeded { attempt, output }
@@ -206,10 +213,12 @@ impl Job {
             | Event::WakeUp {
                 attempt,
                 evidence: Evidence::Failure(failure),
+                ..
             } => self.close(*attempt, failure, now),
             Event::WakeUp {
                 attempt,
                 evidence: Evidence::NoTrace,
+                ..
             } => {
                 // Only if it was given up; the same event also starts attempts.
                 if !matches!(state, State::Submitting { .. }) {
@@ -278,13 +287,5 @@ impl Job {
             .iter()
             .rev()
             .find_map(|record| record.failure.as_ref())
-    }
-
-    /// When the current attempt was accepted or, failing that, begun.
-    pub fn attempt_started_at(&self) -> Option<Timestamp> {
-        self.attempts
-            .iter()
-            .find(|record| record.attempt == self.state.attempt())
-            .map(|record| record.started_at)
     }
 }

@@ -9,8 +9,8 @@ use crate::input::PEEK_BYTES;
 use crate::job::Job;
 use crate::ports::{
     Accepted, Clock, CopyError, EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, ObjectHead, ObjectStore, PushError, Pusher, Quarantine, Quarantined, SaveError,
-    Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue, Watcher, Watchers,
+    LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, Quarantined,
+    SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue, Watcher, Watchers,
 };
 use crate::state::Class;
 
@@ -41,6 +41,8 @@ pub struct World {
     pub events: Vec<(&'static str, Job)>,
     /// The open pages.
     pub watchers: Vec<Watcher>,
+    /// Keys of objects that cannot be read.
+    pub unreadable: Vec<String>,
     /// Connections that answer 410.
     pub gone: Vec<String>,
     /// Frames by connection.
@@ -65,8 +67,6 @@ pub struct Object {
     pub content: Vec<u8>,
     /// Its size, which may be more than `content` holds.
     pub bytes: u64,
-    /// User metadata `issued`.
-    pub issued: bool,
 }
 
 impl Memory {
@@ -93,7 +93,6 @@ impl Memory {
             Some(Object {
                 content: content.to_vec(),
                 bytes: content.len() as u64,
-                issued: false,
             }),
         )
     }
@@ -161,8 +160,6 @@ impl World {
             bytes: object.bytes,
             content_type: "application/pdf".to_owned(),
             name: None,
-            uploaded_by: None,
-            issued: object.issued,
             first_bytes: object.content.iter().take(first).copied().collect(),
         })
     }
@@ -235,8 +232,11 @@ impl JobStore for Memory {
 }
 
 impl ObjectStore for Memory {
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Unavailable> {
-        self.attempt("peek", |world| world.head(bucket, key, PEEK_BYTES))
+    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
+        if self.world().unreadable.iter().any(|known| known == key) {
+            return Err(PeekError::Unreadable("InvalidObjectState".to_owned()));
+        }
+        Ok(self.attempt("peek", |world| world.head(bucket, key, PEEK_BYTES))?)
     }
 
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
@@ -332,10 +332,10 @@ impl InferenceEndpoint for Memory {
                 let pipeline = invocation.endpoint.trim_start_matches("docket-");
                 let opaque = JobId::of_key("opaque", &id.to_string());
                 Ok(Accepted {
-                    output: place(
+                    output: Some(place(
                         &format!("outbound/{pipeline}/{}/a{}", id.job, id.attempt),
                         &format!("{opaque}.out"),
-                    ),
+                    )),
                     failure: Some(place(
                         &format!("failure/{pipeline}"),
                         &format!("{opaque}-error.out"),

@@ -25,7 +25,7 @@ pub struct Pipeline {
     pub prefix: String,
     /// The SageMaker endpoint's name, at most 63 characters.
     pub endpoint: String,
-    /// What may be uploaded; the first is what the model is told.
+    /// What the model takes; the first is what it is told. What an object really is, its first bytes say.
     pub content_types: Vec<String>,
     /// What the model is asked for.
     pub output: Output,
@@ -39,9 +39,9 @@ pub struct Pipeline {
     pub attempts: u8,
     /// Delays before the second, third … attempt, in seconds; the last one repeats.
     pub backoff_seconds: Vec<u32>,
-    /// When every job has ended, in seconds from its upload.
+    /// When every job has ended, in seconds from its upload or its last re-submission: no attempt is begun that could end later.
     pub bound_seconds: u32,
-    /// What customers are told: "ready within", in seconds. Missed promises are counted, not enforced.
+    /// What customers are told: "ready within", in seconds. For people; nothing is enforced by it.
     pub promise_seconds: u32,
     /// How long things are kept.
     pub retention_days: Retention,

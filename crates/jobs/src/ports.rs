@@ -77,7 +77,7 @@ pub trait JobStore {
     /// A repeated save of the very same job succeeds, for the same reason.
     async fn save(&self, job: &Job) -> Result<(), SaveError>;
     /// The newest jobs of a tenant in a class, at most `limit`, newest first, and whether there are more.
-    /// The list may lag behind by moments; the rows in it are read consistently.
+    /// The list may lag behind by moments, so that a job in it may have left the class; the rows are read consistently.
     async fn newest(
         &self,
         tenant: &Tenant,
@@ -99,18 +99,25 @@ pub struct ObjectHead {
     pub content_type: String,
     /// User metadata: the file name that the uploader gave, decoded.
     pub name: Option<String>,
-    /// User metadata: who uploaded it.
-    pub uploaded_by: Option<String>,
-    /// User metadata: the upload was issued by the API.
-    pub issued: bool,
     /// Its first [`crate::input::PEEK_BYTES`] bytes; empty if they were not asked for.
     pub first_bytes: Vec<u8>,
+}
+
+/// An object could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum PeekError {
+    /// It is there, but nobody with our means can read it: archived, or encrypted with a key of the uploader's.
+    #[error("the object cannot be read: {0}")]
+    Unreadable(String),
+    /// Try later.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// The object store.
 pub trait ObjectStore {
     /// The current version at a key and its first bytes, in one request; `None` if there is none.
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Unavailable>;
+    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError>;
     /// The current version at a key without its bytes; `None` if there is none.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable>;
     /// The first bytes, at most `limit`, of an object; `None` if there is none.
@@ -165,8 +172,8 @@ pub struct Invocation {
 /// The endpoint took the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Where the output will be.
-    pub output: Location,
+    /// Where the output will be, if the answer said it in a way that we can read.
+    pub output: Option<Location>,
     /// Where a failure would be.
     pub failure: Option<Location>,
 }
@@ -195,6 +202,8 @@ pub struct WakeUp {
     pub job: JobId,
     /// Which attempt.
     pub attempt: Attempt,
+    /// For which time it was scheduled, if the message starts it.
+    pub due: Option<Timestamp>,
 }
 
 /// The queue of wake-ups.

@@ -1,17 +1,13 @@
 //! The endpoint said how an attempt ended: check it against what is there, and record it.
 
 use crate::apply::{Change, Error, Run, apply};
-use crate::classify;
-use crate::evidence::{find_output, input_was_replaced, is_settled};
+use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::transition::{Decision, Event, Moment, Why, transition};
-
-/// How much of a failure object is read: a model's message is a sentence or two.
-const FAILURE_OBJECT_BYTES: usize = 4096;
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +36,19 @@ where
     let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
     let event_for = async |job: &Job, moment: &Moment| match &outcome.result {
         Ok(told) => {
-            let output = told.as_ref().or_else(|| promised(job, outcome));
-            let output = output.ok_or_else(|| {
-                Error::Contradiction("a success without the place of its output".to_owned())
-            })?;
+            let output = match told.as_ref().or_else(|| promised(job, outcome)) {
+                Some(output) => output.clone(),
+                // It overtook the answer to the call, and does not say where: look.
+                None => match find_output(ports, job).await? {
+                    Some((_, output)) => output,
+                    None => {
+                        return Err(Error::OutputMissing(
+                            "of a success that names no place".to_owned(),
+                        ));
+                    }
+                },
+            };
+            let output = &output;
             check_location(run, job, output)?;
             succeeded(ports, job, outcome, output, moment).await
         }
@@ -129,17 +134,15 @@ async fn failed<P: ObjectStore>(
     let Decision::Advance(State::Failed { .. }) = decision else {
         return Ok(event);
     };
-    if let Some((attempt, output)) = find_output(ports, job).await?
-        && !input_was_replaced(ports, job).await?
-    {
+    // What was made of another version, be it a failure, is no word about this one.
+    if input_was_replaced(ports, job).await? {
+        return Ok(Event::Overwritten);
+    }
+    if let Some((attempt, output)) = find_output(ports, job).await? {
         return Ok(Event::Succeeded { attempt, output });
     }
-    // SageMaker's sentence sends the reader to a log; what the model said is in the failure object.
-    let record = job.attempts.iter().find(|record| record.attempt == attempt);
-    if let Some(place) = record.and_then(|record| record.failure_object.as_ref())
-        && let Some(answer) = ports.read(place, FAILURE_OBJECT_BYTES).await?
-        && let Some(said) = classify::model_message(&answer)
-    {
+    // SageMaker's sentence sends the reader to a log; the customer is told what the model said, if it can be had.
+    if let Ok(Some(said)) = model_said(ports, job, attempt).await {
         let failure = Failure::new(failure.cause, said);
         return Ok(Event::AttemptFailed { attempt, failure });
     }

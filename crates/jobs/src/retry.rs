@@ -4,15 +4,21 @@ use crate::apply::{Change, Error, Run, apply};
 use crate::evidence::{gather, input_was_replaced};
 use crate::job::Job;
 use crate::ports::{Clock, InferenceEndpoint, JobStore, ObjectStore, WakeUp};
-use crate::submit::begin;
+use crate::submit::begin_again;
 use crate::transition::{Event, Evidence, Moment, Why};
 
-/// Works off a wake-up. One for an attempt that no longer needs it does nothing.
+/// Works off a wake-up. One for an attempt that no longer needs it does nothing. `redelivered` says that the message
+/// was received before: then its effects may be owed although the job has moved on.
 /// Answers the jobs whose effects are owed.
 ///
 /// # Errors
 /// See [`Error`]; the message must then be treated by its verdict.
-pub async fn retry<P>(ports: &P, run: &Run<'_>, wake_up: &WakeUp) -> Result<Vec<Job>, Error>
+pub async fn retry<P>(
+    ports: &P,
+    run: &Run<'_>,
+    wake_up: &WakeUp,
+    redelivered: bool,
+) -> Result<Vec<Job>, Error>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -27,13 +33,20 @@ where
         }
         Ok(Event::WakeUp {
             attempt: wake_up.attempt,
+            due: wake_up.due,
             evidence,
         })
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced) => begin(ports, run, job).await,
+        (job, Change::Advanced) => begin_again(ports, run, job).await,
         (_, Change::Ignored(Why::Claimed)) => Err(Error::Claimed),
         (job, Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
+        // It was started and refused, and whoever did that may have died before the next message was sent.
+        (job, Change::Ignored(Why::StaleEvidence))
+            if redelivered && job.state.attempt() == wake_up.attempt =>
+        {
+            Ok(vec![job])
+        }
         (_, Change::Ignored(_)) => Ok(vec![]),
     }
 }

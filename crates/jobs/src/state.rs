@@ -46,7 +46,7 @@ pub enum State {
     },
     /// There is no result, and `failure` says why.
     Failed {
-        /// The last attempt that was started; none if the input was never submitted.
+        /// The newest attempt that was started or scheduled; none if the input was never submitted.
         attempt: Attempt,
         /// Why.
         failure: Failure,

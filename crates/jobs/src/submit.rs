@@ -1,13 +1,14 @@
 //! An object was uploaded: make its job, once, and start the first attempt.
 
 use crate::apply::{Change, Error, Run, apply, log_change, moment};
-use crate::id::{Attempt, InferenceId, JobId, Tenant, Timestamp};
+use crate::evidence::input_was_replaced;
+use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::ports::{
     Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectHead,
-    ObjectStore, SaveError,
+    ObjectStore, PeekError, SaveError,
 };
 use crate::state::{Cause, Failure, State};
 use crate::transition::{Event, Why, first};
@@ -44,11 +45,16 @@ where
         )));
     };
     let (tenant, problem) = check_key(pipeline, &upload.key);
-    let object = match problem {
+    let (object, problem) = match problem {
         // A key that is wrong is not asked for: some of them cannot even be written into a URL.
-        Some(_) => None,
-        None => ports.peek(&upload.bucket, &upload.key).await?,
+        Some(problem) => (None, Some(problem)),
+        None => match ports.peek(&upload.bucket, &upload.key).await {
+            Ok(object) => (object, None),
+            Err(PeekError::Unreadable(why)) => (None, Some(InputProblem::Unreadable(why))),
+            Err(PeekError::Unavailable(error)) => return Err(error.into()),
+        },
     };
+    let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
     let seen = Seen::judge(pipeline, upload, problem, object.as_ref());
     let found = create(ports, run, upload, pipeline, tenant, object, &seen).await?;
     let (id, made_at) = (found.job().id, found.job().created_at);
@@ -63,7 +69,7 @@ where
                 Event::Uploaded
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
-                (job, Change::Advanced) => begin(ports, run, job).await?,
+                (job, Change::Advanced) => begin_again(ports, run, job).await?,
                 (_, Change::Ignored(Why::Claimed)) => return Err(Error::Claimed),
                 (job, Change::Ignored(Why::AlreadyApplied)) => vec![job],
                 (_, Change::Ignored(_)) => vec![],
@@ -71,7 +77,7 @@ where
         }
     };
     let is_first = id == JobId::of_key(&upload.bucket, &upload.key);
-    if !is_first && !matches!(seen.verdict, Judgement::Superseded) {
+    if !is_first && key_is_usable {
         owed.extend(close_older(ports, run, upload, &seen.version, made_at).await?);
     }
     Ok(owed)
@@ -203,43 +209,43 @@ async fn create<P: JobStore + Clock>(
 fn input_of(upload: &Upload, seen: &Seen, object: Option<ObjectHead>) -> Input {
     // What is announced and what is there differ when this version was replaced: the row is about the announced one.
     let same = object.filter(|object| object.version == seen.version);
-    let announced = || {
-        (
-            upload.etag.clone(),
-            upload.bytes,
-            String::new(),
-            None,
-            None,
-            false,
-        )
-    };
-    let (etag, bytes, content_type, name, uploaded_by, issued) =
-        same.map_or_else(announced, |object| {
-            (
-                object.etag,
-                object.bytes,
-                object.content_type,
-                object.name,
-                object.uploaded_by,
-                object.issued,
-            )
-        });
     Input {
         bucket: upload.bucket.clone(),
         key: upload.key.clone(),
         version: seen.version.clone(),
-        etag,
-        bytes,
-        content_type,
-        name,
-        uploaded_by,
-        issued,
+        etag: same
+            .as_ref()
+            .map_or(&upload.etag, |object| &object.etag)
+            .clone(),
+        bytes: same.as_ref().map_or(upload.bytes, |object| object.bytes),
+        content_type: same
+            .as_ref()
+            .map(|object| object.content_type.clone())
+            .unwrap_or_default(),
+        name: same.and_then(|object| object.name),
+        // Only the API can say so, of uploads that it issued; what an object says of itself its uploader chose.
+        uploaded_by: None,
+        issued: false,
     }
+}
+
+/// As [`begin`], for a job that was seen before: its object may have been replaced meanwhile, by one that nobody has
+/// looked at, and the endpoint reads what is there now.
+pub(crate) async fn begin_again<P>(ports: &P, run: &Run<'_>, job: Job) -> Result<Vec<Job>, Error>
+where
+    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+{
+    let starts = matches!(job.state, State::Submitting { .. });
+    if starts && input_was_replaced(ports, &job).await? {
+        let (job, _) = apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await?;
+        return Ok(vec![job]);
+    }
+    begin(ports, run, job).await
 }
 
 /// Carries out what a job that was just saved asks for at once: the call of the endpoint, if it is `Submitting`.
 /// Answers the jobs whose other effects are owed.
-pub(crate) async fn begin<P>(ports: &P, run: &Run<'_>, job: Job) -> Result<Vec<Job>, Error>
+async fn begin<P>(ports: &P, run: &Run<'_>, job: Job) -> Result<Vec<Job>, Error>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -280,22 +286,14 @@ where
     };
     let input = match delivery(job.id, &job.input.bucket, &job.input.key) {
         Delivery::InPlace(location) => location,
-        Delivery::Copy(location) => {
-            let input = &job.input;
-            match ports
-                .copy(&input.bucket, &input.key, &input.version, &location)
-                .await
-            {
-                Ok(()) => location,
-                Err(CopyError::Gone) => {
-                    return Err(Stop::Failed(Failure::new(
-                        Cause::InvalidInput,
-                        InputProblem::Deleted.to_string(),
-                    )));
-                }
-                Err(CopyError::Unavailable(error)) => return Err(Stop::Later(error.into())),
+        Delivery::Copy(location) => match copied(ports, job, &location).await {
+            Ok(()) => location,
+            Err(CopyError::Gone) => {
+                let gone = InputProblem::Deleted.to_string();
+                return Err(Stop::Failed(Failure::new(Cause::InvalidInput, gone)));
             }
-        }
+            Err(CopyError::Unavailable(error)) => return Err(Stop::Later(error.into())),
+        },
     };
     let invocation = Invocation {
         endpoint: pipeline.endpoint.clone(),
@@ -311,15 +309,38 @@ where
         trace_id: job.trace_id.clone(),
     };
     match ports.invoke(&invocation).await {
-        Ok(accepted) => Ok(Event::Accepted {
-            attempt,
-            output: accepted.output,
-            failure: accepted.failure,
-        }),
+        Ok(accepted) => {
+            // A place that this pipeline's endpoint has no business with would be asked about, and denied, for ever.
+            let ours = |place: Option<Location>, prefix: String| {
+                place.filter(|place| {
+                    place.bucket == job.input.bucket && place.key.starts_with(&prefix)
+                })
+            };
+            Ok(Event::Accepted {
+                attempt,
+                output: ours(accepted.output, pipeline.output_prefix()),
+                failure: ours(accepted.failure, pipeline.failure_prefix()),
+            })
+        }
         Err(InvokeError::Refused(why)) => Err(Stop::Failed(Failure::new(Cause::Refused, why))),
         Err(InvokeError::Unanswered(error)) => Err(Stop::Later(error.into())),
     }
 }
+
+/// Makes the copy, unless an earlier try whose answer was lost has made it: a gigabyte takes its time.
+async fn copied<P: ObjectStore>(ports: &P, job: &Job, to: &Location) -> Result<(), CopyError> {
+    if ports.head(to).await?.is_some() {
+        return Ok(());
+    }
+    let input = &job.input;
+    ports
+        .copy(&input.bucket, &input.key, &input.version, to)
+        .await
+}
+
+/// How many older versions are looked at. Their jobs were closed one by one as each newer version came; what a lost
+/// event left open beyond that, the check before `Ready` closes.
+const OLDER_VERSIONS: usize = 20;
 
 /// Closes the open jobs of older versions at the same key. Asked for only when a key is written a second time.
 async fn close_older<P: JobStore + ObjectStore + Clock>(
@@ -333,18 +354,16 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     let Some(at) = versions.iter().position(|known| known == version) else {
         return Ok(vec![]);
     };
+    let older = &versions[at + 1..];
     let mut ids = vec![JobId::of_key(&upload.bucket, &upload.key)];
-    ids.extend(
-        versions[at + 1..]
-            .iter()
-            .map(|older| JobId::of_version(&upload.bucket, &upload.key, older)),
-    );
+    let of_version = |older: &String| JobId::of_version(&upload.bucket, &upload.key, older);
+    ids.extend(older.iter().take(OLDER_VERSIONS).map(of_version));
     let mut closed = Vec::new();
     for id in ids {
         let Some(job) = ports.load(id).await? else {
             continue;
         };
-        let is_older = versions[at + 1..].contains(&job.input.version);
+        let is_older = older.contains(&job.input.version);
         // What ended before this version's job was made owes nothing to this message.
         let ended_before = job.state.wake_at().is_none() && job.updated_at < made_at;
         if !is_older || ended_before {

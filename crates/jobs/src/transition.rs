@@ -20,9 +20,9 @@ pub enum Event {
     Accepted {
         /// Which attempt.
         attempt: Attempt,
-        /// Where SageMaker says the output will be.
-        output: Location,
-        /// Where it says a failure would be, if the endpoint has a failure path.
+        /// Where SageMaker says the output will be, if that is a place of this pipeline.
+        output: Option<Location>,
+        /// Where it says a failure would be, if the endpoint has a failure path of this pipeline.
         failure: Option<Location>,
     },
     /// Whoever held `claim` could not get `attempt` submitted, and knows it.
@@ -52,6 +52,9 @@ pub enum Event {
     WakeUp {
         /// Which attempt.
         attempt: Attempt,
+        /// For which time the attempt was scheduled, if the message was sent to start it. A refused call keeps its
+        /// number, so the number alone would let every copy of an old message start it again.
+        due: Option<Timestamp>,
         /// What was found in S3 about it.
         evidence: Evidence,
     },
@@ -229,7 +232,7 @@ pub fn transition(
             deadline,
             budget,
         } => match event {
-            Event::Uploaded => take_over(*attempt, *lease_until, *deadline, *budget, moment),
+            Event::Uploaded => take_over(*attempt, *lease_until, *budget, moment, policy),
             Event::Accepted { attempt: got, .. } => match age(*got, *attempt)? {
                 Age::Current => Advance(State::InProgress {
                     attempt: *attempt,
@@ -261,17 +264,19 @@ pub fn transition(
             Event::WakeUp {
                 attempt: got,
                 evidence,
+                ..
             } => match (age(*got, *attempt)?, evidence) {
                 (_, Evidence::Output { attempt: got, .. }) => succeeded(*got, *attempt)?,
                 (Age::Older, _) => Ignore(Why::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
                     after_failure(*attempt, failure, *budget, moment, policy)
                 }
-                (Age::Current, Evidence::NoTrace) if now >= *deadline => {
+                // Whoever holds the claim may be making the call at this moment.
+                (Age::Current, Evidence::NoTrace) if now >= *deadline && now >= *lease_until => {
                     after_failure(*attempt, &lost(), *budget, moment, policy)
                 }
                 (Age::Current, Evidence::NoTrace | Evidence::NotSought) => {
-                    take_over(*attempt, *lease_until, *deadline, *budget, moment)
+                    take_over(*attempt, *lease_until, *budget, moment, policy)
                 }
             },
             Event::Overwritten => superseded(*attempt),
@@ -303,6 +308,7 @@ pub fn transition(
             Event::WakeUp {
                 attempt: got,
                 evidence,
+                ..
             } => match (age(*got, *attempt)?, evidence) {
                 (_, Evidence::Output { attempt: got, .. }) => succeeded(*got, *attempt)?,
                 (Age::Older, _) => Ignore(Why::StaleEvidence),
@@ -323,7 +329,7 @@ pub fn transition(
             Event::Resubmit { .. } => Ignore(Why::StillOpen),
             Event::Cancel { .. } => Advance(State::Cancelled { attempt: *attempt }),
         },
-        State::RetryScheduled { next, budget, .. } => match event {
+        State::RetryScheduled { next, due, budget } => match event {
             // The upload's own message may be the one that a refused call turned into this state.
             Event::Uploaded => Ignore(Why::AlreadyApplied),
             Event::Accepted { attempt: got, .. } => {
@@ -345,9 +351,13 @@ pub fn transition(
             }
             Event::WakeUp {
                 attempt: got,
+                due: sent_for,
                 evidence,
             } => match (age(*got, *next)?, evidence) {
                 (_, Evidence::Output { attempt: got, .. }) => succeeded(*got, *next)?,
+                (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *due) => {
+                    Ignore(Why::StaleEvidence)
+                }
                 // Equality decides, not the time: the delay was the queue's business.
                 (Age::Current, Evidence::NotSought | Evidence::NoTrace | Evidence::Failure(_)) => {
                     Advance(start(*next, *budget, moment, policy))
@@ -359,21 +369,14 @@ pub fn transition(
             Event::Resubmit { .. } => Ignore(Why::StillOpen),
             Event::Cancel { .. } => Advance(State::Cancelled { attempt: *next }),
         },
-        State::Ready { attempt } => match event {
-            Event::Succeeded { attempt: got, .. } => Ignore(if got == attempt {
-                Why::AlreadyApplied
-            } else {
-                Why::Finished
-            }),
-            Event::WakeUp {
-                evidence: Evidence::Output { attempt: got, .. },
-                ..
-            } if got == attempt => Ignore(Why::AlreadyApplied),
+        State::Ready { .. } => match event {
+            // Each of these may be the message that led here, by an output that was found when it was looked for.
+            Event::Succeeded { .. } | Event::AttemptFailed { .. } | Event::WakeUp { .. } => {
+                Ignore(Why::AlreadyApplied)
+            }
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
-            | Event::AttemptFailed { .. }
-            | Event::WakeUp { .. }
             | Event::Overwritten
             | Event::Resubmit { .. }
             | Event::Cancel { .. } => Ignore(Why::Finished),
@@ -393,7 +396,7 @@ pub fn transition(
             | Event::Succeeded { attempt: got, .. } => {
                 match failure.cause {
                     // Its output may be made from the version that took over.
-                    Cause::Superseded => Ignore(Why::Finished),
+                    Cause::Superseded => Ignore(Why::AlreadyApplied),
                     Cause::InvalidInput
                     | Cause::ModelRejected
                     | Cause::ModelError
@@ -405,23 +408,7 @@ pub fn transition(
                     | Cause::Unknown => succeeded(*got, *attempt)?,
                 }
             }
-            Event::WakeUp { attempt: got, .. } => Ignore(if got == attempt {
-                Why::AlreadyApplied
-            } else {
-                Why::Finished
-            }),
-            Event::Overwritten => Ignore(match failure.cause {
-                Cause::Superseded => Why::AlreadyApplied,
-                Cause::InvalidInput
-                | Cause::ModelRejected
-                | Cause::ModelError
-                | Cause::TimedOut
-                | Cause::Expired
-                | Cause::Lost
-                | Cause::PipelineGone
-                | Cause::Refused
-                | Cause::Unknown => Why::Finished,
-            }),
+            Event::WakeUp { .. } | Event::Overwritten => Ignore(Why::AlreadyApplied),
             Event::Resubmit { .. } => match failure.cause {
                 Cause::InvalidInput | Cause::Superseded => Ignore(Why::NotRetryable),
                 Cause::ModelRejected
@@ -492,24 +479,18 @@ fn start(attempt: Attempt, budget: Budget, moment: &Moment, policy: &Policy) -> 
     }
 }
 
-/// The deadline stays: it has room for redeliveries, and moving it would cost an index write.
+/// The attempt begins anew: the call may be made long after it was first decided on, by a message that was redriven.
 fn take_over(
     attempt: Attempt,
     lease_until: Timestamp,
-    deadline: Timestamp,
     budget: Budget,
     moment: &Moment,
+    policy: &Policy,
 ) -> Decision {
     if moment.now < lease_until {
         return Decision::Ignore(Why::Claimed);
     }
-    Decision::Advance(State::Submitting {
-        attempt,
-        claim: moment.claim,
-        lease_until: moment.lease_until,
-        deadline,
-        budget,
-    })
+    Decision::Advance(start(attempt, budget, moment, policy))
 }
 
 fn after_failure(
@@ -520,24 +501,30 @@ fn after_failure(
     policy: &Policy,
 ) -> Decision {
     let now = moment.now;
-    let in_time = now < budget.until;
+    let end = || {
+        Decision::Advance(State::Failed {
+            attempt,
+            failure: failure.clone(),
+        })
+    };
+    // An attempt is only begun if it can end within the bound, whatever becomes of it.
     let again = |next: Attempt, delay: Duration, budget: Budget| {
         let wait = delay * u32::from(moment.jitter_permille.min(1000)) / 1000;
-        Decision::Advance(State::RetryScheduled {
-            next,
-            due: now.plus(wait),
-            budget,
-        })
+        let due = now.plus(wait);
+        if policy.deadline(due) > budget.until {
+            return end();
+        }
+        Decision::Advance(State::RetryScheduled { next, due, budget })
     };
     // How many attempts of this submission have failed, this one included.
     let failures = policy
         .attempts
         .saturating_sub(budget.last.0.saturating_sub(attempt.0));
     match failure.cause.remedy() {
-        Remedy::Retry if in_time && attempt < budget.last => {
+        Remedy::Retry if attempt < budget.last => {
             again(attempt.next(), policy.backoff(failures), budget)
         }
-        Remedy::RetryOnce if in_time && attempt < budget.last => {
+        Remedy::RetryOnce if attempt < budget.last => {
             let once = Budget {
                 last: attempt.next(),
                 ..budget
@@ -545,22 +532,17 @@ fn after_failure(
             again(attempt.next(), policy.backoff(failures), once)
         }
         // The request was queued, so the next one needs a number of its own; the policy pays for one more.
-        Remedy::Wait if in_time && failure.cause == Cause::Expired && attempt < Attempt::MAX => {
+        Remedy::Wait if failure.cause == Cause::Expired && attempt < Attempt::MAX => {
             let longer = Budget {
                 last: budget.last.next().min(Attempt::MAX),
                 ..budget
             };
             again(attempt.next(), policy.backoff(1), longer)
         }
-        Remedy::Wait if in_time && failure.cause == Cause::Refused => {
+        Remedy::Wait if failure.cause == Cause::Refused => {
             again(attempt, policy.refusal_backoff(budget, now), budget)
         }
-        Remedy::Permanent | Remedy::Retry | Remedy::RetryOnce | Remedy::Wait => {
-            Decision::Advance(State::Failed {
-                attempt,
-                failure: failure.clone(),
-            })
-        }
+        Remedy::Permanent | Remedy::Retry | Remedy::RetryOnce | Remedy::Wait => end(),
     }
 }
 

@@ -31,6 +31,9 @@ pub struct JobView {
     /// When the next attempt is due, in milliseconds since 1970 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<u64>,
+    /// It was announced as failed before, and this is the correction.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub corrected: bool,
     /// Why it failed, or why its last attempt did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
@@ -73,6 +76,7 @@ impl From<&Job> for JobView {
             } else {
                 None
             },
+            corrected: job.corrected,
             failure: failure.map(|failure| FailureView {
                 cause: failure.cause.name(),
                 detail: failure.detail.clone(),

@@ -3,6 +3,7 @@
 use crate::apply::Error;
 use crate::deliver::EVERY_TENANT;
 use crate::id::Tenant;
+use crate::job::Job;
 use crate::ports::{JobStore, Watcher, Watchers};
 use crate::state::Class;
 use crate::view::Frame;
@@ -28,11 +29,16 @@ pub async fn sync<P: Watchers + JobStore>(ports: &P, watcher: &Watcher) -> Resul
         .watches
         .parse()
         .map_err(|_| Error::NotOurs(format!("{:?} is not a tenant", watcher.watches)))?;
-    let mut jobs = Vec::new();
+    let mut jobs: Vec<Job> = Vec::new();
     let mut more = false;
     for (class, limit) in SNAPSHOT {
         let (some, rest) = ports.newest(&tenant, class, limit).await?;
-        jobs.extend(some);
+        // A job that just changed its class may stand in two lists for a moment.
+        for job in some {
+            if !jobs.iter().any(|known| known.id == job.id) {
+                jobs.push(job);
+            }
+        }
         more |= rest;
     }
     Ok(Frame::snapshot(&jobs, more))

@@ -63,7 +63,7 @@ fn events(state: &State) -> Vec<Event> {
     for attempt in attempts(state) {
         all.push(Event::Accepted {
             attempt,
-            output: somewhere(),
+            output: Some(somewhere()),
             failure: None,
         });
         all.push(Event::Succeeded {
@@ -92,14 +92,17 @@ fn events(state: &State) -> Vec<Event> {
         }
         all.push(Event::WakeUp {
             attempt,
+            due: None,
             evidence: Evidence::NotSought,
         });
         all.push(Event::WakeUp {
             attempt,
+            due: None,
             evidence: Evidence::NoTrace,
         });
         all.push(Event::WakeUp {
             attempt,
+            due: None,
             evidence: Evidence::Output {
                 attempt,
                 output: somewhere(),
@@ -107,6 +110,7 @@ fn events(state: &State) -> Vec<Event> {
         });
         all.push(Event::WakeUp {
             attempt,
+            due: None,
             evidence: Evidence::Failure(failure(Cause::Unknown)),
         });
     }
@@ -284,6 +288,7 @@ fn check(
                 | State::InProgress { .. }
                 | State::RetryScheduled { .. } => {}
             }
+            finds_its_effects_again(event, next, now, &told);
             // Refusals and expiries end with the job's time.
             if let (
                 State::Submitting { budget, .. } | State::InProgress { budget, .. },
@@ -296,6 +301,7 @@ fn check(
         Ok(Decision::Ignore(why)) => {
             if let Event::WakeUp {
                 attempt,
+                due: None,
                 evidence: Evidence::NoTrace,
             } = event
             {
@@ -333,6 +339,37 @@ fn check(
     }
 }
 
+/// "A message is acknowledged only after the effects of the state it made or found were carried out": so a message that
+/// comes back after it was applied must find that it was, as the shell rebuilds it, without evidence.
+fn finds_its_effects_again(event: &Event, next: &State, now: Timestamp, told: &dyn Fn() -> String) {
+    let again = match event {
+        Event::WakeUp { attempt, due, .. } => Event::WakeUp {
+            attempt: *attempt,
+            due: *due,
+            evidence: Evidence::NotSought,
+        },
+        Event::Uploaded
+        | Event::Succeeded { .. }
+        | Event::AttemptFailed { .. }
+        | Event::Overwritten => event.clone(),
+        // Not messages of their own: they happen while one is worked off.
+        Event::Accepted { .. }
+        | Event::SubmitFailed { .. }
+        | Event::Resubmit { .. }
+        | Event::Cancel { .. } => return,
+    };
+    let second = transition(next, &again, &moment(now, 3), &policy());
+    let owes = matches!(
+        second,
+        Ok(Decision::Advance(_) | Decision::Ignore(Why::AlreadyApplied | Why::Claimed))
+    );
+    assert!(
+        owes,
+        "its effects would be lost: {}\n  then {second:?}",
+        told()
+    );
+}
+
 #[test]
 fn every_history_moves_forward_and_ends() {
     let walk = walk();
@@ -358,6 +395,7 @@ fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
         now = wake_at;
         let event = Event::WakeUp {
             attempt: state.attempt(),
+            due: None,
             evidence: Evidence::NoTrace,
         };
         let Ok(Decision::Advance(next)) = transition(&state, &event, &moment(now, 2), &policy)
@@ -405,6 +443,7 @@ fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
             now = due;
             let wake = Event::WakeUp {
                 attempt: next,
+                due: None,
                 evidence: Evidence::NotSought,
             };
             let Ok(Decision::Advance(next)) = transition(&state, &wake, &moment(now, 3), &policy)
@@ -420,6 +459,98 @@ fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
     );
     assert!(now.since(start).as_secs() >= 86_400 - 1800);
     assert!(calls < 70, "a day's outage costs {calls} calls");
+}
+
+/// The bound holds whenever the endpoint comes back and whatever becomes of the attempt then.
+#[test]
+fn an_attempt_that_could_end_after_the_bound_is_not_begun() {
+    let policy = Policy {
+        attempts: 3,
+        backoff_seconds: vec![30, 1800],
+        attempt_seconds: 20_000,
+        bound_seconds: 86_400,
+    };
+    let start = Timestamp(1_000_000);
+    let mut now = start;
+    let mut state = first(&moment(start, 1), &policy);
+    loop {
+        let event = match &state {
+            State::Submitting { attempt, claim, .. } => Event::SubmitFailed {
+                attempt: *attempt,
+                claim: *claim,
+                failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
+            },
+            State::RetryScheduled { next, due, .. } => {
+                now = *due;
+                Event::WakeUp {
+                    attempt: *next,
+                    due: Some(*due),
+                    evidence: Evidence::NotSought,
+                }
+            }
+            _ => break,
+        };
+        let Ok(Decision::Advance(next)) = transition(&state, &event, &moment(now, 2), &policy)
+        else {
+            panic!("{state:?}")
+        };
+        state = next;
+        if let Some(wake_at) = state.wake_at() {
+            assert!(wake_at.since(start).as_secs() <= 86_400, "{state:?}");
+        }
+    }
+    assert!(matches!(&state, State::Failed { failure, .. } if failure.cause == Cause::Refused));
+}
+
+/// A refused call keeps its number, so copies of one message must not each start it and each leave a further message.
+#[test]
+fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
+    let policy = policy();
+    let now = Timestamp(1_000_000);
+    let refused = |state: &State| {
+        let State::Submitting { attempt, claim, .. } = *state else {
+            panic!("{state:?}")
+        };
+        let failure = Failure::new(Cause::Refused, "ThrottlingException");
+        let event = Event::SubmitFailed {
+            attempt,
+            claim,
+            failure,
+        };
+        let Ok(Decision::Advance(next)) = transition(state, &event, &moment(now, 2), &policy)
+        else {
+            panic!()
+        };
+        next
+    };
+    let scheduled = refused(&first(&moment(now, 1), &policy));
+    let State::RetryScheduled { next, due, .. } = scheduled else {
+        panic!()
+    };
+    let message = Event::WakeUp {
+        attempt: next,
+        due: Some(due),
+        evidence: Evidence::NotSought,
+    };
+    let later = moment(Timestamp(due.0 + 1), 3);
+    let Ok(Decision::Advance(started)) = transition(&scheduled, &message, &later, &policy) else {
+        panic!()
+    };
+    let State::Submitting { attempt, claim, .. } = started else {
+        panic!()
+    };
+    let again = Event::SubmitFailed {
+        attempt,
+        claim,
+        failure: Failure::new(Cause::Refused, ""),
+    };
+    let Ok(Decision::Advance(again)) = transition(&started, &again, &later, &policy) else {
+        panic!()
+    };
+    assert_eq!(
+        transition(&again, &message, &later, &policy),
+        Ok(Decision::Ignore(Why::StaleEvidence))
+    );
 }
 
 #[test]
@@ -455,6 +586,7 @@ fn an_unknown_failure_gets_one_retry() {
     };
     let wake = Event::WakeUp {
         attempt: Attempt(2),
+        due: None,
         evidence: Evidence::NotSought,
     };
     let Ok(Decision::Advance(state)) = transition(&state, &wake, &moment(now, 2), &policy) else {

@@ -58,7 +58,7 @@ impl Aws {
             .source(SOURCE)
             .detail_type(kind)
             .detail(serde_json::to_string(&detail).unwrap_or_default())
-            .set_trace_header(job.trace_id.clone())
+            .set_trace_header(job.trace_id.as_deref().map(|root| format!("Root={root}")))
             .build()
     }
 }
@@ -86,7 +86,7 @@ impl EventBus for Aws {
                     failed.extend(refused.map(|(i, entry)| {
                         tracing::warn!(
                             code = entry.error_code(),
-                            message = entry.error_message(),
+                            problem = entry.error_message(),
                             "an event was not taken"
                         );
                         start + i

@@ -21,7 +21,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 const SHARDS: u8 = 16;
 
 /// Every attribute that a save sets or removes, beside the key.
-pub(super) const OWNED: [&str; 21] = [
+pub(super) const OWNED: [&str; 22] = [
     "schema",
     "version",
     "tenant",
@@ -38,6 +38,7 @@ pub(super) const OWNED: [&str; 21] = [
     "expires_at",
     "keep_days",
     "trace_id",
+    "corrected",
     "tenant_class",
     "wake_shard",
     "wake_at",
@@ -129,6 +130,11 @@ pub(super) fn to_item(job: &Job) -> Item {
         &mut item,
         "expires_at",
         job.expires_at.map(|at| n(at.0 / 1000)),
+    );
+    put(
+        &mut item,
+        "corrected",
+        job.corrected.then_some(AttributeValue::Bool(true)),
     );
     put(&mut item, "trace_id", job.trace_id.as_deref().map(s));
     if let Some(wake_at) = job.state.wake_at() {
@@ -295,6 +301,7 @@ pub(super) fn from_item(item: &Item) -> Result<Job, BadRow> {
             .optional("expires_at", Reader::number::<u64>)?
             .map(|seconds| Timestamp(seconds * 1000)),
         keep_days: row.number("keep_days")?,
+        corrected: item.contains_key("corrected"),
         trace_id: row.optional_text("trace_id")?,
         input,
     })
@@ -379,7 +386,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
         let Some(text) = item.optional_text(name)? else {
             return Ok(None);
         };
-        if text.contains("://") {
+        if text.starts_with("s3://") {
             return text.parse().map(Some).map_err(|_| item.wrong(name));
         }
         Ok(Some(Location {
@@ -421,8 +428,9 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn wrong(&self, name: &str) -> BadRow {
         BadRow::Wrong(format!(
-            "attribute {}{name} is missing or of the wrong type",
-            self.path
+            "attribute {}{}{name} is missing or of the wrong type",
+            self.path,
+            if self.path.is_empty() { "" } else { "." }
         ))
     }
 

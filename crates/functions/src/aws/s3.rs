@@ -1,23 +1,21 @@
 //! Inputs and outputs: `ObjectStore`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
+use aws_sdk_s3::types::{EncodingType, MetadataDirective, TaggingDirective};
+use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
-use jobs::ports::{CopyError, ObjectHead, ObjectStore, Unavailable};
+use jobs::ports::{CopyError, ObjectHead, ObjectStore, PeekError, Unavailable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Aws, broken, client, retries, timeouts, unavailable};
+use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 
 /// User metadata of an upload: the file name, percent-encoded since headers carry ASCII.
 const NAME: &str = "original-name";
-/// User metadata of an upload: who uploaded it.
-const UPLOADED_BY: &str = "uploaded-by";
-/// User metadata of an upload that the API issued.
-const ISSUED: &str = "docket-upload";
 
 /// What a copy source keeps as it is.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
@@ -54,15 +52,28 @@ impl Aws {
                 Some("NoSuchKey") => Ok(Start::Missing),
                 // An empty object has no first byte (RFC 9110, 416).
                 Some("InvalidRange") => Ok(Start::Empty),
+                // Archived (GetObject, "InvalidObjectState"), or encrypted with a key that the uploader kept.
+                Some(code @ ("InvalidObjectState" | "InvalidRequest")) => {
+                    Ok(Start::Unreadable(code.to_owned()))
+                }
                 _ => Err(unavailable("S3 GetObject", error)),
             },
         }
     }
 }
 
+/// A gigabyte is copied within S3, but not within three seconds.
+fn copy_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(Duration::from_secs(30))
+        .build()
+}
+
 enum Start {
     Missing,
     Empty,
+    Unreadable(String),
     Bytes(Box<GetObjectOutput>, Vec<u8>),
 }
 
@@ -87,8 +98,6 @@ fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead 
         bytes: attributes.bytes,
         content_type: attributes.content_type.unwrap_or_default().to_owned(),
         name: meta(NAME).map(decoded),
-        uploaded_by: meta(UPLOADED_BY).cloned(),
-        issued: meta(ISSUED).is_some(),
         first_bytes,
     }
 }
@@ -105,15 +114,16 @@ fn total(content_range: Option<&str>) -> Option<u64> {
 }
 
 impl ObjectStore for Aws {
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, Unavailable> {
+    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
             Start::Missing => Ok(None),
+            Start::Unreadable(why) => Err(PeekError::Unreadable(why)),
             Start::Empty => {
-                self.head(&Location {
+                let location = Location {
                     bucket: bucket.to_owned(),
                     key: key.to_owned(),
-                })
-                .await
+                };
+                Ok(self.head(&location).await?)
             }
             Start::Bytes(object, first_bytes) => {
                 let attributes = Attributes {
@@ -172,6 +182,7 @@ impl ObjectStore for Aws {
         {
             Start::Missing => Ok(None),
             Start::Empty => Ok(Some(vec![])),
+            Start::Unreadable(why) => Err(broken("S3 GetObject", why)),
             Start::Bytes(_, bytes) => Ok(Some(bytes)),
         }
     }
@@ -196,7 +207,13 @@ impl ObjectStore for Aws {
             .key(&to.key)
             .metadata_directive(MetadataDirective::Copy)
             // Copying tags would need a permission more, and nobody reads them.
-            .tagging_directive(TaggingDirective::Replace);
+            .tagging_directive(TaggingDirective::Replace)
+            .customize()
+            .config_override(
+                aws_sdk_s3::Config::builder()
+                    .timeout_config(copy_timeouts())
+                    .retry_config(no_retries()),
+            );
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {
@@ -230,14 +247,29 @@ impl ObjectStore for Aws {
             .list_object_versions()
             .bucket(bucket)
             .prefix(key)
+            // XML cannot carry every character that a neighboring key may have.
+            .encoding_type(EncodingType::Url)
             .send()
             .await;
         let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
+        let encoded = answer.encoding_type == Some(EncodingType::Url);
+        let is_key = |listed: &str| {
+            let decoded = || {
+                percent_decode_str(&listed.replace('+', " "))
+                    .decode_utf8_lossy()
+                    .into_owned()
+            };
+            if encoded {
+                decoded() == key
+            } else {
+                listed == key
+            }
+        };
         let of_key = answer
             .versions
             .into_iter()
             .flatten()
-            .filter(|version| version.key.as_deref() == Some(key));
+            .filter(|version| version.key.as_deref().is_some_and(is_key));
         Ok(of_key.filter_map(|version| version.version_id).collect())
     }
 }

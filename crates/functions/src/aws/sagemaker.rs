@@ -7,7 +7,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::ports::{Accepted, InferenceEndpoint, Invocation, InvokeError};
 
-use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, unavailable};
+use super::{Aws, CONNECT_TIMEOUT, client, no_retries, unavailable};
 
 /// How long an answer is waited for. Longer than for other calls: giving up may mean a second run on a GPU.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -54,16 +54,18 @@ impl InferenceEndpoint for Aws {
             Ok(accepted) => {
                 let location =
                     |text: Option<&str>| text.and_then(|text| text.parse::<Location>().ok());
-                let Some(output) = location(accepted.output_location()) else {
-                    return Err(InvokeError::Unanswered(broken(
-                        "SageMaker InvokeEndpointAsync",
-                        "the answer has no output location",
-                    )));
-                };
                 Ok(Accepted {
-                    output,
+                    output: location(accepted.output_location()),
                     failure: location(accepted.failure_location()),
                 })
+            }
+            // Nothing left this machine.
+            Err(error @ SdkError::ConstructionFailure(_)) => {
+                let error = unavailable("SageMaker InvokeEndpointAsync", error);
+                Err(InvokeError::Refused(format!(
+                    "the request cannot be made: {}",
+                    error.source
+                )))
             }
             Err(SdkError::ServiceError(refused)) => {
                 let error = refused.err();

@@ -42,6 +42,13 @@ pub const SIDE_BY_SIDE: usize = 4;
 /// Below the queues' `maxReceiveCount` of 5, so that it ends in quarantine and not among the dead letters.
 pub const PATIENCE: u32 = 3;
 
+/// How long one message may take if every call of it takes as long as it may: a look at the object (8 s), a row (8 s),
+/// the call of the endpoint (20 s), the row again (8 s).
+const MESSAGE_MS: u64 = 44_000;
+
+/// How much of a problem's description is kept: it may quote the message, and an item has 400 KB.
+const PROBLEM_BYTES: usize = 1024;
+
 /// How long after the function's own end its claims may be taken over: clocks differ a little.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
@@ -131,9 +138,54 @@ pub enum Trouble {
     Failed(Error),
 }
 
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
+impl Trouble {
+    /// A message with several troubles comes back as long as one of them may pass.
+    const fn is_final(&self) -> bool {
+        match self {
+            Self::Malformed(_) => true,
+            Self::Failed(error) => matches!(error.verdict(), Verdict::Quarantine),
+        }
+    }
+}
+
+/// What came of one message.
+#[derive(Debug, Default)]
+pub struct Worked {
+    /// The jobs whose effects it owes.
+    pub owed: Vec<Job>,
+    /// Why it, or a part of it, was not worked off.
+    pub trouble: Option<Trouble>,
+}
+
+impl Worked {
+    /// Adds what came of a further part of the same message.
+    pub fn add(&mut self, part: Self) {
+        self.owed.extend(part.owed);
+        let keep_ours = self.trouble.as_ref().is_some_and(|ours| !ours.is_final());
+        if !keep_ours {
+            self.trouble = part.trouble.or_else(|| self.trouble.take());
+        }
+    }
+}
+
+impl From<Trouble> for Worked {
+    fn from(trouble: Trouble) -> Self {
+        Self {
+            owed: vec![],
+            trouble: Some(trouble),
+        }
+    }
+}
+
+impl From<Result<Vec<Job>, Error>> for Worked {
+    fn from(result: Result<Vec<Job>, Error>) -> Self {
+        match result {
+            Ok(owed) => Self {
+                owed,
+                trouble: None,
+            },
+            Err(error) => Trouble::Failed(error).into(),
+        }
     }
 }
 
@@ -142,7 +194,7 @@ impl From<Error> for Trouble {
 pub struct Time {
     /// When Lambda ends it.
     pub deadline: Timestamp,
-    /// Until when a further message may be begun: one call of the endpoint fits in after it.
+    /// Until when a further message may be begun.
     pub begin_until: Timestamp,
     /// A claim taken now may be taken over from then on.
     pub lease_until: Timestamp,
@@ -152,9 +204,11 @@ impl Time {
     /// From Lambda's deadline in milliseconds since 1970.
     pub fn until(deadline_ms: u64, now: Timestamp) -> Self {
         let left = deadline_ms.saturating_sub(now.0);
+        // In a function with less time than a message may take, the first quarter has to do.
+        let begin = left.saturating_sub(MESSAGE_MS).max(left / 4);
         Self {
             deadline: Timestamp(deadline_ms),
-            begin_until: Timestamp(now.0 + left / 2),
+            begin_until: Timestamp(now.0 + begin),
             lease_until: Timestamp(deadline_ms + LEASE_MARGIN_MS),
         }
     }
@@ -173,7 +227,7 @@ pub async fn work_off<P, W>(
 ) -> SqsBatchResponse
 where
     P: Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
-    W: AsyncFn(&P, &Run<'_>, &Message) -> Result<Vec<Job>, Trouble>,
+    W: AsyncFn(&P, &Run<'_>, &Message) -> Worked,
 {
     let ports = &app.ports;
     let time = Time::until(event.context.deadline, ports.now());
@@ -184,37 +238,37 @@ where
     };
     let messages = &event.payload.records;
 
-    let results: Vec<(usize, Result<Vec<Job>, Trouble>)> =
-        stream::iter(messages.iter().enumerate())
-            .map(async |(place, message)| {
-                if ports.now() >= time.begin_until {
-                    let late = Unavailable {
-                        what: "time",
-                        source: "the function's time is nearly up".into(),
-                    };
-                    return (place, Err(Trouble::Failed(late.into())));
-                }
-                (place, work(ports, &run, message).await)
-            })
-            .buffer_unordered(SIDE_BY_SIDE)
-            .collect()
-            .await;
+    let results: Vec<(usize, Worked)> = stream::iter(messages.iter().enumerate())
+        .map(async |(place, message)| {
+            if ports.now() >= time.begin_until {
+                let late = Unavailable {
+                    what: "time",
+                    source: "the function's time is nearly up".into(),
+                };
+                return (place, Trouble::Failed(late.into()).into());
+            }
+            (place, work(ports, &run, message).await)
+        })
+        .buffer_unordered(SIDE_BY_SIDE)
+        .collect()
+        .await;
 
     let mut come_back = BTreeSet::new();
     let mut owed = Vec::new();
     let mut quarantined = 0;
-    for (place, result) in results {
-        match result {
-            Ok(jobs) => owed.extend(jobs.into_iter().map(|job| Owed {
-                message: place,
-                job,
-            })),
-            Err(trouble) => match set_aside(ports, queue, &messages[place], &trouble).await {
-                Aside::ComesBack => {
-                    come_back.insert(place);
-                }
-                Aside::Quarantined => quarantined += 1,
-            },
+    for (place, worked) in results {
+        owed.extend(worked.owed.into_iter().map(|job| Owed {
+            message: place,
+            job,
+        }));
+        let Some(trouble) = worked.trouble else {
+            continue;
+        };
+        match set_aside(ports, queue, &messages[place], &trouble).await {
+            Aside::ComesBack => {
+                come_back.insert(place);
+            }
+            Aside::Quarantined => quarantined += 1,
         }
     }
     // Pushes get a third of the time that is left; what is not sent by then, the page's next sync brings.
@@ -259,6 +313,8 @@ async fn set_aside<P: Quarantine + Clock>(
         );
         return Aside::ComesBack;
     }
+    let mut problem = problem;
+    problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES));
     let entry = Quarantined {
         source: queue.to_owned(),
         message_id: message.first_id().to_owned(),

@@ -1,14 +1,13 @@
 //! The endpoint reports results.
 
 use jobs::apply::Run;
-use jobs::job::Job;
 use jobs::ports::{
     Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue, Watchers,
 };
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{Message, PATIENCE, SqsBatchResponse, SqsEvent, Trouble, work_off};
+use super::batch::{Message, PATIENCE, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
 use super::notification::outcome;
 use crate::bootstrap::App;
 
@@ -21,7 +20,8 @@ const QUEUE: &str = "inference-success";
 ///
 /// - **Input**: a batch of notifications of the endpoint, raw or in SNS's envelope. Successes and errors are told apart
 ///   by what they say and not by where they came from, since both topics may be one.
-/// - **On bad input**: quarantined. A result of an unknown job, or without its output, comes back a few times first.
+/// - **On bad input**: quarantined; a result of an unknown job comes back a few times first. A success without its output
+///   comes back a few times too, and then counts as a failure of the attempt.
 /// - **On failure**: the message comes back after the queue's visibility timeout.
 ///
 /// # Errors
@@ -40,10 +40,11 @@ pub(super) async fn work<P: JobStore + ObjectStore + Clock>(
     ports: &P,
     run: &Run<'_>,
     message: &Message,
-) -> Result<Vec<Job>, Trouble> {
+) -> Worked {
     let last_call = message.receive_count() > PATIENCE;
-    match outcome(&message.body, last_call).map_err(Trouble::Malformed)? {
-        Some(outcome) => Ok(record_outcome(ports, run, &outcome).await?),
-        None => Ok(vec![]),
+    match outcome(&message.body, last_call) {
+        Err(problem) => Trouble::Malformed(problem).into(),
+        Ok(None) => Worked::default(),
+        Ok(Some(outcome)) => record_outcome(ports, run, &outcome).await.into(),
     }
 }

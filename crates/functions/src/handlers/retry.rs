@@ -1,8 +1,7 @@
 //! Attempts are due.
 
 use jobs::apply::Run;
-use jobs::id::Attempt;
-use jobs::job::Job;
+use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
     Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, WakeUp,
     WakeUpQueue, Watchers,
@@ -11,7 +10,7 @@ use jobs::retry::retry;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, work_off};
+use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
 use crate::bootstrap::App;
 
 pub use super::batch::NEEDS;
@@ -24,6 +23,9 @@ const QUEUE: &str = "wakeups";
 pub struct WakeUpMessage {
     job_id: String,
     attempt: u8,
+    /// For which time the attempt was scheduled, in milliseconds since 1970 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<u64>,
 }
 
 impl From<&WakeUp> for WakeUpMessage {
@@ -31,13 +33,14 @@ impl From<&WakeUp> for WakeUpMessage {
         Self {
             job_id: wake_up.job.to_string(),
             attempt: wake_up.attempt.0,
+            due: wake_up.due.map(|due| due.0),
         }
     }
 }
 
 /// Starts the attempts that are due, and looks after those that are overdue.
 ///
-/// - **Input**: a batch of `{"job_id":"…","attempt":2}`.
+/// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`.
 /// - **On bad input**: quarantined.
 /// - **On failure**: the message comes back after the queue's visibility timeout.
 ///
@@ -61,24 +64,26 @@ where
     Ok(work_off(app, QUEUE, event, work).await)
 }
 
-async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Result<Vec<Job>, Trouble>
+async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    let malformed = |problem: String| Trouble::Malformed(format!("not a wake-up: {problem}"));
-    let told: WakeUpMessage =
-        serde_json::from_str(&message.body).map_err(|error| malformed(error.to_string()))?;
-    let job = told
-        .job_id
-        .parse()
-        .map_err(|error: jobs::id::BadId| malformed(error.to_string()))?;
-    Ok(retry(
-        ports,
-        run,
-        &WakeUp {
-            job,
-            attempt: Attempt(told.attempt),
-        },
-    )
-    .await?)
+    let wake_up = match wake_up(&message.body) {
+        Ok(wake_up) => wake_up,
+        Err(problem) => return Trouble::Malformed(format!("not a wake-up: {problem}")).into(),
+    };
+    let redelivered = message.receive_count() > 1;
+    retry(ports, run, &wake_up, redelivered).await.into()
+}
+
+fn wake_up(body: &str) -> Result<WakeUp, String> {
+    let told: WakeUpMessage = serde_json::from_str(body).map_err(|error| error.to_string())?;
+    Ok(WakeUp {
+        job: told
+            .job_id
+            .parse()
+            .map_err(|error: jobs::id::BadId| error.to_string())?,
+        attempt: Attempt(told.attempt),
+        due: told.due.map(Timestamp),
+    })
 }

@@ -1,7 +1,6 @@
 //! Objects were uploaded.
 
 use jobs::apply::Run;
-use jobs::job::Job;
 use jobs::ports::{
     Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue,
     Watchers,
@@ -9,7 +8,7 @@ use jobs::ports::{
 use jobs::submit::submit;
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, work_off};
+use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
 use super::s3_event::uploads;
 use crate::bootstrap::App;
 
@@ -45,15 +44,17 @@ where
     Ok(work_off(app, QUEUE, event, work).await)
 }
 
-async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Result<Vec<Job>, Trouble>
+async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    let uploads =
-        uploads(&message.body, message.trace_id().as_deref()).map_err(Trouble::Malformed)?;
-    let mut owed = Vec::new();
+    let uploads = match uploads(&message.body, message.trace_id().as_deref()) {
+        Ok(uploads) => uploads,
+        Err(problem) => return Trouble::Malformed(problem).into(),
+    };
+    let mut worked = Worked::default();
     for upload in &uploads {
-        owed.extend(submit(ports, run, upload).await?);
+        worked.add(submit(ports, run, upload).await.into());
     }
-    Ok(owed)
+    worked
 }

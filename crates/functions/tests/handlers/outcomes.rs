@@ -52,7 +52,7 @@ fn wake(app: &App<Memory>) -> usize {
         .wake_ups
         .pop()
         .expect("a retry was scheduled");
-    let body = serde_json::json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0})
+    let body = serde_json::json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0, "due": wake_up.due.map(|due| due.0)})
         .to_string();
     run(retry::handle(app, batch(app, &[body], 1)))
         .unwrap()
@@ -378,4 +378,79 @@ fn a_rejection_carries_the_models_own_words() {
         (failure.cause, failure.detail.as_str()),
         (Cause::ModelRejected, "the cross-reference table is missing")
     );
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn a_result_found_while_failing_is_announced_even_if_the_first_announcement_was_lost() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_output(&app, &before);
+    app.ports.world().fail_before.insert("publish", 1);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 1);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert_eq!(app.ports.world().events.len(), 1);
+}
+
+#[test]
+fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_was_lost() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_output(&app, &before);
+    advance(&app, 24 * 3_600_000);
+    let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
+    app.ports.world().fail_before.insert("publish", 1);
+    for (received, comes_back) in [(1, 1), (2, 0)] {
+        let response = run(retry::handle(&app, batch(&app, &[body.clone()], received))).unwrap();
+        assert_eq!(response.batch_item_failures.len(), comes_back);
+    }
+    assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
+    assert_eq!(app.ports.world().events.len(), 1);
+}
+
+/// The endpoint reads what lies at the key when it comes to it.
+#[test]
+fn a_failure_made_of_another_version_is_no_word_about_this_one() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, b"not a PDF at all");
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn a_result_of_an_object_that_was_replaced_and_then_deleted_is_not_announced() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, PDF);
+    app.ports.put_object(BUCKET, KEY, None);
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn a_retry_does_not_run_on_bytes_that_nobody_has_looked_at() {
+    let app = submitted();
+    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
+    app.ports.put(BUCKET, KEY, b"not a PDF at all");
+    assert_eq!(wake(&app), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+    assert_eq!(app.ports.world().invocations.len(), 1);
+}
+
+#[test]
+fn a_correction_says_that_it_is_one() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    error(&app, &failed(&before, CLIENT_ERROR));
+    let output = write_output(&app, &before);
+    success(&app, &succeeded(&before, &output), 1);
+    assert!(job(&app, KEY).corrected);
 }

@@ -102,7 +102,6 @@ fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
             Some(Object {
                 content: content.to_vec(),
                 bytes,
-                issued: false,
             }),
         );
         assert!(
@@ -386,7 +385,7 @@ fn a_refused_call_schedules_the_same_attempt_again() {
         (scheduled.id, Attempt::FIRST)
     );
     assert!(delay <= 30, "{delay}");
-    let body = serde_json::json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0})
+    let body = serde_json::json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0, "due": wake_up.due.map(|due| due.0)})
         .to_string();
     let response = run(retry::handle(&app, batch(&app, &[body.clone(), body], 1))).unwrap();
     assert!(failures(&response).len() <= 1);
@@ -414,4 +413,61 @@ fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
     assert_eq!(upload(&app, &[body.clone()]), ["m0"]);
     assert!(upload(&app, &[body]).is_empty());
     assert_eq!(app.ports.world().wake_ups.len(), 1);
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn a_failure_is_announced_although_the_key_was_written_again_meanwhile() {
+    let app = app();
+    let key = "inbound/acme/text.pdf";
+    let first = app.ports.put(BUCKET, key, b"hello");
+    app.ports.world().fail_before.insert("publish", 1);
+    assert_eq!(upload(&app, &[announced(key, &first)]), ["m0"]);
+    app.ports.put(BUCKET, key, PDF);
+    assert!(upload(&app, &[announced(key, &first)]).is_empty());
+    assert_eq!(app.ports.world().events.len(), 1);
+}
+
+#[test]
+fn an_object_that_cannot_be_read_fails_with_a_reason() {
+    let app = app();
+    let key = "inbound/acme/archived.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports.world().unreadable.push(key.to_owned());
+    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(
+        matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("InvalidObjectState"))
+    );
+}
+
+#[test]
+fn one_bad_record_of_a_message_does_not_stop_the_others() {
+    let app = app();
+    let version = app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
+    let good: serde_json::Value =
+        serde_json::from_str(&announced("inbound/acme/good.pdf", &version)).unwrap();
+    let bad: serde_json::Value = serde_json::from_str(&announced("elsewhere/x.pdf", "v")).unwrap();
+    let body = serde_json::json!({"Records": [bad["Records"][0], good["Records"][0]]}).to_string();
+    assert!(upload(&app, &[body]).is_empty());
+    assert!(matches!(
+        job(&app, "inbound/acme/good.pdf").state,
+        State::InProgress { .. }
+    ));
+    assert_eq!(app.ports.world().quarantine.len(), 1);
+}
+
+#[test]
+fn a_copy_that_was_made_is_not_made_again() {
+    let app = app();
+    let key = "inbound/acme/a b.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports.world().fail_after.insert("copy", 1);
+    assert_eq!(upload(&app, &[announced(key, &version)]), ["m0"]);
+    crate::world::advance(&app, 66_000);
+    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    let copy = format!("work/{}", job(&app, key).id);
+    assert_eq!(
+        app.ports.world().objects[&(BUCKET.to_owned(), copy)].len(),
+        1
+    );
 }
