@@ -13,8 +13,8 @@ LOCKED := $(if $(CI),--locked)
 TESTS := --release --workspace --all-features $(LOCKED)
 # Tests of the whole flow wait more than they work.
 export RUST_TEST_THREADS ?= 4
-# A zip may have 4 MiB; Lambda counts its own limits in those, too.
-ZIP_BYTES := 4194304
+# What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
+ZIP_BYTES := 4300000
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help

@@ -1,4 +1,4 @@
-//! Folds identical functions when the functions are linked: the AWS SDKs repeat themselves, and a zip has 4 MiB
+//! Folds identical functions when the functions are linked: the AWS SDKs repeat themselves, and a zip should have 4 MiB
 //! (`docs/adr/0006-release-profile.md`). Only where Rust links with LLD by itself; other linkers do not know the option.
 
 #[expect(

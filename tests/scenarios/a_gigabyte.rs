@@ -2,8 +2,10 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use devstack::Stack;
+use tokio::process::Command;
 
-use crate::support::{Tenant, run};
+use crate::support::{Tenant, run_alone};
 
 const PART: usize = 64 * 1024 * 1024;
 
@@ -12,26 +14,75 @@ async fn upload_too_much(tenant: &Tenant, key: &str) {
     let s3 = &tenant.stack.cloud.s3;
     let bucket = tenant.bucket();
     let source = "scratch/part";
-    s3.put_object().bucket(bucket).key(source).body(ByteStream::from(vec![0; PART])).send().await.unwrap();
-    let id = s3.create_multipart_upload().bucket(bucket).key(key).send().await.unwrap().upload_id.unwrap();
+    s3.put_object()
+        .bucket(bucket)
+        .key(source)
+        .body(ByteStream::from(vec![0; PART]))
+        .send()
+        .await
+        .unwrap();
+    let id = s3
+        .create_multipart_upload()
+        .bucket(bucket)
+        .key(key)
+        .send()
+        .await
+        .unwrap()
+        .upload_id
+        .unwrap();
     let mut parts = Vec::new();
     for number in 1..=16 {
-        let copy = s3.upload_part_copy().bucket(bucket).key(key).upload_id(&id).part_number(number);
-        let copied = copy.copy_source(format!("{bucket}/{source}")).send().await.unwrap();
+        let copy = s3
+            .upload_part_copy()
+            .bucket(bucket)
+            .key(key)
+            .upload_id(&id)
+            .part_number(number);
+        let copied = copy
+            .copy_source(format!("{bucket}/{source}"))
+            .send()
+            .await
+            .unwrap();
         let tag = copied.copy_part_result.unwrap().e_tag;
-        parts.push(CompletedPart::builder().part_number(number).set_e_tag(tag).build());
+        parts.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(tag)
+                .build(),
+        );
     }
-    let last = s3.upload_part().bucket(bucket).key(key).upload_id(&id).part_number(17);
-    let tag = last.body(ByteStream::from_static(b"\n")).send().await.unwrap().e_tag;
-    parts.push(CompletedPart::builder().part_number(17).set_e_tag(tag).build());
-    let whole = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let complete = s3.complete_multipart_upload().bucket(bucket).key(key).upload_id(&id);
+    let last = s3
+        .upload_part()
+        .bucket(bucket)
+        .key(key)
+        .upload_id(&id)
+        .part_number(17);
+    let tag = last
+        .body(ByteStream::from_static(b"\n"))
+        .send()
+        .await
+        .unwrap()
+        .e_tag;
+    parts.push(
+        CompletedPart::builder()
+            .part_number(17)
+            .set_e_tag(tag)
+            .build(),
+    );
+    let whole = CompletedMultipartUpload::builder()
+        .set_parts(Some(parts))
+        .build();
+    let complete = s3
+        .complete_multipart_upload()
+        .bucket(bucket)
+        .key(key)
+        .upload_id(&id);
     complete.multipart_upload(whole).send().await.unwrap();
 }
 
 #[test]
 fn and_one_byte_fails_with_a_reason() {
-    run(async |stack| {
+    run_alone(async |stack| {
         let mut tenant = Tenant::new(stack, "gigabyte").await;
         let key = format!("inbound-batches/{}/archive.pdf", tenant.name);
         upload_too_much(&tenant, &key).await;
@@ -40,13 +91,78 @@ fn and_one_byte_fails_with_a_reason() {
         assert_eq!(cause, "InvalidInput");
         assert!(detail.contains("1073741825"), "{detail}");
         assert_eq!(tenant.page.jobs[&id].bytes, (1 << 30) + 1);
-        // The emulator keeps objects in memory.
-        for key in [key.as_str(), "scratch/part"] {
-            let found = stack.cloud.s3.list_object_versions().bucket(tenant.bucket()).prefix(key).send().await.unwrap();
-            for version in found.versions() {
-                let delete = stack.cloud.s3.delete_object().bucket(tenant.bucket()).key(key);
-                delete.set_version_id(version.version_id.clone()).send().await.unwrap();
-            }
-        }
+        remove(stack, &key).await;
+        remove(stack, "scratch/part").await;
     });
+}
+
+/// The whole way of the largest batch: in parts into S3, to the model, back as a searchable PDF. No function reads it.
+#[test]
+fn becomes_ready() {
+    if !has_memory() {
+        return;
+    }
+    run_alone(async |stack| {
+        let mut tenant = Tenant::new(stack, "gigabyte").await;
+        let file = std::env::temp_dir().join(format!("docket-gigabyte-{}.pdf", std::process::id()));
+        let script = devstack::file("crates/devstack/python/make_large.py");
+        let mut make = Command::new(devstack::python().unwrap());
+        let make = make
+            .arg(script)
+            .args(["--kind", "batch", "--bytes", "1073741824"])
+            .arg(&file);
+        let made = make.output().await.unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let key = format!("inbound-batches/{}/scans.pdf", tenant.name);
+        let uploaded =
+            devstack::upload(&stack.cloud.s3, tenant.bucket(), &key, &file, |_| {}).await;
+        std::fs::remove_file(&file).unwrap();
+        uploaded.unwrap();
+        let id = tenant.job(&key);
+        assert_eq!(tenant.ready(&id).await.bytes, 1 << 30);
+        remove(stack, &key).await;
+        remove(stack, &format!("outbound/ocr-batch/{id}/")).await;
+    });
+}
+
+/// The emulator keeps a gigabyte about three times meanwhile. CI must have the memory, a desk may say so.
+fn has_memory() -> bool {
+    const NEEDED_KB: u64 = 5_000_000;
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let free = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    if free.is_none_or(|free| free >= NEEDED_KB) {
+        return true;
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "needs {NEEDED_KB} KB of memory, {free:?} are free"
+    );
+    eprintln!("skipped: needs {NEEDED_KB} KB of memory, {free:?} are free");
+    false
+}
+
+/// Removes all versions under a prefix: the emulator keeps objects in memory.
+async fn remove(stack: &Stack, prefix: &str) {
+    let (s3, bucket) = (&stack.cloud.s3, &stack.outputs.jobs_bucket_name);
+    let found = s3
+        .list_object_versions()
+        .bucket(bucket)
+        .prefix(prefix)
+        .send()
+        .await
+        .unwrap();
+    for version in found.versions() {
+        let delete = s3
+            .delete_object()
+            .bucket(bucket)
+            .set_key(version.key.clone());
+        delete
+            .set_version_id(version.version_id.clone())
+            .send()
+            .await
+            .unwrap();
+    }
 }

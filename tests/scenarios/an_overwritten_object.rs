@@ -18,10 +18,16 @@ fn ends_the_older_job_and_the_newer_one_becomes_ready() {
         let first = acme.job(&key);
         let ended = acme.ended(&first).await;
         let (old_id, new_id) = if text(&row(stack, &first).await, &["input", "version"]) == old {
-            (first.clone(), JobId::of_version(acme.bucket(), &key, &new).to_string())
+            (
+                first.clone(),
+                JobId::of_version(acme.bucket(), &key, &new).to_string(),
+            )
         } else {
             assert_eq!(ended.status, "Ready");
-            (JobId::of_version(acme.bucket(), &key, &old).to_string(), first.clone())
+            (
+                JobId::of_version(acme.bucket(), &key, &old).to_string(),
+                first.clone(),
+            )
         };
         let (cause, _) = acme.failed(&old_id).await;
         assert_eq!(cause, "Superseded");
@@ -37,8 +43,14 @@ fn after_its_job_was_ready_is_a_second_job() {
         let key = acme.upload("inbound/", "policy.pdf", contract()).await;
         let first = acme.job(&key);
         acme.ready(&first).await;
-        let version = acme.put(&key, sample("contracts/consulting-agreement.pdf")).await;
-        acme.ready(&JobId::of_version(acme.bucket(), &key, &version).to_string()).await;
-        assert_eq!(acme.page.jobs[&first].status, "Ready", "what was done stays done");
+        let version = acme
+            .put(&key, sample("contracts/consulting-agreement.pdf"))
+            .await;
+        acme.ready(&JobId::of_version(acme.bucket(), &key, &version).to_string())
+            .await;
+        assert_eq!(
+            acme.page.jobs[&first].status, "Ready",
+            "what was done stays done"
+        );
     });
 }

@@ -6,7 +6,9 @@ use crate::support::{Tenant, contract, run, s3_event, sample, text};
 fn that_is_empty_fails_with_a_reason() {
     run(async |stack| {
         let mut acme = Tenant::new(stack, "empty").await;
-        let key = acme.upload("inbound/", "empty.pdf", sample("bad/empty.pdf")).await;
+        let key = acme
+            .upload("inbound/", "empty.pdf", sample("bad/empty.pdf"))
+            .await;
         let id = acme.job(&key);
         let (cause, detail) = acme.failed(&id).await;
         assert_eq!(cause, "InvalidInput");
@@ -18,7 +20,9 @@ fn that_is_empty_fails_with_a_reason() {
 fn that_is_no_pdf_fails_with_a_reason_and_is_never_invoked() {
     run(async |stack| {
         let mut acme = Tenant::new(stack, "not-a-pdf").await;
-        let key = acme.upload("inbound/", "not-a-pdf.pdf", sample("bad/not-a-pdf.pdf")).await;
+        let key = acme
+            .upload("inbound/", "not-a-pdf.pdf", sample("bad/not-a-pdf.pdf"))
+            .await;
         let id = acme.job(&key);
         let (cause, detail) = acme.failed(&id).await;
         assert_eq!(cause, "InvalidInput");
@@ -46,7 +50,9 @@ fn that_is_too_large_for_a_review_fails_with_a_reason() {
 fn that_the_model_cannot_read_fails_with_the_models_reason() {
     run(async |stack| {
         let mut acme = Tenant::new(stack, "broken").await;
-        let key = acme.upload("inbound/", "broken.pdf", sample("bad/broken.pdf")).await;
+        let key = acme
+            .upload("inbound/", "broken.pdf", sample("bad/broken.pdf"))
+            .await;
         let id = acme.job(&key);
         let (cause, detail) = acme.failed(&id).await;
         assert_eq!(cause, "ModelRejected");
@@ -59,21 +65,36 @@ fn that_is_deleted_at_once_fails_with_a_reason() {
     run(async |stack| {
         let mut acme = Tenant::new(stack, "deleted").await;
         let key = acme.upload("inbound/", "withdrawn.pdf", contract()).await;
-        let delete = stack.cloud.s3.delete_object().bucket(acme.bucket()).key(&key);
+        let delete = stack
+            .cloud
+            .s3
+            .delete_object()
+            .bucket(acme.bucket())
+            .key(&key);
         delete.send().await.unwrap();
         let id = acme.job(&key);
         let job = acme.ended(&id).await;
         // Who deletes a moment too late still gets the result.
         if job.status != "Ready" {
             let failure = job.failure.unwrap();
-            assert!(["InvalidInput", "ModelRejected"].contains(&failure.cause.as_str()), "{failure:?}");
+            assert!(
+                ["InvalidInput", "ModelRejected"].contains(&failure.cause.as_str()),
+                "{failure:?}"
+            );
             assert!(!failure.detail.is_empty());
         }
 
         // And one that was gone before anyone looked.
         let key = format!("inbound/{}/gone.pdf", acme.name);
-        let send = stack.cloud.sqs.send_message().queue_url(&stack.outputs.uploads_queue_url);
-        send.message_body(s3_event(acme.bucket(), &key, "gone")).send().await.unwrap();
+        let send = stack
+            .cloud
+            .sqs
+            .send_message()
+            .queue_url(&stack.outputs.uploads_queue_url);
+        send.message_body(s3_event(acme.bucket(), &key, "gone"))
+            .send()
+            .await
+            .unwrap();
         let id = acme.job(&key);
         let (cause, detail) = acme.failed(&id).await;
         assert_eq!(cause, "InvalidInput");
@@ -82,13 +103,14 @@ fn that_is_deleted_at_once_fails_with_a_reason() {
 }
 
 #[test]
-fn whose_folder_is_no_tenant_is_told_to_everyone_who_can_see_it() {
+fn whose_folder_is_no_tenant_fails_where_somebody_sees_it() {
     run(async |stack| {
-        let mut everyone = Tenant::new(stack, "*").await;
+        // The reserved tenant: of files without a folder, and of folders that are no tenant.
+        let mut somebody = Tenant::new(stack, "default").await;
         let key = "inbound/ACME Corp/contract.pdf";
-        everyone.put(key, contract()).await;
-        let id = everyone.job(key);
-        let (cause, detail) = everyone.failed(&id).await;
+        somebody.put(key, contract()).await;
+        let id = somebody.job(key);
+        let (cause, detail) = somebody.failed(&id).await;
         assert_eq!(cause, "InvalidInput");
         assert!(detail.contains("ACME Corp"), "{detail}");
         let row = crate::support::row(stack, &id).await;

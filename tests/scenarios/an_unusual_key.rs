@@ -33,8 +33,13 @@ fn of_1024_bytes_succeeds() {
         let name = format!("{}.pdf", "n".repeat(1024 - prefix.len() - ".pdf".len()));
         let key = acme.upload("inbound/", &name, contract()).await;
         assert_eq!(key.len(), 1024);
-        let job = acme.ready(&acme.job(&key)).await;
-        assert!(job.name.ends_with(".pdf") && job.name.contains('…'), "{}", job.name);
+        let id = acme.job(&key);
+        let job = acme.ready(&id).await;
+        assert!(
+            job.name.ends_with(".pdf") && job.name.contains('…'),
+            "{}",
+            job.name
+        );
     });
 }
 
@@ -42,17 +47,37 @@ fn of_1024_bytes_succeeds() {
 #[test]
 fn that_could_do_harm_fails_with_a_reason() {
     run(async |stack| {
-        let mut everyone = Tenant::new(stack, "*").await;
+        let mut acme = Tenant::new(stack, "harm").await;
         let cases = [
-            ("inbound/harm/../other/contract.pdf", "inbound/harm/../other/contract.pdf", ".."),
-            ("inbound/harm/line%0D%0Abreak.pdf", "inbound/harm/line\r\nbreak.pdf", "control character"),
-            ("inbound/harm/nul%00.pdf", "inbound/harm/nul\u{0}.pdf", "control character"),
+            (
+                "inbound/harm/../other/contract.pdf",
+                "inbound/harm/../other/contract.pdf",
+                "..",
+            ),
+            (
+                "inbound/harm/line%0D%0Abreak.pdf",
+                "inbound/harm/line\r\nbreak.pdf",
+                "control character",
+            ),
+            (
+                "inbound/harm/nul%00.pdf",
+                "inbound/harm/nul\u{0}.pdf",
+                "control character",
+            ),
             ("inbound/harm/", "inbound/harm/", "no file name"),
         ];
         for (encoded, key, reason) in cases {
-            let send = stack.cloud.sqs.send_message().queue_url(&stack.outputs.uploads_queue_url);
-            send.message_body(s3_event(everyone.bucket(), encoded, "v")).send().await.unwrap();
-            let (cause, detail) = everyone.failed(&everyone.job(key)).await;
+            let send = stack
+                .cloud
+                .sqs
+                .send_message()
+                .queue_url(&stack.outputs.uploads_queue_url);
+            send.message_body(s3_event(acme.bucket(), encoded, "v"))
+                .send()
+                .await
+                .unwrap();
+            let id = acme.job(key);
+            let (cause, detail) = acme.failed(&id).await;
             assert_eq!(cause, "InvalidInput");
             assert!(detail.contains(reason), "{detail}");
         }
@@ -67,12 +92,18 @@ fn with_another_tenants_uuid_is_a_job_of_its_own() {
         let mut other = Tenant::new(stack, "uuid-other").await;
         let key = victim.upload("inbound/", "ours.pdf", contract()).await;
         let id = victim.job(&key);
-        let theirs = other.upload("inbound/", &format!("{id}.pdf"), contract()).await;
+        let theirs = other
+            .upload("inbound/", &format!("{id}.pdf"), contract())
+            .await;
         let their_id = other.job(&theirs);
         assert_ne!(id, their_id);
         assert_eq!(victim.ready(&id).await.tenant, "uuid-victim");
         assert_eq!(other.ready(&their_id).await.tenant, "uuid-other");
-        assert_eq!(victim.page.jobs.keys().collect::<Vec<_>>(), [&id], "nobody sees another tenant's job");
+        assert_eq!(
+            victim.page.jobs.keys().collect::<Vec<_>>(),
+            [&id],
+            "nobody sees another tenant's job"
+        );
         assert_eq!(other.page.jobs.keys().collect::<Vec<_>>(), [&their_id]);
     });
 }

@@ -25,7 +25,12 @@ fn ports(stack: &Stack) -> Aws {
         (Var::Bucket, &outputs.jobs_bucket_name),
     ];
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    Aws::new(Config::new(REGION, credentials, &names, Some(&stack.cloud.url)))
+    Aws::new(Config::new(
+        REGION,
+        credentials,
+        &names,
+        Some(&stack.cloud.url),
+    ))
 }
 
 /// The customer's and the operator's half, by the stack's own clients.
@@ -38,18 +43,44 @@ impl Outside for Hands<'_> {
 
     async fn upload(&self, key: &str, content: &[u8]) -> String {
         let body = ByteStream::from(content.to_vec());
-        let put = self.0.cloud.s3.put_object().bucket(self.bucket()).key(key).body(body).send().await.unwrap();
+        let put = self
+            .0
+            .cloud
+            .s3
+            .put_object()
+            .bucket(self.bucket())
+            .key(key)
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         put.version_id.unwrap()
     }
 
     async fn delete(&self, key: &str) {
-        self.0.cloud.s3.delete_object().bucket(self.bucket()).key(key).send().await.unwrap();
+        self.0
+            .cloud
+            .s3
+            .delete_object()
+            .bucket(self.bucket())
+            .key(key)
+            .send()
+            .await
+            .unwrap();
     }
 
     async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp) {
-        let hash: String = Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = Sha256::digest(secret.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let number = |number: u64| AttributeValue::N(number.to_string());
-        let put = self.0.cloud.dynamodb.put_item().table_name(&self.0.outputs.desk_table_name);
+        let put = self
+            .0
+            .cloud
+            .dynamodb
+            .put_item()
+            .table_name(&self.0.outputs.desk_table_name);
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
             .item("watches", AttributeValue::S(watches.to_owned()))
@@ -64,7 +95,12 @@ impl Outside for Hands<'_> {
 
     async fn save_as_newer_release(&self, job: &Job) {
         ports(self.0).create(job).await.unwrap();
-        let update = self.0.cloud.dynamodb.update_item().table_name(&self.0.outputs.jobs_table_name);
+        let update = self
+            .0
+            .cloud
+            .dynamodb
+            .update_item()
+            .table_name(&self.0.outputs.jobs_table_name);
         update
             .key("job_id", AttributeValue::S(job.id.to_string()))
             .update_expression("SET #schema = :newer")

@@ -12,6 +12,7 @@ use devstack::children::Children;
 use devstack::{Arrival, Frame, Options, Page, PageJob, RunDir, Stack};
 use jobs::id::JobId;
 use tokio::runtime::Runtime;
+use tokio::sync::RwLock;
 
 /// How long anything may take. Generous: it bounds a failure, it measures nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -32,31 +33,64 @@ struct World {
 
 /// Started by the first scenario. Nobody stops it: its processes end when this one does.
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let dir = RunDir::unique("test").unwrap();
     let children = Children::default();
     let progress: devstack::Progress = Arc::new(|step| eprintln!("{step}"));
     let start = async {
         let stack = Stack::start(Options::TESTS, &dir, &children, &progress).await?;
-        for queue in [&stack.outputs.inference_success_queue_url, &stack.outputs.inference_error_queue_url] {
+        for queue in [
+            &stack.outputs.inference_success_queue_url,
+            &stack.outputs.inference_error_queue_url,
+        ] {
             let set = stack.cloud.sqs.set_queue_attributes().queue_url(queue);
-            set.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_SECONDS).send().await?;
+            set.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_SECONDS)
+                .send()
+                .await?;
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(stack)
     };
-    let stack = runtime.block_on(start).unwrap_or_else(|error| panic!("the stack does not start: {error:#}"));
-    World { runtime, stack, _dir: dir, _children: children }
+    let stack = runtime
+        .block_on(start)
+        .unwrap_or_else(|error| panic!("the stack does not start: {error:#}"));
+    World {
+        runtime,
+        stack,
+        _dir: dir,
+        _children: children,
+    }
 });
 
-/// Runs a scenario. Fails if a part of the stack ends meanwhile.
+/// Scenarios share the stack by reading; one that needs it for itself writes.
+static TURN: RwLock<()> = RwLock::const_new(());
+
+/// Runs a scenario beside others. Fails if a part of the stack ends meanwhile.
 pub(crate) fn run(scenario: impl AsyncFnOnce(&'static Stack)) {
     let World { runtime, stack, .. } = &*WORLD;
     runtime.block_on(async {
-        tokio::select! {
-            () = scenario(stack) => {}
-            why = stack.failed() => panic!("a part of the stack ended: {why}"),
-        }
+        let _turn = TURN.read().await;
+        watched(stack, scenario).await;
     });
+}
+
+/// Runs a scenario by itself: one that keeps the emulator, a single thread, from answering others for seconds.
+pub(crate) fn run_alone(scenario: impl AsyncFnOnce(&'static Stack)) {
+    let World { runtime, stack, .. } = &*WORLD;
+    runtime.block_on(async {
+        let _turn = TURN.write().await;
+        watched(stack, scenario).await;
+    });
+}
+
+async fn watched(stack: &'static Stack, scenario: impl AsyncFnOnce(&'static Stack)) {
+    tokio::select! {
+        () = scenario(stack) => {}
+        why = stack.failed() => panic!("a part of the stack ended: {why}"),
+    }
 }
 
 /// Waits for something, but not for ever.
@@ -101,14 +135,25 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    /// Opens its page and waits for the first snapshot.
+    /// Opens its page and waits for the first snapshot. `*` watches every tenant, and has none to upload for.
     pub(crate) async fn new(stack: &'static Stack, name: &'static str) -> Self {
         let mut page = stack.open_page(name).await.unwrap();
-        let first = soon("the first snapshot", page.next()).await.expect("the page stays connected");
-        let Frame::Snapshot { jobs, more: false } = first.frame else {
-            panic!("the first frame is no whole snapshot: {first:?}");
+        let snapshot = async {
+            loop {
+                // Pushes may come before it.
+                let arrival = page.next().await.expect("the page stays connected");
+                if let Frame::Snapshot { jobs, .. } = arrival.frame {
+                    return jobs;
+                }
+            }
         };
-        Self { stack, name, page, first_snapshot: jobs }
+        let first_snapshot = soon("the first snapshot", snapshot).await;
+        Self {
+            stack,
+            name,
+            page,
+            first_snapshot,
+        }
     }
 
     pub(crate) fn bucket(&self) -> &'static str {
@@ -124,7 +169,14 @@ impl Tenant {
 
     /// Uploads to a key and answers the version.
     pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>) -> String {
-        let put = self.stack.cloud.s3.put_object().bucket(self.bucket()).key(key).content_type("application/pdf");
+        let put = self
+            .stack
+            .cloud
+            .s3
+            .put_object()
+            .bucket(self.bucket())
+            .key(key)
+            .content_type("application/pdf");
         let put = put.body(ByteStream::from(bytes)).send().await.unwrap();
         put.version_id.expect("the bucket keeps versions")
     }
@@ -157,7 +209,11 @@ impl Tenant {
             {
                 return job.clone();
             }
-            assert!(Instant::now() < give_up, "{id} never became as wanted: {:?}", self.page.jobs.get(id));
+            assert!(
+                Instant::now() < give_up,
+                "{id} never became as wanted: {:?}",
+                self.page.jobs.get(id)
+            );
             self.next().await;
         }
     }
@@ -185,42 +241,78 @@ impl Tenant {
 
 /// The row of a job.
 pub(crate) async fn row(stack: &Stack, id: &str) -> Item {
-    let get = stack.cloud.dynamodb.get_item().table_name(&stack.outputs.jobs_table_name).consistent_read(true);
-    let found = get.key("job_id", AttributeValue::S(id.to_owned())).send().await.unwrap();
+    let get = stack
+        .cloud
+        .dynamodb
+        .get_item()
+        .table_name(&stack.outputs.jobs_table_name)
+        .consistent_read(true);
+    let found = get
+        .key("job_id", AttributeValue::S(id.to_owned()))
+        .send()
+        .await
+        .unwrap();
     found.item.unwrap_or_else(|| panic!("there is no row {id}"))
 }
 
 /// A text in an item, by a path of attribute names.
 pub(crate) fn text<'a>(item: &'a Item, path: &[&str]) -> &'a str {
     let (last, folders) = path.split_last().unwrap();
-    let inner = folders.iter().fold(item, |item, name| item[*name].as_m().unwrap());
+    let inner = folders
+        .iter()
+        .fold(item, |item, name| item[*name].as_m().unwrap());
     inner[*last].as_s().unwrap()
 }
 
 /// Waits for a quarantined message whose text has `part` in it.
 pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
-    until(&format!("a quarantined message with {part:?}"), async || {
-        let query = stack.cloud.dynamodb.query().table_name(&stack.outputs.desk_table_name);
-        let query = query.key_condition_expression("pk = :pk").consistent_read(true);
-        let found = query.expression_attribute_values(":pk", AttributeValue::S("quarantine".to_owned()));
-        let items = found.send().await.unwrap().items.unwrap_or_default();
-        items.into_iter().find(|item| text(item, &["body"]).contains(part))
-    })
+    until(
+        &format!("a quarantined message with {part:?}"),
+        async || {
+            let query = stack
+                .cloud
+                .dynamodb
+                .query()
+                .table_name(&stack.outputs.desk_table_name);
+            let query = query
+                .key_condition_expression("pk = :pk")
+                .consistent_read(true);
+            let found = query
+                .expression_attribute_values(":pk", AttributeValue::S("quarantine".to_owned()));
+            let items = found.send().await.unwrap().items.unwrap_or_default();
+            items
+                .into_iter()
+                .find(|item| text(item, &["body"]).contains(part))
+        },
+    )
     .await
 }
 
 /// How many messages a queue holds, on their way included.
 pub(crate) async fn messages(stack: &Stack, queue: &str) -> u64 {
-    let names = [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
-    let get = stack.cloud.sqs.get_queue_attributes().queue_url(queue).set_attribute_names(Some(names.to_vec()));
+    let names = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    ];
+    let get = stack
+        .cloud
+        .sqs
+        .get_queue_attributes()
+        .queue_url(queue)
+        .set_attribute_names(Some(names.to_vec()));
     let found = get.send().await.unwrap().attributes.unwrap_or_default();
-    found.values().map(|number| number.parse::<u64>().unwrap()).sum()
+    found
+        .values()
+        .map(|number| number.parse::<u64>().unwrap())
+        .sum()
 }
 
 /// An S3 event, as the bucket would send it.
 pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
-    let mut event: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(devstack::file("events/upload-trigger/put.json")).unwrap()).unwrap();
+    let mut event: serde_json::Value = serde_json::from_slice(
+        &std::fs::read(devstack::file("events/upload-trigger/put.json")).unwrap(),
+    )
+    .unwrap();
     let s3 = &mut event["Records"][0]["s3"];
     s3["bucket"]["name"] = bucket.into();
     s3["object"]["key"] = key.into();

@@ -110,13 +110,20 @@ pub async fn serve(dir: &RunDir, children: &Children) -> Result<()> {
     let running = Running {
         url: stack.cloud.url.clone(),
         endpoints_url: stack.endpoints.url(),
-        endpoints: stack.pipelines.iter().map(|pipeline| pipeline.endpoint.clone()).collect(),
+        endpoints: stack
+            .pipelines
+            .iter()
+            .map(|pipeline| pipeline.endpoint.clone())
+            .collect(),
         model_url: stack.model_url.clone(),
         outputs: stack.outputs.clone(),
     };
     fs::write(dir.file("env.sh"), exports(&running))?;
     // Written beside and renamed: nobody reads half of it.
-    fs::write(dir.file("stack.json.part"), serde_json::to_vec_pretty(&running)?)?;
+    fs::write(
+        dir.file("stack.json.part"),
+        serde_json::to_vec_pretty(&running)?,
+    )?;
     fs::rename(dir.file("stack.json.part"), dir.file("stack.json"))?;
     tell(&News::Ready);
     let why = stack.failed().await;
@@ -142,15 +149,23 @@ pub async fn down() -> Result<()> {
         return Ok(());
     }
     // Its owner holds the lock, so the number is that of a living process and of no other.
-    let pid = fs::read_to_string(run_dir::path_of(NAME).join("pid")).context("it is just starting; try again")?;
-    let asked = Command::new("kill").args(["-TERM", pid.trim()]).status().await?;
+    let pid = fs::read_to_string(run_dir::path_of(NAME).join("pid"))
+        .context("it is just starting; try again")?;
+    let asked = Command::new("kill")
+        .args(["-TERM", pid.trim()])
+        .status()
+        .await?;
     if !asked.success() {
         bail!("process {} cannot be stopped", pid.trim());
     }
     let give_up = tokio::time::Instant::now() + STOP;
     while RunDir::is_busy(NAME) {
         if tokio::time::Instant::now() > give_up {
-            bail!("process {} has not stopped after {} s", pid.trim(), STOP.as_secs());
+            bail!(
+                "process {} has not stopped after {} s",
+                pid.trim(),
+                STOP.as_secs()
+            );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -165,7 +180,8 @@ fn running() -> Result<Running> {
     if !RunDir::is_busy(NAME) {
         bail!("nothing is running; `make up` starts a stack");
     }
-    let text = fs::read(run_dir::path_of(NAME).join("stack.json")).context("it is just starting; try again")?;
+    let text = fs::read(run_dir::path_of(NAME).join("stack.json"))
+        .context("it is just starting; try again")?;
     Ok(serde_json::from_slice(&text)?)
 }
 
@@ -177,7 +193,10 @@ pub async fn ticket(watches: &str) -> Result<String> {
     let running = running()?;
     let cloud = Cloud::new(&running.url);
     let ticket = ticket::issue(&cloud.dynamodb, &running.outputs.desk_table_name, watches).await?;
-    Ok(format!("{}?ticket={ticket}", running.outputs.web_socket_url))
+    Ok(format!(
+        "{}?ticket={ticket}",
+        running.outputs.web_socket_url
+    ))
 }
 
 /// Prints what a page of the running stack is told, until the connection or the process ends.
@@ -186,7 +205,9 @@ pub async fn ticket(watches: &str) -> Result<String> {
 /// Nothing is running, or the connection is lost.
 pub async fn watch(watches: &str) -> Result<()> {
     let url = ticket(watches).await?;
-    let (url, ticket) = url.split_once("?ticket=").context("the URL has no ticket")?;
+    let (url, ticket) = url
+        .split_once("?ticket=")
+        .context("the URL has no ticket")?;
     let mut page = Page::connect(url, ticket).await?;
     let mut screen = Screen::new().await;
     // At once, then as a page does: against lost pushes, and so that the connection is not closed as idle (after 10 min).
@@ -210,16 +231,27 @@ pub async fn watch(watches: &str) -> Result<()> {
 }
 
 fn describe(job: &crate::PageJob) -> String {
-    let failure = job.failure.as_ref().map_or_else(String::new, |why| format!("  {}: {}", why.cause, why.detail));
-    let text = format!("{} v{}  {:<14}  {}  {}{failure}", job.id, job.version, job.status, job.pipeline, job.name);
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let failure = job.failure.as_ref().map_or_else(String::new, |why| {
+        format!("  {}: {}", why.cause, why.detail)
+    });
+    let text = format!(
+        "{} v{}  {:<14}  {}  {}{failure}",
+        job.id, job.version, job.status, job.pipeline, job.name
+    );
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// The lines that make the AWS CLI talk to a running stack.
 fn exports(running: &Running) -> String {
     let outputs = &running.outputs;
-    let mut lines = vec![format!("export PATH={}:\"$PATH\"", quoted(&place::file(".venv/bin").to_string_lossy()))];
-    let mut export = |name: &str, value: &str| lines.push(format!("export {name}={}", quoted(value)));
+    let mut lines = vec![format!(
+        "export PATH={}:\"$PATH\"",
+        quoted(&place::file(".venv/bin").to_string_lossy())
+    )];
+    let mut export =
+        |name: &str, value: &str| lines.push(format!("export {name}={}", quoted(value)));
     for (name, value) in cloud::environment(&running.url) {
         export(&name, &value);
     }
@@ -249,8 +281,11 @@ fn explain(running: &Running) -> Result<()> {
     let outputs = &running.outputs;
     let program = quoted(&std::env::current_exe()?.to_string_lossy());
     let env = quoted(&run_dir::path_of(NAME).join("env.sh").to_string_lossy());
-    let endpoints: Vec<String> =
-        running.endpoints.iter().map(|name| format!("             {}/_endpoint/{name}", running.endpoints_url)).collect();
+    let endpoints: Vec<String> = running
+        .endpoints
+        .iter()
+        .map(|name| format!("             {}/_endpoint/{name}", running.endpoints_url))
+        .collect();
     let text = format!(
         "
   AWS        {url}

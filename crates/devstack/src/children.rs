@@ -81,7 +81,8 @@ impl Children {
     /// Starts a program and waits until it says where it will listen.
     pub(crate) async fn start(&self, program: Program<'_>) -> Result<Child> {
         let Program { name, log, .. } = program;
-        let file = File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
+        let file =
+            File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
         let mut child = Command::new(program.python)
             .arg(&program.script)
             .args(&program.arguments)
@@ -122,13 +123,23 @@ impl Children {
         let mut lines = BufReader::new(stdout);
         tokio::time::timeout(HELLO, lines.read_line(&mut line))
             .await
-            .map_err(|_| anyhow!("{name} said nothing for {} s; see {}", HELLO.as_secs(), log.display()))?
+            .map_err(|_| {
+                anyhow!(
+                    "{name} said nothing for {} s; see {}",
+                    HELLO.as_secs(),
+                    log.display()
+                )
+            })?
             .with_context(|| format!("{name} cannot be heard"))?;
         let hello: Hello = match serde_json::from_str(&line) {
             Ok(hello) => hello,
             Err(_) => bail!("{name} did not start\n{}", tail(&log)),
         };
-        Ok(Child { port: hello.port, ended, _stop: stop })
+        Ok(Child {
+            port: hello.port,
+            ended,
+            _stop: stop,
+        })
     }
 
     /// Waits until every child that was let go has ended.

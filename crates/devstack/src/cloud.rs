@@ -59,7 +59,11 @@ impl Cloud {
             .region(Region::from_static(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(Builder::new().build_http())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).build())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(3))
+                    .build(),
+            )
             .retry_config(RetryConfig::standard())
             // A checksum of a gigabyte takes longer than sending it to a neighbor.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -96,7 +100,9 @@ impl Cloud {
 async fn is_ready(port: u16) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream
-        .write_all(b"GET /_ministack/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        .write_all(
+            b"GET /_ministack/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+        )
         .await?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await?;

@@ -95,7 +95,9 @@ impl Cli<'_> {
         let (Some(script), Some(binaries)) = (script.to_str(), binaries.to_str()) else {
             bail!("the path {} is not UTF-8", binaries.display());
         };
-        self.python(&[script, "--binaries", binaries]).await.context("the zips cannot be made")?;
+        self.python(&[script, "--binaries", binaries])
+            .await
+            .context("the zips cannot be made")?;
         Ok(())
     }
 }
@@ -113,10 +115,20 @@ const STACK: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
 
 /// Uploads the zips and creates the stack.
-pub(crate) async fn deploy(cli: &Cli<'_>, s3: &aws_sdk_s3::Client, parameters: &Parameters) -> Result<Outputs> {
-    s3.create_bucket().bucket(CODE_BUCKET).send().await.context("the bucket for the zips cannot be made")?;
+pub(crate) async fn deploy(
+    cli: &Cli<'_>,
+    s3: &aws_sdk_s3::Client,
+    parameters: &Parameters,
+) -> Result<Outputs> {
+    s3.create_bucket()
+        .bucket(CODE_BUCKET)
+        .send()
+        .await
+        .context("the bucket for the zips cannot be made")?;
     let packaged: PathBuf = cli.dir.join("packaged.yaml");
-    let packaged = packaged.to_str().context("the path of the repository is not UTF-8")?;
+    let packaged = packaged
+        .to_str()
+        .context("the path of the repository is not UTF-8")?;
     cli.aws(&[
         "cloudformation",
         "package",
@@ -129,14 +141,21 @@ pub(crate) async fn deploy(cli: &Cli<'_>, s3: &aws_sdk_s3::Client, parameters: &
     ])
     .await?;
     // The machine's own kind: the zips were built on it.
-    let architecture = if std::env::consts::ARCH == "aarch64" { "arm64" } else { std::env::consts::ARCH };
+    let architecture = if std::env::consts::ARCH == "aarch64" {
+        "arm64"
+    } else {
+        std::env::consts::ARCH
+    };
     let overrides = [
         format!("Architecture={architecture}"),
         "Scale=small".to_owned(),
         format!("ExecuteApiUrl={}", parameters.execute_api_url),
         format!("SageMakerRuntimeUrl={}", parameters.sagemaker_runtime_url),
         "TableDeletionProtection=false".to_owned(),
-        format!("FunctionTimeoutSeconds={}", parameters.function_timeout_seconds),
+        format!(
+            "FunctionTimeoutSeconds={}",
+            parameters.function_timeout_seconds
+        ),
     ];
     let mut arguments = vec![
         "cloudformation",
@@ -154,7 +173,16 @@ pub(crate) async fn deploy(cli: &Cli<'_>, s3: &aws_sdk_s3::Client, parameters: &
     arguments.extend(overrides.iter().map(String::as_str));
     cli.aws(&arguments).await?;
     let described = cli
-        .aws(&["cloudformation", "describe-stacks", "--stack-name", STACK, "--query", "Stacks[0].Outputs", "--output", "json"])
+        .aws(&[
+            "cloudformation",
+            "describe-stacks",
+            "--stack-name",
+            STACK,
+            "--query",
+            "Stacks[0].Outputs",
+            "--output",
+            "json",
+        ])
         .await?;
     outputs(&described)
 }
@@ -166,8 +194,12 @@ fn outputs(described: &str) -> Result<Outputs> {
         output_key: String,
         output_value: String,
     }
-    let rows: Vec<Row> = serde_json::from_str(described).context("the stack's outputs cannot be read")?;
-    let map = rows.into_iter().map(|row| (row.output_key, Value::String(row.output_value))).collect();
+    let rows: Vec<Row> =
+        serde_json::from_str(described).context("the stack's outputs cannot be read")?;
+    let map = rows
+        .into_iter()
+        .map(|row| (row.output_key, Value::String(row.output_value)))
+        .collect();
     serde_json::from_value(Value::Object(map)).context("the stack lacks an output")
 }
 

@@ -20,14 +20,21 @@ devstack: the whole service on this machine
 ";
 
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
     let mut arguments = std::env::args_os().skip(1);
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<PathBuf> = arguments.map(PathBuf::from).collect();
-    let tenant = rest.first().map_or_else(|| "acme".to_owned(), |name| name.to_string_lossy().into_owned());
+    let tenant = rest.first().map_or_else(
+        || "acme".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     runtime.block_on(async {
         match (command.to_str(), rest.len()) {
             (Some("demo"), _) => run_demo(&rest).await,
@@ -60,11 +67,19 @@ async fn run_demo(paths: &[PathBuf]) -> ExitCode {
         }
         Ended::Done(Ok(right)) => {
             dir.remove();
-            if right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if right {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Ended::Done(Err(error)) => {
             let code = fail(&error);
-            report(&format!("the logs are in {}\n", dir.path().display()));
+            if dir.file("ministack.log").exists() {
+                report(&format!("the logs are in {}\n", dir.path().display()));
+            } else {
+                dir.remove();
+            }
             code
         }
     }
@@ -125,7 +140,11 @@ async fn drain(children: Children) {
 
 /// The number of the next signal that asks this process to end.
 async fn signaled() -> u8 {
-    let streams = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+    let streams = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    );
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
         // Without handlers the signals end the process at once.
         return std::future::pending().await;
@@ -144,7 +163,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 fn print(text: &str, code: ExitCode) -> ExitCode {
     use std::io::Write;
-    std::io::stdout().lock().write_all(text.as_bytes()).map_or(ExitCode::FAILURE, |()| code)
+    std::io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .map_or(ExitCode::FAILURE, |()| code)
 }
 
 fn report(text: &str) {

@@ -95,7 +95,9 @@ pub enum PageError {
 impl std::fmt::Display for PageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(status) => write!(f, "the WebSocket was refused with HTTP status {status}"),
+            Self::Refused(status) => {
+                write!(f, "the WebSocket was refused with HTTP status {status}")
+            }
             Self::Socket(why) => write!(f, "the WebSocket cannot be used: {why}"),
         }
     }
@@ -140,7 +142,9 @@ impl Page {
         let reader = tokio::spawn(async move {
             while let Some(Ok(message)) = stream.next().await {
                 let at = Instant::now();
-                let Ok(text) = message.to_text() else { continue };
+                let Ok(text) = message.to_text() else {
+                    continue;
+                };
                 // A frame of a type that this page does not know yet is skipped, as a browser's would.
                 if let Ok(frame) = serde_json::from_str(text)
                     && sender.send(Arrival { at, frame }).is_err()
@@ -149,7 +153,12 @@ impl Page {
                 }
             }
         });
-        Ok(Self { sink, arrivals, reader, jobs: BTreeMap::new() })
+        Ok(Self {
+            sink,
+            arrivals,
+            reader,
+            jobs: BTreeMap::new(),
+        })
     }
 
     /// Asks for a snapshot; it arrives as a frame.

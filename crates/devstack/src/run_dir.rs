@@ -38,7 +38,10 @@ impl RunDir {
         let name = format!("{kind}-{}", std::process::id());
         match Self::take(&name)? {
             Taken::Ours(dir) => Ok(dir),
-            Taken::Busy => anyhow::bail!("{} is in use by this very process", path_of(&name).display()),
+            Taken::Busy => anyhow::bail!(
+                "{} is in use by this very process",
+                path_of(&name).display()
+            ),
         }
     }
 
@@ -117,11 +120,21 @@ fn sweep() {
             .to_str()
             .and_then(|name| name.rsplit_once('-'))
             .is_some_and(|(_, id)| id.parse::<u32>().is_ok());
-        let free = File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
+        let free = match File::open(entry.path().join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_ok(),
+            // Removed by its owner, then written to once more by a process that was just ending.
+            Err(_) => entry.metadata().is_ok_and(|meta| is_old(&meta)),
+        };
         if numbered && free {
             fs::remove_dir_all(entry.path()).ok();
         }
     }
+}
+
+/// Older than a minute: no longer about to get its lock.
+fn is_old(meta: &fs::Metadata) -> bool {
+    meta.modified()
+        .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 60))
 }
 
 #[cfg(test)]

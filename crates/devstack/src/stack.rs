@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use async_endpoint::server::{AwsTarget, EndpointConfig, Observation, Server, ServerConfig};
 use async_endpoint::Parameters as EndpointParameters;
+use async_endpoint::server::{AwsTarget, EndpointConfig, Observation, Server, ServerConfig};
 use jobs::pipeline::{Pipeline, Pipelines};
 use tokio::sync::broadcast;
 
@@ -35,10 +35,17 @@ pub struct Options {
 
 impl Options {
     /// To be watched: a five-minute cold start takes five seconds, a review of 45 s less than one.
-    pub const DEMO: Self =
-        Self { time_factor: 60.0, model_delay: Duration::from_millis(750), function_timeout_seconds: 10 };
+    pub const DEMO: Self = Self {
+        time_factor: 60.0,
+        model_delay: Duration::from_millis(750),
+        function_timeout_seconds: 10,
+    };
     /// To be waited for: a cold start takes a second and a half, the model only as long as it needs.
-    pub const TESTS: Self = Self { time_factor: 200.0, model_delay: Duration::ZERO, function_timeout_seconds: 5 };
+    pub const TESTS: Self = Self {
+        time_factor: 200.0,
+        model_delay: Duration::ZERO,
+        function_timeout_seconds: 5,
+    };
 }
 
 /// A running stack. Dropping it lets everything stop; [`Stack::stop`] also waits for the endpoints.
@@ -63,16 +70,27 @@ impl Stack {
     ///
     /// # Errors
     /// Says what did not start, with the end of its log.
-    pub async fn start(options: Options, dir: &RunDir, children: &Children, progress: &Progress) -> Result<Self> {
+    pub async fn start(
+        options: Options,
+        dir: &RunDir,
+        children: &Children,
+        progress: &Progress,
+    ) -> Result<Self> {
         let python = place::python()?;
         let port = free_port()?;
         let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
-        let cli = Cli { python: &python, dir: dir.path(), environment: clean_environment(dir, &cloud.url) };
+        let cli = Cli {
+            python: &python,
+            dir: dir.path(),
+            environment: clean_environment(dir, &cloud.url),
+        };
 
         progress("packing the functions");
         cli.package().await?;
 
-        progress("starting MiniStack (S3, SQS, SNS, DynamoDB, Lambda, API Gateway, EventBridge) and the model");
+        progress(
+            "starting MiniStack (S3, SQS, SNS, DynamoDB, Lambda, API Gateway, EventBridge) and the model",
+        );
         let ministack = start_ministack(children, &python, dir, port, &cloud);
         let model = start_model(children, &python, dir, options.model_delay);
         let (ministack, model) = tokio::try_join!(ministack, model)?;
@@ -92,9 +110,26 @@ impl Stack {
         progress("starting the asynchronous endpoints");
         let pipelines = read_pipelines()?;
         drop(reserved);
-        let config = endpoints(options, &cloud, &outputs, &pipelines, &model_url, endpoint_port)?;
-        let endpoints = Server::start(config).await.context("the endpoints do not start")?;
-        Ok(Self { cloud, outputs, pipelines, endpoints, model_url, ministack, model })
+        let config = endpoints(
+            options,
+            &cloud,
+            &outputs,
+            &pipelines,
+            &model_url,
+            endpoint_port,
+        )?;
+        let endpoints = Server::start(config)
+            .await
+            .context("the endpoints do not start")?;
+        Ok(Self {
+            cloud,
+            outputs,
+            pipelines,
+            endpoints,
+            model_url,
+            ministack,
+            model,
+        })
     }
 
     /// What goes on at the endpoints from now on.
@@ -144,13 +179,19 @@ impl Stack {
 }
 
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0)).context("no free port")?.local_addr()?.port())
+    Ok(TcpListener::bind(("127.0.0.1", 0))
+        .context("no free port")?
+        .local_addr()?
+        .port())
 }
 
 /// What our programs see of this process's environment: where programs are, and a folder for temporary files.
 fn clean_environment(dir: &RunDir, url: &str) -> Vec<(String, String)> {
     let tmp = dir.file("tmp").to_string_lossy().into_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default().to_string_lossy().into_owned();
+    let path = std::env::var_os("PATH")
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let mut environment = cloud::environment(url);
     environment.extend(
         [
@@ -168,7 +209,13 @@ fn clean_environment(dir: &RunDir, url: &str) -> Vec<(String, String)> {
     environment
 }
 
-async fn start_ministack(children: &Children, python: &Path, dir: &RunDir, port: u16, cloud: &Cloud) -> Result<Child> {
+async fn start_ministack(
+    children: &Children,
+    python: &Path,
+    dir: &RunDir,
+    port: u16,
+    cloud: &Cloud,
+) -> Result<Child> {
     let mut environment = clean_environment(dir, &cloud.url);
     environment.push(("GATEWAY_PORT".to_owned(), port.to_string()));
     // MiniStack hands its environment to the functions and overrides AWS_ENDPOINT_URL in theirs with its own.
@@ -189,22 +236,31 @@ async fn start_ministack(children: &Children, python: &Path, dir: &RunDir, port:
     Ok(child)
 }
 
-async fn start_model(children: &Children, python: &Path, dir: &RunDir, delay: Duration) -> Result<Child> {
+async fn start_model(
+    children: &Children,
+    python: &Path,
+    dir: &RunDir,
+    delay: Duration,
+) -> Result<Child> {
     children
         .start(Program {
             name: "the reference model",
             python,
             script: place::file("crates/devstack/python/reference_model.py"),
-            arguments: ["--port", "0", "--delay-ms", &delay.as_millis().to_string()].map(str::to_owned).to_vec(),
+            arguments: ["--port", "0", "--delay-ms", &delay.as_millis().to_string()]
+                .map(str::to_owned)
+                .to_vec(),
             environment: clean_environment(dir, ""),
             log: dir.file("model.log"),
         })
         .await
 }
 
-fn read_pipelines() -> Result<Pipelines> {
+/// The pipelines that the zips have.
+pub(crate) fn read_pipelines() -> Result<Pipelines> {
     let path = place::file("infra/pipelines.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(Pipelines::parse(&text)?)
 }
 
@@ -223,7 +279,10 @@ fn endpoints(
         access_key: cloud::ACCESS_KEY.to_owned(),
         secret_key: cloud::SECRET_KEY.to_owned(),
     };
-    let all = pipelines.iter().map(|pipeline| endpoint(outputs, pipeline, model_url)).collect::<Result<_>>()?;
+    let all = pipelines
+        .iter()
+        .map(|pipeline| endpoint(outputs, pipeline, model_url))
+        .collect::<Result<_>>()?;
     Ok(ServerConfig {
         port,
         time_factor: options.time_factor,
@@ -236,12 +295,17 @@ fn endpoints(
 fn endpoint(outputs: &Outputs, pipeline: &Pipeline, model_url: &str) -> Result<EndpointConfig> {
     let path = place::file(&format!("infra/endpoints/{}.json", pipeline.name));
     let what = || format!("{} cannot be used", path.display());
-    let parameters = EndpointParameters::parse(&std::fs::read_to_string(&path).with_context(what)?).with_context(what)?;
+    let parameters = EndpointParameters::parse(&std::fs::read_to_string(&path).with_context(what)?)
+        .with_context(what)?;
     let bucket = &outputs.jobs_bucket_name;
     Ok(EndpointConfig {
         s3_failure_path: Some(format!("s3://{bucket}/{}", pipeline.failure_prefix())),
         success_topic: Some(outputs.inference_success_topic_arn.clone()),
         error_topic: Some(outputs.inference_error_topic_arn.clone()),
-        ..EndpointConfig::new(parameters, model_url, &format!("s3://{bucket}/{}", pipeline.output_prefix()))
+        ..EndpointConfig::new(
+            parameters,
+            model_url,
+            &format!("s3://{bucket}/{}", pipeline.output_prefix()),
+        )
     })
 }

@@ -14,7 +14,11 @@ const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 
 /// Writes a ticket for whoever wants to watch a tenant (`*`: every tenant) and answers its secret.
 /// It opens one connection, within 60 s.
-pub(crate) async fn issue(client: &aws_sdk_dynamodb::Client, table: &str, watches: &str) -> Result<String> {
+pub(crate) async fn issue(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    watches: &str,
+) -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("the system has no randomness")?;
     let secret = hex(&bytes);
@@ -25,7 +29,10 @@ pub(crate) async fn issue(client: &aws_sdk_dynamodb::Client, table: &str, watche
         .put_item()
         .table_name(table)
         // Only the hash is kept: who reads the table cannot connect with it.
-        .item("pk", AttributeValue::S(format!("ticket#{}", hex(&Sha256::digest(&secret)))))
+        .item(
+            "pk",
+            AttributeValue::S(format!("ticket#{}", hex(&Sha256::digest(&secret)))),
+        )
         .item("sk", AttributeValue::S("-".to_owned()))
         .item("watches", AttributeValue::S(watches.to_owned()))
         .item("actor", AttributeValue::S("devstack".to_owned()))
@@ -38,9 +45,14 @@ pub(crate) async fn issue(client: &aws_sdk_dynamodb::Client, table: &str, watche
     Ok(secret)
 }
 
-#[expect(clippy::disallowed_methods, reason = "a program for people has no other clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program for people has no other clock"
+)]
 fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis())
 }
 
 fn hex(bytes: &[u8]) -> String {

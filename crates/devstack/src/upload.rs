@@ -14,15 +14,28 @@ const PART: u64 = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// The file cannot be read or S3 does not take it; parts that were sent are given up.
-pub async fn upload(client: &Client, bucket: &str, key: &str, path: &Path, progress: impl Fn(u64)) -> Result<String> {
+pub async fn upload(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    path: &Path,
+    progress: impl Fn(u64),
+) -> Result<String> {
     let what = || format!("{} cannot be uploaded", path.display());
     let bytes = tokio::fs::metadata(path).await.with_context(what)?.len();
     let version = if bytes <= PART {
         let body = ByteStream::from_path(path).await.with_context(what)?;
-        let put = client.put_object().bucket(bucket).key(key).content_type("application/pdf").body(body);
+        let put = client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type("application/pdf")
+            .body(body);
         put.send().await.with_context(what)?.version_id
     } else {
-        in_parts(client, bucket, key, path, bytes, &progress).await.with_context(what)?
+        in_parts(client, bucket, key, path, bytes, &progress)
+            .await
+            .with_context(what)?
     };
     progress(bytes);
     Ok(version.unwrap_or_default())
@@ -36,20 +49,38 @@ async fn in_parts(
     bytes: u64,
     progress: &impl Fn(u64),
 ) -> Result<Option<String>> {
-    let create = client.create_multipart_upload().bucket(bucket).key(key).content_type("application/pdf");
-    let id = create.send().await?.upload_id.context("the upload has no id")?;
+    let create = client
+        .create_multipart_upload()
+        .bucket(bucket)
+        .key(key)
+        .content_type("application/pdf");
+    let id = create
+        .send()
+        .await?
+        .upload_id
+        .context("the upload has no id")?;
     let sent = send_parts(client, bucket, key, &id, path, bytes, progress).await;
     let parts = match sent {
         Ok(parts) => parts,
         Err(error) => {
-            let abort = client.abort_multipart_upload().bucket(bucket).key(key).upload_id(&id);
+            let abort = client
+                .abort_multipart_upload()
+                .bucket(bucket)
+                .key(key)
+                .upload_id(&id);
             // What is left is removed by the bucket's lifecycle rule.
             abort.send().await.ok();
             return Err(error);
         }
     };
-    let whole = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let complete = client.complete_multipart_upload().bucket(bucket).key(key).upload_id(&id);
+    let whole = CompletedMultipartUpload::builder()
+        .set_parts(Some(parts))
+        .build();
+    let complete = client
+        .complete_multipart_upload()
+        .bucket(bucket)
+        .key(key)
+        .upload_id(&id);
     Ok(complete.multipart_upload(whole).send().await?.version_id)
 }
 
@@ -69,10 +100,26 @@ async fn send_parts(
             break;
         }
         let length = PART.min(bytes - offset);
-        let body = ByteStream::read_from().path(path).offset(offset).length(Length::Exact(length)).build().await?;
-        let part = client.upload_part().bucket(bucket).key(key).upload_id(id).part_number(number).body(body);
+        let body = ByteStream::read_from()
+            .path(path)
+            .offset(offset)
+            .length(Length::Exact(length))
+            .build()
+            .await?;
+        let part = client
+            .upload_part()
+            .bucket(bucket)
+            .key(key)
+            .upload_id(id)
+            .part_number(number)
+            .body(body);
         let tag = part.send().await?.e_tag;
-        parts.push(CompletedPart::builder().part_number(number).set_e_tag(tag).build());
+        parts.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(tag)
+                .build(),
+        );
         offset += length;
         progress(offset);
     }

@@ -28,18 +28,29 @@ pub(super) fn lines(answer: &Value) -> Vec<String> {
         // Page 0: it is about something that is on no page.
         let page = flag["page"].as_u64().filter(|page| *page > 0);
         let page = page.map_or_else(String::new, |page| format!(", p. {page}"));
-        lines.push(printable(&format!("{} {clause}{page}: {reason}", mark(&flag["severity"]))));
+        lines.push(printable(&format!(
+            "{} {clause}{page}: {reason}",
+            mark(&flag["severity"])
+        )));
     }
     if flags.len() > FLAGS {
         let more = flags.len() - FLAGS;
-        lines.push(format!("… and {more} more {} to look at", if more == 1 { "point" } else { "points" }));
+        lines.push(format!(
+            "… and {more} more {} to look at",
+            if more == 1 { "point" } else { "points" }
+        ));
     }
-    let mut kinds: Vec<String> = list(answer, "clauses").iter().map(|clause| words(&clause["type"])).collect();
+    let mut kinds: Vec<String> = list(answer, "clauses")
+        .iter()
+        .map(|clause| words(&clause["type"]))
+        .collect();
     kinds.retain(|kind| kind != "parties");
     if flags.is_empty() && !kinds.is_empty() {
         let more = if kinds.len() > CLAUSES { ", …" } else { "" };
         let named = kinds[..kinds.len().min(CLAUSES)].join(", ");
-        lines.push(printable(&format!("nothing stands out; clauses: {named}{more}")));
+        lines.push(printable(&format!(
+            "nothing stands out; clauses: {named}{more}"
+        )));
     }
     lines
 }
@@ -48,10 +59,17 @@ fn about(answer: &Value) -> Vec<String> {
     let mut about = Vec::new();
     if let Some(kind) = answer["document"]["kind"].as_str() {
         let pages = answer["document"]["pages"].as_u64().unwrap_or(0);
-        about.push(format!("{kind}, {pages} {}", if pages == 1 { "page" } else { "pages" }));
+        about.push(format!(
+            "{kind}, {pages} {}",
+            if pages == 1 { "page" } else { "pages" }
+        ));
     }
     let facts = &answer["facts"];
-    let parties: Vec<&str> = list(facts, "parties").iter().filter_map(|party| party["name"].as_str()).take(2).collect();
+    let parties: Vec<&str> = list(facts, "parties")
+        .iter()
+        .filter_map(|party| party["name"].as_str())
+        .take(2)
+        .collect();
     if !parties.is_empty() {
         about.push(parties.join(" / "));
     }
@@ -109,8 +127,14 @@ mod tests {
     #[test]
     fn a_clean_answer_names_its_clauses_and_a_strange_one_says_nothing_wrong() {
         let clean = serde_json::json!({"clauses": [{"type": "parties"}, {"type": "liability_cap"}], "flags": []});
-        assert_eq!(lines(&clean), ["nothing stands out; clauses: liability cap"]);
-        assert_eq!(lines(&serde_json::json!({"summary": "all\u{1b}[2J good"})), ["all\u{fffd}[2J good"]);
+        assert_eq!(
+            lines(&clean),
+            ["nothing stands out; clauses: liability cap"]
+        );
+        assert_eq!(
+            lines(&serde_json::json!({"summary": "all\u{1b}[2J good"})),
+            ["all\u{fffd}[2J good"]
+        );
         assert!(lines(&serde_json::json!([1, 2])).is_empty());
     }
 }

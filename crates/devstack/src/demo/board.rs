@@ -98,7 +98,11 @@ pub(super) enum News {
 impl Board {
     pub(super) fn new(plans: Vec<Plan>, bucket: &str) -> Self {
         let id = |plan: &Plan| JobId::of_key(bucket, &plan.key).to_string();
-        let by_id = plans.iter().enumerate().map(|(at, plan)| (id(plan), at)).collect();
+        let by_id = plans
+            .iter()
+            .enumerate()
+            .map(|(at, plan)| (id(plan), at))
+            .collect();
         let document = |plan| Document {
             plan,
             phase: Phase::Waiting,
@@ -110,12 +114,18 @@ impl Board {
             attempt: 0,
             version: 0,
         };
-        Self { documents: plans.into_iter().map(document).collect(), by_id, endpoints: BTreeMap::new() }
+        Self {
+            documents: plans.into_iter().map(document).collect(),
+            by_id,
+            endpoints: BTreeMap::new(),
+        }
     }
 
     /// Whether all have ended.
     pub(super) fn is_done(&self) -> bool {
-        self.documents.iter().all(|document| document.phase.is_final())
+        self.documents
+            .iter()
+            .all(|document| document.phase.is_final())
     }
 
     /// A file was sent, so far or as a whole.
@@ -124,7 +134,11 @@ impl Board {
         if done.is_some() {
             document.uploaded_at = done;
         }
-        let phase = if done.is_some() { Phase::Uploaded } else { Phase::Uploading(bytes) };
+        let phase = if done.is_some() {
+            Phase::Uploaded
+        } else {
+            Phase::Uploading(bytes)
+        };
         document.advance(phase).then_some(News::Document(at))
     }
 
@@ -137,14 +151,21 @@ impl Board {
         }
         document.version = job.version;
         document.attempt(job.attempt);
-        let failure = || job.failure.clone().map_or_else(Default::default, |failure| (failure.cause, failure.detail));
+        let failure = || {
+            job.failure
+                .clone()
+                .map_or_else(Default::default, |failure| (failure.cause, failure.detail))
+        };
         let phase = match job.status.as_str() {
             "InProgress" => Phase::Submitted,
-            "RetryScheduled" => {
-                Phase::RetryScheduled { at_ms: job.retry_at.unwrap_or(job.updated_at), why: failure().1 }
-            }
+            "RetryScheduled" => Phase::RetryScheduled {
+                at_ms: job.retry_at.unwrap_or(job.updated_at),
+                why: failure().1,
+            },
             "Ready" => {
-                document.push = document.stored_at.map(|stored| at.saturating_duration_since(stored));
+                document.push = document
+                    .stored_at
+                    .map(|stored| at.saturating_duration_since(stored));
                 Phase::Ready
             }
             "Failed" => {
@@ -156,7 +177,9 @@ impl Board {
             _ => return None,
         };
         if phase.is_final() {
-            document.took = document.uploaded_at.map(|uploaded| at.saturating_duration_since(uploaded));
+            document.took = document
+                .uploaded_at
+                .map(|uploaded| at.saturating_duration_since(uploaded));
         }
         document.advance(phase).then_some(News::Document(index))
     }
@@ -164,7 +187,9 @@ impl Board {
     /// Something was seen at an endpoint.
     pub(super) fn seen(&mut self, seen: &Observation, at: Instant) -> Option<News> {
         match &seen.what {
-            What::Waking { instance, ready_in } => self.capacity(seen).insert(*instance, Some(at + *ready_in)),
+            What::Waking { instance, ready_in } => {
+                self.capacity(seen).insert(*instance, Some(at + *ready_in))
+            }
             What::InstanceInService { instance } => self.capacity(seen).insert(*instance, None),
             What::InstanceStopped { instance, .. } => self.capacity(seen).remove(instance),
             _ => return self.seen_at_document(seen, at),
@@ -222,7 +247,9 @@ impl Document {
     pub(super) fn is_right(&self) -> bool {
         match (&self.phase, self.plan.expect) {
             (Phase::Ready, Expect::Ready | Expect::Anything) => true,
-            (Phase::Failed { cause, .. }, Expect::Refused) => cause == "InvalidInput" || cause == "ModelRejected",
+            (Phase::Failed { cause, .. }, Expect::Refused) => {
+                cause == "InvalidInput" || cause == "ModelRejected"
+            }
             (Phase::Failed { cause, .. }, Expect::Anything) => !cause.is_empty(),
             _ => false,
         }
@@ -248,8 +275,10 @@ mod tests {
     }
 
     fn job(id: &str, version: u64, status: &str) -> PageJob {
-        let failure =
-            (status == "Failed").then(|| PageFailure { cause: "InvalidInput".into(), detail: "it is empty".into() });
+        let failure = (status == "Failed").then(|| PageFailure {
+            cause: "InvalidInput".into(),
+            detail: "it is empty".into(),
+        });
         PageJob {
             id: id.into(),
             version,
@@ -280,14 +309,36 @@ mod tests {
         let (mut board, id) = board(Expect::Ready);
         let now = Instant::now();
         board.sent(0, 9, Some(now));
-        let running = What::Running { instance: 1, delivery: 1 };
-        assert_eq!(board.seen(&seen(&id, 1, running), now), Some(News::Document(0)));
+        let running = What::Running {
+            instance: 1,
+            delivery: 1,
+        };
+        assert_eq!(
+            board.seen(&seen(&id, 1, running), now),
+            Some(News::Document(0))
+        );
         assert_eq!(board.told(&job(&id, 2, "InProgress"), now), None);
         assert_eq!(board.documents[0].phase, Phase::Running(1));
-        board.seen(&seen(&id, 1, What::Completed { output: "s3://b/o".into() }), now);
+        board.seen(
+            &seen(
+                &id,
+                1,
+                What::Completed {
+                    output: "s3://b/o".into(),
+                },
+            ),
+            now,
+        );
         let later = now + Duration::from_millis(40);
-        assert_eq!(board.told(&job(&id, 3, "Ready"), later), Some(News::Document(0)));
-        assert_eq!(board.told(&job(&id, 3, "Ready"), later), None, "a second copy is no news");
+        assert_eq!(
+            board.told(&job(&id, 3, "Ready"), later),
+            Some(News::Document(0))
+        );
+        assert_eq!(
+            board.told(&job(&id, 3, "Ready"), later),
+            None,
+            "a second copy is no news"
+        );
         assert_eq!(board.documents[0].push, Some(Duration::from_millis(40)));
         assert_eq!(board.documents[0].took, Some(Duration::from_millis(40)));
         assert!(board.is_done() && board.documents[0].is_right());
@@ -299,8 +350,14 @@ mod tests {
         let now = Instant::now();
         board.told(&job(&id, 3, "RetryScheduled"), now);
         assert_eq!(board.told(&job(&id, 2, "InProgress"), now), None);
-        let running = What::Running { instance: 1, delivery: 1 };
-        assert_eq!(board.seen(&seen(&id, 2, running), now), Some(News::Document(0)));
+        let running = What::Running {
+            instance: 1,
+            delivery: 1,
+        };
+        assert_eq!(
+            board.seen(&seen(&id, 2, running), now),
+            Some(News::Document(0))
+        );
         assert!(!board.is_done());
     }
 

@@ -5,6 +5,7 @@ mod board;
 mod plan;
 mod screen;
 mod show;
+mod summary;
 mod text;
 
 use std::path::PathBuf;
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::children::Children;
 use crate::page::{Arrival, Frame};
 use crate::run_dir::RunDir;
-use crate::stack::{Options, Stack};
+use crate::stack::{Options, Stack, read_pipelines};
 use crate::upload::upload;
 use board::{Board, News, Phase};
 use plan::{Plan, TENANT};
@@ -44,15 +44,25 @@ const MAX_ANSWER: i64 = 4 * 1024 * 1024;
 /// # Errors
 /// The stack does not start or breaks down, or a file cannot be uploaded.
 pub async fn run(paths: &[PathBuf], dir: &RunDir, children: &Children) -> Result<bool> {
+    // Before anything is started: a path may be wrong.
+    let pipelines = read_pipelines()?;
+    let plans = if paths.is_empty() {
+        plan::samples(&pipelines)?
+    } else {
+        plan::own(paths, &pipelines)?
+    };
     let mut screen = Screen::new().await;
     let stack = start(&mut screen, Options::DEMO, dir, children).await?;
-    let plans = if paths.is_empty() { plan::samples(&stack.pipelines)? } else { plan::own(paths, &stack.pipelines)? };
-    let stagger = if paths.is_empty() { STAGGER } else { Duration::ZERO };
+    let stagger = if paths.is_empty() {
+        STAGGER
+    } else {
+        Duration::ZERO
+    };
     let board = watch(&mut screen, &stack, plans, stagger).await?;
-    let summary = sum_up(&mut screen, &board);
+    let summary = summary::sum_up(&mut screen, &board);
     screen.line(&screen.paint(Style::Dim, "stopping"));
     stack.stop().await;
-    print_result(&summary.result)?;
+    summary::print(&summary.result)?;
     Ok(summary.right)
 }
 
@@ -107,7 +117,10 @@ pub(crate) async fn start(
 fn finish_step(screen: &mut Screen, step: Option<(String, Instant)>) {
     if let (true, Some((step, since))) = (screen.is_live(), step) {
         let mark = screen.paint(Style::Green, "✓");
-        let took = screen.paint(Style::Dim, &format!("{:.1} s", since.elapsed().as_secs_f64()));
+        let took = screen.paint(
+            Style::Dim,
+            &format!("{:.1} s", since.elapsed().as_secs_f64()),
+        );
         screen.line(&format!("{mark} {step}  {took}"));
     }
 }
@@ -120,13 +133,24 @@ struct Sent {
 }
 
 /// Uploads all documents and watches until every job has ended.
-async fn watch(screen: &mut Screen, stack: &Stack, plans: Vec<Plan>, stagger: Duration) -> Result<Board> {
+async fn watch(
+    screen: &mut Screen,
+    stack: &Stack,
+    plans: Vec<Plan>,
+    stagger: Duration,
+) -> Result<Board> {
     let mut page = stack.open_page(TENANT).await?;
     let mut seen = stamped(stack);
     let mut board = Board::new(plans.clone(), &stack.outputs.jobs_bucket_name);
     let (sender, mut sent) = mpsc::unbounded_channel();
     let mut uploads = JoinSet::new();
-    uploads.spawn(send_all(stack.cloud.s3.clone(), stack.outputs.jobs_bucket_name.clone(), plans, stagger, sender));
+    uploads.spawn(send_all(
+        stack.cloud.s3.clone(),
+        stack.outputs.jobs_bucket_name.clone(),
+        plans,
+        stagger,
+        sender,
+    ));
     screen.line("");
 
     let mut tick = tokio::time::interval(TICK);
@@ -155,7 +179,10 @@ async fn watch(screen: &mut Screen, stack: &Stack, plans: Vec<Plan>, stagger: Du
                 show_answer(screen, stack, &board, *at).await;
             }
         }
-        let retry_is_due = board.documents.iter().any(|document| matches!(document.phase, Phase::RetryScheduled { .. }));
+        let retry_is_due = board
+            .documents
+            .iter()
+            .any(|document| matches!(document.phase, Phase::RetryScheduled { .. }));
         if last_news.elapsed() > QUIET && !retry_is_due {
             screen.line(&format!("nothing has happened for {} s", QUIET.as_secs()));
             break;
@@ -167,7 +194,9 @@ async fn watch(screen: &mut Screen, stack: &Stack, plans: Vec<Plan>, stagger: Du
 }
 
 /// Observations with the moment they were made, however busy the screen is.
-fn stamped(stack: &Stack) -> mpsc::UnboundedReceiver<(async_endpoint::server::Observation, Instant)> {
+fn stamped(
+    stack: &Stack,
+) -> mpsc::UnboundedReceiver<(async_endpoint::server::Observation, Instant)> {
     let mut observations = stack.observations();
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -190,7 +219,10 @@ fn stamped(stack: &Stack) -> mpsc::UnboundedReceiver<(async_endpoint::server::Ob
 fn tell(board: &mut Board, arrival: &Arrival) -> Vec<News> {
     match &arrival.frame {
         Frame::JobChanged { job } => board.told(job, arrival.at).into_iter().collect(),
-        Frame::Snapshot { jobs, .. } => jobs.iter().filter_map(|job| board.told(job, arrival.at)).collect(),
+        Frame::Snapshot { jobs, .. } => jobs
+            .iter()
+            .filter_map(|job| board.told(job, arrival.at))
+            .collect(),
         Frame::Error { .. } => vec![],
     }
 }
@@ -207,7 +239,10 @@ async fn send_all(
             sender.send(Sent { at, bytes, done }).ok();
         };
         tell(0, None);
-        upload(&s3, &bucket, &plan.key, &plan.path, |bytes| tell(bytes, None)).await?;
+        upload(&s3, &bucket, &plan.key, &plan.path, |bytes| {
+            tell(bytes, None)
+        })
+        .await?;
         tell(plan.bytes, Some(Instant::now()));
         tokio::time::sleep(stagger).await;
     }
@@ -231,98 +266,30 @@ async fn show_answer(screen: &mut Screen, stack: &Stack, board: &Board, at: usiz
 
 async fn read_answer(stack: &Stack, output: &str) -> Result<Vec<String>> {
     let at: jobs::id::Location = output.parse()?;
-    let object = stack.cloud.s3.get_object().bucket(at.bucket).key(at.key).send().await?;
+    let object = stack
+        .cloud
+        .s3
+        .get_object()
+        .bucket(at.bucket)
+        .key(at.key)
+        .send()
+        .await?;
     let length = object.content_length.unwrap_or(0);
     let size = text::size(u64::try_from(length).unwrap_or(0));
     let kind = object.content_type.clone().unwrap_or_default();
     if kind != "application/json" || length > MAX_ANSWER {
-        let what = if kind == "application/pdf" { "a searchable PDF".to_owned() } else { plan::printable(&kind) };
+        let what = if kind == "application/pdf" {
+            "a searchable PDF".to_owned()
+        } else {
+            plan::printable(&kind)
+        };
         return Ok(vec![format!("{what}, {size}: {output}")]);
     }
     let answer: Value = serde_json::from_slice(&object.body.collect().await?.into_bytes())?;
     let lines = answer::lines(&answer);
-    Ok(if lines.is_empty() { vec![format!("{size} of JSON: {output}")] } else { lines })
-}
-
-struct Summary {
-    result: Outcome,
-    right: bool,
-}
-
-/// The last line of standard output.
-#[derive(Serialize)]
-struct Outcome {
-    uploaded: usize,
-    ready: usize,
-    failed: usize,
-    /// Jobs that have not ended.
-    lost: usize,
-    /// From the moment a result was in S3 to its frame on the page, in milliseconds.
-    push_ms: Percentiles,
-}
-
-#[derive(Serialize)]
-struct Percentiles {
-    p50: Option<f64>,
-    p99: Option<f64>,
-}
-
-fn sum_up(screen: &mut Screen, board: &Board) -> Summary {
-    let count = |wanted: fn(&Phase) -> bool| board.documents.iter().filter(|d| wanted(&d.phase)).count();
-    let ready = count(|phase| matches!(phase, Phase::Ready));
-    let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
-    let uploaded = board.documents.len();
-    let lost = uploaded - ready - failed;
-    let mut pushes: Vec<Duration> = board.documents.iter().filter_map(|document| document.push).collect();
-    pushes.sort_unstable();
-    let (p50, p99) = (percentile(&pushes, 50), percentile(&pushes, 99));
-
-    screen.line("");
-    let counts = format!("{uploaded} uploaded, {ready} ready, {failed} failed, {lost} lost");
-    let ms = |value: &Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
-    screen.line(&format!(
-        "{}; from the result in S3 to the page: p50 {}, p99 {}",
-        screen.paint(Style::Bold, &counts),
-        ms(&p50),
-        ms(&p99)
-    ));
-    let wrong: Vec<_> = board.documents.iter().filter(|document| !document.is_right()).collect();
-    for document in &wrong {
-        let what = match &document.phase {
-            Phase::Ready => "is ready, but is no good and should have failed".to_owned(),
-            Phase::Failed { cause, .. } => format!("failed ({cause}), but should be ready"),
-            phase => format!("has not ended: {phase:?}"),
-        };
-        let text = plan::printable(&format!("{} {what}", document.plan.name));
-        screen.line(&screen.paint(Style::Red, &text));
-    }
-    let right = wrong.is_empty();
-    Summary { result: Outcome { uploaded, ready, failed, lost, push_ms: Percentiles { p50, p99 } }, right }
-}
-
-/// The nearest-rank percentile in milliseconds, to a tenth.
-fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    let value = sorted.get(rank - 1)?;
-    Some((value.as_secs_f64() * 10_000.0).round() / 10.0)
-}
-
-fn print_result(result: &Outcome) -> Result<()> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string(result)?)?;
-    Ok(out.flush()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_were_seen() {
-        let values: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
-        assert_eq!((percentile(&values, 50), percentile(&values, 99)), (Some(50.0), Some(99.0)));
-        assert_eq!((percentile(&values[..3], 50), percentile(&values[..3], 99)), (Some(2.0), Some(3.0)));
-        assert_eq!(percentile(&[], 50), None);
-    }
+    Ok(if lines.is_empty() {
+        vec![format!("{size} of JSON: {output}")]
+    } else {
+        lines
+    })
 }

@@ -41,8 +41,14 @@ pub(super) enum Expect {
 /// The documents of `samples/`.
 pub(super) fn samples(pipelines: &Pipelines) -> Result<Vec<Plan>> {
     let plan = |path: &Path, pipeline: &str, expect| {
-        let pipeline = pipelines.get(pipeline).with_context(|| format!("there is no pipeline {pipeline}"))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let pipeline = pipelines
+            .get(pipeline)
+            .with_context(|| format!("there is no pipeline {pipeline}"))?;
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         plan(path, &name, pipeline, expect)
     };
     let mut all = Vec::new();
@@ -64,10 +70,20 @@ pub(super) fn samples(pipelines: &Pipelines) -> Result<Vec<Plan>> {
 pub(super) fn own(paths: &[PathBuf], pipelines: &Pipelines) -> Result<Vec<Plan>> {
     let mut all = Vec::new();
     for path in paths {
-        let kind = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let kind = std::fs::metadata(path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
         if !kind.is_dir() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            all.push(plan(path, &name, by_size(pipelines, kind.len())?, Expect::Anything)?);
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            all.push(plan(
+                path,
+                &name,
+                by_size(pipelines, kind.len())?,
+                Expect::Anything,
+            )?);
             continue;
         }
         let found = pdfs(path)?;
@@ -75,21 +91,35 @@ pub(super) fn own(paths: &[PathBuf], pipelines: &Pipelines) -> Result<Vec<Plan>>
             bail!("there is no PDF in {}", path.display());
         }
         for file in found {
-            let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
+            let name = file
+                .strip_prefix(path)
+                .unwrap_or(&file)
+                .to_string_lossy()
+                .into_owned();
             let bytes = std::fs::metadata(&file)?.len();
-            all.push(plan(&file, &name, by_size(pipelines, bytes)?, Expect::Anything)?);
+            all.push(plan(
+                &file,
+                &name,
+                by_size(pipelines, bytes)?,
+                Expect::Anything,
+            )?);
         }
     }
     let mut keys: Vec<&str> = all.iter().map(|plan| plan.key.as_str()).collect();
     keys.sort_unstable();
     if let Some(twice) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-        bail!("two files would both be uploaded as {}; name their folder instead", printable(twice[0]));
+        bail!(
+            "two files would both be uploaded as {}; name their folder instead",
+            printable(twice[0])
+        );
     }
     Ok(all)
 }
 
 fn plan(path: &Path, name: &str, pipeline: &Pipeline, expect: Expect) -> Result<Plan> {
-    let bytes = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.len();
+    let bytes = std::fs::metadata(path)
+        .with_context(|| format!("{} cannot be read", path.display()))?
+        .len();
     Ok(Plan {
         path: path.to_path_buf(),
         name: printable(name),
@@ -102,11 +132,15 @@ fn plan(path: &Path, name: &str, pipeline: &Pipeline, expect: Expect) -> Result<
 
 /// What a contract review takes is reviewed; what is too large for it goes to the batches.
 fn by_size(pipelines: &Pipelines, bytes: u64) -> Result<&Pipeline> {
-    let review = pipelines.get("legal-review").context("there is no pipeline legal-review")?;
+    let review = pipelines
+        .get("legal-review")
+        .context("there is no pipeline legal-review")?;
     if bytes <= review.max_bytes {
         return Ok(review);
     }
-    pipelines.get("ocr-batch").context("there is no pipeline ocr-batch")
+    pipelines
+        .get("ocr-batch")
+        .context("there is no pipeline ocr-batch")
 }
 
 /// The PDFs in a folder and in folders within it, by name.
@@ -114,14 +148,19 @@ fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+        let entries = std::fs::read_dir(&folder)
+            .with_context(|| format!("{} cannot be read", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
             // A link to a folder could lead round in a circle.
             let is_folder = path.symlink_metadata()?.is_dir();
             if is_folder {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("pdf")) && path.is_file() {
+            } else if path
+                .extension()
+                .is_some_and(|end| end.eq_ignore_ascii_case("pdf"))
+                && path.is_file()
+            {
                 found.push(path);
             }
         }
@@ -132,7 +171,15 @@ fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Text without anything that a terminal would obey.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() || is_bidi(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Characters that reorder what follows them.
@@ -152,18 +199,27 @@ mod tests {
     fn the_samples_cover_every_pipeline_and_both_ends() {
         let all = samples(&pipelines()).unwrap();
         for pipeline in pipelines().iter() {
-            assert!(all.iter().any(|plan| plan.key.starts_with(&pipeline.prefix)), "{}", pipeline.name);
+            assert!(
+                all.iter()
+                    .any(|plan| plan.key.starts_with(&pipeline.prefix)),
+                "{}",
+                pipeline.name
+            );
         }
         assert!(all.iter().any(|plan| plan.expect == Expect::Ready));
         assert!(all.iter().any(|plan| plan.expect == Expect::Refused));
-        let keys: std::collections::BTreeSet<&str> = all.iter().map(|plan| plan.key.as_str()).collect();
+        let keys: std::collections::BTreeSet<&str> =
+            all.iter().map(|plan| plan.key.as_str()).collect();
         assert_eq!(keys.len(), all.len());
     }
 
     #[test]
     fn a_folder_is_searched_and_a_file_is_taken_as_it_is() {
         let all = own(&[place::file("samples")], &pipelines()).unwrap();
-        assert!(all.iter().any(|plan| plan.key == "inbound/acme/bad/empty.pdf"));
+        assert!(
+            all.iter()
+                .any(|plan| plan.key == "inbound/acme/bad/empty.pdf")
+        );
         let one = own(&[place::file("Cargo.toml")], &pipelines()).unwrap();
         assert_eq!(one[0].key, "inbound/acme/Cargo.toml");
         assert!(own(&[place::file("no such file")], &pipelines()).is_err());

@@ -38,11 +38,18 @@ impl Drop for Screen {
 
 impl Screen {
     pub(crate) async fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal = std::io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         // https://no-color.org: present and not empty.
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let mut screen =
-            Self { live: terminal, color: terminal && !no_color, start: Instant::now(), size: (24, 80), drawn: 0, frame: 0 };
+        let mut screen = Self {
+            live: terminal,
+            color: terminal && !no_color,
+            start: Instant::now(),
+            size: (24, 80),
+            drawn: 0,
+            frame: 0,
+        };
         screen.measure().await;
         screen
     }
@@ -102,14 +109,22 @@ impl Screen {
     /// A line that stays, above the live area.
     pub(crate) fn line(&mut self, text: &str) {
         self.clear();
-        let text = if self.live { text.to_owned() } else { format!("[{}] {text}", self.clock()) };
+        let text = if self.live {
+            text.to_owned()
+        } else {
+            format!("[{}] {text}", self.clock())
+        };
         // A closed standard error is no reason to fail.
         writeln!(std::io::stderr().lock(), "{text}").ok();
     }
 
     /// A detail of the line before; it stays, cut to the terminal's width.
     pub(crate) fn detail(&mut self, text: &str) {
-        let text = if self.live { fit(text, self.columns().saturating_sub(5)) } else { text.to_owned() };
+        let text = if self.live {
+            fit(text, self.columns().saturating_sub(5))
+        } else {
+            text.to_owned()
+        };
         self.reason(&text);
     }
 
@@ -117,7 +132,12 @@ impl Screen {
     pub(crate) fn reason(&mut self, text: &str) {
         self.clear();
         let indent = if self.live { "    " } else { "             " };
-        writeln!(std::io::stderr().lock(), "{indent}{}", self.paint(Style::Dim, text)).ok();
+        writeln!(
+            std::io::stderr().lock(),
+            "{indent}{}",
+            self.paint(Style::Dim, text)
+        )
+        .ok();
     }
 
     /// Replaces the live area. Every line is cut to the terminal's width, and the list to its height.
@@ -130,7 +150,11 @@ impl Screen {
         let (rows, columns) = self.size;
         let room = rows.saturating_sub(2).max(1);
         let mut text = String::new();
-        let shown = if lines.len() > room { room - 1 } else { lines.len() };
+        let shown = if lines.len() > room {
+            room - 1
+        } else {
+            lines.len()
+        };
         for line in &lines[..shown] {
             debug_assert!(styled_width(line) < columns, "{line}");
             text.push_str(line);
@@ -142,7 +166,9 @@ impl Screen {
             self.drawn += 1;
         }
         let mut out = std::io::stderr().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .ok();
     }
 
     /// A character that turns.

@@ -18,12 +18,20 @@ impl Screen {
                 if document.phase.is_final() {
                     self.ended(document);
                 } else if !self.is_live() {
-                    let text = format!("{}  {}", column(&document.plan.name, NAME), phase(document, board));
+                    let text = format!(
+                        "{}  {}",
+                        column(&document.plan.name, NAME),
+                        phase(document, board)
+                    );
                     self.line(&text);
                 }
             }
             News::Endpoint(name) if !self.is_live() => {
-                let text = format!("{}  {}", column(&format!("endpoint {name}"), NAME), capacity(board, name));
+                let text = format!(
+                    "{}  {}",
+                    column(&format!("endpoint {name}"), NAME),
+                    capacity(board, name)
+                );
                 self.line(&text);
             }
             News::Endpoint(_) => {}
@@ -37,7 +45,9 @@ impl Screen {
             (true, _) => ("✓", Style::Yellow),
             (false, _) => ("✗", Style::Red),
         };
-        let took = document.took.map_or_else(String::new, |took| format!(" after {:.1} s", took.as_secs_f64()));
+        let took = document.took.map_or_else(String::new, |took| {
+            format!(" after {:.1} s", took.as_secs_f64())
+        });
         let word = match &document.phase {
             Phase::Ready => "ready",
             Phase::Failed { .. } => "failed",
@@ -47,7 +57,10 @@ impl Screen {
         let word = self.paint(style, word);
         let mark = self.paint(style, mark);
         let text = if self.is_live() {
-            format!("{mark} {}  {word}{took}  {pipeline}", self.paint(Style::Bold, &name))
+            format!(
+                "{mark} {}  {word}{took}  {pipeline}",
+                self.paint(Style::Bold, &name)
+            )
         } else {
             format!("{name}  {word}{took}  {pipeline}")
         };
@@ -58,7 +71,11 @@ impl Screen {
     }
 
     fn name_columns(&self) -> usize {
-        if self.is_live() { NAME.min(self.columns() / 2) } else { NAME }
+        if self.is_live() {
+            NAME.min(self.columns() / 2)
+        } else {
+            NAME
+        }
     }
 
     /// Draws what is still under way.
@@ -70,14 +87,29 @@ impl Screen {
         let name = self.name_columns();
         let mut lines = Vec::new();
         for endpoint in board.endpoints.keys() {
-            let text = fit(&format!("  {}  {}", column(&format!("endpoint {endpoint}"), name), capacity(board, endpoint)), columns);
+            let text = fit(
+                &format!(
+                    "  {}  {}",
+                    column(&format!("endpoint {endpoint}"), name),
+                    capacity(board, endpoint)
+                ),
+                columns,
+            );
             lines.push(self.paint(Style::Dim, &text));
         }
         // Those that are furthest come first, so that a long queue does not hide them.
-        let mut open: Vec<&Document> = board.documents.iter().filter(|document| !document.phase.is_final()).collect();
+        let mut open: Vec<&Document> = board
+            .documents
+            .iter()
+            .filter(|document| !document.phase.is_final())
+            .collect();
         open.sort_by_key(|document| matches!(document.phase, Phase::Waiting));
         for document in open {
-            let text = format!("{}  {}", column(&document.plan.name, name), phase(document, board));
+            let text = format!(
+                "{}  {}",
+                column(&document.plan.name, name),
+                phase(document, board)
+            );
             let text = fit(&text, columns.saturating_sub(2));
             let mark = match document.phase {
                 Phase::Waiting => " ".to_owned(),
@@ -94,7 +126,9 @@ fn phase(document: &Document, board: &Board) -> String {
     let plan = &document.plan;
     match &document.phase {
         Phase::Waiting => format!("{}, waits its turn", size(plan.bytes)),
-        Phase::Uploading(sent) if *sent > 0 => format!("uploading, {} of {}", size(*sent), size(plan.bytes)),
+        Phase::Uploading(sent) if *sent > 0 => {
+            format!("uploading, {} of {}", size(*sent), size(plan.bytes))
+        }
         Phase::Uploading(_) => format!("uploading to {}", plan.pipeline),
         Phase::Uploaded => format!("uploaded to {}, {}", plan.pipeline, size(plan.bytes)),
         Phase::Submitted | Phase::Waking => submitted(endpoint_of(board, &plan.pipeline)),
@@ -116,29 +150,51 @@ fn submitted(endpoint: Option<&Capacity>) -> String {
         return "submitted, next in the queue".to_owned();
     }
     match instances().flatten().min() {
-        Some(ready) => format!("submitted; waking: an instance starts, {} s", seconds_to(*ready)),
+        Some(ready) => format!(
+            "submitted; waking: an instance starts, {} s",
+            seconds_to(*ready)
+        ),
         None => "submitted; waking: there is no instance yet".to_owned(),
     }
 }
 
 /// Endpoints are called `<service>-<pipeline>`.
 fn endpoint_of<'a>(board: &'a Board, pipeline: &str) -> Option<&'a Capacity> {
-    board.endpoints.iter().find(|(name, _)| name.ends_with(pipeline)).map(|(_, capacity)| capacity)
+    board
+        .endpoints
+        .iter()
+        .find(|(name, _)| name.ends_with(pipeline))
+        .map(|(_, capacity)| capacity)
 }
 
 fn capacity(board: &Board, endpoint: &str) -> String {
-    let Some(instances) = board.endpoints.get(endpoint).filter(|instances| !instances.is_empty()) else {
+    let Some(instances) = board
+        .endpoints
+        .get(endpoint)
+        .filter(|instances| !instances.is_empty())
+    else {
         return "no instance, costs nothing".to_owned();
     };
     let serving = instances.values().filter(|ready| ready.is_none()).count();
-    let waking: Vec<String> = instances.values().flatten().map(|ready| format!("{} s", seconds_to(*ready))).collect();
+    let waking: Vec<String> = instances
+        .values()
+        .flatten()
+        .map(|ready| format!("{} s", seconds_to(*ready)))
+        .collect();
     match (serving, waking.as_slice()) {
         (0, waking) => format!("{} starting ({})", waking.len(), waking.join(", ")),
         (serving, []) => format!("{serving} in service"),
-        (serving, waking) => format!("{serving} in service, {} starting ({})", waking.len(), waking.join(", ")),
+        (serving, waking) => format!(
+            "{serving} in service, {} starting ({})",
+            waking.len(),
+            waking.join(", ")
+        ),
     }
 }
 
 fn seconds_to(ready: Instant) -> u64 {
-    ready.saturating_duration_since(Instant::now()).as_secs_f64().ceil() as u64
+    ready
+        .saturating_duration_since(Instant::now())
+        .as_secs_f64()
+        .ceil() as u64
 }

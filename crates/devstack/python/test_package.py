@@ -1,0 +1,81 @@
+"""Tests of package.py, with programs that are made up.
+
+  python -m unittest test_package
+"""
+
+import os
+from pathlib import Path
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+
+import package
+
+SCRIPT = Path(package.__file__)
+
+
+class Package(unittest.TestCase):
+    """One folder of programs, one of zips."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.binaries, self.out = Path(folder.name, "release"), Path(folder.name, "new", "lambda")
+        self.binaries.mkdir()
+        for name in package.functions():
+            (self.binaries / name).write_bytes(os.urandom(2000))
+
+    def run_it(self, *options: str) -> subprocess.CompletedProcess:
+        """The program, as `make` runs it."""
+        command = [sys.executable, SCRIPT, "--binaries", self.binaries, "--out", self.out, *options]
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+
+    def test_there_is_a_zip_for_every_function_of_the_template(self):
+        self.assertIn("upload-trigger", package.functions())
+        self.assertEqual(self.run_it().returncode, 0)
+        self.assertEqual(sorted(path.stem for path in self.out.iterdir()), sorted(package.functions()))
+
+    def test_a_zip_holds_a_program_that_can_be_executed_and_the_pipelines(self):
+        self.run_it()
+        with zipfile.ZipFile(self.out / "retry.zip") as archive:
+            self.assertEqual(archive.namelist(), ["bootstrap", "pipelines.toml"])
+            self.assertEqual(archive.read("bootstrap"), (self.binaries / "retry").read_bytes())
+            self.assertEqual(archive.read("pipelines.toml"), package.PIPELINES.read_bytes())
+            mode = archive.getinfo("bootstrap").external_attr >> 16
+        self.assertEqual(stat.S_IMODE(mode), 0o755)
+
+    def test_the_same_programs_give_the_same_bytes_at_any_time(self):
+        self.run_it()
+        first = (self.out / "retry.zip").read_bytes()
+        os.utime(self.binaries / "retry", (2_000_000_000, 2_000_000_000))
+        self.run_it()
+        self.assertEqual((self.out / "retry.zip").read_bytes(), first)
+
+    def test_only_what_changed_is_made_anew(self):
+        self.run_it()
+        before = {path.name: path.stat().st_mtime_ns for path in self.out.iterdir()}
+        (self.binaries / "retry").write_bytes(b"new")
+        later = max(before.values()) / 1e9 + 10
+        os.utime(self.binaries / "retry", (later, later))
+        self.run_it()
+        changed = [name for name, time in before.items() if (self.out / name).stat().st_mtime_ns != time]
+        self.assertEqual(changed, ["retry.zip"])
+
+    def test_a_zip_that_is_too_large_fails(self):
+        done = self.run_it("--check-bytes", "1000")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("upload-trigger.zip has", done.stderr)
+        self.assertEqual(self.run_it("--check-bytes", "100000").returncode, 0)
+
+    def test_a_program_that_was_not_built_is_named(self):
+        (self.binaries / "retry").unlink()
+        done = self.run_it()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("retry", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
