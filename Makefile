@@ -19,7 +19,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs test check format lint doc bans zips templates bench-cold
+.PHONY: help demo up down build package venv docs test check format lint doc bans zips templates bench-cold simulate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,3 +86,8 @@ templates:
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
 	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)
+
+SEEDS ?= 700
+JOBS ?= 60
+simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each
+	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)

@@ -303,7 +303,7 @@ def bucket_follows_the_pipelines(project):
     if days.get("work/", 0) * 86400 <= max(table["bound_seconds"] for table in project.pipelines.values()):
         yield "work/ is emptied before a job must have ended"
     reads = {
-        "UploadTriggerRole": {"work/"},
+        "UploadTriggerRole": {"work/", "outbound/"},
         "RetryRole": {"work/", "outbound/", "failure/"},
         "InferenceSuccessRole": {"outbound/", "failure/"},
         "InferenceErrorRole": {"outbound/", "failure/"},

@@ -167,7 +167,7 @@ fn with_its_clauses_a_push_an_event_and_a_true_row() {
 
         // A page that opens now sees it at once.
         let later = Tenant::new(stack, "ready").await;
-        assert_eq!(later.first_snapshot, [job.clone()]);
+        assert_eq!(later.first_snapshot.iter().collect::<Vec<_>>(), [job]);
     });
 }
 

@@ -3,6 +3,12 @@
 //! All scenarios share one stack and run side by side; each has a tenant of its own. Nothing waits for a fixed
 //! time: every wait ends with what it waits for, or fails after [`support::PATIENCE`].
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail like tests"
+)]
+
 mod support;
 
 mod a_contract_becomes_ready;

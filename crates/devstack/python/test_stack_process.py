@@ -43,6 +43,9 @@ class StackProcess(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.pipe = str(Path(folder.name, "alive"))
         os.mkfifo(self.pipe)
+        # A first line of a script takes no path with a space in it, and no long one.
+        self.python = str(Path(folder.name, "python"))
+        os.symlink(sys.executable, self.python)
         alive = os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)
         os.set_blocking(alive, True)
         self.alive = open(alive, "rb")
@@ -96,7 +99,7 @@ class StackProcess(unittest.TestCase):
         with zipfile.ZipFile(packed, "w") as archive:
             entry = zipfile.ZipInfo("bootstrap")
             entry.external_attr = 0o755 << 16
-            archive.writestr(entry, BOOTSTRAP.format(python=sys.executable, pipe=self.pipe))
+            archive.writestr(entry, BOOTSTRAP.format(python=self.python, pipe=self.pipe))
         code = {"ZipFile": base64.b64encode(packed.getvalue()).decode()}
         role = "arn:aws:iam::000000000000:role/r"
         function = {"FunctionName": "f", "Runtime": "provided.al2023", "Handler": "x", "Role": role, "Code": code}

@@ -1,6 +1,7 @@
 //! However the demo ends, nothing it started is left. Looks into `/proc`, so on Linux only.
 //! `make test` runs this after making the zips that the demo deploys.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -30,7 +30,7 @@ pub struct World {
     /// The job table.
     pub jobs: BTreeMap<JobId, Job>,
     /// Versions by bucket and key, oldest first; `None` is a delete marker.
-    pub objects: BTreeMap<(String, String), Vec<(String, Option<Object>)>>,
+    pub objects: BTreeMap<(String, String), Versions>,
     /// Every call of the endpoint that was carried out.
     pub invocations: Vec<Invocation>,
     /// What the endpoint says to the next calls instead of accepting them.
@@ -59,6 +59,9 @@ pub struct World {
     pub newer: BTreeSet<JobId>,
     versions: u64,
 }
+
+/// The versions at a key, oldest first, each with its id; `None` is a delete marker.
+pub type Versions = Vec<(String, Option<Object>)>;
 
 /// A stored object.
 #[derive(Clone, Debug, Default)]

@@ -279,7 +279,7 @@ impl Pipeline {
         let delays = (1..self.attempts).map(|n| {
             self.backoff_seconds
                 .get(usize::from(n) - 1)
-                .or(self.backoff_seconds.last())
+                .or_else(|| self.backoff_seconds.last())
         });
         let worst = u64::from(self.attempts) * u64::from(self.attempt_seconds())
             + delays.flatten().map(|d| u64::from(*d)).sum::<u64>();

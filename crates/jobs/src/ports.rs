@@ -1,5 +1,5 @@
 //! What the job protocol needs from the outside world. One trait a capability, so that a use case's signature
-//! says what it may do; one adapter type implements them all ([`crate::memory`] here, AWS in crate `functions`).
+//! says what it may do; one adapter type implements them all (`memory` here, for tests; AWS in crate `functions`).
 //!
 //! Every error that a caller cannot do anything about but come back later is [`Unavailable`].
 

@@ -1,7 +1,7 @@
 //! An object was uploaded: make its job, once, and start the first attempt.
 
 use crate::apply::{Change, Error, Run, apply, log_change, moment};
-use crate::evidence::input_was_replaced;
+use crate::evidence::{find_output, input_was_replaced};
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
 use crate::job::Job;
@@ -11,7 +11,7 @@ use crate::ports::{
     ObjectStore, PeekError, SaveError,
 };
 use crate::state::{Cause, Failure, State};
-use crate::transition::{Event, Why, first};
+use crate::transition::{Decision, Event, Moment, Why, first, transition};
 
 /// An announcement of an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,7 +262,19 @@ where
         // The claim stays: the message comes back after the lease, and the call is made again.
         Err(Stop::Later(error)) => return Err(error),
     };
-    match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
+    let event_for = async |job: &Job, moment: &Moment| {
+        let decision = transition(&job.state, &event, moment, &job.policy)?;
+        let Decision::Advance(State::Failed { .. }) = decision else {
+            return Ok(event.clone());
+        };
+        // An earlier call of which nobody heard may have been carried out.
+        match find_output(ports, job).await? {
+            Some(_) if input_was_replaced(ports, job).await? => Ok(Event::Overwritten),
+            Some((attempt, output)) => Ok(Event::Succeeded { attempt, output }),
+            None => Ok(event.clone()),
+        }
+    };
+    match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
         // The result overtook the answer to the call, or somebody took the claim over; they owe the effects.
         (_, Change::Ignored(_)) => Ok(vec![]),

@@ -1,5 +1,7 @@
 //! The in-memory ports pass the suite that the AWS ones pass (`tests/scenarios/conformance.rs`).
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use jobs::conformance::{job_store, lists, object_store, quarantine, tickets, watchers};
 use jobs::id::Timestamp;
 use jobs::memory::Memory;

@@ -1,7 +1,7 @@
 //! A job as a DynamoDB item. The names here are an API: rows outlive releases.
 //!
 //! Rules for a change: readers learn a new [`SCHEMA`] one release before writers write it; a row of a newer schema
-//! is not touched; attributes that are not ours stay, since saves set and remove only [`owned`] ones.
+//! is not touched; attributes that are not ours stay, since saves set and remove only [`OWNED`] ones.
 
 use std::collections::HashMap;
 
@@ -473,7 +473,7 @@ impl<'a> Reader<'a> {
     fn map<T>(
         &self,
         name: &'static str,
-        read: impl Fn(Reader<'a>) -> Result<T, BadRow>,
+        read: impl Fn(Self) -> Result<T, BadRow>,
     ) -> Result<T, BadRow> {
         let item = self
             .item
@@ -486,7 +486,7 @@ impl<'a> Reader<'a> {
     fn list<T>(
         &self,
         name: &'static str,
-        read: impl Fn(Reader<'a>) -> Result<T, BadRow>,
+        read: impl Fn(Self) -> Result<T, BadRow>,
     ) -> Result<Vec<T>, BadRow> {
         let entries = self
             .item

@@ -1,5 +1,11 @@
 //! The real handlers over in-memory ports: what becomes of uploads, of notifications, and of open pages.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod outcomes;
 mod pages;
 mod upload_trigger;

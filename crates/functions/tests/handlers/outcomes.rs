@@ -254,7 +254,7 @@ fn a_completion_may_overtake_the_submits_own_write() {
     assert_eq!(
         run(upload_trigger::handle(
             &app,
-            batch(&app, &[body.clone()], 1)
+            batch(&app, std::slice::from_ref(&body), 1)
         ))
         .unwrap()
         .batch_item_failures
@@ -401,7 +401,11 @@ fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_wa
     let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
     app.ports.world().fail_before.insert("publish", 1);
     for (received, comes_back) in [(1, 1), (2, 0)] {
-        let response = run(retry::handle(&app, batch(&app, &[body.clone()], received))).unwrap();
+        let response = run(retry::handle(
+            &app,
+            batch(&app, std::slice::from_ref(&body), received),
+        ))
+        .unwrap();
         assert_eq!(response.batch_item_failures.len(), comes_back);
     }
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));

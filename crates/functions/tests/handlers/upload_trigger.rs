@@ -309,13 +309,13 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
     let body = announced(key, &version);
     app.ports.world().fail_before.insert("invoke", 1);
     assert_eq!(
-        upload(&app, &[body.clone()]),
+        upload(&app, std::slice::from_ref(&body)),
         ["m0"],
         "an unanswered call comes back"
     );
     assert!(matches!(job(&app, key).state, State::Submitting { .. }));
     assert_eq!(
-        upload(&app, &[body.clone()]),
+        upload(&app, std::slice::from_ref(&body)),
         ["m0"],
         "while the lease lives nobody else calls"
     );
@@ -342,7 +342,7 @@ fn effects_are_carried_out_again_when_the_message_comes_back() {
         let version = app.ports.put(BUCKET, key, content);
         let body = announced(key, &version);
         app.ports.world().fail_after.insert(lost, 1);
-        assert_eq!(upload(&app, &[body.clone()]), ["m0"], "{lost}");
+        assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"], "{lost}");
         crate::world::advance(&app, 66_000);
         assert!(upload(&app, &[body]).is_empty(), "{lost}");
         let world = app.ports.world();
@@ -410,7 +410,7 @@ fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
         .refusals
         .push_back("ServiceUnavailable: no".to_owned());
     app.ports.world().fail_before.insert("send", 1);
-    assert_eq!(upload(&app, &[body.clone()]), ["m0"]);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
     assert!(upload(&app, &[body]).is_empty());
     assert_eq!(app.ports.world().wake_ups.len(), 1);
 }
@@ -470,4 +470,34 @@ fn a_copy_that_was_made_is_not_made_again() {
         app.ports.world().objects[&(BUCKET.to_owned(), copy)].len(),
         1
     );
+}
+
+/// Before a job fails its outputs are looked at, also where it is the endpoint that refuses.
+#[test]
+fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    let body = announced(key, &version);
+    app.ports.world().fail_after.insert("invoke", 1);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
+    let id = job(&app, key).id;
+    app.ports.put(
+        BUCKET,
+        &format!("outbound/legal-review/{id}/a1/x.out"),
+        b"{}",
+    );
+    // Refused from now on, and so late that no further attempt could end within the bound.
+    crate::world::advance(&app, 70_000_000);
+    app.ports
+        .world()
+        .refusals
+        .push_back("ServiceUnavailable: no".to_owned());
+    assert!(upload(&app, &[body]).is_empty());
+    assert!(
+        matches!(job(&app, key).state, State::Ready { .. }),
+        "{:?}",
+        job(&app, key).state
+    );
+    assert_eq!(app.ports.world().events[0].0, "JobReady");
 }

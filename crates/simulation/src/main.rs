@@ -1,0 +1,316 @@
+//! `simulate`: many histories side by side, or one again with its trace.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people: figures go to standard output, traces and findings to standard error"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use simulation::fault::Fault;
+use simulation::history::{Options, Report, Tracing, run};
+use simulation::mistake::Mistake;
+
+const USAGE: &str = "\
+simulate --seeds N --jobs M [--first F] [--workers W] [--mistake NAME]
+    runs N histories with M uploads each, from seed F (1) on, in W (all cores) processes
+simulate --seed S --jobs M [--trace] [--mistake NAME]
+    runs one history; --trace prints what happened in it";
+
+#[derive(Clone, Debug, Default)]
+struct Arguments {
+    seeds: u64,
+    jobs: u32,
+    first: u64,
+    workers: u64,
+    seed: Option<u64>,
+    trace: bool,
+    mistake: Option<Mistake>,
+    /// This process is a worker: its standard output is thrown away, since the product's metrics go there.
+    worker: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(problem) => {
+            eprintln!("simulate: {problem}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.worker {
+        return work(&arguments);
+    }
+    supervise(&arguments)
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let mut arguments = Arguments {
+        seeds: 100,
+        jobs: 20,
+        first: 1,
+        workers: cores,
+        ..Arguments::default()
+    };
+    while let Some(word) = words.next() {
+        let mut number = || {
+            let text = words.next().unwrap_or_default();
+            text.parse::<u64>()
+                .map_err(|_| format!("{word} needs a number, not {text:?}"))
+        };
+        match word.as_str() {
+            "--seeds" => arguments.seeds = number()?,
+            "--jobs" => {
+                let jobs = number()?;
+                arguments.jobs =
+                    u32::try_from(jobs).map_err(|_| "--jobs is too large".to_owned())?;
+            }
+            "--first" => arguments.first = number()?,
+            "--workers" => arguments.workers = number()?.max(1),
+            "--seed" => arguments.seed = Some(number()?),
+            "--trace" => arguments.trace = true,
+            "--worker" => arguments.worker = true,
+            "--mistake" => {
+                let name = words.next().unwrap_or_default();
+                let known = || {
+                    Mistake::ALL
+                        .iter()
+                        .map(|known| format!("{known:?}"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                };
+                let found = Mistake::from_name(&name)
+                    .ok_or_else(|| format!("--mistake is one of {}", known()))?;
+                arguments.mistake = Some(found);
+            }
+            _ => return Err(format!("{word} is not understood")),
+        }
+    }
+    Ok(arguments)
+}
+
+/// Runs its share of the seeds; says what it found on standard error, one JSON object a line.
+fn work(arguments: &Arguments) -> ExitCode {
+    if arguments.trace {
+        // What the product logs belongs into the trace; the time in it is virtual and already there.
+        let log = tracing_subscriber::fmt()
+            .without_time()
+            .with_target(false)
+            .with_ansi(false)
+            .compact();
+        log.with_writer(std::io::stderr).init();
+    }
+    let mut sum = Report::default();
+    for seed in arguments.first..arguments.first + arguments.seeds {
+        let options = Options {
+            seed,
+            uploads: arguments.jobs,
+            mistake: arguments.mistake,
+            plan: arguments.mistake.and_then(Mistake::weather),
+            trace: if arguments.trace {
+                Tracing::Print
+            } else {
+                Tracing::Off
+            },
+        };
+        let report = match catch_unwind(AssertUnwindSafe(|| run(&options))) {
+            Ok(Ok(report)) => report,
+            Ok(Err(error)) => failed(error.to_string()),
+            Err(_) => failed("a function panicked".to_owned()),
+        };
+        for violation in &report.violations {
+            eprintln!("{}", json!({"seed": seed, "violation": violation}));
+        }
+        add(&mut sum, &report);
+    }
+    eprintln!("{}", to_json(&sum, arguments.seeds));
+    ExitCode::SUCCESS
+}
+
+fn failed(problem: String) -> Report {
+    Report {
+        violations: vec![problem],
+        ..Report::default()
+    }
+}
+
+fn add(sum: &mut Report, report: &Report) {
+    sum.jobs += report.jobs;
+    for (sum, count) in sum.ended.iter_mut().zip(report.ended) {
+        *sum += count;
+    }
+    sum.runs += report.runs;
+    sum.repeated += report.repeated;
+    sum.quarantined += report.quarantined;
+    sum.struck.add(&report.struck);
+    sum.time += report.time;
+    sum.steps += report.steps;
+}
+
+fn to_json(sum: &Report, seeds: u64) -> Value {
+    json!({
+        "seeds": seeds, "jobs": sum.jobs, "ended": sum.ended, "runs": sum.runs, "repeated": sum.repeated,
+        "quarantined": sum.quarantined, "struck": sum.struck.0.to_vec(), "time": sum.time, "steps": sum.steps,
+    })
+}
+
+fn supervise(arguments: &Arguments) -> ExitCode {
+    let began = Instant::now();
+    let (first, seeds) = arguments
+        .seed
+        .map_or((arguments.first, arguments.seeds), |seed| (seed, 1));
+    let workers = arguments.workers.min(seeds).max(1);
+    let share = seeds.div_ceil(workers);
+    let shares = (0..workers).map(|n| {
+        (
+            first + n * share,
+            share.min(seeds.saturating_sub(n * share)),
+        )
+    });
+    let threads: Vec<_> = shares
+        .filter(|(_, count)| *count > 0)
+        .map(|(first, count)| {
+            let arguments = Arguments {
+                first,
+                seeds: count,
+                ..arguments.clone()
+            };
+            thread::spawn(move || watch(&arguments))
+        })
+        .collect();
+    let mut sum = Report::default();
+    let (mut done, mut broken) = (0, false);
+    for thread in threads {
+        match thread.join() {
+            Ok(Some(found)) => {
+                add_json(&mut sum, &found);
+                done += found["seeds"].as_u64().unwrap_or(0);
+                broken |= found["broken"] == true;
+            }
+            Ok(None) | Err(_) => {
+                eprintln!("simulate: a worker died");
+                broken = true;
+            }
+        }
+    }
+    print(&sum, done, began.elapsed().as_secs_f64(), broken);
+    if broken {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Starts a worker and reads what it says.
+fn watch(arguments: &Arguments) -> Option<Value> {
+    let mut command = Command::new(std::env::current_exe().ok()?);
+    let numbers = [
+        ("--first", arguments.first),
+        ("--seeds", arguments.seeds),
+        ("--jobs", arguments.jobs.into()),
+    ];
+    for (name, number) in numbers {
+        command.arg(name).arg(number.to_string());
+    }
+    if arguments.trace {
+        command.arg("--trace");
+    }
+    if let Some(mistake) = arguments.mistake {
+        command.arg("--mistake").arg(format!("{mistake:?}"));
+    }
+    let mut child = command
+        .arg("--worker")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut found = None;
+    let mut broken = false;
+    for line in BufReader::new(child.stderr.take()?)
+        .lines()
+        .map_while(Result::ok)
+    {
+        match serde_json::from_str::<Value>(&line) {
+            Ok(said) if said["violation"].is_string() => {
+                broken = true;
+                eprintln!(
+                    "seed {}: {}",
+                    said["seed"],
+                    said["violation"].as_str().unwrap_or_default()
+                );
+            }
+            Ok(said) if said["struck"].is_array() => found = Some(said),
+            Ok(_) | Err(_) => eprintln!("{line}"),
+        }
+    }
+    let _ = child.wait();
+    let mut found = found?;
+    found["broken"] = broken.into();
+    Some(found)
+}
+
+fn add_json(sum: &mut Report, found: &Value) {
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let mut report = Report {
+        jobs: number(&found["jobs"]),
+        runs: number(&found["runs"]),
+        repeated: number(&found["repeated"]),
+        quarantined: number(&found["quarantined"]),
+        time: number(&found["time"]),
+        steps: number(&found["steps"]),
+        ..Report::default()
+    };
+    for (at, count) in report.ended.iter_mut().enumerate() {
+        *count = number(&found["ended"][at]);
+    }
+    for (at, count) in report.struck.0.iter_mut().enumerate() {
+        *count = number(&found["struck"][at]);
+    }
+    add(sum, &report);
+}
+
+fn print(sum: &Report, seeds: u64, seconds: f64, broken: bool) {
+    let kinds: Vec<(Fault, u64)> = sum.struck.iter().filter(|(_, count)| *count > 0).collect();
+    println!("histories   {seeds}");
+    println!(
+        "jobs        {}  ({} ready, {} failed, {} cancelled)",
+        sum.jobs, sum.ended[0], sum.ended[1], sum.ended[2]
+    );
+    println!(
+        "GPU runs    {}  ({} repeat an attempt whose call or record was lost)",
+        sum.runs, sum.repeated
+    );
+    println!("quarantine  {}", sum.quarantined);
+    println!(
+        "faults      {} of {} kinds",
+        kinds.iter().map(|(_, count)| count).sum::<u64>(),
+        kinds.len()
+    );
+    for (fault, count) in kinds {
+        println!("  {:<20} {count}", format!("{fault:?}"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let (days, speed) = (
+        sum.time as f64 / 86_400_000.0,
+        sum.jobs as f64 / seconds.max(0.001),
+    );
+    println!(
+        "time        {days:.1} days simulated in {seconds:.1} s, {} events, {speed:.0} jobs/s",
+        sum.steps
+    );
+    println!(
+        "promises    {}",
+        if broken {
+            "BROKEN, see the seeds above"
+        } else {
+            "kept"
+        }
+    );
+}
