@@ -76,7 +76,7 @@ bans:
 
 zips: package
 	$(call say,zips)
-	@.venv/bin/python $(PY)/package.py --binaries "$(TARGET)/release" --check-bytes $(ZIP_BYTES)
+	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES)
 	@$(PYTHON) .ci/rules.py glibc
 
 templates:

@@ -74,11 +74,11 @@ fn that_is_deleted_at_once_fails_with_a_reason() {
         delete.send().await.unwrap();
         let id = acme.job(&key);
         let job = acme.ended(&id).await;
-        // Who deletes a moment too late still gets the result.
+        // Who deletes a moment too late still gets the result; a moment before, the endpoint finds nothing to read.
         if job.status != "Ready" {
             let failure = job.failure.unwrap();
             assert!(
-                ["InvalidInput", "ModelRejected"].contains(&failure.cause.as_str()),
+                ["InvalidInput", "Unknown"].contains(&failure.cause.as_str()),
                 "{failure:?}"
             );
             assert!(!failure.detail.is_empty());

@@ -1,14 +1,17 @@
 """Makes the zips that AWS Lambda gets: one a function, from the release binaries.
 
-  python package.py [--binaries target/release] [--out target/lambda] [--check-bytes 4000000]
+  python package.py [--binaries target/release] [--out target/lambda]
+  python package.py --check-bytes 4000000      only looks at the zips that are there
 
 Which functions there are is read from infra/service.yaml (`Code: ../target/lambda/<function>.zip`).
 Each zip holds `bootstrap`, the program, and `pipelines.toml`. The same inputs give the same
-bytes: fixed times, fixed order. A zip that is newer than what it is made of is left alone.
+bytes: fixed times, fixed order. A zip whose comment names the hash of the same inputs is kept; times
+would not do, since Cargo puts an older program back in place without a new time.
 Standard library only.
 """
 
 import argparse
+import hashlib
 import os
 from pathlib import Path
 import re
@@ -37,14 +40,31 @@ def entry(archive: zipfile.ZipFile, name: str, mode: int, source: Path) -> None:
     archive.writestr(info, source.read_bytes(), compresslevel=9)
 
 
+def inputs_hash(binary: Path) -> bytes:
+    """What a zip's bytes follow from."""
+    parts = [hashlib.sha256(path.read_bytes()).digest() for path in (binary, PIPELINES, Path(__file__))]
+    return hashlib.sha256(b"".join(parts)).hexdigest().encode()
+
+
+def is_made(out: Path, inputs: bytes) -> bool:
+    """Whether the zip is there, whole, and made of these inputs."""
+    try:
+        with zipfile.ZipFile(out) as archive:
+            return archive.comment == inputs
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def package(binary: Path, out: Path) -> bool:
-    """Writes one zip. False if the one that is there is new enough."""
-    newest = max(binary.stat().st_mtime_ns, PIPELINES.stat().st_mtime_ns, Path(__file__).stat().st_mtime_ns)
-    if out.exists() and out.stat().st_mtime_ns > newest:
+    """Writes one zip. False if the one that is there is right; its time then says that it was looked at."""
+    inputs = inputs_hash(binary)
+    if is_made(out, inputs):
+        os.utime(out)
         return False
     # Beside the target, then renamed: nobody ever reads half a zip.
     with tempfile.NamedTemporaryFile(dir=out.parent, suffix=".part", delete=False) as part:
         with zipfile.ZipFile(part, "w") as archive:
+            archive.comment = inputs
             entry(archive, "bootstrap", PROGRAM, binary)
             entry(archive, "pipelines.toml", TEXT, PIPELINES)
     os.chmod(part.name, 0o644)
@@ -52,35 +72,42 @@ def package(binary: Path, out: Path) -> bool:
     return True
 
 
+def check(folder: Path, names: list[str], limit: int) -> int:
+    """Fails if a zip is missing or larger than the limit in bytes."""
+    wrong = False
+    for name in names:
+        path = folder / f"{name}.zip"
+        size = path.stat().st_size if path.is_file() else None
+        verdict = "is not there" if size is None else f"has {size} bytes"
+        print(f"package: {path.name} {verdict}, allowed are {limit}", file=sys.stderr)
+        wrong |= size is None or size > limit
+    return 1 if wrong else 0
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make the functions' zips.")
     parser.add_argument("--binaries", type=Path, default=ROOT / "target" / "release", help="folder of the programs")
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "lambda", help="folder of the zips")
-    parser.add_argument("--check-bytes", type=int, help="fail if a zip is larger")
+    parser.add_argument("--check-bytes", type=int, help="make nothing; fail if a zip is larger")
     options = parser.parse_args()
     names = functions()
     if not names:
         print(f"package: {TEMPLATE} names no zip", file=sys.stderr)
         return 1
+    if options.check_bytes:
+        return check(options.out, names, options.check_bytes)
     missing = [name for name in names if not (options.binaries / name).is_file()]
     if missing:
         where = options.binaries
         print(f"package: {where} lacks {', '.join(missing)}; `make build` builds them", file=sys.stderr)
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
-    too_large = []
     for name in names:
         out = options.out / f"{name}.zip"
-        made = package(options.binaries / name, out)
-        size = out.stat().st_size
-        if options.check_bytes and size > options.check_bytes:
-            too_large.append(f"{out.name} has {size} bytes, allowed are {options.check_bytes}")
-        if made or options.check_bytes:
-            print(f"{size:>9} bytes  {out.name}", file=sys.stderr)
-    for complaint in too_large:
-        print(f"package: {complaint}", file=sys.stderr)
-    return 1 if too_large else 0
+        if package(options.binaries / name, out):
+            print(f"{out.stat().st_size:>9} bytes  {out.name}", file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":

@@ -54,21 +54,32 @@ class Package(unittest.TestCase):
         self.run_it()
         self.assertEqual((self.out / "retry.zip").read_bytes(), first)
 
-    def test_only_what_changed_is_made_anew(self):
+    def test_only_what_changed_is_made_anew_whatever_its_time_says(self):
         self.run_it()
-        before = {path.name: path.stat().st_mtime_ns for path in self.out.iterdir()}
-        (self.binaries / "retry").write_bytes(b"new")
-        later = max(before.values()) / 1e9 + 10
-        os.utime(self.binaries / "retry", (later, later))
+        before = {path.name: path.stat().st_ino for path in self.out.iterdir()}
+        (self.binaries / "retry").write_bytes(b"another, put in place with its old time")
+        os.utime(self.binaries / "retry", (1_000_000_000, 1_000_000_000))
         self.run_it()
-        changed = [name for name, time in before.items() if (self.out / name).stat().st_mtime_ns != time]
+        changed = [name for name, inode in before.items() if (self.out / name).stat().st_ino != inode]
         self.assertEqual(changed, ["retry.zip"])
 
-    def test_a_zip_that_is_too_large_fails(self):
+    def test_a_zip_that_was_cut_off_is_made_anew(self):
+        self.run_it()
+        path = self.out / "retry.zip"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:1000])
+        self.run_it()
+        self.assertEqual(path.read_bytes(), whole)
+
+    def test_a_zip_that_is_too_large_or_missing_fails_and_nothing_is_made(self):
+        self.run_it()
         done = self.run_it("--check-bytes", "1000")
         self.assertEqual(done.returncode, 1)
         self.assertIn("upload-trigger.zip has", done.stderr)
         self.assertEqual(self.run_it("--check-bytes", "100000").returncode, 0)
+        (self.out / "retry.zip").unlink()
+        self.assertEqual(self.run_it("--check-bytes", "100000").returncode, 1)
+        self.assertFalse((self.out / "retry.zip").exists())
 
     def test_a_program_that_was_not_built_is_named(self):
         (self.binaries / "retry").unlink()

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -87,19 +88,38 @@ impl Cli<'_> {
         }
         Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
+}
 
-    /// Makes the zips that are missing or older than their programs.
-    pub(crate) async fn package(&self) -> Result<()> {
-        let script = place::file("crates/devstack/python/package.py");
-        let binaries = place::release_binaries();
-        let (Some(script), Some(binaries)) = (script.to_str(), binaries.to_str()) else {
-            bail!("the path {} is not UTF-8", binaries.display());
+/// The zips that `make package` made, which are those that ship: Cargo's own folder may hold programs that were
+/// built for tests. Answers a source that is newer than them, if there is one.
+///
+/// # Errors
+/// One that the template names is missing.
+pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
+    let template = std::fs::read_to_string(place::file(TEMPLATE)).context(TEMPLATE)?;
+    let named = template
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Code: ../"));
+    let mut oldest: Option<SystemTime> = None;
+    for name in named {
+        let zip = place::file(name);
+        let Ok(meta) = zip.metadata() else {
+            bail!("{} is not there; `make package` makes it", zip.display());
         };
-        self.python(&[script, "--binaries", binaries])
-            .await
-            .context("the zips cannot be made")?;
-        Ok(())
+        let made = meta.modified()?;
+        oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
     }
+    let mut folders = SHIPPED.map(place::file).to_vec();
+    while let (Some(path), Some(oldest)) = (folders.pop(), oldest) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                folders.push(entry?.path());
+            }
+        } else if path.metadata()?.modified()? > oldest {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// The parameters in which a local deployment differs from one on AWS.
@@ -111,6 +131,14 @@ pub(crate) struct Parameters {
     pub(crate) function_timeout_seconds: u32,
 }
 
+const TEMPLATE: &str = "infra/service.yaml";
+/// What the zips are made of.
+const SHIPPED: [&str; 4] = [
+    "crates/jobs/src",
+    "crates/functions/src",
+    "infra/pipelines.toml",
+    "Cargo.lock",
+];
 const STACK: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
 
@@ -133,7 +161,7 @@ pub(crate) async fn deploy(
         "cloudformation",
         "package",
         "--template-file",
-        "infra/service.yaml",
+        TEMPLATE,
         "--s3-bucket",
         CODE_BUCKET,
         "--output-template-file",

@@ -26,9 +26,3 @@ pub fn python() -> Result<PathBuf> {
     }
     Ok(python)
 }
-
-/// Where Cargo puts the release binaries.
-pub(crate) fn release_binaries() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| file("target"), PathBuf::from);
-    root().join(target).join("release")
-}

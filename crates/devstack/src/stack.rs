@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 
 use crate::children::{Child, Children, Program};
 use crate::cloud::{self, Cloud};
-use crate::deploy::{Cli, Outputs, Parameters, deploy};
+use crate::deploy::{Cli, Outputs, Parameters, check_zips, deploy};
 use crate::page::{Page, PageError};
 use crate::run_dir::RunDir;
 use crate::{place, ticket};
@@ -85,9 +85,12 @@ impl Stack {
             environment: clean_environment(dir, &cloud.url),
         };
 
-        progress("packing the functions");
-        cli.package().await?;
-
+        if let Some(newer) = check_zips()? {
+            let newer = newer.display();
+            progress(&format!(
+                "(`make package` was not run since {newer} changed)"
+            ));
+        }
         progress(
             "starting MiniStack (S3, SQS, SNS, DynamoDB, Lambda, API Gateway, EventBridge) and the model",
         );
