@@ -222,7 +222,8 @@ def functions_are_whole(project):
             yield f"{prefix}Role does not write to its own logs alone"
         fed_by = set().union(*(mentions(s["Resource"]) for s in allowed if "sqs:ReceiveMessage" in as_list(s["Action"])))
         mapped = {q for s in sources.values() if mentions(s["FunctionName"]) == {name} for q in mentions(s["EventSourceArn"])}
-        if fed_by != mapped:
+        # The reconciler fetches dead letters by itself.
+        if fed_by - set(dead_letter_queues(project)) != mapped:
             yield f"{name} may receive from {sorted(fed_by)} but is fed by {sorted(mapped)}"
     for name, source in sources.items():
         if source.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
@@ -233,8 +234,18 @@ def functions_are_whole(project):
     unread -= {q for s in sources.values() for q in mentions(s["EventSourceArn"])}
     if unread:
         yield f"nobody reads {sorted(unread)}"
-    if len(project.of_type("IAM::Role")) != len(functions):
-        yield "there is a role without a function"
+    schedules = project.of_type("Scheduler::Schedule")
+    for name, schedule in schedules.items():
+        target = schedule["Target"]
+        if not mentions(target["Arn"]) <= set(functions) or target.get("RetryPolicy", {}).get("MaximumRetryAttempts") != 0:
+            yield f"{name} does not call a function once"
+        role = roles.get(f"{name}Role", {})
+        if mentions(target["RoleArn"]) != {f"{name}Role"} or [mentions(s["Resource"]) for s in grants({"Policies": [], **role})] != [mentions(target["Arn"])]:
+            yield f"{name} may do more than that"
+        if "aws:SourceAccount" not in json.dumps(role.get("AssumeRolePolicyDocument")):
+            yield f"{name}Role serves other accounts' schedules"
+    if len(roles) != len(functions) + len(schedules):
+        yield "there is a role without a function or a schedule"
 
 
 def grants_are_narrow(project):
@@ -478,6 +489,11 @@ BREAKAGES = {
         lambda p: drop(resource(p, "RetryEventSource"), "ScalingConfig"),
         lambda p: drop(p.service["Resources"], "RetryEventSource"),
         lambda p: drop(p.service["Resources"], "RetryFunction"),
+        lambda p: statement(p, "ReconcilerRole", "DeadLetters")["Resource"].append({"Fn::GetAtt": ["UploadsQueue", "Arn"]}),
+        lambda p: drop(p.service["Resources"], "ReconcilerScheduleRole"),
+        lambda p: drop(resource(p, "ReconcilerSchedule")["Target"], "RetryPolicy"),
+        lambda p: statement(p, "ReconcilerScheduleRole", "Call").update(Resource={"Fn::GetAtt": ["RetryFunction", "Arn"]}),
+        lambda p: drop(resource(p, "ReconcilerScheduleRole")["AssumeRolePolicyDocument"]["Statement"][0], "Condition"),
     ],
     grants_are_narrow: [
         lambda p: statement(p, "RetryRole", "Jobs").update(Action="dynamodb:*"),

@@ -1,28 +1,91 @@
 //! The AWS adapters pass the suite that the in-memory ports pass (`crates/jobs/tests/conformance.rs`), against the
-//! tables and the bucket of the running stack.
+//! tables, the bucket and the queues of the running stack.
 
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex};
 use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use functions::aws::{Aws, SCHEMA};
 use functions::config::{Config, Var};
-use jobs::conformance::{Outside, job_store, lists, object_store, quarantine, tickets, watchers};
+use jobs::conformance::{
+    Outside, dead_letters, inventory, job_index, job_store, lists, notebook, object_store,
+    quarantine, tickets, watchers,
+};
 use jobs::id::Timestamp;
 use jobs::job::Job;
-use jobs::ports::{Clock, JobStore};
+use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 
 use crate::support::run;
 
-fn ports(stack: &Stack) -> Aws {
+/// A job table of the suite's own, made like the one that was deployed: its old jobs are not for the reconciler.
+const JOBS_TABLE: &str = "conformance-jobs";
+
+async fn make_table(stack: &Stack) {
+    let dynamodb = &stack.cloud.dynamodb;
+    let describe = dynamodb.describe_table();
+    let like = describe.table_name(&stack.outputs.jobs_table_name).send();
+    let like = like.await.unwrap().table.unwrap();
+    let indexes = like.global_secondary_indexes.unwrap().into_iter();
+    let indexes = indexes.map(|index| {
+        GlobalSecondaryIndex::builder()
+            .set_index_name(index.index_name)
+            .set_key_schema(index.key_schema)
+            .set_projection(index.projection)
+            .build()
+            .unwrap()
+    });
+    let made = dynamodb
+        .create_table()
+        .table_name(JOBS_TABLE)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(like.attribute_definitions)
+        .set_key_schema(like.key_schema)
+        .set_global_secondary_indexes(Some(indexes.collect()))
+        .send()
+        .await;
+    let there = |error: &CreateTableError| error.is_resource_in_use_exception();
+    assert!(
+        made.as_ref().map_or_else(
+            |error| error.as_service_error().is_some_and(there),
+            |_| true
+        ),
+        "{made:?}"
+    );
+}
+
+async fn ports(stack: &Stack) -> Aws {
+    make_table(stack).await;
     let outputs = &stack.outputs;
     let names = [
-        (Var::JobsTable, outputs.jobs_table_name.as_str()),
+        (Var::JobsTable, JOBS_TABLE),
         (Var::ConnectionsTable, &outputs.connections_table_name),
         (Var::DeskTable, &outputs.desk_table_name),
         (Var::Bucket, &outputs.jobs_bucket_name),
+    ];
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    Aws::new(Config::new(
+        REGION,
+        credentials,
+        &names,
+        Some(&stack.cloud.url),
+    ))
+}
+
+/// A queue that no function reads.
+async fn own_queue(stack: &Stack) -> String {
+    let create = stack.cloud.sqs.create_queue().queue_name("conformance");
+    create.send().await.unwrap().queue_url.unwrap()
+}
+
+/// Ports for which a queue of the suite's own stands for every queue and all dead letters.
+async fn ports_with_queue(stack: &Stack) -> Aws {
+    let queue = own_queue(stack).await;
+    let names = [
+        (Var::InferenceSuccessQueueUrl, queue.as_str()),
+        (Var::InferenceSuccessDeadLettersUrl, &queue),
     ];
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
     Aws::new(Config::new(
@@ -93,14 +156,21 @@ impl Outside for Hands<'_> {
             .unwrap();
     }
 
+    /// A queue that is its own queue of dead letters: see `ports_with_queue`.
+    async fn bury(&self, _: Queue, body: &str) {
+        let send = self.0.cloud.sqs.send_message();
+        send.queue_url(own_queue(self.0).await)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    async fn die_again(&self, _: Queue) {}
+
     async fn save_as_newer_release(&self, job: &Job) {
-        ports(self.0).create(job).await.unwrap();
-        let update = self
-            .0
-            .cloud
-            .dynamodb
-            .update_item()
-            .table_name(&self.0.outputs.jobs_table_name);
+        ports(self.0).await.create(job).await.unwrap();
+        let update = self.0.cloud.dynamodb.update_item().table_name(JOBS_TABLE);
         update
             .key("job_id", AttributeValue::S(job.id.to_string()))
             .update_expression("SET #schema = :newer")
@@ -114,26 +184,38 @@ impl Outside for Hands<'_> {
 
 #[test]
 fn the_job_table() {
-    run(async |stack| job_store(&ports(stack), &Hands(stack), "conformance-rows").await);
-    run(async |stack| lists(&ports(stack), &Hands(stack), "conformance-lists").await);
+    run(async |stack| job_store(&ports(stack).await, &Hands(stack), "conformance-rows").await);
+    run(async |stack| lists(&ports(stack).await, &Hands(stack), "conformance-lists").await);
+}
+
+#[test]
+fn the_indexes_of_the_job_table() {
+    run(async |stack| job_index(&ports(stack).await, &Hands(stack), "conformance-index").await);
+}
+
+#[test]
+fn dead_letters_and_notes() {
+    run(async |stack| dead_letters(&ports_with_queue(stack).await, &Hands(stack)).await);
+    run(async |stack| notebook(&ports(stack).await, "conformance").await);
 }
 
 /// Outside the pipelines' prefixes, so that no function takes these objects for uploads.
 #[test]
 fn the_object_store() {
-    run(async |stack| object_store(&ports(stack), &Hands(stack), "conformance").await);
+    run(async |stack| object_store(&ports(stack).await, &Hands(stack), "conformance").await);
+    run(async |stack| inventory(&ports(stack).await, &Hands(stack), "conformance-inventory").await);
 }
 
 #[test]
 fn open_pages_and_tickets() {
-    run(async |stack| watchers(&ports(stack), "conformance").await);
+    run(async |stack| watchers(&ports(stack).await, "conformance").await);
     run(async |stack| {
-        let ports = ports(stack);
+        let ports = ports(stack).await;
         tickets(&ports, &Hands(stack), "conformance", ports.now()).await;
     });
 }
 
 #[test]
 fn the_quarantine() {
-    run(async |stack| quarantine(&ports(stack), "conformance").await);
+    run(async |stack| quarantine(&ports(stack).await, "conformance").await);
 }

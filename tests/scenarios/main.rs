@@ -19,3 +19,4 @@ mod an_overwritten_object;
 mod an_unsuitable_document;
 mod an_unusual_key;
 mod conformance;
+mod nobody_says_a_word;

@@ -45,6 +45,8 @@ pub struct Outputs {
     pub inference_error_topic_arn: String,
     /// The bus that `JobReady` and `JobFailed` come out of.
     pub event_bus_name: String,
+    /// The function that looks for what was lost.
+    pub reconciler_function_name: String,
     /// Where pages connect, with `?ticket=<ticket>`.
     pub web_socket_url: String,
     /// Where messages to pages are posted.

@@ -16,6 +16,8 @@ pub struct App<P = Aws> {
     pub ports: P,
     /// The pipelines; none in functions that do not touch jobs.
     pub pipelines: Option<Pipelines>,
+    /// The bucket of inputs and outputs; empty in functions that do not ask for it.
+    pub bucket: String,
     /// The origin that pages come from.
     pub page_origin: String,
 }
@@ -43,6 +45,7 @@ pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
         None
     };
     let page_origin = config.get(Var::PageOrigin).to_owned();
+    let bucket = config.get(Var::Bucket).to_owned();
     let ports = Aws::new(config);
     if moves_jobs {
         ports.open_connection().await;
@@ -50,6 +53,7 @@ pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
     Ok(App {
         ports,
         pipelines,
+        bucket,
         page_origin,
     })
 }

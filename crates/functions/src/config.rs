@@ -16,6 +16,20 @@ pub enum Var {
     Bucket,
     /// The queue of wake-ups.
     WakeupsQueueUrl,
+    /// The queue of uploads.
+    UploadsQueueUrl,
+    /// Its dead letters.
+    UploadsDeadLettersUrl,
+    /// The queue of results.
+    InferenceSuccessQueueUrl,
+    /// Its dead letters.
+    InferenceSuccessDeadLettersUrl,
+    /// The queue of failures.
+    InferenceErrorQueueUrl,
+    /// Its dead letters.
+    InferenceErrorDeadLettersUrl,
+    /// The dead letters of the queue of wake-ups.
+    WakeupsDeadLettersUrl,
     /// The event bus.
     EventBus,
     /// The management URL of the WebSocket API.
@@ -25,12 +39,19 @@ pub enum Var {
 }
 
 impl Var {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 15] = [
         Self::JobsTable,
         Self::ConnectionsTable,
         Self::DeskTable,
         Self::Bucket,
         Self::WakeupsQueueUrl,
+        Self::UploadsQueueUrl,
+        Self::UploadsDeadLettersUrl,
+        Self::InferenceSuccessQueueUrl,
+        Self::InferenceSuccessDeadLettersUrl,
+        Self::InferenceErrorQueueUrl,
+        Self::InferenceErrorDeadLettersUrl,
+        Self::WakeupsDeadLettersUrl,
         Self::EventBus,
         Self::WebsocketUrl,
         Self::PageOrigin,
@@ -43,6 +64,13 @@ impl Var {
             Self::DeskTable => "DESK_TABLE",
             Self::Bucket => "BUCKET",
             Self::WakeupsQueueUrl => "WAKEUPS_QUEUE_URL",
+            Self::UploadsQueueUrl => "UPLOADS_QUEUE_URL",
+            Self::UploadsDeadLettersUrl => "UPLOADS_DEAD_LETTERS_URL",
+            Self::InferenceSuccessQueueUrl => "INFERENCE_SUCCESS_QUEUE_URL",
+            Self::InferenceSuccessDeadLettersUrl => "INFERENCE_SUCCESS_DEAD_LETTERS_URL",
+            Self::InferenceErrorQueueUrl => "INFERENCE_ERROR_QUEUE_URL",
+            Self::InferenceErrorDeadLettersUrl => "INFERENCE_ERROR_DEAD_LETTERS_URL",
+            Self::WakeupsDeadLettersUrl => "WAKEUPS_DEAD_LETTERS_URL",
             Self::EventBus => "EVENT_BUS",
             Self::WebsocketUrl => "WEBSOCKET_URL",
             Self::PageOrigin => "PAGE_ORIGIN",

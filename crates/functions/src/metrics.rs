@@ -25,6 +25,22 @@ pub enum Metric {
     Pushed,
     /// Frames that did not; the page syncs within a minute.
     PushesDropped,
+    /// Results that were found by looking, since nobody had told of them.
+    Adopted,
+    /// Attempts that were given up without a trace at their deadline.
+    Lost,
+    /// Open jobs that nothing was on its way for, so that a wake-up was sent.
+    Woken,
+    /// Open jobs whose rows cannot be read, at each look.
+    JobsUnreadable,
+    /// Objects without a job that were announced again.
+    Announced,
+    /// Age of the latest complete look through the bucket, in seconds.
+    SweepAge,
+    /// Dead letters that were sent back to their queue.
+    SentBack,
+    /// Runs of the reconciler in which everything answered.
+    Reconciled,
 }
 
 impl Metric {
@@ -38,6 +54,14 @@ impl Metric {
             Self::Redelivered => "Redelivered",
             Self::Pushed => "Pushed",
             Self::PushesDropped => "PushesDropped",
+            Self::Adopted => "Adopted",
+            Self::Lost => "Lost",
+            Self::Woken => "Woken",
+            Self::JobsUnreadable => "JobsUnreadable",
+            Self::Announced => "Announced",
+            Self::SweepAge => "SweepAge",
+            Self::SentBack => "SentBack",
+            Self::Reconciled => "Reconciled",
         }
     }
 
@@ -50,7 +74,15 @@ impl Metric {
             | Self::Quarantined
             | Self::Redelivered
             | Self::Pushed
-            | Self::PushesDropped => "Count",
+            | Self::PushesDropped
+            | Self::Adopted
+            | Self::Lost
+            | Self::Woken
+            | Self::JobsUnreadable
+            | Self::Announced
+            | Self::SentBack
+            | Self::Reconciled => "Count",
+            Self::SweepAge => "Seconds",
         }
     }
 }
@@ -62,6 +94,8 @@ pub enum Dimension<'a> {
     Pipeline(&'a str),
     /// By the queue that the message came from.
     Queue(&'a str),
+    /// By nothing: of the whole service.
+    Service,
 }
 
 /// One line of embedded metric format; `values` of the same metric are given as a distribution.
@@ -77,17 +111,23 @@ pub fn line(
     if values.is_empty() {
         return None;
     }
-    let (name, of) = match dimension {
-        Dimension::Pipeline(of) => ("Pipeline", of),
-        Dimension::Queue(of) => ("Queue", of),
+    let named = match dimension {
+        Dimension::Pipeline(of) => Some(("Pipeline", of)),
+        Dimension::Queue(of) => Some(("Queue", of)),
+        Dimension::Service => None,
     };
     let definitions: Vec<Value> = values
         .iter()
         .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}))
         .collect();
     let mut root = Map::new();
-    root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[name], []], "Metrics": definitions}]}));
-    root.insert(name.into(), of.into());
+    // Each also as a total, without a dimension.
+    let mut sets = vec![json!([])];
+    if let Some((name, of)) = named {
+        sets.insert(0, json!([name]));
+        root.insert(name.into(), of.into());
+    }
+    root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": definitions}]}));
     for (metric, numbers) in values {
         root.insert(metric.name().into(), json!(numbers));
     }
@@ -130,8 +170,18 @@ mod tests {
         assert_eq!(value["TimeToReady"], json!([800, 1200]));
         assert!(value.get("JobsFailed").is_none());
         assert_eq!(
+            value["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+            json!([["Pipeline"], []])
+        );
+        assert_eq!(
             value["_aws"]["CloudWatchMetrics"][0]["Metrics"][1],
             json!({"Name": "TimeToReady", "Unit": "Milliseconds"})
+        );
+        let total = super::line(1, Dimension::Service, &[(Metric::SweepAge, vec![0])]).unwrap();
+        let total: Value = serde_json::from_str(&total).unwrap();
+        assert_eq!(
+            total["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+            json!([[]])
         );
     }
 }

@@ -16,11 +16,15 @@ use crate::id::{Attempt, Claim, JobId, Location, Tenant, Timestamp};
 use crate::input::Input;
 use crate::job::Job;
 use crate::ports::{
-    JobStore, LoadError, ObjectStore, Quarantine, Quarantined, SaveError, Tickets, Watcher,
+    JobStore, LoadError, ObjectStore, Quarantine, Quarantined, Queue, SaveError, Tickets, Watcher,
     Watchers,
 };
 use crate::state::{Budget, Cause, Class, Failure, State};
 use crate::transition::{Event, Evidence, Policy};
+
+mod repair;
+
+pub use repair::{dead_letters, inventory, job_index, notebook};
 
 /// What a suite needs beside the ports: the outside world's half.
 pub trait Outside {
@@ -32,6 +36,10 @@ pub trait Outside {
     async fn delete(&self, key: &str);
     /// Issues a ticket with this secret.
     async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp);
+    /// Puts a text into a queue's dead letters, as SQS does with one that was never worked off.
+    async fn bury(&self, queue: Queue, body: &str);
+    /// Whatever was sent back to a queue becomes a dead letter again.
+    async fn die_again(&self, queue: Queue);
     /// Writes a row as a newer release would.
     async fn save_as_newer_release(&self, job: &Job);
 }

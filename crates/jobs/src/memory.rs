@@ -8,11 +8,15 @@ use crate::id::{JobId, Location, Tenant, Timestamp};
 use crate::input::PEEK_BYTES;
 use crate::job::Job;
 use crate::ports::{
-    Accepted, Clock, CopyError, EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, Quarantined,
-    SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue, Watcher, Watchers,
+    Accepted, Clock, CopyError, DeadLetter, EventBus, InferenceEndpoint, Invocation, InvokeError,
+    JobStore, LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine,
+    Quarantined, Queue, SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue, Watcher,
+    Watchers,
 };
 use crate::state::Class;
+use crate::submit::Upload;
+
+mod repair;
 
 /// Everything there is, in memory.
 #[derive(Debug, Default)]
@@ -57,6 +61,16 @@ pub struct World {
     pub fail_after: BTreeMap<&'static str, u32>,
     /// Rows that a newer release wrote.
     pub newer: BTreeSet<JobId>,
+    /// Where jobs were moved to in the index, and the version of the row for which that holds.
+    pub postponed: BTreeMap<JobId, (u64, Timestamp)>,
+    /// Uploads that were announced.
+    pub announced: Vec<Upload>,
+    /// Dead letters.
+    pub dead_letters: Vec<(Queue, DeadLetter)>,
+    /// Dead letters that were sent back.
+    pub sent_back: Vec<(Queue, DeadLetter)>,
+    /// Notes by name.
+    pub notes: BTreeMap<String, String>,
     versions: u64,
 }
 
@@ -70,6 +84,10 @@ pub struct Object {
     pub content: Vec<u8>,
     /// Its size, which may be more than `content` holds.
     pub bytes: u64,
+    /// When it was put.
+    pub put_at: Timestamp,
+    /// It was uploaded in parts.
+    pub multipart: bool,
 }
 
 impl Memory {
@@ -96,6 +114,7 @@ impl Memory {
             Some(Object {
                 content: content.to_vec(),
                 bytes: content.len() as u64,
+                ..Object::default()
             }),
         )
     }
@@ -103,6 +122,8 @@ impl Memory {
     /// Puts an object, or a delete marker, and answers its version id.
     pub fn put_object(&self, bucket: &str, key: &str, object: Option<Object>) -> String {
         let mut world = self.world();
+        let put_at = world.now;
+        let object = object.map(|object| Object { put_at, ..object });
         world.versions += 1;
         let version = format!("v{}", world.versions);
         world
@@ -476,6 +497,27 @@ impl Outside for Memory {
             token_expires_at: expires_at,
         };
         self.world().tickets.insert(secret.to_owned(), ticket);
+    }
+
+    async fn bury(&self, queue: Queue, body: &str) {
+        let mut world = self.world();
+        let number = world.dead_letters.len();
+        let letter = DeadLetter {
+            first_id: format!("m{number}"),
+            dead_since: None,
+            body: body.to_owned(),
+            trace_id: None,
+            receipt: format!("receipt-{number}"),
+        };
+        world.dead_letters.push((queue, letter));
+    }
+
+    async fn die_again(&self, queue: Queue) {
+        let mut world = self.world();
+        let sent = std::mem::take(&mut world.sent_back);
+        let (again, rest) = sent.into_iter().partition(|(at, _)| *at == queue);
+        world.dead_letters.extend::<Vec<_>>(again);
+        world.sent_back = rest;
     }
 
     async fn save_as_newer_release(&self, job: &Job) {

@@ -8,11 +8,17 @@
     reason = "each program has one adapter type and one thread; nobody boxes these futures"
 )]
 
+mod repair;
+
 use std::error::Error;
 
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::job::Job;
 use crate::state::Class;
+
+pub use repair::{
+    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Notebook, Queue, UploadQueue,
+};
 
 /// Something did not answer, or answered that it cannot now. The message that asked for it must come back.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! An object was uploaded: make its job, once, and start the first attempt.
 
+use std::time::Duration;
+
 use crate::apply::{Change, Error, Run, apply, log_change, moment};
 use crate::evidence::{find_output, input_was_replaced};
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
@@ -354,6 +356,9 @@ async fn copied<P: ObjectStore>(ports: &P, job: &Job, to: &Location) -> Result<(
 /// event left open beyond that, the check before `Ready` closes.
 const OLDER_VERSIONS: usize = 20;
 
+/// How far the clocks of two functions may be apart. Far more than they are: what ended within it is announced again.
+const CLOCKS: Duration = Duration::from_secs(60);
+
 /// Closes the open jobs of older versions at the same key. Asked for only when a key is written a second time.
 async fn close_older<P: JobStore + ObjectStore + Clock>(
     ports: &P,
@@ -377,7 +382,7 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
         };
         let is_older = older.contains(&job.input.version);
         // What ended before this version's job was made owes nothing to this message.
-        let ended_before = job.state.wake_at().is_none() && job.updated_at < made_at;
+        let ended_before = job.state.wake_at().is_none() && job.updated_at.plus(CLOCKS) < made_at;
         if !is_older || ended_before {
             continue;
         }

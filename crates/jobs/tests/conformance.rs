@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::conformance::{job_store, lists, object_store, quarantine, tickets, watchers};
+use jobs::conformance::{
+    dead_letters, inventory, job_index, job_store, lists, notebook, object_store, quarantine,
+    tickets, watchers,
+};
 use jobs::id::Timestamp;
 use jobs::memory::Memory;
 use jobs::ports::Clock;
@@ -22,7 +25,19 @@ fn the_job_table() {
 }
 
 #[test]
+fn the_indexes_of_the_job_table() {
+    run(async |memory| job_index(memory, memory, "acme").await);
+}
+
+#[test]
+fn dead_letters_and_notes() {
+    run(async |memory| dead_letters(memory, memory).await);
+    run(async |memory| notebook(memory, "acme").await);
+}
+
+#[test]
 fn the_object_store() {
+    run(async |memory| inventory(memory, memory, "acme").await);
     run(async |memory| object_store(memory, memory, "acme").await);
 }
 

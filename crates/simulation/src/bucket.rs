@@ -7,8 +7,9 @@ use jobs::id::JobId;
 use jobs::ports::ObjectHead;
 
 use crate::fault::Fault;
-use crate::queue::{Kind, Message, QueueName};
+use crate::queue::{Kind, Message};
 use crate::world::{BUCKET, HOUR, MINUTE, World};
+use jobs::ports::Queue;
 
 /// Where an object comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl World {
                 }
                 _ => format!(r#"{{"Records":[{own}]}}"#),
             };
-            self.send(QueueName::Uploads, delay, Message::new(body, Kind::Upload));
+            self.send(Queue::Uploads, delay, Message::new(body, Kind::Upload));
         }
     }
 }

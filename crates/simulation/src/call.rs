@@ -25,9 +25,30 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 13] = [
-    "load", "create", "save", "newest", "peek", "head", "list", "versions", "copy", "send",
-    "publish", "watching", "keep",
+pub(crate) const CALLS: [&str; 23] = [
+    "load",
+    "create",
+    "save",
+    "newest",
+    "peek",
+    "head",
+    "list",
+    "versions",
+    "copy",
+    "send",
+    "publish",
+    "watching",
+    "keep",
+    "due by",
+    "postpone",
+    "versions of",
+    "list versions",
+    "announce",
+    "receive",
+    "send back",
+    "discard",
+    "recall",
+    "note",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

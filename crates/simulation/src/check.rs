@@ -7,8 +7,9 @@ use functions::handlers::batch;
 use jobs::id::InferenceId;
 
 use crate::page::{Connection, is_listed};
-use crate::queue::Kind;
+use crate::queue::{Kind, Message};
 use crate::world::{Published, World, short};
+use jobs::ports::{Quarantined, Queue};
 
 pub(crate) const PROMISE_1: &str = "1. Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled or reordered.";
 pub(crate) const PROMISE_2: &str = "2. Every job reaches Ready, Failed or Cancelled within a bound that its pipeline states, whatever messages are lost, doubled, late or swapped, and wherever a function dies.";
@@ -75,6 +76,34 @@ impl World {
         self.check_quarantine();
         for at in 0..self.pages.len() {
             self.check_page(at, "after its last sync");
+        }
+    }
+
+    /// What support does after an outage that was longer than the reconciler's patience.
+    pub(crate) fn replay_dead_letters(&mut self) {
+        let junk = &self.ledger.junk;
+        let (again, rest) = std::mem::take(&mut self.quarantine)
+            .into_iter()
+            .partition(|entry| entry.cause == "DeadLetter" && !junk.contains(&entry.body));
+        self.quarantine = rest;
+        for entry in Vec::<Quarantined>::from(again) {
+            let Some(queue) = Queue::ALL
+                .into_iter()
+                .find(|queue| queue.name() == entry.source)
+            else {
+                continue;
+            };
+            self.log(|| {
+                format!(
+                    "support    replays {} of {}",
+                    entry.message_id, entry.source
+                )
+            });
+            let message = Message {
+                first_id: Some(entry.message_id),
+                ..Message::new(entry.body, Kind::Replayed)
+            };
+            self.send(queue, 20, message);
         }
     }
 

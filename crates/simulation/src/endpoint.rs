@@ -13,8 +13,9 @@ use jobs::ports::{Accepted, Invocation};
 use crate::bucket::{Object, Source};
 use crate::fault::Fault;
 use crate::lambda::FnId;
-use crate::queue::{Kind, Message, QueueName};
+use crate::queue::{Kind, Message};
 use crate::world::{BUCKET, Event, MINUTE, SECOND, World};
+use jobs::ports::Queue;
 
 /// An accepted request.
 #[derive(Debug)]
@@ -274,7 +275,7 @@ impl World {
             Action::Publish(notice) => self.publish_notice(at, &notice),
             Action::TestNotification => {
                 let body = r#"{"eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"TestNotification"}"#;
-                for queue in [QueueName::Success, QueueName::Error] {
+                for queue in [Queue::InferenceSuccess, Queue::InferenceError] {
                     self.send(queue, 50, Message::new(body.to_owned(), Kind::Test));
                 }
             }

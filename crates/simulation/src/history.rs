@@ -11,12 +11,13 @@ use crate::fault::Fault;
 use crate::fault::{Plan, Struck};
 use crate::lambda::{Lambda, Task};
 use crate::mistake::Mistake;
-use crate::reconcile::EVERY;
-use crate::world::{Event, HOUR, SECOND, Timing, Trace, World};
+use crate::world::{Event, HOUR, MINUTE, SECOND, Timing, Trace, World};
 
 /// What is deployed: the file that ships.
 const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
 
+/// How often the schedule calls the reconciler, in milliseconds of virtual time.
+const EVERY: u64 = 5 * MINUTE;
 /// More events than that, for each upload, and a history counts as endless.
 const MOST_STEPS: u64 = 40_000;
 /// The most virtual time of a history.
@@ -149,7 +150,9 @@ impl Phase {
             Self::Stormy if at_rest => {
                 world.log(|| "the weather clears".to_owned());
                 world.plan = Plan::CALM;
-                Self::Clearing(4)
+                world.replay_dead_letters();
+                // A lost announcement is made up for after 10 minutes, 15 more to the next look, and one run.
+                Self::Clearing(7)
             }
             Self::Stormy => Self::Stormy,
             Self::Clearing(0) if at_rest => {

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use functions::bootstrap::App;
 use functions::handlers::batch::{Message, SqsEvent};
 use functions::handlers::{
-    inference_error, inference_success, retry, upload_trigger, ws, ws_authorizer, ws_connect,
-    ws_default, ws_disconnect,
+    inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
+    ws_connect, ws_default, ws_disconnect,
 };
 use jobs::apply::Run;
 use jobs::deliver::{Owed, deliver};
@@ -24,9 +24,8 @@ use crate::call::Then;
 use crate::fault::Fault;
 use crate::page::PageStep;
 use crate::ports::Ports;
-use crate::queue::QueueName;
-use crate::reconcile::stand_in_reconciler;
-use crate::world::{Event, SECOND, World};
+use crate::world::{BUCKET, Event, SECOND, World};
+use jobs::ports::Queue;
 
 /// Names one call of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +49,7 @@ pub(crate) struct Meta {
     pub(crate) messages: Vec<String>,
     /// All its messages have been received before.
     pub(crate) redelivered: bool,
-    queue: Option<QueueName>,
+    queue: Option<Queue>,
     page: Option<(usize, PageStep)>,
 }
 
@@ -58,7 +57,7 @@ pub(crate) struct Meta {
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Work off messages.
-    Batch(QueueName, Vec<Message>),
+    Batch(Queue, Vec<Message>),
     /// Let a page in.
     Authorize { page: usize, ticket: String },
     /// Register, answer or forget a page.
@@ -103,6 +102,7 @@ impl Lambda {
                 world: Rc::clone(&world),
             },
             pipelines: Some(pipelines),
+            bucket: BUCKET.to_owned(),
             page_origin: "*".to_owned(),
         };
         Self {
@@ -220,7 +220,7 @@ impl Lambda {
 type Description = (
     &'static str,
     u64,
-    Option<QueueName>,
+    Option<Queue>,
     Option<(usize, PageStep)>,
     Vec<String>,
     bool,
@@ -231,10 +231,10 @@ fn describe(task: &Task, world: &World) -> Description {
     match task {
         Task::Batch(queue, messages) => {
             let name = match queue {
-                QueueName::Uploads => "upload-trigger",
-                QueueName::Success => "inference-success",
-                QueueName::Error => "inference-error",
-                QueueName::WakeUps => "retry",
+                Queue::Uploads => "upload-trigger",
+                Queue::InferenceSuccess => "inference-success",
+                Queue::InferenceError => "inference-error",
+                Queue::Wakeups => "retry",
             };
             let again = messages.iter().all(|message| message.receive_count() > 1);
             let ids = messages
@@ -286,10 +286,10 @@ fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
             Task::Batch(queue, records) => {
                 let event = LambdaEvent::new(SqsEvent { records }, context);
                 let answer = match queue {
-                    QueueName::Uploads => upload_trigger::handle(&app, event).await,
-                    QueueName::Success => inference_success::handle(&app, event).await,
-                    QueueName::Error => inference_error::handle(&app, event).await,
-                    QueueName::WakeUps => retry::handle(&app, event).await,
+                    Queue::Uploads => upload_trigger::handle(&app, event).await,
+                    Queue::InferenceSuccess => inference_success::handle(&app, event).await,
+                    Queue::InferenceError => inference_error::handle(&app, event).await,
+                    Queue::Wakeups => retry::handle(&app, event).await,
                 };
                 answer.map_or(Ended::Failed, |answer| {
                     Ended::Batch(
@@ -318,7 +318,10 @@ fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
                 };
                 done(answer.is_ok())
             }
-            Task::Reconcile => done(stand_in_reconciler(&app.ports).await.is_ok()),
+            Task::Reconcile => {
+                let event = LambdaEvent::new(reconciler::Call::default(), context);
+                done(reconciler::handle(&app, event).await.is_ok())
+            }
             Task::Support { job, event } => done(support(&app, job, event, deadline).await.is_ok()),
         }
     })

@@ -62,6 +62,12 @@ mistakes! {
     NoSweep,
     /// Nobody looks at dead letters.
     DeadLettersForgotten,
+    /// Dead letters vanish when they are received, and not when they are deleted.
+    DeadLettersReceivedOnce,
+    /// A job that was woken once is never found in the index again.
+    PostponedForGood,
+    /// Announcements of the reconciler go nowhere.
+    AnnouncementsForgotten,
     /// A reason that support gives is not kept.
     ReasonForgotten,
 }
@@ -97,6 +103,12 @@ impl Mistake {
                     .with(Fault::S3EventLost, 300_000)
                     .with(Fault::CapacityGone, 500_000),
             ),
+            Self::DeadLettersReceivedOnce => Some(
+                calm.with(Fault::MessageGarbled, 500_000)
+                    .with(Fault::DeliveryThrottled, 600_000)
+                    .with(Fault::CrashAfterCall, 60_000)
+                    .with(Fault::CallThrottled, 100_000),
+            ),
             Self::GoneForgetsFreshPages => Some(calm.with(Fault::PageOpensSlowly, 1_000_000)),
             Self::CreateReplaces
             | Self::EffectsDroppedOnRedelivery
@@ -109,6 +121,8 @@ impl Mistake {
             | Self::NoWakeUps
             | Self::NoSweep
             | Self::DeadLettersForgotten
+            | Self::PostponedForGood
+            | Self::AnnouncementsForgotten
             | Self::ReasonForgotten => None,
         }
     }

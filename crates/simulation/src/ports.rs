@@ -20,9 +20,10 @@ use crate::check::PROMISE_7;
 use crate::fault::Fault;
 use crate::mistake::Mistake;
 use crate::page::Connection;
-use crate::queue::{Kind, Message, QueueName};
+use crate::queue::{Kind, Message};
 use crate::table::as_mistaken;
 use crate::world::{Published, SECOND, START, World, short};
+use jobs::ports::Queue;
 
 /// The ports of all functions; which one is calling, the world knows.
 #[derive(Clone)]
@@ -262,7 +263,7 @@ impl WakeUpQueue for Ports {
                     let body =
                         serde_json::to_string(&WakeUpMessage::from(wake_up)).unwrap_or_default();
                     world.send(
-                        QueueName::WakeUps,
+                        Queue::Wakeups,
                         u64::from(*delay) * SECOND + 20,
                         Message::new(body, Kind::WakeUp),
                     );

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use functions::handlers::batch;
-use jobs::id::InferenceId;
+use jobs::id::{InferenceId, Timestamp};
+use jobs::ports::Queue;
 use jobs::state::{Cause, State};
 
 use crate::check;
@@ -17,34 +18,12 @@ const MAX_RECEIVES: u32 = 5;
 /// `BatchSize` in `infra/service.yaml`.
 const MAX_BATCH: u64 = 10;
 
-/// A queue with a function behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum QueueName {
-    Uploads,
-    Success,
-    Error,
-    WakeUps,
-}
-
-impl QueueName {
-    pub(crate) const ALL: [Self; 4] = [Self::Uploads, Self::Success, Self::Error, Self::WakeUps];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Uploads => "uploads",
-            Self::Success => "inference-success",
-            Self::Error => "inference-error",
-            Self::WakeUps => "wakeups",
-        }
-    }
-
-    /// `MaximumConcurrency`, size `standard` in `infra/service.yaml`.
-    const fn concurrency(self) -> usize {
-        match self {
-            Self::Uploads => 16,
-            Self::Success | Self::Error => 8,
-            Self::WakeUps => 4,
-        }
+/// `MaximumConcurrency`, size `standard` in `infra/service.yaml`, and more.
+const fn concurrency(queue: Queue) -> usize {
+    match queue {
+        Queue::Uploads => 16,
+        Queue::InferenceSuccess | Queue::InferenceError => 8,
+        Queue::Wakeups => 4,
     }
 }
 
@@ -61,6 +40,8 @@ pub(crate) enum Kind {
     WakeUp,
     /// SageMaker's test.
     Test,
+    /// What support replayed.
+    Replayed,
     /// Something that belongs into quarantine.
     Junk,
 }
@@ -71,6 +52,8 @@ pub(crate) struct Message {
     pub(crate) kind: Kind,
     /// The id of the first message that carried this text, if it was sent again.
     pub(crate) first_id: Option<String>,
+    /// Since when it has been a dead letter, if it was sent back.
+    pub(crate) dead_since: Option<Timestamp>,
 }
 
 impl Message {
@@ -79,6 +62,7 @@ impl Message {
             body,
             kind,
             first_id: None,
+            dead_since: None,
         }
     }
 }
@@ -90,11 +74,25 @@ struct Held {
     received: u32,
 }
 
+/// A dead letter, with the id that it had.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    pub(crate) id: u64,
+    pub(crate) message: Message,
+    pub(crate) visible_at: u64,
+}
+
+impl Dead {
+    pub(crate) fn receipt_is(&self, receipt: &str) -> bool {
+        self.id.to_string() == receipt
+    }
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Queue {
+pub(crate) struct Line {
     held: BTreeMap<u64, Held>,
-    /// Dead letters with the ids that they had.
-    pub(crate) dead: Vec<(u64, Message)>,
+    /// Dead letters.
+    pub(crate) dead: Vec<Dead>,
     working: usize,
     /// Moments for which a look at the queue is planned.
     planned: BTreeSet<u64>,
@@ -103,11 +101,11 @@ pub(crate) struct Queue {
 /// All queues.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
-    queues: [Queue; 4],
+    queues: [Line; 4],
 }
 
 impl Queues {
-    pub(crate) const fn get(&mut self, name: QueueName) -> &mut Queue {
+    pub(crate) const fn get(&mut self, name: Queue) -> &mut Line {
         &mut self.queues[name as usize]
     }
 
@@ -119,7 +117,7 @@ impl Queues {
     }
 
     pub(crate) fn left(&self) -> String {
-        let each = QueueName::ALL.map(|name| {
+        let each = Queue::ALL.map(|name| {
             let queue = &self.queues[name as usize];
             format!(
                 "{} {}+{} dead",
@@ -134,11 +132,11 @@ impl Queues {
 
 impl World {
     /// Sends a message that arrives after `delay` milliseconds.
-    pub(crate) fn send(&mut self, queue: QueueName, delay: u64, message: Message) {
+    pub(crate) fn send(&mut self, queue: Queue, delay: u64, message: Message) {
         self.after(delay, Event::Arrive(queue, Box::new(message)));
     }
 
-    pub(crate) fn arrive(&mut self, name: QueueName, message: Message) {
+    pub(crate) fn arrive(&mut self, name: Queue, message: Message) {
         let id = self.fresh_id();
         let late = if self.strikes(Fault::MessageLate) {
             self.between(SECOND, MINUTE)
@@ -159,7 +157,7 @@ impl World {
     }
 
     /// Plans a look at the queue.
-    fn look(&mut self, name: QueueName, at: u64) {
+    fn look(&mut self, name: Queue, at: u64) {
         let at = at.max(self.now);
         if self.queues.get(name).planned.insert(at) {
             self.after(at - self.now, Event::Poll(name));
@@ -167,7 +165,7 @@ impl World {
     }
 
     /// Hands visible messages to functions.
-    pub(crate) fn poll(&mut self, name: QueueName) {
+    pub(crate) fn poll(&mut self, name: Queue) {
         let now = self.now;
         let queue = self.queues.get(name);
         queue.planned.remove(&now);
@@ -182,7 +180,7 @@ impl World {
             let j = usize::try_from(self.rng.up_to(i as u64)).unwrap_or(0);
             visible.swap(i, j);
         }
-        while !visible.is_empty() && self.queues.get(name).working < name.concurrency() {
+        while !visible.is_empty() && self.queues.get(name).working < concurrency(name) {
             let size = usize::try_from(self.between(1, MAX_BATCH)).unwrap_or(1);
             let rest = visible.split_off(size.min(visible.len()));
             let batch = std::mem::replace(&mut visible, rest);
@@ -190,7 +188,7 @@ impl World {
         }
     }
 
-    fn hand_over(&mut self, name: QueueName, batch: &[u64]) {
+    fn hand_over(&mut self, name: Queue, batch: &[u64]) {
         let again = self.now + self.timing.visibility;
         let throttled = self.strikes(Fault::DeliveryThrottled);
         let mut records = Vec::new();
@@ -209,7 +207,11 @@ impl World {
             held.received += 1;
             if held.received > MAX_RECEIVES {
                 if let Some(held) = queue.held.remove(id) {
-                    queue.dead.push((*id, held.message));
+                    queue.dead.push(Dead {
+                        id: *id,
+                        message: held.message,
+                        visible_at: 0,
+                    });
                     self.log(|| format!("{:<10} m{id} becomes a dead letter", name.name()));
                 }
                 continue;
@@ -241,12 +243,12 @@ impl World {
         if throttled || records.is_empty() {
             return;
         }
-        if self.made(Mistake::EvidenceOfAnotherAttempt) && name == QueueName::Error {
+        if self.made(Mistake::EvidenceOfAnotherAttempt) && name == Queue::InferenceError {
             records
                 .iter_mut()
                 .for_each(|(_, record)| check::rename_attempt(self, record));
         }
-        if self.made(Mistake::LateSuccessDropped) && name == QueueName::Success {
+        if self.made(Mistake::LateSuccessDropped) && name == Queue::InferenceSuccess {
             let dropped: Vec<u64> = batch
                 .iter()
                 .copied()
@@ -270,7 +272,7 @@ impl World {
         self.after(delay, Event::Start(Box::new(task)));
     }
 
-    fn is_late_success(&mut self, name: QueueName, id: u64) -> bool {
+    fn is_late_success(&mut self, name: Queue, id: u64) -> bool {
         let Some(Kind::Success(inference, _)) = self
             .queues
             .get(name)
@@ -287,7 +289,7 @@ impl World {
     /// A function that worked off a batch has ended. `failures` are the messages that it wants back, all if it died.
     pub(crate) fn batch_ended(
         &mut self,
-        name: QueueName,
+        name: Queue,
         function: FnId,
         batch: &[String],
         failures: Option<&[String]>,
@@ -318,12 +320,12 @@ impl World {
         self.look(name, self.now);
     }
 
-    fn delete(&mut self, name: QueueName, id: u64) {
+    fn delete(&mut self, name: Queue, id: u64) {
         self.queues.get(name).held.remove(&id);
     }
 
     /// "A success of any attempt counts unless the job is `Ready` or `Cancelled`."
-    fn acknowledged(&mut self, name: QueueName, id: u64) {
+    fn acknowledged(&mut self, name: Queue, id: u64) {
         let Some(Kind::Success(inference, output)) = self
             .queues
             .get(name)

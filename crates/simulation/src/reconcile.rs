@@ -1,100 +1,239 @@
-//! A stand-in for the reconciler: wakes overdue jobs, sends dead letters again, announces objects without a job.
+//! The ports of the reconciler over the simulated cloud.
 
-use jobs::ports::{Unavailable, WakeUp, WakeUpQueue};
+use std::collections::BTreeMap;
+
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::{
+    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Notebook, Queue, Unavailable,
+    UploadQueue,
+};
+use jobs::submit::Upload;
 
 use crate::bucket::announcement;
+use crate::fault::Fault;
 use crate::mistake::Mistake;
 use crate::ports::Ports;
-use crate::queue::{Kind, Message, QueueName};
-use crate::world::{MINUTE, World};
+use crate::queue::{Kind, Message};
+use crate::world::{HOUR, MINUTE, SECOND, START, World};
 
-/// How often the schedule calls it, in milliseconds of virtual time.
-pub(crate) const EVERY: u64 = 5 * MINUTE;
-/// Objects younger than that are left to S3's own announcement.
-const SWEEP_AGE: u64 = 10 * MINUTE;
-/// The most that one run does of each kind.
-const PAGE: usize = 50;
+/// How long a dead letter that was received is not shown again: `INVISIBLE_SECONDS` of the AWS adapter.
+const INVISIBLE: u64 = 3 * MINUTE;
+/// S3 may return fewer versions than were asked for.
+const VERSIONS: usize = 5;
 
-/// Sends what is missing. It writes no state.
-pub(crate) async fn stand_in_reconciler(ports: &Ports) -> Result<(), Unavailable> {
-    for queue in QueueName::ALL {
-        redrive(ports, queue).await?;
-    }
-    let overdue = ports
-        .call("overdue", |world| {
+impl JobIndex for Ports {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<Vec<Due>, Unavailable> {
+        self.call("due by", |world| {
             if world.made(Mistake::NoWakeUps) {
-                vec![]
-            } else {
-                world.overdue(PAGE)
+                return vec![];
             }
+            let lag = if world.strikes(Fault::IndexLags) {
+                world.between(0, 2 * SECOND)
+            } else {
+                0
+            };
+            let known_at = world.now.saturating_sub(lag);
+            let rows = &world.table.rows;
+            let dues = world
+                .table
+                .wake
+                .iter()
+                .take_while(|(wake_at, _)| *wake_at <= by.0)
+                .filter(|(_, id)| shard_of(*id) == shard)
+                .filter(|(_, id)| rows.get(id).is_some_and(|row| row.saved_at <= known_at))
+                .map(|(wake_at, id)| Due {
+                    wake_at: Timestamp(*wake_at),
+                    job: *id,
+                });
+            dues.filter(|due| after.is_none_or(|after| *due > after))
+                .take(usize::from(limit.min(2)))
+                .collect()
         })
-        .await?;
-    let messages: Vec<(WakeUp, u32)> = overdue.into_iter().map(|wake_up| (wake_up, 0)).collect();
-    if !messages.is_empty() {
-        // Those that were not taken are found again next time.
-        let _ = ports.send(&messages).await;
+        .await
     }
-    let found = ports
-        .call("list versions", |world| {
+
+    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+        self.call("postpone", |world| {
+            let for_good = world.made(Mistake::PostponedForGood);
+            let until = if for_good {
+                until.0 + 21 * 24 * HOUR
+            } else {
+                until.0
+            };
+            world.table.postpone(due.job, due.wake_at.0, until);
+        })
+        .await
+    }
+
+    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+        self.call("versions of", |world| {
+            let rows = ids.iter().filter_map(|id| world.table.rows.get(id));
+            rows.map(|row| (row.job.id, row.job.input.version.clone()))
+                .collect()
+        })
+        .await
+    }
+}
+
+fn shard_of(id: JobId) -> u8 {
+    let last = id.to_string().chars().last();
+    let digit = last.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
+    u8::try_from(digit).unwrap_or(0)
+}
+
+impl Inventory for Ports {
+    async fn page(
+        &self,
+        _: &str,
+        prefix: &str,
+        after: Option<&Mark>,
+        _: u16,
+    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+        self.call("list versions", |world| {
             if world.made(Mistake::NoSweep) {
-                vec![]
-            } else {
-                without_job(world)
+                return (vec![], None);
             }
+            list(world, prefix, after)
         })
-        .await?;
-    for body in found {
-        ports
-            .call("send upload", |world| {
-                world.send(QueueName::Uploads, 20, Message::new(body, Kind::Upload))
-            })
-            .await?;
+        .await
     }
-    Ok(())
 }
 
-/// Sends dead letters again, then deletes them: in this order none is lost.
-async fn redrive(ports: &Ports, queue: QueueName) -> Result<(), Unavailable> {
-    let letters = ports
-        .call("receive", |world| {
-            let forgotten = world.made(Mistake::DeadLettersForgotten);
+fn list(world: &World, prefix: &str, after: Option<&Mark>) -> (Vec<Listed>, Option<Mark>) {
+    let from = after.map_or(prefix, |mark| mark.key.as_str());
+    let mut page = Vec::new();
+    let mut count = 0;
+    let keys = world.bucket.objects.range(from.to_owned()..);
+    for (key, versions) in keys.take_while(|(key, _)| key.starts_with(prefix)) {
+        // S3 goes on behind a version; to go on behind a key says the same with fewer cases.
+        if after.is_some_and(|mark| mark.key == *key) {
+            continue;
+        }
+        if let Some((version, object)) = world.bucket.current(key) {
+            page.push(Listed {
+                key: key.clone(),
+                version: version.id.clone(),
+                etag: "5d41402abc4b2a76b9719d911017c592".to_owned(),
+                bytes: object.bytes,
+                put_at: Timestamp(START + version.at),
+            });
+        }
+        count += versions.len();
+        if count >= VERSIONS {
+            let mark = Mark {
+                key: key.clone(),
+                version: None,
+            };
+            return (page, Some(mark));
+        }
+    }
+    (page, None)
+}
+
+impl UploadQueue for Ports {
+    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+        let sent = self
+            .call("announce", |world| {
+                let mut failed = Vec::new();
+                for (at, upload) in uploads.iter().enumerate() {
+                    if world.strikes(Fault::BatchCut) {
+                        failed.push(at);
+                        continue;
+                    }
+                    let version = upload.version.clone().unwrap_or_default();
+                    let body = announcement(&upload.key, &version, upload.bytes);
+                    if !world.made(Mistake::AnnouncementsForgotten) {
+                        world.send(Queue::Uploads, 20, Message::new(body, Kind::Upload));
+                    }
+                }
+                failed
+            })
+            .await;
+        sent.unwrap_or_else(|_| (0..uploads.len()).collect())
+    }
+}
+
+impl DeadLetters for Ports {
+    async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable> {
+        self.call("receive", |world| {
+            if world.made(Mistake::DeadLettersForgotten) {
+                return vec![];
+            }
+            let once = world.made(Mistake::DeadLettersReceivedOnce);
+            let now = world.now;
+            let dead = &mut world.queues.get(queue).dead;
+            let mut letters = Vec::new();
+            for held in dead
+                .iter_mut()
+                .filter(|held| held.visible_at <= now)
+                .take(10)
+            {
+                held.visible_at = now + INVISIBLE;
+                let message = &held.message;
+                letters.push(DeadLetter {
+                    first_id: message
+                        .first_id
+                        .clone()
+                        .unwrap_or_else(|| format!("m{}", held.id)),
+                    dead_since: message.dead_since,
+                    body: message.body.clone(),
+                    trace_id: None,
+                    receipt: held.id.to_string(),
+                });
+            }
+            if once {
+                dead.retain(|held| held.visible_at <= now);
+            }
+            letters
+        })
+        .await
+    }
+
+    async fn send_back(
+        &self,
+        queue: Queue,
+        letter: &DeadLetter,
+        dead_since: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call("send back", |world| {
             let dead = &world.queues.get(queue).dead;
-            dead.iter()
-                .take(if forgotten { 0 } else { PAGE })
-                .cloned()
-                .collect::<Vec<_>>()
+            let known = dead.iter().find(|held| held.receipt_is(&letter.receipt));
+            let kind = known.map_or(Kind::Replayed, |held| held.message.kind.clone());
+            let message = Message {
+                first_id: Some(letter.first_id.clone()),
+                dead_since: Some(dead_since),
+                ..Message::new(letter.body.clone(), kind)
+            };
+            world.send(queue, 20, message);
         })
-        .await?;
-    for (id, mut letter) in letters {
-        letter.first_id.get_or_insert_with(|| format!("m{id}"));
-        ports
-            .call("send", |world| world.send(queue, 20, letter))
-            .await?;
-        ports
-            .call("delete", |world| {
-                world
-                    .queues
-                    .get(queue)
-                    .dead
-                    .retain(|(known, _)| *known != id)
-            })
-            .await?;
+        .await
     }
-    Ok(())
+
+    async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable> {
+        self.call("discard", |world| {
+            let dead = &mut world.queues.get(queue).dead;
+            dead.retain(|held| !held.receipt_is(&letter.receipt));
+        })
+        .await
+    }
 }
 
-fn without_job(world: &World) -> Vec<String> {
-    let old_enough = world.now.saturating_sub(SWEEP_AGE);
-    let keys = world
-        .bucket
-        .objects
-        .keys()
-        .filter(|key| world.pipelines.of_key(key).is_some());
-    keys.filter_map(|key| {
-        let (version, object) = world.bucket.current(key)?;
-        let missing = version.at <= old_enough && world.table.job_of(key, &version.id).is_none();
-        missing.then(|| announcement(key, &version.id, object.bytes))
-    })
-    .take(PAGE)
-    .collect()
+impl Notebook for Ports {
+    async fn recall(&self, name: &str) -> Result<Option<String>, Unavailable> {
+        self.call("recall", |world| world.notes.get(name).cloned())
+            .await
+    }
+
+    async fn note(&self, name: &str, text: &str) -> Result<(), Unavailable> {
+        self.call("note", |world| {
+            world.notes.insert(name.to_owned(), text.to_owned());
+        })
+        .await
+    }
 }

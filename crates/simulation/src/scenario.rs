@@ -12,8 +12,9 @@ use crate::call::{CALLS, Outage};
 use crate::fault::Fault;
 use crate::lambda::Task;
 use crate::page::{Page, PageStep};
-use crate::queue::{Kind, Message, QueueName};
+use crate::queue::{Kind, Message};
 use crate::world::{BUCKET, Event, HOUR, MINUTE, SECOND, World};
+use jobs::ports::Queue;
 
 /// Something that a person does, or that happens to the service.
 #[derive(Debug)]
@@ -208,21 +209,21 @@ impl World {
         };
         let (queue, body) = match self.rng.up_to(6) {
             0 => (
-                QueueName::Uploads,
+                Queue::Uploads,
                 format!("{{\"Records\":[{{\"n\":{number}}}]}}"),
             ),
             1 => (
-                QueueName::Uploads,
+                Queue::Uploads,
                 announcement(&format!("elsewhere/{number}.pdf"), "v0", 1),
             ),
-            2 => (QueueName::Success, result("Completed", "a1")),
-            3 => (QueueName::Error, result("Failed", "a1")),
-            4 => (QueueName::Error, result("Failed", "b7")),
+            2 => (Queue::InferenceSuccess, result("Completed", "a1")),
+            3 => (Queue::InferenceError, result("Failed", "a1")),
+            4 => (Queue::InferenceError, result("Failed", "b7")),
             5 => (
-                QueueName::WakeUps,
+                Queue::Wakeups,
                 format!(r#"{{"job_id":"{stray}","attempt":1}}"#),
             ),
-            _ => (QueueName::Success, format!("no JSON {number}")),
+            _ => (Queue::InferenceSuccess, format!("no JSON {number}")),
         };
         self.log(|| format!("somebody   sends {body} to {}", queue.name()));
         self.expect_in_quarantine(&body, &Kind::Junk);

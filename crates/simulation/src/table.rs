@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jobs::id::{Attempt, JobId, Tenant};
 use jobs::job::Job;
-use jobs::ports::{SaveError, WakeUp};
+use jobs::ports::SaveError;
 use jobs::state::{Cause, Class, State};
 
 use crate::bucket::Source;
 use crate::check::{self, PROMISE_1, PROMISE_2, PROMISE_3, PROMISE_4, PROMISE_9};
 use crate::fault::Fault;
 use crate::mistake::Mistake;
-use crate::world::{HOUR, MINUTE, SECOND, START, World, short};
+use crate::world::{HOUR, MINUTE, SECOND, World, short};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -22,6 +22,8 @@ pub(crate) struct Row {
     class_before: Option<Class>,
     /// The newer release wrote it.
     pub(crate) newer: bool,
+    /// Its place in the index `by_wake`.
+    pub(crate) wake_at: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +35,25 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    fn move_in_index(&mut self, id: JobId, from: Option<u64>, to: Option<u64>) {
+        if let Some(from) = from {
+            self.wake.remove(&(from, id));
+        }
+        if let Some(to) = to {
+            self.wake.insert((to, id));
+        }
+    }
+
+    /// Moves a row to another place in the index, if it is still at this one.
+    pub(crate) fn postpone(&mut self, id: JobId, from: u64, to: u64) {
+        if let Some(row) = self.rows.get_mut(&id)
+            && row.wake_at == Some(from)
+        {
+            row.wake_at = Some(to);
+            self.move_in_index(id, Some(from), Some(to));
+        }
+    }
+
     pub(crate) fn job_of(&self, key: &str, version: &str) -> Option<&Job> {
         let id = self.by_input.get(&(key.to_owned(), version.to_owned()))?;
         Some(&self.rows.get(id)?.job)
@@ -110,17 +131,15 @@ impl World {
                 )
             });
         }
-        if let Some(wake_at) = before.as_ref().and_then(|row| row.job.state.wake_at()) {
-            self.table.wake.remove(&(wake_at.0, job.id));
-        }
-        if let Some(wake_at) = job.state.wake_at() {
-            self.table.wake.insert((wake_at.0, job.id));
-        }
+        let wake_at = job.state.wake_at().map(|wake_at| wake_at.0);
+        self.table
+            .move_in_index(job.id, before.as_ref().and_then(|row| row.wake_at), wake_at);
         let newer = self.functions.get(&function).is_some_and(|meta| meta.newer);
         let row = Row {
             saved_at: self.now,
             class_before: before.map(|row| row.job.state.class()),
             newer,
+            wake_at,
             job,
         };
         self.table.rows.insert(row.job.id, row);
@@ -343,31 +362,6 @@ impl World {
         jobs.truncate(limit);
         jobs.retain(|job| job.state.class() == class);
         (jobs.into_iter().cloned().collect(), more)
-    }
-
-    /// Jobs past their `wake_at`, oldest first.
-    pub(crate) fn overdue(&self, limit: usize) -> Vec<WakeUp> {
-        let now = START + self.now;
-        let due = self
-            .table
-            .wake
-            .iter()
-            .take_while(|(wake_at, _)| *wake_at <= now)
-            .take(limit);
-        due.filter_map(|(_, id)| {
-            let state = &self.table.rows.get(id)?.job.state;
-            let due = if let State::RetryScheduled { due, .. } = state {
-                Some(*due)
-            } else {
-                None
-            };
-            Some(WakeUp {
-                job: *id,
-                attempt: state.attempt(),
-                due,
-            })
-        })
-        .collect()
     }
 }
 

@@ -6,8 +6,9 @@ use async_endpoint::{Notice, Outcome};
 
 use crate::endpoint::{Hosted, Req};
 use crate::fault::Fault;
-use crate::queue::{Kind, Message, QueueName};
+use crate::queue::{Kind, Message};
 use crate::world::{BUCKET, HOUR, MINUTE, World};
+use jobs::ports::Queue;
 
 impl World {
     pub(crate) fn publish_notice(&mut self, at: usize, notice: &Notice<Rc<Req>>) {
@@ -35,11 +36,11 @@ impl World {
             match notice.outcome {
                 Outcome::Completed => {
                     let kind = Kind::Success(req.inference, req.output.clone());
-                    self.send(QueueName::Success, delay, Message::new(body, kind));
+                    self.send(Queue::InferenceSuccess, delay, Message::new(body, kind));
                 }
                 Outcome::Failed(_) => {
                     self.send(
-                        QueueName::Error,
+                        Queue::InferenceError,
                         delay,
                         Message::new(body, Kind::Failure(req.inference)),
                     );

@@ -19,9 +19,10 @@ use crate::lambda::{FnId, Meta, Task};
 use crate::ledger::Ledger;
 use crate::mistake::Mistake;
 use crate::page::{Page, PageStep};
-use crate::queue::{Message, QueueName, Queues};
+use crate::queue::{Message, Queues};
 use crate::scenario::Deed;
 use crate::table::Table;
+use jobs::ports::Queue;
 
 /// The bucket of the service.
 pub(crate) const BUCKET: &str = "docket-jobs";
@@ -42,9 +43,9 @@ pub(crate) enum Event {
     /// Lambda ends a function.
     Deadline(FnId),
     /// Messages of a queue may be there to be worked off.
-    Poll(QueueName),
+    Poll(Queue),
     /// A message reaches a queue.
-    Arrive(QueueName, Box<Message>),
+    Arrive(Queue, Box<Message>),
     /// A function starts.
     Start(Box<Task>),
     /// An endpoint has something to do.
@@ -132,6 +133,8 @@ pub(crate) struct World {
     pub(crate) tickets: BTreeMap<String, Ticket>,
     pub(crate) published: std::collections::BTreeSet<Published>,
     pub(crate) quarantine: Vec<Quarantined>,
+    /// What the reconciler noted.
+    pub(crate) notes: BTreeMap<String, String>,
     pub(crate) functions: BTreeMap<FnId, Meta>,
     pub(crate) calls: Calls,
     pub(crate) outages: Vec<Outage>,
@@ -186,6 +189,7 @@ impl World {
             tickets: BTreeMap::new(),
             published: std::collections::BTreeSet::new(),
             quarantine: Vec::new(),
+            notes: BTreeMap::new(),
             functions: BTreeMap::new(),
             calls: Calls::default(),
             outages: Vec::new(),

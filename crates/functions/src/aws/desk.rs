@@ -1,9 +1,9 @@
-//! The desk table: `Tickets` and `Quarantine`.
+//! The desk table: `Tickets`, `Quarantine` and `Notebook`.
 
 use std::fmt::Write;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use jobs::ports::{Clock, Quarantine, Quarantined, Ticket, Tickets, Unavailable};
+use jobs::ports::{Clock, Notebook, Quarantine, Quarantined, Ticket, Tickets, Unavailable};
 use sha2::{Digest, Sha256};
 
 use super::row::Reader;
@@ -116,6 +116,36 @@ impl Quarantine for Aws {
             }
             Err(error) => Err(unavailable("DynamoDB PutItem", error)),
         }
+    }
+}
+
+impl Notebook for Aws {
+    async fn recall(&self, name: &str) -> Result<Option<String>, Unavailable> {
+        let answer = self
+            .dynamodb()
+            .get_item()
+            .table_name(self.name(Var::DeskTable))
+            .key("pk", AttributeValue::S("note".to_owned()))
+            .key("sk", AttributeValue::S(name.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB GetItem", error))?;
+        let text = answer.item.and_then(|mut item| item.remove("text"));
+        Ok(text.and_then(|text| text.as_s().cloned().ok()))
+    }
+
+    async fn note(&self, name: &str, text: &str) -> Result<(), Unavailable> {
+        self.dynamodb()
+            .put_item()
+            .table_name(self.name(Var::DeskTable))
+            .item("pk", AttributeValue::S("note".to_owned()))
+            .item("sk", AttributeValue::S(name.to_owned()))
+            .item("text", AttributeValue::S(text.to_owned()))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB PutItem", error))?;
+        Ok(())
     }
 }
 

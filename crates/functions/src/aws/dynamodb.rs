@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
-use jobs::ports::{JobStore, LoadError, SaveError};
+use jobs::ports::{JobStore, LoadError, SaveError, Unavailable};
 use jobs::state::Class;
 
 use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
@@ -17,7 +18,7 @@ use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::Var;
 
 /// The most keys of one `BatchGetItem` (API reference).
-const BATCH: usize = 100;
+pub(super) const BATCH: usize = 100;
 
 impl Aws {
     pub(super) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
@@ -186,37 +187,43 @@ impl JobStore for Aws {
 
 impl Aws {
     /// Reads rows by their keys, at most a hundred, consistently.
-    async fn load_all(&self, table: &str, mut keys: Vec<Item>) -> Result<Vec<Job>, LoadError> {
+    async fn load_all(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Job>, LoadError> {
+        let wanted = KeysAndAttributes::builder().consistent_read(true);
         let mut jobs = Vec::with_capacity(keys.len());
+        for item in self.batch_get(table, keys, wanted).await? {
+            // One row that cannot be read must not hide the others from the page.
+            match from_item(&item) {
+                Ok(job) => jobs.push(job),
+                Err(bad) => tracing::warn!(problem = ?bad, "a row in a list cannot be read"),
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Reads items by their keys, at most a hundred, as `wanted` says.
+    pub(super) async fn batch_get(
+        &self,
+        table: &str,
+        mut keys: Vec<Item>,
+        wanted: KeysAndAttributesBuilder,
+    ) -> Result<Vec<Item>, Unavailable> {
+        let mut items = Vec::with_capacity(keys.len());
         // What was left out for want of capacity comes back as unprocessed; two rounds are what a page waits for.
         for _ in 0..3 {
             if keys.is_empty() {
-                return Ok(jobs);
+                return Ok(items);
             }
-            let wanted = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                .consistent_read(true)
-                .build();
-            let wanted = wanted.map_err(|error| broken("DynamoDB BatchGetItem", error))?;
+            let request = wanted.clone().set_keys(Some(keys)).build();
+            let request = request.map_err(|error| broken("DynamoDB BatchGetItem", error))?;
             let answer = self
                 .dynamodb()
                 .batch_get_item()
-                .request_items(table, wanted)
+                .request_items(table, request)
                 .send()
                 .await;
             let answer = answer.map_err(|error| unavailable("DynamoDB BatchGetItem", error))?;
-            for item in answer
-                .responses
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, items)| items)
-            {
-                // One row that cannot be read must not hide the others from the page.
-                match from_item(&item) {
-                    Ok(job) => jobs.push(job),
-                    Err(bad) => tracing::warn!(problem = ?bad, "a row in a list cannot be read"),
-                }
-            }
+            let found = answer.responses.into_iter().flatten();
+            items.extend(found.flat_map(|(_, items)| items));
             keys = answer
                 .unprocessed_keys
                 .into_iter()
@@ -224,6 +231,6 @@ impl Aws {
                 .flat_map(|(_, rest)| rest.keys)
                 .collect();
         }
-        Err(broken("DynamoDB BatchGetItem", "keys stayed unprocessed").into())
+        Err(broken("DynamoDB BatchGetItem", "keys stayed unprocessed"))
     }
 }

@@ -4,6 +4,8 @@ mod desk;
 mod dynamodb;
 mod eventbridge;
 mod http;
+mod inventory;
+mod job_index;
 mod row;
 mod s3;
 mod sagemaker;

@@ -450,7 +450,7 @@ impl<'a> Reader<'a> {
         self.number(name).map(Timestamp)
     }
 
-    fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, BadRow> {
+    pub(super) fn parsed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, BadRow> {
         self.text(name)?.parse().map_err(|_| self.wrong(name))
     }
 
@@ -470,7 +470,7 @@ impl<'a> Reader<'a> {
         self.optional(name, |row, name| row.text(name).map(str::to_owned))
     }
 
-    fn map<T>(
+    pub(super) fn map<T>(
         &self,
         name: &'static str,
         read: impl Fn(Self) -> Result<T, BadRow>,

@@ -113,6 +113,16 @@ fn total(content_range: Option<&str>) -> Option<u64> {
     content_range?.rsplit_once('/')?.1.parse().ok()
 }
 
+/// A key as a listing shows it: form-encoded if that was asked for, since XML cannot carry every character.
+pub(super) fn plain(key: &str, encoded: bool) -> String {
+    if encoded {
+        let spaced = key.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    } else {
+        key.to_owned()
+    }
+}
+
 impl ObjectStore for Aws {
     async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
@@ -253,18 +263,7 @@ impl ObjectStore for Aws {
             .await;
         let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
         let encoded = answer.encoding_type == Some(EncodingType::Url);
-        let is_key = |listed: &str| {
-            let decoded = || {
-                percent_decode_str(&listed.replace('+', " "))
-                    .decode_utf8_lossy()
-                    .into_owned()
-            };
-            if encoded {
-                decoded() == key
-            } else {
-                listed == key
-            }
-        };
+        let is_key = |listed: &str| plain(listed, encoded) == key;
         let of_key = answer
             .versions
             .into_iter()

@@ -1,14 +1,25 @@
-//! Wake-ups: `WakeUpQueue`.
+//! Queues: `WakeUpQueue`, `UploadQueue` and `DeadLetters`.
 
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use jobs::ports::{WakeUp, WakeUpQueue};
+use aws_sdk_sqs::types::{
+    Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
+    MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+};
+use jobs::id::Timestamp;
+use jobs::ports::{DeadLetter, DeadLetters, Queue, Unavailable, UploadQueue, WakeUp, WakeUpQueue};
+use jobs::submit::Upload;
 
-use super::{Aws, client, retries, timeouts, unavailable};
+use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::Var;
+use crate::handlers::batch::{FIRST_MESSAGE_ID, trace_id};
 use crate::handlers::retry::WakeUpMessage;
+use crate::handlers::s3_event::announcement;
 
 /// The most messages of one `SendMessageBatch` (API reference).
 const BATCH: usize = 10;
+/// The message attribute that says when a dead letter was first sent back, in milliseconds since 1970 UTC.
+const DEAD_SINCE: &str = "dead-since";
+/// Dead letters that were received and not deleted are shown again after this many seconds: more than a function has.
+const INVISIBLE_SECONDS: i32 = 180;
 
 impl Aws {
     fn sqs(&self) -> &aws_sdk_sqs::Client {
@@ -22,29 +33,23 @@ impl Aws {
             )
         })
     }
-}
 
-impl WakeUpQueue for Aws {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+    /// Sends texts, each with a delay in seconds. Answers which (by place) were not taken.
+    async fn send_all(&self, queue_url: &str, texts: &[(String, u32)]) -> Vec<usize> {
         let mut failed = Vec::new();
-        for (chunk, start) in messages.chunks(BATCH).zip((0..).step_by(BATCH)) {
-            let entries = chunk
-                .iter()
-                .enumerate()
-                .filter_map(|(i, (wake_up, delay))| {
-                    let body = serde_json::to_string(&WakeUpMessage::from(wake_up)).ok()?;
-                    let delay = i32::try_from(*delay).ok()?;
-                    SendMessageBatchRequestEntry::builder()
-                        .id(i.to_string())
-                        .message_body(body)
-                        .delay_seconds(delay)
-                        .build()
-                        .ok()
-                });
+        for (chunk, start) in texts.chunks(BATCH).zip((0..).step_by(BATCH)) {
+            let entries = chunk.iter().enumerate().filter_map(|(i, (text, delay))| {
+                SendMessageBatchRequestEntry::builder()
+                    .id(i.to_string())
+                    .message_body(text)
+                    .delay_seconds(i32::try_from(*delay).ok()?)
+                    .build()
+                    .ok()
+            });
             let request = self
                 .sqs()
                 .send_message_batch()
-                .queue_url(self.name(Var::WakeupsQueueUrl))
+                .queue_url(queue_url)
                 .set_entries(Some(entries.collect()));
             match request.send().await {
                 Ok(answer) => {
@@ -66,5 +71,135 @@ impl WakeUpQueue for Aws {
             }
         }
         failed
+    }
+}
+
+impl WakeUpQueue for Aws {
+    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+        let text =
+            |wake_up| serde_json::to_string(&WakeUpMessage::from(wake_up)).unwrap_or_default();
+        let texts: Vec<(String, u32)> = messages
+            .iter()
+            .map(|(wake_up, delay)| (text(wake_up), *delay))
+            .collect();
+        self.send_all(self.name(Var::WakeupsQueueUrl), &texts).await
+    }
+}
+
+impl UploadQueue for Aws {
+    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+        let texts: Vec<(String, u32)> = uploads
+            .iter()
+            .map(|upload| (announcement(upload), 0))
+            .collect();
+        self.send_all(self.name(Var::UploadsQueueUrl), &texts).await
+    }
+}
+
+/// A queue's own address and that of its dead letters.
+const fn addresses(queue: Queue) -> (Var, Var) {
+    match queue {
+        Queue::Uploads => (Var::UploadsQueueUrl, Var::UploadsDeadLettersUrl),
+        Queue::InferenceSuccess => (
+            Var::InferenceSuccessQueueUrl,
+            Var::InferenceSuccessDeadLettersUrl,
+        ),
+        Queue::InferenceError => (
+            Var::InferenceErrorQueueUrl,
+            Var::InferenceErrorDeadLettersUrl,
+        ),
+        Queue::Wakeups => (Var::WakeupsQueueUrl, Var::WakeupsDeadLettersUrl),
+    }
+}
+
+fn dead_letter(message: Message) -> Option<DeadLetter> {
+    let attribute = |name: &str| {
+        let value = message.message_attributes.as_ref()?.get(name)?;
+        value.string_value.clone()
+    };
+    let trace = MessageSystemAttributeName::AwsTraceHeader;
+    Some(DeadLetter {
+        first_id: attribute(FIRST_MESSAGE_ID).or(message.message_id.clone())?,
+        dead_since: attribute(DEAD_SINCE)
+            .and_then(|text| text.parse().ok())
+            .map(Timestamp),
+        trace_id: message
+            .attributes
+            .as_ref()
+            .and_then(|all| trace_id(all.get(&trace)?)),
+        body: message.body?,
+        receipt: message.receipt_handle?,
+    })
+}
+
+impl DeadLetters for Aws {
+    async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable> {
+        let request = self
+            .sqs()
+            .receive_message()
+            .queue_url(self.name(addresses(queue).1))
+            .max_number_of_messages(10)
+            .visibility_timeout(INVISIBLE_SECONDS)
+            // Without waiting only some of the queue's servers are asked (SQS developer guide, "short and long polling").
+            .wait_time_seconds(1)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
+            .message_attribute_names(FIRST_MESSAGE_ID)
+            .message_attribute_names(DEAD_SINCE);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| unavailable("SQS ReceiveMessage", error))?;
+        let messages = answer.messages.into_iter().flatten();
+        Ok(messages.filter_map(dead_letter).collect())
+    }
+
+    async fn send_back(
+        &self,
+        queue: Queue,
+        letter: &DeadLetter,
+        dead_since: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let attribute = |kind: &str, value: &str| {
+            let attribute = MessageAttributeValue::builder();
+            let attribute = attribute.data_type(kind).string_value(value).build();
+            attribute.map_err(|error| broken("SQS SendMessage", error))
+        };
+        let mut request = self
+            .sqs()
+            .send_message()
+            .queue_url(self.name(addresses(queue).0))
+            .message_body(&letter.body)
+            .message_attributes(FIRST_MESSAGE_ID, attribute("String", &letter.first_id)?)
+            .message_attributes(DEAD_SINCE, attribute("Number", &dead_since.0.to_string())?);
+        if let Some(trace_id) = &letter.trace_id {
+            let header = MessageSystemAttributeValue::builder();
+            let root = format!("Root={trace_id}");
+            let header = header.data_type("String").string_value(root).build();
+            let header = header.map_err(|error| broken("SQS SendMessage", error))?;
+            let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+            request = request.message_system_attributes(name, header);
+        }
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(unavailable("SQS SendMessage", error)),
+        }
+    }
+
+    async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable> {
+        let request = self
+            .sqs()
+            .delete_message()
+            .queue_url(self.name(addresses(queue).1))
+            .receipt_handle(&letter.receipt);
+        match request.send().await {
+            Ok(_) => Ok(()),
+            // It was deleted before. If this receipt is only too old, the letter shows up again.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|refused| refused.is_receipt_handle_is_invalid()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(unavailable("SQS DeleteMessage", error)),
+        }
     }
 }

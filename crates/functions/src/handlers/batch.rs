@@ -15,7 +15,7 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, EventBus, Pusher, Quarantine, Quarantined, Unavailable, WakeUpQueue, Watchers,
 };
-use jobs::state::State;
+use jobs::state::{Cause, State};
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
@@ -41,6 +41,9 @@ pub const SIDE_BY_SIDE: usize = 4;
 /// How often a message is given back whose other half may be late, such as an outcome of an unknown job.
 /// Below the queues' `maxReceiveCount` of 5, so that it ends in quarantine and not among the dead letters.
 pub const PATIENCE: u32 = 3;
+
+/// The message attribute with which a text that is sent again names the first message that carried it.
+pub const FIRST_MESSAGE_ID: &str = "first-message-id";
 
 /// How long one message may take if every call of it takes as long as it may: a look at the object (8 s), a row (8 s),
 /// the call of the endpoint (20 s), the row again (8 s).
@@ -96,21 +99,25 @@ impl Message {
 
     /// The trace that it belongs to.
     pub fn trace_id(&self) -> Option<String> {
-        let header = self.attributes.get("AWSTraceHeader")?;
-        let root = header
-            .split(';')
-            .find_map(|part| part.strip_prefix("Root="))?;
-        Some(root.to_owned()).filter(|root| root.len() <= 100)
+        trace_id(self.attributes.get("AWSTraceHeader")?)
     }
 
     /// The id of the first message that carried this text: a replay brings the original's along.
     fn first_id(&self) -> &str {
         let original = self
             .message_attributes
-            .get("first-message-id")
+            .get(FIRST_MESSAGE_ID)
             .and_then(|attribute| attribute.string_value.as_deref());
         original.unwrap_or(&self.message_id)
     }
+}
+
+/// The trace's id in a header of AWS X-Ray, which may hold more (X-Ray developer guide, "Tracing header").
+pub(crate) fn trace_id(header: &str) -> Option<String> {
+    let root = header
+        .split(';')
+        .find_map(|part| part.strip_prefix("Root="))?;
+    Some(root.to_owned()).filter(|root| root.len() <= 100)
 }
 
 /// Which messages must come back (Lambda developer guide, "Reporting batch item failures").
@@ -352,6 +359,15 @@ fn chain(error: &Error) -> String {
     text
 }
 
+/// How many jobs of that kind got where they are by a wake-up: nobody had told how their attempt ended.
+fn after_wake_up(jobs: &[&Job], is: fn(&Job) -> bool) -> usize {
+    let woken = |job: &Job| {
+        let last = job.history.last();
+        last.is_some_and(|entry| entry.event == "WakeUp")
+    };
+    jobs.iter().filter(|job| woken(job) && is(job)).count()
+}
+
 fn report(
     now: Timestamp,
     queue: &str,
@@ -400,6 +416,19 @@ fn report(
                     in_state(|state| matches!(state, State::RetryScheduled { .. })),
                 ),
                 (Metric::TimeToReady, times),
+                (
+                    Metric::Adopted,
+                    count(after_wake_up(&jobs, |job| {
+                        matches!(job.state, State::Ready { .. })
+                    })),
+                ),
+                (
+                    Metric::Lost,
+                    count(after_wake_up(&jobs, |job| {
+                        job.failure()
+                            .is_some_and(|failure| failure.cause == Cause::Lost)
+                    })),
+                ),
             ],
         );
     }

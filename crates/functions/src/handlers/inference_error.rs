@@ -1,7 +1,7 @@
 //! The endpoint reports failures.
 
 use jobs::ports::{
-    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue, Watchers,
+    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue, WakeUpQueue, Watchers,
 };
 use lambda_runtime::{Error, LambdaEvent};
 
@@ -12,7 +12,7 @@ use crate::bootstrap::App;
 pub use super::batch::NEEDS;
 
 /// The queue that it works off.
-const QUEUE: &str = "inference-error";
+const QUEUE: &str = Queue::InferenceError.name();
 
 /// Records failures: classifies each, and schedules a retry or closes the job.
 ///

@@ -2,7 +2,7 @@
 
 use jobs::apply::Run;
 use jobs::ports::{
-    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue, Watchers,
+    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue, WakeUpQueue, Watchers,
 };
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
@@ -14,7 +14,7 @@ use crate::bootstrap::App;
 pub use super::batch::NEEDS;
 
 /// The queue that it works off.
-const QUEUE: &str = "inference-success";
+const QUEUE: &str = Queue::InferenceSuccess.name();
 
 /// Records results.
 ///

@@ -3,7 +3,7 @@
 use jobs::apply::Run;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
-    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, WakeUp,
+    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue, WakeUp,
     WakeUpQueue, Watchers,
 };
 use jobs::retry::retry;
@@ -16,7 +16,7 @@ use crate::bootstrap::App;
 pub use super::batch::NEEDS;
 
 /// The queue that it works off.
-const QUEUE: &str = "wakeups";
+const QUEUE: &str = Queue::Wakeups.name();
 
 /// A wake-up on the wire.
 #[derive(Debug, Deserialize, Serialize)]

@@ -1,8 +1,9 @@
 //! S3 event notifications (S3 user guide, "Event message structure"). Only the fields that are used.
 
 use jobs::submit::Upload;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
+use serde_json::json;
 
 #[derive(Deserialize)]
 struct Notification {
@@ -93,6 +94,27 @@ fn decoded(key: &str) -> Result<String, String> {
     Ok(text.into_owned())
 }
 
+/// What is left as it is in an encoded key.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
+
+/// The message that S3 would have sent. What it says beyond what is read here, it does not know.
+pub(crate) fn announcement(upload: &Upload) -> String {
+    let object = json!({
+        "key": utf8_percent_encode(&upload.key, KEY).to_string(),
+        "size": upload.bytes,
+        "eTag": upload.etag,
+        "versionId": upload.version,
+    });
+    let s3 = json!({"bucket": {"name": upload.bucket}, "object": object});
+    let record =
+        json!({"eventSource": "docket:reconciler", "eventName": "ObjectCreated:Put", "s3": s3});
+    json!({"Records": [record]}).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +160,27 @@ mod tests {
                 .unwrap_err()
                 .contains("not UTF-8")
         );
+    }
+
+    #[test]
+    fn an_announcement_reads_back() {
+        for key in [
+            "inbound/acme/nda.pdf",
+            "inbound/acme/Müller & Söhne + 100%25 (1).pdf",
+            "inbound/acme/a\r\nb.pdf",
+        ] {
+            for version in [Some("3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY".to_owned()), None] {
+                let upload = Upload {
+                    bucket: "docket-jobs".to_owned(),
+                    key: key.to_owned(),
+                    version,
+                    bytes: 1 << 30,
+                    etag: "9b2cf535f27731c974343645a3985328-12".to_owned(),
+                    trace_id: None,
+                };
+                assert_eq!(uploads(&announcement(&upload), None), Ok(vec![upload]));
+            }
+        }
     }
 
     #[test]

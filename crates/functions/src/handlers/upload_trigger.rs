@@ -2,8 +2,8 @@
 
 use jobs::apply::Run;
 use jobs::ports::{
-    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, WakeUpQueue,
-    Watchers,
+    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue,
+    WakeUpQueue, Watchers,
 };
 use jobs::submit::submit;
 use lambda_runtime::{Error, LambdaEvent};
@@ -15,7 +15,7 @@ use crate::bootstrap::App;
 pub use super::batch::NEEDS;
 
 /// The queue that it works off.
-const QUEUE: &str = "uploads";
+const QUEUE: &str = Queue::Uploads.name();
 
 /// Starts a job for every upload.
 ///

@@ -8,5 +8,6 @@
 
 mod outcomes;
 mod pages;
+mod reconciler;
 mod upload_trigger;
 mod world;

@@ -102,6 +102,7 @@ fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
             Some(Object {
                 content: content.to_vec(),
                 bytes,
+                ..Object::default()
             }),
         );
         assert!(
@@ -203,10 +204,10 @@ fn a_newer_version_closes_the_open_job_of_an_older_one() {
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
     upload(&app, &[announced(key, &first)]);
-    crate::world::advance(&app, 1000);
+    crate::world::advance(&app, 120_000);
     let second = app.ports.put(BUCKET, key, PDF);
     upload(&app, &[announced(key, &second)]);
-    crate::world::advance(&app, 1000);
+    crate::world::advance(&app, 120_000);
     let third = app.ports.put(BUCKET, key, PDF);
     upload(&app, &[announced(key, &third)]);
     assert!(
@@ -229,6 +230,33 @@ fn a_newer_version_closes_the_open_job_of_an_older_one() {
         .map(|(kind, job)| (*kind, job.input.version.clone()))
         .collect();
     assert_eq!(told, [("JobFailed", first), ("JobFailed", second)]);
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was_behind() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let first = app.ports.put(BUCKET, key, PDF);
+    upload(&app, &[announced(key, &first)]);
+    let second = app.ports.put(BUCKET, key, PDF);
+    // One function makes the new job and dies before it closes the old one.
+    app.ports.world().fail_before.insert("versions", 1);
+    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    // Another closes it, by a clock that is a second behind, and cannot announce it.
+    app.ports.world().now.0 -= 1000;
+    app.ports.world().fail_before.insert("publish", 1);
+    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    crate::world::advance(&app, 180_000);
+    assert!(upload(&app, &[announced(key, &second)]).is_empty());
+    let told: Vec<_> = app
+        .ports
+        .world()
+        .events
+        .iter()
+        .map(|(kind, job)| (*kind, job.input.version.clone()))
+        .collect();
+    assert_eq!(told, [("JobFailed", first)]);
 }
 
 #[test]

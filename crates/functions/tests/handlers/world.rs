@@ -18,6 +18,7 @@ pub(crate) fn app() -> App<Memory> {
     App {
         ports: Memory::at(NOW),
         pipelines: Some(pipelines),
+        bucket: BUCKET.to_owned(),
         page_origin: "*".to_owned(),
     }
 }

@@ -1,0 +1,65 @@
+//! What is in the bucket: `Inventory`.
+
+use aws_sdk_s3::types::EncodingType;
+use jobs::id::Timestamp;
+use jobs::ports::{Inventory, Listed, Mark, Unavailable};
+
+use super::s3::plain;
+use super::{Aws, broken, unavailable};
+
+impl Inventory for Aws {
+    async fn page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&Mark>,
+        limit: u16,
+    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+        let answer = self
+            .s3()
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(prefix)
+            .set_key_marker(after.map(|mark| mark.key.clone()))
+            .set_version_id_marker(after.and_then(|mark| mark.version.clone()))
+            .max_keys(i32::from(limit))
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await;
+        let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
+        let encoded = answer.encoding_type == Some(EncodingType::Url);
+        let next = if answer.is_truncated == Some(true) {
+            // Without it the listing would begin anew, for ever.
+            let marker = answer.next_key_marker.as_deref();
+            let marker = marker.ok_or_else(|| {
+                broken(
+                    "S3 ListObjectVersions",
+                    "there is more, and no word of where",
+                )
+            })?;
+            Some(Mark {
+                key: plain(marker, encoded),
+                version: answer.next_version_id_marker,
+            })
+        } else {
+            None
+        };
+        let current = answer
+            .versions
+            .into_iter()
+            .flatten()
+            .filter(|version| version.is_latest == Some(true));
+        let listed = current.filter_map(|version| {
+            let put_at = version.last_modified?.to_millis().ok()?;
+            Some(Listed {
+                key: plain(&version.key?, encoded),
+                // Objects of the time before the bucket was versioned have this id (S3 user guide, "How S3 Versioning works").
+                version: version.version_id.unwrap_or_else(|| "null".to_owned()),
+                etag: version.e_tag?.trim_matches('"').to_owned(),
+                bytes: u64::try_from(version.size?).unwrap_or(0),
+                put_at: Timestamp(u64::try_from(put_at).unwrap_or(0)),
+            })
+        });
+        Ok((listed.collect(), next))
+    }
+}

@@ -1,0 +1,117 @@
+//! The indexes of the job table: `JobIndex`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::{Due, JobIndex, Unavailable};
+
+use super::dynamodb::BATCH;
+use super::row::{BadRow, Item, Reader};
+use super::{Aws, broken, unavailable};
+use crate::config::Var;
+
+fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn key(id: JobId) -> Item {
+    HashMap::from([("job_id".to_owned(), AttributeValue::S(id.to_string()))])
+}
+
+fn due(item: &Item) -> Result<Due, BadRow> {
+    let row = Reader { item, path: "" };
+    Ok(Due {
+        wake_at: row.time("wake_at")?,
+        job: row.parsed("job_id")?,
+    })
+}
+
+impl JobIndex for Aws {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<Vec<Due>, Unavailable> {
+        let start = after.map(|after| {
+            let mut start = key(after.job);
+            start.insert("wake_shard".to_owned(), number(shard));
+            start.insert("wake_at".to_owned(), number(after.wake_at.0));
+            start
+        });
+        let answer = self
+            .dynamodb()
+            .query()
+            .table_name(self.name(Var::JobsTable))
+            .index_name("by_wake")
+            .key_condition_expression("wake_shard = :shard AND wake_at <= :by")
+            .expression_attribute_values(":shard", number(shard))
+            .expression_attribute_values(":by", number(by.0))
+            .set_exclusive_start_key(start)
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB Query", error))?;
+        // The keys of an index cannot be of another type than the table says: a wrong one is a wrong table.
+        let dues = answer.items().iter().map(due);
+        dues.collect::<Result<_, _>>()
+            .map_err(|bad| broken("DynamoDB Query", format!("{bad:?}")))
+    }
+
+    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+        let answer = self
+            .dynamodb()
+            .update_item()
+            .table_name(self.name(Var::JobsTable))
+            .set_key(Some(key(due.job)))
+            .update_expression("SET wake_at = :until")
+            .condition_expression("wake_at = :here")
+            .expression_attribute_values(":until", number(until.0))
+            .expression_attribute_values(":here", number(due.wake_at.0))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            // It has moved on meanwhile, or is gone.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|refused| refused.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(unavailable("DynamoDB UpdateItem", error)),
+        }
+    }
+
+    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+        // A row that was made moments ago may be missed: its object is announced once more, which changes nothing.
+        let wanted = KeysAndAttributes::builder()
+            .projection_expression("job_id, #input.#version")
+            .expression_attribute_names("#input", "input")
+            .expression_attribute_names("#version", "version");
+        let mut found = BTreeMap::new();
+        for chunk in ids.chunks(BATCH) {
+            let keys = chunk.iter().map(|id| key(*id)).collect();
+            let table = self.name(Var::JobsTable);
+            for item in self.batch_get(table, keys, wanted.clone()).await? {
+                let row = Reader {
+                    item: &item,
+                    path: "",
+                };
+                let version = row.map("input", |input| Ok(input.text("version")?.to_owned()));
+                match (row.parsed("job_id"), version) {
+                    (Ok(id), Ok(version)) => {
+                        found.insert(id, version);
+                    }
+                    (id, version) => {
+                        tracing::warn!(id = ?id, version = ?version, "a row does not say what it is about");
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}

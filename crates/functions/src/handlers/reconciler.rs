@@ -1,0 +1,167 @@
+//! It is time to look for what no message speaks of any more.
+
+use futures_util::future::join_all;
+use jobs::id::Timestamp;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{
+    Clock, DeadLetters, Inventory, JobIndex, JobStore, Notebook, Quarantine, Queue, UploadQueue,
+    WakeUpQueue,
+};
+use jobs::reconcile::{Redriven, redrive, wake_overdue};
+use jobs::sweep::{Scope, Swept, sweep};
+use lambda_runtime::{Error, LambdaEvent};
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use crate::bootstrap::App;
+use crate::config::Var;
+use crate::metrics::{Dimension, Metric, emit};
+
+/// What it needs.
+pub const NEEDS: &[Var] = &[
+    Var::JobsTable,
+    Var::DeskTable,
+    Var::Bucket,
+    Var::UploadsQueueUrl,
+    Var::UploadsDeadLettersUrl,
+    Var::InferenceSuccessQueueUrl,
+    Var::InferenceSuccessDeadLettersUrl,
+    Var::InferenceErrorQueueUrl,
+    Var::InferenceErrorDeadLettersUrl,
+    Var::WakeupsQueueUrl,
+    Var::WakeupsDeadLettersUrl,
+];
+
+/// What is left of the function's time when the last step is begun, in milliseconds: the longest that a step of two
+/// calls, each answered at the last moment, may take.
+const RESERVE_MS: u64 = 17_000;
+
+/// What the schedule sends, or somebody who calls the function by hand.
+#[derive(Debug, Default, Deserialize)]
+pub struct Call {
+    /// Ask about all objects of the bucket now, young ones too: announcements are known to have been lost.
+    #[serde(default)]
+    everything: bool,
+}
+
+/// What was done, for whoever calls the function by hand.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reconciled {
+    /// Open jobs that a wake-up was sent for.
+    pub woken: u64,
+    /// Open jobs whose rows cannot be read.
+    pub unreadable: u64,
+    /// Dead letters that were sent back to their queues.
+    pub sent_back: u64,
+    /// Dead letters that were quarantined.
+    pub quarantined: u64,
+    /// Objects without a job that were announced again.
+    pub announced: u64,
+    /// Age in seconds of the latest complete look through the bucket; none if that could not be found out.
+    pub sweep_age_seconds: Option<u64>,
+    /// Something did not answer, and the next run has to make up for it.
+    pub incomplete: bool,
+}
+
+/// Looks for open jobs whose time is up, dead letters, and objects without a job, and says again what was lost.
+///
+/// - **Input**: `{}` from the schedule, every five minutes; by hand also `{"everything":true}`. Answers [`Reconciled`].
+/// - **On bad input**: the call fails and says why; nothing is done.
+/// - **On failure**: what did not answer is left to the next run, and metric `Reconciled` is not counted.
+///
+/// It writes no job's state. It stops before its time is up, and any number of it may run at once.
+///
+/// # Errors
+/// None: what went wrong is in the answer.
+pub async fn handle<P>(app: &App<P>, event: LambdaEvent<Call>) -> Result<Reconciled, Error>
+where
+    P: Clock
+        + JobStore
+        + JobIndex
+        + WakeUpQueue
+        + DeadLetters
+        + Quarantine
+        + Inventory
+        + UploadQueue
+        + Notebook,
+{
+    let ports = &app.ports;
+    let began_at = ports.now();
+    let left = event.context.deadline.saturating_sub(began_at.0);
+    let work = left.saturating_sub(RESERVE_MS).max(left / 4);
+    // Each part may take its share of the time, and what the ones before it left over.
+    let until = |part: u64| Timestamp(began_at.0 + work * part / 3);
+
+    let woken = wake_overdue(ports, until(1)).await;
+    let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
+    let letters: Vec<Redriven> = join_all(letters).await;
+    let none = Pipelines::none();
+    let pipelines = app.pipelines.as_ref().unwrap_or(&none);
+    let scope = if event.payload.everything {
+        Scope::Everything
+    } else {
+        Scope::Due
+    };
+    let swept = sweep(ports, pipelines, &app.bucket, scope, until(3)).await;
+    let swept: Option<Swept> = match swept {
+        Ok(swept) => Some(swept),
+        Err(error) => {
+            warn!(error = %error, "the bucket was not looked through");
+            None
+        }
+    };
+
+    let sum = |of: fn(&Redriven) -> u64| letters.iter().map(of).sum();
+    let done = Reconciled {
+        woken: woken.woken,
+        unreadable: woken.unreadable,
+        sent_back: sum(|redriven| redriven.sent_back),
+        quarantined: sum(|redriven| redriven.quarantined),
+        announced: swept.as_ref().map_or(0, |swept| swept.announced),
+        sweep_age_seconds: swept.as_ref().map(|swept| swept.age.as_secs()),
+        incomplete: woken.incomplete
+            || swept.is_none()
+            || letters.iter().any(|redriven| redriven.incomplete),
+    };
+    report(began_at, &done, &letters);
+    info!(
+        woken = done.woken,
+        unreadable = done.unreadable,
+        sent_back = done.sent_back,
+        quarantined = done.quarantined,
+        announced = done.announced,
+        incomplete = done.incomplete,
+        "reconciled"
+    );
+    Ok(done)
+}
+
+fn report(now: Timestamp, done: &Reconciled, letters: &[Redriven]) {
+    let count = |number: u64| if number == 0 { vec![] } else { vec![number] };
+    for (queue, redriven) in Queue::ALL.iter().zip(letters) {
+        emit(
+            now.0,
+            Dimension::Queue(queue.name()),
+            &[
+                (Metric::SentBack, count(redriven.sent_back)),
+                (Metric::Quarantined, count(redriven.quarantined)),
+            ],
+        );
+    }
+    emit(
+        now.0,
+        Dimension::Service,
+        &[
+            (Metric::Woken, count(done.woken)),
+            (Metric::JobsUnreadable, count(done.unreadable)),
+            (Metric::Announced, count(done.announced)),
+            (
+                Metric::SweepAge,
+                done.sweep_age_seconds.into_iter().collect(),
+            ),
+            // An alarm watches for its absence, so it is said of every run that did all that it should.
+            (Metric::Reconciled, count(u64::from(!done.incomplete))),
+        ],
+    );
+}
