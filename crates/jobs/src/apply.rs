@@ -50,6 +50,14 @@ pub enum Error {
     /// The endpoint reported a success, but its output is not there.
     #[error("the output {0} is not there")]
     OutputMissing(String),
+    /// The job is no longer as whoever asks saw it. No message asks with a version, only people do.
+    #[error("the job has changed since: version {seen} was seen, it is {now} now")]
+    Changed {
+        /// The version that was seen.
+        seen: u64,
+        /// The version that it has.
+        now: u64,
+    },
     /// The message contradicts what is known.
     #[error("contradiction: {0}")]
     Contradiction(String),
@@ -77,7 +85,7 @@ impl Error {
                 Verdict::Redeliver
             }
             Self::UnknownJob(_) | Self::OutputMissing(_) => Verdict::RedeliverAFewTimes,
-            Self::Contradiction(_) | Self::NotOurs(_) => Verdict::Quarantine,
+            Self::Contradiction(_) | Self::NotOurs(_) | Self::Changed { .. } => Verdict::Quarantine,
         }
     }
 
@@ -90,6 +98,7 @@ impl Error {
             Self::Contended(_) => "Contended",
             Self::UnknownJob(_) => "UnknownJob",
             Self::OutputMissing(_) => "OutputMissing",
+            Self::Changed { .. } => "Changed",
             Self::Contradiction(_) => "Contradiction",
             Self::NotOurs(_) => "NotOurs",
         }

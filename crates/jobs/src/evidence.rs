@@ -97,6 +97,20 @@ pub const fn is_settled(state: &State) -> bool {
     matches!(state, State::Ready { .. } | State::Cancelled { .. })
 }
 
+/// Whether a job that failed may have a result that nobody has told of, and that may be taken.
+pub const fn may_have_a_result(state: &State) -> bool {
+    match state {
+        State::Failed { failure, .. } => {
+            !matches!(failure.cause, Cause::InvalidInput | Cause::Superseded)
+        }
+        State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::RetryScheduled { .. }
+        | State::Ready { .. }
+        | State::Cancelled { .. } => false,
+    }
+}
+
 /// The attempt in `a<n>/<anything>`.
 fn attempt_in(rest: &str) -> Option<Attempt> {
     let (folder, _) = rest.split_once('/')?;

@@ -40,6 +40,7 @@ pub mod record_outcome;
 pub mod retry;
 pub mod state;
 pub mod submit;
+pub mod support;
 pub mod sweep;
 pub mod transition;
 pub mod view;

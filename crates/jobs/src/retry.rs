@@ -1,7 +1,7 @@
 //! A wake-up arrived: start the attempt that it names, or find out what became of it.
 
 use crate::apply::{Change, Error, Run, apply};
-use crate::evidence::{gather, input_was_replaced};
+use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::job::Job;
 use crate::ports::{Clock, InferenceEndpoint, JobStore, ObjectStore, WakeUp};
 use crate::submit::begin_again;
@@ -51,13 +51,14 @@ where
     }
 }
 
-/// Evidence costs requests, so it is sought only where it decides: once an attempt is out of time.
+/// Evidence costs requests, so it is sought only where it decides: once an attempt is out of time, or has failed.
 async fn seek<P: ObjectStore>(ports: &P, job: &Job, moment: &Moment) -> Result<Evidence, Error> {
     let out_of_time = job
         .state
         .wake_at()
         .is_some_and(|wake_at| moment.now >= wake_at);
-    if out_of_time {
+    // A failed job is woken when somebody has seen a result of it.
+    if out_of_time || may_have_a_result(&job.state) {
         Ok(gather(ports, job).await?)
     } else {
         Ok(Evidence::NotSought)

@@ -15,8 +15,8 @@ use functions::handlers::{
 use jobs::apply::Run;
 use jobs::deliver::{Owed, deliver};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Clock, JobStore};
-use jobs::transition::Event as JobEvent;
+use jobs::ports::{Clock, WakeUpQueue};
+use jobs::support::{self, Answer, Order};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ pub(crate) enum Task {
     /// Repair.
     Reconcile,
     /// Do what support asks for.
-    Support { job: JobId, event: JobEvent },
+    Support { job: JobId, cancel: bool },
 }
 
 /// How a function ended.
@@ -322,33 +322,40 @@ fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
                 let event = LambdaEvent::new(reconciler::Call::default(), context);
                 done(reconciler::handle(&app, event).await.is_ok())
             }
-            Task::Support { job, event } => done(support(&app, job, event, deadline).await.is_ok()),
+            Task::Support { job, cancel } => {
+                done(support(&app, job, cancel, deadline).await.is_ok())
+            }
         }
     })
 }
 
-/// What the support API does with a retry or a cancellation, over the product's one writer.
+/// A retry or a cancellation, and what it owes: no message stands behind it.
 async fn support(
     app: &App<Ports>,
     job: JobId,
-    event: JobEvent,
+    cancel: bool,
     deadline: u64,
-) -> Result<(), jobs::apply::Error> {
-    let Some(pipelines) = &app.pipelines else {
-        return Ok(());
-    };
+) -> Result<(), Box<dyn std::error::Error>> {
+    let pipelines = app.pipelines.as_ref().ok_or("no pipelines")?;
     let run = Run {
         pipelines,
         lease_until: Timestamp(deadline),
     };
-    let Some(job) = app.ports.load(job).await? else {
-        return Ok(());
+    let order = Order::new(job, None, "support", "a customer asked")?;
+    let answer = if cancel {
+        support::cancel(&app.ports, &run, &order).await?
+    } else {
+        support::resubmit(&app.ports, &run, &order).await?
     };
-    let (job, change) =
-        jobs::apply::apply(&app.ports, &run, job, async |_, _| Ok(event.clone())).await?;
-    if change == jobs::apply::Change::Advanced {
-        let until = Timestamp(app.ports.now().0 + 3 * SECOND);
-        let _ = deliver(&app.ports, &[Owed { message: 0, job }], until).await;
+    match answer {
+        Answer::Done(job) => {
+            let until = Timestamp(app.ports.now().0 + 3 * SECOND);
+            let _ = deliver(&app.ports, &[Owed { message: 0, job }], until).await;
+        }
+        Answer::Found(wake_up) => {
+            let _ = app.ports.send(&[(wake_up, 0)]).await;
+        }
+        Answer::Refused(..) => {}
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use jobs::id::JobId;
 use jobs::state::State;
-use jobs::transition::Event as JobEvent;
 
 use crate::bucket::{Object, Source, announcement};
 use crate::call::{CALLS, Outage};
@@ -190,13 +189,7 @@ impl World {
             return;
         }
         let job = jobs[usize::try_from(self.rng.up_to(jobs.len() as u64 - 1)).unwrap_or(0)];
-        let (actor, reason) = ("support".to_owned(), "a customer asked".to_owned());
-        let event = if cancel {
-            JobEvent::Cancel { actor, reason }
-        } else {
-            JobEvent::Resubmit { actor, reason }
-        };
-        self.after(1, Event::Start(Box::new(Task::Support { job, event })));
+        self.after(1, Event::Start(Box::new(Task::Support { job, cancel })));
     }
 
     /// Something arrives that belongs into quarantine.

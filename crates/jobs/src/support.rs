@@ -1,0 +1,150 @@
+//! What a person may do to a job: have it run once more, or give it up. Always with a name and a reason, both of which
+//! the job's history keeps.
+
+use crate::apply::{Change, Error, Run, apply};
+use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
+use crate::id::JobId;
+use crate::job::Job;
+use crate::ports::{Clock, JobStore, ObjectStore, WakeUp};
+use crate::transition::{Event, Evidence, Why};
+
+/// The longest reason, in characters.
+pub const MAX_REASON: usize = 500;
+/// The longest name of an actor, in characters: an e-mail address at its longest is shorter.
+pub const MAX_ACTOR: usize = 320;
+
+/// Who asks for something, about which job, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Which job.
+    pub job: JobId,
+    /// The version of the job that the person saw. If it has changed since, the order may no longer make sense.
+    pub seen: Option<u64>,
+    actor: String,
+    reason: String,
+}
+
+/// An order that says too little, or too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadOrder {
+    /// Nobody could tell later why.
+    #[error("give a reason of at most {MAX_REASON} characters")]
+    Reason,
+    /// Nobody could tell later who.
+    #[error("give the name of who asks, of at most {MAX_ACTOR} characters")]
+    Actor,
+}
+
+impl Order {
+    /// An order of `actor`, because of `reason`.
+    ///
+    /// # Errors
+    /// If either is empty or too long.
+    pub fn new(job: JobId, seen: Option<u64>, actor: &str, reason: &str) -> Result<Self, BadOrder> {
+        let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
+        let (actor, reason) = (actor.trim(), reason.trim());
+        if !fits(actor, MAX_ACTOR) {
+            return Err(BadOrder::Actor);
+        }
+        if !fits(reason, MAX_REASON) {
+            return Err(BadOrder::Reason);
+        }
+        Ok(Self {
+            job,
+            seen,
+            actor: actor.to_owned(),
+            reason: reason.to_owned(),
+        })
+    }
+
+    fn check(&self, job: &Job) -> Result<(), Error> {
+        match self.seen {
+            Some(seen) if seen != job.version => Err(Error::Changed {
+                seen,
+                now: job.version,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It was carried out. What the new state owes is the caller's to do. A caller that dies before loses nothing but
+    /// a push: a retry is due at once, and the reconciler starts it.
+    Done(Job),
+    /// No run is needed: a result of the failed job is there. Send this wake-up, and the function that gets it makes the
+    /// job ready and announces that, since only a message can be sure to be carried out.
+    Found(WakeUp),
+    /// It makes no sense for the job as it is.
+    Refused(Job, Why),
+}
+
+/// Schedules another attempt of a failed job, on the path that every retry takes.
+///
+/// # Errors
+/// [`Error::UnknownJob`], [`Error::Changed`], and those of the stores.
+pub async fn resubmit<P>(ports: &P, run: &Run<'_>, order: &Order) -> Result<Answer, Error>
+where
+    P: JobStore + ObjectStore + Clock,
+{
+    let job = load(ports, order).await?;
+    let (job, change) = apply(ports, run, job, async |job, _| {
+        order.check(job)?;
+        let attempt = job.state.attempt();
+        if may_have_a_result(&job.state)
+            && find_output(ports, job).await?.is_some()
+            && !input_was_replaced(ports, job).await?
+        {
+            // Changes nothing here: whoever gets it as a message looks for the result and announces it.
+            return Ok(Event::WakeUp {
+                attempt,
+                due: None,
+                evidence: Evidence::NotSought,
+            });
+        }
+        Ok(Event::Resubmit {
+            actor: order.actor.clone(),
+            reason: order.reason.clone(),
+        })
+    })
+    .await?;
+    Ok(match change {
+        Change::Advanced => Answer::Done(job),
+        Change::Ignored(Why::AlreadyApplied) => Answer::Found(WakeUp {
+            job: job.id,
+            attempt: job.state.attempt(),
+            due: None,
+        }),
+        Change::Ignored(why) => Answer::Refused(job, why),
+    })
+}
+
+/// Gives an open job up. SageMaker cannot cancel: an attempt that runs goes on, and its result is dropped when it comes.
+///
+/// # Errors
+/// As [`resubmit`].
+pub async fn cancel<P>(ports: &P, run: &Run<'_>, order: &Order) -> Result<Answer, Error>
+where
+    P: JobStore + Clock,
+{
+    let job = load(ports, order).await?;
+    let (job, change) = apply(ports, run, job, async |job, _| {
+        order.check(job)?;
+        Ok(Event::Cancel {
+            actor: order.actor.clone(),
+            reason: order.reason.clone(),
+        })
+    })
+    .await?;
+    Ok(match change {
+        Change::Advanced => Answer::Done(job),
+        Change::Ignored(why) => Answer::Refused(job, why),
+    })
+}
+
+async fn load<P: JobStore>(ports: &P, order: &Order) -> Result<Job, Error> {
+    let job = ports.load(order.job).await?;
+    job.ok_or(Error::UnknownJob(order.job))
+}
