@@ -30,6 +30,7 @@ pub mod apply;
 pub mod classify;
 pub mod deliver;
 pub mod evidence;
+pub mod explain;
 pub mod id;
 pub mod input;
 pub mod job;
