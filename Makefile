@@ -19,17 +19,18 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs test check format lint doc bans zips templates bench-cold simulate
+.PHONY: help demo up down build package venv docs test check format lint doc bans zips templates bench-cold simulate compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  make demo PDF=<file or folder>   the same with your own PDFs'
+	@echo '  make demo PDF=<file or folder>            the same with your own PDFs'
+	@echo '  make demo MODEL=http://127.0.0.1:8080     the same with your own model container (also: make up MODEL=…)'
 
 demo: package ## upload real contracts to a local stack and watch what happens to each
-	@$(DEVSTACK) demo $${PDF:+"$$PDF"}
+	@$(DEVSTACK) demo $${MODEL:+--model "$$MODEL"} -- $${PDF:+"$$PDF"}
 
 up: package ## start a local stack in the background and say how to use it with the AWS CLI
-	@$(DEVSTACK) up
+	@$(DEVSTACK) up $${MODEL:+--model "$$MODEL"}
 
 down: ## stop the stack that `make up` started
 	@if [ -x $(DEVSTACK) ]; then $(DEVSTACK) down; fi
@@ -44,13 +45,14 @@ package: venv build ## make the zips that Lambda gets, in target/lambda
 venv: ## make .venv, with packages pinned by hash
 	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt
 
-docs: ## write docs/job-lifecycle.md anew, from the state machine
-	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --package jobs --test lifecycle
+docs: ## write anew what is generated from the code: docs/job-lifecycle.md, and how jobs are explained
+	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --package jobs --test lifecycle --test explain
 
 test: package ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/template_test.py tests/docs_test.py
 	@cd benches && ../.venv/bin/python -m unittest
+	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
 	$(call say,testing what is written in Rust)
 	@$(CARGO) test $(TESTS)
@@ -83,6 +85,7 @@ templates:
 	$(call say,templates)
 	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
 	@target/venv-check/bin/cfn-lint infra/*.yaml
+	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory infra
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
 	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)
@@ -91,3 +94,7 @@ SEEDS ?= 700
 JOBS ?= 60
 simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each
 	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)
+
+compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
+	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt
+	@.venv/bin/python tests/baseline/compare.py

@@ -8,10 +8,13 @@ fits, nothing is done. Standard library only, since it runs before anything is i
 
 import hashlib
 from pathlib import Path
+import re
 import subprocess
 import sys
 
 OLDEST = (3, 10)
+# What a shell says of a program that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 def fingerprint(requirements: Path) -> str:
@@ -28,19 +31,46 @@ def is_made(folder: Path, wanted: str) -> bool:
 
 
 def make(folder: Path, requirements: Path) -> int:
-    """Makes it anew; pip's words go to standard error. Answers pip's exit status."""
-    print(f"installing {requirements} into {folder}", file=sys.stderr)
+    """Makes it anew. Answers pip's exit status."""
+    print(f"== installing the Python packages of {requirements} into {folder}", file=sys.stderr)
     try:
         import ensurepip  # noqa: F401, Debian has it in a package of its own
     except ImportError:
         print("venv: this Python has no venv; on Debian or Ubuntu: apt install python3-venv", file=sys.stderr)
         return 1
-    created = subprocess.run([sys.executable, "-m", "venv", "--clear", folder], stdout=sys.stderr, check=False)
-    if created.returncode:
-        return created.returncode
+    if status := quietly([sys.executable, "-m", "venv", "--clear", folder]):
+        return status
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     options = ["--require-hashes", "--only-binary", ":all:", "-r", requirements]
-    return subprocess.run([*pip, *options], stdout=sys.stderr, check=False).returncode
+    return quietly([*pip, *options])
+
+
+def quietly(command: list) -> int:
+    """Runs venv or pip, with its progress in one line of a terminal and its words only if it fails."""
+    said, collected = [], 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+        for line in run.stdout or ():
+            said.append(line)
+            if step := progress(line, collected + 1):
+                collected += 1
+                show(step)
+    show("")
+    if run.returncode:
+        sys.stderr.writelines(said)
+    return run.returncode
+
+
+def progress(line: str, number: int) -> str:
+    """What a line of pip's means for people; nothing, for most."""
+    if found := re.match(r"Collecting ([\w.-]+)", line):
+        return f"package {number}: {found[1]}"
+    return "unpacking" if line.startswith("Installing collected packages") else ""
+
+
+def show(step: str) -> None:
+    """Replaces the line of progress, on a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{step and '   '}{step}", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -59,4 +89,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nvenv: interrupted; the next run starts this over", file=sys.stderr)
+        sys.exit(INTERRUPTED)

@@ -10,12 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::children::{Children, tail};
 use crate::cloud::{self, Cloud};
 use crate::demo::{Screen, Style};
 use crate::deploy::Outputs;
+use crate::model::{ContainerUrl, Model};
 use crate::page::{Frame, Page};
 use crate::place;
 use crate::run_dir::{self, RunDir, Taken};
@@ -33,6 +34,9 @@ struct Running {
     endpoints_url: String,
     endpoints: Vec<String>,
     model_url: String,
+    /// The model is a container of the user's.
+    #[serde(default)]
+    own_model: bool,
     outputs: Outputs,
 }
 
@@ -44,31 +48,47 @@ enum News {
     Ready,
 }
 
-/// Starts a stack in the background, unless one runs, and says how to use it.
+/// Starts a stack in the background, unless one runs, and says how to use it. While it starts it is in `starting`:
+/// whoever drops this future must [`give_up`] that.
 ///
 /// # Errors
-/// It does not start; the text has the end of its log.
-pub async fn up() -> Result<()> {
+/// It does not start; the text has the end of its log. Or one runs with another model than the container asked for.
+pub async fn up(container: Option<ContainerUrl>, starting: &mut Option<Child>) -> Result<()> {
     let mut screen = Screen::new().await;
     if RunDir::is_busy(NAME) {
         let running = running()?;
+        if let Some(url) = container.filter(|url| url.as_str() != running.model_url) {
+            bail!(
+                "a stack is running already, with the model {}; stop it with `make down`, then start one with {}",
+                running.model_url,
+                url.as_str()
+            );
+        }
         screen.line("it is running already; `make down` stops it");
         return explain(&running);
     }
+    if let Some(url) = &container {
+        url.check().await?;
+    }
     let log = run_dir::path_of("up.log");
-    fs::create_dir_all(place::file(".docket"))?;
-    let mut child = Command::new(std::env::current_exe()?)
+    let write = || format!("{} cannot be written", log.display());
+    fs::create_dir_all(place::file(".docket")).with_context(write)?;
+    let child = Command::new(std::env::current_exe()?)
         .arg("serve")
+        .args(container.iter().flat_map(|url| ["--model", url.as_str()]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(fs::File::create(&log)?)
+        .stderr(fs::File::create(&log).with_context(write)?)
         // A Ctrl-C that is meant for something else in this terminal must not reach it.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
+    let child = starting.insert(child);
     let mut lines = BufReader::new(child.stdout.take().context("a pipe is missing")?).lines();
     loop {
         let Some(line) = lines.next_line().await? else {
+            // On a full disk the log is empty.
+            run_dir::check_space(&place::file(".docket"))?;
             bail!("the stack did not start\n{}", tail(&log));
         };
         match serde_json::from_str(&line)? {
@@ -77,15 +97,39 @@ pub async fn up() -> Result<()> {
         }
     }
     // From now on it lives on its own.
-    detach(child);
+    if let Some(child) = starting.take() {
+        detach(child);
+    }
     let ready = screen.paint(Style::Green, "ready; `make down` stops it");
     screen.line(&ready);
     explain(&running()?)
 }
 
 /// Lets a child live on: it is killed when it is dropped, so it is not.
-fn detach(child: tokio::process::Child) {
+fn detach(child: Child) {
     std::mem::forget(child);
+}
+
+/// Stops a stack that is just starting, with all that it has started, and removes what it wrote.
+pub async fn give_up(mut starting: Child) {
+    if let Some(id) = starting.id() {
+        terminate(id).await.ok();
+    }
+    // One that is deaf is killed; its children then end by themselves.
+    if tokio::time::timeout(STOP, starting.wait()).await.is_err() {
+        starting.kill().await.ok();
+    }
+    if let Ok(Taken::Ours(dir)) = RunDir::take(NAME) {
+        dir.remove();
+    }
+    fs::remove_file(run_dir::path_of("up.log")).ok();
+}
+
+/// Asks a process to end. False: there is none, or not of this user's.
+async fn terminate(id: u32) -> Result<bool> {
+    let id = id.to_string();
+    let asked = Command::new("kill").args(["-TERM", &id]).status().await?;
+    Ok(asked.success())
 }
 
 /// The folder of the stack in the background. Whoever holds it is that stack, until all its children are gone.
@@ -103,10 +147,16 @@ pub fn claim() -> Result<RunDir> {
 ///
 /// # Errors
 /// It does not start, or a part of it breaks down.
-pub async fn serve(dir: &RunDir, children: &Children) -> Result<()> {
+pub async fn serve(
+    container: Option<ContainerUrl>,
+    dir: &RunDir,
+    children: &Children,
+) -> Result<()> {
     fs::write(dir.file("pid"), std::process::id().to_string())?;
     let progress: Progress = std::sync::Arc::new(|step: &str| tell(&News::Step(step.to_owned())));
-    let stack = Stack::start(Options::DEMO, dir, children, &progress).await?;
+    let options = container.map_or(Options::DEMO, Options::with_container);
+    let own_model = matches!(options.model, Model::Container(_));
+    let stack = Stack::start(options, dir, children, &progress).await?;
     let running = Running {
         url: stack.cloud.url.clone(),
         endpoints_url: stack.endpoints.url(),
@@ -116,6 +166,7 @@ pub async fn serve(dir: &RunDir, children: &Children) -> Result<()> {
             .map(|pipeline| pipeline.endpoint.clone())
             .collect(),
         model_url: stack.model_url.clone(),
+        own_model,
         outputs: stack.outputs.clone(),
     };
     fs::write(dir.file("env.sh"), exports(&running))?;
@@ -146,32 +197,34 @@ pub async fn down() -> Result<()> {
     let mut screen = Screen::new().await;
     if !RunDir::is_busy(NAME) {
         screen.line("nothing is running");
+        let dir = run_dir::path_of(NAME);
+        if dir.exists() {
+            screen.line(&format!(
+                "the last stack was not stopped with `make down`; its logs are in {} until the next `make up`",
+                dir.display()
+            ));
+        }
         return Ok(());
     }
     // Its owner holds the lock, so the number is that of a living process and of no other.
-    let pid = fs::read_to_string(run_dir::path_of(NAME).join("pid"))
+    let pid: u32 = fs::read_to_string(run_dir::path_of(NAME).join("pid"))
+        .ok()
+        .and_then(|pid| pid.parse().ok())
         .context("it is just starting; try again")?;
-    let asked = Command::new("kill")
-        .args(["-TERM", pid.trim()])
-        .status()
-        .await?;
-    if !asked.success() {
-        bail!("process {} cannot be stopped", pid.trim());
+    if !terminate(pid).await? {
+        bail!("process {pid} cannot be stopped");
     }
     let give_up = tokio::time::Instant::now() + STOP;
     while RunDir::is_busy(NAME) {
         if tokio::time::Instant::now() > give_up {
-            bail!(
-                "process {} has not stopped after {} s",
-                pid.trim(),
-                STOP.as_secs()
-            );
+            bail!("process {pid} has not stopped after {} s", STOP.as_secs());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     if let Taken::Ours(dir) = RunDir::take(NAME)? {
         dir.remove();
     }
+    fs::remove_file(run_dir::path_of("up.log")).ok();
     screen.line("stopped");
     Ok(())
 }
@@ -218,7 +271,8 @@ pub async fn watch(watches: &str) -> Result<()> {
                 Frame::JobChanged { job } => screen.line(&describe(&job)),
                 Frame::Snapshot { jobs, more } => {
                     let and_more = if more { " and more" } else { "" };
-                    screen.line(&format!("{} jobs{and_more}", jobs.len()));
+                    let noun = if jobs.len() == 1 { "job" } else { "jobs" };
+                    screen.line(&format!("{} {noun}{and_more}", jobs.len()));
                     for job in &jobs {
                         screen.line(&format!("  {}", describe(job)));
                     }
@@ -291,12 +345,13 @@ fn explain(running: &Running) -> Result<()> {
   AWS        {url}
   WebSocket  {websocket}?ticket=<ticket>
              a ticket opens one connection within 60 s: {program} ticket acme
-  model      {model}
+  model      {model}  ({whose})
   endpoints  (GET shows how each stands)
 {endpoints}
   logs       {logs}
 
 For the AWS CLI, paste this, or: . {env}
+(Anew after every `make up`: the ports change.)
 
 {exports}
 Then, for example:
@@ -313,6 +368,11 @@ Then, for example:
         url = running.url,
         websocket = outputs.web_socket_url,
         model = running.model_url,
+        whose = if running.own_model {
+            "your container"
+        } else {
+            "the reference model"
+        },
         endpoints = endpoints.join("\n"),
         logs = run_dir::path_of(NAME).display(),
         exports = exports(running),

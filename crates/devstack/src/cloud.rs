@@ -11,8 +11,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+
+use crate::probe;
 
 /// The region that everything pretends to be in. The one where a bucket needs no location constraint.
 pub const REGION: &str = "us-east-1";
@@ -86,25 +86,14 @@ impl Cloud {
     /// Waits until the emulator answers.
     pub(crate) async fn ready(&self, port: u16) -> Result<()> {
         const TRIES: u32 = 600;
+        let address = format!("127.0.0.1:{port}");
         for _ in 0..TRIES {
-            if is_ready(port).await.unwrap_or(false) {
+            let status = probe::status(&address, "/_ministack/ready").await;
+            if status.is_ok_and(|status| status == 200) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         bail!("{} did not answer within {} s", self.url, TRIES / 10)
     }
-}
-
-/// One `GET /_ministack/ready`.
-async fn is_ready(port: u16) -> std::io::Result<bool> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream
-        .write_all(
-            b"GET /_ministack/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
-        )
-        .await?;
-    let mut head = [0; 12];
-    stream.read_exact(&mut head).await?;
-    Ok(head == *b"HTTP/1.1 200")
 }

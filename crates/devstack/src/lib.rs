@@ -11,6 +11,8 @@
 //!   └──────────────────────────┘       └───────────────────────────────────────────────┘
 //! ```
 //!
+//! A container that the user runs can take the reference model's place ([`Model`]).
+//!
 //! [`Stack::start`] deploys `infra/service.yaml` as it is; only parameters differ from a deployment to AWS.
 //! The children end when this process does, however it ends ([`children`]).
 
@@ -19,14 +21,18 @@ pub mod children;
 pub mod cloud;
 pub mod demo;
 mod deploy;
+pub mod endpoints;
+mod model;
 mod page;
 mod place;
+mod probe;
 mod run_dir;
 mod stack;
 mod ticket;
 mod upload;
 
 pub use deploy::Outputs;
+pub use model::{ContainerUrl, Model};
 pub use page::{Arrival, Frame, Page, PageError, PageFailure, PageJob};
 pub use place::{file, python};
 pub use run_dir::RunDir;

@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use crate::place;
 
 const LOCK: &str = "lock";
+/// Bytes that must fit, or there is no room.
+const PROBE: usize = 16_000_000;
 
 /// The folder of a running stack. Its files stay when it is dropped, for whoever wants to know why it failed;
 /// the next start sweeps them away.
@@ -80,11 +82,27 @@ impl RunDir {
         self.path.join(name)
     }
 
+    /// Whether there is room for more in it. What runs here does not always say so when there is none.
+    ///
+    /// # Errors
+    /// A file of 16 MB, about as much as the functions take, cannot be written.
+    pub fn check_space(&self) -> Result<()> {
+        check_space(&self.path)
+    }
+
     /// Removes it with all that is in it.
     pub fn remove(self) {
         // What cannot be removed now is swept away by the next start.
         fs::remove_dir_all(&self.path).ok();
     }
+}
+
+/// [`RunDir::check_space`] of a folder that somebody else has.
+pub(crate) fn check_space(folder: &Path) -> Result<()> {
+    let probe = folder.join("space");
+    let written = fs::write(&probe, vec![0; PROBE]);
+    fs::remove_file(&probe).ok();
+    written.with_context(|| format!("there is no room in {}", folder.display()))
 }
 
 /// The folder of a name, there or not.

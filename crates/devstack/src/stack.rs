@@ -14,38 +14,62 @@ use tokio::sync::broadcast;
 use crate::children::{Child, Children, Program};
 use crate::cloud::{self, Cloud};
 use crate::deploy::{Cli, Outputs, Parameters, check_zips, deploy};
+use crate::model::{ContainerUrl, Model};
 use crate::page::{Page, PageError};
 use crate::run_dir::RunDir;
 use crate::{place, ticket};
+
+/// What every run is given at least: the model works in real time, however fast the endpoints' clock runs.
+pub(crate) const SHORTEST_TIMEOUT: Duration = Duration::from_secs(110);
 
 /// Is told what the start is at.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How a stack behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many seconds of the endpoints' time pass in a real one: cold starts, scaling, queue TTLs.
     pub time_factor: f64,
-    /// How long the reference model waits before each document, as a GPU would work.
-    pub model_delay: Duration,
+    /// Who reads the documents.
+    pub model: Model,
     /// Time limit of the functions behind queues, in seconds: one that the template allows. A sixth of the
     /// visibility timeout, so of the time after which a message comes back.
     pub function_timeout_seconds: u32,
+    /// Base URL of what stands between the functions and everything they call, and between the endpoints and the
+    /// model, if something does: tests cut wires there. It finds the way on from what [`Stack`] says.
+    pub wire: Option<String>,
 }
 
 impl Options {
     /// To be watched: a five-minute cold start takes five seconds, a review of 45 s less than one.
     pub const DEMO: Self = Self {
         time_factor: 60.0,
-        model_delay: Duration::from_millis(750),
+        model: Model::Reference {
+            delay: Duration::from_millis(750),
+        },
         function_timeout_seconds: 10,
+        wire: None,
     };
     /// To be waited for: a cold start takes a second and a half, the model only as long as it needs.
     pub const TESTS: Self = Self {
         time_factor: 200.0,
-        model_delay: Duration::ZERO,
+        model: Model::Reference {
+            delay: Duration::ZERO,
+        },
         function_timeout_seconds: 5,
+        wire: None,
     };
+
+    /// To be watched with a container of the user's, which works in real time: a cold start takes fifteen seconds,
+    /// and a document may wait in the queue for minutes (six hours of the endpoints' time are eighteen).
+    pub const fn with_container(url: ContainerUrl) -> Self {
+        Self {
+            time_factor: 20.0,
+            model: Model::Container(url),
+            function_timeout_seconds: 10,
+            wire: None,
+        }
+    }
 }
 
 /// A running stack. Dropping it lets everything stop; [`Stack::stop`] also waits for the endpoints.
@@ -59,10 +83,13 @@ pub struct Stack {
     pub pipelines: Pipelines,
     /// The endpoints of all pipelines.
     pub endpoints: Server,
-    /// Base URL of the reference model.
+    /// Base URL of the model.
     pub model_url: String,
+    /// What one document may take, in real time.
+    pub(crate) longest_run: Duration,
     ministack: Child,
-    model: Child,
+    /// The reference model, unless a container stands in for it.
+    reference_model: Option<Child>,
 }
 
 impl Stack {
@@ -91,36 +118,48 @@ impl Stack {
                 "(`make package` was not run since {newer} changed)"
             ));
         }
-        progress(
-            "starting MiniStack (S3, SQS, SNS, DynamoDB, Lambda, API Gateway, EventBridge) and the model",
-        );
-        let ministack = start_ministack(children, &python, dir, port, &cloud);
-        let model = start_model(children, &python, dir, options.model_delay);
-        let (ministack, model) = tokio::try_join!(ministack, model)?;
-        let model_url = format!("http://127.0.0.1:{}", model.port);
+        let services = "MiniStack (S3, SQS, SNS, DynamoDB, Lambda, API Gateway, EventBridge)";
+        progress(&match &options.model {
+            Model::Reference { .. } => format!("starting {services} and the reference model"),
+            Model::Container(url) => {
+                format!("starting {services}; the model is {}", url.as_str())
+            }
+        });
+        let wire = options.wire.as_deref();
+        let seen = wire.unwrap_or(&cloud.url);
+        let ministack = start_ministack(children, &python, dir, port, &cloud, seen);
+        let model = start_model(children, &python, dir, &options.model);
+        let (ministack, (reference_model, model_url)) = tokio::try_join!(ministack, model)?;
 
         progress("deploying infra/service.yaml");
         // Held until the server takes it, so that nobody else gets it meanwhile.
         let reserved = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
         let endpoint_port = reserved.local_addr()?.port();
         let parameters = Parameters {
-            execute_api_url: format!("{}/_aws/execute-api", cloud.url),
-            sagemaker_runtime_url: format!("http://127.0.0.1:{endpoint_port}"),
+            execute_api_url: format!("{seen}/_aws/execute-api"),
+            sagemaker_runtime_url: wire.map_or_else(
+                || format!("http://127.0.0.1:{endpoint_port}"),
+                str::to_owned,
+            ),
             function_timeout_seconds: options.function_timeout_seconds,
         };
         let outputs = deploy(&cli, &cloud.s3, &parameters).await?;
 
-        progress("starting the asynchronous endpoints");
+        progress(&format!(
+            "starting the asynchronous endpoints (their clock runs {} times as fast)",
+            options.time_factor
+        ));
         let pipelines = read_pipelines()?;
         drop(reserved);
         let config = endpoints(
-            options,
+            &options,
             &cloud,
             &outputs,
             &pipelines,
-            &model_url,
+            wire.unwrap_or(&model_url),
             endpoint_port,
         )?;
+        let longest_run = config.shortest_timeout;
         let endpoints = Server::start(config)
             .await
             .context("the endpoints do not start")?;
@@ -130,8 +169,9 @@ impl Stack {
             pipelines,
             endpoints,
             model_url,
+            longest_run,
             ministack,
-            model,
+            reference_model,
         })
     }
 
@@ -169,9 +209,16 @@ impl Stack {
 
     /// Comes back only if a part of the stack ends without being asked, and says why.
     pub async fn failed(&self) -> String {
+        let model = async {
+            match &self.reference_model {
+                Some(model) => model.ended().await,
+                // What becomes of a container is its owner's business; its jobs fail with a reason.
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             why = self.ministack.ended() => why,
-            why = self.model.ended() => why,
+            why = model => why,
         }
     }
 
@@ -218,10 +265,12 @@ async fn start_ministack(
     dir: &RunDir,
     port: u16,
     cloud: &Cloud,
+    seen: &str,
 ) -> Result<Child> {
-    let mut environment = clean_environment(dir, &cloud.url);
+    let mut environment = clean_environment(dir, seen);
     environment.push(("GATEWAY_PORT".to_owned(), port.to_string()));
-    // MiniStack hands its environment to the functions and overrides AWS_ENDPOINT_URL in theirs with its own.
+    // MiniStack hands its environment to the functions and overrides AWS_ENDPOINT_URL in theirs with its own,
+    // which is `seen`.
     let child = children
         .start(Program {
             name: "MiniStack",
@@ -243,9 +292,13 @@ async fn start_model(
     children: &Children,
     python: &Path,
     dir: &RunDir,
-    delay: Duration,
-) -> Result<Child> {
-    children
+    model: &Model,
+) -> Result<(Option<Child>, String)> {
+    let delay = match model {
+        Model::Reference { delay } => delay,
+        Model::Container(url) => return Ok((None, url.as_str().to_owned())),
+    };
+    let child = children
         .start(Program {
             name: "the reference model",
             python,
@@ -256,7 +309,9 @@ async fn start_model(
             environment: clean_environment(dir, ""),
             log: dir.file("model.log"),
         })
-        .await
+        .await?;
+    let url = format!("http://127.0.0.1:{}", child.port);
+    Ok((Some(child), url))
 }
 
 /// The pipelines that the zips have.
@@ -269,7 +324,7 @@ pub(crate) fn read_pipelines() -> Result<Pipelines> {
 
 /// One endpoint per pipeline, with the numbers of its parameter file and the paths of the design.
 fn endpoints(
-    options: Options,
+    options: &Options,
     cloud: &Cloud,
     outputs: &Outputs,
     pipelines: &Pipelines,
@@ -282,15 +337,26 @@ fn endpoints(
         access_key: cloud::ACCESS_KEY.to_owned(),
         secret_key: cloud::SECRET_KEY.to_owned(),
     };
-    let all = pipelines
+    let mut all = pipelines
         .iter()
         .map(|pipeline| endpoint(outputs, pipeline, model_url))
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
+    let shortest_timeout = match options.model {
+        Model::Reference { .. } => SHORTEST_TIMEOUT,
+        Model::Container(_) => {
+            for EndpointConfig { settings, .. } in &mut all {
+                // One container is one instance: more of them would only crowd it.
+                settings.max_instances = 1;
+                settings.min_instances = settings.min_instances.min(1);
+            }
+            let limits = pipelines.iter().map(|one| one.invocation_timeout_seconds);
+            Duration::from_secs(limits.max().unwrap_or_default().into()).max(SHORTEST_TIMEOUT)
+        }
+    };
     Ok(ServerConfig {
         port,
         time_factor: options.time_factor,
-        // The model works in real time, however fast the endpoints' clock runs.
-        shortest_timeout: Duration::from_secs(110),
+        shortest_timeout,
         ..ServerConfig::new(all, aws)
     })
 }

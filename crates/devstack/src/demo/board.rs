@@ -26,8 +26,8 @@ pub(super) enum Phase {
     Running(u32),
     /// The model answered.
     Answered,
-    /// The next attempt is due at this time, in milliseconds since 1970.
-    RetryScheduled { at_ms: u64, why: String },
+    /// The next attempt is due then.
+    RetryScheduled { due: Instant, why: String },
     /// Done.
     Ready,
     /// Not done, and why.
@@ -42,11 +42,12 @@ impl Phase {
             Self::Waiting => 0,
             Self::Uploading(_) => 1,
             Self::Uploaded => 2,
-            Self::Submitted => 3,
-            Self::Waking => 4,
-            Self::Running(_) => 5,
-            Self::Answered => 6,
-            Self::RetryScheduled { .. } => 7,
+            // The page is told this with the number of the attempt that is to come.
+            Self::RetryScheduled { .. } => 3,
+            Self::Submitted => 4,
+            Self::Waking => 5,
+            Self::Running(_) => 6,
+            Self::Answered => 7,
             Self::Ready | Self::Failed { .. } | Self::Cancelled => 8,
         }
     }
@@ -62,6 +63,8 @@ impl Phase {
 pub(super) struct Document {
     pub(super) plan: Plan,
     pub(super) phase: Phase,
+    /// When that began.
+    pub(super) since: Instant,
     /// When S3 had it.
     pub(super) uploaded_at: Option<Instant>,
     /// From then until it ended.
@@ -71,7 +74,8 @@ pub(super) struct Document {
     stored_at: Option<Instant>,
     /// From the result in S3 to the page.
     pub(super) push: Option<Duration>,
-    attempt: u8,
+    /// The newest attempt that was heard of, from 1.
+    pub(super) attempt: u8,
     version: u64,
 }
 
@@ -106,6 +110,7 @@ impl Board {
         let document = |plan| Document {
             plan,
             phase: Phase::Waiting,
+            since: Instant::now(),
             uploaded_at: None,
             took: None,
             output: None,
@@ -159,7 +164,13 @@ impl Board {
         let phase = match job.status.as_str() {
             "InProgress" => Phase::Submitted,
             "RetryScheduled" => Phase::RetryScheduled {
-                at_ms: job.retry_at.unwrap_or(job.updated_at),
+                // The service's clock is not ours, so only its difference counts.
+                due: at
+                    + Duration::from_millis(
+                        job.retry_at
+                            .unwrap_or_default()
+                            .saturating_sub(job.updated_at),
+                    ),
                 why: failure().1,
             },
             "Ready" => {
@@ -205,7 +216,10 @@ impl Board {
         let (id, attempt) = seen.inference_id.as_deref()?.split_once(".a")?;
         let index = *self.by_id.get(id)?;
         let document = &mut self.documents[index];
-        document.attempt(attempt.parse().ok()?);
+        if !document.attempt(attempt.parse().ok()?) {
+            // Of an attempt that is over.
+            return None;
+        }
         let phase = match &seen.what {
             What::Queued { capacity: true } => Phase::Submitted,
             What::Queued { capacity: false } => Phase::Waking,
@@ -223,14 +237,15 @@ impl Board {
 }
 
 impl Document {
-    /// A new attempt starts over.
-    fn attempt(&mut self, attempt: u8) {
+    /// A new attempt starts over. False if this one is over.
+    fn attempt(&mut self, attempt: u8) -> bool {
         if attempt > self.attempt {
             self.attempt = attempt;
             if attempt > 1 && !self.phase.is_final() {
                 self.phase = Phase::Uploaded;
             }
         }
+        attempt == self.attempt
     }
 
     /// Goes on to a phase; not back.
@@ -239,6 +254,9 @@ impl Document {
         let news = further || (self.phase.is_final() && phase.is_final() && phase != self.phase);
         if news || phase.rank() == self.phase.rank() {
             self.phase = phase;
+        }
+        if news {
+            self.since = Instant::now();
         }
         news
     }
@@ -359,6 +377,39 @@ mod tests {
             Some(News::Document(0))
         );
         assert!(!board.is_done());
+    }
+
+    #[test]
+    fn the_attempt_that_a_retry_announces_is_seen_and_the_one_before_it_no_more() {
+        let (mut board, id) = board(Expect::Anything);
+        let now = Instant::now();
+        board.seen(&seen(&id, 1, What::Queued { capacity: true }), now);
+        let retry = PageJob {
+            attempt: 2,
+            updated_at: 1_000,
+            retry_at: Some(31_000),
+            ..job(&id, 3, "RetryScheduled")
+        };
+        assert_eq!(board.told(&retry, now), Some(News::Document(0)));
+        let scheduled = Phase::RetryScheduled {
+            due: now + Duration::from_secs(30),
+            why: String::new(),
+        };
+        assert_eq!(board.documents[0].phase, scheduled);
+        let output = "s3://b/late".to_owned();
+        let late = board.seen(&seen(&id, 1, What::Completed { output }), now);
+        assert_eq!((late, &board.documents[0].phase), (None, &scheduled));
+        for what in [
+            What::Queued { capacity: true },
+            What::Running {
+                instance: 1,
+                delivery: 1,
+            },
+        ] {
+            let news = board.seen(&seen(&id, 2, what), now);
+            assert_eq!(news, Some(News::Document(0)));
+        }
+        assert_eq!(board.documents[0].phase, Phase::Running(1));
     }
 
     #[test]

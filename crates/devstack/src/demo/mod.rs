@@ -19,12 +19,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::children::Children;
+use crate::model::{ContainerUrl, Model};
 use crate::page::{Arrival, Frame};
 use crate::run_dir::RunDir;
 use crate::stack::{Options, Stack, read_pipelines};
 use crate::upload::upload;
 use board::{Board, News, Phase};
-use plan::{Plan, TENANT};
+use plan::{Expect, Plan, TENANT};
 pub(crate) use screen::{Screen, Style};
 
 /// Between two uploads of the samples: so that one sees the first wake the endpoint and the others join.
@@ -33,32 +34,57 @@ const STAGGER: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(120);
 /// Between two questions of the page for a snapshot: a lost push is made up for by then.
 const SYNC: Duration = Duration::from_secs(10);
-/// How long nothing may happen, beside waiting for a retry: longer than the model may take for one document.
+/// How long nothing may happen, beside waiting for a retry and for a model at work.
 const QUIET: Duration = Duration::from_secs(180);
+/// By how much longer than one document may take the demo waits for a model at work: its end is news then.
+const QUIET_AFTER_RUN: Duration = Duration::from_secs(60);
 /// Answers larger than this are not read for a line or two.
 const MAX_ANSWER: i64 = 4 * 1024 * 1024;
 
-/// Runs the demo on the samples, or on the given files and folders. True: every job ended as it should.
-/// Writes the result as JSON to standard output, everything else to standard error.
+/// Runs the demo on the samples, or on the given files and folders; with the reference model, or with the given
+/// container. True: every job ended as it should. Writes the result as JSON to standard output, everything else to
+/// standard error.
 ///
 /// # Errors
-/// The stack does not start or breaks down, or a file cannot be uploaded.
-pub async fn run(paths: &[PathBuf], dir: &RunDir, children: &Children) -> Result<bool> {
+/// The container is not ready, the stack does not start or breaks down, or a file cannot be uploaded.
+pub async fn run(
+    paths: &[PathBuf],
+    container: Option<ContainerUrl>,
+    dir: &RunDir,
+    children: &Children,
+) -> Result<bool> {
     // Before anything is started: a path may be wrong.
     let pipelines = read_pipelines()?;
-    let plans = if paths.is_empty() {
+    let mut plans = if paths.is_empty() {
         plan::samples(&pipelines)?
     } else {
         plan::own(paths, &pipelines)?
     };
+    let options = match container {
+        Some(url) => {
+            url.check().await?;
+            // What it makes of a document is its own affair.
+            for plan in &mut plans {
+                plan.expect = Expect::Anything;
+            }
+            Options::with_container(url)
+        }
+        None => Options::DEMO,
+    };
+    let model = options.model.clone();
     let mut screen = Screen::new().await;
-    let stack = start(&mut screen, Options::DEMO, dir, children).await?;
+    let stack = start(&mut screen, options, dir, children).await?;
     let stagger = if paths.is_empty() {
         STAGGER
     } else {
         Duration::ZERO
     };
     let board = watch(&mut screen, &stack, plans, stagger).await?;
+    if let (false, Model::Container(url)) = (board.is_done(), model)
+        && let Err(error) = url.check().await
+    {
+        screen.line(&error.to_string());
+    }
     let summary = summary::sum_up(&mut screen, &board);
     screen.line(&screen.paint(Style::Dim, "stopping"));
     stack.stop().await;
@@ -104,11 +130,11 @@ pub(crate) async fn start(
                 }
                 return Ok(stack);
             }
+            () = screen.resized() => {}
             _ = tick.tick() => if let Some((step, since)) = &now {
-                let text = format!("  {step}  {:.0} s", since.elapsed().as_secs_f64());
-                let text = text::fit(&text, screen.columns().saturating_sub(2));
                 let turn = screen.paint(Style::Cyan, &screen.spinner().to_string());
-                screen.draw(&[format!("{turn}{}", &text[1..])]);
+                let line = step_line(screen, &turn, step, &format!("{:.0} s", since.elapsed().as_secs_f64()));
+                screen.draw(&[line]);
             }
         }
     }
@@ -117,12 +143,18 @@ pub(crate) async fn start(
 fn finish_step(screen: &mut Screen, step: Option<(String, Instant)>) {
     if let (true, Some((step, since))) = (screen.is_live(), step) {
         let mark = screen.paint(Style::Green, "✓");
-        let took = screen.paint(
-            Style::Dim,
-            &format!("{:.1} s", since.elapsed().as_secs_f64()),
-        );
-        screen.line(&format!("{mark} {step}  {took}"));
+        let took = format!("{:.1} s", since.elapsed().as_secs_f64());
+        let line = step_line(screen, &mark, &step, &took);
+        screen.line(&line);
     }
+}
+
+/// A step and its time, in one line of the terminal.
+fn step_line(screen: &Screen, mark: &str, step: &str, took: &str) -> String {
+    // The mark, three blanks, and a column that stays free.
+    let room = screen.columns().saturating_sub(took.len() + 5);
+    let took = screen.paint(Style::Dim, took);
+    format!("{mark} {}  {took}", text::fit(step, room))
 }
 
 /// What an upload tells.
@@ -170,6 +202,7 @@ async fn watch(
             Some(Sent { at, bytes, done }) = sent.recv() => news.extend(board.sent(at, bytes, done)),
             Some(done) = uploads.join_next() => done??,
             _ = sync.tick() => page.sync().await?,
+            () = screen.resized() => {}
             _ = tick.tick() => screen.show(&board),
         }
         for item in &news {
@@ -179,12 +212,16 @@ async fn watch(
                 show_answer(screen, stack, &board, *at).await;
             }
         }
-        let retry_is_due = board
-            .documents
-            .iter()
-            .any(|document| matches!(document.phase, Phase::RetryScheduled { .. }));
-        if last_news.elapsed() > QUIET && !retry_is_due {
-            screen.line(&format!("nothing has happened for {} s", QUIET.as_secs()));
+        let any = |wanted: fn(&Phase) -> bool| board.documents.iter().any(|d| wanted(&d.phase));
+        let quiet = if any(|phase| matches!(phase, Phase::Running(_))) {
+            QUIET.max(stack.longest_run + QUIET_AFTER_RUN)
+        } else {
+            QUIET
+        };
+        if last_news.elapsed() > quiet
+            && !any(|phase| matches!(phase, Phase::RetryScheduled { .. }))
+        {
+            screen.line(&format!("nothing has happened for {} s", quiet.as_secs()));
             break;
         }
     }
@@ -277,11 +314,13 @@ async fn read_answer(stack: &Stack, output: &str) -> Result<Vec<String>> {
     let length = object.content_length.unwrap_or(0);
     let size = text::size(u64::try_from(length).unwrap_or(0));
     let kind = object.content_type.clone().unwrap_or_default();
-    if kind != "application/json" || length > MAX_ANSWER {
-        let what = if kind == "application/pdf" {
-            "a searchable PDF".to_owned()
-        } else {
-            plan::printable(&kind)
+    // Without parameters such as a charset.
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") || length > MAX_ANSWER {
+        let what = match kind {
+            "application/pdf" => "a searchable PDF".to_owned(),
+            "" => "an answer without a type".to_owned(),
+            other => plan::printable(other),
         };
         return Ok(vec![format!("{what}, {size}: {output}")]);
     }

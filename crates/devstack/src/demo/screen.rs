@@ -5,7 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::text::{fit, styled_width};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::text::{fit, styled_width, wrap};
 
 /// A color or weight. Its numbers are those of ECMA-48.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +27,10 @@ pub(crate) struct Screen {
     color: bool,
     start: Instant,
     size: (usize, usize),
-    /// Lines of the live area that are on the screen now.
-    drawn: usize,
+    /// Widths of the lines of the live area that are on the screen now, in columns.
+    drawn: Vec<usize>,
     frame: usize,
+    resizes: Option<Signal>,
 }
 
 impl Drop for Screen {
@@ -47,8 +50,11 @@ impl Screen {
             color: terminal && !no_color,
             start: Instant::now(),
             size: (24, 80),
-            drawn: 0,
+            drawn: Vec::new(),
             frame: 0,
+            resizes: terminal
+                .then(|| signal(SignalKind::window_change()).ok())
+                .flatten(),
         };
         screen.measure().await;
         screen
@@ -59,8 +65,17 @@ impl Screen {
         self.live
     }
 
-    /// Asks for the terminal's size, which may have changed.
-    pub(crate) async fn measure(&mut self) {
+    /// Comes back when the terminal's size has changed.
+    pub(crate) async fn resized(&mut self) {
+        match &mut self.resizes {
+            Some(resizes) => resizes.recv().await,
+            None => std::future::pending().await,
+        };
+        self.measure().await;
+    }
+
+    /// Asks for the terminal's size.
+    async fn measure(&mut self) {
         if !self.live {
             return;
         }
@@ -109,7 +124,7 @@ impl Screen {
     /// A line that stays, above the live area.
     pub(crate) fn line(&mut self, text: &str) {
         self.clear();
-        let text = if self.live {
+        let text = if self.live || text.is_empty() {
             text.to_owned()
         } else {
             format!("[{}] {text}", self.clock())
@@ -131,13 +146,15 @@ impl Screen {
     /// A detail that nothing is cut off from.
     pub(crate) fn reason(&mut self, text: &str) {
         self.clear();
-        let indent = if self.live { "    " } else { "             " };
-        writeln!(
-            std::io::stderr().lock(),
-            "{indent}{}",
-            self.paint(Style::Dim, text)
-        )
-        .ok();
+        let (indent, columns) = if self.live {
+            ("    ", self.columns().saturating_sub(5))
+        } else {
+            ("             ", usize::MAX)
+        };
+        for line in wrap(text, columns) {
+            let line = self.paint(Style::Dim, line);
+            writeln!(std::io::stderr().lock(), "{indent}{line}").ok();
+        }
     }
 
     /// Replaces the live area. Every line is cut to the terminal's width, and the list to its height.
@@ -150,6 +167,7 @@ impl Screen {
         let (rows, columns) = self.size;
         let room = rows.saturating_sub(2).max(1);
         let mut text = String::new();
+        let mut drawn = Vec::new();
         let shown = if lines.len() > room {
             room - 1
         } else {
@@ -159,12 +177,15 @@ impl Screen {
             debug_assert!(styled_width(line) < columns, "{line}");
             text.push_str(line);
             text.push('\n');
+            drawn.push(styled_width(line));
         }
-        self.drawn = shown;
         if shown < lines.len() {
-            text.push_str(&format!("  … and {} more\n", lines.len() - shown));
-            self.drawn += 1;
+            let more = format!("  … and {} more", lines.len() - shown);
+            drawn.push(styled_width(&more));
+            text.push_str(&more);
+            text.push('\n');
         }
+        self.drawn = drawn;
         let mut out = std::io::stderr().lock();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
@@ -179,10 +200,13 @@ impl Screen {
 
     /// Takes the live area away.
     pub(crate) fn clear(&mut self) {
-        if self.drawn > 0 {
+        // A terminal that has become narrower since has broken the lines.
+        let columns = self.columns().max(1);
+        let rows = |width: usize| width.div_ceil(columns).max(1);
+        let up: usize = self.drawn.drain(..).map(rows).sum();
+        if up > 0 {
             // Up, to the line's start, and erase to the end of the screen.
-            write!(std::io::stderr().lock(), "\u{1b}[{}A\r\u{1b}[J", self.drawn).ok();
-            self.drawn = 0;
+            write!(std::io::stderr().lock(), "\u{1b}[{up}A\r\u{1b}[J").ok();
         }
     }
 }

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use super::board::{Board, Capacity, Document, News, Phase};
 use super::screen::{Screen, Style};
-use super::text::{column, fit, size};
+use super::text::{column, fit, size, text_width};
 
 /// Columns of the names, at most.
 const NAME: usize = 44;
+/// From so many seconds on it is said how long the model has been at work.
+const LONG_RUN: u64 = 10;
 
 impl Screen {
     /// Tells what changed.
@@ -53,14 +55,20 @@ impl Screen {
             Phase::Failed { .. } => "failed",
             _ => "cancelled",
         };
-        let pipeline = self.paint(Style::Dim, &document.plan.pipeline);
-        let word = self.paint(style, word);
-        let mark = self.paint(style, mark);
+        let pipeline = &document.plan.pipeline;
         let text = if self.is_live() {
-            format!(
-                "{mark} {}  {word}{took}  {pipeline}",
-                self.paint(Style::Bold, &name)
-            )
+            // What does not fit is left out.
+            let end = format!("{word}{took}  {pipeline}");
+            let used = text_width(&name) + 4;
+            let pipeline = if used + text_width(&end) < self.columns() {
+                self.paint(Style::Dim, pipeline)
+            } else {
+                String::new()
+            };
+            let mark = self.paint(style, mark);
+            let name = self.paint(Style::Bold, &name);
+            let word = self.paint(style, word);
+            format!("{mark} {name}  {word}{took}  {pipeline}")
         } else {
             format!("{name}  {word}{took}  {pipeline}")
         };
@@ -131,11 +139,27 @@ fn phase(document: &Document, board: &Board) -> String {
         }
         Phase::Uploading(_) => format!("uploading to {}", plan.pipeline),
         Phase::Uploaded => format!("uploaded to {}, {}", plan.pipeline, size(plan.bytes)),
-        Phase::Submitted | Phase::Waking => submitted(endpoint_of(board, &plan.pipeline)),
-        Phase::Running(instance) => format!("running on instance {instance}"),
+        Phase::Submitted | Phase::Waking => {
+            let text = submitted(endpoint_of(board, &plan.pipeline));
+            text + &attempt(document)
+        }
+        Phase::Running(instance) => {
+            let seconds = document.since.elapsed().as_secs();
+            let so_far = if seconds < LONG_RUN {
+                String::new()
+            } else {
+                format!(", {seconds} s so far")
+            };
+            let attempt = attempt(document);
+            format!("running on instance {instance}{attempt}{so_far}")
+        }
         Phase::Answered => "answered, the outcome is being recorded".to_owned(),
-        Phase::RetryScheduled { why, .. } => {
-            format!("will be tried again: {}", super::plan::printable(why))
+        Phase::RetryScheduled { due, why } => {
+            let why = super::plan::printable(why);
+            match seconds_to(*due) {
+                0 => format!("will be tried again now: {why}"),
+                seconds => format!("will be tried again in {seconds} s: {why}"),
+            }
         }
         Phase::Ready => "ready".to_owned(),
         Phase::Failed { .. } => "failed".to_owned(),
@@ -143,17 +167,23 @@ fn phase(document: &Document, board: &Board) -> String {
     }
 }
 
+/// Says so if it is not the first attempt.
+fn attempt(document: &Document) -> String {
+    if document.attempt > 1 {
+        format!(", attempt {}", document.attempt)
+    } else {
+        String::new()
+    }
+}
+
 /// Why a document that was submitted does not run yet.
 fn submitted(endpoint: Option<&Capacity>) -> String {
     let instances = || endpoint.into_iter().flat_map(|capacity| capacity.values());
     if instances().any(Option::is_none) {
-        return "submitted, next in the queue".to_owned();
+        return "submitted, in the queue".to_owned();
     }
     match instances().flatten().min() {
-        Some(ready) => format!(
-            "submitted; waking: an instance starts, {} s",
-            seconds_to(*ready)
-        ),
+        Some(ready) => format!("waking: instance in {} s", seconds_to(*ready)),
         None => "submitted; waking: there is no instance yet".to_owned(),
     }
 }

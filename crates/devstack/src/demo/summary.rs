@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::board::{Board, Phase};
-use super::plan::printable;
+use super::board::{Board, Document, Phase};
+use super::plan::{Expect, printable};
 use super::screen::{Screen, Style};
 
 /// How the demo went.
@@ -60,6 +60,12 @@ pub(super) fn sum_up(screen: &mut Screen, board: &Board) -> Summary {
         ms(&p50),
         ms(&p99)
     ));
+    let is_refused = |d: &&Document| d.plan.expect == Expect::Refused;
+    let refused = board.documents.iter().filter(is_refused).count();
+    if refused > 0 {
+        let text = format!("{refused} of the samples are broken on purpose and should fail");
+        screen.line(&screen.paint(Style::Dim, &text));
+    }
     let wrong: Vec<_> = board
         .documents
         .iter()

@@ -54,6 +54,39 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
     out
 }
 
+/// The text in lines of so many columns, broken between words where that can be.
+pub(super) fn wrap(text: &str, columns: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while text_width(rest) > columns {
+        let mut used = 0;
+        let too_far = rest.char_indices().find(|(_, c)| {
+            used += width(*c);
+            used > columns
+        });
+        let Some((limit, _)) = too_far.filter(|(limit, _)| *limit > 0) else {
+            break;
+        };
+        // The blank at which a line is broken belongs to neither.
+        let (line, after) = match blank_before(rest, limit) {
+            Some(blank) if blank > 0 => (&rest[..blank], &rest[blank + 1..]),
+            _ => rest.split_at(limit),
+        };
+        lines.push(line);
+        rest = after;
+    }
+    lines.push(rest);
+    lines
+}
+
+/// The last blank up to and at a position.
+fn blank_before(text: &str, limit: usize) -> Option<usize> {
+    if text[limit..].starts_with(' ') {
+        return Some(limit);
+    }
+    text[..limit].rfind(' ')
+}
+
 /// The text, cut or filled up to exactly so many columns.
 pub(super) fn column(text: &str, columns: usize) -> String {
     let mut out = fit(text, columns);
@@ -87,6 +120,21 @@ mod tests {
         assert_eq!(fit("x", 0), "");
         assert_eq!(column("合同", 6), "合同  ");
         assert_eq!(column("e\u{301}", 3), "e\u{301}  ");
+    }
+
+    #[test]
+    fn long_text_is_broken_between_words() {
+        let text = "broken PDF: it has no end (no startxref)";
+        assert_eq!(wrap(text, 80), [text]);
+        assert_eq!(
+            wrap(text, 15),
+            ["broken PDF: it", "has no end (no", "startxref)"]
+        );
+        assert_eq!(wrap("broken PDF", 6), ["broken", "PDF"]);
+        assert_eq!(wrap("s3://bucket/key", 6), ["s3://b", "ucket/", "key"]);
+        assert_eq!(wrap("合同 合同合", 4), ["合同", "合同", "合"]);
+        assert_eq!(wrap("合", 1), ["合"]);
+        assert_eq!(wrap("", 5), [""]);
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn dead_letter(message: Message) -> Option<DeadLetter> {
     };
     let trace = MessageSystemAttributeName::AwsTraceHeader;
     Some(DeadLetter {
-        first_id: attribute(FIRST_MESSAGE_ID).or(message.message_id.clone())?,
+        first_id: attribute(FIRST_MESSAGE_ID).or_else(|| message.message_id.clone())?,
         dead_since: attribute(DEAD_SINCE)
             .and_then(|text| text.parse().ok())
             .map(Timestamp),
