@@ -64,6 +64,8 @@ class Project:
         self.bins = {path.stem for path in (functions / "bin").glob("*.rs")}
         config = functions / "config.rs"
         self.config = config.read_text() if config.exists() else None
+        jobs = ROOT / "crates" / "jobs" / "src"
+        self.reconcile, self.sweep = ((jobs / f"{name}.rs").read_text() for name in ("reconcile", "sweep"))
 
     def of_type(self, kind, template=None):
         resources = (template or self.service)["Resources"]
@@ -350,6 +352,21 @@ def grace_covers_redelivery(project):
             yield f"{name}: a message may be under way for {needed} s, grace_seconds is {project.grace_seconds}"
 
 
+def the_reconciler_keeps_to_its_numbers(project):
+    minutes = re.fullmatch(r"rate\((\d+) minutes\)", resource(project, "ReconcilerSchedule")["ScheduleExpression"])
+    ahead = re.search(r"const AHEAD: Duration = Duration::from_secs\((\d+) \+", project.reconcile)
+    if not minutes or not ahead or int(minutes[1]) * 60 != int(ahead[1]):
+        yield "the schedule is not what AHEAD in crates/jobs/src/reconcile.rs counts on"
+    rules = resource(project, "JobsBucket")["LifecycleConfiguration"]["Rules"]
+    days = [r["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for r in rules if "AbortIncompleteMultipartUpload" in r]
+    longest = re.search(r"const LONGEST_UPLOAD: Duration = Duration::from_secs\((\d+) \* 24 \* 3600\)", project.sweep)
+    if not longest or days != [int(longest[1])]:
+        yield "unfinished uploads do not end when LONGEST_UPLOAD in crates/jobs/src/sweep.rs says"
+    place = statement(project, "ReconcilerRole", "PlaceInIndex")
+    if place.get("Condition", {}).get("ForAllValues:StringEquals") != {"dynamodb:Attributes": ["job_id", "wake_at"]}:
+        yield "the reconciler may write more of a job than its place in the index"
+
+
 def endpoint_files_fit(project):
     if set(project.parameters) != set(project.pipelines):
         yield f"files for {sorted(project.parameters)}, pipelines {sorted(project.pipelines)}"
@@ -533,6 +550,11 @@ BREAKAGES = {
         lambda p: resource(p, "WakeupsQueue").update(VisibilityTimeout=30),
         lambda p: drop(p.service["Mappings"]["QueueTiming"], "30"),
         lambda p: p.service["Mappings"]["QueueTiming"]["30"].update(VisibilitySeconds=30),
+    ],
+    the_reconciler_keeps_to_its_numbers: [
+        lambda p: resource(p, "ReconcilerSchedule").update(ScheduleExpression="rate(10 minutes)"),
+        lambda p: resource(p, "JobsBucket")["LifecycleConfiguration"]["Rules"][-1]["AbortIncompleteMultipartUpload"].update(DaysAfterInitiation=14),
+        lambda p: drop(statement(p, "ReconcilerRole", "PlaceInIndex"), "Condition"),
     ],
     endpoint_files_fit: [
         lambda p: drop(p.parameters, "ocr-batch"),

@@ -197,7 +197,9 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         };
         step(
             deadline,
-            format!("if nothing is heard until then, S3 is searched for a result; {then}"),
+            format!(
+                "S3 is searched for a result now and again, and then for the last time; {then}"
+            ),
         )
     };
     if is_stalled(&job.state, now) {

@@ -108,6 +108,10 @@ impl Event {
 /// all day would otherwise outgrow its kilobyte.
 const MACHINE_HISTORY: usize = 24;
 
+/// The first look at an attempt comes after this part of the time that it may take: 24 minutes for an attempt of six and
+/// a half hours. The reconciler then looks again whenever half as much time again has passed.
+const FIRST_LOOK: u64 = 16;
+
 impl Job {
     /// A new job that nobody has saved yet.
     #[expect(
@@ -264,6 +268,25 @@ impl Job {
                 self.attempts.len() - 1
             });
         &mut self.attempts[at]
+    }
+
+    /// When somebody must look at the job, if it is not saved before; none once it has ended.
+    ///
+    /// An attempt is looked at long before its deadline, since its notification may be lost and its result be there.
+    /// The time is the same for `Submitting` and `InProgress`, so that going on costs no write to an index.
+    pub fn look_at(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Submitting { deadline, .. } | State::InProgress { deadline, .. } => {
+                let span = u64::from(self.policy.attempt_seconds) * 1000;
+                Some(Timestamp(
+                    deadline.0.saturating_sub(span - span / FIRST_LOOK),
+                ))
+            }
+            State::RetryScheduled { .. }
+            | State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. } => self.state.wake_at(),
+        }
     }
 
     /// Where the result lies, once the job is `Ready`.

@@ -208,7 +208,7 @@ pub struct WakeUp {
     pub job: JobId,
     /// Which attempt.
     pub attempt: Attempt,
-    /// For which time it was scheduled, if the message starts it.
+    /// For which time it was scheduled, if the message starts it. One without a time asks for a look at it.
     pub due: Option<Timestamp>,
 }
 

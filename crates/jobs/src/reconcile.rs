@@ -1,4 +1,4 @@
-//! Looking for what no message speaks of any more: open jobs whose time is up, and dead letters.
+//! Looking for what no message speaks of any more: open jobs that nothing was heard of for a while, and dead letters.
 //!
 //! Nothing here writes a job's state. What is found is said again, as a message to the function that knows what to do,
 //! so that there is one way into every state. Saying it twice does no harm, hence two of these may run at once.
@@ -24,6 +24,8 @@ const SIDE_BY_SIDE: usize = 8;
 /// Jobs that are due before the next run (5 min) are woken by a message with a delay, so that they are woken on time.
 /// A retry has its place in the index two minutes after it is due.
 const AHEAD: Duration = Duration::from_secs(300 + 120);
+/// How much later than due a wake-up with a delay comes: to the clock of who gets it, it must not be too early.
+const CLOCKS_SECONDS: u32 = 2;
 /// A job that was woken is left alone for at least that long, and longer the longer it has been overdue: while a
 /// service is down, messages must not pile up.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(600);
@@ -100,7 +102,7 @@ where
     let mut calls = Vec::new();
     for (due, row) in rows {
         match row {
-            Ok(Some(job)) => calls.extend(call_for::<P>(&job, now).map(|call| (due, call))),
+            Ok(Some(job)) => calls.extend(call_for::<P>(&job, due, now).map(|call| (due, call))),
             // The index lags, and the row is gone.
             Ok(None) => {}
             Err(LoadError::Unavailable(error)) => return Err(error),
@@ -144,13 +146,13 @@ struct Call {
     again_at: Timestamp,
 }
 
-/// The wake-up that an open job needs from us, if any.
-fn call_for<P: WakeUpQueue>(job: &Job, now: Timestamp) -> Option<Call> {
+/// The wake-up that an open job at this place of the index needs from us, if any.
+fn call_for<P: WakeUpQueue>(job: &Job, place: Due, now: Timestamp) -> Option<Call> {
     let wake_at = job.state.wake_at()?;
     let (due, at) = match job.state {
         // If the delay was short enough for a message, that one starts it; it is lost only once the job is overdue.
         State::RetryScheduled { due, .. }
-            if due.since(job.updated_at).as_secs() <= u64::from(P::MAX_DELAY_SECONDS) =>
+            if seconds(due.since(job.updated_at)) <= P::MAX_DELAY_SECONDS =>
         {
             if wake_at > now {
                 return None;
@@ -158,23 +160,50 @@ fn call_for<P: WakeUpQueue>(job: &Job, now: Timestamp) -> Option<Call> {
             (Some(due), wake_at)
         }
         State::RetryScheduled { due, .. } => (Some(due), due),
+        // Without a time the wake-up asks for a look.
+        State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+            if wake_at > now.plus(AHEAD) =>
+        {
+            (None, place.wake_at)
+        }
         State::Submitting { .. }
         | State::InProgress { .. }
         | State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. } => (None, wake_at),
     };
-    let delay = at.since(now);
-    let pause = (now.since(at) / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let delay_seconds = match seconds(at.since(now)) {
+        0 => 0,
+        delay => delay + CLOCKS_SECONDS,
+    };
+    let again_at = if at < wake_at && due.is_none() {
+        let span = Duration::from_secs(job.policy.attempt_seconds.into());
+        let so_far = span.saturating_sub(wake_at.since(at.max(now)));
+        at.max(now)
+            .plus((so_far / 2).max(SHORTEST_PAUSE))
+            .min(wake_at)
+    } else {
+        let pause = (now.since(at) / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        at.max(now).plus(pause)
+    };
     Some(Call {
         wake_up: WakeUp {
             job: job.id,
             attempt: job.state.attempt(),
             due,
         },
-        delay_seconds: u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
-        again_at: at.max(now).plus(pause),
+        delay_seconds,
+        again_at,
     })
+}
+
+/// A delay in whole seconds, rounded up.
+fn seconds(delay: Duration) -> u32 {
+    u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 /// What came of a look at the dead letters of one queue.

@@ -27,7 +27,7 @@ where
         .await?
         .ok_or(Error::UnknownJob(wake_up.job))?;
     let event_for = async |job: &Job, moment: &Moment| {
-        let evidence = seek(ports, job, moment).await?;
+        let evidence = seek(ports, job, wake_up, moment).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
         }
@@ -51,14 +51,19 @@ where
     }
 }
 
-/// Evidence costs requests, so it is sought only where it decides: once an attempt is out of time, or has failed.
-async fn seek<P: ObjectStore>(ports: &P, job: &Job, moment: &Moment) -> Result<Evidence, Error> {
-    let out_of_time = job
-        .state
-        .wake_at()
-        .is_some_and(|wake_at| moment.now >= wake_at);
-    // A failed job is woken when somebody has seen a result of it.
-    if out_of_time || may_have_a_result(&job.state) {
+/// Evidence costs requests, so it is sought only where it decides: when the message asks for it, or time is up. A message
+/// that starts an attempt says when that was due; one that does not say so asks for a look.
+async fn seek<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    wake_up: &WakeUp,
+    moment: &Moment,
+) -> Result<Evidence, Error> {
+    let decides = match job.state.wake_at() {
+        Some(wake_at) => wake_up.due.is_none() || moment.now >= wake_at,
+        None => wake_up.due.is_none() && may_have_a_result(&job.state),
+    };
+    if decides {
         Ok(gather(ports, job).await?)
     } else {
         Ok(Evidence::NotSought)

@@ -26,8 +26,9 @@ const CLOCKS: Duration = Duration::from_secs(60);
 /// How long a multipart upload may take: the lifecycle rule `unfinished-uploads` in `infra/service.yaml`.
 /// S3 dates such an object by when its upload began.
 const LONGEST_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How many versions are listed at once; the most that S3 allows.
-const PAGE: u16 = 1000;
+/// How many versions are listed at once. S3 would allow 1,000, but a page is done whole or again, and one whose objects
+/// all have no job is a hundred calls and more.
+const PAGE: u16 = 500;
 /// The name of the note.
 const NOTE: &str = "sweep";
 
@@ -215,10 +216,9 @@ where
         })
         .collect();
     for upload in &uploads {
-        info!(
-            upload.key,
-            upload.version, "an object without a job is announced again"
-        );
+        // Its name is a user's text; this is the job that it will have, or has if it was overwritten.
+        let id = JobId::of_key(bucket, &upload.key);
+        info!(job.id = %id, upload.version, "an object without a job is announced again");
     }
     let failed = ports.announce(&uploads).await;
     if failed.is_empty() {

@@ -131,7 +131,7 @@ impl World {
                 )
             });
         }
-        let wake_at = job.state.wake_at().map(|wake_at| wake_at.0);
+        let wake_at = job.look_at().map(|wake_at| wake_at.0);
         self.table
             .move_in_index(job.id, before.as_ref().and_then(|row| row.wake_at), wake_at);
         let newer = self.functions.get(&function).is_some_and(|meta| meta.newer);

@@ -8,7 +8,7 @@ use jobs::ports::{Due, JobIndex, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::row::{BadRow, Item, Reader};
-use super::{Aws, broken, unavailable};
+use super::{Aws, unavailable};
 use crate::config::Var;
 
 fn number(number: impl ToString) -> AttributeValue {
@@ -54,10 +54,13 @@ impl JobIndex for Aws {
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
-        // The keys of an index cannot be of another type than the table says: a wrong one is a wrong table.
-        let dues = answer.items().iter().map(due);
-        dues.collect::<Result<_, _>>()
-            .map_err(|bad| broken("DynamoDB Query", format!("{bad:?}")))
+        // A row that is none of ours must not hide the others.
+        let dues = answer.items().iter().filter_map(|item| {
+            due(item)
+                .inspect_err(|bad| tracing::error!(problem = ?bad, "an open job cannot be read"))
+                .ok()
+        });
+        Ok(dues.collect())
     }
 
     async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {

@@ -93,9 +93,9 @@ impl Aws {
     }
 }
 
-/// The one retry layer below the queues: two tries, since a message that fails comes back anyway.
+/// The one retry layer below the queues: three tries. A message that fails comes back anyway, but only after minutes.
 fn retries() -> RetryConfig {
-    RetryConfig::standard().with_max_attempts(2)
+    RetryConfig::standard().with_max_attempts(3)
 }
 
 /// For calls that must not be made twice behind our back.

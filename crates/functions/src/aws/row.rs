@@ -137,7 +137,7 @@ pub(super) fn to_item(job: &Job) -> Item {
         job.corrected.then_some(AttributeValue::Bool(true)),
     );
     put(&mut item, "trace_id", job.trace_id.as_deref().map(s));
-    if let Some(wake_at) = job.state.wake_at() {
+    if let Some(wake_at) = job.look_at() {
         item.extend(map([
             ("wake_shard", n(shard(job.id))),
             ("wake_at", n(wake_at.0)),

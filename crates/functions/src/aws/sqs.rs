@@ -4,6 +4,7 @@ use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
     MessageSystemAttributeValue, SendMessageBatchRequestEntry,
 };
+use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
 use jobs::ports::{DeadLetter, DeadLetters, Queue, Unavailable, UploadQueue, WakeUp, WakeUpQueue};
 use jobs::submit::Upload;
@@ -16,6 +17,8 @@ use crate::handlers::s3_event::announcement;
 
 /// The most messages of one `SendMessageBatch` (API reference).
 const BATCH: usize = 10;
+/// How many batches are sent at once.
+const SIDE_BY_SIDE: usize = 5;
 /// The message attribute that says when a dead letter was first sent back, in milliseconds since 1970 UTC.
 const DEAD_SINCE: &str = "dead-since";
 /// Dead letters that were received and not deleted are shown again after this many seconds: more than a function has.
@@ -36,41 +39,51 @@ impl Aws {
 
     /// Sends texts, each with a delay in seconds. Answers which (by place) were not taken.
     async fn send_all(&self, queue_url: &str, texts: &[(String, u32)]) -> Vec<usize> {
-        let mut failed = Vec::new();
-        for (chunk, start) in texts.chunks(BATCH).zip((0..).step_by(BATCH)) {
-            let entries = chunk.iter().enumerate().filter_map(|(i, (text, delay))| {
-                SendMessageBatchRequestEntry::builder()
-                    .id(i.to_string())
-                    .message_body(text)
-                    .delay_seconds(i32::try_from(*delay).ok()?)
-                    .build()
-                    .ok()
-            });
-            let request = self
-                .sqs()
-                .send_message_batch()
-                .queue_url(queue_url)
-                .set_entries(Some(entries.collect()));
-            match request.send().await {
-                Ok(answer) => {
-                    let sent: Vec<&str> = answer
-                        .successful()
-                        .iter()
-                        .map(aws_sdk_sqs::types::SendMessageBatchResultEntry::id)
-                        .collect();
-                    failed.extend(
-                        (0..chunk.len())
-                            .filter(|i| !sent.contains(&i.to_string().as_str()))
-                            .map(|i| start + i),
-                    );
-                }
-                Err(error) => {
-                    let _ = unavailable("SQS SendMessageBatch", error);
-                    failed.extend(start..start + chunk.len());
-                }
+        let batches = texts.chunks(BATCH).zip((0..).step_by(BATCH));
+        let failed: Vec<Vec<usize>> = stream::iter(batches)
+            .map(async |(chunk, start)| self.send_batch(queue_url, chunk, start).await)
+            .buffered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        failed.concat()
+    }
+
+    async fn send_batch(
+        &self,
+        queue_url: &str,
+        texts: &[(String, u32)],
+        start: usize,
+    ) -> Vec<usize> {
+        let entries = texts.iter().enumerate().filter_map(|(i, (text, delay))| {
+            SendMessageBatchRequestEntry::builder()
+                .id(i.to_string())
+                .message_body(text)
+                .delay_seconds(i32::try_from(*delay).ok()?)
+                .build()
+                .ok()
+        });
+        let request = self
+            .sqs()
+            .send_message_batch()
+            .queue_url(queue_url)
+            .set_entries(Some(entries.collect()));
+        match request.send().await {
+            Ok(answer) => {
+                let sent: Vec<&str> = answer
+                    .successful()
+                    .iter()
+                    .map(aws_sdk_sqs::types::SendMessageBatchResultEntry::id)
+                    .collect();
+                (0..texts.len())
+                    .filter(|i| !sent.contains(&i.to_string().as_str()))
+                    .map(|i| start + i)
+                    .collect()
+            }
+            Err(error) => {
+                let _ = unavailable("SQS SendMessageBatch", error);
+                (start..start + texts.len()).collect()
             }
         }
-        failed
     }
 }
 

@@ -32,9 +32,9 @@ pub const NEEDS: &[Var] = &[
     Var::WakeupsDeadLettersUrl,
 ];
 
-/// What is left of the function's time when the last step is begun, in milliseconds: the longest that a step of two
-/// calls, each answered at the last moment, may take.
-const RESERVE_MS: u64 = 17_000;
+/// What is left of the function's time when the last step is begun, in milliseconds. A step is a page, at most about
+/// thirty calls one after another: enough if each takes a second.
+const RESERVE_MS: u64 = 30_000;
 
 /// What the schedule sends, or somebody who calls the function by hand.
 #[derive(Debug, Default, Deserialize)]

@@ -52,13 +52,15 @@ fn wake_at(app: &App<Memory>) -> Timestamp {
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies."
 #[test]
-fn a_result_whose_notification_was_lost_is_found_at_the_deadline() {
+fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     let app = app();
     upload(&app, KEY);
     write_output(&app, &job(&app, KEY));
-    let deadline = wake_at(&app);
+    let look = job(&app, KEY).look_at().unwrap();
+    let minutes = (look.0 - NOW.0) / MINUTE;
+    assert!((15..30).contains(&minutes), "after a while: {minutes}");
 
-    advance(&app, deadline.0 - NOW.0 - 10 * MINUTE);
+    advance(&app, look.0 - NOW.0 - 10 * MINUTE);
     assert_eq!(
         reconcile(&app).woken,
         0,
@@ -68,8 +70,8 @@ fn a_result_whose_notification_was_lost_is_found_at_the_deadline() {
     assert_eq!(reconcile(&app).woken, 1);
     assert_eq!(
         app.ports.world().wake_ups[0].1,
-        5 * 60,
-        "the wake-up comes at the deadline, and not five minutes after it"
+        5 * 60 + 2,
+        "the wake-up comes on time, and not at the next run after it"
     );
     assert_eq!(work_off_wake_ups(&app), 1);
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
@@ -79,6 +81,24 @@ fn a_result_whose_notification_was_lost_is_found_at_the_deadline() {
         0,
         "a job that has ended is not woken"
     );
+}
+
+#[test]
+fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_given_up() {
+    let app = app();
+    upload(&app, KEY);
+    let deadline = wake_at(&app);
+    let mut looks = Vec::new();
+    while app.ports.world().now.0 + 10 * MINUTE < deadline.0 {
+        if reconcile(&app).woken > 0 {
+            looks.push((app.ports.world().now.0 - NOW.0) / MINUTE);
+        }
+        work_off_wake_ups(&app);
+        advance(&app, 5 * MINUTE);
+    }
+    assert!((5..12).contains(&looks.len()), "{looks:?}");
+    assert!(matches!(job(&app, KEY).state, State::InProgress { .. }));
+    assert_eq!(app.ports.world().invocations.len(), 1, "and not run again");
 }
 
 #[test]
@@ -110,7 +130,7 @@ fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
     let app = app();
     upload(&app, KEY);
     let deadline = wake_at(&app);
-    advance(&app, deadline.0 - NOW.0);
+    advance(&app, deadline.0 - NOW.0 + 10 * MINUTE);
     // The queue of wake-ups takes them, and nothing comes of them: the function is down for hours.
     let mut woken = 0;
     for _ in 0..(5 * 12) {
@@ -170,7 +190,7 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
         if !has_message {
             let (wake_up, seconds) = app.ports.world().wake_ups[0];
             let at = app.ports.world().now.0 + u64::from(seconds) * 1000;
-            assert!(at.abs_diff(due.0) <= 1000, "on time: {at} {due:?}");
+            assert!(at.abs_diff(due.0) <= 3000, "on time: {at} {due:?}");
             assert_eq!(wake_up.due, Some(due));
         }
         // Even one that had a message is woken once that must have been lost.
@@ -379,11 +399,11 @@ fn a_look_through_the_bucket_goes_on_where_it_stopped() {
             .put(BUCKET, &format!("inbound/acme/{number:04}.pdf"), PDF);
     }
     advance(&app, HOUR);
-    // The second page of three is not answered.
+    // The answer about the first page of five is lost.
     app.ports.world().fail_after.insert("announce", 1);
     let first = reconcile(&app);
     assert!(first.incomplete, "{first:?}");
-    assert_eq!(app.ports.world().announced.len(), 1000);
+    assert_eq!(app.ports.world().announced.len(), 500);
     let rest = reconcile(&app);
     assert!(!rest.incomplete);
     assert_eq!(

@@ -24,7 +24,7 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         ports.create(&job).await.unwrap();
         jobs.push(job);
     }
-    let wake_at = |at: usize| jobs[at].state.wake_at().unwrap();
+    let wake_at = |at: usize| jobs[at].look_at().unwrap();
     // All open jobs of this suite that the index has by a time, shard by shard, in pages of two.
     let by = async |by: Timestamp| {
         let mut found = Vec::new();
@@ -48,7 +48,7 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
     let all: Vec<Due> = jobs
         .iter()
         .map(|job| Due {
-            wake_at: job.state.wake_at().unwrap(),
+            wake_at: job.look_at().unwrap(),
             job: job.id,
         })
         .collect();

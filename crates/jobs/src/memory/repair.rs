@@ -21,7 +21,7 @@ impl World {
     /// The index of open jobs, in order.
     fn dues(&self) -> Vec<Due> {
         let open = self.jobs.values().filter_map(|job| {
-            let own = job.state.wake_at()?;
+            let own = job.look_at()?;
             let wake_at = match self.postponed.get(&job.id) {
                 Some((version, until)) if *version == job.version => *until,
                 Some(_) | None => own,
