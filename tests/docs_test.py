@@ -247,7 +247,7 @@ BREAKS = {
     metrics_and_log_fields_are_explained: [
         in_doc("docs/operations.md", "`TimeToReady`", "`Time`"),
         in_doc("docs/operations.md", "`inference.id`", "`id`"),
-        in_doc("docs/operations.md", "`upload.key`", "`key`"),
+        in_doc("docs/operations.md", "`upload.version`", "`version`"),
     ],
     quarantine_causes_are_explained: [
         in_doc("docs/operations.md", "### `NotOurs`", "### `Foreign`"),
