@@ -211,3 +211,43 @@ fn only_s3_is_a_place_in_s3() {
     assert!(!read("https://sts.amazonaws.com/bucket/key"));
     assert!(!read("https://s3.example.com/bucket/key"));
 }
+
+#[test]
+fn an_attempt_may_take_its_wait_its_run_and_the_time_its_messages_are_late() {
+    let pipelines = Pipelines::parse(TOML).unwrap();
+    let pipeline = pipelines.get("legal-review").unwrap();
+    let policy = pipeline.policy();
+    assert_eq!(policy.attempt_seconds, 21_600 + 120 + 1800);
+    assert_eq!(pipeline.output_prefix(), "outbound/legal-review/");
+    assert_eq!(pipeline.failure_prefix(), "failure/legal-review/");
+    // Three attempts and the delays between them; the bound may be that, and not a second less.
+    let worst = 3 * policy.attempt_seconds + 30 + 300;
+    let with = |bound: u32| {
+        let line = format!("bound_seconds = {bound}");
+        Pipelines::parse(&TOML.replacen("bound_seconds = 82_800", &line, 1)).map(|_| ())
+    };
+    assert!(with(worst).is_ok(), "{:?}", with(worst));
+    let message = with(worst - 1).unwrap_err().to_string();
+    assert!(message.contains("legal-review.bound_seconds"), "{message}");
+}
+
+#[test]
+fn a_name_or_prefix_that_does_not_fit_is_refused() {
+    let with = |from: &str, to: &str| {
+        assert!(TOML.contains(from), "{from}");
+        Pipelines::parse(&TOML.replacen(from, to, 1)).map(|_| ())
+    };
+    let long = "a".repeat(40);
+    assert!(with("[legal-review]", &format!("[{long}]")).is_ok());
+    for (from, to) in [
+        ("[legal-review]", format!("[{long}a]")),
+        ("[legal-review]", "[Legal]".to_owned()),
+        ("prefix = \"inbound/\"", "prefix = \"/\"".to_owned()),
+        ("prefix = \"inbound/\"", "prefix = \"inbound\"".to_owned()),
+        ("prefix = \"inbound/\"", "prefix = \"/inbound/\"".to_owned()),
+        ("prefix = \"inbound/\"", "prefix = \"work/x/\"".to_owned()),
+    ] {
+        assert!(with(from, &to).is_err(), "{to}");
+    }
+    assert!(with("prefix = \"inbound/\"", "prefix = \"i/\"").is_ok());
+}
