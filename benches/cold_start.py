@@ -36,6 +36,7 @@ EVENTS = {
     "inference-success": "completed",
     "inference-error": "failed",
     "retry": "wake-up",
+    "reconciler": "schedule",
     "ws-authorizer": "connect",
     "ws-connect": "connect",
     "ws-default": "sync",
@@ -48,6 +49,13 @@ ENVIRONMENT = {
     "DESK_TABLE": "docket-DeskTable-4T6R9E1W3Q5U",
     "BUCKET": "docket-jobs-123456789012-eu-central-1",
     "WAKEUPS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-wakeups",
+    "UPLOADS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-uploads",
+    "UPLOADS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-uploads-dead-letters",
+    "INFERENCE_SUCCESS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-inference-success",
+    "INFERENCE_SUCCESS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-inference-success-dead-letters",
+    "INFERENCE_ERROR_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-inference-error",
+    "INFERENCE_ERROR_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-inference-error-dead-letters",
+    "WAKEUPS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-wakeups-dead-letters",
     "EVENT_BUS": "docket",
     "PAGE_ORIGIN": "*",
 }
@@ -197,7 +205,7 @@ def event(name: str) -> bytes:
     text = (ROOT / "events" / name / f"{EVENTS[name]}.json").read_text()
     if name not in QUEUED:
         parsed = json.loads(text)
-        if authorizer := parsed["requestContext"].get("authorizer"):
+        if authorizer := parsed.get("requestContext", {}).get("authorizer"):
             # The sign-in of the file is long over.
             authorizer["token_expires_at"] = str(int(time.time() * 1000) + 3_600_000)
         return json.dumps(parsed).encode()
