@@ -38,7 +38,8 @@ def make(folder: Path, requirements: Path) -> int:
     except ImportError:
         print("venv: this Python has no venv; on Debian or Ubuntu: apt install python3-venv", file=sys.stderr)
         return 1
-    if status := quietly([sys.executable, "-m", "venv", "--clear", folder]):
+    # Isolated: started in this folder, Python would take this very file for its module `venv`.
+    if status := quietly([sys.executable, "-I", "-m", "venv", "--clear", folder]):
         return status
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     options = ["--require-hashes", "--only-binary", ":all:", "-r", requirements]
