@@ -10,8 +10,12 @@
 )]
 
 mod support;
+#[cfg(target_os = "linux")]
+mod wire;
 
 mod a_contract_becomes_ready;
+#[cfg(target_os = "linux")]
+mod a_function_is_killed;
 mod a_gigabyte;
 mod a_message_nobody_understands;
 mod a_page;
@@ -20,3 +24,7 @@ mod an_unsuitable_document;
 mod an_unusual_key;
 mod conformance;
 mod nobody_says_a_word;
+#[cfg(target_os = "linux")]
+mod the_reconciler_is_killed;
+#[cfg(target_os = "linux")]
+mod twenty_contracts_come_at_once;

@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use async_endpoint::{Fault, Faults};
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::NotificationConfiguration;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use devstack::Stack;
@@ -11,7 +10,8 @@ use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use serde_json::Value;
 
 use crate::support::{
-    Tenant, contract, messages, quarantined, row, run_alone, s3_event, text, until,
+    Tenant, contract, let_the_deadline_pass, messages, quarantined, row, run_alone, s3_event, text,
+    until,
 };
 
 /// Calls the reconciler as `docs/operations.md` says, and answers what it says.
@@ -39,26 +39,6 @@ fn reconcile(stack: &Stack, payload: &str) -> Value {
         "{said}{text}"
     );
     serde_json::from_str(&text).unwrap()
-}
-
-/// Lets the deadline of an open job pass: in the row, and in the index.
-async fn let_the_deadline_pass(stack: &Stack, id: &str) {
-    let update = stack
-        .cloud
-        .dynamodb
-        .update_item()
-        .table_name(&stack.outputs.jobs_table_name)
-        .key("job_id", AttributeValue::S(id.to_owned()));
-    update
-        .update_expression("SET #state.deadline = :past, wake_at = :past")
-        .condition_expression("#status = :running")
-        .expression_attribute_names("#state", "state")
-        .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":past", AttributeValue::N("1767607442118".to_owned()))
-        .expression_attribute_values(":running", AttributeValue::S("InProgress".to_owned()))
-        .send()
-        .await
-        .unwrap();
 }
 
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are

@@ -319,3 +319,23 @@ pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
     s3["object"]["versionId"] = version.into();
     event.to_string()
 }
+
+/// Lets the deadline of an open job pass: in the row, and in the index.
+pub(crate) async fn let_the_deadline_pass(stack: &Stack, id: &str) {
+    let update = stack
+        .cloud
+        .dynamodb
+        .update_item()
+        .table_name(&stack.outputs.jobs_table_name)
+        .key("job_id", AttributeValue::S(id.to_owned()));
+    update
+        .update_expression("SET #state.deadline = :past, wake_at = :past")
+        .condition_expression("#status = :running")
+        .expression_attribute_names("#state", "state")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":past", AttributeValue::N("1767607442118".to_owned()))
+        .expression_attribute_values(":running", AttributeValue::S("InProgress".to_owned()))
+        .send()
+        .await
+        .unwrap();
+}
