@@ -1,6 +1,7 @@
 """Tests of venv.py. Run: python -m unittest in this folder."""
 
 import contextlib
+import functools
 import io
 from pathlib import Path
 import signal
@@ -33,7 +34,9 @@ class VenvTest(unittest.TestCase):
             requirements = Path(folder, "requirements.txt")
             requirements.touch()
             command = [sys.executable, SCRIPT, Path(folder, "made"), requirements]
-            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as made:
+            # A shell lets what it runs in the background ignore Ctrl-C, and children would inherit that.
+            heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed) as made:
                 self.assertIn("installing", made.stderr.readline())
                 made.send_signal(signal.SIGINT)
                 said = made.stderr.read()
