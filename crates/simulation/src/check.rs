@@ -82,11 +82,12 @@ impl World {
     /// What support does after an outage that was longer than the reconciler's patience.
     pub(crate) fn replay_dead_letters(&mut self) {
         let junk = &self.ledger.junk;
-        let (again, rest) = std::mem::take(&mut self.quarantine)
-            .into_iter()
-            .partition(|entry| entry.cause == "DeadLetter" && !junk.contains(&entry.body));
+        let (again, rest): (Vec<Quarantined>, Vec<Quarantined>) =
+            std::mem::take(&mut self.quarantine)
+                .into_iter()
+                .partition(|entry| entry.cause == "DeadLetter" && !junk.contains(&entry.body));
         self.quarantine = rest;
-        for entry in Vec::<Quarantined>::from(again) {
+        for entry in again {
             let Some(queue) = Queue::ALL
                 .into_iter()
                 .find(|queue| queue.name() == entry.source)
