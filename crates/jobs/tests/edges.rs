@@ -6,7 +6,7 @@ use jobs::apply::{Change, Run, apply, moment};
 use jobs::classify::model_message;
 use jobs::conformance::one_in_every_state;
 use jobs::deliver::{Owed, deliver};
-use jobs::id::{Attempt, Location, Timestamp};
+use jobs::id::{Attempt, Claim, Location, Timestamp};
 use jobs::job::Job;
 use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
@@ -14,7 +14,7 @@ use jobs::ports::{WakeUp, Watcher};
 use jobs::record_outcome::{Outcome, record_outcome};
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
-use jobs::transition::{Event, Evidence};
+use jobs::transition::{Decision, Event, Evidence, Moment, Why, transition};
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const TOML: &str = include_str!("../../../infra/pipelines.toml");
@@ -250,4 +250,123 @@ fn a_name_or_prefix_that_does_not_fit_is_refused() {
         assert!(with(from, &to).is_err(), "{to}");
     }
     assert!(with("prefix = \"inbound/\"", "prefix = \"i/\"").is_ok());
+}
+
+fn at(now: Timestamp) -> Moment {
+    Moment {
+        now,
+        jitter_permille: 1000,
+        claim: Claim(7),
+        lease_until: Timestamp(now.0 + 65_000),
+    }
+}
+
+fn decide(job: &Job, event: &Event, now: Timestamp) -> Decision {
+    transition(&job.state, event, &at(now), &job.policy).unwrap()
+}
+
+#[test]
+fn who_lost_a_claim_does_not_speak_for_the_attempt() {
+    let job = in_state("Submitting");
+    let State::Submitting { attempt, claim, .. } = job.state else {
+        panic!("{:?}", job.state)
+    };
+    let refused = |claim| Event::SubmitFailed {
+        attempt,
+        claim,
+        failure: Failure::new(Cause::Refused, "ThrottlingException"),
+    };
+    let other = decide(&job, &refused(Claim(claim.0 ^ 1)), job.updated_at);
+    assert_eq!(other, Decision::Ignore(Why::StaleEvidence));
+    assert!(matches!(
+        decide(&job, &refused(claim), job.updated_at),
+        Decision::Advance(State::RetryScheduled { .. })
+    ));
+}
+
+#[test]
+fn an_attempt_without_a_trace_is_given_up_at_its_deadline_and_not_while_somebody_may_call() {
+    let job = in_state("Submitting");
+    let State::Submitting {
+        attempt,
+        deadline,
+        lease_until,
+        ..
+    } = job.state
+    else {
+        panic!("{:?}", job.state)
+    };
+    let none = Event::WakeUp {
+        attempt,
+        due: None,
+        evidence: Evidence::NoTrace,
+    };
+    let before = Timestamp(deadline.0 - 1);
+    assert!(before > lease_until);
+    assert!(
+        matches!(
+            decide(&job, &none, before),
+            Decision::Advance(State::Submitting { .. })
+        ),
+        "before it the call is made again"
+    );
+    assert!(matches!(
+        decide(&job, &none, deadline),
+        Decision::Advance(State::RetryScheduled { .. })
+    ));
+    let mut held = job.clone();
+    if let State::Submitting { lease_until, .. } = &mut held.state {
+        *lease_until = Timestamp(deadline.0 + 1);
+    }
+    assert_eq!(
+        decide(&held, &none, deadline),
+        Decision::Ignore(Why::Claimed)
+    );
+}
+
+#[test]
+fn a_message_that_started_an_attempt_may_come_again_until_its_deadline() {
+    let job = in_state("InProgress");
+    let State::InProgress {
+        attempt, deadline, ..
+    } = job.state
+    else {
+        panic!("{:?}", job.state)
+    };
+    let again = Event::WakeUp {
+        attempt,
+        due: Some(job.created_at),
+        evidence: Evidence::NotSought,
+    };
+    let before = Timestamp(deadline.0 - 1);
+    assert_eq!(
+        decide(&job, &again, before),
+        Decision::Ignore(Why::AlreadyApplied)
+    );
+    assert_eq!(
+        decide(&job, &again, deadline),
+        Decision::Ignore(Why::EvidenceNeeded)
+    );
+}
+
+/// Half of the time that the job has been at it, within the list's first and last delay.
+#[test]
+fn a_refused_call_waits_half_as_long_as_the_job_has_waited() {
+    let job = in_state("Submitting");
+    let State::Submitting { attempt, claim, .. } = job.state else {
+        panic!("{:?}", job.state)
+    };
+    let refused = Event::SubmitFailed {
+        attempt,
+        claim,
+        failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
+    };
+    for (minutes, seconds) in [(0, 30), (20, 600), (40, 1200), (600, 1800)] {
+        let now = Timestamp(job.created_at.0 + minutes * 60_000);
+        let Decision::Advance(State::RetryScheduled { due, .. }) = decide(&job, &refused, now)
+        else {
+            panic!("after {minutes} min")
+        };
+        assert_eq!(due.since(now).as_secs(), seconds, "after {minutes} min");
+    }
 }
