@@ -58,6 +58,16 @@ pub enum Error {
         /// The version that it has.
         now: u64,
     },
+    /// The same input has failed the same way again and again, and whoever asks did not insist.
+    #[error(
+        "it has failed {times} times in the same way ({cause}), each time with all its attempts; another run needs --force"
+    )]
+    Poisoned {
+        /// The way.
+        cause: &'static str,
+        /// How often.
+        times: usize,
+    },
     /// The message contradicts what is known.
     #[error("contradiction: {0}")]
     Contradiction(String),
@@ -85,7 +95,10 @@ impl Error {
                 Verdict::Redeliver
             }
             Self::UnknownJob(_) | Self::OutputMissing(_) => Verdict::RedeliverAFewTimes,
-            Self::Contradiction(_) | Self::NotOurs(_) | Self::Changed { .. } => Verdict::Quarantine,
+            Self::Contradiction(_)
+            | Self::NotOurs(_)
+            | Self::Changed { .. }
+            | Self::Poisoned { .. } => Verdict::Quarantine,
         }
     }
 
@@ -99,6 +112,7 @@ impl Error {
             Self::UnknownJob(_) => "UnknownJob",
             Self::OutputMissing(_) => "OutputMissing",
             Self::Changed { .. } => "Changed",
+            Self::Poisoned { .. } => "Poisoned",
             Self::Contradiction(_) => "Contradiction",
             Self::NotOurs(_) => "NotOurs",
         }

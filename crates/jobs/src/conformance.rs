@@ -22,9 +22,11 @@ use crate::ports::{
 use crate::state::{Budget, Cause, Class, Failure, State};
 use crate::transition::{Event, Evidence, Policy};
 
+mod desk;
 mod repair;
 
-pub use repair::{dead_letters, inventory, job_index, notebook};
+pub use desk::{documents, job_list, quarantine_desk};
+pub use repair::{dead_letters, inventory, job_index};
 
 /// What a suite needs beside the ports: the outside world's half.
 pub trait Outside {
@@ -416,6 +418,7 @@ pub async fn object_store<P: ObjectStore, O: Outside>(ports: &P, outside: &O, un
 /// Open pages.
 pub async fn watchers<P: Watchers>(ports: &P, unique: &str) {
     let watcher = |id: &str| Watcher {
+        uploader: None,
         watches: unique.to_owned(),
         connection_id: id.to_owned(),
         registered_at: Timestamp(5),
@@ -493,7 +496,7 @@ pub async fn quarantine<P: Quarantine>(ports: &P, unique: &str) {
     let entry = Quarantined {
         source: "uploads".to_owned(),
         message_id: unique.to_owned(),
-        cause: "Malformed",
+        cause: "Malformed".into(),
         problem: "it is not JSON".to_owned(),
         body: "ü".repeat(100_000),
         at: Timestamp(1),

@@ -113,7 +113,8 @@ async fn push<P: Watchers + Pusher + Clock>(
     until: Timestamp,
     done: &mut Delivered,
 ) {
-    let mut by_tenant: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+    // With each frame, whose upload it is about.
+    let mut by_tenant: BTreeMap<&str, Vec<(Option<&str>, Vec<u8>)>> = BTreeMap::new();
     for owed in owing(owed, Effect::NotifyWatchers) {
         let frame = Frame::JobChanged {
             job: JobView::from(&owed.job),
@@ -121,7 +122,7 @@ async fn push<P: Watchers + Pusher + Clock>(
         by_tenant
             .entry(owed.job.tenant.as_str())
             .or_default()
-            .push(frame.to_json());
+            .push((owed.job.input.uploaded_by.as_deref(), frame.to_json()));
     }
     if by_tenant.is_empty() {
         return;
@@ -131,11 +132,8 @@ async fn push<P: Watchers + Pusher + Clock>(
     for (tenant, frames) in &by_tenant {
         let own = watching(ports, tenant, until).await;
         for watcher in own.iter().chain(&everyone) {
-            posts.extend(
-                frames
-                    .iter()
-                    .map(|frame| (watcher.clone(), frame.as_slice())),
-            );
+            let shown = frames.iter().filter(|(by, _)| watcher.shows(*by));
+            posts.extend(shown.map(|(_, frame)| (watcher.clone(), frame.as_slice())));
         }
     }
     let total = posts.len();

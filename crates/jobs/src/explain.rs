@@ -3,10 +3,10 @@
 //! A pure function of the row and the time. It says only what the row knows: SageMaker does not tell whether a request
 //! still waits or already runs, and neither does this. Times stay numbers, for the reader's own clock and zone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{Attempt, Timestamp};
-use crate::job::{AttemptRecord, HistoryEntry, Job};
+use crate::job::{AttemptRecord, ERASED, HistoryEntry, Job};
 use crate::state::{Budget, Cause, Failure, State};
 
 /// A job that is this much past the time at which somebody had to look is stalled: the reconciler comes every five
@@ -14,7 +14,8 @@ use crate::state::{Budget, Cause, Failure, State};
 const STALLED_AFTER_MS: u64 = 15 * 60 * 1000;
 
 /// What people are told about a job. All times are milliseconds since 1970 UTC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// Where it stands, in a sentence.
     pub summary: String,
@@ -30,7 +31,8 @@ pub struct Explanation {
 }
 
 /// What an open job waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Waiting {
     /// A word for it, for programs.
     pub on: WaitsOn,
@@ -39,9 +41,12 @@ pub struct Waiting {
 }
 
 /// What an open job can wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitsOn {
+    /// The file has been announced and has not arrived.
+    Upload,
     /// The call of the endpoint is being made.
     Submission,
     /// The endpoint has the request; it waits there or runs.
@@ -53,7 +58,8 @@ pub enum WaitsOn {
 }
 
 /// Something that happened, or will.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// When; for what is to come, at the latest.
     pub at: u64,
@@ -68,7 +74,8 @@ pub struct Step {
 }
 
 /// Something that a person can do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Help {
     /// A word for it, for programs.
     pub action: Action,
@@ -77,7 +84,8 @@ pub struct Help {
 }
 
 /// What a person can do about a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Have it run once more.
@@ -103,7 +111,8 @@ pub fn explain(job: &Job, now: Timestamp) -> Explanation {
     }
 }
 
-fn is_stalled(state: &State, now: Timestamp) -> bool {
+/// Whether somebody should have looked at a job by `now`, and nobody has.
+pub fn is_stalled(state: &State, now: Timestamp) -> bool {
     state
         .wake_at()
         .is_some_and(|wake_at| now.0 > wake_at.0 + STALLED_AFTER_MS)
@@ -308,6 +317,7 @@ fn past_words(
         ("Overwritten", ..) => "a newer version of the document took over".to_owned(),
         ("Resubmit", ..) => "another run was asked for".to_owned(),
         ("Cancel", ..) => "it was given up".to_owned(),
+        (ERASED, ..) => "its data was deleted".to_owned(),
         // A word that this release does not know.
         (other, ..) => other.to_owned(),
     }

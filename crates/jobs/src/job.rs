@@ -104,6 +104,9 @@ impl Event {
     }
 }
 
+/// What the history says when a job's data was deleted: no event, since its state stays as it is.
+pub const ERASED: &str = "Erased";
+
 /// The most history entries of machines that a row keeps. An ordinary job has three; a job whose endpoint is down
 /// all day would otherwise outgrow its kilobyte.
 const MACHINE_HISTORY: usize = 24;
@@ -157,6 +160,22 @@ impl Job {
         let mut next = self.clone();
         next.version += 1;
         next.enter(event, state, now);
+        next
+    }
+
+    /// This job after its data was deleted: one version on, with who ordered that, and without the file's name.
+    #[must_use]
+    pub fn erased(&self, actor: &str, reason: &str, now: Timestamp) -> Self {
+        let mut next = self.clone();
+        next.version += 1;
+        next.updated_at = now;
+        next.input.name = None;
+        next.history.push(HistoryEntry {
+            at: now,
+            event: ERASED.to_owned(),
+            actor: Some(actor.to_owned()),
+            reason: Some(reason.to_owned()),
+        });
         next
     }
 

@@ -26,9 +26,11 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod api;
 pub mod apply;
 pub mod classify;
 pub mod deliver;
+pub mod desk;
 pub mod evidence;
 pub mod explain;
 pub mod id;

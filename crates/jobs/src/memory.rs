@@ -10,13 +10,16 @@ use crate::job::Job;
 use crate::ports::{
     Accepted, Clock, CopyError, DeadLetter, EventBus, InferenceEndpoint, Invocation, InvokeError,
     JobStore, LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine,
-    Quarantined, Queue, SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue, Watcher,
-    Watchers,
+    Quarantined, Queue, Resubmission, SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue,
+    Watcher, Watchers,
 };
 use crate::state::Class;
 use crate::submit::Upload;
 
+mod desk;
 mod repair;
+
+pub use desk::{Folders, PartsOf};
 
 /// Everything there is, in memory.
 #[derive(Debug, Default)]
@@ -69,8 +72,14 @@ pub struct World {
     pub dead_letters: Vec<(Queue, DeadLetter)>,
     /// Dead letters that were sent back.
     pub sent_back: Vec<(Queue, DeadLetter)>,
-    /// Notes by name.
-    pub notes: BTreeMap<String, String>,
+    /// Documents.
+    pub folders: Folders,
+    /// Uploads in parts, by S3's name for them.
+    pub uploads: BTreeMap<String, PartsOf>,
+    /// When messages in quarantine were last sent again, by queue and id.
+    pub replayed: BTreeMap<(String, String), Timestamp>,
+    /// Orders that were sent, with their delays in seconds.
+    pub orders: Vec<(Resubmission, u32)>,
     versions: u64,
 }
 
@@ -448,6 +457,12 @@ impl Pusher for Memory {
 }
 
 impl Tickets for Memory {
+    async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable> {
+        self.attempt("issue", |world| {
+            world.tickets.insert(secret.to_owned(), ticket.clone());
+        })
+    }
+
     async fn redeem(&self, secret: &str) -> Result<Option<Ticket>, Unavailable> {
         self.attempt("redeem", |world| {
             let live = world
@@ -469,6 +484,10 @@ impl Quarantine for Memory {
             let known = |there: &Quarantined| {
                 there.source == entry.source && there.message_id == entry.message_id
             };
+            let name = (entry.source.clone(), entry.message_id.clone());
+            if world.replayed.remove(&name).is_some() {
+                world.quarantine.retain(|there| !known(there));
+            }
             if !world.quarantine.iter().any(known) {
                 world.quarantine.push(entry.clone());
             }
@@ -491,6 +510,7 @@ impl Outside for Memory {
 
     async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp) {
         let ticket = Ticket {
+            uploader: None,
             watches: watches.to_owned(),
             actor: "someone".to_owned(),
             expires_at,

@@ -43,6 +43,8 @@ pub struct Pipeline {
     pub bound_seconds: u32,
     /// What customers are told: "ready within", in seconds. For people; nothing is enforced by it.
     pub promise_seconds: u32,
+    /// What one run takes as a rule, in seconds. For people and estimates; nothing is enforced by it.
+    pub typical_run_seconds: u32,
     /// How long things are kept.
     pub retention_days: Retention,
     /// No longer takes uploads; jobs that are open still end.
@@ -69,6 +71,14 @@ impl Output {
         match self {
             Self::Json => "application/json",
             Self::Pdf => "application/pdf",
+        }
+    }
+
+    /// How the name of a file of it ends.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Pdf => "pdf",
         }
     }
 }
@@ -272,6 +282,12 @@ impl Pipeline {
             self.promise_seconds.into(),
             1,
             self.bound_seconds.into(),
+        )?;
+        range(
+            "typical_run_seconds",
+            self.typical_run_seconds.into(),
+            1,
+            self.invocation_timeout_seconds.into(),
         )?;
         for delay in &self.backoff_seconds {
             range("backoff_seconds", (*delay).into(), 0, 86_400)?;

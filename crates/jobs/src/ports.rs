@@ -8,16 +8,22 @@
     reason = "each program has one adapter type and one thread; nobody boxes these futures"
 )]
 
+mod desk;
 mod repair;
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::job::Job;
 use crate::state::Class;
 
+pub use desk::{
+    Document, Documents, JobList, Kept, List, Part, Place, QuarantineDesk, Resubmission,
+    ResubmissionQueue, Span, Terms, Transfers,
+};
 pub use repair::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Notebook, Queue, UploadQueue,
+    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Queue, UploadQueue,
 };
 
 /// Something did not answer, or answered that it cannot now. The message that asked for it must come back.
@@ -231,12 +237,24 @@ pub trait EventBus {
 pub struct Watcher {
     /// Whose jobs it shows: a tenant, or `*` for support.
     pub watches: String,
+    /// Of these only what this person uploaded, and what nobody is known to have uploaded.
+    pub uploader: Option<String>,
     /// API Gateway's name for the connection.
     pub connection_id: String,
     /// When it was last registered.
     pub registered_at: Timestamp,
     /// When its sign-in ends; nothing is pushed after that.
     pub token_expires_at: Timestamp,
+}
+
+impl Watcher {
+    /// Whether it shows a job that this person uploaded, or that nobody is known to have uploaded.
+    pub fn shows(&self, uploaded_by: Option<&str>) -> bool {
+        match (&self.uploader, uploaded_by) {
+            (Some(own), Some(by)) => own == by,
+            (None, _) | (_, None) => true,
+        }
+    }
 }
 
 /// The open pages.
@@ -271,6 +289,8 @@ pub trait Pusher {
 pub struct Ticket {
     /// Whose jobs may be watched: a tenant, or `*`.
     pub watches: String,
+    /// Of these only what this person uploaded, and what nobody is known to have uploaded.
+    pub uploader: Option<String>,
     /// Who asked for it.
     pub actor: String,
     /// When it can no longer be used.
@@ -281,6 +301,8 @@ pub struct Ticket {
 
 /// Tickets that were issued.
 pub trait Tickets {
+    /// Issues a ticket under a secret that nobody can guess.
+    async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable>;
     /// Uses up a ticket: the second caller gets `None`, as does anyone with a ticket that never was.
     async fn redeem(&self, secret: &str) -> Result<Option<Ticket>, Unavailable>;
 }
@@ -293,7 +315,7 @@ pub struct Quarantined {
     /// The id of the first message that carried it; stays the same when it is replayed.
     pub message_id: String,
     /// A word for the kind of trouble, such as `Malformed`.
-    pub cause: &'static str,
+    pub cause: Cow<'static, str>,
     /// What is wrong, in a sentence.
     pub problem: String,
     /// The message as it came.
@@ -304,6 +326,6 @@ pub struct Quarantined {
 
 /// Where such messages are kept for a person to look at.
 pub trait Quarantine {
-    /// Keeps one. Keeping the same one again changes nothing.
+    /// Keeps one. Keeping the same one again changes nothing, unless it was sent again meanwhile: then it has failed anew.
     async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable>;
 }

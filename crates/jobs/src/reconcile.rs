@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
-use crate::id::Timestamp;
+use crate::id::{JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{
     Clock, DeadLetter, DeadLetters, Due, JobIndex, JobStore, LoadError, Quarantine, Quarantined,
@@ -54,9 +54,9 @@ where
 {
     let mut done = Woken::default();
     // A run that ends early must not always leave out the same shards.
-    let first = u8::try_from(ports.random() % u64::from(P::SHARDS)).unwrap_or(0);
-    for i in 0..P::SHARDS {
-        let shard = (first + i) % P::SHARDS;
+    let first = u8::try_from(ports.random() % u64::from(JobId::SHARDS)).unwrap_or(0);
+    for i in 0..JobId::SHARDS {
+        let shard = (first + i) % JobId::SHARDS;
         // One shard that does not answer is no reason to leave the others alone.
         if let Err(error) = wake_shard(ports, shard, until, &mut done).await {
             warn!(shard, error = %error, "not all open jobs were looked at");
@@ -267,7 +267,7 @@ where
         let entry = Quarantined {
             source: queue.name().to_owned(),
             message_id: letter.first_id.clone(),
-            cause: "DeadLetter",
+            cause: "DeadLetter".into(),
             problem: format!(
                 "could not be worked off for {} hours; the log of the queue's function says why",
                 HOPE.as_secs() / 3600
@@ -279,7 +279,7 @@ where
         error!(
             message.id = letter.first_id,
             queue = queue.name(),
-            cause = entry.cause,
+            cause = %entry.cause,
             problem = entry.problem,
             "message quarantined"
         );

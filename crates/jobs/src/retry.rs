@@ -5,6 +5,7 @@ use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::job::Job;
 use crate::ports::{Clock, InferenceEndpoint, JobStore, ObjectStore, WakeUp};
 use crate::submit::begin_again;
+use crate::support::{Answer, Order, resubmit};
 use crate::transition::{Event, Evidence, Moment, Why};
 
 /// Works off a wake-up. One for an attempt that no longer needs it does nothing. `redelivered` says that the message
@@ -48,6 +49,35 @@ where
             Ok(vec![job])
         }
         (_, Change::Ignored(_)) => Ok(vec![]),
+    }
+}
+
+/// Carries out somebody's order to run a failed job again, as it comes from a retry plan. A job that has moved on since is
+/// left alone, and so is one that has failed the same way again and again.
+/// Answers the jobs whose effects are owed.
+///
+/// # Errors
+/// See [`Error`]; the message must then be treated by its verdict.
+pub async fn carry_out<P>(
+    ports: &P,
+    run: &Run<'_>,
+    order: &Order,
+    redelivered: bool,
+) -> Result<Vec<Job>, Error>
+where
+    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+{
+    match resubmit(ports, run, order).await {
+        Ok(Answer::Done(job)) => Ok(vec![job]),
+        Ok(Answer::Found(wake_up)) => retry(ports, run, &wake_up, redelivered).await,
+        Ok(Answer::Refused(..)) | Err(Error::Poisoned { .. }) => Ok(vec![]),
+        // Perhaps by this very order, and whoever carried it out died before the next message was sent.
+        Err(Error::Changed { .. }) if redelivered => {
+            let job = ports.load(order.job).await?;
+            Ok(job.into_iter().collect())
+        }
+        Err(Error::Changed { .. } | Error::UnknownJob(_)) => Ok(vec![]),
+        Err(error) => Err(error),
     }
 }
 

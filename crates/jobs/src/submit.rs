@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::apply::{Change, Error, Run, apply, log_change, moment};
+use crate::desk::uploads::{Intent, intent, may_be_issued};
 use crate::evidence::{find_output, input_was_replaced};
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::ports::{
-    Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectHead,
+    Clock, CopyError, Documents, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectHead,
     ObjectStore, PeekError, SaveError,
 };
 use crate::state::{Cause, Failure, State};
@@ -38,7 +39,7 @@ pub struct Upload {
 /// See [`Error`]; the message must then be treated by its verdict.
 pub async fn submit<P>(ports: &P, run: &Run<'_>, upload: &Upload) -> Result<Vec<Job>, Error>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + Documents + Clock,
 {
     let Some(pipeline) = run.pipelines.of_key(&upload.key) else {
         return Err(Error::NotOurs(format!(
@@ -58,7 +59,13 @@ where
     };
     let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
     let seen = Seen::judge(pipeline, upload, problem, object.as_ref());
-    let found = create(ports, run, upload, pipeline, tenant, object, &seen).await?;
+    let intent = if may_be_issued(pipeline, &upload.key) {
+        intent(ports, JobId::of_key(&upload.bucket, &upload.key)).await?
+    } else {
+        None
+    };
+    let input = input_of(upload, &seen, object, intent);
+    let found = create(ports, run, upload, pipeline, tenant, input, &seen).await?;
     let (id, made_at) = (found.job().id, found.job().created_at);
 
     let mut owed = match found {
@@ -146,7 +153,7 @@ async fn create<P: JobStore + Clock>(
     upload: &Upload,
     pipeline: &Pipeline,
     tenant: Tenant,
-    object: Option<ObjectHead>,
+    input: Input,
     seen: &Seen,
 ) -> Result<Found, Error> {
     let moment = moment(ports, run);
@@ -163,7 +170,6 @@ async fn create<P: JobStore + Clock>(
         )),
         Judgement::Wrong(failure) => failed(failure.clone()),
     };
-    let input = input_of(upload, seen, object);
     let keep_days = pipeline.retention_days.row;
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
     let mut job = Job::new(
@@ -208,7 +214,12 @@ async fn create<P: JobStore + Clock>(
     )))
 }
 
-fn input_of(upload: &Upload, seen: &Seen, object: Option<ObjectHead>) -> Input {
+fn input_of(
+    upload: &Upload,
+    seen: &Seen,
+    object: Option<ObjectHead>,
+    intent: Option<Intent>,
+) -> Input {
     // What is announced and what is there differ when this version was replaced: the row is about the announced one.
     let same = object.filter(|object| object.version == seen.version);
     Input {
@@ -224,9 +235,12 @@ fn input_of(upload: &Upload, seen: &Seen, object: Option<ObjectHead>) -> Input {
             .as_ref()
             .map(|object| object.content_type.clone())
             .unwrap_or_default(),
-        name: same.and_then(|object| object.name),
-        // Only the API can say so, of uploads that it issued; what an object says of itself its uploader chose.
-        uploaded_by: None,
+        name: match &intent {
+            Some(intent) => Some(intent.name().to_owned()),
+            None => same.and_then(|object| object.name),
+        },
+        // Only the announcement can say so; what an object says of itself its uploader chose.
+        uploaded_by: intent.map(|intent| intent.uploaded_by),
         issued: false,
     }
 }

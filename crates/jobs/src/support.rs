@@ -3,13 +3,17 @@
 
 use crate::apply::{Change, Error, Run, apply};
 use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
-use crate::id::JobId;
+use crate::id::{JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{Clock, JobStore, ObjectStore, WakeUp};
+use crate::state::State;
 use crate::transition::{Event, Evidence, Why};
 
 /// The longest reason, in characters.
 pub const MAX_REASON: usize = 500;
+/// After how many equal failures, each with all the attempts that its submission had, a job is not run again unless
+/// somebody insists: it is the document, or the model.
+pub const POISON: usize = 3;
 /// The longest name of an actor, in characters: an e-mail address at its longest is shorter.
 pub const MAX_ACTOR: usize = 320;
 
@@ -22,6 +26,7 @@ pub struct Order {
     pub seen: Option<u64>,
     actor: String,
     reason: String,
+    force: bool,
 }
 
 /// An order that says too little, or too much.
@@ -42,19 +47,27 @@ impl Order {
     /// If either is empty or too long.
     pub fn new(job: JobId, seen: Option<u64>, actor: &str, reason: &str) -> Result<Self, BadOrder> {
         let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
-        let (actor, reason) = (actor.trim(), reason.trim());
+        let actor = actor.trim();
         if !fits(actor, MAX_ACTOR) {
             return Err(BadOrder::Actor);
         }
-        if !fits(reason, MAX_REASON) {
-            return Err(BadOrder::Reason);
-        }
+        let reason = check_reason(reason).ok_or(BadOrder::Reason)?;
         Ok(Self {
             job,
             seen,
             actor: actor.to_owned(),
             reason: reason.to_owned(),
+            force: false,
         })
+    }
+
+    /// The same order, given by somebody who knows how often the job has failed.
+    #[must_use]
+    pub fn forced(self) -> Self {
+        Self {
+            force: true,
+            ..self
+        }
     }
 
     fn check(&self, job: &Job) -> Result<(), Error> {
@@ -67,6 +80,37 @@ impl Order {
         }
     }
 }
+
+/// A reason without spaces around it; none if it is empty or too long.
+pub fn check_reason(reason: &str) -> Option<&str> {
+    let reason = reason.trim();
+    let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON;
+    fits.then_some(reason)
+}
+
+/// How often in a row a failed job's submissions have ended in the way that the last one did.
+pub fn equal_failures(job: &Job) -> usize {
+    let State::Failed { failure, .. } = &job.state else {
+        return 0;
+    };
+    let ended_by = |at: Timestamp| {
+        let before = job
+            .attempts
+            .iter()
+            .filter(|record| record.closed_at.is_some_and(|closed| closed <= at));
+        let last = before.max_by_key(|record| record.closed_at)?;
+        last.failure.as_ref().map(|failure| failure.cause)
+    };
+    let resubmitted = job
+        .history
+        .iter()
+        .rev()
+        .filter(|entry| entry.event == RESUBMIT);
+    let equal = resubmitted.take_while(|entry| ended_by(entry.at) == Some(failure.cause));
+    1 + equal.count()
+}
+
+const RESUBMIT: &str = "Resubmit";
 
 /// What became of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +147,11 @@ where
                 due: None,
                 evidence: Evidence::NotSought,
             });
+        }
+        let times = equal_failures(job);
+        if times >= POISON && !order.force {
+            let cause = job.failure().map_or("", |failure| failure.cause.name());
+            return Err(Error::Poisoned { cause, times });
         }
         Ok(Event::Resubmit {
             actor: order.actor.clone(),

@@ -12,7 +12,9 @@ use tracing::{info, warn};
 
 use crate::id::{JobId, Timestamp};
 use crate::pipeline::Pipelines;
-use crate::ports::{Clock, Inventory, JobIndex, Listed, Mark, Notebook, Unavailable, UploadQueue};
+use crate::ports::{
+    Clock, Document, Documents, Inventory, JobIndex, Listed, Mark, Unavailable, UploadQueue,
+};
 use crate::submit::Upload;
 
 /// The least time from the beginning of a cycle to that of the next.
@@ -29,8 +31,8 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How many versions are listed at once. S3 would allow 1,000, but a page is done whole or again, and one whose objects
 /// all have no job is a hundred calls and more.
 const PAGE: u16 = 500;
-/// The name of the note.
-const NOTE: &str = "sweep";
+/// The folder of notes that functions leave for their next run, and the name of this one.
+const NOTE: (&str, &str) = ("note", "sweep");
 
 /// How far the look through the bucket has come, as it is noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,21 +89,18 @@ pub async fn sweep<P>(
     until: Timestamp,
 ) -> Result<Swept, Unavailable>
 where
-    P: Inventory + JobIndex + UploadQueue + Notebook + Clock,
+    P: Inventory + JobIndex + UploadQueue + Documents + Clock,
 {
-    let mut progress = match ports.recall(NOTE).await? {
-        Some(note) => serde_json::from_str(&note).unwrap_or_else(|error| {
-            warn!(note, error = %error, "the note cannot be read; the bucket is looked through from the start");
-            Progress::default()
-        }),
-        None => Progress::default(),
-    };
+    let mut note = Note::read(ports).await?;
+    let mut progress = note.progress();
     let mut announced = 0;
     let now = ports.now();
     let at_once = scope == Scope::Everything;
     if at_once || (progress.place.is_none() && now.since(progress.began_at) >= EVERY) {
         progress.begin(now, pipelines, at_once);
-        note(ports, &progress).await?;
+        if !note.write(ports, &progress).await? {
+            return Ok(progress.swept(0, ports.now()));
+        }
     }
     while let Some(place) = &progress.place {
         if ports.now() >= until {
@@ -116,16 +115,22 @@ where
             .await?;
         announced += announce_missing(ports, bucket, &progress, &objects).await?;
         progress.go_on(next, pipelines);
-        note(ports, &progress).await?;
+        if !note.write(ports, &progress).await? {
+            break;
+        }
     }
-    let since = progress.complete.unwrap_or(progress.began_at);
-    Ok(Swept {
-        announced,
-        age: ports.now().since(since),
-    })
+    Ok(progress.swept(announced, ports.now()))
 }
 
 impl Progress {
+    fn swept(&self, announced: u64, now: Timestamp) -> Swept {
+        let since = self.complete.unwrap_or(self.began_at);
+        Swept {
+            announced,
+            age: now.since(since),
+        }
+    }
+
     fn begin(&mut self, now: Timestamp, pipelines: &Pipelines, at_once: bool) {
         let last = self.everything_complete;
         self.everything = at_once || last.is_none_or(|last| now.since(last) >= EVERYTHING_EVERY);
@@ -245,10 +250,50 @@ async fn drop_known<P: JobIndex>(
     Ok(())
 }
 
-async fn note<P: Notebook>(ports: &P, progress: &Progress) -> Result<(), Unavailable> {
-    let text = serde_json::to_string(progress).map_err(|error| Unavailable {
-        what: "the note",
-        source: error.into(),
-    })?;
-    ports.note(NOTE, &text).await
+/// The note as it was read or last written here.
+struct Note {
+    text: String,
+    revision: u64,
+}
+
+impl Note {
+    async fn read<P: Documents>(ports: &P) -> Result<Self, Unavailable> {
+        let found = ports.read(NOTE.0, NOTE.1).await?;
+        let (text, revision) =
+            found.map_or_else(Default::default, |found| (found.text, found.revision));
+        Ok(Self { text, revision })
+    }
+
+    fn progress(&self) -> Progress {
+        if self.text.is_empty() {
+            return Progress::default();
+        }
+        serde_json::from_str(&self.text).unwrap_or_else(|error| {
+            warn!(note = self.text, error = %error, "the note cannot be read; the bucket is looked through from the start");
+            Progress::default()
+        })
+    }
+
+    /// Writes how far it has come, and answers whether it may go on: another run that wrote meanwhile does.
+    async fn write<P: Documents>(
+        &mut self,
+        ports: &P,
+        progress: &Progress,
+    ) -> Result<bool, Unavailable> {
+        self.text = serde_json::to_string(progress).map_err(|error| Unavailable {
+            what: "the note",
+            source: error.into(),
+        })?;
+        self.revision += 1;
+        let document = Document {
+            text: self.text.clone(),
+            revision: self.revision,
+            expires_at: None,
+        };
+        let ours = ports.write(NOTE.0, NOTE.1, &document).await?;
+        if !ours {
+            info!("another run looks through the bucket; this one leaves it to that");
+        }
+        Ok(ours)
+    }
 }

@@ -1,19 +1,22 @@
 //! A job as pages, programs downstream and people see it. A public format: fields are added, never changed.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
-use crate::state::State;
+use crate::state::{Failure, State};
 
 /// A job as it is pushed to pages and listed. At most about 2 KB of JSON, most of it the file name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
     /// Its id.
     pub id: String,
     /// Counts changes; a page keeps the highest it has seen.
     pub version: u64,
     /// `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed` or `Cancelled`.
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// The pipeline's name.
     pub pipeline: String,
     /// The tenant's name.
@@ -32,7 +35,7 @@ pub struct JobView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<u64>,
     /// It was announced as failed before, and this is the correction.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub corrected: bool,
     /// Why it failed, or why its last attempt did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,12 +43,22 @@ pub struct JobView {
 }
 
 /// A failure as people see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailureView {
     /// A word of [`crate::state::Cause`].
-    pub cause: &'static str,
+    pub cause: Cow<'static, str>,
     /// What was said about it.
     pub detail: String,
+}
+
+impl From<&Failure> for FailureView {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            cause: failure.cause.name().into(),
+            detail: failure.detail.clone(),
+        }
+    }
 }
 
 /// The most characters of a file name in a view: keys may have 1,024 bytes, and a frame has 32 KB.
@@ -63,7 +76,7 @@ impl From<&Job> for JobView {
         Self {
             id: job.id.to_string(),
             version: job.version,
-            status: job.state.name(),
+            status: job.state.name().into(),
             pipeline: job.pipeline.clone(),
             tenant: job.tenant.as_str().to_owned(),
             name: shortened(job.input.display_name()),
@@ -77,10 +90,7 @@ impl From<&Job> for JobView {
                 None
             },
             corrected: job.corrected,
-            failure: failure.map(|failure| FailureView {
-                cause: failure.cause.name(),
-                detail: failure.detail.clone(),
-            }),
+            failure: failure.map(FailureView::from),
         }
     }
 }

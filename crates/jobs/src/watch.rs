@@ -35,7 +35,8 @@ pub async fn sync<P: Watchers + JobStore>(ports: &P, watcher: &Watcher) -> Resul
         let (some, rest) = ports.newest(&tenant, class, limit).await?;
         // A job that just changed its class may stand in two lists for a moment.
         for job in some {
-            if !jobs.iter().any(|known| known.id == job.id) {
+            let shown = watcher.shows(job.input.uploaded_by.as_deref());
+            if shown && !jobs.iter().any(|known| known.id == job.id) {
                 jobs.push(job);
             }
         }

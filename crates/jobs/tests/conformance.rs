@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jobs::conformance::{
-    dead_letters, inventory, job_index, job_store, lists, notebook, object_store, quarantine,
-    tickets, watchers,
+    dead_letters, documents, inventory, job_index, job_list, job_store, lists, object_store,
+    quarantine, quarantine_desk, tickets, watchers,
 };
 use jobs::id::Timestamp;
 use jobs::memory::Memory;
@@ -22,6 +22,7 @@ fn run(suite: impl AsyncFn(&Memory)) {
 fn the_job_table() {
     run(async |memory| job_store(memory, memory, "acme").await);
     run(async |memory| lists(memory, memory, "acme").await);
+    run(async |memory| job_list(memory, "docket-jobs", "acme").await);
 }
 
 #[test]
@@ -30,9 +31,9 @@ fn the_indexes_of_the_job_table() {
 }
 
 #[test]
-fn dead_letters_and_notes() {
+fn dead_letters_and_documents() {
     run(async |memory| dead_letters(memory, memory).await);
-    run(async |memory| notebook(memory, "acme").await);
+    run(async |memory| documents(memory, "acme").await);
 }
 
 #[test]
@@ -50,4 +51,5 @@ fn open_pages_and_tickets() {
 #[test]
 fn the_quarantine() {
     run(async |memory| quarantine(memory, "acme").await);
+    run(async |memory| quarantine_desk(memory, "acme").await);
 }

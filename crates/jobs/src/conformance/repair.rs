@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{Outside, full_job};
 use crate::id::{JobId, Timestamp};
-use crate::ports::{DeadLetters, Due, Inventory, JobIndex, JobStore, Notebook, Queue};
+use crate::ports::{DeadLetters, Due, Inventory, JobIndex, JobStore, Queue};
 use crate::transition::Event;
 
 /// The indexes of the job table.
@@ -28,7 +28,7 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
     // All open jobs of this suite that the index has by a time, shard by shard, in pages of two.
     let by = async |by: Timestamp| {
         let mut found = Vec::new();
-        for shard in 0..P::SHARDS {
+        for shard in 0..JobId::SHARDS {
             let mut after = None;
             loop {
                 let page = ports.due_by(shard, by, after, 2).await.unwrap();
@@ -241,23 +241,4 @@ async fn first<P: DeadLetters>(ports: &P, queue: Queue) -> crate::ports::DeadLet
         }
     }
     panic!("there is no dead letter")
-}
-
-/// Notes.
-pub async fn notebook<P: Notebook>(ports: &P, unique: &str) {
-    assert_eq!(ports.recall(unique).await.unwrap(), None);
-    ports
-        .note(unique, "{\"at\":\"Müller/Söhne\"}")
-        .await
-        .unwrap();
-    assert_eq!(
-        ports.recall(unique).await.unwrap().as_deref(),
-        Some("{\"at\":\"Müller/Söhne\"}")
-    );
-    ports.note(unique, "2").await.unwrap();
-    assert_eq!(ports.recall(unique).await.unwrap().as_deref(), Some("2"));
-    assert_eq!(
-        ports.recall(&format!("{unique}-other")).await.unwrap(),
-        None
-    );
 }

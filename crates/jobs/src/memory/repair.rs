@@ -5,17 +5,10 @@ use std::collections::BTreeMap;
 use super::{Memory, World};
 use crate::id::{JobId, Timestamp};
 use crate::ports::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Notebook, Queue, Unavailable,
+    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Queue, Unavailable,
     UploadQueue,
 };
 use crate::submit::Upload;
-
-/// Spreads jobs as the table does: by the last digit of the id.
-fn shard(id: JobId) -> u8 {
-    let last = id.to_string().chars().last();
-    let digit = last.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
-    u8::try_from(digit).unwrap_or(0)
-}
 
 impl World {
     /// The index of open jobs, in order.
@@ -40,14 +33,14 @@ impl World {
 impl JobIndex for Memory {
     async fn due_by(
         &self,
-        shard_number: u8,
+        shard: u8,
         by: Timestamp,
         after: Option<Due>,
         limit: u16,
     ) -> Result<Vec<Due>, Unavailable> {
         self.attempt("due_by", |world| {
             let dues = world.dues().into_iter();
-            dues.filter(|due| shard(due.job) == shard_number && due.wake_at <= by)
+            dues.filter(|due| due.job.shard() == shard && due.wake_at <= by)
                 .filter(|due| after.is_none_or(|after| *due > after))
                 .take(usize::from(limit))
                 .collect()
@@ -168,18 +161,6 @@ impl DeadLetters for Memory {
             world
                 .dead_letters
                 .retain(|(at, known)| *at != queue || known.receipt != letter.receipt);
-        })
-    }
-}
-
-impl Notebook for Memory {
-    async fn recall(&self, name: &str) -> Result<Option<String>, Unavailable> {
-        self.attempt("recall", |world| world.notes.get(name).cloned())
-    }
-
-    async fn note(&self, name: &str, text: &str) -> Result<(), Unavailable> {
-        self.attempt("note", |world| {
-            world.notes.insert(name.to_owned(), text.to_owned());
         })
     }
 }

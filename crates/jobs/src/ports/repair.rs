@@ -19,9 +19,6 @@ pub struct Due {
 
 /// What is found in the job table without knowing a job's id. It may lag behind the rows by moments.
 pub trait JobIndex {
-    /// How many shards the open jobs are spread over: one partition takes 1,000 writes a second
-    /// (DynamoDB developer guide, "Best practices for designing partition keys").
-    const SHARDS: u8 = 16;
     /// The open jobs of one shard that are due by then, earliest first, at most `limit`, from `after` on.
     async fn due_by(
         &self,
@@ -102,6 +99,11 @@ impl Queue {
         Self::Wakeups,
     ];
 
+    /// The queue of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.name() == name)
+    }
+
     /// Its name, as people see it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -141,12 +143,4 @@ pub trait DeadLetters {
     ) -> Result<(), Unavailable>;
     /// Deletes a dead letter. Deleting one that is gone is no error.
     async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable>;
-}
-
-/// Short notes that a function leaves for its next run.
-pub trait Notebook {
-    /// The note of that name, read consistently.
-    async fn recall(&self, name: &str) -> Result<Option<String>, Unavailable>;
-    /// Writes it anew.
-    async fn note(&self, name: &str, text: &str) -> Result<(), Unavailable>;
 }

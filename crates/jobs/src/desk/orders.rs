@@ -1,0 +1,239 @@
+//! What people order about a job: to run it again, to give it up, to delete its data.
+
+use super::show::seen;
+use super::{Person, Refusal, audit};
+use crate::api::{JobAnswer, JobOrder};
+use crate::apply::Run;
+use crate::deliver::{Owed, deliver};
+use crate::id::{Location, Timestamp};
+use crate::input::{Delivery, delivery};
+use crate::job::Job;
+use crate::ports::{
+    Clock, Documents, EventBus, JobStore, ObjectStore, Pusher, SaveError, Transfers, WakeUpQueue,
+    Watchers,
+};
+use crate::state::Class;
+use crate::support::{Answer, Order, cancel as give_up, resubmit};
+use crate::transition::Why;
+use crate::view::JobView;
+
+fn order(person: &Person, job: &Job, asked: &JobOrder) -> Result<Order, Refusal> {
+    let order = Order::new(job.id, asked.seen, &person.actor, &asked.reason)
+        .map_err(|bad| Refusal::BadRequest(bad.to_string()))?;
+    if asked.force && !person.is_support() {
+        return Err(Refusal::Forbidden(
+            "only support may force a retry".to_owned(),
+        ));
+    }
+    Ok(if asked.force { order.forced() } else { order })
+}
+
+fn answered(job: &Job, result_found: bool) -> JobAnswer {
+    JobAnswer {
+        job: JobView::from(job),
+        result_found,
+    }
+}
+
+/// Schedules another attempt of a failed job. Its start is left to a message, so it lives on if this dies.
+///
+/// # Errors
+/// If the job has changed, is not failed, or has failed the same way again and again.
+pub async fn retry<P>(
+    ports: &P,
+    run: &Run<'_>,
+    person: &Person,
+    id: &str,
+    asked: &JobOrder,
+    push_until: Timestamp,
+) -> Result<JobAnswer, Refusal>
+where
+    P: JobStore + ObjectStore + Documents + WakeUpQueue + EventBus + Watchers + Pusher + Clock,
+{
+    let job = seen(ports, person, id).await?;
+    let order = order(person, &job, asked)?;
+    let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
+    let line = audit::begin(ports, run.pipelines, person, "retry", id, of, &asked.reason).await?;
+    let answer = match resubmit(ports, run, &order).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let refusal = Refusal::from(error);
+            line.end(ports, format!("refused: {refusal}")).await;
+            return Err(refusal);
+        }
+    };
+    match answer {
+        Answer::Done(job) => {
+            line.end(
+                ports,
+                format!("attempt {} is scheduled", job.state.attempt()),
+            )
+            .await;
+            let answer = answered(&job, false);
+            // Should the message not be taken, the reconciler sends it: the row says when.
+            deliver(ports, &[Owed { message: 0, job }], push_until).await;
+            Ok(answer)
+        }
+        Answer::Found(wake_up) => {
+            line.end(ports, "a result was there after all").await;
+            let failed = ports.send(&[(wake_up, 0)]).await;
+            if !failed.is_empty() {
+                return Err(Refusal::Unavailable(
+                    "a result was found, but could not be announced; try again in a moment"
+                        .to_owned(),
+                ));
+            }
+            Ok(answered(&job, true))
+        }
+        Answer::Refused(job, why) => {
+            let refusal = refused(&job, why, "retried");
+            line.end(ports, format!("refused: {refusal}")).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// Gives an open job up.
+///
+/// # Errors
+/// If the job has changed, or has ended.
+pub async fn cancel<P>(
+    ports: &P,
+    run: &Run<'_>,
+    person: &Person,
+    id: &str,
+    asked: &JobOrder,
+    push_until: Timestamp,
+) -> Result<JobAnswer, Refusal>
+where
+    P: JobStore + Documents + WakeUpQueue + EventBus + Watchers + Pusher + Clock,
+{
+    let job = seen(ports, person, id).await?;
+    let order = order(person, &job, asked)?;
+    let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
+    let line = audit::begin(
+        ports,
+        run.pipelines,
+        person,
+        "cancel",
+        id,
+        of,
+        &asked.reason,
+    )
+    .await?;
+    match give_up(ports, run, &order).await {
+        Ok(Answer::Done(job)) => {
+            line.end(ports, "canceled").await;
+            let answer = answered(&job, false);
+            deliver(ports, &[Owed { message: 0, job }], push_until).await;
+            Ok(answer)
+        }
+        Ok(Answer::Refused(job, why)) => {
+            let refusal = refused(&job, why, "canceled");
+            line.end(ports, format!("refused: {refusal}")).await;
+            Err(refusal)
+        }
+        // Only a retry looks for a result.
+        Ok(Answer::Found(_)) => Ok(answered(&job, true)),
+        Err(error) => {
+            let refusal = Refusal::from(error);
+            line.end(ports, format!("refused: {refusal}")).await;
+            Err(refusal)
+        }
+    }
+}
+
+fn refused(job: &Job, why: Why, what: &str) -> Refusal {
+    Refusal::Refused(format!(
+        "job {} is {} and cannot be {what} ({why:?})",
+        job.id,
+        job.state.name()
+    ))
+}
+
+/// Deletes all that is kept of a job but its record: the uploaded version, copies, outputs, failure objects, the file's
+/// name. The record stays, so that the object is not taken for a lost one, with who ordered it and why.
+///
+/// # Errors
+/// If the job is open, or has changed.
+pub async fn delete_data<P>(
+    ports: &P,
+    run: &Run<'_>,
+    person: &Person,
+    id: &str,
+    asked: &JobOrder,
+) -> Result<JobAnswer, Refusal>
+where
+    P: JobStore + ObjectStore + Transfers + Documents + Clock,
+{
+    person.must_be_support()?;
+    let job = seen(ports, person, id).await?;
+    if job.state.class() == Class::Open {
+        return Err(Refusal::Refused(
+            "the job is still open; cancel it first".to_owned(),
+        ));
+    }
+    if asked.seen.is_some_and(|seen| seen != job.version) {
+        return Err(Refusal::Changed(
+            "the job has changed since; look at it again first".to_owned(),
+        ));
+    }
+    let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
+    let line = audit::begin(
+        ports,
+        run.pipelines,
+        person,
+        "delete-data",
+        id,
+        of,
+        &asked.reason,
+    )
+    .await?;
+    let objects = erase(ports, &job).await?;
+    let erased = job.erased(&person.actor, asked.reason.trim(), ports.now());
+    match ports.save(&erased).await {
+        Ok(()) => {}
+        Err(SaveError::Conflict(_)) => {
+            return Err(Refusal::Changed(
+                "the data is deleted, but the job changed meanwhile; do it once more".to_owned(),
+            ));
+        }
+        Err(SaveError::Load(error)) => return Err(error.into()),
+        Err(SaveError::Unavailable(error)) => return Err(error.into()),
+    }
+    line.end(ports, format!("{objects} object versions were deleted"))
+        .await;
+    Ok(answered(&erased, false))
+}
+
+async fn erase<P: ObjectStore + Transfers>(ports: &P, job: &Job) -> Result<usize, Refusal> {
+    let bucket = &job.input.bucket;
+    let here = |key: String| Location {
+        bucket: bucket.clone(),
+        key,
+    };
+    ports
+        .delete(&here(job.input.key.clone()), &job.input.version)
+        .await?;
+    let mut objects = 1;
+    let mut rest: Vec<Location> = Vec::new();
+    if let Delivery::Copy(copy) = delivery(job.id, bucket, &job.input.key) {
+        rest.push(copy);
+    }
+    for record in &job.attempts {
+        rest.extend(record.output.iter().cloned());
+        rest.extend(record.failure_object.iter().cloned());
+    }
+    // Outputs of calls that nobody heard of.
+    let prefix = format!("outbound/{}/{}/", job.pipeline, job.id);
+    rest.extend(ports.list(bucket, &prefix).await?.into_iter().map(here));
+    rest.sort_by_key(ToString::to_string);
+    rest.dedup();
+    for object in rest {
+        for version in ports.versions(&object.bucket, &object.key).await? {
+            ports.delete(&object, &version).await?;
+            objects += 1;
+        }
+    }
+    Ok(objects)
+}

@@ -1,0 +1,372 @@
+//! Uploads that are announced here: the service names the key, and signs requests that S3 holds the uploader to.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Person, Refusal};
+use crate::api::{Multipart, NewUpload, PartsWanted, SignedPart, SignedParts, UploadView};
+use crate::id::{JobId, Location, Tenant, Timestamp};
+use crate::pipeline::{Pipeline, Pipelines};
+use crate::ports::{Clock, Document, Documents, ObjectStore, Part, Terms, Transfers, Unavailable};
+
+/// Larger files go in parts: a broken connection then costs one of them. In bytes.
+pub const ONE_PIECE: u64 = 100 * 1024 * 1024;
+/// How large a part is, in bytes. S3 takes 5 MB and more, and at most 10,000 of them (user guide, "Multipart upload limits").
+pub const PART_BYTES: u64 = 16 * 1024 * 1024;
+/// How long an upload may take: the lifecycle rule `unfinished-uploads` in `infra/service.yaml` then clears it away.
+const LIFETIME_MS: u64 = 7 * 86_400_000;
+/// The longest file name, in characters, and in bytes: it travels as object metadata, which has 2 KB.
+const MAX_NAME: (usize, usize) = (200, 500);
+/// How many parts are signed at once.
+const MOST_PARTS: usize = 100;
+
+/// An upload that was announced. The job that its object becomes is attributed to whoever announced it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    job: String,
+    bucket: String,
+    key: String,
+    tenant: String,
+    pipeline: String,
+    name: String,
+    bytes: u64,
+    content_type: String,
+    /// Who announced it.
+    pub uploaded_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it can no longer be completed.
+    pub expires_at: Timestamp,
+    /// S3's name for it, if it goes in parts.
+    multipart: Option<String>,
+}
+
+impl Intent {
+    /// Where the object will be.
+    pub fn location(&self) -> Location {
+        Location {
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+        }
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As it is shown, without how to send it.
+    pub fn view(&self) -> UploadView {
+        UploadView {
+            job_id: self.job.clone(),
+            tenant: self.tenant.clone(),
+            pipeline: self.pipeline.clone(),
+            name: self.name.clone(),
+            bytes: self.bytes,
+            content_type: self.content_type.clone(),
+            created_at: self.created_at.0,
+            expires_at: self.expires_at.0,
+            put: None,
+            multipart: None,
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            content_type: self.content_type.clone(),
+            name: self.name.clone(),
+            bytes: self.bytes,
+        }
+    }
+
+    const fn parts(&self) -> u64 {
+        self.bytes.div_ceil(PART_BYTES)
+    }
+
+    /// How large a part must be; none if there is no such part.
+    fn part_bytes(&self, number: u32) -> Option<u64> {
+        let before = u64::from(number.checked_sub(1)?) * PART_BYTES;
+        let left = self.bytes.checked_sub(before).filter(|left| *left > 0)?;
+        Some(left.min(PART_BYTES))
+    }
+}
+
+fn folder(id: JobId) -> String {
+    // One folder each: a single one would be one partition of the table for all uploads.
+    format!("upload#{id}")
+}
+
+const NAME: &str = "-";
+
+/// The upload that becomes a job; none if it was not announced here.
+///
+/// # Errors
+/// If the documents do not answer.
+pub async fn intent<P: Documents>(ports: &P, id: JobId) -> Result<Option<Intent>, Unavailable> {
+    let found = ports.read(&folder(id), NAME).await?;
+    let Some(document) = found else {
+        return Ok(None);
+    };
+    let intent = serde_json::from_str(&document.text);
+    intent.map(Some).map_err(|error| Unavailable {
+        what: "the announcement of an upload",
+        source: error.into(),
+    })
+}
+
+/// Whether a key may be one of ours: `<prefix><tenant>/<uuid>.pdf`. Saves asking about all others.
+pub fn may_be_issued(pipeline: &Pipeline, key: &str) -> bool {
+    let path = key.strip_prefix(&pipeline.prefix);
+    let file = path.and_then(|path| path.split_once('/'));
+    let name = file.and_then(|(_, file)| file.strip_suffix(ENDING));
+    name.is_some_and(|name| name.len() == 36 && Uuid::try_parse(name).is_ok())
+}
+
+const ENDING: &str = ".pdf";
+
+fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), Refusal> {
+    let name = upload.name.trim();
+    let (chars, bytes) = MAX_NAME;
+    if name.is_empty() || name.chars().count() > chars || name.len() > bytes {
+        return Err(Refusal::BadRequest(format!(
+            "a file's name has 1 to {chars} characters, and {bytes} bytes at most"
+        )));
+    }
+    if name.chars().any(char::is_control) || name.contains(['/', '\\']) {
+        return Err(Refusal::BadRequest(
+            "a file's name has no slashes and no control characters".to_owned(),
+        ));
+    }
+    if pipeline.retired {
+        return Err(Refusal::Refused(format!(
+            "the pipeline {} no longer takes uploads",
+            pipeline.name
+        )));
+    }
+    if !pipeline.content_types.contains(&upload.content_type) {
+        return Err(Refusal::UnsupportedType(format!(
+            "the pipeline {} takes {}",
+            pipeline.name,
+            pipeline.content_types.join(", ")
+        )));
+    }
+    if upload.bytes == 0 {
+        return Err(Refusal::BadRequest("the file is empty".to_owned()));
+    }
+    if upload.bytes > pipeline.max_bytes {
+        return Err(Refusal::TooLarge(format!(
+            "the file has {} bytes; the pipeline {} takes at most {}",
+            upload.bytes, pipeline.name, pipeline.max_bytes
+        )));
+    }
+    Ok(())
+}
+
+/// Announces an upload: names its key, and signs what sends it.
+///
+/// # Errors
+/// If the pipeline does not take such a file.
+pub async fn announce<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    bucket: &str,
+    person: &Person,
+    upload: &NewUpload,
+) -> Result<UploadView, Refusal>
+where
+    P: Documents + Transfers + Clock,
+{
+    let pipeline = pipelines.get(&upload.pipeline).ok_or_else(|| {
+        let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
+        Refusal::BadRequest(format!("the pipelines are {}", known.join(", ")))
+    })?;
+    check(upload, pipeline)?;
+    let tenant: Tenant = person.tenant(upload.tenant.as_deref())?;
+    let now = ports.now();
+    let random = (u128::from(ports.random()) << 64) | u128::from(ports.random());
+    let uuid = uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
+    let key = format!("{}{tenant}/{uuid}{ENDING}", pipeline.prefix);
+    let id = JobId::of_key(bucket, &key);
+    let mut intent = Intent {
+        job: id.to_string(),
+        bucket: bucket.to_owned(),
+        key,
+        tenant: tenant.as_str().to_owned(),
+        pipeline: pipeline.name.clone(),
+        name: upload.name.trim().to_owned(),
+        bytes: upload.bytes,
+        content_type: upload.content_type.clone(),
+        uploaded_by: person.actor.clone(),
+        created_at: now,
+        expires_at: Timestamp(now.0 + LIFETIME_MS),
+        multipart: None,
+    };
+    if intent.bytes > ONE_PIECE {
+        let to = intent.location();
+        intent.multipart = Some(ports.begin(&to, &intent.terms()).await?);
+    }
+    let document = Document {
+        text: serde_json::to_string(&intent).unwrap_or_default(),
+        revision: 1,
+        // A day longer than it may be completed: so long its events may be late.
+        expires_at: Some(Timestamp(intent.expires_at.0 + 86_400_000)),
+    };
+    // Before any request is signed: an object without its announcement would be nobody's.
+    ports.write(&folder(id), NAME, &document).await?;
+    sendable(ports, &intent).await
+}
+
+async fn sendable<P: Transfers>(ports: &P, intent: &Intent) -> Result<UploadView, Refusal> {
+    let mut view = intent.view();
+    let to = intent.location();
+    match &intent.multipart {
+        None => view.put = Some(ports.sign_put(&to, &intent.terms()).await?),
+        Some(upload) => {
+            let arrived = ports.arrived(&to, upload).await?;
+            let complete = |part: &Part| intent.part_bytes(part.number) == Some(part.bytes);
+            let all = || (1..=u32::try_from(intent.parts()).unwrap_or(0)).collect();
+            view.multipart = Some(Multipart {
+                part_bytes: PART_BYTES,
+                parts: u32::try_from(intent.parts()).unwrap_or(0),
+                // No such upload any more: it was completed.
+                arrived: arrived.map_or_else(all, |parts| {
+                    let complete = parts.iter().filter(|part| complete(part));
+                    complete.map(|part| part.number).collect()
+                }),
+            });
+        }
+    }
+    Ok(view)
+}
+
+/// The announcement of an upload that is the person's own and may still be completed.
+async fn own<P: Documents + Clock>(
+    ports: &P,
+    person: &Person,
+    id: &str,
+) -> Result<(JobId, Intent), Refusal> {
+    let none = || {
+        let id: String = id.chars().take(80).collect();
+        Refusal::NotFound(format!("there is no upload {id:?}, or it is not yours"))
+    };
+    let id: JobId = id.parse().map_err(|_| none())?;
+    let intent = intent(ports, id).await?.ok_or_else(none)?;
+    if intent.uploaded_by != person.actor {
+        return Err(none());
+    }
+    if intent.expires_at <= ports.now() {
+        return Err(Refusal::Gone(
+            "the upload was not completed in time; announce it again".to_owned(),
+        ));
+    }
+    Ok((id, intent))
+}
+
+/// How to go on with an upload.
+///
+/// # Errors
+/// If there is no such upload of the person's.
+pub async fn show<P: Documents + Transfers + Clock>(
+    ports: &P,
+    person: &Person,
+    id: &str,
+) -> Result<UploadView, Refusal> {
+    let (_, intent) = own(ports, person, id).await?;
+    sendable(ports, &intent).await
+}
+
+fn in_parts(intent: &Intent) -> Result<&str, Refusal> {
+    intent.multipart.as_deref().ok_or_else(|| {
+        Refusal::BadRequest("this upload goes in one piece; send it as its `put` says".to_owned())
+    })
+}
+
+/// Signs the sending of some parts.
+///
+/// # Errors
+/// If there are no such parts.
+pub async fn parts<P: Documents + Transfers + Clock>(
+    ports: &P,
+    person: &Person,
+    id: &str,
+    wanted: &PartsWanted,
+) -> Result<SignedParts, Refusal> {
+    let (_, intent) = own(ports, person, id).await?;
+    let upload = in_parts(&intent)?;
+    if wanted.numbers.is_empty() || wanted.numbers.len() > MOST_PARTS {
+        return Err(Refusal::BadRequest(format!("name 1 to {MOST_PARTS} parts")));
+    }
+    let to = intent.location();
+    let mut parts = Vec::new();
+    for number in &wanted.numbers {
+        let bytes = intent
+            .part_bytes(*number)
+            .ok_or_else(|| Refusal::BadRequest(format!("the parts are 1 to {}", intent.parts())))?;
+        let request = ports.sign_part(&to, upload, *number, bytes).await?;
+        parts.push(SignedPart {
+            number: *number,
+            request,
+        });
+    }
+    Ok(SignedParts { parts })
+}
+
+/// Makes the object of the parts that have arrived.
+///
+/// # Errors
+/// [`Refusal::PartsMissing`] names those that have not.
+pub async fn complete<P>(ports: &P, person: &Person, id: &str) -> Result<UploadView, Refusal>
+where
+    P: Documents + Transfers + ObjectStore + Clock,
+{
+    let (_, intent) = own(ports, person, id).await?;
+    let upload = in_parts(&intent)?;
+    let to = intent.location();
+    let Some(arrived) = ports.arrived(&to, upload).await? else {
+        // Completed before, and the answer was lost, or given up.
+        return match ports.head(&to).await? {
+            Some(_) => Ok(intent.view()),
+            None => Err(Refusal::Gone(
+                "the upload was given up; announce it again".to_owned(),
+            )),
+        };
+    };
+    let has = |number: u32| {
+        let part = arrived.iter().find(|part| part.number == number);
+        part.is_some_and(|part| Some(part.bytes) == intent.part_bytes(number))
+    };
+    let all = 1..=u32::try_from(intent.parts()).unwrap_or(0);
+    let missing: Vec<String> = all
+        .filter(|number| !has(*number))
+        .map(|number| number.to_string())
+        .collect();
+    if !missing.is_empty() {
+        return Err(Refusal::PartsMissing(format!(
+            "these parts have not arrived: {}",
+            missing.join(", ")
+        )));
+    }
+    ports.complete(&to, upload, &arrived).await?;
+    Ok(intent.view())
+}
+
+/// Gives an upload up.
+///
+/// # Errors
+/// If there is no such upload of the person's.
+pub async fn abort<P>(ports: &P, person: &Person, id: &str) -> Result<(), Refusal>
+where
+    P: Documents + Transfers + ObjectStore + Clock,
+{
+    let (id, intent) = own(ports, person, id).await?;
+    if ports.head(&intent.location()).await?.is_some() {
+        return Err(Refusal::Refused(
+            "the file has arrived; cancel its job instead".to_owned(),
+        ));
+    }
+    if let Some(upload) = &intent.multipart {
+        ports.abort(&intent.location(), upload).await?;
+    }
+    ports.remove(&folder(id), NAME).await?;
+    Ok(())
+}
