@@ -29,7 +29,7 @@ help: ## list the targets
 demo: package ## upload real contracts to a local stack and watch what happens to each
 	@$(DEVSTACK) demo $${MODEL:+--model "$$MODEL"} -- $${PDF:+"$$PDF"}
 
-up: package ## start a local stack in the background and say how to use it with the AWS CLI
+up: package ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI
 	@$(DEVSTACK) up $${MODEL:+--model "$$MODEL"}
 
 down: ## stop the stack that `make up` started
@@ -45,8 +45,8 @@ package: venv build ## make the zips that Lambda gets, in target/lambda
 venv: ## make .venv, with packages pinned by hash
 	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt
 
-docs: ## write anew what is generated from the code: docs/job-lifecycle.md, and how jobs are explained
-	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --package jobs --test lifecycle --test explain
+docs: ## write anew what is generated from the code: job-lifecycle.md, api.md and openapi.json in docs/, and how jobs are explained
+	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers
 
 test: package ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)

@@ -10,8 +10,8 @@ use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use functions::aws::{Aws, SCHEMA};
 use functions::config::{Config, Var};
 use jobs::conformance::{
-    Outside, dead_letters, inventory, job_index, job_store, lists, notebook, object_store,
-    quarantine, tickets, watchers,
+    Outside, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
+    object_store, quarantine, quarantine_desk, tickets, watchers,
 };
 use jobs::id::Timestamp;
 use jobs::job::Job;
@@ -186,6 +186,7 @@ impl Outside for Hands<'_> {
 fn the_job_table() {
     run(async |stack| job_store(&ports(stack).await, &Hands(stack), "conformance-rows").await);
     run(async |stack| lists(&ports(stack).await, &Hands(stack), "conformance-lists").await);
+    run(async |stack| job_list(&ports(stack).await, &Hands(stack).bucket(), "conformance-job-list").await);
 }
 
 #[test]
@@ -194,9 +195,9 @@ fn the_indexes_of_the_job_table() {
 }
 
 #[test]
-fn dead_letters_and_notes() {
+fn dead_letters_and_documents() {
     run(async |stack| dead_letters(&ports_with_queue(stack).await, &Hands(stack)).await);
-    run(async |stack| notebook(&ports(stack).await, "conformance").await);
+    run(async |stack| documents(&ports(stack).await, "conformance").await);
 }
 
 /// Outside the pipelines' prefixes, so that no function takes these objects for uploads.
@@ -218,4 +219,5 @@ fn open_pages_and_tickets() {
 #[test]
 fn the_quarantine() {
     run(async |stack| quarantine(&ports(stack).await, "conformance").await);
+    run(async |stack| quarantine_desk(&ports(stack).await, "conformance-desk").await);
 }

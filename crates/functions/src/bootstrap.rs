@@ -1,6 +1,7 @@
 //! What happens once per execution environment, before the first event: Lambda does not throttle the CPU of this
 //! phase, so what every event needs is done here, for functions that move jobs the TLS connection to DynamoDB included.
 
+use jobs::api::Configuration;
 use jobs::pipeline::Pipelines;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -20,6 +21,8 @@ pub struct App<P = Aws> {
     pub bucket: String,
     /// The origin that pages come from.
     pub page_origin: String,
+    /// What programs must know before anyone has signed in; empty in functions that nobody asks.
+    pub configuration: Configuration,
 }
 
 /// Sets up logging, reads the configuration, makes the clients, opens the first connection.
@@ -46,6 +49,11 @@ pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
     };
     let page_origin = config.get(Var::PageOrigin).to_owned();
     let bucket = config.get(Var::Bucket).to_owned();
+    let configuration = Configuration {
+        sign_in_url: config.get(Var::SignInUrl).to_owned(),
+        client_id: config.get(Var::UserPoolClientId).to_owned(),
+        web_socket_url: config.get(Var::WebsocketPagesUrl).to_owned(),
+    };
     let ports = Aws::new(config);
     if moves_jobs {
         ports.open_connection().await;
@@ -55,5 +63,6 @@ pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
         pipelines,
         bucket,
         page_origin,
+        configuration,
     })
 }

@@ -36,10 +36,16 @@ pub enum Var {
     WebsocketUrl,
     /// The origin that pages come from; `*` for any.
     PageOrigin,
+    /// Where pages connect to the WebSocket API.
+    WebsocketPagesUrl,
+    /// The client of the user pool that people sign in with.
+    UserPoolClientId,
+    /// Where people sign in.
+    SignInUrl,
 }
 
 impl Var {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::JobsTable,
         Self::ConnectionsTable,
         Self::DeskTable,
@@ -55,6 +61,9 @@ impl Var {
         Self::EventBus,
         Self::WebsocketUrl,
         Self::PageOrigin,
+        Self::WebsocketPagesUrl,
+        Self::UserPoolClientId,
+        Self::SignInUrl,
     ];
 
     const fn name(self) -> &'static str {
@@ -74,6 +83,9 @@ impl Var {
             Self::EventBus => "EVENT_BUS",
             Self::WebsocketUrl => "WEBSOCKET_URL",
             Self::PageOrigin => "PAGE_ORIGIN",
+            Self::WebsocketPagesUrl => "WEBSOCKET_PAGES_URL",
+            Self::UserPoolClientId => "USER_POOL_CLIENT_ID",
+            Self::SignInUrl => "SIGN_IN_URL",
         }
     }
 }

@@ -12,6 +12,7 @@ use functions::handlers::{
     inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
+use jobs::api::Configuration;
 use jobs::apply::Run;
 use jobs::deliver::{Owed, deliver};
 use jobs::id::{JobId, Timestamp};
@@ -104,6 +105,7 @@ impl Lambda {
             pipelines: Some(pipelines),
             bucket: BUCKET.to_owned(),
             page_origin: "*".to_owned(),
+            configuration: Configuration::default(),
         };
         Self {
             world,

@@ -130,6 +130,7 @@ impl World {
         page.known.clear();
         let ends = jobs::id::Timestamp(now + 2 * HOUR);
         let issued = Ticket {
+            uploader: None,
             watches: page.watches.clone(),
             actor: "somebody".to_owned(),
             expires_at: jobs::id::Timestamp(now + MINUTE),

@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use functions::handlers::retry::WakeUpMessage;
+use functions::handlers::retry::{OrderMessage, WakeUpMessage};
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
     Accepted, Clock, CopyError, EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore,
     LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, Quarantined,
-    SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue, Watcher, Watchers,
+    Resubmission, ResubmissionQueue, SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue,
+    Watcher, Watchers,
 };
 use jobs::state::Class;
 
@@ -250,28 +251,47 @@ impl InferenceEndpoint for Ports {
     }
 }
 
-impl WakeUpQueue for Ports {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+impl Ports {
+    /// Sends texts to the queue of wake-ups, each with its delay in seconds.
+    async fn send_later(&self, texts: Vec<(String, u32)>) -> Vec<usize> {
+        let all = texts.len();
         let sent = self
             .call("send", |world| {
                 let mut failed = Vec::new();
-                for (at, (wake_up, delay)) in messages.iter().enumerate() {
+                for (at, (body, delay)) in texts.into_iter().enumerate() {
                     if world.strikes(Fault::BatchCut) {
                         failed.push(at);
                         continue;
                     }
-                    let body =
-                        serde_json::to_string(&WakeUpMessage::from(wake_up)).unwrap_or_default();
                     world.send(
                         Queue::Wakeups,
-                        u64::from(*delay) * SECOND + 20,
+                        u64::from(delay) * SECOND + 20,
                         Message::new(body, Kind::WakeUp),
                     );
                 }
                 failed
             })
             .await;
-        sent.unwrap_or_else(|_| (0..messages.len()).collect())
+        sent.unwrap_or_else(|_| (0..all).collect())
+    }
+}
+
+impl WakeUpQueue for Ports {
+    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+        let text =
+            |wake_up| serde_json::to_string(&WakeUpMessage::from(wake_up)).unwrap_or_default();
+        let texts = messages
+            .iter()
+            .map(|(wake_up, delay)| (text(wake_up), *delay));
+        self.send_later(texts.collect()).await
+    }
+}
+
+impl ResubmissionQueue for Ports {
+    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize> {
+        let text = |order| serde_json::to_string(&OrderMessage::from(order)).unwrap_or_default();
+        let texts = orders.iter().map(|(order, delay)| (text(order), *delay));
+        self.send_later(texts.collect()).await
     }
 }
 
@@ -381,6 +401,13 @@ impl Pusher for Ports {
 }
 
 impl Tickets for Ports {
+    async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable> {
+        self.call("issue", |world| {
+            world.tickets.insert(secret.to_owned(), ticket.clone());
+        })
+        .await
+    }
+
     async fn redeem(&self, secret: &str) -> Result<Option<Ticket>, Unavailable> {
         self.call("redeem", |world| {
             let now = world.wall();

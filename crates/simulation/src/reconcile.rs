@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Notebook, Queue, Unavailable,
-    UploadQueue,
+    DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, Queue,
+    Unavailable, UploadQueue,
 };
 use jobs::submit::Upload;
 
@@ -45,7 +45,7 @@ impl JobIndex for Ports {
                 .wake
                 .iter()
                 .take_while(|(wake_at, _)| *wake_at <= by.0)
-                .filter(|(_, id)| shard_of(*id) == shard)
+                .filter(|(_, id)| id.shard() == shard)
                 .filter(|(_, id)| rows.get(id).is_some_and(|row| row.saved_at <= known_at))
                 .map(|(wake_at, id)| Due {
                     wake_at: Timestamp(*wake_at),
@@ -79,12 +79,6 @@ impl JobIndex for Ports {
         })
         .await
     }
-}
-
-fn shard_of(id: JobId) -> u8 {
-    let last = id.to_string().chars().last();
-    let digit = last.and_then(|digit| digit.to_digit(16)).unwrap_or(0);
-    u8::try_from(digit).unwrap_or(0)
 }
 
 impl Inventory for Ports {
@@ -224,15 +218,39 @@ impl DeadLetters for Ports {
     }
 }
 
-impl Notebook for Ports {
-    async fn recall(&self, name: &str) -> Result<Option<String>, Unavailable> {
-        self.call("recall", |world| world.notes.get(name).cloned())
+impl Documents for Ports {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {
+        self.call("read_document", |world| world.folders.read(folder, name))
             .await
     }
 
-    async fn note(&self, name: &str, text: &str) -> Result<(), Unavailable> {
-        self.call("note", |world| {
-            world.notes.insert(name.to_owned(), text.to_owned());
+    async fn write(
+        &self,
+        folder: &str,
+        name: &str,
+        document: &Document,
+    ) -> Result<bool, Unavailable> {
+        self.call("write_document", |world| {
+            world.folders.write(folder, name, document)
+        })
+        .await
+    }
+
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
+        self.call("remove_document", |world| {
+            world.folders.remove(folder, name);
+        })
+        .await
+    }
+
+    async fn last(
+        &self,
+        folder: &str,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<Vec<(String, Document)>, Unavailable> {
+        self.call("last_documents", |world| {
+            world.folders.last(folder, before, limit)
         })
         .await
     }

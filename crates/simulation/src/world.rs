@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use async_endpoint::{Failure, Outcome, Rng, RunId};
 use jobs::id::{InferenceId, Timestamp};
+use jobs::memory::Folders;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Quarantined, Ticket, Watcher};
 
@@ -134,7 +135,7 @@ pub(crate) struct World {
     pub(crate) published: std::collections::BTreeSet<Published>,
     pub(crate) quarantine: Vec<Quarantined>,
     /// What the reconciler noted.
-    pub(crate) notes: BTreeMap<String, String>,
+    pub(crate) folders: Folders,
     pub(crate) functions: BTreeMap<FnId, Meta>,
     pub(crate) calls: Calls,
     pub(crate) outages: Vec<Outage>,
@@ -189,7 +190,7 @@ impl World {
             tickets: BTreeMap::new(),
             published: std::collections::BTreeSet::new(),
             quarantine: Vec::new(),
-            notes: BTreeMap::new(),
+            folders: Folders::default(),
             functions: BTreeMap::new(),
             calls: Calls::default(),
             outages: Vec::new(),

@@ -179,16 +179,21 @@ impl JobStore for Aws {
         for key in &mut keys {
             key.retain(|name, _| name == "job_id");
         }
-        let mut jobs = self.load_all(table, keys).await?;
+        let wanted = KeysAndAttributes::builder().consistent_read(true);
+        let mut jobs = self.load_all(table, keys, wanted).await?;
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         Ok((jobs, more))
     }
 }
 
 impl Aws {
-    /// Reads rows by their keys, at most a hundred, consistently.
-    async fn load_all(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Job>, LoadError> {
-        let wanted = KeysAndAttributes::builder().consistent_read(true);
+    /// Reads rows by their keys, at most a hundred, as `wanted` says.
+    pub(super) async fn load_all(
+        &self,
+        table: &str,
+        keys: Vec<Item>,
+        wanted: KeysAndAttributesBuilder,
+    ) -> Result<Vec<Job>, LoadError> {
         let mut jobs = Vec::with_capacity(keys.len());
         for item in self.batch_get(table, keys, wanted).await? {
             // One row that cannot be read must not hide the others from the page.

@@ -8,14 +8,14 @@ use jobs::ports::{Due, JobIndex, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::row::{BadRow, Item, Reader};
-use super::{Aws, unavailable};
+use super::{Aws, done_or, unavailable};
 use crate::config::Var;
 
 fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-fn key(id: JobId) -> Item {
+pub(super) fn key(id: JobId) -> Item {
     HashMap::from([("job_id".to_owned(), AttributeValue::S(id.to_string()))])
 }
 
@@ -75,18 +75,11 @@ impl JobIndex for Aws {
             .expression_attribute_values(":here", number(due.wake_at.0))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(()),
-            // It has moved on meanwhile, or is gone.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|refused| refused.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(unavailable("DynamoDB UpdateItem", error)),
-        }
+        // Refused: it has moved on meanwhile, or is gone.
+        done_or("DynamoDB UpdateItem", answer, |refused| {
+            refused.is_conditional_check_failed_exception()
+        })
+        .map(drop)
     }
 
     async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {

@@ -1,15 +1,19 @@
 //! AWS behind the ports of crate `jobs`: one file a service, and nowhere else is AWS called.
 
-mod desk;
+mod documents;
 mod dynamodb;
 mod eventbridge;
 mod http;
 mod inventory;
 mod job_index;
+mod job_list;
+mod quarantine;
 mod row;
 mod s3;
 mod sagemaker;
 mod sqs;
+mod tickets;
+mod transfers;
 mod watchers;
 mod websocket;
 
@@ -137,6 +141,23 @@ where
     Unavailable {
         what,
         source: Box::new(error),
+    }
+}
+
+/// What came of a write that may be refused: `None` if it was, because it had been done before or makes no sense any more.
+fn done_or<T, E, R>(
+    what: &'static str,
+    answer: Result<T, SdkError<E, R>>,
+    is_refused: impl Fn(&E) -> bool,
+) -> Result<Option<T>, Unavailable>
+where
+    E: Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match answer {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.as_service_error().is_some_and(is_refused) => Ok(None),
+        Err(error) => Err(unavailable(what, error)),
     }
 }
 

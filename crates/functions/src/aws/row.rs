@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jobs::id::{Attempt, Claim, JobId, Location, Timestamp};
+use jobs::id::{Attempt, Claim, Location, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{Budget, Cause, Failure, State};
@@ -16,9 +16,6 @@ use jobs::transition::Policy;
 pub const SCHEMA: u32 = 1;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
-
-/// How many partitions the sparse indexes are spread over: a single one would cap the service at 1,000 writes a second.
-const SHARDS: u8 = 16;
 
 /// Every attribute that a save sets or removes, beside the key.
 pub(super) const OWNED: [&str; 22] = [
@@ -69,17 +66,6 @@ fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
 
 pub(super) fn tenant_class(tenant: &str, class: jobs::state::Class) -> String {
     format!("{tenant}#{}", class.name())
-}
-
-fn shard(id: JobId) -> u8 {
-    // The last hex digit of a name-based UUID is as good as random.
-    let last = id
-        .to_string()
-        .chars()
-        .last()
-        .and_then(|digit| digit.to_digit(16))
-        .unwrap_or(0);
-    u8::try_from(last).unwrap_or(0) % SHARDS
 }
 
 /// The attributes of `job` beside its key.
@@ -139,13 +125,13 @@ pub(super) fn to_item(job: &Job) -> Item {
     put(&mut item, "trace_id", job.trace_id.as_deref().map(s));
     if let Some(wake_at) = job.look_at() {
         item.extend(map([
-            ("wake_shard", n(shard(job.id))),
+            ("wake_shard", n(job.id.shard())),
             ("wake_at", n(wake_at.0)),
         ]));
     }
     if matches!(job.state, State::Failed { .. }) {
         item.extend(map([
-            ("failed_shard", n(shard(job.id))),
+            ("failed_shard", n(job.id.shard())),
             ("failed_at", n(job.updated_at.0)),
         ]));
     }
@@ -466,7 +452,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn optional_text(&self, name: &'static str) -> Result<Option<String>, BadRow> {
+    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>, BadRow> {
         self.optional(name, |row, name| row.text(name).map(str::to_owned))
     }
 

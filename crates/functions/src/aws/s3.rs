@@ -15,7 +15,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 
 /// User metadata of an upload: the file name, percent-encoded since headers carry ASCII.
-const NAME: &str = "original-name";
+pub(super) const NAME: &str = "original-name";
 
 /// What a copy source keeps as it is.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC

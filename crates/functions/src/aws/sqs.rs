@@ -1,4 +1,4 @@
-//! Queues: `WakeUpQueue`, `UploadQueue` and `DeadLetters`.
+//! Queues: `WakeUpQueue`, `ResubmissionQueue`, `UploadQueue` and `DeadLetters`.
 
 use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
@@ -6,13 +6,16 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
-use jobs::ports::{DeadLetter, DeadLetters, Queue, Unavailable, UploadQueue, WakeUp, WakeUpQueue};
+use jobs::ports::{
+    DeadLetter, DeadLetters, Queue, Resubmission, ResubmissionQueue, Unavailable, UploadQueue,
+    WakeUp, WakeUpQueue,
+};
 use jobs::submit::Upload;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::Var;
 use crate::handlers::batch::{FIRST_MESSAGE_ID, trace_id};
-use crate::handlers::retry::WakeUpMessage;
+use crate::handlers::retry::{OrderMessage, WakeUpMessage};
 use crate::handlers::s3_event::announcement;
 
 /// The most messages of one `SendMessageBatch` (API reference).
@@ -94,6 +97,17 @@ impl WakeUpQueue for Aws {
         let texts: Vec<(String, u32)> = messages
             .iter()
             .map(|(wake_up, delay)| (text(wake_up), *delay))
+            .collect();
+        self.send_all(self.name(Var::WakeupsQueueUrl), &texts).await
+    }
+}
+
+impl ResubmissionQueue for Aws {
+    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize> {
+        let text = |order| serde_json::to_string(&OrderMessage::from(order)).unwrap_or_default();
+        let texts: Vec<(String, u32)> = orders
+            .iter()
+            .map(|(order, delay)| (text(order), *delay))
             .collect();
         self.send_all(self.name(Var::WakeupsQueueUrl), &texts).await
     }

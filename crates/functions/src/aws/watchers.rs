@@ -15,7 +15,7 @@ const LIFETIME_SECONDS: u64 = 2 * 3600 + 600;
 impl Watchers for Aws {
     async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable> {
         let number = |number: u64| AttributeValue::N(number.to_string());
-        let request = self
+        let mut request = self
             .dynamodb()
             .put_item()
             .table_name(self.name(Var::ConnectionsTable))
@@ -30,6 +30,9 @@ impl Watchers for Aws {
                 "expires_at",
                 number(watcher.registered_at.0 / 1000 + LIFETIME_SECONDS),
             );
+        if let Some(uploader) = &watcher.uploader {
+            request = request.item("uploader", AttributeValue::S(uploader.clone()));
+        }
         request
             .send()
             .await
@@ -72,6 +75,7 @@ impl Watchers for Aws {
                 let row = Reader { item, path: "" };
                 Some(Watcher {
                     watches: watches.to_owned(),
+                    uploader: row.optional_text("uploader").ok()?,
                     connection_id: row.text("connection_id").ok()?.to_owned(),
                     registered_at: row.time("registered_at").unwrap_or(Timestamp(0)),
                     token_expires_at: row.time("token_expires_at").ok()?,

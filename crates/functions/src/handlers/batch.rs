@@ -325,7 +325,7 @@ async fn set_aside<P: Quarantine + Clock>(
     let entry = Quarantined {
         source: queue.to_owned(),
         message_id: message.first_id().to_owned(),
-        cause,
+        cause: cause.into(),
         problem,
         body: message.body.clone(),
         at: ports.now(),

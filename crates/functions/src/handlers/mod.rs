@@ -1,5 +1,6 @@
 //! What happens when an event arrives: parse → use case → map. One module a function.
 
+pub mod api;
 pub mod batch;
 pub mod inference_error;
 pub mod inference_success;

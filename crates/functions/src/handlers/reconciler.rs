@@ -1,11 +1,12 @@
 //! It is time to look for what no message speaks of any more.
 
 use futures_util::future::join_all;
+use jobs::desk::plans;
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, DeadLetters, Inventory, JobIndex, JobStore, Notebook, Quarantine, Queue, UploadQueue,
-    WakeUpQueue,
+    Clock, DeadLetters, Documents, Inventory, JobIndex, JobStore, Quarantine, Queue,
+    ResubmissionQueue, UploadQueue, WakeUpQueue,
 };
 use jobs::reconcile::{Redriven, redrive, wake_overdue};
 use jobs::sweep::{Scope, Swept, sweep};
@@ -48,6 +49,8 @@ pub struct Call {
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reconciled {
+    /// Jobs of retry plans that were ordered to run again.
+    pub released: u64,
     /// Open jobs that a wake-up was sent for.
     pub woken: u64,
     /// Open jobs whose rows cannot be read.
@@ -84,7 +87,8 @@ where
         + Quarantine
         + Inventory
         + UploadQueue
-        + Notebook,
+        + Documents
+        + ResubmissionQueue,
 {
     let ports = &app.ports;
     let began_at = ports.now();
@@ -93,6 +97,11 @@ where
     // Each part may take its share of the time, and what the ones before it left over.
     let until = |part: u64| Timestamp(began_at.0 + work * part / 3);
 
+    // What people wait for comes first, and takes a read when there is nothing to do.
+    let released = plans::release(ports, until(1)).await;
+    let released = released.inspect_err(|error| {
+        warn!(error = %error, "the jobs of retry plans were not all released");
+    });
     let woken = wake_overdue(ports, until(1)).await;
     let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
     let letters: Vec<Redriven> = join_all(letters).await;
@@ -114,6 +123,7 @@ where
 
     let sum = |of: fn(&Redriven) -> u64| letters.iter().map(of).sum();
     let done = Reconciled {
+        released: released.as_ref().map_or(0, |released| *released),
         woken: woken.woken,
         unreadable: woken.unreadable,
         sent_back: sum(|redriven| redriven.sent_back),
@@ -121,11 +131,13 @@ where
         announced: swept.as_ref().map_or(0, |swept| swept.announced),
         sweep_age_seconds: swept.as_ref().map(|swept| swept.age.as_secs()),
         incomplete: woken.incomplete
+            || released.is_err()
             || swept.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),
     };
     report(began_at, &done, &letters);
     info!(
+        released = done.released,
         woken = done.woken,
         unreadable = done.unreadable,
         sent_back = done.sent_back,

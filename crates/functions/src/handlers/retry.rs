@@ -3,10 +3,11 @@
 use jobs::apply::Run;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
-    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue, WakeUp,
-    WakeUpQueue, Watchers,
+    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue,
+    Resubmission, WakeUp, WakeUpQueue, Watchers,
 };
-use jobs::retry::retry;
+use jobs::retry::{carry_out, retry};
+use jobs::support;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,43 @@ pub struct WakeUpMessage {
     due: Option<u64>,
 }
 
+/// An order on the wire: somebody wants a failed job to run again.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct OrderMessage {
+    job_id: String,
+    resubmit: Order,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Order {
+    seen: u64,
+    actor: String,
+    reason: String,
+    #[serde(default)]
+    force: bool,
+}
+
+impl From<&Resubmission> for OrderMessage {
+    fn from(order: &Resubmission) -> Self {
+        Self {
+            job_id: order.job.to_string(),
+            resubmit: Order {
+                seen: order.seen,
+                actor: order.actor.clone(),
+                reason: order.reason.clone(),
+                force: order.force,
+            },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Told {
+    Order(OrderMessage),
+    WakeUp(WakeUpMessage),
+}
+
 impl From<&WakeUp> for WakeUpMessage {
     fn from(wake_up: &WakeUp) -> Self {
         Self {
@@ -40,7 +78,8 @@ impl From<&WakeUp> for WakeUpMessage {
 
 /// Starts the attempts that are due, and looks after those that are overdue.
 ///
-/// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`.
+/// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`, and of orders of a retry plan,
+///   `{"job_id":"…","resubmit":{"seen":7,"actor":"…","reason":"…"}}`.
 /// - **On bad input**: quarantined.
 /// - **On failure**: the message comes back after the queue's visibility timeout.
 ///
@@ -68,22 +107,42 @@ async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    let wake_up = match wake_up(&message.body) {
-        Ok(wake_up) => wake_up,
-        Err(problem) => return Trouble::Malformed(format!("not a wake-up: {problem}")).into(),
-    };
     let redelivered = message.receive_count() > 1;
-    retry(ports, run, &wake_up, redelivered).await.into()
+    match told(&message.body) {
+        Ok(Told::WakeUp(message)) => match wake_up(&message) {
+            Ok(wake_up) => retry(ports, run, &wake_up, redelivered).await.into(),
+            Err(bad) => Trouble::Malformed(format!("not a wake-up: {bad}")).into(),
+        },
+        Ok(Told::Order(message)) => match order(&message) {
+            Ok(order) => carry_out(ports, run, &order, redelivered).await.into(),
+            Err(problem) => Trouble::Malformed(format!("not an order: {problem}")).into(),
+        },
+        Err(problem) => Trouble::Malformed(format!("not a wake-up: {problem}")).into(),
+    }
 }
 
-fn wake_up(body: &str) -> Result<WakeUp, String> {
-    let told: WakeUpMessage = serde_json::from_str(body).map_err(|error| error.to_string())?;
+fn told(body: &str) -> Result<Told, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+fn wake_up(told: &WakeUpMessage) -> Result<WakeUp, jobs::id::BadId> {
     Ok(WakeUp {
-        job: told
-            .job_id
-            .parse()
-            .map_err(|error: jobs::id::BadId| error.to_string())?,
+        job: told.job_id.parse()?,
         attempt: Attempt(told.attempt),
         due: told.due.map(Timestamp),
     })
+}
+
+fn order(told: &OrderMessage) -> Result<support::Order, String> {
+    let job = told.job_id.parse();
+    let job = job.map_err(|bad: jobs::id::BadId| bad.to_string())?;
+    let Order {
+        seen,
+        actor,
+        reason,
+        force,
+    } = &told.resubmit;
+    let order = support::Order::new(job, Some(*seen), actor, reason);
+    let order = order.map_err(|bad| bad.to_string())?;
+    Ok(if *force { order.forced() } else { order })
 }

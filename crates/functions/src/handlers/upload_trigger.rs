@@ -2,8 +2,8 @@
 
 use jobs::apply::Run;
 use jobs::ports::{
-    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue,
-    WakeUpQueue, Watchers,
+    Clock, Documents, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine,
+    Queue, WakeUpQueue, Watchers,
 };
 use jobs::submit::submit;
 use lambda_runtime::{Error, LambdaEvent};
@@ -34,6 +34,7 @@ where
     P: JobStore
         + ObjectStore
         + InferenceEndpoint
+        + Documents
         + Clock
         + WakeUpQueue
         + EventBus
@@ -46,7 +47,7 @@ where
 
 async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + Documents + Clock,
 {
     let uploads = match uploads(&message.body, message.trace_id().as_deref()) {
         Ok(uploads) => uploads,

@@ -54,6 +54,7 @@ impl WebSocketEvent {
             .map_err(|_| NotAuthorized("token_expires_at"))?;
         Ok(Watcher {
             watches: said("watches")?,
+            uploader: said("uploader").ok(),
             connection_id: self.request_context.connection_id.clone(),
             registered_at: now,
             token_expires_at: Timestamp(expires),

@@ -69,7 +69,11 @@ pub async fn handle<P: Tickets>(
         info!("a connection with a used, expired or unknown ticket was denied");
     }
     let context = ticket.map(|ticket| {
-        json!({"watches": ticket.watches, "actor": ticket.actor, "token_expires_at": ticket.token_expires_at.0.to_string()})
+        let mut context = json!({"watches": ticket.watches, "actor": ticket.actor, "token_expires_at": ticket.token_expires_at.0.to_string()});
+        if let Some(uploader) = ticket.uploader {
+            context["uploader"] = uploader.into();
+        }
+        context
     });
     Ok(policy(&event.method_arn, context))
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod api;
 mod outcomes;
 mod pages;
 mod reconciler;

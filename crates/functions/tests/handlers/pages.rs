@@ -31,6 +31,7 @@ fn effect(policy: &Value) -> &str {
 fn with_ticket(expires_at: Timestamp) -> App<Memory> {
     let app = app();
     let ticket = Ticket {
+        uploader: None,
         watches: "acme".into(),
         actor: "someone".into(),
         expires_at,
@@ -196,6 +197,7 @@ fn an_expired_sign_in_gets_nothing() {
 
 fn watcher(watches: &str, id: &str, age_ms: u64, token_ms: i64) -> Watcher {
     Watcher {
+        uploader: None,
         watches: watches.into(),
         connection_id: id.into(),
         registered_at: Timestamp(NOW.0 - age_ms),

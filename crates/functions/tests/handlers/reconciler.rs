@@ -9,6 +9,7 @@ use functions::handlers::{inference_error, retry, upload_trigger};
 use jobs::conformance::Outside;
 use jobs::id::{JobId, Timestamp};
 use jobs::memory::{Memory, Object};
+use jobs::ports::Document;
 use jobs::ports::Queue;
 use jobs::state::State;
 use serde_json::json;
@@ -451,10 +452,12 @@ fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
 fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
     let app = app();
     app.ports.put(BUCKET, KEY, PDF);
-    app.ports
-        .world()
-        .notes
-        .insert("sweep".to_owned(), "{\"began_at\":\"soon\"}".to_owned());
+    let note = Document {
+        text: "{\"began_at\":\"soon\"}".to_owned(),
+        revision: 1,
+        expires_at: None,
+    };
+    app.ports.world().folders.write("note", "sweep", &note);
     advance(&app, HOUR);
     assert_eq!(reconcile(&app).announced, 1);
 }

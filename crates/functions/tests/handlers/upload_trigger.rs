@@ -16,6 +16,7 @@ fn upload(app: &functions::bootstrap::App<jobs::memory::Memory>, bodies: &[Strin
 fn a_pdf_is_submitted_once() {
     let app = app();
     app.ports.world().watchers.push(Watcher {
+        uploader: None,
         watches: "acme".into(),
         connection_id: "c".into(),
         registered_at: crate::world::NOW,
@@ -303,7 +304,7 @@ fn a_malformed_message_does_not_hold_up_its_neighbors() {
     assert_eq!(
         (
             world.quarantine.len(),
-            world.quarantine[0].cause,
+            world.quarantine[0].cause.as_ref(),
             world.quarantine[0].message_id.as_str()
         ),
         (1, "Malformed", "m4")

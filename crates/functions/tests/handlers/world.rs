@@ -2,6 +2,7 @@
 
 use functions::bootstrap::App;
 use functions::handlers::batch::{SqsBatchResponse, SqsEvent};
+use jobs::api::Configuration;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::memory::Memory;
@@ -20,6 +21,7 @@ pub(crate) fn app() -> App<Memory> {
         pipelines: Some(pipelines),
         bucket: BUCKET.to_owned(),
         page_origin: "*".to_owned(),
+        configuration: Configuration::default(),
     }
 }
 

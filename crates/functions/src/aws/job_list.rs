@@ -1,0 +1,81 @@
+//! The indexes of the job table as lists for people: `JobList`.
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use jobs::id::JobId;
+use jobs::job::Job;
+use jobs::ports::{JobList, List, LoadError, Place, Span, Unavailable};
+
+use super::dynamodb::BATCH;
+use super::job_index::key;
+use super::row::{BadRow, Item, Reader, tenant_class};
+use super::{Aws, unavailable};
+use crate::config::Var;
+
+fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// The index of a list: its name, the names of its keys, and the partition.
+fn index(list: &List) -> (&'static str, &'static str, &'static str, AttributeValue) {
+    match list {
+        List::OfTenant(tenant, class) => {
+            let partition = AttributeValue::S(tenant_class(tenant.as_str(), *class));
+            ("by_tenant", "tenant_class", "created_at", partition)
+        }
+        List::Failed(shard) => ("by_failed", "failed_shard", "failed_at", number(shard)),
+        List::Open(shard) => ("by_wake", "wake_shard", "wake_at", number(shard)),
+    }
+}
+
+fn place(item: &Item, sorted_by: &'static str) -> Result<Place, BadRow> {
+    let row = Reader { item, path: "" };
+    Ok(Place {
+        at: row.time(sorted_by)?,
+        job: row.parsed("job_id")?,
+    })
+}
+
+impl JobList for Aws {
+    async fn places(&self, list: &List, span: Span, limit: u16) -> Result<Vec<Place>, Unavailable> {
+        let (index, partition_key, sort_key, partition) = index(list);
+        let answer = self
+            .dynamodb()
+            .query()
+            .table_name(self.name(Var::JobsTable))
+            .index_name(index)
+            .key_condition_expression("#partition = :partition AND #sort BETWEEN :from AND :to")
+            .expression_attribute_names("#partition", partition_key)
+            .expression_attribute_names("#sort", sort_key)
+            .expression_attribute_values(":partition", partition)
+            .expression_attribute_values(":from", number(span.from.0))
+            .expression_attribute_values(":to", number(span.to.0))
+            .scan_index_forward(matches!(list, List::Open(_)))
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB Query", error))?;
+        // A row that is none of ours must not hide the others.
+        let places = answer.items().iter().filter_map(|item| {
+            place(item, sort_key)
+                .inspect_err(
+                    |bad| tracing::error!(problem = ?bad, "a place in a list cannot be read"),
+                )
+                .ok()
+        });
+        Ok(places.collect())
+    }
+
+    async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(BATCH) {
+            let keys = chunk.iter().map(|id| key(*id)).collect();
+            // A list is a moment old anyway: half the read units.
+            let wanted = KeysAndAttributes::builder();
+            rows.extend(
+                self.load_all(self.name(Var::JobsTable), keys, wanted)
+                    .await?,
+            );
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,218 @@
+//! The quarantine in the desk table: `Quarantine` and `QuarantineDesk`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jobs::id::Timestamp;
+use jobs::ports::{Kept, Quarantine, QuarantineDesk, Quarantined, Unavailable};
+
+use super::row::{BadRow, Item, Reader};
+use super::{Aws, broken, done_or, unavailable};
+use crate::config::Var;
+
+/// The part of a quarantined message that stays on the row; more of it lies in S3. An item has 400 KB at most.
+const BODY_BYTES: usize = 64 * 1024;
+/// How long a quarantined message is kept, in days: as long as its row would be useful to anyone.
+const KEEP_DAYS: u64 = 90;
+/// The partition.
+const PARTITION: &str = "quarantine";
+/// How many pages of a query are read for one list: a page has 1 MB, a message 64 KB and more.
+const PAGES: usize = 40;
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn key(source: &str, message_id: &str) -> Item {
+    HashMap::from([
+        ("pk".to_owned(), text(PARTITION)),
+        (
+            "sk".to_owned(),
+            AttributeValue::S(format!("{source}#{message_id}")),
+        ),
+    ])
+}
+
+fn kept(item: &Item) -> Result<Kept, BadRow> {
+    let row = Reader { item, path: "" };
+    // Lists do not ask for the text.
+    let body = if item.contains_key("body") {
+        row.text("body")?.to_owned()
+    } else {
+        String::new()
+    };
+    Ok(Kept {
+        entry: Quarantined {
+            source: row.text("source")?.to_owned(),
+            message_id: row.text("message_id")?.to_owned(),
+            cause: row.text("cause")?.to_owned().into(),
+            problem: row.text("problem")?.to_owned(),
+            body,
+            at: row.time("quarantined_at")?,
+        },
+        body_bytes: row.number("body_bytes")?,
+        replayed_at: match item.get("replayed_at") {
+            Some(_) => Some(row.time("replayed_at")?),
+            None => None,
+        },
+    })
+}
+
+impl Quarantine for Aws {
+    async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable> {
+        let cut = entry.body.floor_char_boundary(BODY_BYTES);
+        let mut request = self
+            .dynamodb()
+            .put_item()
+            .table_name(self.name(Var::DeskTable))
+            .set_item(Some(key(&entry.source, &entry.message_id)))
+            .item("source", text(&entry.source))
+            .item("message_id", text(&entry.message_id))
+            .item("cause", text(&entry.cause))
+            .item("problem", text(&entry.problem))
+            .item("body", text(&entry.body[..cut]))
+            .item("body_bytes", number(entry.body.len()))
+            .item("quarantined_at", number(entry.at.0))
+            .item("expires_at", number(entry.at.0 / 1000 + KEEP_DAYS * 86_400))
+            // One that is there was delivered before, unless it was sent again: then it has failed anew.
+            .condition_expression("attribute_not_exists(pk) OR attribute_exists(replayed_at)");
+        if cut < entry.body.len() {
+            let key = format!("quarantine/{}/{}", entry.source, entry.message_id);
+            let body = aws_sdk_s3::primitives::ByteStream::from(entry.body.clone().into_bytes());
+            let put = self
+                .s3()
+                .put_object()
+                .bucket(self.name(Var::Bucket))
+                .key(&key)
+                .body(body);
+            put.content_type("text/plain; charset=utf-8")
+                .send()
+                .await
+                .map_err(|error| unavailable("S3 PutObject", error))?;
+            request = request.item("body_key", AttributeValue::S(key));
+        }
+        done_or("DynamoDB PutItem", request.send().await, |refused| {
+            refused.is_conditional_check_failed_exception()
+        })
+        .map(drop)
+    }
+}
+
+impl QuarantineDesk for Aws {
+    async fn kept(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: u16,
+    ) -> Result<Vec<Kept>, Unavailable> {
+        let mut found = Vec::new();
+        let mut start = after.map(|(source, id)| key(source, id));
+        for _ in 0..PAGES {
+            let left = usize::from(limit).saturating_sub(found.len());
+            let answer = self
+                .dynamodb()
+                .query()
+                .table_name(self.name(Var::DeskTable))
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(PARTITION))
+                .projection_expression(
+                    "#source, message_id, cause, problem, body_bytes, quarantined_at, replayed_at",
+                )
+                .expression_attribute_names("#source", "source")
+                .set_exclusive_start_key(start)
+                .limit(i32::try_from(left).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(|error| unavailable("DynamoDB Query", error))?;
+            found.extend(answer.items().iter().filter_map(|item| {
+                kept(item)
+                    .inspect_err(|bad| tracing::error!(problem = ?bad, "a message in quarantine cannot be read"))
+                    .ok()
+            }));
+            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() || found.len() >= usize::from(limit) {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn entry(&self, source: &str, message_id: &str) -> Result<Option<Kept>, Unavailable> {
+        let answer = self
+            .dynamodb()
+            .get_item()
+            .table_name(self.name(Var::DeskTable))
+            .set_key(Some(key(source, message_id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB GetItem", error))?;
+        let Some(item) = answer.item else {
+            return Ok(None);
+        };
+        let mut found =
+            kept(&item).map_err(|bad| broken("a message in quarantine", format!("{bad:?}")))?;
+        if let Some(AttributeValue::S(key)) = item.get("body_key") {
+            let object = self
+                .s3()
+                .get_object()
+                .bucket(self.name(Var::Bucket))
+                .key(key)
+                .send()
+                .await
+                .map_err(|error| unavailable("S3 GetObject", error))?;
+            let body = object.body.collect().await;
+            let body = body.map_err(|error| broken("S3 GetObject", error))?;
+            found.entry.body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+        }
+        Ok(Some(found))
+    }
+
+    async fn mark(
+        &self,
+        source: &str,
+        message_id: &str,
+        at: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        let answer = self
+            .dynamodb()
+            .update_item()
+            .table_name(self.name(Var::DeskTable))
+            .set_key(Some(key(source, message_id)))
+            .update_expression("SET replayed_at = :at")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":at", number(at.0))
+            .send()
+            .await;
+        let marked = done_or("DynamoDB UpdateItem", answer, |refused| {
+            refused.is_conditional_check_failed_exception()
+        })?;
+        Ok(marked.is_some())
+    }
+
+    async fn take_out(
+        &self,
+        source: &str,
+        message_id: &str,
+        marked: Option<Timestamp>,
+    ) -> Result<(), Unavailable> {
+        let mut request = self
+            .dynamodb()
+            .delete_item()
+            .table_name(self.name(Var::DeskTable))
+            .set_key(Some(key(source, message_id)));
+        if let Some(at) = marked {
+            request = request
+                .condition_expression("replayed_at = :at")
+                .expression_attribute_values(":at", number(at.0));
+        }
+        // The text in S3 goes with the bucket's lifecycle.
+        done_or("DynamoDB DeleteItem", request.send().await, |refused| {
+            refused.is_conditional_check_failed_exception()
+        })
+        .map(drop)
+    }
+}

@@ -1,0 +1,96 @@
+//! Tickets in the desk table: `Tickets`.
+
+use std::fmt::Write;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use jobs::ports::{Clock, Ticket, Tickets, Unavailable};
+use sha2::{Digest, Sha256};
+
+use super::row::Reader;
+use super::{Aws, unavailable};
+use crate::config::Var;
+
+/// The table knows a ticket by its hash: whoever reads the table cannot use it.
+fn ticket_key(secret: &str) -> String {
+    let digest = Sha256::digest(secret.as_bytes());
+    digest.iter().fold("ticket#".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Tickets for Aws {
+    async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let mut request = self
+            .dynamodb()
+            .put_item()
+            .table_name(self.name(Var::DeskTable))
+            .item("pk", AttributeValue::S(ticket_key(secret)))
+            .item("sk", text("-"))
+            .item("watches", text(&ticket.watches))
+            .item("actor", text(&ticket.actor))
+            .item("expires_ms", number(ticket.expires_at.0))
+            .item("token_expires_ms", number(ticket.token_expires_at.0))
+            .item("expires_at", number(ticket.expires_at.0.div_ceil(1000)));
+        if let Some(uploader) = &ticket.uploader {
+            request = request.item("uploader", text(uploader));
+        }
+        request
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB PutItem", error))?;
+        Ok(())
+    }
+
+    async fn redeem(&self, secret: &str) -> Result<Option<Ticket>, Unavailable> {
+        let request = self
+            .dynamodb()
+            .delete_item()
+            .table_name(self.name(Var::DeskTable))
+            .key("pk", AttributeValue::S(ticket_key(secret)))
+            .key("sk", AttributeValue::S("-".to_owned()))
+            .return_values(ReturnValue::AllOld);
+        // Deleting is what makes it single-use: of two callers one gets the old row. A repeated try by the SDK
+        // whose first answer was lost finds nothing, and the page asks for another ticket.
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB DeleteItem", error))?;
+        let Some(item) = &answer.attributes else {
+            return Ok(None);
+        };
+        let row = Reader { item, path: "" };
+        let ticket = || -> Result<Ticket, super::row::BadRow> {
+            Ok(Ticket {
+                watches: row.text("watches")?.to_owned(),
+                uploader: row.optional_text("uploader")?,
+                actor: row.text("actor")?.to_owned(),
+                expires_at: row.time("expires_ms")?,
+                token_expires_at: row.time("token_expires_ms")?,
+            })
+        };
+        match ticket() {
+            Ok(ticket) => Ok(Some(ticket).filter(|ticket| ticket.expires_at > self.now())),
+            Err(bad) => {
+                tracing::error!(problem = ?bad, "a ticket cannot be read");
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_known_by_its_hash() {
+        // The SHA-256 of "abc" (FIPS 180-2, appendix B.1).
+        assert_eq!(
+            ticket_key("abc"),
+            "ticket#ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

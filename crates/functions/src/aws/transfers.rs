@@ -1,0 +1,247 @@
+//! Requests to S3 that are signed for others, uploads in parts, deletion: `Transfers`.
+
+use std::time::Duration;
+
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use jobs::api::SignedRequest;
+use jobs::id::Location;
+use jobs::ports::{Clock, Part, Terms, Transfers, Unavailable};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::s3::NAME;
+use super::{Aws, broken, unavailable};
+
+/// How long a signed upload may wait to begin. The function's own credentials outlive that.
+const UPLOAD_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// How long a signed upload of a part may wait: a hundred are signed at once, and a line may be slow.
+const PART_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How long a signed download may wait.
+const DOWNLOAD_LIFETIME: Duration = Duration::from_secs(5 * 60);
+
+fn presigning(lifetime: Duration) -> Result<PresigningConfig, Unavailable> {
+    PresigningConfig::expires_in(lifetime).map_err(|error| broken("signing", error))
+}
+
+/// A checksum would have to be known before the bytes are: whoever sends them is not asked for one.
+fn without_checksums() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::Config::builder()
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+}
+
+/// A header's value that is plain ASCII (RFC 5987 for the name of a file).
+fn attachment(name: &str) -> String {
+    let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    format!("attachment; filename*=UTF-8''{encoded}")
+}
+
+impl Aws {
+    fn signed(&self, request: &PresignedRequest, lifetime: Duration) -> SignedRequest {
+        let headers = request.headers();
+        SignedRequest {
+            method: request.method().to_owned(),
+            url: request.uri().to_owned(),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            expires_at: self.now().plus(lifetime).0,
+        }
+    }
+}
+
+fn length(bytes: u64) -> Option<i64> {
+    i64::try_from(bytes).ok()
+}
+
+fn metadata_name(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
+}
+
+impl Transfers for Aws {
+    async fn sign_put(&self, to: &Location, terms: &Terms) -> Result<SignedRequest, Unavailable> {
+        let request = self
+            .s3()
+            .put_object()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .content_type(&terms.content_type)
+            .set_content_length(length(terms.bytes))
+            .metadata(NAME, metadata_name(&terms.name))
+            // Refused if there is an object (S3 user guide, "Conditional writes").
+            .if_none_match("*")
+            .customize()
+            .config_override(without_checksums())
+            .presigned(presigning(UPLOAD_LIFETIME)?)
+            .await
+            .map_err(|error| unavailable("signing S3 PutObject", error))?;
+        Ok(self.signed(&request, UPLOAD_LIFETIME))
+    }
+
+    async fn sign_get(
+        &self,
+        from: &Location,
+        name: &str,
+        content_type: &str,
+    ) -> Result<SignedRequest, Unavailable> {
+        let request = self
+            .s3()
+            .get_object()
+            .bucket(&from.bucket)
+            .key(&from.key)
+            // Saved, never shown by the browser under the bucket's name, whatever the model wrote.
+            .response_content_disposition(attachment(name))
+            .response_content_type(content_type)
+            .customize()
+            .config_override(without_checksums())
+            .presigned(presigning(DOWNLOAD_LIFETIME)?)
+            .await
+            .map_err(|error| unavailable("signing S3 GetObject", error))?;
+        Ok(self.signed(&request, DOWNLOAD_LIFETIME))
+    }
+
+    async fn begin(&self, to: &Location, terms: &Terms) -> Result<String, Unavailable> {
+        let answer = self
+            .s3()
+            .create_multipart_upload()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .content_type(&terms.content_type)
+            .metadata(NAME, metadata_name(&terms.name))
+            .send()
+            .await
+            .map_err(|error| unavailable("S3 CreateMultipartUpload", error))?;
+        answer
+            .upload_id
+            .ok_or_else(|| broken("S3 CreateMultipartUpload", "no upload id"))
+    }
+
+    async fn sign_part(
+        &self,
+        to: &Location,
+        upload: &str,
+        number: u32,
+        bytes: u64,
+    ) -> Result<SignedRequest, Unavailable> {
+        let request = self
+            .s3()
+            .upload_part()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .upload_id(upload)
+            .set_part_number(i32::try_from(number).ok())
+            .set_content_length(length(bytes))
+            .customize()
+            .config_override(without_checksums())
+            .presigned(presigning(PART_LIFETIME)?)
+            .await
+            .map_err(|error| unavailable("signing S3 UploadPart", error))?;
+        Ok(self.signed(&request, PART_LIFETIME))
+    }
+
+    async fn arrived(&self, to: &Location, upload: &str) -> Result<Option<Vec<Part>>, Unavailable> {
+        // One page has 1,000 parts; the largest upload has 64.
+        let answer = self
+            .s3()
+            .list_parts()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .upload_id(upload)
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.code() == Some("NoSuchUpload") => return Ok(None),
+            Err(error) => return Err(unavailable("S3 ListParts", error)),
+        };
+        let part = |part: aws_sdk_s3::types::Part| {
+            Some(Part {
+                number: u32::try_from(part.part_number?).ok()?,
+                bytes: u64::try_from(part.size?).ok()?,
+                etag: part.e_tag?,
+            })
+        };
+        Ok(Some(
+            answer
+                .parts
+                .into_iter()
+                .flatten()
+                .filter_map(part)
+                .collect(),
+        ))
+    }
+
+    async fn complete(
+        &self,
+        to: &Location,
+        upload: &str,
+        parts: &[Part],
+    ) -> Result<(), Unavailable> {
+        let parts = parts.iter().map(|part| {
+            CompletedPart::builder()
+                .set_part_number(i32::try_from(part.number).ok())
+                .e_tag(&part.etag)
+                .build()
+        });
+        let all = CompletedMultipartUpload::builder().set_parts(Some(parts.collect()));
+        let answer = self
+            .s3()
+            .complete_multipart_upload()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .upload_id(upload)
+            .if_none_match("*")
+            .multipart_upload(all.build())
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            // An earlier try went through and its answer was lost.
+            Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
+            Err(error) => Err(unavailable("S3 CompleteMultipartUpload", error)),
+        }
+    }
+
+    async fn abort(&self, to: &Location, upload: &str) -> Result<(), Unavailable> {
+        let answer = self
+            .s3()
+            .abort_multipart_upload()
+            .bucket(&to.bucket)
+            .key(&to.key)
+            .upload_id(upload)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
+            Err(error) => Err(unavailable("S3 AbortMultipartUpload", error)),
+        }
+    }
+
+    async fn delete(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
+        self.s3()
+            .delete_object()
+            .bucket(&object.bucket)
+            .key(&object.key)
+            .version_id(version)
+            .send()
+            .await
+            .map_err(|error| unavailable("S3 DeleteObject", error))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_cannot_leave_its_header() {
+        assert_eq!(
+            attachment("a\"; x=\r\n Müller.pdf"),
+            "attachment; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%20M%C3%BCller%2Epdf"
+        );
+    }
+}

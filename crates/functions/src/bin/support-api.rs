@@ -1,0 +1,12 @@
+//! Answers customers, reviewers and support.
+//!
+//! Trigger: the HTTP API. Grants: `SupportApiRole` in `infra/service.yaml`.
+
+use functions::{bootstrap, handlers::api};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let api = api::Api::new(bootstrap::init(api::NEEDS).await?);
+    run(service_fn(async |event| api::handle(&api, event).await)).await
+}

@@ -1,0 +1,379 @@
+//! Every request that the API takes: one table, from which requests are dispatched and `docs/api.md` is written.
+
+use jobs::api::{
+    JobOrder, JobQuery, Me, NewPlan, NewTicket, NewUpload, PartsWanted, PipelineView, Reason,
+};
+use jobs::apply::Run;
+use jobs::desk::{
+    Person, Refusal, audit, find, list, orders, plans, quarantine, show, summary, tickets, uploads,
+};
+use jobs::id::Timestamp;
+use jobs::pipeline::{Pipeline, Pipelines};
+use jobs::ports::{
+    Clock, DeadLetters, Documents, EventBus, JobList, JobStore, ObjectStore, Pusher,
+    QuarantineDesk, ResubmissionQueue, Tickets, Transfers, WakeUpQueue, Watchers,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::cursor::Sealer;
+use super::http::HttpEvent;
+use crate::bootstrap::App;
+
+/// All that the API needs of the outside world.
+pub trait Desk:
+    Clock
+    + JobStore
+    + JobList
+    + ObjectStore
+    + Transfers
+    + Documents
+    + Tickets
+    + QuarantineDesk
+    + DeadLetters
+    + WakeUpQueue
+    + ResubmissionQueue
+    + EventBus
+    + Watchers
+    + Pusher
+{
+}
+
+impl<P> Desk for P where
+    P: Clock
+        + JobStore
+        + JobList
+        + ObjectStore
+        + Transfers
+        + Documents
+        + Tickets
+        + QuarantineDesk
+        + DeadLetters
+        + WakeUpQueue
+        + ResubmissionQueue
+        + EventBus
+        + Watchers
+        + Pusher
+{
+}
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// What it is.
+    pub what: What,
+    /// Its method.
+    pub method: &'static str,
+    /// Its path; segments in braces may be anything.
+    pub path: &'static str,
+    /// What it does, in a sentence.
+    pub does: &'static str,
+    /// Who may ask.
+    pub who: &'static str,
+    /// What it takes, a type of [`jobs::api`]: in the query of a GET, else in the body.
+    pub takes: Option<&'static str>,
+    /// The status and the type of its answer.
+    pub answers: (u16, Option<&'static str>),
+}
+
+macro_rules! routes {
+    ($($what:ident $method:literal $path:literal $who:literal $takes:expr => $status:literal $answers:expr, $does:literal;)*) => {
+        /// What a request is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum What {
+            $(#[doc = $does] $what,)*
+        }
+
+        /// Every route.
+        pub const ROUTES: &[Route] = &[
+            $(Route {
+                what: What::$what,
+                method: $method,
+                path: $path,
+                does: $does,
+                who: $who,
+                takes: $takes,
+                answers: ($status, $answers),
+            },)*
+        ];
+    };
+}
+
+routes! {
+    Configure "GET" "/configuration" "anyone" None => 200 Some("Configuration"), "Says what a program must know before anyone has signed in. Needs no token.";
+    ShowMe "GET" "/me" "all" None => 200 Some("Me"), "Says who the caller is and may do, and what can be uploaded.";
+    Announce "POST" "/uploads" "all" Some("NewUpload") => 201 Some("UploadView"), "Announces an upload and answers its job's id and the signed requests that send it. Above 100 MB it goes in parts.";
+    ShowUpload "GET" "/uploads/{job_id}" "whoever announced it" None => 200 Some("UploadView"), "Says how to go on with an upload: which parts have arrived, and a request signed anew.";
+    SignParts "POST" "/uploads/{job_id}/parts" "whoever announced it" Some("PartsWanted") => 200 Some("SignedParts"), "Signs the sending of some parts.";
+    Complete "POST" "/uploads/{job_id}/complete" "whoever announced it" None => 200 Some("UploadView"), "Makes the object of the parts that have arrived. Refused as `parts-missing` if some have not.";
+    Abort "DELETE" "/uploads/{job_id}" "whoever announced it" None => 204 None, "Gives an upload up.";
+    ListJobs "GET" "/jobs" "all" Some("JobQuery") => 200 Some("JobPage"), "Lists jobs, newest first, or finds them by any id. Looks at no more than 500 rows for one answer.";
+    ShowJob "GET" "/jobs/{job_id}" "whoever sees the job" None => 200 Some("JobDetail"), "Tells all about a job in plain words; also of one whose file has not arrived.";
+    FetchResult "GET" "/jobs/{job_id}/result" "whoever sees the job" None => 200 Some("ResultView"), "Signs the download of a result. Refused as `not-ready` if there is none, `gone` if it was deleted.";
+    Retry "POST" "/jobs/{job_id}/retry" "whoever sees the job" Some("JobOrder") => 202 Some("JobAnswer"), "Has a failed job run again. Refused as `changed`, `refused` or `poisoned`.";
+    Cancel "POST" "/jobs/{job_id}/cancel" "whoever sees the job" Some("JobOrder") => 200 Some("JobAnswer"), "Gives an open job up. SageMaker cannot cancel: a result that still comes is dropped.";
+    DeleteData "DELETE" "/jobs/{job_id}/data" "support" Some("JobOrder") => 200 Some("JobAnswer"), "Deletes the uploaded file, its copies and its results for good. The record of the job stays.";
+    MakePlan "POST" "/retry-plans" "support" Some("NewPlan") => 201 Some("PlanView"), "Names failed jobs to run again together, with counts and an estimate. Starts none.";
+    ListPlans "GET" "/retry-plans" "support" None => 200 Some("Plans"), "Lists the newest 50 plans.";
+    ShowPlan "GET" "/retry-plans/{plan_id}" "support" None => 200 Some("PlanView"), "Shows a plan and what became of its jobs.";
+    ApplyPlan "POST" "/retry-plans/{plan_id}/apply" "support" None => 200 Some("PlanView"), "Begins to release a plan's jobs at its rate. A second time changes nothing.";
+    ListQuarantine "GET" "/quarantine" "support" Some("Page") => 200 Some("QuarantinePage"), "Lists the messages that could not be understood, by queue.";
+    ShowQuarantined "GET" "/quarantine/{entry_id}" "support" None => 200 Some("QuarantineEntry"), "Shows such a message with its text.";
+    Replay "POST" "/quarantine/{entry_id}/replay" "support" Some("Reason") => 202 Some("QuarantineEntry"), "Sends a message to its queue again. It comes back if it fails again.";
+    Discard "POST" "/quarantine/{entry_id}/discard" "support" Some("Reason") => 204 None, "Throws a message away; the audit log keeps what it was.";
+    ListAudit "GET" "/audit" "support" Some("Page") => 200 Some("AuditPage"), "Lists who did what and why, newest first.";
+    Summarize "GET" "/summary" "all" Some("Of") => 200 Some("Summary"), "Says how things stand in a few numbers.";
+    IssueTicket "POST" "/ws-tickets" "all" Some("NewTicket") => 201 Some("TicketView"), "Issues a ticket that opens one WebSocket within a minute.";
+}
+
+/// Where a list goes on, as query parameters.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Page {
+    cursor: Option<String>,
+}
+
+/// Of which tenant, as query parameters.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Of {
+    tenant: Option<String>,
+}
+
+/// A request and all that it takes to answer it.
+pub(super) struct Asked<'a, P> {
+    pub(super) api: &'a App<P>,
+    pub(super) sealer: &'a Sealer,
+    pub(super) run: &'a Run<'a>,
+    pub(super) push_until: Timestamp,
+    pub(super) request: &'a HttpEvent,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+/// The route of a request, and what stands for its path's braces.
+fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
+    let none = || Refusal::NotFound("there is no such address; see docs/api.md".to_owned());
+    let segments = request.segments().ok_or_else(none)?;
+    let fits = |route: &&Route| {
+        let path: Vec<&str> = route.path.trim_start_matches('/').split('/').collect();
+        path.len() == segments.len()
+            && path
+                .iter()
+                .zip(&segments)
+                .all(|(want, have)| want.starts_with('{') || want == have)
+    };
+    let mut there = ROUTES.iter().filter(fits).peekable();
+    if there.peek().is_none() {
+        return Err(none());
+    }
+    let method = request.method();
+    let route = there.find(|route| route.method == method).ok_or_else(|| {
+        Refusal::MethodNotAllowed(format!("{method} makes no sense here; see docs/api.md"))
+    })?;
+    let id = segments.get(1).cloned().unwrap_or_default();
+    Ok((route, id))
+}
+
+/// Answers a request.
+#[expect(clippy::too_many_lines, reason = "a table: one arm a route")]
+pub(super) async fn answer<P: Desk>(
+    asked: &Asked<'_, P>,
+    person: Option<&Person>,
+) -> Result<Answer, Refusal> {
+    let (route, id) = route(asked.request)?;
+    let (app, request) = (asked.api, asked.request);
+    let (ports, pipelines) = (&app.ports, asked.run.pipelines);
+    let done = |body: Value| Answer {
+        status: route.answers.0,
+        body,
+    };
+    if route.what == What::Configure {
+        return Ok(done(json(&app.configuration)));
+    }
+    let person = person.ok_or_else(|| {
+        Refusal::Forbidden(
+            "the token does not say who you are; send the ID token of your sign-in".to_owned(),
+        )
+    })?;
+    person.check(ports.now())?;
+    let id = id.as_str();
+    Ok(done(match route.what {
+        What::Configure => Value::Null,
+        What::ShowMe => json(&me(person, pipelines)),
+        What::Announce => {
+            let upload: NewUpload = request.json()?;
+            json(&uploads::announce(ports, pipelines, &app.bucket, person, &upload).await?)
+        }
+        What::ShowUpload => json(&uploads::show(ports, person, id).await?),
+        What::SignParts => {
+            let wanted: PartsWanted = request.json()?;
+            json(&uploads::parts(ports, person, id, &wanted).await?)
+        }
+        What::Complete => json(&uploads::complete(ports, person, id).await?),
+        What::Abort => {
+            uploads::abort(ports, person, id).await?;
+            Value::Null
+        }
+        What::ListJobs => list_jobs(asked, person).await?,
+        What::ShowJob => json(&show::show(ports, person, id).await?),
+        What::FetchResult => json(&show::result(ports, pipelines, person, id).await?),
+        What::Retry => {
+            let order: JobOrder = request.json()?;
+            let until = asked.push_until;
+            json(&orders::retry(ports, asked.run, person, id, &order, until).await?)
+        }
+        What::Cancel => {
+            let order: JobOrder = request.json()?;
+            let until = asked.push_until;
+            json(&orders::cancel(ports, asked.run, person, id, &order, until).await?)
+        }
+        What::DeleteData => {
+            let order: JobOrder = request.json()?;
+            json(&orders::delete_data(ports, asked.run, person, id, &order).await?)
+        }
+        What::MakePlan => {
+            let plan: NewPlan = request.json()?;
+            json(&plans::create(ports, pipelines, person, &plan).await?)
+        }
+        What::ListPlans => json(&plans::list(ports, person).await?),
+        What::ShowPlan => json(&plans::show(ports, person, id).await?),
+        What::ApplyPlan => json(&plans::apply(ports, pipelines, person, id).await?),
+        What::ListQuarantine => {
+            let (question, from) = asked.from::<String>(person, "quarantine").await?;
+            let (mut page, next) = quarantine::list(ports, person, from.as_deref()).await?;
+            page.cursor = asked.cursor(&question, next.as_ref()).await?;
+            json(&page)
+        }
+        What::ShowQuarantined => json(&quarantine::show(ports, person, id).await?),
+        What::Replay => {
+            let Reason { reason } = request.json()?;
+            json(&quarantine::replay(ports, pipelines, person, id, &reason).await?)
+        }
+        What::Discard => {
+            let Reason { reason } = request.json()?;
+            quarantine::discard(ports, pipelines, person, id, &reason).await?;
+            Value::Null
+        }
+        What::ListAudit => {
+            let (question, from) = asked.from::<String>(person, "audit").await?;
+            let (mut page, next) = audit::list(ports, person, from.as_deref()).await?;
+            page.cursor = asked.cursor(&question, next.as_ref()).await?;
+            json(&page)
+        }
+        What::Summarize => {
+            let Of { tenant } = request.query()?;
+            json(&summary::summary(ports, person, tenant.as_deref()).await?)
+        }
+        What::IssueTicket => {
+            let ticket: NewTicket = request.json()?;
+            let url = &app.configuration.web_socket_url;
+            json(&tickets::issue(ports, person, url, &ticket).await?)
+        }
+    }))
+}
+
+fn json<T: Serialize>(answer: &T) -> Value {
+    // Answers are made of strings and numbers: there is nothing in them that JSON cannot say.
+    serde_json::to_value(answer).unwrap_or_else(|error| json!({"error": error.to_string()}))
+}
+
+fn me(person: &Person, pipelines: &Pipelines) -> Me {
+    let pipeline = |pipeline: &Pipeline| PipelineView {
+        name: pipeline.name.clone(),
+        content_types: pipeline.content_types.clone(),
+        max_bytes: pipeline.max_bytes,
+        result_type: pipeline.output.content_type().to_owned(),
+        promise_seconds: pipeline.promise_seconds,
+        typical_run_seconds: pipeline.typical_run_seconds,
+    };
+    Me {
+        actor: person.actor.clone(),
+        roles: person
+            .roles
+            .iter()
+            .map(|role| role.name().to_owned())
+            .collect(),
+        tenants: person
+            .tenants
+            .iter()
+            .map(|tenant| tenant.as_str().to_owned())
+            .collect(),
+        expires_at: person.expires_at.0,
+        pipelines: pipelines
+            .iter()
+            .filter(|pipeline| !pipeline.retired)
+            .map(pipeline)
+            .collect(),
+    }
+}
+
+async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Value, Refusal> {
+    let mut query: JobQuery = asked.request.query()?;
+    let ports = &asked.api.ports;
+    if let Some(text) = &query.find {
+        let tenant = query.tenant.as_deref();
+        let bucket = &asked.api.bucket;
+        let pipelines = asked.run.pipelines;
+        return Ok(json(
+            &find::find(ports, pipelines, bucket, person, tenant, text).await?,
+        ));
+    }
+    let cursor = query.cursor.take();
+    // How many are wanted at once may change from page to page; what is asked for may not.
+    let filters = JobQuery {
+        limit: None,
+        ..query.clone()
+    };
+    let filters = serde_json::to_string(&filters).unwrap_or_default();
+    let question = question(person, "jobs", &filters);
+    let from = match cursor {
+        Some(cursor) => Some(asked.sealer.open(ports, &question, &cursor).await?),
+        None => None,
+    };
+    let (mut page, next) = list::list(ports, person, &query, from).await?;
+    page.cursor = asked.cursor(&question, next.as_ref()).await?;
+    Ok(json(&page))
+}
+
+fn question(person: &Person, what: &str, filters: &str) -> String {
+    let tenants: Vec<&str> = person.tenants.iter().map(|one| one.as_str()).collect();
+    json!([what, person.actor, person.is_support(), tenants, filters]).to_string()
+}
+
+impl<P: Desk> Asked<'_, P> {
+    /// Where a simple list goes on, and the question that its cursors belong to.
+    async fn from<T: serde::de::DeserializeOwned>(
+        &self,
+        person: &Person,
+        what: &str,
+    ) -> Result<(String, Option<T>), Refusal> {
+        let Page { cursor } = self.request.query()?;
+        let question = question(person, what, "");
+        let ports = &self.api.ports;
+        let from = match cursor {
+            Some(cursor) => Some(self.sealer.open(ports, &question, &cursor).await?),
+            None => None,
+        };
+        Ok((question, from))
+    }
+
+    async fn cursor<T: Serialize>(
+        &self,
+        question: &str,
+        next: Option<&T>,
+    ) -> Result<Option<String>, Refusal> {
+        match next {
+            Some(next) => {
+                let ports = &self.api.ports;
+                Ok(Some(self.sealer.seal(ports, question, next).await?))
+            }
+            None => Ok(None),
+        }
+    }
+}
