@@ -23,6 +23,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONGEST_RETENTION_SECONDS = 14 * 86400  # SQS, SetQueueAttributes
 # Actions for which IAM knows no resource. The second is allowed only with a condition.
 NO_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+# What an access log may hold of a request: no header, path or query string, so no token, file name or job id.
+LOGGED = {"requestId", "requestTimeEpoch", "routeKey", "status", "authorizer.claims.sub", "authorizer.error",
+          "integrationErrorMessage", "responseLatency"}  # fmt: skip
 # A star in a resource stands at the end, after a folder of the bucket or API, or the endpoints' common name.
 WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|endpoint/docket-)\*"
 
@@ -52,6 +55,7 @@ class Project:
     def __init__(self):
         infra = ROOT / "infra"
         self.service = yaml.load((infra / "service.yaml").read_text(), CloudFormationLoader)
+        self.web = yaml.load((infra / "web.yaml").read_text(), CloudFormationLoader)
         self.endpoint = yaml.load((infra / "endpoint.yaml").read_text(), CloudFormationLoader)
         settings = tomllib.loads((infra / "pipelines.toml").read_text())
         self.grace_seconds = settings["grace_seconds"]
@@ -123,6 +127,22 @@ def dead_letter_queues(project):
     }
 
 
+def of_api(project, kind, protocol):
+    """The routes, authorizers, … of our APIs of a protocol."""
+    apis = {name for name, api in project.of_type("ApiGatewayV2::Api").items() if api["ProtocolType"] == protocol}
+    return {name: r for name, r in project.of_type(f"ApiGatewayV2::{kind}").items() if mentions(r["ApiId"]) & apis}
+
+
+def folders(project, role, action):
+    """The folders of the bucket in which a role may do that."""
+    return {
+        resource["Fn::Sub"].removeprefix("${JobsBucket.Arn}/").removesuffix("*")
+        for s in grants(project.of_type("IAM::Role")[role])
+        if action in as_list(s["Action"])
+        for resource in as_list(s["Resource"])
+    }
+
+
 def retained(resource):
     return resource.get("DeletionPolicy", "Delete").startswith("Retain") and resource.get("UpdateReplacePolicy") == "Retain"
 
@@ -182,17 +202,17 @@ def resource_policies_are_tight(project):
 
 
 def connections_need_a_ticket(project):
-    routes = {route["RouteKey"]: route for route in project.of_type("ApiGatewayV2::Route").values()}
+    routes = {route["RouteKey"]: route for route in of_api(project, "Route", "WEBSOCKET").values()}
     if set(routes) != {"$connect", "$disconnect", "$default"}:
         yield f"unexpected routes {sorted(routes)}"
     connect = routes.get("$connect", {})
-    authorizers = project.of_type("ApiGatewayV2::Authorizer")
+    authorizers = of_api(project, "Authorizer", "WEBSOCKET")
     if connect.get("AuthorizationType") != "CUSTOM" or not mentions(connect.get("AuthorizerId", "")) & set(authorizers):
         yield "$connect has no authorizer"
     for name, authorizer in authorizers.items():
         if authorizer["IdentitySource"] != ["route.request.querystring.ticket"]:
             yield f"{name} does not ask for the ticket"
-    for name, stage in project.of_type("ApiGatewayV2::Stage").items():
+    for name, stage in of_api(project, "Stage", "WEBSOCKET").items():
         settings = stage["DefaultRouteSettings"]
         if "AccessLogSettings" in stage or settings["LoggingLevel"] != "OFF" or settings["DataTraceEnabled"]:
             yield f"{name} logs query strings, and so tickets"
@@ -201,6 +221,78 @@ def connections_need_a_ticket(project):
     for name, permission in project.of_type("Lambda::Permission").items():
         if "SourceArn" not in permission:
             yield f"{name} lets any API call the function"
+
+
+def requests_need_a_token(project):
+    authorizers = of_api(project, "Authorizer", "HTTP")
+    methods, public = set(), []
+    for name, route in of_api(project, "Route", "HTTP").items():
+        method, _, path = route["RouteKey"].partition(" ")
+        methods.add(method)
+        if method in ("ANY", "OPTIONS", "$default"):
+            yield f"{name} takes browsers' preflight requests, which have no token"
+        if route["RouteKey"] == "GET /configuration":
+            public.append(route["RouteKey"])
+        elif route.get("AuthorizationType") != "JWT" or not mentions(route.get("AuthorizerId", "")) & set(authorizers):
+            yield f"{name} answers without a token"
+    pools, clients = project.of_type("Cognito::UserPool"), project.of_type("Cognito::UserPoolClient")
+    for name, authorizer in authorizers.items():
+        told = authorizer.get("JwtConfiguration", {})
+        issuer, audience = told.get("Issuer", {}), told.get("Audience", [])
+        trusted = mentions(issuer) - {"AWS"}
+        address = "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${%s}"
+        if authorizer["AuthorizerType"] != "JWT" or authorizer["IdentitySource"] != ["$request.header.Authorization"]:
+            yield f"{name} does not read the token"
+        if len(trusted) != 1 or not trusted <= set(pools) or issuer != {"Fn::Sub": address % next(iter(trusted))}:
+            yield f"{name} trusts {issuer}"
+        if not audience or any(not mentions(one) & set(clients) or mentions(clients[one["Ref"]]["UserPoolId"]) != trusted for one in audience):
+            yield f"{name} takes tokens that were made for {audience}"
+    for name, stage in of_api(project, "Stage", "HTTP").items():
+        settings = {"": stage.get("DefaultRouteSettings", {}), **stage.get("RouteSettings", {})}
+        rates = {key: (one.get("ThrottlingRateLimit", 0), one.get("ThrottlingBurstLimit", 0)) for key, one in settings.items()}
+        if not all(map(all, rates.values())) or not all(key in rates and rates[key] < rates[""] for key in public):
+            yield f"{name} is not throttled, and more so where anyone may ask"
+        logs = stage.get("AccessLogSettings", {})
+        if not mentions(logs.get("DestinationArn", "")) & set(project.of_type("Logs::LogGroup")):
+            yield f"{name} has no access log"
+        surplus = set(re.findall(r"\$context\.([\w.]+)", logs.get("Format", ""))) - LOGGED
+        if surplus or "sub" not in logs.get("Format", ""):
+            yield f"{name} logs {sorted(surplus)}, or not who asked"
+    for name, api in project.of_type("ApiGatewayV2::Api").items():
+        if api["ProtocolType"] != "HTTP":
+            continue
+        cors = api.get("CorsConfiguration", {})
+        if cors.get("AllowOrigins") != [{"Ref": "PageOrigin"}] or cors.get("AllowCredentials"):
+            yield f"{name} lets others' pages in, or * with credentials"
+        if set(cors.get("AllowMethods", [])) != methods or set(cors.get("AllowHeaders", [])) != {"authorization", "content-type"}:
+            yield f"{name} lets pages do something else than there is to do"
+
+
+def people_cannot_promote_themselves(project):
+    for name, pool in project.of_type("Cognito::UserPool").items():
+        if not retained(project.service["Resources"][name]) or "DeletionProtection" not in pool:
+            yield f"{name} is deleted with the stack"
+        if pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly") is not True:
+            yield f"{name} lets anyone sign up"
+        if pool.get("UsernameConfiguration") != {"CaseSensitive": False} or pool.get("UsernameAttributes") != ["email"]:
+            yield f"{name} knows a person by two names"
+        if pool["Policies"]["PasswordPolicy"].get("MinimumLength", 0) < 12:
+            yield f"{name} takes short passwords"
+        if pool.get("MfaConfiguration") not in ("OPTIONAL", "ON") or "SOFTWARE_TOKEN_MFA" not in pool.get("EnabledMfas", []):
+            yield f"{name} knows no second factor"
+    for name, client in project.of_type("Cognito::UserPoolClient").items():
+        # Left out, it is everything (CreateUserPoolClient).
+        if "email" in client.get("WriteAttributes", ["email"]):
+            yield f"{name} lets people change the name that the audit log has"
+        if client.get("GenerateSecret") is not False:
+            yield f"{name} has a secret that a page cannot keep"
+        if client.get("PreventUserExistenceErrors") != "ENABLED" or client.get("EnableTokenRevocation") is not True:
+            yield f"{name} says who has a sign-in, or cannot end one"
+        if (client.get("IdTokenValidity"), client.get("TokenValidityUnits", {}).get("IdToken")) != (60, "minutes"):
+            yield f"{name}: an ID token does not last an hour"
+    groups = {group["GroupName"] for group in project.of_type("Cognito::UserPoolGroup").values()}
+    if groups != {"customer", "reviewer", "support"}:
+        yield f"the groups are {sorted(groups)}"
 
 
 def functions_are_whole(project):
@@ -270,6 +362,31 @@ def grants_are_narrow(project):
                         yield f"{name}, {statement['Sid']}: wildcard in {text}"
 
 
+def the_desk_is_divided(project):
+    """Tickets, plans, audit, … share a table; whoever is let in is let in by key."""
+    for name, role in project.of_type("IAM::Role").items():
+        for statement in grants(role):
+            if "DeskTable" not in mentions(statement["Resource"]):
+                continue
+            keys = [key for test in statement.get("Condition", {}).values() for key in test.get("dynamodb:LeadingKeys", [])]
+            if not keys or any(key.strip("*") == "" for key in keys):
+                yield f"{name}, {statement['Sid']}: all of the desk"
+
+
+def the_page_runs_nothing_of_others(project):
+    allowed = {"'none'", "'self'", "'script'", "${ApiOrigin}", "${WebSocketOrigin}", "${BucketOrigin}", "${SignInOrigin}"}
+    for name, headers in project.of_type("CloudFront::ResponseHeadersPolicy", project.web).items():
+        text = headers["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+        directives = {words[0]: words[1:] for words in map(str.split, text.split(";")) if words}
+        if surplus := {word for words in directives.values() for word in words} - allowed:
+            yield f"{name} allows {sorted(surplus)}"
+        for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
+            if directives.get(directive) != ["'none'"]:
+                yield f"{name}: {directive} is not 'none'"
+        if any("${" in word for key, words in directives.items() if key != "connect-src" for word in words):
+            yield f"{name} takes more than answers from the service"
+
+
 def data_is_kept_and_protected(project):
     for name in ("JobsBucket", "JobsTable", "DeskTable"):
         if not retained(project.service["Resources"][name]):
@@ -283,11 +400,16 @@ def data_is_kept_and_protected(project):
             yield f"{name} is not encrypted with a key of the account"
         if "DeletionProtectionEnabled" not in table or table["BillingMode"] != "PAY_PER_REQUEST":
             yield f"{name} is unprotected or not on demand"
-    for name, bucket in project.of_type("S3::Bucket").items():
+    for name, bucket in {**project.of_type("S3::Bucket"), **project.of_type("S3::Bucket", project.web)}.items():
         if set(bucket.get("PublicAccessBlockConfiguration", {}).values()) != {True} or "BucketEncryption" not in bucket:
             yield f"{name} is not private and encrypted"
         if bucket.get("VersioningConfiguration") != {"Status": "Enabled"}:
             yield f"{name} is not versioned"
+        for rule in bucket.get("CorsConfiguration", {}).get("CorsRules", []):
+            if rule["AllowedOrigins"] != [{"Ref": "PageOrigin"}] or set(rule["AllowedMethods"]) - {"PUT", "GET", "HEAD"}:
+                yield f"{name} lets others' pages in, or ours do too much"
+            if "ETag" not in rule.get("ExposedHeaders", []):
+                yield f"{name}: a page cannot complete an upload in parts"
         if bucket.get("OwnershipControls") != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
             yield f"{name} still has object ACLs"
 
@@ -320,16 +442,20 @@ def bucket_follows_the_pipelines(project):
         "RetryRole": {"work/", "outbound/", "failure/"},
         "InferenceSuccessRole": {"outbound/", "failure/"},
         "InferenceErrorRole": {"outbound/", "failure/"},
+        "SupportApiRole": {"outbound/", "quarantine/"},
     }
     for role, more in reads.items():
-        readable = {
-            resource["Fn::Sub"].removeprefix("${JobsBucket.Arn}/").removesuffix("*")
-            for s in grants(project.of_type("IAM::Role")[role])
-            if "s3:GetObject" in as_list(s["Action"])
-            for resource in as_list(s["Resource"])
-        }
+        readable = folders(project, role, "s3:GetObject")
         if readable != {*prefixes, *more}:
             yield f"{role} may read {sorted(readable)}"
+    signs = {action: folders(project, "SupportApiRole", action) for action in ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")}
+    for action, where in signs.items():
+        if where != set(prefixes):
+            yield f"the API may {action} in {sorted(where)}"
+    for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
+        removable = folders(project, "SupportApiRole", action)
+        if removable != {*prefixes, "outbound/", "failure/", "work/"}:
+            yield f"the API may {action} in {sorted(removable)}"
 
 
 def grace_covers_redelivery(project):
@@ -436,7 +562,7 @@ def environment_is_what_the_code_reads(project):
 
 
 def parameters_are_explained(project):
-    for template in (project.service, project.endpoint):
+    for template in (project.service, project.endpoint, project.web):
         for name, parameter in template["Parameters"].items():
             bounds = {"AllowedPattern", "AllowedValues", "MinValue"}
             if "Description" not in parameter or not (bounds & set(parameter) or name == "TopicKeyId"):
@@ -462,6 +588,14 @@ def statement(project, name, sid, template="service"):
     found = resource(project, name, template)
     document = found["Policies"][0] if "Policies" in found else found
     return next(s for s in statements(document) if s["Sid"] == sid)
+
+
+def policy(project, old, new):
+    """Changes what browsers may do with the page."""
+    headers = resource(project, "HeadersPolicy", "web")["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+    text = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+    assert old in text, old
+    headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"] = text.replace(old, new)
 
 
 # Each breaks a copy of the project; the rule must then complain.
@@ -495,6 +629,49 @@ BREAKAGES = {
         lambda p: resource(p, "WebSocketStage")["DefaultRouteSettings"].update(DataTraceEnabled=True),
         lambda p: drop(resource(p, "WebSocketStage")["DefaultRouteSettings"], "ThrottlingRateLimit"),
         lambda p: drop(resource(p, "WsConnectPermission"), "SourceArn"),
+        lambda p: drop(resource(p, "SupportApiPermission"), "SourceArn"),
+    ],
+    requests_need_a_token: [
+        lambda p: resource(p, "ReadRoute").update(AuthorizationType="NONE"),
+        lambda p: drop(resource(p, "ActRoute"), "AuthorizerId"),
+        lambda p: resource(p, "ActRoute").update(AuthorizerId=resource(p, "WsConnectRoute")["AuthorizerId"]),
+        lambda p: resource(p, "ReadRoute").update(RouteKey="ANY /{proxy+}"),
+        lambda p: resource(p, "ReadRoute").update(RouteKey="$default"),
+        lambda p: resource(p, "ConfigurationRoute").update(RouteKey="GET /me"),
+        lambda p: drop(p.service["Resources"], "RemoveRoute"),
+        lambda p: resource(p, "HttpApiAuthorizer").update(AuthorizerType="REQUEST"),
+        lambda p: resource(p, "HttpApiAuthorizer").update(IdentitySource=["$request.querystring.token"]),
+        lambda p: resource(p, "HttpApiAuthorizer")["JwtConfiguration"].update(Issuer="https://example.com"),
+        lambda p: resource(p, "HttpApiAuthorizer")["JwtConfiguration"].update(Issuer={"Fn::Sub": "https://example.com/${UserPool}"}),
+        lambda p: resource(p, "HttpApiAuthorizer")["JwtConfiguration"].update(Issuer={"Ref": "UserPoolClient"}),
+        lambda p: resource(p, "HttpApiAuthorizer")["JwtConfiguration"].update(Audience=[]),
+        lambda p: resource(p, "HttpApiAuthorizer")["JwtConfiguration"].update(Audience=["anyone"]),
+        lambda p: resource(p, "UserPoolClient").update(UserPoolId="another"),
+        lambda p: drop(resource(p, "HttpApiStage"), "DefaultRouteSettings"),
+        lambda p: drop(resource(p, "HttpApiStage")["DefaultRouteSettings"], "ThrottlingBurstLimit"),
+        lambda p: drop(resource(p, "HttpApiStage"), "RouteSettings"),
+        lambda p: drop(resource(p, "HttpApiStage"), "AccessLogSettings"),
+        lambda p: resource(p, "HttpApiStage")["AccessLogSettings"].update(Format="$context.authorizer.claims.sub $context.path"),
+        lambda p: resource(p, "HttpApiStage")["AccessLogSettings"].update(Format="$context.status"),
+        lambda p: resource(p, "HttpApi")["CorsConfiguration"].update(AllowCredentials=True),
+        lambda p: resource(p, "HttpApi")["CorsConfiguration"].update(AllowOrigins=["*"]),
+        lambda p: resource(p, "HttpApi")["CorsConfiguration"].update(AllowHeaders=["*"]),
+        lambda p: resource(p, "HttpApi")["CorsConfiguration"].update(AllowMethods=["GET"]),
+    ],
+    people_cannot_promote_themselves: [
+        lambda p: drop(p.service["Resources"]["UserPool"], "DeletionPolicy"),
+        lambda p: drop(resource(p, "UserPool"), "DeletionProtection"),
+        lambda p: drop(resource(p, "UserPool"), "AdminCreateUserConfig"),
+        lambda p: drop(resource(p, "UserPool"), "UsernameConfiguration"),
+        lambda p: resource(p, "UserPool")["Policies"]["PasswordPolicy"].update(MinimumLength=8),
+        lambda p: drop(resource(p, "UserPool"), "EnabledMfas"),
+        lambda p: drop(resource(p, "UserPoolClient"), "WriteAttributes"),
+        lambda p: resource(p, "UserPoolClient")["WriteAttributes"].append("email"),
+        lambda p: resource(p, "UserPoolClient").update(GenerateSecret=True),
+        lambda p: drop(resource(p, "UserPoolClient"), "PreventUserExistenceErrors"),
+        lambda p: drop(resource(p, "UserPoolClient"), "EnableTokenRevocation"),
+        lambda p: drop(resource(p, "UserPoolClient"), "TokenValidityUnits"),
+        lambda p: drop(p.service["Resources"], "SupportGroup"),
     ],
     functions_are_whole: [
         lambda p: resource(p, "RetryFunction").update(Code="../target/lambda/upload-trigger.zip"),
@@ -523,7 +700,24 @@ BREAKAGES = {
         lambda p: drop(statement(p, "ExecutionRole", "Metrics", "endpoint"), "Condition"),
         lambda p: statement(p, "ExecutionRole", "ModelData", "endpoint").update(Resource="arn:aws:s3:::*"),
     ],
+    the_desk_is_divided: [
+        lambda p: drop(statement(p, "SupportApiRole", "Desk"), "Condition"),
+        lambda p: statement(p, "SupportApiRole", "Desk").update(Condition={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*"]}}),
+        lambda p: drop(statement(p, "UploadTriggerRole", "UploadIntents"), "Condition"),
+        lambda p: drop(statement(p, "ReconcilerRole", "RetryPlans"), "Condition"),
+    ],
+    the_page_runs_nothing_of_others: [
+        lambda p: policy(p, "script-src 'self'", "script-src 'self' 'unsafe-inline'"),
+        lambda p: policy(p, "connect-src 'self'", "connect-src *"),
+        lambda p: policy(p, "img-src 'self'", "img-src 'self' ${BucketOrigin}"),
+        lambda p: policy(p, "default-src 'none'; ", ""),
+        lambda p: policy(p, "frame-ancestors 'none'", "frame-ancestors 'self'"),
+    ],
     data_is_kept_and_protected: [
+        lambda p: drop(resource(p, "PageBucket", "web"), "PublicAccessBlockConfiguration"),
+        lambda p: resource(p, "JobsBucket")["CorsConfiguration"]["CorsRules"][0].update(AllowedOrigins=["*"]),
+        lambda p: resource(p, "JobsBucket")["CorsConfiguration"]["CorsRules"][0]["AllowedMethods"].append("DELETE"),
+        lambda p: drop(resource(p, "JobsBucket")["CorsConfiguration"]["CorsRules"][0], "ExposedHeaders"),
         lambda p: drop(p.service["Resources"]["JobsTable"], "DeletionPolicy"),
         lambda p: p.service["Resources"]["JobsBucket"].update(UpdateReplacePolicy="Delete"),
         lambda p: drop(resource(p, "JobsTable"), "PointInTimeRecoverySpecification"),
@@ -543,6 +737,9 @@ BREAKAGES = {
         lambda p: resource(p, "JobsBucket")["NotificationConfiguration"]["QueueConfigurations"].pop(),
         lambda p: resource(p, "JobsBucket")["NotificationConfiguration"]["QueueConfigurations"][0].update(Event="s3:ObjectCreated:Put"),
         lambda p: statement(p, "RetryRole", "Inputs")["Resource"].pop(),
+        lambda p: statement(p, "SupportApiRole", "Uploads")["Resource"].append({"Fn::Sub": "${JobsBucket.Arn}/outbound/*"}),
+        lambda p: statement(p, "SupportApiRole", "DeleteJobData")["Resource"].append({"Fn::Sub": "${JobsBucket.Arn}/quarantine/*"}),
+        lambda p: statement(p, "SupportApiRole", "Results").update(Resource={"Fn::Sub": "${JobsBucket.Arn}/failure/*"}),
     ],
     grace_covers_redelivery: [
         lambda p: setattr(p, "grace_seconds", 1799),
@@ -591,6 +788,7 @@ BREAKAGES = {
     parameters_are_explained: [
         lambda p: drop(p.service["Parameters"]["PageOrigin"], "Description"),
         lambda p: drop(p.endpoint["Parameters"]["MaxInstances"], "MinValue"),
+        lambda p: drop(p.web["Parameters"]["ApiOrigin"], "Description"),
         lambda p: drop(p.service["Outputs"]["WebSocketUrl"], "Description"),
     ],
 }

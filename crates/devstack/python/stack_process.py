@@ -52,6 +52,23 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def spell_cors() -> None:
+    """Makes `CorsConfiguration` of HTTP APIs work in templates. MiniStack keeps what CloudFormation calls
+    AllowOrigins under that name, and answers browsers by what its own API calls allowOrigins."""
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+    def spelled(properties):
+        if isinstance(properties, dict) and (cors := properties.get("CorsConfiguration")):
+            return {**properties, "CorsConfiguration": {name[0].lower() + name[1:]: value for name, value in cors.items()}}
+        return properties
+
+    def wrapped(handler):
+        return lambda *given, **named: handler(*map(spelled, given), **named)
+
+    handlers = _RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
+    handlers.update({name: wrapped(handlers[name]) for name in ("create", "update")})
+
+
 def inner() -> None:
     """MiniStack itself, in the main thread because it sets signal handlers there."""
     import socketserver
@@ -59,6 +76,7 @@ def inner() -> None:
     # MiniStack's Lambda Runtime API answers in two small writes. With Nagle's algorithm the
     # second waits for the delayed acknowledgment: about 45 ms on every warm invocation.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    spell_cors()
 
     # Keep the pipe to ourselves: no function may inherit or read it.
     keeper = os.dup(0)

@@ -1,4 +1,4 @@
-"""Tests that MiniStack never outlives its keeper, nor a function's process MiniStack.
+"""Tests that MiniStack never outlives its keeper, nor a function's process MiniStack, and what was mended in it.
 
 python -m unittest test_stack_process     (ministack must be installed)
 """
@@ -10,6 +10,7 @@ import io
 import json
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 import zipfile
 
@@ -34,9 +36,8 @@ while True:
 """
 
 
-@unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
-class StackProcess(unittest.TestCase):
-    """Each test starts the stack and one function, then ends it in another way."""
+class Stack(unittest.TestCase):
+    """Starts MiniStack for each test."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -62,7 +63,6 @@ class StackProcess(unittest.TestCase):
         first = json.loads(self.keeper.stdout.readline())
         self.stack, self.url = first["pid"], f"http://127.0.0.1:{first['port']}"
         self.wait_ready()
-        self.start_function()
 
     def close(self) -> None:
         if self.keeper.poll() is None:
@@ -81,17 +81,22 @@ class StackProcess(unittest.TestCase):
                 threading.Event().wait(0.05)
         self.fail("MiniStack did not start")
 
-    def call(self, path: str, body: bytes) -> bytes:
+    def call(self, service: str, path: str, body: bytes, kind: str = "application/json") -> bytes:
         credential = (
-            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
+            f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         )
-        request = urllib.request.Request(
-            f"{self.url}/2015-03-31/functions{path}",
-            body,
-            {"Authorization": credential, "Content-Type": "application/json"},
-        )
+        request = urllib.request.Request(self.url + path, body, {"Authorization": credential, "Content-Type": kind})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read()
+
+
+@unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
+class StackProcess(Stack):
+    """Each test starts the stack and one function, then ends it in another way."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_function()
 
     def start_function(self) -> None:
         """Leaves a function's process behind, idle and warm."""
@@ -103,8 +108,9 @@ class StackProcess(unittest.TestCase):
         code = {"ZipFile": base64.b64encode(packed.getvalue()).decode()}
         role = "arn:aws:iam::000000000000:role/r"
         function = {"FunctionName": "f", "Runtime": "provided.al2023", "Handler": "x", "Role": role, "Code": code}
-        self.call("", json.dumps(function).encode())
-        self.assertEqual(self.call("/f/invocations", b"{}"), b'"done"')
+        functions = "/2015-03-31/functions"
+        self.call("lambda", functions, json.dumps(function).encode())
+        self.assertEqual(self.call("lambda", f"{functions}/f/invocations", b"{}"), b'"done"')
 
     def ends_by(self, end: Callable[[], None], status: int) -> None:
         end()
@@ -126,6 +132,49 @@ class StackProcess(unittest.TestCase):
 
     def test_ministack_killed(self) -> None:
         self.ends_by(lambda: os.kill(self.stack, signal.SIGKILL), 1)
+
+
+@unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
+class Mended(Stack):
+    """What MiniStack itself does not do."""
+
+    def deploy(self, action: str, origin: str) -> str:
+        """Creates or updates a stack with an API for pages of one origin, and answers the API's id."""
+        cors = {"AllowOrigins": [origin], "AllowMethods": ["GET"], "AllowHeaders": ["authorization"], "MaxAge": 60}
+        api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "a", "ProtocolType": "HTTP", "CorsConfiguration": cors}}
+        template = {"Resources": {"Api": api}, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}}
+        self.form({"Action": action, "StackName": "s", "TemplateBody": json.dumps(template)})
+        while True:
+            said = self.form({"Action": "DescribeStacks", "StackName": "s"})
+            if "_IN_PROGRESS<" not in said:
+                self.assertIn(f"{action.upper().removesuffix('STACK')}_COMPLETE<", said)
+                return re.search("<OutputValue>(.+?)<", said)[1]
+            threading.Event().wait(0.05)
+
+    def form(self, fields: dict) -> str:
+        body = urllib.parse.urlencode(fields).encode()
+        return self.call("cloudformation", "/", body, "application/x-www-form-urlencoded").decode()
+
+    def preflight(self, api: str, origin: str) -> tuple:
+        """What a browser is told before it sends a request with a token: status, origin, headers."""
+        headers = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+        request = urllib.request.Request(f"{self.url}/_aws/execute-api/{api}/x", headers=headers, method="OPTIONS")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                told = answer.headers
+                return answer.status, told["Access-Control-Allow-Origin"], told["Access-Control-Allow-Headers"]
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return refused.code, None, None
+
+    def test_pages_are_let_in_as_the_template_says(self) -> None:
+        first, second = "http://127.0.0.1:1", "http://127.0.0.1:2"
+        api = self.deploy("CreateStack", first)
+        self.assertEqual(self.preflight(api, first), (204, first, "authorization"))
+        self.assertEqual(self.preflight(api, second), (403, None, None))
+        self.assertEqual(self.deploy("UpdateStack", second), api)
+        self.assertEqual(self.preflight(api, second), (204, second, "authorization"))
+        self.assertEqual(self.preflight(api, first), (403, None, None))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ use crate::model::{ContainerUrl, Model};
 use crate::page::{Frame, Page};
 use crate::place;
 use crate::run_dir::{self, RunDir, Taken};
+use crate::sign_ins::{PASSWORD, SIGN_INS};
+use crate::site::{NOT_BUILT, Site};
 use crate::stack::{Options, Progress, Stack};
 use crate::ticket;
 
@@ -37,6 +39,9 @@ struct Running {
     /// The model is a container of the user's.
     #[serde(default)]
     own_model: bool,
+    /// Where the page is, if it has been built.
+    #[serde(default)]
+    page_url: Option<String>,
     outputs: Outputs,
 }
 
@@ -157,6 +162,7 @@ pub async fn serve(
     let options = container.map_or(Options::DEMO, Options::with_container);
     let own_model = matches!(options.model, Model::Container(_));
     let stack = Stack::start(options, dir, children, &progress).await?;
+    let site = Site::start(&stack.outputs, &stack.cloud.url).await?;
     let running = Running {
         url: stack.cloud.url.clone(),
         endpoints_url: stack.endpoints.url(),
@@ -167,6 +173,7 @@ pub async fn serve(
             .collect(),
         model_url: stack.model_url.clone(),
         own_model,
+        page_url: site.as_ref().map(|site| site.url.clone()),
         outputs: stack.outputs.clone(),
     };
     fs::write(dir.file("env.sh"), exports(&running))?;
@@ -317,6 +324,7 @@ fn exports(running: &Running) -> String {
     export("DOCKET_WAKEUPS_QUEUE", &outputs.wakeups_queue_url);
     export("DOCKET_EVENT_BUS", &outputs.event_bus_name);
     export("DOCKET_WEBSOCKET_URL", &outputs.web_socket_url);
+    export("DOCKET_API", &outputs.http_api_url);
     lines.join("\n") + "\n"
 }
 
@@ -335,6 +343,12 @@ fn explain(running: &Running) -> Result<()> {
     let outputs = &running.outputs;
     let program = quoted(&std::env::current_exe()?.to_string_lossy());
     let env = quoted(&run_dir::path_of(NAME).join("env.sh").to_string_lossy());
+    let docket = std::env::current_exe()?.with_file_name("docket");
+    let docket = quoted(&docket.to_string_lossy());
+    let people: Vec<String> = SIGN_INS
+        .iter()
+        .map(|one| format!("             {:<24} {}", one.email, one.groups.join(", ")))
+        .collect();
     let endpoints: Vec<String> = running
         .endpoints
         .iter()
@@ -342,6 +356,10 @@ fn explain(running: &Running) -> Result<()> {
         .collect();
     let text = format!(
         "
+  page       {page}
+  API        {api}
+  sign-ins   all with the password {PASSWORD}
+{people}
   AWS        {url}
   WebSocket  {websocket}?ticket=<ticket>
              a ticket opens one connection within 60 s: {program} ticket acme
@@ -349,6 +367,12 @@ fn explain(running: &Running) -> Result<()> {
   endpoints  (GET shows how each stands)
 {endpoints}
   logs       {logs}
+
+With the command line (`{docket} help` says more):
+
+  {docket} login --api {api} --email reviewer@acme.example
+  {docket} upload samples/contracts/consulting-agreement.pdf --pipeline legal-review --wait --save target
+  {docket} jobs list
 
 For the AWS CLI, paste this, or: . {env}
 (Anew after every `make up`: the ports change.)
@@ -365,6 +389,9 @@ Then, for example:
 
 (`aws sqs` is the one command that also wants --endpoint-url \"$AWS_ENDPOINT_URL\".)
 ",
+        page = running.page_url.as_deref().unwrap_or(NOT_BUILT),
+        api = outputs.http_api_url,
+        people = people.join("\n"),
         url = running.url,
         websocket = outputs.web_socket_url,
         model = running.model_url,

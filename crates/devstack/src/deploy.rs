@@ -51,6 +51,12 @@ pub struct Outputs {
     pub web_socket_url: String,
     /// Where messages to pages are posted.
     pub web_socket_management_url: String,
+    /// The HTTP API, without a slash at its end.
+    pub http_api_url: String,
+    /// Where people are added.
+    pub user_pool_id: String,
+    /// What people sign in with.
+    pub user_pool_client_id: String,
 }
 
 /// A client on the command line.
@@ -129,6 +135,8 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
 pub(crate) struct Parameters {
     pub(crate) execute_api_url: String,
     pub(crate) sagemaker_runtime_url: String,
+    /// Where people send their password.
+    pub(crate) sign_in_url: String,
     /// Time limit of the functions behind queues, in seconds; six times this is the queues' visibility timeout.
     pub(crate) function_timeout_seconds: u32,
 }
@@ -181,6 +189,7 @@ pub(crate) async fn deploy(
         "Scale=small".to_owned(),
         format!("ExecuteApiUrl={}", parameters.execute_api_url),
         format!("SageMakerRuntimeUrl={}", parameters.sagemaker_runtime_url),
+        format!("SignInUrl={}", parameters.sign_in_url),
         "TableDeletionProtection=false".to_owned(),
         format!(
             "FunctionTimeoutSeconds={}",

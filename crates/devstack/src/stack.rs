@@ -17,6 +17,7 @@ use crate::deploy::{Cli, Outputs, Parameters, check_zips, deploy};
 use crate::model::{ContainerUrl, Model};
 use crate::page::{Page, PageError};
 use crate::run_dir::RunDir;
+use crate::sign_ins::UserPools;
 use crate::{place, ticket};
 
 /// What every run is given at least: the model works in real time, however fast the endpoints' clock runs.
@@ -141,9 +142,14 @@ impl Stack {
                 || format!("http://127.0.0.1:{endpoint_port}"),
                 str::to_owned,
             ),
+            sign_in_url: cloud.url.clone(),
             function_timeout_seconds: options.function_timeout_seconds,
         };
         let outputs = deploy(&cli, &cloud.s3, &parameters).await?;
+        UserPools::new(&cloud.url)
+            .add_all(&outputs.user_pool_id)
+            .await
+            .context("the sign-ins cannot be made")?;
 
         progress(&format!(
             "starting the asynchronous endpoints (their clock runs {} times as fast)",
@@ -186,6 +192,16 @@ impl Stack {
     /// The table does not take it.
     pub async fn issue_ticket(&self, watches: &str) -> Result<String> {
         ticket::issue(&self.cloud.dynamodb, &self.outputs.desk_table_name, watches).await
+    }
+
+    /// Signs one of [`SIGN_INS`](crate::SIGN_INS) in: an ID token for the HTTP API, good for an hour.
+    ///
+    /// # Errors
+    /// Nobody has that e-mail.
+    pub async fn id_token(&self, email: &str) -> Result<String> {
+        UserPools::new(&self.cloud.url)
+            .id_token(&self.outputs.user_pool_client_id, email)
+            .await
     }
 
     /// Opens a page that watches a tenant, and asks for its first snapshot.

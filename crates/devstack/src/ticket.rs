@@ -1,5 +1,5 @@
-//! Tickets that open the WebSocket. Until there is an API to ask for one, the devstack writes them itself,
-//! in the form in which the function `ws-authorizer` reads them.
+//! Tickets that open the WebSocket, for those who watch without signing in. People get theirs from the HTTP API; the
+//! devstack writes them itself, in the form in which the function `ws-authorizer` reads them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -125,6 +125,28 @@ impl From<TransitionError> for Error {
     }
 }
 
+/// Saves that a job's data was deleted, by whom and why. Its state stays as it is: no event, so nothing is decided.
+///
+/// # Errors
+/// [`Error::Changed`] if somebody saved it first, and those of the store.
+pub async fn save_erased<P: JobStore + Clock>(
+    ports: &P,
+    job: &Job,
+    actor: &str,
+    reason: &str,
+) -> Result<Job, Error> {
+    let erased = job.erased(actor, reason, ports.now());
+    match ports.save(&erased).await {
+        Ok(()) => Ok(erased),
+        Err(SaveError::Conflict(now)) => Err(Error::Changed {
+            seen: job.version,
+            now: now.map_or(0, |now| now.version),
+        }),
+        Err(SaveError::Load(error)) => Err(error.into()),
+        Err(SaveError::Unavailable(error)) => Err(error.into()),
+    }
+}
+
 /// How often a decision is taken anew before the message goes back: more writers than that on one row is a storm.
 const MAX_CONFLICTS: u8 = 5;
 

@@ -52,6 +52,17 @@ where
     done
 }
 
+/// Carries out what a person's order about a job owes, as far as that can be done now: an order leads to a retry or to
+/// the end that somebody asked for, so never to an event. What is left undone, the reconciler and the pages' own asking do.
+pub async fn deliver_order<P>(ports: &P, job: Job, push_until: Timestamp)
+where
+    P: WakeUpQueue + Watchers + Pusher + Clock,
+{
+    let owed = [Owed { message: 0, job }];
+    schedule_retries(ports, &owed).await;
+    push(ports, &owed, push_until, &mut Delivered::default()).await;
+}
+
 fn owing(owed: &[Owed], effect: Effect) -> Vec<&Owed> {
     owed.iter()
         .filter(|owed| owed.job.state.effects().contains(&effect))
@@ -107,14 +118,16 @@ async fn publish_events<P: EventBus>(ports: &P, owed: &[Owed]) -> Vec<usize> {
         .collect()
 }
 
+/// A frame, and who uploaded what it is about.
+type UploaderAndFrame<'a> = (Option<&'a str>, Vec<u8>);
+
 async fn push<P: Watchers + Pusher + Clock>(
     ports: &P,
     owed: &[Owed],
     until: Timestamp,
     done: &mut Delivered,
 ) {
-    // With each frame, whose upload it is about.
-    let mut by_tenant: BTreeMap<&str, Vec<(Option<&str>, Vec<u8>)>> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<&str, Vec<UploaderAndFrame<'_>>> = BTreeMap::new();
     for owed in owing(owed, Effect::NotifyWatchers) {
         let frame = Frame::JobChanged {
             job: JobView::from(&owed.job),

@@ -33,6 +33,7 @@ pub mod deliver;
 pub mod desk;
 pub mod evidence;
 pub mod explain;
+pub mod folders;
 pub mod id;
 pub mod input;
 pub mod job;

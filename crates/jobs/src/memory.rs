@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::conformance::Outside;
+use crate::folders::Folders;
 use crate::id::{JobId, Location, Tenant, Timestamp};
 use crate::input::PEEK_BYTES;
 use crate::job::Job;
@@ -19,7 +20,7 @@ use crate::submit::Upload;
 mod desk;
 mod repair;
 
-pub use desk::{Folders, PartsOf};
+pub use desk::PartsOf;
 
 /// Everything there is, in memory.
 #[derive(Debug, Default)]

@@ -177,6 +177,7 @@ fn frames_that_did_not_arrive_are_counted() {
     let memory = Memory::at(NOW);
     for id in ["here", "gone", "gone too"] {
         memory.world().watchers.push(Watcher {
+            uploader: None,
             watches: "acme".to_owned(),
             connection_id: id.to_owned(),
             registered_at: NOW,
@@ -243,7 +244,7 @@ fn a_name_or_prefix_that_does_not_fit_is_refused() {
         ("[legal-review]", format!("[{long}a]")),
         ("[legal-review]", "[Legal]".to_owned()),
         ("prefix = \"inbound/\"", "prefix = \"/\"".to_owned()),
-        ("prefix = \"inbound/\"", "prefix = \"inbound\"".to_owned()),
+        ("prefix = \"inbound/\"", "prefix = \"letters\"".to_owned()),
         ("prefix = \"inbound/\"", "prefix = \"/inbound/\"".to_owned()),
         ("prefix = \"inbound/\"", "prefix = \"work/x/\"".to_owned()),
     ] {
@@ -368,5 +369,25 @@ fn a_refused_call_waits_half_as_long_as_the_job_has_waited() {
             panic!("after {minutes} min")
         };
         assert_eq!(due.since(now).as_secs(), seconds, "after {minutes} min");
+    }
+}
+
+/// [`Pipelines`] takes a bound that is exactly the longest delays and attempts, so that much must do.
+#[test]
+fn an_attempt_that_ends_just_at_the_bound_is_begun() {
+    let mut job = in_state("InProgress");
+    let failed = Event::AttemptFailed {
+        attempt: Attempt(1),
+        failure: Failure::new(Cause::ModelError, "500"),
+    };
+    let span = u64::from(30 + job.policy.attempt_seconds) * 1000;
+    for (left, begins) in [(span, true), (span - 1, false)] {
+        if let State::InProgress { budget, .. } = &mut job.state {
+            budget.until = Timestamp(NOW.0 + left);
+        }
+        let Decision::Advance(state) = decide(&job, &failed, NOW) else {
+            panic!("{left}")
+        };
+        assert_eq!(matches!(state, State::RetryScheduled { .. }), begins);
     }
 }

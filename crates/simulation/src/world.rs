@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
 use async_endpoint::{Failure, Outcome, Rng, RunId};
+use jobs::folders::Folders;
 use jobs::id::{InferenceId, Timestamp};
-use jobs::memory::Folders;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Quarantined, Ticket, Watcher};
 

@@ -22,6 +22,8 @@ use crate::children::Children;
 use crate::model::{ContainerUrl, Model};
 use crate::page::{Arrival, Frame};
 use crate::run_dir::RunDir;
+use crate::sign_ins::PASSWORD;
+use crate::site::{NOT_BUILT, Site};
 use crate::stack::{Options, Stack, read_pipelines};
 use crate::upload::upload;
 use board::{Board, News, Phase};
@@ -74,6 +76,17 @@ pub async fn run(
     let model = options.model.clone();
     let mut screen = Screen::new().await;
     let stack = start(&mut screen, options, dir, children).await?;
+    let site = Site::start(&stack.outputs, &stack.cloud.url).await?;
+    let page = site.as_ref().map_or_else(
+        || NOT_BUILT.to_owned(),
+        |site| {
+            format!(
+                "while this runs, the page is {} (reviewer@{TENANT}.example, password {PASSWORD})",
+                site.url
+            )
+        },
+    );
+    screen.line(&screen.paint(Style::Dim, &page));
     let stagger = if paths.is_empty() {
         STAGGER
     } else {

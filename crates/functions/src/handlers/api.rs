@@ -29,7 +29,6 @@ pub const NEEDS: &[Var] = &[
     Var::InferenceSuccessQueueUrl,
     Var::InferenceErrorQueueUrl,
     Var::WakeupsQueueUrl,
-    Var::EventBus,
     Var::WebsocketUrl,
     Var::WebsocketPagesUrl,
     Var::UserPoolClientId,

@@ -3,14 +3,13 @@
 use super::show::seen;
 use super::{Person, Refusal, audit};
 use crate::api::{JobAnswer, JobOrder};
-use crate::apply::Run;
-use crate::deliver::{Owed, deliver};
+use crate::apply::{Error, Run, save_erased};
+use crate::deliver::deliver_order;
 use crate::id::{Location, Timestamp};
 use crate::input::{Delivery, delivery};
 use crate::job::Job;
 use crate::ports::{
-    Clock, Documents, EventBus, JobStore, ObjectStore, Pusher, SaveError, Transfers, WakeUpQueue,
-    Watchers,
+    Clock, Documents, JobStore, ObjectStore, Pusher, Transfers, WakeUpQueue, Watchers,
 };
 use crate::state::Class;
 use crate::support::{Answer, Order, cancel as give_up, resubmit};
@@ -48,7 +47,7 @@ pub async fn retry<P>(
     push_until: Timestamp,
 ) -> Result<JobAnswer, Refusal>
 where
-    P: JobStore + ObjectStore + Documents + WakeUpQueue + EventBus + Watchers + Pusher + Clock,
+    P: JobStore + ObjectStore + Documents + WakeUpQueue + Watchers + Pusher + Clock,
 {
     let job = seen(ports, person, id).await?;
     let order = order(person, &job, asked)?;
@@ -71,7 +70,7 @@ where
             .await;
             let answer = answered(&job, false);
             // Should the message not be taken, the reconciler sends it: the row says when.
-            deliver(ports, &[Owed { message: 0, job }], push_until).await;
+            deliver_order(ports, job, push_until).await;
             Ok(answer)
         }
         Answer::Found(wake_up) => {
@@ -106,7 +105,7 @@ pub async fn cancel<P>(
     push_until: Timestamp,
 ) -> Result<JobAnswer, Refusal>
 where
-    P: JobStore + Documents + WakeUpQueue + EventBus + Watchers + Pusher + Clock,
+    P: JobStore + Documents + WakeUpQueue + Watchers + Pusher + Clock,
 {
     let job = seen(ports, person, id).await?;
     let order = order(person, &job, asked)?;
@@ -125,7 +124,7 @@ where
         Ok(Answer::Done(job)) => {
             line.end(ports, "canceled").await;
             let answer = answered(&job, false);
-            deliver(ports, &[Owed { message: 0, job }], push_until).await;
+            deliver_order(ports, job, push_until).await;
             Ok(answer)
         }
         Ok(Answer::Refused(job, why)) => {
@@ -190,17 +189,15 @@ where
     )
     .await?;
     let objects = erase(ports, &job).await?;
-    let erased = job.erased(&person.actor, asked.reason.trim(), ports.now());
-    match ports.save(&erased).await {
-        Ok(()) => {}
-        Err(SaveError::Conflict(_)) => {
+    let erased = match save_erased(ports, &job, &person.actor, asked.reason.trim()).await {
+        Ok(erased) => erased,
+        Err(Error::Changed { .. }) => {
             return Err(Refusal::Changed(
                 "the data is deleted, but the job changed meanwhile; do it once more".to_owned(),
             ));
         }
-        Err(SaveError::Load(error)) => return Err(error.into()),
-        Err(SaveError::Unavailable(error)) => return Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
     line.end(ports, format!("{objects} object versions were deleted"))
         .await;
     Ok(answered(&erased, false))

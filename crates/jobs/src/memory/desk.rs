@@ -1,7 +1,5 @@
 //! The ports of the desk, in memory.
 
-use std::collections::BTreeMap;
-
 use super::{Memory, Object, World};
 use crate::api::SignedRequest;
 use crate::id::{JobId, Location, Timestamp};
@@ -11,43 +9,6 @@ use crate::ports::{
     ResubmissionQueue, Span, Terms, Transfers, Unavailable,
 };
 use crate::state::State;
-
-/// Documents by folder and name.
-#[derive(Clone, Debug, Default)]
-pub struct Folders(BTreeMap<(String, String), Document>);
-
-impl Folders {
-    /// See [`Documents::read`].
-    pub fn read(&self, folder: &str, name: &str) -> Option<Document> {
-        self.0.get(&(folder.to_owned(), name.to_owned())).cloned()
-    }
-
-    /// See [`Documents::write`].
-    pub fn write(&mut self, folder: &str, name: &str, document: &Document) -> bool {
-        let there = self.read(folder, name);
-        let revision = there.as_ref().map_or(0, |there| there.revision);
-        if revision + 1 == document.revision {
-            let place = (folder.to_owned(), name.to_owned());
-            self.0.insert(place, document.clone());
-            return true;
-        }
-        there.as_ref() == Some(document)
-    }
-
-    /// See [`Documents::remove`].
-    pub fn remove(&mut self, folder: &str, name: &str) {
-        self.0.remove(&(folder.to_owned(), name.to_owned()));
-    }
-
-    /// See [`Documents::last`].
-    pub fn last(&self, folder: &str, before: Option<&str>, limit: u16) -> Vec<(String, Document)> {
-        let here = self.0.iter().rev().filter(|((f, _), _)| f == folder);
-        here.filter(|((_, name), _)| before.is_none_or(|before| name.as_str() < before))
-            .take(usize::from(limit))
-            .map(|((_, name), document)| (name.clone(), document.clone()))
-            .collect()
-    }
-}
 
 impl Documents for Memory {
     async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {

@@ -10,8 +10,8 @@ use jobs::desk::{
 use jobs::id::Timestamp;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{
-    Clock, DeadLetters, Documents, EventBus, JobList, JobStore, ObjectStore, Pusher,
-    QuarantineDesk, ResubmissionQueue, Tickets, Transfers, WakeUpQueue, Watchers,
+    Clock, DeadLetters, Documents, JobList, JobStore, ObjectStore, Pusher, QuarantineDesk,
+    ResubmissionQueue, Tickets, Transfers, WakeUpQueue, Watchers,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,7 +33,6 @@ pub trait Desk:
     + DeadLetters
     + WakeUpQueue
     + ResubmissionQueue
-    + EventBus
     + Watchers
     + Pusher
 {
@@ -51,7 +50,6 @@ impl<P> Desk for P where
         + DeadLetters
         + WakeUpQueue
         + ResubmissionQueue
-        + EventBus
         + Watchers
         + Pusher
 {

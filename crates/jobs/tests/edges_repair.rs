@@ -1,0 +1,242 @@
+//! The reconciler's numbers and edges: which jobs it wakes, when, what it counts, and which objects it asks about.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jobs::conformance::one_in_every_state;
+use jobs::id::{JobId, Tenant, Timestamp};
+use jobs::job::Job;
+use jobs::memory::Memory;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{
+    Clock, Due, JobIndex, JobStore, LoadError, SaveError, Unavailable, WakeUp, WakeUpQueue,
+};
+use jobs::reconcile::{Woken, wake_overdue};
+use jobs::state::{Class, State};
+use jobs::sweep::{Scope, sweep};
+
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000_000);
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+fn in_state(wanted: &str) -> Job {
+    let all = one_in_every_state("docket-jobs", "acme");
+    all.into_iter()
+        .find(|job| job.state.name() == wanted)
+        .unwrap()
+}
+
+/// A running job long past its deadline in each shard of the index, by the last digit of its id.
+fn one_overdue_in_every_shard() -> Memory {
+    let memory = Memory::at(LATER);
+    let mut shards = BTreeSet::new();
+    for number in 0.. {
+        let id = JobId::of_key("docket-jobs", &format!("inbound/acme/{number}.pdf"));
+        if shards.insert(id.to_string().pop()) {
+            let job = Job {
+                id,
+                ..in_state("InProgress")
+            };
+            memory.world().jobs.insert(id, job);
+        }
+        if shards.len() == 16 {
+            break;
+        }
+    }
+    memory
+}
+
+#[test]
+fn every_run_asks_all_shards_and_they_take_turns_in_being_the_first() {
+    let mut first = BTreeSet::new();
+    for seed in 0..64 {
+        let memory = one_overdue_in_every_shard();
+        memory.world().seed = seed;
+        let done = wait(wake_overdue(&memory, Timestamp(LATER.0 + 1)));
+        assert_eq!(done.woken, 16, "seed {seed}");
+        first.insert(memory.world().wake_ups[0].0.job);
+    }
+    assert!(first.len() >= 12, "{} of 16", first.len());
+}
+
+/// A delay that no message can wait: nothing is on its way, so that it is ours to start the attempt in time.
+#[test]
+fn a_retry_that_no_message_waits_for_is_started_when_it_is_due() {
+    for (minutes, is_ours) in [(15, false), (16, true)] {
+        let mut job = in_state("RetryScheduled");
+        let at = Timestamp(job.updated_at.0 + minutes * 60_000);
+        if let State::RetryScheduled { due, .. } = &mut job.state {
+            *due = at;
+        }
+        let now = Timestamp(at.0 - 60_000);
+        let memory = Memory::at(now);
+        memory.world().jobs.insert(job.id, job.clone());
+        wait(wake_overdue(&memory, LATER));
+        let expected = WakeUp {
+            job: job.id,
+            attempt: job.state.attempt(),
+            due: Some(at),
+        };
+        let sent = memory.world().wake_ups.clone();
+        let ours = [(expected, 62)];
+        assert_eq!(sent, if is_ours { &ours[..] } else { &[] }, "{minutes} min");
+    }
+}
+
+/// While a service is down, messages must not pile up, and once it is back nobody waits for more than an hour.
+#[test]
+fn a_job_that_was_woken_in_vain_is_woken_again_half_as_late_as_it_was() {
+    let job = in_state("InProgress");
+    let deadline = job.state.wake_at().unwrap();
+    for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
+        let now = Timestamp(deadline.0 + late * 60_000);
+        let memory = Memory::at(now);
+        memory.world().jobs.insert(job.id, job.clone());
+        let done = wait(wake_overdue(&memory, LATER));
+        assert_eq!(done.woken, 1);
+        let (_, again_at) = memory.world().postponed[&job.id];
+        assert_eq!(again_at.since(now).as_secs() / 60, pause, "{late} min late");
+    }
+}
+
+/// A table of which some rows cannot be read.
+struct Damaged {
+    memory: Memory,
+    rows: Vec<JobId>,
+}
+
+impl JobStore for Damaged {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
+        if self.rows.contains(&id) {
+            let problem = "no state".to_owned();
+            return Err(LoadError::Unreadable { id, problem });
+        }
+        self.memory.load(id).await
+    }
+    async fn create(&self, job: &Job) -> Result<(), SaveError> {
+        self.memory.create(job).await
+    }
+    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+        self.memory.save(job).await
+    }
+    async fn newest(
+        &self,
+        tenant: &Tenant,
+        class: Class,
+        limit: usize,
+    ) -> Result<(Vec<Job>, bool), LoadError> {
+        self.memory.newest(tenant, class, limit).await
+    }
+}
+
+impl JobIndex for Damaged {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<Vec<Due>, Unavailable> {
+        self.memory.due_by(shard, by, after, limit).await
+    }
+    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+        self.memory.postpone(due, until).await
+    }
+    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+        self.memory.versions_of(ids).await
+    }
+}
+
+impl WakeUpQueue for Damaged {
+    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+        self.memory.send(messages).await
+    }
+}
+
+impl Clock for Damaged {
+    fn now(&self) -> Timestamp {
+        self.memory.now()
+    }
+    fn random(&self) -> u64 {
+        self.memory.random()
+    }
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_counted_and_hold_nobody_up() {
+    let memory = one_overdue_in_every_shard();
+    let rows: Vec<JobId> = memory.world().jobs.keys().take(2).copied().collect();
+    let damaged = Damaged { memory, rows };
+    let done = wait(wake_overdue(&damaged, Timestamp(LATER.0 + 1)));
+    let expected = Woken {
+        woken: 14,
+        unreadable: 2,
+        incomplete: false,
+    };
+    assert_eq!(done, expected);
+}
+
+const MINUTE: u64 = 60_000;
+
+/// Looks through the bucket as of so many minutes after the beginning; answers how many objects were announced.
+fn sweep_at(memory: &Memory, minutes: u64) -> u64 {
+    let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+    memory.world().now = Timestamp(NOW.0 + minutes * MINUTE);
+    let done = wait(sweep(
+        memory,
+        &pipelines,
+        "docket-jobs",
+        Scope::Due,
+        Timestamp(u64::MAX),
+    ));
+    done.unwrap().announced
+}
+
+/// Puts an object that nobody announces, dated by so many seconds after the beginning.
+fn put_unannounced(memory: &Memory, seconds: u64) {
+    let now = memory.world().now;
+    memory.world().now = Timestamp(NOW.0 + seconds * 1000);
+    let key = format!("inbound/acme/{seconds}.pdf");
+    memory.put("docket-jobs", &key, b"%PDF-1.7");
+    memory.world().now = now;
+}
+
+#[test]
+fn an_object_is_left_to_its_own_announcement_for_ten_minutes() {
+    let memory = Memory::at(NOW);
+    put_unannounced(&memory, 49 * 60);
+    put_unannounced(&memory, 51 * 60);
+    assert_eq!(sweep_at(&memory, 60), 1);
+}
+
+/// What is too young for one look must not be too old for the next.
+#[test]
+fn no_object_falls_between_two_looks_through_the_bucket() {
+    let memory = Memory::at(NOW);
+    assert_eq!(sweep_at(&memory, 0), 0);
+    for age in [1, 300, 570, 599] {
+        put_unannounced(&memory, 3600 - age);
+    }
+    assert_eq!(sweep_at(&memory, 60), 0);
+    assert_eq!(sweep_at(&memory, 76), 4);
+    assert_eq!(sweep_at(&memory, 100), 0, "and once is enough");
+}
+
+#[test]
+fn all_objects_are_asked_about_once_a_day() {
+    let memory = Memory::at(NOW);
+    assert_eq!(sweep_at(&memory, 60), 0);
+    assert_eq!(sweep_at(&memory, 120), 0);
+    put_unannounced(&memory, 0);
+    for hours in 3..25 {
+        assert_eq!(sweep_at(&memory, hours * 60), 0, "after {hours} h");
+    }
+    assert_eq!(sweep_at(&memory, 25 * 60), 1);
+}

@@ -1,0 +1,373 @@
+//! What an upload, the endpoint's answer and a late message may change, where one operator would make the difference.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use jobs::apply::{Error, Run};
+use jobs::conformance::one_in_every_state;
+use jobs::evidence::find_output;
+use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
+use jobs::job::Job;
+use jobs::memory::Memory;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{
+    Accepted, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
+    ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable, WakeUp,
+};
+use jobs::record_outcome::{Outcome, record_outcome};
+use jobs::retry::retry;
+use jobs::state::{Cause, Class, State};
+use jobs::submit::{Upload, submit};
+use jobs::transition::Event;
+
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const TOML: &str = include_str!("../../../infra/pipelines.toml");
+const BUCKET: &str = "docket-jobs";
+const KEY: &str = "inbound/acme/nda.pdf";
+const PDF: &[u8] = b"%PDF-1.7";
+
+fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&Run<'_>) -> T) -> T {
+    let pipelines = Pipelines::parse(toml).unwrap();
+    let run = Run {
+        pipelines: &pipelines,
+        lease_until: Timestamp(NOW.0 + 65_000),
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work(&run))
+}
+
+fn in_state(wanted: &str) -> Job {
+    let all = one_in_every_state(BUCKET, "acme");
+    all.into_iter()
+        .find(|job| job.state.name() == wanted)
+        .unwrap()
+}
+
+fn table(job: &Job) -> Memory {
+    let memory = Memory::at(NOW);
+    memory.world().jobs.insert(job.id, job.clone());
+    memory
+}
+
+fn announcement(key: &str, version: Option<&str>) -> Upload {
+    Upload {
+        bucket: BUCKET.to_owned(),
+        key: key.to_owned(),
+        version: version.map(str::to_owned),
+        bytes: 7,
+        etag: "announced".to_owned(),
+        trace_id: None,
+    }
+}
+
+fn announce(memory: &Memory, upload: &Upload) -> Job {
+    let owed = in_run(TOML, async |run| submit(memory, run, upload).await).unwrap();
+    owed[0].clone()
+}
+
+#[test]
+fn a_retired_pipeline_takes_no_uploads() {
+    let memory = Memory::at(NOW);
+    let version = memory.put(BUCKET, KEY, PDF);
+    let upload = announcement(KEY, Some(&version));
+    let retired = TOML.replacen("[legal-review]", "[legal-review]\nretired = true", 1);
+    let owed = in_run(&retired, async |run| submit(&memory, run, &upload).await).unwrap();
+    let State::Failed { failure, .. } = &owed[0].state else {
+        panic!("{:?}", owed[0].state)
+    };
+    assert_eq!(failure.cause, Cause::PipelineGone);
+    assert!(memory.world().invocations.is_empty());
+}
+
+#[test]
+fn an_announcement_without_a_version_is_about_the_current_one() {
+    let memory = Memory::at(NOW);
+    let version = memory.put(BUCKET, KEY, PDF);
+    let job = announce(&memory, &announcement(KEY, None));
+    assert!(
+        matches!(job.state, State::InProgress { .. }),
+        "{:?}",
+        job.state
+    );
+    assert_eq!(job.input.version, version);
+}
+
+#[test]
+fn a_row_says_what_s3_says_of_the_version_and_else_what_was_announced() {
+    let memory = Memory::at(NOW);
+    let old = memory.put(BUCKET, KEY, PDF);
+    let new = memory.put(BUCKET, KEY, PDF);
+    let said = |version: &str| {
+        let input = announce(&memory, &announcement(KEY, Some(version))).input;
+        (input.bytes, input.etag, input.content_type)
+    };
+    let of_s3 = (8, format!("etag-{new}"), "application/pdf".to_owned());
+    assert_eq!(said(&new), of_s3);
+    let announced = (7, "announced".to_owned(), String::new());
+    assert_eq!(said(&old), announced);
+}
+
+/// A list of versions costs a request for every upload, and a key that is wrong cannot always be asked for.
+#[test]
+fn older_versions_are_asked_for_only_where_there_can_be_jobs_of_them() {
+    for (key, uploads) in [(KEY, 1), ("inbound/acme/a\nb.pdf", 2)] {
+        let memory = Memory::at(NOW);
+        memory.world().fail_before.insert("versions", 1);
+        for _ in 0..uploads {
+            let version = memory.put(BUCKET, key, PDF);
+            announce(&memory, &announcement(key, Some(&version)));
+        }
+        assert_eq!(memory.world().fail_before["versions"], 1, "{key:?}");
+    }
+}
+
+#[test]
+fn a_row_about_another_object_is_not_touched() {
+    for (bucket, key) in [(BUCKET, "inbound/acme/other.pdf"), ("other-bucket", KEY)] {
+        let mut row = in_state("InProgress");
+        row.id = JobId::of_key(BUCKET, KEY);
+        row.input.bucket = bucket.to_owned();
+        row.input.key = key.to_owned();
+        let memory = table(&row);
+        row.input.version = memory.put(BUCKET, KEY, PDF);
+        memory.world().jobs.insert(row.id, row.clone());
+        let upload = announcement(KEY, Some(&row.input.version));
+        let answer = in_run(TOML, async |run| submit(&memory, run, &upload).await);
+        assert!(matches!(answer, Err(Error::Contradiction(_))), "{answer:?}");
+        assert_eq!(memory.world().jobs[&row.id], row);
+    }
+}
+
+/// What is kept would be asked about later, and a place that we may not read answers 403 for ever.
+#[test]
+fn a_place_that_is_not_the_pipelines_own_is_not_kept() {
+    let memory = Memory::at(NOW);
+    let version = memory.put(BUCKET, KEY, PDF);
+    let upload = announcement(KEY, Some(&version));
+    // The endpoint of another pipeline: right bucket, wrong folder.
+    let other = TOML.replacen(
+        "endpoint = \"docket-legal-review\"",
+        "endpoint = \"docket-x\"",
+        1,
+    );
+    let owed = in_run(&other, async |run| submit(&memory, run, &upload).await).unwrap();
+    let record = &owed[0].attempts[0];
+    assert_eq!((&record.output, &record.failure_object), (&None, &None));
+}
+
+/// A job with two attempts, whose places the answers to the calls told.
+fn second_attempt_runs() -> Job {
+    let job = in_state("RetryScheduled");
+    let State::RetryScheduled { next, due, budget } = job.state else {
+        panic!("{:?}", job.state)
+    };
+    let running = State::InProgress {
+        attempt: next,
+        deadline: Timestamp(NOW.0 + 1000),
+        budget,
+    };
+    let accepted = Event::Accepted {
+        attempt: next,
+        output: Some(Location {
+            bucket: BUCKET.to_owned(),
+            key: format!("outbound/{}/second.out", job.pipeline),
+        }),
+        failure: None,
+    };
+    job.advanced(&accepted, running, due)
+}
+
+#[test]
+fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said() {
+    let job = second_attempt_runs();
+    let memory = table(&job);
+    let place = job.attempts[1].output.clone().unwrap();
+    memory.put(BUCKET, &place.key, b"{}");
+    memory.world().fail_before.insert("list", 1);
+    let outcome = Outcome {
+        inference_id: InferenceId {
+            job: job.id,
+            attempt: Attempt(2),
+        },
+        result: Ok(None),
+        last_call: false,
+    };
+    let owed = in_run(TOML, async |run| {
+        record_outcome(&memory, run, &outcome).await
+    })
+    .unwrap();
+    assert_eq!(owed[0].output(), Some(&place));
+
+    let first = Outcome {
+        inference_id: InferenceId {
+            job: job.id,
+            attempt: Attempt(1),
+        },
+        ..outcome
+    };
+    memory.world().jobs.insert(job.id, job.clone());
+    let answer = in_run(TOML, async |run| record_outcome(&memory, run, &first).await);
+    assert!(
+        matches!(answer, Err(Error::OutputMissing(_))),
+        "and not where another attempt's is: {answer:?}"
+    );
+}
+
+/// Whoever had a wake-up's attempt refused may have died before the next message was sent; a copy of the wake-up must
+/// see to that, but a first one, or one of an older attempt, owes nothing.
+#[test]
+fn what_a_refused_attempt_owes_is_done_by_the_wake_up_that_comes_again() {
+    let mut job = in_state("RetryScheduled");
+    if let State::RetryScheduled { next, .. } = &mut job.state {
+        *next = Attempt(3);
+    }
+    let memory = table(&job);
+    for (attempt, redelivered, owes) in [(3, true, 1), (3, false, 0), (1, true, 0)] {
+        let wake_up = WakeUp {
+            job: job.id,
+            attempt: Attempt(attempt),
+            due: Some(job.created_at),
+        };
+        let owed = in_run(TOML, async |run| {
+            retry(&memory, run, &wake_up, redelivered).await
+        });
+        let told = format!("{attempt} {redelivered}");
+        assert_eq!(owed.unwrap().len(), owes, "{told}");
+    }
+}
+
+#[test]
+fn a_wake_up_that_starts_an_attempt_asks_s3_only_once_time_is_up() {
+    let job = in_state("InProgress");
+    let deadline = job.state.wake_at().unwrap();
+    let wake_up = WakeUp {
+        job: job.id,
+        attempt: Attempt(1),
+        due: Some(job.created_at),
+    };
+    for (late, asks) in [(-1, false), (0, true)] {
+        let memory = table(&job);
+        memory.world().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
+        memory.world().fail_before.insert("head", 1);
+        let owed = in_run(TOML, async |run| retry(&memory, run, &wake_up, false).await);
+        assert_eq!(owed.is_err(), asks, "{owed:?}");
+    }
+}
+
+/// An object under a number that no attempt has would make every look at the job a contradiction.
+#[test]
+fn what_lies_where_no_attempt_writes_is_no_result() {
+    let job = in_state("InProgress");
+    let memory = table(&job);
+    for folder in ["a0", "a2", "b1", "a"] {
+        let key = format!("outbound/{}/{}/{folder}/x.out", job.pipeline, job.id);
+        memory.put(BUCKET, &key, b"{}");
+    }
+    let found = in_run(TOML, async |_| find_output(&memory, &job).await);
+    assert_eq!(found.unwrap(), None);
+}
+
+#[test]
+fn stored_names_stay_as_they_are() {
+    let classes = Class::ALL.map(Class::name);
+    assert_eq!(classes, ["open", "ready", "failed", "cancelled"]);
+    let queues = Queue::ALL.map(Queue::name);
+    let expected = ["uploads", "inference-success", "inference-error", "wakeups"];
+    assert_eq!(queues, expected);
+    for cause in Cause::ALL {
+        assert_eq!(Cause::from_name(cause.name()), cause);
+    }
+    assert_eq!(
+        Cause::from_name("a word of a later release"),
+        Cause::Unknown
+    );
+}
+
+/// The object is replaced while the endpoint refuses the call.
+struct Overwritten(Memory);
+
+impl InferenceEndpoint for Overwritten {
+    async fn invoke(&self, _: &Invocation) -> Result<Accepted, InvokeError> {
+        self.0.put(BUCKET, KEY, PDF);
+        Err(InvokeError::Refused("ThrottlingException".to_owned()))
+    }
+}
+
+impl JobStore for Overwritten {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
+        self.0.load(id).await
+    }
+    async fn create(&self, job: &Job) -> Result<(), SaveError> {
+        self.0.create(job).await
+    }
+    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+        self.0.save(job).await
+    }
+    async fn newest(&self, t: &Tenant, c: Class, n: usize) -> Result<(Vec<Job>, bool), LoadError> {
+        self.0.newest(t, c, n).await
+    }
+}
+
+impl ObjectStore for Overwritten {
+    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
+        self.0.peek(bucket, key).await
+    }
+    async fn head(&self, place: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+        self.0.head(place).await
+    }
+    async fn read(&self, place: &Location, most: usize) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.0.read(place, most).await
+    }
+    async fn copy(&self, b: &str, k: &str, v: &str, to: &Location) -> Result<(), CopyError> {
+        self.0.copy(b, k, v, to).await
+    }
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
+        self.0.list(bucket, prefix).await
+    }
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+        self.0.versions(bucket, key).await
+    }
+}
+
+impl Clock for Overwritten {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+
+#[test]
+fn a_result_is_not_taken_if_the_object_was_replaced_while_the_call_was_made() {
+    let memory = Memory::at(NOW);
+    let mut job = in_state("Submitting");
+    job.input.key = KEY.to_owned();
+    job.input.issued = false;
+    job.input.version = memory.put(BUCKET, KEY, PDF);
+    // Whoever made the first call never heard of it, and there is no time for another attempt.
+    if let State::Submitting {
+        lease_until,
+        budget,
+        ..
+    } = &mut job.state
+    {
+        *lease_until = NOW;
+        budget.until = NOW;
+    }
+    memory.world().jobs.insert(job.id, job.clone());
+    let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);
+    memory.put(BUCKET, &output, b"{}");
+    let again = WakeUp {
+        job: job.id,
+        attempt: Attempt(1),
+        due: Some(job.created_at),
+    };
+    let ports = Overwritten(memory);
+    let owed = in_run(TOML, async |run| retry(&ports, run, &again, false).await).unwrap();
+    let State::Failed { failure, .. } = &owed[0].state else {
+        panic!("{:?}", owed[0].state)
+    };
+    assert_eq!(failure.cause, Cause::Superseded);
+}
