@@ -186,7 +186,14 @@ impl Outside for Hands<'_> {
 fn the_job_table() {
     run(async |stack| job_store(&ports(stack).await, &Hands(stack), "conformance-rows").await);
     run(async |stack| lists(&ports(stack).await, &Hands(stack), "conformance-lists").await);
-    run(async |stack| job_list(&ports(stack).await, &Hands(stack).bucket(), "conformance-job-list").await);
+    run(async |stack| {
+        job_list(
+            &ports(stack).await,
+            &Hands(stack).bucket(),
+            "conformance-job-list",
+        )
+        .await
+    });
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod an_overwritten_object;
 mod an_unsuitable_document;
 mod an_unusual_key;
 mod conformance;
+mod desk;
 mod nobody_says_a_word;
 #[cfg(target_os = "linux")]
 mod the_reconciler_is_killed;

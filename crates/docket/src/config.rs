@@ -1,0 +1,113 @@
+//! What the machine says: the environment, the clock, where files are kept. Nothing else reads them.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::exit::{Failure, Outcome};
+
+/// Milliseconds since 1970 UTC.
+pub(crate) fn now() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the clock"
+    )]
+    let now = SystemTime::now();
+    millis(now)
+}
+
+/// A moment in milliseconds since 1970 UTC; what lies before is 1970.
+pub(crate) fn millis(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+/// A variable that is there and not empty.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    let value = std::env::var(name).ok();
+    value.filter(|value| !value.is_empty())
+}
+
+/// Where the sign-in is kept: `$XDG_CONFIG_HOME/docket`.
+pub(crate) fn config_dir() -> Outcome<PathBuf> {
+    base("XDG_CONFIG_HOME", ".config")
+}
+
+/// Where unfinished uploads are kept: `$XDG_STATE_HOME/docket`.
+pub(crate) fn state_dir() -> Outcome<PathBuf> {
+    base("XDG_STATE_HOME", ".local/state")
+}
+
+/// XDG Base Directory Specification 0.8: a path that is not absolute is to be ignored.
+fn base(name: &str, otherwise: &str) -> Outcome<PathBuf> {
+    let named = variable(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    match (named, variable("HOME")) {
+        (Some(path), _) => Ok(path.join("docket")),
+        (None, Some(home)) => Ok(Path::new(&home).join(otherwise).join("docket")),
+        (None, None) => Err(Failure::here(format!("neither {name} nor HOME is set"))),
+    }
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)?;
+    }
+    // Two commands may write at once; each has a file of its own until it is whole.
+    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
+    // What a killed command left behind may have another mode.
+    std::fs::remove_file(&unfinished).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&unfinished, path));
+    if written.is_err() {
+        std::fs::remove_file(&unfinished).ok();
+    }
+    written
+}
+
+/// A number from 0 to 1 that nobody can guess, for jitter.
+pub(crate) fn random() -> f64 {
+    // Without a source of chance all clients wait equally long, which is no worse than no jitter.
+    let number = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(number) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn private_files_are_private_and_replaced_whole() {
+        let dir = std::env::temp_dir().join(format!("docket-config-{}", std::process::id()));
+        let path = dir.join("a/b.json");
+        write_private(&path, b"one, and long").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+        assert_eq!(std::fs::read_dir(dir.join("a")).unwrap().count(), 1);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

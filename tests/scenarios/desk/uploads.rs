@@ -1,0 +1,174 @@
+//! Uploads that break, and uploads that try to be something else.
+
+use serde_json::{Value, json};
+
+use super::{CUSTOMER, REVIEWER, Reply, api, ask};
+use crate::support::{run, run_alone, until};
+
+const MB: usize = 1024 * 1024;
+
+async fn announce(stack: &devstack::Stack, bytes: usize, pipeline: &str) -> Value {
+    let body = json!({"pipeline": pipeline, "name": "Scan <b>1.pdf", "bytes": bytes, "content_type": "application/pdf"});
+    let reply = api(stack, CUSTOMER, "POST", "/uploads", Some(body)).await;
+    assert_eq!(
+        reply.status,
+        201,
+        "{}",
+        String::from_utf8_lossy(&reply.body)
+    );
+    reply.json()
+}
+
+async fn send(request: &Value, body: Vec<u8>) -> Reply {
+    let headers: Vec<(&str, &str)> = request["headers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
+        // The client says it by itself.
+        .filter(|(name, _)| *name != "content-length" && *name != "host")
+        .collect();
+    ask(
+        request["method"].as_str().unwrap(),
+        request["url"].as_str().unwrap(),
+        &headers,
+        body,
+    )
+    .await
+}
+
+fn parameter<'a>(url: &'a str, name: &str) -> &'a str {
+    let query = url.split_once('?').unwrap().1;
+    let found = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("{url} has no {name}"))
+}
+
+#[test]
+fn in_one_piece_is_bound_to_key_size_type_and_an_empty_place() {
+    run(async |stack| {
+        let view = announce(stack, 14_000, "legal-review").await;
+        let put = &view["put"];
+        let url = put["url"].as_str().unwrap();
+        let signed = parameter(url, "X-Amz-SignedHeaders");
+        for header in [
+            "content-length",
+            "content-type",
+            "host",
+            "if-none-match",
+            "x-amz-meta-original-name",
+        ] {
+            assert!(
+                signed.split("%3B").any(|known| known == header),
+                "{header} is not signed: {signed}"
+            );
+        }
+        assert!(
+            !url.contains("x-amz-checksum"),
+            "nobody can know the checksum yet: {url}"
+        );
+        assert_eq!(parameter(url, "X-Amz-Expires"), "900");
+        let mut document = crate::support::contract();
+        document.resize(14_000, b'\n');
+        assert_eq!(send(put, document.clone()).await.status, 200);
+        assert_eq!(
+            send(put, document).await.status,
+            412,
+            "there is an object at the key"
+        );
+        let id = view["job_id"].as_str().unwrap();
+        let detail = until("the job of the upload", async || {
+            let detail = api(stack, CUSTOMER, "GET", &format!("/jobs/{id}"), None)
+                .await
+                .json();
+            detail["job"].is_object().then_some(detail)
+        })
+        .await;
+        assert_eq!(detail["job"]["name"], "Scan <b>1.pdf");
+        assert_eq!(detail["uploaded_by"], CUSTOMER);
+    });
+}
+
+/// By itself: it moves 101 MB through the emulator, a single thread.
+#[test]
+fn in_parts_goes_on_after_a_break() {
+    run_alone(async |stack| {
+        let bytes = 101 * MB;
+        let view = announce(stack, bytes, "ocr-batch").await;
+        let id = view["job_id"].as_str().unwrap();
+        let part_bytes =
+            usize::try_from(view["multipart"]["part_bytes"].as_u64().unwrap()).unwrap();
+        let count = view["multipart"]["parts"].as_u64().unwrap();
+        let path = format!("/uploads/{id}");
+        let part = async |number: u64| {
+            let wanted = Some(json!({"numbers": [number]}));
+            let signed = api(stack, CUSTOMER, "POST", &format!("{path}/parts"), wanted)
+                .await
+                .json();
+            let from = usize::try_from(number - 1).unwrap() * part_bytes;
+            let mut content = vec![b'x'; part_bytes.min(bytes - from)];
+            if number == 1 {
+                content[..8].copy_from_slice(b"%PDF-1.7");
+            }
+            let signed_headers = parameter(
+                signed["parts"][0]["request"]["url"].as_str().unwrap(),
+                "X-Amz-SignedHeaders",
+            );
+            assert!(
+                signed_headers.contains("content-length"),
+                "the size of a part is bound: {signed_headers}"
+            );
+            assert_eq!(
+                send(&signed["parts"][0]["request"], content).await.status,
+                200
+            );
+        };
+        for number in (1..=count).filter(|number| *number != 3) {
+            part(number).await;
+        }
+        let early = api(
+            stack,
+            CUSTOMER,
+            "POST",
+            &format!("{path}/complete"),
+            Some(json!({})),
+        )
+        .await;
+        assert_eq!(early.status, 409);
+        assert_eq!(early.json()["type"], "urn:docket:problem:parts-missing");
+        // Somebody comes back with the same file, and is told what is missing.
+        let view = api(stack, CUSTOMER, "GET", &path, None).await.json();
+        let arrived: Vec<u64> = view["multipart"]["arrived"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_u64)
+            .collect();
+        assert_eq!(
+            arrived,
+            (1..=count)
+                .filter(|number| *number != 3)
+                .collect::<Vec<_>>()
+        );
+        part(3).await;
+        for _ in 0..2 {
+            let done = api(
+                stack,
+                CUSTOMER,
+                "POST",
+                &format!("{path}/complete"),
+                Some(json!({})),
+            )
+            .await;
+            assert_eq!(done.status, 200, "{}", String::from_utf8_lossy(&done.body));
+        }
+        until("the job of the upload", async || {
+            let detail = api(stack, REVIEWER, "GET", &format!("/jobs/{id}"), None)
+                .await
+                .json();
+            (detail["job"]["bytes"] == bytes).then_some(())
+        })
+        .await;
+    });
+}
