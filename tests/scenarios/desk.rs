@@ -7,6 +7,7 @@ mod uploads;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use devstack::{PASSWORD, Stack};
@@ -117,10 +118,8 @@ pub(crate) struct Ran {
 
 impl Terminal {
     pub(crate) async fn sign_in(stack: &Stack, who: &str) -> Self {
-        let number = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_nanos();
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let home =
             std::env::temp_dir().join(format!("docket-desk-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();

@@ -97,7 +97,8 @@ fn support_runs_a_failed_job_again_and_it_is_known_who_and_why() {
         assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
         let again = until("the retry to fail as the first run did", async || {
             let detail = support.json(&["jobs", "show", id]).await;
-            let over = detail["job"]["status"] == "Failed" && detail["job"]["attempt"].as_u64() >= Some(2);
+            let over =
+                detail["job"]["status"] == "Failed" && detail["job"]["attempt"].as_u64() >= Some(2);
             over.then_some(detail)
         })
         .await;

@@ -1,5 +1,6 @@
 //! The desk table as a drawer of small texts: `Documents`.
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jobs::id::Timestamp;
 use jobs::ports::{Document, Documents, Unavailable};
@@ -76,14 +77,12 @@ impl Documents for Aws {
                 .condition_expression("revision = :before")
                 .expression_attribute_values(":before", number(document.revision - 1))
         };
-        let error = match request.send().await {
-            Ok(_) => return Ok(true),
-            Err(error) => error,
+        let Err(error) = request.send().await else {
+            return Ok(true);
         };
-        use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
         match error.as_service_error() {
             // Unless it is the very one: then an earlier try went through and its answer was lost.
-            Some(ConditionalCheckFailedException(failed)) => Ok(failed
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(failed
                 .item
                 .as_ref()
                 .and_then(|item| self::document(item).ok())

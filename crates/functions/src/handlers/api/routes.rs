@@ -179,7 +179,6 @@ fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
 }
 
 /// Answers a request.
-#[expect(clippy::too_many_lines, reason = "a table: one arm a route")]
 pub(super) async fn answer<P: Desk>(
     asked: &Asked<'_, P>,
     person: Option<&Person>,

@@ -114,13 +114,13 @@ fn a_job_that_fails_the_same_way_again_and_again_needs_somebody_who_insists() {
         detail.contains("3 times") && detail.contains("ModelError"),
         "{detail}"
     );
-    let force = Some(json!({"reason": "the model was mended", "force": true}));
+    let force = json!({"reason": "the model was mended", "force": true});
     assert_eq!(
-        office.reviewer().word("POST", &path, force.clone()),
+        office.reviewer().word("POST", &path, Some(force.clone())),
         "forbidden",
         "support insists"
     );
-    let answer: JobAnswer = office.support().post(&path, force.unwrap());
+    let answer: JobAnswer = office.support().post(&path, force);
     assert_eq!(answer.job.status, "RetryScheduled");
 }
 
@@ -239,8 +239,8 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
         let world = office.ports().world();
         let left: Vec<_> = world
             .objects
-            .iter()
-            .flat_map(|(_, versions)| versions)
+            .values()
+            .flatten()
             .map(|(version, _)| version)
             .collect();
         assert_eq!(left, [&newer], "the newer version belongs to another job");
