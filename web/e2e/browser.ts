@@ -1,0 +1,23 @@
+/** The browser that the tests drive: Debian's Chromium, or the one that CHROMIUM names. */
+
+import { existsSync } from "node:fs";
+import { type Browser, type Page, chromium } from "playwright-core";
+import { PASSWORD } from "./fixture/server";
+
+const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Without a browser the tests are left out, except in CI, where they fail. */
+export const MISSING = existsSync(EXECUTABLE) || process.env["CI"] ? undefined : `no browser at ${EXECUTABLE}`;
+
+export function launch(): Promise<Browser> {
+  // The pages are our own and come from here: containers seldom let Chromium make its sandbox.
+  return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+export async function signIn(page: Page, url: string, email: string, password = PASSWORD): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator("header.top").waitFor();
+}

@@ -1,0 +1,82 @@
+/** `npm run pictures`: the main screens as PNG files in docs/pictures, over the fixture's day at a desk. */
+
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type BrowserContextOptions, type Page } from "playwright-core";
+import { launch, signIn } from "./browser";
+import { WEB } from "./fixture/policy";
+import { sample } from "./fixture/sample";
+import { Fixture } from "./fixture/server";
+
+const OUT = process.argv[2] ?? join(WEB, "..", "docs", "pictures");
+const MOST_BYTES = 150_000;
+const WIDE = { width: 1280, height: 820 };
+const NARROW = { width: 390, height: 844 };
+
+mkdirSync(OUT, { recursive: true });
+const fixture = await new Fixture().start();
+fixture.pace = undefined;
+const ids = sample(fixture);
+const browser = await launch();
+let tooLarge = 0;
+
+async function picture(name: string, options: BrowserContextOptions, user: string | undefined, path: string, before: (page: Page) => Promise<unknown>): Promise<void> {
+  const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", timezoneId: afternoon(), reducedMotion: "reduce", ...options });
+  const page = await context.newPage();
+  if (user !== undefined) await signIn(page, fixture.pageUrl + path, user);
+  else await page.goto(fixture.pageUrl + path);
+  await before(page);
+  const file = join(OUT, `${name}.png`);
+  await page.screenshot({ path: file });
+  const { size } = statSync(file);
+  console.log(`${String(size).padStart(7)} B  ${name}.png`);
+  if (size > MOST_BYTES) tooLarge += 1;
+  await context.close();
+}
+
+/** A zone in which it is afternoon now, so that a day at a desk looks like one. */
+function afternoon(): string {
+  const ahead = 15 - new Date().getUTCHours();
+  return `Etc/GMT${ahead > 0 ? "-" : "+"}${Math.min(Math.abs(ahead), 12)}`;
+}
+
+const REVIEWER = "reviewer@acme.example";
+const SUPPORT = "support@docket.example";
+const list = (page: Page): Promise<unknown> => Promise.all([page.getByText("Live", { exact: true }).waitFor(), page.locator(".row").nth(9).waitFor()]);
+const result = (page: Page): Promise<unknown> => page.getByText("points to look at").first().waitFor();
+
+await picture("sign-in", {}, undefined, "/", (page) => page.getByLabel("E-mail").waitFor());
+await picture("list-light", {}, REVIEWER, "/", list);
+await picture("list-dark", { colorScheme: "dark" }, REVIEWER, "/", list);
+await picture("list-narrow", { viewport: NARROW }, REVIEWER, "/", list);
+await picture("contract-light", {}, REVIEWER, `/jobs/${ids["ready"]}`, result);
+await picture("contract-dark", { colorScheme: "dark" }, REVIEWER, `/jobs/${ids["ready"]}`, result);
+await picture("contract-narrow", { viewport: NARROW }, REVIEWER, `/jobs/${ids["ready"]}`, result);
+await picture("waiting", {}, REVIEWER, `/jobs/${ids["retry"]}`, (page) => page.getByText("What happened").waitFor());
+await picture("failed", {}, REVIEWER, `/jobs/${ids["failed"]}`, async (page) => {
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByLabel("Why?").fill("The model was repaired this morning");
+});
+await picture("uploads", { viewport: { width: 1280, height: 640 } }, REVIEWER, "/", async (page) => {
+  await list(page);
+  await page.locator("input[type=file]").setInputFiles([
+    { name: "Addendum 3, signed.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(90_000, "%PDF-1.7\n") },
+    { name: "notes.docx", mimeType: "application/msword", buffer: Buffer.alloc(2000) },
+    { name: "all annexes.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(31_000_000) },
+  ]);
+  await page.getByText("Received").first().waitFor();
+});
+await picture("offline", { viewport: { width: 1280, height: 420 } }, REVIEWER, "/", async (page) => {
+  await list(page);
+  await page.context().setOffline(true);
+  await page.getByText(/Offline, showing state of/).waitFor();
+});
+await picture("support-overview", {}, SUPPORT, "/support", (page) => page.getByText("The model broke down over it").waitFor());
+await picture("support-plan", { colorScheme: "dark" }, SUPPORT, "/support/plans/0b0d0a52-plan", (page) => page.getByText("of 212 contracts started").waitFor());
+await picture("support-quarantine", {}, SUPPORT, "/support/quarantine/uploads%3A6f2c1a", (page) => page.getByText("The message", { exact: true }).waitFor());
+await picture("support-audit", {}, SUPPORT, "/support/audit", (page) => page.getByRole("cell", { name: "Cancel" }).waitFor());
+
+await browser.close();
+fixture.stop();
+if (tooLarge > 0) throw new Error(`${tooLarge} pictures have more than ${MOST_BYTES} bytes`);
+process.exit(0);

@@ -1,0 +1,225 @@
+/**
+ * The page over a running stack with the real functions: PAGE_URL says where, as `make up` prints it. PAGE_PASSWORD is
+ * everybody's password, and PAGE_SAMPLES a folder with contracts (default: the samples of this repository).
+ */
+
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import type { Browser, BrowserContext, Page, WebSocketRoute } from "playwright-core";
+import type { JobPage, JobView } from "../src/api/types";
+import { MISSING, launch, signIn as signInAt } from "./browser";
+import { WEB } from "./fixture/policy";
+
+const AT = (process.env["PAGE_URL"] ?? "").replace(/\/$/, "");
+const PASSWORD = process.env["PAGE_PASSWORD"] ?? "docket-on-this-machine";
+const SAMPLES = process.env["PAGE_SAMPLES"] ?? join(WEB, "..", "samples", "contracts");
+const BROKEN = join(WEB, "..", "samples", "bad", "broken.pdf");
+const REVIEWER = "reviewer@acme.example";
+const OTHER = "reviewer@globex.example";
+const SUPPORT = "support@docket.example";
+/** How long a stack may take for a document. In milliseconds; this is patience, not a promise. */
+const PATIENCE = 120_000;
+const AXE = readFileSync(createRequire(`${WEB}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
+/** Names of this run, so that a stack may be used more than once. */
+const RUN = Date.now().toString(36);
+
+describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_URL names no stack" : false) }, () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let broken: string[];
+
+  before(async () => {
+    browser = await launch();
+  });
+  after(async () => {
+    await browser.close();
+  });
+  beforeEach(async () => {
+    broken = [];
+    context = await browser.newContext();
+    page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on("pageerror", (error) => broken.push(error.message));
+    page.on("console", (message) => {
+      if (/Content Security Policy|Trusted/i.test(message.text())) broken.push(message.text());
+    });
+  });
+  afterEach(async () => {
+    await context.close();
+    assert.deepEqual(broken, [], "no script broke, and nothing was against the policy");
+  });
+
+  const signIn = (email: string, path = "/", at = page): Promise<void> => signInAt(at, AT + path, email, PASSWORD);
+  const row = (name: string, at = page): ReturnType<Page["locator"]> => at.locator(".row", { hasText: name });
+  const contracts = readdirSyncOrNone(SAMPLES).filter((name) => name.endsWith(".pdf"));
+  const contract = (name: string, index = 0): { name: string; mimeType: string; buffer: Buffer } => ({
+    name,
+    mimeType: "application/pdf",
+    buffer: readFileSync(join(SAMPLES, contracts[index % contracts.length] ?? "")),
+  });
+  const upload = (...files: ReturnType<typeof contract>[]): Promise<void> => page.locator("input[type=file]").setInputFiles(files);
+  const ready = (name: string): Promise<void> => row(name).getByText("Ready", { exact: true }).waitFor({ timeout: PATIENCE });
+
+  /** What the table says, by the API and with the page's own token. */
+  async function table(at = page): Promise<Map<string, JobView>> {
+    const { api_url } = (await (await fetch(`${AT}/config.json`)).json()) as { api_url: string };
+    const token = await at.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id);
+    const jobs = new Map<string, JobView>();
+    for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+      const response: Response = await fetch(`${api_url}/jobs?limit=100&tenant=acme${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { headers: { authorization: `Bearer ${token}` } });
+      assert.equal(response.status, 200);
+      const found = (await response.json()) as JobPage;
+      for (const one of found.jobs) jobs.set(one.id, one);
+      cursor = found.cursor;
+    }
+    return jobs;
+  }
+
+  test("upload → waiting → Ready, without a reload; the review is the document's own", async () => {
+    await signIn(REVIEWER);
+    const name = `Agreement ${RUN}.pdf`;
+    await upload(contract(name));
+    await row(name).waitFor();
+    await ready(name);
+    await row(name).locator("a").click();
+    await page.getByRole("heading", { name: "Summary" }).waitFor();
+    assert.ok((await page.locator(".clause").count()) > 0);
+    await page.getByText("What happened").waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download result" }).click()]);
+    assert.match(download.suggestedFilename(), /json$/);
+  });
+
+  test("failed → the cause, and another try with a reason that the audit log keeps", async () => {
+    await signIn(REVIEWER);
+    const name = `Damaged ${RUN}.pdf`;
+    await upload({ name, mimeType: "application/pdf", buffer: readFileSync(BROKEN) });
+    await row(name).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
+    await row(name).locator("a").click();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByLabel("Why?").fill(`checked by hand ${RUN}`);
+    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByText(`checked by hand ${RUN}`).waitFor();
+    const desk = await (await browser.newContext()).newPage();
+    await signIn(SUPPORT, "/support/audit", desk);
+    await desk.getByRole("cell", { name: `checked by hand ${RUN}` }).waitFor();
+    await desk.context().close();
+  });
+
+  test("another tenant sees nothing, neither listed nor pushed nor by its address", async () => {
+    await signIn(REVIEWER);
+    const other = await (await browser.newContext()).newPage();
+    await signIn(OTHER, "/", other);
+    await other.getByText("Live", { exact: true }).waitFor();
+    const name = `Confidential ${RUN}.pdf`;
+    await upload(contract(name, 1));
+    await ready(name);
+    assert.equal(await row(name, other).count(), 0);
+    const id = await row(name).locator("a").getAttribute("data-id");
+    await other.goto(`${AT}/jobs/${id}`);
+    await other.getByText("There is no such contract").waitFor();
+    await other.context().close();
+  });
+
+  test("a name with markup is text", async () => {
+    await signIn(REVIEWER);
+    const name = `<img src=x onerror=alert(1)> ${RUN}.pdf`;
+    await upload(contract(name, 2));
+    await row(name).waitFor();
+    assert.equal(await page.locator("main img").count(), 0);
+    await ready(name);
+  });
+
+  test("the socket is cut during a burst of 20, and the page equals the table afterwards", async () => {
+    let line: WebSocketRoute | undefined;
+    let lines = 0;
+    await page.routeWebSocket(/./, (route) => {
+      line = route;
+      lines += 1;
+      route.connectToServer();
+    });
+    await signIn(REVIEWER);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await upload(...Array.from({ length: 20 }, (_, index) => contract(`Burst ${index} ${RUN}.pdf`, index)));
+    await row(`Burst 3 ${RUN}.pdf`).waitFor();
+    await line?.close();
+    await page.waitForFunction(() => !document.querySelector(".tray h2")?.textContent?.startsWith("Uploading"), undefined, { timeout: PATIENCE });
+    for (let index = 0; index < 20; index += 1) await ready(`Burst ${index} ${RUN}.pdf`);
+    const known = await table();
+    const shown = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [one.dataset["id"] ?? "", one.closest("li")?.className.replace("row ", "") ?? ""])));
+    const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
+    for (const [id, state] of Object.entries(shown)) assert.equal(state, groups[known.get(id)?.status ?? ""] ?? "open", id);
+    assert.equal([...known.values()].filter((one) => one.name.endsWith(` ${RUN}.pdf`) && one.name.startsWith("Burst") && one.id in shown).length, 20);
+    assert.ok(lines >= 2, "it came back by itself");
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+
+  test("a large file goes in parts, over a reload, and no part twice", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "docket-page-"));
+    const name = `Archive ${RUN}.pdf`;
+    const path = join(folder, name);
+    // More than the 100 MB that go in one piece.
+    writeFileSync(path, Buffer.alloc(113 * 1024 * 1024, "%PDF-1.7 "));
+    try {
+      await signIn(REVIEWER);
+      const parts: number[] = [];
+      page.on("requestfinished", (request) => {
+        const part = /[?&]partNumber=(\d+)/.exec(request.url())?.[1];
+        if (request.method() === "PUT" && part !== undefined) parts.push(Number(part));
+      });
+      await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
+      await page.locator("input[type=file]").setInputFiles(path);
+      while (parts.length < 3) await page.waitForTimeout(20);
+      page.on("dialog", (dialog) => void dialog.accept());
+      await page.reload();
+      const before = [...parts];
+      await page.getByText(`${name} `).first().waitFor();
+      await page.locator("input[type=file]").setInputFiles(path);
+      await row(name).waitFor({ timeout: PATIENCE });
+      const again = parts.slice(before.length).filter((part) => before.includes(part));
+      assert.deepEqual(again, []);
+      assert.equal(new Set(parts).size, 8, "113 MB are eight parts of 16");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("support sees all tenants, and no screen has a serious finding of axe", async () => {
+    const free = await browser.newContext({ bypassCSP: true, reducedMotion: "reduce" });
+    const at = await free.newPage();
+    await signIn(SUPPORT, "/support", at);
+    for (const [path, text] of [
+      ["/support", "Failed in the last 24 hours"],
+      ["/support/plans", "Retry plans"],
+      ["/support/quarantine", "Quarantine"],
+      ["/support/audit", "To what"],
+      ["/?status=failed", "Contracts"],
+    ] as const) {
+      await at.goto(AT + path);
+      await at.getByRole("heading", { level: 1 }).waitFor();
+      await at.getByText(text).first().waitFor();
+      await at.locator("[aria-busy]").waitFor({ state: "detached" });
+      assert.equal(await at.locator(".trouble").count(), 0, path);
+      await at.evaluate(AXE);
+      const found = await at.evaluate(async () => {
+        const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; impact: string }[] }> } }).axe;
+        return (await axe.run({ resultTypes: ["violations"] })).violations.filter((one) => one.impact === "serious" || one.impact === "critical").map((one) => one.id);
+      });
+      assert.deepEqual(found, [], path);
+    }
+    await free.close();
+  });
+});
+
+function readdirSyncOrNone(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

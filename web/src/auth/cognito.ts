@@ -1,0 +1,86 @@
+/**
+ * The three calls of Amazon Cognito's user pools API that a sign-in needs. They take no AWS signature, only the client
+ * id (Amazon Cognito user pools API reference, InitiateAuth and RespondToAuthChallenge).
+ */
+
+import type { Configuration } from "../api/types";
+
+export interface Answer {
+  AuthenticationResult?: { IdToken?: string; RefreshToken?: string };
+  ChallengeName?: string;
+  Session?: string;
+}
+
+/** Cognito said no, in its words and ours. */
+export class SignInError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The service was not reached; nothing is known about the password. */
+export class Unreachable extends Error {}
+
+const WORDS: Record<string, string> = {
+  NotAuthorizedException: "That e-mail address and password do not go together.",
+  UserNotFoundException: "That e-mail address and password do not go together.",
+  UserNotConfirmedException: "This account has not been confirmed yet. Whoever invited you can do that.",
+  PasswordResetRequiredException: "The password has to be reset first. Whoever runs Docket for you can do that.",
+  InvalidPasswordException: "The new password is too weak: ",
+  TooManyRequestsException: "Too many tries in a short time. Wait a minute, then try again.",
+  LimitExceededException: "Too many tries in a short time. Wait a minute, then try again.",
+  CodeMismatchException: "The session ended while you were typing. Sign in once more.",
+};
+
+async function call(at: Configuration, action: string, body: unknown): Promise<Answer> {
+  let response: Response;
+  try {
+    response = await fetch(at.sign_in_url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": `AWSCognitoIdentityProviderService.${action}`,
+      },
+      body: JSON.stringify(body),
+      credentials: "omit",
+    });
+  } catch {
+    throw new Unreachable("the sign-in service was not reached");
+  }
+  const answer: unknown = await response.json().catch(() => ({}));
+  if (response.ok) return answer as Answer;
+  if (response.status >= 500) throw new Unreachable("the sign-in service has a problem");
+  const { __type = "", message = "" } = answer as { __type?: string; message?: string };
+  const code = __type.split("#").pop() ?? "";
+  const words = WORDS[code];
+  throw new SignInError(code, words === undefined ? message || "Sign-in was refused." : words.endsWith(": ") ? words + message : words);
+}
+
+export function withPassword(at: Configuration, email: string, password: string): Promise<Answer> {
+  return call(at, "InitiateAuth", {
+    AuthFlow: "USER_PASSWORD_AUTH",
+    ClientId: at.client_id,
+    AuthParameters: { USERNAME: email, PASSWORD: password },
+  });
+}
+
+export function withRefreshToken(at: Configuration, refresh: string): Promise<Answer> {
+  return call(at, "InitiateAuth", {
+    AuthFlow: "REFRESH_TOKEN_AUTH",
+    ClientId: at.client_id,
+    AuthParameters: { REFRESH_TOKEN: refresh },
+  });
+}
+
+/** The first sign-in with the password that an invitation named. */
+export function withNewPassword(at: Configuration, email: string, session: string, password: string): Promise<Answer> {
+  return call(at, "RespondToAuthChallenge", {
+    ChallengeName: "NEW_PASSWORD_REQUIRED",
+    ClientId: at.client_id,
+    Session: session,
+    ChallengeResponses: { USERNAME: email, NEW_PASSWORD: password },
+  });
+}

@@ -1,0 +1,16 @@
+/** Where the service is: the page's own /config.json names the API, and the API the rest. */
+
+import type { Configuration } from "./api/types";
+
+export async function configuration(): Promise<{ apiUrl: string; configuration: Configuration }> {
+  const { api_url } = (await json("/config.json")) as { api_url?: unknown };
+  if (typeof api_url !== "string" || !/^https?:\/\//.test(api_url)) throw new Error("config.json names no api_url");
+  const apiUrl = api_url.replace(/\/+$/, "");
+  return { apiUrl, configuration: (await json(`${apiUrl}/configuration`)) as Configuration };
+}
+
+async function json(url: string): Promise<unknown> {
+  const response = await fetch(url, { credentials: "omit", cache: "no-cache" });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return response.json();
+}

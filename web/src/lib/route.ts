@@ -1,0 +1,100 @@
+/** Which screen the address names. Addresses are plain paths, so that they can be kept, sent and opened anew. */
+
+import type { Group } from "../live/merge";
+import { Emitter } from "./emitter";
+
+export type Route =
+  | { screen: "list"; status?: Group | undefined; q?: string | undefined; pipeline?: string | undefined; cause?: string | undefined }
+  | { screen: "job"; id: string }
+  | { screen: "support" }
+  | { screen: "plans" }
+  | { screen: "plan"; id: string }
+  | { screen: "quarantine" }
+  | { screen: "quarantined"; id: string }
+  | { screen: "audit" }
+  | { screen: "unknown" };
+
+const GROUPS: readonly string[] = ["open", "ready", "failed", "cancelled"];
+
+export function parse(path: string, search: string): Route {
+  const query = new URLSearchParams(search);
+  const parts = path.split("/").filter(Boolean).map(decode);
+  const [first, second, third, ...rest] = parts;
+  if (first === undefined) {
+    const status = query.get("status");
+    return {
+      screen: "list",
+      status: status !== null && GROUPS.includes(status) ? (status as Group) : undefined,
+      q: query.get("q") ?? undefined,
+      pipeline: query.get("pipeline") ?? undefined,
+      cause: query.get("cause") ?? undefined,
+    };
+  }
+  if (first === "jobs" && second !== undefined && third === undefined) return { screen: "job", id: second };
+  if (first !== "support" || rest.length > 0) return { screen: "unknown" };
+  if (second === undefined) return { screen: "support" };
+  if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };
+  if (second === "quarantine") return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
+  if (second === "audit" && third === undefined) return { screen: "audit" };
+  return { screen: "unknown" };
+}
+
+export function listPath(filter: { status?: string | undefined; q?: string | undefined; pipeline?: string | undefined; cause?: string | undefined }): string {
+  const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const search = new URLSearchParams(given).toString();
+  return search ? `/?${search}` : "/";
+}
+
+export function jobPath(id: string): string {
+  return `/jobs/${encodeURIComponent(id)}`;
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The address bar. */
+export class Router extends Emitter {
+  route: Route = parse(location.pathname, location.search);
+  /** Where the list was left, to come back to it. */
+  lastList = "/";
+
+  constructor() {
+    super();
+    history.scrollRestoration = "manual";
+    addEventListener("popstate", (event: PopStateEvent) => {
+      this.read();
+      const y = (event.state as { y?: number } | null)?.y ?? 0;
+      requestAnimationFrame(() => scrollTo(0, y));
+    });
+    // Links are links: only a plain click stays in the page.
+    document.addEventListener("click", (event) => {
+      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      const link = (event.target as Element | null)?.closest?.("a");
+      if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+      event.preventDefault();
+      this.go(link.pathname + link.search);
+    });
+    this.read();
+  }
+
+  go(path: string, replace = false): void {
+    if (replace) history.replaceState(history.state, "", path);
+    else {
+      history.replaceState({ y: scrollY }, "");
+      history.pushState(null, "", path);
+    }
+    this.read();
+    if (!replace) scrollTo(0, 0);
+  }
+
+  private read(): void {
+    this.route = parse(location.pathname, location.search);
+    if (this.route.screen === "list") this.lastList = location.pathname + location.search;
+    this.emit();
+  }
+}

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { JobView } from "../api/types";
+import { group, isResult, matches, merge, rows } from "./merge";
+
+const job = (id: string, version: number, some: Partial<JobView> = {}): JobView => ({
+  id,
+  version,
+  status: "InProgress",
+  pipeline: "legal-review",
+  tenant: "acme",
+  name: `${id}.pdf`,
+  bytes: 1,
+  attempt: 1,
+  created_at: 1000,
+  updated_at: 1000,
+  ...some,
+});
+
+test("the highest version of a job is kept, whatever the order of arrival", () => {
+  const versions = [job("a", 1), job("a", 2), job("a", 3, { status: "Ready" }), job("b", 1), job("b", 2, { status: "Failed" })];
+  const orders = permutations(versions);
+  const seen = new Set(
+    orders.map((order) => {
+      let jobs = merge(new Map(), []).jobs;
+      for (const one of order) jobs = merge(jobs, [one]).jobs;
+      return JSON.stringify([...jobs.values()].sort((x, y) => (x.id < y.id ? -1 : 1)));
+    }),
+  );
+  assert.equal(orders.length, 120);
+  assert.deepEqual([...seen], [JSON.stringify([versions[2], versions[4]])]);
+});
+
+test("two pages that heard the same in other ways show the same", () => {
+  const pushes = [job("a", 2), job("a", 3, { status: "Ready" }), job("b", 4)];
+  const snapshot = [job("a", 2), job("b", 4)];
+  const one = merge(merge(new Map(), pushes).jobs, snapshot).jobs;
+  const other = merge(merge(new Map(), snapshot).jobs, [...pushes].reverse()).jobs;
+  assert.deepEqual(rows(one, {}, 0), rows(other, {}, 0));
+});
+
+test("what is old or the same changes nothing, not even the map", () => {
+  const known = merge(new Map(), [job("a", 3)]).jobs;
+  const { jobs, changes } = merge(known, [job("a", 2, { status: "Failed" }), job("a", 3, { status: "Failed" })]);
+  assert.equal(jobs, known);
+  assert.deepEqual(changes, []);
+});
+
+test("one answer with several versions of a job counts as the highest", () => {
+  const { jobs, changes } = merge(new Map(), [job("a", 2), job("a", 5, { status: "Ready" }), job("a", 4)]);
+  assert.equal(jobs.get("a")?.version, 5);
+  assert.deepEqual(
+    changes.map((change) => [change.before?.version, change.after.version]),
+    [
+      [undefined, 2],
+      [2, 5],
+    ],
+  );
+});
+
+test("a result is what somebody waited for", () => {
+  const open = job("a", 1);
+  const ready = job("a", 2, { status: "Ready" });
+  const failed = job("a", 2, { status: "Failed" });
+  assert.equal(isResult({ before: open, after: ready }, false), true);
+  assert.equal(isResult({ before: open, after: failed }, false), true);
+  assert.equal(isResult({ before: failed, after: { ...ready, version: 3 } }, false), true, "a correction");
+  assert.equal(isResult({ before: undefined, after: ready }, true), true, "pushed, so it has just happened");
+  assert.equal(isResult({ before: undefined, after: ready }, false), false, "listed, so it may be of last year");
+  assert.equal(isResult({ before: ready, after: { ...ready, version: 3 } }, true), false);
+  assert.equal(isResult({ before: open, after: job("a", 2, { status: "Cancelled" }) }, true), false);
+});
+
+test("a status that this release does not know waits", () => {
+  assert.equal(group("Thinking" as JobView["status"]), "open");
+});
+
+test("rows are newest first, of the filter, and not older than the list goes back", () => {
+  const jobs = merge(new Map(), [
+    job("a", 1, { created_at: 1 }),
+    job("b", 1, { created_at: 3, status: "Ready" }),
+    job("c", 1, { created_at: 2 }),
+    job("d", 1, { created_at: 4, tenant: "globex" }),
+  ]).jobs;
+  const ids = (...args: Parameters<typeof rows> extends [unknown, ...infer Rest] ? Rest : never): string[] => rows(jobs, ...args).map((one) => one.id);
+  assert.deepEqual(ids({}, 0), ["d", "b", "c", "a"]);
+  assert.deepEqual(ids({ tenant: "acme" }, 0), ["b", "c", "a"]);
+  assert.deepEqual(ids({ tenant: "acme", status: "open" }, 0), ["c", "a"]);
+  assert.deepEqual(ids({}, 3), ["d", "b"]);
+});
+
+test("a name is searched by its beginning, in any case, as the service does", () => {
+  assert.equal(matches({ q: "NDA" }, job("a", 1, { name: "nda halden.pdf" })), true);
+  assert.equal(matches({ q: "halden" }, job("a", 1, { name: "nda halden.pdf" })), false);
+});
+
+function permutations<T>(of: readonly T[]): T[][] {
+  if (of.length <= 1) return [[...of]];
+  return of.flatMap((one, index) => permutations([...of.slice(0, index), ...of.slice(index + 1)]).map((rest) => [one, ...rest]));
+}

@@ -1,0 +1,39 @@
+import { render } from "preact";
+import { Session } from "./auth/session";
+import { configuration } from "./config";
+import { backoff, pause } from "./lib/backoff";
+import { Router } from "./lib/route";
+import "./style/base.css";
+import "./style/controls.css";
+import "./style/frame.css";
+import "./style/list.css";
+import "./style/job.css";
+import { App } from "./ui/App";
+import { Waiting } from "./ui/parts";
+
+const page = document.getElementById("page") as HTMLElement;
+
+/** A page that was opened in a bad moment opens by itself when the moment is over. */
+async function start(): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const { apiUrl, configuration: found } = await configuration();
+      const session = new Session(found);
+      await session.borrow();
+      render(<App session={session} apiUrl={apiUrl} router={new Router()} />, page);
+      return;
+    } catch (error) {
+      console.warn(error);
+      const what = tries === 0 ? "Opening Docket…" : "Docket is not reached. It is tried again and again…";
+      render(
+        <main class="door">
+          <Waiting what={what} />
+        </main>,
+        page,
+      );
+      await pause(500 + backoff(tries, 1000, 15_000));
+    }
+  }
+}
+
+void start();

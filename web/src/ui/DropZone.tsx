@@ -1,0 +1,135 @@
+/** Where files come in: dropped anywhere on the page, or chosen. */
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { bytes } from "../lib/format";
+import { kinds } from "../upload/check";
+import { useDesk } from "./desk";
+import { useHeard } from "./hooks";
+import { Icon, Name } from "./parts";
+
+const KEY = "docket.pipeline";
+
+export function DropZone(): JSX.Element | null {
+  const desk = useDesk();
+  const { pipelines } = desk.me;
+  const [name, setName] = useState(() => localStorage.getItem(KEY) ?? "");
+  const pipeline = pipelines.find((one) => one.name === name) ?? pipelines[0];
+  const [over, setOver] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const canUpload = pipeline !== undefined && (!desk.isSupport || desk.tenant !== undefined);
+
+  useEffect(() => {
+    if (!canUpload || !pipeline) return;
+    let depth = 0;
+    const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const enter = (event: DragEvent): void => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      depth += 1;
+      setOver(true);
+    };
+    const leave = (event: DragEvent): void => {
+      if (!holdsFiles(event)) return;
+      depth -= 1;
+      if (depth <= 0) setOver(false);
+    };
+    const hold = (event: DragEvent): void => {
+      if (holdsFiles(event)) event.preventDefault();
+    };
+    const drop = (event: DragEvent): void => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      depth = 0;
+      setOver(false);
+      desk.queue.add([...(event.dataTransfer?.files ?? [])], pipeline, desk.tenant);
+    };
+    addEventListener("dragenter", enter);
+    addEventListener("dragleave", leave);
+    addEventListener("dragover", hold);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragenter", enter);
+      removeEventListener("dragleave", leave);
+      removeEventListener("dragover", hold);
+      removeEventListener("drop", drop);
+    };
+  }, [desk, canUpload, pipeline]);
+
+  if (!pipeline) return null;
+  if (!canUpload) return null;
+  return (
+    <section class={over ? "drop over" : "drop"} aria-label="Upload">
+      <Icon name="upload" />
+      <p>
+        {over ? (
+          <strong>Let go to upload to {pipeline.name}</strong>
+        ) : (
+          <>
+            <strong class="wide">Drop {kinds(pipeline)}s anywhere on this page</strong>
+            <strong class="narrow">Upload {kinds(pipeline)}s</strong>
+            <span class="muted">Up to {bytes(pipeline.max_bytes)} each</span>
+          </>
+        )}
+      </p>
+      {pipelines.length > 1 && (
+        <label class="inline">
+          <span>for</span>
+          <select
+            value={pipeline.name}
+            aria-label="Pipeline for uploads"
+            onChange={(event) => {
+              setName(event.currentTarget.value);
+              localStorage.setItem(KEY, event.currentTarget.value);
+            }}
+          >
+            {pipelines.map((one) => (
+              <option key={one.name}>{one.name}</option>
+            ))}
+          </select>
+        </label>
+      )}
+      <button type="button" class="primary" onClick={() => input.current?.click()}>
+        Choose files
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        accept={pipeline.content_types.join(",")}
+        onChange={(event) => {
+          desk.queue.add([...(event.currentTarget.files ?? [])], pipeline, desk.tenant);
+          event.currentTarget.value = "";
+        }}
+      />
+      <Unfinished />
+    </section>
+  );
+}
+
+/** Uploads that were cut off by a reload: the page may not open the files by itself. */
+function Unfinished(): JSX.Element | null {
+  const { queue } = useDesk();
+  useHeard(queue);
+  const open = queue.unfinished();
+  if (open.length === 0) return null;
+  return (
+    <div class="unfinished">
+      <p>
+        {open.length === 1 ? "One upload was interrupted." : `${open.length} uploads were interrupted.`} Drop the same{" "}
+        {open.length === 1 ? "file" : "files"} again, and sending goes on where it stopped.
+      </p>
+      <ul>
+        {open.slice(0, 5).map((one) => (
+          <li key={one.jobId}>
+            <Name text={one.name} /> <span class="muted">{bytes(one.bytes)}</span>
+            <button type="button" class="link" onClick={() => void queue.discard(one)}>
+              Give up
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

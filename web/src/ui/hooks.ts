@@ -1,0 +1,53 @@
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Emitter } from "../lib/emitter";
+import { everySecond } from "../lib/clock";
+
+/** Draws again whenever one of these has something to say. */
+export function useHeard(...sources: readonly Emitter[]): void {
+  const [, bump] = useState(0);
+  useLayoutEffect(() => {
+    const heard = (): void => bump((count) => count + 1);
+    const stops = sources.map((source) => source.subscribe(heard));
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, sources);
+}
+
+/** A text that may change every second; draws only when it does. */
+export function useTicking(text: () => string): string {
+  const [, bump] = useState(0);
+  const shown = useRef("");
+  const make = useRef(text);
+  make.current = text;
+  shown.current = text();
+  useEffect(
+    () =>
+      everySecond(() => {
+        if (make.current() !== shown.current) bump((count) => count + 1);
+      }),
+    [],
+  );
+  return shown.current;
+}
+
+export type Loaded<T> = { state: "loading"; value?: T } | { state: "done"; value: T } | { state: "failed"; error: unknown; value?: T };
+
+/** Something that is asked for when `key` changes; what was there stays while it is asked again. */
+export function useLoaded<T>(key: string, load: () => Promise<T>): [Loaded<T>, () => void] {
+  const [at, again] = useState(0);
+  const [loaded, set] = useState<Loaded<T> & { key: string }>({ state: "loading", key });
+  useEffect(() => {
+    let current = true;
+    set((before) => (before.key === key && before.value !== undefined ? { ...before } : { state: "loading", key }));
+    load().then(
+      (value) => current && set({ state: "done", value, key }),
+      (error: unknown) =>
+        current && set((before) => ({ state: "failed", error, key, ...(before.key === key && before.value !== undefined ? { value: before.value } : {}) }) as Loaded<T> & { key: string }),
+    );
+    return () => {
+      current = false;
+    };
+  }, [key, at]);
+  return [loaded.key === key ? loaded : { state: "loading" }, () => again((count) => count + 1)];
+}

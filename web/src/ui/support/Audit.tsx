@@ -1,0 +1,73 @@
+/** Who did what, and why. */
+
+import type { JSX } from "preact";
+import type { AuditEntry } from "../../api/types";
+import { title } from "../../lib/format";
+import { jobPath } from "../../lib/route";
+import { useDesk } from "../desk";
+import { Empty, Heading, Moment, Trouble, Waiting } from "../parts";
+import { usePaged } from "./paged";
+
+export function Audit(): JSX.Element {
+  const { client } = useDesk();
+  const page = usePaged((cursor) => client.audit(cursor));
+  return (
+    <>
+      <div class="screen-head">
+        <Heading>Audit</Heading>
+      </div>
+      {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
+      {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the log…" />}
+      {page.entries.length === 0 && page.state === "whole" && <Empty icon="inbox" title="Nothing was done yet">Every retry, cancellation and deletion will be here, with who and why.</Empty>}
+      {page.entries.length > 0 && (
+        <section class="card scroll-x" tabIndex={0} aria-label="Audit log">
+          <table>
+            <thead>
+              <tr>
+                <th>When</th>
+                <th>Who</th>
+                <th>What</th>
+                <th>Why</th>
+                <th>To what</th>
+              </tr>
+            </thead>
+            <tbody>
+              {page.entries.map((entry, index) => (
+                <tr key={index}>
+                  <td class="nowrap">
+                    <Moment at={entry.at} />
+                  </td>
+                  <td>{entry.actor}</td>
+                  <td class="nowrap">{title(entry.action)}</td>
+                  <td>
+                    <bdi>{entry.reason}</bdi>
+                    {entry.detail && <span class="said">{entry.detail}</span>}
+                  </td>
+                  <td>
+                    <Target entry={entry} />
+                    {entry.tenant && <span class="muted small"> {entry.tenant}</span>}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      {page.state === "more" && (
+        <div class="list-end">
+          <button type="button" class="quiet" onClick={page.more}>
+            Show more
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Target({ entry }: { entry: AuditEntry }): JSX.Element {
+  const { action, target } = entry;
+  const short = <code title={target}>{target.length > 18 ? `${target.slice(0, 17)}…` : target}</code>;
+  if (action === "replay" || action === "discard") return short;
+  const href = action.includes("plan") ? `/support/plans/${encodeURIComponent(target)}` : jobPath(target);
+  return <a href={href}>{short}</a>;
+}

@@ -1,0 +1,106 @@
+/** Choosing which failed contracts are to be tried again. It makes a plan; nothing is started by it. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { wordsFor } from "../../api/client";
+import { now } from "../../lib/clock";
+import { useDesk } from "../desk";
+import { Dialog } from "../Dialog";
+import { cause as causeWords } from "../words";
+
+const HOUR_MS = 3_600_000;
+const SINCE: readonly [string, number][] = [
+  ["in the last hour", HOUR_MS],
+  ["in the last 24 hours", 24 * HOUR_MS],
+  ["in the last 7 days", 7 * 24 * HOUR_MS],
+  ["ever", 0],
+];
+
+export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; onClose: () => void }): JSX.Element {
+  const desk = useDesk();
+  const [pipeline, setPipeline] = useState("");
+  const [since, setSince] = useState(1);
+  const [perMinute, setPerMinute] = useState("20");
+  const [force, setForce] = useState(false);
+  const [reason, setReason] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    const span = SINCE[since]?.[1] ?? 0;
+    try {
+      const plan = await desk.client.newPlan({
+        filter: {
+          ...(desk.tenant === undefined ? {} : { tenant: desk.tenant }),
+          ...(pipeline === "" ? {} : { pipeline }),
+          ...(cause === undefined ? {} : { cause }),
+          ...(span === 0 ? {} : { since: now() - span }),
+        },
+        reason: reason.trim(),
+        per_minute: Number(perMinute),
+        ...(force ? { force } : {}),
+      });
+      onClose();
+      desk.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
+    } catch (problem) {
+      setError(wordsFor(problem));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title="Plan a retry" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)}>
+        <h2>Plan a retry</h2>
+        <p class="muted">
+          {cause === undefined ? "Failed contracts" : <>Contracts that failed: “{causeWords(cause)}”</>}
+          {desk.tenant === undefined ? " of all tenants" : <> of {desk.tenant}</>}. You see the plan before anything is started.
+        </p>
+        <div class="fields">
+          <label>
+            Pipeline
+            <select value={pipeline} onChange={(event) => setPipeline(event.currentTarget.value)}>
+              <option value="">All</option>
+              {desk.me.pipelines.map(({ name }) => (
+                <option key={name}>{name}</option>
+              ))}
+            </select>
+          </label>
+          <label>
+            Failed
+            <select value={since} onChange={(event) => setSince(Number(event.currentTarget.value))}>
+              {SINCE.map(([label], index) => (
+                <option key={label} value={index}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label>
+            Started in a minute
+            <input type="number" min={1} max={600} required value={perMinute} onInput={(event) => setPerMinute(event.currentTarget.value)} />
+          </label>
+        </div>
+        <label class="check">
+          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Also those that have failed the same way again and again
+        </label>
+        <label>
+          Why?
+          <textarea required maxLength={400} rows={2} value={reason} placeholder="For the history of each contract" onInput={(event) => setReason(event.currentTarget.value)} />
+        </label>
+        <p class="form-error" role="alert">
+          {error}
+        </p>
+        <div class="buttons">
+          <button type="button" class="quiet" onClick={onClose}>
+            Leave it
+          </button>
+          <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
+            {busy ? "Counting…" : "Make the plan"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,203 @@
+/** Retry plans: what one would do, doing it, what came of it. */
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { wordsFor } from "../../api/client";
+import type { Count, PlanView } from "../../api/types";
+import { duration, number, plural } from "../../lib/format";
+import { useDesk } from "../desk";
+import { useLoaded } from "../hooks";
+import { Empty, Heading, Icon, Moment, Trouble, Waiting } from "../parts";
+import { cause, sentence } from "../words";
+import { NewPlanDialog } from "./NewPlan";
+
+/** A plan under way is looked at so often. In milliseconds. */
+const AGAIN_MS = 5000;
+
+const STATUS = { planned: "Not started", releasing: "Starting", released: "All started" } as const;
+
+export function Plans(): JSX.Element {
+  const { client } = useDesk();
+  const [plans, again] = useLoaded("", () => client.plans());
+  const [planning, setPlanning] = useState(false);
+  return (
+    <>
+      <div class="screen-head">
+        <Heading>Retry plans</Heading>
+        <button type="button" class="primary" onClick={() => setPlanning(true)}>
+          New plan…
+        </button>
+      </div>
+      {plans.state === "failed" && <Trouble error={plans.error} again={again} />}
+      {!plans.value ? (
+        plans.state !== "failed" && <Waiting what="Fetching the plans…" />
+      ) : plans.value.plans.length === 0 ? (
+        <Empty icon="retry" title="No plans yet">A plan tries many failed contracts again, after it has shown which.</Empty>
+      ) : (
+        <PlanRows plans={plans.value.plans} />
+      )}
+      {planning && <NewPlanDialog cause={undefined} onClose={() => setPlanning(false)} />}
+    </>
+  );
+}
+
+export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element {
+  return (
+    <ul class="rows">
+      {plans.map((plan) => (
+        <li key={plan.id} class="row">
+          <a href={`/support/plans/${encodeURIComponent(plan.id)}`}>
+            <span class="row-main">
+              <span class="row-name">
+                <bdi class="name">{plan.reason}</bdi>
+              </span>
+              <span class="row-about">{plan.actor}</span>
+            </span>
+            <span class="row-state">
+              <strong>{STATUS[plan.status]}</strong>
+              <span class="row-about">
+                {number(plan.released)} of {plural(plan.jobs, "contract")}
+              </span>
+            </span>
+            <span class="row-when">
+              <Moment at={plan.created_at} />
+            </span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function Plan({ id }: { id: string }): JSX.Element {
+  const { client } = useDesk();
+  const [plan, again] = useLoaded<PlanView>(id, () => client.plan(id));
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const found = plan.value;
+  const underWay = found !== undefined && found.status !== "planned" && (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
+  useEffect(() => {
+    if (!underWay) return;
+    const timer = setInterval(() => document.hidden || again(), AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [underWay]);
+  const apply = async (): Promise<void> => {
+    setBusy(true);
+    setError(undefined);
+    await client.applyPlan(id).catch((problem: unknown) => setError(wordsFor(problem)));
+    setBusy(false);
+    again();
+  };
+  return (
+    <>
+      <a class="back" href="/support/plans">
+        <Icon name="back" /> Retry plans
+      </a>
+      <div class="screen-head">
+        <Heading>Retry plan</Heading>
+        {found?.status === "planned" && found.jobs > 0 && (
+          <button type="button" class="primary" disabled={busy} onClick={() => void apply()}>
+            {busy ? "One moment…" : `Start ${plural(found.jobs, "contract")}`}
+          </button>
+        )}
+      </div>
+      {error !== undefined && (
+        <p class="form-error" role="alert">
+          {error}
+        </p>
+      )}
+      {plan.state === "failed" && <Trouble error={plan.error} again={again} />}
+      {!found ? plan.state !== "failed" && <Waiting what="Fetching the plan…" /> : <PlanBody plan={found} />}
+    </>
+  );
+}
+
+function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
+  const minutes = Math.ceil(plan.jobs / Math.max(plan.per_minute, 1));
+  return (
+    <>
+      <p class="meta">
+        {plan.actor} · <Moment at={plan.created_at} /> · <q>{plan.reason}</q>
+      </p>
+      <section class={`card ${plan.status === "planned" ? "open" : ""}`}>
+        {plan.status === "planned" ? (
+          <>
+            <p class="lead">{plan.jobs === 0 ? "No contract fits. Nothing can be started." : "Nothing has been started yet."}</p>
+            {plan.jobs > 0 && (
+              <p class="muted">
+                {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about {duration(minutes * 60_000)}. Together they take about{" "}
+                {plural(plan.gpu_minutes, "minute")} on a GPU. A contract that changes before its turn is left alone.
+              </p>
+            )}
+          </>
+        ) : (
+          <Progress plan={plan} />
+        )}
+        {plan.poisoned > 0 && (
+          <p>
+            <Icon name="alert" /> {plural(plan.poisoned, "contract")} left out: the same document failed the same way again and again. {sentence("a plan can be forced to take them in")}
+          </p>
+        )}
+        {plan.truncated && (
+          <p>
+            <Icon name="alert" /> There are more than one plan takes. Make another after this one.
+          </p>
+        )}
+      </section>
+      <div class="columns">
+        <Counts title="By cause" counts={plan.by_cause} words={cause} />
+        <Counts title="By pipeline" counts={plan.by_pipeline} words={(name) => name} />
+      </div>
+    </>
+  );
+}
+
+function Progress({ plan }: { plan: PlanView }): JSX.Element {
+  const { outcome } = plan;
+  return (
+    <>
+      <p class="lead">
+        {number(plan.released)} of {plural(plan.jobs, "contract")} started
+      </p>
+      <progress max={Math.max(plan.jobs, 1)} value={plan.released} aria-label="Contracts started" />
+      {outcome && (
+        <ul class="numbers small-numbers">
+          {(
+            [
+              ["Ready", outcome.ready],
+              ["Failed again", outcome.failed],
+              ["Running", outcome.open],
+              ["Not started yet", outcome.waiting],
+              ["Left alone, had changed", outcome.skipped],
+            ] as const
+          ).map(([label, count]) => (
+            <li key={label}>
+              <span class="figure">{number(count)}</span>
+              <span>{label}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+function Counts({ title, counts, words }: { title: string; counts: readonly Count[]; words: (name: string) => string }): JSX.Element {
+  return (
+    <section class="card">
+      <h2>{title}</h2>
+      {counts.length === 0 ? (
+        <p class="muted">None.</p>
+      ) : (
+        <dl class="tally">
+          {counts.map((one) => (
+            <div key={one.name}>
+              <dt>{words(one.name)}</dt>
+              <dd>{number(one.count)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,28 @@
+/** The screens of support. They come as a file of their own when somebody of support looks at them. */
+
+import type { JSX } from "preact";
+import type { Route } from "../../lib/route";
+import "../../style/support.css";
+import { Audit } from "./Audit";
+import { Overview } from "./Overview";
+import { Plan, Plans } from "./Plans";
+import { Quarantine, Quarantined } from "./Quarantine";
+
+export default function Support({ route }: { route: Route }): JSX.Element | null {
+  switch (route.screen) {
+    case "support":
+      return <Overview />;
+    case "plans":
+      return <Plans />;
+    case "plan":
+      return <Plan id={route.id} />;
+    case "quarantine":
+      return <Quarantine />;
+    case "quarantined":
+      return <Quarantined id={route.id} />;
+    case "audit":
+      return <Audit />;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,220 @@
+/** The files that a person has dropped: what becomes of each, a few at a time. */
+
+import { type Client, Refused, wordsFor } from "../api/client";
+import type { PipelineView, UploadView } from "../api/types";
+import { now } from "../lib/clock";
+import { Emitter } from "../lib/emitter";
+import { fingerprint, mediaType, refusal, shortName } from "./check";
+import { type Kept, drop, keep, kept } from "./kept";
+import { SendError } from "./send";
+import { carry } from "./upload";
+
+const PARALLEL_FILES = 3;
+
+export interface Item {
+  readonly key: number;
+  readonly file: File;
+  readonly pipeline: string;
+  readonly tenant: string | undefined;
+  state: "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
+  sent: number;
+  /** Why it was refused or failed. */
+  why?: string;
+  jobId?: string;
+  /** It goes on with an upload that had begun before. */
+  resumed?: boolean;
+  /** When sending began and with how much, for the speed. */
+  began?: { at: number; sent: number };
+}
+
+export class UploadQueue extends Emitter {
+  items: readonly Item[] = [];
+  private key = 0;
+  private readonly running = new Map<number, AbortController>();
+  private drawn = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly actor: string,
+  ) {
+    super();
+  }
+
+  /** Uploads that an earlier page began and did not end. */
+  unfinished(): Kept[] {
+    const here = new Set(this.items.map((item) => item.jobId));
+    return kept(this.actor, now()).filter((one) => !here.has(one.jobId));
+  }
+
+  async discard(one: Kept): Promise<void> {
+    drop(one.jobId);
+    this.emit();
+    await this.client.dropUpload(one.jobId).catch(() => {});
+  }
+
+  add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined): void {
+    const under = (item: Item): boolean => item.state !== "refused" && item.state !== "failed" && item.state !== "received";
+    const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
+    const items = files
+      .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
+      .map((file): Item => {
+        this.key += 1;
+        const why = refusal(file, pipeline);
+        const item = { key: this.key, file, pipeline: pipeline.name, tenant, sent: 0 };
+        return why === undefined ? { ...item, state: "queued" } : { ...item, state: "refused", why };
+      });
+    this.items = [...this.items, ...items];
+    this.types.set(pipeline.name, pipeline);
+    this.emit();
+    this.go();
+  }
+
+  cancel(item: Item): void {
+    this.running.get(item.key)?.abort(new DOMException("given up", "AbortError"));
+    this.items = this.items.filter((other) => other !== item);
+    if (item.jobId !== undefined && item.state !== "received") {
+      drop(item.jobId);
+      void this.client.dropUpload(item.jobId).catch(() => {});
+    }
+    this.emit();
+    this.go();
+  }
+
+  again(item: Item): void {
+    item.state = "queued";
+    this.emit();
+    this.go();
+  }
+
+  /** Breaks everything off, as when somebody signs out; what has begun can be gone on with later. */
+  stop(): void {
+    for (const control of this.running.values()) control.abort(new DOMException("signed out", "AbortError"));
+    this.items = [];
+  }
+
+  /** Takes what has ended off the list. */
+  clear(): void {
+    this.items = this.items.filter((item) => !["received", "refused", "failed"].includes(item.state));
+    this.emit();
+  }
+
+  get busy(): boolean {
+    return this.items.some((item) => ["queued", "sending", "paused", "retrying"].includes(item.state));
+  }
+
+  private readonly types = new Map<string, PipelineView>();
+
+  private go(): void {
+    for (const item of this.items) {
+      if (this.running.size >= PARALLEL_FILES) return;
+      if (item.state === "queued" && !this.running.has(item.key)) void this.run(item);
+    }
+  }
+
+  private async run(item: Item): Promise<void> {
+    const control = new AbortController();
+    this.running.set(item.key, control);
+    try {
+      item.state = "sending";
+      this.emit();
+      const upload = await this.open(item);
+      if (upload) {
+        item.jobId = upload.job_id;
+        if (control.signal.aborted) {
+          // Given up while it was being announced.
+          drop(upload.job_id);
+          await this.client.dropUpload(upload.job_id);
+          return;
+        }
+        await carry(upload, item.file, {
+          client: this.client,
+          signal: control.signal,
+          progress: (sent) => {
+            item.state = "sending";
+            item.sent = Math.min(sent, item.file.size);
+            item.began ??= { at: performance.now(), sent: item.sent };
+            this.draw();
+          },
+          paused: (why) => {
+            item.state = why === "offline" ? "paused" : "retrying";
+            delete item.began;
+            this.emit();
+          },
+        });
+      }
+      item.sent = item.file.size;
+      item.state = "received";
+      if (item.jobId !== undefined) drop(item.jobId);
+    } catch (error) {
+      if (!control.signal.aborted) {
+        item.state = "failed";
+        if (error instanceof Refused && error.status === 410 && item.jobId !== undefined) {
+          // What had begun is gone: the next try begins anew.
+          drop(item.jobId);
+          delete item.jobId;
+        }
+        item.why = error instanceof SendError ? `Sending broke off: ${error.message}. Try again; it goes on where it stopped.` : wordsFor(error);
+      }
+    } finally {
+      this.running.delete(item.key);
+      this.emit();
+      this.go();
+    }
+  }
+
+  /** Begins an upload, or finds the one that had begun. None if its file has arrived already. */
+  private async open(item: Item): Promise<UploadView | undefined> {
+    const mark = fingerprint(item.file, item.pipeline, item.tenant);
+    const old = item.jobId ?? kept(this.actor, now()).find((one) => one.fingerprint === mark)?.jobId;
+    if (old !== undefined) {
+      try {
+        const upload = await this.client.upload(old);
+        item.resumed = true;
+        return upload;
+      } catch (error) {
+        // Unknown by now, or its time is over.
+        if (!(error instanceof Refused && (error.status === 404 || error.status === 410))) throw error;
+        drop(old);
+        delete item.jobId;
+        if (await this.arrived(old)) {
+          item.jobId = old;
+          return undefined;
+        }
+      }
+    }
+    const type = mediaType(item.file, this.types.get(item.pipeline) as PipelineView);
+    const upload = await this.client.newUpload({
+      pipeline: item.pipeline,
+      ...(item.tenant === undefined ? {} : { tenant: item.tenant }),
+      name: shortName(item.file.name),
+      bytes: item.file.size,
+      content_type: type ?? item.file.type,
+    });
+    keep({
+      actor: this.actor,
+      fingerprint: mark,
+      jobId: upload.job_id,
+      name: item.file.name,
+      bytes: item.file.size,
+      expiresAt: upload.expires_at,
+    });
+    return upload;
+  }
+
+  private async arrived(id: string): Promise<boolean> {
+    try {
+      return (await this.client.job(id)).job !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Progress comes many times a second; it is drawn four times. */
+  private draw(): void {
+    if (this.drawn !== 0) return;
+    this.drawn = setTimeout(() => {
+      this.drawn = 0;
+      this.emit();
+    }, 250) as unknown as number;
+  }
+}

@@ -1,0 +1,65 @@
+/** One signed request with a body. XMLHttpRequest, since fetch does not tell how much has been sent. */
+
+import type { SignedRequest } from "../api/types";
+
+/** A request of which nothing was sent for so long is begun again. In milliseconds. */
+const STALL_MS = 60_000;
+
+/** S3's answer, 0 if there was none. */
+export class SendError extends Error {
+  constructor(readonly status: number) {
+    super(status === 0 ? "the connection broke" : `S3 answered ${status}`);
+  }
+
+  /** Whether the same request may work later; a signature that ended needs a new one. */
+  get passing(): boolean {
+    // 409: S3 is busy with another request for the same key, and asks to be asked again.
+    return this.status === 0 || this.status === 408 || this.status === 409 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export function send(request: SignedRequest, body: Blob, onProgress: (sent: number) => void, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error);
+    const xhr = new XMLHttpRequest();
+    let stall: ReturnType<typeof setTimeout> | undefined;
+    const patience = (): void => {
+      clearTimeout(stall);
+      stall = setTimeout(() => {
+        finish();
+        xhr.abort();
+        reject(new SendError(0));
+      }, STALL_MS);
+    };
+    const abort = (): void => {
+      finish();
+      xhr.abort();
+      reject(signal.reason as Error);
+    };
+    const finish = (): void => {
+      clearTimeout(stall);
+      signal.removeEventListener("abort", abort);
+    };
+    xhr.upload.onprogress = (event) => {
+      patience();
+      onProgress(event.loaded);
+    };
+    xhr.onload = () => {
+      finish();
+      if (xhr.status >= 200 && xhr.status < 300) resolve();
+      else reject(new SendError(xhr.status));
+    };
+    xhr.onerror = () => {
+      finish();
+      reject(new SendError(0));
+    };
+    signal.addEventListener("abort", abort);
+    xhr.open(request.method, request.url);
+    for (const [name, value] of request.headers) {
+      // The browser sets these by itself and lets nobody else.
+      if (!/^(content-length|host)$/i.test(name)) xhr.setRequestHeader(name, value);
+    }
+    patience();
+    xhr.send(body);
+  });
+}

@@ -1,0 +1,149 @@
+/** The way of one file to S3: in one piece, or in parts of which several travel at a time. */
+
+import { type Client, Refused, Unreached } from "../api/client";
+import type { SignedRequest, UploadView } from "../api/types";
+import { backoff, pause } from "../lib/backoff";
+import { now } from "../lib/clock";
+import { missing, range } from "./check";
+import { SendError, send } from "./send";
+
+const PARALLEL_PARTS = 3;
+/** Parts that are signed at a time: a signature ends, and a slow line should not have to ask twice. */
+const SIGNED_AT_ONCE = 12;
+const TRIES = 8;
+/** A signature with less left than this is not begun with. In milliseconds. */
+const SIGNATURE_MS = 30_000;
+
+export interface Way {
+  client: Pick<Client, "upload" | "parts" | "complete">;
+  signal: AbortSignal;
+  /** Bytes that S3 has, or is being sent. */
+  progress(sent: number): void;
+  /** Sending broke off and is tried again. */
+  paused(why: "offline" | "retry"): void;
+}
+
+/** Sends what is missing. Returns when S3 has it all. */
+export async function carry(upload: UploadView, file: Blob, way: Way): Promise<void> {
+  if (upload.multipart) await inParts(upload, upload.multipart, file, way);
+  else await inOnePiece(upload, file, way);
+}
+
+async function inOnePiece(upload: UploadView, file: Blob, way: Way): Promise<void> {
+  let request = upload.put;
+  await persist(way, async () => {
+    if (!request || request.expires_at - SIGNATURE_MS < now()) request = (await way.client.upload(upload.job_id)).put;
+    if (!request) throw new Refused(409, "", "The upload cannot be sent any more.");
+    try {
+      await send(request, file, way.progress, way.signal);
+    } catch (error) {
+      // It is there: an earlier try arrived although its answer did not.
+      if (error instanceof SendError && error.status === 412) return;
+      if (error instanceof SendError && error.status === 403) request = undefined;
+      throw error;
+    }
+  });
+}
+
+async function inParts(upload: UploadView, plan: NonNullable<UploadView["multipart"]>, file: Blob, way: Way): Promise<void> {
+  const todo = missing(plan.parts, plan.arrived);
+  const sent = new Map<number, number>();
+  for (const part of plan.arrived) sent.set(part, size(part, plan.part_bytes, file.size));
+  const tell = (): void => way.progress([...sent.values()].reduce((sum, one) => sum + one, 0));
+  tell();
+
+  const signed = new Map<number, SignedRequest>();
+  let signing: Promise<void> | undefined;
+  const sign = async (part: number): Promise<SignedRequest> => {
+    for (;;) {
+      const request = signed.get(part);
+      if (request && request.expires_at - SIGNATURE_MS > now()) return request;
+      // One question for several parts; the lanes wait for the same answer.
+      signing ??= (async () => {
+        const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(0, SIGNED_AT_ONCE);
+        for (const { number, request: made } of (await way.client.parts(upload.job_id, numbers)).parts) signed.set(number, made);
+      })().finally(() => {
+        signing = undefined;
+      });
+      await signing;
+    }
+  };
+
+  const lane = async (): Promise<void> => {
+    for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
+      const number = part;
+      const [start, end] = range(number, plan.part_bytes, file.size);
+      await persist(way, async () => {
+        const request = await sign(number);
+        try {
+          await send(
+            request,
+            file.slice(start, end),
+            (bytes) => {
+              sent.set(number, Math.min(bytes, end - start));
+              tell();
+            },
+            way.signal,
+          );
+          sent.set(number, end - start);
+        } catch (error) {
+          sent.delete(number);
+          if (error instanceof SendError && error.status === 403) signed.delete(number);
+          throw error;
+        }
+      });
+      tell();
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_PARTS }, lane));
+  await persist(way, async () => {
+    await way.client.complete(upload.job_id);
+  });
+}
+
+function size(part: number, partBytes: number, whole: number): number {
+  const [start, end] = range(part, partBytes, whole);
+  return end - start;
+}
+
+/** Tries until it works, the person gives up, or it is hopeless. Without a network it waits for one. */
+async function persist(way: Way, work: () => Promise<void>): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    way.signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      way.signal.throwIfAborted();
+      if (!navigator.onLine) {
+        way.paused("offline");
+        await online(way.signal);
+        tries = 0;
+        continue;
+      }
+      const expired = error instanceof SendError && error.status === 403;
+      const passing =
+        error instanceof Unreached ||
+        (error instanceof SendError && error.passing) ||
+        (error instanceof Refused && (error.status === 429 || error.status >= 500));
+      if (!(passing || (expired && tries < 2)) || tries >= TRIES) throw error;
+      way.paused("retry");
+      await pause(250 + backoff(tries, 1000, 20_000));
+    }
+  }
+}
+
+function online(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      removeEventListener("online", done);
+      signal.removeEventListener("abort", stop);
+      resolve();
+    };
+    const stop = (): void => {
+      removeEventListener("online", done);
+      reject(signal.reason as Error);
+    };
+    addEventListener("online", done);
+    signal.addEventListener("abort", stop);
+  });
+}
