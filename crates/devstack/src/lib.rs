@@ -39,5 +39,6 @@ pub use page::{Arrival, Frame, Page, PageError, PageFailure, PageJob};
 pub use place::{file, python};
 pub use run_dir::RunDir;
 pub use sign_ins::{PASSWORD, SIGN_INS, SignIn};
+pub use site::Site;
 pub use stack::{Options, Progress, Stack};
 pub use upload::upload;

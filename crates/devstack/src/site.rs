@@ -30,11 +30,11 @@ const TEMPLATE: &str = "infra/web.yaml";
 /// Before the Content-Security-Policy there, which ends with the line.
 const POLICY: &str = "ContentSecurityPolicy: !Sub \"";
 
-/// A running web server; it ends when it is dropped.
+/// The page on a local web server, which ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub struct Site {
     /// `http://127.0.0.1:<port>/`.
-    pub(crate) url: String,
+    pub url: String,
     server: JoinHandle<()>,
 }
 
@@ -49,7 +49,7 @@ impl Site {
     ///
     /// # Errors
     /// There is no free port.
-    pub(crate) async fn start(outputs: &Outputs, cloud_url: &str) -> Result<Option<Self>> {
+    pub async fn start(outputs: &Outputs, cloud_url: &str) -> Result<Option<Self>> {
         let folder = place::file(BUILT);
         if !folder.join(INDEX).is_file() {
             return Ok(None);

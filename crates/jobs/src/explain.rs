@@ -341,6 +341,12 @@ fn help(job: &Job, now: Timestamp) -> Vec<Help> {
             cancel,
         ];
     }
+    if job.is_erased() {
+        return vec![help(
+            Action::Upload,
+            "its data was deleted; the document uploaded again is a new job",
+        )];
+    }
     match &job.state {
         State::Submitting { .. } | State::InProgress { .. } => vec![cancel],
         State::RetryScheduled { .. } => match job.failure().map(|failure| failure.cause) {

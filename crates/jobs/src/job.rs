@@ -163,12 +163,28 @@ impl Job {
         next
     }
 
+    /// Whether its data was deleted.
+    pub fn is_erased(&self) -> bool {
+        self.history.iter().any(|entry| entry.event == ERASED)
+    }
+
+    /// Until when an attempt that was begun and not heard of may still write a result; none if there is no such attempt.
+    pub fn may_write_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let span = u64::from(self.policy.attempt_seconds) * 1000;
+        let open = self
+            .attempts
+            .iter()
+            .filter(|record| record.closed_at.is_none());
+        let ends = open.map(|record| Timestamp(record.started_at.0 + span));
+        ends.filter(|end| *end > now).max()
+    }
+
     /// This job after its data was deleted: one version on, with who ordered that, and without the file's name.
+    /// The time of its last change stays, since that is when it ended.
     #[must_use]
     pub fn erased(&self, actor: &str, reason: &str, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.version += 1;
-        next.updated_at = now;
         next.input.name = None;
         next.history.push(HistoryEntry {
             at: now,

@@ -236,7 +236,7 @@ fn input_of(
             .map(|object| object.content_type.clone())
             .unwrap_or_default(),
         name: match &intent {
-            Some(intent) => Some(intent.name().to_owned()),
+            Some(intent) => Some(intent.name().to_owned()).filter(|name| !name.is_empty()),
             None => same.and_then(|object| object.name),
         },
         // Only the announcement can say so; what an object says of itself its uploader chose.

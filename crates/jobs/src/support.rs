@@ -3,7 +3,7 @@
 
 use crate::apply::{Change, Error, Run, apply};
 use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
-use crate::id::{JobId, Timestamp};
+use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{Clock, JobStore, ObjectStore, WakeUp};
 use crate::state::State;
@@ -86,6 +86,14 @@ pub fn check_reason(reason: &str) -> Option<&str> {
     let reason = reason.trim();
     let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON;
     fits.then_some(reason)
+}
+
+/// Whether another run of a job is possible at all: it failed, after it was accepted, and has attempts left in its life.
+pub fn may_be_resubmitted(job: &Job) -> bool {
+    let State::Failed { attempt, .. } = &job.state else {
+        return false;
+    };
+    may_have_a_result(&job.state) && *attempt < Attempt::MAX && !job.is_erased()
 }
 
 /// How often in a row a failed job's submissions have ended in the way that the last one did.

@@ -36,7 +36,12 @@ fn place(item: &Item, sorted_by: &'static str) -> Result<Place, BadRow> {
 }
 
 impl JobList for Aws {
-    async fn places(&self, list: &List, span: Span, limit: u16) -> Result<Vec<Place>, Unavailable> {
+    async fn places(
+        &self,
+        list: &List,
+        span: Span,
+        limit: u16,
+    ) -> Result<(Vec<Place>, bool), Unavailable> {
         let (index, partition_key, sort_key, partition) = index(list);
         let answer = self
             .dynamodb()
@@ -62,7 +67,11 @@ impl JobList for Aws {
                 )
                 .ok()
         });
-        Ok(places.collect())
+        let places = places.collect();
+        let more = answer
+            .last_evaluated_key()
+            .is_some_and(|key| !key.is_empty());
+        Ok((places, more))
     }
 
     async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {

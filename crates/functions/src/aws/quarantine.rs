@@ -10,8 +10,11 @@ use super::row::{BadRow, Item, Reader};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::Var;
 
-/// The part of a quarantined message that stays on the row; more of it lies in S3. An item has 400 KB at most.
-const BODY_BYTES: usize = 64 * 1024;
+/// The part of a quarantined message that stays on the row; one that is longer lies in S3 as a whole. Lists read whole
+/// rows, whatever they ask for, and nearly all messages are shorter than this.
+const BODY_BYTES: usize = 4 * 1024;
+/// How long somebody who sends a message again has it to himself, in milliseconds.
+const BUSY_MS: u64 = 60_000;
 /// How long a quarantined message is kept, in days: as long as its row would be useful to anyone.
 const KEEP_DAYS: u64 = 90;
 /// The partition.
@@ -107,7 +110,7 @@ impl QuarantineDesk for Aws {
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<Vec<Kept>, Unavailable> {
+    ) -> Result<(Vec<Kept>, bool), Unavailable> {
         let mut found = Vec::new();
         let mut start = after.map(|(source, id)| key(source, id));
         for _ in 0..PAGES {
@@ -137,7 +140,7 @@ impl QuarantineDesk for Aws {
                 break;
             }
         }
-        Ok(found)
+        Ok((found, start.is_some()))
     }
 
     async fn entry(&self, source: &str, message_id: &str) -> Result<Option<Kept>, Unavailable> {
@@ -183,8 +186,11 @@ impl QuarantineDesk for Aws {
             .table_name(self.name(Var::DeskTable))
             .set_key(Some(key(source, message_id)))
             .update_expression("SET replayed_at = :at")
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(replayed_at) OR replayed_at < :before)",
+            )
             .expression_attribute_values(":at", number(at.0))
+            .expression_attribute_values(":before", number(at.0.saturating_sub(BUSY_MS)))
             .send()
             .await;
         let marked = done_or("DynamoDB UpdateItem", answer, |refused| {

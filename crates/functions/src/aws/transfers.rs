@@ -6,13 +6,14 @@ use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation}
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::api::SignedRequest;
 use jobs::id::Location;
 use jobs::ports::{Clock, Part, Terms, Transfers, Unavailable};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::s3::NAME;
-use super::{Aws, broken, unavailable};
+use super::{Aws, CONNECT_TIMEOUT, broken, no_retries, unavailable};
 
 /// How long a signed upload may wait to begin. The function's own credentials outlive that.
 const UPLOAD_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -50,6 +51,14 @@ impl Aws {
             expires_at: self.now().plus(lifetime).0,
         }
     }
+}
+
+/// Putting a gigabyte together takes S3 longer than other calls; the function has 29 s.
+fn complete_timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(Duration::from_secs(22))
+        .build()
 }
 
 fn length(bytes: u64) -> Option<i64> {
@@ -194,12 +203,25 @@ impl Transfers for Aws {
             .upload_id(upload)
             .if_none_match("*")
             .multipart_upload(all.build())
+            .customize()
+            .config_override(
+                aws_sdk_s3::Config::builder()
+                    .timeout_config(complete_timeouts())
+                    .retry_config(no_retries()),
+            )
             .send()
             .await;
         match answer {
             Ok(_) => Ok(()),
-            // An earlier try went through and its answer was lost.
-            Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
+            // It was completed or given up before, or is being completed: whoever asks looks at what is there.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("NoSuchUpload" | "PreconditionFailed" | "ConditionalRequestConflict")
+                ) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(unavailable("S3 CompleteMultipartUpload", error)),
         }
     }

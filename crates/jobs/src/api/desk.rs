@@ -117,7 +117,7 @@ pub struct Summary {
     pub failed_more: bool,
     /// The failed jobs by cause.
     pub failed_by_cause: Vec<Count>,
-    /// Messages in quarantine, counted up to 500; only for support.
+    /// Messages in quarantine, counted up to 100; only for support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<u32>,
 }

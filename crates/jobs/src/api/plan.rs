@@ -90,13 +90,13 @@ pub struct PlanView {
 pub struct PlanOutcome {
     /// Not started yet.
     pub waiting: u32,
-    /// Not started, because the job had changed since the plan was made.
+    /// Not started: the job had changed since the plan was made, or could not be run again.
     pub skipped: u32,
     /// Started, and not ended yet.
     pub open: u32,
-    /// Started, and ready.
+    /// Ready: by another run, or by a result that had come after all.
     pub ready: u32,
-    /// Started, and failed again.
+    /// Started, and failed again or canceled.
     pub failed: u32,
 }
 

@@ -97,12 +97,12 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     expected.reverse();
     assert_eq!(
         ports.places(&open, Span::ALL, 9).await.unwrap(),
-        expected,
+        (expected.clone(), false),
         "newest first"
     );
     assert_eq!(
         ports.places(&open, Span::ALL, 2).await.unwrap(),
-        expected[..2],
+        (expected[..2].to_vec(), true),
         "no more than were asked for"
     );
     let span = Span {
@@ -111,7 +111,7 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     };
     assert_eq!(
         ports.places(&open, span, 9).await.unwrap(),
-        expected[2..=4],
+        (expected[2..=4].to_vec(), false),
         "both ends of a span belong to it"
     );
 
@@ -125,7 +125,7 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     // One in the index of what must be looked at, then in that of the failed.
     let job = &jobs[0];
     let has = async |list: &List| {
-        let places = ports.places(list, Span::ALL, 1000).await.unwrap();
+        let (places, _) = ports.places(list, Span::ALL, 1000).await.unwrap();
         places.into_iter().find(|place| place.job == job.id)
     };
     let in_open = has(&List::Open(job.id.shard())).await.unwrap();
@@ -168,7 +168,7 @@ pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: 
     ports.keep(&long).await.unwrap();
     ports.keep(&short).await.unwrap();
     let own = |kept: &crate::ports::Kept| kept.entry.message_id.starts_with(unique);
-    let listed = ports.kept(Some(("uploads", unique)), 100).await.unwrap();
+    let (listed, _) = ports.kept(Some(("uploads", unique)), 100).await.unwrap();
     let listed: Vec<_> = listed.into_iter().filter(own).collect();
     let sizes: Vec<u64> = listed.iter().map(|kept| kept.body_bytes).collect();
     assert_eq!(
@@ -177,7 +177,7 @@ pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: 
         "by their ids, with their whole lengths"
     );
     let first = &long.message_id;
-    let after = ports.kept(Some(("uploads", first)), 1).await.unwrap();
+    let (after, _) = ports.kept(Some(("uploads", first)), 1).await.unwrap();
     assert_eq!(
         after[0].entry.message_id, short.message_id,
         "a page goes on after a message"
@@ -193,6 +193,11 @@ pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: 
     let mark = Timestamp(1_767_607_442_200);
     assert!(ports.mark("uploads", first, mark).await.unwrap());
     assert!(!ports.mark("uploads", "nobody's", mark).await.unwrap());
+    let at_once = Timestamp(mark.0 + 50);
+    assert!(
+        !ports.mark("uploads", first, at_once).await.unwrap(),
+        "somebody else is sending it"
+    );
     let again = Quarantined {
         problem: "it still is not".to_owned(),
         ..long.clone()

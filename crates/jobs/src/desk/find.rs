@@ -1,16 +1,16 @@
 //! Finding a job by whatever id a person holds.
 
 use super::quarantine::listed;
-use super::{Person, Refusal};
+use super::{Person, Refusal, uploads};
 use crate::api::{JobPage, QuarantineEntry};
 use crate::id::{InferenceId, JobId, Location, Tenant};
 use crate::job::Job;
 use crate::pipeline::Pipelines;
-use crate::ports::{JobStore, ObjectStore, QuarantineDesk, Queue};
+use crate::ports::{Documents, JobStore, ObjectStore, QuarantineDesk, Queue};
 use crate::view::JobView;
 
-/// The longest text that can be an id: an object's address.
-const MAX_CHARS: usize = 1200;
+/// The longest text that can be an id, in bytes: an object's address.
+const MAX_BYTES: usize = 1024;
 /// The most versions of an object whose jobs are looked for.
 const VERSIONS: usize = 10;
 
@@ -19,7 +19,7 @@ const VERSIONS: usize = 10;
 ///
 /// # Errors
 /// If the text can be no id, or something does not answer. Finding nothing is no error.
-pub async fn find<P: JobStore + ObjectStore + QuarantineDesk>(
+pub async fn find<P: JobStore + ObjectStore + QuarantineDesk + Documents>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
@@ -28,7 +28,7 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineDesk>(
     text: &str,
 ) -> Result<JobPage, Refusal> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > MAX_CHARS {
+    if text.is_empty() || text.len() > MAX_BYTES || text.chars().any(char::is_control) {
         return Err(Refusal::BadRequest("that is no id".to_owned()));
     }
     let mut found: Vec<Job> = Vec::new();
@@ -36,6 +36,11 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineDesk>(
         if let Some(job) = ports.load(id).await? {
             found.push(job);
         }
+    }
+    if let Ok(uuid) = text.to_lowercase().parse::<JobId>()
+        && let Some(id) = uploads::job_of_uuid(ports, &uuid.to_string()).await?
+    {
+        found.extend(ports.load(id).await?);
     }
     if let Some(key) = key(bucket, text)
         && pipelines.of_key(&key).is_some()
@@ -117,6 +122,10 @@ async fn quarantined<P: QuarantineDesk>(
 ) -> Result<Vec<QuarantineEntry>, Refusal> {
     let named = text.split_once(':');
     let mut found = Vec::new();
+    // An id of a message has no more than 100 characters (SQS).
+    if text.len() > 120 {
+        return Ok(vec![]);
+    }
     for queue in Queue::ALL {
         let message_id = match named {
             Some((source, id)) if source == queue.name() => id,

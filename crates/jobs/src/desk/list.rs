@@ -86,41 +86,34 @@ impl Source {
         ports: &P,
         from: Option<&Position>,
     ) -> Result<(Vec<Place>, bool), Refusal> {
+        let mut span = self.span;
         let seen = from.map_or(0, |from| from.seen.len());
-        let span = match from {
-            None => self.span,
-            Some(from) if self.ascends() => Span {
-                from: Timestamp(from.at),
-                ..self.span
-            },
-            Some(from) => Span {
-                to: Timestamp(from.at),
-                ..self.span
-            },
-        };
+        if let Some(from) = from {
+            let end = if self.ascends() {
+                &mut span.from
+            } else {
+                &mut span.to
+            };
+            *end = Timestamp(from.at);
+        }
+        if span.from > span.to {
+            return Ok((vec![], true));
+        }
         let limit = PAGE + u16::try_from(seen).unwrap_or(PAGE);
         let pages = self
             .lists
             .iter()
             .map(|list| ports.places(list, span, limit));
-        let pages: Vec<Vec<Place>> = try_join_all(pages).await?;
+        let pages: Vec<(Vec<Place>, bool)> = try_join_all(pages).await?;
         // A list that has more says nothing about what comes after its last place.
-        let more = pages.iter().filter(|page| page.len() >= usize::from(limit));
-        let ends = more.filter_map(|page| page.last().map(|last| last.at));
+        let more = pages.iter().filter(|(_, more)| *more);
+        let ends = more.filter_map(|(page, _)| page.last().map(|last| last.at));
         let frontier = if self.ascends() {
             ends.min()
         } else {
             ends.max()
         };
-        let known: BTreeSet<&str> = from
-            .into_iter()
-            .flat_map(|from| from.seen.iter().map(String::as_str))
-            .collect();
-        let is_old = |place: &Place| {
-            from.is_some_and(|from| {
-                place.at.0 == from.at && known.contains(place.job.to_string().as_str())
-            })
-        };
+        let is_new = |place: &Place| from.is_none_or(|from| !from.has_seen(place));
         let within = |place: &Place| match frontier {
             Some(frontier) if self.ascends() => place.at <= frontier,
             Some(frontier) => place.at >= frontier,
@@ -128,16 +121,13 @@ impl Source {
         };
         let mut places: Vec<Place> = pages
             .into_iter()
-            .flatten()
-            .filter(|place| within(place) && !is_old(place))
+            .flat_map(|(page, _)| page)
+            .filter(|place| within(place) && is_new(place))
             .collect();
         places.sort();
         if !self.ascends() {
             places.reverse();
         }
-        // A job that just moved from one class to another may stand in two lists for a moment.
-        let mut once = BTreeSet::new();
-        places.retain(|place| once.insert(place.job));
         Ok((places, frontier.is_none()))
     }
 }
@@ -169,8 +159,12 @@ pub async fn look_through<P: JobList>(
     let mut jobs = Vec::new();
     let mut looked_at = 0;
     let mut looked_to = None;
+    // A job that is moved meanwhile, from one class or time to another, may stand in two places.
+    let mut once = BTreeSet::new();
     loop {
         let (places, is_end) = source.next(ports, position.as_ref()).await?;
+        // A page has more places than were seen of its time, so that there is always a new one until the end.
+        let is_end = is_end || places.is_empty();
         let mut rest = places.as_slice();
         while !rest.is_empty() {
             let count = rest.len().min(usize::from(PAGE)).min(most - looked_at);
@@ -180,7 +174,8 @@ pub async fn look_through<P: JobList>(
             let rows = ports.rows(&ids).await?;
             for place in chunk {
                 let row = rows.iter().find(|row| row.id == place.job);
-                jobs.extend(row.filter(|row| wanted(row)).cloned());
+                let row = row.filter(|row| wanted(row) && once.insert(row.id));
+                jobs.extend(row.cloned());
                 looked_at += 1;
                 looked_to = Some(place.at);
                 position = Some(Position::after(position.take(), place));
@@ -201,27 +196,21 @@ pub async fn look_through<P: JobList>(
                 looked_to,
             });
         }
-        if places.is_empty() {
-            // More places than a page have this very time, and all are known: step over it.
-            position = position.map(|position| source.step_over(position));
-        }
-    }
-}
-
-impl Source {
-    fn step_over(&self, position: Position) -> Position {
-        let at = if self.ascends() {
-            position.at.saturating_add(1)
-        } else {
-            position.at.saturating_sub(1)
-        };
-        Position { at, seen: vec![] }
     }
 }
 
 impl Position {
+    /// Eight hex digits of an id tell the few hundred jobs of one moment apart, and keep a cursor short enough for a URL.
+    fn short(job: JobId) -> String {
+        job.to_string().chars().take(8).collect()
+    }
+
+    fn has_seen(&self, place: &Place) -> bool {
+        place.at.0 == self.at && self.seen.contains(&Self::short(place.job))
+    }
+
     fn after(before: Option<Self>, place: &Place) -> Self {
-        let id = place.job.to_string();
+        let id = Self::short(place.job);
         match before {
             Some(mut before) if before.at == place.at.0 => {
                 before.seen.push(id);
@@ -255,13 +244,15 @@ pub async fn list<P: JobList>(
             )));
         }
     };
-    let wanted = |job: &Job| person.sees(job) && matches(job, query);
+    let of_all = person.is_support() && query.tenant.is_none();
+    let wanted = |job: &Job| person.sees(job) && matches(job, query, of_all);
     let found = look_through(ports, &source, from, usize::from(limit), MOST_ROWS, wanted).await?;
     let page = JobPage {
         jobs: found.jobs.iter().map(JobView::from).collect(),
         searched_back_to: found
             .looked_to
-            .filter(|_| found.next.is_some())
+            // Open jobs of all tenants are listed by when to look at them, which lies ahead.
+            .filter(|_| found.next.is_some() && !source.ascends())
             .map(|at| at.0),
         ..JobPage::default()
     };
@@ -309,7 +300,7 @@ fn source(person: &Person, query: &JobQuery) -> Result<Source, Refusal> {
 }
 
 /// Whether a row is what the question asks for. The lists it came from may have been a moment behind.
-fn matches(job: &Job, query: &JobQuery) -> bool {
+fn matches(job: &Job, query: &JobQuery, of_all: bool) -> bool {
     let is = |asked: &Option<String>, has: &str| asked.as_deref().is_none_or(|asked| asked == has);
     let cause = job.failure().map_or("", |failure| failure.cause.name());
     let begins = |prefix: &String| {
@@ -322,7 +313,13 @@ fn matches(job: &Job, query: &JobQuery) -> bool {
         && is(&query.pipeline, &job.pipeline)
         && is(&query.cause, cause)
         && query.q.as_ref().is_none_or(begins)
-        && query
-            .since
-            .is_none_or(|since| job.created_at.0 >= since || job.updated_at.0 >= since)
+        && query.since.is_none_or(|since| time(job, of_all).0 >= since)
+}
+
+/// The time that `since` is about: when the job was made, or if failed jobs of all tenants are listed, when it failed.
+fn time(job: &Job, of_all: bool) -> Timestamp {
+    match job.state.class() {
+        Class::Failed if of_all => job.updated_at,
+        Class::Failed | Class::Open | Class::Ready | Class::Cancelled => job.created_at,
+    }
 }

@@ -1,9 +1,9 @@
 //! What people order about a job: to run it again, to give it up, to delete its data.
 
 use super::show::seen;
-use super::{Person, Refusal, audit};
+use super::{Person, Refusal, audit, uploads};
 use crate::api::{JobAnswer, JobOrder};
-use crate::apply::{Error, Run, save_erased};
+use crate::apply::{Run, save_erased};
 use crate::deliver::deliver_order;
 use crate::id::{Location, Timestamp};
 use crate::input::{Delivery, delivery};
@@ -50,6 +50,11 @@ where
     P: JobStore + ObjectStore + Documents + WakeUpQueue + Watchers + Pusher + Clock,
 {
     let job = seen(ports, person, id).await?;
+    if job.is_erased() {
+        return Err(Refusal::Refused(
+            "its data was deleted: there is nothing to run".to_owned(),
+        ));
+    }
     let order = order(person, &job, asked)?;
     let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
     let line = audit::begin(ports, run.pipelines, person, "retry", id, of, &asked.reason).await?;
@@ -161,9 +166,10 @@ pub async fn delete_data<P>(
     person: &Person,
     id: &str,
     asked: &JobOrder,
+    push_until: Timestamp,
 ) -> Result<JobAnswer, Refusal>
 where
-    P: JobStore + ObjectStore + Transfers + Documents + Clock,
+    P: JobStore + ObjectStore + Transfers + Documents + WakeUpQueue + Watchers + Pusher + Clock,
 {
     person.must_be_support()?;
     let job = seen(ports, person, id).await?;
@@ -177,6 +183,12 @@ where
             "the job has changed since; look at it again first".to_owned(),
         ));
     }
+    if let Some(until) = job.may_write_until(ports.now()) {
+        return Err(Refusal::Refused(format!(
+            "SageMaker cannot cancel: an attempt that was begun may still write a result, until {} (milliseconds since 1970 UTC); do it again then",
+            until.0
+        )));
+    }
     let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
     let line = audit::begin(
         ports,
@@ -188,27 +200,45 @@ where
         &asked.reason,
     )
     .await?;
-    let objects = erase(ports, &job).await?;
-    let erased = match save_erased(ports, &job, &person.actor, asked.reason.trim()).await {
-        Ok(erased) => erased,
-        Err(Error::Changed { .. }) => {
-            return Err(Refusal::Changed(
-                "the data is deleted, but the job changed meanwhile; do it once more".to_owned(),
-            ));
+    // The record first: from then on the job is not run again, and a deletion that breaks off can be ordered once more.
+    let erased = if job.is_erased() {
+        job
+    } else {
+        match save_erased(ports, &job, &person.actor, asked.reason.trim()).await {
+            Ok(erased) => erased,
+            Err(error) => {
+                let refusal = Refusal::from(error);
+                line.end(ports, format!("refused: {refusal}")).await;
+                return Err(refusal);
+            }
         }
-        Err(error) => return Err(error.into()),
     };
-    line.end(ports, format!("{objects} object versions were deleted"))
-        .await;
-    Ok(answered(&erased, false))
+    match erase(ports, &erased).await {
+        Ok(objects) => {
+            line.end(ports, format!("{objects} object versions were deleted"))
+                .await;
+            let answer = answered(&erased, false);
+            // Pages still show the file's name.
+            deliver_order(ports, erased, push_until).await;
+            Ok(answer)
+        }
+        Err(refusal) => {
+            line.end(ports, "broke off; to be ordered once more").await;
+            Err(refusal)
+        }
+    }
 }
 
-async fn erase<P: ObjectStore + Transfers>(ports: &P, job: &Job) -> Result<usize, Refusal> {
+async fn erase<P>(ports: &P, job: &Job) -> Result<usize, Refusal>
+where
+    P: ObjectStore + Transfers + Documents,
+{
     let bucket = &job.input.bucket;
     let here = |key: String| Location {
         bucket: bucket.clone(),
         key,
     };
+    uploads::forget_name(ports, job.id).await?;
     ports
         .delete(&here(job.input.key.clone()), &job.input.version)
         .await?;

@@ -4,6 +4,8 @@
 //! are frozen when it is made, so that whoever applies it gets what was shown, and a job that has moved on is left alone.
 //! Releasing is sending orders through the queue of wake-ups: the API sends the first ones, the reconciler the rest.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -17,8 +19,8 @@ use crate::pipeline::Pipelines;
 use crate::ports::{
     Clock, Document, Documents, JobList, Resubmission, ResubmissionQueue, Span, Unavailable,
 };
-use crate::state::{Class, State};
-use crate::support::{MAX_REASON, POISON, equal_failures};
+use crate::state::State;
+use crate::support::{MAX_REASON, POISON, equal_failures, may_be_resubmitted};
 
 /// The most failed jobs that are looked at for one plan.
 const MOST_ROWS: usize = 2_000;
@@ -34,6 +36,11 @@ const KEEP_MS: u64 = 90 * 86_400_000;
 const LISTED: u16 = 50;
 /// The most plans that are released at a time.
 const ACTIVE: u16 = 20;
+
+/// How long an order may take from its time on: its message may be throttled and come back a few times.
+const REFUSED_AFTER: Duration = Duration::from_secs(30 * 60);
+/// How long a plan that was never applied may bear the sign of one that is: whoever began to apply it died.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
 const PLANS: &str = "plan";
 const ACTIVE_PLANS: &str = "plan-active";
@@ -176,6 +183,11 @@ where
         )));
     }
     let filter = &asked.filter;
+    if filter.since.unwrap_or(0) >= filter.until.unwrap_or(u64::MAX) {
+        return Err(Refusal::BadRequest(
+            "the filter's since must be before its until".to_owned(),
+        ));
+    }
     let tenant = filter.tenant.as_deref();
     let tenant: Option<Tenant> = tenant.map(|name| person.tenant(Some(name))).transpose()?;
     let now = ports.now();
@@ -183,13 +195,10 @@ where
     let of = (tenant.as_ref(), filter.pipeline.as_deref());
     let line = audit::begin(ports, pipelines, person, "plan", &id, of, &asked.reason).await?;
 
-    let span = match &tenant {
+    let span = Span {
         // A tenant's list is ordered by when jobs were made, which is before they failed.
-        Some(_) => Span::ALL,
-        None => Span {
-            from: Timestamp(filter.since.unwrap_or(0)),
-            to: filter.until.map_or(Span::ALL.to, Timestamp),
-        },
+        from: Timestamp(filter.since.filter(|_| tenant.is_none()).unwrap_or(0)),
+        to: filter.until.map_or(Span::ALL.to, Timestamp),
     };
     let source = Source::failed(tenant.as_ref(), span);
     let wanted = |job: &Job| fits(job, filter);
@@ -247,7 +256,7 @@ fn cause(job: &Job) -> &'static str {
 
 fn fits(job: &Job, filter: &PlanFilter) -> bool {
     let is = |asked: &Option<String>, has: &str| asked.as_deref().is_none_or(|asked| asked == has);
-    job.state.class() == Class::Failed
+    may_be_resubmitted(job)
         && is(&filter.pipeline, &job.pipeline)
         && is(&filter.cause, cause(job))
         && filter.since.is_none_or(|since| job.updated_at.0 >= since)
@@ -282,7 +291,7 @@ async fn known<P: Documents>(ports: &P, person: &Person, id: &str) -> Result<(Pl
 ///
 /// # Errors
 /// For all but support, and if there is no such plan.
-pub async fn show<P: Documents + JobList>(
+pub async fn show<P: Documents + JobList + Clock>(
     ports: &P,
     person: &Person,
     id: &str,
@@ -295,33 +304,46 @@ pub async fn show<P: Documents + JobList>(
     Ok(view)
 }
 
-async fn outcome<P: Documents + JobList>(ports: &P, plan: &Plan) -> Result<PlanOutcome, Refusal> {
+async fn outcome<P: Documents + JobList + Clock>(
+    ports: &P,
+    plan: &Plan,
+) -> Result<PlanOutcome, Refusal> {
     let mut outcome = PlanOutcome::default();
     let jobs = usize::try_from(plan.jobs).unwrap_or(0);
     let mark = format!("[{}]", plan.id);
+    let now = ports.now();
+    // What was handed on and due this long ago, and is as it was, will not be started: it was refused.
+    let is_over = |place: u32| {
+        let due = plan.due(plan.applied_at.unwrap_or(now), place);
+        place < plan.released && now.since(due) > REFUSED_AFTER
+    };
+    let mut places = 0_u32..;
     for number in 0..jobs.div_ceil(CHUNK) {
         let frozen = chunk(ports, &plan.id, number).await?;
         let ids: Vec<JobId> = frozen.iter().map(|frozen| frozen.job).collect();
         let rows = ports.rows(&ids).await?;
-        for frozen in frozen {
+        for (frozen, place) in frozen.into_iter().zip(places.by_ref()) {
             let row = rows.iter().find(|row| row.id == frozen.job);
             let started = row.is_some_and(|row| {
                 let reasons = row.history.iter().filter_map(|entry| entry.reason.as_ref());
                 reasons.into_iter().any(|reason| reason.ends_with(&mark))
             });
-            let place = match row {
+            let kind = match row {
                 Some(row) if started => match row.state {
                     State::Ready { .. } => &mut outcome.ready,
-                    State::Failed { .. } => &mut outcome.failed,
+                    State::Failed { .. } | State::Cancelled { .. } => &mut outcome.failed,
                     State::Submitting { .. }
                     | State::InProgress { .. }
                     | State::RetryScheduled { .. } => &mut outcome.open,
-                    State::Cancelled { .. } => &mut outcome.skipped,
                 },
-                Some(row) if row.version == frozen.version => &mut outcome.waiting,
+                // Its result had come after all: no run was needed.
+                Some(row) if matches!(row.state, State::Ready { .. }) => &mut outcome.ready,
+                Some(row) if row.version == frozen.version && !is_over(place) => {
+                    &mut outcome.waiting
+                }
                 Some(_) | None => &mut outcome.skipped,
             };
-            *place += 1;
+            *kind += 1;
         }
     }
     Ok(outcome)
@@ -354,9 +376,8 @@ where
         };
         ports.write(ACTIVE_PLANS, id, &sign).await?;
         if !ports.write(PLANS, id, &plan.document(revision + 1)).await? {
-            return Err(Refusal::Changed(
-                "somebody else has just applied it".to_owned(),
-            ));
+            line.end(ports, "somebody else had just applied it").await;
+            return show(ports, person, id).await;
         }
         line.end(
             ports,
@@ -380,13 +401,21 @@ where
     P: Documents + ResubmissionQueue + Clock,
 {
     let mut released = 0;
+    let mut failed = None;
     for (id, _) in ports.last(ACTIVE_PLANS, None, ACTIVE).await? {
         if ports.now() >= until {
             break;
         }
-        released += release_plan(ports, &id).await?;
+        // One that cannot be read or released must not hold up the others.
+        match release_plan(ports, &id).await {
+            Ok(number) => released += number,
+            Err(error) => {
+                warn!(plan = id, error = %error, "a retry plan was not released");
+                failed = Some(error);
+            }
+        }
     }
-    Ok(released)
+    failed.map_or(Ok(released), Err)
 }
 
 async fn release_plan<P>(ports: &P, id: &str) -> Result<u64, Unavailable>
@@ -397,10 +426,13 @@ where
         ports.remove(ACTIVE_PLANS, id).await?;
         return Ok(0);
     };
+    let now = ports.now();
     let Some(applied_at) = plan.applied_at else {
+        if now.since(plan.created_at) > FORGOTTEN_AFTER {
+            ports.remove(ACTIVE_PLANS, id).await?;
+        }
         return Ok(0);
     };
-    let now = ports.now();
     let first = plan.released;
     let is_due = |place: &u32| plan.due(applied_at, *place).0 <= now.0 + AHEAD_MS;
     let places: Vec<u32> = (first..plan.jobs).take_while(is_due).collect();
@@ -417,7 +449,10 @@ where
             }
         };
         let Some(frozen) = frozen.get(index % CHUNK) else {
-            continue;
+            return Err(Unavailable {
+                what: "the plan",
+                source: format!("a part of plan {id} is missing").into(),
+            });
         };
         let delay = plan.due(applied_at, *place).since(now).as_secs();
         orders.push((

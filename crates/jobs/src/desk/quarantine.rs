@@ -7,6 +7,8 @@ use crate::ports::{Clock, DeadLetter, DeadLetters, Documents, Kept, QuarantineDe
 
 /// How many messages are answered at once.
 const PAGE: u16 = 50;
+/// How much of a message that is thrown away stays in the audit log, in bytes.
+const LOGGED_BYTES: usize = 2000;
 /// How much of a message is shown, in bytes.
 const SHOWN_BYTES: usize = 64 * 1024;
 
@@ -35,15 +37,14 @@ pub async fn list<P: QuarantineDesk>(
 ) -> Result<(QuarantinePage, Option<String>), Refusal> {
     person.must_be_support()?;
     let after = after.and_then(|id| id.split_once(':'));
-    let found = ports.kept(after, PAGE).await?;
+    let (found, more) = ports.kept(after, PAGE).await?;
     let entries: Vec<QuarantineEntry> = found.iter().map(listed).collect();
-    let is_full = entries.len() >= usize::from(PAGE);
     let next = entries.last().map(|entry| entry.id.clone());
     let page = QuarantinePage {
         entries,
         cursor: None,
     };
-    Ok((page, next.filter(|_| is_full)))
+    Ok((page, next.filter(|_| more)))
 }
 
 async fn entry<P: QuarantineDesk>(ports: &P, id: &str) -> Result<Kept, Refusal> {
@@ -99,26 +100,34 @@ where
     let line = audit::begin(ports, pipelines, person, "replay", id, (None, None), reason).await?;
     let now = ports.now();
     // Marked first: should it fail again before it is taken out here, it is kept anew and stays.
-    if !ports.mark(source, message_id, now).await? {
-        return Err(Refusal::NotFound(
-            "somebody else has just taken it out of quarantine".to_owned(),
-        ));
-    }
-    let letter = DeadLetter {
-        first_id: message_id.clone(),
-        dead_since: None,
-        body: kept.entry.body.clone(),
-        trace_id: None,
-        receipt: String::new(),
+    let sent = async {
+        if !ports.mark(source, message_id, now).await? {
+            return Err(Refusal::Changed(
+                "somebody else is sending it again just now, or has taken it out".to_owned(),
+            ));
+        }
+        let letter = DeadLetter {
+            first_id: message_id.clone(),
+            dead_since: None,
+            body: kept.entry.body.clone(),
+            trace_id: None,
+            receipt: String::new(),
+        };
+        ports.send_back(queue, &letter, now).await?;
+        Ok(ports.take_out(source, message_id, Some(now)).await?)
     };
-    ports.send_back(queue, &letter, now).await?;
-    ports.take_out(source, message_id, Some(now)).await?;
-    line.end(
-        ports,
-        format!("sent to {source}; it was {}", kept.entry.problem),
-    )
-    .await;
-    Ok(listed(&kept))
+    match sent.await {
+        Ok(()) => {
+            let problem = &kept.entry.problem;
+            line.end(ports, format!("sent to {source}; it was {problem}"))
+                .await;
+            Ok(listed(&kept))
+        }
+        Err(refusal) => {
+            line.end(ports, format!("refused: {refusal}")).await;
+            Err(refusal)
+        }
+    }
 }
 
 /// Throws a message away. What it was is in the audit log.
@@ -150,7 +159,9 @@ where
     ports
         .take_out(&kept.entry.source, &kept.entry.message_id, None)
         .await?;
-    line.end(ports, format!("it was {}", kept.entry.problem))
-        .await;
+    let body = &kept.entry.body;
+    let body = &body[..body.floor_char_boundary(LOGGED_BYTES)];
+    let problem = &kept.entry.problem;
+    line.end(ports, format!("it was {problem}: {body}")).await;
     Ok(())
 }

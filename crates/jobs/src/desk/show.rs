@@ -89,7 +89,8 @@ async fn announced<P: Documents + Clock>(
     let Some(intent) = intent(ports, id).await? else {
         return Ok(None);
     };
-    if !person.is_support() && intent.uploaded_by != person.actor {
+    let is_his = intent.uploaded_by == person.actor && person.tenant(Some(intent.tenant())).is_ok();
+    if !person.is_support() && !is_his {
         return Ok(None);
     }
     let summary = if intent.expires_at <= ports.now() {
@@ -147,7 +148,14 @@ pub async fn result<P: JobStore + ObjectStore + Transfers>(
         None => ("application/octet-stream", "out"),
     };
     let name = job.input.display_name();
-    let stem = name.strip_suffix(".pdf").unwrap_or(name);
+    let ends = name
+        .len()
+        .checked_sub(4)
+        .and_then(|at| name.split_at_checked(at));
+    let stem = match ends {
+        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
+        Some(_) | None => name,
+    };
     let name = format!("{stem}.{ending}");
     Ok(ResultView {
         request: ports.sign_get(output, &name, content_type).await?,

@@ -39,6 +39,9 @@ pub struct Intent {
     pub expires_at: Timestamp,
     /// S3's name for it, if it goes in parts.
     multipart: Option<String>,
+    /// It can no longer be gone on with. What was signed before may still arrive, and is then its uploader's.
+    #[serde(default)]
+    closed: bool,
 }
 
 impl Intent {
@@ -48,6 +51,11 @@ impl Intent {
             bucket: self.bucket.clone(),
             key: self.key.clone(),
         }
+    }
+
+    /// Whose it is.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
     }
 
     /// The file's name.
@@ -103,16 +111,70 @@ const NAME: &str = "-";
 /// # Errors
 /// If the documents do not answer.
 pub async fn intent<P: Documents>(ports: &P, id: JobId) -> Result<Option<Intent>, Unavailable> {
+    Ok(read(ports, id).await?.map(|(intent, _)| intent))
+}
+
+async fn read<P: Documents>(
+    ports: &P,
+    id: JobId,
+) -> Result<Option<(Intent, Document)>, Unavailable> {
     let found = ports.read(&folder(id), NAME).await?;
     let Some(document) = found else {
         return Ok(None);
     };
-    let intent = serde_json::from_str(&document.text);
-    intent.map(Some).map_err(|error| Unavailable {
+    let intent = serde_json::from_str(&document.text).map_err(|error| Unavailable {
         what: "the announcement of an upload",
         source: error.into(),
-    })
+    })?;
+    Ok(Some((intent, document)))
 }
+
+/// Notes that an upload cannot be gone on with. The announcement stays, so that what arrives all the same is attributed.
+async fn close<P: Documents>(ports: &P, id: JobId, forget_name: bool) -> Result<(), Refusal> {
+    let Some((mut intent, there)) = read(ports, id).await? else {
+        return Ok(());
+    };
+    intent.closed = true;
+    if forget_name {
+        intent.name.clear();
+    }
+    let document = Document {
+        text: serde_json::to_string(&intent).unwrap_or_default(),
+        revision: there.revision + 1,
+        ..there
+    };
+    if ports.write(&folder(id), NAME, &document).await? {
+        return Ok(());
+    }
+    Err(Refusal::Unavailable("try again in a moment".to_owned()))
+}
+
+/// Forgets the name of an uploaded file, whose data is being deleted.
+///
+/// # Errors
+/// If the documents do not answer.
+pub(super) async fn forget_name<P: Documents>(ports: &P, id: JobId) -> Result<(), Refusal> {
+    close(ports, id, true).await
+}
+
+/// The job of an upload that was announced here under a key with this UUID.
+///
+/// # Errors
+/// If the documents do not answer.
+pub(super) async fn job_of_uuid<P: Documents>(
+    ports: &P,
+    uuid: &str,
+) -> Result<Option<JobId>, Unavailable> {
+    let found = ports.read(&alias(uuid), ALIAS).await?;
+    Ok(found.and_then(|document| document.text.parse().ok()))
+}
+
+fn alias(uuid: &str) -> String {
+    format!("upload#{uuid}")
+}
+
+/// The name of the document that says which job the UUID in a key stands for.
+const ALIAS: &str = "job";
 
 /// Whether a key may be one of ours: `<prefix><tenant>/<uuid>.pdf`. Saves asking about all others.
 pub fn may_be_issued(pipeline: &Pipeline, key: &str) -> bool {
@@ -132,7 +194,9 @@ fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), Refusal> {
             "a file's name has 1 to {chars} characters, and {bytes} bytes at most"
         )));
     }
-    if name.chars().any(char::is_control) || name.contains(['/', '\\']) {
+    // Characters that turn the direction of text can make one name look like another (Unicode Technical Report 36).
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if name.chars().any(|c| c.is_control() || turns(c)) || name.contains(['/', '\\']) {
         return Err(Refusal::BadRequest(
             "a file's name has no slashes and no control characters".to_owned(),
         ));
@@ -200,6 +264,7 @@ where
         created_at: now,
         expires_at: Timestamp(now.0 + LIFETIME_MS),
         multipart: None,
+        closed: false,
     };
     if intent.bytes > ONE_PIECE {
         let to = intent.location();
@@ -213,6 +278,11 @@ where
     };
     // Before any request is signed: an object without its announcement would be nobody's.
     ports.write(&folder(id), NAME, &document).await?;
+    let job = Document {
+        text: id.to_string(),
+        ..document
+    };
+    ports.write(&alias(&uuid.to_string()), ALIAS, &job).await?;
     sendable(ports, &intent).await
 }
 
@@ -251,8 +321,14 @@ async fn own<P: Documents + Clock>(
     };
     let id: JobId = id.parse().map_err(|_| none())?;
     let intent = intent(ports, id).await?.ok_or_else(none)?;
-    if intent.uploaded_by != person.actor {
+    let still_his = person.tenant(Some(&intent.tenant)).is_ok();
+    if intent.uploaded_by != person.actor || !still_his {
         return Err(none());
+    }
+    if intent.closed {
+        return Err(Refusal::Gone(
+            "the upload was given up; announce it again".to_owned(),
+        ));
     }
     if intent.expires_at <= ports.now() {
         return Err(Refusal::Gone(
@@ -347,7 +423,13 @@ where
         )));
     }
     ports.complete(&to, upload, &arrived).await?;
-    Ok(intent.view())
+    // S3 answers a repeated or overtaken call in several ways; what is there is what counts.
+    match ports.head(&to).await? {
+        Some(_) => Ok(intent.view()),
+        None => Err(Refusal::Unavailable(
+            "S3 has not put the parts together yet; complete it once more".to_owned(),
+        )),
+    }
 }
 
 /// Gives an upload up.
@@ -367,6 +449,5 @@ where
     if let Some(upload) = &intent.multipart {
         ports.abort(&intent.location(), upload).await?;
     }
-    ports.remove(&folder(id), NAME).await?;
-    Ok(())
+    close(ports, id, false).await
 }

@@ -61,7 +61,12 @@ fn place(list: &List, job: &Job) -> Option<Place> {
 }
 
 impl JobList for Memory {
-    async fn places(&self, list: &List, span: Span, limit: u16) -> Result<Vec<Place>, Unavailable> {
+    async fn places(
+        &self,
+        list: &List,
+        span: Span,
+        limit: u16,
+    ) -> Result<(Vec<Place>, bool), Unavailable> {
         self.attempt("places", |world| {
             let mut places: Vec<Place> = world
                 .jobs
@@ -73,8 +78,9 @@ impl JobList for Memory {
             if !matches!(list, List::Open(_)) {
                 places.reverse();
             }
+            let more = places.len() > usize::from(limit);
             places.truncate(usize::from(limit));
-            places
+            (places, more)
         })
     }
 
@@ -226,7 +232,7 @@ impl QuarantineDesk for Memory {
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<Vec<Kept>, Unavailable> {
+    ) -> Result<(Vec<Kept>, bool), Unavailable> {
         self.attempt("kept", |world| {
             let mut all: Vec<Kept> = (0..world.quarantine.len())
                 .map(|at| world.kept(at))
@@ -235,8 +241,9 @@ impl QuarantineDesk for Memory {
             all.sort_by_key(name);
             let after = after.map(|(source, id)| (source.to_owned(), id.to_owned()));
             all.retain(|kept| after.as_ref().is_none_or(|after| name(kept) > *after));
+            let more = all.len() > usize::from(limit);
             all.truncate(usize::from(limit));
-            all
+            (all, more)
         })
     }
 
@@ -253,12 +260,14 @@ impl QuarantineDesk for Memory {
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
         self.attempt("mark", |world| {
-            let there = world.kept_at(source, message_id).is_some();
-            if there {
-                let name = (source.to_owned(), message_id.to_owned());
+            let name = (source.to_owned(), message_id.to_owned());
+            let marked = world.replayed.get(&name);
+            let busy = marked.is_some_and(|marked| marked.0 + 60_000 > at.0);
+            let free = world.kept_at(source, message_id).is_some() && !busy;
+            if free {
                 world.replayed.insert(name, at);
             }
-            there
+            free
         })
     }
 

@@ -47,8 +47,13 @@ impl Span {
 
 /// Lists of jobs. They may lag behind the rows by moments.
 pub trait JobList {
-    /// The places of a list within a span, in its order, at most `limit`.
-    async fn places(&self, list: &List, span: Span, limit: u16) -> Result<Vec<Place>, Unavailable>;
+    /// The places of a list within a span, in its order, at most `limit`, and whether there are more.
+    async fn places(
+        &self,
+        list: &List,
+        span: Span,
+        limit: u16,
+    ) -> Result<(Vec<Place>, bool), Unavailable>;
     /// The rows of at most 100 jobs, in any order. Missing ones, and ones that this release cannot read, are left out.
     async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError>;
 }
@@ -133,7 +138,8 @@ pub trait Transfers {
     ) -> Result<SignedRequest, Unavailable>;
     /// The parts that have arrived; `None` if there is no such upload, because it was completed or given up.
     async fn arrived(&self, to: &Location, upload: &str) -> Result<Option<Vec<Part>>, Unavailable>;
-    /// Makes the object of its parts. Completing an upload that was completed before is no error.
+    /// Makes the object of its parts. An upload that was completed or given up before, or is being completed, is no error:
+    /// whoever asks looks at what is there.
     async fn complete(
         &self,
         to: &Location,
@@ -159,12 +165,16 @@ pub struct Kept {
 
 /// What can be done with the quarantine. Messages are named by their queue and the id of the first message.
 pub trait QuarantineDesk {
-    /// Some messages by queue and id, from after `after` on, at most `limit`.
-    async fn kept(&self, after: Option<(&str, &str)>, limit: u16)
-    -> Result<Vec<Kept>, Unavailable>;
+    /// Some messages by queue and id, from after `after` on, at most `limit`, and whether there are more.
+    async fn kept(
+        &self,
+        after: Option<(&str, &str)>,
+        limit: u16,
+    ) -> Result<(Vec<Kept>, bool), Unavailable>;
     /// One message with its whole text.
     async fn entry(&self, source: &str, message_id: &str) -> Result<Option<Kept>, Unavailable>;
-    /// Notes that it is being sent again; from then on, quarantining it anew overwrites it. Answers whether it is there.
+    /// Notes that it is being sent again; from then on, quarantining it anew overwrites it. Answers whether it is there and
+    /// was not noted within the last minute: somebody else may be sending it.
     async fn mark(
         &self,
         source: &str,

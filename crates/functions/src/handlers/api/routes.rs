@@ -154,6 +154,9 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
+/// The longest id in a path, in bytes.
+const MAX_ID: usize = 200;
+
 /// The route of a request, and what stands for its path's braces.
 fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
     let none = || Refusal::NotFound("there is no such address; see docs/api.md".to_owned());
@@ -175,6 +178,10 @@ fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
         Refusal::MethodNotAllowed(format!("{method} makes no sense here; see docs/api.md"))
     })?;
     let id = segments.get(1).cloned().unwrap_or_default();
+    let is_no_id = id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control);
+    if segments.len() > 1 && is_no_id {
+        return Err(none());
+    }
     Ok((route, id))
 }
 
@@ -232,7 +239,8 @@ pub(super) async fn answer<P: Desk>(
         }
         What::DeleteData => {
             let order: JobOrder = request.json()?;
-            json(&orders::delete_data(ports, asked.run, person, id, &order).await?)
+            let until = asked.push_until;
+            json(&orders::delete_data(ports, asked.run, person, id, &order, until).await?)
         }
         What::MakePlan => {
             let plan: NewPlan = request.json()?;

@@ -183,6 +183,8 @@ fn addresses_and_methods_that_are_not_ours_are_refused() {
         "/admin",
         "/jobs/%ff",
         "/jobs/..%2f..%2faudit",
+        "/quarantine/%00",
+        &format!("/retry-plans/{}", "p".repeat(2000)),
     ] {
         let word = office.support().word("GET", path, None);
         assert!(

@@ -221,16 +221,17 @@ fn any_id_finds_the_job() {
     for text in [
         "nothing",
         "s3://another-bucket/inbound/acme/x.pdf",
-        "%00",
         "../../etc/passwd",
     ] {
         let page: JobPage = office.reviewer().get(&format!("/jobs?find={text}"));
         assert!(page.jobs.is_empty());
     }
-    assert_eq!(
-        office.reviewer().word("GET", "/jobs?find=+", None),
-        "bad-request"
-    );
+    for text in ["+", "%00", "inbound/acme/%00.pdf", &"x".repeat(1025)] {
+        let word = office
+            .reviewer()
+            .word("GET", &format!("/jobs?find={text}"), None);
+        assert_eq!(word, "bad-request", "{text}");
+    }
 
     let entry = Quarantined {
         source: "uploads".to_owned(),
@@ -249,6 +250,61 @@ fn any_id_finds_the_job() {
     }
     let page: QuarantinePage = office.support().get("/quarantine");
     assert_eq!(page.entries.len(), 1);
+}
+
+#[test]
+fn support_finds_an_upload_by_the_uuid_in_its_key_whatever_its_tenant() {
+    let office = Office::open();
+    let wanted = serde_json::json!({"pipeline": "legal-review", "name": "a.pdf", "bytes": 7, "content_type": "application/pdf"});
+    let view: jobs::api::UploadView = office.customer().post("/uploads", wanted);
+    let url = view.put.unwrap().url;
+    let key = url.strip_prefix(&format!("memory:s3://{BUCKET}/")).unwrap();
+    let key = key.split('?').next().unwrap();
+    office.job(key, 10, |_| {});
+    let uuid = key
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .strip_suffix(".pdf")
+        .unwrap();
+    for caller in [office.support(), office.reviewer()] {
+        let page: JobPage = caller.get(&format!("/jobs?find={uuid}"));
+        assert_eq!(page.jobs[0].id, view.job_id);
+    }
+    let page: JobPage = office.stranger().get(&format!("/jobs?find={uuid}"));
+    assert!(page.jobs.is_empty());
+}
+
+#[test]
+fn a_job_that_was_made_long_ago_and_failed_today_counts_as_failed_today() {
+    let office = Office::open();
+    office.failed("inbound/acme/a.pdf", 3 * 86_400_000, Cause::ModelError);
+    let job = office.failed("inbound/acme/b.pdf", 3 * 86_400_000, Cause::ModelError);
+    office
+        .ports()
+        .world()
+        .jobs
+        .get_mut(&job.id)
+        .unwrap()
+        .updated_at
+        .0 = NOW.0 - 60_000;
+    let own: Summary = office.reviewer().get("/summary");
+    let all: Summary = office.support().get("/summary");
+    assert_eq!((own.failed, all.failed), (1, 1));
+}
+
+#[test]
+fn times_that_are_no_times_find_nothing() {
+    let office = Office::open();
+    office.failed("inbound/acme/a.pdf", 10, Cause::ModelError);
+    for since in [u64::MAX, 1 << 53, NOW.0 + 1] {
+        let page: JobPage = office.reviewer().get(&format!("/jobs?since={since}"));
+        assert!(page.jobs.is_empty());
+        let page: JobPage = office
+            .support()
+            .get(&format!("/jobs?status=failed&since={since}"));
+        assert!(page.jobs.is_empty());
+    }
 }
 
 #[test]

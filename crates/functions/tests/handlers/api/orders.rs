@@ -258,6 +258,26 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
             .unwrap()
             .starts_with("4 object versions")
     );
+    let again: JobAnswer = office.support().ask("DELETE", &path, reason());
+    assert_eq!(
+        again.job.version, answer.job.version,
+        "it can be ordered once more"
+    );
+    assert_eq!(
+        answer.job.updated_at, job.updated_at.0,
+        "it ended when it ended"
+    );
+    let word = office
+        .support()
+        .word("POST", &format!("/jobs/{}/retry", job.id), reason());
+    assert_eq!(word, "refused", "there is nothing to run");
+    assert!(
+        detail
+            .explanation
+            .help
+            .iter()
+            .all(|help| help.action != jobs::explain::Action::Retry)
+    );
     let open = office.job("inbound/acme/open.pdf", 5, |_| {});
     assert_eq!(
         office
@@ -265,4 +285,43 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
             .word("DELETE", &format!("/jobs/{}/data", open.id), reason()),
         "refused"
     );
+}
+
+#[test]
+fn data_is_not_deleted_while_an_attempt_may_still_write_a_result() {
+    let office = Office::open();
+    let job = office.job("inbound/acme/a.pdf", 5000, |_| {});
+    let path = format!("/jobs/{}", job.id);
+    let _: JobAnswer = office
+        .support()
+        .post(&format!("{path}/cancel"), reason().unwrap());
+    let (word, detail) = office
+        .support()
+        .refused("DELETE", &format!("{path}/data"), reason());
+    assert_eq!(word, "refused");
+    assert!(detail.contains("may still write"), "{detail}");
+    super::super::world::advance(office.api.app(), 8 * 3_600_000);
+    let later = office.api.app().ports.world().now.0;
+    let mut support = office.support();
+    support.claims["exp"] = json!((later / 1000 + 3600).to_string());
+    let answer: JobAnswer = support.ask("DELETE", &format!("{path}/data"), reason());
+    assert_eq!(answer.job.status, "Cancelled");
+}
+
+#[test]
+fn a_deletion_that_breaks_off_is_ordered_once_more() {
+    let office = Office::open();
+    let job = office.failed("inbound/acme/a.pdf", 5000, Cause::ModelError);
+    let path = format!("/jobs/{}/data", job.id);
+    office.ports().world().fail_before.insert("delete", 1);
+    assert_eq!(
+        office.support().word("DELETE", &path, reason()),
+        "unavailable"
+    );
+    assert_eq!(
+        audited(&office)[0].2.as_deref(),
+        Some("broke off; to be ordered once more")
+    );
+    let _: JobAnswer = office.support().ask("DELETE", &path, reason());
+    assert!(office.ports().world().objects.is_empty());
 }

@@ -258,3 +258,66 @@ fn the_poisoned_are_left_out_unless_somebody_insists() {
     deliver(&office, &bodies, 1);
     assert_eq!(office.ports().world().wake_ups.len(), 2);
 }
+
+#[test]
+fn what_cannot_be_run_again_is_not_planned() {
+    let office = Office::open();
+    office.failed("inbound/acme/fine.pdf", 1000, Cause::ModelError);
+    office.failed("inbound/acme/no.pdf", 1000, Cause::InvalidInput);
+    office.failed("inbound/acme/old.pdf", 1000, Cause::Superseded);
+    office.job("inbound/acme/erased.pdf", 1000, |job| {
+        super::fail(job, Cause::ModelError);
+        *job = job.erased("sam@docket.example", "asked for", NOW);
+    });
+    assert_eq!(plan(&office, json!({"reason": "x"})).jobs, 1);
+    let body = json!({"reason": "x", "filter": {"since": 5, "until": 5}});
+    let word = office.support().word("POST", "/retry-plans", Some(body));
+    assert_eq!(word, "bad-request");
+    assert_eq!(audited(&office).len(), 1, "nothing was about to be done");
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_does_not_hold_up_the_others() {
+    let office = Office::open();
+    office.failed("inbound/acme/a.pdf", 1000, Cause::ModelError);
+    let made = plan(&office, json!({"reason": "x"}));
+    office.ports().world().fail_before.insert("order", 1);
+    let _: PlanView = office
+        .support()
+        .post(&format!("/retry-plans/{}/apply", made.id), json!({}));
+    let broken = jobs::ports::Document {
+        text: "{".to_owned(),
+        revision: 1,
+        expires_at: None,
+    };
+    {
+        let mut world = office.ports().world();
+        world.folders.write("plan", "p-broken", &broken);
+        world.folders.write("plan-active", "p-broken", &broken);
+    }
+    reconcile(&office);
+    assert_eq!(orders(&office).len(), 1);
+}
+
+#[test]
+fn an_order_that_was_refused_is_told_as_skipped() {
+    let office = Office::open();
+    let job = office.failed("inbound/acme/a.pdf", 1000, Cause::ModelError);
+    let made = plan(&office, json!({"reason": "x"}));
+    let path = format!("/retry-plans/{}", made.id);
+    let shown: PlanView = office.support().post(&format!("{path}/apply"), json!({}));
+    assert_eq!(shown.outcome.map(|outcome| outcome.waiting), Some(1));
+    advance(office.api.app(), 31 * 60_000);
+    let shown: PlanView = office.support().get(&path);
+    let outcome = shown.outcome.unwrap();
+    assert_eq!((outcome.waiting, outcome.skipped), (0, 1));
+    office.ports().world().jobs.get_mut(&job.id).unwrap().state = State::Ready {
+        attempt: Attempt(1),
+    };
+    let shown: PlanView = office.support().get(&path);
+    assert_eq!(
+        shown.outcome.unwrap().ready,
+        1,
+        "its result had come after all"
+    );
+}

@@ -117,6 +117,23 @@ fn what_fails_while_it_is_being_sent_again_is_not_taken_out() {
     );
     let page: QuarantinePage = office.support().get("/quarantine");
     assert_eq!(page.entries.len(), 1, "it is still here");
+    assert!(
+        audited(&office)[0]
+            .2
+            .as_deref()
+            .unwrap()
+            .starts_with("refused")
+    );
+    // Whoever tries at once may be sending it a second time.
+    let word = office
+        .support()
+        .word("POST", "/quarantine/wakeups:m1/replay", Some(reason()));
+    assert_eq!(word, "changed");
+    super::super::world::advance(office.api.app(), 60_000);
+    let entry: QuarantineEntry = office
+        .support()
+        .post("/quarantine/wakeups:m1/replay", reason());
+    assert_eq!(entry.id, "wakeups:m1");
 }
 
 #[test]
@@ -148,6 +165,9 @@ fn a_message_is_discarded_with_a_reason_that_is_kept() {
     let line = &audited(&office)[0];
     assert_eq!(
         (line.1.as_str(), line.2.as_deref()),
-        ("discard", Some("it was not a wake-up: <script>"))
+        (
+            "discard",
+            Some("it was not a wake-up: <script>: {\"broken\": 1}")
+        )
     );
 }

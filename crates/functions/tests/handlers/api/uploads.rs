@@ -191,7 +191,42 @@ fn an_upload_is_its_uploaders_alone_and_can_be_given_up() {
         204
     );
     assert!(office.ports().world().uploads.is_empty(), "S3 is told");
-    assert_eq!(office.customer().word("GET", &path, None), "not-found");
+    assert_eq!(office.customer().word("GET", &path, None), "gone");
+}
+
+#[test]
+fn a_file_that_arrives_after_its_upload_was_given_up_is_still_its_uploaders() {
+    let office = Office::open();
+    let view: UploadView = office.customer().post("/uploads", wanted(7));
+    let path = format!("/uploads/{}", view.job_id);
+    assert_eq!(
+        office.customer().reply("DELETE", &path, None).status_code,
+        204
+    );
+    let key = key(&view);
+    let version = office.ports().put(BUCKET, &key, b"%PDF-1.7");
+    let batch = batch(office.api.app(), &[announced(&key, &version)], 1);
+    run(upload_trigger::handle(office.api.app(), batch)).unwrap();
+    let detail: JobDetail = office.customer().get(&format!("/jobs/{}", view.job_id));
+    assert_eq!(detail.uploaded_by.as_deref(), Some("carla@acme.example"));
+    let other = office.caller("olga@acme.example", "[customer tenant:acme]");
+    assert_eq!(
+        other.word("GET", &format!("/jobs/{}", view.job_id), None),
+        "not-found"
+    );
+}
+
+#[test]
+fn who_has_left_a_tenant_cannot_go_on_with_an_upload_for_it() {
+    let office = Office::open();
+    let view: UploadView = office.customer().post("/uploads", wanted(101 * MB));
+    let moved = office.caller("carla@acme.example", "[customer tenant:globex]");
+    let path = format!("/uploads/{}", view.job_id);
+    assert_eq!(moved.word("GET", &path, None), "not-found");
+    assert_eq!(
+        moved.word("GET", &format!("/jobs/{}", view.job_id), None),
+        "not-found"
+    );
 }
 
 #[test]
@@ -221,6 +256,7 @@ fn what_a_pipeline_does_not_take_is_refused_before_a_byte_is_sent() {
         "a/b.pdf",
         "..\\b.pdf",
         "a\r\nx-amz-meta: b.pdf",
+        "invoice\u{202e}fdp.exe",
         &"x".repeat(201),
     ] {
         assert_eq!(with("name", json!(name)).0, "bad-request", "{name:?}");
