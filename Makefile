@@ -1,6 +1,7 @@
 # Docket. `make help` lists what can be made.
 #
-# Needed: Rust 1.95 with a C compiler, Python 3.10 with venv, make. Everything else goes into .venv and target.
+# Needed: Rust 1.95 with a C compiler, Python 3.10 with venv, make; for the page Node 20.19. Everything else goes into
+# .venv, target and web/node_modules.
 # One profile and one set of features everywhere, so that the AWS SDKs compile once.
 
 CARGO ?= cargo
@@ -14,22 +15,24 @@ TESTS := --release --workspace --all-features $(LOCKED)
 # Tests of the whole flow wait more than they work.
 export RUST_TEST_THREADS ?= 4
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
-ZIP_BYTES := 4300000
+ZIP_BYTES := 4310000
+# The desk's function speaks to S3 in more ways than the others, and nobody's document waits for it.
+ZIP_BYTES_DESK := support-api=4500000
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs test check format lint doc bans zips templates bench-cold simulate compare
+.PHONY: help demo up down build package venv docs web page test test-web check format lint doc bans zips templates bench-cold simulate compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  make demo PDF=<file or folder>            the same with your own PDFs'
 	@echo '  make demo MODEL=http://127.0.0.1:8080     the same with your own model container (also: make up MODEL=…)'
 
-demo: package ## upload real contracts to a local stack and watch what happens to each
+demo: package page ## upload real contracts to a local stack and watch what happens to each
 	@$(DEVSTACK) demo $${MODEL:+--model "$$MODEL"} -- $${PDF:+"$$PDF"}
 
-up: package ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI
+up: package page ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI
 	@$(DEVSTACK) up $${MODEL:+--model "$$MODEL"}
 
 down: ## stop the stack that `make up` started
@@ -48,7 +51,26 @@ venv: ## make .venv, with packages pinned by hash
 docs: ## write anew what is generated from the code: job-lifecycle.md, api.md and openapi.json in docs/, and how jobs are explained
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers
 
-test: package ## run all tests, end to end on the local stack included
+WEB := web/dist/index.html
+# Vite asks for this one.
+NODE_IS_THERE = node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
+
+web: $(WEB) ## build the page (needs Node 20.19 or newer)
+
+$(WEB): $(shell find web/src web/public -type f) web/index.html web/package-lock.json web/vite.config.ts web/tsconfig.json
+	$(call say,building the page)
+	@cd web && npm ci --silent --no-audit --no-fund && npm run --silent build
+
+# As far as this machine can: the service works without its page.
+page:
+	@if $(NODE_IS_THERE); then $(MAKE) --silent web; else echo "== the page is not built: it needs Node 20.19 or newer" >&2; fi
+
+test-web: page
+	@if $(NODE_IS_THERE); then cd web && npm run --silent test && npm run --silent e2e; \
+	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
+	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
+
+test: package test-web ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/template_test.py tests/docs_test.py
 	@cd benches && ../.venv/bin/python -m unittest
@@ -78,7 +100,7 @@ bans:
 
 zips: package
 	$(call say,zips)
-	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES)
+	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_DESK)
 	@$(PYTHON) .ci/rules.py glibc
 
 templates:

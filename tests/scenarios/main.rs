@@ -25,6 +25,7 @@ mod an_unusual_key;
 mod conformance;
 mod desk;
 mod nobody_says_a_word;
+mod the_page;
 #[cfg(target_os = "linux")]
 mod the_reconciler_is_killed;
 #[cfg(target_os = "linux")]

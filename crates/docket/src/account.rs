@@ -217,10 +217,17 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|error| Failure::here(format!("nobody could be asked: {error}")))
 }
 
-/// Asks whether to go on; anything but yes is no. Where nobody can be asked, the order stands as it was given.
+/// Asks whether to go on; anything but yes is no. Where nobody can be asked, `--yes` must have said so.
 pub(crate) async fn confirm(context: &Context, question: &str, yes: bool) -> Outcome<()> {
-    if yes || context.print.json || !Print::is_interactive() {
+    if yes {
         return Ok(());
+    }
+    if context.print.json || !Print::is_interactive() {
+        return Err(Failure::local(
+            Exit::Usage,
+            "not-confirmed",
+            "nobody can be asked whether to go on: say --yes",
+        ));
     }
     let answer = ask(&format!("{question} [y/N] ")).await.unwrap_or_default();
     if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {

@@ -70,13 +70,9 @@ pub async fn model_said<P: ObjectStore>(
     }))
 }
 
-/// Whether the job's input is still what S3 would hand to the endpoint. Not asked of inputs that cannot change:
-/// issued keys cannot be overwritten, and copies are ours.
+/// Whether the job's input is still what S3 would hand to the endpoint. Not asked of copies, which are ours.
 pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
     use crate::input::{Delivery, delivery};
-    if job.input.issued {
-        return Ok(false);
-    }
     match delivery(job.id, &job.input.bucket, &job.input.key) {
         Delivery::Copy(_) => Ok(false),
         Delivery::InPlace(location) => {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{Attempt, Timestamp};
 use crate::job::{AttemptRecord, ERASED, HistoryEntry, Job};
 use crate::state::{Budget, Cause, Failure, State};
+use crate::support::{POISON, equal_failures};
 
 /// A job that is this much past the time at which somebody had to look is stalled: the reconciler comes every five
 /// minutes, its message takes seconds, and a message that failed once comes back after six minutes. In milliseconds.
@@ -364,10 +365,23 @@ fn help(job: &Job, now: Timestamp) -> Vec<Help> {
             Action::Upload,
             "a canceled job stays canceled; the same document uploaded again is a new job",
         )],
-        State::Failed { attempt, failure } => help_failed(*attempt, failure)
-            .into_iter()
-            .map(|(action, why)| help(action, why))
-            .collect(),
+        State::Failed { attempt, failure } => {
+            let poisoned = equal_failures(job) >= POISON;
+            help_failed(*attempt, failure)
+                .into_iter()
+                .map(|(action, why)| match action {
+                    Action::Retry if poisoned => help(
+                        action,
+                        "it has failed the same way again and again: support may insist (--force), after the model or the endpoint was changed",
+                    ),
+                    Action::Retry
+                    | Action::Cancel
+                    | Action::Result
+                    | Action::Upload
+                    | Action::Operate => help(action, why),
+                })
+                .collect()
+        }
     }
 }
 

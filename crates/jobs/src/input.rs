@@ -22,8 +22,6 @@ pub struct Input {
     pub name: Option<String>,
     /// Who uploaded it, where the upload went through the API.
     pub uploaded_by: Option<String>,
-    /// The key was issued by the API and cannot be overwritten.
-    pub issued: bool,
 }
 
 impl Input {

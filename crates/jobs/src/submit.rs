@@ -241,7 +241,6 @@ fn input_of(
         },
         // Only the announcement can say so; what an object says of itself its uploader chose.
         uploaded_by: intent.map(|intent| intent.uploaded_by),
-        issued: false,
     }
 }
 

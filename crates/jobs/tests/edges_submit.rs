@@ -344,7 +344,6 @@ fn a_result_is_not_taken_if_the_object_was_replaced_while_the_call_was_made() {
     let memory = Memory::at(NOW);
     let mut job = in_state("Submitting");
     job.input.key = KEY.to_owned();
-    job.input.issued = false;
     job.input.version = memory.put(BUCKET, KEY, PDF);
     // Whoever made the first call never heard of it, and there is no time for another attempt.
     if let State::Submitting {

@@ -13,7 +13,7 @@ use crate::config;
 
 use super::plan::Item;
 
-/// So long is remembered which job a file has become, in milliseconds: an upload is open for a day at most, and a job
+/// So long is remembered which job a file has become, in milliseconds: an upload is open for seven days at most, and a job
 /// for another.
 const KEEP: u64 = 7 * 24 * 3600 * 1000;
 

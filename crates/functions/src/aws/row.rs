@@ -149,11 +149,6 @@ fn input_to_item(input: &Input) -> Item {
     ]);
     put(&mut item, "name", input.name.as_deref().map(s));
     put(&mut item, "by", input.uploaded_by.as_deref().map(s));
-    put(
-        &mut item,
-        "issued",
-        input.issued.then_some(AttributeValue::Bool(true)),
-    );
     item
 }
 
@@ -303,7 +298,6 @@ fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
         content_type: item.text("type")?.to_owned(),
         name: item.optional_text("name")?,
         uploaded_by: item.optional_text("by")?,
-        issued: item.item.contains_key("issued"),
     })
 }
 

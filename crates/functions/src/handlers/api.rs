@@ -17,7 +17,7 @@ use crate::bootstrap::App;
 use crate::config::Var;
 use cursor::Sealer;
 pub use http::{HttpEvent, HttpReply};
-use routes::{Answer, Asked, Desk, answer};
+use routes::{Answer, Asked, Desk, answer, path_of};
 
 /// What it needs.
 pub const NEEDS: &[Var] = &[
@@ -98,7 +98,7 @@ pub async fn handle<P: Desk>(
         };
         info!(
             http.method = request.method(),
-            http.route = request.route(),
+            http.route = path_of(&request),
             http.status = reply.status_code,
             actor = person.as_ref().map(|person| person.actor.as_str()),
             "answered"

@@ -87,7 +87,6 @@ impl Office {
         job.input.key = key.to_owned();
         job.input.name = None;
         job.input.uploaded_by = None;
-        job.input.issued = false;
         job.created_at = at;
         job.updated_at = at;
         job.corrected = false;

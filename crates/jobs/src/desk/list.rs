@@ -286,7 +286,7 @@ fn source(person: &Person, query: &JobQuery) -> Result<Source, Refusal> {
             Some(Class::Failed) => Ok(Source::failed(None, span)),
             Some(Class::Open) => Ok(Source::open()),
             Some(Class::Ready | Class::Cancelled) | None => Err(Refusal::BadRequest(
-                "of all tenants, only open or failed jobs can be listed; name a tenant, or status=open or status=failed"
+                "of all tenants, only open or failed jobs can be listed; name the tenant, or the status: open or failed"
                     .to_owned(),
             )),
         };

@@ -148,9 +148,17 @@ where
 }
 
 fn refused(job: &Job, why: Why, what: &str) -> Refusal {
+    let advice = match why {
+        Why::StillOpen => "it is still open: wait for its end",
+        Why::NotRetryable => "another run cannot help; upload a document that can be read",
+        Why::NoAttemptsLeft => "it has used all attempts of its life; upload the document again",
+        Why::AlreadyApplied | Why::Finished => "it has ended that way",
+        Why::Claimed | Why::StaleEvidence | Why::TooEarly | Why::EvidenceNeeded => {
+            "it is just changing; look at it again"
+        }
+    };
     Refusal::Refused(format!(
-        "job {} is {} and cannot be {what} ({why:?})",
-        job.id,
+        "the job is {} and cannot be {what}: {advice}",
         job.state.name()
     ))
 }

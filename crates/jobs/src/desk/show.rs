@@ -16,7 +16,8 @@ use crate::view::{FailureView, JobView};
 /// # Errors
 /// [`Refusal::NotFound`].
 pub async fn seen<P: JobStore>(ports: &P, person: &Person, id: &str) -> Result<Job, Refusal> {
-    let id: JobId = id.parse().map_err(|_| no_job(id))?;
+    // As people copy them.
+    let id: JobId = id.to_lowercase().parse().map_err(|_| no_job(id))?;
     let job = ports.load(id).await?;
     job.filter(|job| person.sees(job))
         .ok_or_else(|| no_job(&id.to_string()))

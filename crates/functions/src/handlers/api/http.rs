@@ -32,8 +32,6 @@ struct Context {
     #[serde(default)]
     request_id: String,
     #[serde(default)]
-    route_key: String,
-    #[serde(default)]
     stage: String,
     #[serde(default)]
     authorizer: Option<Authorizer>,
@@ -65,11 +63,6 @@ impl HttpEvent {
     /// API Gateway's name for the request.
     pub fn request_id(&self) -> &str {
         &self.request_context.request_id
-    }
-
-    /// The route that API Gateway chose.
-    pub fn route(&self) -> &str {
-        &self.request_context.route_key
     }
 
     /// The claims of the token that API Gateway has checked; none if the route asks for no token.

@@ -13,6 +13,7 @@ use jobs::ports::{
     Clock, DeadLetters, Documents, JobList, JobStore, ObjectStore, Pusher, QuarantineDesk,
     ResubmissionQueue, Tickets, Transfers, WakeUpQueue, Watchers,
 };
+use jobs::state::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -154,6 +155,11 @@ pub(super) struct Answer {
     pub(super) body: Value,
 }
 
+/// The path of the route of a request, for the log: it holds no ids.
+pub(super) fn path_of(request: &HttpEvent) -> &'static str {
+    route(request).map_or("unknown", |(route, _)| route.path)
+}
+
 /// The longest id in a path, in bytes.
 const MAX_ID: usize = 200;
 
@@ -244,6 +250,12 @@ pub(super) async fn answer<P: Desk>(
         }
         What::MakePlan => {
             let plan: NewPlan = request.json()?;
+            let filter = &plan.filter;
+            check_names(
+                pipelines,
+                filter.pipeline.as_deref(),
+                filter.cause.as_deref(),
+            )?;
             json(&plans::create(ports, pipelines, person, &plan).await?)
         }
         What::ListPlans => json(&plans::list(ports, person).await?),
@@ -329,6 +341,11 @@ async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Val
             &find::find(ports, pipelines, bucket, person, tenant, text).await?,
         ));
     }
+    check_names(
+        asked.run.pipelines,
+        query.pipeline.as_deref(),
+        query.cause.as_deref(),
+    )?;
     let cursor = query.cursor.take();
     // How many are wanted at once may change from page to page; what is asked for may not.
     let filters = JobQuery {
@@ -344,6 +361,28 @@ async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Val
     let (mut page, next) = list::list(ports, person, &query, from).await?;
     page.cursor = asked.cursor(&question, next.as_ref()).await?;
     Ok(json(&page))
+}
+
+/// A name that there is not would find nothing, and look as if there were nothing.
+fn check_names(
+    pipelines: &Pipelines,
+    pipeline: Option<&str>,
+    cause: Option<&str>,
+) -> Result<(), Refusal> {
+    if let Some(name) = pipeline
+        && pipelines.get(name).is_none()
+    {
+        let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
+        let known = known.join(", ");
+        return Err(Refusal::BadRequest(format!("the pipelines are {known}")));
+    }
+    if let Some(name) = cause
+        && Cause::ALL.iter().all(|cause| cause.name() != name)
+    {
+        let known = Cause::ALL.map(Cause::name).join(", ");
+        return Err(Refusal::BadRequest(format!("the causes are {known}")));
+    }
+    Ok(())
 }
 
 fn question(person: &Person, what: &str, filters: &str) -> String {

@@ -63,6 +63,15 @@ fn jobs_come_newest_first_whatever_their_class() {
         (3, 0)
     );
     assert_eq!((only("cause=ModelError"), only("cause=Lost")), (1, 0));
+    for (wrong, right) in [
+        ("cause=modelerror", "ModelError"),
+        ("pipeline=legal", "legal-review"),
+    ] {
+        let path = format!("/jobs?{wrong}");
+        let (word, detail) = office.reviewer().refused("GET", &path, None);
+        assert_eq!(word, "bad-request");
+        assert!(detail.contains(right), "{detail}");
+    }
     assert_eq!((only("q=REA"), only("q=eady"), only("q=f%61il")), (1, 0, 1));
     assert_eq!(only(&format!("since={}", NOW.0 - 2500)), 2);
     for wrong in [
@@ -159,7 +168,7 @@ fn of_all_tenants_only_open_and_failed_jobs_are_listed() {
             .support()
             .refused("GET", &format!("/jobs{query}"), None);
         assert_eq!(word, "bad-request");
-        assert!(detail.contains("name a tenant"), "{detail}");
+        assert!(detail.contains("name the tenant"), "{detail}");
     }
     let page: JobPage = office.support().get("/jobs?tenant=globex");
     assert_eq!(page.jobs.len(), 1);
