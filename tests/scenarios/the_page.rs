@@ -14,7 +14,7 @@ fn missing() -> Option<&'static str> {
     if !web.join("node_modules").is_dir() || !web.join("dist/index.html").is_file() {
         return Some("the page is not built: needs Node, run make web");
     }
-    let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
     (!Path::new(&browser).is_file())
         .then_some("there is no Chromium (CHROMIUM names another place)")
 }
