@@ -22,7 +22,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs web page test test-web check format lint doc bans zips templates bench-cold simulate compare
+.PHONY: help demo up down build package venv docs web page test test-web check format lint doc bans zips templates bench-cold bench-lists bench-push simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,10 +112,22 @@ templates:
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
 	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)
 
+bench-lists: ## count what a page of jobs costs, from a thousand jobs to a million
+	@$(CARGO) build $(TESTS) --example lists
+	@"$(TARGET)/release/examples/lists"
+
+bench-push: package ## measure how long a result takes to reach a page, above an empty chain (2 min)
+	@$(CARGO) build $(TESTS) --example push
+	@"$(TARGET)/release/examples/push"
+
 SEEDS ?= 700
 JOBS ?= 60
 simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each
 	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)
+
+SCENARIO ?= deal-day
+replay: ## replay a day of uploads in virtual time, SCENARIO=deal-day or tuesday: waiting, instances, cost, and a picture of it
+	@$(CARGO) run --release -p simulation $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
 
 compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
 	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt

@@ -37,6 +37,7 @@ EVENTS = {
     "inference-error": "failed",
     "retry": "wake-up",
     "reconciler": "schedule",
+    "support-api": "get-me",
     "ws-authorizer": "connect",
     "ws-connect": "connect",
     "ws-default": "sync",
@@ -48,6 +49,9 @@ ENVIRONMENT = {
     "CONNECTIONS_TABLE": "docket-ConnectionsTable-7Y2L5C8V1B3N",
     "DESK_TABLE": "docket-DeskTable-4T6R9E1W3Q5U",
     "BUCKET": "docket-jobs-123456789012-eu-central-1",
+    "WEBSOCKET_PAGES_URL": "wss://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/live",
+    "USER_POOL_CLIENT_ID": "7lq3k2v9m1n8p6r4t5w0x2y3z1",
+    "SIGN_IN_URL": "https://cognito-idp.eu-central-1.amazonaws.com",
     "WAKEUPS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-wakeups",
     "UPLOADS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-uploads",
     "UPLOADS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-uploads-dead-letters",
@@ -207,7 +211,11 @@ def event(name: str) -> bytes:
         parsed = json.loads(text)
         if authorizer := parsed.get("requestContext", {}).get("authorizer"):
             # The sign-in of the file is long over.
-            authorizer["token_expires_at"] = str(int(time.time() * 1000) + 3_600_000)
+            in_an_hour = int(time.time()) + 3600
+            if jwt := authorizer.get("jwt"):
+                jwt["claims"]["exp"] = str(in_an_hour)
+            else:
+                authorizer["token_expires_at"] = str(in_an_hour * 1000)
         return json.dumps(parsed).encode()
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1767607200000"}
     message = {"messageId": REQUEST_ID, "receiptHandle": "AQEB", "body": text, "attributes": attributes}

@@ -26,6 +26,26 @@ NO_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
 # What an access log may hold of a request: no header, path or query string, so no token, file name or job id.
 LOGGED = {"requestId", "requestTimeEpoch", "routeKey", "status", "authorizer.claims.sub", "authorizer.error",
           "integrationErrorMessage", "responseLatency"}  # fmt: skip
+# What AWS itself measures and we look at: by namespace, the dimensions that a metric comes with and the metrics.
+# (CloudWatch metrics chapters of the SQS, Lambda, API Gateway and DynamoDB developer guides; SageMaker developer
+# guide, "Monitor asynchronous endpoint".)
+MEASURED = {
+    "AWS/SQS": [({"QueueName"}, {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"})],
+    "AWS/Lambda": [({"FunctionName"}, {"Errors", "Throttles", "ConcurrentExecutions", "Duration"})],
+    "AWS/ApiGateway": [({"ApiId"}, {"Count", "4xx", "5xx", "Latency", "ConnectCount", "ExecutionError", "IntegrationError"})],
+    "AWS/DynamoDB": [
+        ({"TableName"}, {"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"}),
+        ({"TableName", "GlobalSecondaryIndexName"}, {"WriteThrottleEvents"}),
+    ],
+    "AWS/SageMaker": [
+        ({"EndpointName"}, {"ApproximateBacklogSize", "ApproximateBacklogSizePerInstance", "ApproximateAgeOfOldestRequest", "HasBacklogWithoutCapacity"}),
+        ({"EndpointName", "VariantName"}, {"NotificationFailures", "RequestDownloadFailures", "ResponseUploadFailures", "ExpiredRequests", "InvocationFailures"}),
+    ],
+    "/aws/sagemaker/Endpoints": [({"EndpointName", "VariantName"}, {"CPUUtilization"})],
+}  # fmt: skip
+MOST_METRICS_OF_AN_ALARM = 10  # CloudWatch user guide, "Create an alarm based on a metric math expression"
+# Alarms that start or stop instances, and tell nobody.
+NOT_FOR_PEOPLE = {"wake", "idle"}
 # A star in a resource stands at the end, after a folder of the bucket or API, or the endpoints' common name.
 WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|endpoint/docket-)\*"
 
@@ -57,6 +77,7 @@ class Project:
         self.service = yaml.load((infra / "service.yaml").read_text(), CloudFormationLoader)
         self.web = yaml.load((infra / "web.yaml").read_text(), CloudFormationLoader)
         self.endpoint = yaml.load((infra / "endpoint.yaml").read_text(), CloudFormationLoader)
+        self.watch = yaml.load((infra / "watch.yaml").read_text(), CloudFormationLoader)
         settings = tomllib.loads((infra / "pipelines.toml").read_text())
         self.grace_seconds = settings["grace_seconds"]
         self.pipelines = {name: table for name, table in settings.items() if isinstance(table, dict)}
@@ -68,6 +89,9 @@ class Project:
         self.bins = {path.stem for path in (functions / "bin").glob("*.rs")}
         config = functions / "config.rs"
         self.config = config.read_text() if config.exists() else None
+        self.metrics = (functions / "metrics.rs").read_text().split("#[cfg(test)]")[0]
+        self.handlers = "".join(path.read_text() for path in sorted((functions / "handlers").glob("*.rs")))
+        self.apply = (ROOT / "crates" / "jobs" / "src" / "apply.rs").read_text()
         jobs = ROOT / "crates" / "jobs" / "src"
         self.reconcile, self.sweep = ((jobs / f"{name}.rs").read_text() for name in ("reconcile", "sweep"))
 
@@ -141,6 +165,47 @@ def folders(project, role, action):
         if action in as_list(s["Action"])
         for resource in as_list(s["Resource"])
     }
+
+
+def emitted(project):
+    """The dimensions by which the handlers emit each of our metrics; all of them also come without any."""
+    named = dict(re.findall(r'Self::(\w+) => "([A-Z]\w+)"', project.metrics.split("const fn unit")[0]))
+    found = {}
+    for dimension, values in re.findall(r"\bemit\(\s*[\w.]+,\s*Dimension::(\w+).*?&\[(.*?)\n    +\],\s*\)", project.handlers, re.DOTALL):
+        for metric in re.findall(r"Metric::(\w+)", values):
+            found.setdefault(named[metric], [set()]).append(set() if dimension == "Service" else {dimension})
+    return found
+
+
+def measured(project, namespace, metric, dimensions):
+    """Whether somebody writes that metric with these dimensions."""
+    if namespace == "Docket":
+        return set(dimensions) in emitted(project).get(metric, [])
+    return any(set(dimensions) == names and metric in metrics for names, metrics in MEASURED.get(namespace, []))
+
+
+def watched(alarm):
+    """What an alarm looks at, as (namespace, metric, dimensions)."""
+    looked_at = [alarm] if "MetricName" in alarm else [m["MetricStat"]["Metric"] for m in alarm["Metrics"] if "MetricStat" in m]
+    for metric in looked_at:
+        yield metric["Namespace"], metric["MetricName"], {d["Name"]: d["Value"] for d in metric.get("Dimensions", [])}
+
+
+def all_alarms(project):
+    return [(template, name, a) for template in (project.service, project.watch, project.endpoint) for name, a in project.of_type("CloudWatch::Alarm", template).items()]
+
+
+def widgets(project):
+    body = resource(project, "Dashboard", "watch")["DashboardBody"]["Fn::Sub"]
+    return json.loads(body)["widgets"]
+
+
+def graphs(project):
+    """The dashboard's metrics, as (namespace, metric, dimensions)."""
+    for widget in widgets(project):
+        for metric in widget["properties"].get("metrics", []):
+            words = [word for word in metric if isinstance(word, str)]
+            yield words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))
 
 
 def retained(resource):
@@ -504,6 +569,7 @@ def endpoint_files_fit(project):
             "Pipeline": name,
             "EndpointName": table["endpoint"],
             "InputPrefix": table["prefix"],
+            "PromiseSeconds": str(table["promise_seconds"]),
             "OldestRequestAlarmSeconds": str(min(table["queue_ttl_seconds"], table["promise_seconds"]) // 2),
         }
         for key, value in wanted.items():
@@ -538,6 +604,128 @@ def endpoint_scales_safely(project):
         yield "the right to publish is not in the role itself: CreateEndpoint may come too early"
 
 
+def alarms_look_at_what_is_measured(project):
+    for template, name, alarm in all_alarms(project):
+        looked_at = list(watched(alarm))
+        for namespace, metric, dimensions in looked_at:
+            if not measured(project, namespace, metric, dimensions):
+                yield f"{name}: nobody writes {namespace} {metric} by {sorted(dimensions)}"
+        if len(looked_at) > MOST_METRICS_OF_AN_ALARM:
+            yield f"{name} looks at {len(looked_at)} metrics"
+        if "TreatMissingData" not in alarm or "AlarmDescription" not in alarm:
+            yield f"{name} does not say what it means, or what it means when nothing is reported"
+        called = alarm["AlarmName"]["Fn::Sub"].split("}-")[1]
+        action = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}
+        if called not in NOT_FOR_PEOPLE and (alarm.get("AlarmActions") != [action] or alarm.get("OKActions") != [action]):
+            yield f"{name} tells nobody"
+        ids = {m["Id"] for m in alarm.get("Metrics", []) if "MetricStat" in m}
+        for expression in (m["Expression"] for m in alarm.get("Metrics", []) if "Expression" in m):
+            if "METRICS()" not in expression and set(re.findall(r"\b[a-z]\w*", expression)) != ids:
+                yield f"{name}: {expression} is not about {sorted(ids)}"
+        if [m["Id"] for m in alarm.get("Metrics", []) if m.get("ReturnData", True)] not in ([], [alarm.get("Metrics", [{"Id": ""}])[0]["Id"]]):
+            yield f"{name} does not say which of its metrics it watches"
+
+
+def nothing_goes_unwatched(project):
+    by_metric = {}
+    for _, _, alarm in all_alarms(project):
+        for namespace, metric, dimensions in watched(alarm):
+            by_metric.setdefault((namespace, metric), []).append(json.dumps(dimensions))
+    for name, function in project.of_type("Lambda::Function").items():
+        for metric in ("Errors", "Throttles"):
+            if not any(json.dumps(function["FunctionName"]) in d for d in by_metric.get(("AWS/Lambda", metric), [])):
+                yield f"{name} has no alarm on its {metric}"
+    dead = dead_letter_queues(project)
+    for name, queue in project.of_type("SQS::Queue").items():
+        if name not in dead and not any(json.dumps(queue["QueueName"]) in d for d in by_metric.get(("AWS/SQS", "ApproximateAgeOfOldestMessage"), [])):
+            yield f"nobody hears of it when {name} is not worked off"
+    for metric in ("HasBacklogWithoutCapacity", "ApproximateAgeOfOldestRequest", "NotificationFailures", "ExpiredRequests"):
+        told = [a for a in project.of_type("CloudWatch::Alarm", project.endpoint).values() if a["MetricName"] == metric and "OKActions" in a]
+        if not told:
+            yield f"nobody hears of {metric}"
+    if ("AWS/ApiGateway", "5xx") not in by_metric:
+        yield "nobody hears of it when the HTTP API does not answer"
+    stalled = resource(project, "QueueStalledAlarm", "watch")
+    if stalled["Threshold"] < project.grace_seconds:
+        yield "queue-stalled rings while deliveries still go on (grace_seconds)"
+    missing = next(a for a in project.of_type("CloudWatch::Alarm", project.endpoint).values() if "no-instance" in a["AlarmName"]["Fn::Sub"])
+    longest = project.endpoint["Parameters"]["StartupTimeoutSeconds"]["Default"]
+    if missing["EvaluationPeriods"] * missing["Period"] <= longest:
+        yield "no-instance rings while a container may still start"
+
+
+def dashboard_is_whole(project):
+    template = project.watch
+    text = resource(project, "Dashboard", "watch")["DashboardBody"]["Fn::Sub"]
+    unknown = set(re.findall(r"\$\{([^}]+)\}", text)) - set(template["Parameters"])
+    if any(not name.startswith("AWS::") for name in unknown):
+        yield f"the dashboard names {sorted(unknown)}"
+    seen = list(graphs(project))
+    for namespace, metric, dimensions in seen:
+        if not measured(project, namespace, metric, dimensions):
+            yield f"the dashboard shows {namespace} {metric} by {sorted(dimensions)}, which nobody writes"
+    shown = {metric for namespace, metric, _ in seen if namespace == "Docket"}
+    if shown != set(emitted(project)):
+        yield f"not on the dashboard, or not a metric: {sorted(shown ^ set(emitted(project)))}"
+    values = {}
+    for _, _, dimensions in seen:
+        for name, value in dimensions.items():
+            values.setdefault(name, set()).add(value)
+    dead = dead_letter_queues(project)
+    queues = {q["QueueName"]["Fn::Sub"] for n, q in project.of_type("SQS::Queue").items() if n not in dead}
+    there = {
+        "Pipeline": set(project.pipelines),
+        "EndpointName": {table["endpoint"] for table in project.pipelines.values()},
+        "QueueName": queues,
+        "Queue": {queue.removeprefix("${ServiceName}-") for queue in queues},
+        "FunctionName": {f["FunctionName"]["Fn::Sub"] for f in project.of_type("Lambda::Function").values()},
+        "TableName": {"${%sName}" % table for table in project.of_type("DynamoDB::Table")},
+    }
+    for name, expected in there.items():
+        if values.get(name) != expected:
+            yield f"the dashboard's {name}: {sorted(values.get(name, set()) ^ expected)}"
+    indexes = {i["IndexName"] for i in resource(project, "JobsTable")["GlobalSecondaryIndexes"]}
+    if values.get("GlobalSecondaryIndexName", set()) - indexes:
+        yield f"the dashboard's indexes: {sorted(values['GlobalSecondaryIndexName'])}"
+    promises = {}
+    for widget in widgets(project):
+        for line in widget["properties"].get("annotations", {}).get("horizontal", []):
+            promises[widget["properties"]["metrics"][0][3]] = line["value"]
+    if promises != {name: table["promise_seconds"] * 1000 for name, table in project.pipelines.items()}:
+        yield f"the dashboard promises {promises}"
+    listed = {arn.split(":alarm:")[1] for w in widgets(project) for arn in w["properties"].get("alarms", [])}
+    expected = set()
+    for of, _, alarm in all_alarms(project):
+        name = alarm["AlarmName"]["Fn::Sub"]
+        if name.split("}-")[1] in NOT_FOR_PEOPLE:
+            continue
+        expected |= {name.replace("${EndpointName}", t["endpoint"]) for t in project.pipelines.values()} if of is project.endpoint else {name}
+    if listed != expected:
+        yield f"the dashboard's alarms: {sorted(listed ^ expected)}"
+    groups = {group["LogGroupName"]["Fn::Sub"] for group in project.of_type("Logs::LogGroup").values()}
+    fields = set(re.findall(r"^ +([a-z]+\.?[a-z_]+) =", project.apply, re.MULTILINE)) | {"message", "pipeline"}
+    for query in (w["properties"]["query"] for w in widgets(project) if w["type"] == "log"):
+        if set(re.findall(r"SOURCE '([^']+)'", query)) - groups:
+            yield "the dashboard looks for logs where there are none"
+        if "'job changed'" not in query or '"job changed"' not in project.apply or set(re.findall(r"\bjob\.\w+", query)) - fields:
+            yield "the dashboard asks logs for what is not in them"
+    taken = {}
+    for widget in widgets(project):
+        for cell in itertools.product(range(widget["x"], widget["x"] + widget["width"]), range(widget["y"], widget["y"] + widget["height"])):
+            if cell in taken or cell[0] >= 24:
+                yield f"two widgets at {cell}, or one beside the dashboard"
+                return
+            taken[cell] = widget
+
+
+def watch_gets_what_it_asks_for(project):
+    """Its parameters are outputs of the service, or parameters of the same name."""
+    for name, parameter in project.watch["Parameters"].items():
+        if name not in project.service["Outputs"] and parameter != {**project.service["Parameters"].get(name, {}), "Description": parameter["Description"]}:
+            if name != "ServiceName":
+                yield f"{name} is neither an output of the service nor a parameter of it"
+
+
 def every_binary_has_a_function(project):
     functions = {slug(name) for name in project.of_type("Lambda::Function")}
     if not project.bins:
@@ -562,7 +750,7 @@ def environment_is_what_the_code_reads(project):
 
 
 def parameters_are_explained(project):
-    for template in (project.service, project.endpoint, project.web):
+    for template in (project.service, project.endpoint, project.web, project.watch):
         for name, parameter in template["Parameters"].items():
             bounds = {"AllowedPattern", "AllowedValues", "MinValue"}
             if "Description" not in parameter or not (bounds & set(parameter) or name == "TopicKeyId"):
@@ -596,6 +784,13 @@ def policy(project, old, new):
     text = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
     assert old in text, old
     headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"] = text.replace(old, new)
+
+
+def shown(project, old, new):
+    """Changes the dashboard."""
+    dashboard = resource(project, "Dashboard", "watch")["DashboardBody"]
+    assert old in dashboard["Fn::Sub"], old
+    dashboard["Fn::Sub"] = dashboard["Fn::Sub"].replace(old, new)
 
 
 # Each breaks a copy of the project; the rule must then complain.
@@ -762,6 +957,7 @@ BREAKAGES = {
         lambda p: p.parameters["ocr-batch"].update(MaxInstances="0"),
         lambda p: drop(p.parameters["ocr-batch"], "InstanceType"),
         lambda p: p.pipelines["ocr-batch"].update(promise_seconds=60),
+        lambda p: p.parameters["ocr-batch"].update(PromiseSeconds="60"),
         lambda p: (p.pipelines["ocr-batch"].update(endpoint="ocr"), p.parameters["ocr-batch"].update(EndpointName="ocr")),
     ],
     endpoint_scales_safely: [
@@ -772,6 +968,52 @@ BREAKAGES = {
         lambda p: resource(p, "ExecutionRole", "endpoint")["Policies"][0]["PolicyDocument"]["Statement"].remove(
             statement(p, "ExecutionRole", "Notifications", "endpoint")
         ),
+    ],
+    alarms_look_at_what_is_measured: [
+        lambda p: resource(p, "SweepLateAlarm").update(MetricName="SweepAges"),
+        lambda p: resource(p, "SweepLateAlarm").update(Dimensions=[{"Name": "Pipeline", "Value": "legal-review"}]),
+        lambda p: resource(p, "PromiseMissedAlarm", "endpoint").update(Dimensions=[{"Name": "Queue", "Value": "uploads"}]),
+        lambda p: resource(p, "HttpApiErrorsAlarm").update(MetricName="5XXError"),
+        lambda p: setattr(p, "handlers", p.handlers.replace("Metric::TimeToReady", "Metric::JobsReady")),
+        lambda p: resource(p, "WorkFunctionErrorsAlarm", "watch")["Metrics"].extend(resource(p, "PeopleFunctionErrorsAlarm", "watch")["Metrics"] * 2),
+        lambda p: drop(resource(p, "ManyFailuresAlarm", "watch"), "TreatMissingData"),
+        lambda p: drop(resource(p, "ManyFailuresAlarm", "watch"), "AlarmActions"),
+        lambda p: resource(p, "ManyFailuresAlarm", "watch")["Metrics"][1].update(Id="broken"),
+        lambda p: drop(resource(p, "ManyFailuresAlarm", "watch")["Metrics"][1], "ReturnData"),
+    ],
+    nothing_goes_unwatched: [
+        lambda p: resource(p, "WorkFunctionErrorsAlarm", "watch")["Metrics"].pop(),
+        lambda p: resource(p, "PeopleFunctionThrottlesAlarm", "watch")["Metrics"].pop(),
+        lambda p: p.service["Resources"].update(NewFunction={"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": {"Fn::Sub": "x"}}}),
+        lambda p: resource(p, "QueueStalledAlarm", "watch")["Metrics"].pop(),
+        lambda p: resource(p, "QueueStalledAlarm", "watch").update(Threshold=900),
+        lambda p: setattr(p, "grace_seconds", 3600),
+        lambda p: drop(p.service["Resources"], "HttpApiErrorsAlarm"),
+        lambda p: drop(resource(p, "NoInstanceAlarm", "endpoint"), "OKActions"),
+        lambda p: resource(p, "NoInstanceAlarm", "endpoint").update(EvaluationPeriods=10),
+        lambda p: drop(p.endpoint["Resources"], "ExpiredRequestsAlarm"),
+    ],
+    dashboard_is_whole: [
+        lambda p: shown(p, '"TimeToReady"', '"TimeToBeReady"'),
+        lambda p: shown(p, '"Docket", "JobsReady", "Pipeline"', '"Docket", "JobsReady", "Tenant"'),
+        lambda p: shown(p, '"Pipeline", "ocr-batch"', '"Pipeline", "ocr"'),
+        lambda p: shown(p, '"docket-ocr-batch"', '"docket-ocr"'),
+        lambda p: shown(p, '"${ServiceName}-wakeups"', '"${ServiceName}-wake-ups"'),
+        lambda p: shown(p, '"${ServiceName}-retry"', '"${ServiceName}-again"'),
+        lambda p: shown(p, '"${DeskTableName}"', '"${JobsTableName}"'),
+        lambda p: shown(p, "${HttpApiId}", "${HttpApi}"),
+        lambda p: shown(p, '"by_wake"', '"by_waking"'),
+        lambda p: shown(p, '"value": 3600000', '"value": 3600'),
+        lambda p: shown(p, ":alarm:${ServiceName}-quarantined", ":alarm:quarantined"),
+        lambda p: shown(p, "docket-ocr-batch-no-instance", "docket-ocr-batch-wake"),
+        lambda p: shown(p, "/docket/${ServiceName}/retry", "/docket/${ServiceName}/again"),
+        lambda p: shown(p, "job.cause", "job.reason"),
+        lambda p: shown(p, '"x": 16, "y": 6', '"x": 15, "y": 6'),
+        lambda p: setattr(p, "handlers", p.handlers.replace("Metric::SentBack", "Metric::Quarantined")),
+    ],
+    watch_gets_what_it_asks_for: [
+        lambda p: drop(p.service["Outputs"], "HttpApiId"),
+        lambda p: p.watch["Parameters"].update(Surplus={"Type": "String", "Description": ""}),
     ],
     every_binary_has_a_function: [
         lambda p: p.bins.clear(),

@@ -3,10 +3,18 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use devstack::Site;
+use aws_credential_types::Credentials;
+use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
+use devstack::{Site, Stack};
+use functions::aws::Aws;
+use functions::config::{Config, Var};
+use jobs::id::JobId;
+use jobs::ports::{Clock, JobStore, ObjectStore, Transfers};
+use jobs::state::{Cause, Failure, State};
+use jobs::transition::Event;
 use tokio::process::Command;
 
-use crate::support::run_alone;
+use crate::support::{contract, run_alone, until};
 
 /// What the browser tests need that a machine for Rust may not have.
 fn missing() -> Option<&'static str> {
@@ -17,6 +25,49 @@ fn missing() -> Option<&'static str> {
     let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
     (!Path::new(&browser).is_file())
         .then_some("there is no Chromium (CHROMIUM names another place)")
+}
+
+/// A job of the reviewer's tenant that failed, and that a retry makes ready: one that was ready, as if its result had
+/// never come. Failures of the model cannot be had at will, and those of documents stay.
+async fn failed_job(stack: &Stack, name: &str) {
+    let outputs = &stack.outputs;
+    let bucket = &outputs.jobs_bucket_name;
+    let key = format!("inbound/acme/{name}");
+    let put = stack.cloud.s3.put_object().bucket(bucket).key(&key);
+    put.content_type("application/pdf")
+        .body(contract().into())
+        .send()
+        .await
+        .unwrap();
+    let names = [
+        (Var::JobsTable, outputs.jobs_table_name.as_str()),
+        (Var::Bucket, bucket),
+    ];
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    let ports = Aws::new(Config::new(
+        REGION,
+        credentials,
+        &names,
+        Some(&stack.cloud.url),
+    ));
+    let id = JobId::of_key(bucket, &key);
+    let ready = until("the job to be ready", async || {
+        let job = ports.load(id).await.unwrap()?;
+        matches!(job.state, State::Ready { .. }).then_some(job)
+    })
+    .await;
+    let output = ready.output().unwrap().clone();
+    for version in ports.versions(bucket, &output.key).await.unwrap() {
+        ports.delete(&output, &version).await.unwrap();
+    }
+    let failure = Failure::new(Cause::ModelError, "the model broke down");
+    let attempt = ready.state.attempt();
+    let event = Event::AttemptFailed {
+        attempt,
+        failure: failure.clone(),
+    };
+    let failed = ready.advanced(&event, State::Failed { attempt, failure }, ports.now());
+    ports.save(&failed).await.unwrap();
 }
 
 /// By itself: a browser and the functions want both cores.
@@ -30,10 +81,13 @@ fn in_a_real_browser_is_what_the_table_says() {
     run_alone(async |stack| {
         let site = Site::start(&stack.outputs, &stack.cloud.url).await.unwrap();
         let url = site.as_ref().map(|site| site.url.as_str()).unwrap();
+        let name = "A contract that failed.pdf";
+        failed_job(stack, name).await;
         let tests = Command::new("node")
             .args(["scripts/run.mjs", "--test", "e2e", "stack.test"])
             .current_dir(devstack::file("web"))
             .env("PAGE_URL", url)
+            .env("PAGE_FAILED", name)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()

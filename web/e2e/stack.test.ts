@@ -21,6 +21,8 @@ const BROKEN = join(WEB, "..", "samples", "bad", "broken.pdf");
 const REVIEWER = "reviewer@acme.example";
 const OTHER = "reviewer@globex.example";
 const SUPPORT = "support@docket.example";
+/** The file name of a failed job of the reviewer's tenant that another run would make ready. */
+const FAILED = process.env["PAGE_FAILED"] ?? "";
 /** How long a stack may take for a document. In milliseconds; this is patience, not a promise. */
 const PATIENCE = 120_000;
 const AXE = readFileSync(createRequire(`${WEB}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
@@ -110,6 +112,23 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await desk.getByRole("cell", { name: `checked by hand ${RUN}` }).waitFor();
     await desk.context().close();
   });
+
+  test(
+    "a job that failed is run again with a reason and becomes ready, without a reload",
+    { skip: FAILED === "" ? "PAGE_FAILED names no failed job that a retry would make ready" : false },
+    async () => {
+      await signIn(REVIEWER);
+      await row(FAILED).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
+      await row(FAILED).locator("a").click();
+      await page.getByRole("button", { name: "Try again" }).click();
+      await page.getByLabel("Why?").fill("the model was mended");
+      await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      await page.getByText("the model was mended").waitFor();
+      await page.getByRole("button", { name: "Download result" }).waitFor({ timeout: PATIENCE });
+      assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1);
+    },
+  );
 
   test("another tenant sees nothing, neither listed nor pushed nor by its address", async () => {
     await signIn(REVIEWER);

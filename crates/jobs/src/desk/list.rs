@@ -167,7 +167,13 @@ pub async fn look_through<P: JobList>(
         let is_end = is_end || places.is_empty();
         let mut rest = places.as_slice();
         while !rest.is_empty() {
-            let count = rest.len().min(usize::from(PAGE)).min(most - looked_at);
+            // At first as many rows as are wanted; if some were not, as many as one request can have.
+            let page = if looked_at == 0 {
+                limit.min(usize::from(PAGE))
+            } else {
+                usize::from(PAGE)
+            };
+            let count = rest.len().min(page).min(most - looked_at);
             let (chunk, after) = rest.split_at(count);
             rest = after;
             let ids: Vec<JobId> = chunk.iter().map(|place| place.job).collect();
