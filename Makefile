@@ -22,7 +22,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs web page test test-web check format lint doc bans zips templates bench-cold bench-lists bench-push simulate replay compare
+.PHONY: help demo up down build package venv docs web page test test-web check format lint doc bans zips templates deploy undeploy bench-cold bench-lists bench-push simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ package: venv build ## make the zips that Lambda gets, in target/lambda
 venv: ## make .venv, with packages pinned by hash
 	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt
 
+deploy: package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
+	@.venv/bin/python infra/deploy deploy "$(ENV)"
+
+undeploy: venv ## take that away again; refuses while jobs are open
+	@.venv/bin/python infra/deploy undeploy "$(ENV)"
+
 docs: ## write anew what is generated from the code: job-lifecycle.md, api.md and openapi.json in docs/, and how jobs are explained
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers
 
@@ -72,7 +78,7 @@ test-web: page
 
 test: package test-web ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
-	@.venv/bin/python -m unittest tests/template_test.py tests/docs_test.py
+	@.venv/bin/python -m unittest tests/template_test.py tests/docs_test.py tests/deploy_test.py
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest

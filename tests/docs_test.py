@@ -24,6 +24,7 @@ class Project:
         self.docs = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
         self.service = (ROOT / "infra/service.yaml").read_text()
         self.endpoint = (ROOT / "infra/endpoint.yaml").read_text()
+        self.watch = (ROOT / "infra/watch.yaml").read_text()
         self.manifest = (ROOT / "crates/functions/Cargo.toml").read_text()
         self.makefile = (ROOT / "Makefile").read_text()
         self.metrics = (ROOT / "crates/functions/src/metrics.rs").read_text()
@@ -105,7 +106,7 @@ def named_tests_exist(project):
 
 def alarms_are_explained(project):
     headings = re.findall(r"^### `([^`]+)`$", project.docs["docs/operations.md"], re.MULTILINE)
-    for template in (project.service, project.endpoint):
+    for template in (project.service, project.watch, project.endpoint):
         alarms = re.findall(r"AlarmName: !Sub '\$\{\w+\}-([a-z-]+)'", template)
         if len(alarms) != template.count("Type: AWS::CloudWatch::Alarm"):
             yield "an alarm is not called <name>-<what>"
@@ -234,6 +235,7 @@ BREAKS = {
     alarms_are_explained: [
         in_doc("docs/operations.md", "### `wakeups-dead-letters`", "### Wake-ups"),
         in_text("endpoint", "${EndpointName}-wake", "${EndpointName}-rouse"),
+        in_text("watch", "AlarmName: !Sub '${ServiceName}-queue-stalled'", "AlarmName: !Sub '${ServiceName}-queue-stuck'"),
         in_text("service", "AlarmName: !Sub '${ServiceName}-uploads-dead-letters'", "AlarmName: uploads"),
     ],
     entry_points_are_the_binaries: [

@@ -30,13 +30,17 @@ pub(crate) struct Req {
     read: RefCell<Option<String>>,
     /// How it ended.
     pub(crate) ended: Cell<Option<Outcome>>,
+    /// When it was accepted, in virtual time.
+    pub(crate) accepted: u64,
+    /// When the latest run began, and when the model answers, if it does.
+    pub(crate) ran: Cell<Option<(u64, u64)>>,
 }
 
 /// One endpoint.
 pub(crate) struct Hosted {
     pub(crate) name: String,
     pipeline: String,
-    model: Endpoint<Rc<Req>>,
+    pub(crate) model: Endpoint<Rc<Req>>,
     limits: (u32, u32),
     /// When the model is looked after next.
     planned: Option<u64>,
@@ -70,24 +74,35 @@ impl World {
                 },
                 ..Settings::default()
             };
-            let model = Endpoint::new(
-                settings,
-                Faults::default(),
-                Rng::from_seed(self.rng.next_u64()),
-            );
-            let enveloped = self.rng.up_to(1) == 0;
-            self.endpoints.push(Hosted {
-                name,
-                pipeline,
-                model,
-                limits: (0, max),
-                planned: None,
-                names_honest,
-                enveloped,
-            });
+            self.host(name, pipeline, settings, names_honest);
             let at = self.endpoints.len() - 1;
             self.drive(at);
         }
+    }
+
+    /// Makes an endpoint.
+    pub(crate) fn host(
+        &mut self,
+        name: String,
+        pipeline: String,
+        settings: Settings,
+        names_honest: bool,
+    ) {
+        let model = Endpoint::new(
+            settings,
+            Faults::default(),
+            Rng::from_seed(self.rng.next_u64()),
+        );
+        let enveloped = self.rng.up_to(1) == 0;
+        self.endpoints.push(Hosted {
+            name,
+            pipeline,
+            model,
+            limits: (settings.min_instances, settings.max_instances),
+            planned: None,
+            names_honest,
+            enveloped,
+        });
     }
 
     /// A call of `InvokeEndpointAsync` that reached the service.
@@ -121,6 +136,8 @@ impl World {
             failure: format!("failure/{pipeline}/{opaque}-error.out"),
             read: RefCell::new(None),
             ended: Cell::new(None),
+            accepted: self.now,
+            ran: Cell::new(None),
         });
         let request = Request {
             payload: Rc::clone(&req),
@@ -341,7 +358,9 @@ impl World {
         } else {
             Outcome::Completed
         };
-        let takes = self.between(2 * SECOND, 90 * SECOND);
+        let known = self.takes.get(&req.input).copied();
+        let takes = known.unwrap_or_else(|| self.between(2 * SECOND, 90 * SECOND));
+        req.ran.set(Some((self.now, self.now + takes)));
         self.after(takes, Event::Answer(at, run, outcome));
     }
 

@@ -14,14 +14,14 @@ use crate::mistake::Mistake;
 use crate::world::{Event, HOUR, MINUTE, SECOND, Timing, Trace, World};
 
 /// What is deployed: the file that ships.
-const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
+pub(crate) const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
 
 /// How often the schedule calls the reconciler, in milliseconds of virtual time.
 const EVERY: u64 = 5 * MINUTE;
 /// More events than that, for each upload, and a history counts as endless.
 const MOST_STEPS: u64 = 40_000;
 /// The most virtual time of a history.
-const LONGEST: u64 = 21 * 24 * HOUR;
+pub(crate) const LONGEST: u64 = 21 * 24 * HOUR;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -141,11 +141,7 @@ enum Phase {
 
 impl Phase {
     fn next(self, world: &mut World, lambda: &Lambda) -> Self {
-        let at_rest = world.deeds_left == 0
-            && world.released
-            && lambda.is_idle()
-            && world.queues.are_empty()
-            && world.table.wake.is_empty();
+        let at_rest = at_rest(world, lambda);
         match self {
             Self::Stormy if at_rest => {
                 world.log(|| "the weather clears".to_owned());
@@ -170,7 +166,7 @@ impl Phase {
     }
 }
 
-fn handle(world: &Rc<RefCell<World>>, lambda: &mut Lambda, event: Event) {
+pub(crate) fn handle(world: &Rc<RefCell<World>>, lambda: &mut Lambda, event: Event) {
     match event {
         Event::Call(id) => lambda.call_moves(id),
         Event::Deadline(id) => lambda.deadline(id),
@@ -187,6 +183,15 @@ fn handle(world: &Rc<RefCell<World>>, lambda: &mut Lambda, event: Event) {
         Event::Released => world.borrow_mut().released = true,
         Event::Tick => tick(&mut world.borrow_mut()),
     }
+}
+
+/// Nothing is under way any more.
+pub(crate) fn at_rest(world: &World, lambda: &Lambda) -> bool {
+    world.deeds_left == 0
+        && world.released
+        && lambda.is_idle()
+        && world.queues.are_empty()
+        && world.table.wake.is_empty()
 }
 
 fn tick(world: &mut World) {

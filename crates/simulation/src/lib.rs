@@ -27,6 +27,7 @@ mod page;
 mod ports;
 mod queue;
 mod reconcile;
+pub mod replay;
 mod scenario;
 mod table;
 mod topic;

@@ -22,6 +22,11 @@ pub(crate) enum Deed {
         key: String,
         poisoned: bool,
     },
+    /// A PDF of a given size, with nothing wrong about it.
+    Put {
+        key: String,
+        bytes: u64,
+    },
     Delete {
         key: String,
     },
@@ -135,7 +140,7 @@ impl World {
         }
     }
 
-    fn deed(&mut self, at: u64, deed: Deed) {
+    pub(crate) fn deed(&mut self, at: u64, deed: Deed) {
         self.deeds_left += 1;
         self.after(at, Event::Deed(Box::new(deed)));
     }
@@ -144,6 +149,15 @@ impl World {
         self.deeds_left -= 1;
         match deed {
             Deed::Upload { key, poisoned } => self.upload_file(&key, poisoned),
+            Deed::Put { key, bytes } => {
+                let object = Object {
+                    bytes,
+                    first: Rc::from(&b"%PDF-1.7\n"[..]),
+                    sealed: false,
+                    source: Source::Upload { poisoned: false },
+                };
+                self.upload(&key, object);
+            }
             Deed::Delete { key } => {
                 self.log(|| format!("customer   deletes {key}"));
                 self.bucket.put(self.now, &key, None);

@@ -148,6 +148,8 @@ pub(crate) struct World {
     pub(crate) released: bool,
     /// Successes whose message was acknowledged: seen by the check at the end.
     pub(crate) acknowledged: u64,
+    /// How long the model takes for an input, in milliseconds; for others chance decides.
+    pub(crate) takes: BTreeMap<String, u64>,
 }
 
 /// The numbers of `infra/service.yaml` in this history.
@@ -199,6 +201,7 @@ impl World {
             deeds_left: 0,
             released: true,
             acknowledged: 0,
+            takes: BTreeMap::new(),
         }
     }
 

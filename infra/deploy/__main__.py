@@ -1,0 +1,351 @@
+"""Deploys Docket to AWS, or takes it away, with the AWS CLI alone. docs/deploy.md walks through it.
+
+  python infra/deploy deploy <environment>      (make deploy ENV=<environment>)
+  python infra/deploy undeploy <environment>    (make undeploy ENV=<environment>)
+
+An environment is a file infra/environments/<environment>.json. Every step may be repeated: what is as it should be
+stays as it is. Read from the process's environment: YES=1 answers yes to every question; PROBE_MINUTES is how long the
+test at the end waits for its result (20: a cold start takes 5 to 11 minutes); PROBE=0 leaves the test out.
+Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import plan  # noqa: E402  the folder is run as a program
+from plan import ROOT, Environment, Refusal  # noqa: E402
+
+PAGE = ROOT / "web" / "dist"
+PROBE_DOCUMENT = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
+POLL_SECONDS = 5.0
+
+
+class AwsError(Exception):
+    """What the AWS CLI said on standard error."""
+
+
+class Aws:
+    """The AWS CLI: your own, which knows how you sign in, or the one that `make venv` installs."""
+
+    def __init__(self, region):
+        self.program = shutil.which("aws") or str(ROOT / ".venv" / "bin" / "aws")
+        if not pathlib.Path(self.program).exists():
+            raise Refusal("there is no AWS CLI; `make venv` installs one")
+        self.region = region
+
+    def __call__(self, *arguments):
+        """Runs a command and answers what it says, read as JSON if it is that.
+
+        Raises AwsError if it fails.
+        """
+        command = [self.program, *arguments, "--region", self.region]
+        if arguments[0] != "s3":
+            command += ["--output", "json"]
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "AWS_PAGER": ""}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise AwsError(f"aws {' '.join(arguments[:2])}: {(done.stderr or done.stdout).strip()}")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout
+
+
+class Deployment:
+    """One run of one of the two commands."""
+
+    def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time):
+        self.environment, self.aws, self.say, self.sleep, self.clock = environment, aws, say, sleep, clock
+        self.ask = ask or self._ask
+        self.folder = ROOT / "target" / "deploy" / environment.name
+        self.partition, self.suffix = "aws", "amazonaws.com"
+
+    def _ask(self, question):
+        if os.environ.get("YES") == "1":
+            return
+        if not sys.stdin.isatty():
+            raise Refusal(f"{question} Nobody is there to answer; YES=1 says yes to everything.")
+        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+            raise Refusal("so nothing further was done")
+
+    # ---------------------------------------------------------------- up
+
+    def deploy(self):
+        """From nothing, or from what is there, to a service that has proved itself."""
+        wanted = self.environment
+        plan.check_zips(wanted.given["service"].get("Architecture", "arm64"))
+        if wanted.wants("page") and not (PAGE / "index.html").exists():
+            raise Refusal("web/dist has no page; `make web` builds it (Node 20.19), or leave `page` out of the environment")
+        self.check_account("Deploy")
+        self.make_code_bucket()
+        packaged = self.package()
+        found = self.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
+        outputs = self.apply(wanted.service(found), packaged)
+        for pipeline in wanted.endpoints:
+            self.apply(wanted.endpoint(pipeline, outputs, self.partition))
+        if wanted.wants("page"):
+            page = self.apply(wanted.page(outputs, self.suffix))
+            self.publish_page(page)
+            if found != page["PageUrl"]:
+                self.say("The service is told where its page is:")
+                outputs = self.apply(wanted.service(page["PageUrl"]), packaged)
+            self.say(f"The page is at {page['PageUrl']}")
+        if wanted.wants("watch"):
+            self.say(f"The dashboard is at {self.apply(wanted.watch(outputs))['DashboardUrl']}")
+        if not wanted.probe or os.environ.get("PROBE") == "0":
+            self.say("Nothing was tried: no pipeline has an endpoint here, or PROBE=0.")
+        else:
+            self.probe(outputs)
+
+    def check_account(self, what):
+        """Refuses credentials of another account, and asks whether this is the one."""
+        identity = self.aws("sts", "get-caller-identity")
+        if identity["Account"] != self.environment.given["account"]:
+            raise Refusal(f"these credentials are of account {identity['Account']}, the environment's is {self.environment.given['account']}")
+        self.partition = identity["Arn"].split(":")[1]
+        self.suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
+        self.say(f"Account {identity['Account']}, region {self.environment.region}, as {identity['Arn']}")
+        self.ask(f"{what} {self.environment.service_name} there?")
+
+    def exists(self, bucket):
+        """Whether there is such a bucket, and it is ours."""
+        try:
+            self.aws("s3api", "head-bucket", "--bucket", bucket)
+        except AwsError as error:
+            if "404" in str(error) or "Not Found" in str(error):
+                return False
+            raise Refusal(f"bucket {bucket} cannot be used; is it somebody else's? {error}") from error
+        return True
+
+    def make_code_bucket(self):
+        """The bucket for zips and templates, private, whose files go after a year."""
+        bucket, region = self.environment.code_bucket, self.environment.region
+        if self.exists(bucket):
+            return
+        self.say(f"Making bucket {bucket} for zips and templates")
+        where = [] if region == "us-east-1" else ["--create-bucket-configuration", f"LocationConstraint={region}"]
+        self.aws("s3api", "create-bucket", "--bucket", bucket, *where)
+        private = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
+        self.aws("s3api", "put-public-access-block", "--bucket", bucket, "--public-access-block-configuration", private)
+
+    def package(self):
+        """Uploads the zips and answers the template that names them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        packaged = self.folder / "service.yaml"
+        self.say("Uploading the zips")
+        self.aws("cloudformation", "package", "--template-file", str(plan.INFRA / "service.yaml"),
+                 "--s3-bucket", self.environment.code_bucket, "--s3-prefix", "zips", "--output-template-file", str(packaged))  # fmt: skip
+        return packaged
+
+    def stack(self, name):
+        """A stack as it is, or None."""
+        try:
+            return self.aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
+        except AwsError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+
+    def outputs(self, name):
+        """What a stack says of itself; nothing if it is not there."""
+        return {row["OutputKey"]: row["OutputValue"] for row in (self.stack(name) or {}).get("Outputs", [])}
+
+    def apply(self, stack, packaged=None):
+        """Makes a stack be as it should: change set, a look at it, a yes. Answers its outputs."""
+        now = self.stack(stack.name)
+        status = now["StackStatus"] if now else "REVIEW_IN_PROGRESS"
+        if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"):
+            raise Refusal(f"stack {stack.name} is {status}: {self.why(stack.name)}\nMend the cause, delete the stack if it was never complete, and begin again.")
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            raise Refusal(f"stack {stack.name} is {status}; wait until that is over")
+        new = status == "REVIEW_IN_PROGRESS"
+        bucket = plan.own_bucket(stack, self.environment)
+        if new and bucket and self.exists(bucket):
+            raise Refusal(f"bucket {bucket} of an earlier {stack.name} is still there; delete it, or choose another ServiceName (docs/deploy.md, Removing it)")
+        changes = self.change_set(stack, packaged or plan.INFRA / stack.template, new)
+        if changes is None:
+            self.say(f"{stack.name}: no changes")
+            return self.outputs(stack.name)
+        name, described = changes
+        self.say(f"{stack.name}: {'a new stack' if new else 'changes'}")
+        for line in plan.describe_changes(described["Changes"]):
+            self.say(line)
+        try:
+            self.ask("Apply that?")
+        except Refusal:
+            self.aws("cloudformation", *(["delete-stack"] if new else ["delete-change-set", "--change-set-name", name]), "--stack-name", stack.name)
+            raise
+        self.aws("cloudformation", "execute-change-set", "--stack-name", stack.name, "--change-set-name", name)
+        self.wait(stack.name)
+        return self.outputs(stack.name)
+
+    def change_set(self, stack, template, new):
+        """Makes a change set and answers its name and what is in it, or None if that is nothing."""
+        bucket, region = self.environment.code_bucket, self.environment.region
+        self.folder.mkdir(parents=True, exist_ok=True)
+        parameters = self.folder / f"{stack.name}.json"
+        parameters.write_text(json.dumps(stack.rows(), indent=2))
+        # From the bucket, since a template in the call itself may have 51,200 bytes (CreateChangeSet).
+        key = f"templates/{stack.name}.yaml"
+        self.aws("s3", "cp", "--quiet", str(template), f"s3://{bucket}/{key}")
+        name = f"deploy-{int(self.clock() * 1000)}"
+        try:
+            self.aws("cloudformation", "create-change-set", "--stack-name", stack.name, "--change-set-name", name,
+                     "--change-set-type", "CREATE" if new else "UPDATE", "--capabilities", "CAPABILITY_IAM",
+                     "--template-url", f"https://s3.{region}.{self.suffix}/{bucket}/{key}", "--parameters", f"file://{parameters}")  # fmt: skip
+        except AwsError as error:
+            if plan.no_changes(str(error)):
+                return None
+            raise
+        of = ["--stack-name", stack.name, "--change-set-name", name]
+        while (described := self.aws("cloudformation", "describe-change-set", *of))["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            self.sleep(POLL_SECONDS)
+        if described["Status"] == "FAILED":
+            self.aws("cloudformation", "delete-change-set", *of)
+            if plan.no_changes(described.get("StatusReason", "")):
+                return None
+            raise Refusal(f"{stack.name}: {described.get('StatusReason', 'no change set could be made')}")
+        return name, described
+
+    def wait(self, name, gone=False):
+        """Waits until a stack is as asked, or gone."""
+        while True:
+            self.sleep(POLL_SECONDS)  # first of all: for a moment a stack may still show what it was before
+            now = self.stack(name)
+            status = now["StackStatus"] if now else "DELETE_COMPLETE"
+            if status.endswith("_FAILED") or "ROLLBACK_COMPLETE" in status:
+                raise Refusal(f"stack {name} is {status}: {self.why(name)}")
+            if status == "DELETE_COMPLETE" or status in ("CREATE_COMPLETE", "UPDATE_COMPLETE") and not gone:
+                self.say(f"{name}: {status.lower().replace('_', ' ')}")
+                return
+
+    def why(self, name):
+        """What failed in a stack, oldest first: the first is the cause."""
+        events = self.aws("cloudformation", "describe-stack-events", "--stack-name", name, "--max-items", "100")["StackEvents"]
+        failed = [e for e in events if e["ResourceStatus"].endswith("_FAILED")]
+        return "".join(f"\n  {e['LogicalResourceId']}: {e.get('ResourceStatusReason', e['ResourceStatus'])}" for e in reversed(failed))
+
+    def publish_page(self, page):
+        """Files that index.html names first, so that none is asked for before it is there."""
+        target = f"s3://{page['PageBucketName']}"
+        sent = self.aws("s3", "sync", str(PAGE / "assets"), f"{target}/assets", "--no-progress", "--cache-control", "public, max-age=31536000, immutable")
+        sent += self.aws("s3", "sync", str(PAGE), target, "--no-progress", "--exclude", "assets/*", "--cache-control", "no-cache")
+        if sent.strip():
+            # Browsers ask for index.html anew each time, but CloudFront may answer from its cache for a moment.
+            self.aws("cloudfront", "create-invalidation", "--distribution-id", page["DistributionId"], "--paths", "/*")
+        self.say(f"The page's files: {len(sent.splitlines())} uploaded")
+
+    # ---------------------------------------------------------------- does it work?
+
+    def probe(self, outputs):
+        """Uploads a contract as tenant `probe` and waits until its job is Ready."""
+        prefix = plan.pipelines()[self.environment.probe]["InputPrefix"]
+        began = self.clock()
+        key = f"{prefix}{plan.PROBE_TENANT}/deployed-{int(began * 1000)}.pdf"
+        minutes = float(os.environ.get("PROBE_MINUTES", "20"))
+        self.say(f"Trying it with {key}, for at most {minutes:g} minutes")
+        self.aws("s3", "cp", "--quiet", str(PROBE_DOCUMENT), f"s3://{outputs['JobsBucketName']}/{key}")
+        said = None
+        while True:
+            verdict, sentence = plan.probe_verdict(self.job_of(outputs["JobsTableName"], key, began))
+            if sentence != said:
+                self.say(f"  after {self.clock() - began:.0f} s: {sentence}")
+                said = sentence
+            if verdict == "ready":
+                return
+            if verdict == "failed" or self.clock() - began > minutes * 60:
+                late = "" if verdict == "failed" else f"not Ready within {minutes:g} minutes; "
+                raise Refusal(f"THE PROBE FAILED: {late}{sentence}\nThe service is deployed. docs/operations.md says how to look; `make deploy` tries again.")
+            self.sleep(POLL_SECONDS)
+
+    def job_of(self, table, key, since):
+        """The row of the job of an object, or None."""
+        for status in ("open", "ready", "failed", "cancelled"):
+            values = {":c": {"S": f"{plan.PROBE_TENANT}#{status}"}, ":t": {"N": str(int((since - 300) * 1000))}}
+            found = self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant",
+                             "--key-condition-expression", "tenant_class = :c AND created_at >= :t",
+                             "--expression-attribute-values", json.dumps(values))["Items"]  # fmt: skip
+            for item in found:
+                of = json.dumps({"job_id": item["job_id"]})
+                row = self.aws("dynamodb", "get-item", "--table-name", table, "--consistent-read", "--key", of)
+                if row and row["Item"]["input"]["M"]["key"]["S"] == key:
+                    return row["Item"]
+        return None
+
+    # ---------------------------------------------------------------- down
+
+    def undeploy(self):
+        """Takes the stacks away if no job is open, and says what is left."""
+        wanted = self.environment
+        self.check_account("REMOVE")
+        outputs = self.outputs(wanted.service_name)
+        page_bucket = self.outputs(wanted.stack_name("web")).get("PageBucketName")
+        if "JobsTableName" in outputs and (count := self.open_jobs(outputs["JobsTableName"])):
+            raise Refusal(f"{count} jobs are open: without the service nobody would hear what becomes of them.\n"
+                          "Wait until they have ended, or cancel them: `docket jobs list` shows them, `docket jobs cancel` ends one.")  # fmt: skip
+        there = [name for name in wanted.removal() if self.stack(name)]
+        if not there:
+            self.say("There is nothing to remove.")
+            return
+        self.say(f"Stacks, in the order in which they go: {', '.join(there)}")
+        self.ask("Delete them?")
+        for name in there:
+            if name == wanted.service_name and "ConnectionsTableName" in outputs:
+                self.unprotect(outputs["ConnectionsTableName"])
+            self.aws("cloudformation", "delete-stack", "--stack-name", name)
+            self.wait(name, gone=True)
+        self.say("\nKept, and still paid for:")
+        for what, commands in plan.retained(outputs, page_bucket, wanted.code_bucket):
+            self.say(f"- {what}; to delete it for good:")
+            for command in commands:
+                self.say("    " + command.replace("\n", "\n    "))
+
+    def unprotect(self, table):
+        """Of the one table that goes with its stack, and that refuses to while it is protected."""
+        try:
+            protected = self.aws("dynamodb", "describe-table", "--table-name", table)["Table"].get("DeletionProtectionEnabled")
+        except AwsError as error:
+            if "ResourceNotFoundException" not in str(error):
+                raise
+            return
+        if protected:
+            self.aws("dynamodb", "update-table", "--table-name", table, "--no-deletion-protection-enabled")
+
+    def open_jobs(self, table):
+        """How many jobs have not ended, those of earlier trials left out: nobody waits for them."""
+        trials = json.dumps({":c": {"S": f"{plan.PROBE_TENANT}#open"}})
+        count = -self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant", "--select", "COUNT",
+                          "--key-condition-expression", "tenant_class = :c", "--expression-attribute-values", trials)["Count"]  # fmt: skip
+        for shard in range(plan.SHARDS):
+            values = json.dumps({":s": {"N": str(shard)}})
+            count += self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_wake", "--select", "COUNT",
+                              "--key-condition-expression", "wake_shard = :s", "--expression-attribute-values", values)["Count"]  # fmt: skip
+        return count
+
+
+def main(arguments):
+    """The command line."""
+    if len(arguments) not in (1, 2) or arguments[0] not in ("deploy", "undeploy"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        environment = Environment.read(arguments[1] if len(arguments) == 2 else "")
+        deployment = Deployment(environment, Aws(environment.region), say=lambda text: print(text, flush=True))
+        deployment.deploy() if arguments[0] == "deploy" else deployment.undeploy()
+    except (Refusal, AwsError) as error:
+        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run it again to go on", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
