@@ -208,10 +208,22 @@ fn one_documents_data_is_deleted_for_good() {
     run(async |stack| {
         let reviewer = Terminal::sign_in(stack, REVIEWER).await;
         let support = Terminal::sign_in(stack, SUPPORT).await;
+        // Beside the sample it would be left there.
+        let folder = reviewer.folder().to_string_lossy().into_owned();
         let file = sample("contracts/NDA Halden-Brightwater.pdf");
         let ran = reviewer
-            .docket(&["upload", &file, "-p", "legal-review", "--wait", "--json"])
+            .docket(&[
+                "upload",
+                &file,
+                "-p",
+                "legal-review",
+                "--wait",
+                "--json",
+                "--save",
+                &folder,
+            ])
             .await;
+        assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
         let detail: Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
         let id = detail["job"]["id"].as_str().unwrap();
         let ran = support
