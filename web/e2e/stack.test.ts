@@ -130,6 +130,29 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     },
   );
 
+  test("by the keyboard alone: sign in, find, open", async () => {
+    await page.goto(`${AT}/`);
+    await page.getByLabel("E-mail").waitFor();
+    await page.keyboard.type(REVIEWER);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press("Enter");
+    await page.locator("header.top").waitFor();
+    const name = `Keys ${RUN}.pdf`;
+    // The browser's own dialog for files is not the page's.
+    await upload(contract(name, 3));
+    await ready(name);
+    await page.keyboard.press("/");
+    await page.keyboard.type(`keys ${RUN}`);
+    await page.waitForURL(/q=keys/);
+    await row(name).waitFor();
+    const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? "");
+    for (let tabs = 0; tabs < 10 && !(await focused()).includes(name); tabs += 1) await page.keyboard.press("Tab");
+    assert.ok((await focused()).includes(name));
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name }).waitFor();
+  });
+
   test("another tenant sees nothing, neither listed nor pushed nor by its address", async () => {
     await signIn(REVIEWER);
     const other = await (await browser.newContext()).newPage();
