@@ -8,13 +8,17 @@ use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use devstack::{Site, Stack};
 use functions::aws::Aws;
 use functions::config::{Config, Var};
-use jobs::id::JobId;
+use futures_util::{StreamExt, stream};
+use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore, Transfers};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
 use tokio::process::Command;
 
 use crate::support::{contract, run_alone, until};
+
+/// How many rows a page has to show.
+const MANY: u64 = 1000;
 
 /// What the browser tests need that a machine for Rust may not have.
 fn missing() -> Option<&'static str> {
@@ -25,6 +29,43 @@ fn missing() -> Option<&'static str> {
     let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
     (!Path::new(&browser).is_file())
         .then_some("there is no Chromium (CHROMIUM names another place)")
+}
+
+fn ports(stack: &Stack) -> Aws {
+    let outputs = &stack.outputs;
+    let names = [
+        (Var::JobsTable, outputs.jobs_table_name.as_str()),
+        (Var::Bucket, &outputs.jobs_bucket_name),
+    ];
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    Aws::new(Config::new(
+        REGION,
+        credentials,
+        &names,
+        Some(&stack.cloud.url),
+    ))
+}
+
+/// As many ready jobs of the other tenant as a page may have to show.
+async fn many_jobs(stack: &Stack, many: u64) {
+    let ports = ports(stack);
+    let bucket = &stack.outputs.jobs_bucket_name;
+    let model = jobs::conformance::full_job(bucket, "globex", 0);
+    let now = ports.now();
+    stream::iter(0..many)
+        .for_each_concurrent(8, async |number| {
+            let mut job = model.clone();
+            job.input.key = format!("inbound/globex/Contract {number}.pdf");
+            job.input.name = None;
+            job.input.uploaded_by = None;
+            job.id = JobId::of_key(bucket, &job.input.key);
+            job.created_at = Timestamp(now.0 - number * 60_000);
+            job.state = State::Ready {
+                attempt: job.state.attempt(),
+            };
+            ports.create(&job).await.unwrap();
+        })
+        .await;
 }
 
 /// A job of the reviewer's tenant that failed, and that a retry makes ready: one that was ready, as if its result had
@@ -39,17 +80,7 @@ async fn failed_job(stack: &Stack, name: &str) {
         .send()
         .await
         .unwrap();
-    let names = [
-        (Var::JobsTable, outputs.jobs_table_name.as_str()),
-        (Var::Bucket, bucket),
-    ];
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    let ports = Aws::new(Config::new(
-        REGION,
-        credentials,
-        &names,
-        Some(&stack.cloud.url),
-    ));
+    let ports = ports(stack);
     let id = JobId::of_key(bucket, &key);
     let ready = until("the job to be ready", async || {
         let job = ports.load(id).await.unwrap()?;
@@ -83,11 +114,13 @@ fn in_a_real_browser_is_what_the_table_says() {
         let url = site.as_ref().map(|site| site.url.as_str()).unwrap();
         let name = "A contract that failed.pdf";
         failed_job(stack, name).await;
+        many_jobs(stack, MANY).await;
         let tests = Command::new("node")
             .args(["scripts/run.mjs", "--test", "e2e", "stack.test"])
             .current_dir(devstack::file("web"))
             .env("PAGE_URL", url)
             .env("PAGE_FAILED", name)
+            .env("PAGE_MANY", MANY.to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()

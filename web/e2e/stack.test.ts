@@ -23,6 +23,8 @@ const OTHER = "reviewer@globex.example";
 const SUPPORT = "support@docket.example";
 /** The file name of a failed job of the reviewer's tenant that another run would make ready. */
 const FAILED = process.env["PAGE_FAILED"] ?? "";
+/** How many jobs the other tenant has. */
+const MANY = Number(process.env["PAGE_MANY"] ?? "0");
 /** How long a stack may take for a document. In milliseconds; this is patience, not a promise. */
 const PATIENCE = 120_000;
 const AXE = readFileSync(createRequire(`${WEB}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
@@ -151,6 +153,18 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     assert.ok((await focused()).includes(name));
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name }).waitFor();
+  });
+
+  test("a thousand rows come from the table as somebody scrolls", { skip: MANY === 0 ? "PAGE_MANY says of no jobs" : false }, async () => {
+    await signIn(OTHER);
+    const rows = page.locator(".row");
+    await rows.first().waitFor();
+    for (let pages = 0; pages < 100 && (await rows.count()) < MANY; pages += 1) {
+      await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+      await page.waitForTimeout(200);
+    }
+    assert.equal(await rows.count(), MANY);
+    assert.match((await rows.last().textContent()) ?? "", new RegExp(`Contract ${MANY - 1}\\.pdf`));
   });
 
   test("another tenant sees nothing, neither listed nor pushed nor by its address", async () => {
