@@ -1,21 +1,13 @@
 //! The desk table as a drawer of small texts: `Documents`.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jobs::id::Timestamp;
 use jobs::ports::{Document, Documents, Unavailable};
 
-use super::row::{BadRow, Item, Reader};
+use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, unavailable};
 use crate::config::Var;
-
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
-}
-
-fn number(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
 
 fn document(item: &Item) -> Result<(String, Document), BadRow> {
     let row = Reader { item, path: "" };
@@ -41,8 +33,8 @@ impl Documents for Aws {
             .dynamodb()
             .get_item()
             .table_name(self.name(Var::DeskTable))
-            .key("pk", text(folder))
-            .key("sk", text(name))
+            .key("pk", s(folder))
+            .key("sk", s(name))
             .consistent_read(true)
             .send()
             .await
@@ -61,21 +53,21 @@ impl Documents for Aws {
             .dynamodb()
             .put_item()
             .table_name(self.name(Var::DeskTable))
-            .item("pk", text(folder))
-            .item("sk", text(name))
-            .item("text", text(&document.text))
-            .item("revision", number(document.revision))
+            .item("pk", s(folder))
+            .item("sk", s(name))
+            .item("text", s(&document.text))
+            .item("revision", n(document.revision))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(at) = document.expires_at {
             // DynamoDB's time to live counts seconds (developer guide, "Using time to live").
-            request = request.item("expires_at", number(at.0.div_ceil(1000)));
+            request = request.item("expires_at", n(at.0.div_ceil(1000)));
         }
         request = if document.revision == 1 {
             request.condition_expression("attribute_not_exists(pk)")
         } else {
             request
                 .condition_expression("revision = :before")
-                .expression_attribute_values(":before", number(document.revision - 1))
+                .expression_attribute_values(":before", n(document.revision - 1))
         };
         let Err(error) = request.send().await else {
             return Ok(true);
@@ -97,8 +89,8 @@ impl Documents for Aws {
         self.dynamodb()
             .delete_item()
             .table_name(self.name(Var::DeskTable))
-            .key("pk", text(folder))
-            .key("sk", text(name))
+            .key("pk", s(folder))
+            .key("sk", s(name))
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB DeleteItem", error))?;
@@ -115,14 +107,14 @@ impl Documents for Aws {
             .dynamodb()
             .query()
             .table_name(self.name(Var::DeskTable))
-            .expression_attribute_values(":folder", text(folder))
+            .expression_attribute_values(":folder", s(folder))
             .scan_index_forward(false)
             .limit(i32::from(limit));
         request = match before {
             None => request.key_condition_expression("pk = :folder"),
             Some(before) => request
                 .key_condition_expression("pk = :folder AND sk < :before")
-                .expression_attribute_values(":before", text(before)),
+                .expression_attribute_values(":before", s(before)),
         };
         let answer = request
             .send()

@@ -7,13 +7,9 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Due, JobIndex, Unavailable};
 
 use super::dynamodb::BATCH;
-use super::row::{BadRow, Item, Reader};
+use super::row::{BadRow, Item, Reader, n};
 use super::{Aws, done_or, unavailable};
 use crate::config::Var;
-
-fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
 
 pub(super) fn key(id: JobId) -> Item {
     HashMap::from([("job_id".to_owned(), AttributeValue::S(id.to_string()))])
@@ -37,8 +33,8 @@ impl JobIndex for Aws {
     ) -> Result<Vec<Due>, Unavailable> {
         let start = after.map(|after| {
             let mut start = key(after.job);
-            start.insert("wake_shard".to_owned(), number(shard));
-            start.insert("wake_at".to_owned(), number(after.wake_at.0));
+            start.insert("wake_shard".to_owned(), n(shard));
+            start.insert("wake_at".to_owned(), n(after.wake_at.0));
             start
         });
         let answer = self
@@ -47,8 +43,8 @@ impl JobIndex for Aws {
             .table_name(self.name(Var::JobsTable))
             .index_name("by_wake")
             .key_condition_expression("wake_shard = :shard AND wake_at <= :by")
-            .expression_attribute_values(":shard", number(shard))
-            .expression_attribute_values(":by", number(by.0))
+            .expression_attribute_values(":shard", n(shard))
+            .expression_attribute_values(":by", n(by.0))
             .set_exclusive_start_key(start)
             .limit(i32::from(limit))
             .send()
@@ -71,8 +67,8 @@ impl JobIndex for Aws {
             .set_key(Some(key(due.job)))
             .update_expression("SET wake_at = :until")
             .condition_expression("wake_at = :here")
-            .expression_attribute_values(":until", number(until.0))
-            .expression_attribute_values(":here", number(due.wake_at.0))
+            .expression_attribute_values(":until", n(until.0))
+            .expression_attribute_values(":here", n(due.wake_at.0))
             .send()
             .await;
         // Refused: it has moved on meanwhile, or is gone.

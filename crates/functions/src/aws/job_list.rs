@@ -7,13 +7,9 @@ use jobs::ports::{JobList, List, LoadError, Place, Span, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::job_index::key;
-use super::row::{BadRow, Item, Reader, tenant_class};
+use super::row::{BadRow, Item, Reader, n, tenant_class};
 use super::{Aws, unavailable};
 use crate::config::Var;
-
-fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
 
 /// The index of a list: its name, the names of its keys, and the partition.
 fn index(list: &List) -> (&'static str, &'static str, &'static str, AttributeValue) {
@@ -22,8 +18,8 @@ fn index(list: &List) -> (&'static str, &'static str, &'static str, AttributeVal
             let partition = AttributeValue::S(tenant_class(tenant.as_str(), *class));
             ("by_tenant", "tenant_class", "created_at", partition)
         }
-        List::Failed(shard) => ("by_failed", "failed_shard", "failed_at", number(shard)),
-        List::Open(shard) => ("by_wake", "wake_shard", "wake_at", number(shard)),
+        List::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
+        List::Open(shard) => ("by_wake", "wake_shard", "wake_at", n(shard)),
     }
 }
 
@@ -52,8 +48,8 @@ impl JobList for Aws {
             .expression_attribute_names("#partition", partition_key)
             .expression_attribute_names("#sort", sort_key)
             .expression_attribute_values(":partition", partition)
-            .expression_attribute_values(":from", number(span.from.0))
-            .expression_attribute_values(":to", number(span.to.0))
+            .expression_attribute_values(":from", n(span.from.0))
+            .expression_attribute_values(":to", n(span.to.0))
             .scan_index_forward(matches!(list, List::Open(_)))
             .limit(i32::from(limit))
             .send()

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
 use jobs::ports::{Kept, Quarantine, QuarantineDesk, Quarantined, Unavailable};
 
-use super::row::{BadRow, Item, Reader};
+use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::Var;
 
@@ -19,20 +19,12 @@ const BUSY_MS: u64 = 60_000;
 const KEEP_DAYS: u64 = 90;
 /// The partition.
 const PARTITION: &str = "quarantine";
-/// How many pages of a query are read for one list: a page has 1 MB, a message 64 KB and more.
+/// How many pages of a query are read for one list: a page has 1 MB, and rows of earlier releases up to 64 KB each.
 const PAGES: usize = 40;
-
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
-}
-
-fn number(number: impl ToString) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
 
 fn key(source: &str, message_id: &str) -> Item {
     HashMap::from([
-        ("pk".to_owned(), text(PARTITION)),
+        ("pk".to_owned(), s(PARTITION)),
         (
             "sk".to_owned(),
             AttributeValue::S(format!("{source}#{message_id}")),
@@ -73,14 +65,14 @@ impl Quarantine for Aws {
             .put_item()
             .table_name(self.name(Var::DeskTable))
             .set_item(Some(key(&entry.source, &entry.message_id)))
-            .item("source", text(&entry.source))
-            .item("message_id", text(&entry.message_id))
-            .item("cause", text(&entry.cause))
-            .item("problem", text(&entry.problem))
-            .item("body", text(&entry.body[..cut]))
-            .item("body_bytes", number(entry.body.len()))
-            .item("quarantined_at", number(entry.at.0))
-            .item("expires_at", number(entry.at.0 / 1000 + KEEP_DAYS * 86_400))
+            .item("source", s(&entry.source))
+            .item("message_id", s(&entry.message_id))
+            .item("cause", s(entry.cause.as_ref()))
+            .item("problem", s(&entry.problem))
+            .item("body", s(&entry.body[..cut]))
+            .item("body_bytes", n(entry.body.len()))
+            .item("quarantined_at", n(entry.at.0))
+            .item("expires_at", n(entry.at.0 / 1000 + KEEP_DAYS * 86_400))
             // One that is there was delivered before, unless it was sent again: then it has failed anew.
             .condition_expression("attribute_not_exists(pk) OR attribute_exists(replayed_at)");
         if cut < entry.body.len() {
@@ -120,7 +112,7 @@ impl QuarantineDesk for Aws {
                 .query()
                 .table_name(self.name(Var::DeskTable))
                 .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(PARTITION))
+                .expression_attribute_values(":pk", s(PARTITION))
                 .projection_expression(
                     "#source, message_id, cause, problem, body_bytes, quarantined_at, replayed_at",
                 )
@@ -189,8 +181,8 @@ impl QuarantineDesk for Aws {
             .condition_expression(
                 "attribute_exists(pk) AND (attribute_not_exists(replayed_at) OR replayed_at < :before)",
             )
-            .expression_attribute_values(":at", number(at.0))
-            .expression_attribute_values(":before", number(at.0.saturating_sub(BUSY_MS)))
+            .expression_attribute_values(":at", n(at.0))
+            .expression_attribute_values(":before", n(at.0.saturating_sub(BUSY_MS)))
             .send()
             .await;
         let marked = done_or("DynamoDB UpdateItem", answer, |refused| {
@@ -213,7 +205,7 @@ impl QuarantineDesk for Aws {
         if let Some(at) = marked {
             request = request
                 .condition_expression("replayed_at = :at")
-                .expression_attribute_values(":at", number(at.0));
+                .expression_attribute_values(":at", n(at.0));
         }
         // The text in S3 goes with the bucket's lifecycle.
         done_or("DynamoDB DeleteItem", request.send().await, |refused| {

@@ -43,11 +43,11 @@ pub(super) const OWNED: [&str; 22] = [
     "failed_at",
 ];
 
-fn s(text: impl Into<String>) -> AttributeValue {
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-fn n(number: impl ToString) -> AttributeValue {
+pub(super) fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 

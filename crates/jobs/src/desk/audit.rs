@@ -74,6 +74,12 @@ impl Line {
         }
     }
 
+    /// Adds that it was refused, and why, and gives the refusal back.
+    pub async fn refuse<P: Documents>(self, ports: &P, refusal: Refusal) -> Refusal {
+        self.end(ports, format!("refused: {refusal}")).await;
+        refusal
+    }
+
     async fn write<P: Documents>(&self, ports: &P, revision: u64) -> Result<(), Unavailable> {
         let document = Document {
             text: serde_json::to_string(&self.entry).unwrap_or_default(),

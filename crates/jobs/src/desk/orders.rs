@@ -61,9 +61,7 @@ where
     let answer = match resubmit(ports, run, &order).await {
         Ok(answer) => answer,
         Err(error) => {
-            let refusal = Refusal::from(error);
-            line.end(ports, format!("refused: {refusal}")).await;
-            return Err(refusal);
+            return Err(line.refuse(ports, Refusal::from(error)).await);
         }
     };
     match answer {
@@ -89,11 +87,7 @@ where
             }
             Ok(answered(&job, true))
         }
-        Answer::Refused(job, why) => {
-            let refusal = refused(&job, why, "retried");
-            line.end(ports, format!("refused: {refusal}")).await;
-            Err(refusal)
-        }
+        Answer::Refused(job, why) => Err(line.refuse(ports, refused(&job, why, "retried")).await),
     }
 }
 
@@ -133,17 +127,11 @@ where
             Ok(answer)
         }
         Ok(Answer::Refused(job, why)) => {
-            let refusal = refused(&job, why, "canceled");
-            line.end(ports, format!("refused: {refusal}")).await;
-            Err(refusal)
+            Err(line.refuse(ports, refused(&job, why, "canceled")).await)
         }
         // Only a retry looks for a result.
         Ok(Answer::Found(_)) => Ok(answered(&job, true)),
-        Err(error) => {
-            let refusal = Refusal::from(error);
-            line.end(ports, format!("refused: {refusal}")).await;
-            Err(refusal)
-        }
+        Err(error) => Err(line.refuse(ports, Refusal::from(error)).await),
     }
 }
 
@@ -215,9 +203,7 @@ where
         match save_erased(ports, &job, &person.actor, asked.reason.trim()).await {
             Ok(erased) => erased,
             Err(error) => {
-                let refusal = Refusal::from(error);
-                line.end(ports, format!("refused: {refusal}")).await;
-                return Err(refusal);
+                return Err(line.refuse(ports, Refusal::from(error)).await);
             }
         }
     };

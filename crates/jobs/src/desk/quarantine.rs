@@ -123,10 +123,7 @@ where
                 .await;
             Ok(listed(&kept))
         }
-        Err(refusal) => {
-            line.end(ports, format!("refused: {refusal}")).await;
-            Err(refusal)
-        }
+        Err(refusal) => Err(line.refuse(ports, refusal).await),
     }
 }
 

@@ -155,7 +155,7 @@ pub trait Transfers {
 /// A message in quarantine as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// The message. Its text is cut at 64 KB in lists.
+    /// The message. In lists its text is left out.
     pub entry: Quarantined,
     /// Its whole length in bytes.
     pub body_bytes: u64,
