@@ -61,6 +61,7 @@ ENVIRONMENT = {
     "INFERENCE_ERROR_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-inference-error-dead-letters",
     "WAKEUPS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-wakeups-dead-letters",
     "EVENT_BUS": "docket",
+    "SERVICE_NAME": "docket",
     "PAGE_ORIGIN": "*",
 }
 

@@ -50,6 +50,9 @@ class Units(unittest.TestCase):
         self.assertEqual(index_units(first, first | {"other": {"S": "x"}}, *KEYS), 0)
         self.assertEqual(index_units(first, moved, *KEYS), 2)
         self.assertEqual(index_units(moved, without, *KEYS), 1)
+        # What the entries hold beside keys costs one when it changes, and nothing when it stays.
+        self.assertEqual(index_units(first, first | {"other": {"S": "x"}}, *KEYS, ["other"]), 1)
+        self.assertEqual(index_units(first, first | {"more": {"S": "x"}}, *KEYS, ["other"]), 0)
 
     def test_a_read_is_charged_in_steps_of_4096_bytes_and_half_if_it_may_be_stale(self):
         self.assertEqual(read_units(0, True), 1)

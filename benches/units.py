@@ -41,18 +41,21 @@ def item_bytes(item: Item) -> int:
     return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
 
 
-def index_units(before: Item | None, after: Item | None, table_keys: list[str], index_keys: list[str]) -> int:
-    """Write units of one keys-only index: an entry written or removed is one, a changed key is both."""
+def index_units(before: Item | None, after: Item | None, table_keys: list[str], index_keys: list[str], held: list[str] | None = None) -> int:
+    """Write units of one index, whose entries hold the attributes `held` beside keys: an entry written, changed or
+    removed is one, a changed key is both (DynamoDB developer guide, "Provisioned throughput considerations for GSIs")."""
 
     def entry(item: Item | None) -> Item | None:
         # An item without all of the index's keys is not in it.
         if item is None or any(name not in item for name in index_keys):
             return None
-        return {name: item[name] for name in [*index_keys, *table_keys]}
+        return {name: item[name] for name in [*index_keys, *table_keys, *(held or [])] if name in item}
 
     old, new = entry(before), entry(after)
     if old == new:
         return 0
+    if old is not None and new is not None and all(old[name] == new[name] for name in index_keys):
+        return math.ceil(max(item_bytes(old), item_bytes(new)) / WRITE_BYTES)
     return sum(math.ceil(item_bytes(part) / WRITE_BYTES) for part in (old, new) if part is not None)
 
 

@@ -26,19 +26,21 @@ class Table:
 
     keys: list[str]
     indexes: dict[str, list[str]]
+    held: dict[str, list[str]] = field(default_factory=dict)  # by index, what its entries have beside keys
 
     @classmethod
     def described(cls, description: dict[str, Any]) -> "Table":
-        """From the answer of DescribeTable. Raises ValueError for an index that holds more than keys."""
+        """From the answer of DescribeTable. Raises ValueError for an index that holds everything."""
 
         def names(schema: list[dict[str, str]]) -> list[str]:
             return [key["AttributeName"] for key in schema]
 
         indexes = description.get("GlobalSecondaryIndexes", [])
         for index in indexes:
-            if index["Projection"]["ProjectionType"] != "KEYS_ONLY":
-                raise ValueError(f"what index {index['IndexName']} costs is not known: it holds more than keys")
-        return cls(names(description["KeySchema"]), {index["IndexName"]: names(index["KeySchema"]) for index in indexes})
+            if index["Projection"]["ProjectionType"] not in ("KEYS_ONLY", "INCLUDE"):
+                raise ValueError(f"what index {index['IndexName']} costs is not known: it holds everything")
+        held = {index["IndexName"]: index["Projection"].get("NonKeyAttributes", []) for index in indexes}
+        return cls(names(description["KeySchema"]), {index["IndexName"]: names(index["KeySchema"]) for index in indexes}, held)
 
 
 @dataclass
@@ -114,7 +116,7 @@ class Wire:
         with self.lock:
             self.ledger.base_writes[table] += base_units(before, after)
             for name, keys in known.indexes.items():
-                self.ledger.index_writes[name] += index_units(before, after, known.keys, keys)
+                self.ledger.index_writes[name] += index_units(before, after, known.keys, keys, known.held.get(name))
             if after is not None:
                 self.ledger.row_bytes[table] = item_bytes(after)
 

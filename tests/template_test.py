@@ -39,13 +39,20 @@ MEASURED = {
     ],
     "AWS/SageMaker": [
         ({"EndpointName"}, {"ApproximateBacklogSize", "ApproximateBacklogSizePerInstance", "ApproximateAgeOfOldestRequest", "HasBacklogWithoutCapacity"}),
-        ({"EndpointName", "VariantName"}, {"NotificationFailures", "RequestDownloadFailures", "ResponseUploadFailures", "ExpiredRequests", "InvocationFailures"}),
+        ({"EndpointName", "VariantName"}, {"NotificationFailures", "RequestDownloadFailures", "ResponseUploadFailures", "ExpiredRequests", "InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors", "TotalProcessingTime", "TimeInBacklog"}),
     ],
     "/aws/sagemaker/Endpoints": [({"EndpointName", "VariantName"}, {"CPUUtilization"})],
 }  # fmt: skip
+# The sets of dimensions that a line of our own metrics has, by its Dimension in crates/functions/src/metrics.rs.
+SETS = {
+    "Service": [{"Service"}],
+    "Pipeline": [{"Service", "Pipeline"}, {"Service"}],
+    "Cause": [{"Service", "Pipeline", "Cause"}],
+    "Queue": [{"Service", "Queue"}, {"Service"}],
+}
 MOST_METRICS_OF_AN_ALARM = 10  # CloudWatch user guide, "Create an alarm based on a metric math expression"
-# Alarms that start or stop instances, and tell nobody.
-NOT_FOR_PEOPLE = {"wake", "idle"}
+# Alarms that start or stop instances or undo an update, and tell nobody.
+NOT_FOR_PEOPLE = {"wake", "idle", "rollback"}
 # A star in a resource stands at the end, after a folder of the bucket or API, or the endpoints' common name.
 WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|endpoint/docket-)\*"
 
@@ -94,6 +101,8 @@ class Project:
         self.apply = (ROOT / "crates" / "jobs" / "src" / "apply.rs").read_text()
         jobs = ROOT / "crates" / "jobs" / "src"
         self.reconcile, self.sweep = ((jobs / f"{name}.rs").read_text() for name in ("reconcile", "sweep"))
+        model = ROOT / "crates" / "async-endpoint" / "src"
+        self.model = {name: (model / f"{name}.rs").read_text().split("#[cfg(test)]")[0] for name in ("settings", "settings/parameters")}
 
     def of_type(self, kind, template=None):
         resources = (template or self.service)["Resources"]
@@ -168,12 +177,12 @@ def folders(project, role, action):
 
 
 def emitted(project):
-    """The dimensions by which the handlers emit each of our metrics; all of them also come without any."""
+    """The dimensions by which the handlers emit each of our metrics: sets of names, as crates/functions/src/metrics.rs makes them."""
     named = dict(re.findall(r'Self::(\w+) => "([A-Z]\w+)"', project.metrics.split("const fn unit")[0]))
     found = {}
-    for dimension, values in re.findall(r"\bemit\(\s*[\w.]+,\s*Dimension::(\w+).*?&\[(.*?)\n    +\],\s*\)", project.handlers, re.DOTALL):
+    for dimension, values in re.findall(r"\bemit\(\s*[&\w.]+,\s*[\w.]+,\s*Dimension::(\w+).*?&\[(.*?)\],\s*\)", project.handlers, re.DOTALL):
         for metric in re.findall(r"Metric::(\w+)", values):
-            found.setdefault(named[metric], [set()]).append(set() if dimension == "Service" else {dimension})
+            found.setdefault(named[metric], []).extend(SETS[dimension])
     return found
 
 
@@ -205,6 +214,8 @@ def graphs(project):
     for widget in widgets(project):
         for metric in widget["properties"].get("metrics", []):
             words = [word for word in metric if isinstance(word, str)]
+            if not words:  # an expression over the others
+                continue
             yield words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))
 
 
@@ -517,10 +528,9 @@ def bucket_follows_the_pipelines(project):
     for action, where in signs.items():
         if where != set(prefixes):
             yield f"the API may {action} in {sorted(where)}"
-    for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
-        removable = folders(project, "SupportApiRole", action)
-        if removable != {*prefixes, "outbound/", "failure/", "work/"}:
-            yield f"the API may {action} in {sorted(removable)}"
+    removable = folders(project, "SupportApiRole", "s3:DeleteObjectVersion")
+    if removable != {*prefixes, "outbound/", "failure/", "work/"}:
+        yield f"the API may delete in {sorted(removable)}"
 
 
 def grace_covers_redelivery(project):
@@ -571,6 +581,7 @@ def endpoint_files_fit(project):
             "InputPrefix": table["prefix"],
             "PromiseSeconds": str(table["promise_seconds"]),
             "OldestRequestAlarmSeconds": str(min(table["queue_ttl_seconds"], table["promise_seconds"]) // 2),
+            "TerminationWaitSeconds": str(table["invocation_timeout_seconds"]),
         }
         for key, value in wanted.items():
             if given.get(key) != value:
@@ -580,6 +591,8 @@ def endpoint_files_fit(project):
             yield f"{name}.json: {sorted(set(given) ^ (required - of_the_account))} do not fit the template"
         if not 0 <= int(given["MinInstances"]) <= int(given["MaxInstances"]) or int(given["MaxInstances"]) < 1:
             yield f"{name}.json: MinInstances and MaxInstances"
+        if given["WarmInstances"] != "0" and not int(given["MinInstances"]) <= int(given["WarmInstances"]) <= int(given["MaxInstances"]):
+            yield f"{name}.json: WarmInstances"
         if not re.fullmatch(declared["EndpointName"]["AllowedPattern"], given.get("EndpointName", "")):
             yield f"{name}.json: the functions may not invoke {given.get('EndpointName')}"
 
@@ -587,7 +600,7 @@ def endpoint_files_fit(project):
 def endpoint_scales_safely(project):
     policies = project.of_type("ApplicationAutoScaling::ScalingPolicy", project.endpoint)
     alarms = project.of_type("CloudWatch::Alarm", project.endpoint)
-    waking = [a for a in alarms.values() if a["MetricName"] == "HasBacklogWithoutCapacity"]
+    waking = [a for a in alarms.values() if a.get("MetricName") == "HasBacklogWithoutCapacity"]
     if not any(mentions(a["AlarmActions"]) & set(policies) for a in waking):
         yield "nothing wakes the endpoint from zero"
     for name, policy in policies.items():
@@ -596,12 +609,125 @@ def endpoint_scales_safely(project):
             yield f"{name} may stop an instance that works"
         steps = policy.get("StepScalingPolicyConfiguration", {}).get("StepAdjustments", [])
         if any(step["ScalingAdjustment"] <= 0 for step in steps):
-            for alarm in (a for a in alarms.values() if name in mentions(a["AlarmActions"])):
-                if (alarm["MetricName"], alarm["Statistic"], alarm["TreatMissingData"]) != ("ApproximateBacklogSize", "Maximum", "missing"):
-                    yield f"{name} shrinks on something else than an empty backlog"
+            for alarm in (a for a in alarms.values() if name in mentions(a.get("AlarmActions", []))):
+                yield from (f"{name} may stop an instance that works: {why}" for why in stops_too_much(project, alarm))
     published = [s for r in project.of_type("IAM::Role", project.endpoint).values() for s in grants(r) if s["Action"] == "sns:Publish"]
     if len(published) != 1 or project.of_type("IAM::Policy", project.endpoint):
         yield "the right to publish is not in the role itself: CreateEndpoint may come too early"
+
+
+def stops_too_much(project, alarm):
+    """Why an alarm that stops instances would stop one that works."""
+    asked = {m["Id"]: m["MetricStat"] for m in alarm.get("Metrics", []) if "MetricStat" in m}
+    figures = {(m["Metric"]["Namespace"], m["Metric"]["MetricName"], m["Stat"]) for m in asked.values()}
+    both = {("AWS/SageMaker", "ApproximateBacklogSize"), ("Docket", "JobsOpen")}
+    if figures != {(*figure, stat) for figure in both for stat in ("Maximum", "SampleCount")}:
+        yield f"it looks at {sorted(figures)}, and not at the endpoint's backlog and our table"
+    if {json.dumps(d) for m in asked.values() for d in m["Metric"]["Dimensions"] if d["Name"] == "Pipeline"} != {json.dumps({"Name": "Pipeline", "Value": {"Ref": "Pipeline"}})}:
+        yield "it counts the jobs of another pipeline"
+    names = {stat: [name for name, m in asked.items() if m["Stat"] == stat] for stat in ("Maximum", "SampleCount")}
+    seen, work = " AND ".join(f"{name} > 0" for name in names["SampleCount"]), " + ".join(names["Maximum"])
+    if [m["Expression"] for m in alarm.get("Metrics", []) if "Expression" in m] != [f"FILL(IF({seen}, {work}, 1), 1)"]:
+        yield "a figure that is not there is not taken for work"
+    if (alarm.get("Threshold"), alarm.get("ComparisonOperator"), alarm.get("TreatMissingData")) != (1, "LessThanThreshold", "notBreaching"):
+        yield "it rings on something else than nothing at all"
+    if "DatapointsToAlarm" in alarm:
+        yield "one of its periods may be a busy one"
+    # In each of its periods the reconciler must have counted once.
+    every = re.fullmatch(r"rate\((\d+) minutes\)", resource(project, "ReconcilerSchedule")["ScheduleExpression"])
+    if {m["Period"] for m in asked.values()} != {60 * int(every.group(1))}:
+        yield "its periods are not those of the reconciler"
+    periods = {minutes: row["Periods"] for minutes, row in project.endpoint["Mappings"]["IdlePeriods"].items()}
+    if alarm.get("EvaluationPeriods") != {"Fn::FindInMap": ["IdlePeriods", {"Ref": "IdleMinutes"}, "Periods"]} or periods != {
+        str(minutes): minutes / 5 for minutes in project.endpoint["Parameters"]["IdleMinutes"]["AllowedValues"]
+    }:
+        yield "it does not look back for IdleMinutes"
+
+
+def warm_hours_are_an_option(project):
+    if project.endpoint["Parameters"]["WarmInstances"]["Default"] != 0:
+        yield "warm hours are on unless somebody turns them off"
+    if project.endpoint["Conditions"]["HasWarmHours"] != {"Fn::Not": [{"Fn::Equals": [{"Ref": "WarmInstances"}, 0]}]}:
+        yield "0 warm instances are not none"
+    target = resource(project, "ScalableTarget", "endpoint")
+    condition, actions, otherwise = target["ScheduledActions"]["Fn::If"]
+    if condition != "HasWarmHours" or otherwise != {"Ref": "AWS::NoValue"}:
+        yield "there are scheduled actions without warm hours"
+    by_name = {action["ScheduledActionName"]: action for action in actions}
+    expected = {"warm": ("WarmFrom", {"Ref": "WarmInstances"}, "${WarmDays}"), "cool": ("WarmUntil", target["MinCapacity"], "*")}
+    if set(by_name) != set(expected):
+        yield f"scheduled actions are {sorted(by_name)}"
+    for name in set(by_name) & set(expected):
+        action, (time, least, days) = by_name[name], expected[name]
+        if action["ScalableTargetAction"] != {"MinCapacity": least} or action["Timezone"] != {"Ref": "WarmTimezone"}:
+            yield f"{name} sets something else than the minimum, or by another clock"
+        parts = {word: {"Fn::Select": [at, {"Fn::Split": [":", {"Ref": time}]}]} for at, word in enumerate(("Hour", "Minute"))}
+        if action["Schedule"]["Fn::Sub"] != ["cron(${Minute} ${Hour} ? * %s *)" % days, parts]:
+            yield f"{name} comes at another time than {time}"
+    if not any("WarmFrom" in mentions(rule) and "WarmUntil" in mentions(rule) for rule in project.endpoint["Rules"].values()):
+        yield "warm hours may begin and end at the same time"
+
+
+def updates_can_be_undone(project):
+    config = resource(project, "Endpoint", "endpoint")["DeploymentConfig"]
+    policy, alarms = config["BlueGreenUpdatePolicy"], config["AutoRollbackConfiguration"]["Alarms"]
+    named = {alarm["AlarmName"].get("Ref") for alarm in alarms}
+    declared = project.of_type("CloudWatch::Alarm", project.endpoint)
+    if not named or not named <= set(declared):
+        yield f"an update is undone by {sorted(map(str, named))}, which are no alarms of the template"
+    described = {json.dumps(s["Resource"]) for s in grants(resource(project, "ExecutionRole", "endpoint")) if s["Action"] == "cloudwatch:DescribeAlarms"}
+    for name in named & set(declared):
+        if "Endpoint" in mentions(declared[name]):
+            yield f"{name} and the endpoint wait for each other"
+        if declared[name]["TreatMissingData"] != "notBreaching":
+            yield f"{name} rings when nothing runs"
+        if not any("alarm:" + declared[name]["AlarmName"]["Fn::Sub"] in text for text in described):
+            yield f"the endpoint's role may not look at {name}"
+    waits = 3600 + policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"]
+    starts = 2 * project.endpoint["Parameters"]["StartupTimeoutSeconds"]["MaxValue"]
+    if policy["MaximumExecutionTimeoutInSeconds"] <= waits + starts:
+        yield "an update may take longer than it is given"
+    if policy["TerminationWaitInSeconds"] != {"Ref": "TerminationWaitSeconds"}:
+        yield "running work is not waited for"
+    for name in ("Model", "EndpointConfig"):
+        if project.endpoint["Resources"][name].get("UpdateReplacePolicy") != "Retain":
+            yield f"{name} is deleted, though SageMaker may have gone back to it"
+
+
+def the_model_runs_with_the_template(project):
+    """What scales an endpoint on AWS is what the model of it reads, and where neither says a number, both have the same."""
+    declared, settings = project.endpoint["Parameters"], project.model["settings"]
+    read = set(re.findall(r'"([A-Z][A-Za-z]+)"', project.model["settings/parameters"])) - {"ParameterKey", "ParameterValue"}
+    if read - set(declared):
+        yield f"the model reads {sorted(read - set(declared))}, which the template does not have"
+    acting = project.of_type("ApplicationAutoScaling::ScalingPolicy", project.endpoint)
+    parts = [*acting.values(), resource(project, "ScalableTarget", "endpoint"), resource(project, "EndpointConfig", "endpoint")["AsyncInferenceConfig"]["ClientConfig"]]
+    parts += [a for a in project.of_type("CloudWatch::Alarm", project.endpoint).values() if mentions(a.get("AlarmActions", [])) & set(acting)]
+    # A clock has no zone in the model, and whose jobs are counted is the driver's business.
+    scaling = set().union(*map(mentions, parts)) & set(declared) - {"WarmTimezone", "ServiceName", "Pipeline"}
+    scaling |= {word for part in parts for word in re.findall(r"\$\{(Warm\w+)\}", json.dumps(part))} | {"IdleMinutes"}
+    if scaling - read:
+        yield f"the model does not read {sorted(scaling - read)}"
+    seconds = {name: int(n) for name, n in re.findall(r"(\w+):? ?(?:: Millis =)? ?Millis::from_secs\((\d+)\)", settings)}
+    numbers = {name: int(n) for name, n in re.findall(r"(\w+): (\d+)\b", settings)}
+    wake = resource(project, "WakeAlarm", "endpoint")
+    idle = resource(project, "IdleAlarm", "endpoint")
+    same = {
+        "period of the alarm that wakes": (seconds.get("alarm_period"), wake["Period"]),
+        "periods until it wakes": (numbers.get("wake_datapoints"), wake["EvaluationPeriods"]),
+        "period of the alarm for idleness": (seconds.get("IDLE_PERIOD"), idle["Metrics"][1]["MetricStat"]["Period"]),
+        "WakeCooldownSeconds": (seconds.get("wake_cooldown"), declared["WakeCooldownSeconds"]["Default"]),
+        "IdleMinutes": (numbers.get("periods"), declared["IdleMinutes"]["Default"] // 5),
+    }
+    for what, (of_the_model, of_the_template) in same.items():
+        if of_the_model != of_the_template:
+            yield f"{what}: {of_the_model} in the model, {of_the_template} in the template"
+    taken = re.search(r"IDLE_MINUTES: \[u64; \d+\] = \[([\d, ]+)\]", project.model["settings/parameters"])
+    if [int(n) for n in taken.group(1).split(",")] != declared["IdleMinutes"]["AllowedValues"]:
+        yield "the model takes other IdleMinutes than the template"
+    defaults = dict(re.findall(r'time_of_day\("(\w+)", "([\d:]+)"\)', project.model["settings/parameters"]))
+    if defaults != {name: declared[name]["Default"] for name in ("WarmFrom", "WarmUntil")}:
+        yield f"warm hours of the model are {defaults}"
 
 
 def alarms_look_at_what_is_measured(project):
@@ -640,7 +766,7 @@ def nothing_goes_unwatched(project):
         if name not in dead and not any(json.dumps(queue["QueueName"]) in d for d in by_metric.get(("AWS/SQS", "ApproximateAgeOfOldestMessage"), [])):
             yield f"nobody hears of it when {name} is not worked off"
     for metric in ("HasBacklogWithoutCapacity", "ApproximateAgeOfOldestRequest", "NotificationFailures", "ExpiredRequests"):
-        told = [a for a in project.of_type("CloudWatch::Alarm", project.endpoint).values() if a["MetricName"] == metric and "OKActions" in a]
+        told = [a for a in project.of_type("CloudWatch::Alarm", project.endpoint).values() if a.get("MetricName") == metric and "OKActions" in a]
         if not told:
             yield f"nobody hears of {metric}"
     if ("AWS/ApiGateway", "5xx") not in by_metric:
@@ -690,9 +816,19 @@ def dashboard_is_whole(project):
     promises = {}
     for widget in widgets(project):
         for line in widget["properties"].get("annotations", {}).get("horizontal", []):
-            promises[widget["properties"]["metrics"][0][3]] = line["value"]
+            promises[widget["properties"]["metrics"][0][5]] = line["value"]
     if promises != {name: table["promise_seconds"] * 1000 for name, table in project.pipelines.items()}:
         yield f"the dashboard promises {promises}"
+    for widget in widgets(project):
+        metrics = widget["properties"].get("metrics", [])
+        ids = {m[-1]["id"] for m in metrics if "id" in m[-1] and "expression" not in m[-1]}
+        asked = {word for m in metrics for word in re.findall(r"\b[a-z]\w+", re.sub(r"\$\{\w+\}", "", m[-1].get("expression", "")))}
+        if asked != ids:
+            yield f"{widget['properties'].get('title')} reckons with {sorted(asked ^ ids)}"
+    # Busy milliseconds of a document are a share of an instance, as large as there are documents side by side.
+    side_by_side = {m[-1]["label"]: m[-1]["expression"].rsplit("* ", 1)[1].rstrip(")") for w in widgets(project) for m in w["properties"].get("metrics", []) if "Idle" in m[-1].get("id", "")}
+    if side_by_side != {name: p["MaxConcurrentInvocationsPerInstance"] for name, p in project.parameters.items()}:
+        yield f"the dashboard's idle share counts with {side_by_side} documents side by side"
     listed = {arn.split(":alarm:")[1] for w in widgets(project) for arn in w["properties"].get("alarms", [])}
     expected = set()
     for of, _, alarm in all_alarms(project):
@@ -719,8 +855,10 @@ def dashboard_is_whole(project):
 
 
 def watch_gets_what_it_asks_for(project):
-    """Its parameters are outputs of the service, or parameters of the same name."""
+    """Its parameters are outputs of the service, parameters of the same name, or numbers that it has itself."""
     for name, parameter in project.watch["Parameters"].items():
+        if parameter["Type"] == "Number" and "Default" in parameter:
+            continue
         if name not in project.service["Outputs"] and parameter != {**project.service["Parameters"].get(name, {}), "Description": parameter["Description"]}:
             if name != "ServiceName":
                 yield f"{name} is neither an output of the service nor a parameter of it"
@@ -784,6 +922,14 @@ def policy(project, old, new):
     text = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
     assert old in text, old
     headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"] = text.replace(old, new)
+
+
+def figure(project, alarm, name):
+    return next(m["MetricStat"]["Metric"] for m in resource(project, alarm, "endpoint")["Metrics"] if m["Id"] == name)
+
+
+def scheduled(project):
+    return resource(project, "ScalableTarget", "endpoint")["ScheduledActions"]
 
 
 def shown(project, old, new):
@@ -896,8 +1042,8 @@ BREAKAGES = {
         lambda p: statement(p, "ExecutionRole", "ModelData", "endpoint").update(Resource="arn:aws:s3:::*"),
     ],
     the_desk_is_divided: [
-        lambda p: drop(statement(p, "SupportApiRole", "Desk"), "Condition"),
-        lambda p: statement(p, "SupportApiRole", "Desk").update(Condition={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*"]}}),
+        lambda p: drop(statement(p, "SupportApiRole", "Audit"), "Condition"),
+        lambda p: statement(p, "SupportApiRole", "Audit").update(Condition={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["*"]}}),
         lambda p: drop(statement(p, "UploadTriggerRole", "UploadIntents"), "Condition"),
         lambda p: drop(statement(p, "ReconcilerRole", "RetryPlans"), "Condition"),
     ],
@@ -958,16 +1104,64 @@ BREAKAGES = {
         lambda p: drop(p.parameters["ocr-batch"], "InstanceType"),
         lambda p: p.pipelines["ocr-batch"].update(promise_seconds=60),
         lambda p: p.parameters["ocr-batch"].update(PromiseSeconds="60"),
+        lambda p: p.parameters["ocr-batch"].update(TerminationWaitSeconds="60"),
+        lambda p: p.parameters["ocr-batch"].update(WarmInstances="5"),
         lambda p: (p.pipelines["ocr-batch"].update(endpoint="ocr"), p.parameters["ocr-batch"].update(EndpointName="ocr")),
     ],
     endpoint_scales_safely: [
         lambda p: drop(p.endpoint["Resources"], "WakeAlarm"),
         lambda p: resource(p, "BacklogPolicy", "endpoint")["TargetTrackingScalingPolicyConfiguration"].update(DisableScaleIn=False),
-        lambda p: resource(p, "IdleAlarm", "endpoint").update(MetricName="ApproximateBacklogSizePerInstance"),
-        lambda p: resource(p, "IdleAlarm", "endpoint").update(TreatMissingData="breaching"),
+        lambda p: figure(p, "IdleAlarm", "backlog").update(MetricName="ApproximateBacklogSizePerInstance"),
+        lambda p: figure(p, "IdleAlarm", "open").update(MetricName="JobsAtRisk"),
+        lambda p: figure(p, "IdleAlarm", "open").update(Dimensions=[{"Name": "Pipeline", "Value": "legal-review"}]),
+        lambda p: resource(p, "IdleAlarm", "endpoint")["Metrics"].pop(),
+        lambda p: resource(p, "IdleAlarm", "endpoint")["Metrics"][0].update(Expression="FILL(backlog, 1) + FILL(open, 0)"),
+        lambda p: resource(p, "IdleAlarm", "endpoint")["Metrics"][0].update(Expression="backlog + open"),
+        lambda p: resource(p, "IdleAlarm", "endpoint")["Metrics"][1]["MetricStat"].update(Period=60),
+        lambda p: resource(p, "IdleAlarm", "endpoint")["Metrics"][1]["MetricStat"].update(Stat="Minimum"),
+        lambda p: resource(p, "IdleAlarm", "endpoint").update(TreatMissingData="missing"),
+        lambda p: resource(p, "IdleAlarm", "endpoint").update(DatapointsToAlarm=1),
+        lambda p: resource(p, "IdleAlarm", "endpoint").update(EvaluationPeriods=1),
+        lambda p: p.endpoint["Mappings"]["IdlePeriods"]["30"].update(Periods=3),
+        lambda p: p.endpoint["Parameters"]["IdleMinutes"]["AllowedValues"].append(7),
+        lambda p: resource(p, "ReconcilerSchedule").update(ScheduleExpression="rate(10 minutes)"),
         lambda p: resource(p, "ExecutionRole", "endpoint")["Policies"][0]["PolicyDocument"]["Statement"].remove(
             statement(p, "ExecutionRole", "Notifications", "endpoint")
         ),
+    ],
+    warm_hours_are_an_option: [
+        lambda p: p.endpoint["Parameters"]["WarmInstances"].update(Default=1),
+        lambda p: scheduled(p)["Fn::If"].__setitem__(2, []),
+        lambda p: p.endpoint["Conditions"].update(HasWarmHours={"Fn::Not": [{"Fn::Equals": [{"Ref": "MinInstances"}, 0]}]}),
+        lambda p: scheduled(p)["Fn::If"][1].pop(),
+        lambda p: scheduled(p)["Fn::If"][1][1].update(ScalableTargetAction={"MinCapacity": 0}),
+        lambda p: scheduled(p)["Fn::If"][1][0].update(ScalableTargetAction={"MinCapacity": {"Ref": "WarmInstances"}, "MaxCapacity": 1}),
+        lambda p: drop(scheduled(p)["Fn::If"][1][0], "Timezone") or scheduled(p)["Fn::If"][1][0].update(Timezone="UTC"),
+        lambda p: scheduled(p)["Fn::If"][1][1].update(Schedule=scheduled(p)["Fn::If"][1][0]["Schedule"]),
+        lambda p: p.endpoint["Rules"].clear(),
+    ],
+    updates_can_be_undone: [
+        lambda p: resource(p, "Endpoint", "endpoint")["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"].clear(),
+        lambda p: drop(p.endpoint["Resources"], "RollbackAlarm"),
+        lambda p: figure(p, "RollbackAlarm", "failed")["Dimensions"][0].update(Value={"Fn::GetAtt": ["Endpoint", "EndpointName"]}),
+        lambda p: resource(p, "RollbackAlarm", "endpoint").update(TreatMissingData="missing"),
+        lambda p: statement(p, "ExecutionRole", "RollbackAlarm", "endpoint").update(Resource={"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:x"}),
+        lambda p: resource(p, "Endpoint", "endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"].update(MaximumExecutionTimeoutInSeconds=7200),
+        lambda p: resource(p, "Endpoint", "endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"].update(TerminationWaitInSeconds=0),
+        lambda p: drop(p.endpoint["Resources"]["EndpointConfig"], "UpdateReplacePolicy"),
+        lambda p: p.endpoint["Resources"]["Model"].update(UpdateReplacePolicy="Delete"),
+    ],
+    the_model_runs_with_the_template: [
+        lambda p: p.model.update({"settings/parameters": p.model["settings/parameters"].replace('"WarmDays"', '"Days"')}),
+        lambda p: p.model.update({"settings/parameters": p.model["settings/parameters"].replace('"ScaleInCooldownSeconds"', '"MinInstances"')}),
+        lambda p: p.model.update({"settings/parameters": p.model["settings/parameters"].replace("180, 240]", "180]")}),
+        lambda p: p.model.update({"settings/parameters": p.model["settings/parameters"].replace('"19:30"', '"18:00"')}),
+        lambda p: p.endpoint["Parameters"]["WakeCooldownSeconds"].update(Default=300),
+        lambda p: p.endpoint["Parameters"]["IdleMinutes"].update(Default=15),
+        lambda p: resource(p, "WakeAlarm", "endpoint").update(EvaluationPeriods=2),
+        lambda p: resource(p, "WakeAlarm", "endpoint").update(Period=30),
+        lambda p: p.model.update(settings=p.model["settings"].replace("IDLE_PERIOD: Millis = Millis::from_secs(300)", "IDLE_PERIOD: Millis = Millis::from_secs(60)")),
+        lambda p: resource(p, "IdlePolicy", "endpoint")["StepScalingPolicyConfiguration"].update(Cooldown={"Ref": "StartupTimeoutSeconds"}),
     ],
     alarms_look_at_what_is_measured: [
         lambda p: resource(p, "SweepLateAlarm").update(MetricName="SweepAges"),
@@ -995,7 +1189,7 @@ BREAKAGES = {
     ],
     dashboard_is_whole: [
         lambda p: shown(p, '"TimeToReady"', '"TimeToBeReady"'),
-        lambda p: shown(p, '"Docket", "JobsReady", "Pipeline"', '"Docket", "JobsReady", "Tenant"'),
+        lambda p: shown(p, '"Docket", "JobsReady", "Service", "${ServiceName}", "Pipeline"', '"Docket", "JobsReady", "Service", "${ServiceName}", "Tenant"'),
         lambda p: shown(p, '"Pipeline", "ocr-batch"', '"Pipeline", "ocr"'),
         lambda p: shown(p, '"docket-ocr-batch"', '"docket-ocr"'),
         lambda p: shown(p, '"${ServiceName}-wakeups"', '"${ServiceName}-wake-ups"'),
@@ -1004,6 +1198,8 @@ BREAKAGES = {
         lambda p: shown(p, "${HttpApiId}", "${HttpApi}"),
         lambda p: shown(p, '"by_wake"', '"by_waking"'),
         lambda p: shown(p, '"value": 3600000', '"value": 3600'),
+        lambda p: shown(p, '"id": "ocrBatchBusy"', '"id": "ocrBusy"'),
+        lambda p: p.parameters["ocr-batch"].update(MaxConcurrentInvocationsPerInstance="2"),
         lambda p: shown(p, ":alarm:${ServiceName}-quarantined", ":alarm:quarantined"),
         lambda p: shown(p, "docket-ocr-batch-no-instance", "docket-ocr-batch-wake"),
         lambda p: shown(p, "/docket/${ServiceName}/retry", "/docket/${ServiceName}/again"),

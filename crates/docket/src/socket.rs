@@ -24,12 +24,18 @@ const OPEN: Duration = Duration::from_secs(20);
 /// What the service sends (`jobs::view::Frame`).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "frames are made one at a time, and nearly all are of the large kind"
+)]
 pub(crate) enum Frame {
     /// One job changed.
     #[serde(rename = "job.changed")]
     JobChanged {
         /// As it is now.
         job: JobView,
+        /// The trace that its log lines carry.
+        trace_id: Option<String>,
     },
     /// The answer to `sync`.
     #[serde(rename = "snapshot")]

@@ -99,7 +99,7 @@ impl Watch<'_> {
 
     async fn take(&mut self, frame: Frame) -> Outcome<()> {
         match frame {
-            Frame::JobChanged { job } => self.show(job, false),
+            Frame::JobChanged { job, trace_id } => self.show(job, trace_id, false),
             Frame::Snapshot { mut jobs, more } => {
                 if more {
                     jobs.extend(self.listed().await?);
@@ -126,7 +126,7 @@ impl Watch<'_> {
             ));
         }
         for job in jobs {
-            self.show(job, first)?;
+            self.show(job, None, first)?;
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Watch<'_> {
     }
 
     /// Shows a job if that is news. People are not told at first what had ended before they came.
-    fn show(&mut self, job: JobView, first: bool) -> Outcome<()> {
+    fn show(&mut self, job: JobView, trace_id: Option<String>, first: bool) -> Outcome<()> {
         let ended = has_ended(&job);
         let known = self.seen.get(&job.id).map_or(0, |(version, _)| *version);
         if job.version <= known {
@@ -174,7 +174,7 @@ impl Watch<'_> {
         self.seen.insert(job.id.clone(), (job.version, ended));
         let print = &self.context.print;
         if print.json {
-            return print.json_line(&Sent::JobChanged { job });
+            return print.json_line(&Sent::JobChanged { job, trace_id });
         }
         if first && ended {
             return Ok(());

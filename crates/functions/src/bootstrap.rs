@@ -3,18 +3,18 @@
 
 use jobs::api::Configuration;
 use jobs::pipeline::Pipelines;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::aws::Aws;
 use crate::config::{self, BadEnvironment, Config, Var};
+use crate::traces;
 
 /// What a handler works with.
 #[derive(Debug)]
 pub struct App<P = Aws> {
     /// The outside world.
     pub ports: P,
+    /// The name of this service: a dimension of its metrics. Empty in functions that measure nothing.
+    pub service: String,
     /// The pipelines; none in functions that do not touch jobs.
     pub pipelines: Option<Pipelines>,
     /// The bucket of inputs and outputs; empty in functions that do not ask for it.
@@ -30,16 +30,7 @@ pub struct App<P = Aws> {
 /// # Errors
 /// [`BadEnvironment`] says what is missing. Lambda then reports the function as failing to start.
 pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
-    // JSON is set here and not by the environment: alarms and searches rely on it.
-    let format = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_target(false)
-        .with_current_span(false);
-    let _ = tracing_subscriber::registry()
-        .with(format)
-        .with(LevelFilter::INFO)
-        .try_init();
+    traces::subscribe(config::otlp_endpoint().as_deref());
     let config = Config::from_env(needs)?;
     let moves_jobs = needs.contains(&Var::WakeupsQueueUrl);
     let pipelines = if moves_jobs {
@@ -49,6 +40,7 @@ pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
     };
     let page_origin = config.get(Var::PageOrigin).to_owned();
     let bucket = config.get(Var::Bucket).to_owned();
+    let service = config.get(Var::ServiceName).to_owned();
     let configuration = Configuration {
         sign_in_url: config.get(Var::SignInUrl).to_owned(),
         client_id: config.get(Var::UserPoolClientId).to_owned(),
@@ -60,6 +52,7 @@ pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
     }
     Ok(App {
         ports,
+        service,
         pipelines,
         bucket,
         page_origin,

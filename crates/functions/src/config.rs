@@ -42,10 +42,14 @@ pub enum Var {
     UserPoolClientId,
     /// Where people sign in.
     SignInUrl,
+    /// The name of this service, of which an account may have several.
+    ServiceName,
+    /// Where traces go, by the name that OpenTelemetry has for it: the base URL of an OTLP/HTTP receiver.
+    OtlpEndpoint,
 }
 
 impl Var {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::JobsTable,
         Self::ConnectionsTable,
         Self::DeskTable,
@@ -64,6 +68,8 @@ impl Var {
         Self::WebsocketPagesUrl,
         Self::UserPoolClientId,
         Self::SignInUrl,
+        Self::ServiceName,
+        Self::OtlpEndpoint,
     ];
 
     const fn name(self) -> &'static str {
@@ -86,6 +92,8 @@ impl Var {
             Self::WebsocketPagesUrl => "WEBSOCKET_PAGES_URL",
             Self::UserPoolClientId => "USER_POOL_CLIENT_ID",
             Self::SignInUrl => "SIGN_IN_URL",
+            Self::ServiceName => "SERVICE_NAME",
+            Self::OtlpEndpoint => "OTEL_EXPORTER_OTLP_ENDPOINT",
         }
     }
 }
@@ -203,6 +211,23 @@ impl Config {
             .find(|(name, _)| name == service)
             .map(|(_, url)| url.as_str())
     }
+}
+
+/// Where traces go, if anywhere. Asked before anything else: what is wrong with the rest is logged.
+pub fn otlp_endpoint() -> Option<String> {
+    var(Var::OtlpEndpoint.name())
+}
+
+/// What Lambda calls this function; empty elsewhere.
+#[cfg(feature = "otel")]
+pub(crate) fn function_name() -> String {
+    var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
+}
+
+/// The AWS region; empty if it is not set, which [`Config::from_env`] refuses.
+#[cfg(feature = "otel")]
+pub(crate) fn region() -> String {
+    var("AWS_REGION").unwrap_or_default()
 }
 
 /// Reads `pipelines.toml` from the folder that the program was unpacked to.

@@ -9,4 +9,6 @@ pub mod aws;
 pub mod bootstrap;
 pub mod config;
 pub mod handlers;
+mod lines;
 pub mod metrics;
+pub mod traces;

@@ -41,6 +41,18 @@ pub enum Metric {
     SentBack,
     /// Runs of the reconciler in which everything answered.
     Reconciled,
+    /// Announcements of `Ready` of probes, which are in none of the other figures of jobs that have ended.
+    ProbesReady,
+    /// Announcements of `Failed` of probes.
+    ProbesFailed,
+    /// Attempts that a job took to become ready.
+    Attempts,
+    /// Open jobs; counted every five minutes, not at all if not all could be.
+    JobsOpen,
+    /// Age of the oldest open job in seconds; 0 if there is none.
+    OldestOpenJobAge,
+    /// Open jobs that have used up three quarters of their pipeline's promise, or all of it.
+    JobsAtRisk,
 }
 
 impl Metric {
@@ -62,6 +74,12 @@ impl Metric {
             Self::SweepAge => "SweepAge",
             Self::SentBack => "SentBack",
             Self::Reconciled => "Reconciled",
+            Self::ProbesReady => "ProbesReady",
+            Self::ProbesFailed => "ProbesFailed",
+            Self::Attempts => "Attempts",
+            Self::JobsOpen => "JobsOpen",
+            Self::OldestOpenJobAge => "OldestOpenJobAge",
+            Self::JobsAtRisk => "JobsAtRisk",
         }
     }
 
@@ -81,25 +99,34 @@ impl Metric {
             | Self::JobsUnreadable
             | Self::Announced
             | Self::SentBack
-            | Self::Reconciled => "Count",
-            Self::SweepAge => "Seconds",
+            | Self::Reconciled
+            | Self::ProbesReady
+            | Self::ProbesFailed
+            | Self::Attempts
+            | Self::JobsOpen
+            | Self::JobsAtRisk => "Count",
+            Self::SweepAge | Self::OldestOpenJobAge => "Seconds",
         }
     }
 }
 
-/// What a metric is counted by. Only names that we choose: a user's text as a dimension would be a bill.
+/// What a metric is counted by beside the service, whose name is a dimension of all: an account may have several.
+/// Only names that we choose: a user's text as a dimension would be a bill.
 #[derive(Clone, Copy, Debug)]
 pub enum Dimension<'a> {
-    /// By pipeline.
+    /// By pipeline, and of the whole service.
     Pipeline(&'a str),
-    /// By the queue that the message came from.
+    /// By pipeline and why a job failed, no more: the totals are counted by pipeline.
+    Cause(&'a str, &'a str),
+    /// By the queue that the message came from, and of the whole service.
     Queue(&'a str),
-    /// By nothing: of the whole service.
+    /// Of the whole service.
     Service,
 }
 
 /// One line of embedded metric format; `values` of the same metric are given as a distribution.
 pub fn line(
+    service: &str,
     now_ms: u64,
     dimension: Dimension<'_>,
     values: &[(Metric, Vec<u64>)],
@@ -111,21 +138,26 @@ pub fn line(
     if values.is_empty() {
         return None;
     }
-    let named = match dimension {
-        Dimension::Pipeline(of) => Some(("Pipeline", of)),
-        Dimension::Queue(of) => Some(("Queue", of)),
-        Dimension::Service => None,
+    let (named, is_part): (&[(&str, &str)], bool) = match dimension {
+        Dimension::Pipeline(of) => (&[("Pipeline", of)], false),
+        Dimension::Cause(of, cause) => (&[("Pipeline", of), ("Cause", cause)], true),
+        Dimension::Queue(of) => (&[("Queue", of)], false),
+        Dimension::Service => (&[], false),
     };
     let definitions: Vec<Value> = values
         .iter()
         .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}))
         .collect();
     let mut root = Map::new();
-    // Each also as a total, without a dimension.
-    let mut sets = vec![json!([])];
-    if let Some((name, of)) = named {
-        sets.insert(0, json!([name]));
-        root.insert(name.into(), of.into());
+    root.insert("Service".into(), service.into());
+    let mut set = vec!["Service"];
+    for (name, of) in named {
+        set.push(name);
+        root.insert((*name).into(), (*of).into());
+    }
+    let mut sets = vec![json!(set)];
+    if set.len() > 1 && !is_part {
+        sets.push(json!(["Service"]));
     }
     root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": definitions}]}));
     for (metric, numbers) in values {
@@ -139,8 +171,8 @@ pub fn line(
     clippy::print_stdout,
     reason = "CloudWatch reads metrics from standard output"
 )]
-pub fn emit(now_ms: u64, dimension: Dimension<'_>, values: &[(Metric, Vec<u64>)]) {
-    if let Some(line) = line(now_ms, dimension, values) {
+pub fn emit(service: &str, now_ms: u64, dimension: Dimension<'_>, values: &[(Metric, Vec<u64>)]) {
+    if let Some(line) = line(service, now_ms, dimension, values) {
         println!("{line}");
     }
 }
@@ -151,37 +183,46 @@ mod tests {
 
     #[test]
     fn a_line_has_what_cloudwatch_needs() {
-        let line = line(
-            1_700_000_000_000,
+        let value = read(
             Dimension::Pipeline("legal-review"),
             &[
                 (Metric::JobsReady, vec![2]),
                 (Metric::TimeToReady, vec![800, 1200]),
                 (Metric::JobsFailed, vec![]),
             ],
-        )
-        .unwrap();
-        let value: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(
-            value["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0][0],
-            "Pipeline"
         );
+        assert_eq!(value["Service"], "docket");
         assert_eq!(value["Pipeline"], "legal-review");
         assert_eq!(value["TimeToReady"], json!([800, 1200]));
         assert!(value.get("JobsFailed").is_none());
         assert_eq!(
             value["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
-            json!([["Pipeline"], []])
+            json!([["Service", "Pipeline"], ["Service"]])
         );
         assert_eq!(
             value["_aws"]["CloudWatchMetrics"][0]["Metrics"][1],
             json!({"Name": "TimeToReady", "Unit": "Milliseconds"})
         );
-        let total = super::line(1, Dimension::Service, &[(Metric::SweepAge, vec![0])]).unwrap();
-        let total: Value = serde_json::from_str(&total).unwrap();
+        let total = read(Dimension::Service, &[(Metric::SweepAge, vec![0])]);
         assert_eq!(
             total["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
-            json!([[]])
+            json!([["Service"]])
         );
+    }
+
+    #[test]
+    fn failures_by_cause_are_not_counted_into_the_totals_again() {
+        let of = Dimension::Cause("legal-review", "ModelRejected");
+        let value = read(of, &[(Metric::JobsFailed, vec![1])]);
+        assert_eq!(
+            value["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+            json!([["Service", "Pipeline", "Cause"]])
+        );
+        assert_eq!(value["Cause"], "ModelRejected");
+    }
+
+    fn read(dimension: Dimension<'_>, values: &[(Metric, Vec<u64>)]) -> Value {
+        let line = line("docket", 1_700_000_000_000, dimension, values).unwrap();
+        serde_json::from_str(&line).unwrap()
     }
 }

@@ -86,7 +86,7 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         180,
         policy,
         input,
-        Some("1-5759e988-bd862e3fe1be46a994272793".to_owned()),
+        "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
         state,
         now,
     )

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use tracing::{info, warn};
 
-use crate::id::Timestamp;
+use crate::id::{JobId, Tenant, Timestamp};
 use crate::job::Job;
 use crate::ports::{Clock, EventBus, PushError, Pusher, WakeUp, WakeUpQueue, Watcher, Watchers};
 use crate::state::{Effect, State};
@@ -105,21 +105,24 @@ async fn schedule_retries<P: WakeUpQueue + Clock>(ports: &P, owed: &[Owed]) -> V
 }
 
 async fn publish_events<P: EventBus>(ports: &P, owed: &[Owed]) -> Vec<usize> {
-    let owing = owing(owed, Effect::PublishEvent);
+    let mut owing = owing(owed, Effect::PublishEvent);
+    owing.retain(|owed| !owed.job.tenant.is_probe());
     if owing.is_empty() {
         return vec![];
     }
     let jobs: Vec<&Job> = owing.iter().map(|owed| &owed.job).collect();
-    ports
-        .publish(&jobs)
-        .await
-        .into_iter()
-        .filter_map(|at| owing.get(at).map(|owed| owed.message))
-        .collect()
+    let failed = ports.publish(&jobs).await;
+    for (at, job) in jobs.iter().enumerate() {
+        if !failed.contains(&at) {
+            info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), "event published");
+        }
+    }
+    let of = |at: &usize| owing.get(*at).map(|owed| owed.message);
+    failed.iter().filter_map(of).collect()
 }
 
-/// A frame, and who uploaded what it is about.
-type UploaderAndFrame<'a> = (Option<&'a str>, Vec<u8>);
+/// A frame, and the job that it is about.
+type JobAndFrame<'a> = (&'a Job, Vec<u8>);
 
 async fn push<P: Watchers + Pusher + Clock>(
     ports: &P,
@@ -127,37 +130,48 @@ async fn push<P: Watchers + Pusher + Clock>(
     until: Timestamp,
     done: &mut Delivered,
 ) {
-    let mut by_tenant: BTreeMap<&str, Vec<UploaderAndFrame<'_>>> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndFrame<'_>>> = BTreeMap::new();
     for owed in owing(owed, Effect::NotifyWatchers) {
         let frame = Frame::JobChanged {
             job: JobView::from(&owed.job),
+            trace_id: Some(owed.job.trace().to_string()),
         };
         by_tenant
-            .entry(owed.job.tenant.as_str())
+            .entry(&owed.job.tenant)
             .or_default()
-            .push((owed.job.input.uploaded_by.as_deref(), frame.to_json()));
+            .push((&owed.job, frame.to_json()));
     }
     if by_tenant.is_empty() {
         return;
     }
     let everyone = watching(ports, EVERY_TENANT, until).await;
-    let mut posts: Vec<(Watcher, &[u8])> = Vec::new();
+    let mut posts: Vec<(Watcher, &JobAndFrame<'_>)> = Vec::new();
     for (tenant, frames) in &by_tenant {
-        let own = watching(ports, tenant, until).await;
-        for watcher in own.iter().chain(&everyone) {
-            let shown = frames.iter().filter(|(by, _)| watcher.shows(*by));
-            posts.extend(shown.map(|(_, frame)| (watcher.clone(), frame.as_slice())));
+        let own = watching(ports, tenant.as_str(), until).await;
+        let everyone = everyone.iter().filter(|_| !tenant.is_probe());
+        for watcher in own.iter().chain(everyone) {
+            let shown = frames
+                .iter()
+                .filter(|(job, _)| watcher.shows(job.input.uploaded_by.as_deref()));
+            posts.extend(shown.map(|frame| (watcher.clone(), frame)));
         }
     }
     let total = posts.len();
-    let pushed = stream::iter(posts)
-        .map(async |(watcher, frame)| post(ports, &watcher, frame, until).await)
+    let reached: Vec<JobId> = stream::iter(posts)
+        .map(async |(watcher, (job, frame))| {
+            let reached = post(ports, &watcher, job, frame, until).await;
+            reached.then_some(job.id)
+        })
         .buffer_unordered(CONCURRENT_PUSHES)
-        .filter(|delivered| std::future::ready(*delivered))
-        .count()
+        .filter_map(std::future::ready)
+        .collect()
         .await;
-    done.pushed = pushed;
-    done.dropped = total - pushed;
+    for (job, _) in by_tenant.values().flatten() {
+        let pages = reached.iter().filter(|id| **id == job.id).count();
+        info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), pages, "pages told");
+    }
+    done.pushed = reached.len();
+    done.dropped = total - reached.len();
 }
 
 async fn watching<P: Watchers + Clock>(ports: &P, watches: &str, until: Timestamp) -> Vec<Watcher> {
@@ -175,6 +189,7 @@ async fn watching<P: Watchers + Clock>(ports: &P, watches: &str, until: Timestam
 async fn post<P: Watchers + Pusher + Clock>(
     ports: &P,
     watcher: &Watcher,
+    job: &Job,
     frame: &[u8],
     until: Timestamp,
 ) -> bool {
@@ -193,7 +208,7 @@ async fn post<P: Watchers + Pusher + Clock>(
             false
         }
         Err(PushError::Dropped(error)) => {
-            info!(connection.id = %watcher.connection_id, error = %error, "push dropped");
+            info!(job.id = %job.id, trace.id = %job.trace(), connection.id = %watcher.connection_id, error = %error, "push dropped");
             false
         }
     }

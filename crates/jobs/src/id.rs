@@ -64,6 +64,11 @@ impl JobId {
     /// (DynamoDB developer guide, "Best practices for designing partition keys").
     pub const SHARDS: u8 = 16;
 
+    /// Its 128 bits.
+    pub const fn bits(self) -> u128 {
+        self.0.as_u128()
+    }
+
     /// The shard that it belongs to.
     pub const fn shard(self) -> u8 {
         // The last digit of a name-based UUID is as good as random.
@@ -173,6 +178,13 @@ impl Tenant {
     /// Its name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether its files are probes: documents that the service gives itself to see whether it works. They go the way
+    /// of all others, but are nobody's: no list of all tenants shows them, no page but their own and no program hears
+    /// of them, and they are measured apart.
+    pub fn is_probe(&self) -> bool {
+        self.0 == "probe"
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp};
 use crate::input::Input;
 use crate::state::{Cause, Failure, State};
+use crate::trace::TraceId;
 use crate::transition::{Event, Evidence, Policy};
 
 /// One row of the job table.
@@ -38,8 +39,8 @@ pub struct Job {
     pub keep_days: u16,
     /// It was `Failed` before it became `Ready`: its result is announced as a correction.
     pub corrected: bool,
-    /// The trace that the upload belongs to.
-    pub trace_id: Option<String>,
+    /// The trace that the upload came with, if it came with one. [`Job::trace`] is what the job goes by.
+    pub trace_id: Option<TraceId>,
 }
 
 /// What is known about one attempt.
@@ -128,7 +129,7 @@ impl Job {
         keep_days: u16,
         policy: Policy,
         input: Input,
-        trace_id: Option<String>,
+        trace_id: Option<TraceId>,
         state: State,
         now: Timestamp,
     ) -> Self {
@@ -161,6 +162,11 @@ impl Job {
         next.version += 1;
         next.enter(event, state, now);
         next
+    }
+
+    /// The trace that everything about it carries.
+    pub fn trace(&self) -> TraceId {
+        self.trace_id.unwrap_or_else(|| TraceId::of_job(self.id))
     }
 
     /// Whether its data was deleted.

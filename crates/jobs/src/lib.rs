@@ -46,6 +46,8 @@ pub mod state;
 pub mod submit;
 pub mod support;
 pub mod sweep;
+pub mod tally;
+pub mod trace;
 pub mod transition;
 pub mod view;
 pub mod watch;

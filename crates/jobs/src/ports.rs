@@ -17,13 +17,14 @@ use std::error::Error;
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::job::Job;
 use crate::state::Class;
+use crate::trace::TraceId;
 
 pub use desk::{
     Document, Documents, JobList, Kept, List, Part, Place, QuarantineDesk, Resubmission,
     ResubmissionQueue, Span, Terms, Transfers,
 };
 pub use repair::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Queue, UploadQueue,
+    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, OpenJob, Queue, UploadQueue,
 };
 
 /// Something did not answer, or answered that it cannot now. The message that asked for it must come back.
@@ -178,7 +179,7 @@ pub struct Invocation {
     /// How long it may run, in seconds.
     pub invocation_timeout_seconds: u32,
     /// The trace it belongs to.
-    pub trace_id: Option<String>,
+    pub trace_id: TraceId,
 }
 
 /// The endpoint took the request.

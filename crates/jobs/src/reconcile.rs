@@ -16,6 +16,7 @@ use crate::ports::{
     Queue, Unavailable, WakeUp, WakeUpQueue,
 };
 use crate::state::State;
+use crate::trace::TraceId;
 
 /// How many jobs of a shard are read from the index at once.
 const PAGE: u16 = 100;
@@ -107,11 +108,11 @@ where
             Ok(None) => {}
             Err(LoadError::Unavailable(error)) => return Err(error),
             Err(LoadError::NewerSchema(id)) => {
-                info!(job.id = %id, "a newer release wrote this row; one of its functions will look at it");
+                info!(job.id = %id, trace.id = %TraceId::of_job(id), "a newer release wrote this row; one of its functions will look at it");
             }
             // It stays where it is and is complained about until somebody mends it; the others behind it are not held up.
             Err(error @ LoadError::Unreadable { .. }) => {
-                error!(job.id = %due.job, problem = %error, "an open job cannot be read");
+                error!(job.id = %due.job, trace.id = %TraceId::of_job(due.job), problem = %error, "an open job cannot be read");
                 done.unreadable += 1;
             }
         }
@@ -134,12 +135,18 @@ where
         .collect()
         .await;
     done.woken += postponed.len() as u64;
+    for (at, (due, call)) in calls.iter().enumerate() {
+        if !failed.contains(&at) {
+            info!(job.id = %due.job, trace.id = %call.trace, job.attempt = call.wake_up.attempt.0, "job woken");
+        }
+    }
     // Those that were not taken are found again by the next run, as are those that were not put off.
     done.incomplete |= !failed.is_empty();
     postponed.into_iter().collect()
 }
 
 struct Call {
+    trace: TraceId,
     wake_up: WakeUp,
     delay_seconds: u32,
     /// If nothing has happened by then, another wake-up is sent.
@@ -191,6 +198,7 @@ fn call_for<P: WakeUpQueue>(job: &Job, place: Due, now: Timestamp) -> Option<Cal
         at.max(now).plus(pause)
     };
     Some(Call {
+        trace: job.trace(),
         wake_up: WakeUp {
             job: job.id,
             attempt: job.state.attempt(),

@@ -7,6 +7,7 @@ use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
+use crate::trace::{about, about_id};
 use crate::transition::{Decision, Event, Moment, Why, transition};
 
 /// A notification of the endpoint.
@@ -33,7 +34,9 @@ where
     P: JobStore + ObjectStore + Clock,
 {
     let id = outcome.inference_id.job;
+    about_id(id);
     let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
+    about(&job);
     let event_for = async |job: &Job, moment: &Moment| match &outcome.result {
         Ok(told) => {
             let output = match told.as_ref().or_else(|| promised(job, outcome)) {

@@ -6,6 +6,7 @@ use crate::job::Job;
 use crate::ports::{Clock, InferenceEndpoint, JobStore, ObjectStore, WakeUp};
 use crate::submit::begin_again;
 use crate::support::{Answer, Order, resubmit};
+use crate::trace::{about, about_id};
 use crate::transition::{Event, Evidence, Moment, Why};
 
 /// Works off a wake-up. One for an attempt that no longer needs it does nothing. `redelivered` says that the message
@@ -23,10 +24,12 @@ pub async fn retry<P>(
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
+    about_id(wake_up.job);
     let job = ports
         .load(wake_up.job)
         .await?
         .ok_or(Error::UnknownJob(wake_up.job))?;
+    about(&job);
     let event_for = async |job: &Job, moment: &Moment| {
         let evidence = seek(ports, job, wake_up, moment).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {

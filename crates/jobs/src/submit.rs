@@ -14,6 +14,7 @@ use crate::ports::{
     ObjectStore, PeekError, SaveError,
 };
 use crate::state::{Cause, Failure, State};
+use crate::trace::{TraceId, about, about_upload};
 use crate::transition::{Decision, Event, Moment, Why, first, transition};
 
 /// An announcement of an object version.
@@ -29,8 +30,8 @@ pub struct Upload {
     pub bytes: u64,
     /// Entity tag, without quotes, as announced.
     pub etag: String,
-    /// The trace it belongs to.
-    pub trace_id: Option<String>,
+    /// The trace that it came with, if it came with one.
+    pub trace_id: Option<TraceId>,
 }
 
 /// Makes the job of an upload and submits it. Answers the jobs whose effects are owed.
@@ -47,6 +48,9 @@ where
             upload.key
         )));
     };
+    let first_id = JobId::of_key(&upload.bucket, &upload.key);
+    // A later version has an id of its own, which is known when the row is.
+    about_upload(first_id, upload.trace_id);
     let (tenant, problem) = check_key(pipeline, &upload.key);
     let (object, problem) = match problem {
         // A key that is wrong is not asked for: some of them cannot even be written into a URL.
@@ -60,13 +64,14 @@ where
     let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
     let seen = Seen::judge(pipeline, upload, problem, object.as_ref());
     let intent = if may_be_issued(pipeline, &upload.key) {
-        intent(ports, JobId::of_key(&upload.bucket, &upload.key)).await?
+        intent(ports, first_id).await?
     } else {
         None
     };
     let input = input_of(upload, &seen, object, intent);
     let found = create(ports, run, upload, pipeline, tenant, input, &seen).await?;
     let (id, made_at) = (found.job().id, found.job().created_at);
+    about(found.job());
 
     let mut owed = match found {
         Found::New(job) => begin(ports, run, job).await?,
@@ -85,8 +90,7 @@ where
             }
         }
     };
-    let is_first = id == JobId::of_key(&upload.bucket, &upload.key);
-    if !is_first && key_is_usable {
+    if id != first_id && key_is_usable {
         owed.extend(close_older(ports, run, upload, &seen.version, made_at).await?);
     }
     Ok(owed)
@@ -179,7 +183,7 @@ async fn create<P: JobStore + Clock>(
         keep_days,
         policy,
         input,
-        upload.trace_id.clone(),
+        upload.trace_id,
         state,
         moment.now,
     );
@@ -333,7 +337,7 @@ where
         accept: pipeline.output.content_type(),
         queue_ttl_seconds: pipeline.queue_ttl_seconds,
         invocation_timeout_seconds: pipeline.invocation_timeout_seconds,
-        trace_id: job.trace_id.clone(),
+        trace_id: job.trace(),
     };
     match ports.invoke(&invocation).await {
         Ok(accepted) => {

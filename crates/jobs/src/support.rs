@@ -7,6 +7,7 @@ use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{Clock, JobStore, ObjectStore, WakeUp};
 use crate::state::State;
+use crate::trace::{about, about_id};
 use crate::transition::{Event, Evidence, Why};
 
 /// The longest reason, in characters.
@@ -202,6 +203,9 @@ where
 }
 
 async fn load<P: JobStore>(ports: &P, order: &Order) -> Result<Job, Error> {
+    about_id(order.job);
     let job = ports.load(order.job).await?;
-    job.ok_or(Error::UnknownJob(order.job))
+    let job = job.ok_or(Error::UnknownJob(order.job))?;
+    about(&job);
+    Ok(job)
 }

@@ -16,6 +16,7 @@ use crate::ports::{
     Clock, Document, Documents, Inventory, JobIndex, Listed, Mark, Unavailable, UploadQueue,
 };
 use crate::submit::Upload;
+use crate::trace::TraceId;
 
 /// The least time from the beginning of a cycle to that of the next.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -223,7 +224,7 @@ where
     for upload in &uploads {
         // Its name is a user's text; this is the job that it will have, or has if it was overwritten.
         let id = JobId::of_key(bucket, &upload.key);
-        info!(job.id = %id, upload.version, "an object without a job is announced again");
+        info!(job.id = %id, trace.id = %TraceId::of_job(id), upload.version, "an object without a job is announced again");
     }
     let failed = ports.announce(&uploads).await;
     if failed.is_empty() {

@@ -110,12 +110,19 @@ fn shortened(name: &str) -> String {
 /// What goes over a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "frames are made one at a time, and nearly all are of the large kind"
+)]
 pub enum Frame {
     /// One job changed.
     #[serde(rename = "job.changed")]
     JobChanged {
         /// The job as it is now.
         job: JobView,
+        /// The trace that its log lines carry; missing where a job was learned of from a snapshot.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        trace_id: Option<String>,
     },
     /// The answer to `sync`.
     #[serde(rename = "snapshot")]

@@ -10,7 +10,7 @@ use jobs::job::Job;
 use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, Due, JobIndex, JobStore, LoadError, SaveError, Unavailable, WakeUp, WakeUpQueue,
+    Clock, Due, JobIndex, JobStore, LoadError, OpenJob, SaveError, Unavailable, WakeUp, WakeUpQueue,
 };
 use jobs::reconcile::{Woken, wake_overdue};
 use jobs::state::{Class, State};
@@ -145,6 +145,14 @@ impl JobIndex for Damaged {
         limit: u16,
     ) -> Result<Vec<Due>, Unavailable> {
         self.memory.due_by(shard, by, after, limit).await
+    }
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+        self.memory.open_jobs(shard, after, limit).await
     }
     async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await

@@ -28,7 +28,7 @@ export interface JobView {
 }
 
 export type Frame =
-  | { type: "job.changed"; job: JobView }
+  | { type: "job.changed"; job: JobView; trace_id?: string }
   | { type: "snapshot"; jobs: JobView[]; more: boolean }
   | { type: "error"; message: string };
 

@@ -21,6 +21,8 @@ struct Detail {
     /// `<job id>:<version>`: the same event published twice has the same id.
     id: String,
     job: JobView,
+    /// The trace that everything about the job carries.
+    trace_id: String,
     /// Where the input lies.
     input: String,
     /// Where the result lies.
@@ -45,6 +47,7 @@ impl Aws {
         let detail = Detail {
             id: format!("{}:{}", job.id, job.version),
             job: JobView::from(job),
+            trace_id: job.trace().to_string(),
             input: format!("s3://{}/{}", job.input.bucket, job.input.key),
             output: job.output().map(ToString::to_string),
         };
@@ -58,7 +61,7 @@ impl Aws {
             .source(SOURCE)
             .detail_type(kind)
             .detail(serde_json::to_string(&detail).unwrap_or_default())
-            .set_trace_header(job.trace_id.as_deref().map(|root| format!("Root={root}")))
+            .trace_header(job.trace().to_header())
             .build()
     }
 }
@@ -85,6 +88,8 @@ impl EventBus for Aws {
                         .filter(|(_, entry)| entry.error_code().is_some());
                     failed.extend(refused.map(|(i, entry)| {
                         tracing::warn!(
+                            job.id = chunk.get(i).map(|job| tracing::field::display(job.id)),
+                            trace.id = chunk.get(i).map(|job| tracing::field::display(job.trace())),
                             code = entry.error_code(),
                             problem = entry.error_message(),
                             "an event was not taken"

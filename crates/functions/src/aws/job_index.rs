@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Due, JobIndex, Unavailable};
+use jobs::ports::{Due, JobIndex, OpenJob, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::row::{BadRow, Item, Reader, n};
@@ -23,6 +23,21 @@ fn due(item: &Item) -> Result<Due, BadRow> {
     })
 }
 
+fn start(shard: u8, after: Due) -> Item {
+    let mut start = key(after.job);
+    start.insert("wake_shard".to_owned(), n(shard));
+    start.insert("wake_at".to_owned(), n(after.wake_at.0));
+    start
+}
+
+fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
+    let row = Reader { item, path: "" };
+    Ok(OpenJob {
+        pipeline: row.text("pipeline")?.to_owned(),
+        created_at: row.time("created_at")?,
+    })
+}
+
 impl JobIndex for Aws {
     async fn due_by(
         &self,
@@ -31,12 +46,6 @@ impl JobIndex for Aws {
         after: Option<Due>,
         limit: u16,
     ) -> Result<Vec<Due>, Unavailable> {
-        let start = after.map(|after| {
-            let mut start = key(after.job);
-            start.insert("wake_shard".to_owned(), n(shard));
-            start.insert("wake_at".to_owned(), n(after.wake_at.0));
-            start
-        });
         let answer = self
             .dynamodb()
             .query()
@@ -45,7 +54,7 @@ impl JobIndex for Aws {
             .key_condition_expression("wake_shard = :shard AND wake_at <= :by")
             .expression_attribute_values(":shard", n(shard))
             .expression_attribute_values(":by", n(by.0))
-            .set_exclusive_start_key(start)
+            .set_exclusive_start_key(after.map(|after| start(shard, after)))
             .limit(i32::from(limit))
             .send()
             .await
@@ -57,6 +66,35 @@ impl JobIndex for Aws {
                 .ok()
         });
         Ok(dues.collect())
+    }
+
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+        let answer = self
+            .dynamodb()
+            .query()
+            .table_name(self.name(Var::JobsTable))
+            .index_name("by_wake")
+            .key_condition_expression("wake_shard = :shard")
+            .expression_attribute_values(":shard", n(shard))
+            .set_exclusive_start_key(after.map(|after| start(shard, after)))
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB Query", error))?;
+        let bad = |bad: BadRow| Unavailable {
+            what: "the index of open jobs",
+            source: format!("an entry cannot be read: {bad:?}").into(),
+        };
+        // One that cannot be read could be of any pipeline, so that no number would be right.
+        let jobs = answer.items().iter().map(open_job);
+        let jobs = jobs.collect::<Result<_, _>>().map_err(bad)?;
+        let next = answer.last_evaluated_key().map(due).transpose();
+        Ok((jobs, next.map_err(bad)?))
     }
 
     async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {

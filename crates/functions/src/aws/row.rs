@@ -122,7 +122,11 @@ pub(super) fn to_item(job: &Job) -> Item {
         "corrected",
         job.corrected.then_some(AttributeValue::Bool(true)),
     );
-    put(&mut item, "trace_id", job.trace_id.as_deref().map(s));
+    put(
+        &mut item,
+        "trace_id",
+        job.trace_id.map(|id| s(id.to_string())),
+    );
     if let Some(wake_at) = job.look_at() {
         item.extend(map([
             ("wake_shard", n(job.id.shard())),
@@ -283,7 +287,10 @@ pub(super) fn from_item(item: &Item) -> Result<Job, BadRow> {
             .map(|seconds| Timestamp(seconds * 1000)),
         keep_days: row.number("keep_days")?,
         corrected: item.contains_key("corrected"),
-        trace_id: row.optional_text("trace_id")?,
+        // What is no trace is none: then the job goes by its own.
+        trace_id: row
+            .optional_text("trace_id")?
+            .and_then(|text| text.parse().ok()),
         input,
     })
 }

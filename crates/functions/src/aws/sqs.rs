@@ -1,8 +1,7 @@
 //! Queues: `WakeUpQueue`, `ResubmissionQueue`, `UploadQueue` and `DeadLetters`.
 
 use aws_sdk_sqs::types::{
-    Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
-    MessageSystemAttributeValue, SendMessageBatchRequestEntry,
+    Message, MessageAttributeValue, MessageSystemAttributeName, SendMessageBatchRequestEntry,
 };
 use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
@@ -11,10 +10,11 @@ use jobs::ports::{
     WakeUp, WakeUpQueue,
 };
 use jobs::submit::Upload;
+use jobs::trace::TraceId;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::Var;
-use crate::handlers::batch::{FIRST_MESSAGE_ID, trace_id};
+use crate::handlers::batch::{FIRST_MESSAGE_ID, TRACE_ID};
 use crate::handlers::retry::{OrderMessage, WakeUpMessage};
 use crate::handlers::s3_event::announcement;
 
@@ -144,16 +144,21 @@ fn dead_letter(message: Message) -> Option<DeadLetter> {
         let value = message.message_attributes.as_ref()?.get(name)?;
         value.string_value.clone()
     };
-    let trace = MessageSystemAttributeName::AwsTraceHeader;
+    let header = |message: &Message| {
+        let header = message.attributes.as_ref()?;
+        TraceId::from_header(header.get(&MessageSystemAttributeName::AwsTraceHeader)?)
+    };
+    // In a message that was sent again the header is about whoever did that.
+    let trace_id = match attribute(FIRST_MESSAGE_ID) {
+        Some(_) => attribute(TRACE_ID).and_then(|text| text.parse().ok()),
+        None => header(&message),
+    };
     Some(DeadLetter {
         first_id: attribute(FIRST_MESSAGE_ID).or_else(|| message.message_id.clone())?,
         dead_since: attribute(DEAD_SINCE)
             .and_then(|text| text.parse().ok())
             .map(Timestamp),
-        trace_id: message
-            .attributes
-            .as_ref()
-            .and_then(|all| trace_id(all.get(&trace)?)),
+        trace_id,
         body: message.body?,
         receipt: message.receipt_handle?,
     })
@@ -171,7 +176,8 @@ impl DeadLetters for Aws {
             .wait_time_seconds(1)
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names(FIRST_MESSAGE_ID)
-            .message_attribute_names(DEAD_SINCE);
+            .message_attribute_names(DEAD_SINCE)
+            .message_attribute_names(TRACE_ID);
         let answer = request.send().await;
         let answer = answer.map_err(|error| unavailable("SQS ReceiveMessage", error))?;
         let messages = answer.messages.into_iter().flatten();
@@ -196,13 +202,9 @@ impl DeadLetters for Aws {
             .message_body(&letter.body)
             .message_attributes(FIRST_MESSAGE_ID, attribute("String", &letter.first_id)?)
             .message_attributes(DEAD_SINCE, attribute("Number", &dead_since.0.to_string())?);
-        if let Some(trace_id) = &letter.trace_id {
-            let header = MessageSystemAttributeValue::builder();
-            let root = format!("Root={trace_id}");
-            let header = header.data_type("String").string_value(root).build();
-            let header = header.map_err(|error| broken("SQS SendMessage", error))?;
-            let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
-            request = request.message_system_attributes(name, header);
+        if let Some(trace_id) = letter.trace_id {
+            let trace_id = attribute("String", &trace_id.to_string())?;
+            request = request.message_attributes(TRACE_ID, trace_id);
         }
         match request.send().await {
             Ok(_) => Ok(()),

@@ -2,14 +2,17 @@
 //!
 //! Trigger: queue `inference-error` (SNS). Grants: `InferenceErrorRole` in `infra/service.yaml`.
 
-use functions::{bootstrap, handlers::inference_error};
+use functions::{bootstrap, handlers::inference_error, traces::traced};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = bootstrap::init(inference_error::NEEDS).await?;
     run(service_fn(async |event| {
-        inference_error::handle(&app, event).await
+        traced(event, async |event| {
+            inference_error::handle(&app, event).await
+        })
+        .await
     }))
     .await
 }

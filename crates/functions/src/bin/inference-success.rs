@@ -2,14 +2,17 @@
 //!
 //! Trigger: queue `inference-success` (SNS). Grants: `InferenceSuccessRole` in `infra/service.yaml`.
 
-use functions::{bootstrap, handlers::inference_success};
+use functions::{bootstrap, handlers::inference_success, traces::traced};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = bootstrap::init(inference_success::NEEDS).await?;
     run(service_fn(async |event| {
-        inference_success::handle(&app, event).await
+        traced(event, async |event| {
+            inference_success::handle(&app, event).await
+        })
+        .await
     }))
     .await
 }

@@ -2,14 +2,14 @@
 //!
 //! Trigger: a schedule, every five minutes. Grants: `ReconcilerRole` in `infra/service.yaml`.
 
-use functions::{bootstrap, handlers::reconciler};
+use functions::{bootstrap, handlers::reconciler, traces::traced};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = bootstrap::init(reconciler::NEEDS).await?;
     run(service_fn(async |event| {
-        reconciler::handle(&app, event).await
+        traced(event, async |event| reconciler::handle(&app, event).await).await
     }))
     .await
 }

@@ -2,11 +2,14 @@
 //!
 //! Trigger: queue `wakeups`. Grants: `RetryRole` in `infra/service.yaml`.
 
-use functions::{bootstrap, handlers::retry};
+use functions::{bootstrap, handlers::retry, traces::traced};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = bootstrap::init(retry::NEEDS).await?;
-    run(service_fn(async |event| retry::handle(&app, event).await)).await
+    run(service_fn(async |event| {
+        traced(event, async |event| retry::handle(&app, event).await).await
+    }))
+    .await
 }

@@ -2,14 +2,17 @@
 //!
 //! Trigger: queue `uploads` (S3 `ObjectCreated:*`). Grants: `UploadTriggerRole` in `infra/service.yaml`.
 
-use functions::{bootstrap, handlers::upload_trigger};
+use functions::{bootstrap, handlers::upload_trigger, traces::traced};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = bootstrap::init(upload_trigger::NEEDS).await?;
     run(service_fn(async |event| {
-        upload_trigger::handle(&app, event).await
+        traced(event, async |event| {
+            upload_trigger::handle(&app, event).await
+        })
+        .await
     }))
     .await
 }

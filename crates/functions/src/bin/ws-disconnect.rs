@@ -2,14 +2,17 @@
 //!
 //! Trigger: WebSocket `$disconnect`. Grants: `WsDisconnectRole` in `infra/service.yaml`.
 
-use functions::{bootstrap, handlers::ws_disconnect};
+use functions::{bootstrap, handlers::ws_disconnect, traces::traced};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let app = bootstrap::init(ws_disconnect::NEEDS).await?;
     run(service_fn(async |event| {
-        ws_disconnect::handle(&app, event).await
+        traced(event, async |event| {
+            ws_disconnect::handle(&app, event).await
+        })
+        .await
     }))
     .await
 }

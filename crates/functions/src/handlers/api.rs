@@ -11,6 +11,7 @@ use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
+use tracing::field::Empty;
 use tracing::{Instrument, info, info_span};
 
 use crate::bootstrap::App;
@@ -81,7 +82,12 @@ pub async fn handle<P: Desk>(
         pipelines: app.pipelines.as_ref().unwrap_or(&none),
         lease_until: Timestamp(deadline + LEASE_MARGIN_MS),
     };
-    let span = info_span!("request", http.request.id = request.request_id());
+    let span = info_span!(
+        "request",
+        http.request.id = request.request_id(),
+        job.id = Empty,
+        trace.id = Empty
+    );
     let work = async {
         let person = claims::person(&request, now);
         let asked = Asked {

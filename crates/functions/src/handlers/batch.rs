@@ -8,21 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use jobs::apply::{Error, Run, Verdict};
-use jobs::deliver::{Delivered, Owed, deliver};
+use jobs::deliver::{Owed, deliver};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, EventBus, Pusher, Quarantine, Quarantined, Unavailable, WakeUpQueue, Watchers,
 };
-use jobs::state::{Cause, State};
+use jobs::trace::TraceId;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
-use tracing::{error, info, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use crate::bootstrap::App;
 use crate::config::Var;
-use crate::metrics::{Dimension, Metric, emit};
+use crate::handlers::report::report;
 
 /// What every function needs that moves jobs.
 pub const NEEDS: &[Var] = &[
@@ -33,6 +34,7 @@ pub const NEEDS: &[Var] = &[
     Var::WakeupsQueueUrl,
     Var::EventBus,
     Var::WebsocketUrl,
+    Var::ServiceName,
 ];
 
 /// How many messages of a batch are worked off at once. `MaximumConcurrency` in `infra/service.yaml` counts on it.
@@ -44,6 +46,9 @@ pub const PATIENCE: u32 = 3;
 
 /// The message attribute with which a text that is sent again names the first message that carried it.
 pub const FIRST_MESSAGE_ID: &str = "first-message-id";
+
+/// The message attribute with which such a text names the trace that its first message came with, if there was one.
+pub const TRACE_ID: &str = "trace-id";
 
 /// How long one message may take if every call of it takes as long as it may: a look at the object (8 s), a row (8 s),
 /// the call of the endpoint (20 s), the row again (8 s).
@@ -97,27 +102,35 @@ impl Message {
             .unwrap_or(1)
     }
 
-    /// The trace that it belongs to.
-    pub fn trace_id(&self) -> Option<String> {
-        trace_id(self.attributes.get("AWSTraceHeader")?)
+    /// The trace that it came with. The queue's own header is not asked in a message that was sent again: there it is
+    /// about the run that did that.
+    pub fn trace_id(&self) -> Option<TraceId> {
+        match self.attribute(FIRST_MESSAGE_ID) {
+            Some(_) => self.attribute(TRACE_ID)?.parse().ok(),
+            None => TraceId::from_header(self.attributes.get("AWSTraceHeader")?),
+        }
     }
 
     /// The id of the first message that carried this text: a replay brings the original's along.
     fn first_id(&self) -> &str {
-        let original = self
-            .message_attributes
-            .get(FIRST_MESSAGE_ID)
-            .and_then(|attribute| attribute.string_value.as_deref());
-        original.unwrap_or(&self.message_id)
+        self.attribute(FIRST_MESSAGE_ID).unwrap_or(&self.message_id)
     }
-}
 
-/// The trace's id in a header of AWS X-Ray, which may hold more (X-Ray developer guide, "Tracing header").
-pub(crate) fn trace_id(header: &str) -> Option<String> {
-    let root = header
-        .split(';')
-        .find_map(|part| part.strip_prefix("Root="))?;
-    Some(root.to_owned()).filter(|root| root.len() <= 100)
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let attribute = self.message_attributes.get(name)?;
+        attribute.string_value.as_deref()
+    }
+
+    /// What is written while it is worked off says so; which job it is about, the use case adds.
+    fn span(&self, queue: &'static str) -> Span {
+        info_span!(
+            "message",
+            message.id = self.message_id,
+            queue,
+            job.id = Empty,
+            trace.id = Empty
+        )
+    }
 }
 
 /// Which messages must come back (Lambda developer guide, "Reporting batch item failures").
@@ -245,6 +258,7 @@ where
     };
     let messages = &event.payload.records;
 
+    let spans: Vec<Span> = messages.iter().map(|message| message.span(queue)).collect();
     let results: Vec<(usize, Worked)> = stream::iter(messages.iter().enumerate())
         .map(async |(place, message)| {
             if ports.now() >= time.begin_until {
@@ -254,7 +268,8 @@ where
                 };
                 return (place, Trouble::Failed(late.into()).into());
             }
-            (place, work(ports, &run, message).await)
+            let worked = work(ports, &run, message).instrument(spans[place].clone());
+            (place, worked.await)
         })
         .buffer_unordered(SIDE_BY_SIDE)
         .collect()
@@ -271,7 +286,8 @@ where
         let Some(trouble) = worked.trouble else {
             continue;
         };
-        match set_aside(ports, queue, &messages[place], &trouble).await {
+        let aside = set_aside(ports, queue, &messages[place], &trouble);
+        match aside.instrument(spans[place].clone()).await {
             Aside::ComesBack => {
                 come_back.insert(place);
             }
@@ -282,8 +298,27 @@ where
     let now = ports.now();
     let push_until = Timestamp(now.0 + time.deadline.0.saturating_sub(now.0) / 3);
     let delivered = deliver(ports, &owed, push_until).await;
+    for place in &delivered.undelivered {
+        let problem = "an event or a retry message was not taken";
+        let _span = spans[*place].enter();
+        info!(
+            message.id = messages[*place].message_id,
+            queue,
+            cause = "Undelivered",
+            problem,
+            "message comes back"
+        );
+    }
     come_back.extend(&delivered.undelivered);
-    report(now, queue, &owed, &delivered, quarantined, come_back.len());
+    report(
+        &app.service,
+        now,
+        queue,
+        &owed,
+        &delivered,
+        quarantined,
+        come_back.len(),
+    );
     let failure = |place: &usize| BatchItemFailure {
         item_identifier: messages[*place].message_id.clone(),
     };
@@ -357,96 +392,4 @@ fn chain(error: &Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// How many jobs of that kind got where they are by a wake-up: nobody had told how their attempt ended.
-fn after_wake_up(jobs: &[&Job], is: fn(&Job) -> bool) -> usize {
-    let woken = |job: &Job| {
-        let last = job.history.last();
-        last.is_some_and(|entry| entry.event == "WakeUp")
-    };
-    jobs.iter().filter(|job| woken(job) && is(job)).count()
-}
-
-fn report(
-    now: Timestamp,
-    queue: &str,
-    owed: &[Owed],
-    delivered: &Delivered,
-    quarantined: u64,
-    come_back: usize,
-) {
-    let count = |number: usize| {
-        if number == 0 {
-            vec![]
-        } else {
-            vec![number as u64]
-        }
-    };
-    let mut pipelines: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
-    for owed in owed {
-        pipelines
-            .entry(&owed.job.pipeline)
-            .or_default()
-            .push(&owed.job);
-    }
-    for (pipeline, jobs) in pipelines {
-        let in_state =
-            |is: fn(&State) -> bool| count(jobs.iter().filter(|job| is(&job.state)).count());
-        let ready = jobs
-            .iter()
-            .filter(|job| matches!(job.state, State::Ready { .. }));
-        let times = ready
-            .map(|job| job.updated_at.0.saturating_sub(job.created_at.0))
-            .collect();
-        emit(
-            now.0,
-            Dimension::Pipeline(pipeline),
-            &[
-                (
-                    Metric::JobsReady,
-                    in_state(|state| matches!(state, State::Ready { .. })),
-                ),
-                (
-                    Metric::JobsFailed,
-                    in_state(|state| matches!(state, State::Failed { .. })),
-                ),
-                (
-                    Metric::RetriesScheduled,
-                    in_state(|state| matches!(state, State::RetryScheduled { .. })),
-                ),
-                (Metric::TimeToReady, times),
-                (
-                    Metric::Adopted,
-                    count(after_wake_up(&jobs, |job| {
-                        matches!(job.state, State::Ready { .. })
-                    })),
-                ),
-                (
-                    Metric::Lost,
-                    count(after_wake_up(&jobs, |job| {
-                        job.failure()
-                            .is_some_and(|failure| failure.cause == Cause::Lost)
-                    })),
-                ),
-            ],
-        );
-    }
-    emit(
-        now.0,
-        Dimension::Queue(queue),
-        &[
-            (
-                Metric::Quarantined,
-                if quarantined == 0 {
-                    vec![]
-                } else {
-                    vec![quarantined]
-                },
-            ),
-            (Metric::Redelivered, count(come_back)),
-            (Metric::Pushed, count(delivered.pushed)),
-            (Metric::PushesDropped, count(delivered.dropped)),
-        ],
-    );
 }

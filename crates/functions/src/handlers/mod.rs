@@ -6,6 +6,7 @@ pub mod inference_error;
 pub mod inference_success;
 mod notification;
 pub mod reconciler;
+mod report;
 pub mod retry;
 pub(crate) mod s3_event;
 pub mod upload_trigger;

@@ -1,5 +1,7 @@
 //! It is time to look for what no message speaks of any more.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 use jobs::desk::plans;
 use jobs::id::Timestamp;
@@ -10,6 +12,7 @@ use jobs::ports::{
 };
 use jobs::reconcile::{Redriven, redrive, wake_overdue};
 use jobs::sweep::{Scope, Swept, sweep};
+use jobs::tally::{Tally, tally};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -31,6 +34,7 @@ pub const NEEDS: &[Var] = &[
     Var::InferenceErrorDeadLettersUrl,
     Var::WakeupsQueueUrl,
     Var::WakeupsDeadLettersUrl,
+    Var::ServiceName,
 ];
 
 /// What is left of the function's time when the last step is begun, in milliseconds. A step is a page, at most about
@@ -61,6 +65,8 @@ pub struct Reconciled {
     pub quarantined: u64,
     /// Objects without a job that were announced again.
     pub announced: u64,
+    /// Open jobs by pipeline; none if not all could be counted.
+    pub open: Option<BTreeMap<String, Tally>>,
     /// Age in seconds of the latest complete look through the bucket; none if that could not be found out.
     pub sweep_age_seconds: Option<u64>,
     /// Something did not answer, and the next run has to make up for it.
@@ -68,6 +74,7 @@ pub struct Reconciled {
 }
 
 /// Looks for open jobs whose time is up, dead letters, and objects without a job, and says again what was lost.
+/// Counts what is open.
 ///
 /// - **Input**: `{}` from the schedule, every five minutes; by hand also `{"everything":true}`. Answers [`Reconciled`].
 /// - **On bad input**: the call fails and says why; nothing is done.
@@ -95,7 +102,7 @@ where
     let left = event.context.deadline.saturating_sub(began_at.0);
     let work = left.saturating_sub(RESERVE_MS).max(left / 4);
     // Each part may take its share of the time, and what the ones before it left over.
-    let until = |part: u64| Timestamp(began_at.0 + work * part / 3);
+    let until = |part: u64| Timestamp(began_at.0 + work * part / 4);
 
     // What people wait for comes first, and takes a read when there is nothing to do.
     let released = plans::release(ports, until(1)).await;
@@ -107,12 +114,18 @@ where
     let letters: Vec<Redriven> = join_all(letters).await;
     let none = Pipelines::none();
     let pipelines = app.pipelines.as_ref().unwrap_or(&none);
+    let open = tally(ports, pipelines, until(3)).await;
+    let open = open.unwrap_or_else(|error| {
+        warn!(error = %error, "the open jobs were not counted");
+        None
+    });
+    let counted = open.is_some();
     let scope = if event.payload.everything {
         Scope::Everything
     } else {
         Scope::Due
     };
-    let swept = sweep(ports, pipelines, &app.bucket, scope, until(3)).await;
+    let swept = sweep(ports, pipelines, &app.bucket, scope, until(4)).await;
     let swept: Option<Swept> = match swept {
         Ok(swept) => Some(swept),
         Err(error) => {
@@ -129,13 +142,15 @@ where
         sent_back: sum(|redriven| redriven.sent_back),
         quarantined: sum(|redriven| redriven.quarantined),
         announced: swept.as_ref().map_or(0, |swept| swept.announced),
+        open,
         sweep_age_seconds: swept.as_ref().map(|swept| swept.age.as_secs()),
         incomplete: woken.incomplete
             || released.is_err()
+            || !counted
             || swept.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),
     };
-    report(began_at, &done, &letters);
+    report(&app.service, began_at, &done, &letters);
     info!(
         released = done.released,
         woken = done.woken,
@@ -149,10 +164,11 @@ where
     Ok(done)
 }
 
-fn report(now: Timestamp, done: &Reconciled, letters: &[Redriven]) {
+fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[Redriven]) {
     let count = |number: u64| if number == 0 { vec![] } else { vec![number] };
     for (queue, redriven) in Queue::ALL.iter().zip(letters) {
         emit(
+            service,
             now.0,
             Dimension::Queue(queue.name()),
             &[
@@ -161,7 +177,21 @@ fn report(now: Timestamp, done: &Reconciled, letters: &[Redriven]) {
             ],
         );
     }
+    // Zeros too: whether instances may go is decided by a figure that is there.
+    for (pipeline, tally) in done.open.iter().flatten() {
+        emit(
+            service,
+            now.0,
+            Dimension::Pipeline(pipeline),
+            &[
+                (Metric::JobsOpen, vec![tally.open]),
+                (Metric::OldestOpenJobAge, vec![tally.oldest_age_seconds]),
+                (Metric::JobsAtRisk, vec![tally.at_risk]),
+            ],
+        );
+    }
     emit(
+        service,
         now.0,
         Dimension::Service,
         &[

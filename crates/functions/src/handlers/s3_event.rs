@@ -1,6 +1,7 @@
 //! S3 event notifications (S3 user guide, "Event message structure"). Only the fields that are used.
 
 use jobs::submit::Upload;
+use jobs::trace::TraceId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
@@ -17,6 +18,7 @@ struct Notification {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
+    event_source: Option<String>,
     event_name: String,
     s3: Entity,
 }
@@ -47,7 +49,7 @@ struct Object {
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-pub(super) fn uploads(body: &str, trace_id: Option<&str>) -> Result<Vec<Upload>, String> {
+pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<Upload>, String> {
     let notification: Notification =
         serde_json::from_str(body).map_err(|error| format!("not an S3 event: {error}"))?;
     if notification.event.as_deref() == Some("s3:TestEvent") {
@@ -62,7 +64,7 @@ pub(super) fn uploads(body: &str, trace_id: Option<&str>) -> Result<Vec<Upload>,
         .collect()
 }
 
-fn upload(record: Record, trace_id: Option<&str>) -> Result<Upload, String> {
+fn upload(record: Record, trace_id: Option<TraceId>) -> Result<Upload, String> {
     // `Put`, `Post`, `Copy` and, for large files, `CompleteMultipartUpload`.
     if !record
         .event_name
@@ -74,6 +76,9 @@ fn upload(record: Record, trace_id: Option<&str>) -> Result<Upload, String> {
             record.event_name
         ));
     }
+    // The reconciler's message carries the trace of that function's own run (an SDK in a Lambda function sends its trace
+    // along), which is no document's.
+    let from_s3 = record.event_source.as_deref() != Some(RECONCILER);
     let object = record.s3.object;
     Ok(Upload {
         bucket: record.s3.bucket.name,
@@ -81,7 +86,7 @@ fn upload(record: Record, trace_id: Option<&str>) -> Result<Upload, String> {
         version: object.version_id.filter(|version| !version.is_empty()),
         bytes: object.size,
         etag: object.e_tag,
-        trace_id: trace_id.map(str::to_owned),
+        trace_id: trace_id.filter(|_| from_s3),
     })
 }
 
@@ -101,6 +106,9 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.');
 
+/// The source of announcements that S3 did not make.
+const RECONCILER: &str = "docket:reconciler";
+
 /// The message that S3 would have sent. What it says beyond what is read here, it does not know.
 pub(crate) fn announcement(upload: &Upload) -> String {
     let object = json!({
@@ -110,8 +118,7 @@ pub(crate) fn announcement(upload: &Upload) -> String {
         "versionId": upload.version,
     });
     let s3 = json!({"bucket": {"name": upload.bucket}, "object": object});
-    let record =
-        json!({"eventSource": "docket:reconciler", "eventName": "ObjectCreated:Put", "s3": s3});
+    let record = json!({"eventSource": RECONCILER, "eventName": "ObjectCreated:Put", "s3": s3});
     json!({"Records": [record]}).to_string()
 }
 
@@ -131,13 +138,14 @@ mod tests {
             include_str!("../../../../events/upload-trigger/put.json"),
             include_str!("../../../../events/upload-trigger/multipart.json"),
         ] {
-            let uploads = uploads(body, Some("1-2-3")).unwrap();
+            let trace = "1-67891233-abcdef012345678912345678".parse().ok();
+            let uploads = uploads(body, trace).unwrap();
             assert_eq!(
                 (uploads.len(), uploads[0].bucket.as_str()),
                 (1, "docket-jobs")
             );
             assert!(uploads[0].version.is_some());
-            assert_eq!(uploads[0].trace_id.as_deref(), Some("1-2-3"));
+            assert_eq!(uploads[0].trace_id, trace);
         }
     }
 
@@ -178,7 +186,9 @@ mod tests {
                     etag: "9b2cf535f27731c974343645a3985328-12".to_owned(),
                     trace_id: None,
                 };
-                assert_eq!(uploads(&announcement(&upload), None), Ok(vec![upload]));
+                let own_run = "1-67891233-abcdef012345678912345678".parse().ok();
+                let read = uploads(&announcement(&upload), own_run);
+                assert_eq!(read, Ok(vec![upload]));
             }
         }
     }

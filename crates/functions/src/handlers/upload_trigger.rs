@@ -7,6 +7,8 @@ use jobs::ports::{
 };
 use jobs::submit::submit;
 use lambda_runtime::{Error, LambdaEvent};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, info_span};
 
 use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
 use super::s3_event::uploads;
@@ -49,13 +51,20 @@ async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Documents + Clock,
 {
-    let uploads = match uploads(&message.body, message.trace_id().as_deref()) {
+    let uploads = match uploads(&message.body, message.trace_id()) {
         Ok(uploads) => uploads,
         Err(problem) => return Trouble::Malformed(problem).into(),
     };
     let mut worked = Worked::default();
     for upload in &uploads {
-        worked.add(submit(ports, run, upload).await.into());
+        // What is written about one of several is not said to be about the next.
+        let span = if uploads.len() == 1 {
+            Span::current()
+        } else {
+            info_span!("upload", job.id = Empty, trace.id = Empty)
+        };
+        let submitted = submit(ports, run, upload).instrument(span).await;
+        worked.add(submitted.into());
     }
     worked
 }

@@ -9,6 +9,8 @@
 mod api;
 mod outcomes;
 mod pages;
+mod probes;
 mod reconciler;
+mod trace;
 mod upload_trigger;
 mod world;

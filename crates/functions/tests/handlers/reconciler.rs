@@ -12,6 +12,7 @@ use jobs::memory::{Memory, Object};
 use jobs::ports::Document;
 use jobs::ports::Queue;
 use jobs::state::State;
+use jobs::tally::Tally;
 use serde_json::json;
 
 const KEY: &str = "inbound/acme/nda.pdf";
@@ -227,6 +228,43 @@ fn one_row_or_shard_that_cannot_be_read_does_not_hold_up_the_others() {
     let second = reconcile(&app);
     assert!(!second.incomplete);
     assert_eq!(first.woken + second.woken, 39, "all but the newer one");
+}
+
+#[test]
+fn what_is_open_is_counted_by_pipeline_with_its_age_and_what_is_at_risk() {
+    let app = app();
+    let none = reconcile(&app).open.unwrap();
+    assert_eq!(none["legal-review"], Tally::default());
+    assert_eq!(none.len(), 3, "a pipeline without open jobs says so");
+
+    let promise = 8 * HOUR;
+    upload(&app, "inbound/acme/early.pdf");
+    advance(&app, HOUR);
+    for number in 0..40 {
+        upload(&app, &format!("inbound/acme/{number}.pdf"));
+    }
+    upload(&app, "inbound-documents/acme/a.pdf");
+    advance(&app, promise * 3 / 4 - HOUR - 1000);
+    let open = |pipeline: &str| reconcile(&app).open.unwrap()[pipeline];
+    assert_eq!(open("legal-review").open, 41);
+    assert_eq!(open("legal-review").at_risk, 0);
+    assert_eq!(open("doc-understanding").at_risk, 1, "half an hour is over");
+    advance(&app, 1000);
+    let tally = open("legal-review");
+    assert_eq!((tally.open, tally.at_risk), (41, 1));
+    assert_eq!(tally.oldest_age_seconds, promise * 3 / 4 / 1000);
+}
+
+/// The number decides when instances may go.
+#[test]
+fn a_count_that_is_not_whole_is_none() {
+    let app = app();
+    upload(&app, KEY);
+    app.ports.world().fail_before.insert("open_jobs", 1);
+    let done = reconcile(&app);
+    assert!(done.open.is_none() && done.incomplete, "{done:?}");
+    let done = reconcile(&app);
+    assert!(done.open.is_some() && !done.incomplete, "{done:?}");
 }
 
 /// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."

@@ -55,8 +55,8 @@ fn a_pdf_is_submitted_once() {
         (21_600, 120)
     );
     assert_eq!(
-        invocation.trace_id.as_deref(),
-        Some("1-67891233-abcdef012345678912345678")
+        invocation.trace_id.to_string(),
+        "1-67891233-abcdef012345678912345678"
     );
     assert!(
         world.frames[0].1.contains("\"status\":\"InProgress\""),

@@ -18,6 +18,7 @@ pub(crate) fn app() -> App<Memory> {
     let pipelines = Pipelines::parse(include_str!("../../../../infra/pipelines.toml")).unwrap();
     App {
         ports: Memory::at(NOW),
+        service: "docket".to_owned(),
         pipelines: Some(pipelines),
         bucket: BUCKET.to_owned(),
         page_origin: "*".to_owned(),

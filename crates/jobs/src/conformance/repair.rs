@@ -63,6 +63,34 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         "up to and with the time asked for"
     );
 
+    // However small the pages, all open jobs are counted once, those of others among them.
+    let count = async |limit: u16| {
+        let mut found = Vec::new();
+        for shard in 0..JobId::SHARDS {
+            let mut after = None;
+            loop {
+                let (page, next) = ports.open_jobs(shard, after, limit).await.unwrap();
+                assert!(page.len() <= usize::from(limit));
+                found.extend(
+                    page.iter()
+                        .map(|job| (job.created_at, job.pipeline.clone())),
+                );
+                after = next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        found.sort();
+        found
+    };
+    let found = count(2).await;
+    assert_eq!(found, count(1000).await);
+    for job in &jobs {
+        let own = (job.created_at, job.pipeline.clone());
+        assert!(found.contains(&own), "{own:?} is not among {found:?}");
+    }
+
     let later = Timestamp(wake_at(11).0 + 5);
     ports.postpone(all[0], later).await.unwrap();
     assert_eq!(

@@ -80,6 +80,12 @@ impl Source {
         matches!(self.lists.first(), Some(List::Open(_)))
     }
 
+    /// A list of all tenants is one of people's documents.
+    fn shows(&self, job: &Job) -> bool {
+        let is_of_all = matches!(self.lists.first(), Some(List::Open(_) | List::Failed(_)));
+        !(is_of_all && job.tenant.is_probe())
+    }
+
     /// The next places in order, and whether these are all that are left.
     async fn next<P: JobList>(
         &self,
@@ -180,7 +186,7 @@ pub async fn look_through<P: JobList>(
             let rows = ports.rows(&ids).await?;
             for place in chunk {
                 let row = rows.iter().find(|row| row.id == place.job);
-                let row = row.filter(|row| wanted(row) && once.insert(row.id));
+                let row = row.filter(|row| source.shows(row) && wanted(row) && once.insert(row.id));
                 jobs.extend(row.cloned());
                 looked_at += 1;
                 looked_to = Some(place.at);

@@ -9,6 +9,7 @@ use crate::job::{AttemptRecord, Job};
 use crate::pipeline::Pipelines;
 use crate::ports::{Clock, Documents, JobStore, ObjectStore, Transfers};
 use crate::state::State;
+use crate::trace::about;
 use crate::view::{FailureView, JobView};
 
 /// A job that the person may see. One of somebody else's is as good as none.
@@ -18,9 +19,10 @@ use crate::view::{FailureView, JobView};
 pub async fn seen<P: JobStore>(ports: &P, person: &Person, id: &str) -> Result<Job, Refusal> {
     // As people copy them.
     let id: JobId = id.to_lowercase().parse().map_err(|_| no_job(id))?;
-    let job = ports.load(id).await?;
-    job.filter(|job| person.sees(job))
-        .ok_or_else(|| no_job(&id.to_string()))
+    let job = ports.load(id).await?.filter(|job| person.sees(job));
+    let job = job.ok_or_else(|| no_job(&id.to_string()))?;
+    about(&job);
+    Ok(job)
 }
 
 fn no_job(id: &str) -> Refusal {
@@ -46,6 +48,7 @@ pub async fn show<P: JobStore + Documents + Clock>(
         }
         Err(other) => return Err(other),
     };
+    let trace = job.trace();
     Ok(JobDetail {
         job: Some(JobView::from(&job)),
         upload: None,
@@ -58,7 +61,7 @@ pub async fn show<P: JobStore + Documents + Clock>(
         input: format!("s3://{}/{}", job.input.bucket, job.input.key),
         input_version: Some(job.input.version),
         uploaded_by: job.input.uploaded_by,
-        trace_id: job.trace_id,
+        trace_id: Some(trace.to_string()),
         expires_at: job.expires_at.map(|at| at.0),
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Memory, World};
 use crate::id::{JobId, Timestamp};
 use crate::ports::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, Queue, Unavailable,
+    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, OpenJob, Queue, Unavailable,
     UploadQueue,
 };
 use crate::submit::Upload;
@@ -44,6 +44,24 @@ impl JobIndex for Memory {
                 .filter(|due| after.is_none_or(|after| *due > after))
                 .take(usize::from(limit))
                 .collect()
+        })
+    }
+
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+        self.attempt("open_jobs", |world| {
+            let dues = world.dues().into_iter();
+            let mut rest = dues
+                .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
+                .peekable();
+            let page: Vec<Due> = rest.by_ref().take(usize::from(limit)).collect();
+            let next = page.last().copied().filter(|_| rest.peek().is_some());
+            let rows = page.iter().filter_map(|due| world.jobs.get(&due.job));
+            (rows.map(OpenJob::from).collect(), next)
         })
     }
 

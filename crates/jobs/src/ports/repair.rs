@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Unavailable;
 use crate::id::{JobId, Timestamp};
+use crate::job::Job;
 use crate::submit::Upload;
+use crate::trace::TraceId;
 
 /// An open job's place in the index of what somebody must look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +17,24 @@ pub struct Due {
     pub wake_at: Timestamp,
     /// At which job.
     pub job: JobId,
+}
+
+/// An open job, as far as the index shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenJob {
+    /// Its pipeline.
+    pub pipeline: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl From<&Job> for OpenJob {
+    fn from(job: &Job) -> Self {
+        Self {
+            pipeline: job.pipeline.clone(),
+            created_at: job.created_at,
+        }
+    }
 }
 
 /// What is found in the job table without knowing a job's id. It may lag behind the rows by moments.
@@ -27,6 +47,13 @@ pub trait JobIndex {
         after: Option<Due>,
         limit: u16,
     ) -> Result<Vec<Due>, Unavailable>;
+    /// All open jobs of one shard, a page from `after` on, and where to go on.
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable>;
     /// Moves a job to a later place in the index, unless it has left its place meanwhile. The row's state and version
     /// stay as they are, and the next save puts the job where its state belongs.
     async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable>;
@@ -124,8 +151,8 @@ pub struct DeadLetter {
     pub dead_since: Option<Timestamp>,
     /// The text.
     pub body: String,
-    /// The trace that it belongs to.
-    pub trace_id: Option<String>,
+    /// The trace that it belongs to, if it came with one.
+    pub trace_id: Option<TraceId>,
     /// What the queue of dead letters wants to hear when it is deleted.
     pub receipt: String,
 }

@@ -1,0 +1,78 @@
+//! Documents that the service gives itself go the way of all others, and nobody is shown them.
+
+use functions::handlers::{inference_success, upload_trigger};
+use jobs::api::{JobPage, Summary};
+use jobs::id::{JobId, Timestamp};
+use jobs::job::Job;
+use jobs::ports::Watcher;
+use jobs::state::{Cause, State};
+
+use crate::api::{Office, fail};
+use crate::world::{BUCKET, NOW, PDF, announced, app, batch, job, run, succeeded, write_output};
+
+const PROBE: &str = "inbound/probe/scheduled.pdf";
+const CONTRACT: &str = "inbound/acme/nda.pdf";
+
+#[test]
+fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
+    let app = app();
+    app.ports.world().watchers = ["probe", "acme", "*"]
+        .map(|watches| Watcher {
+            uploader: None,
+            watches: watches.into(),
+            connection_id: format!("page of {watches}"),
+            registered_at: NOW,
+            token_expires_at: Timestamp(NOW.0 + 60_000),
+        })
+        .to_vec();
+    for key in [PROBE, CONTRACT] {
+        let version = app.ports.put(BUCKET, key, PDF);
+        let body = announced(key, &version);
+        run(upload_trigger::handle(&app, batch(&app, &[body], 1))).unwrap();
+        let output = write_output(&app, &job(&app, key));
+        let body = succeeded(&job(&app, key), &output);
+        run(inference_success::handle(&app, batch(&app, &[body], 1))).unwrap();
+        assert!(matches!(job(&app, key).state, State::Ready { .. }));
+    }
+    let world = app.ports.world();
+    let told = |of: &str, key: &str| {
+        let id = JobId::of_key(BUCKET, key).to_string();
+        let about = |(page, frame): &&(String, String)| page == of && frame.contains(&id);
+        world.frames.iter().filter(about).count()
+    };
+    assert_eq!(
+        told("page of probe", PROBE),
+        2,
+        "its own pages: make deploy"
+    );
+    assert_eq!(told("page of *", PROBE), 0, "not support's");
+    assert_eq!(told("page of *", CONTRACT), 2);
+    let events: Vec<JobId> = world.events.iter().map(|(_, job)| job.id).collect();
+    assert_eq!(
+        events,
+        [JobId::of_key(BUCKET, CONTRACT)],
+        "no program hears"
+    );
+}
+
+#[test]
+fn lists_of_all_tenants_are_of_peoples_documents() {
+    let office = Office::open();
+    office.failed(CONTRACT, 10, Cause::ModelError);
+    let own = |job: &mut Job| job.tenant = "probe".parse().unwrap();
+    office.job(PROBE, 20, |job| {
+        fail(job, Cause::ModelError);
+        own(job);
+    });
+    office.job("inbound/probe/open.pdf", 30, own);
+    let support = office.support();
+    let failed: JobPage = support.get("/jobs?status=failed");
+    let names: Vec<&str> = failed.jobs.iter().map(|job| job.name.as_str()).collect();
+    assert_eq!(names, ["nda.pdf"]);
+    let open: JobPage = support.get("/jobs?status=open");
+    assert!(open.jobs.is_empty());
+    let summary: Summary = support.get("/summary");
+    assert_eq!((summary.open, summary.failed), (0, 1));
+    let own: JobPage = support.get("/jobs?tenant=probe");
+    assert_eq!(own.jobs.len(), 2, "who asks for them is shown them");
+}

@@ -1,0 +1,72 @@
+//! How much work is open, how old it is, and which promises are in danger: one count of the index of open jobs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::id::{JobId, Timestamp};
+use crate::pipeline::Pipelines;
+use crate::ports::{Clock, Due, JobIndex, Unavailable};
+
+/// How many jobs are read from the index at once.
+const PAGE: u16 = 1000;
+
+/// The open jobs of a pipeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// How many there are.
+    pub open: u64,
+    /// Seconds since the oldest was made; 0 if there is none.
+    pub oldest_age_seconds: u64,
+    /// How many have used up three quarters of their pipeline's `promise_seconds`, or all of it.
+    pub at_risk: u64,
+}
+
+/// Counts all open jobs, by pipeline; those without any are there too. None if `until` came first: part of a count
+/// would be a wrong one, and the number decides when instances may go.
+///
+/// # Errors
+/// If the index does not answer.
+pub async fn tally<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    until: Timestamp,
+) -> Result<Option<BTreeMap<String, Tally>>, Unavailable>
+where
+    P: JobIndex + Clock,
+{
+    let now = ports.now();
+    let mut tallies: BTreeMap<String, Tally> = pipelines
+        .iter()
+        .map(|pipeline| (pipeline.name.clone(), Tally::default()))
+        .collect();
+    for shard in 0..JobId::SHARDS {
+        let mut after: Option<Due> = None;
+        loop {
+            if ports.now() >= until {
+                return Ok(None);
+            }
+            let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
+            for job in jobs {
+                let age = now.since(job.created_at);
+                let promise = pipelines.get(&job.pipeline).map(|its| its.promise_seconds);
+                let tally = tallies.entry(job.pipeline).or_default();
+                tally.open += 1;
+                tally.oldest_age_seconds = tally.oldest_age_seconds.max(age.as_secs());
+                tally.at_risk += u64::from(promise.is_some_and(|seconds| is_at_risk(age, seconds)));
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(Some(tallies))
+}
+
+/// Late enough to be looked at by a person, and early enough for that to help.
+fn is_at_risk(age: Duration, promise_seconds: u32) -> bool {
+    age.as_secs() >= u64::from(promise_seconds) * 3 / 4
+}
