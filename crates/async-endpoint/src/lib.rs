@@ -71,5 +71,5 @@ pub use model::{
     Abandoned, Accepted, Action, Endpoint, Failure, InstanceId, InstanceView, Notice, Outcome,
     Phase, Refusal, Request, RequestId, RunId, Stats, Stopped, TIMEOUT_LIMITS, TTL_LIMITS,
 };
-pub use settings::{ParameterError, Parameters, ScaleIn, Settings};
+pub use settings::{Days, ParameterError, Parameters, ScaleIn, Settings, WarmHours};
 pub use time::Millis;

@@ -47,6 +47,8 @@ pub struct Endpoint<R> {
     rng: Rng,
     now: Millis,
     in_service: bool,
+    /// The least number of instances outside of warm hours.
+    cool_min: u32,
     requests: Table<R>,
     /// Every waiting request once; also requests that expired, until they come to the front.
     queue: VecDeque<RequestId>,
@@ -71,6 +73,7 @@ impl<R: Clone> Endpoint<R> {
             rng,
             now: Millis::ZERO,
             in_service: true,
+            cool_min: settings.min_instances,
             requests: Table::new(),
             queue: VecDeque::new(),
             waiting: 0,
@@ -87,6 +90,8 @@ impl<R: Clone> Endpoint<R> {
             let instance = endpoint.fleet.start(Millis::ZERO, Phase::Starting);
             endpoint.cold_start_over(instance);
         }
+        endpoint.scaler.observe(Millis::ZERO, 0);
+        endpoint.plan_warm_hours(Millis::ZERO);
         endpoint
     }
 
@@ -198,16 +203,19 @@ impl<R: Clone> Endpoint<R> {
     }
 
     /// Changes the limits of the scaling policies, as a scheduled action does: a higher minimum
-    /// takes effect at once, a lower one only lets the policies scale in further.
+    /// takes effect at once, a lower one only lets the policies scale in further. The next
+    /// beginning or end of warm hours sets the minimum anew.
     pub fn set_limits(&mut self, now: Millis, min_instances: u32, max_instances: u32) {
         self.run_until(now);
-        self.settings.min_instances = min_instances;
-        self.settings.max_instances = max_instances.max(min_instances);
-        let wanted = self
-            .desired
-            .clamp(min_instances, self.settings.max_instances);
-        self.set_desired(wanted);
+        self.limit(min_instances, max_instances);
         self.settle();
+    }
+
+    /// Tells how many jobs the caller's own table has open, as the reconciler does every five
+    /// minutes. It counts for as long as one period of the alarm for idleness.
+    pub fn tell_open_jobs(&mut self, now: Millis, open: u32) {
+        self.run_until(now);
+        self.scaler.tell(self.now, open, &self.settings);
     }
 
     /// Lets the endpoint take new requests or not. Those it has go on.

@@ -63,6 +63,8 @@ impl Server {
             let checked = endpoint.check()?;
             let settings = Settings {
                 health_checks: true,
+                // Nobody tells it; in one process with its callers' queue it knows all there is.
+                open_jobs_told: false,
                 failure_objects: checked.failure.is_some(),
                 shortest_timeout: clock.model(config.shortest_timeout),
                 ..endpoint.settings

@@ -39,7 +39,7 @@ pub(crate) struct Req {
 /// One endpoint.
 pub(crate) struct Hosted {
     pub(crate) name: String,
-    pipeline: String,
+    pub(crate) pipeline: String,
     pub(crate) model: Endpoint<Rc<Req>>,
     limits: (u32, u32),
     /// When the model is looked after next.
@@ -68,7 +68,7 @@ impl World {
                 announce_expiry,
                 failure_objects: self.rng.up_to(3) > 0,
                 scale_in: if self.rng.up_to(1) == 0 {
-                    ScaleIn::WhenIdle { datapoints: 10 }
+                    ScaleIn::WhenIdle { periods: 2 }
                 } else {
                     ScaleIn::TargetTracking { datapoints: 15 }
                 },

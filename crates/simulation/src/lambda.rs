@@ -18,6 +18,7 @@ use jobs::deliver::{Owed, deliver};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, WakeUpQueue};
 use jobs::support::{self, Answer, Order};
+use jobs::tally::Tally;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -82,6 +83,8 @@ enum Ended {
     Authorized(Value),
     /// It did what it was to do.
     Done,
+    /// So did the reconciler, which may have counted the open jobs.
+    Counted(Option<BTreeMap<String, Tally>>),
     /// It says that it did not.
     Failed,
 }
@@ -102,6 +105,7 @@ impl Lambda {
             ports: Ports {
                 world: Rc::clone(&world),
             },
+            service: "docket".to_owned(),
             pipelines: Some(pipelines),
             bucket: BUCKET.to_owned(),
             page_origin: "*".to_owned(),
@@ -275,6 +279,7 @@ fn finish(world: &mut World, id: FnId, meta: Meta, ended: Ended) {
         (Ended::Authorized(answer), _, Some((page, _))) => world.page_authorized(page, &answer),
         (Ended::Failed, _, Some((page, step))) => world.page_step_failed(page, step),
         (Ended::Done, _, Some((page, step))) => world.page_step_done(page, step),
+        (Ended::Counted(Some(open)), ..) => world.open_jobs_counted(&open),
         _ => {}
     }
 }
@@ -322,7 +327,8 @@ fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
             }
             Task::Reconcile => {
                 let event = LambdaEvent::new(reconciler::Call::default(), context);
-                done(reconciler::handle(&app, event).await.is_ok())
+                let done = reconciler::handle(&app, event).await;
+                done.map_or(Ended::Failed, |done| Ended::Counted(done.open))
             }
             Task::Support { job, cancel } => {
                 done(support(&app, job, cancel, deadline).await.is_ok())

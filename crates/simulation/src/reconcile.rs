@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use async_endpoint::Millis;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, Queue,
-    Unavailable, UploadQueue,
+    DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, OpenJob,
+    Queue, Unavailable, UploadQueue,
 };
 use jobs::submit::Upload;
+use jobs::tally::Tally;
 
 use crate::bucket::announcement;
 use crate::fault::Fault;
@@ -54,6 +56,32 @@ impl JobIndex for Ports {
             dues.filter(|due| after.is_none_or(|after| *due > after))
                 .take(usize::from(limit.min(2)))
                 .collect()
+        })
+        .await
+    }
+
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+        self.call("open jobs", |world| {
+            let place = |(wake_at, id): &(u64, JobId)| Due {
+                wake_at: Timestamp(*wake_at),
+                job: *id,
+            };
+            let mut rest = world
+                .table
+                .wake
+                .iter()
+                .map(place)
+                .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
+                .peekable();
+            let page: Vec<Due> = rest.by_ref().take(usize::from(limit.min(3))).collect();
+            let next = page.last().copied().filter(|_| rest.peek().is_some());
+            let rows = page.iter().filter_map(|due| world.table.rows.get(&due.job));
+            (rows.map(|row| OpenJob::from(&row.job)).collect(), next)
         })
         .await
     }
@@ -253,5 +281,19 @@ impl Documents for Ports {
             world.folders.last(folder, before, limit)
         })
         .await
+    }
+}
+
+impl World {
+    /// The reconciler has counted the open jobs: the metric of which the endpoints' scaling makes use.
+    pub(crate) fn open_jobs_counted(&mut self, open: &BTreeMap<String, Tally>) {
+        for at in 0..self.endpoints.len() {
+            let hosted = &mut self.endpoints[at];
+            if let Some(tally) = open.get(&hosted.pipeline) {
+                let count = u32::try_from(tally.open).unwrap_or(u32::MAX);
+                hosted.model.tell_open_jobs(Millis(self.now), count);
+            }
+            self.drive(at);
+        }
     }
 }

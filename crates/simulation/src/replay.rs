@@ -6,9 +6,11 @@
 //! Not here: how AWS differs from the model. Alarms look once a minute without delay, a cold start always takes equally
 //! long, and an instance is always to be had.
 
+mod bursts;
 mod cli;
 mod compare;
 mod figures;
+mod outcome;
 mod picture;
 mod plan;
 mod report;
@@ -17,9 +19,8 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use async_endpoint::{Millis, ParameterError, Parameters, Phase, Rng};
+use async_endpoint::{ParameterError, Parameters, Phase, Rng};
 use jobs::pipeline::{ConfigError, Pipelines};
-use jobs::state::State;
 
 use crate::fault::Plan;
 use crate::history::{LONGEST, PIPELINES, at_rest, handle};
@@ -27,11 +28,13 @@ use crate::lambda::Lambda;
 use crate::scenario::Deed;
 use crate::world::{Event, HOUR, MINUTE, Timing, Trace, World};
 
-pub use cli::run;
+pub use bursts::{Burst, Excerpt, Forecast, Upload, bursts, forecast};
+pub use cli::{price_of, run};
+pub use compare::{Variant, table, variants};
 pub use figures::{Figures, Spread};
 pub use picture::picture;
 pub use plan::Scenario;
-pub use report::report;
+pub use report::{report, span};
 
 /// What is measured, at least: GPUs that are kept cost at night as well.
 const DAY: u64 = 24 * HOUR;
@@ -56,8 +59,8 @@ pub struct Options {
     pub run_seconds: u32,
     /// The endpoint, as its parameter file says.
     pub endpoint: Parameters,
-    /// When at least one instance is kept.
-    pub warm: Option<Warm>,
+    /// Only a part of the day.
+    pub excerpt: Option<Excerpt>,
 }
 
 impl Options {
@@ -72,18 +75,9 @@ impl Options {
             documents: scenario.shape().documents,
             run_seconds: scenario.shape().run_seconds,
             endpoint: Parameters::parse(scenario.parameters())?,
-            warm: None,
+            excerpt: None,
         })
     }
-}
-
-/// Hours in which one instance is kept, as a scheduled action does; in minutes since midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Warm {
-    /// From then on.
-    pub from: u64,
-    /// Until then.
-    pub until: u64,
 }
 
 /// What became of a day. All times are milliseconds of virtual time since midnight.
@@ -108,10 +102,14 @@ pub struct Day {
 /// What became of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
+    /// Those that came together have one number, from 1 on.
+    pub burst: u32,
     /// Its key in the bucket.
     pub key: String,
     /// When its upload was complete.
     pub uploaded: u64,
+    /// How long a run of the model on it takes.
+    pub takes: u64,
     /// When its job ended.
     pub ended: Option<u64>,
     /// The waiting, if it became ready.
@@ -199,7 +197,10 @@ pub fn replay(options: &Options) -> Result<Day, ReplayError> {
     };
     // What is uploaded does not change with what the service does with it.
     let mut own = Rng::from_seed(options.seed ^ 0x00DA_1DEA);
-    let arrivals = plan::arrivals(options, &pipeline.prefix, &mut own);
+    let mut arrivals = plan::arrivals(options, &pipeline.prefix, &mut own);
+    if let Some(excerpt) = options.excerpt {
+        bursts::cut(&mut arrivals, excerpt);
+    }
     let mut world = World::new(own, Plan::CALM, pipelines, TIMING, Trace::Off);
     world.host(
         pipeline.endpoint.clone(),
@@ -218,7 +219,7 @@ pub fn replay(options: &Options) -> Result<Day, ReplayError> {
     let mut world = world.borrow_mut();
     let documents: Vec<Document> = arrivals
         .iter()
-        .map(|arrival| document(&world, &arrival.key, arrival.at, &moments))
+        .map(|arrival| outcome::document(&world, arrival, &moments))
         .collect();
     let last = documents.iter().filter_map(|document| document.ended).max();
     Ok(Day {
@@ -240,7 +241,6 @@ fn pass(world: World, options: &Options) -> Result<Passed, ReplayError> {
     let (mut moments, mut started) = (vec![look(&world)], 0);
     let world = Rc::new(RefCell::new(world));
     let mut lambda = Lambda::new(Rc::clone(&world));
-    let mut warm = false;
     loop {
         let Some(event) = world.borrow_mut().next() else {
             break;
@@ -248,9 +248,6 @@ fn pass(world: World, options: &Options) -> Result<Passed, ReplayError> {
         let ticked = matches!(event, Event::Tick);
         handle(&world, &mut lambda, event);
         let mut world = world.borrow_mut();
-        if ticked {
-            warm = keep_warm(&mut world, options, warm);
-        }
         let now = look(&world);
         if moments
             .last()
@@ -272,24 +269,6 @@ fn pass(world: World, options: &Options) -> Result<Passed, ReplayError> {
     Ok((world, moments, started))
 }
 
-/// Does what the scheduled actions of warm hours do. Gives whether they are on.
-fn keep_warm(world: &mut World, options: &Options, was: bool) -> bool {
-    let settings = &options.endpoint.settings;
-    let minute = world.now / MINUTE;
-    let is = options
-        .warm
-        .is_some_and(|warm| (warm.from..warm.until).contains(&minute));
-    if is != was {
-        let least = settings.min_instances.max(u32::from(is));
-        let now = Millis(world.now);
-        world.endpoints[0]
-            .model
-            .set_limits(now, least, settings.max_instances);
-        world.drive(0);
-    }
-    is
-}
-
 fn look(world: &World) -> Moment {
     let model = &world.endpoints[0].model;
     let mut moment = Moment {
@@ -306,73 +285,4 @@ fn look(world: &World) -> Moment {
         }
     }
     moment
-}
-
-/// What became of the document under a key.
-fn document(world: &World, key: &str, planned: u64, moments: &[Moment]) -> Document {
-    let mut found = Document {
-        key: key.to_owned(),
-        uploaded: planned,
-        ended: None,
-        wait: None,
-        failure: None,
-        requests: 0,
-    };
-    let version = world.bucket.current(key).map(|(version, _)| version);
-    let Some((version, job)) =
-        version.and_then(|version| Some((version, world.table.job_of(key, &version.id)?)))
-    else {
-        return found;
-    };
-    found.uploaded = version.at;
-    let requests: Vec<_> = world
-        .ledger
-        .runs
-        .range((job.id, 0)..=(job.id, u8::MAX))
-        .flat_map(|(_, requests)| requests)
-        .collect();
-    found.requests = u32::try_from(requests.len()).unwrap_or(u32::MAX);
-    let ended = world.table.rows.get(&job.id).map(|row| row.saved_at);
-    let first = requests.first().map(|request| request.accepted);
-    // The run that made the result: none that was still going on when it was there.
-    let ran = requests
-        .iter()
-        .rev()
-        .filter_map(|request| request.ran.get())
-        .find(|(_, until)| ended.is_some_and(|ended| *until <= ended));
-    match &job.state {
-        State::Ready { .. } => {
-            found.ended = ended;
-            if let (Some(accepted), Some((began, until)), Some(ended)) = (first, ran, ended) {
-                let cold = without_capacity(moments, accepted, began);
-                let queue = began.saturating_sub(accepted + cold);
-                let run = until - began;
-                let docket = (ended - found.uploaded).saturating_sub(cold + queue + run);
-                found.wait = Some(Wait {
-                    cold,
-                    queue,
-                    run,
-                    docket,
-                });
-            }
-        }
-        State::Failed { failure, .. } => {
-            found.ended = ended;
-            found.failure = Some(failure.cause.name());
-        }
-        State::Cancelled { .. } => found.ended = ended,
-        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {}
-    }
-    found
-}
-
-/// How much of a span passed without an instance in service.
-fn without_capacity(moments: &[Moment], from: u64, until: u64) -> u64 {
-    let ends = moments.iter().skip(1).map(|next| next.at).chain([u64::MAX]);
-    moments
-        .iter()
-        .zip(ends)
-        .filter(|(moment, _)| moment.in_service == 0)
-        .map(|(moment, end)| end.min(until).saturating_sub(moment.at.max(from)))
-        .sum()
 }

@@ -2,8 +2,11 @@
 
 use std::process::Command;
 
-use async_endpoint::Millis;
-use simulation::replay::{Day, Figures, Moment, Options, Scenario, Warm, picture, replay, report};
+use async_endpoint::{Days, Millis, WarmHours};
+use simulation::replay::{
+    Burst, Day, Excerpt, Figures, Forecast, Moment, Options, Scenario, bursts, forecast, picture,
+    replay, report,
+};
 
 const HOUR: u64 = 3_600_000;
 
@@ -80,6 +83,73 @@ fn a_day_of_deals_comes_in_bursts_within_business_hours() {
 }
 
 #[test]
+fn an_excerpt_has_the_first_bursts_with_shorter_gaps_and_nothing_else_changed() {
+    for scenario in Scenario::ALL {
+        for seed in 1..=5 {
+            let whole = Options {
+                seed,
+                ..options(scenario)
+            };
+            let excerpt = Excerpt {
+                bursts: 3,
+                longest_gap: 20 * 60_000,
+            };
+            let part = day(&Options {
+                excerpt: Some(excerpt),
+                ..whole.clone()
+            });
+            let whole = day(&whole);
+            assert_eq!(part.violations, [""; 0]);
+            for (number, of_part) in (1..).zip(bursts(&part)) {
+                let of_whole = bursts(&whole)[number as usize - 1];
+                assert_eq!(
+                    (of_part.number, of_part.uploaded),
+                    (number, of_whole.uploaded)
+                );
+                assert_eq!((of_part.ready, of_part.failed), (of_part.uploaded, 0));
+                // Within a burst everything is as it was.
+                let of = |day: &Day, from: u64| {
+                    let documents = day.documents.iter().filter(|known| known.burst == number);
+                    documents
+                        .map(|known| (known.key.clone(), known.uploaded - from, known.takes))
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(of(&part, of_part.at), of(&whole, of_whole.at));
+            }
+            let (long, short) = (bursts(&whole), bursts(&part));
+            assert_eq!(short.len(), 3);
+            for (long, short) in long.windows(2).zip(short.windows(2)) {
+                let gap = |two: &[Burst]| two[1].at - two[0].at;
+                assert_eq!(gap(short), gap(long).min(excerpt.longest_gap));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_forecast_is_what_came_and_what_became_of_it_and_survives_being_written() {
+    let day = day(&options(Scenario::Tuesday));
+    let said = forecast(&day);
+    assert_eq!(said.uploads.len(), day.documents.len());
+    assert_eq!(said.uploads[0].after, 0);
+    assert!(said.uploads.is_sorted_by_key(|upload| upload.after));
+    let ready: usize = said.bursts.iter().map(|burst| burst.ready).sum();
+    assert_eq!(ready, Figures::of(&day).ready);
+    // Nothing is kept, so the first finds nothing; nobody waits less than a run takes.
+    assert_eq!(said.bursts[0].found, 0);
+    for burst in &said.bursts {
+        assert!(burst.most_instances >= 1 && burst.wait.p50 <= burst.wait.p95);
+        let runs = said
+            .uploads
+            .iter()
+            .filter(|upload| upload.burst == burst.number);
+        assert!(burst.wait.max >= runs.map(|upload| upload.takes).max().unwrap());
+    }
+    let written = serde_json::to_string(&said).unwrap();
+    assert_eq!(serde_json::from_str::<Forecast>(&written).unwrap(), said);
+}
+
+#[test]
 fn there_are_never_more_instances_than_the_most_that_may_be() {
     for scenario in Scenario::ALL {
         for most in [1, 2, 5] {
@@ -102,8 +172,12 @@ fn with_one_instance_kept_nobody_waits_for_a_cold_start() {
     for warm in [false, true] {
         let mut options = options(Scenario::DealDay);
         if warm {
-            let (from, until) = (7 * 60, 20 * 60);
-            options.warm = Some(Warm { from, until });
+            options.endpoint.settings.warm = Some(WarmHours {
+                instances: 1,
+                days: Days::parse("MON").unwrap(),
+                from: 7 * 60,
+                until: 20 * 60,
+            });
         } else {
             options.endpoint.settings.min_instances = 1;
         }
@@ -235,6 +309,8 @@ fn the_command_says_what_is_wrong_with_what_it_was_told() {
         (&["tuesday", "--warm", "9-17"], "--warm"),
         (&["tuesday", "--seed"], "needs a value"),
         (&["tuesday", "--jobs", "0"], "--jobs"),
+        (&["tuesday", "--bursts", "0"], "--bursts"),
+        (&["tuesday", "--longest-gap", "9"], "needs --bursts"),
         (&["tuesday", "--set", "InstanceType=ml.x"], "--price"),
     ] {
         let output = simulate(words);

@@ -7,10 +7,17 @@
 //! - **target tracking**, on `ApproximateBacklogSizePerInstance`: as many instances as bring the
 //!   backlog of each to the target.
 //!
-//! The alarms are simplified to one sample at the end of each period. No policy acts while an
+//! A third, **idle**, gives everything above the minimum back at once. It goes by two figures,
+//! the endpoint's own backlog and the caller's count of open jobs, and stops nothing unless both
+//! were there and zero in each of its periods.
+//!
+//! The alarms are simplified to one sample at the end of each period; that for idleness, which
+//! CloudWatch evaluates every minute over periods that end then, is not. No policy acts while an
 //! instance is starting: an endpoint that is `Updating` refuses a change of capacity.
 
+use crate::settings::IDLE_PERIOD;
 use crate::{Millis, ScaleIn, Settings};
+use std::collections::VecDeque;
 
 /// What CloudWatch would hold at the end of a period.
 #[derive(Clone, Copy, Debug)]
@@ -31,26 +38,78 @@ pub(super) struct Scaler {
     starved: u32,
     high: u32,
     low: u32,
-    idle: u32,
+    /// Since when nothing waits or runs.
+    idle_since: Option<Millis>,
+    /// When how many jobs were said to be open, the latest last; nothing older than the alarm
+    /// looks back.
+    told: VecDeque<(Millis, u32)>,
     woke_at: Option<Millis>,
     out_at: Option<Millis>,
     in_at: Option<Millis>,
 }
 
 impl Scaler {
-    /// Forgets the datapoints, not the cooldowns.
+    /// Forgets the datapoints, not the cooldowns, and not for how long there has been nothing to
+    /// do: an alarm that stays in `ALARM` acts again as soon as there is something to act on.
     pub(super) fn rest(&mut self) {
         self.starved = 0;
         self.high = 0;
         self.low = 0;
-        self.idle = 0;
+    }
+
+    /// Takes note of whether anything waits or runs.
+    pub(super) fn observe(&mut self, now: Millis, backlog: u32) {
+        if backlog > 0 {
+            self.idle_since = None;
+        } else if self.idle_since.is_none() {
+            self.idle_since = Some(now);
+        }
+    }
+
+    /// Takes the caller's word for how many jobs are open.
+    pub(super) fn tell(&mut self, now: Millis, open: u32, s: &Settings) {
+        if let ScaleIn::WhenIdle { periods } = s.scale_in {
+            let reach = Millis(IDLE_PERIOD.0 * u64::from(periods));
+            while let Some((at, _)) = self.told.front()
+                && now.since(*at) > reach
+            {
+                self.told.pop_front();
+            }
+            self.told.push_back((now, open));
+        }
+    }
+
+    /// Whether all of the last so many periods were idle by both figures.
+    fn is_idle(&self, now: Millis, periods: u32, s: &Settings) -> bool {
+        let Some(since) = self.idle_since else {
+            return false;
+        };
+        // A minute in which anything waited or ran is a busy one.
+        let minute = s.alarm_period.0.max(1);
+        let first = Millis(since.0.div_ceil(minute) * minute);
+        let reach = Millis(IDLE_PERIOD.0 * u64::from(periods));
+        if now.since(first) < reach {
+            return false;
+        }
+        let said_so = |back: u64| {
+            let start = now - Millis(IDLE_PERIOD.0 * (back + 1));
+            let end = start + IDLE_PERIOD;
+            let mut figures = self
+                .told
+                .range(self.told.partition_point(|(at, _)| *at < start)..)
+                .take_while(|(at, _)| *at < end)
+                .map(|(_, open)| *open)
+                .peekable();
+            // None is no zero.
+            figures.peek().is_some() && figures.all(|open| open == 0)
+        };
+        !s.open_jobs_told || (0..u64::from(periods)).all(said_so)
     }
 
     /// Takes one datapoint of each metric and answers the new number of instances, if it changes.
     pub(super) fn datapoint(&mut self, now: Millis, m: Sample, s: &Settings) -> Option<u32> {
         let target = s.backlog_per_instance_target;
         count(&mut self.starved, m.waiting > 0 && m.in_service == 0);
-        count(&mut self.idle, m.backlog == 0);
         let each = f64::from(m.backlog) / f64::from(m.in_service.max(1));
         let known = m.in_service > 0;
         count(&mut self.high, known && each > target);
@@ -68,7 +127,7 @@ impl Scaler {
             ScaleIn::TargetTracking { datapoints } if self.low >= datapoints => {
                 whole(exact.floor())
             }
-            ScaleIn::WhenIdle { datapoints } if self.idle >= datapoints => 0,
+            ScaleIn::WhenIdle { periods } if self.is_idle(now, periods, s) => 0,
             ScaleIn::TargetTracking { .. } | ScaleIn::WhenIdle { .. } | ScaleIn::Off => {
                 return None;
             }
@@ -198,7 +257,7 @@ mod tests {
     #[test]
     fn scale_in_by_idleness_spares_running_work_and_by_tracking_does_not() {
         let (idle, tracking) = (
-            ScaleIn::WhenIdle { datapoints: 3 },
+            ScaleIn::WhenIdle { periods: 1 },
             ScaleIn::TargetTracking { datapoints: 3 },
         );
         for (scale_in, expected) in [(idle, None), (tracking, Some(0)), (ScaleIn::Off, None)] {
@@ -230,5 +289,94 @@ mod tests {
         }
         assert_eq!(scaler.datapoint(minute(11), idle, &s), Some(1));
         assert_eq!(scaler.datapoint(minute(99), sample(0, 0, 1, 1), &s), None);
+    }
+
+    const IDLE: Sample = Sample {
+        waiting: 0,
+        backlog: 0,
+        in_service: 2,
+        desired: 2,
+        settled: true,
+    };
+
+    /// The minutes, of an hour without any backlog from its first second on, in which the
+    /// instances would be stopped, if figures were told as said.
+    fn stopped_at(periods: u32, told: impl Fn(u64) -> Option<u32>) -> Vec<u64> {
+        let s = Settings {
+            scale_in: ScaleIn::WhenIdle { periods },
+            scale_in_cooldown: Millis::ZERO,
+            ..settings()
+        };
+        let mut scaler = Scaler::default();
+        scaler.observe(Millis(1), 0);
+        let mut stopped = Vec::new();
+        for n in 1..=60 {
+            if let Some(open) = told(n - 1) {
+                scaler.tell(minute(n - 1) + Millis::from_secs(7), open, &s);
+            }
+            if scaler.datapoint(minute(n), IDLE, &s).is_some() {
+                stopped.push(n);
+            }
+        }
+        stopped
+    }
+
+    #[test]
+    fn idleness_needs_every_period_and_goes_on_for_as_long_as_it_lasts() {
+        let zero = |n: u64| (n.is_multiple_of(5)).then_some(0);
+        assert_eq!(stopped_at(2, zero), (11..=60).collect::<Vec<_>>());
+        assert_eq!(stopped_at(12, zero), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn an_open_job_keeps_instances_though_the_backlog_says_zero() {
+        let one = |n: u64| (n.is_multiple_of(5)).then_some(1);
+        assert_eq!(stopped_at(1, one), [] as [u64; 0]);
+        // Until the last figure that was not zero is older than the alarm looks back.
+        let until_forty = |n: u64| (n.is_multiple_of(5)).then_some(u32::from(n <= 40));
+        assert_eq!(stopped_at(2, until_forty), (51..=60).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn without_a_figure_nothing_is_stopped() {
+        assert_eq!(stopped_at(1, |_| None), [] as [u64; 0]);
+        // Who falls silent is believed for no longer than a period.
+        let silent_from_twenty = |n: u64| (n.is_multiple_of(5) && n < 20).then_some(0);
+        assert_eq!(
+            stopped_at(1, silent_from_twenty),
+            (6..=20).collect::<Vec<_>>()
+        );
+        // One figure that is not there is as good as one that is not zero.
+        let one_left_out = |n: u64| (n.is_multiple_of(5) && n != 30).then_some(0);
+        let expected: Vec<_> = (11..=30).chain(41..=60).collect();
+        assert_eq!(stopped_at(2, one_left_out), expected);
+    }
+
+    #[test]
+    fn a_driver_that_nobody_tells_goes_by_its_own_backlog() {
+        let s = Settings {
+            scale_in: ScaleIn::WhenIdle { periods: 1 },
+            open_jobs_told: false,
+            ..settings()
+        };
+        let mut scaler = Scaler::default();
+        scaler.observe(Millis(1), 0);
+        let decided = (1..20).find(|n| scaler.datapoint(minute(*n), IDLE, &s) == Some(0));
+        assert_eq!(decided, Some(6));
+    }
+
+    #[test]
+    fn a_job_of_a_second_makes_its_minute_a_busy_one() {
+        let s = Settings {
+            scale_in: ScaleIn::WhenIdle { periods: 1 },
+            open_jobs_told: false,
+            ..settings()
+        };
+        let mut scaler = Scaler::default();
+        scaler.observe(Millis::ZERO, 0);
+        scaler.observe(minute(2) + Millis(100), 1);
+        scaler.observe(minute(2) + Millis(200), 0);
+        let decided = (1..20).find(|n| scaler.datapoint(minute(*n), IDLE, &s) == Some(0));
+        assert_eq!(decided, Some(8));
     }
 }

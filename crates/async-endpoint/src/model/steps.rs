@@ -49,6 +49,7 @@ impl<R: Clone> Endpoint<R> {
             }
             Timer::ColdStartOver(instance) => self.cold_start_over(instance),
             Timer::Kill(instance) => self.stop(instance, Stopped::Lost),
+            Timer::Warm(begins) => self.warm_hours(begins),
             Timer::Publish(notice) => self.actions.push(Action::Publish(*notice)),
         }
     }
@@ -64,6 +65,7 @@ impl<R: Clone> Endpoint<R> {
                 .push(Action::InstanceStarting { instance, ready_at });
         }
         self.dispatch();
+        self.scaler.observe(self.now, self.waiting + self.running);
         if self.at_rest() {
             self.scaler.rest();
             self.tick_at = None;
@@ -78,8 +80,37 @@ impl<R: Clone> Endpoint<R> {
                 entry.delivery == run.delivery && matches!(entry.stage, Stage::Running { .. })
             }),
             Timer::ColdStartOver(id) | Timer::Kill(id) => fleet.get(*id).is_some(),
-            Timer::Publish(_) => true,
+            Timer::Warm(_) | Timer::Publish(_) => true,
         });
+    }
+
+    /// Sets the limits, and brings the number of instances between them.
+    pub(super) fn limit(&mut self, min_instances: u32, max_instances: u32) {
+        self.settings.min_instances = min_instances;
+        self.settings.max_instances = max_instances.max(min_instances);
+        let wanted = self
+            .desired
+            .clamp(min_instances, self.settings.max_instances);
+        self.set_desired(wanted);
+    }
+
+    /// Sets the timer for the next beginning or end of warm hours, at `from` or later.
+    pub(super) fn plan_warm_hours(&mut self, from: Millis) {
+        if let Some(warm) = self.settings.warm {
+            let (at, begins) = warm.next(from);
+            self.timers.set(at, Timer::Warm(begins));
+        }
+    }
+
+    /// Carries out a scheduled action, which says nothing of the maximum: a minimum above it is
+    /// cut down to it.
+    fn warm_hours(&mut self, begin: bool) {
+        if let Some(warm) = self.settings.warm {
+            let least = if begin { warm.instances } else { self.cool_min };
+            let most = self.settings.max_instances;
+            self.limit(least.min(most), most);
+        }
+        self.plan_warm_hours(self.now + Millis(1));
     }
 
     /// Nothing that a scaling policy could still act on.

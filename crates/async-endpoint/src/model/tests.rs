@@ -4,6 +4,7 @@ use super::*;
 use crate::{Fault, ScaleIn};
 use std::collections::BTreeMap;
 
+mod idle;
 mod random;
 
 type Job = u32;
@@ -370,19 +371,6 @@ fn tracking_scale_in_takes_the_instance_from_under_a_long_run() {
     assert!(scaled_in);
     let deliveries: Vec<_> = started(&actions).iter().map(|s| s.1.delivery).collect();
     assert_eq!(deliveries, [1, 2, 3], "woken again and again for it");
-}
-
-#[test]
-fn an_idle_endpoint_goes_back_to_zero_and_to_rest() {
-    let mut endpoint = endpoint(Settings::default());
-    endpoint.invoke(secs(1), Request::new(7)).unwrap();
-    let (_, run) = started(&run_to(&mut endpoint, secs(420)))[0];
-    endpoint.model_answered(secs(450), run, Outcome::Completed);
-    run_to(&mut endpoint, secs(5000));
-    assert_eq!(endpoint.instances().count(), 0);
-    assert_eq!(endpoint.next_wake(), None);
-    let paid = endpoint.instance_time();
-    assert!((secs(900)..secs(1500)).contains(&paid), "{paid:?}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) enum Timer<R> {
     Timeout(RunId),
     ColdStartOver(InstanceId),
     Kill(InstanceId),
+    /// Warm hours begin (true) or end.
+    Warm(bool),
     /// Boxed because late notifications are rare and all other timers are small.
     Publish(Box<Notice<R>>),
 }

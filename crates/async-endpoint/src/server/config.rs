@@ -57,7 +57,8 @@ pub struct AwsTarget {
 pub struct EndpointConfig {
     /// `EndpointName`.
     pub name: String,
-    /// How it scales. `health_checks` and `failure_objects` are decided by the server.
+    /// How it scales. `health_checks`, `failure_objects` and `open_jobs_told` are decided by the
+    /// server. Warm hours take the server's start for Monday, 0:00.
     pub settings: Settings,
     /// Base URL of the model container (`http://host:port`): `GET /ping`, `POST /invocations`.
     /// All instances share the one container.

@@ -88,7 +88,7 @@ impl Container {
             }
         }
         let answer = self.http.request(request).await.map_err(|error| {
-            tracing::warn!(inference.id = job.inference_id, %error, "container gave no answer");
+            tracing::warn!(inference.id = job.inference_id, custom_attributes = job.custom_attributes, %error, "container gave no answer");
             no_response(&broken)
         })?;
         let (head, body) = answer.into_parts();
@@ -99,7 +99,7 @@ impl Container {
             return Err(Failure::LengthRequired);
         }
         let body = Spooled::read(body).await.map_err(|error| {
-            tracing::warn!(inference.id = job.inference_id, %error, "answer is lost");
+            tracing::warn!(inference.id = job.inference_id, custom_attributes = job.custom_attributes, %error, "answer is lost");
             no_response(&broken)
         })?;
         let outcome = match head.status.as_u16() {

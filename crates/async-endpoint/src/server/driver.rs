@@ -322,6 +322,7 @@ impl Hosted {
         tracing::debug!(
             endpoint = &*self.name,
             inference.id = inference_id,
+            custom_attributes = request.and_then(|request| request.custom_attributes.as_deref()),
             ?what,
             "endpoint"
         );

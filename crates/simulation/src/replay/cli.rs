@@ -7,8 +7,9 @@ use std::process::{Command, ExitCode, Stdio};
 use async_endpoint::{Millis, Parameters};
 use serde_json::Value;
 
-use super::compare::compare;
-use super::{Options, Scenario, Warm, picture, replay, report};
+use super::compare::{table, variants};
+use super::{Excerpt, Options, Scenario, picture, replay, report};
+use crate::world::MINUTE;
 
 const USAGE: &str = "\
 simulate replay deal-day|tuesday [OPTION]...
@@ -20,8 +21,10 @@ simulate replay deal-day|tuesday [OPTION]...
     --parameters FILE     the endpoint's parameter file, instead of the one in infra/endpoints
     --set NAME=VALUE      one parameter of it, by its name there, such as MinInstances=1
     --cold-start SECONDS  from the decision to add an instance to its first run (300)
-    --warm H:MM-H:MM      one instance is kept in these hours
+    --warm H:MM-H:MM      one instance is kept in these hours: WarmInstances=1 with all days, WarmFrom and WarmUntil
     --price USD           of an instance-hour
+    --bursts N            only the first so many bursts, and what became of each
+    --longest-gap MINUTES what is longer between the beginnings of two bursts is cut (with --bursts; 1440)
     --picture FILE        writes queue, instances and waiting times as an SVG
     --compare             prints what each setting does to the day, as a table in Markdown";
 
@@ -29,6 +32,12 @@ simulate replay deal-day|tuesday [OPTION]...
 /// these are the figures that most calculators had in 2025 and 2026. A bill knows better.
 const PRICES: [(&str, f64); 2] = [("ml.g5.xlarge", 1.408), ("ml.g5.2xlarge", 1.515)];
 const SOURCE: &str = "us-east-1 on demand as published elsewhere, 2025-2026; not checked with AWS";
+
+/// What an hour of an instance type is taken to cost, in dollars, if that is known here.
+pub fn price_of(instance_type: &str) -> Option<f64> {
+    let known = PRICES.iter().find(|(kind, _)| *kind == instance_type);
+    known.map(|(_, price)| *price)
+}
 
 /// The word that says that this process is the one that works. Its standard output is thrown away, since the product's
 /// metrics go there; it says on standard error what the first process then prints.
@@ -87,7 +96,8 @@ fn tell(text: &str, code: ExitCode) -> ExitCode {
 fn work(words: &[String]) -> Result<(String, bool), String> {
     let order = parse(words)?;
     if order.compare {
-        return Ok((compare(&order.options, &order.file, order.price)?, true));
+        let variants = variants(&order.options, &order.file)?;
+        return Ok((table(&variants, order.price), true));
     }
     let day = replay(&order.options).map_err(|error| error.to_string())?;
     if let Some(file) = &order.picture {
@@ -112,8 +122,9 @@ fn parse(words: &[String]) -> Result<Order, String> {
     };
     let mut options = Options::new(scenario).map_err(|error| error.to_string())?;
     let mut file = scenario.parameters().to_owned();
-    let (mut sets, mut cold_start) = (Vec::new(), None);
+    let (mut sets, mut warm, mut cold_start) = (Vec::new(), None, None);
     let (mut price, mut picture, mut compare) = (None, None, false);
+    let (mut bursts, mut longest_gap) = (None, None);
     while let Some(word) = words.next() {
         if word == "--compare" {
             compare = true;
@@ -128,8 +139,10 @@ fn parse(words: &[String]) -> Result<Order, String> {
             "--run" => options.run_seconds = number(word, value)?,
             "--cold-start" => cold_start = Some(Millis::from_secs(number(word, value)?)),
             "--price" => price = Some(number(word, value)?),
+            "--bursts" => bursts = Some(number(word, value)?),
+            "--longest-gap" => longest_gap = Some(number(word, value)?),
             "--picture" => picture = Some(PathBuf::from(value)),
-            "--warm" => options.warm = Some(warm(value)?),
+            "--warm" => warm = Some(hours(value)?),
             "--set" => sets.push(value),
             "--parameters" => {
                 file =
@@ -137,6 +150,9 @@ fn parse(words: &[String]) -> Result<Order, String> {
             }
             _ => return Err(format!("{word} is not understood")),
         }
+    }
+    if let Some((from, until)) = warm {
+        file = with_one_kept(&file, from, until)?;
     }
     for set in sets {
         let (key, value) = set
@@ -151,12 +167,10 @@ fn parse(words: &[String]) -> Result<Order, String> {
     if options.documents == 0 {
         return Err("--jobs is at least 1".to_owned());
     }
-    let known = PRICES
-        .iter()
-        .find(|(kind, _)| *kind == options.endpoint.instance_type);
-    let (price, source) = match (price, known) {
+    options.excerpt = excerpt(bursts, longest_gap)?;
+    let (price, source) = match (price, price_of(&options.endpoint.instance_type)) {
         (Some(price), _) => (price, "as given"),
-        (None, Some((_, price))) => (*price, SOURCE),
+        (None, Some(price)) => (price, SOURCE),
         (None, None) => {
             let kind = &options.endpoint.instance_type;
             return Err(format!("what {kind} costs is not known here: give --price"));
@@ -172,24 +186,36 @@ fn parse(words: &[String]) -> Result<Order, String> {
     })
 }
 
+fn excerpt(bursts: Option<u32>, longest_gap: Option<u32>) -> Result<Option<Excerpt>, String> {
+    match (bursts, longest_gap) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err("--longest-gap needs --bursts".to_owned()),
+        (Some(0), _) => Err("--bursts is at least 1".to_owned()),
+        (Some(bursts), minutes) => Ok(Some(Excerpt {
+            bursts,
+            longest_gap: u64::from(minutes.unwrap_or(24 * 60)) * MINUTE,
+        })),
+    }
+}
+
 fn number<T: std::str::FromStr>(word: &str, value: &str) -> Result<T, String> {
     value
         .parse()
         .map_err(|_| format!("{word} needs a number, not {value:?}"))
 }
 
-fn warm(value: &str) -> Result<Warm, String> {
-    let minutes = |text: &str| {
-        let (hours, minutes) = text.split_once(':')?;
-        let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
-        (hours <= 24 && minutes < 60).then_some(hours * 60 + minutes)
-    };
-    value
-        .split_once('-')
-        .and_then(|(from, until)| Some((minutes(from)?, minutes(until)?)))
-        .filter(|(from, until)| from < until)
-        .map(|(from, until)| Warm { from, until })
-        .ok_or_else(|| format!("--warm takes hours such as 7:30-19:30, not {value:?}"))
+fn hours(value: &str) -> Result<(&str, &str), String> {
+    let hours = value.split_once('-');
+    let hours = hours.filter(|(from, until)| from.contains(':') && until.contains(':'));
+    hours.ok_or_else(|| format!("--warm takes hours such as 7:30-19:30, not {value:?}"))
+}
+
+/// A parameter file with one instance kept in these hours of every day.
+pub(super) fn with_one_kept(file: &str, from: &str, until: &str) -> Result<String, String> {
+    let file = with(file, "WarmInstances", "1")?;
+    let file = with(&file, "WarmDays", "MON-SUN")?;
+    let file = with(&file, "WarmFrom", from)?;
+    with(&file, "WarmUntil", until)
 }
 
 /// A parameter file with another value. The parameter must be there: a name that nobody reads would change nothing.

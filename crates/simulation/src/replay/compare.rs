@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use async_endpoint::{Millis, Parameters};
 
-use super::cli::with;
+use super::cli::{with, with_one_kept};
 use super::figures::Figures;
-use super::report::{clock, span};
-use super::{Options, ReplayError, Scenario, Warm, replay};
-use crate::world::MINUTE;
+use super::report::span;
+use super::{Day, Options, Scenario, replay};
 
 /// What is different about a day.
 enum Change {
@@ -16,13 +15,13 @@ enum Change {
     Parameter(&'static str, &'static str),
     /// The cold start, in seconds: not a setting, but what the instance type, the image and the model make of it.
     ColdStart(u64),
-    /// One instance is kept in these hours.
-    Warm(Warm),
+    /// One instance is kept from then until then.
+    Warm(&'static str, &'static str),
     /// All of these.
     All(&'static [Self]),
 }
 
-use Change::{All, ColdStart, Parameter};
+use Change::{All, ColdStart, Parameter, Warm};
 
 impl Change {
     /// Changes the day, and says what is different about it.
@@ -30,19 +29,17 @@ impl Change {
         Ok(match self {
             Parameter(key, value) => {
                 *file = with(file, key, value)?;
-                let settings = options.endpoint.settings;
-                options.endpoint = Parameters::parse(file).map_err(|error| error.to_string())?;
-                options.endpoint.settings.cold_start = settings.cold_start;
+                read(options, file)?;
                 format!("`{key}` {value}")
             }
             ColdStart(seconds) => {
                 options.endpoint.settings.cold_start = Millis::from_secs(*seconds);
                 format!("cold start {}", span(seconds * 1000))
             }
-            Self::Warm(warm) => {
-                options.warm = Some(*warm);
-                let clock = |minutes| clock(minutes * MINUTE);
-                format!("one kept {}–{}", clock(warm.from), clock(warm.until))
+            Warm(from, until) => {
+                *file = with_one_kept(file, from, until)?;
+                read(options, file)?;
+                format!("one kept {from}–{until}")
             }
             All(changes) => {
                 let labels: Result<Vec<_>, _> = changes
@@ -57,7 +54,8 @@ impl Change {
 
 const DEAL_DAY: &[Change] = &[
     Parameter("MinInstances", "1"),
-    warm(7 * 60 + 30, 19 * 60 + 30),
+    Warm("7:30", "19:30"),
+    Warm("8:00", "18:00"),
     Parameter("MaxInstances", "1"),
     Parameter("MaxInstances", "3"),
     Parameter("MaxInstances", "8"),
@@ -79,20 +77,17 @@ const DEAL_DAY: &[Change] = &[
         Parameter("MaxInstances", "2"),
         Parameter("IdleMinutes", "5"),
     ]),
-    All(&[
-        Parameter("MaxInstances", "1"),
-        warm(7 * 60 + 30, 19 * 60 + 30),
-    ]),
+    All(&[Parameter("MaxInstances", "1"), Warm("7:30", "19:30")]),
     All(&[
         Parameter("MaxInstances", "3"),
         Parameter("IdleMinutes", "5"),
-        warm(7 * 60 + 30, 19 * 60 + 30),
+        Warm("7:30", "19:30"),
     ]),
 ];
 
 const TUESDAY: &[Change] = &[
     Parameter("MinInstances", "1"),
-    warm(8 * 60, 18 * 60),
+    Warm("8:00", "18:00"),
     Parameter("MaxInstances", "1"),
     Parameter("MaxInstances", "2"),
     Parameter("MaxInstances", "3"),
@@ -113,48 +108,85 @@ const TUESDAY: &[Change] = &[
     All(&[Parameter("MaxInstances", "2"), ColdStart(660)]),
 ];
 
-const fn warm(from: u64, until: u64) -> Change {
-    Change::Warm(Warm { from, until })
+/// Takes over what the file says. A cold start does not stand in it.
+fn read(options: &mut Options, file: &str) -> Result<(), String> {
+    let cold_start = options.endpoint.settings.cold_start;
+    options.endpoint = Parameters::parse(file).map_err(|error| error.to_string())?;
+    options.endpoint.settings.cold_start = cold_start;
+    Ok(())
 }
 
-/// A table in Markdown: the day as it is asked for, then with each change. `file` is the endpoint's parameter file.
-pub(super) fn compare(options: &Options, file: &str, price: f64) -> Result<String, String> {
-    let (_, many) = options.scenario.nouns();
-    let mut text = format!(
-        "| | half wait up to | 9 in 10 up to | the longest | cold starts | out of none | GPU hours | idle | a day | {many} ready in time |\n|---|---|---|---|---|---|---|---|---|---|\n"
-    );
+/// A day with another setting.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// What is different.
+    pub label: String,
+    /// The day.
+    pub day: Day,
+    /// What it comes to.
+    pub figures: Figures,
+}
+
+/// The day as it is asked for, then with each change that says something about its kind. `file` is the endpoint's
+/// parameter file.
+///
+/// # Errors
+/// The file has not all the parameters, or a day does not end; the text says which.
+pub fn variants(options: &Options, file: &str) -> Result<Vec<Variant>, String> {
     let unchanged = std::iter::once(None);
     let changes = match options.scenario {
         Scenario::DealDay => DEAL_DAY,
         Scenario::Tuesday => TUESDAY,
     };
-    for change in unchanged.chain(changes.iter().map(Some)) {
+    let variant = |change: Option<&Change>| {
         let (mut options, mut file) = (options.clone(), file.to_owned());
         let label = match change {
             None => "as it is".to_owned(),
             Some(change) => change.make(&mut options, &mut file)?,
         };
-        row(&mut text, &label, &options, price).map_err(|error| error.to_string())?;
-    }
-    Ok(text)
+        let day = replay(&options).map_err(|error| error.to_string())?;
+        let figures = Figures::of(&day);
+        Ok(Variant {
+            label,
+            day,
+            figures,
+        })
+    };
+    unchanged
+        .chain(changes.iter().map(Some))
+        .map(variant)
+        .collect()
 }
 
-fn row(text: &mut String, label: &str, options: &Options, price: f64) -> Result<(), ReplayError> {
-    let day = replay(options)?;
-    let figures = Figures::of(&day);
-    let _ = writeln!(
-        text,
-        "| {label} | {} | {} | {} | {} | {} | {:.1} | {:.0} % | ${:.2} | {} of {} |",
-        span(figures.total.p50),
-        span(figures.total.p90),
-        span(figures.total.max),
-        day.started,
-        figures.wakes,
-        figures.hours(),
-        100.0 * figures.idle_share(),
-        figures.hours() * price,
-        figures.in_time,
-        day.documents.len()
+/// Variants of one day as a table in Markdown. `price` is that of an instance-hour.
+pub fn table(variants: &[Variant], price: f64) -> String {
+    let scenario = variants
+        .first()
+        .map(|variant| variant.day.options.scenario.nouns());
+    let (_, many) = scenario.unwrap_or_default();
+    let mut text = format!(
+        "| | half wait up to | 9 in 10 up to | the longest | cold starts | out of none | GPU hours | idle | a day | {many} ready in time |\n|---|---|---|---|---|---|---|---|---|---|\n"
     );
-    Ok(())
+    for Variant {
+        label,
+        day,
+        figures,
+    } in variants
+    {
+        let _ = writeln!(
+            text,
+            "| {label} | {} | {} | {} | {} | {} | {:.1} | {:.0} % | ${:.2} | {} of {} |",
+            span(figures.total.p50),
+            span(figures.total.p90),
+            span(figures.total.max),
+            day.started,
+            figures.wakes,
+            figures.hours(),
+            100.0 * figures.idle_share(),
+            figures.hours() * price,
+            figures.in_time,
+            day.documents.len()
+        );
+    }
+    text
 }

@@ -1,15 +1,19 @@
 //! What a day comes to, in numbers.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Day, Moment, Wait};
 use crate::world::HOUR;
 
 /// How a quantity is spread, in milliseconds: the value that so many percent of the documents do not exceed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Spread {
     /// Half of them.
     pub p50: u64,
     /// Nine in ten.
     pub p90: u64,
+    /// Nineteen in twenty.
+    pub p95: u64,
     /// Ninety-nine in a hundred.
     pub p99: u64,
     /// All of them.
@@ -17,7 +21,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(mut values: Vec<u64>) -> Self {
+    /// Of values in any order; nothing but zeros if there is none.
+    pub fn of(mut values: Vec<u64>) -> Self {
         values.sort_unstable();
         // Nearest rank: a time that some document really took.
         let at = |percent: usize| {
@@ -27,6 +32,7 @@ impl Spread {
         Self {
             p50: at(50),
             p90: at(90),
+            p95: at(95),
             p99: at(99),
             max: at(100),
         }

@@ -102,7 +102,7 @@ fn head(svg: &mut String, day: &Day, figures: &Figures) {
     let numbers = format!(
         "{}: {}",
         day.options.endpoint.instance_type,
-        settings(&day.options.endpoint.settings, day.options.warm)
+        settings(&day.options.endpoint.settings)
     );
     let (title, said, numbers) = (escape(&title), escape(&said), escape(&numbers));
     let _ = write!(

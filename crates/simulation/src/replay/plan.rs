@@ -3,6 +3,7 @@
 use async_endpoint::Rng;
 
 use super::Options;
+use super::report::{clock, span};
 use crate::world::{HOUR, MINUTE, SECOND};
 
 /// A kind of day.
@@ -67,11 +68,44 @@ impl Scenario {
     }
 
     /// What its documents are called: one, many.
-    pub(super) const fn nouns(self) -> (&'static str, &'static str) {
+    pub const fn nouns(self) -> (&'static str, &'static str) {
         match self {
             Self::DealDay => ("contract", "contracts"),
             Self::Tuesday => ("batch", "batches"),
         }
+    }
+
+    /// What such a day is like, in words: the pipeline, the documents, when and how they come, how long a run takes.
+    pub fn in_words(self) -> [String; 5] {
+        let shape = self.shape();
+        let (_, many) = self.nouns();
+        let size = |bytes: u64| (bytes / 100_000) as f64 / 10.0;
+        let dip = shape.dip.map_or_else(String::new, |(from, until)| {
+            format!(", fewer from {} to {}", clock(from), clock(until))
+        });
+        let run = |hundredths| span(u64::from(shape.run_seconds) * SECOND * hundredths / 100);
+        [
+            format!("`{}`", self.pipeline()),
+            format!(
+                "{} {many} of {} to {} MB",
+                shape.documents,
+                size(shape.bytes.0),
+                size(shape.bytes.1)
+            ),
+            format!("{} to {}{dip}", clock(shape.hours.0), clock(shape.hours.1)),
+            format!(
+                "{} to {} within {}",
+                shape.burst.0,
+                shape.burst.1,
+                span(shape.burst_lasts)
+            ),
+            format!(
+                "{} to {}{}",
+                run(shape.runs.0),
+                run(shape.runs.1),
+                if shape.by_size { ", by size" } else { "" }
+            ),
+        ]
     }
 
     pub(super) const fn shape(self) -> Shape {
@@ -107,6 +141,8 @@ impl Scenario {
 /// A document on its way.
 #[derive(Debug)]
 pub(super) struct Arrival {
+    /// Those that come together have one number, from 1 on.
+    pub(super) burst: u32,
     /// When its upload is complete.
     pub(super) at: u64,
     pub(super) key: String,
@@ -121,7 +157,7 @@ pub(super) fn arrivals(options: &Options, prefix: &str, rng: &mut Rng) -> Vec<Ar
     let sizes = sizes(options.documents, shape.burst, rng);
     let weights = minutes(&shape);
     let mut arrivals = Vec::new();
-    for (number, size) in sizes.iter().enumerate() {
+    for ((number, size), burst) in sizes.iter().enumerate().zip(1..) {
         let start = moment(&weights, number as u64, sizes.len() as u64, rng);
         let tenant = TENANTS[usize::try_from(rng.up_to(2)).unwrap_or(0)];
         for _ in 0..*size {
@@ -135,6 +171,7 @@ pub(super) fn arrivals(options: &Options, prefix: &str, rng: &mut Rng) -> Vec<Ar
             };
             let hundredths = shape.runs.0 * 1000 + (shape.runs.1 - shape.runs.0) * part;
             arrivals.push(Arrival {
+                burst,
                 at,
                 key: format!("{prefix}{tenant}/{}.pdf", arrivals.len() + 1),
                 bytes,

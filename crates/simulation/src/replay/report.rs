@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use async_endpoint::{ScaleIn, Settings};
 
 use super::figures::{Figures, Spread, in_hours, spans};
-use super::{Day, Warm};
+use super::{Day, bursts};
 use crate::world::{HOUR, MINUTE, SECOND};
 
 /// The figures of a day. `price` is that of an instance-hour, `source` says where it is from.
@@ -27,10 +27,17 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
             day.options.seed
         ),
     );
-    line(
-        "settings",
-        settings(&day.options.endpoint.settings, day.options.warm),
-    );
+    if let Some(excerpt) = day.options.excerpt {
+        line(
+            "only",
+            format!(
+                "the first {} bursts; what was longer than {} between two of them is cut",
+                excerpt.bursts,
+                span(excerpt.longest_gap)
+            ),
+        );
+    }
+    line("settings", settings(&day.options.endpoint.settings));
     line("", String::new());
     let header = format!("{:>14}{:>14}{:>14}{:>14}", "p50", "p90", "p99", "max");
     line("waiting", header);
@@ -82,6 +89,10 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
     );
     text.push('\n');
     text.push_str(&hours(day));
+    if day.options.excerpt.is_some() {
+        text.push('\n');
+        text.push_str(&by_burst(day));
+    }
     for broken in &day.violations {
         let _ = writeln!(text, "BROKEN      {broken}");
     }
@@ -121,17 +132,18 @@ fn promise(day: &Day, figures: &Figures, many: &str) -> String {
 }
 
 /// The numbers that a deployment chooses, by the names that they have in its parameter file.
-pub(super) fn settings(settings: &Settings, warm: Option<Warm>) -> String {
+pub(super) fn settings(settings: &Settings) -> String {
     let idle = match settings.scale_in {
-        ScaleIn::WhenIdle { datapoints } => format!("idle {datapoints} min"),
+        ScaleIn::WhenIdle { periods } => format!("idle {} min", 5 * periods),
         ScaleIn::TargetTracking { .. } => "scale-in by tracking".to_owned(),
         ScaleIn::Off => "no scale-in".to_owned(),
     };
-    let warm = warm.map_or_else(String::new, |warm| {
+    let warm = settings.warm.map_or_else(String::new, |warm| {
         format!(
-            ", one kept from {} to {}",
-            clock(warm.from * MINUTE),
-            clock(warm.until * MINUTE)
+            ", {} kept from {} to {}",
+            warm.instances,
+            clock(u64::from(warm.from) * MINUTE),
+            clock(u64::from(warm.until) * MINUTE)
         )
     });
     format!(
@@ -188,6 +200,38 @@ fn hours(day: &Day) -> String {
     text
 }
 
+/// Each burst of an excerpt.
+fn by_burst(day: &Day) -> String {
+    let mut text = format!(
+        "{:>6}{:>10}{:>10}{:>8}{:>8}{:>14}{:>14}{:>18}{:>16}\n",
+        "burst",
+        "at",
+        "uploads",
+        "ready",
+        "failed",
+        "p50",
+        "p95",
+        "found in service",
+        "most instances"
+    );
+    for burst in bursts(day) {
+        let _ = writeln!(
+            text,
+            "{:>6}{:>10}{:>10}{:>8}{:>8}{:>14}{:>14}{:>18}{:>16}",
+            burst.number,
+            clock(burst.at),
+            burst.uploaded,
+            burst.ready,
+            burst.failed,
+            span(burst.wait.p50),
+            span(burst.wait.p95),
+            burst.found,
+            burst.most_instances
+        );
+    }
+    text
+}
+
 /// The hours in which something happens: from the first, up to but without the second.
 pub(super) fn hours_of(day: &Day) -> (u64, u64) {
     let least = day.options.endpoint.settings.min_instances;
@@ -208,7 +252,7 @@ pub(super) fn clock(at: u64) -> String {
 }
 
 /// A span of time, for people.
-pub(super) fn span(milliseconds: u64) -> String {
+pub fn span(milliseconds: u64) -> String {
     let seconds = (milliseconds + SECOND / 2) / SECOND;
     let (h, min, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match (h, min, s) {

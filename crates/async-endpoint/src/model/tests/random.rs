@@ -12,6 +12,8 @@ struct World {
     log: Vec<(Millis, Action<Job>)>,
     invoked: u32,
     accepted: Vec<Job>,
+    /// When the number of open jobs is told next.
+    tells_at: Millis,
     steps: u64,
 }
 
@@ -20,7 +22,7 @@ impl World {
         let mut rng = Rng::from_seed(seed);
         let scale_in = match rng.up_to(2) {
             0 => ScaleIn::TargetTracking { datapoints: 15 },
-            1 => ScaleIn::WhenIdle { datapoints: 10 },
+            1 => ScaleIn::WhenIdle { periods: 2 },
             _ => ScaleIn::Off,
         };
         let settings = Settings {
@@ -30,6 +32,8 @@ impl World {
             backlog_per_instance_target: 0.5 + rng.up_to(5) as f64,
             cold_start: secs(rng.up_to(700)),
             scale_in,
+            // Half of them are told, the others go by their own backlog.
+            open_jobs_told: rng.up_to(1) == 0,
             announce_expiry: rng.up_to(1) == 0,
             failure_objects: rng.up_to(1) == 0,
             ..Settings::default()
@@ -54,6 +58,7 @@ impl World {
             log: Vec::new(),
             invoked: 0,
             accepted: Vec::new(),
+            tells_at: Millis::ZERO,
             steps: 0,
         }
     }
@@ -71,6 +76,11 @@ impl World {
                 return self;
             };
             self.now = self.now.max(now);
+            if self.now >= self.tells_at {
+                let open = u32::try_from(self.endpoint.open()).unwrap();
+                self.endpoint.tell_open_jobs(self.now, open);
+                self.tells_at = self.now + secs(300);
+            }
             if answer == Some(now) {
                 let ((_, _), (run, outcome)) = self.answers.pop_first().unwrap();
                 self.endpoint.model_answered(self.now, run, outcome);
@@ -96,7 +106,11 @@ impl World {
     }
 
     fn act(&mut self) {
-        for action in self.endpoint.advance(self.now) {
+        let actions = self.endpoint.advance(self.now);
+        if matches!(self.endpoint.settings.scale_in, ScaleIn::WhenIdle { .. }) {
+            self.nothing_running_was_scaled_in(&actions);
+        }
+        for action in actions {
             match action {
                 Action::StartInvocation { run, .. } => {
                     let due = self.now + Millis(self.rng.up_to(400_000));
@@ -115,6 +129,19 @@ impl World {
                 _ => {}
             }
             self.log.push((self.now, action));
+        }
+    }
+
+    fn nothing_running_was_scaled_in(&self, actions: &[Action<Job>]) {
+        let mut scaled_in = false;
+        for action in actions {
+            match action {
+                Action::InstanceStopped { why, .. } => scaled_in = *why == Stopped::ScaleIn,
+                Action::Abandon { why, run } if *why == Abandoned::InstanceGone => {
+                    assert!(!scaled_in, "{run:?} lost its instance by scale-in");
+                }
+                _ => {}
+            }
         }
     }
 

@@ -1,0 +1,293 @@
+//! The CloudFormation parameter file of an endpoint, as far as the model is concerned.
+
+use super::{Days, IDLE_PERIOD, ScaleIn, Settings, WarmHours};
+use crate::Millis;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One endpoint's CloudFormation parameter file (`infra/endpoints/<pipeline>.json`), as far as
+/// the model is concerned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    /// `EndpointName`.
+    pub endpoint_name: String,
+    /// `InstanceType`, such as `ml.g5.xlarge`: the planner's price, a label for everyone else.
+    pub instance_type: String,
+    /// The numbers of the file over the defaults.
+    pub settings: Settings,
+}
+
+/// Why a parameter file was not accepted. Every message names the parameter.
+#[derive(Debug, thiserror::Error)]
+pub enum ParameterError {
+    /// Not a JSON array of `{"ParameterKey", "ParameterValue"}`.
+    #[error("parameter file is not a JSON list of ParameterKey and ParameterValue")]
+    Json(#[from] serde_json::Error),
+    /// A parameter the model cannot do without is absent.
+    #[error("parameter {0} is missing")]
+    Missing(&'static str),
+    /// A value that is no number, or one outside the service's limits.
+    #[error("parameter {name} is \"{value}\", expected {expected}")]
+    Value {
+        /// Its key.
+        name: &'static str,
+        /// What the file says.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+/// What the template takes as `IdleMinutes`.
+const IDLE_MINUTES: [u64; 12] = [5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240];
+
+#[derive(Deserialize)]
+struct Row {
+    #[serde(rename = "ParameterKey")]
+    key: String,
+    #[serde(rename = "ParameterValue")]
+    value: String,
+}
+
+impl Parameters {
+    /// Reads a parameter file. Keys the model has no use for are ignored; numbers it knows may be
+    /// left out and keep their default, except the two names.
+    pub fn parse(json: &str) -> Result<Self, ParameterError> {
+        let rows: Vec<Row> = serde_json::from_str(json)?;
+        let rows = Rows(rows.into_iter().map(|r| (r.key, r.value)).collect());
+        let base = Settings::default();
+        let seconds = |key, old: Millis| {
+            let value = rows.whole(key, old.0 / 1000, 0, 86_400, "seconds, 0 to 86400")?;
+            Ok::<_, ParameterError>(Millis::from_secs(value))
+        };
+        let min = rows.whole("MinInstances", 0, 0, 1000, "a whole number, 0 to 1000")?;
+        let least = min.max(1);
+        let max = rows.whole(
+            "MaxInstances",
+            least,
+            least,
+            1000,
+            "a whole number, at least 1 and MinInstances, at most 1000",
+        )?;
+        let settings = Settings {
+            min_instances: narrow(min),
+            max_instances: narrow(max),
+            max_concurrent_per_instance: narrow(rows.whole(
+                "MaxConcurrentInvocationsPerInstance",
+                1,
+                1,
+                1000,
+                "a whole number, 1 to 1000",
+            )?),
+            backlog_per_instance_target: rows
+                .positive("BacklogPerInstanceTarget", base.backlog_per_instance_target)?,
+            scale_in_cooldown: seconds("ScaleInCooldownSeconds", base.scale_in_cooldown)?,
+            scale_out_cooldown: seconds("ScaleOutCooldownSeconds", base.scale_out_cooldown)?,
+            wake_cooldown: seconds("WakeCooldownSeconds", base.wake_cooldown)?,
+            scale_in: ScaleIn::WhenIdle {
+                periods: narrow(rows.idle_minutes()? * 60_000 / IDLE_PERIOD.0),
+            },
+            warm: rows.warm_hours(min, max)?,
+            ..base
+        };
+        Ok(Self {
+            endpoint_name: rows.text("EndpointName")?,
+            instance_type: rows.text("InstanceType")?,
+            settings,
+        })
+    }
+}
+
+/// Numbers from the file are at most 1440 here, so nothing is cut off.
+fn narrow(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+struct Rows(BTreeMap<String, String>);
+
+impl Rows {
+    fn text(&self, key: &'static str) -> Result<String, ParameterError> {
+        let value = self.0.get(key).ok_or(ParameterError::Missing(key))?;
+        if value.is_empty() {
+            return Err(wrong(key, value, "a name"));
+        }
+        Ok(value.clone())
+    }
+
+    fn whole(
+        &self,
+        key: &'static str,
+        default: u64,
+        least: u64,
+        most: u64,
+        expected: &'static str,
+    ) -> Result<u64, ParameterError> {
+        let Some(value) = self.0.get(key) else {
+            return Ok(default);
+        };
+        match value.trim().parse() {
+            Ok(n) if (least..=most).contains(&n) => Ok(n),
+            _ => Err(wrong(key, value, expected)),
+        }
+    }
+
+    /// CloudFormation cannot divide: the template has a table for these, and takes no other.
+    fn idle_minutes(&self) -> Result<u64, ParameterError> {
+        let key = "IdleMinutes";
+        let minutes = self.whole(key, 10, 5, 240, "minutes, 5 to 240")?;
+        if IDLE_MINUTES.contains(&minutes) {
+            return Ok(minutes);
+        }
+        Err(wrong(key, &minutes.to_string(), "one of the template's"))
+    }
+
+    fn warm_hours(&self, min: u64, max: u64) -> Result<Option<WarmHours>, ParameterError> {
+        let expected = "0, or a whole number from MinInstances to MaxInstances";
+        let instances = self.whole("WarmInstances", 0, 0, max, expected)?;
+        let key = "WarmDays";
+        let days = self.0.get(key).map_or("MON-FRI", String::as_str);
+        let expected = "days such as MON-FRI or SAT,SUN";
+        let days = Days::parse(days).ok_or_else(|| wrong(key, days, expected))?;
+        let from = self.time_of_day("WarmFrom", "7:30")?;
+        let until = self.time_of_day("WarmUntil", "19:30")?;
+        if from == until {
+            let value = self.0.get("WarmUntil").map_or("", String::as_str);
+            return Err(wrong("WarmUntil", value, "another time than WarmFrom"));
+        }
+        if instances == 0 {
+            return Ok(None);
+        }
+        if instances < min {
+            let expected = "no fewer than MinInstances";
+            return Err(wrong("WarmInstances", &instances.to_string(), expected));
+        }
+        Ok(Some(WarmHours {
+            instances: narrow(instances),
+            days,
+            from,
+            until,
+        }))
+    }
+
+    /// Minutes since midnight.
+    fn time_of_day(&self, key: &'static str, default: &str) -> Result<u32, ParameterError> {
+        let value = self.0.get(key).map_or(default, String::as_str);
+        let minutes = || {
+            let (hours, minutes) = value.split_once(':')?;
+            let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
+            (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+        };
+        minutes().ok_or_else(|| wrong(key, value, "a time such as 7:30"))
+    }
+
+    fn positive(&self, key: &'static str, default: f64) -> Result<f64, ParameterError> {
+        let Some(value) = self.0.get(key) else {
+            return Ok(default);
+        };
+        match value.trim().parse::<f64>() {
+            Ok(n) if n > 0.0 && n.is_finite() => Ok(n),
+            _ => Err(wrong(key, value, "a number above 0")),
+        }
+    }
+}
+
+fn wrong(name: &'static str, value: &str, expected: &'static str) -> ParameterError {
+    ParameterError::Value {
+        name,
+        value: value.to_owned(),
+        expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"[
+      {"ParameterKey": "EndpointName", "ParameterValue": "docket-legal-review"},
+      {"ParameterKey": "InstanceType", "ParameterValue": "ml.g5.xlarge"},
+      {"ParameterKey": "MinInstances", "ParameterValue": "0"},
+      {"ParameterKey": "MaxInstances", "ParameterValue": "5"},
+      {"ParameterKey": "BacklogPerInstanceTarget", "ParameterValue": "2.5"},
+      {"ParameterKey": "MaxConcurrentInvocationsPerInstance", "ParameterValue": "4"},
+      {"ParameterKey": "ScaleInCooldownSeconds", "ParameterValue": "900"},
+      {"ParameterKey": "ScaleOutCooldownSeconds", "ParameterValue": "60"},
+      {"ParameterKey": "WakeCooldownSeconds", "ParameterValue": "700"},
+      {"ParameterKey": "IdleMinutes", "ParameterValue": "15"},
+      {"ParameterKey": "WarmInstances", "ParameterValue": "2"},
+      {"ParameterKey": "WarmDays", "ParameterValue": "MON-FRI"},
+      {"ParameterKey": "WarmFrom", "ParameterValue": "7:05"},
+      {"ParameterKey": "WarmUntil", "ParameterValue": "19:30"},
+      {"ParameterKey": "ImageUri", "ParameterValue": "registry/image:1"}
+    ]"#;
+
+    #[test]
+    fn a_parameter_file_sets_the_numbers_and_ignores_the_rest() {
+        let read = Parameters::parse(FILE).unwrap();
+        assert_eq!(read.endpoint_name, "docket-legal-review");
+        assert_eq!(read.instance_type, "ml.g5.xlarge");
+        assert_eq!(read.settings.max_instances, 5);
+        assert_eq!(read.settings.max_concurrent_per_instance, 4);
+        assert_eq!(read.settings.backlog_per_instance_target, 2.5);
+        assert_eq!(read.settings.scale_in_cooldown, Millis::from_secs(900));
+        assert_eq!(read.settings.scale_out_cooldown, Millis::from_secs(60));
+        assert_eq!(read.settings.wake_cooldown, Millis::from_secs(700));
+        let scale_in = ScaleIn::WhenIdle { periods: 3 };
+        assert_eq!(read.settings.scale_in, scale_in);
+        let warm = WarmHours {
+            instances: 2,
+            days: Days::parse("MON-FRI").unwrap(),
+            from: 7 * 60 + 5,
+            until: 19 * 60 + 30,
+        };
+        assert_eq!(read.settings.warm, Some(warm));
+        assert!(read.settings.open_jobs_told);
+        assert_eq!(read.settings.cold_start, Settings::default().cold_start);
+    }
+
+    #[test]
+    fn there_are_no_warm_hours_unless_they_are_asked_for() {
+        let none = FILE.replace(
+            r#""WarmInstances", "ParameterValue": "2""#,
+            r#""WarmInstances", "ParameterValue": "0""#,
+        );
+        assert_ne!(none, FILE);
+        assert_eq!(Parameters::parse(&none).unwrap().settings.warm, None);
+        assert_eq!(Settings::default().warm, None);
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_the_name_of_its_parameter() {
+        for (from, to, names) in [
+            ("\"5\"", "\"0\"", "MaxInstances"),
+            ("\"2.5\"", "\"-1\"", "BacklogPerInstanceTarget"),
+            ("\"4\"", "\"four\"", "MaxConcurrentInvocationsPerInstance"),
+            ("\"docket-legal-review\"", "\"\"", "EndpointName"),
+            ("InstanceType", "Instance", "InstanceType"),
+            ("\"15\"", "\"16\"", "IdleMinutes"),
+            ("\"2\"", "\"6\"", "WarmInstances"),
+            ("MON-FRI", "FRI-MON", "WarmDays"),
+            ("7:05", "24:00", "WarmFrom"),
+            ("19:30", "7:05", "WarmUntil"),
+        ] {
+            let error = Parameters::parse(&FILE.replacen(from, to, 1)).unwrap_err();
+            assert!(error.to_string().contains(names), "{error}");
+        }
+        assert!(Parameters::parse("{}").is_err());
+    }
+
+    #[test]
+    fn the_parameter_files_of_the_repository_are_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/endpoints");
+        let mut read = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let parsed = Parameters::parse(&std::fs::read_to_string(&path).unwrap());
+            let name = parsed.unwrap().endpoint_name;
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            assert!(name.ends_with(stem), "{name} in {}", path.display());
+            read += 1;
+        }
+        assert!(read > 0);
+    }
+}
