@@ -1,6 +1,6 @@
 """Tests of `make deploy` and `make undeploy`: what they plan, and what they do with an AWS CLI that is played here.
 
-Run: python -m unittest tests/deploy_test.py (standard library only).
+Run: .venv/bin/python -m unittest tests/deploy_test.py.
 """
 
 import contextlib
@@ -10,17 +10,23 @@ import json
 import os
 import pathlib
 import re
+import socket
 import sys
 import tempfile
+import threading
 import unittest
 import zipfile
 from unittest import mock
+
+import wsproto
+from wsproto import events
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "infra" / "deploy"
 sys.path.insert(0, str(FOLDER))
 
-import plan  # noqa: E402  not a package: the folder is a program
+import page as deploy_page  # noqa: E402  not a package: the folder is a program
+import plan  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("deploy_program", FOLDER / "__main__.py")
 program = importlib.util.module_from_spec(_spec)
@@ -40,6 +46,7 @@ OUTPUTS = {
     "ConnectionsTableName": "docket-ConnectionsTable-1",
     "UserPoolId": "eu-central-1_1",
 }
+ENDPOINT_OUTPUTS = {"EndpointName": "docket-legal-review", "EndpointConfigName": "EndpointConfig-2"}
 PAGE_OUTPUTS = {"PageUrl": "https://d1.cloudfront.net", "PageBucketName": "docket-page", "DistributionId": "E1"}
 
 
@@ -79,6 +86,10 @@ class Plans(unittest.TestCase):
         self.assertEqual(plan.repository_arn(image, "aws-cn"), f"arn:aws-cn:ecr:cn-north-1:{ACCOUNT}:repository/team/model")
         smaller = example(endpoints={"legal-review": {"ImageUri": image, "MaxInstances": "1"}})
         self.assertEqual(smaller.endpoint("legal-review", OUTPUTS).parameters["MaxInstances"], "1")
+        self.assertEqual(given["WarmInstances"], "0")
+        warm = {"WarmInstances": "1", "WarmTimezone": "Europe/Berlin"}
+        parameters = example(endpoints={"legal-review": {"ImageUri": image, **warm}}).endpoint("legal-review", OUTPUTS).parameters
+        self.assertEqual({key: parameters[key] for key in (*warm, "WarmDays")}, {**warm, "WarmDays": "MON-FRI"})
 
     def test_the_file_outweighs_what_is_found(self):
         self.assertEqual(example().service("https://d1.cloudfront.net").parameters["PageOrigin"], "https://d1.cloudfront.net")
@@ -153,7 +164,9 @@ class Cli:
     def __init__(self, stacks=(), open_jobs=0, trials=0, probe="Ready"):
         self.stacks = {name: dict(OUTPUTS) for name in stacks}
         self.applied, self.asked, self.pending, self.status, self.next_statuses = {}, [], {}, {}, []
+        self.endpoint_config = ENDPOINT_OUTPUTS["EndpointConfigName"]
         self.buckets, self.open, self.trials, self.probe_status, self.uploaded = set(), open_jobs, trials, probe, None
+        self.push = "push"
 
     def __call__(self, *arguments):
         self.asked.append(arguments)
@@ -211,13 +224,16 @@ class Cli:
     def cloudformation_execute_change_set(self, _, options):
         name = options["--stack-name"]
         self.applied[name] = self.pending[name][1]
-        self.stacks[name] = {**OUTPUTS, **PAGE_OUTPUTS, "DashboardUrl": "https://console.aws.amazon.com/"}
+        self.stacks[name] = {**OUTPUTS, **ENDPOINT_OUTPUTS, **PAGE_OUTPUTS, "DashboardUrl": "https://console.aws.amazon.com/"}
         self.status[name] = [*self.next_statuses, "CREATE_COMPLETE"]
         return {}
 
     def cloudformation_delete_stack(self, _, options):
         self.stacks.pop(options["--stack-name"], None)
         return {}
+
+    def sagemaker_describe_endpoint(self, _, options):
+        return {"EndpointName": options["--endpoint-name"], "EndpointStatus": "InService", "EndpointConfigName": self.endpoint_config}
 
     def dynamodb_describe_table(self, *_):
         return {"Table": {"DeletionProtectionEnabled": True}}
@@ -233,6 +249,24 @@ class Cli:
         return {"Item": {"job_id": {"S": "j"}, "status": {"S": self.probe_status}, "input": {"M": {"key": {"S": self.uploaded}}}}}
 
 
+class PageOf:
+    """A page in whose ear the service whispers what it should, or not."""
+
+    def __init__(self, cli, clock, url):
+        self.cli, self.clock, self.url = cli, clock, url
+        if cli.push == "refuse":
+            raise program.Closed("the connection was refused with 403")
+
+    def heard(self, seconds):
+        self.clock.sleep(seconds)
+        other = {"type": "job.changed", "job": {"name": "other.pdf", "status": "Ready"}}
+        own = {"type": "job.changed", "job": {"name": (self.cli.uploaded or "").split("/")[-1], "status": self.cli.probe_status}}
+        return [{"type": "snapshot", "jobs": []}, other, *([own] if self.cli.push == "push" else [])]
+
+    def close(self):
+        pass
+
+
 class Clock:
     """Time that passes only by waiting."""
 
@@ -241,6 +275,57 @@ class Clock:
 
     def sleep(self, seconds):
         self.now += seconds
+
+
+class Pages(unittest.TestCase):
+    """The WebSocket of the trial, against a server here."""
+
+    def serve(self, *steps):
+        """A server for one connection, which does these steps; answers its URL."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def work():
+            connection, _ = listener.accept()
+            protocol = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+            with connection:
+                for step in steps:
+                    protocol.receive_data(connection.recv(65536))
+                    self.asked.extend(protocol.events())
+                    for event in step:
+                        connection.sendall(protocol.send(event))
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+        return f"ws://127.0.0.1:{listener.getsockname()[1]}/live?ticket=secret"
+
+    def setUp(self):
+        self.asked = []
+
+    def test_it_hears_what_is_pushed_in_whole_frames_and_answers_pings(self):
+        text = json.dumps({"type": "job.changed", "name": "x" * 70000})
+        halves = [events.TextMessage(text[:40000], message_finished=False), events.Ping(b"there?"), events.TextMessage(text[40000:])]
+        page = deploy_page.Page(self.serve([events.AcceptConnection(), *halves], [events.CloseConnection(1001, "over")]))
+        self.addCleanup(page.close)
+        heard = []
+        while not heard:
+            heard = page.heard(10)
+        self.assertEqual(heard[0]["name"], "x" * 70000)
+        with self.assertRaisesRegex(deploy_page.Closed, "closed with 1001 over"):
+            for _ in range(10):
+                page.heard(10)
+        self.assertEqual(self.asked[0].target, "/live?ticket=secret")
+        self.assertIn(events.Pong(b"there?"), self.asked)
+
+    def test_a_refusal_is_told(self):
+        with self.assertRaisesRegex(deploy_page.Closed, "refused with 403"):
+            deploy_page.Page(self.serve([events.RejectConnection(status_code=403)]))
+        with self.assertRaisesRegex(deploy_page.Closed, "does not answer"):
+            listener = socket.create_server(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+            listener.close()
+            deploy_page.Page(f"ws://127.0.0.1:{port}/live?ticket=secret")
 
 
 class Runs(unittest.TestCase):
@@ -260,7 +345,8 @@ class Runs(unittest.TestCase):
 
     def run_with(self, cli, what="deploy", answers=lambda question: None, **changes):
         clock = Clock()
-        run = program.Deployment(example(**changes), cli, self.said.append, answers, clock.sleep, lambda: clock.now)
+        page = lambda url: PageOf(cli, clock, url)  # noqa: E731
+        run = program.Deployment(example(**changes), cli, self.said.append, answers, clock.sleep, lambda: clock.now, page)
         run.folder = self.root
         getattr(run, what)()
 
@@ -272,7 +358,9 @@ class Runs(unittest.TestCase):
         self.assertIn({"ParameterKey": "PageOrigin", "ParameterValue": "https://d1.cloudfront.net"}, cli.applied["docket"])
         self.assertIn("s3api put-public-access-block", cli.commands())
         self.assertRegex(cli.uploaded, r"^inbound/probe/deployed-\d+\.pdf$")
-        self.assertIn("is Ready", self.said[-1])
+        self.assertRegex(self.said[-1], r"the page was told deployed-\d+\.pdf is Ready")
+        copies = [a[3:] for a in cli.asked if a[:2] == ("s3", "cp") and "probe" in a[-1]]
+        self.assertEqual([c[0].split("/")[-1] for c in copies], ["consulting-agreement.pdf", "document.pdf"])
 
     def test_a_second_deployment_changes_nothing(self):
         cli = Cli()
@@ -328,10 +416,23 @@ class Runs(unittest.TestCase):
             self.run_with(cli)
         self.assertNotIn("cloudformation create-change-set", cli.commands())
 
+    def test_a_probe_that_no_page_hears_of_is_loud(self):
+        for push, words in (("none", "its job is Ready, but no page was told within 30 s"), ("refuse", "a page cannot connect: the connection was refused with 403")):
+            cli = Cli()
+            cli.push = push
+            with self.subTest(push), self.assertRaisesRegex(plan.Refusal, words):
+                self.run_with(cli)
+
     def test_a_probe_that_fails_or_never_ends_is_loud(self):
         for status, words in (("Failed", "THE PROBE FAILED: job j is Failed"), ("InProgress", "not Ready within 20 minutes"), (None, "it has no job")):
             with self.subTest(status), self.assertRaisesRegex(plan.Refusal, words):
                 self.run_with(Cli(probe=status))
+
+    def test_an_update_that_sagemaker_took_back_is_loud(self):
+        cli = Cli()
+        cli.endpoint_config = "EndpointConfig-1"
+        with self.assertRaisesRegex(plan.Refusal, "TOOK THE UPDATE BACK: docket-legal-review has EndpointConfig-1"):
+            self.run_with(cli)
 
     def test_undeploy_refuses_while_jobs_are_open(self):
         cli = Cli(stacks=["docket", "docket-web", "docket-legal-review"], open_jobs=3)

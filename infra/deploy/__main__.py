@@ -20,11 +20,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import plan  # noqa: E402  the folder is run as a program
+from page import Closed, Page, ticket  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
 
 PAGE = ROOT / "web" / "dist"
 PROBE_DOCUMENT = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 POLL_SECONDS = 5.0
+PUSH_SECONDS = 30  # from Ready to the push; it takes less than one
 
 
 class AwsError(Exception):
@@ -60,8 +62,8 @@ class Aws:
 class Deployment:
     """One run of one of the two commands."""
 
-    def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time):
-        self.environment, self.aws, self.say, self.sleep, self.clock = environment, aws, say, sleep, clock
+    def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time, page=Page):
+        self.environment, self.aws, self.say, self.sleep, self.clock, self.page = environment, aws, say, sleep, clock, page
         self.ask = ask or self._ask
         self.folder = ROOT / "target" / "deploy" / environment.name
         self.partition, self.suffix = "aws", "amazonaws.com"
@@ -88,7 +90,7 @@ class Deployment:
         found = self.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
         outputs = self.apply(wanted.service(found), packaged)
         for pipeline in wanted.endpoints:
-            self.apply(wanted.endpoint(pipeline, outputs, self.partition))
+            self.check_version(self.apply(wanted.endpoint(pipeline, outputs, self.partition)))
         if wanted.wants("page"):
             page = self.apply(wanted.page(outputs, self.suffix))
             self.publish_page(page)
@@ -98,6 +100,8 @@ class Deployment:
             self.say(f"The page is at {page['PageUrl']}")
         if wanted.wants("watch"):
             self.say(f"The dashboard is at {self.apply(wanted.watch(outputs))['DashboardUrl']}")
+        # From where it is copied: below, and every day by the probes of infra/endpoint.yaml.
+        self.aws("s3", "cp", "--quiet", str(PROBE_DOCUMENT), f"s3://{outputs['JobsBucketName']}/{plan.PROBE_DOCUMENT}")
         if not wanted.probe or os.environ.get("PROBE") == "0":
             self.say("Nothing was tried: no pipeline has an endpoint here, or PROBE=0.")
         else:
@@ -185,6 +189,19 @@ class Deployment:
         self.wait(stack.name)
         return self.outputs(stack.name)
 
+    def check_version(self, outputs):
+        """Refuses to go on if an endpoint does not have the configuration that its stack names.
+
+        SageMaker takes an update back when new instances do not start or an alarm rings, and the endpoint is then in
+        service as before: who waits for that alone takes it for a success.
+        """
+        name, wanted = outputs["EndpointName"], outputs["EndpointConfigName"]
+        now = self.aws("sagemaker", "describe-endpoint", "--endpoint-name", name)
+        if now["EndpointConfigName"] != wanted:
+            why = now.get("FailureReason", "it does not say why; look at the alarm's history and the container's log")
+            raise Refusal(f"SAGEMAKER TOOK THE UPDATE BACK: {name} has {now['EndpointConfigName']}, its stack says {wanted}: {why}\n"
+                          "It works as before. docs/deploy.md, A new version of the model, says what to do.")  # fmt: skip
+
     def change_set(self, stack, template, new):
         """Makes a change set and answers its name and what is in it, or None if that is nothing."""
         bucket, region = self.environment.code_bucket, self.environment.region
@@ -244,25 +261,58 @@ class Deployment:
     # ---------------------------------------------------------------- does it work?
 
     def probe(self, outputs):
-        """Uploads a contract as tenant `probe` and waits until its job is Ready."""
+        """Uploads a contract as tenant `probe`, and waits until its job is Ready and a page has been told."""
         prefix = plan.pipelines()[self.environment.probe]["InputPrefix"]
-        began = self.clock()
-        key = f"{prefix}{plan.PROBE_TENANT}/deployed-{int(began * 1000)}.pdf"
+        bucket, began = outputs["JobsBucketName"], self.clock()
+        name = f"deployed-{int(began * 1000)}.pdf"
+        key = f"{prefix}{plan.PROBE_TENANT}/{name}"
         minutes = float(os.environ.get("PROBE_MINUTES", "20"))
         self.say(f"Trying it with {key}, for at most {minutes:g} minutes")
-        self.aws("s3", "cp", "--quiet", str(PROBE_DOCUMENT), f"s3://{outputs['JobsBucketName']}/{key}")
-        said = None
+        page = self.open_page(outputs, minutes * 60 + PUSH_SECONDS)
+        self.say("  a page is connected")
+        self.aws("s3", "cp", "--quiet", f"s3://{bucket}/{plan.PROBE_DOCUMENT}", f"s3://{bucket}/{key}")
+        said, told, ready_at = None, None, None
         while True:
+            told = self.told(page, name) or told
             verdict, sentence = plan.probe_verdict(self.job_of(outputs["JobsTableName"], key, began))
+            after = self.clock() - began
             if sentence != said:
-                self.say(f"  after {self.clock() - began:.0f} s: {sentence}")
+                self.say(f"  after {after:.0f} s: {sentence}")
                 said = sentence
             if verdict == "ready":
-                return
-            if verdict == "failed" or self.clock() - began > minutes * 60:
-                late = "" if verdict == "failed" else f"not Ready within {minutes:g} minutes; "
-                raise Refusal(f"THE PROBE FAILED: {late}{sentence}\nThe service is deployed. docs/operations.md says how to look; `make deploy` tries again.")
-            self.sleep(POLL_SECONDS)
+                ready_at = ready_at or after
+                if told:
+                    self.say(f"  the page was told {told}")
+                    page.close()
+                    return
+                if after > ready_at + PUSH_SECONDS:
+                    self.fail_probe(f"its job is Ready, but no page was told within {PUSH_SECONDS} s")
+            elif verdict == "failed":
+                self.fail_probe(sentence)
+            elif after > minutes * 60:
+                self.fail_probe(f"not Ready within {minutes:g} minutes; {sentence}")
+
+    def fail_probe(self, why):
+        """Ends the deployment loudly."""
+        raise Refusal(f"THE PROBE FAILED: {why}\nThe service is deployed. docs/operations.md says how to look; `make deploy` tries again.")
+
+    def open_page(self, outputs, seconds):
+        """A connection that hears what is pushed to tenant `probe`, by a ticket that nobody had to sign in for."""
+        secret, row = ticket(plan.PROBE_TENANT, seconds, self.clock())
+        self.aws("dynamodb", "put-item", "--table-name", outputs["DeskTableName"], "--item", json.dumps(row))
+        try:
+            return self.page(f"{outputs['WebSocketUrl']}?ticket={secret}")
+        except Closed as error:
+            return self.fail_probe(f"a page cannot connect: {error}")
+
+    def told(self, page, name):
+        """What the page is told of the probe within the next seconds, if it is that it is ready."""
+        try:
+            frames = page.heard(POLL_SECONDS)
+        except Closed as error:
+            return self.fail_probe(f"the page was cut off: {error}")
+        jobs = [frame["job"] for frame in frames if frame.get("type") == "job.changed"]
+        return next((f"{job['name']} is {job['status']}" for job in jobs if (job["name"], job["status"]) == (name, "Ready")), None)
 
     def job_of(self, table, key, since):
         """The row of the job of an object, or None."""

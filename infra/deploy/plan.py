@@ -14,7 +14,8 @@ KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "
 # e_machine of an ELF header, by what CloudFormation calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
 SHARDS = 16  # of by_wake: crates/jobs/src/id.rs spreads open jobs over so many
-PROBE_TENANT = "probe"
+PROBE_TENANT = "probe"  # Tenant::is_probe of crates/jobs/src/id.rs
+PROBE_DOCUMENT = "probe/document.pdf"  # in the jobs bucket; infra/endpoint.yaml copies it every day
 
 
 class Refusal(Exception):
