@@ -14,6 +14,8 @@ LOCKED := $(if $(CI),--locked)
 TESTS := --release --workspace --all-features $(LOCKED)
 # Tests of the whole flow wait more than they work.
 export RUST_TEST_THREADS ?= 4
+# What the emulator allowed and refused to whom while the tests ran.
+DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
 ZIP_BYTES := 4310000
 # The desk's function speaks to S3 in more ways than the others, and nobody's document waits for it.
@@ -27,6 +29,7 @@ say = @echo "== $(1)" >&2
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  make demo PDF=<file or folder>            the same with your own PDFs'
+	@echo '  make replay LIVE=1                        the bursts of that day on a local stack, beside what virtual time says (4 min)'
 	@echo '  make demo MODEL=http://127.0.0.1:8080     the same with your own model container (also: make up MODEL=…)'
 
 demo: package page ## upload real contracts to a local stack and watch what happens to each
@@ -40,9 +43,9 @@ down: ## stop the stack that `make up` started
 
 build: ## build the functions and the local stack
 	$(call say,building the functions and the local stack)
-	@$(CARGO) build --release --workspace $(LOCKED)
+	@$(CARGO) build --release --workspace $(LOCKED) $(if $(OTEL),--features functions/otel)
 
-package: venv build ## make the zips that Lambda gets, in target/lambda
+package: venv build ## make the zips that Lambda gets, in target/lambda (OTEL=1: able to export traces)
 	@.venv/bin/python $(PY)/package.py --binaries "$(TARGET)/release"
 
 venv: ## make .venv, with packages pinned by hash
@@ -54,8 +57,8 @@ deploy: package page ## deploy to AWS what infra/environments/$(ENV).json says, 
 undeploy: venv ## take that away again; refuses while jobs are open
 	@.venv/bin/python infra/deploy undeploy "$(ENV)"
 
-docs: ## write anew what is generated from the code: job-lifecycle.md, api.md and openapi.json in docs/, and how jobs are explained
-	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers
+docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, openapi.json, the figures of capacity.md, and how jobs are explained
+	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers --test capacity
 
 WEB := web/dist/index.html
 # Vite asks for this one.
@@ -78,12 +81,15 @@ test-web: page
 
 test: package test-web ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
-	@.venv/bin/python -m unittest tests/template_test.py tests/docs_test.py tests/deploy_test.py
+	@.venv/bin/python -m unittest tests/template_test.py tests/grants_test.py tests/docs_test.py tests/deploy_test.py tests/alarms_test.py tests/alarms_live_test.py
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
 	$(call say,testing what is written in Rust)
-	@$(CARGO) test $(TESTS)
+	@rm -f "$(DECISIONS)"
+	@DECISIONS_LOG="$(DECISIONS)" $(CARGO) test $(TESTS)
+	$(call say,comparing what functions may do with what they did)
+	@.venv/bin/python tests/grants.py "$(DECISIONS)"
 
 check: format bans templates test zips lint doc ## everything that must hold before a commit: what CI runs
 	$(call say,all checks passed)
@@ -132,8 +138,13 @@ simulate: ## run the whole protocol in virtual time with faults: SEEDS histories
 	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)
 
 SCENARIO ?= deal-day
-replay: ## replay a day of uploads in virtual time, SCENARIO=deal-day or tuesday: waiting, instances, cost, and a picture of it
+LIVE ?=
+replay: $(if $(LIVE),package page) ## replay a day of uploads in virtual time, SCENARIO=deal-day or tuesday: waiting, instances, cost, and a picture of it
+ifeq ($(LIVE),)
 	@$(CARGO) run --release -p simulation $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
+else
+	@$(DEVSTACK) replay $(SCENARIO) $(REPLAY)
+endif
 
 compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
 	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt

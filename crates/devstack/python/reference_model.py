@@ -19,11 +19,17 @@ Answers bear Content-Length, as SageMaker demands. Errors are JSON:
 or processor time; 500 a bug; 503 no free worker in time; 504 too slow.
 
 The body goes to an unlinked temporary file (TMPDIR), never to memory as a whole.
+
+With `--takes FILE` it answers as late as a larger model would: FILE is a JSON object of milliseconds by the SHA-256 of
+the document, in hexadecimal digits. Such a document is answered so long after its request came, or later if the work
+takes longer; others as soon as they are done.
+
 With `--port 0` a free port is taken. The first line on standard output is
 `{"port": …, "pid": …}`. The end of standard input ends the server.
 """
 
 import argparse
+import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import json
 import os
@@ -108,27 +114,36 @@ class Handler(BaseHTTPRequestHandler):
         raise Refused(406, "not_acceptable", f"Accept must be {JSON} or {PDF}")
 
     def invoke(self, output: str, length: int) -> None:
-        """Takes a slot, the body, does the work, answers."""
+        """Takes the body, does the work, answers."""
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
+            digest, result = self.work(output, length, source, answer)
+            # A larger model would have its own machine, so nobody else waits meanwhile.
+            until = began + self.server.takes.get(digest, 0) / 1000
+            time.sleep(max(0.0, until - time.monotonic()))
+            if result["status"] != 200:
+                self.refuse(result)
+            elif output == "json":
+                self.answer(200, JSON, b"", [answer])
+            else:
+                self.answer(200, PDF, b"", [source, answer])
+
+    def work(self, output: str, length: int, source: BinaryIO, answer: BinaryIO) -> tuple[str, dict]:
+        """What `receive` says of the document, and the result, within a slot."""
         pool = self.server.pool
         if not pool.slots.acquire(timeout=pool.limits.wall_seconds):
             raise Refused(503, "busy", "no worker became free in time")
         try:
-            with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
-                self.receive(source, length)
-                time.sleep(self.server.delay_seconds)
-                result = pool.run(output, source, answer)
-                if result["status"] != 200:
-                    self.refuse(result)
-                elif output == "json":
-                    self.answer(200, JSON, b"", [answer])
-                else:
-                    self.answer(200, PDF, b"", [source, answer])
+            digest = self.receive(source, length)
+            time.sleep(self.server.delay_seconds)
+            return digest, pool.run(output, source, answer)
         finally:
             pool.slots.release()
 
-    def receive(self, file: BinaryIO, length: int) -> None:
-        """Copies exactly `length` bytes of the body to `file`."""
+    def receive(self, file: BinaryIO, length: int) -> str:
+        """Copies exactly `length` bytes of the body to `file`. Their SHA-256, if anybody asks by it."""
         self.unread = length
+        digest = hashlib.sha256()
         while self.unread:
             try:
                 chunk = self.rfile.read(min(CHUNK, self.unread))
@@ -138,8 +153,11 @@ class Handler(BaseHTTPRequestHandler):
                 got = length - self.unread
                 raise Refused(408, "body_incomplete", f"the body ended or stopped after {got} of {length} bytes")
             file.write(chunk)
+            if self.server.takes:
+                digest.update(chunk)
             self.unread -= len(chunk)
         file.flush()
+        return digest.hexdigest()
 
     def refuse(self, result: dict) -> None:
         """An error as JSON; the connection is closed if its body was not read to the end."""
@@ -192,9 +210,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, pool: Pool, max_bytes: int, delay_seconds: float):
+    def __init__(self, port: int, pool: Pool, max_bytes: int, delay_seconds: float, takes: dict[str, int]):
         super().__init__(("127.0.0.1", port), Handler)
-        self.pool, self.max_bytes, self.delay_seconds = pool, max_bytes, delay_seconds
+        self.pool, self.max_bytes, self.delay_seconds, self.takes = pool, max_bytes, delay_seconds, takes
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no news; anything else is a bug and is shown."""
@@ -216,6 +234,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="documents at once (default 2)")
     parser.add_argument("--max-bytes", type=int, default=1 << 30, help="larger documents get 413 (default 1 GiB)")
     parser.add_argument("--delay-ms", type=int, default=0, help="wait before each document, as a GPU's time")
+    parser.add_argument("--takes", metavar="FILE", help="how late to answer, in ms by SHA-256 of the document")
     parser.add_argument("--memory-mb", type=int, default=768, help="address space of one document (default 768)")
     parser.add_argument("--cpu-seconds", type=int, default=40, help="processor time of one document (default 40)")
     parser.add_argument("--wall-seconds", type=float, default=110, help="time of one document (default 110)")
@@ -227,7 +246,12 @@ def main() -> None:
     """Serves until told to stop."""
     options = arguments()
     limits = Limits(options.memory_mb, options.cpu_seconds, options.wall_seconds)
-    server = Server(options.port, Pool(options.workers, limits), options.max_bytes, options.delay_ms / 1000)
+    takes = {}
+    if options.takes:
+        with open(options.takes, encoding="utf-8") as file:
+            takes = json.load(file)
+    pool = Pool(options.workers, limits)
+    server = Server(options.port, pool, options.max_bytes, options.delay_ms / 1000, takes)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     if not options.keep_running:

@@ -6,6 +6,7 @@ The server under test is the real program, started once with small limits.
 """
 
 from collections.abc import Callable
+import hashlib
 import http.client
 import io
 import json
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -293,6 +295,21 @@ class ReferenceModel(unittest.TestCase):
             self.assertEqual(answer.status, 200)
         connection.close()
         busy.close()
+        model.end()
+
+    def test_a_document_that_takes_long_is_not_answered_before_and_holds_nobody_up(self) -> None:
+        long, short = ((SAMPLES / "contracts" / name).read_bytes() for name in ("NDA Halden-Brightwater.pdf", "consulting-agreement.pdf"))
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump({hashlib.sha256(long).hexdigest(): 600_000}, file)
+            file.flush()
+            model = Model("--workers", "1", "--takes", file.name)
+        with socket.create_connection(("127.0.0.1", model.port)) as waits:
+            head = f"POST /invocations HTTP/1.1\r\nContent-Type: application/pdf\r\nContent-Length: {len(long)}\r\n\r\n"
+            waits.sendall(head.encode() + long)
+            for _ in range(3):
+                self.assertEqual(model.post(short)[0], 200)
+            waits.setblocking(False)
+            self.assertRaises(BlockingIOError, waits.recv, 1)
         model.end()
 
     def test_a_document_past_its_time_is_answered_504(self) -> None:

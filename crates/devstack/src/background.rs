@@ -14,7 +14,6 @@ use tokio::process::{Child, Command};
 
 use crate::children::{Children, tail};
 use crate::cloud::{self, Cloud};
-use crate::demo::{Screen, Style};
 use crate::deploy::Outputs;
 use crate::model::{ContainerUrl, Model};
 use crate::page::{Frame, Page};
@@ -24,6 +23,7 @@ use crate::sign_ins::{PASSWORD, SIGN_INS};
 use crate::site::{NOT_BUILT, Site};
 use crate::stack::{Options, Progress, Stack};
 use crate::ticket;
+use crate::watch::{Screen, Style};
 
 const NAME: &str = "up";
 /// How long a stack may take to stop: longer than its slowest child.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
@@ -13,10 +12,11 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use crate::probe;
+use crate::signed::root;
 
 /// The region that everything pretends to be in. The one where a bucket needs no location constraint.
 pub const REGION: &str = "us-east-1";
-/// The emulator takes any credentials; these open no account on AWS.
+/// Of the emulator's root, whom it allows everything; it opens no account on AWS.
 pub const ACCESS_KEY: &str = "test";
 /// See [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "test";
@@ -52,12 +52,11 @@ pub struct Cloud {
 impl Cloud {
     /// Clients of the emulator at that address.
     pub fn new(url: &str) -> Self {
-        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "devstack");
         let config = SdkConfig::builder()
             .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
             .endpoint_url(url)
             .region(Region::from_static(REGION))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .credentials_provider(SharedCredentialsProvider::new(root()))
             .http_client(Builder::new().build_http())
             .timeout_config(
                 TimeoutConfig::builder()

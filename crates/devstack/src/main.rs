@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use devstack::children::Children;
-use devstack::{ContainerUrl, RunDir, background, demo, endpoints};
+use devstack::{ContainerUrl, RunDir, background, demo, endpoints, replay};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
@@ -14,11 +14,15 @@ devstack: the whole service on this machine
 
   devstack demo [--model URL] [--] [FILE|FOLDER]...
                                    upload the samples, or your own PDFs, and watch (exit 0: all ended as they should)
+  devstack replay deal-day|tuesday [--bursts N] [--seed N]
+                                   upload the bursts of a business day, and compare with the simulation of it
+                                   (exit 0: all became ready)
   devstack up [--model URL]        start a stack in the background and say how to use it
   devstack down                    stop it
   devstack watch [TENANT]          print what a page is told (tenant acme; * for all)
   devstack ticket [TENANT]         print a WebSocket URL that opens one connection within 60 s
   devstack serve [--model URL]     what `up` runs
+  devstack forecast …              what `replay` asks: the simulation's answer as JSON, on standard error
   devstack endpoints               asynchronous endpoints alone, as one line of JSON on standard input says
 
   --model URL    a container that runs already and speaks SageMaker's contract (GET /ping, POST /invocations),
@@ -41,6 +45,9 @@ fn main() -> ExitCode {
     };
     let mut arguments = std::env::args_os().skip(1);
     let command = arguments.next().unwrap_or_default();
+    if let Some(command @ ("replay" | "forecast")) = command.to_str() {
+        return runtime.block_on(run_replay(command, arguments));
+    }
     let (container, rest) = match options(arguments) {
         Ok(read) => read,
         Err(error) => {
@@ -96,13 +103,46 @@ fn options(
     Ok((container, rest))
 }
 
+async fn run_replay(command: &str, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let words: Vec<String> = arguments
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let order = match replay::Order::parse(&words) {
+        Ok(order) => order,
+        Err(error) => {
+            fail(&error);
+            return ExitCode::from(USAGE_ERROR);
+        }
+    };
+    match command {
+        "forecast" => exit_code(Ended::Done(replay::forecast(&order))),
+        _ => {
+            run_here(command, async |dir, children| {
+                replay::run(&order, dir, children).await
+            })
+            .await
+        }
+    }
+}
+
 async fn run_demo(paths: &[PathBuf], container: Option<ContainerUrl>) -> ExitCode {
-    let dir = match RunDir::unique("demo") {
+    run_here("demo", async |dir, children| {
+        demo::run(paths, container, dir, children).await
+    })
+    .await
+}
+
+/// Runs something with a stack of its own until it ends or a signal comes, and takes everything down again.
+async fn run_here(
+    name: &str,
+    work: impl AsyncFnOnce(&RunDir, &Children) -> Result<bool>,
+) -> ExitCode {
+    let dir = match RunDir::unique(name) {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
     };
     let children = Children::default();
-    let ended = or_signal(demo::run(paths, container, &dir, &children)).await;
+    let ended = or_signal(work(&dir, &children)).await;
     if let Ended::Signal(_) = ended {
         report(STOPPING);
     }

@@ -1,5 +1,6 @@
 //! The model that answers: the reference model, or a container that the user runs.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
@@ -14,6 +15,8 @@ pub enum Model {
     Reference {
         /// How long it waits before each document, as a GPU would work.
         delay: Duration,
+        /// A JSON file that says how late to answer at least, in milliseconds by the SHA-256 of the document.
+        takes: Option<PathBuf>,
     },
     /// A container that runs already; nothing here starts or stops it.
     Container(ContainerUrl),

@@ -81,6 +81,8 @@ pub struct Arrival {
     pub at: Instant,
     /// What it says.
     pub frame: Frame,
+    /// The same word for word, for what pages do not read.
+    pub text: String,
 }
 
 /// The connection was refused or cannot be used.
@@ -147,7 +149,13 @@ impl Page {
                 };
                 // A frame of a type that this page does not know yet is skipped, as a browser's would.
                 if let Ok(frame) = serde_json::from_str(text)
-                    && sender.send(Arrival { at, frame }).is_err()
+                    && sender
+                        .send(Arrival {
+                            at,
+                            frame,
+                            text: text.to_owned(),
+                        })
+                        .is_err()
                 {
                     return;
                 }

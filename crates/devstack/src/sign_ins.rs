@@ -1,5 +1,5 @@
 //! The people of a local stack, one a role, and one of another tenant. On AWS an operator adds people, with the same
-//! calls of Amazon Cognito (user pools API reference); here nothing is signed, because the emulator asks for nothing.
+//! calls of Amazon Cognito (user pools API reference).
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+
+use crate::signed::{root, signed};
 
 /// Somebody who can sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +120,8 @@ impl UserPools {
         let request = Request::post(format!("{}/", self.url))
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", target)
-            .body(Full::from(input.to_string()))?;
+            .body(Bytes::from(input.to_string()))?;
+        let request = signed(request, "cognito-idp", &root())?;
         let answer = self.http.request(request).await.context("no answer")?;
         let status = answer.status();
         let body = answer.into_body().collect().await?.to_bytes();

@@ -20,6 +20,9 @@ use crate::run_dir::RunDir;
 use crate::sign_ins::UserPools;
 use crate::{place, ticket};
 
+/// Environment variable that names the file to which the emulator adds what it allowed and refused to whom.
+const DECISIONS_LOG: &str = "DECISIONS_LOG";
+
 /// What every run is given at least: the model works in real time, however fast the endpoints' clock runs.
 pub(crate) const SHORTEST_TIMEOUT: Duration = Duration::from_secs(110);
 
@@ -47,6 +50,7 @@ impl Options {
         time_factor: 60.0,
         model: Model::Reference {
             delay: Duration::from_millis(750),
+            takes: None,
         },
         function_timeout_seconds: 10,
         wire: None,
@@ -56,6 +60,7 @@ impl Options {
         time_factor: 200.0,
         model: Model::Reference {
             delay: Duration::ZERO,
+            takes: None,
         },
         function_timeout_seconds: 5,
         wire: None,
@@ -128,20 +133,18 @@ impl Stack {
         });
         let wire = options.wire.as_deref();
         let seen = wire.unwrap_or(&cloud.url);
-        let ministack = start_ministack(children, &python, dir, port, &cloud, seen);
+        // Held until the server takes it, so that nobody else gets it meanwhile.
+        let reserved = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
+        let endpoint_port = reserved.local_addr()?.port();
+        let ministack = start_ministack(children, &python, dir, port, endpoint_port, seen);
         let model = start_model(children, &python, dir, &options.model);
         let (ministack, (reference_model, model_url)) = tokio::try_join!(ministack, model)?;
 
         progress("deploying infra/service.yaml");
-        // Held until the server takes it, so that nobody else gets it meanwhile.
-        let reserved = TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
-        let endpoint_port = reserved.local_addr()?.port();
         let parameters = Parameters {
             execute_api_url: format!("{seen}/_aws/execute-api"),
-            sagemaker_runtime_url: wire.map_or_else(
-                || format!("http://127.0.0.1:{endpoint_port}"),
-                str::to_owned,
-            ),
+            // Through the emulator, which knows who may call the endpoints.
+            sagemaker_runtime_url: seen.to_owned(),
             sign_in_url: cloud.url.clone(),
             function_timeout_seconds: options.function_timeout_seconds,
         };
@@ -280,11 +283,20 @@ async fn start_ministack(
     python: &Path,
     dir: &RunDir,
     port: u16,
-    cloud: &Cloud,
+    endpoint_port: u16,
     seen: &str,
 ) -> Result<Child> {
+    let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
     let mut environment = clean_environment(dir, seen);
-    environment.push(("GATEWAY_PORT".to_owned(), port.to_string()));
+    let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+    set("GATEWAY_PORT", port.to_string());
+    // As on AWS, each function may do what its role grants and no more.
+    set("AUTH", "true".to_owned());
+    let endpoints = format!("http://127.0.0.1:{endpoint_port}");
+    set("SAGEMAKER_RUNTIME_URL", endpoints);
+    if let Some(log) = std::env::var_os(DECISIONS_LOG) {
+        set(DECISIONS_LOG, log.to_string_lossy().into_owned());
+    }
     // MiniStack hands its environment to the functions and overrides AWS_ENDPOINT_URL in theirs with its own,
     // which is `seen`.
     let child = children
@@ -310,18 +322,22 @@ async fn start_model(
     dir: &RunDir,
     model: &Model,
 ) -> Result<(Option<Child>, String)> {
-    let delay = match model {
-        Model::Reference { delay } => delay,
+    let (delay, takes) = match model {
+        Model::Reference { delay, takes } => (delay, takes),
         Model::Container(url) => return Ok((None, url.as_str().to_owned())),
     };
+    let mut arguments = ["--port", "0", "--delay-ms", &delay.as_millis().to_string()]
+        .map(str::to_owned)
+        .to_vec();
+    if let Some(file) = takes {
+        arguments.extend(["--takes".to_owned(), file.to_string_lossy().into_owned()]);
+    }
     let child = children
         .start(Program {
             name: "the reference model",
             python,
             script: place::file("crates/devstack/python/reference_model.py"),
-            arguments: ["--port", "0", "--delay-ms", &delay.as_millis().to_string()]
-                .map(str::to_owned)
-                .to_vec(),
+            arguments,
             environment: clean_environment(dir, ""),
             log: dir.file("model.log"),
         })

@@ -55,6 +55,7 @@ fn now_ms() -> u128 {
         .map_or(0, |since| since.as_millis())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

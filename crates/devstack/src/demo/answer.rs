@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::plan::printable;
+use crate::watch::printable;
 
 /// How many flags are named.
 const FLAGS: usize = 2;

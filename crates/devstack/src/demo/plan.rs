@@ -1,4 +1,4 @@
-//! Which files are uploaded where, and how their jobs should end.
+//! Which files the demo uploads where, and how their jobs should end.
 
 use std::path::{Path, PathBuf};
 
@@ -6,37 +6,10 @@ use anyhow::{Context, Result, bail};
 use jobs::pipeline::{Pipeline, Pipelines};
 
 use crate::place;
+use crate::watch::{Expect, Plan, pdfs, printable};
 
 /// The tenant whose page is shown.
 pub(super) const TENANT: &str = "acme";
-
-/// One file to upload.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    /// The file.
-    pub(super) path: PathBuf,
-    /// What it is called on the screen; nothing in it can move a cursor.
-    pub(super) name: String,
-    /// The object key.
-    pub(super) key: String,
-    /// The pipeline that the key belongs to.
-    pub(super) pipeline: String,
-    /// Its size.
-    pub(super) bytes: u64,
-    /// How its job should end.
-    pub(super) expect: Expect,
-}
-
-/// How a job should end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expect {
-    /// With a result.
-    Ready,
-    /// Without one, because the document is no good.
-    Refused,
-    /// Either way, but with a reason if it fails.
-    Anything,
-}
 
 /// The documents of `samples/`.
 pub(super) fn samples(pipelines: &Pipelines) -> Result<Vec<Plan>> {
@@ -143,50 +116,6 @@ fn by_size(pipelines: &Pipelines, bytes: u64) -> Result<&Pipeline> {
         .context("there is no pipeline ocr-batch")
 }
 
-/// The PDFs in a folder and in folders within it, by name.
-fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder)
-            .with_context(|| format!("{} cannot be read", folder.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            // A link to a folder could lead round in a circle.
-            let is_folder = path.symlink_metadata()?.is_dir();
-            if is_folder {
-                folders.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|end| end.eq_ignore_ascii_case("pdf"))
-                && path.is_file()
-            {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Text without anything that a terminal would obey.
-pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() || is_bidi(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
-}
-
-/// Characters that reorder what follows them.
-const fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,11 +155,5 @@ mod tests {
         assert!(own(&[place::file("infra")], &pipelines()).is_err());
         let twice = [place::file("Cargo.toml"), place::file("Cargo.toml")];
         assert!(own(&twice, &pipelines()).is_err());
-    }
-
-    #[test]
-    fn names_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
-        assert_eq!(printable("Zoë – 合同.pdf"), "Zoë – 合同.pdf");
     }
 }

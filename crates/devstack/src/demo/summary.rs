@@ -6,9 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::board::{Board, Document, Phase};
-use super::plan::{Expect, printable};
-use super::screen::{Screen, Style};
+use crate::watch::{Board, Document, Expect, Phase, Screen, Style, wrong};
 
 /// How the demo went.
 pub(super) struct Summary {
@@ -66,21 +64,15 @@ pub(super) fn sum_up(screen: &mut Screen, board: &Board) -> Summary {
         let text = format!("{refused} of the samples are broken on purpose and should fail");
         screen.line(&screen.paint(Style::Dim, &text));
     }
-    let wrong: Vec<_> = board
+    let not_right: Vec<_> = board
         .documents
         .iter()
         .filter(|document| !document.is_right())
         .collect();
-    for document in &wrong {
-        let what = match &document.phase {
-            Phase::Ready => "is ready, but is no good and should have failed".to_owned(),
-            Phase::Failed { cause, .. } => format!("failed ({cause}), but should be ready"),
-            phase => format!("has not ended: {phase:?}"),
-        };
-        let text = printable(&format!("{} {what}", document.plan.name));
-        screen.line(&screen.paint(Style::Red, &text));
+    for document in &not_right {
+        screen.line(&screen.paint(Style::Red, &wrong(document)));
     }
-    let right = wrong.is_empty();
+    let right = not_right.is_empty();
     Summary {
         result: Outcome {
             uploaded,

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::board::{Board, Capacity, Document, News, Phase};
+use super::plan::printable;
 use super::screen::{Screen, Style};
 use super::text::{column, fit, size, text_width};
 
@@ -13,7 +14,7 @@ const LONG_RUN: u64 = 10;
 
 impl Screen {
     /// Tells what changed.
-    pub(super) fn news(&mut self, board: &Board, news: &News) {
+    pub(crate) fn news(&mut self, board: &Board, news: &News) {
         match news {
             News::Document(at) => {
                 let document = &board.documents[*at];
@@ -74,8 +75,16 @@ impl Screen {
         };
         self.line(&text);
         if let Phase::Failed { cause, detail } = &document.phase {
-            self.reason(&super::plan::printable(&format!("{cause}: {detail}")));
+            self.reason(&printable(&format!("{cause}: {detail}")));
         }
+    }
+
+    /// An endpoint and its instances, as a line of the live area.
+    pub(crate) fn endpoint(&self, board: &Board, endpoint: &str) -> String {
+        let name = column(&format!("endpoint {endpoint}"), self.name_columns());
+        let text = format!("  {name}  {}", capacity(board, endpoint));
+        let text = fit(&text, self.columns().saturating_sub(1));
+        self.paint(Style::Dim, &text)
     }
 
     fn name_columns(&self) -> usize {
@@ -87,7 +96,7 @@ impl Screen {
     }
 
     /// Draws what is still under way.
-    pub(super) fn show(&mut self, board: &Board) {
+    pub(crate) fn show(&mut self, board: &Board) {
         if !self.is_live() {
             return;
         }
@@ -95,15 +104,7 @@ impl Screen {
         let name = self.name_columns();
         let mut lines = Vec::new();
         for endpoint in board.endpoints.keys() {
-            let text = fit(
-                &format!(
-                    "  {}  {}",
-                    column(&format!("endpoint {endpoint}"), name),
-                    capacity(board, endpoint)
-                ),
-                columns,
-            );
-            lines.push(self.paint(Style::Dim, &text));
+            lines.push(self.endpoint(board, endpoint));
         }
         // Those that are furthest come first, so that a long queue does not hide them.
         let mut open: Vec<&Document> = board
@@ -128,6 +129,16 @@ impl Screen {
         }
         self.draw(&lines);
     }
+}
+
+/// What is wrong with a document that did not end as it should.
+pub(crate) fn wrong(document: &Document) -> String {
+    let what = match &document.phase {
+        Phase::Ready => "is ready, but is no good and should have failed".to_owned(),
+        Phase::Failed { cause, .. } => format!("failed ({cause}), but should be ready"),
+        phase => format!("has not ended: {phase:?}"),
+    };
+    printable(&format!("{} {what}", document.plan.name))
 }
 
 fn phase(document: &Document, board: &Board) -> String {
@@ -155,7 +166,7 @@ fn phase(document: &Document, board: &Board) -> String {
         }
         Phase::Answered => "answered, the outcome is being recorded".to_owned(),
         Phase::RetryScheduled { due, why } => {
-            let why = super::plan::printable(why);
+            let why = printable(why);
             match seconds_to(*due) {
                 0 => format!("will be tried again now: {why}"),
                 seconds => format!("will be tried again in {seconds} s: {why}"),

@@ -19,12 +19,12 @@ const fn width(c: char) -> usize {
 }
 
 /// How many columns a text takes.
-pub(super) fn text_width(text: &str) -> usize {
+pub(crate) fn text_width(text: &str) -> usize {
     text.chars().map(width).sum()
 }
 
 /// The same for text with styles in it.
-pub(super) fn styled_width(text: &str) -> usize {
+pub(crate) fn styled_width(text: &str) -> usize {
     let mut columns = 0;
     let mut rest = text;
     while let Some((plain, after)) = rest.split_once("\u{1b}[") {
@@ -35,7 +35,7 @@ pub(super) fn styled_width(text: &str) -> usize {
 }
 
 /// The text, cut to so many columns; a cut is marked.
-pub(super) fn fit(text: &str, columns: usize) -> String {
+pub(crate) fn fit(text: &str, columns: usize) -> String {
     if text_width(text) <= columns {
         return text.to_owned();
     }
@@ -55,7 +55,7 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 }
 
 /// The text in lines of so many columns, broken between words where that can be.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<&str> {
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
     while text_width(rest) > columns {
@@ -88,7 +88,7 @@ fn blank_before(text: &str, limit: usize) -> Option<usize> {
 }
 
 /// The text, cut or filled up to exactly so many columns.
-pub(super) fn column(text: &str, columns: usize) -> String {
+pub(crate) fn column(text: &str, columns: usize) -> String {
     let mut out = fit(text, columns);
     let missing = columns.saturating_sub(text_width(&out));
     out.extend(std::iter::repeat_n(' ', missing));
@@ -96,7 +96,7 @@ pub(super) fn column(text: &str, columns: usize) -> String {
 }
 
 /// A size for people.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let number = bytes as f64;
     match bytes {

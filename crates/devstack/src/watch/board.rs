@@ -11,7 +11,7 @@ use crate::page::PageJob;
 
 /// How far a document is. Within one attempt it only goes on, whichever news comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Not sent yet.
     Waiting,
     /// Being sent; bytes so far.
@@ -53,46 +53,48 @@ impl Phase {
     }
 
     /// Whether this is the end.
-    pub(super) const fn is_final(&self) -> bool {
+    pub(crate) const fn is_final(&self) -> bool {
         self.rank() == 8
     }
 }
 
 /// A document on its way.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) plan: Plan,
-    pub(super) phase: Phase,
+pub(crate) struct Document {
+    pub(crate) plan: Plan,
+    pub(crate) phase: Phase,
     /// When that began.
-    pub(super) since: Instant,
+    pub(crate) since: Instant,
     /// When S3 had it.
-    pub(super) uploaded_at: Option<Instant>,
+    pub(crate) uploaded_at: Option<Instant>,
     /// From then until it ended.
-    pub(super) took: Option<Duration>,
+    pub(crate) took: Option<Duration>,
     /// Where its result is, once there is one.
-    pub(super) output: Option<String>,
+    pub(crate) output: Option<String>,
+    /// From S3 to the endpoint's queue.
+    pub(crate) reached: Option<Duration>,
     stored_at: Option<Instant>,
     /// From the result in S3 to the page.
-    pub(super) push: Option<Duration>,
+    pub(crate) push: Option<Duration>,
     /// The newest attempt that was heard of, from 1.
-    pub(super) attempt: u8,
+    pub(crate) attempt: u8,
     version: u64,
 }
 
 /// All documents, and the endpoints.
 #[derive(Debug)]
-pub(super) struct Board {
-    pub(super) documents: Vec<Document>,
+pub(crate) struct Board {
+    pub(crate) documents: Vec<Document>,
     by_id: HashMap<String, usize>,
-    pub(super) endpoints: BTreeMap<String, Capacity>,
+    pub(crate) endpoints: BTreeMap<String, Capacity>,
 }
 
 /// The instances of an endpoint: number, and when it will be there if it is not yet.
-pub(super) type Capacity = BTreeMap<u32, Option<Instant>>;
+pub(crate) type Capacity = BTreeMap<u32, Option<Instant>>;
 
 /// Something that is worth telling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(crate) enum News {
     /// A document's phase changed.
     Document(usize),
     /// An endpoint's instances changed.
@@ -100,7 +102,7 @@ pub(super) enum News {
 }
 
 impl Board {
-    pub(super) fn new(plans: Vec<Plan>, bucket: &str) -> Self {
+    pub(crate) fn new(plans: Vec<Plan>, bucket: &str) -> Self {
         let id = |plan: &Plan| JobId::of_key(bucket, &plan.key).to_string();
         let by_id = plans
             .iter()
@@ -114,6 +116,7 @@ impl Board {
             uploaded_at: None,
             took: None,
             output: None,
+            reached: None,
             stored_at: None,
             push: None,
             attempt: 0,
@@ -127,14 +130,14 @@ impl Board {
     }
 
     /// Whether all have ended.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.documents
             .iter()
             .all(|document| document.phase.is_final())
     }
 
     /// A file was sent, so far or as a whole.
-    pub(super) fn sent(&mut self, at: usize, bytes: u64, done: Option<Instant>) -> Option<News> {
+    pub(crate) fn sent(&mut self, at: usize, bytes: u64, done: Option<Instant>) -> Option<News> {
         let document = &mut self.documents[at];
         if done.is_some() {
             document.uploaded_at = done;
@@ -148,7 +151,7 @@ impl Board {
     }
 
     /// The page was told about a job.
-    pub(super) fn told(&mut self, job: &PageJob, at: Instant) -> Option<News> {
+    pub(crate) fn told(&mut self, job: &PageJob, at: Instant) -> Option<News> {
         let index = *self.by_id.get(&job.id)?;
         let document = &mut self.documents[index];
         if job.version <= document.version {
@@ -196,7 +199,7 @@ impl Board {
     }
 
     /// Something was seen at an endpoint.
-    pub(super) fn seen(&mut self, seen: &Observation, at: Instant) -> Option<News> {
+    pub(crate) fn seen(&mut self, seen: &Observation, at: Instant) -> Option<News> {
         match &seen.what {
             What::Waking { instance, ready_in } => {
                 self.capacity(seen).insert(*instance, Some(at + *ready_in))
@@ -219,6 +222,11 @@ impl Board {
         if !document.attempt(attempt.parse().ok()?) {
             // Of an attempt that is over.
             return None;
+        }
+        if let (What::Queued { .. }, Some(uploaded), None) =
+            (&seen.what, document.uploaded_at, document.reached)
+        {
+            document.reached = Some(at.saturating_duration_since(uploaded));
         }
         let phase = match &seen.what {
             What::Queued { capacity: true } => Phase::Submitted,
@@ -262,7 +270,7 @@ impl Document {
     }
 
     /// Whether it ended as it should.
-    pub(super) fn is_right(&self) -> bool {
+    pub(crate) fn is_right(&self) -> bool {
         match (&self.phase, self.plan.expect) {
             (Phase::Ready, Expect::Ready | Expect::Anything) => true,
             (Phase::Failed { cause, .. }, Expect::Refused) => {
