@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use async_endpoint::{Fault, Faults};
 use aws_sdk_sqs::types::QueueAttributeName;
 use devstack::{Frame, Stack};
 use serde_json::Value;
 
-use crate::support::{Tenant, contract, row, run, sample, soon, text};
+use crate::support::{Tenant, contract, row, run, run_alone, sample, soon, text};
 
 /// A queue that a rule on the bus puts events into, as a machine downstream would have it.
-struct Listener {
+pub(crate) struct Listener {
     queue: String,
     stack: &'static Stack,
 }
 
 impl Listener {
-    async fn new(stack: &'static Stack, name: &str, tenant: &str) -> Self {
+    pub(crate) async fn new(stack: &'static Stack, name: &str, tenant: &str) -> Self {
         let made = stack
             .cloud
             .sqs
@@ -61,7 +62,7 @@ impl Listener {
     }
 
     /// The next event.
-    async fn next(&self) -> Value {
+    pub(crate) async fn next(&self) -> Value {
         let receiving = async {
             loop {
                 let receive = self
@@ -232,5 +233,25 @@ fn with_one_result_however_often_it_is_announced() {
             );
         }
         assert_eq!(runs, 1, "a duplicate event costs no second GPU run");
+    });
+}
+
+/// The function that was refused says itself when to try again.
+#[test]
+fn although_the_endpoint_takes_it_only_the_second_time() {
+    run_alone(async |stack| {
+        let mut acme = Tenant::new(stack, "refused").await;
+        let refuses = Faults {
+            refuse_invoke: Fault::ALWAYS.times(1),
+            ..Faults::default()
+        };
+        let endpoint = "docket-doc-understanding";
+        stack.endpoints.set_faults(endpoint, refuses).unwrap();
+        let key = acme
+            .upload("inbound-documents/", "refused.pdf", contract())
+            .await;
+        let id = acme.job(&key);
+        acme.see(&id, |job| job.status == "RetryScheduled").await;
+        assert_eq!(acme.ready(&id).await.attempt, 1, "nothing of it ran before");
     });
 }

@@ -1,9 +1,12 @@
 //! Pages: who may open one, and what becomes of those that went away.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use devstack::{Frame, PageError, Stack};
+use devstack::{Frame, PageError, PageJob, Stack};
+use serde_json::json;
 
-use crate::support::{Tenant, contract, run, soon, until};
+use crate::desk::{SUPPORT, api};
+use crate::only_s3_knows::{Silence, publish, unheard};
+use crate::support::{Tenant, contract, run, run_alone, soon, until};
 
 async fn connections(stack: &Stack, tenant: &str) -> Vec<String> {
     let query = stack
@@ -71,34 +74,78 @@ fn that_is_closed_is_forgotten() {
 #[test]
 fn that_is_gone_without_a_word_harms_no_job_and_is_forgotten() {
     run(async |stack| {
-        let put = stack
-            .cloud
-            .dynamodb
-            .put_item()
-            .table_name(&stack.outputs.connections_table_name);
-        let number = |n: u64| AttributeValue::N(n.to_string());
-        let put = put.item("tenant", AttributeValue::S("gone".to_owned()));
-        let put = put.item(
-            "connection_id",
-            AttributeValue::S("L0SM9cOFvHcCIhw=".to_owned()),
-        );
-        let put = put
-            .item("registered_at", number(1))
-            .item("token_expires_at", number(u64::MAX >> 12));
-        put.item("expires_at", number(u64::MAX >> 12))
-            .send()
-            .await
-            .unwrap();
-
+        leave_behind(stack, "gone").await;
         let mut tenant = Tenant::new(stack, "gone").await;
         let key = tenant.upload("inbound/", "nda.pdf", contract()).await;
         let id = tenant.job(&key);
         tenant.ready(&id).await;
-        until("the page to be forgotten", async || {
-            (connections(stack, "gone").await.len() == 1).then_some(())
-        })
-        .await;
+        is_alone(stack, "gone").await;
     });
+}
+
+#[test]
+fn that_is_gone_is_forgotten_whoever_finds_out() {
+    const NAME: &str = "gone-later";
+    const WANTS_LESS: &str = "gone-at-last";
+    run_alone(async |stack| {
+        let mut tenant = Tenant::new(stack, NAME).await;
+        let silence = Silence::of(stack);
+        // The function that hears of an error, the one that tries again, and the one that hears of a success.
+        let job = unheard(&mut tenant, "first.pdf", contract(), "out").await;
+        leave_behind(stack, NAME).await;
+        let topic = &stack.outputs.inference_error_topic_arn;
+        let example = "inference-error/server-error.json";
+        publish(stack, topic, example, &job.id, "").await;
+        tenant
+            .see(&job.id, |job| job.status == "RetryScheduled")
+            .await;
+        is_alone(stack, NAME).await;
+        leave_behind(stack, NAME).await;
+        let is_running = |job: &PageJob| job.status == "InProgress" && job.attempt == 2;
+        tenant.see(&job.id, is_running).await;
+        is_alone(stack, NAME).await;
+        leave_behind(stack, NAME).await;
+        let output = format!("s3://{}/{}", tenant.bucket(), job.left);
+        let topic = &stack.outputs.inference_success_topic_arn;
+        let example = "inference-success/completed.json";
+        publish(stack, topic, example, &job.id, &output).await;
+        tenant.ready(&job.id).await;
+        is_alone(stack, NAME).await;
+        // And the desk's.
+        let mut tenant = Tenant::new(stack, WANTS_LESS).await;
+        let job = unheard(&mut tenant, "second.pdf", contract(), "out").await;
+        drop(silence);
+        leave_behind(stack, WANTS_LESS).await;
+        let order = Some(json!({"reason": "no longer wanted"}));
+        let path = format!("/jobs/{}/cancel", job.id);
+        let cancelled = api(stack, SUPPORT, "POST", &path, order).await;
+        assert_eq!(cancelled.status, 200);
+        is_alone(stack, WANTS_LESS).await;
+    });
+}
+
+/// A page of a tenant that went away without a word.
+async fn leave_behind(stack: &Stack, tenant: &str) {
+    let put = stack.cloud.dynamodb.put_item();
+    let number = |n: u64| AttributeValue::N(n.to_string());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    put.table_name(&stack.outputs.connections_table_name)
+        .item("tenant", text(tenant))
+        .item("connection_id", text("L0SM9cOFvHcCIhw="))
+        .item("registered_at", number(1))
+        .item("token_expires_at", number(u64::MAX >> 12))
+        .item("expires_at", number(u64::MAX >> 12))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Waits until a tenant's only page is the one that is open.
+async fn is_alone(stack: &Stack, tenant: &str) {
+    until("the page to be forgotten", async || {
+        (connections(stack, tenant).await.len() == 1).then_some(())
+    })
+    .await;
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The desk as its people use it: the CLI that ships, and requests like those of a page, with real sign-ins.
 
 mod attacks;
+mod care;
 mod people;
 mod uploads;
 

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// Calls the reconciler as `docs/operations.md` says, and answers what it says.
-fn reconcile(stack: &Stack, payload: &str) -> Value {
+pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
     let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
     let done = Command::new(devstack::python().unwrap())
         .args(["-m", "awscli", "lambda", "invoke"])

@@ -35,7 +35,6 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(crate) struct Ways {
     pub(crate) cloud: Authority,
-    pub(crate) endpoints: Authority,
     pub(crate) model: Authority,
 }
 
@@ -119,7 +118,6 @@ impl Wire {
         let operation = call::operation(&head, &body);
         let way = match operation.as_str() {
             call::MODEL => ways.model,
-            call::INVOKE => ways.endpoints,
             _ => ways.cloud,
         };
         if operation == call::MODEL {
@@ -131,11 +129,13 @@ impl Wire {
             }
             return self.forward(way, head, body).await;
         }
+        let look = async || caller::of(peer.port(), &self.url).await;
+        let caller = caller.get_or_init(look).await;
+        let Caller { pid, function, .. } = caller;
         if operation == call::RECEIVE {
             body = call::hurried(&body);
+            caller.sign(&mut head, &body, &self.url);
         }
-        let look = async || caller::of(peer.port(), &self.url).await;
-        let Caller { pid, function } = caller.get_or_init(look).await;
         let text = call::text(&head, &body);
         let fault = self.book().record(*pid, function, &operation, &text);
         let method = head.method.clone();
@@ -179,7 +179,6 @@ impl Wire {
         uri.scheme = Some(http::uri::Scheme::HTTP);
         uri.authority = Some(way);
         head.uri = Uri::from_parts(uri).map_err(|_| Cut)?;
-        head.headers.remove(http::header::HOST);
         let request = Request::from_parts(head, Full::new(body));
         let answer = self.client.request(request).await.map_err(|_| Cut)?;
         let (head, body) = answer.into_parts();

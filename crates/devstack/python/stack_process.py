@@ -18,6 +18,12 @@ environment to every function. Set here only where the caller says nothing:
   LAMBDA_WARM_TTL_SECONDS      30: an idle process beyond a function's first is ended after
                                this long (MiniStack's default 300).
 
+Not handed to functions, and set by whoever wants them (stack_grants.py says more):
+
+  AUTH                         true: IAM is enforced
+  DECISIONS_LOG                a file to which IAM's decisions about roles are added
+  SAGEMAKER_RUNTIME_URL        where the endpoints listen that InvokeEndpointAsync is for
+
 Standard output carries one line, `{"pid": …, "port": …}`, before MiniStack listens; ready is
 when `GET /_ministack/ready` answers 200. MiniStack's log goes to standard error.
 Exit status: 0 when told to stop, 1 when MiniStack ended by itself.
@@ -32,6 +38,8 @@ import socket
 import subprocess
 import sys
 import threading
+
+import stack_grants
 
 # What a stop may take before SIGKILL. MiniStack gives functions 2 s, and saves its state
 # (PERSIST_STATE) only in a clean stop; with many functions 3 to 10 s were seen.
@@ -77,6 +85,7 @@ def inner() -> None:
     # second waits for the delayed acknowledgment: about 45 ms on every warm invocation.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     spell_cors()
+    stack_grants.install()
 
     # Keep the pipe to ourselves: no function may inherit or read it.
     keeper = os.dup(0)

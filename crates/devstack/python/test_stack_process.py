@@ -39,6 +39,8 @@ while True:
 class Stack(unittest.TestCase):
     """Starts MiniStack for each test."""
 
+    settings: dict[str, str] = {}
+
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -51,7 +53,7 @@ class Stack(unittest.TestCase):
         os.set_blocking(alive, True)
         self.alive = open(alive, "rb")
         self.addCleanup(self.alive.close)
-        environment = {"PATH": os.environ["PATH"], "TMPDIR": folder.name, "HOME": folder.name}
+        environment = {"PATH": os.environ["PATH"], "TMPDIR": folder.name, "HOME": folder.name, **self.settings}
         self.keeper = subprocess.Popen(
             [sys.executable, str(HERE / "stack_process.py")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,

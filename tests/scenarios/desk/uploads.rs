@@ -90,6 +90,22 @@ fn in_one_piece_is_bound_to_key_size_type_and_an_empty_place() {
     });
 }
 
+#[test]
+fn in_parts_can_be_given_up() {
+    run(async |stack| {
+        let view = announce(stack, 101 * MB, "ocr-batch").await;
+        let id = view["job_id"].as_str().unwrap();
+        let path = format!("/uploads/{id}");
+        let given_up = api(stack, CUSTOMER, "DELETE", &path, None).await;
+        assert_eq!(given_up.status, 204);
+        let listing = stack.cloud.s3.list_multipart_uploads();
+        let listing = listing.bucket(&stack.outputs.jobs_bucket_name);
+        let under_way = listing.send().await.unwrap();
+        let mut keys = under_way.uploads().iter().filter_map(|it| it.key());
+        assert!(!keys.any(|key| key.contains(id)), "{under_way:?}");
+    });
+}
+
 /// By itself: it moves 101 MB through the emulator, a single thread.
 #[test]
 fn in_parts_goes_on_after_a_break() {

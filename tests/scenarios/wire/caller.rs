@@ -5,12 +5,36 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use bytes::Bytes;
+use http::{Request, request};
+
 /// A function's process.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) pid: u32,
     /// Without the service's name.
     pub(crate) function: String,
+    /// What it signs with.
+    credentials: Option<Credentials>,
+}
+
+impl Caller {
+    /// Signs anew what was changed on the way, as it would have.
+    pub(crate) fn sign(&self, head: &mut request::Parts, body: &Bytes, url: &str) {
+        // The dead need no signature.
+        let Some(credentials) = &self.credentials else {
+            return;
+        };
+        let mut bare = Request::post(format!("{url}/"));
+        for name in ["content-type", "x-amz-target"] {
+            bare = bare.header(name, &head.headers[name]);
+        }
+        let signed = devstack::signed(bare.body(body.clone()).unwrap(), "sqs", credentials);
+        for (name, value) in signed.unwrap().headers() {
+            head.headers.insert(name, value.clone());
+        }
+    }
 }
 
 /// How often is looked: the kernel's table is not read at once, and what changes meanwhile can be missed.
@@ -38,6 +62,7 @@ pub(crate) async fn of(port: u16, url: &str) -> Caller {
     found.unwrap().unwrap_or_else(|| Caller {
         pid: 0,
         function: String::new(),
+        credentials: None,
     })
 }
 
@@ -53,9 +78,13 @@ fn find((from, to): &(String, String), mark: &str) -> Option<Caller> {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let environment = fs::read(entry.path().join("environ")).ok()?;
         let environment = String::from_utf8_lossy(&environment).into_owned();
-        let mut variables = environment.split('\0');
-        variables.clone().find(|variable| *variable == mark)?;
-        let name = variables.find_map(|it| it.strip_prefix("AWS_LAMBDA_FUNCTION_NAME=docket-"))?;
+        environment.split('\0').find(|it| *it == mark)?;
+        let value = |name: &str| {
+            let mut variables = environment.split('\0');
+            variables.find_map(|it| Some(it.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+        };
+        let name = value("AWS_LAMBDA_FUNCTION_NAME")?;
+        let name = name.strip_prefix("docket-")?;
         let owns = |folder: &Path| {
             let handles = fs::read_dir(folder).ok()?;
             let mut links = handles
@@ -67,6 +96,13 @@ fn find((from, to): &(String, String), mark: &str) -> Option<Caller> {
         Some(Caller {
             pid,
             function: name.to_owned(),
+            credentials: Some(Credentials::new(
+                value("AWS_ACCESS_KEY_ID")?,
+                value("AWS_SECRET_ACCESS_KEY")?,
+                value("AWS_SESSION_TOKEN"),
+                None,
+                "the function's own",
+            )),
         })
     })
 }

@@ -1,0 +1,120 @@
+//! Every queue's garbage is kept whole, shown to support, and sent again; every queue's dead letters come back to it.
+
+use aws_sdk_sqs::types::MessageAttributeValue;
+use devstack::Stack;
+use serde_json::{Value, json};
+
+use crate::desk::{SUPPORT, api};
+use crate::nobody_says_a_word::reconcile;
+use crate::support::{messages, quarantined, run, run_alone, text, until};
+
+/// More than a row keeps of it (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
+const LONG: usize = 5000;
+
+/// Each queue's name, the queue and its dead letters.
+fn queues(stack: &Stack) -> [(&'static str, &str, &str); 4] {
+    let outputs = &stack.outputs;
+    [
+        (
+            "uploads",
+            &outputs.uploads_queue_url,
+            &outputs.uploads_dead_letters_url,
+        ),
+        (
+            "inference-success",
+            &outputs.inference_success_queue_url,
+            &outputs.inference_success_dead_letters_url,
+        ),
+        (
+            "inference-error",
+            &outputs.inference_error_queue_url,
+            &outputs.inference_error_dead_letters_url,
+        ),
+        (
+            "wakeups",
+            &outputs.wakeups_queue_url,
+            &outputs.wakeups_dead_letters_url,
+        ),
+    ]
+}
+
+/// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
+#[test]
+fn is_kept_whole_shown_and_sent_again() {
+    run(async |stack| {
+        let ask = async |method: &str, path: &str, body: Option<Value>| {
+            let reply = api(stack, SUPPORT, method, path, body).await;
+            let said = String::from_utf8_lossy(&reply.body).into_owned();
+            assert!((200..300).contains(&reply.status), "{path}: {said}");
+            reply
+        };
+        let mut sent = Vec::new();
+        for (name, queue, _) in queues(stack) {
+            let body = json!({"any": name, "padding": "x".repeat(LONG)}).to_string();
+            let send = stack.cloud.sqs.send_message().queue_url(queue);
+            let send = send.message_body(&body).send().await.unwrap();
+            sent.push((format!("{name}:{}", send.message_id.unwrap()), body));
+        }
+        for (id, body) in &sent {
+            let path = format!("/quarantine/{id}");
+            let shown = until("the message to be quarantined", async || {
+                let reply = api(stack, SUPPORT, "GET", &path, None).await;
+                (reply.status == 200).then(|| reply.json())
+            })
+            .await;
+            assert_eq!(shown["body"], body.as_str(), "all of it");
+            let reason = Some(json!({"reason": "mended"}));
+            ask("POST", &format!("{path}/replay"), reason).await;
+            until("it to be back, since nothing was mended", async || {
+                let reply = api(stack, SUPPORT, "GET", &path, None).await;
+                (reply.status == 200 && reply.json()["at"] != shown["at"]).then_some(())
+            })
+            .await;
+            let reason = Some(json!({"reason": "a test"}));
+            ask("POST", &format!("{path}/discard"), reason).await;
+        }
+    });
+}
+
+#[test]
+fn comes_back_from_its_dead_letters() {
+    run_alone(async |stack| {
+        let sqs = &stack.cloud.sqs;
+        for (name, _, dead) in queues(stack) {
+            let body = json!({"dead letter of": name}).to_string();
+            let send = sqs.send_message().queue_url(dead).message_body(body);
+            send.send().await.unwrap();
+        }
+        // And one that has been sent back for a day, longer than a row keeps of it.
+        let attribute = |kind: &str, value: &str| {
+            let attribute = MessageAttributeValue::builder().data_type(kind);
+            attribute.string_value(value).build().unwrap()
+        };
+        let (_, _, dead) = queues(stack)[3];
+        let body = format!("one that never ends {}", "x".repeat(LONG));
+        let send = sqs.send_message().queue_url(dead).message_body(body);
+        send.message_attributes("dead-since", attribute("Number", "1767607442118"))
+            .message_attributes("first-message-id", attribute("String", "the-very-first"))
+            .send()
+            .await
+            .unwrap();
+
+        let done = reconcile(stack, "{}");
+        assert_eq!(
+            (&done["sentBack"], &done["quarantined"]),
+            (&4.into(), &1.into()),
+            "{done}"
+        );
+        for (name, _, dead) in queues(stack) {
+            let entry = quarantined(stack, &format!("\"dead letter of\":\"{name}\"")).await;
+            assert_eq!(text(&entry, &["source"]), name);
+            assert_eq!(messages(stack, dead).await, 0, "{name}");
+        }
+        let entry = quarantined(stack, "one that never ends").await;
+        let kept = text(&entry, &["body_key"]);
+        assert_eq!(kept, "quarantine/wakeups/the-very-first");
+        let get = stack.cloud.s3.head_object();
+        let get = get.bucket(&stack.outputs.jobs_bucket_name).key(kept);
+        assert!(get.send().await.unwrap().content_length.unwrap() > 5000);
+    });
+}
