@@ -84,6 +84,10 @@ class Plans(unittest.TestCase):
         self.assertEqual(given["ImageRepositoryArn"], f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/legal-review")
         image = f"{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn/team/model:3"
         self.assertEqual(plan.repository_arn(image, "aws-cn"), f"arn:aws-cn:ecr:cn-north-1:{ACCOUNT}:repository/team/model")
+        for warm, most in (("6", "5"), ("2", "1")):
+            wrong = example(endpoints={"legal-review": {"ImageUri": image, "WarmInstances": warm, "MaxInstances": most}})
+            with self.assertRaisesRegex(plan.Refusal, f"WarmInstances must be 0 or from MinInstances 0 to MaxInstances {most}"):
+                wrong.endpoint("legal-review", OUTPUTS)
         smaller = example(endpoints={"legal-review": {"ImageUri": image, "MaxInstances": "1"}})
         self.assertEqual(smaller.endpoint("legal-review", OUTPUTS).parameters["MaxInstances"], "1")
         self.assertEqual(given["WarmInstances"], "0")

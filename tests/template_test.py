@@ -39,7 +39,7 @@ MEASURED = {
     ],
     "AWS/SageMaker": [
         ({"EndpointName"}, {"ApproximateBacklogSize", "ApproximateBacklogSizePerInstance", "ApproximateAgeOfOldestRequest", "HasBacklogWithoutCapacity"}),
-        ({"EndpointName", "VariantName"}, {"NotificationFailures", "RequestDownloadFailures", "ResponseUploadFailures", "ExpiredRequests", "InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors", "TotalProcessingTime", "TimeInBacklog"}),
+        ({"EndpointName", "VariantName"}, {"NotificationFailures", "RequestDownloadFailures", "ResponseUploadFailures", "ExpiredRequests", "InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors", "TotalProcessingTime", "TimeInBacklog", "ModelLatency"}),
     ],
     "/aws/sagemaker/Endpoints": [({"EndpointName", "VariantName"}, {"CPUUtilization"})],
 }  # fmt: skip
@@ -47,14 +47,16 @@ MEASURED = {
 SETS = {
     "Service": [{"Service"}],
     "Pipeline": [{"Service", "Pipeline"}, {"Service"}],
+    "Gauge": [{"Service", "Pipeline"}],
     "Cause": [{"Service", "Pipeline", "Cause"}],
     "Queue": [{"Service", "Queue"}, {"Service"}],
 }
 MOST_METRICS_OF_AN_ALARM = 10  # CloudWatch user guide, "Create an alarm based on a metric math expression"
 # Alarms that start or stop instances or undo an update, and tell nobody.
 NOT_FOR_PEOPLE = {"wake", "idle", "rollback"}
-# A star in a resource stands at the end, after a folder of the bucket or API, or the endpoints' common name.
-WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|endpoint/docket-)\*"
+# A star in a resource stands at the end, after a folder of the bucket or API, the bucket of the models' weights, or the
+# endpoints' common name.
+WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|:::\$\{Bucket\}/|endpoint/docket-)\*"
 
 
 class CloudFormationLoader(yaml.SafeLoader):
@@ -825,7 +827,7 @@ def dashboard_is_whole(project):
         asked = {word for m in metrics for word in re.findall(r"\b[a-z]\w+", re.sub(r"\$\{\w+\}", "", m[-1].get("expression", "")))}
         if asked != ids:
             yield f"{widget['properties'].get('title')} reckons with {sorted(asked ^ ids)}"
-    # Busy milliseconds of a document are a share of an instance, as large as there are documents side by side.
+    # Busy time of a document are a share of an instance, as large as there are documents side by side.
     side_by_side = {m[-1]["label"]: m[-1]["expression"].rsplit("* ", 1)[1].rstrip(")") for w in widgets(project) for m in w["properties"].get("metrics", []) if "Idle" in m[-1].get("id", "")}
     if side_by_side != {name: p["MaxConcurrentInvocationsPerInstance"] for name, p in project.parameters.items()}:
         yield f"the dashboard's idle share counts with {side_by_side} documents side by side"

@@ -117,6 +117,9 @@ class Environment:
             "ErrorTopicArn": outputs["InferenceErrorTopicArn"],
             **given,
         }
+        least, warm, most = (int(parameters[key]) for key in ("MinInstances", "WarmInstances", "MaxInstances"))
+        if warm and not least <= warm <= most:
+            raise Refusal(f"{pipeline}: WarmInstances must be 0 or from MinInstances {least} to MaxInstances {most}, and is {warm}")
         if "ImageRepositoryArn" not in parameters and (arn := repository_arn(given.get("ImageUri", ""), partition)):
             parameters["ImageRepositoryArn"] = arn
         return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::desk::{SUPPORT, api};
 use crate::logs::{logs, service};
 use crate::nobody_says_a_word::reconcile;
-use crate::support::{Tenant, contract, run, until};
+use crate::support::{Tenant, contract, run, sample, until};
 
 /// The jobs that a list of support's has of a file name.
 async fn listed(stack: &Stack, query: &str, name: &str) -> Vec<Value> {
@@ -64,11 +64,17 @@ fn that_is_copied_every_day_becomes_ready_and_nobody_is_shown_it() {
             (count.sum::<u64>() >= 2).then_some(())
         })
         .await;
-        for class in ["open", "failed"] {
-            let query = format!("status={class}&limit=100");
-            let shown = listed(stack, &query, "scheduled.pdf").await;
-            assert!(shown.is_empty(), "{shown:?}");
-        }
+        let (name, broken) = ("broken-probe.pdf", sample("bad/broken.pdf"));
+        let put = s3.put_object().bucket(bucket);
+        let put = put.key(format!("inbound/probe/{name}"));
+        put.body(broken.into()).send().await.unwrap();
+        until("the probe to fail", async || {
+            let failed = listed(stack, "tenant=probe&status=failed", name).await;
+            (!failed.is_empty()).then_some(())
+        })
+        .await;
+        let shown = listed(stack, "status=failed&limit=100", name).await;
+        assert!(shown.is_empty(), "{shown:?}");
     });
 }
 

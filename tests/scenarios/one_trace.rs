@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::a_contract_becomes_ready::Listener;
 use crate::desk::{SUPPORT, api};
 use crate::logs::logs;
-use crate::support::{Tenant, contract, run, sample, until};
+use crate::support::{Tenant, contract, run, sample, soon, until};
 
 /// The log lines of a function that say a trace.
 async fn lines(stack: &Stack, function: &str, trace: &str) -> Vec<Value> {
@@ -32,12 +32,15 @@ async fn logged(stack: &Stack, function: &str, trace: &str, is: (&str, &str)) ->
 
 /// The frame that tells of a job in a state, word for word.
 async fn told(page: &mut Tenant, id: &str, status: &str) -> Value {
-    loop {
-        let frame: Value = serde_json::from_str(&page.next().await.text).unwrap();
-        if frame["job"]["id"] == id && frame["job"]["status"] == status {
-            return frame;
+    let hear = async {
+        loop {
+            let frame: Value = serde_json::from_str(&page.next().await.text).unwrap();
+            if frame["job"]["id"] == id && frame["job"]["status"] == status {
+                return frame;
+            }
         }
-    }
+    };
+    soon(&format!("the push that {id} is {status}"), hear).await
 }
 
 #[test]

@@ -116,6 +116,8 @@ impl Metric {
 pub enum Dimension<'a> {
     /// By pipeline, and of the whole service.
     Pipeline(&'a str),
+    /// By pipeline alone: figures that are looked up and not counted make no total.
+    Gauge(&'a str),
     /// By pipeline and why a job failed, no more: the totals are counted by pipeline.
     Cause(&'a str, &'a str),
     /// By the queue that the message came from, and of the whole service.
@@ -140,6 +142,7 @@ pub fn line(
     }
     let (named, is_part): (&[(&str, &str)], bool) = match dimension {
         Dimension::Pipeline(of) => (&[("Pipeline", of)], false),
+        Dimension::Gauge(of) => (&[("Pipeline", of)], true),
         Dimension::Cause(of, cause) => (&[("Pipeline", of), ("Cause", cause)], true),
         Dimension::Queue(of) => (&[("Queue", of)], false),
         Dimension::Service => (&[], false),

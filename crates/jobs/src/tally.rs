@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::id::{JobId, Timestamp};
 use crate::pipeline::Pipelines;
-use crate::ports::{Clock, Due, JobIndex, Unavailable};
+use crate::ports::{Clock, JobIndex, Unavailable};
 
 /// How many jobs are read from the index at once.
 const PAGE: u16 = 1000;
+/// How many shards are counted at once.
+const SIDE_BY_SIDE: usize = 4;
 
 /// The open jobs of a pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -24,6 +27,9 @@ pub struct Tally {
     pub at_risk: u64,
 }
 
+/// By pipeline.
+pub type Tallies = BTreeMap<String, Tally>;
+
 /// Counts all open jobs, by pipeline; those without any are there too. None if `until` came first: part of a count
 /// would be a wrong one, and the number decides when instances may go.
 ///
@@ -33,37 +39,61 @@ pub async fn tally<P>(
     ports: &P,
     pipelines: &Pipelines,
     until: Timestamp,
-) -> Result<Option<BTreeMap<String, Tally>>, Unavailable>
+) -> Result<Option<Tallies>, Unavailable>
 where
     P: JobIndex + Clock,
 {
-    let now = ports.now();
-    let mut tallies: BTreeMap<String, Tally> = pipelines
+    let mut tallies: Tallies = pipelines
         .iter()
         .map(|pipeline| (pipeline.name.clone(), Tally::default()))
         .collect();
-    for shard in 0..JobId::SHARDS {
-        let mut after: Option<Due> = None;
-        loop {
-            if ports.now() >= until {
-                return Ok(None);
-            }
-            let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
-            for job in jobs {
-                let age = now.since(job.created_at);
-                let promise = pipelines.get(&job.pipeline).map(|its| its.promise_seconds);
-                let tally = tallies.entry(job.pipeline).or_default();
-                tally.open += 1;
-                tally.oldest_age_seconds = tally.oldest_age_seconds.max(age.as_secs());
-                tally.at_risk += u64::from(promise.is_some_and(|seconds| is_at_risk(age, seconds)));
-            }
-            after = next;
-            if after.is_none() {
-                break;
-            }
+    let mut shards = stream::iter(0..JobId::SHARDS)
+        .map(|shard| tally_shard(ports, pipelines, shard, until))
+        .buffer_unordered(SIDE_BY_SIDE);
+    while let Some(shard) = shards.next().await {
+        let Some(shard) = shard? else {
+            return Ok(None);
+        };
+        for (pipeline, more) in shard {
+            let tally = tallies.entry(pipeline).or_default();
+            tally.open += more.open;
+            tally.at_risk += more.at_risk;
+            tally.oldest_age_seconds = tally.oldest_age_seconds.max(more.oldest_age_seconds);
         }
     }
     Ok(Some(tallies))
+}
+
+async fn tally_shard<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    shard: u8,
+    until: Timestamp,
+) -> Result<Option<Tallies>, Unavailable>
+where
+    P: JobIndex + Clock,
+{
+    let mut tallies = Tallies::new();
+    let mut after = None;
+    loop {
+        let now = ports.now();
+        if now >= until {
+            return Ok(None);
+        }
+        let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
+        for job in jobs {
+            let age = now.since(job.created_at);
+            let promise = pipelines.get(&job.pipeline).map(|its| its.promise_seconds);
+            let tally = tallies.entry(job.pipeline).or_default();
+            tally.open += 1;
+            tally.oldest_age_seconds = tally.oldest_age_seconds.max(age.as_secs());
+            tally.at_risk += u64::from(promise.is_some_and(|seconds| is_at_risk(age, seconds)));
+        }
+        after = next;
+        if after.is_none() {
+            return Ok(Some(tallies));
+        }
+    }
 }
 
 /// Late enough to be looked at by a person, and early enough for that to help.

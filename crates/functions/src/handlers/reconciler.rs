@@ -1,7 +1,5 @@
 //! It is time to look for what no message speaks of any more.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::join_all;
 use jobs::desk::plans;
 use jobs::id::Timestamp;
@@ -12,7 +10,7 @@ use jobs::ports::{
 };
 use jobs::reconcile::{Redriven, redrive, wake_overdue};
 use jobs::sweep::{Scope, Swept, sweep};
-use jobs::tally::{Tally, tally};
+use jobs::tally::{Tallies, tally};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -66,7 +64,7 @@ pub struct Reconciled {
     /// Objects without a job that were announced again.
     pub announced: u64,
     /// Open jobs by pipeline; none if not all could be counted.
-    pub open: Option<BTreeMap<String, Tally>>,
+    pub open: Option<Tallies>,
     /// Age in seconds of the latest complete look through the bucket; none if that could not be found out.
     pub sweep_age_seconds: Option<u64>,
     /// Something did not answer, and the next run has to make up for it.
@@ -182,7 +180,7 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[Redriven]
         emit(
             service,
             now.0,
-            Dimension::Pipeline(pipeline),
+            Dimension::Gauge(pipeline),
             &[
                 (Metric::JobsOpen, vec![tally.open]),
                 (Metric::OldestOpenJobAge, vec![tally.oldest_age_seconds]),
