@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::id::{JobId, Timestamp};
@@ -12,8 +11,6 @@ use crate::ports::{Clock, JobIndex, Unavailable};
 
 /// How many jobs are read from the index at once.
 const PAGE: u16 = 1000;
-/// How many shards are counted at once.
-const SIDE_BY_SIDE: usize = 4;
 
 /// The open jobs of a pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,11 +44,8 @@ where
         .iter()
         .map(|pipeline| (pipeline.name.clone(), Tally::default()))
         .collect();
-    let mut shards = stream::iter(0..JobId::SHARDS)
-        .map(|shard| tally_shard(ports, pipelines, shard, until))
-        .buffer_unordered(SIDE_BY_SIDE);
-    while let Some(shard) = shards.next().await {
-        let Some(shard) = shard? else {
+    for shard in 0..JobId::SHARDS {
+        let Some(shard) = tally_shard(ports, pipelines, shard, until).await? else {
             return Ok(None);
         };
         for (pipeline, more) in shard {
