@@ -1,12 +1,11 @@
 //! Every queue's garbage is kept whole, shown to support, and sent again; every queue's dead letters come back to it.
 
-use aws_sdk_sqs::types::MessageAttributeValue;
 use devstack::Stack;
 use serde_json::{Value, json};
 
 use crate::desk::{SUPPORT, api};
 use crate::nobody_says_a_word::reconcile;
-use crate::support::{messages, quarantined, run, run_alone, text, until};
+use crate::support::{bury_for_good, messages, quarantined, run, run_alone, text, until};
 
 /// More than a row keeps of it (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
 const LONG: usize = 5000;
@@ -86,18 +85,9 @@ fn comes_back_from_its_dead_letters() {
             send.send().await.unwrap();
         }
         // And one that has been sent back for a day, longer than a row keeps of it.
-        let attribute = |kind: &str, value: &str| {
-            let attribute = MessageAttributeValue::builder().data_type(kind);
-            attribute.string_value(value).build().unwrap()
-        };
         let (_, _, dead) = queues(stack)[3];
         let body = format!("one that never ends {}", "x".repeat(LONG));
-        let send = sqs.send_message().queue_url(dead).message_body(body);
-        send.message_attributes("dead-since", attribute("Number", "1767607442118"))
-            .message_attributes("first-message-id", attribute("String", "the-very-first"))
-            .send()
-            .await
-            .unwrap();
+        bury_for_good(stack, dead, &body, "the-very-first").await;
 
         let done = reconcile(stack, "{}");
         assert_eq!(

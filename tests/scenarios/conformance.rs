@@ -1,14 +1,12 @@
 //! The AWS adapters pass the suite that the in-memory ports pass (`crates/jobs/tests/conformance.rs`), against the
 //! tables, the bucket and the queues of the running stack.
 
-use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex};
 use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
-use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use functions::aws::{Aws, SCHEMA};
-use functions::config::{Config, Var};
+use functions::config::Var;
 use jobs::conformance::{
     Outside, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
     object_store, quarantine, quarantine_desk, tickets, watchers,
@@ -18,7 +16,7 @@ use jobs::job::Job;
 use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 
-use crate::support::{run, run_alone};
+use crate::support::{aws, run, run_alone};
 
 /// A job table of the suite's own, made like the one that was deployed: its old jobs are not for the reconciler.
 const JOBS_TABLE: &str = "conformance-jobs";
@@ -65,13 +63,7 @@ async fn ports(stack: &Stack) -> Aws {
         (Var::DeskTable, &outputs.desk_table_name),
         (Var::Bucket, &outputs.jobs_bucket_name),
     ];
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    Aws::new(Config::new(
-        REGION,
-        credentials,
-        &names,
-        Some(&stack.cloud.url),
-    ))
+    aws(stack, &names)
 }
 
 /// A queue that no function reads.
@@ -87,13 +79,7 @@ async fn ports_with_queue(stack: &Stack) -> Aws {
         (Var::InferenceSuccessQueueUrl, queue.as_str()),
         (Var::InferenceSuccessDeadLettersUrl, &queue),
     ];
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    Aws::new(Config::new(
-        REGION,
-        credentials,
-        &names,
-        Some(&stack.cloud.url),
-    ))
+    aws(stack, &names)
 }
 
 /// The customer's and the operator's half, by the stack's own clients.

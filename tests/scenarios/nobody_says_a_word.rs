@@ -4,14 +4,13 @@ use std::process::Command;
 
 use async_endpoint::{Fault, Faults};
 use aws_sdk_s3::types::NotificationConfiguration;
-use aws_sdk_sqs::types::MessageAttributeValue;
 use devstack::Stack;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use serde_json::Value;
 
 use crate::support::{
-    Tenant, contract, let_the_deadline_pass, messages, quarantined, row, run_alone, s3_event, text,
-    until,
+    Tenant, bury_for_good, contract, let_the_deadline_pass, messages, quarantined, row, run_alone,
+    s3_event, text, until,
 };
 
 /// Calls the reconciler as `docs/operations.md` says, and answers what it says.
@@ -136,20 +135,7 @@ fn about_a_dead_letter_and_it_is_sent_back_or_quarantined() {
         let send = sqs.send_message().queue_url(dead).message_body(event);
         send.send().await.unwrap();
         // And one that has been sent back for a day.
-        let attribute = |kind: &str, value: &str| {
-            MessageAttributeValue::builder()
-                .data_type(kind)
-                .string_value(value)
-                .build()
-                .unwrap()
-        };
-        let send = sqs.send_message().queue_url(dead);
-        send.message_body("a message that kills functions")
-            .message_attributes("dead-since", attribute("Number", "1767607442118"))
-            .message_attributes("first-message-id", attribute("String", "the-first"))
-            .send()
-            .await
-            .unwrap();
+        bury_for_good(stack, dead, "a message that kills functions", "the-first").await;
 
         let done = reconcile(stack, "{}");
         assert_eq!(

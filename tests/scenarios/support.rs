@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use devstack::children::Children;
+use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use devstack::{Arrival, Frame, Options, Page, PageJob, RunDir, Stack};
+use functions::aws::Aws;
+use functions::config::{Config, Var};
 use jobs::id::JobId;
 use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
@@ -286,6 +290,28 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
         },
     )
     .await
+}
+
+/// Puts a message among the dead letters of a queue that has been sent back for a day: it is not sent back again.
+pub(crate) async fn bury_for_good(stack: &Stack, dead: &str, body: &str, first_id: &str) {
+    let attribute = |kind: &str, value: &str| {
+        let attribute = MessageAttributeValue::builder().data_type(kind);
+        attribute.string_value(value).build().unwrap()
+    };
+    let send = stack.cloud.sqs.send_message().queue_url(dead);
+    send.message_body(body)
+        .message_attributes("dead-since", attribute("Number", "1767607442118"))
+        .message_attributes("first-message-id", attribute("String", first_id))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// The functions' own adapters for the running stack, with what they are told of it.
+pub(crate) fn aws(stack: &Stack, names: &[(Var, &str)]) -> Aws {
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
+    let url = Some(stack.cloud.url.as_str());
+    Aws::new(Config::new(REGION, credentials, names, url))
 }
 
 /// How many messages a queue holds, on their way included.

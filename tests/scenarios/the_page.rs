@@ -3,11 +3,9 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use aws_credential_types::Credentials;
-use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use devstack::{Site, Stack};
 use functions::aws::Aws;
-use functions::config::{Config, Var};
+use functions::config::Var;
 use futures_util::{StreamExt, stream};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore, Transfers};
@@ -15,7 +13,7 @@ use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
 use tokio::process::Command;
 
-use crate::support::{contract, run_alone, until};
+use crate::support::{aws, contract, run_alone, until};
 
 /// How many rows a page has to show.
 const MANY: u64 = 1000;
@@ -37,13 +35,7 @@ fn ports(stack: &Stack) -> Aws {
         (Var::JobsTable, outputs.jobs_table_name.as_str()),
         (Var::Bucket, &outputs.jobs_bucket_name),
     ];
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    Aws::new(Config::new(
-        REGION,
-        credentials,
-        &names,
-        Some(&stack.cloud.url),
-    ))
+    aws(stack, &names)
 }
 
 /// As many ready jobs of the other tenant as a page may have to show.

@@ -45,49 +45,28 @@ where
         .map(|pipeline| (pipeline.name.clone(), Tally::default()))
         .collect();
     for shard in 0..JobId::SHARDS {
-        let Some(shard) = tally_shard(ports, pipelines, shard, until).await? else {
-            return Ok(None);
-        };
-        for (pipeline, more) in shard {
-            let tally = tallies.entry(pipeline).or_default();
-            tally.open += more.open;
-            tally.at_risk += more.at_risk;
-            tally.oldest_age_seconds = tally.oldest_age_seconds.max(more.oldest_age_seconds);
+        let mut after = None;
+        loop {
+            let now = ports.now();
+            if now >= until {
+                return Ok(None);
+            }
+            let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
+            for job in jobs {
+                let age = now.since(job.created_at);
+                let promise = pipelines.get(&job.pipeline).map(|its| its.promise_seconds);
+                let tally = tallies.entry(job.pipeline).or_default();
+                tally.open += 1;
+                tally.oldest_age_seconds = tally.oldest_age_seconds.max(age.as_secs());
+                tally.at_risk += u64::from(promise.is_some_and(|seconds| is_at_risk(age, seconds)));
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
         }
     }
     Ok(Some(tallies))
-}
-
-async fn tally_shard<P>(
-    ports: &P,
-    pipelines: &Pipelines,
-    shard: u8,
-    until: Timestamp,
-) -> Result<Option<Tallies>, Unavailable>
-where
-    P: JobIndex + Clock,
-{
-    let mut tallies = Tallies::new();
-    let mut after = None;
-    loop {
-        let now = ports.now();
-        if now >= until {
-            return Ok(None);
-        }
-        let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
-        for job in jobs {
-            let age = now.since(job.created_at);
-            let promise = pipelines.get(&job.pipeline).map(|its| its.promise_seconds);
-            let tally = tallies.entry(job.pipeline).or_default();
-            tally.open += 1;
-            tally.oldest_age_seconds = tally.oldest_age_seconds.max(age.as_secs());
-            tally.at_risk += u64::from(promise.is_some_and(|seconds| is_at_risk(age, seconds)));
-        }
-        after = next;
-        if after.is_none() {
-            return Ok(Some(tallies));
-        }
-    }
 }
 
 /// Late enough to be looked at by a person, and early enough for that to help.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Due, JobIndex, OpenJob, Unavailable};
@@ -23,11 +24,23 @@ fn due(item: &Item) -> Result<Due, BadRow> {
     })
 }
 
-fn start(shard: u8, after: Due) -> Item {
-    let mut start = key(after.job);
-    start.insert("wake_shard".to_owned(), n(shard));
-    start.insert("wake_at".to_owned(), n(after.wake_at.0));
-    start
+impl Aws {
+    /// A page of a shard of the index of open jobs; it lacks its condition, which asks for `:shard` at least.
+    fn by_wake(&self, shard: u8, after: Option<Due>, limit: u16) -> QueryFluentBuilder {
+        let start = after.map(|after| {
+            let mut start = key(after.job);
+            start.insert("wake_shard".to_owned(), n(shard));
+            start.insert("wake_at".to_owned(), n(after.wake_at.0));
+            start
+        });
+        self.dynamodb()
+            .query()
+            .table_name(self.name(Var::JobsTable))
+            .index_name("by_wake")
+            .expression_attribute_values(":shard", n(shard))
+            .set_exclusive_start_key(start)
+            .limit(i32::from(limit))
+    }
 }
 
 fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
@@ -47,15 +60,9 @@ impl JobIndex for Aws {
         limit: u16,
     ) -> Result<Vec<Due>, Unavailable> {
         let answer = self
-            .dynamodb()
-            .query()
-            .table_name(self.name(Var::JobsTable))
-            .index_name("by_wake")
+            .by_wake(shard, after, limit)
             .key_condition_expression("wake_shard = :shard AND wake_at <= :by")
-            .expression_attribute_values(":shard", n(shard))
             .expression_attribute_values(":by", n(by.0))
-            .set_exclusive_start_key(after.map(|after| start(shard, after)))
-            .limit(i32::from(limit))
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
@@ -75,14 +82,8 @@ impl JobIndex for Aws {
         limit: u16,
     ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
         let answer = self
-            .dynamodb()
-            .query()
-            .table_name(self.name(Var::JobsTable))
-            .index_name("by_wake")
+            .by_wake(shard, after, limit)
             .key_condition_expression("wake_shard = :shard")
-            .expression_attribute_values(":shard", n(shard))
-            .set_exclusive_start_key(after.map(|after| start(shard, after)))
-            .limit(i32::from(limit))
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;

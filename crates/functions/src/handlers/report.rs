@@ -43,7 +43,7 @@ pub(super) fn report(
 }
 
 fn report_pipeline(service: &str, now: Timestamp, pipeline: &str, jobs: &[&Job]) {
-    let are = |is: fn(&State) -> bool| count(jobs.iter().filter(|job| is(&job.state)).count());
+    let are = |is| in_state(jobs, is);
     let ready = || {
         let ready = |job: &&&Job| matches!(job.state, State::Ready { .. });
         jobs.iter().filter(ready)
@@ -101,7 +101,7 @@ fn report_pipeline(service: &str, now: Timestamp, pipeline: &str, jobs: &[&Job])
 }
 
 fn report_probes(service: &str, now: Timestamp, pipeline: &str, probes: &[&Job]) {
-    let are = |is: fn(&State) -> bool| count(probes.iter().filter(|job| is(&job.state)).count());
+    let are = |is| in_state(probes, is);
     emit(
         service,
         now.0,
@@ -117,6 +117,10 @@ fn report_probes(service: &str, now: Timestamp, pipeline: &str, probes: &[&Job])
             ),
         ],
     );
+}
+
+fn in_state(jobs: &[&Job], is: fn(&State) -> bool) -> Vec<u64> {
+    count(jobs.iter().filter(|job| is(&job.state)).count())
 }
 
 /// How many jobs of that kind got where they are by a wake-up: nobody had told how their attempt ended.
