@@ -7,14 +7,14 @@ use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
 use functions::aws::{Aws, SCHEMA};
 use functions::config::Var;
-use jobs::conformance::{
-    Outside, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
-    object_store, quarantine, quarantine_desk, tickets, watchers,
-};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
+use testkit::conformance::{
+    Outside, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
+    object_store, quarantine, quarantine_desk, tickets, watchers,
+};
 
 use crate::support::{aws, run, run_alone};
 

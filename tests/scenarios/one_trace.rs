@@ -2,7 +2,7 @@
 //! and in the API.
 
 use devstack::Stack;
-use jobs::trace::TraceId;
+use jobs::id::TraceId;
 use serde_json::{Value, json};
 
 use crate::a_contract_becomes_ready::Listener;

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use api::ports::Transfers;
 use devstack::{Site, Stack};
 use functions::aws::Aws;
 use functions::config::Var;
 use futures_util::{StreamExt, stream};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Clock, JobStore, ObjectStore, Transfers};
+use jobs::ports::{Clock, JobStore, ObjectStore};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
 use tokio::process::Command;
@@ -42,7 +43,7 @@ fn ports(stack: &Stack) -> Aws {
 async fn many_jobs(stack: &Stack, many: u64) {
     let ports = ports(stack);
     let bucket = &stack.outputs.jobs_bucket_name;
-    let model = jobs::conformance::full_job(bucket, "globex", 0);
+    let model = testkit::conformance::full_job(bucket, "globex", 0);
     let now = ports.now();
     stream::iter(0..many)
         .for_each_concurrent(8, async |number| {

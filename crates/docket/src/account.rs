@@ -1,7 +1,7 @@
 //! `docket login`, `logout`, `whoami`.
 
+use api::types::{Configuration, Me};
 use clap::Args;
-use jobs::api::{Configuration, Me};
 
 use crate::Context;
 use crate::config;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use api::types::Problem;
 use http::{Method, Request};
-use jobs::api::Problem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -330,7 +330,7 @@ pub(crate) fn pause(sent: u32, asked: Option<Duration>) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use jobs::api::JobQuery;
+    use api::types::JobQuery;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! `docket audit` and `docket summary`.
 
-use jobs::api::{AuditPage, Summary};
+use api::types::{AuditPage, Summary};
 use serde::Serialize;
 
 use crate::Context;

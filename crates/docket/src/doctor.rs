@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
+use api::types::{Configuration, Me, NewUpload, UploadView};
 use http::{Method, Request};
-use jobs::api::{Configuration, Me, NewUpload, UploadView};
 use serde::Serialize;
 
 use crate::Context;

@@ -1,6 +1,6 @@
 //! How a command ends: the exit codes, and what is said when it fails.
 
-use jobs::api::Problem;
+use api::types::Problem;
 
 /// What the shell is told. These numbers are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

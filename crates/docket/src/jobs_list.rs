@@ -1,6 +1,6 @@
 //! `docket jobs`: lists and finds; the rest is next door.
 
-use jobs::api::{JobPage, JobQuery};
+use api::types::{JobPage, JobQuery};
 
 use crate::Context;
 use crate::api::query;
@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::print::{count, exact, jobs_table};
 use crate::{jobs_orders, jobs_show, quarantine, save};
 
-/// The most jobs of one answer (`jobs::api::JobQuery`).
+/// The most jobs of one answer (`api::types::JobQuery`).
 const PAGE: usize = 100;
 /// One answer may hold nothing, since it looks at 500 jobs at most; so many answers are asked for without `--all`.
 const PAGES: usize = 10;

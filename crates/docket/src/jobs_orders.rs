@@ -1,7 +1,7 @@
 //! `docket jobs retry`, `cancel` and `delete-data`.
 
+use api::types::{JobAnswer, JobOrder};
 use http::Method;
-use jobs::api::{JobAnswer, JobOrder};
 
 use crate::Context;
 use crate::account::confirm;

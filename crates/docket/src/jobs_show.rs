@@ -1,7 +1,7 @@
 //! `docket jobs show` and `explain`.
 
-use jobs::api::JobDetail;
-use jobs::explain::{Action, Explanation, Step, WaitsOn};
+use api::explain::{Action, Explanation, Step, WaitsOn};
+use api::types::JobDetail;
 use jobs::view::JobView;
 
 use crate::Context;

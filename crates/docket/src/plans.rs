@@ -1,6 +1,6 @@
 //! `docket retry-plan`.
 
-use jobs::api::{Count, NewPlan, PlanFilter, PlanView, Plans};
+use api::types::{Count, NewPlan, PlanFilter, PlanView, Plans};
 use serde_json::json;
 
 use crate::Context;

@@ -1,7 +1,7 @@
 //! `docket quarantine`.
 
+use api::types::{QuarantineEntry, QuarantinePage, Reason};
 use http::Method;
-use jobs::api::{QuarantineEntry, QuarantinePage, Reason};
 
 use crate::Context;
 use crate::api::{Repeat, segment};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use api::types::ResultView;
 use http_body_util::BodyExt;
-use jobs::api::ResultView;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 

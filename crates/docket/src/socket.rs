@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use api::types::{NewTicket, TicketView};
 use futures_util::{SinkExt, StreamExt};
-use jobs::api::{NewTicket, TicketView};
 use jobs::view::JobView;
 use rustls::pki_types::ServerName;
 use serde::Deserialize;

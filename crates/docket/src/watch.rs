@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use jobs::api::{JobPage, JobQuery};
+use api::types::{JobPage, JobQuery};
 use jobs::view::{Frame as Sent, JobView};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 

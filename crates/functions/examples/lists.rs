@@ -14,15 +14,16 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use jobs::api::JobQuery;
-use jobs::conformance::full_job;
-use jobs::desk::Person;
-use jobs::desk::list::list;
+use api::Person;
+use api::job_list::list;
+use api::ports::{JobList, List, Place, Span};
+use api::types::JobQuery;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
-use jobs::memory::Memory;
-use jobs::ports::{JobList, List, LoadError, Place, Span, Unavailable};
+use jobs::ports::{LoadError, Unavailable};
 use jobs::state::{Budget, Cause, Failure, State};
+use testkit::conformance::full_job;
+use testkit::memory::Memory;
 
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const TENANTS: u64 = 20;

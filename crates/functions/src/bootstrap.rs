@@ -1,7 +1,7 @@
 //! What happens once per execution environment, before the first event: Lambda does not throttle the CPU of this
 //! phase, so what every event needs is done here, for functions that move jobs the TLS connection to DynamoDB included.
 
-use jobs::api::Configuration;
+use api::types::Configuration;
 use jobs::pipeline::Pipelines;
 
 use crate::aws::Aws;

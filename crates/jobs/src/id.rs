@@ -1,11 +1,15 @@
 //! Names and numbers: which job, which attempt, which object, which moment.
 
+mod trace_id;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use trace_id::TraceId;
 
 /// A moment, in milliseconds since 1970-01-01 UTC.
 #[derive(

@@ -1,9 +1,9 @@
 //! A job as it is stored: its state, what it was made from, its attempts and its history.
 
+use crate::id::TraceId;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp};
 use crate::input::Input;
 use crate::state::{Cause, Failure, State};
-use crate::trace::TraceId;
 use crate::transition::{Event, Evidence, Policy};
 
 /// One row of the job table.

@@ -26,16 +26,15 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
-pub mod api;
 pub mod apply;
+pub mod backlog;
 pub mod classify;
-pub mod deliver;
-pub mod desk;
+pub mod commands;
+pub mod effects;
 pub mod evidence;
-pub mod explain;
-pub mod folders;
 pub mod id;
 pub mod input;
+pub mod inventory_scan;
 pub mod job;
 pub mod pipeline;
 pub mod ports;
@@ -44,15 +43,7 @@ pub mod record_outcome;
 pub mod retry;
 pub mod state;
 pub mod submit;
-pub mod support;
-pub mod sweep;
-pub mod tally;
 pub mod trace;
 pub mod transition;
+pub mod upload_session;
 pub mod view;
-pub mod watch;
-
-#[cfg(feature = "test-util")]
-pub mod conformance;
-#[cfg(feature = "test-util")]
-pub mod memory;

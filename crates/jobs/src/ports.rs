@@ -8,22 +8,18 @@
     reason = "each program has one adapter type and one thread; nobody boxes these futures"
 )]
 
-mod desk;
-mod repair;
+mod key_value;
+mod reconcile;
 
 use std::borrow::Cow;
 use std::error::Error;
 
-use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
+use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::job::Job;
 use crate::state::Class;
-use crate::trace::TraceId;
 
-pub use desk::{
-    Document, Documents, JobList, Kept, List, Part, Place, QuarantineDesk, Resubmission,
-    ResubmissionQueue, Span, Terms, Transfers,
-};
-pub use repair::{
+pub use key_value::{Document, Documents};
+pub use reconcile::{
     DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, OpenJob, Queue, UploadQueue,
 };
 
@@ -329,4 +325,25 @@ pub struct Quarantined {
 pub trait Quarantine {
     /// Keeps one. Keeping the same one again changes nothing, unless it was sent again meanwhile: then it has failed anew.
     async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable>;
+}
+
+/// Somebody's order, on its way to the function that carries it out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resubmission {
+    /// Which job.
+    pub job: JobId,
+    /// The version that the order is about; a job that has moved on is left alone.
+    pub seen: u64,
+    /// Who ordered it.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// Even if it has failed the same way again and again.
+    pub force: bool,
+}
+
+/// The queue that orders go through: that of wake-ups.
+pub trait ResubmissionQueue {
+    /// Sends orders, each with its delay in seconds, at most 900. Answers which (by place) were not taken.
+    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize>;
 }

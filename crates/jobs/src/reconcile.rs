@@ -2,13 +2,14 @@
 //!
 //! Nothing here writes a job's state. What is found is said again, as a message to the function that knows what to do,
 //! so that there is one way into every state. Saying it twice does no harm, hence two of these may run at once.
-//! [`crate::sweep`] does the same for objects without a job.
+//! [`crate::inventory_scan`] does the same for objects without a job.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
+use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{
@@ -16,7 +17,6 @@ use crate::ports::{
     Queue, Unavailable, WakeUp, WakeUpQueue,
 };
 use crate::state::State;
-use crate::trace::TraceId;
 
 /// How many jobs of a shard are read from the index at once.
 const PAGE: u16 = 100;

@@ -1,11 +1,11 @@
 //! A wake-up arrived: start the attempt that it names, or find out what became of it.
 
 use crate::apply::{Change, Error, Run, apply};
+use crate::commands::{Answer, Order, resubmit};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::job::Job;
 use crate::ports::{Clock, InferenceEndpoint, JobStore, ObjectStore, WakeUp};
 use crate::submit::begin_again;
-use crate::support::{Answer, Order, resubmit};
 use crate::trace::{about, about_id};
 use crate::transition::{Event, Evidence, Moment, Why};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::apply::{Change, Error, Run, apply, log_change, moment};
-use crate::desk::uploads::{Intent, intent, may_be_issued};
 use crate::evidence::{find_output, input_was_replaced};
+use crate::id::TraceId;
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
 use crate::job::Job;
@@ -14,8 +14,9 @@ use crate::ports::{
     ObjectStore, PeekError, SaveError,
 };
 use crate::state::{Cause, Failure, State};
-use crate::trace::{TraceId, about, about_upload};
+use crate::trace::{about, about_upload};
 use crate::transition::{Decision, Event, Moment, Why, first, transition};
+use crate::upload_session::{Intent, intent, may_be_issued};
 
 /// An announcement of an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,7 +241,7 @@ fn input_of(
             .map(|object| object.content_type.clone())
             .unwrap_or_default(),
         name: match &intent {
-            Some(intent) => Some(intent.name().to_owned()).filter(|name| !name.is_empty()),
+            Some(intent) => Some(intent.name.to_owned()).filter(|name| !name.is_empty()),
             None => same.and_then(|object| object.name),
         },
         // Only the announcement can say so; what an object says of itself its uploader chose.

@@ -4,17 +4,17 @@
 
 use jobs::apply::{Change, Run, apply, moment};
 use jobs::classify::model_message;
-use jobs::conformance::one_in_every_state;
-use jobs::deliver::{Owed, deliver};
+use jobs::effects::{Owed, deliver};
 use jobs::id::{Attempt, Claim, Location, Timestamp};
 use jobs::job::Job;
-use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{WakeUp, Watcher};
 use jobs::record_outcome::{Outcome, record_outcome};
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Decision, Event, Evidence, Moment, Why, transition};
+use testkit::conformance::one_in_every_state;
+use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const TOML: &str = include_str!("../../../infra/pipelines.toml");

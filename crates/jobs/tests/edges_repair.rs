@@ -4,17 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jobs::conformance::one_in_every_state;
 use jobs::id::{JobId, Tenant, Timestamp};
+use jobs::inventory_scan::{Scope, sweep};
 use jobs::job::Job;
-use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, Due, JobIndex, JobStore, LoadError, OpenJob, SaveError, Unavailable, WakeUp, WakeUpQueue,
 };
 use jobs::reconcile::{Woken, wake_overdue};
 use jobs::state::{Class, State};
-use jobs::sweep::{Scope, sweep};
+use testkit::conformance::one_in_every_state;
+use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000_000);

@@ -3,11 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jobs::apply::{Error, Run};
-use jobs::conformance::one_in_every_state;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
@@ -18,6 +16,8 @@ use jobs::retry::retry;
 use jobs::state::{Cause, Class, State};
 use jobs::submit::{Upload, submit};
 use jobs::transition::Event;
+use testkit::conformance::one_in_every_state;
+use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const TOML: &str = include_str!("../../../infra/pipelines.toml");

@@ -6,19 +6,19 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use api::types::Configuration;
 use functions::bootstrap::App;
 use functions::handlers::batch::{Message, SqsEvent};
 use functions::handlers::{
     inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
-use jobs::api::Configuration;
 use jobs::apply::Run;
-use jobs::deliver::{Owed, deliver};
+use jobs::backlog::Tally;
+use jobs::commands::{self, Answer, Order};
+use jobs::effects::{Owed, deliver};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, WakeUpQueue};
-use jobs::support::{self, Answer, Order};
-use jobs::tally::Tally;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -351,9 +351,9 @@ async fn support(
     };
     let order = Order::new(job, None, "support", "a customer asked")?;
     let answer = if cancel {
-        support::cancel(&app.ports, &run, &order).await?
+        commands::cancel(&app.ports, &run, &order).await?
     } else {
-        support::resubmit(&app.ports, &run, &order).await?
+        commands::resubmit(&app.ports, &run, &order).await?
     };
     match answer {
         Answer::Done(job) => {

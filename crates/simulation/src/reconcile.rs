@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_endpoint::Millis;
+use jobs::backlog::Tally;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
     DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, OpenJob,
     Queue, Unavailable, UploadQueue,
 };
 use jobs::submit::Upload;
-use jobs::tally::Tally;
 
 use crate::bucket::announcement;
 use crate::fault::Fault;

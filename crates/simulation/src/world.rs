@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
 use async_endpoint::{Failure, Outcome, Rng, RunId};
-use jobs::folders::Folders;
 use jobs::id::{InferenceId, Timestamp};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Quarantined, Ticket, Watcher};
+use testkit::key_value_map::Folders;
 
 use crate::bucket::Bucket;
 use crate::call::{Calls, Outage};

@@ -9,9 +9,9 @@ mod wait;
 
 use std::path::{Path, PathBuf};
 
+use api::types::{Me, NewUpload, UploadView};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jobs::api::{Me, NewUpload, UploadView};
 use tokio::sync::Semaphore;
 
 use crate::Context;

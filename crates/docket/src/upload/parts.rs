@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use api::types::{PartsWanted, SignedParts, SignedRequest, UploadView};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use jobs::api::{PartsWanted, SignedParts, SignedRequest, UploadView};
 use serde_json::json;
 use tokio::sync::Mutex;
 

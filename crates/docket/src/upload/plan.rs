@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use jobs::api::{Me, PipelineView};
+use api::types::{Me, PipelineView};
 
 use crate::config;
 use crate::exit::{Failure, Outcome};

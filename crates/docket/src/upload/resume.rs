@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use jobs::api::UploadView;
+use api::types::UploadView;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs::api::JobDetail;
+use api::types::JobDetail;
 
 use crate::Context;
 use crate::config;

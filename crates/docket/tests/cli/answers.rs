@@ -36,7 +36,7 @@ fn programs_are_told_the_problem_as_it_is() {
         .problem("GET /jobs/j1", 404, "not-found", "there is no such job");
     let ran = setup.run(["jobs", "explain", "j1", "--json"]);
     assert_eq!(ran.code, Some(4));
-    let problem: jobs::api::Problem = serde_json::from_str(&ran.err).unwrap();
+    let problem: api::types::Problem = serde_json::from_str(&ran.err).unwrap();
     assert_eq!(problem.kind, "urn:docket:problem:not-found");
     assert_eq!(problem.detail, "there is no such job");
 }
@@ -192,7 +192,7 @@ fn a_list_turns_the_pages() {
     let arguments = [
         "jobs", "list", "--status", "failed", "--name", "con", "-n", "150", "--json",
     ];
-    let page: jobs::api::JobPage = setup.run(arguments).json();
+    let page: api::types::JobPage = setup.run(arguments).json();
     assert_eq!(page.jobs.len(), 150);
     assert_eq!(page.cursor.as_deref(), Some("c2"));
     assert_eq!(page.searched_back_to, Some(5000));

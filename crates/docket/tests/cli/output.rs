@@ -54,7 +54,7 @@ fn an_explanation_is_that_of_the_job() {
     setup
         .server
         .script("GET /jobs/j1", 200, &detail("j1", "InProgress"));
-    let explanation: jobs::explain::Explanation =
+    let explanation: api::explain::Explanation =
         setup.run(["jobs", "explain", "j1", "--json"]).json();
     assert_eq!(explanation.summary, "it is InProgress");
 }

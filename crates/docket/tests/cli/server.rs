@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use api::types::{Multipart, NewUpload, SignedPart, SignedParts, SignedRequest, UploadView};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use jobs::api::{Multipart, NewUpload, SignedPart, SignedParts, SignedRequest, UploadView};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -264,7 +264,7 @@ fn known(world: &mut World, port: u16, asked: &Asked) -> (u16, Full<Bytes>) {
             (204, Full::default())
         }
         ["POST", "uploads", id, "parts"] => {
-            let wanted: jobs::api::PartsWanted = serde_json::from_slice(&asked.body).unwrap();
+            let wanted: api::types::PartsWanted = serde_json::from_slice(&asked.body).unwrap();
             let parts = wanted.numbers.into_iter().map(|number| SignedPart {
                 number,
                 request: signed("PUT", format!("{base}/s3/{id}?part={number}")),

@@ -60,7 +60,7 @@ fn a_part_that_breaks_is_sent_again_and_the_bytes_are_right() {
     }
     let ran = upload(&setup, &file, &["--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let view: jobs::api::UploadView = ran.json();
+    let view: api::types::UploadView = ran.json();
     assert_eq!(view.job_id, "job-1");
     let world = setup.server.world();
     assert_eq!(world.upload().parts.len(), 14);
@@ -277,7 +277,7 @@ fn a_failed_job_is_a_failed_command() {
         .script("GET /jobs/job-1", 200, &detail("job-1", "Failed"));
     let ran = upload(&setup, &file, &["--wait", "--json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let detail: jobs::api::JobDetail = ran.json();
+    let detail: api::types::JobDetail = ran.json();
     assert_eq!(detail.job.unwrap().status, "Failed");
 }
 
@@ -303,7 +303,7 @@ fn several_files_go_together_and_the_worst_does_not_stop_the_rest() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(lines.len(), 6);
-    let problem: jobs::api::Problem = serde_json::from_str(&ran.err).unwrap();
+    let problem: api::types::Problem = serde_json::from_str(&ran.err).unwrap();
     assert!(problem.detail.contains(".pdf: it is too large"));
     assert!(
         setup

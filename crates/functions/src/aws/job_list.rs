@@ -1,9 +1,10 @@
 //! The indexes of the job table as lists for people: `JobList`.
 
+use api::ports::{JobList, List, Place, Span};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::JobId;
 use jobs::job::Job;
-use jobs::ports::{JobList, List, LoadError, Place, Span, Unavailable};
+use jobs::ports::{LoadError, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::job_index::key;

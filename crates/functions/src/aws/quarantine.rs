@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use api::ports::{Kept, QuarantineDesk};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
-use jobs::ports::{Kept, Quarantine, QuarantineDesk, Quarantined, Unavailable};
+use jobs::ports::{Quarantine, Quarantined, Unavailable};
 
 use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};

@@ -514,7 +514,7 @@ fn charged_bytes(item: &Item) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jobs::conformance::one_in_every_state;
+    use testkit::conformance::one_in_every_state;
 
     fn whole_item(job: &Job) -> Item {
         let mut item = to_item(job);

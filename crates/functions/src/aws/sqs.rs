@@ -5,12 +5,12 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
+use jobs::id::TraceId;
 use jobs::ports::{
     DeadLetter, DeadLetters, Queue, Resubmission, ResubmissionQueue, Unavailable, UploadQueue,
     WakeUp, WakeUpQueue,
 };
 use jobs::submit::Upload;
-use jobs::trace::TraceId;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::Var;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use api::ports::{Part, Terms, Transfers};
+use api::types::SignedRequest;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::timeout::TimeoutConfig;
-use jobs::api::SignedRequest;
 use jobs::id::Location;
-use jobs::ports::{Clock, Part, Terms, Transfers, Unavailable};
+use jobs::ports::{Clock, Unavailable};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::s3::NAME;

@@ -5,8 +5,8 @@ mod cursor;
 mod http;
 pub mod routes;
 
+use api::Refusal;
 use jobs::apply::Run;
-use jobs::desk::Refusal;
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
 use lambda_runtime::{Error, LambdaEvent};

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use jobs::apply::{Error, Run, Verdict};
-use jobs::deliver::{Owed, deliver};
+use jobs::effects::{Owed, deliver};
 use jobs::id::Timestamp;
+use jobs::id::TraceId;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, EventBus, Pusher, Quarantine, Quarantined, Unavailable, WakeUpQueue, Watchers,
 };
-use jobs::trace::TraceId;
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
 use tracing::field::Empty;

@@ -1,16 +1,16 @@
 //! It is time to look for what no message speaks of any more.
 
+use api::retry_plans;
 use futures_util::future::join_all;
-use jobs::desk::plans;
+use jobs::backlog::{Tallies, tally};
 use jobs::id::Timestamp;
+use jobs::inventory_scan::{Scope, Swept, sweep};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, DeadLetters, Documents, Inventory, JobIndex, JobStore, Quarantine, Queue,
     ResubmissionQueue, UploadQueue, WakeUpQueue,
 };
 use jobs::reconcile::{Redriven, redrive, wake_overdue};
-use jobs::sweep::{Scope, Swept, sweep};
-use jobs::tally::{Tallies, tally};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -103,7 +103,7 @@ where
     let until = |part: u64| Timestamp(began_at.0 + work * part / 4);
 
     // What people wait for comes first, and takes a read when there is nothing to do.
-    let released = plans::release(ports, until(1)).await;
+    let released = retry_plans::release(ports, until(1)).await;
     let released = released.inspect_err(|error| {
         warn!(error = %error, "the jobs of retry plans were not all released");
     });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jobs::deliver::{Delivered, Owed};
+use jobs::effects::{Delivered, Owed};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::state::{Cause, State};

@@ -1,13 +1,13 @@
 //! Attempts are due.
 
 use jobs::apply::Run;
+use jobs::commands;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
     Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue,
     Resubmission, WakeUp, WakeUpQueue, Watchers,
 };
 use jobs::retry::{carry_out, retry};
-use jobs::support;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +133,7 @@ fn wake_up(told: &WakeUpMessage) -> Result<WakeUp, jobs::id::BadId> {
     })
 }
 
-fn order(told: &OrderMessage) -> Result<support::Order, String> {
+fn order(told: &OrderMessage) -> Result<commands::Order, String> {
     let job = told.job_id.parse();
     let job = job.map_err(|bad: jobs::id::BadId| bad.to_string())?;
     let Order {
@@ -142,7 +142,7 @@ fn order(told: &OrderMessage) -> Result<support::Order, String> {
         reason,
         force,
     } = &told.resubmit;
-    let order = support::Order::new(job, Some(*seen), actor, reason);
+    let order = commands::Order::new(job, Some(*seen), actor, reason);
     let order = order.map_err(|bad| bad.to_string())?;
     Ok(if *force { order.forced() } else { order })
 }

@@ -1,7 +1,7 @@
 //! S3 event notifications (S3 user guide, "Event message structure"). Only the fields that are used.
 
+use jobs::id::TraceId;
 use jobs::submit::Upload;
-use jobs::trace::TraceId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;

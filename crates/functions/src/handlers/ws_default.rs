@@ -1,8 +1,8 @@
 //! A page says something.
 
+use api::snapshot::sync;
 use jobs::ports::{Clock, JobStore, PushError, Pusher, Watchers};
 use jobs::view::Frame;
-use jobs::watch::sync;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::info;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use jobs::id::JobId;
-use jobs::trace::TraceId as JobTrace;
+use jobs::id::TraceId as JobTrace;
 use opentelemetry::trace::{
     Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };

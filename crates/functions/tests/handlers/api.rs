@@ -10,17 +10,17 @@ mod uploads;
 
 use std::collections::BTreeMap;
 
+use api::types::Problem;
 use functions::handlers::api::routes::ROUTES;
 use functions::handlers::api::{Api, HttpEvent, HttpReply, handle};
-use jobs::api::Problem;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
-use jobs::memory::Memory;
 use jobs::state::{Cause, Failure, State};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use testkit::memory::Memory;
 
 use super::world::{BUCKET, NOW, app, run};
 
@@ -81,7 +81,7 @@ impl Office {
 
     /// Puts a job into the table, made `age` milliseconds ago, in a state.
     pub(super) fn job(&self, key: &str, age: u64, change: impl FnOnce(&mut Job)) -> Job {
-        let mut job = jobs::conformance::full_job(BUCKET, "acme", 0);
+        let mut job = testkit::conformance::full_job(BUCKET, "acme", 0);
         let at = Timestamp(NOW.0 - age);
         job.id = JobId::of_key(BUCKET, key);
         job.input.key = key.to_owned();
@@ -210,7 +210,7 @@ fn route(method: &str, path: &str) -> &'static functions::handlers::api::routes:
 
 /// The lines of the audit log: what was done to what, and what came of it.
 pub(super) fn audited(office: &Office) -> Vec<(String, String, Option<String>)> {
-    let page: jobs::api::AuditPage = office.support().get("/audit");
+    let page: api::types::AuditPage = office.support().get("/audit");
     let lines = page.entries.into_iter();
     lines
         .map(|entry| (entry.actor, entry.action, entry.detail))
@@ -218,7 +218,7 @@ pub(super) fn audited(office: &Office) -> Vec<(String, String, Option<String>)> 
 }
 
 /// How many of each there are.
-pub(super) fn counts(counts: &[jobs::api::Count]) -> BTreeMap<&str, u32> {
+pub(super) fn counts(counts: &[api::types::Count]) -> BTreeMap<&str, u32> {
     counts
         .iter()
         .map(|count| (count.name.as_str(), count.count))

@@ -7,8 +7,8 @@ use crate::world::{
 use functions::bootstrap::App;
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::Attempt;
-use jobs::memory::Memory;
 use jobs::state::{Cause, State};
+use testkit::memory::Memory;
 
 const KEY: &str = "inbound/acme/nda.pdf";
 

@@ -4,9 +4,9 @@ use crate::world::{BUCKET, NOW, PDF, announced, app, batch, event, run};
 use functions::bootstrap::App;
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
 use jobs::id::Timestamp;
-use jobs::memory::Memory;
 use jobs::ports::{Ticket, Watcher};
 use serde_json::{Value, json};
+use testkit::memory::Memory;
 
 fn fixture(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

@@ -1,7 +1,7 @@
 //! Documents that the service gives itself go the way of all others, and nobody is shown them.
 
+use api::types::{JobPage, Summary};
 use functions::handlers::{inference_success, upload_trigger};
-use jobs::api::{JobPage, Summary};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::ports::Watcher;

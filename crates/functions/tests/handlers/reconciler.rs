@@ -6,14 +6,14 @@ use crate::world::{
 use functions::bootstrap::App;
 use functions::handlers::reconciler::{self, Reconciled};
 use functions::handlers::{inference_error, retry, upload_trigger};
-use jobs::conformance::Outside;
+use jobs::backlog::Tally;
 use jobs::id::{JobId, Timestamp};
-use jobs::memory::{Memory, Object};
 use jobs::ports::Document;
 use jobs::ports::Queue;
 use jobs::state::State;
-use jobs::tally::Tally;
 use serde_json::json;
+use testkit::conformance::Outside;
+use testkit::memory::{Memory, Object};
 
 const KEY: &str = "inbound/acme/nda.pdf";
 const MINUTE: u64 = 60_000;

@@ -6,13 +6,13 @@ use crate::world::{
 use functions::bootstrap::App;
 use functions::handlers::batch::SqsEvent;
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
+use jobs::id::TraceId;
 use jobs::id::{JobId, Timestamp};
-use jobs::memory::Memory;
 use jobs::ports::Watcher;
 use jobs::state::State;
-use jobs::trace::TraceId;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
+use testkit::memory::Memory;
 
 const KEY: &str = "inbound/acme/nda.pdf";
 const OTHER: &str = "1-67891233-abcdef012345678912345678";

@@ -3,11 +3,14 @@
 use crate::world::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
 use functions::handlers::{retry, upload_trigger};
 use jobs::id::{Attempt, JobId};
-use jobs::memory::Object;
 use jobs::ports::Watcher;
 use jobs::state::{Cause, State};
+use testkit::memory::Object;
 
-fn upload(app: &functions::bootstrap::App<jobs::memory::Memory>, bodies: &[String]) -> Vec<String> {
+fn upload(
+    app: &functions::bootstrap::App<testkit::memory::Memory>,
+    bodies: &[String],
+) -> Vec<String> {
     let response = run(upload_trigger::handle(app, batch(app, bodies, 1))).unwrap();
     failures(&response).into_iter().map(str::to_owned).collect()
 }

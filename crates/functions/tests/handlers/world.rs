@@ -1,14 +1,14 @@
 //! A world for handler tests: the real handlers over the in-memory ports.
 
+use api::types::Configuration;
 use functions::bootstrap::App;
 use functions::handlers::batch::{SqsBatchResponse, SqsEvent};
-use jobs::api::Configuration;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
-use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
+use testkit::memory::Memory;
 
 pub(crate) const BUCKET: &str = "docket-jobs";
 pub(crate) const NOW: Timestamp = Timestamp(1_767_607_442_118);

@@ -4,13 +4,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use api::types::Configuration;
 use functions::bootstrap::App;
-use jobs::api::Configuration;
 use jobs::id::{JobId, Timestamp};
-use jobs::memory::Memory;
 use jobs::pipeline::Pipelines;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
+use testkit::memory::Memory;
 
 pub(crate) const BUCKET: &str = "docket-jobs";
 pub(crate) const KEY: &str = "inbound/acme/nda.pdf";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jobs::desk::Person;
+use api::Person;
 use jobs::id::Timestamp;
 use serde_json::Value;
 

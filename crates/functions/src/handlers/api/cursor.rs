@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
+use api::Refusal;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use jobs::desk::Refusal;
 use jobs::ports::{Clock, Document, Documents};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

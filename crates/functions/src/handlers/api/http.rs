@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use api::Refusal;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use jobs::desk::Refusal;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -1,17 +1,19 @@
 //! Every request that the API takes: one table, from which requests are dispatched and `docs/api.md` is written.
 
-use jobs::api::{
+use api::ports::{JobList, QuarantineDesk, Transfers};
+use api::types::{
     JobOrder, JobQuery, Me, NewPlan, NewTicket, NewUpload, PartsWanted, PipelineView, Reason,
 };
-use jobs::apply::Run;
-use jobs::desk::{
-    Person, Refusal, audit, find, list, orders, plans, quarantine, show, summary, tickets, uploads,
+use api::{
+    Person, Refusal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
+    summary, tickets, uploads,
 };
+use jobs::apply::Run;
 use jobs::id::Timestamp;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{
-    Clock, DeadLetters, Documents, JobList, JobStore, ObjectStore, Pusher, QuarantineDesk,
-    ResubmissionQueue, Tickets, Transfers, WakeUpQueue, Watchers,
+    Clock, DeadLetters, Documents, JobStore, ObjectStore, Pusher, ResubmissionQueue, Tickets,
+    WakeUpQueue, Watchers,
 };
 use jobs::state::Cause;
 use serde::{Deserialize, Serialize};
@@ -69,7 +71,7 @@ pub struct Route {
     pub does: &'static str,
     /// Who may ask.
     pub who: &'static str,
-    /// What it takes, a type of [`jobs::api`]: in the query of a GET, else in the body.
+    /// What it takes, a type of [`api::types`]: in the query of a GET, else in the body.
     pub takes: Option<&'static str>,
     /// The status and the type of its answer.
     pub answers: (u16, Option<&'static str>),
@@ -231,22 +233,22 @@ pub(super) async fn answer<P: Desk>(
             Value::Null
         }
         What::ListJobs => list_jobs(asked, person).await?,
-        What::ShowJob => json(&show::show(ports, person, id).await?),
-        What::FetchResult => json(&show::result(ports, pipelines, person, id).await?),
+        What::ShowJob => json(&job_detail::show(ports, person, id).await?),
+        What::FetchResult => json(&job_detail::result(ports, pipelines, person, id).await?),
         What::Retry => {
             let order: JobOrder = request.json()?;
             let until = asked.push_until;
-            json(&orders::retry(ports, asked.run, person, id, &order, until).await?)
+            json(&commands::retry(ports, asked.run, person, id, &order, until).await?)
         }
         What::Cancel => {
             let order: JobOrder = request.json()?;
             let until = asked.push_until;
-            json(&orders::cancel(ports, asked.run, person, id, &order, until).await?)
+            json(&commands::cancel(ports, asked.run, person, id, &order, until).await?)
         }
         What::DeleteData => {
             let order: JobOrder = request.json()?;
             let until = asked.push_until;
-            json(&orders::delete_data(ports, asked.run, person, id, &order, until).await?)
+            json(&commands::delete_data(ports, asked.run, person, id, &order, until).await?)
         }
         What::MakePlan => {
             let plan: NewPlan = request.json()?;
@@ -256,11 +258,11 @@ pub(super) async fn answer<P: Desk>(
                 filter.pipeline.as_deref(),
                 filter.cause.as_deref(),
             )?;
-            json(&plans::create(ports, pipelines, person, &plan).await?)
+            json(&retry_plans::create(ports, pipelines, person, &plan).await?)
         }
-        What::ListPlans => json(&plans::list(ports, person).await?),
-        What::ShowPlan => json(&plans::show(ports, person, id).await?),
-        What::ApplyPlan => json(&plans::apply(ports, pipelines, person, id).await?),
+        What::ListPlans => json(&retry_plans::list(ports, person).await?),
+        What::ShowPlan => json(&retry_plans::show(ports, person, id).await?),
+        What::ApplyPlan => json(&retry_plans::apply(ports, pipelines, person, id).await?),
         What::ListQuarantine => {
             let (question, from) = asked.from::<String>(person, "quarantine").await?;
             let (mut page, next) = quarantine::list(ports, person, from.as_deref()).await?;
@@ -338,7 +340,7 @@ async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Val
         let bucket = &asked.api.bucket;
         let pipelines = asked.run.pipelines;
         return Ok(json(
-            &find::find(ports, pipelines, bucket, person, tenant, text).await?,
+            &search::find(ports, pipelines, bucket, person, tenant, text).await?,
         ));
     }
     check_names(
@@ -358,7 +360,7 @@ async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Val
         Some(cursor) => Some(asked.sealer.open(ports, &question, &cursor).await?),
         None => None,
     };
-    let (mut page, next) = list::list(ports, person, &query, from).await?;
+    let (mut page, next) = job_list::list(ports, person, &query, from).await?;
     page.cursor = asked.cursor(&question, next.as_ref()).await?;
     Ok(json(&page))
 }

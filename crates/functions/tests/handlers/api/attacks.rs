@@ -1,6 +1,6 @@
 //! What must not work, whoever tries. What API Gateway refuses before the function is asked, `tests/scenarios` try.
 
-use jobs::api::{AuditPage, Configuration, JobPage};
+use api::types::{AuditPage, Configuration, JobPage};
 use jobs::state::Cause;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn a_token_that_does_not_say_who_it_is_opens_nothing_but_the_configuration() {
     let only_tenant = with(|claims| claims["cognito:groups"] = json!("[tenant:acme]"));
     assert_eq!(only_tenant.word("GET", "/jobs", None), "forbidden");
     let unverified = with(|claims| claims["email_verified"] = json!("false"));
-    let me: jobs::api::Me = unverified.get("/me");
+    let me: api::types::Me = unverified.get("/me");
     assert_eq!(
         me.actor, "id-of-rita@acme.example",
         "an unverified address is not a name"

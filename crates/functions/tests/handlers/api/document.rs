@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+use api::Refusal;
 use functions::handlers::api::routes::{ROUTES, Route};
-use jobs::desk::Refusal;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -37,7 +37,7 @@ fn generator() -> SchemaGenerator {
 fn schemas() -> Map<String, Value> {
     let mut generator = generator();
     macro_rules! all {
-        ($($name:ident),*) => {{ use jobs::api::*; $(let _ = generator.subschema_for::<$name>();)* }};
+        ($($name:ident),*) => {{ use api::types::*; $(let _ = generator.subschema_for::<$name>();)* }};
     }
     all!(
         Configuration,

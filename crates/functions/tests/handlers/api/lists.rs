@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jobs::api::{JobDetail, JobPage, Me, QuarantinePage, Summary, TicketView};
+use api::types::{JobDetail, JobPage, Me, QuarantinePage, Summary, TicketView};
 use jobs::id::{Attempt, JobId};
 use jobs::ports::{Quarantine, Quarantined};
 use jobs::state::{Cause, State};
@@ -265,7 +265,7 @@ fn any_id_finds_the_job() {
 fn support_finds_an_upload_by_the_uuid_in_its_key_whatever_its_tenant() {
     let office = Office::open();
     let wanted = serde_json::json!({"pipeline": "legal-review", "name": "a.pdf", "bytes": 7, "content_type": "application/pdf"});
-    let view: jobs::api::UploadView = office.customer().post("/uploads", wanted);
+    let view: api::types::UploadView = office.customer().post("/uploads", wanted);
     let url = view.put.unwrap().url;
     let key = url.strip_prefix(&format!("memory:s3://{BUCKET}/")).unwrap();
     let key = key.split('?').next().unwrap();

@@ -1,6 +1,6 @@
 //! Running a job again, giving it up, deleting its data.
 
-use jobs::api::{JobAnswer, JobDetail, ResultView};
+use api::types::{JobAnswer, JobDetail, ResultView};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry};
 use jobs::state::{Cause, State};
@@ -276,7 +276,7 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
             .explanation
             .help
             .iter()
-            .all(|help| help.action != jobs::explain::Action::Retry)
+            .all(|help| help.action != api::explain::Action::Retry)
     );
     let open = office.job("inbound/acme/open.pdf", 5, |_| {});
     assert_eq!(

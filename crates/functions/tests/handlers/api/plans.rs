@@ -1,7 +1,7 @@
 //! Retry plans: made, applied, released, told about.
 
+use api::types::{PlanOutcome, PlanView, Plans};
 use functions::handlers::{reconciler, retry};
-use jobs::api::{PlanOutcome, PlanView, Plans};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};

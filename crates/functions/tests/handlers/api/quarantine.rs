@@ -1,7 +1,7 @@
 //! The desk's side of the quarantine.
 
+use api::types::{QuarantineEntry, QuarantinePage};
 use functions::handlers::retry;
-use jobs::api::{QuarantineEntry, QuarantinePage};
 use jobs::ports::{Quarantine, Quarantined, Queue};
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! Announcing, sending and completing uploads.
 
+use api::ports::Part;
+use api::types::{JobDetail, JobPage, SignedParts, UploadView};
 use functions::handlers::upload_trigger;
-use jobs::api::{JobDetail, JobPage, SignedParts, UploadView};
-use jobs::ports::Part;
 use serde_json::{Value, json};
 
 use super::super::world::{BUCKET, announced, batch, failures, run};

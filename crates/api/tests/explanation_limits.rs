@@ -1,0 +1,89 @@
+//! What people are told about a job, at the edges.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use api::explain::{WaitsOn, explain};
+use jobs::id::{Attempt, Timestamp};
+use jobs::job::Job;
+use jobs::state::State;
+use jobs::view::{Frame, JobView, MAX_FRAME_BYTES};
+use testkit::conformance::one_in_every_state;
+
+fn in_state(wanted: &str) -> Job {
+    let all = one_in_every_state("docket-jobs", "acme");
+    all.into_iter()
+        .find(|job| job.state.name() == wanted)
+        .unwrap()
+}
+
+#[test]
+fn a_job_is_called_stalled_a_quarter_of_an_hour_after_its_time() {
+    let job = in_state("InProgress");
+    let wake_at = job.state.wake_at().unwrap();
+    let limit = wake_at.0 + 15 * 60_000;
+    for (now, on) in [
+        (limit - 1000, WaitsOn::Endpoint),
+        (limit + 1000, WaitsOn::Stalled),
+    ] {
+        let waiting = explain(&job, Timestamp(now)).waiting.unwrap();
+        assert_eq!(waiting.on, on);
+    }
+}
+
+/// The same numbers as the rules: an attempt is made only if it is paid for and can end within the bound.
+#[test]
+fn another_attempt_is_foretold_only_if_there_will_be_one() {
+    let mut job = in_state("InProgress");
+    let span = u64::from(job.policy.attempt_seconds) * 1000;
+    for (last, left, again) in [
+        (Attempt(2), span, true),
+        (Attempt(2), span - 1, false),
+        (Attempt(1), span, false),
+    ] {
+        if let State::InProgress {
+            attempt,
+            deadline,
+            budget,
+        } = &mut job.state
+        {
+            assert_eq!(*attempt, Attempt(1));
+            budget.last = last;
+            budget.until = Timestamp(deadline.0 + left);
+        }
+        let what = explain(&job, job.updated_at).next[0].what.clone();
+        assert_eq!(what.contains("another attempt is made"), again, "{what}");
+        assert_eq!(what.contains("the job fails"), !again, "{what}");
+    }
+}
+
+#[test]
+fn a_long_file_name_keeps_its_beginning_and_its_end() {
+    let shown = |name: &str| {
+        let mut job = in_state("Ready");
+        job.input.name = Some(name.to_owned());
+        JobView::from(&job).name
+    };
+    let fits = format!("{}.pdf", "ü".repeat(196));
+    assert_eq!(shown(&fits), fits);
+    let long = format!("A{}{}Z.pdf", "ü".repeat(150), "ß".repeat(150));
+    let expected = format!("A{}…{}Z.pdf", "ü".repeat(99), "ß".repeat(94));
+    assert_eq!(shown(&long), expected);
+    assert_eq!(expected.chars().count(), 200);
+}
+
+#[test]
+fn a_snapshot_is_one_frame_with_as_many_jobs_as_fit() {
+    for length in 1..=150 {
+        let mut job = in_state("Ready");
+        job.input.name = Some("n".repeat(length));
+        let one_more = serde_json::to_vec(&JobView::from(&job)).unwrap().len() + 1;
+        let snapshot = Frame::snapshot(&vec![job; 200], false);
+        assert!(matches!(snapshot, Frame::Snapshot { more: true, .. }));
+        let bytes = snapshot.to_json().len();
+        // "true" is a byte shorter than the "false" that is reckoned with.
+        let fits = MAX_FRAME_BYTES - one_more..MAX_FRAME_BYTES;
+        assert!(fits.contains(&bytes), "{bytes} with names of {length}");
+    }
+    let few = Frame::snapshot(&vec![in_state("Ready"); 50], false);
+    assert!(matches!(few, Frame::Snapshot { jobs, more: false } if jobs.len() == 50));
+}

@@ -1,0 +1,87 @@
+//! Upload sessions: what the HTTP API records before it signs an upload, and what the submit path reads from it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::id::{JobId, Location, Timestamp};
+use crate::pipeline::Pipeline;
+use crate::ports::{Document, Documents, Unavailable};
+
+/// The file name extension of every key that the API issues.
+pub const EXTENSION: &str = ".pdf";
+/// The name of the record within the collection of its upload session.
+pub const NAME: &str = "-";
+
+/// An upload that was announced. The job that its object becomes is attributed to whoever announced it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    pub job: String,
+    pub bucket: String,
+    pub key: String,
+    pub tenant: String,
+    pub pipeline: String,
+    pub name: String,
+    pub bytes: u64,
+    pub content_type: String,
+    /// Who announced it.
+    pub uploaded_by: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it can no longer be completed.
+    pub expires_at: Timestamp,
+    /// S3's name for it, if it goes in parts.
+    pub multipart: Option<String>,
+    /// It can no longer be gone on with. What was signed before may still arrive, and is then its uploader's.
+    #[serde(default)]
+    pub closed: bool,
+}
+
+impl Intent {
+    /// The object's location.
+    pub fn location(&self) -> Location {
+        Location {
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+        }
+    }
+}
+
+/// The collection that holds the session of one upload. One collection each: a single one would put all uploads into one
+/// partition of the table.
+pub fn folder(id: JobId) -> String {
+    format!("upload#{id}")
+}
+
+/// The upload session that becomes this job; `None` if the object was not uploaded through the API.
+///
+/// # Errors
+/// If the store does not answer or the record cannot be decoded.
+pub async fn intent<P: Documents>(ports: &P, id: JobId) -> Result<Option<Intent>, Unavailable> {
+    Ok(read(ports, id).await?.map(|(intent, _)| intent))
+}
+
+/// As [`intent`], with the stored record, for writing it back.
+///
+/// # Errors
+/// As [`intent`].
+pub async fn read<P: Documents>(
+    ports: &P,
+    id: JobId,
+) -> Result<Option<(Intent, Document)>, Unavailable> {
+    let Some(document) = ports.read(&folder(id), NAME).await? else {
+        return Ok(None);
+    };
+    let intent = serde_json::from_str(&document.text).map_err(|error| Unavailable {
+        what: "the upload session",
+        source: error.into(),
+    })?;
+    Ok(Some((intent, document)))
+}
+
+/// Whether the API may have issued this key: `<prefix><tenant>/<uuid>.pdf`. Saves a read of the session for all other keys.
+pub fn may_be_issued(pipeline: &Pipeline, key: &str) -> bool {
+    let path = key.strip_prefix(&pipeline.prefix);
+    let file = path.and_then(|path| path.split_once('/'));
+    let name = file.and_then(|(_, file)| file.strip_suffix(EXTENSION));
+    name.is_some_and(|name| name.len() == 36 && Uuid::try_parse(name).is_ok())
+}
