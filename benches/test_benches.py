@@ -11,8 +11,8 @@ import cold_start
 from units import base_units, index_units, item_bytes, read_units
 from wire import Table, Wire
 
-TABLE = Table(["job_id"], {"by_wake": ["wake_shard", "wake_at"]})
-KEYS = (["job_id"], ["wake_shard", "wake_at"])
+TABLE = Table(["job_id"], {"by_next_check": ["check_shard", "next_check_at"]})
+KEYS = (["job_id"], ["check_shard", "next_check_at"])
 PEM = "-----BEGIN CERTIFICATE-----\nMIIDEDCC\nAfigAwIB\nAgIUdRAJ\n-----END CERTIFICATE-----\n"
 
 
@@ -44,7 +44,7 @@ class Units(unittest.TestCase):
         self.assertEqual(base_units(None, exactly), 1)
 
     def test_an_index_is_charged_by_what_happens_to_its_key(self):
-        without, first, moved = row(), row(wake_shard="1", wake_at="5"), row(wake_shard="1", wake_at="6")
+        without, first, moved = row(), row(check_shard="1", next_check_at="5"), row(check_shard="1", next_check_at="6")
         self.assertEqual(index_units(None, without, *KEYS), 0)
         self.assertEqual(index_units(None, first, *KEYS), 1)
         self.assertEqual(index_units(first, first | {"other": {"S": "x"}}, *KEYS), 0)
@@ -81,10 +81,10 @@ class Counting(unittest.TestCase):
             Table.described(described)
 
     def test_a_write_is_noted_with_its_index_and_its_row(self):
-        self.wire.count_write("jobs", None, row(wake_shard="1", wake_at="5"))
-        self.wire.count_write("jobs", row(wake_shard="1", wake_at="5"), row())
+        self.wire.count_write("jobs", None, row(check_shard="1", next_check_at="5"))
+        self.wire.count_write("jobs", row(check_shard="1", next_check_at="5"), row())
         self.assertEqual(self.wire.ledger.base_writes["jobs"], 2)
-        self.assertEqual(self.wire.ledger.index_writes["by_wake"], 2)
+        self.assertEqual(self.wire.ledger.index_writes["by_next_check"], 2)
         self.assertEqual(self.wire.ledger.row_bytes["jobs"], len("job_id") + 1)
 
 

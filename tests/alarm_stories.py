@@ -9,7 +9,7 @@ import dataclasses
 
 from cloudwatch import metric
 
-QUEUES = ("uploads", "inference-success", "inference-error", "wakeups")
+QUEUES = ("uploads", "inference-success", "inference-error", "checks")
 WORK_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler")
 PEOPLE_FUNCTIONS = ("support-api", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
 DAY = 1440  # minutes
@@ -68,7 +68,7 @@ class Endpoint:
     name: str
     service: str
     pipeline: str
-    promise_seconds: int
+    slo_seconds: int
     idle_minutes: int
     oldest_seconds: int
     rollback_failures: int
@@ -133,7 +133,7 @@ def service_stories(s):
     }
     for queue in QUEUES:
         age = s.sqs("ApproximateAgeOfOldestMessage", queue)
-        oldest = 2700 if queue == "wakeups" else 1800  # a wake-up may be delayed by 900 s
+        oldest = 2700 if queue == "checks" else 1800  # a wake-up may be delayed by 900 s
         stories["queue-stalled"] += [
             rings(f"{queue}: a message is too old twice within ten minutes", (age, range(4), 60), (age, range(5, 9), 60), (age, [4, 9], oldest + 1)),
             quiet(f"{queue}: as old as deliveries and delays make it", (age, range(60), oldest)),
@@ -166,7 +166,7 @@ def endpoint_stories(e):
     without, backlog, oldest = map(e.endpoint, ("HasBacklogWithoutCapacity", "ApproximateBacklogSize", "ApproximateAgeOfOldestRequest"))
     open_jobs, at_risk, took, probe_failed, probe_ready = map(e.docket, ("JobsOpen", "JobsAtRisk", "TimeToReady", "ProbesFailed", "ProbesReady"))
     fails, refuses, breaks = map(e.variant, ("InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors"))
-    idle, many, promise = e.idle_minutes, e.rollback_failures, e.promise_seconds * 1000
+    idle, many, promise = e.idle_minutes, e.rollback_failures, e.slo_seconds * 1000
     every, five = range(idle + 60), range(0, idle + 60, 5)
     before = (backlog, range(-30, 0), 1), (open_jobs, range(-30, 0, 5), 1)
     stories = {

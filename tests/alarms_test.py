@@ -80,7 +80,7 @@ def deployed(project):
     for name, parameters in project.parameters.items():
         asked = Resolver(project.endpoint, parameters).parameters
         told = endpoint_stories(Endpoint(
-            asked["EndpointName"], SERVICE, name, project.pipelines[name]["promise_seconds"],
+            asked["EndpointName"], SERVICE, name, project.pipelines[name]["slo_seconds"],
             int(asked["IdleMinutes"]), int(asked["OldestRequestAlarmSeconds"]), int(asked["RollbackFailures"]),
         ))  # fmt: skip
         yield from _of(project, project.endpoint, parameters, asked["EndpointName"], told)

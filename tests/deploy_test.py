@@ -42,7 +42,7 @@ OUTPUTS = {
     "HttpApiId": "abc123",
     "WebSocketApiId": "def456",
     "JobsTableName": "docket-JobsTable-1",
-    "DeskTableName": "docket-DeskTable-1",
+    "RecordsTableName": "docket-RecordsTable-1",
     "ConnectionsTableName": "docket-ConnectionsTable-1",
     "UserPoolId": "eu-central-1_1",
 }
@@ -443,7 +443,7 @@ class Runs(unittest.TestCase):
         with self.assertRaisesRegex(plan.Refusal, "3 jobs are open"):
             self.run_with(cli, "undeploy")
         self.assertNotIn("cloudformation delete-stack", cli.commands())
-        shards = {a[-1] for a in cli.asked if "by_wake" in a}
+        shards = {a[-1] for a in cli.asked if "by_next_check" in a}
         self.assertEqual(len(shards), plan.SHARDS)
 
     def test_the_jobs_of_trials_hold_nobody_up(self):
@@ -460,7 +460,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(cli.asked[unlocked][3], OUTPUTS["ConnectionsTableName"])
         self.assertEqual(cli.commands()[unlocked + 1], "cloudformation delete-stack")
         text = "\n".join(self.said)
-        for kept in ("JobsBucketName", "JobsTableName", "DeskTableName", "UserPoolId"):
+        for kept in ("JobsBucketName", "JobsTableName", "RecordsTableName", "UserPoolId"):
             self.assertIn(OUTPUTS[kept], text)
         self.said.clear()
         self.run_with(cli, "undeploy")

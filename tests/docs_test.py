@@ -233,7 +233,7 @@ BREAKS = {
         in_doc("ARCHITECTURE.md", "`late_and_doubled_messages_change_nothing`", "`late_messages_change_nothing`")
     ],
     alarms_are_explained: [
-        in_doc("docs/operations.md", "### `wakeups-dead-letters`", "### Wake-ups"),
+        in_doc("docs/operations.md", "### `checks-dead-letters`", "### Wake-ups"),
         in_text("endpoint", "${EndpointName}-wake", "${EndpointName}-rouse"),
         in_text("watch", "AlarmName: !Sub '${ServiceName}-queue-stalled'", "AlarmName: !Sub '${ServiceName}-queue-stuck'"),
         in_text("service", "AlarmName: !Sub '${ServiceName}-uploads-dead-letters'", "AlarmName: uploads"),

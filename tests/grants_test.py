@@ -120,7 +120,7 @@ RULES = {
         lambda p: policy(p, "WsConnectRole").remove(statement(p, "WsConnectRole", "Logs")),
         lambda p: statement(p, "RetryRole", "ReceiveAndLater")["Action"].remove("sqs:DeleteMessage"),
         lambda p: statement(p, "UploadTriggerRole", "Receive")["Action"].remove("sqs:GetQueueAttributes"),
-        lambda p: statement(p, "UploadTriggerRole", "Receive").update(Resource={"Fn::GetAtt": ["WakeupsQueue", "Arn"]}),
+        lambda p: statement(p, "UploadTriggerRole", "Receive").update(Resource={"Fn::GetAtt": ["ChecksQueue", "Arn"]}),
         lambda p: statement(p, "UploadTriggerRole", "Receive").update(Condition={"Bool": {"aws:SecureTransport": "true"}}),
         lambda p: policy(p, "ReconcilerRole").append({**statement(p, "RetryRole", "ReceiveAndLater"), "Sid": "ReceiveMore"}),
     ],
@@ -196,7 +196,7 @@ class Log(unittest.TestCase):
             if line["sid"] == "SayAgain" and "Reconciler" in line["role"]:
                 line["resources"] = [0, 1, 3]
         told = "\n".join(complaints(self.project, self.lines))
-        self.assertIn("dynamodb:PutItem on DeskTable for quarantine (QuarantineAndNotes)", told)
+        self.assertIn("dynamodb:PutItem on RecordsTable for quarantine (QuarantineAndNotes)", told)
         self.assertIn("sqs:SendMessage on InferenceErrorQueue (SayAgain)", told)
         self.assertEqual(told.count("\n"), 1)
 

@@ -88,7 +88,7 @@ class Project:
         self.endpoint = yaml.load((infra / "endpoint.yaml").read_text(), CloudFormationLoader)
         self.watch = yaml.load((infra / "watch.yaml").read_text(), CloudFormationLoader)
         settings = tomllib.loads((infra / "pipelines.toml").read_text())
-        self.grace_seconds = settings["grace_seconds"]
+        self.max_notification_delay_seconds = settings["max_notification_delay_seconds"]
         self.pipelines = {name: table for name, table in settings.items() if isinstance(table, dict)}
         self.parameters = {
             path.stem: {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(path.read_text())}
@@ -444,7 +444,7 @@ def the_desk_is_divided(project):
     """Tickets, plans, audit, … share a table; whoever is let in is let in by key."""
     for name, role in project.of_type("IAM::Role").items():
         for statement in grants(role):
-            if "DeskTable" not in mentions(statement["Resource"]):
+            if "RecordsTable" not in mentions(statement["Resource"]):
                 continue
             keys = [key for test in statement.get("Condition", {}).values() for key in test.get("dynamodb:LeadingKeys", [])]
             if not keys or any(key.strip("*") == "" for key in keys):
@@ -466,7 +466,7 @@ def the_page_runs_nothing_of_others(project):
 
 
 def data_is_kept_and_protected(project):
-    for name in ("JobsBucket", "JobsTable", "DeskTable"):
+    for name in ("JobsBucket", "JobsTable", "RecordsTable"):
         if not retained(project.service["Resources"][name]):
             yield f"{name} is deleted with the stack"
     for name, table in project.of_type("DynamoDB::Table").items():
@@ -513,7 +513,7 @@ def bucket_follows_the_pipelines(project):
         for prefix, number in wanted.items():
             if days.get(prefix) != number:
                 yield f"{prefix} is kept {days.get(prefix)} days, not {number}"
-    if days.get("work/", 0) * 86400 <= max(table["bound_seconds"] for table in project.pipelines.values()):
+    if days.get("work/", 0) * 86400 <= max(table["job_deadline_seconds"] for table in project.pipelines.values()):
         yield "work/ is emptied before a job must have ended"
     reads = {
         "UploadTriggerRole": {"work/", "outbound/"},
@@ -551,8 +551,8 @@ def grace_covers_redelivery(project):
             yield f"{name}: visibility does not follow FunctionTimeoutSeconds"
         longest = max(row["VisibilitySeconds"] for row in timing.values())
         needed = queue.get("RedrivePolicy", {}).get("maxReceiveCount", 0) * longest
-        if project.grace_seconds < needed:
-            yield f"{name}: a message may be under way for {needed} s, grace_seconds is {project.grace_seconds}"
+        if project.max_notification_delay_seconds < needed:
+            yield f"{name}: a message may be under way for {needed} s, max_notification_delay_seconds is {project.max_notification_delay_seconds}"
 
 
 def the_reconciler_keeps_to_its_numbers(project):
@@ -566,7 +566,7 @@ def the_reconciler_keeps_to_its_numbers(project):
     if not longest or days != [int(longest[1])]:
         yield "unfinished uploads do not end when LONGEST_UPLOAD in crates/jobs/src/sweep.rs says"
     place = statement(project, "ReconcilerRole", "PlaceInIndex")
-    if place.get("Condition", {}).get("ForAllValues:StringEquals") != {"dynamodb:Attributes": ["job_id", "wake_at"]}:
+    if place.get("Condition", {}).get("ForAllValues:StringEquals") != {"dynamodb:Attributes": ["job_id", "next_check_at"]}:
         yield "the reconciler may write more of a job than its place in the index"
 
 
@@ -581,8 +581,8 @@ def endpoint_files_fit(project):
             "Pipeline": name,
             "EndpointName": table["endpoint"],
             "InputPrefix": table["prefix"],
-            "PromiseSeconds": str(table["promise_seconds"]),
-            "OldestRequestAlarmSeconds": str(min(table["queue_ttl_seconds"], table["promise_seconds"]) // 2),
+            "PromiseSeconds": str(table["slo_seconds"]),
+            "OldestRequestAlarmSeconds": str(min(table["queue_ttl_seconds"], table["slo_seconds"]) // 2),
             "TerminationWaitSeconds": str(table["invocation_timeout_seconds"]),
         }
         for key, value in wanted.items():
@@ -774,8 +774,8 @@ def nothing_goes_unwatched(project):
     if ("AWS/ApiGateway", "5xx") not in by_metric:
         yield "nobody hears of it when the HTTP API does not answer"
     stalled = resource(project, "QueueStalledAlarm", "watch")
-    if stalled["Threshold"] < project.grace_seconds:
-        yield "queue-stalled rings while deliveries still go on (grace_seconds)"
+    if stalled["Threshold"] < project.max_notification_delay_seconds:
+        yield "queue-stalled rings while deliveries still go on (max_notification_delay_seconds)"
     missing = next(a for a in project.of_type("CloudWatch::Alarm", project.endpoint).values() if "no-instance" in a["AlarmName"]["Fn::Sub"])
     longest = project.endpoint["Parameters"]["StartupTimeoutSeconds"]["Default"]
     if missing["EvaluationPeriods"] * missing["Period"] <= longest:
@@ -819,7 +819,7 @@ def dashboard_is_whole(project):
     for widget in widgets(project):
         for line in widget["properties"].get("annotations", {}).get("horizontal", []):
             promises[widget["properties"]["metrics"][0][5]] = line["value"]
-    if promises != {name: table["promise_seconds"] * 1000 for name, table in project.pipelines.items()}:
+    if promises != {name: table["slo_seconds"] * 1000 for name, table in project.pipelines.items()}:
         yield f"the dashboard promises {promises}"
     for widget in widgets(project):
         metrics = widget["properties"].get("metrics", [])
@@ -944,20 +944,20 @@ def shown(project, old, new):
 # Each breaks a copy of the project; the rule must then complain.
 BREAKAGES = {
     queues_end_in_dead_letters: [
-        lambda p: drop(resource(p, "WakeupsQueue"), "RedrivePolicy"),
+        lambda p: drop(resource(p, "ChecksQueue"), "RedrivePolicy"),
         lambda p: resource(p, "UploadsQueue")["RedrivePolicy"].update(maxReceiveCount=3),
         lambda p: resource(p, "UploadsDeadLetters").update(MessageRetentionPeriod=345600),
-        lambda p: resource(p, "UploadsQueue").update(RedrivePolicy=resource(p, "WakeupsQueue")["RedrivePolicy"]),
-        lambda p: drop(p.service["Resources"], "WakeupsDeadLettersAlarm"),
+        lambda p: resource(p, "UploadsQueue").update(RedrivePolicy=resource(p, "ChecksQueue")["RedrivePolicy"]),
+        lambda p: drop(p.service["Resources"], "ChecksDeadLettersAlarm"),
         lambda p: drop(resource(p, "InferenceErrorSubscription"), "RedrivePolicy"),
         lambda p: drop(resource(p, "InferenceErrorSubscription"), "RawMessageDelivery"),
         lambda p: drop(resource(p, "UploadsDeadLetters"), "SqsManagedSseEnabled"),
     ],
     resource_policies_are_tight: [
-        lambda p: drop(p.service["Resources"], "WakeupsDeadLettersPolicy"),
+        lambda p: drop(p.service["Resources"], "ChecksDeadLettersPolicy"),
         lambda p: drop(p.service["Resources"], "JobsBucketPolicy"),
         lambda p: statement(p, "InferenceErrorTopicPolicy", "TlsOnly").update(Effect="Allow"),
-        lambda p: statement(p, "WakeupsQueuePolicy", "TlsOnly").update(Resource={"Fn::GetAtt": ["UploadsQueue", "Arn"]}),
+        lambda p: statement(p, "ChecksQueuePolicy", "TlsOnly").update(Resource={"Fn::GetAtt": ["UploadsQueue", "Arn"]}),
         lambda p: drop(statement(p, "UploadsQueuePolicy", "BucketNotifications")["Condition"], "ArnEquals"),
         lambda p: drop(statement(p, "UploadsQueuePolicy", "BucketNotifications")["Condition"], "StringEquals"),
         lambda p: drop(statement(p, "InferenceErrorDeadLettersPolicy", "TopicDeliveries"), "Condition"),
@@ -1064,8 +1064,8 @@ BREAKAGES = {
         lambda p: drop(p.service["Resources"]["JobsTable"], "DeletionPolicy"),
         lambda p: p.service["Resources"]["JobsBucket"].update(UpdateReplacePolicy="Delete"),
         lambda p: drop(resource(p, "JobsTable"), "PointInTimeRecoverySpecification"),
-        lambda p: drop(resource(p, "DeskTable"), "SSESpecification"),
-        lambda p: resource(p, "DeskTable")["TimeToLiveSpecification"].update(AttributeName="ttl"),
+        lambda p: drop(resource(p, "RecordsTable"), "SSESpecification"),
+        lambda p: resource(p, "RecordsTable")["TimeToLiveSpecification"].update(AttributeName="ttl"),
         lambda p: drop(resource(p, "JobsTable"), "DeletionProtectionEnabled"),
         lambda p: resource(p, "JobsBucket")["PublicAccessBlockConfiguration"].update(BlockPublicAcls=False),
         lambda p: drop(resource(p, "JobsBucket"), "VersioningConfiguration"),
@@ -1076,7 +1076,7 @@ BREAKAGES = {
         lambda p: p.pipelines["ocr-batch"].update(prefix="inbound/batches/"),
         lambda p: p.pipelines["ocr-batch"]["retention_days"].update(input=15),
         lambda p: p.pipelines["ocr-batch"]["retention_days"].update(output=1),
-        lambda p: p.pipelines["ocr-batch"].update(bound_seconds=30 * 86400),
+        lambda p: p.pipelines["ocr-batch"].update(job_deadline_seconds=30 * 86400),
         lambda p: resource(p, "JobsBucket")["NotificationConfiguration"]["QueueConfigurations"].pop(),
         lambda p: resource(p, "JobsBucket")["NotificationConfiguration"]["QueueConfigurations"][0].update(Event="s3:ObjectCreated:Put"),
         lambda p: statement(p, "RetryRole", "Inputs")["Resource"].pop(),
@@ -1085,9 +1085,9 @@ BREAKAGES = {
         lambda p: statement(p, "SupportApiRole", "Results").update(Resource={"Fn::Sub": "${JobsBucket.Arn}/failure/*"}),
     ],
     grace_covers_redelivery: [
-        lambda p: setattr(p, "grace_seconds", 1799),
-        lambda p: resource(p, "WakeupsQueue")["RedrivePolicy"].update(maxReceiveCount=6),
-        lambda p: resource(p, "WakeupsQueue").update(VisibilityTimeout=30),
+        lambda p: setattr(p, "max_notification_delay_seconds", 1799),
+        lambda p: resource(p, "ChecksQueue")["RedrivePolicy"].update(maxReceiveCount=6),
+        lambda p: resource(p, "ChecksQueue").update(VisibilityTimeout=30),
         lambda p: drop(p.service["Mappings"]["QueueTiming"], "30"),
         lambda p: p.service["Mappings"]["QueueTiming"]["30"].update(VisibilitySeconds=30),
     ],
@@ -1104,7 +1104,7 @@ BREAKAGES = {
         lambda p: p.parameters["ocr-batch"].update(Typo="1"),
         lambda p: p.parameters["ocr-batch"].update(MaxInstances="0"),
         lambda p: drop(p.parameters["ocr-batch"], "InstanceType"),
-        lambda p: p.pipelines["ocr-batch"].update(promise_seconds=60),
+        lambda p: p.pipelines["ocr-batch"].update(slo_seconds=60),
         lambda p: p.parameters["ocr-batch"].update(PromiseSeconds="60"),
         lambda p: p.parameters["ocr-batch"].update(TerminationWaitSeconds="60"),
         lambda p: p.parameters["ocr-batch"].update(WarmInstances="5"),
@@ -1183,7 +1183,7 @@ BREAKAGES = {
         lambda p: p.service["Resources"].update(NewFunction={"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": {"Fn::Sub": "x"}}}),
         lambda p: resource(p, "QueueStalledAlarm", "watch")["Metrics"].pop(),
         lambda p: resource(p, "QueueStalledAlarm", "watch").update(Threshold=900),
-        lambda p: setattr(p, "grace_seconds", 3600),
+        lambda p: setattr(p, "max_notification_delay_seconds", 3600),
         lambda p: drop(p.service["Resources"], "HttpApiErrorsAlarm"),
         lambda p: drop(resource(p, "NoInstanceAlarm", "endpoint"), "OKActions"),
         lambda p: resource(p, "NoInstanceAlarm", "endpoint").update(EvaluationPeriods=10),
@@ -1194,11 +1194,11 @@ BREAKAGES = {
         lambda p: shown(p, '"Docket", "JobsReady", "Service", "${ServiceName}", "Pipeline"', '"Docket", "JobsReady", "Service", "${ServiceName}", "Tenant"'),
         lambda p: shown(p, '"Pipeline", "ocr-batch"', '"Pipeline", "ocr"'),
         lambda p: shown(p, '"docket-ocr-batch"', '"docket-ocr"'),
-        lambda p: shown(p, '"${ServiceName}-wakeups"', '"${ServiceName}-wake-ups"'),
+        lambda p: shown(p, '"${ServiceName}-checks"', '"${ServiceName}-wake-ups"'),
         lambda p: shown(p, '"${ServiceName}-retry"', '"${ServiceName}-again"'),
-        lambda p: shown(p, '"${DeskTableName}"', '"${JobsTableName}"'),
+        lambda p: shown(p, '"${RecordsTableName}"', '"${JobsTableName}"'),
         lambda p: shown(p, "${HttpApiId}", "${HttpApi}"),
-        lambda p: shown(p, '"by_wake"', '"by_waking"'),
+        lambda p: shown(p, '"by_next_check"', '"by_waking"'),
         lambda p: shown(p, '"value": 3600000', '"value": 3600'),
         lambda p: shown(p, '"id": "ocrBatchBusy"', '"id": "ocrBusy"'),
         lambda p: p.parameters["ocr-batch"].update(MaxConcurrentInvocationsPerInstance="2"),

@@ -299,7 +299,7 @@ class Deployment:
     def open_page(self, outputs, seconds):
         """A connection that hears what is pushed to tenant `probe`, by a ticket that nobody had to sign in for."""
         secret, row = ticket(plan.PROBE_TENANT, seconds, self.clock())
-        self.aws("dynamodb", "put-item", "--table-name", outputs["DeskTableName"], "--item", json.dumps(row))
+        self.aws("dynamodb", "put-item", "--table-name", outputs["RecordsTableName"], "--item", json.dumps(row))
         try:
             return self.page(f"{outputs['WebSocketUrl']}?ticket={secret}")
         except Closed as error:
@@ -374,8 +374,8 @@ class Deployment:
                           "--key-condition-expression", "tenant_class = :c", "--expression-attribute-values", trials)["Count"]  # fmt: skip
         for shard in range(plan.SHARDS):
             values = json.dumps({":s": {"N": str(shard)}})
-            count += self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_wake", "--select", "COUNT",
-                              "--key-condition-expression", "wake_shard = :s", "--expression-attribute-values", values)["Count"]  # fmt: skip
+            count += self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_next_check", "--select", "COUNT",
+                              "--key-condition-expression", "check_shard = :s", "--expression-attribute-values", values)["Count"]  # fmt: skip
         return count
 
 

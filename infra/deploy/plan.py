@@ -13,7 +13,7 @@ INFRA = ROOT / "infra"
 KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "endpoints": False, "page": False, "watch": False, "probe": False}
 # e_machine of an ELF header, by what CloudFormation calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
-SHARDS = 16  # of by_wake: crates/jobs/src/id.rs spreads open jobs over so many
+SHARDS = 16  # of by_next_check: crates/jobs/src/id.rs spreads open jobs over so many
 PROBE_TENANT = "probe"  # Tenant::is_probe of crates/jobs/src/id.rs
 PROBE_DOCUMENT = "probe/document.pdf"  # in the jobs bucket; infra/endpoint.yaml copies it every day
 
@@ -238,7 +238,7 @@ def retained(outputs, page_bucket, code_bucket):
     for bucket, what in ((outputs.get("JobsBucketName"), "documents and results"), (page_bucket, "the page's files"), (code_bucket, "zips and templates")):
         if bucket:
             left.append((f"bucket {bucket} ({what})", [f"# empty it first, old versions too: docs/deploy.md, Removing it\naws s3api delete-bucket --bucket {bucket}"]))
-    for key, what in (("JobsTableName", "jobs"), ("DeskTableName", "audit log, quarantine, plans")):
+    for key, what in (("JobsTableName", "jobs"), ("RecordsTableName", "audit log, quarantine, plans")):
         if table := outputs.get(key):
             unlock = f"aws dynamodb update-table --table-name {table} --no-deletion-protection-enabled"
             left.append((f"table {table} ({what})", [unlock, f"aws dynamodb delete-table --table-name {table}"]))

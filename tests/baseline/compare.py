@@ -30,7 +30,7 @@ MINUTE, HOUR = 60, 3600
 UNTIL_THROTTLED = [MINUTE] * 5 + [5 * MINUTE] * 11 + [10 * MINUTE] * 6
 WHILE_THROTTLED = [10 * MINUTE] * 6
 # Small ones again about when a request that nobody has heard of is overdue (6 h 32 min), then past Docket's own bound
-# (bound_seconds of legal-review, 23 h) for the last upload too.
+# (job_deadline_seconds of legal-review, 23 h) for the last upload too.
 TO_THE_END = [20 * MINUTE] * 3 + [30 * MINUTE] * 5 + [5 * MINUTE] * 12 + [2 * HOUR] * 9
 # The rate of the schedule in infra/service.yaml.
 RECONCILE_EVERY = 5 * MINUTE

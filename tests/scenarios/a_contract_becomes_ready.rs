@@ -129,7 +129,7 @@ fn with_its_clauses_a_push_an_event_and_a_true_row() {
         assert_eq!(row["version"].as_n().unwrap(), &job.version.to_string());
         assert_eq!(text(&row, &["input", "key"]), key);
         assert!(
-            !row.contains_key("wake_at"),
+            !row.contains_key("next_check_at"),
             "nobody has to look at it again"
         );
         assert_eq!(row["attempts"].as_l().unwrap().len(), 1);

@@ -30,8 +30,8 @@ fn queues(stack: &Stack) -> [(&'static str, &str, &str); 4] {
             &outputs.inference_error_dead_letters_url,
         ),
         (
-            "wakeups",
-            &outputs.wakeups_queue_url,
+            "checks",
+            &outputs.checks_queue_url,
             &outputs.wakeups_dead_letters_url,
         ),
     ]

@@ -12,8 +12,8 @@ use jobs::job::Job;
 use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 use testkit::conformance::{
-    Outside, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
-    object_store, quarantine, quarantine_desk, tickets, watchers,
+    Outside, connections, dead_letters, documents, inventory, job_index, job_list, job_store,
+    lists, object_store, quarantine, quarantine_desk, tickets,
 };
 
 use crate::support::{aws, run, run_alone};
@@ -60,7 +60,7 @@ async fn ports(stack: &Stack) -> Aws {
     let names = [
         (Var::JobsTable, JOBS_TABLE),
         (Var::ConnectionsTable, &outputs.connections_table_name),
-        (Var::DeskTable, &outputs.desk_table_name),
+        (Var::RecordsTable, &outputs.desk_table_name),
         (Var::Bucket, &outputs.jobs_bucket_name),
     ];
     aws(stack, &names)
@@ -118,7 +118,7 @@ impl Outside for Hands<'_> {
             .unwrap();
     }
 
-    async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp) {
+    async fn issue(&self, secret: &str, subscription: &str, expires_at: Timestamp) {
         let hash: String = Sha256::digest(secret.as_bytes())
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -132,7 +132,7 @@ impl Outside for Hands<'_> {
             .table_name(&self.0.outputs.desk_table_name);
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
-            .item("watches", AttributeValue::S(watches.to_owned()))
+            .item("watches", AttributeValue::S(subscription.to_owned()))
             .item("actor", AttributeValue::S("someone".to_owned()))
             .item("expires_at", number(expires_at.0 / 1000))
             .item("expires_ms", number(expires_at.0))
@@ -205,7 +205,7 @@ fn the_object_store() {
 
 #[test]
 fn open_pages_and_tickets() {
-    run(async |stack| watchers(&ports(stack).await, "conformance").await);
+    run(async |stack| connections(&ports(stack).await, "conformance").await);
     run(async |stack| {
         let ports = ports(stack).await;
         tickets(&ports, &Hands(stack), "conformance", ports.now()).await;

@@ -187,7 +187,7 @@ fn of_a_result_whose_submission_was_not_recorded() {
         let mut acme = Tenant::new(stack, "unrecorded").await;
         let silence = Silence::of(stack);
         let job = unheard(&mut acme, "document.pdf", contract(), "out").await;
-        let expression = "SET #status = :submitting, #state.claim = :claim, #state.lease_until = :past, \
+        let expression = "SET #status = :submitting, #state.claim = :claim, #state.lease_expires_at = :past, \
              #state.#until = :past";
         let values = [
             (":submitting", AttributeValue::S("Submitting".to_owned())),

@@ -355,7 +355,7 @@ pub(crate) async fn let_the_deadline_pass(stack: &Stack, id: &str) {
         .table_name(&stack.outputs.jobs_table_name)
         .key("job_id", AttributeValue::S(id.to_owned()));
     update
-        .update_expression("SET #state.deadline = :past, wake_at = :past")
+        .update_expression("SET #state.deadline = :past, next_check_at = :past")
         .condition_expression("#status = :running")
         .expression_attribute_names("#state", "state")
         .expression_attribute_names("#status", "status")

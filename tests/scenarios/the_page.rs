@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use api::ports::Transfers;
+use api::ports::ObjectTransfers;
 use devstack::{Site, Stack};
 use functions::aws::Aws;
 use functions::config::Var;

@@ -2,12 +2,12 @@
 //!
 //! A line is written before the deed, so that none goes without one, and again after it, with what came of it.
 
-use super::{Person, Refusal};
+use super::{ApiError, Principal};
 use crate::types::{AuditEntry, AuditPage};
 use jobs::commands::{MAX_REASON, check_reason};
 use jobs::id::{Tenant, Timestamp};
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, Document, Documents, Unavailable};
+use jobs::ports::{Clock, KeyValueStore, Record, Unavailable};
 
 const FOLDER: &str = "audit";
 /// How many lines are answered at once.
@@ -25,17 +25,17 @@ pub struct Line {
 ///
 /// # Errors
 /// If the reason is missing or too long, or the log does not answer: then nothing may be done.
-pub async fn begin<P: Documents + Clock>(
+pub async fn begin<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
-    person: &Person,
+    principal: &Principal,
     action: &str,
     target: &str,
     (tenant, pipeline): (Option<&Tenant>, Option<&str>),
     reason: &str,
-) -> Result<Line, Refusal> {
+) -> Result<Line, ApiError> {
     let reason = check_reason(reason).ok_or_else(|| {
-        Refusal::BadRequest(format!("give a reason of at most {MAX_REASON} characters"))
+        ApiError::BadRequest(format!("give a reason of at most {MAX_REASON} characters"))
     })?;
     let now = ports.now();
     let keep = pipeline.and_then(|name| pipelines.get(name));
@@ -52,7 +52,7 @@ pub async fn begin<P: Documents + Clock>(
         name: format!("{:013}-{:016x}", now.0, ports.random()),
         entry: AuditEntry {
             at: now.0,
-            actor: person.actor.clone(),
+            actor: principal.actor.clone(),
             action: action.to_owned(),
             target: target.to_owned(),
             tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
@@ -67,7 +67,7 @@ pub async fn begin<P: Documents + Clock>(
 
 impl Line {
     /// Adds what came of it. If that cannot be written the line stays without it: the deed is done.
-    pub async fn end<P: Documents>(mut self, ports: &P, detail: impl Into<String>) {
+    pub async fn end<P: KeyValueStore>(mut self, ports: &P, detail: impl Into<String>) {
         self.entry.detail = Some(detail.into());
         if let Err(error) = self.write(ports, 2).await {
             tracing::warn!(error = %error, "what came of an action is not in the audit log");
@@ -75,13 +75,13 @@ impl Line {
     }
 
     /// Adds that it was refused, and why, and gives the refusal back.
-    pub async fn refuse<P: Documents>(self, ports: &P, refusal: Refusal) -> Refusal {
+    pub async fn refuse<P: KeyValueStore>(self, ports: &P, refusal: ApiError) -> ApiError {
         self.end(ports, format!("refused: {refusal}")).await;
         refusal
     }
 
-    async fn write<P: Documents>(&self, ports: &P, revision: u64) -> Result<(), Unavailable> {
-        let document = Document {
+    async fn write<P: KeyValueStore>(&self, ports: &P, revision: u64) -> Result<(), Unavailable> {
+        let document = Record {
             text: serde_json::to_string(&self.entry).unwrap_or_default(),
             revision,
             expires_at: Some(self.expires_at),
@@ -94,19 +94,19 @@ impl Line {
 ///
 /// # Errors
 /// For all but support, and if the log does not answer.
-pub async fn list<P: Documents>(
+pub async fn list<P: KeyValueStore>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     before: Option<&str>,
-) -> Result<(AuditPage, Option<String>), Refusal> {
-    person.must_be_support()?;
+) -> Result<(AuditPage, Option<String>), ApiError> {
+    principal.must_be_support()?;
     let found = ports.last(FOLDER, before, PAGE).await?;
     let is_full = found.len() >= usize::from(PAGE);
     let next = found
         .last()
         .map(|(name, _)| name.clone())
         .filter(|_| is_full);
-    let entry = |document: &Document| {
+    let entry = |document: &Record| {
         serde_json::from_str(&document.text)
             .inspect_err(
                 |error| tracing::error!(error = %error, "a line of the audit log cannot be read"),

@@ -1,33 +1,37 @@
 //! What people order about a job: to run it again, to give it up, to delete its data.
 
 use super::job_detail::seen;
-use super::{Person, Refusal, audit, uploads};
-use crate::ports::Transfers;
-use crate::types::{JobAnswer, JobOrder};
-use jobs::apply::{Run, save_erased};
-use jobs::commands::{Answer, Order, cancel as give_up, resubmit};
-use jobs::effects::deliver_order;
+use super::{ApiError, Principal, audit, uploads};
+use crate::ports::ObjectTransfers;
+use crate::types::{JobCommandRequest, JobCommandResult};
+use jobs::apply::{RunContext, save_erased};
+use jobs::commands::{Answer, JobCommand, cancel as give_up, resubmit};
+use jobs::effects::run_command_effects;
 use jobs::id::{Location, Timestamp};
 use jobs::input::{Delivery, delivery};
 use jobs::job::Job;
-use jobs::ports::{Clock, Documents, JobStore, ObjectStore, Pusher, WakeUpQueue, Watchers};
-use jobs::state::Class;
-use jobs::transition::Why;
+use jobs::ports::{CheckQueue, Clock, Connections, JobStore, KeyValueStore, ObjectStore, Pusher};
+use jobs::state::StatusGroup;
+use jobs::transition::IgnoreReason;
 use jobs::view::JobView;
 
-fn order(person: &Person, job: &Job, asked: &JobOrder) -> Result<Order, Refusal> {
-    let order = Order::new(job.id, asked.seen, &person.actor, &asked.reason)
-        .map_err(|bad| Refusal::BadRequest(bad.to_string()))?;
-    if asked.force && !person.is_support() {
-        return Err(Refusal::Forbidden(
+fn order(
+    principal: &Principal,
+    job: &Job,
+    asked: &JobCommandRequest,
+) -> Result<JobCommand, ApiError> {
+    let order = JobCommand::new(job.id, asked.seen, &principal.actor, &asked.reason)
+        .map_err(|bad| ApiError::BadRequest(bad.to_string()))?;
+    if asked.force && !principal.is_support() {
+        return Err(ApiError::Forbidden(
             "only support may force a retry".to_owned(),
         ));
     }
     Ok(if asked.force { order.forced() } else { order })
 }
 
-fn answered(job: &Job, result_found: bool) -> JobAnswer {
-    JobAnswer {
+fn answered(job: &Job, result_found: bool) -> JobCommandResult {
+    JobCommandResult {
         job: JobView::from(job),
         result_found,
     }
@@ -39,28 +43,37 @@ fn answered(job: &Job, result_found: bool) -> JobAnswer {
 /// If the job has changed, is not failed, or has failed the same way again and again.
 pub async fn retry<P>(
     ports: &P,
-    run: &Run<'_>,
-    person: &Person,
+    run: &RunContext<'_>,
+    principal: &Principal,
     id: &str,
-    asked: &JobOrder,
+    asked: &JobCommandRequest,
     push_until: Timestamp,
-) -> Result<JobAnswer, Refusal>
+) -> Result<JobCommandResult, ApiError>
 where
-    P: JobStore + ObjectStore + Documents + WakeUpQueue + Watchers + Pusher + Clock,
+    P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = seen(ports, person, id).await?;
+    let job = seen(ports, principal, id).await?;
     if job.is_erased() {
-        return Err(Refusal::Refused(
+        return Err(ApiError::Refused(
             "its data was deleted: there is nothing to run".to_owned(),
         ));
     }
-    let order = order(person, &job, asked)?;
+    let order = order(principal, &job, asked)?;
     let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
-    let line = audit::begin(ports, run.pipelines, person, "retry", id, of, &asked.reason).await?;
+    let line = audit::begin(
+        ports,
+        run.pipelines,
+        principal,
+        "retry",
+        id,
+        of,
+        &asked.reason,
+    )
+    .await?;
     let answer = match resubmit(ports, run, &order).await {
         Ok(answer) => answer,
         Err(error) => {
-            return Err(line.refuse(ports, Refusal::from(error)).await);
+            return Err(line.refuse(ports, ApiError::from(error)).await);
         }
     };
     match answer {
@@ -72,14 +85,14 @@ where
             .await;
             let answer = answered(&job, false);
             // Should the message not be taken, the reconciler sends it: the row says when.
-            deliver_order(ports, job, push_until).await;
+            run_command_effects(ports, job, push_until).await;
             Ok(answer)
         }
-        Answer::Found(wake_up) => {
+        Answer::Found(check) => {
             line.end(ports, "a result was there after all").await;
-            let failed = ports.send(&[(wake_up, 0)]).await;
+            let failed = ports.send(&[(check, 0)]).await;
             if !failed.is_empty() {
-                return Err(Refusal::Unavailable(
+                return Err(ApiError::Unavailable(
                     "a result was found, but could not be announced; try again in a moment"
                         .to_owned(),
                 ));
@@ -96,22 +109,22 @@ where
 /// If the job has changed, or has ended.
 pub async fn cancel<P>(
     ports: &P,
-    run: &Run<'_>,
-    person: &Person,
+    run: &RunContext<'_>,
+    principal: &Principal,
     id: &str,
-    asked: &JobOrder,
+    asked: &JobCommandRequest,
     push_until: Timestamp,
-) -> Result<JobAnswer, Refusal>
+) -> Result<JobCommandResult, ApiError>
 where
-    P: JobStore + Documents + WakeUpQueue + Watchers + Pusher + Clock,
+    P: JobStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = seen(ports, person, id).await?;
-    let order = order(person, &job, asked)?;
+    let job = seen(ports, principal, id).await?;
+    let order = order(principal, &job, asked)?;
     let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
     let line = audit::begin(
         ports,
         run.pipelines,
-        person,
+        principal,
         "cancel",
         id,
         of,
@@ -122,7 +135,7 @@ where
         Ok(Answer::Done(job)) => {
             line.end(ports, "canceled").await;
             let answer = answered(&job, false);
-            deliver_order(ports, job, push_until).await;
+            run_command_effects(ports, job, push_until).await;
             Ok(answer)
         }
         Ok(Answer::Refused(job, why)) => {
@@ -130,21 +143,24 @@ where
         }
         // Only a retry looks for a result.
         Ok(Answer::Found(_)) => Ok(answered(&job, true)),
-        Err(error) => Err(line.refuse(ports, Refusal::from(error)).await),
+        Err(error) => Err(line.refuse(ports, ApiError::from(error)).await),
     }
 }
 
-fn refused(job: &Job, why: Why, what: &str) -> Refusal {
+fn refused(job: &Job, why: IgnoreReason, what: &str) -> ApiError {
     let advice = match why {
-        Why::StillOpen => "it is still open: wait for its end",
-        Why::NotRetryable => "another run cannot help; upload a document that can be read",
-        Why::NoAttemptsLeft => "it has used all attempts of its life; upload the document again",
-        Why::AlreadyApplied | Why::Finished => "it has ended that way",
-        Why::Claimed | Why::StaleEvidence | Why::TooEarly | Why::EvidenceNeeded => {
-            "it is just changing; look at it again"
+        IgnoreReason::StillOpen => "it is still open: wait for its end",
+        IgnoreReason::NotRetryable => "another run cannot help; upload a document that can be read",
+        IgnoreReason::NoAttemptsLeft => {
+            "it has used all attempts of its life; upload the document again"
         }
+        IgnoreReason::AlreadyApplied | IgnoreReason::Finished => "it has ended that way",
+        IgnoreReason::Leased
+        | IgnoreReason::StaleEvidence
+        | IgnoreReason::TooEarly
+        | IgnoreReason::EvidenceNeeded => "it is just changing; look at it again",
     };
-    Refusal::Refused(format!(
+    ApiError::Refused(format!(
         "the job is {} and cannot be {what}: {advice}",
         job.state.name()
     ))
@@ -157,29 +173,36 @@ fn refused(job: &Job, why: Why, what: &str) -> Refusal {
 /// If the job is open, or has changed.
 pub async fn delete_data<P>(
     ports: &P,
-    run: &Run<'_>,
-    person: &Person,
+    run: &RunContext<'_>,
+    principal: &Principal,
     id: &str,
-    asked: &JobOrder,
+    asked: &JobCommandRequest,
     push_until: Timestamp,
-) -> Result<JobAnswer, Refusal>
+) -> Result<JobCommandResult, ApiError>
 where
-    P: JobStore + ObjectStore + Transfers + Documents + WakeUpQueue + Watchers + Pusher + Clock,
+    P: JobStore
+        + ObjectStore
+        + ObjectTransfers
+        + KeyValueStore
+        + CheckQueue
+        + Connections
+        + Pusher
+        + Clock,
 {
-    person.must_be_support()?;
-    let job = seen(ports, person, id).await?;
-    if job.state.class() == Class::Open {
-        return Err(Refusal::Refused(
+    principal.must_be_support()?;
+    let job = seen(ports, principal, id).await?;
+    if job.state.status_group() == StatusGroup::Open {
+        return Err(ApiError::Refused(
             "the job is still open; cancel it first".to_owned(),
         ));
     }
     if asked.seen.is_some_and(|seen| seen != job.version) {
-        return Err(Refusal::Changed(
+        return Err(ApiError::Changed(
             "the job has changed since; look at it again first".to_owned(),
         ));
     }
     if let Some(until) = job.may_write_until(ports.now()) {
-        return Err(Refusal::Refused(format!(
+        return Err(ApiError::Refused(format!(
             "SageMaker cannot cancel: an attempt that was begun may still write a result, until {} (milliseconds since 1970 UTC); do it again then",
             until.0
         )));
@@ -188,7 +211,7 @@ where
     let line = audit::begin(
         ports,
         run.pipelines,
-        person,
+        principal,
         "delete-data",
         id,
         of,
@@ -199,10 +222,10 @@ where
     let erased = if job.is_erased() {
         job
     } else {
-        match save_erased(ports, &job, &person.actor, asked.reason.trim()).await {
+        match save_erased(ports, &job, &principal.actor, asked.reason.trim()).await {
             Ok(erased) => erased,
             Err(error) => {
-                return Err(line.refuse(ports, Refusal::from(error)).await);
+                return Err(line.refuse(ports, ApiError::from(error)).await);
             }
         }
     };
@@ -212,7 +235,7 @@ where
                 .await;
             let answer = answered(&erased, false);
             // Pages still show the file's name.
-            deliver_order(ports, erased, push_until).await;
+            run_command_effects(ports, erased, push_until).await;
             Ok(answer)
         }
         Err(refusal) => {
@@ -222,9 +245,9 @@ where
     }
 }
 
-async fn erase<P>(ports: &P, job: &Job) -> Result<usize, Refusal>
+async fn erase<P>(ports: &P, job: &Job) -> Result<usize, ApiError>
 where
-    P: ObjectStore + Transfers + Documents,
+    P: ObjectStore + ObjectTransfers + KeyValueStore,
 {
     let bucket = &job.input.bucket;
     let here = |key: String| Location {

@@ -6,7 +6,7 @@ use jobs::ports::{LoadError, Unavailable};
 
 /// Why a request is refused. Nothing was done, unless the text says so.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ApiError {
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
@@ -51,7 +51,7 @@ pub enum Refusal {
     Unavailable(String),
 }
 
-impl Refusal {
+impl ApiError {
     /// Its HTTP status, the word that programs know it by, and its title.
     pub const fn kind(&self) -> (u16, &'static str, &'static str) {
         match self {
@@ -84,7 +84,7 @@ impl Refusal {
     }
 }
 
-impl From<Unavailable> for Refusal {
+impl From<Unavailable> for ApiError {
     fn from(error: Unavailable) -> Self {
         // What did not answer is in the log; the person can only try again.
         tracing::warn!(error = %error, source = %error.source, "a request was not carried out");
@@ -92,7 +92,7 @@ impl From<Unavailable> for Refusal {
     }
 }
 
-impl From<LoadError> for Refusal {
+impl From<LoadError> for ApiError {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Unavailable(error) => error.into(),
@@ -109,12 +109,12 @@ impl From<LoadError> for Refusal {
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Unavailable(error) => error.into(),
             Error::Load(error) => error.into(),
-            Error::Claimed | Error::Contended(_) => {
+            Error::Leased | Error::Contended(_) => {
                 Self::Unavailable(format!("{error}; try again in a moment"))
             }
             Error::UnknownJob(_) => Self::NotFound("there is no such job".to_owned()),

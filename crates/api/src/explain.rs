@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use jobs::commands::{POISON, equal_failures};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, ERASED, HistoryEntry, Job};
-use jobs::state::{Budget, Cause, Failure, State};
+use jobs::state::{Cause, Failure, RetryBudget, State};
 
 /// A job that is this much past the time at which somebody had to look is stalled: the reconciler comes every five
 /// minutes, its message takes seconds, and a message that failed once comes back after six minutes. In milliseconds.
@@ -115,8 +115,8 @@ pub fn explain(job: &Job, now: Timestamp) -> Explanation {
 /// Whether somebody should have looked at a job by `now`, and nobody has.
 pub fn is_stalled(state: &State, now: Timestamp) -> bool {
     state
-        .wake_at()
-        .is_some_and(|wake_at| now.0 > wake_at.0 + STALLED_AFTER_MS)
+        .check_deadline()
+        .is_some_and(|next_check_at| now.0 > next_check_at.0 + STALLED_AFTER_MS)
 }
 
 fn summary(job: &Job, now: Timestamp) -> String {
@@ -182,11 +182,14 @@ fn waiting(job: &Job, now: Timestamp) -> Option<Waiting> {
         State::RetryScheduled { .. } => (WaitsOn::Retry, job.updated_at),
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return None,
     };
-    let stalled = job.state.wake_at().filter(|_| is_stalled(&job.state, now));
+    let stalled = job
+        .state
+        .check_deadline()
+        .filter(|_| is_stalled(&job.state, now));
     Some(match stalled {
-        Some(wake_at) => Waiting {
+        Some(next_check_at) => Waiting {
             on: WaitsOn::Stalled,
-            since: wake_at.0,
+            since: next_check_at.0,
         },
         None => Waiting { on, since: since.0 },
     })
@@ -199,7 +202,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         actor: None,
         reason: None,
     };
-    let look = |deadline: Timestamp, budget: &Budget, attempt: Attempt| {
+    let look = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
         let then = if attempt < budget.last && !is_too_late(job, deadline, budget) {
             "if there is none, another attempt is made"
         } else {
@@ -227,13 +230,13 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
     match &job.state {
         State::Submitting {
             attempt,
-            lease_until,
+            lease_expires_at,
             deadline,
             budget,
             ..
         } => vec![
             step(
-                (*lease_until).max(now),
+                (*lease_expires_at).max(now),
                 "if the call was never answered, it is made again".to_owned(),
             ),
             look(*deadline, budget, *attempt),
@@ -256,7 +259,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
 }
 
 /// Whether an attempt that begins at the deadline of this one could end after the job's bound.
-fn is_too_late(job: &Job, deadline: Timestamp, budget: &Budget) -> bool {
+fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
     deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.until.0
 }
 
@@ -309,12 +312,12 @@ fn past_words(
         // It has a result since, or was made again.
         ("AttemptFailed", ..) => "an attempt failed".to_owned(),
         ("Succeeded", None, _) => "the endpoint reported a result".to_owned(),
-        ("WakeUp", Some(record), _) if record.failure.is_some() => failed(record),
-        ("WakeUp", Some(record), _) => {
+        ("CheckDue", Some(record), _) if record.failure.is_some() => failed(record),
+        ("CheckDue", Some(record), _) => {
             format!("the result of attempt {} was found in S3", record.attempt)
         }
-        ("WakeUp", None, Some(record)) => format!("attempt {} was begun", record.attempt),
-        ("WakeUp", None, None) => "the attempt was begun again".to_owned(),
+        ("CheckDue", None, Some(record)) => format!("attempt {} was begun", record.attempt),
+        ("CheckDue", None, None) => "the attempt was begun again".to_owned(),
         ("Overwritten", ..) => "a newer version of the document took over".to_owned(),
         ("Resubmit", ..) => "another run was asked for".to_owned(),
         ("Cancel", ..) => "it was given up".to_owned(),

@@ -1,14 +1,14 @@
 //! One job: all that is known about it, and its result.
 
 use super::uploads::view;
-use super::{Person, Refusal};
+use super::{ApiError, Principal};
 use crate::explain::{Explanation, Waiting, WaitsOn, explain};
-use crate::ports::Transfers;
+use crate::ports::ObjectTransfers;
 use crate::types::{AttemptView, JobDetail, ResultView};
 use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, Documents, JobStore, ObjectStore};
+use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
 use jobs::state::State;
 use jobs::trace::about;
 use jobs::upload_session::intent;
@@ -17,36 +17,40 @@ use jobs::view::{FailureView, JobView};
 /// A job that the person may see. One of somebody else's is as good as none.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
-pub async fn seen<P: JobStore>(ports: &P, person: &Person, id: &str) -> Result<Job, Refusal> {
+/// [`ApiError::NotFound`].
+pub async fn seen<P: JobStore>(
+    ports: &P,
+    principal: &Principal,
+    id: &str,
+) -> Result<Job, ApiError> {
     // As people copy them.
     let id: JobId = id.to_lowercase().parse().map_err(|_| no_job(id))?;
-    let job = ports.load(id).await?.filter(|job| person.sees(job));
+    let job = ports.load(id).await?.filter(|job| principal.sees(job));
     let job = job.ok_or_else(|| no_job(&id.to_string()))?;
     about(&job);
     Ok(job)
 }
 
-fn no_job(id: &str) -> Refusal {
+fn no_job(id: &str) -> ApiError {
     let id: String = id.chars().take(80).collect();
-    Refusal::NotFound(format!("there is no job {id:?}, or it is not yours"))
+    ApiError::NotFound(format!("there is no job {id:?}, or it is not yours"))
 }
 
 /// All about a job, or about the upload that it will be made from.
 ///
 /// # Errors
 /// If there is no such job, or it is somebody else's.
-pub async fn show<P: JobStore + Documents + Clock>(
+pub async fn show<P: JobStore + KeyValueStore + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<JobDetail, Refusal> {
-    let job = match seen(ports, person, id).await {
+) -> Result<JobDetail, ApiError> {
+    let job = match seen(ports, principal, id).await {
         Ok(job) => job,
-        Err(Refusal::NotFound(none)) => {
-            return announced(ports, person, id)
+        Err(ApiError::NotFound(none)) => {
+            return announced(ports, principal, id)
                 .await?
-                .ok_or(Refusal::NotFound(none));
+                .ok_or(ApiError::NotFound(none));
         }
         Err(other) => return Err(other),
     };
@@ -84,19 +88,20 @@ fn attempt(job: JobId, record: &AttemptRecord) -> AttemptView {
 }
 
 /// A job whose file has been announced and has not arrived.
-async fn announced<P: Documents + Clock>(
+async fn announced<P: KeyValueStore + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<Option<JobDetail>, Refusal> {
+) -> Result<Option<JobDetail>, ApiError> {
     let Ok(id) = id.parse::<JobId>() else {
         return Ok(None);
     };
     let Some(intent) = intent(ports, id).await? else {
         return Ok(None);
     };
-    let is_his = intent.uploaded_by == person.actor && person.tenant(Some(&intent.tenant)).is_ok();
-    if !person.is_support() && !is_his {
+    let is_his =
+        intent.uploaded_by == principal.actor && principal.tenant(Some(&intent.tenant)).is_ok();
+    if !principal.is_support() && !is_his {
         return Ok(None);
     }
     let summary = if intent.expires_at <= ports.now() {
@@ -130,22 +135,22 @@ async fn announced<P: Documents + Clock>(
 ///
 /// # Errors
 /// If there is none, or none any more.
-pub async fn result<P: JobStore + ObjectStore + Transfers>(
+pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
     ports: &P,
     pipelines: &Pipelines,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<ResultView, Refusal> {
-    let job = seen(ports, person, id).await?;
+) -> Result<ResultView, ApiError> {
+    let job = seen(ports, principal, id).await?;
     let (State::Ready { .. }, Some(output)) = (&job.state, job.output()) else {
-        return Err(Refusal::NotReady(format!(
+        return Err(ApiError::NotReady(format!(
             "job {} is {}, there is no result",
             job.id,
             job.state.name()
         )));
     };
     let Some(head) = ports.head(output).await? else {
-        return Err(Refusal::Gone(
+        return Err(ApiError::Gone(
             "the result has been deleted: its time was up, or somebody asked for it".to_owned(),
         ));
     };

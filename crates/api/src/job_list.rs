@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::{Person, Refusal};
-use crate::ports::{JobList, List, Place, Span};
+use super::{ApiError, Principal};
+use crate::ports::{JobList, JobListEntry, JobListKey, TimeRange};
 use crate::types::{JobPage, JobQuery};
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 use jobs::view::JobView;
 
 /// The most rows that are looked at for one answer.
@@ -37,17 +37,17 @@ pub struct Position {
 /// Indexes whose places are merged, all in the same order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    lists: Vec<List>,
-    span: Span,
+    lists: Vec<JobListKey>,
+    span: TimeRange,
 }
 
 impl Source {
     /// The failed jobs of a tenant, or of all, within a span of time. The time is that of the failure, for a tenant that
     /// of the upload.
-    pub fn failed(tenant: Option<&Tenant>, span: Span) -> Self {
+    pub fn failed(tenant: Option<&Tenant>, span: TimeRange) -> Self {
         let lists = match tenant {
-            Some(tenant) => vec![List::OfTenant(tenant.clone(), Class::Failed)],
-            None => (0..JobId::SHARDS).map(List::Failed).collect(),
+            Some(tenant) => vec![JobListKey::OfTenant(tenant.clone(), StatusGroup::Failed)],
+            None => (0..JobId::SHARDS).map(JobListKey::Failed).collect(),
         };
         Self { lists, span }
     }
@@ -55,19 +55,19 @@ impl Source {
     /// The open jobs of all tenants, by when somebody must look at them.
     pub fn open() -> Self {
         Self {
-            lists: (0..JobId::SHARDS).map(List::Open).collect(),
-            span: Span::ALL,
+            lists: (0..JobId::SHARDS).map(JobListKey::Open).collect(),
+            span: TimeRange::ALL,
         }
     }
 
     /// The jobs of some tenants.
     pub fn of_tenants<'a>(
         tenants: impl IntoIterator<Item = &'a Tenant>,
-        classes: &[Class],
-        span: Span,
+        classes: &[StatusGroup],
+        span: TimeRange,
     ) -> Self {
         let of = |tenant: &Tenant| {
-            let list = |class: &Class| List::OfTenant(tenant.clone(), *class);
+            let list = |class: &StatusGroup| JobListKey::OfTenant(tenant.clone(), *class);
             classes.iter().map(list).collect::<Vec<_>>()
         };
         Self {
@@ -77,12 +77,15 @@ impl Source {
     }
 
     fn ascends(&self) -> bool {
-        matches!(self.lists.first(), Some(List::Open(_)))
+        matches!(self.lists.first(), Some(JobListKey::Open(_)))
     }
 
     /// A list of all tenants is one of people's documents.
     fn shows(&self, job: &Job) -> bool {
-        let is_of_all = matches!(self.lists.first(), Some(List::Open(_) | List::Failed(_)));
+        let is_of_all = matches!(
+            self.lists.first(),
+            Some(JobListKey::Open(_) | JobListKey::Failed(_))
+        );
         !(is_of_all && job.tenant.is_probe())
     }
 
@@ -91,7 +94,7 @@ impl Source {
         &self,
         ports: &P,
         from: Option<&Position>,
-    ) -> Result<(Vec<Place>, bool), Refusal> {
+    ) -> Result<(Vec<JobListEntry>, bool), ApiError> {
         let mut span = self.span;
         let seen = from.map_or(0, |from| from.seen.len());
         if let Some(from) = from {
@@ -110,7 +113,7 @@ impl Source {
             .lists
             .iter()
             .map(|list| ports.places(list, span, limit));
-        let pages: Vec<(Vec<Place>, bool)> = try_join_all(pages).await?;
+        let pages: Vec<(Vec<JobListEntry>, bool)> = try_join_all(pages).await?;
         // A list that has more says nothing about what comes after its last place.
         let more = pages.iter().filter(|(_, more)| *more);
         let ends = more.filter_map(|(page, _)| page.last().map(|last| last.at));
@@ -119,13 +122,13 @@ impl Source {
         } else {
             ends.max()
         };
-        let is_new = |place: &Place| from.is_none_or(|from| !from.has_seen(place));
-        let within = |place: &Place| match frontier {
+        let is_new = |place: &JobListEntry| from.is_none_or(|from| !from.has_seen(place));
+        let within = |place: &JobListEntry| match frontier {
             Some(frontier) if self.ascends() => place.at <= frontier,
             Some(frontier) => place.at >= frontier,
             None => true,
         };
-        let mut places: Vec<Place> = pages
+        let mut places: Vec<JobListEntry> = pages
             .into_iter()
             .flat_map(|(page, _)| page)
             .filter(|place| within(place) && is_new(place))
@@ -160,7 +163,7 @@ pub async fn look_through<P: JobList>(
     limit: usize,
     most: usize,
     wanted: impl Fn(&Job) -> bool,
-) -> Result<Found, Refusal> {
+) -> Result<Found, ApiError> {
     let mut position = from;
     let mut jobs = Vec::new();
     let mut looked_at = 0;
@@ -217,11 +220,11 @@ impl Position {
         job.to_string().chars().take(8).collect()
     }
 
-    fn has_seen(&self, place: &Place) -> bool {
+    fn has_seen(&self, place: &JobListEntry) -> bool {
         place.at.0 == self.at && self.seen.contains(&Self::short(place.job))
     }
 
-    fn after(before: Option<Self>, place: &Place) -> Self {
+    fn after(before: Option<Self>, place: &JobListEntry) -> Self {
         let id = Self::short(place.job);
         match before {
             Some(mut before) if before.at == place.at.0 => {
@@ -242,22 +245,22 @@ impl Position {
 /// If the question makes no sense, or something does not answer.
 pub async fn list<P: JobList>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     query: &JobQuery,
     from: Option<Position>,
-) -> Result<(JobPage, Option<Position>), Refusal> {
-    let source = source(person, query)?;
+) -> Result<(JobPage, Option<Position>), ApiError> {
+    let source = source(principal, query)?;
     let limit = match query.limit {
         None => JOBS,
         Some(limit) if (1..=MOST_JOBS).contains(&limit) => limit,
         Some(_) => {
-            return Err(Refusal::BadRequest(format!(
+            return Err(ApiError::BadRequest(format!(
                 "limit is 1 to {MOST_JOBS} jobs"
             )));
         }
     };
-    let of_all = person.is_support() && query.tenant.is_none();
-    let wanted = |job: &Job| person.sees(job) && matches(job, query, of_all);
+    let of_all = principal.is_support() && query.tenant.is_none();
+    let wanted = |job: &Job| principal.sees(job) && matches(job, query, of_all);
     let found = look_through(ports, &source, from, usize::from(limit), MOST_ROWS, wanted).await?;
     let page = JobPage {
         jobs: found.jobs.iter().map(JobView::from).collect(),
@@ -271,43 +274,43 @@ pub async fn list<P: JobList>(
     Ok((page, found.next))
 }
 
-fn source(person: &Person, query: &JobQuery) -> Result<Source, Refusal> {
+fn source(principal: &Principal, query: &JobQuery) -> Result<Source, ApiError> {
     let class = match query.status.as_deref() {
         None => None,
         Some(name) => Some(
-            Class::ALL
+            StatusGroup::ALL
                 .into_iter()
                 .find(|class| class.name() == name)
                 .ok_or_else(|| {
-                    Refusal::BadRequest(format!(
+                    ApiError::BadRequest(format!(
                         "status {name:?} is none of open, ready, failed, cancelled"
                     ))
                 })?,
         ),
     };
-    let span = Span {
+    let span = TimeRange {
         from: Timestamp(query.since.unwrap_or(0)),
-        ..Span::ALL
+        ..TimeRange::ALL
     };
     let classes = match class {
         Some(class) => vec![class],
-        None => Class::ALL.to_vec(),
+        None => StatusGroup::ALL.to_vec(),
     };
-    if query.tenant.is_none() && person.is_support() {
+    if query.tenant.is_none() && principal.is_support() {
         return match class {
-            Some(Class::Failed) => Ok(Source::failed(None, span)),
-            Some(Class::Open) => Ok(Source::open()),
-            Some(Class::Ready | Class::Cancelled) | None => Err(Refusal::BadRequest(
+            Some(StatusGroup::Failed) => Ok(Source::failed(None, span)),
+            Some(StatusGroup::Open) => Ok(Source::open()),
+            Some(StatusGroup::Ready | StatusGroup::Cancelled) | None => Err(ApiError::BadRequest(
                 "of all tenants, only open or failed jobs can be listed; name the tenant, or the status: open or failed"
                     .to_owned(),
             )),
         };
     }
-    let all = query.tenant.is_none() && person.tenants.len() <= MOST_TENANTS;
+    let all = query.tenant.is_none() && principal.tenants.len() <= MOST_TENANTS;
     if all {
-        return Ok(Source::of_tenants(&person.tenants, &classes, span));
+        return Ok(Source::of_tenants(&principal.tenants, &classes, span));
     }
-    let tenant = person.tenant(query.tenant.as_deref())?;
+    let tenant = principal.tenant(query.tenant.as_deref())?;
     Ok(Source::of_tenants([&tenant], &classes, span))
 }
 
@@ -321,7 +324,7 @@ fn matches(job: &Job, query: &JobQuery, of_all: bool) -> bool {
             .to_lowercase()
             .starts_with(&prefix.to_lowercase())
     };
-    is(&query.status, job.state.class().name())
+    is(&query.status, job.state.status_group().name())
         && is(&query.pipeline, &job.pipeline)
         && is(&query.cause, cause)
         && query.q.as_ref().is_none_or(begins)
@@ -330,8 +333,10 @@ fn matches(job: &Job, query: &JobQuery, of_all: bool) -> bool {
 
 /// The time that `since` is about: when the job was made, or if failed jobs of all tenants are listed, when it failed.
 fn time(job: &Job, of_all: bool) -> Timestamp {
-    match job.state.class() {
-        Class::Failed if of_all => job.updated_at,
-        Class::Failed | Class::Open | Class::Ready | Class::Cancelled => job.created_at,
+    match job.state.status_group() {
+        StatusGroup::Failed if of_all => job.updated_at,
+        StatusGroup::Failed | StatusGroup::Open | StatusGroup::Ready | StatusGroup::Cancelled => {
+            job.created_at
+        }
     }
 }

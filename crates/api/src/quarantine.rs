@@ -1,10 +1,10 @@
 //! Messages in quarantine: looking at them, sending them again after a fix, discarding them.
 
-use super::{Person, Refusal, audit};
-use crate::ports::{Kept, QuarantineDesk};
+use super::{ApiError, Principal, audit};
+use crate::ports::{QuarantineItem, QuarantineStore};
 use crate::types::{QuarantineEntry, QuarantinePage};
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, DeadLetter, DeadLetters, Documents, Queue};
+use jobs::ports::{Clock, DeadLetter, DeadLetters, KeyValueStore, Queue};
 
 /// How many messages are answered at once.
 const PAGE: u16 = 50;
@@ -14,7 +14,7 @@ const LOGGED_BYTES: usize = 2000;
 const SHOWN_BYTES: usize = 64 * 1024;
 
 /// A message as it is listed.
-pub fn listed(kept: &Kept) -> QuarantineEntry {
+pub fn listed(kept: &QuarantineItem) -> QuarantineEntry {
     let entry = &kept.entry;
     QuarantineEntry {
         id: format!("{}:{}", entry.source, entry.message_id),
@@ -31,12 +31,12 @@ pub fn listed(kept: &Kept) -> QuarantineEntry {
 ///
 /// # Errors
 /// For all but support, and if the quarantine does not answer.
-pub async fn list<P: QuarantineDesk>(
+pub async fn list<P: QuarantineStore>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     after: Option<&str>,
-) -> Result<(QuarantinePage, Option<String>), Refusal> {
-    person.must_be_support()?;
+) -> Result<(QuarantinePage, Option<String>), ApiError> {
+    principal.must_be_support()?;
     let after = after.and_then(|id| id.split_once(':'));
     let (found, more) = ports.kept(after, PAGE).await?;
     let entries: Vec<QuarantineEntry> = found.iter().map(listed).collect();
@@ -48,14 +48,14 @@ pub async fn list<P: QuarantineDesk>(
     Ok((page, next.filter(|_| more)))
 }
 
-async fn entry<P: QuarantineDesk>(ports: &P, id: &str) -> Result<Kept, Refusal> {
+async fn entry<P: QuarantineStore>(ports: &P, id: &str) -> Result<QuarantineItem, ApiError> {
     let kept = match id.split_once(':') {
         Some((source, message_id)) => ports.entry(source, message_id).await?,
         None => None,
     };
     kept.ok_or_else(|| {
         let id: String = id.chars().take(120).collect();
-        Refusal::NotFound(format!(
+        ApiError::NotFound(format!(
             "there is no message {id:?} in quarantine; perhaps somebody sent it again or discarded it: see the audit log"
         ))
     })
@@ -65,12 +65,12 @@ async fn entry<P: QuarantineDesk>(ports: &P, id: &str) -> Result<Kept, Refusal> 
 ///
 /// # Errors
 /// For all but support, and if there is no such message.
-pub async fn show<P: QuarantineDesk>(
+pub async fn show<P: QuarantineStore>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<QuarantineEntry, Refusal> {
-    person.must_be_support()?;
+) -> Result<QuarantineEntry, ApiError> {
+    principal.must_be_support()?;
     let kept = entry(ports, id).await?;
     let body = &kept.entry.body;
     Ok(QuarantineEntry {
@@ -86,24 +86,33 @@ pub async fn show<P: QuarantineDesk>(
 pub async fn replay<P>(
     ports: &P,
     pipelines: &Pipelines,
-    person: &Person,
+    principal: &Principal,
     id: &str,
     reason: &str,
-) -> Result<QuarantineEntry, Refusal>
+) -> Result<QuarantineEntry, ApiError>
 where
-    P: QuarantineDesk + DeadLetters + Documents + Clock,
+    P: QuarantineStore + DeadLetters + KeyValueStore + Clock,
 {
-    person.must_be_support()?;
+    principal.must_be_support()?;
     let kept = entry(ports, id).await?;
     let (source, message_id) = (&kept.entry.source, &kept.entry.message_id);
     let queue = Queue::from_name(source)
-        .ok_or_else(|| Refusal::Refused(format!("there is no queue {source:?} any more")))?;
-    let line = audit::begin(ports, pipelines, person, "replay", id, (None, None), reason).await?;
+        .ok_or_else(|| ApiError::Refused(format!("there is no queue {source:?} any more")))?;
+    let line = audit::begin(
+        ports,
+        pipelines,
+        principal,
+        "replay",
+        id,
+        (None, None),
+        reason,
+    )
+    .await?;
     let now = ports.now();
     // Marked first: should it fail again before it is taken out here, it is kept anew and stays.
     let sent = async {
         if !ports.mark(source, message_id, now).await? {
-            return Err(Refusal::Changed(
+            return Err(ApiError::Changed(
                 "somebody else is sending it again just now, or has taken it out".to_owned(),
             ));
         }
@@ -114,7 +123,7 @@ where
             trace_id: None,
             receipt: String::new(),
         };
-        ports.send_back(queue, &letter, now).await?;
+        ports.redrive_letter(queue, &letter, now).await?;
         Ok(ports.take_out(source, message_id, Some(now)).await?)
     };
     match sent.await {
@@ -135,19 +144,19 @@ where
 pub async fn discard<P>(
     ports: &P,
     pipelines: &Pipelines,
-    person: &Person,
+    principal: &Principal,
     id: &str,
     reason: &str,
-) -> Result<(), Refusal>
+) -> Result<(), ApiError>
 where
-    P: QuarantineDesk + Documents + Clock,
+    P: QuarantineStore + KeyValueStore + Clock,
 {
-    person.must_be_support()?;
+    principal.must_be_support()?;
     let kept = entry(ports, id).await?;
     let line = audit::begin(
         ports,
         pipelines,
-        person,
+        principal,
         "discard",
         id,
         (None, None),

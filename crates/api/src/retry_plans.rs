@@ -11,14 +11,14 @@ use tracing::{info, warn};
 
 use super::job_list::{Source, look_through};
 use super::summary::by;
-use super::{Person, Refusal, audit};
-use crate::ports::{JobList, Span};
+use super::{ApiError, Principal, audit};
+use crate::ports::{JobList, TimeRange};
 use crate::types::{Count, NewPlan, PlanFilter, PlanOutcome, PlanView, Plans};
 use jobs::commands::{MAX_REASON, POISON, equal_failures, may_be_resubmitted};
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, Document, Documents, Resubmission, ResubmissionQueue, Unavailable};
+use jobs::ports::{Clock, KeyValueStore, Record, RetryCommand, RetryCommandQueue, Unavailable};
 use jobs::state::State;
 
 /// The most failed jobs that are looked at for one plan.
@@ -92,8 +92,8 @@ impl Plan {
         }
     }
 
-    fn document(&self, revision: u64) -> Document {
-        Document {
+    fn document(&self, revision: u64) -> Record {
+        Record {
             text: serde_json::to_string(self).unwrap_or_default(),
             revision,
             expires_at: Some(Timestamp(self.created_at.0 + KEEP_MS)),
@@ -134,7 +134,7 @@ fn thaw(text: &str) -> Vec<Frozen> {
     text.lines().filter_map(frozen).collect()
 }
 
-async fn chunk<P: Documents>(
+async fn chunk<P: KeyValueStore>(
     ports: &P,
     plan: &str,
     number: usize,
@@ -145,7 +145,7 @@ async fn chunk<P: Documents>(
     Ok(found.map_or_else(Vec::new, |document| thaw(&document.text)))
 }
 
-async fn read<P: Documents>(ports: &P, id: &str) -> Result<Option<(Plan, u64)>, Unavailable> {
+async fn read<P: KeyValueStore>(ports: &P, id: &str) -> Result<Option<(Plan, u64)>, Unavailable> {
     let Some(document) = ports.read(PLANS, id).await? else {
         return Ok(None);
     };
@@ -163,41 +163,43 @@ async fn read<P: Documents>(ports: &P, id: &str) -> Result<Option<(Plan, u64)>, 
 pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
-    person: &Person,
+    principal: &Principal,
     asked: &NewPlan,
-) -> Result<PlanView, Refusal>
+) -> Result<PlanView, ApiError>
 where
-    P: JobList + Documents + Clock,
+    P: JobList + KeyValueStore + Clock,
 {
-    person.must_be_support()?;
+    principal.must_be_support()?;
     let (usual, most) = PER_MINUTE;
     let per_minute = asked.per_minute.unwrap_or(usual);
     if !(1..=most).contains(&per_minute) {
-        return Err(Refusal::BadRequest(format!("per_minute is 1 to {most}")));
+        return Err(ApiError::BadRequest(format!("per_minute is 1 to {most}")));
     }
     if asked.reason.trim().chars().count() > MAX_REASON - 100 {
-        return Err(Refusal::BadRequest(format!(
+        return Err(ApiError::BadRequest(format!(
             "give a reason of at most {} characters",
             MAX_REASON - 100
         )));
     }
     let filter = &asked.filter;
     if filter.since.unwrap_or(0) >= filter.until.unwrap_or(u64::MAX) {
-        return Err(Refusal::BadRequest(
+        return Err(ApiError::BadRequest(
             "the filter's since must be before its until".to_owned(),
         ));
     }
     let tenant = filter.tenant.as_deref();
-    let tenant: Option<Tenant> = tenant.map(|name| person.tenant(Some(name))).transpose()?;
+    let tenant: Option<Tenant> = tenant
+        .map(|name| principal.tenant(Some(name)))
+        .transpose()?;
     let now = ports.now();
     let id = format!("p{:012x}{:04x}", now.0, ports.random() & 0xffff);
     let of = (tenant.as_ref(), filter.pipeline.as_deref());
-    let line = audit::begin(ports, pipelines, person, "plan", &id, of, &asked.reason).await?;
+    let line = audit::begin(ports, pipelines, principal, "plan", &id, of, &asked.reason).await?;
 
-    let span = Span {
+    let span = TimeRange {
         // A tenant's list is ordered by when jobs were made, which is before they failed.
         from: Timestamp(filter.since.filter(|_| tenant.is_none()).unwrap_or(0)),
-        to: filter.until.map_or(Span::ALL.to, Timestamp),
+        to: filter.until.map_or(TimeRange::ALL.to, Timestamp),
     };
     let source = Source::failed(tenant.as_ref(), span);
     let wanted = |job: &Job| fits(job, filter);
@@ -216,7 +218,7 @@ where
         id,
         created_at: now,
         applied_at: None,
-        actor: person.actor.clone(),
+        actor: principal.actor.clone(),
         applied_by: None,
         reason: asked.reason.trim().to_owned(),
         filter: filter.clone(),
@@ -235,7 +237,7 @@ where
             .iter()
             .map(|job| format!("{} {}", job.id, job.version))
             .collect();
-        let document = Document {
+        let document = Record {
             text: lines.join("\n"),
             ..plan.document(1)
         };
@@ -266,8 +268,8 @@ fn fits(job: &Job, filter: &PlanFilter) -> bool {
 ///
 /// # Errors
 /// For all but support.
-pub async fn list<P: Documents>(ports: &P, person: &Person) -> Result<Plans, Refusal> {
-    person.must_be_support()?;
+pub async fn list<P: KeyValueStore>(ports: &P, principal: &Principal) -> Result<Plans, ApiError> {
+    principal.must_be_support()?;
     let found = ports.last(PLANS, None, LISTED).await?;
     let plans = found
         .iter()
@@ -277,12 +279,16 @@ pub async fn list<P: Documents>(ports: &P, person: &Person) -> Result<Plans, Ref
     })
 }
 
-async fn known<P: Documents>(ports: &P, person: &Person, id: &str) -> Result<(Plan, u64), Refusal> {
-    person.must_be_support()?;
+async fn known<P: KeyValueStore>(
+    ports: &P,
+    principal: &Principal,
+    id: &str,
+) -> Result<(Plan, u64), ApiError> {
+    principal.must_be_support()?;
     let found = read(ports, id).await?;
     found.ok_or_else(|| {
         let id: String = id.chars().take(80).collect();
-        Refusal::NotFound(format!("there is no plan {id:?}"))
+        ApiError::NotFound(format!("there is no plan {id:?}"))
     })
 }
 
@@ -290,12 +296,12 @@ async fn known<P: Documents>(ports: &P, person: &Person, id: &str) -> Result<(Pl
 ///
 /// # Errors
 /// For all but support, and if there is no such plan.
-pub async fn show<P: Documents + JobList + Clock>(
+pub async fn show<P: KeyValueStore + JobList + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<PlanView, Refusal> {
-    let (plan, _) = known(ports, person, id).await?;
+) -> Result<PlanView, ApiError> {
+    let (plan, _) = known(ports, principal, id).await?;
     let mut view = plan.view();
     if plan.applied_at.is_some() {
         view.outcome = Some(outcome(ports, &plan).await?);
@@ -303,10 +309,10 @@ pub async fn show<P: Documents + JobList + Clock>(
     Ok(view)
 }
 
-async fn outcome<P: Documents + JobList + Clock>(
+async fn outcome<P: KeyValueStore + JobList + Clock>(
     ports: &P,
     plan: &Plan,
-) -> Result<PlanOutcome, Refusal> {
+) -> Result<PlanOutcome, ApiError> {
     let mut outcome = PlanOutcome::default();
     let jobs = usize::try_from(plan.jobs).unwrap_or(0);
     let mark = format!("[{}]", plan.id);
@@ -355,28 +361,28 @@ async fn outcome<P: Documents + JobList + Clock>(
 pub async fn apply<P>(
     ports: &P,
     pipelines: &Pipelines,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<PlanView, Refusal>
+) -> Result<PlanView, ApiError>
 where
-    P: Documents + JobList + ResubmissionQueue + Clock,
+    P: KeyValueStore + JobList + RetryCommandQueue + Clock,
 {
-    let (mut plan, revision) = known(ports, person, id).await?;
+    let (mut plan, revision) = known(ports, principal, id).await?;
     if plan.applied_at.is_none() {
         let of = (None, plan.filter.pipeline.as_deref());
         let reason = plan.reason.clone();
-        let line = audit::begin(ports, pipelines, person, "apply-plan", id, of, &reason).await?;
+        let line = audit::begin(ports, pipelines, principal, "apply-plan", id, of, &reason).await?;
         plan.applied_at = Some(ports.now());
-        plan.applied_by = Some(person.actor.clone());
+        plan.applied_by = Some(principal.actor.clone());
         // The sign first: a plan that was never applied and bears it is passed over.
-        let sign = Document {
+        let sign = Record {
             text: String::new(),
             ..plan.document(1)
         };
         ports.write(ACTIVE_PLANS, id, &sign).await?;
         if !ports.write(PLANS, id, &plan.document(revision + 1)).await? {
             line.end(ports, "somebody else had just applied it").await;
-            return show(ports, person, id).await;
+            return show(ports, principal, id).await;
         }
         line.end(
             ports,
@@ -388,7 +394,7 @@ where
             warn!(plan = id, error = %error, "the plan's first jobs were not released");
         }
     }
-    show(ports, person, id).await
+    show(ports, principal, id).await
 }
 
 /// Sends the orders that are due soon, of all plans that are applied. Answers how many.
@@ -397,7 +403,7 @@ where
 /// If something does not answer. The next run goes on; a job that is ordered twice is started once.
 pub async fn release<P>(ports: &P, until: Timestamp) -> Result<u64, Unavailable>
 where
-    P: Documents + ResubmissionQueue + Clock,
+    P: KeyValueStore + RetryCommandQueue + Clock,
 {
     let mut released = 0;
     let mut failed = None;
@@ -419,7 +425,7 @@ where
 
 async fn release_plan<P>(ports: &P, id: &str) -> Result<u64, Unavailable>
 where
-    P: Documents + ResubmissionQueue + Clock,
+    P: KeyValueStore + RetryCommandQueue + Clock,
 {
     let Some((mut plan, revision)) = read(ports, id).await? else {
         ports.remove(ACTIVE_PLANS, id).await?;
@@ -455,7 +461,7 @@ where
         };
         let delay = plan.due(applied_at, *place).since(now).as_secs();
         orders.push((
-            Resubmission {
+            RetryCommand {
                 job: frozen.job,
                 seen: frozen.version,
                 actor: plan
@@ -468,7 +474,7 @@ where
             u32::try_from(delay).unwrap_or(0),
         ));
     }
-    let failed = ports.order(&orders).await;
+    let failed = ports.send_commands(&orders).await;
     // In their order, so that what was not taken is sent again next time.
     let taken = failed.iter().min().copied().unwrap_or(places.len());
     plan.released = first + u32::try_from(taken).unwrap_or(0);

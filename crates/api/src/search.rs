@@ -1,13 +1,13 @@
 //! Finding a job by whatever id a person holds.
 
 use super::quarantine::listed;
-use super::{Person, Refusal, uploads};
-use crate::ports::QuarantineDesk;
+use super::{ApiError, Principal, uploads};
+use crate::ports::QuarantineStore;
 use crate::types::{JobPage, QuarantineEntry};
 use jobs::id::{InferenceId, JobId, Location, Tenant};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Documents, JobStore, ObjectStore, Queue};
+use jobs::ports::{JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
 
 /// The longest text that can be an id, in bytes: an object's address.
@@ -20,20 +20,20 @@ const VERSIONS: usize = 10;
 ///
 /// # Errors
 /// If the text can be no id, or something does not answer. Finding nothing is no error.
-pub async fn find<P: JobStore + ObjectStore + QuarantineDesk + Documents>(
+pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
-    person: &Person,
+    principal: &Principal,
     tenant: Option<&str>,
     text: &str,
-) -> Result<JobPage, Refusal> {
+) -> Result<JobPage, ApiError> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_BYTES || text.chars().any(char::is_control) {
-        return Err(Refusal::BadRequest("that is no id".to_owned()));
+        return Err(ApiError::BadRequest("that is no id".to_owned()));
     }
     let mut found: Vec<Job> = Vec::new();
-    for id in ids(pipelines, bucket, person, tenant, text)? {
+    for id in ids(pipelines, bucket, principal, tenant, text)? {
         if let Some(job) = ports.load(id).await? {
             found.push(job);
         }
@@ -53,10 +53,10 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineDesk + Documents>(
             found.extend(ports.load(id).await?);
         }
     }
-    found.retain(|job| person.sees(job));
+    found.retain(|job| principal.sees(job));
     found.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
     found.dedup_by_key(|job| job.id);
-    let quarantine = if person.is_support() {
+    let quarantine = if principal.is_support() {
         quarantined(ports, text).await?
     } else {
         vec![]
@@ -80,10 +80,10 @@ fn key(bucket: &str, text: &str) -> Option<String> {
 fn ids(
     pipelines: &Pipelines,
     bucket: &str,
-    person: &Person,
+    principal: &Principal,
     tenant: Option<&str>,
     text: &str,
-) -> Result<Vec<JobId>, Refusal> {
+) -> Result<Vec<JobId>, ApiError> {
     let lower = text.to_lowercase();
     let mut ids: Vec<JobId> = Vec::new();
     ids.extend(lower.parse::<JobId>().ok());
@@ -101,8 +101,8 @@ fn ids(
     } else if let Ok(uuid) = lower.parse::<JobId>() {
         // The UUID in a key.
         let tenants: Vec<Tenant> = match tenant {
-            Some(_) => vec![person.tenant(tenant)?],
-            None => person.tenants.iter().cloned().collect(),
+            Some(_) => vec![principal.tenant(tenant)?],
+            None => principal.tenants.iter().cloned().collect(),
         };
         for pipeline in pipelines.iter() {
             let prefix = &pipeline.prefix;
@@ -117,10 +117,10 @@ fn ids(
     Ok(ids)
 }
 
-async fn quarantined<P: QuarantineDesk>(
+async fn quarantined<P: QuarantineStore>(
     ports: &P,
     text: &str,
-) -> Result<Vec<QuarantineEntry>, Refusal> {
+) -> Result<Vec<QuarantineEntry>, ApiError> {
     let named = text.split_once(':');
     let mut found = Vec::new();
     // An id of a message has no more than 100 characters (SQS).

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::job_list::{MOST_ROWS, Source, look_through};
-use super::{Person, Refusal};
+use super::{ApiError, Principal};
 use crate::explain::is_stalled;
-use crate::ports::{JobList, QuarantineDesk, Span};
+use crate::ports::{JobList, QuarantineStore, TimeRange};
 use crate::types::{Count, Summary};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::Clock;
-use jobs::state::{Class, State};
+use jobs::state::{State, StatusGroup};
 
 const DAY_MS: u64 = 86_400_000;
 /// The most messages in quarantine that are counted: each costs a read of a few kilobytes.
@@ -20,40 +20,42 @@ const MOST_QUARANTINED: u16 = 100;
 ///
 /// # Errors
 /// If the tenant is not the person's, or something does not answer.
-pub async fn summary<P: JobList + QuarantineDesk + Clock>(
+pub async fn summary<P: JobList + QuarantineStore + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     tenant: Option<&str>,
-) -> Result<Summary, Refusal> {
+) -> Result<Summary, ApiError> {
     let now = ports.now();
-    let recent = Span {
+    let recent = TimeRange {
         from: Timestamp(now.0.saturating_sub(DAY_MS)),
-        ..Span::ALL
+        ..TimeRange::ALL
     };
-    let everywhere = person.is_support() && tenant.is_none();
+    let everywhere = principal.is_support() && tenant.is_none();
     let tenants: Vec<Tenant> = match tenant {
-        Some(_) => vec![person.tenant(tenant)?],
-        None => person.tenants.iter().cloned().collect(),
+        Some(_) => vec![principal.tenant(tenant)?],
+        None => principal.tenants.iter().cloned().collect(),
     };
     let (open, failed) = if everywhere {
         (Source::open(), Source::failed(None, recent))
     } else {
         (
-            Source::of_tenants(&tenants, &[Class::Open], Span::ALL),
+            Source::of_tenants(&tenants, &[StatusGroup::Open], TimeRange::ALL),
             // By when they were made; when they failed, the rows say.
-            Source::of_tenants(&tenants, &[Class::Failed], Span::ALL),
+            Source::of_tenants(&tenants, &[StatusGroup::Failed], TimeRange::ALL),
         )
     };
-    let mine = |job: &Job| person.sees(job);
-    let is_open = |job: &Job| mine(job) && job.state.class() == Class::Open;
+    let mine = |job: &Job| principal.sees(job);
+    let is_open = |job: &Job| mine(job) && job.state.status_group() == StatusGroup::Open;
     let open = look_through(ports, &open, None, usize::MAX, MOST_ROWS, is_open).await?;
     let has_failed = |job: &Job| {
-        mine(job) && job.state.class() == Class::Failed && job.updated_at >= recent.from
+        mine(job)
+            && job.state.status_group() == StatusGroup::Failed
+            && job.updated_at >= recent.from
     };
     let failed = look_through(ports, &failed, None, usize::MAX, MOST_ROWS, has_failed).await?;
     let is_late = |job: &&Job| is_stalled(&job.state, now);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let quarantined = if person.is_support() {
+    let quarantined = if principal.is_support() {
         Some(count(ports.kept(None, MOST_QUARANTINED).await?.0.len()))
     } else {
         None
@@ -62,7 +64,7 @@ pub async fn summary<P: JobList + QuarantineDesk + Clock>(
         at: now.0,
         open: count(open.jobs.len()),
         open_more: open.next.is_some(),
-        stalled: person
+        stalled: principal
             .is_support()
             .then(|| count(open.jobs.iter().filter(is_late).count())),
         failed: count(failed.jobs.len()),

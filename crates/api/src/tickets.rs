@@ -1,8 +1,8 @@
 //! Tickets for WebSockets: a browser cannot send its sign-in along with one.
 
-use super::{Person, Refusal};
+use super::{ApiError, Principal};
 use crate::types::{NewTicket, TicketView};
-use jobs::effects::EVERY_TENANT;
+use jobs::effects::ALL_TENANTS;
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, Ticket, Tickets};
 
@@ -15,24 +15,27 @@ const LIFETIME_MS: u64 = 60_000;
 /// If the tenant is not the person's, or the ticket cannot be kept.
 pub async fn issue<P: Tickets + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     url: &str,
     asked: &NewTicket,
-) -> Result<TicketView, Refusal> {
-    let everywhere = person.is_support() && asked.tenant.is_none();
-    let watches = if everywhere {
-        EVERY_TENANT.to_owned()
+) -> Result<TicketView, ApiError> {
+    let everywhere = principal.is_support() && asked.tenant.is_none();
+    let subscription = if everywhere {
+        ALL_TENANTS.to_owned()
     } else {
-        person.tenant(asked.tenant.as_deref())?.as_str().to_owned()
+        principal
+            .tenant(asked.tenant.as_deref())?
+            .as_str()
+            .to_owned()
     };
     let secret = format!("{:016x}{:016x}", ports.random(), ports.random());
     let expires_at = Timestamp(ports.now().0 + LIFETIME_MS);
     let ticket = Ticket {
-        watches,
-        uploader: person.only_uploads_of().map(str::to_owned),
-        actor: person.actor.clone(),
+        subscription,
+        uploader: principal.only_uploads_of().map(str::to_owned),
+        actor: principal.actor.clone(),
         expires_at,
-        token_expires_at: person.expires_at,
+        token_expires_at: principal.expires_at,
     };
     ports.issue(&secret, &ticket).await?;
     Ok(TicketView {

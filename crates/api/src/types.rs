@@ -10,7 +10,9 @@ mod upload;
 
 use serde::{Deserialize, Serialize};
 
-pub use job::{AttemptView, JobAnswer, JobDetail, JobOrder, JobPage, JobQuery, ResultView};
+pub use job::{
+    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
+};
 pub use plan::{NewPlan, PlanFilter, PlanOutcome, PlanView, Plans};
 pub use support::{
     AuditEntry, AuditPage, NewTicket, QuarantineEntry, QuarantinePage, Reason, Summary, TicketView,
@@ -58,7 +60,7 @@ pub struct PipelineView {
     /// The media type of its results.
     pub result_type: String,
     /// "Ready within", in seconds.
-    pub promise_seconds: u32,
+    pub slo_seconds: u32,
     /// What one run takes as a rule, in seconds.
     pub typical_run_seconds: u32,
 }

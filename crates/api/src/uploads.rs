@@ -1,12 +1,12 @@
 //! Uploads that are announced here: the service names the key, and signs requests that S3 holds the uploader to.
 
-use super::{Person, Refusal};
-use crate::ports::{Part, Terms, Transfers};
+use super::{ApiError, Principal};
+use crate::ports::{ObjectTransfers, UploadConstraints, UploadedPart};
 use crate::types::{Multipart, NewUpload, PartsWanted, SignedPart, SignedParts, UploadView};
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::pipeline::{Pipeline, Pipelines};
-use jobs::ports::{Clock, Document, Documents, ObjectStore, Unavailable};
-use jobs::upload_session::{EXTENSION, Intent, NAME, folder, intent, read};
+use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
+use jobs::upload_session::{EXTENSION, NAME, UploadSession, folder, intent, read};
 
 /// Larger files go in parts: a broken connection then costs one of them. In bytes.
 pub const ONE_PIECE: u64 = 100 * 1024 * 1024;
@@ -20,7 +20,7 @@ const MAX_NAME: (usize, usize) = (200, 500);
 const MOST_PARTS: usize = 100;
 
 /// As it is shown, without how to send it.
-pub fn view(session: &Intent) -> UploadView {
+pub fn view(session: &UploadSession) -> UploadView {
     UploadView {
         job_id: session.job.clone(),
         tenant: session.tenant.clone(),
@@ -35,27 +35,27 @@ pub fn view(session: &Intent) -> UploadView {
     }
 }
 
-fn terms(session: &Intent) -> Terms {
-    Terms {
+fn terms(session: &UploadSession) -> UploadConstraints {
+    UploadConstraints {
         content_type: session.content_type.clone(),
         name: session.name.clone(),
         bytes: session.bytes,
     }
 }
 
-const fn part_count(session: &Intent) -> u64 {
+const fn part_count(session: &UploadSession) -> u64 {
     session.bytes.div_ceil(PART_BYTES)
 }
 
 /// How large a part must be; none if there is no such part.
-fn part_bytes(session: &Intent, number: u32) -> Option<u64> {
+fn part_bytes(session: &UploadSession, number: u32) -> Option<u64> {
     let before = u64::from(number.checked_sub(1)?) * PART_BYTES;
     let left = session.bytes.checked_sub(before).filter(|left| *left > 0)?;
     Some(left.min(PART_BYTES))
 }
 
 /// Notes that an upload cannot be gone on with. The announcement stays, so that what arrives all the same is attributed.
-async fn close<P: Documents>(ports: &P, id: JobId, forget_name: bool) -> Result<(), Refusal> {
+async fn close<P: KeyValueStore>(ports: &P, id: JobId, forget_name: bool) -> Result<(), ApiError> {
     let Some((mut intent, there)) = read(ports, id).await? else {
         return Ok(());
     };
@@ -63,7 +63,7 @@ async fn close<P: Documents>(ports: &P, id: JobId, forget_name: bool) -> Result<
     if forget_name {
         intent.name.clear();
     }
-    let document = Document {
+    let document = Record {
         text: serde_json::to_string(&intent).unwrap_or_default(),
         revision: there.revision + 1,
         ..there
@@ -71,14 +71,14 @@ async fn close<P: Documents>(ports: &P, id: JobId, forget_name: bool) -> Result<
     if ports.write(&folder(id), NAME, &document).await? {
         return Ok(());
     }
-    Err(Refusal::Unavailable("try again in a moment".to_owned()))
+    Err(ApiError::Unavailable("try again in a moment".to_owned()))
 }
 
 /// Forgets the name of an uploaded file, whose data is being deleted.
 ///
 /// # Errors
 /// If the documents do not answer.
-pub(super) async fn forget_name<P: Documents>(ports: &P, id: JobId) -> Result<(), Refusal> {
+pub(super) async fn forget_name<P: KeyValueStore>(ports: &P, id: JobId) -> Result<(), ApiError> {
     close(ports, id, true).await
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn forget_name<P: Documents>(ports: &P, id: JobId) -> Result<()
 ///
 /// # Errors
 /// If the documents do not answer.
-pub(super) async fn job_of_uuid<P: Documents>(
+pub(super) async fn job_of_uuid<P: KeyValueStore>(
     ports: &P,
     uuid: &str,
 ) -> Result<Option<JobId>, Unavailable> {
@@ -101,39 +101,39 @@ fn alias(uuid: &str) -> String {
 /// The name of the document that says which job the UUID in a key stands for.
 const ALIAS: &str = "job";
 
-fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), Refusal> {
+fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiError> {
     let name = upload.name.trim();
     let (chars, bytes) = MAX_NAME;
     if name.is_empty() || name.chars().count() > chars || name.len() > bytes {
-        return Err(Refusal::BadRequest(format!(
+        return Err(ApiError::BadRequest(format!(
             "a file's name has 1 to {chars} characters, and {bytes} bytes at most"
         )));
     }
     // Characters that turn the direction of text can make one name look like another (Unicode Technical Report 36).
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if name.chars().any(|c| c.is_control() || turns(c)) || name.contains(['/', '\\']) {
-        return Err(Refusal::BadRequest(
+        return Err(ApiError::BadRequest(
             "a file's name has no slashes and no control characters".to_owned(),
         ));
     }
     if pipeline.retired {
-        return Err(Refusal::Refused(format!(
+        return Err(ApiError::Refused(format!(
             "the pipeline {} no longer takes uploads",
             pipeline.name
         )));
     }
     if !pipeline.content_types.contains(&upload.content_type) {
-        return Err(Refusal::UnsupportedType(format!(
+        return Err(ApiError::UnsupportedType(format!(
             "the pipeline {} takes {}",
             pipeline.name,
             pipeline.content_types.join(", ")
         )));
     }
     if upload.bytes == 0 {
-        return Err(Refusal::BadRequest("the file is empty".to_owned()));
+        return Err(ApiError::BadRequest("the file is empty".to_owned()));
     }
     if upload.bytes > pipeline.max_bytes {
-        return Err(Refusal::TooLarge(format!(
+        return Err(ApiError::TooLarge(format!(
             "the file has {} bytes; the pipeline {} takes at most {}",
             upload.bytes, pipeline.name, pipeline.max_bytes
         )));
@@ -145,28 +145,28 @@ fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// If the pipeline does not take such a file.
-pub async fn announce<P>(
+pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
-    person: &Person,
+    principal: &Principal,
     upload: &NewUpload,
-) -> Result<UploadView, Refusal>
+) -> Result<UploadView, ApiError>
 where
-    P: Documents + Transfers + Clock,
+    P: KeyValueStore + ObjectTransfers + Clock,
 {
     let pipeline = pipelines.get(&upload.pipeline).ok_or_else(|| {
         let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
-        Refusal::BadRequest(format!("the pipelines are {}", known.join(", ")))
+        ApiError::BadRequest(format!("the pipelines are {}", known.join(", ")))
     })?;
     check(upload, pipeline)?;
-    let tenant: Tenant = person.tenant(upload.tenant.as_deref())?;
+    let tenant: Tenant = principal.tenant(upload.tenant.as_deref())?;
     let now = ports.now();
     let random = (u128::from(ports.random()) << 64) | u128::from(ports.random());
     let uuid = uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
-    let mut intent = Intent {
+    let mut intent = UploadSession {
         job: id.to_string(),
         bucket: bucket.to_owned(),
         key,
@@ -175,7 +175,7 @@ where
         name: upload.name.trim().to_owned(),
         bytes: upload.bytes,
         content_type: upload.content_type.clone(),
-        uploaded_by: person.actor.clone(),
+        uploaded_by: principal.actor.clone(),
         created_at: now,
         expires_at: Timestamp(now.0 + LIFETIME_MS),
         multipart: None,
@@ -185,7 +185,7 @@ where
         let to = intent.location();
         intent.multipart = Some(ports.begin(&to, &terms(&intent)).await?);
     }
-    let document = Document {
+    let document = Record {
         text: serde_json::to_string(&intent).unwrap_or_default(),
         revision: 1,
         // A day longer than it may be completed: so long its events may be late.
@@ -193,7 +193,7 @@ where
     };
     // Before any request is signed: an object without its announcement would be nobody's.
     ports.write(&folder(id), NAME, &document).await?;
-    let job = Document {
+    let job = Record {
         text: id.to_string(),
         ..document
     };
@@ -201,14 +201,18 @@ where
     sendable(ports, &intent).await
 }
 
-async fn sendable<P: Transfers>(ports: &P, intent: &Intent) -> Result<UploadView, Refusal> {
+async fn sendable<P: ObjectTransfers>(
+    ports: &P,
+    intent: &UploadSession,
+) -> Result<UploadView, ApiError> {
     let mut view = view(&intent);
     let to = intent.location();
     match &intent.multipart {
         None => view.put = Some(ports.sign_put(&to, &terms(&intent)).await?),
         Some(upload) => {
             let arrived = ports.arrived(&to, upload).await?;
-            let complete = |part: &Part| part_bytes(&intent, part.number) == Some(part.bytes);
+            let complete =
+                |part: &UploadedPart| part_bytes(&intent, part.number) == Some(part.bytes);
             let all = || (1..=u32::try_from(part_count(&intent)).unwrap_or(0)).collect();
             view.multipart = Some(Multipart {
                 part_bytes: PART_BYTES,
@@ -225,28 +229,28 @@ async fn sendable<P: Transfers>(ports: &P, intent: &Intent) -> Result<UploadView
 }
 
 /// The announcement of an upload that is the person's own and may still be completed.
-async fn own<P: Documents + Clock>(
+async fn own<P: KeyValueStore + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<(JobId, Intent), Refusal> {
+) -> Result<(JobId, UploadSession), ApiError> {
     let none = || {
         let id: String = id.chars().take(80).collect();
-        Refusal::NotFound(format!("there is no upload {id:?}, or it is not yours"))
+        ApiError::NotFound(format!("there is no upload {id:?}, or it is not yours"))
     };
     let id: JobId = id.parse().map_err(|_| none())?;
     let intent = intent(ports, id).await?.ok_or_else(none)?;
-    let still_his = person.tenant(Some(&intent.tenant)).is_ok();
-    if intent.uploaded_by != person.actor || !still_his {
+    let still_his = principal.tenant(Some(&intent.tenant)).is_ok();
+    if intent.uploaded_by != principal.actor || !still_his {
         return Err(none());
     }
     if intent.closed {
-        return Err(Refusal::Gone(
+        return Err(ApiError::Gone(
             "the upload was given up; announce it again".to_owned(),
         ));
     }
     if intent.expires_at <= ports.now() {
-        return Err(Refusal::Gone(
+        return Err(ApiError::Gone(
             "the upload was not completed in time; announce it again".to_owned(),
         ));
     }
@@ -257,18 +261,18 @@ async fn own<P: Documents + Clock>(
 ///
 /// # Errors
 /// If there is no such upload of the person's.
-pub async fn show<P: Documents + Transfers + Clock>(
+pub async fn show<P: KeyValueStore + ObjectTransfers + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
-) -> Result<UploadView, Refusal> {
-    let (_, intent) = own(ports, person, id).await?;
+) -> Result<UploadView, ApiError> {
+    let (_, intent) = own(ports, principal, id).await?;
     sendable(ports, &intent).await
 }
 
-fn in_parts(intent: &Intent) -> Result<&str, Refusal> {
+fn in_parts(intent: &UploadSession) -> Result<&str, ApiError> {
     intent.multipart.as_deref().ok_or_else(|| {
-        Refusal::BadRequest("this upload goes in one piece; send it as its `put` says".to_owned())
+        ApiError::BadRequest("this upload goes in one piece; send it as its `put` says".to_owned())
     })
 }
 
@@ -276,22 +280,24 @@ fn in_parts(intent: &Intent) -> Result<&str, Refusal> {
 ///
 /// # Errors
 /// If there are no such parts.
-pub async fn parts<P: Documents + Transfers + Clock>(
+pub async fn parts<P: KeyValueStore + ObjectTransfers + Clock>(
     ports: &P,
-    person: &Person,
+    principal: &Principal,
     id: &str,
     wanted: &PartsWanted,
-) -> Result<SignedParts, Refusal> {
-    let (_, intent) = own(ports, person, id).await?;
+) -> Result<SignedParts, ApiError> {
+    let (_, intent) = own(ports, principal, id).await?;
     let upload = in_parts(&intent)?;
     if wanted.numbers.is_empty() || wanted.numbers.len() > MOST_PARTS {
-        return Err(Refusal::BadRequest(format!("name 1 to {MOST_PARTS} parts")));
+        return Err(ApiError::BadRequest(format!(
+            "name 1 to {MOST_PARTS} parts"
+        )));
     }
     let to = intent.location();
     let mut parts = Vec::new();
     for number in &wanted.numbers {
         let bytes = part_bytes(&intent, *number).ok_or_else(|| {
-            Refusal::BadRequest(format!("the parts are 1 to {}", part_count(&intent)))
+            ApiError::BadRequest(format!("the parts are 1 to {}", part_count(&intent)))
         })?;
         let request = ports.sign_part(&to, upload, *number, bytes).await?;
         parts.push(SignedPart {
@@ -305,19 +311,19 @@ pub async fn parts<P: Documents + Transfers + Clock>(
 /// Makes the object of the parts that have arrived.
 ///
 /// # Errors
-/// [`Refusal::PartsMissing`] names those that have not.
-pub async fn complete<P>(ports: &P, person: &Person, id: &str) -> Result<UploadView, Refusal>
+/// [`ApiError::PartsMissing`] names those that have not.
+pub async fn complete<P>(ports: &P, principal: &Principal, id: &str) -> Result<UploadView, ApiError>
 where
-    P: Documents + Transfers + ObjectStore + Clock,
+    P: KeyValueStore + ObjectTransfers + ObjectStore + Clock,
 {
-    let (_, intent) = own(ports, person, id).await?;
+    let (_, intent) = own(ports, principal, id).await?;
     let upload = in_parts(&intent)?;
     let to = intent.location();
     let Some(arrived) = ports.arrived(&to, upload).await? else {
         // Completed before, and the answer was lost, or given up.
         return match ports.head(&to).await? {
             Some(_) => Ok(view(&intent)),
-            None => Err(Refusal::Gone(
+            None => Err(ApiError::Gone(
                 "the upload was given up; announce it again".to_owned(),
             )),
         };
@@ -332,7 +338,7 @@ where
         .map(|number| number.to_string())
         .collect();
     if !missing.is_empty() {
-        return Err(Refusal::PartsMissing(format!(
+        return Err(ApiError::PartsMissing(format!(
             "these parts have not arrived: {}",
             missing.join(", ")
         )));
@@ -341,7 +347,7 @@ where
     // S3 answers a repeated or overtaken call in several ways; what is there is what counts.
     match ports.head(&to).await? {
         Some(_) => Ok(view(&intent)),
-        None => Err(Refusal::Unavailable(
+        None => Err(ApiError::Unavailable(
             "S3 has not put the parts together yet; complete it once more".to_owned(),
         )),
     }
@@ -351,13 +357,13 @@ where
 ///
 /// # Errors
 /// If there is no such upload of the person's.
-pub async fn abort<P>(ports: &P, person: &Person, id: &str) -> Result<(), Refusal>
+pub async fn abort<P>(ports: &P, principal: &Principal, id: &str) -> Result<(), ApiError>
 where
-    P: Documents + Transfers + ObjectStore + Clock,
+    P: KeyValueStore + ObjectTransfers + ObjectStore + Clock,
 {
-    let (id, intent) = own(ports, person, id).await?;
+    let (id, intent) = own(ports, principal, id).await?;
     if ports.head(&intent.location()).await?.is_some() {
-        return Err(Refusal::Refused(
+        return Err(ApiError::Refused(
             "the file has arrived; cancel its job instead".to_owned(),
         ));
     }

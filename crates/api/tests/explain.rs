@@ -70,7 +70,7 @@ fn cases() -> Vec<(String, Job, u64)> {
     let refused = all[0].advanced(
         &Event::SubmitFailed {
             attempt: Attempt(1),
-            claim: jobs::id::Claim(1),
+            lease_token: jobs::id::LeaseToken(1),
             failure: Failure::new(Cause::Refused, "ThrottlingException: Rate exceeded"),
         },
         State::RetryScheduled {
@@ -83,10 +83,10 @@ fn cases() -> Vec<(String, Job, u64)> {
     cases.push(("refused by the endpoint".to_owned(), refused, 1));
     let lost = running();
     let given_up = lost.advanced(
-        &Event::WakeUp {
+        &Event::CheckDue {
             attempt: Attempt(1),
             due: None,
-            evidence: Evidence::NoTrace,
+            evidence: Evidence::NothingFound,
         },
         State::RetryScheduled {
             next: Attempt(2),
@@ -96,15 +96,15 @@ fn cases() -> Vec<(String, Job, u64)> {
         after(&lost, 392),
     );
     let begun = given_up.advanced(
-        &Event::WakeUp {
+        &Event::CheckDue {
             attempt: Attempt(2),
             due: None,
-            evidence: Evidence::NotSought,
+            evidence: Evidence::NotChecked,
         },
         State::Submitting {
             attempt: Attempt(2),
-            claim: jobs::id::Claim(2),
-            lease_until: after(&lost, 402),
+            lease_token: jobs::id::LeaseToken(2),
+            lease_expires_at: after(&lost, 402),
             deadline: after(&lost, 792),
             budget: budget_of(&lost),
         },
@@ -210,7 +210,7 @@ fn an_open_job_says_what_comes_next_and_a_final_one_what_can_be_done() {
     for (title, job, minutes) in cases() {
         let now = after(&job, minutes);
         let explanation = explain(&job, now);
-        let open = job.state.wake_at().is_some();
+        let open = job.state.check_deadline().is_some();
         assert_eq!(explanation.waiting.is_some(), open, "{title}");
         assert!(!explanation.next.is_empty(), "{title}");
         assert!(explanation.next.is_sorted_by_key(|step| step.at), "{title}");

@@ -19,8 +19,8 @@ fn in_state(wanted: &str) -> Job {
 #[test]
 fn a_job_is_called_stalled_a_quarter_of_an_hour_after_its_time() {
     let job = in_state("InProgress");
-    let wake_at = job.state.wake_at().unwrap();
-    let limit = wake_at.0 + 15 * 60_000;
+    let next_check_at = job.state.check_deadline().unwrap();
+    let limit = next_check_at.0 + 15 * 60_000;
     for (now, on) in [
         (limit - 1000, WaitsOn::Endpoint),
         (limit + 1000, WaitsOn::Stalled),

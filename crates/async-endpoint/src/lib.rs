@@ -68,8 +68,8 @@ mod time;
 
 pub use faults::{Fault, Faults, Rng};
 pub use model::{
-    Abandoned, Accepted, Action, Endpoint, Failure, InstanceId, InstanceView, Notice, Outcome,
-    Phase, Refusal, Request, RequestId, RunId, Stats, Stopped, TIMEOUT_LIMITS, TTL_LIMITS,
+    Abandoned, Accepted, Action, ApiError, Endpoint, Failure, InstanceId, InstanceView, Notice,
+    Outcome, Phase, Request, RequestId, RunId, Stats, Stopped, TIMEOUT_LIMITS, TTL_LIMITS,
 };
 pub use settings::{Days, ParameterError, Parameters, ScaleIn, Settings, WarmHours};
 pub use time::Millis;

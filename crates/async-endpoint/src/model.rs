@@ -19,7 +19,7 @@ mod timers;
 mod view;
 
 pub use action::{
-    Abandoned, Accepted, Action, Failure, Notice, Outcome, Refusal, Request, Stopped,
+    Abandoned, Accepted, Action, ApiError, Failure, Notice, Outcome, Request, Stopped,
 };
 pub use fleet::{InstanceId, Phase};
 pub use table::{RequestId, RunId};
@@ -97,25 +97,25 @@ impl<R: Clone> Endpoint<R> {
 
     /// Takes a request, or refuses it. Like the service's 202, acceptance says only that it is
     /// queued: not that its input exists, nor that any instance runs.
-    pub fn invoke(&mut self, now: Millis, request: Request<R>) -> Result<Accepted, Refusal> {
+    pub fn invoke(&mut self, now: Millis, request: Request<R>) -> Result<Accepted, ApiError> {
         self.run_until(now);
         if !self.in_service {
-            return Err(Refusal::NotInService);
+            return Err(ApiError::NotInService);
         }
         if !TTL_LIMITS.contains(&request.ttl) {
-            return Err(Refusal::TtlOutOfRange);
+            return Err(ApiError::TtlOutOfRange);
         }
         if !TIMEOUT_LIMITS.contains(&request.timeout) {
-            return Err(Refusal::TimeoutOutOfRange);
+            return Err(ApiError::TimeoutOutOfRange);
         }
         if self.faults.throttle_invoke.strikes(&mut self.rng) {
-            return Err(Refusal::Throttled);
+            return Err(ApiError::Throttled);
         }
         if self.faults.refuse_invoke.strikes(&mut self.rng) {
-            return Err(Refusal::Unavailable);
+            return Err(ApiError::Unavailable);
         }
         if self.faults.break_invoke.strikes(&mut self.rng) {
-            return Err(Refusal::Internal);
+            return Err(ApiError::Internal);
         }
         let expires_at = self.now + request.ttl;
         let id = self.requests.insert(self.now, request);

@@ -20,7 +20,7 @@ TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "A
 
 
 def key_of(table: str, index: str | None) -> str:
-    return {"jobs": "job_id", "desk": "pk", "by_wake": "wake_shard", "": ""}[index or table]
+    return {"jobs": "job_id", "desk": "pk", "by_next_check": "check_shard", "": ""}[index or table]
 
 
 class ConditionKeys(unittest.TestCase):
@@ -30,7 +30,7 @@ class ConditionKeys(unittest.TestCase):
         update = {
             "TableName": "jobs",
             "Key": {"job_id": {"S": "j"}},
-            "UpdateExpression": "SET wake_at = if_not_exists(#a.b, :until), c = list_append(c, :x) REMOVE d[1]",
+            "UpdateExpression": "SET next_check_at = if_not_exists(#a.b, :until), c = list_append(c, :x) REMOVE d[1]",
             "ConditionExpression": "attribute_exists(e) AND NOT (f BETWEEN :here AND g) and size(#h) < :n",
             "ExpressionAttributeNames": {"#a": "state", "#h": "h-h"},
             "ExpressionAttributeValues": {":until": {"N": "1"}},
@@ -38,7 +38,7 @@ class ConditionKeys(unittest.TestCase):
         }
         found = condition_keys(update, key_of)
         self.assertEqual(found["dynamodb:LeadingKeys"], ["j"])
-        self.assertEqual(sorted(found["dynamodb:Attributes"]), ["c", "d", "e", "f", "g", "h-h", "job_id", "state", "wake_at"])
+        self.assertEqual(sorted(found["dynamodb:Attributes"]), ["c", "d", "e", "f", "g", "h-h", "job_id", "state", "next_check_at"])
         self.assertEqual(found["dynamodb:ReturnValues"], "ALL_NEW")
 
     def test_a_query_names_the_key_of_its_table_or_index(self) -> None:
@@ -46,7 +46,7 @@ class ConditionKeys(unittest.TestCase):
         query = {"TableName": "desk", "KeyConditionExpression": "sk > :b AND #p = :a", "ExpressionAttributeNames": {"#p": "pk"}}
         found = condition_keys({**query, "ExpressionAttributeValues": values}, key_of)
         self.assertEqual(found["dynamodb:LeadingKeys"], ["audit#1"])
-        query = {"TableName": "jobs", "IndexName": "by_wake", "KeyConditionExpression": "wake_shard = :b AND wake_at <= :a"}
+        query = {"TableName": "jobs", "IndexName": "by_next_check", "KeyConditionExpression": "check_shard = :b AND next_check_at <= :a"}
         found = condition_keys({**query, "ExpressionAttributeValues": values}, key_of)
         self.assertEqual(found["dynamodb:LeadingKeys"], ["7"])
 

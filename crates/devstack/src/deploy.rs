@@ -36,7 +36,7 @@ pub struct Outputs {
     /// Its dead letters.
     pub inference_error_dead_letters_url: String,
     /// Queue of wake-ups.
-    pub wakeups_queue_url: String,
+    pub checks_queue_url: String,
     /// Its dead letters.
     pub wakeups_dead_letters_url: String,
     /// Topic of successes.

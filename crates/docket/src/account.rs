@@ -121,7 +121,7 @@ pub(crate) async fn whoami(context: &Context) -> Outcome<Exit> {
                 pipeline.name,
                 pipeline.content_types.join(" or "),
                 size(pipeline.max_bytes),
-                span(u64::from(pipeline.promise_seconds) * 1000),
+                span(u64::from(pipeline.slo_seconds) * 1000),
                 span(u64::from(pipeline.typical_run_seconds) * 1000)
             )),
         )?;

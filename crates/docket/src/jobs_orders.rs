@@ -1,6 +1,6 @@
 //! `docket jobs retry`, `cancel` and `delete-data`.
 
-use api::types::{JobAnswer, JobOrder};
+use api::types::{JobCommandRequest, JobCommandResult};
 use http::Method;
 
 use crate::Context;
@@ -31,12 +31,12 @@ async fn each(
     order: Order,
     force: bool,
     verb: &str,
-    said: impl Fn(&JobAnswer) -> &'static str,
+    said: impl Fn(&JobCommandResult) -> &'static str,
 ) -> Outcome<Exit> {
     if order.seen.is_some() && order.ids.len() > 1 {
         return Err(Failure::usage("--seen goes with one job"));
     }
-    let body = JobOrder {
+    let body = JobCommandRequest {
         seen: order.seen,
         reason: order.reason,
         force,
@@ -48,7 +48,7 @@ async fn each(
         // Sent twice, the second would be refused since the first was carried out, and that would be what is said.
         match context
             .api
-            .post::<JobAnswer>(&path, &body, Repeat::Unsafe)
+            .post::<JobCommandResult>(&path, &body, Repeat::Unsafe)
             .await
         {
             Ok(answer) if context.print.json && single => context.print.document(&answer)?,
@@ -87,7 +87,7 @@ pub(crate) async fn delete_data(
         yes,
     )
     .await?;
-    let body = JobOrder {
+    let body = JobCommandRequest {
         seen: None,
         reason,
         force: false,
@@ -97,7 +97,7 @@ pub(crate) async fn delete_data(
         .api
         .order(Method::DELETE, &path, &body, Repeat::Harmless)
         .await?;
-    let answer: JobAnswer = context.api.read(&answer)?;
+    let answer: JobCommandResult = context.api.read(&answer)?;
     if context.print.json {
         context.print.document(&answer)?;
     } else {

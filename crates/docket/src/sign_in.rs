@@ -47,7 +47,7 @@ struct Reply {
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ApiError {
     #[serde(rename = "__type")]
     kind: String,
     #[serde(default, alias = "Message")]
@@ -187,7 +187,7 @@ fn step(reply: Value) -> Outcome<Step> {
 }
 
 fn refusal(status: u16, body: &[u8]) -> Failure {
-    let Ok(refusal) = serde_json::from_slice::<Refusal>(body) else {
+    let Ok(refusal) = serde_json::from_slice::<ApiError>(body) else {
         let exit = if status < 500 {
             Exit::Denied
         } else {

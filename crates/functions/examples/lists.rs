@@ -14,14 +14,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use api::Person;
+use api::Principal;
 use api::job_list::list;
-use api::ports::{JobList, List, Place, Span};
+use api::ports::{JobList, JobListEntry, JobListKey, TimeRange};
 use api::types::JobQuery;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{LoadError, Unavailable};
-use jobs::state::{Budget, Cause, Failure, State};
+use jobs::state::{Cause, Failure, RetryBudget, State};
 use testkit::conformance::full_job;
 use testkit::memory::Memory;
 
@@ -65,10 +65,10 @@ impl Counted<'_> {
 impl JobList for Counted<'_> {
     async fn places(
         &self,
-        list: &List,
-        span: Span,
+        list: &JobListKey,
+        span: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<Place>, bool), Unavailable> {
+    ) -> Result<(Vec<JobListEntry>, bool), Unavailable> {
         let found = self.memory.places(list, span, limit).await?;
         let places = found.0.len() as u64;
         // A query is charged for the sum of what it reads, and for half a unit if that is nothing.
@@ -110,7 +110,7 @@ fn table(size: u64) -> Memory {
             job.state = State::InProgress {
                 attempt,
                 deadline: Timestamp(NOW.0 + number * 500),
-                budget: Budget {
+                budget: RetryBudget {
                     last: Attempt(3),
                     until: NOW,
                 },
@@ -125,7 +125,7 @@ fn table(size: u64) -> Memory {
 }
 
 /// The cost of the first page and of the tenth.
-async fn pages(memory: &Memory, person: &Person, query: &JobQuery) -> [Cost; 2] {
+async fn pages(memory: &Memory, principal: &Principal, query: &JobQuery) -> [Cost; 2] {
     let ports = Counted {
         memory,
         cost: Cell::default(),
@@ -134,7 +134,7 @@ async fn pages(memory: &Memory, person: &Person, query: &JobQuery) -> [Cost; 2] 
     let mut costs = Vec::new();
     for _ in 0..10 {
         ports.cost.set(Cost::default());
-        let (_, next) = list(&ports, person, query, from.take()).await.unwrap();
+        let (_, next) = list(&ports, principal, query, from.take()).await.unwrap();
         costs.push(ports.cost.get());
         match next {
             Some(next) => from = Some(next),
@@ -151,8 +151,8 @@ fn query(fields: &[(&str, &str)]) -> JobQuery {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let reviewer = Person::of_groups("r", ["reviewer", "tenant:t7"], NOW);
-    let support = Person::of_groups("s", ["support"], NOW);
+    let reviewer = Principal::of_groups("r", ["reviewer", "tenant:t7"], NOW);
+    let support = Principal::of_groups("s", ["support"], NOW);
     let questions = [
         ("a reviewer's jobs", &reviewer, query(&[])),
         (
@@ -171,8 +171,8 @@ async fn main() -> ExitCode {
     let mut most: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
     for size in SIZES {
         let memory = table(size);
-        for (name, person, query) in &questions {
-            let costs = pages(&memory, person, query).await;
+        for (name, principal, query) in &questions {
+            let costs = pages(&memory, principal, query).await;
             let text = costs.map(|cost| {
                 let units = f64::from(u32::try_from(cost.half_units).unwrap()) / 2.0;
                 format!(

@@ -32,7 +32,7 @@ pub struct App<P = Aws> {
 pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
     traces::subscribe(config::otlp_endpoint().as_deref());
     let config = Config::from_env(needs)?;
-    let moves_jobs = needs.contains(&Var::WakeupsQueueUrl);
+    let moves_jobs = needs.contains(&Var::ChecksQueueUrl);
     let pipelines = if moves_jobs {
         Some(config::pipelines()?)
     } else {

@@ -11,11 +11,11 @@ pub enum Var {
     /// The table of open pages.
     ConnectionsTable,
     /// The table of tickets and quarantined messages.
-    DeskTable,
+    RecordsTable,
     /// The bucket of inputs and outputs.
     Bucket,
     /// The queue of wake-ups.
-    WakeupsQueueUrl,
+    ChecksQueueUrl,
     /// The queue of uploads.
     UploadsQueueUrl,
     /// Its dead letters.
@@ -52,9 +52,9 @@ impl Var {
     const ALL: [Self; 20] = [
         Self::JobsTable,
         Self::ConnectionsTable,
-        Self::DeskTable,
+        Self::RecordsTable,
         Self::Bucket,
-        Self::WakeupsQueueUrl,
+        Self::ChecksQueueUrl,
         Self::UploadsQueueUrl,
         Self::UploadsDeadLettersUrl,
         Self::InferenceSuccessQueueUrl,
@@ -76,9 +76,9 @@ impl Var {
         match self {
             Self::JobsTable => "JOBS_TABLE",
             Self::ConnectionsTable => "CONNECTIONS_TABLE",
-            Self::DeskTable => "DESK_TABLE",
+            Self::RecordsTable => "RECORDS_TABLE",
             Self::Bucket => "BUCKET",
-            Self::WakeupsQueueUrl => "WAKEUPS_QUEUE_URL",
+            Self::ChecksQueueUrl => "CHECKS_QUEUE_URL",
             Self::UploadsQueueUrl => "UPLOADS_QUEUE_URL",
             Self::UploadsDeadLettersUrl => "UPLOADS_DEAD_LETTERS_URL",
             Self::InferenceSuccessQueueUrl => "INFERENCE_SUCCESS_QUEUE_URL",

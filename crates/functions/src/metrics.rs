@@ -18,7 +18,7 @@ pub enum Metric {
     /// From the making of a job to `Ready`, in milliseconds.
     TimeToReady,
     /// Messages that were quarantined.
-    Quarantined,
+    QuarantinedMessage,
     /// Messages that were given back to their queue.
     Redelivered,
     /// Frames that reached a page.
@@ -30,7 +30,7 @@ pub enum Metric {
     /// Attempts that were given up without a trace at their deadline.
     Lost,
     /// Open jobs that nothing was on its way for, so that a wake-up was sent.
-    Woken,
+    CheckReport,
     /// Open jobs whose rows cannot be read, at each look.
     JobsUnreadable,
     /// Objects without a job that were announced again.
@@ -62,13 +62,13 @@ impl Metric {
             Self::JobsFailed => "JobsFailed",
             Self::RetriesScheduled => "RetriesScheduled",
             Self::TimeToReady => "TimeToReady",
-            Self::Quarantined => "Quarantined",
+            Self::QuarantinedMessage => "Quarantined",
             Self::Redelivered => "Redelivered",
             Self::Pushed => "Pushed",
             Self::PushesDropped => "PushesDropped",
             Self::Adopted => "Adopted",
             Self::Lost => "Lost",
-            Self::Woken => "Woken",
+            Self::CheckReport => "Woken",
             Self::JobsUnreadable => "JobsUnreadable",
             Self::Announced => "Announced",
             Self::SweepAge => "SweepAge",
@@ -89,13 +89,13 @@ impl Metric {
             Self::JobsReady
             | Self::JobsFailed
             | Self::RetriesScheduled
-            | Self::Quarantined
+            | Self::QuarantinedMessage
             | Self::Redelivered
             | Self::Pushed
             | Self::PushesDropped
             | Self::Adopted
             | Self::Lost
-            | Self::Woken
+            | Self::CheckReport
             | Self::JobsUnreadable
             | Self::Announced
             | Self::SentBack

@@ -4,20 +4,22 @@
 
 use tracing::info;
 
-use crate::id::{Claim, JobId, Timestamp};
+use crate::id::{JobId, LeaseToken, Timestamp};
 use crate::job::Job;
 use crate::pipeline::Pipelines;
 use crate::ports::{Clock, JobStore, LoadError, SaveError, Unavailable};
 use crate::state::State;
-use crate::transition::{Decision, Event, Moment, Policy, TransitionError, Why, transition};
+use crate::transition::{
+    Decision, DecisionContext, Event, IgnoreReason, Policy, TransitionError, transition,
+};
 
 /// One call of a function: what it was configured with, and when it can no longer be running.
 #[derive(Clone, Copy, Debug)]
-pub struct Run<'a> {
+pub struct RunContext<'a> {
     /// The pipelines.
     pub pipelines: &'a Pipelines,
     /// A claim taken in this call may be taken over from then on: the function's own deadline and a margin.
-    pub lease_until: Timestamp,
+    pub lease_expires_at: Timestamp,
 }
 
 /// What became of an event.
@@ -26,10 +28,10 @@ pub enum Change {
     /// A new state was saved.
     Advanced,
     /// Nothing was saved.
-    Ignored(Why),
+    Ignored(IgnoreReason),
 }
 
-/// A message could not be worked off. [`Error::verdict`] says what should happen to it.
+/// A message could not be worked off. [`Error::disposition`] says what should happen to it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something is unavailable.
@@ -40,7 +42,7 @@ pub enum Error {
     Load(#[from] LoadError),
     /// Somebody else is submitting this attempt right now.
     #[error("another function is submitting this attempt")]
-    Claimed,
+    Leased,
     /// Others kept saving the row first.
     #[error("the row changed {0} times while it was being decided on")]
     Contended(u8),
@@ -78,27 +80,27 @@ pub enum Error {
 
 /// What should happen to a message that could not be worked off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// It must come back.
     Redeliver,
     /// It must come back a few times, since the other half may be late; then it is quarantined.
-    RedeliverAFewTimes,
+    RedeliverLimited,
     /// Nobody will ever understand it: quarantine it now.
     Quarantine,
 }
 
 impl Error {
     /// What should happen to the message.
-    pub const fn verdict(&self) -> Verdict {
+    pub const fn disposition(&self) -> Disposition {
         match self {
-            Self::Unavailable(_) | Self::Load(_) | Self::Claimed | Self::Contended(_) => {
-                Verdict::Redeliver
+            Self::Unavailable(_) | Self::Load(_) | Self::Leased | Self::Contended(_) => {
+                Disposition::Redeliver
             }
-            Self::UnknownJob(_) | Self::OutputMissing(_) => Verdict::RedeliverAFewTimes,
+            Self::UnknownJob(_) | Self::OutputMissing(_) => Disposition::RedeliverLimited,
             Self::Contradiction(_)
             | Self::NotOurs(_)
             | Self::Changed { .. }
-            | Self::Poisoned { .. } => Verdict::Quarantine,
+            | Self::Poisoned { .. } => Disposition::Quarantine,
         }
     }
 
@@ -107,7 +109,7 @@ impl Error {
         match self {
             Self::Unavailable(_) => "Unavailable",
             Self::Load(_) => "Unreadable",
-            Self::Claimed => "Claimed",
+            Self::Leased => "Leased",
             Self::Contended(_) => "Contended",
             Self::UnknownJob(_) => "UnknownJob",
             Self::OutputMissing(_) => "OutputMissing",
@@ -157,26 +159,26 @@ const MAX_CONFLICTS: u8 = 5;
 /// Those of the store and of `event_for`, a contradiction, or [`Error::Contended`].
 pub async fn apply<P, F>(
     ports: &P,
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     mut job: Job,
     event_for: F,
 ) -> Result<(Job, Change), Error>
 where
     P: JobStore + Clock,
-    F: AsyncFn(&Job, &Moment) -> Result<Event, Error>,
+    F: AsyncFn(&Job, &DecisionContext) -> Result<Event, Error>,
 {
     for _ in 0..MAX_CONFLICTS {
-        let moment = moment(ports, run);
-        let event = event_for(&job, &moment).await?;
+        let context = context(ports, run);
+        let event = event_for(&job, &context).await?;
         let policy = policy_for(run, &job, &event);
-        let state = match transition(&job.state, &event, &moment, &policy)? {
+        let state = match transition(&job.state, &event, &context, &policy)? {
             Decision::Advance(state) => state,
             Decision::Ignore(why) => {
                 info!(job.id = %job.id, trace.id = %job.trace(), job.event = event.name(), job.status = job.state.name(), why = ?why, "event changes nothing");
                 return Ok((job, Change::Ignored(why)));
             }
         };
-        let mut next = job.advanced(&event, state, moment.now);
+        let mut next = job.advanced(&event, state, context.now);
         next.policy = policy;
         match ports.save(&next).await {
             Ok(()) => {
@@ -194,22 +196,22 @@ where
 }
 
 /// The moment of a decision.
-pub fn moment<P: Clock>(ports: &P, run: &Run<'_>) -> Moment {
+pub fn context<P: Clock>(ports: &P, run: &RunContext<'_>) -> DecisionContext {
     let random = ports.random();
-    Moment {
+    DecisionContext {
         now: ports.now(),
         jitter_permille: u16::try_from(random % 1001).unwrap_or(1000),
-        claim: Claim(ports.random()),
-        lease_until: run.lease_until,
+        lease_token: LeaseToken(ports.random()),
+        lease_expires_at: run.lease_expires_at,
     }
 }
 
 /// An attempt runs under the numbers that hold when it begins; whatever happens to it is judged by those.
-fn policy_for(run: &Run<'_>, job: &Job, event: &Event) -> Policy {
+fn policy_for(run: &RunContext<'_>, job: &Job, event: &Event) -> Policy {
     let begins = matches!(event, Event::Resubmit { .. })
         || matches!(
             (event, &job.state),
-            (Event::WakeUp { .. }, State::RetryScheduled { .. })
+            (Event::CheckDue { .. }, State::RetryScheduled { .. })
         );
     match run.pipelines.get(&job.pipeline) {
         Some(pipeline) if begins => pipeline.policy(),

@@ -1,14 +1,14 @@
 //! What a person may do to a job: have it run once more, or give it up. Always with a name and a reason, both of which
 //! the job's history keeps.
 
-use crate::apply::{Change, Error, Run, apply};
+use crate::apply::{Change, Error, RunContext, apply};
 use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
 use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
-use crate::ports::{Clock, JobStore, ObjectStore, WakeUp};
+use crate::ports::{CheckRequest, Clock, JobStore, ObjectStore};
 use crate::state::State;
 use crate::trace::{about, about_id};
-use crate::transition::{Event, Evidence, Why};
+use crate::transition::{Event, Evidence, IgnoreReason};
 
 /// The longest reason, in characters.
 pub const MAX_REASON: usize = 500;
@@ -20,7 +20,7 @@ pub const MAX_ACTOR: usize = 320;
 
 /// Who asks for something, about which job, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct JobCommand {
     /// Which job.
     pub job: JobId,
     /// The version of the job that the person saw. If it has changed since, the order may no longer make sense.
@@ -32,7 +32,7 @@ pub struct Order {
 
 /// An order that says too little, or too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadOrder {
+pub enum InvalidCommand {
     /// Nobody could tell later why.
     #[error("give a reason of at most {MAX_REASON} characters")]
     Reason,
@@ -41,18 +41,23 @@ pub enum BadOrder {
     Actor,
 }
 
-impl Order {
+impl JobCommand {
     /// An order of `actor`, because of `reason`.
     ///
     /// # Errors
     /// If either is empty or too long.
-    pub fn new(job: JobId, seen: Option<u64>, actor: &str, reason: &str) -> Result<Self, BadOrder> {
+    pub fn new(
+        job: JobId,
+        seen: Option<u64>,
+        actor: &str,
+        reason: &str,
+    ) -> Result<Self, InvalidCommand> {
         let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
         let actor = actor.trim();
         if !fits(actor, MAX_ACTOR) {
-            return Err(BadOrder::Actor);
+            return Err(InvalidCommand::Actor);
         }
-        let reason = check_reason(reason).ok_or(BadOrder::Reason)?;
+        let reason = check_reason(reason).ok_or(InvalidCommand::Reason)?;
         Ok(Self {
             job,
             seen,
@@ -129,16 +134,20 @@ pub enum Answer {
     Done(Job),
     /// No run is needed: a result of the failed job is there. Send this wake-up, and the function that gets it makes the
     /// job ready and announces that, since only a message can be sure to be carried out.
-    Found(WakeUp),
+    Found(CheckRequest),
     /// It makes no sense for the job as it is.
-    Refused(Job, Why),
+    Refused(Job, IgnoreReason),
 }
 
 /// Schedules another attempt of a failed job, on the path that every retry takes.
 ///
 /// # Errors
 /// [`Error::UnknownJob`], [`Error::Changed`], and those of the stores.
-pub async fn resubmit<P>(ports: &P, run: &Run<'_>, order: &Order) -> Result<Answer, Error>
+pub async fn resubmit<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    order: &JobCommand,
+) -> Result<Answer, Error>
 where
     P: JobStore + ObjectStore + Clock,
 {
@@ -151,10 +160,10 @@ where
             && !input_was_replaced(ports, job).await?
         {
             // Changes nothing here: whoever gets it as a message looks for the result and announces it.
-            return Ok(Event::WakeUp {
+            return Ok(Event::CheckDue {
                 attempt,
                 due: None,
-                evidence: Evidence::NotSought,
+                evidence: Evidence::NotChecked,
             });
         }
         let times = equal_failures(job);
@@ -170,7 +179,7 @@ where
     .await?;
     Ok(match change {
         Change::Advanced => Answer::Done(job),
-        Change::Ignored(Why::AlreadyApplied) => Answer::Found(WakeUp {
+        Change::Ignored(IgnoreReason::AlreadyApplied) => Answer::Found(CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
             due: None,
@@ -183,7 +192,7 @@ where
 ///
 /// # Errors
 /// As [`resubmit`].
-pub async fn cancel<P>(ports: &P, run: &Run<'_>, order: &Order) -> Result<Answer, Error>
+pub async fn cancel<P>(ports: &P, run: &RunContext<'_>, order: &JobCommand) -> Result<Answer, Error>
 where
     P: JobStore + Clock,
 {
@@ -202,7 +211,7 @@ where
     })
 }
 
-async fn load<P: JobStore>(ports: &P, order: &Order) -> Result<Job, Error> {
+async fn load<P: JobStore>(ports: &P, order: &JobCommand) -> Result<Job, Error> {
     about_id(order.job);
     let job = ports.load(order.job).await?;
     let job = job.ok_or(Error::UnknownJob(order.job))?;

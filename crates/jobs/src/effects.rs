@@ -8,13 +8,15 @@ use tracing::{info, warn};
 
 use crate::id::{JobId, Tenant, Timestamp};
 use crate::job::Job;
-use crate::ports::{Clock, EventBus, PushError, Pusher, WakeUp, WakeUpQueue, Watcher, Watchers};
+use crate::ports::{
+    CheckQueue, CheckRequest, Clock, Connection, Connections, EventBus, PushError, Pusher,
+};
 use crate::state::{Effect, State};
 use crate::view::{Frame, JobView};
 
 /// A job whose effects are owed, and the message (by its place in the batch) that owes them.
 #[derive(Clone, Debug)]
-pub struct Owed {
+pub struct PendingEffects {
     /// Its place in the batch.
     pub message: usize,
     /// The job, as it was saved or found.
@@ -27,11 +29,11 @@ const CONCURRENT_PUSHES: usize = 32;
 /// a page can be registered moments before API Gateway opens it.
 const GONE_GRACE_MS: u64 = 30_000;
 /// Who watches every tenant.
-pub const EVERY_TENANT: &str = "*";
+pub const ALL_TENANTS: &str = "*";
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Delivered {
+pub struct EffectsReport {
     /// The messages (by place) whose effects could not all be carried out: they must come back.
     pub undelivered: BTreeSet<usize>,
     /// Frames that reached a page.
@@ -41,40 +43,50 @@ pub struct Delivered {
 }
 
 /// Carries out the effects of a batch. No push is begun after `push_until`.
-pub async fn deliver<P>(ports: &P, owed: &[Owed], push_until: Timestamp) -> Delivered
+pub async fn run_effects<P>(
+    ports: &P,
+    pending: &[PendingEffects],
+    push_until: Timestamp,
+) -> EffectsReport
 where
-    P: WakeUpQueue + EventBus + Watchers + Pusher + Clock,
+    P: CheckQueue + EventBus + Connections + Pusher + Clock,
 {
-    let mut done = Delivered::default();
-    done.undelivered.extend(schedule_retries(ports, owed).await);
-    done.undelivered.extend(publish_events(ports, owed).await);
-    push(ports, owed, push_until, &mut done).await;
+    let mut done = EffectsReport::default();
+    done.undelivered
+        .extend(schedule_retries(ports, pending).await);
+    done.undelivered
+        .extend(publish_events(ports, pending).await);
+    push(ports, pending, push_until, &mut done).await;
     done
 }
 
 /// Carries out what a person's order about a job owes, as far as that can be done now: an order leads to a retry or to
 /// the end that somebody asked for, so never to an event. What is left undone, the reconciler and the pages' own asking do.
-pub async fn deliver_order<P>(ports: &P, job: Job, push_until: Timestamp)
+pub async fn run_command_effects<P>(ports: &P, job: Job, push_until: Timestamp)
 where
-    P: WakeUpQueue + Watchers + Pusher + Clock,
+    P: CheckQueue + Connections + Pusher + Clock,
 {
-    let owed = [Owed { message: 0, job }];
-    schedule_retries(ports, &owed).await;
-    push(ports, &owed, push_until, &mut Delivered::default()).await;
+    let pending = [PendingEffects { message: 0, job }];
+    schedule_retries(ports, &pending).await;
+    push(ports, &pending, push_until, &mut EffectsReport::default()).await;
 }
 
-fn owing(owed: &[Owed], effect: Effect) -> Vec<&Owed> {
-    owed.iter()
-        .filter(|owed| owed.job.state.effects().contains(&effect))
+fn with_effect(pending: &[PendingEffects], effect: Effect) -> Vec<&PendingEffects> {
+    pending
+        .iter()
+        .filter(|pending| pending.job.state.effects().contains(&effect))
         .collect()
 }
 
-async fn schedule_retries<P: WakeUpQueue + Clock>(ports: &P, owed: &[Owed]) -> Vec<usize> {
+async fn schedule_retries<P: CheckQueue + Clock>(
+    ports: &P,
+    pending: &[PendingEffects],
+) -> Vec<usize> {
     let now = ports.now();
     let mut places = Vec::new();
     let mut messages = Vec::new();
-    for owed in owing(owed, Effect::ScheduleRetry) {
-        let State::RetryScheduled { next, due, .. } = owed.job.state else {
+    for pending in with_effect(pending, Effect::ScheduleRetry) {
+        let State::RetryScheduled { next, due, .. } = pending.job.state else {
             continue;
         };
         let delay = due.since(now).as_millis().div_ceil(1000);
@@ -82,10 +94,10 @@ async fn schedule_retries<P: WakeUpQueue + Clock>(ports: &P, owed: &[Owed]) -> V
         if let Ok(delay) = u32::try_from(delay)
             && delay <= P::MAX_DELAY_SECONDS
         {
-            places.push(owed.message);
+            places.push(pending.message);
             messages.push((
-                WakeUp {
-                    job: owed.job.id,
+                CheckRequest {
+                    job: pending.job.id,
                     attempt: next,
                     due: Some(due),
                 },
@@ -104,62 +116,62 @@ async fn schedule_retries<P: WakeUpQueue + Clock>(ports: &P, owed: &[Owed]) -> V
         .collect()
 }
 
-async fn publish_events<P: EventBus>(ports: &P, owed: &[Owed]) -> Vec<usize> {
-    let mut owing = owing(owed, Effect::PublishEvent);
-    owing.retain(|owed| !owed.job.tenant.is_probe());
-    if owing.is_empty() {
+async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> Vec<usize> {
+    let mut with_effect = with_effect(pending, Effect::PublishEvent);
+    with_effect.retain(|pending| !pending.job.tenant.is_probe());
+    if with_effect.is_empty() {
         return vec![];
     }
-    let jobs: Vec<&Job> = owing.iter().map(|owed| &owed.job).collect();
+    let jobs: Vec<&Job> = with_effect.iter().map(|pending| &pending.job).collect();
     let failed = ports.publish(&jobs).await;
     for (at, job) in jobs.iter().enumerate() {
         if !failed.contains(&at) {
             info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), "event published");
         }
     }
-    let of = |at: &usize| owing.get(*at).map(|owed| owed.message);
+    let of = |at: &usize| with_effect.get(*at).map(|pending| pending.message);
     failed.iter().filter_map(of).collect()
 }
 
 /// A frame, and the job that it is about.
 type JobAndFrame<'a> = (&'a Job, Vec<u8>);
 
-async fn push<P: Watchers + Pusher + Clock>(
+async fn push<P: Connections + Pusher + Clock>(
     ports: &P,
-    owed: &[Owed],
+    pending: &[PendingEffects],
     until: Timestamp,
-    done: &mut Delivered,
+    done: &mut EffectsReport,
 ) {
     let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndFrame<'_>>> = BTreeMap::new();
-    for owed in owing(owed, Effect::NotifyWatchers) {
+    for pending in with_effect(pending, Effect::PushUpdate) {
         let frame = Frame::JobChanged {
-            job: JobView::from(&owed.job),
-            trace_id: Some(owed.job.trace().to_string()),
+            job: JobView::from(&pending.job),
+            trace_id: Some(pending.job.trace().to_string()),
         };
         by_tenant
-            .entry(&owed.job.tenant)
+            .entry(&pending.job.tenant)
             .or_default()
-            .push((&owed.job, frame.to_json()));
+            .push((&pending.job, frame.to_json()));
     }
     if by_tenant.is_empty() {
         return;
     }
-    let everyone = watching(ports, EVERY_TENANT, until).await;
-    let mut posts: Vec<(Watcher, &JobAndFrame<'_>)> = Vec::new();
+    let everyone = connected(ports, ALL_TENANTS, until).await;
+    let mut posts: Vec<(Connection, &JobAndFrame<'_>)> = Vec::new();
     for (tenant, frames) in &by_tenant {
-        let own = watching(ports, tenant.as_str(), until).await;
+        let own = connected(ports, tenant.as_str(), until).await;
         let everyone = everyone.iter().filter(|_| !tenant.is_probe());
-        for watcher in own.iter().chain(everyone) {
+        for connection in own.iter().chain(everyone) {
             let shown = frames
                 .iter()
-                .filter(|(job, _)| watcher.shows(job.input.uploaded_by.as_deref()));
-            posts.extend(shown.map(|frame| (watcher.clone(), frame)));
+                .filter(|(job, _)| connection.shows(job.input.uploaded_by.as_deref()));
+            posts.extend(shown.map(|frame| (connection.clone(), frame)));
         }
     }
     let total = posts.len();
     let reached: Vec<JobId> = stream::iter(posts)
-        .map(async |(watcher, (job, frame))| {
-            let reached = post(ports, &watcher, job, frame, until).await;
+        .map(async |(connection, (job, frame))| {
+            let reached = post(ports, &connection, job, frame, until).await;
             reached.then_some(job.id)
         })
         .buffer_unordered(CONCURRENT_PUSHES)
@@ -174,41 +186,47 @@ async fn push<P: Watchers + Pusher + Clock>(
     done.dropped = total - reached.len();
 }
 
-async fn watching<P: Watchers + Clock>(ports: &P, watches: &str, until: Timestamp) -> Vec<Watcher> {
+async fn connected<P: Connections + Clock>(
+    ports: &P,
+    subscription: &str,
+    until: Timestamp,
+) -> Vec<Connection> {
     // A table that answers slowly must not cost the batch.
     if ports.now() >= until {
         return vec![];
     }
-    ports.watching(watches).await.unwrap_or_else(|error| {
+    ports.connected(subscription).await.unwrap_or_else(|error| {
         // The table is the truth; the pages sync within a minute.
         warn!(error = %error, "the open pages could not be listed, nothing is pushed to them");
         vec![]
     })
 }
 
-async fn post<P: Watchers + Pusher + Clock>(
+async fn post<P: Connections + Pusher + Clock>(
     ports: &P,
-    watcher: &Watcher,
+    connection: &Connection,
     job: &Job,
     frame: &[u8],
     until: Timestamp,
 ) -> bool {
     let now = ports.now();
-    if now >= until || now >= watcher.token_expires_at {
+    if now >= until || now >= connection.token_expires_at {
         return false;
     }
-    match ports.push(&watcher.connection_id, frame).await {
+    match ports.push(&connection.connection_id, frame).await {
         Ok(()) => true,
         Err(PushError::Gone) => {
-            if now.0.saturating_sub(watcher.registered_at.0) > GONE_GRACE_MS
-                && let Err(error) = ports.forget(&watcher.watches, &watcher.connection_id).await
+            if now.0.saturating_sub(connection.registered_at.0) > GONE_GRACE_MS
+                && let Err(error) = ports
+                    .forget(&connection.subscription, &connection.connection_id)
+                    .await
             {
-                info!(connection.id = %watcher.connection_id, error = %error, "a gone connection stays listed until its time to live");
+                info!(connection.id = %connection.connection_id, error = %error, "a gone connection stays listed until its time to live");
             }
             false
         }
         Err(PushError::Dropped(error)) => {
-            info!(job.id = %job.id, trace.id = %job.trace(), connection.id = %watcher.connection_id, error = %error, "push dropped");
+            info!(job.id = %job.id, trace.id = %job.trace(), connection.id = %connection.connection_id, error = %error, "push dropped");
             false
         }
     }

@@ -51,7 +51,7 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
         // The status of the container's answer is not in its failure object: one more attempt, then a person.
         return Ok(Evidence::Failure(Failure::new(Cause::Unknown, said)));
     }
-    Ok(Evidence::NoTrace)
+    Ok(Evidence::NothingFound)
 }
 
 /// What the model said in the failure object of an attempt; `None` if there is no such object.

@@ -167,7 +167,7 @@ impl FromStr for InferenceId {
 
 /// The random token of whoever is submitting an attempt right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Claim(pub u64);
+pub struct LeaseToken(pub u64);
 
 /// A tenant: 1 to 40 of `a`–`z`, `0`–`9` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

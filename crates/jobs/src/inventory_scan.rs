@@ -14,9 +14,10 @@ use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::pipeline::Pipelines;
 use crate::ports::{
-    Clock, Document, Documents, Inventory, JobIndex, Listed, Mark, Unavailable, UploadQueue,
+    Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Record, Unavailable,
+    UploadQueue,
 };
-use crate::submit::Upload;
+use crate::submit::UploadEvent;
 
 /// The least time from the beginning of a cycle to that of the next.
 const EVERY: Duration = Duration::from_secs(15 * 60);
@@ -56,12 +57,12 @@ struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     prefix: String,
-    after: Option<Mark>,
+    after: Option<ListingCursor>,
 }
 
 /// Which objects to ask about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum ScanScope {
     /// Those that may have been missed, when it is time.
     Due,
     /// All, from the start, and now: somebody knows that announcements were lost.
@@ -70,7 +71,7 @@ pub enum Scope {
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct ScanReport {
     /// Objects that were announced again.
     pub announced: u64,
     /// The age of the latest complete cycle: an announcement that was lost before it began has been made up for.
@@ -82,21 +83,21 @@ pub struct Swept {
 ///
 /// # Errors
 /// If something does not answer. The next run goes on from the last page that was done.
-pub async fn sweep<P>(
+pub async fn scan<P>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
-    scope: Scope,
+    scope: ScanScope,
     until: Timestamp,
-) -> Result<Swept, Unavailable>
+) -> Result<ScanReport, Unavailable>
 where
-    P: Inventory + JobIndex + UploadQueue + Documents + Clock,
+    P: Inventory + JobIndex + UploadQueue + KeyValueStore + Clock,
 {
     let mut note = Note::read(ports).await?;
     let mut progress = note.progress();
     let mut announced = 0;
     let now = ports.now();
-    let at_once = scope == Scope::Everything;
+    let at_once = scope == ScanScope::Everything;
     if at_once || (progress.place.is_none() && now.since(progress.began_at) >= EVERY) {
         progress.begin(now, pipelines, at_once);
         if !note.write(ports, &progress).await? {
@@ -124,9 +125,9 @@ where
 }
 
 impl Progress {
-    fn swept(&self, announced: u64, now: Timestamp) -> Swept {
+    fn swept(&self, announced: u64, now: Timestamp) -> ScanReport {
         let since = self.complete.unwrap_or(self.began_at);
-        Swept {
+        ScanReport {
             announced,
             age: now.since(since),
         }
@@ -140,7 +141,7 @@ impl Progress {
         self.place = first_after(pipelines, "");
     }
 
-    fn go_on(&mut self, next: Option<Mark>, pipelines: &Pipelines) {
+    fn go_on(&mut self, next: Option<ListingCursor>, pipelines: &Pipelines) {
         let Some(place) = self.place.take() else {
             return;
         };
@@ -160,7 +161,7 @@ impl Progress {
     }
 
     /// Whether it is time to ask about an object, and no earlier cycle did.
-    fn asks_about(&self, object: &Listed, now: Timestamp) -> bool {
+    fn asks_about(&self, object: &ListedObject, now: Timestamp) -> bool {
         if now.since(object.put_at) < YOUNG {
             return self.at_once;
         }
@@ -192,27 +193,28 @@ async fn announce_missing<P>(
     ports: &P,
     bucket: &str,
     progress: &Progress,
-    objects: &[Listed],
+    objects: &[ListedObject],
 ) -> Result<u64, Unavailable>
 where
     P: JobIndex + UploadQueue + Clock,
 {
     let now = ports.now();
-    let mut missing: Vec<&Listed> = objects
+    let mut missing: Vec<&ListedObject> = objects
         .iter()
         .filter(|object| progress.asks_about(object, now))
         .collect();
     // The first version at a key has the key's id, which nearly all have; later ones have one of their own.
-    let of_key = |object: &Listed| JobId::of_key(bucket, &object.key);
-    let of_version = |object: &Listed| JobId::of_version(bucket, &object.key, &object.version);
+    let of_key = |object: &ListedObject| JobId::of_key(bucket, &object.key);
+    let of_version =
+        |object: &ListedObject| JobId::of_version(bucket, &object.key, &object.version);
     drop_known(ports, &mut missing, of_key).await?;
     drop_known(ports, &mut missing, of_version).await?;
     if missing.is_empty() {
         return Ok(0);
     }
-    let uploads: Vec<Upload> = missing
+    let uploads: Vec<UploadEvent> = missing
         .iter()
-        .map(|object| Upload {
+        .map(|object| UploadEvent {
             bucket: bucket.to_owned(),
             key: object.key.clone(),
             version: Some(object.version.clone()),
@@ -226,7 +228,7 @@ where
         let id = JobId::of_key(bucket, &upload.key);
         info!(job.id = %id, trace.id = %TraceId::of_job(id), upload.version, "an object without a job is announced again");
     }
-    let failed = ports.announce(&uploads).await;
+    let failed = ports.enqueue(&uploads).await;
     if failed.is_empty() {
         Ok(uploads.len() as u64)
     } else {
@@ -239,8 +241,8 @@ where
 
 async fn drop_known<P: JobIndex>(
     ports: &P,
-    objects: &mut Vec<&Listed>,
-    id_of: impl Fn(&Listed) -> JobId,
+    objects: &mut Vec<&ListedObject>,
+    id_of: impl Fn(&ListedObject) -> JobId,
 ) -> Result<(), Unavailable> {
     if objects.is_empty() {
         return Ok(());
@@ -258,7 +260,7 @@ struct Note {
 }
 
 impl Note {
-    async fn read<P: Documents>(ports: &P) -> Result<Self, Unavailable> {
+    async fn read<P: KeyValueStore>(ports: &P) -> Result<Self, Unavailable> {
         let found = ports.read(NOTE.0, NOTE.1).await?;
         let (text, revision) =
             found.map_or_else(Default::default, |found| (found.text, found.revision));
@@ -276,7 +278,7 @@ impl Note {
     }
 
     /// Writes how far it has come, and answers whether it may go on: another run that wrote meanwhile does.
-    async fn write<P: Documents>(
+    async fn write<P: KeyValueStore>(
         &mut self,
         ports: &P,
         progress: &Progress,
@@ -286,7 +288,7 @@ impl Note {
             source: error.into(),
         })?;
         self.revision += 1;
-        let document = Document {
+        let document = Record {
             text: self.text.clone(),
             revision: self.revision,
             expires_at: None,

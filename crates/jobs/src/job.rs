@@ -36,7 +36,7 @@ pub struct Job {
     /// When a final row may be deleted; none while it is open.
     pub expires_at: Option<Timestamp>,
     /// How many days a final row is kept.
-    pub keep_days: u16,
+    pub row_ttl_days: u16,
     /// It was `Failed` before it became `Ready`: its result is announced as a correction.
     pub corrected: bool,
     /// The trace that the upload came with, if it came with one. [`Job::trace`] is what the job goes by.
@@ -82,14 +82,14 @@ impl Event {
             Self::SubmitFailed { .. } => "SubmitFailed",
             Self::Succeeded { .. } => "Succeeded",
             Self::AttemptFailed { .. } => "AttemptFailed",
-            Self::WakeUp { .. } => "WakeUp",
+            Self::CheckDue { .. } => "CheckDue",
             Self::Overwritten => "Overwritten",
             Self::Resubmit { .. } => "Resubmit",
             Self::Cancel { .. } => "Cancel",
         }
     }
 
-    const fn person(&self) -> Option<(&String, &String)> {
+    const fn principal(&self) -> Option<(&String, &String)> {
         match self {
             Self::Resubmit { actor, reason } | Self::Cancel { actor, reason } => {
                 Some((actor, reason))
@@ -99,7 +99,7 @@ impl Event {
             | Self::SubmitFailed { .. }
             | Self::Succeeded { .. }
             | Self::AttemptFailed { .. }
-            | Self::WakeUp { .. }
+            | Self::CheckDue { .. }
             | Self::Overwritten => None,
         }
     }
@@ -126,7 +126,7 @@ impl Job {
         id: JobId,
         tenant: Tenant,
         pipeline: &str,
-        keep_days: u16,
+        row_ttl_days: u16,
         policy: Policy,
         input: Input,
         trace_id: Option<TraceId>,
@@ -147,7 +147,7 @@ impl Job {
             created_at: now,
             updated_at: now,
             expires_at: None,
-            keep_days,
+            row_ttl_days,
             corrected: false,
             trace_id,
         };
@@ -204,12 +204,12 @@ impl Job {
     fn enter(&mut self, event: &Event, state: State, now: Timestamp) {
         self.updated_at = now;
         self.note_attempts(event, &state, now);
-        let person = event.person();
+        let principal = event.principal();
         self.history.push(HistoryEntry {
             at: now,
             event: event.name().to_owned(),
-            actor: person.map(|(actor, _)| actor.clone()),
-            reason: person.map(|(_, reason)| reason.clone()),
+            actor: principal.map(|(actor, _)| actor.clone()),
+            reason: principal.map(|(_, reason)| reason.clone()),
         });
         let machine = |entry: &HistoryEntry| entry.actor.is_none();
         if self.history.iter().filter(|entry| machine(entry)).count() > MACHINE_HISTORY
@@ -219,9 +219,9 @@ impl Job {
             self.history.remove(oldest + 1);
             self.history_dropped += 1;
         }
-        let is_final = state.wake_at().is_none();
+        let is_final = state.check_deadline().is_none();
         // To the second: that is what a time to live is counted in.
-        let seconds = now.0 / 1000 + u64::from(self.keep_days) * 86_400;
+        let seconds = now.0 / 1000 + u64::from(self.row_ttl_days) * 86_400;
         self.expires_at = is_final.then_some(Timestamp(seconds * 1000));
         self.corrected = matches!(
             (&self.state, &state),
@@ -242,7 +242,7 @@ impl Job {
                 record.failure_object.clone_from(failure);
             }
             Event::Succeeded { attempt, output }
-            | Event::WakeUp {
+            | Event::CheckDue {
                 evidence: Evidence::Output { attempt, output },
                 ..
             } => {
@@ -255,14 +255,14 @@ impl Job {
                 attempt, failure, ..
             }
             | Event::AttemptFailed { attempt, failure }
-            | Event::WakeUp {
+            | Event::CheckDue {
                 attempt,
                 evidence: Evidence::Failure(failure),
                 ..
             } => self.close(*attempt, failure, now),
-            Event::WakeUp {
+            Event::CheckDue {
                 attempt,
-                evidence: Evidence::NoTrace,
+                evidence: Evidence::NothingFound,
                 ..
             } => {
                 // Only if it was given up; the same event also starts attempts.
@@ -270,8 +270,8 @@ impl Job {
                     self.close(*attempt, &Failure::new(Cause::Lost, ""), now);
                 }
             }
-            Event::WakeUp {
-                evidence: Evidence::NotSought,
+            Event::CheckDue {
+                evidence: Evidence::NotChecked,
                 ..
             }
             | Event::Uploaded
@@ -315,7 +315,7 @@ impl Job {
     ///
     /// An attempt is looked at long before its deadline, since its notification may be lost and its result be there.
     /// The time is the same for `Submitting` and `InProgress`, so that going on costs no write to an index.
-    pub fn look_at(&self) -> Option<Timestamp> {
+    pub fn next_check_at(&self) -> Option<Timestamp> {
         match self.state {
             State::Submitting { deadline, .. } | State::InProgress { deadline, .. } => {
                 let span = u64::from(self.policy.attempt_seconds) * 1000;
@@ -326,7 +326,7 @@ impl Job {
             State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }
-            | State::Cancelled { .. } => self.state.wake_at(),
+            | State::Cancelled { .. } => self.state.check_deadline(),
         }
     }
 

@@ -40,9 +40,9 @@ pub struct Pipeline {
     /// Delays before the second, third … attempt, in seconds; the last one repeats.
     pub backoff_seconds: Vec<u32>,
     /// When every job has ended, in seconds from its upload or its last re-submission: no attempt is begun that could end later.
-    pub bound_seconds: u32,
+    pub job_deadline_seconds: u32,
     /// What customers are told: "ready within", in seconds. For people; nothing is enforced by it.
-    pub promise_seconds: u32,
+    pub slo_seconds: u32,
     /// What one run takes as a rule, in seconds. For people and estimates; nothing is enforced by it.
     pub typical_run_seconds: u32,
     /// How long things are kept.
@@ -52,7 +52,7 @@ pub struct Pipeline {
     pub retired: bool,
     /// How long after its own limits an attempt may still be heard of, in seconds. The same for all pipelines.
     #[serde(skip)]
-    pub grace_seconds: u32,
+    pub max_notification_delay_seconds: u32,
 }
 
 /// What a model answers.
@@ -115,7 +115,7 @@ pub enum ConfigError {
 
 #[derive(Deserialize)]
 struct File {
-    grace_seconds: u32,
+    max_notification_delay_seconds: u32,
     #[serde(flatten)]
     pipelines: BTreeMap<String, Pipeline>,
 }
@@ -130,7 +130,7 @@ impl Pipelines {
         let mut by_name = file.pipelines;
         for (name, pipeline) in &mut by_name {
             pipeline.name.clone_from(name);
-            pipeline.grace_seconds = file.grace_seconds;
+            pipeline.max_notification_delay_seconds = file.max_notification_delay_seconds;
             pipeline.check()?;
         }
         for a in by_name.values() {
@@ -182,7 +182,7 @@ impl Pipeline {
             attempts: self.attempts,
             backoff_seconds: self.backoff_seconds.clone(),
             attempt_seconds: self.attempt_seconds(),
-            bound_seconds: self.bound_seconds,
+            job_deadline_seconds: self.job_deadline_seconds,
         }
     }
 
@@ -204,7 +204,9 @@ impl Pipeline {
     }
 
     const fn attempt_seconds(&self) -> u32 {
-        self.queue_ttl_seconds + self.invocation_timeout_seconds + self.grace_seconds
+        self.queue_ttl_seconds
+            + self.invocation_timeout_seconds
+            + self.max_notification_delay_seconds
     }
 
     fn wrong(&self, field: &str, problem: impl Into<String>) -> ConfigError {
@@ -275,13 +277,23 @@ impl Pipeline {
         )?;
         range("attempts", self.attempts.into(), 1, 20)?;
         range("backoff_seconds", self.backoff_seconds.len() as u64, 1, 20)?;
-        range("grace_seconds", self.grace_seconds.into(), 60, 86_400)?;
-        range("bound_seconds", self.bound_seconds.into(), 60, 14 * 86_400)?;
         range(
-            "promise_seconds",
-            self.promise_seconds.into(),
+            "max_notification_delay_seconds",
+            self.max_notification_delay_seconds.into(),
+            60,
+            86_400,
+        )?;
+        range(
+            "job_deadline_seconds",
+            self.job_deadline_seconds.into(),
+            60,
+            14 * 86_400,
+        )?;
+        range(
+            "slo_seconds",
+            self.slo_seconds.into(),
             1,
-            self.bound_seconds.into(),
+            self.job_deadline_seconds.into(),
         )?;
         range(
             "typical_run_seconds",
@@ -299,10 +311,10 @@ impl Pipeline {
         });
         let worst = u64::from(self.attempts) * u64::from(self.attempt_seconds())
             + delays.flatten().map(|d| u64::from(*d)).sum::<u64>();
-        if worst > u64::from(self.bound_seconds) {
-            let bound = self.bound_seconds;
+        if worst > u64::from(self.job_deadline_seconds) {
+            let bound = self.job_deadline_seconds;
             return Err(self.wrong(
-                "bound_seconds",
+                "job_deadline_seconds",
                 format!(
                     "{bound} is less than the {worst} s that {} attempts may take",
                     self.attempts
@@ -354,7 +366,7 @@ mod tests {
     fn a_wrong_field_is_named() {
         for (from, to, field) in [
             ("attempts = 3", "attempts = 0", "attempts"),
-            ("attempts = 3", "attempts = 9", "bound_seconds"),
+            ("attempts = 3", "attempts = 9", "job_deadline_seconds"),
             ("attempts = 3", "tries = 3", "tries"),
             (
                 "max_bytes = 1_073_741_824",
@@ -387,7 +399,11 @@ mod tests {
                 "endpoint = \"a/b\"",
                 "ocr-batch.endpoint",
             ),
-            ("grace_seconds = 1800", "", "grace_seconds"),
+            (
+                "max_notification_delay_seconds = 1800",
+                "",
+                "max_notification_delay_seconds",
+            ),
         ] {
             assert!(SHIPPED.contains(from), "{from}");
             let error = Pipelines::parse(&SHIPPED.replace(from, to))

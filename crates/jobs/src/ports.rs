@@ -16,11 +16,12 @@ use std::error::Error;
 
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::job::Job;
-use crate::state::Class;
+use crate::state::StatusGroup;
 
-pub use key_value::{Document, Documents};
+pub use key_value::{KeyValueStore, Record};
 pub use reconcile::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, OpenJob, Queue, UploadQueue,
+    DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,
+    ScheduledCheck, UploadQueue,
 };
 
 /// Something did not answer, or answered that it cannot now. The message that asked for it must come back.
@@ -90,7 +91,7 @@ pub trait JobStore {
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError>;
 }
@@ -206,7 +207,7 @@ pub trait InferenceEndpoint {
 
 /// A message that says "look at this attempt": it starts a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WakeUp {
+pub struct CheckRequest {
     /// Which job.
     pub job: JobId,
     /// Which attempt.
@@ -216,11 +217,11 @@ pub struct WakeUp {
 }
 
 /// The queue of wake-ups.
-pub trait WakeUpQueue {
+pub trait CheckQueue {
     /// The longest delay a message can have (Amazon SQS API reference, `DelaySeconds`).
     const MAX_DELAY_SECONDS: u32 = 900;
     /// Sends messages, each with its delay in seconds. Answers which (by place) were not taken.
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize>;
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize>;
 }
 
 /// The event bus for machines downstream.
@@ -231,9 +232,9 @@ pub trait EventBus {
 
 /// An open page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watcher {
+pub struct Connection {
     /// Whose jobs it shows: a tenant, or `*` for support.
-    pub watches: String,
+    pub subscription: String,
     /// Of these only what this person uploaded, and what nobody is known to have uploaded.
     pub uploader: Option<String>,
     /// API Gateway's name for the connection.
@@ -244,7 +245,7 @@ pub struct Watcher {
     pub token_expires_at: Timestamp,
 }
 
-impl Watcher {
+impl Connection {
     /// Whether it shows a job that this person uploaded, or that nobody is known to have uploaded.
     pub fn shows(&self, uploaded_by: Option<&str>) -> bool {
         match (&self.uploader, uploaded_by) {
@@ -255,13 +256,13 @@ impl Watcher {
 }
 
 /// The open pages.
-pub trait Watchers {
+pub trait Connections {
     /// Adds or renews one.
-    async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable>;
+    async fn register(&self, connection: &Connection) -> Result<(), Unavailable>;
     /// Forgets one. Forgetting an unknown one is no error.
-    async fn forget(&self, watches: &str, connection_id: &str) -> Result<(), Unavailable>;
+    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable>;
     /// All that watch this, read consistently.
-    async fn watching(&self, watches: &str) -> Result<Vec<Watcher>, Unavailable>;
+    async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable>;
 }
 
 /// A frame was not delivered.
@@ -285,7 +286,7 @@ pub trait Pusher {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// Whose jobs may be watched: a tenant, or `*`.
-    pub watches: String,
+    pub subscription: String,
     /// Of these only what this person uploaded, and what nobody is known to have uploaded.
     pub uploader: Option<String>,
     /// Who asked for it.
@@ -306,7 +307,7 @@ pub trait Tickets {
 
 /// A message that could not be understood or contradicts what is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
+pub struct QuarantinedMessage {
     /// The queue it came from, such as `uploads`.
     pub source: String,
     /// The id of the first message that carried it; stays the same when it is replayed.
@@ -324,12 +325,12 @@ pub struct Quarantined {
 /// Where such messages are kept for a person to look at.
 pub trait Quarantine {
     /// Keeps one. Keeping the same one again changes nothing, unless it was sent again meanwhile: then it has failed anew.
-    async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable>;
+    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable>;
 }
 
 /// Somebody's order, on its way to the function that carries it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resubmission {
+pub struct RetryCommand {
     /// Which job.
     pub job: JobId,
     /// The version that the order is about; a job that has moved on is left alone.
@@ -343,7 +344,7 @@ pub struct Resubmission {
 }
 
 /// The queue that orders go through: that of wake-ups.
-pub trait ResubmissionQueue {
+pub trait RetryCommandQueue {
     /// Sends orders, each with its delay in seconds, at most 900. Answers which (by place) were not taken.
-    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize>;
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize>;
 }

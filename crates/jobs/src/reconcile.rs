@@ -13,8 +13,8 @@ use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{
-    Clock, DeadLetter, DeadLetters, Due, JobIndex, JobStore, LoadError, Quarantine, Quarantined,
-    Queue, Unavailable, WakeUp, WakeUpQueue,
+    CheckQueue, CheckRequest, Clock, DeadLetter, DeadLetters, JobIndex, JobStore, LoadError,
+    Quarantine, QuarantinedMessage, Queue, ScheduledCheck, Unavailable,
 };
 use crate::state::State;
 
@@ -38,9 +38,9 @@ const HOPE: Duration = Duration::from_secs(6 * 3600);
 
 /// What came of a look at the open jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Woken {
+pub struct CheckReport {
     /// Jobs that a wake-up was sent for.
-    pub woken: u64,
+    pub checks_sent: u64,
     /// Rows that cannot be read.
     pub unreadable: u64,
     /// Something did not answer, so that not all was looked at.
@@ -49,17 +49,17 @@ pub struct Woken {
 
 /// Sends a wake-up for every open job that is due and that no message is on its way for. Stops at `until`; what is
 /// left is found by the next run.
-pub async fn wake_overdue<P>(ports: &P, until: Timestamp) -> Woken
+pub async fn check_overdue<P>(ports: &P, until: Timestamp) -> CheckReport
 where
-    P: JobIndex + JobStore + WakeUpQueue + Clock,
+    P: JobIndex + JobStore + CheckQueue + Clock,
 {
-    let mut done = Woken::default();
+    let mut done = CheckReport::default();
     // A run that ends early must not always leave out the same shards.
     let first = u8::try_from(ports.random() % u64::from(JobId::SHARDS)).unwrap_or(0);
     for i in 0..JobId::SHARDS {
         let shard = (first + i) % JobId::SHARDS;
         // One shard that does not answer is no reason to leave the others alone.
-        if let Err(error) = wake_shard(ports, shard, until, &mut done).await {
+        if let Err(error) = check_shard(ports, shard, until, &mut done).await {
             warn!(shard, error = %error, "not all open jobs were looked at");
             done.incomplete = true;
         }
@@ -67,14 +67,14 @@ where
     done
 }
 
-async fn wake_shard<P>(
+async fn check_shard<P>(
     ports: &P,
     shard: u8,
     until: Timestamp,
-    done: &mut Woken,
+    done: &mut CheckReport,
 ) -> Result<(), Unavailable>
 where
-    P: JobIndex + JobStore + WakeUpQueue + Clock,
+    P: JobIndex + JobStore + CheckQueue + Clock,
 {
     let mut after = None;
     while ports.now() < until {
@@ -84,17 +84,21 @@ where
             return Ok(());
         };
         after = Some(*last);
-        wake_page(ports, &page, done).await?;
+        check_page(ports, &page, done).await?;
     }
     info!(shard, "the time is up; the next run goes on");
     Ok(())
 }
 
-async fn wake_page<P>(ports: &P, page: &[Due], done: &mut Woken) -> Result<(), Unavailable>
+async fn check_page<P>(
+    ports: &P,
+    page: &[ScheduledCheck],
+    done: &mut CheckReport,
+) -> Result<(), Unavailable>
 where
-    P: JobIndex + JobStore + WakeUpQueue + Clock,
+    P: JobIndex + JobStore + CheckQueue + Clock,
 {
-    let rows: Vec<(Due, Result<Option<Job>, LoadError>)> = stream::iter(page)
+    let rows: Vec<(ScheduledCheck, Result<Option<Job>, LoadError>)> = stream::iter(page)
         .map(async |due| (*due, ports.load(due.job).await))
         .buffered(SIDE_BY_SIDE)
         .collect()
@@ -120,9 +124,9 @@ where
     if calls.is_empty() {
         return Ok(());
     }
-    let messages: Vec<(WakeUp, u32)> = calls
+    let messages: Vec<(CheckRequest, u32)> = calls
         .iter()
-        .map(|(_, call)| (call.wake_up, call.delay_seconds))
+        .map(|(_, call)| (call.check, call.delay_seconds))
         .collect();
     let failed = ports.send(&messages).await;
     let sent = calls
@@ -134,10 +138,10 @@ where
         .buffered(SIDE_BY_SIDE)
         .collect()
         .await;
-    done.woken += postponed.len() as u64;
+    done.checks_sent += postponed.len() as u64;
     for (at, (due, call)) in calls.iter().enumerate() {
         if !failed.contains(&at) {
-            info!(job.id = %due.job, trace.id = %call.trace, job.attempt = call.wake_up.attempt.0, "job woken");
+            info!(job.id = %due.job, trace.id = %call.trace, job.attempt = call.check.attempt.0, "job woken");
         }
     }
     // Those that were not taken are found again by the next run, as are those that were not put off.
@@ -147,24 +151,24 @@ where
 
 struct Call {
     trace: TraceId,
-    wake_up: WakeUp,
+    check: CheckRequest,
     delay_seconds: u32,
     /// If nothing has happened by then, another wake-up is sent.
     again_at: Timestamp,
 }
 
 /// The wake-up that an open job at this place of the index needs from us, if any.
-fn call_for<P: WakeUpQueue>(job: &Job, place: Due, now: Timestamp) -> Option<Call> {
-    let wake_at = job.state.wake_at()?;
+fn call_for<P: CheckQueue>(job: &Job, place: ScheduledCheck, now: Timestamp) -> Option<Call> {
+    let next_check_at = job.state.check_deadline()?;
     let (due, at) = match job.state {
         // If the delay was short enough for a message, that one starts it; it is lost only once the job is overdue.
         State::RetryScheduled { due, .. }
             if seconds(due.since(job.updated_at)) <= P::MAX_DELAY_SECONDS =>
         {
-            if wake_at > now {
+            if next_check_at > now {
                 return None;
             }
-            (Some(due), wake_at)
+            (Some(due), next_check_at)
         }
         State::RetryScheduled { due, .. } => (Some(due), due),
         // Without a time the wake-up asks for a look.
@@ -173,33 +177,33 @@ fn call_for<P: WakeUpQueue>(job: &Job, place: Due, now: Timestamp) -> Option<Cal
         | State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. }
-            if wake_at > now.plus(AHEAD) =>
+            if next_check_at > now.plus(AHEAD) =>
         {
-            (None, place.wake_at)
+            (None, place.next_check_at)
         }
         State::Submitting { .. }
         | State::InProgress { .. }
         | State::Ready { .. }
         | State::Failed { .. }
-        | State::Cancelled { .. } => (None, wake_at),
+        | State::Cancelled { .. } => (None, next_check_at),
     };
     let delay_seconds = match seconds(at.since(now)) {
         0 => 0,
         delay => delay + CLOCKS_SECONDS,
     };
-    let again_at = if at < wake_at && due.is_none() {
+    let again_at = if at < next_check_at && due.is_none() {
         let span = Duration::from_secs(job.policy.attempt_seconds.into());
-        let so_far = span.saturating_sub(wake_at.since(at.max(now)));
+        let so_far = span.saturating_sub(next_check_at.since(at.max(now)));
         at.max(now)
             .plus((so_far / 2).max(SHORTEST_PAUSE))
-            .min(wake_at)
+            .min(next_check_at)
     } else {
         let pause = (now.since(at) / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         at.max(now).plus(pause)
     };
     Some(Call {
         trace: job.trace(),
-        wake_up: WakeUp {
+        check: CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
             due,
@@ -216,9 +220,9 @@ fn seconds(delay: Duration) -> u32 {
 
 /// What came of a look at the dead letters of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Redriven {
+pub struct RedriveReport {
     /// Sent back to their queue.
-    pub sent_back: u64,
+    pub redriven: u64,
     /// Set aside for a person.
     pub quarantined: u64,
     /// Something did not answer, so that some were left.
@@ -226,11 +230,11 @@ pub struct Redriven {
 }
 
 /// Sends dead letters back to their queue, or quarantines those that have come back too often. Stops at `until`.
-pub async fn redrive<P>(ports: &P, queue: Queue, until: Timestamp) -> Redriven
+pub async fn redrive<P>(ports: &P, queue: Queue, until: Timestamp) -> RedriveReport
 where
     P: DeadLetters + Quarantine + Clock,
 {
-    let mut done = Redriven::default();
+    let mut done = RedriveReport::default();
     while ports.now() < until && !done.incomplete {
         let letters = match ports.receive(queue).await {
             Ok(letters) => letters,
@@ -251,7 +255,7 @@ where
         for settled in settled {
             match settled {
                 Ok(true) => done.quarantined += 1,
-                Ok(false) => done.sent_back += 1,
+                Ok(false) => done.redriven += 1,
                 // It shows up again after its visibility timeout.
                 Err(error) => {
                     warn!(queue = queue.name(), error = %error, "a dead letter stays where it is");
@@ -272,7 +276,7 @@ where
     let dead_since = letter.dead_since.unwrap_or(now);
     let gives_up = now.since(dead_since) >= HOPE;
     if gives_up {
-        let entry = Quarantined {
+        let entry = QuarantinedMessage {
             source: queue.name().to_owned(),
             message_id: letter.first_id.clone(),
             cause: "DeadLetter".into(),
@@ -292,7 +296,7 @@ where
             "message quarantined"
         );
     } else {
-        ports.send_back(queue, letter, dead_since).await?;
+        ports.redrive_letter(queue, letter, dead_since).await?;
         info!(
             message.id = letter.first_id,
             queue = queue.name(),

@@ -1,6 +1,6 @@
 //! The endpoint said how an attempt ended: check it against what is there, and record it.
 
-use crate::apply::{Change, Error, Run, apply};
+use crate::apply::{Change, Error, RunContext, apply};
 use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
@@ -8,7 +8,7 @@ use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_id};
-use crate::transition::{Decision, Event, Moment, Why, transition};
+use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, transition};
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Outcome {
 /// See [`Error`]; the message must then be treated by its verdict.
 pub async fn record_outcome<P>(
     ports: &P,
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     outcome: &Outcome,
 ) -> Result<Vec<Job>, Error>
 where
@@ -37,7 +37,7 @@ where
     about_id(id);
     let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
     about(&job);
-    let event_for = async |job: &Job, moment: &Moment| match &outcome.result {
+    let event_for = async |job: &Job, context: &DecisionContext| match &outcome.result {
         Ok(told) => {
             let output = match told.as_ref().or_else(|| promised(job, outcome)) {
                 Some(output) => output.clone(),
@@ -53,12 +53,12 @@ where
             };
             let output = &output;
             check_location(run, job, output)?;
-            succeeded(ports, job, outcome, output, moment).await
+            succeeded(ports, job, outcome, output, context).await
         }
-        Err(failure) => failed(ports, job, outcome, failure, moment).await,
+        Err(failure) => failed(ports, job, outcome, failure, context).await,
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
+        (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
         (_, Change::Ignored(_)) => Ok(vec![]),
     }
 }
@@ -73,7 +73,7 @@ fn promised<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> {
 }
 
 /// A location that is not where this pipeline's endpoint writes was not written by it.
-fn check_location(run: &Run<'_>, job: &Job, output: &Location) -> Result<(), Error> {
+fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<(), Error> {
     let prefix = run.pipelines.get(&job.pipeline).map_or_else(
         || format!("outbound/{}/", job.pipeline),
         Pipeline::output_prefix,
@@ -92,7 +92,7 @@ async fn succeeded<P: ObjectStore>(
     job: &Job,
     outcome: &Outcome,
     output: &Location,
-    moment: &Moment,
+    context: &DecisionContext,
 ) -> Result<Event, Error> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::Succeeded {
@@ -112,7 +112,7 @@ async fn succeeded<P: ObjectStore>(
             Cause::Unknown,
             format!("the endpoint reported success, but there is no {output}"),
         );
-        return failed(ports, job, outcome, &failure, moment).await;
+        return failed(ports, job, outcome, &failure, context).await;
     }
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
@@ -126,14 +126,14 @@ async fn failed<P: ObjectStore>(
     job: &Job,
     outcome: &Outcome,
     failure: &Failure,
-    moment: &Moment,
+    context: &DecisionContext,
 ) -> Result<Event, Error> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::AttemptFailed {
         attempt,
         failure: failure.clone(),
     };
-    let decision = transition(&job.state, &event, moment, &job.policy)?;
+    let decision = transition(&job.state, &event, context, &job.policy)?;
     let Decision::Advance(State::Failed { .. }) = decision else {
         return Ok(event);
     };

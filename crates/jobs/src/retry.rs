@@ -1,13 +1,13 @@
 //! A wake-up arrived: start the attempt that it names, or find out what became of it.
 
-use crate::apply::{Change, Error, Run, apply};
-use crate::commands::{Answer, Order, resubmit};
+use crate::apply::{Change, Error, RunContext, apply};
+use crate::commands::{Answer, JobCommand, resubmit};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::job::Job;
-use crate::ports::{Clock, InferenceEndpoint, JobStore, ObjectStore, WakeUp};
+use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
 use crate::submit::begin_again;
 use crate::trace::{about, about_id};
-use crate::transition::{Event, Evidence, Moment, Why};
+use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 
 /// Works off a wake-up. One for an attempt that no longer needs it does nothing. `redelivered` says that the message
 /// was received before: then its effects may be owed although the job has moved on.
@@ -17,37 +17,37 @@ use crate::transition::{Event, Evidence, Moment, Why};
 /// See [`Error`]; the message must then be treated by its verdict.
 pub async fn retry<P>(
     ports: &P,
-    run: &Run<'_>,
-    wake_up: &WakeUp,
+    run: &RunContext<'_>,
+    check: &CheckRequest,
     redelivered: bool,
 ) -> Result<Vec<Job>, Error>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    about_id(wake_up.job);
+    about_id(check.job);
     let job = ports
-        .load(wake_up.job)
+        .load(check.job)
         .await?
-        .ok_or(Error::UnknownJob(wake_up.job))?;
+        .ok_or(Error::UnknownJob(check.job))?;
     about(&job);
-    let event_for = async |job: &Job, moment: &Moment| {
-        let evidence = seek(ports, job, wake_up, moment).await?;
+    let event_for = async |job: &Job, context: &DecisionContext| {
+        let evidence = seek(ports, job, check, context).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
         }
-        Ok(Event::WakeUp {
-            attempt: wake_up.attempt,
-            due: wake_up.due,
+        Ok(Event::CheckDue {
+            attempt: check.attempt,
+            due: check.due,
             evidence,
         })
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced) => begin_again(ports, run, job).await,
-        (_, Change::Ignored(Why::Claimed)) => Err(Error::Claimed),
-        (job, Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
+        (_, Change::Ignored(IgnoreReason::Leased)) => Err(Error::Leased),
+        (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
         // It was started and refused, and whoever did that may have died before the next message was sent.
-        (job, Change::Ignored(Why::StaleEvidence))
-            if redelivered && job.state.attempt() == wake_up.attempt =>
+        (job, Change::Ignored(IgnoreReason::StaleEvidence))
+            if redelivered && job.state.attempt() == check.attempt =>
         {
             Ok(vec![job])
         }
@@ -63,8 +63,8 @@ where
 /// See [`Error`]; the message must then be treated by its verdict.
 pub async fn carry_out<P>(
     ports: &P,
-    run: &Run<'_>,
-    order: &Order,
+    run: &RunContext<'_>,
+    order: &JobCommand,
     redelivered: bool,
 ) -> Result<Vec<Job>, Error>
 where
@@ -72,7 +72,7 @@ where
 {
     match resubmit(ports, run, order).await {
         Ok(Answer::Done(job)) => Ok(vec![job]),
-        Ok(Answer::Found(wake_up)) => retry(ports, run, &wake_up, redelivered).await,
+        Ok(Answer::Found(check)) => retry(ports, run, &check, redelivered).await,
         Ok(Answer::Refused(..)) | Err(Error::Poisoned { .. }) => Ok(vec![]),
         // Perhaps by this very order, and whoever carried it out died before the next message was sent.
         Err(Error::Changed { .. }) if redelivered => {
@@ -89,16 +89,16 @@ where
 async fn seek<P: ObjectStore>(
     ports: &P,
     job: &Job,
-    wake_up: &WakeUp,
-    moment: &Moment,
+    check: &CheckRequest,
+    context: &DecisionContext,
 ) -> Result<Evidence, Error> {
-    let decides = match job.state.wake_at() {
-        Some(wake_at) => wake_up.due.is_none() || moment.now >= wake_at,
-        None => wake_up.due.is_none() && may_have_a_result(&job.state),
+    let decides = match job.state.check_deadline() {
+        Some(next_check_at) => check.due.is_none() || context.now >= next_check_at,
+        None => check.due.is_none() && may_have_a_result(&job.state),
     };
     if decides {
         Ok(gather(ports, job).await?)
     } else {
-        Ok(Evidence::NotSought)
+        Ok(Evidence::NotChecked)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::id::{Attempt, Claim, Timestamp};
+use crate::id::{Attempt, LeaseToken, Timestamp};
 
 /// Where a job is. The last three are final; support can reopen `Failed`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,13 +13,13 @@ pub enum State {
         /// The attempt being started.
         attempt: Attempt,
         /// Who is starting it.
-        claim: Claim,
+        lease_token: LeaseToken,
         /// From then on whoever comes may take the claim over.
-        lease_until: Timestamp,
+        lease_expires_at: Timestamp,
         /// From then on an attempt without a trace counts as lost.
         deadline: Timestamp,
         /// What the job may still use.
-        budget: Budget,
+        budget: RetryBudget,
     },
     /// The endpoint took the request (202). Left by a notification or at the deadline.
     InProgress {
@@ -28,7 +28,7 @@ pub enum State {
         /// From then on an attempt without a trace counts as lost.
         deadline: Timestamp,
         /// What the job may still use.
-        budget: Budget,
+        budget: RetryBudget,
     },
     /// The last attempt did not work out. Left by the wake-up that starts `next`.
     RetryScheduled {
@@ -37,7 +37,7 @@ pub enum State {
         /// When to start it.
         due: Timestamp,
         /// What the job may still use.
-        budget: Budget,
+        budget: RetryBudget,
     },
     /// The output is there and recorded.
     Ready {
@@ -60,7 +60,7 @@ pub enum State {
 
 /// How much a job may still use before it fails; renewed when support re-submits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Budget {
+pub struct RetryBudget {
     /// The number of the last attempt that the policy pays for.
     pub last: Attempt,
     /// Until when refused calls and expired requests are tried again. They use up time, not attempts.
@@ -118,7 +118,7 @@ pub enum Cause {
 
 /// What a cause means for the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
+pub enum Retryability {
     /// Another attempt cannot help.
     Permanent,
     /// Try again while the policy pays.
@@ -145,14 +145,14 @@ impl Cause {
     ];
 
     /// Whether and how it is tried again.
-    pub const fn remedy(self) -> Remedy {
+    pub const fn retryability(self) -> Retryability {
         match self {
             Self::InvalidInput | Self::Superseded | Self::ModelRejected | Self::PipelineGone => {
-                Remedy::Permanent
+                Retryability::Permanent
             }
-            Self::ModelError | Self::TimedOut | Self::Lost => Remedy::Retry,
-            Self::Unknown => Remedy::RetryOnce,
-            Self::Expired | Self::Refused => Remedy::Wait,
+            Self::ModelError | Self::TimedOut | Self::Lost => Retryability::Retry,
+            Self::Unknown => Retryability::RetryOnce,
+            Self::Expired | Self::Refused => Retryability::Wait,
         }
     }
 
@@ -189,14 +189,14 @@ pub enum Effect {
     /// Leave a delayed message that starts the next attempt.
     ScheduleRetry,
     /// Tell the tenant's open pages.
-    NotifyWatchers,
+    PushUpdate,
     /// Tell machines downstream (`JobReady`, `JobFailed`).
     PublishEvent,
 }
 
 /// How lists group jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum StatusGroup {
     /// Not final.
     Open,
     /// `Ready`.
@@ -207,7 +207,7 @@ pub enum Class {
     Cancelled,
 }
 
-impl Class {
+impl StatusGroup {
     /// Every class.
     pub const ALL: [Self; 4] = [Self::Open, Self::Ready, Self::Failed, Self::Cancelled];
 
@@ -230,16 +230,14 @@ impl State {
     pub const fn effects(&self) -> &'static [Effect] {
         match self {
             Self::Submitting { .. } => &[Effect::InvokeEndpoint],
-            Self::InProgress { .. } | Self::Cancelled { .. } => &[Effect::NotifyWatchers],
-            Self::RetryScheduled { .. } => &[Effect::ScheduleRetry, Effect::NotifyWatchers],
-            Self::Ready { .. } | Self::Failed { .. } => {
-                &[Effect::PublishEvent, Effect::NotifyWatchers]
-            }
+            Self::InProgress { .. } | Self::Cancelled { .. } => &[Effect::PushUpdate],
+            Self::RetryScheduled { .. } => &[Effect::ScheduleRetry, Effect::PushUpdate],
+            Self::Ready { .. } | Self::Failed { .. } => &[Effect::PublishEvent, Effect::PushUpdate],
         }
     }
 
     /// When the reconciler must look at the job; none exactly when the state is final.
-    pub const fn wake_at(&self) -> Option<Timestamp> {
+    pub const fn check_deadline(&self) -> Option<Timestamp> {
         match self {
             Self::Submitting { deadline, .. } | Self::InProgress { deadline, .. } => {
                 Some(*deadline)
@@ -262,14 +260,14 @@ impl State {
     }
 
     /// Which list it stands in.
-    pub const fn class(&self) -> Class {
+    pub const fn status_group(&self) -> StatusGroup {
         match self {
             Self::Submitting { .. } | Self::InProgress { .. } | Self::RetryScheduled { .. } => {
-                Class::Open
+                StatusGroup::Open
             }
-            Self::Ready { .. } => Class::Ready,
-            Self::Failed { .. } => Class::Failed,
-            Self::Cancelled { .. } => Class::Cancelled,
+            Self::Ready { .. } => StatusGroup::Ready,
+            Self::Failed { .. } => StatusGroup::Failed,
+            Self::Cancelled { .. } => StatusGroup::Cancelled,
         }
     }
 

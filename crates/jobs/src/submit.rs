@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::apply::{Change, Error, Run, apply, log_change, moment};
+use crate::apply::{Change, Error, RunContext, apply, context, log_change};
 use crate::evidence::{find_output, input_was_replaced};
 use crate::id::TraceId;
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
@@ -10,17 +10,17 @@ use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, del
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::ports::{
-    Clock, CopyError, Documents, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectHead,
-    ObjectStore, PeekError, SaveError,
+    Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore,
+    ObjectHead, ObjectStore, PeekError, SaveError,
 };
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_upload};
-use crate::transition::{Decision, Event, Moment, Why, first, transition};
-use crate::upload_session::{Intent, intent, may_be_issued};
+use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, first, transition};
+use crate::upload_session::{UploadSession, intent, may_be_issued};
 
 /// An announcement of an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upload {
+pub struct UploadEvent {
     /// Bucket name.
     pub bucket: String,
     /// Object key, decoded.
@@ -39,9 +39,13 @@ pub struct Upload {
 ///
 /// # Errors
 /// See [`Error`]; the message must then be treated by its verdict.
-pub async fn submit<P>(ports: &P, run: &Run<'_>, upload: &Upload) -> Result<Vec<Job>, Error>
+pub async fn submit<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    upload: &UploadEvent,
+) -> Result<Vec<Job>, Error>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Documents + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     let Some(pipeline) = run.pipelines.of_key(&upload.key) else {
         return Err(Error::NotOurs(format!(
@@ -74,10 +78,10 @@ where
     let (id, made_at) = (found.job().id, found.job().created_at);
     about(found.job());
 
-    let mut owed = match found {
+    let mut pending = match found {
         Found::New(job) => begin(ports, run, job).await?,
         Found::Old(job) => {
-            let replaced = matches!(seen.verdict, Judgement::Superseded);
+            let replaced = matches!(seen.disposition, Judgement::Superseded);
             let event = if replaced {
                 Event::Overwritten
             } else {
@@ -85,22 +89,22 @@ where
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
                 (job, Change::Advanced) => begin_again(ports, run, job).await?,
-                (_, Change::Ignored(Why::Claimed)) => return Err(Error::Claimed),
-                (job, Change::Ignored(Why::AlreadyApplied)) => vec![job],
+                (_, Change::Ignored(IgnoreReason::Leased)) => return Err(Error::Leased),
+                (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => vec![job],
                 (_, Change::Ignored(_)) => vec![],
             }
         }
     };
     if id != first_id && key_is_usable {
-        owed.extend(close_older(ports, run, upload, &seen.version, made_at).await?);
+        pending.extend(close_older(ports, run, upload, &seen.version, made_at).await?);
     }
-    Ok(owed)
+    Ok(pending)
 }
 
 /// What the look at the object said.
 struct Seen {
     version: String,
-    verdict: Judgement,
+    disposition: Judgement,
 }
 
 enum Judgement {
@@ -112,7 +116,7 @@ enum Judgement {
 impl Seen {
     fn judge(
         pipeline: &Pipeline,
-        upload: &Upload,
+        upload: &UploadEvent,
         problem: Option<InputProblem>,
         object: Option<&ObjectHead>,
     ) -> Self {
@@ -123,7 +127,7 @@ impl Seen {
         let wrong = |problem: InputProblem| {
             Judgement::Wrong(Failure::new(Cause::InvalidInput, problem.to_string()))
         };
-        let verdict = match (problem, object) {
+        let disposition = match (problem, object) {
             (Some(problem), _) => wrong(problem),
             (None, None) => wrong(InputProblem::Deleted),
             (None, Some(_)) if !is_current => Judgement::Superseded,
@@ -134,7 +138,10 @@ impl Seen {
             (None, Some(object)) => check_contents(pipeline, object.bytes, &object.first_bytes)
                 .map_or(Judgement::Fine, wrong),
         };
-        Self { version, verdict }
+        Self {
+            version,
+            disposition,
+        }
     }
 }
 
@@ -154,39 +161,39 @@ impl Found {
 /// Makes the row, or finds it. The first version seen at a key has the key's id, later ones an id of their own.
 async fn create<P: JobStore + Clock>(
     ports: &P,
-    run: &Run<'_>,
-    upload: &Upload,
+    run: &RunContext<'_>,
+    upload: &UploadEvent,
     pipeline: &Pipeline,
     tenant: Tenant,
     input: Input,
     seen: &Seen,
 ) -> Result<Found, Error> {
-    let moment = moment(ports, run);
+    let context = context(ports, run);
     let policy = pipeline.policy();
     let failed = |failure: Failure| State::Failed {
         attempt: Attempt::NONE,
         failure,
     };
-    let state = match &seen.verdict {
-        Judgement::Fine => first(&moment, &policy),
+    let state = match &seen.disposition {
+        Judgement::Fine => first(&context, &policy),
         Judgement::Superseded => failed(Failure::new(
             Cause::Superseded,
             "a newer version was already there when this one was announced",
         )),
         Judgement::Wrong(failure) => failed(failure.clone()),
     };
-    let keep_days = pipeline.retention_days.row;
+    let row_ttl_days = pipeline.retention_days.row;
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
     let mut job = Job::new(
         first_id,
         tenant,
         &pipeline.name,
-        keep_days,
+        row_ttl_days,
         policy,
         input,
         upload.trace_id,
         state,
-        moment.now,
+        context.now,
     );
     let later_id = JobId::of_version(&upload.bucket, &upload.key, &seen.version);
     for id in [first_id, later_id] {
@@ -220,10 +227,10 @@ async fn create<P: JobStore + Clock>(
 }
 
 fn input_of(
-    upload: &Upload,
+    upload: &UploadEvent,
     seen: &Seen,
     object: Option<ObjectHead>,
-    intent: Option<Intent>,
+    intent: Option<UploadSession>,
 ) -> Input {
     // What is announced and what is there differ when this version was replaced: the row is about the announced one.
     let same = object.filter(|object| object.version == seen.version);
@@ -251,7 +258,11 @@ fn input_of(
 
 /// As [`begin`], for a job that was seen before: its object may have been replaced meanwhile, by one that nobody has
 /// looked at, and the endpoint reads what is there now.
-pub(crate) async fn begin_again<P>(ports: &P, run: &Run<'_>, job: Job) -> Result<Vec<Job>, Error>
+pub(crate) async fn begin_again<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: Job,
+) -> Result<Vec<Job>, Error>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -265,25 +276,30 @@ where
 
 /// Carries out what a job that was just saved asks for at once: the call of the endpoint, if it is `Submitting`.
 /// Answers the jobs whose other effects are owed.
-async fn begin<P>(ports: &P, run: &Run<'_>, job: Job) -> Result<Vec<Job>, Error>
+async fn begin<P>(ports: &P, run: &RunContext<'_>, job: Job) -> Result<Vec<Job>, Error>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    let State::Submitting { attempt, claim, .. } = job.state else {
+    let State::Submitting {
+        attempt,
+        lease_token,
+        ..
+    } = job.state
+    else {
         return Ok(vec![job]);
     };
     let event = match invoke(ports, run, &job, attempt).await {
         Ok(event) => event,
         Err(Stop::Failed(failure)) => Event::SubmitFailed {
             attempt,
-            claim,
+            lease_token,
             failure,
         },
         // The claim stays: the message comes back after the lease, and the call is made again.
         Err(Stop::Later(error)) => return Err(error),
     };
-    let event_for = async |job: &Job, moment: &Moment| {
-        let decision = transition(&job.state, &event, moment, &job.policy)?;
+    let event_for = async |job: &Job, context: &DecisionContext| {
+        let decision = transition(&job.state, &event, context, &job.policy)?;
         let Decision::Advance(State::Failed { .. }) = decision else {
             return Ok(event.clone());
         };
@@ -295,7 +311,7 @@ where
         }
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => Ok(vec![job]),
+        (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
         // The result overtook the answer to the call, or somebody took the claim over; they owe the effects.
         (_, Change::Ignored(_)) => Ok(vec![]),
     }
@@ -306,7 +322,12 @@ enum Stop {
     Later(Error),
 }
 
-async fn invoke<P>(ports: &P, run: &Run<'_>, job: &Job, attempt: Attempt) -> Result<Event, Stop>
+async fn invoke<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: &Job,
+    attempt: Attempt,
+) -> Result<Event, Stop>
 where
     P: ObjectStore + InferenceEndpoint,
 {
@@ -380,8 +401,8 @@ const CLOCKS: Duration = Duration::from_secs(60);
 /// Closes the open jobs of older versions at the same key. Asked for only when a key is written a second time.
 async fn close_older<P: JobStore + ObjectStore + Clock>(
     ports: &P,
-    run: &Run<'_>,
-    upload: &Upload,
+    run: &RunContext<'_>,
+    upload: &UploadEvent,
     version: &str,
     made_at: Timestamp,
 ) -> Result<Vec<Job>, Error> {
@@ -400,12 +421,15 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
         };
         let is_older = older.contains(&job.input.version);
         // What ended before this version's job was made owes nothing to this message.
-        let ended_before = job.state.wake_at().is_none() && job.updated_at.plus(CLOCKS) < made_at;
+        let ended_before =
+            job.state.check_deadline().is_none() && job.updated_at.plus(CLOCKS) < made_at;
         if !is_older || ended_before {
             continue;
         }
         match apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await? {
-            (job, Change::Advanced | Change::Ignored(Why::AlreadyApplied)) => closed.push(job),
+            (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => {
+                closed.push(job)
+            }
             (_, Change::Ignored(_)) => {}
         }
     }

@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
-use crate::id::{Attempt, Claim, Location, Timestamp};
-use crate::state::{Budget, Cause, Failure, Remedy, State};
+use crate::id::{Attempt, LeaseToken, Location, Timestamp};
+use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
 
 /// Something that happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +25,12 @@ pub enum Event {
         /// Where it says a failure would be, if the endpoint has a failure path of this pipeline.
         failure: Option<Location>,
     },
-    /// Whoever held `claim` could not get `attempt` submitted, and knows it.
+    /// Whoever held `lease_token` could not get `attempt` submitted, and knows it.
     SubmitFailed {
         /// Which attempt.
         attempt: Attempt,
         /// Who tried.
-        claim: Claim,
+        lease_token: LeaseToken,
         /// Why not.
         failure: Failure,
     },
@@ -49,7 +49,7 @@ pub enum Event {
         failure: Failure,
     },
     /// It is time to look at `attempt`: to start it, or to find out what became of it.
-    WakeUp {
+    CheckDue {
         /// Which attempt.
         attempt: Attempt,
         /// For which time the attempt was scheduled, if the message was sent to start it. A refused call keeps its
@@ -80,9 +80,9 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// Nobody looked: enough to start an attempt, never enough to give one up.
-    NotSought,
+    NotChecked,
     /// There is neither an output of any attempt nor a failure object of this one.
-    NoTrace,
+    NothingFound,
     /// The output of `attempt` is there.
     Output {
         /// Which attempt.
@@ -100,17 +100,17 @@ pub enum Decision {
     /// Save this state, then carry out its effects.
     Advance(State),
     /// Change nothing, for a reason.
-    Ignore(Why),
+    Ignore(IgnoreReason),
 }
 
 /// Why an event changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Why {
+pub enum IgnoreReason {
     /// The state is the one that this event leads to. Its effects are carried out again, since whoever
     /// applied the event may have died before they were.
     AlreadyApplied,
     /// Somebody else holds the claim; the message must come back.
-    Claimed,
+    Leased,
     /// The job moved on to another attempt.
     StaleEvidence,
     /// The attempt still has time.
@@ -142,15 +142,15 @@ pub enum TransitionError {
 
 /// What the shell knows at the moment of a decision.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct DecisionContext {
     /// The time.
     pub now: Timestamp,
     /// Random, 0 to 1000: the share of a retry's delay that is waited ("full jitter").
     pub jitter_permille: u16,
     /// A fresh random token, used if the decision starts an attempt.
-    pub claim: Claim,
+    pub lease_token: LeaseToken,
     /// When that claim may be taken over: after whoever decides can no longer be running.
-    pub lease_until: Timestamp,
+    pub lease_expires_at: Timestamp,
 }
 
 /// The numbers of a pipeline that the rules need, as the row keeps them for the current attempt.
@@ -163,7 +163,7 @@ pub struct Policy {
     /// How long an attempt may take in all: queue, run, and the time its messages may be late. In seconds.
     pub attempt_seconds: u32,
     /// How long a submission may take in all, in seconds.
-    pub bound_seconds: u32,
+    pub job_deadline_seconds: u32,
 }
 
 impl Policy {
@@ -171,10 +171,10 @@ impl Policy {
         start.plus(Duration::from_secs(self.attempt_seconds.into()))
     }
 
-    fn budget(&self, before: Attempt, now: Timestamp) -> Budget {
-        Budget {
+    fn budget(&self, before: Attempt, now: Timestamp) -> RetryBudget {
+        RetryBudget {
             last: Attempt(before.0.saturating_add(self.attempts)).min(Attempt::MAX),
-            until: now.plus(Duration::from_secs(self.bound_seconds.into())),
+            until: now.plus(Duration::from_secs(self.job_deadline_seconds.into())),
         }
     }
 
@@ -190,12 +190,12 @@ impl Policy {
 
     /// The delay after a refusal: half of the time that the job has been at it, within the list's first and last.
     /// So an outage of a minute costs seconds and an outage of a day costs few calls, without a counter on the row.
-    fn refusal_backoff(&self, budget: Budget, now: Timestamp) -> Duration {
+    fn refusal_backoff(&self, budget: RetryBudget, now: Timestamp) -> Duration {
         let start = Timestamp(
             budget
                 .until
                 .0
-                .saturating_sub(u64::from(self.bound_seconds) * 1000),
+                .saturating_sub(u64::from(self.job_deadline_seconds) * 1000),
         );
         let longest = self.backoff(u8::MAX);
         (now.since(start) / 2).clamp(self.backoff(1).min(longest), longest)
@@ -203,54 +203,54 @@ impl Policy {
 }
 
 /// The first state of a job whose input can be submitted.
-pub fn first(moment: &Moment, policy: &Policy) -> State {
+pub fn first(context: &DecisionContext, policy: &Policy) -> State {
     start(
         Attempt::FIRST,
-        policy.budget(Attempt::NONE, moment.now),
-        moment,
+        policy.budget(Attempt::NONE, context.now),
+        context,
         policy,
     )
 }
 
-/// Decides. `policy` is the row's, `moment` the caller's.
+/// Decides. `policy` is the row's, `context` the caller's.
 ///
 /// # Errors
 /// [`TransitionError`] if the event names an attempt that the row has never started.
 pub fn transition(
     state: &State,
     event: &Event,
-    moment: &Moment,
+    context: &DecisionContext,
     policy: &Policy,
 ) -> Result<Decision, TransitionError> {
     use Decision::{Advance, Ignore};
-    let now = moment.now;
+    let now = context.now;
     Ok(match state {
         State::Submitting {
             attempt,
-            claim,
-            lease_until,
+            lease_token,
+            lease_expires_at,
             deadline,
             budget,
         } => match event {
-            Event::Uploaded => take_over(*attempt, *lease_until, *budget, moment, policy),
+            Event::Uploaded => take_over(*attempt, *lease_expires_at, *budget, context, policy),
             Event::Accepted { attempt: got, .. } => match age(*got, *attempt)? {
                 Age::Current => Advance(State::InProgress {
                     attempt: *attempt,
                     deadline: *deadline,
                     budget: *budget,
                 }),
-                Age::Older => Ignore(Why::StaleEvidence),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::SubmitFailed {
                 attempt: got,
-                claim: by,
+                lease_token: by,
                 failure,
             } => match age(*got, *attempt)? {
                 // Whoever took the claim over speaks for the attempt now.
-                Age::Current if by == claim => {
-                    after_failure(*attempt, failure, *budget, moment, policy)
+                Age::Current if by == lease_token => {
+                    after_failure(*attempt, failure, *budget, context, policy)
                 }
-                Age::Current | Age::Older => Ignore(Why::StaleEvidence),
+                Age::Current | Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             // A result may overtake the answer to the call that caused it.
             Event::Succeeded { attempt: got, .. } => succeeded(*got, *attempt)?,
@@ -258,29 +258,31 @@ pub fn transition(
                 attempt: got,
                 failure,
             } => match age(*got, *attempt)? {
-                Age::Current => after_failure(*attempt, failure, *budget, moment, policy),
-                Age::Older => Ignore(Why::StaleEvidence),
+                Age::Current => after_failure(*attempt, failure, *budget, context, policy),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
-            Event::WakeUp {
+            Event::CheckDue {
                 attempt: got,
                 evidence,
                 ..
             } => match (age(*got, *attempt)?, evidence) {
                 (_, Evidence::Output { attempt: got, .. }) => succeeded(*got, *attempt)?,
-                (Age::Older, _) => Ignore(Why::StaleEvidence),
+                (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
-                    after_failure(*attempt, failure, *budget, moment, policy)
+                    after_failure(*attempt, failure, *budget, context, policy)
                 }
                 // Whoever holds the claim may be making the call at this moment.
-                (Age::Current, Evidence::NoTrace) if now >= *deadline && now >= *lease_until => {
-                    after_failure(*attempt, &lost(), *budget, moment, policy)
+                (Age::Current, Evidence::NothingFound)
+                    if now >= *deadline && now >= *lease_expires_at =>
+                {
+                    after_failure(*attempt, &lost(), *budget, context, policy)
                 }
-                (Age::Current, Evidence::NoTrace | Evidence::NotSought) => {
-                    take_over(*attempt, *lease_until, *budget, moment, policy)
+                (Age::Current, Evidence::NothingFound | Evidence::NotChecked) => {
+                    take_over(*attempt, *lease_expires_at, *budget, context, policy)
                 }
             },
             Event::Overwritten => superseded(*attempt),
-            Event::Resubmit { .. } => Ignore(Why::StillOpen),
+            Event::Resubmit { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => Advance(State::Cancelled { attempt: *attempt }),
         },
         State::InProgress {
@@ -288,115 +290,116 @@ pub fn transition(
             deadline,
             budget,
         } => match event {
-            Event::Uploaded => Ignore(Why::AlreadyApplied),
+            Event::Uploaded => Ignore(IgnoreReason::AlreadyApplied),
             Event::Accepted { attempt: got, .. } => match age(*got, *attempt)? {
-                Age::Current => Ignore(Why::AlreadyApplied),
-                Age::Older => Ignore(Why::StaleEvidence),
+                Age::Current => Ignore(IgnoreReason::AlreadyApplied),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::SubmitFailed { attempt: got, .. } => {
                 age(*got, *attempt)?;
-                Ignore(Why::StaleEvidence)
+                Ignore(IgnoreReason::StaleEvidence)
             }
             Event::Succeeded { attempt: got, .. } => succeeded(*got, *attempt)?,
             Event::AttemptFailed {
                 attempt: got,
                 failure,
             } => match age(*got, *attempt)? {
-                Age::Current => after_failure(*attempt, failure, *budget, moment, policy),
-                Age::Older => Ignore(Why::StaleEvidence),
+                Age::Current => after_failure(*attempt, failure, *budget, context, policy),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
-            Event::WakeUp {
+            Event::CheckDue {
                 attempt: got,
                 evidence,
                 ..
             } => match (age(*got, *attempt)?, evidence) {
                 (_, Evidence::Output { attempt: got, .. }) => succeeded(*got, *attempt)?,
-                (Age::Older, _) => Ignore(Why::StaleEvidence),
+                (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
-                    after_failure(*attempt, failure, *budget, moment, policy)
+                    after_failure(*attempt, failure, *budget, context, policy)
                 }
-                (Age::Current, Evidence::NoTrace) if now >= *deadline => {
-                    after_failure(*attempt, &lost(), *budget, moment, policy)
+                (Age::Current, Evidence::NothingFound) if now >= *deadline => {
+                    after_failure(*attempt, &lost(), *budget, context, policy)
                 }
-                (Age::Current, Evidence::NoTrace) => Ignore(Why::TooEarly),
-                (Age::Current, Evidence::NotSought) if now >= *deadline => {
-                    Ignore(Why::EvidenceNeeded)
+                (Age::Current, Evidence::NothingFound) => Ignore(IgnoreReason::TooEarly),
+                (Age::Current, Evidence::NotChecked) if now >= *deadline => {
+                    Ignore(IgnoreReason::EvidenceNeeded)
                 }
                 // The message that started this attempt, once more.
-                (Age::Current, Evidence::NotSought) => Ignore(Why::AlreadyApplied),
+                (Age::Current, Evidence::NotChecked) => Ignore(IgnoreReason::AlreadyApplied),
             },
             Event::Overwritten => superseded(*attempt),
-            Event::Resubmit { .. } => Ignore(Why::StillOpen),
+            Event::Resubmit { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => Advance(State::Cancelled { attempt: *attempt }),
         },
         State::RetryScheduled { next, due, budget } => match event {
             // The upload's own message may be the one that a refused call turned into this state.
-            Event::Uploaded => Ignore(Why::AlreadyApplied),
+            Event::Uploaded => Ignore(IgnoreReason::AlreadyApplied),
             Event::Accepted { attempt: got, .. } => {
                 age(*got, *next)?;
-                Ignore(Why::StaleEvidence)
+                Ignore(IgnoreReason::StaleEvidence)
             }
             Event::SubmitFailed { attempt: got, .. } => match age(*got, *next)? {
-                Age::Current => Ignore(Why::AlreadyApplied),
-                Age::Older => Ignore(Why::StaleEvidence),
+                Age::Current => Ignore(IgnoreReason::AlreadyApplied),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Succeeded { attempt: got, .. } => succeeded(*got, *next)?,
             Event::AttemptFailed { attempt: got, .. } => {
                 age(*got, *next)?;
                 Ignore(if got.next() == *next {
-                    Why::AlreadyApplied
+                    IgnoreReason::AlreadyApplied
                 } else {
-                    Why::StaleEvidence
+                    IgnoreReason::StaleEvidence
                 })
             }
-            Event::WakeUp {
+            Event::CheckDue {
                 attempt: got,
                 due: sent_for,
                 evidence,
             } => match (age(*got, *next)?, evidence) {
                 (_, Evidence::Output { attempt: got, .. }) => succeeded(*got, *next)?,
                 (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *due) => {
-                    Ignore(Why::StaleEvidence)
+                    Ignore(IgnoreReason::StaleEvidence)
                 }
                 // Equality decides, not the time: the delay was the queue's business.
-                (Age::Current, Evidence::NotSought | Evidence::NoTrace | Evidence::Failure(_)) => {
-                    Advance(start(*next, *budget, moment, policy))
-                }
-                (Age::Older, _) if got.next() == *next => Ignore(Why::AlreadyApplied),
-                (Age::Older, _) => Ignore(Why::StaleEvidence),
+                (
+                    Age::Current,
+                    Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_),
+                ) => Advance(start(*next, *budget, context, policy)),
+                (Age::Older, _) if got.next() == *next => Ignore(IgnoreReason::AlreadyApplied),
+                (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Overwritten => superseded(*next),
-            Event::Resubmit { .. } => Ignore(Why::StillOpen),
+            Event::Resubmit { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => Advance(State::Cancelled { attempt: *next }),
         },
         State::Ready { .. } => match event {
             // Each of these may be the message that led here, by an output that was found when it was looked for.
-            Event::Succeeded { .. } | Event::AttemptFailed { .. } | Event::WakeUp { .. } => {
-                Ignore(Why::AlreadyApplied)
+            Event::Succeeded { .. } | Event::AttemptFailed { .. } | Event::CheckDue { .. } => {
+                Ignore(IgnoreReason::AlreadyApplied)
             }
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Overwritten
             | Event::Resubmit { .. }
-            | Event::Cancel { .. } => Ignore(Why::Finished),
+            | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Failed { attempt, failure } => match event {
             // Any of these may have been the one that led here.
-            Event::Uploaded => Ignore(Why::AlreadyApplied),
+            Event::Uploaded => Ignore(IgnoreReason::AlreadyApplied),
             Event::SubmitFailed { attempt: got, .. }
             | Event::AttemptFailed { attempt: got, .. } => match age(*got, *attempt)? {
-                Age::Current => Ignore(Why::AlreadyApplied),
-                Age::Older => Ignore(Why::StaleEvidence),
+                Age::Current => Ignore(IgnoreReason::AlreadyApplied),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
-            Event::WakeUp {
+            Event::CheckDue {
                 evidence: Evidence::Output { attempt: got, .. },
                 ..
             }
             | Event::Succeeded { attempt: got, .. } => {
                 match failure.cause {
                     // Its output may be made from the version that took over.
-                    Cause::Superseded => Ignore(Why::AlreadyApplied),
+                    Cause::Superseded => Ignore(IgnoreReason::AlreadyApplied),
                     Cause::InvalidInput
                     | Cause::ModelRejected
                     | Cause::ModelError
@@ -408,9 +411,9 @@ pub fn transition(
                     | Cause::Unknown => succeeded(*got, *attempt)?,
                 }
             }
-            Event::WakeUp { .. } | Event::Overwritten => Ignore(Why::AlreadyApplied),
+            Event::CheckDue { .. } | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
             Event::Resubmit { .. } => match failure.cause {
-                Cause::InvalidInput | Cause::Superseded => Ignore(Why::NotRetryable),
+                Cause::InvalidInput | Cause::Superseded => Ignore(IgnoreReason::NotRetryable),
                 Cause::ModelRejected
                 | Cause::ModelError
                 | Cause::TimedOut
@@ -420,7 +423,7 @@ pub fn transition(
                 | Cause::Refused
                 | Cause::Unknown => {
                     if *attempt >= Attempt::MAX {
-                        Ignore(Why::NoAttemptsLeft)
+                        Ignore(IgnoreReason::NoAttemptsLeft)
                     } else {
                         let budget = policy.budget(*attempt, now);
                         Advance(State::RetryScheduled {
@@ -431,18 +434,18 @@ pub fn transition(
                     }
                 }
             },
-            Event::Accepted { .. } | Event::Cancel { .. } => Ignore(Why::Finished),
+            Event::Accepted { .. } | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Cancelled { .. } => match event {
-            Event::Cancel { .. } => Ignore(Why::AlreadyApplied),
+            Event::Cancel { .. } => Ignore(IgnoreReason::AlreadyApplied),
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Succeeded { .. }
             | Event::AttemptFailed { .. }
-            | Event::WakeUp { .. }
+            | Event::CheckDue { .. }
             | Event::Overwritten
-            | Event::Resubmit { .. } => Ignore(Why::Finished),
+            | Event::Resubmit { .. } => Ignore(IgnoreReason::Finished),
         },
     })
 }
@@ -469,12 +472,17 @@ fn succeeded(got: Attempt, newest: Attempt) -> Result<Decision, TransitionError>
     Ok(Decision::Advance(State::Ready { attempt: got }))
 }
 
-fn start(attempt: Attempt, budget: Budget, moment: &Moment, policy: &Policy) -> State {
+fn start(
+    attempt: Attempt,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> State {
     State::Submitting {
         attempt,
-        claim: moment.claim,
-        lease_until: moment.lease_until,
-        deadline: policy.deadline(moment.now),
+        lease_token: context.lease_token,
+        lease_expires_at: context.lease_expires_at,
+        deadline: policy.deadline(context.now),
         budget,
     }
 }
@@ -482,25 +490,25 @@ fn start(attempt: Attempt, budget: Budget, moment: &Moment, policy: &Policy) -> 
 /// The attempt begins anew: the call may be made long after it was first decided on, by a message that was redriven.
 fn take_over(
     attempt: Attempt,
-    lease_until: Timestamp,
-    budget: Budget,
-    moment: &Moment,
+    lease_expires_at: Timestamp,
+    budget: RetryBudget,
+    context: &DecisionContext,
     policy: &Policy,
 ) -> Decision {
-    if moment.now < lease_until {
-        return Decision::Ignore(Why::Claimed);
+    if context.now < lease_expires_at {
+        return Decision::Ignore(IgnoreReason::Leased);
     }
-    Decision::Advance(start(attempt, budget, moment, policy))
+    Decision::Advance(start(attempt, budget, context, policy))
 }
 
 fn after_failure(
     attempt: Attempt,
     failure: &Failure,
-    budget: Budget,
-    moment: &Moment,
+    budget: RetryBudget,
+    context: &DecisionContext,
     policy: &Policy,
 ) -> Decision {
-    let now = moment.now;
+    let now = context.now;
     let end = || {
         Decision::Advance(State::Failed {
             attempt,
@@ -508,8 +516,8 @@ fn after_failure(
         })
     };
     // An attempt is only begun if it can end within the bound, whatever becomes of it.
-    let again = |next: Attempt, delay: Duration, budget: Budget| {
-        let wait = delay * u32::from(moment.jitter_permille.min(1000)) / 1000;
+    let again = |next: Attempt, delay: Duration, budget: RetryBudget| {
+        let wait = delay * u32::from(context.jitter_permille.min(1000)) / 1000;
         let due = now.plus(wait);
         if policy.deadline(due) > budget.until {
             return end();
@@ -520,29 +528,32 @@ fn after_failure(
     let failures = policy
         .attempts
         .saturating_sub(budget.last.0.saturating_sub(attempt.0));
-    match failure.cause.remedy() {
-        Remedy::Retry if attempt < budget.last => {
+    match failure.cause.retryability() {
+        Retryability::Retry if attempt < budget.last => {
             again(attempt.next(), policy.backoff(failures), budget)
         }
-        Remedy::RetryOnce if attempt < budget.last => {
-            let once = Budget {
+        Retryability::RetryOnce if attempt < budget.last => {
+            let once = RetryBudget {
                 last: attempt.next(),
                 ..budget
             };
             again(attempt.next(), policy.backoff(failures), once)
         }
         // The request was queued, so the next one needs a number of its own; the policy pays for one more.
-        Remedy::Wait if failure.cause == Cause::Expired && attempt < Attempt::MAX => {
-            let longer = Budget {
+        Retryability::Wait if failure.cause == Cause::Expired && attempt < Attempt::MAX => {
+            let longer = RetryBudget {
                 last: budget.last.next().min(Attempt::MAX),
                 ..budget
             };
             again(attempt.next(), policy.backoff(1), longer)
         }
-        Remedy::Wait if failure.cause == Cause::Refused => {
+        Retryability::Wait if failure.cause == Cause::Refused => {
             again(attempt, policy.refusal_backoff(budget, now), budget)
         }
-        Remedy::Permanent | Remedy::Retry | Remedy::RetryOnce | Remedy::Wait => end(),
+        Retryability::Permanent
+        | Retryability::Retry
+        | Retryability::RetryOnce
+        | Retryability::Wait => end(),
     }
 }
 

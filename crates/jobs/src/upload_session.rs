@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::id::{JobId, Location, Timestamp};
 use crate::pipeline::Pipeline;
-use crate::ports::{Document, Documents, Unavailable};
+use crate::ports::{KeyValueStore, Record, Unavailable};
 
 /// The file name extension of every key that the API issues.
 pub const EXTENSION: &str = ".pdf";
@@ -14,7 +14,7 @@ pub const NAME: &str = "-";
 
 /// An upload that was announced. The job that its object becomes is attributed to whoever announced it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
+pub struct UploadSession {
     pub job: String,
     pub bucket: String,
     pub key: String,
@@ -36,7 +36,7 @@ pub struct Intent {
     pub closed: bool,
 }
 
-impl Intent {
+impl UploadSession {
     /// The object's location.
     pub fn location(&self) -> Location {
         Location {
@@ -56,7 +56,10 @@ pub fn folder(id: JobId) -> String {
 ///
 /// # Errors
 /// If the store does not answer or the record cannot be decoded.
-pub async fn intent<P: Documents>(ports: &P, id: JobId) -> Result<Option<Intent>, Unavailable> {
+pub async fn intent<P: KeyValueStore>(
+    ports: &P,
+    id: JobId,
+) -> Result<Option<UploadSession>, Unavailable> {
     Ok(read(ports, id).await?.map(|(intent, _)| intent))
 }
 
@@ -64,10 +67,10 @@ pub async fn intent<P: Documents>(ports: &P, id: JobId) -> Result<Option<Intent>
 ///
 /// # Errors
 /// As [`intent`].
-pub async fn read<P: Documents>(
+pub async fn read<P: KeyValueStore>(
     ports: &P,
     id: JobId,
-) -> Result<Option<(Intent, Document)>, Unavailable> {
+) -> Result<Option<(UploadSession, Record)>, Unavailable> {
     let Some(document) = ports.read(&folder(id), NAME).await? else {
         return Ok(None);
     };

@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Error, Run};
-use jobs::commands::{Answer, BadOrder, MAX_ACTOR, MAX_REASON, Order, cancel, resubmit};
+use jobs::apply::{Error, RunContext};
+use jobs::commands::{Answer, InvalidCommand, JobCommand, MAX_ACTOR, MAX_REASON, cancel, resubmit};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
-use jobs::transition::Why;
+use jobs::transition::IgnoreReason;
 use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
 
@@ -35,18 +35,18 @@ fn table(job: &Job) -> Memory {
     memory
 }
 
-fn ask(memory: &Memory, wish: &Wish, order: &Order) -> Result<Answer, Error> {
+fn ask(memory: &Memory, wish: &Wish, order: &JobCommand) -> Result<Answer, Error> {
     in_run(async |run| match wish {
         Wish::Resubmit => resubmit(memory, run, order).await,
         Wish::Cancel => cancel(memory, run, order).await,
     })
 }
 
-fn in_run<T>(work: impl AsyncFnOnce(&Run<'_>) -> T) -> T {
+fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
-    let run = Run {
+    let run = RunContext {
         pipelines: &pipelines,
-        lease_until: NOW,
+        lease_expires_at: NOW,
     };
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -54,8 +54,8 @@ fn in_run<T>(work: impl AsyncFnOnce(&Run<'_>) -> T) -> T {
         .block_on(work(&run))
 }
 
-fn order(job: &Job) -> Order {
-    Order::new(
+fn order(job: &Job) -> JobCommand {
+    JobCommand::new(
         job.id,
         Some(job.version),
         " ops@example.com ",
@@ -103,9 +103,9 @@ fn a_failed_job_is_scheduled_once_more_with_who_and_why() {
     // The same click once more.
     let again = ask(&memory, &Wish::Resubmit, &order(&failed));
     assert!(matches!(again, Err(Error::Changed { .. })), "{again:?}");
-    let careless = Order::new(job.id, None, "ops", "again").unwrap();
+    let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
     let answer = ask(&memory, &Wish::Resubmit, &careless).unwrap();
-    assert_eq!(answer, Answer::Refused(job, Why::StillOpen));
+    assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
 }
 
 #[test]
@@ -116,22 +116,22 @@ fn a_failed_job_whose_result_is_there_gets_it_instead_of_another_run() {
     let key = format!("outbound/{}/{}/a1/late.out", failed.pipeline, failed.id);
     memory.put(&input.bucket, &key, b"{}");
     let answer = ask(&memory, &Wish::Resubmit, &order(&failed)).unwrap();
-    let Answer::Found(wake_up) = answer else {
+    let Answer::Found(check) = answer else {
         panic!("{answer:?}")
     };
     assert_eq!(memory.world().jobs[&failed.id], failed, "nothing is saved");
     // The function that gets the message makes it ready, and owes the announcement.
-    let owed = in_run(async |run| retry(&memory, run, &wake_up, false).await).unwrap();
-    assert!(matches!(owed[0].state, State::Ready { .. }));
-    assert!(owed[0].corrected, "it is announced as a correction");
-    assert_eq!(owed[0].output().unwrap().key, key);
+    let pending = in_run(async |run| retry(&memory, run, &check, false).await).unwrap();
+    assert!(matches!(pending[0].state, State::Ready { .. }));
+    assert!(pending[0].corrected, "it is announced as a correction");
+    assert_eq!(pending[0].output().unwrap().key, key);
 }
 
 #[test]
 fn what_cannot_be_helped_is_refused_with_the_reason() {
     for (cause, why) in [
-        (Cause::InvalidInput, Why::NotRetryable),
-        (Cause::Superseded, Why::NotRetryable),
+        (Cause::InvalidInput, IgnoreReason::NotRetryable),
+        (Cause::Superseded, IgnoreReason::NotRetryable),
     ] {
         let mut failed = in_state("Failed");
         failed.state = State::Failed {
@@ -142,12 +142,12 @@ fn what_cannot_be_helped_is_refused_with_the_reason() {
         assert_eq!(answer, Answer::Refused(failed, why));
     }
     for (state, wish, why) in [
-        ("InProgress", Wish::Resubmit, Why::StillOpen),
-        ("Ready", Wish::Resubmit, Why::Finished),
-        ("Cancelled", Wish::Resubmit, Why::Finished),
-        ("Ready", Wish::Cancel, Why::Finished),
-        ("Failed", Wish::Cancel, Why::Finished),
-        ("Cancelled", Wish::Cancel, Why::AlreadyApplied),
+        ("InProgress", Wish::Resubmit, IgnoreReason::StillOpen),
+        ("Ready", Wish::Resubmit, IgnoreReason::Finished),
+        ("Cancelled", Wish::Resubmit, IgnoreReason::Finished),
+        ("Ready", Wish::Cancel, IgnoreReason::Finished),
+        ("Failed", Wish::Cancel, IgnoreReason::Finished),
+        ("Cancelled", Wish::Cancel, IgnoreReason::AlreadyApplied),
     ] {
         let job = in_state(state);
         let answer = ask(&table(&job), &wish, &order(&job)).unwrap();
@@ -171,7 +171,7 @@ fn an_open_job_is_given_up_with_who_and_why() {
 fn an_order_about_a_job_that_has_moved_on_is_refused() {
     let failed = in_state("Failed");
     for wish in [Wish::Resubmit, Wish::Cancel] {
-        let stale = Order::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
+        let stale = JobCommand::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
         let answer = ask(&table(&failed), &wish, &stale);
         let Err(Error::Changed { seen, now }) = answer else {
             panic!("{answer:?}")
@@ -201,14 +201,17 @@ fn an_order_that_loses_a_race_is_refused() {
 #[test]
 fn an_order_says_who_and_why() {
     let id = in_state("Failed").id;
-    let of = |actor: &str, reason: &str| Order::new(id, None, actor, reason).map(|_| ());
+    let of = |actor: &str, reason: &str| JobCommand::new(id, None, actor, reason).map(|_| ());
     assert_eq!(of("ops", "why"), Ok(()));
     assert_eq!(of("ops", &"ü".repeat(MAX_REASON)), Ok(()));
-    assert_eq!(of("ops", " \n"), Err(BadOrder::Reason));
+    assert_eq!(of("ops", " \n"), Err(InvalidCommand::Reason));
     assert_eq!(
         of("ops", &"ü".repeat(MAX_REASON + 1)),
-        Err(BadOrder::Reason)
+        Err(InvalidCommand::Reason)
     );
-    assert_eq!(of("", "why"), Err(BadOrder::Actor));
-    assert_eq!(of(&"a".repeat(MAX_ACTOR + 1), "why"), Err(BadOrder::Actor));
+    assert_eq!(of("", "why"), Err(InvalidCommand::Actor));
+    assert_eq!(
+        of(&"a".repeat(MAX_ACTOR + 1), "why"),
+        Err(InvalidCommand::Actor)
+    );
 }

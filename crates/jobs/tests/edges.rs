@@ -2,28 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Change, Run, apply, moment};
+use jobs::apply::{Change, RunContext, apply, context};
 use jobs::classify::model_message;
-use jobs::effects::{Owed, deliver};
-use jobs::id::{Attempt, Claim, Location, Timestamp};
+use jobs::effects::{PendingEffects, run_effects};
+use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{WakeUp, Watcher};
+use jobs::ports::{CheckRequest, Connection};
 use jobs::record_outcome::{Outcome, record_outcome};
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
-use jobs::transition::{Decision, Event, Evidence, Moment, Why, transition};
+use jobs::transition::{Decision, DecisionContext, Event, Evidence, IgnoreReason, transition};
 use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const TOML: &str = include_str!("../../../infra/pipelines.toml");
 
-fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&Run<'_>) -> T) -> T {
+fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(toml).unwrap();
-    let run = Run {
+    let run = RunContext {
         pipelines: &pipelines,
-        lease_until: Timestamp(NOW.0 + 65_000),
+        lease_expires_at: Timestamp(NOW.0 + 65_000),
     };
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -50,7 +50,7 @@ fn the_jitter_covers_the_whole_delay() {
     let memory = Memory::at(NOW);
     let drawn = in_run(TOML, async |run| -> Vec<u16> {
         (0..2000)
-            .map(|_| moment(&memory, run).jitter_permille)
+            .map(|_| context(&memory, run).jitter_permille)
             .collect()
     });
     assert!(drawn.iter().all(|permille| *permille <= 1000));
@@ -92,10 +92,10 @@ fn new_numbers_of_a_pipeline_hold_from_the_next_attempt_on() {
     assert_eq!(change, Change::Advanced);
     assert_eq!(waiting.policy, running.policy, "judged by the old ones");
 
-    let begins = Event::WakeUp {
+    let begins = Event::CheckDue {
         attempt: Attempt(2),
         due: None,
-        evidence: Evidence::NotSought,
+        evidence: Evidence::NotChecked,
     };
     let (begun, _) = in_run(&changed, async |run| {
         apply(&memory, run, waiting.clone(), async |_, _| {
@@ -158,17 +158,17 @@ fn a_message_about_a_job_that_has_ended_asks_s3_nothing() {
             result: Ok(Some(output)),
             last_call: false,
         };
-        let owed = in_run(TOML, async |run| {
+        let pending = in_run(TOML, async |run| {
             record_outcome(&memory, run, &outcome).await
         });
-        assert!(owed.is_ok(), "{state}: {owed:?}");
-        let look = WakeUp {
+        assert!(pending.is_ok(), "{state}: {pending:?}");
+        let look = CheckRequest {
             job: job.id,
             attempt: Attempt(1),
             due: None,
         };
-        let owed = in_run(TOML, async |run| retry(&memory, run, &look, false).await);
-        assert!(owed.is_ok(), "{state}: {owed:?}");
+        let pending = in_run(TOML, async |run| retry(&memory, run, &look, false).await);
+        assert!(pending.is_ok(), "{state}: {pending:?}");
     }
 }
 
@@ -176,21 +176,21 @@ fn a_message_about_a_job_that_has_ended_asks_s3_nothing() {
 fn frames_that_did_not_arrive_are_counted() {
     let memory = Memory::at(NOW);
     for id in ["here", "gone", "gone too"] {
-        memory.world().watchers.push(Watcher {
+        memory.world().connections.push(Connection {
             uploader: None,
-            watches: "acme".to_owned(),
+            subscription: "acme".to_owned(),
             connection_id: id.to_owned(),
             registered_at: NOW,
             token_expires_at: Timestamp(NOW.0 + 60_000),
         });
     }
     memory.world().gone = vec!["gone".to_owned(), "gone too".to_owned()];
-    let owed = [Owed {
+    let pending = [PendingEffects {
         message: 0,
         job: in_state("Ready"),
     }];
     let until = Timestamp(NOW.0 + 1000);
-    let done = in_run(TOML, async |_| deliver(&memory, &owed, until).await);
+    let done = in_run(TOML, async |_| run_effects(&memory, &pending, until).await);
     assert_eq!((done.pushed, done.dropped), (1, 2));
 }
 
@@ -224,12 +224,15 @@ fn an_attempt_may_take_its_wait_its_run_and_the_time_its_messages_are_late() {
     // Three attempts and the delays between them; the bound may be that, and not a second less.
     let worst = 3 * policy.attempt_seconds + 30 + 300;
     let with = |bound: u32| {
-        let line = format!("bound_seconds = {bound}");
-        Pipelines::parse(&TOML.replacen("bound_seconds = 82_800", &line, 1)).map(|_| ())
+        let line = format!("job_deadline_seconds = {bound}");
+        Pipelines::parse(&TOML.replacen("job_deadline_seconds = 82_800", &line, 1)).map(|_| ())
     };
     assert!(with(worst).is_ok(), "{:?}", with(worst));
     let message = with(worst - 1).unwrap_err().to_string();
-    assert!(message.contains("legal-review.bound_seconds"), "{message}");
+    assert!(
+        message.contains("legal-review.job_deadline_seconds"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -253,12 +256,12 @@ fn a_name_or_prefix_that_does_not_fit_is_refused() {
     assert!(with("prefix = \"inbound/\"", "prefix = \"i/\"").is_ok());
 }
 
-fn at(now: Timestamp) -> Moment {
-    Moment {
+fn at(now: Timestamp) -> DecisionContext {
+    DecisionContext {
         now,
         jitter_permille: 1000,
-        claim: Claim(7),
-        lease_until: Timestamp(now.0 + 65_000),
+        lease_token: LeaseToken(7),
+        lease_expires_at: Timestamp(now.0 + 65_000),
     }
 }
 
@@ -269,18 +272,27 @@ fn decide(job: &Job, event: &Event, now: Timestamp) -> Decision {
 #[test]
 fn who_lost_a_claim_does_not_speak_for_the_attempt() {
     let job = in_state("Submitting");
-    let State::Submitting { attempt, claim, .. } = job.state else {
+    let State::Submitting {
+        attempt,
+        lease_token,
+        ..
+    } = job.state
+    else {
         panic!("{:?}", job.state)
     };
-    let refused = |claim| Event::SubmitFailed {
+    let refused = |lease_token| Event::SubmitFailed {
         attempt,
-        claim,
+        lease_token,
         failure: Failure::new(Cause::Refused, "ThrottlingException"),
     };
-    let other = decide(&job, &refused(Claim(claim.0 ^ 1)), job.updated_at);
-    assert_eq!(other, Decision::Ignore(Why::StaleEvidence));
+    let other = decide(
+        &job,
+        &refused(LeaseToken(lease_token.0 ^ 1)),
+        job.updated_at,
+    );
+    assert_eq!(other, Decision::Ignore(IgnoreReason::StaleEvidence));
     assert!(matches!(
-        decide(&job, &refused(claim), job.updated_at),
+        decide(&job, &refused(lease_token), job.updated_at),
         Decision::Advance(State::RetryScheduled { .. })
     ));
 }
@@ -291,19 +303,19 @@ fn an_attempt_without_a_trace_is_given_up_at_its_deadline_and_not_while_somebody
     let State::Submitting {
         attempt,
         deadline,
-        lease_until,
+        lease_expires_at,
         ..
     } = job.state
     else {
         panic!("{:?}", job.state)
     };
-    let none = Event::WakeUp {
+    let none = Event::CheckDue {
         attempt,
         due: None,
-        evidence: Evidence::NoTrace,
+        evidence: Evidence::NothingFound,
     };
     let before = Timestamp(deadline.0 - 1);
-    assert!(before > lease_until);
+    assert!(before > lease_expires_at);
     assert!(
         matches!(
             decide(&job, &none, before),
@@ -316,12 +328,15 @@ fn an_attempt_without_a_trace_is_given_up_at_its_deadline_and_not_while_somebody
         Decision::Advance(State::RetryScheduled { .. })
     ));
     let mut held = job.clone();
-    if let State::Submitting { lease_until, .. } = &mut held.state {
-        *lease_until = Timestamp(deadline.0 + 1);
+    if let State::Submitting {
+        lease_expires_at, ..
+    } = &mut held.state
+    {
+        *lease_expires_at = Timestamp(deadline.0 + 1);
     }
     assert_eq!(
         decide(&held, &none, deadline),
-        Decision::Ignore(Why::Claimed)
+        Decision::Ignore(IgnoreReason::Leased)
     );
 }
 
@@ -334,19 +349,19 @@ fn a_message_that_started_an_attempt_may_come_again_until_its_deadline() {
     else {
         panic!("{:?}", job.state)
     };
-    let again = Event::WakeUp {
+    let again = Event::CheckDue {
         attempt,
         due: Some(job.created_at),
-        evidence: Evidence::NotSought,
+        evidence: Evidence::NotChecked,
     };
     let before = Timestamp(deadline.0 - 1);
     assert_eq!(
         decide(&job, &again, before),
-        Decision::Ignore(Why::AlreadyApplied)
+        Decision::Ignore(IgnoreReason::AlreadyApplied)
     );
     assert_eq!(
         decide(&job, &again, deadline),
-        Decision::Ignore(Why::EvidenceNeeded)
+        Decision::Ignore(IgnoreReason::EvidenceNeeded)
     );
 }
 
@@ -354,12 +369,17 @@ fn a_message_that_started_an_attempt_may_come_again_until_its_deadline() {
 #[test]
 fn a_refused_call_waits_half_as_long_as_the_job_has_waited() {
     let job = in_state("Submitting");
-    let State::Submitting { attempt, claim, .. } = job.state else {
+    let State::Submitting {
+        attempt,
+        lease_token,
+        ..
+    } = job.state
+    else {
         panic!("{:?}", job.state)
     };
     let refused = Event::SubmitFailed {
         attempt,
-        claim,
+        lease_token,
         failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
     };
     for (minutes, seconds) in [(0, 30), (20, 600), (40, 1200), (600, 1800)] {

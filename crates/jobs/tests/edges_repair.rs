@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jobs::id::{JobId, Tenant, Timestamp};
-use jobs::inventory_scan::{Scope, sweep};
+use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, Due, JobIndex, JobStore, LoadError, OpenJob, SaveError, Unavailable, WakeUp, WakeUpQueue,
+    CheckQueue, CheckRequest, Clock, JobIndex, JobStore, LoadError, OpenJob, SaveError,
+    ScheduledCheck, Unavailable,
 };
-use jobs::reconcile::{Woken, wake_overdue};
-use jobs::state::{Class, State};
+use jobs::reconcile::{CheckReport, check_overdue};
+use jobs::state::{State, StatusGroup};
 use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
 
@@ -59,9 +60,9 @@ fn every_run_asks_all_shards_and_they_take_turns_in_being_the_first() {
     for seed in 0..64 {
         let memory = one_overdue_in_every_shard();
         memory.world().seed = seed;
-        let done = wait(wake_overdue(&memory, Timestamp(LATER.0 + 1)));
-        assert_eq!(done.woken, 16, "seed {seed}");
-        first.insert(memory.world().wake_ups[0].0.job);
+        let done = wait(check_overdue(&memory, Timestamp(LATER.0 + 1)));
+        assert_eq!(done.checks_sent, 16, "seed {seed}");
+        first.insert(memory.world().checks[0].0.job);
     }
     assert!(first.len() >= 12, "{} of 16", first.len());
 }
@@ -78,13 +79,13 @@ fn a_retry_that_no_message_waits_for_is_started_when_it_is_due() {
         let now = Timestamp(at.0 - 60_000);
         let memory = Memory::at(now);
         memory.world().jobs.insert(job.id, job.clone());
-        wait(wake_overdue(&memory, LATER));
-        let expected = WakeUp {
+        wait(check_overdue(&memory, LATER));
+        let expected = CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
             due: Some(at),
         };
-        let sent = memory.world().wake_ups.clone();
+        let sent = memory.world().checks.clone();
         let ours = [(expected, 62)];
         assert_eq!(sent, if is_ours { &ours[..] } else { &[] }, "{minutes} min");
     }
@@ -94,13 +95,13 @@ fn a_retry_that_no_message_waits_for_is_started_when_it_is_due() {
 #[test]
 fn a_job_that_was_woken_in_vain_is_woken_again_half_as_late_as_it_was() {
     let job = in_state("InProgress");
-    let deadline = job.state.wake_at().unwrap();
+    let deadline = job.state.check_deadline().unwrap();
     for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
         let now = Timestamp(deadline.0 + late * 60_000);
         let memory = Memory::at(now);
         memory.world().jobs.insert(job.id, job.clone());
-        let done = wait(wake_overdue(&memory, LATER));
-        assert_eq!(done.woken, 1);
+        let done = wait(check_overdue(&memory, LATER));
+        assert_eq!(done.checks_sent, 1);
         let (_, again_at) = memory.world().postponed[&job.id];
         assert_eq!(again_at.since(now).as_secs() / 60, pause, "{late} min late");
     }
@@ -129,7 +130,7 @@ impl JobStore for Damaged {
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
         self.memory.newest(tenant, class, limit).await
@@ -141,20 +142,20 @@ impl JobIndex for Damaged {
         &self,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<Vec<Due>, Unavailable> {
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
         self.memory.due_by(shard, by, after, limit).await
     }
     async fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
         self.memory.open_jobs(shard, after, limit).await
     }
-    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await
     }
     async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
@@ -162,8 +163,8 @@ impl JobIndex for Damaged {
     }
 }
 
-impl WakeUpQueue for Damaged {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+impl CheckQueue for Damaged {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
         self.memory.send(messages).await
     }
 }
@@ -182,9 +183,9 @@ fn rows_that_cannot_be_read_are_counted_and_hold_nobody_up() {
     let memory = one_overdue_in_every_shard();
     let rows: Vec<JobId> = memory.world().jobs.keys().take(2).copied().collect();
     let damaged = Damaged { memory, rows };
-    let done = wait(wake_overdue(&damaged, Timestamp(LATER.0 + 1)));
-    let expected = Woken {
-        woken: 14,
+    let done = wait(check_overdue(&damaged, Timestamp(LATER.0 + 1)));
+    let expected = CheckReport {
+        checks_sent: 14,
         unreadable: 2,
         incomplete: false,
     };
@@ -197,11 +198,11 @@ const MINUTE: u64 = 60_000;
 fn sweep_at(memory: &Memory, minutes: u64) -> u64 {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
     memory.world().now = Timestamp(NOW.0 + minutes * MINUTE);
-    let done = wait(sweep(
+    let done = wait(scan(
         memory,
         &pipelines,
         "docket-jobs",
-        Scope::Due,
+        ScanScope::Due,
         Timestamp(u64::MAX),
     ));
     done.unwrap().announced

@@ -2,19 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Error, Run};
+use jobs::apply::{Error, RunContext};
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Accepted, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
-    ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable, WakeUp,
+    Accepted, CheckRequest, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore,
+    LoadError, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
 };
 use jobs::record_outcome::{Outcome, record_outcome};
 use jobs::retry::retry;
-use jobs::state::{Cause, Class, State};
-use jobs::submit::{Upload, submit};
+use jobs::state::{Cause, State, StatusGroup};
+use jobs::submit::{UploadEvent, submit};
 use jobs::transition::Event;
 use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
@@ -25,11 +25,11 @@ const BUCKET: &str = "docket-jobs";
 const KEY: &str = "inbound/acme/nda.pdf";
 const PDF: &[u8] = b"%PDF-1.7";
 
-fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&Run<'_>) -> T) -> T {
+fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(toml).unwrap();
-    let run = Run {
+    let run = RunContext {
         pipelines: &pipelines,
-        lease_until: Timestamp(NOW.0 + 65_000),
+        lease_expires_at: Timestamp(NOW.0 + 65_000),
     };
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -50,8 +50,8 @@ fn table(job: &Job) -> Memory {
     memory
 }
 
-fn announcement(key: &str, version: Option<&str>) -> Upload {
-    Upload {
+fn announcement(key: &str, version: Option<&str>) -> UploadEvent {
+    UploadEvent {
         bucket: BUCKET.to_owned(),
         key: key.to_owned(),
         version: version.map(str::to_owned),
@@ -61,9 +61,9 @@ fn announcement(key: &str, version: Option<&str>) -> Upload {
     }
 }
 
-fn announce(memory: &Memory, upload: &Upload) -> Job {
-    let owed = in_run(TOML, async |run| submit(memory, run, upload).await).unwrap();
-    owed[0].clone()
+fn announce(memory: &Memory, upload: &UploadEvent) -> Job {
+    let pending = in_run(TOML, async |run| submit(memory, run, upload).await).unwrap();
+    pending[0].clone()
 }
 
 #[test]
@@ -72,9 +72,9 @@ fn a_retired_pipeline_takes_no_uploads() {
     let version = memory.put(BUCKET, KEY, PDF);
     let upload = announcement(KEY, Some(&version));
     let retired = TOML.replacen("[legal-review]", "[legal-review]\nretired = true", 1);
-    let owed = in_run(&retired, async |run| submit(&memory, run, &upload).await).unwrap();
-    let State::Failed { failure, .. } = &owed[0].state else {
-        panic!("{:?}", owed[0].state)
+    let pending = in_run(&retired, async |run| submit(&memory, run, &upload).await).unwrap();
+    let State::Failed { failure, .. } = &pending[0].state else {
+        panic!("{:?}", pending[0].state)
     };
     assert_eq!(failure.cause, Cause::PipelineGone);
     assert!(memory.world().invocations.is_empty());
@@ -151,8 +151,8 @@ fn a_place_that_is_not_the_pipelines_own_is_not_kept() {
         "endpoint = \"docket-x\"",
         1,
     );
-    let owed = in_run(&other, async |run| submit(&memory, run, &upload).await).unwrap();
-    let record = &owed[0].attempts[0];
+    let pending = in_run(&other, async |run| submit(&memory, run, &upload).await).unwrap();
+    let record = &pending[0].attempts[0];
     assert_eq!((&record.output, &record.failure_object), (&None, &None));
 }
 
@@ -193,11 +193,11 @@ fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said
         result: Ok(None),
         last_call: false,
     };
-    let owed = in_run(TOML, async |run| {
+    let pending = in_run(TOML, async |run| {
         record_outcome(&memory, run, &outcome).await
     })
     .unwrap();
-    assert_eq!(owed[0].output(), Some(&place));
+    assert_eq!(pending[0].output(), Some(&place));
 
     let first = Outcome {
         inference_id: InferenceId {
@@ -224,24 +224,24 @@ fn what_a_refused_attempt_owes_is_done_by_the_wake_up_that_comes_again() {
     }
     let memory = table(&job);
     for (attempt, redelivered, owes) in [(3, true, 1), (3, false, 0), (1, true, 0)] {
-        let wake_up = WakeUp {
+        let check = CheckRequest {
             job: job.id,
             attempt: Attempt(attempt),
             due: Some(job.created_at),
         };
-        let owed = in_run(TOML, async |run| {
-            retry(&memory, run, &wake_up, redelivered).await
+        let pending = in_run(TOML, async |run| {
+            retry(&memory, run, &check, redelivered).await
         });
         let told = format!("{attempt} {redelivered}");
-        assert_eq!(owed.unwrap().len(), owes, "{told}");
+        assert_eq!(pending.unwrap().len(), owes, "{told}");
     }
 }
 
 #[test]
 fn a_wake_up_that_starts_an_attempt_asks_s3_only_once_time_is_up() {
     let job = in_state("InProgress");
-    let deadline = job.state.wake_at().unwrap();
-    let wake_up = WakeUp {
+    let deadline = job.state.check_deadline().unwrap();
+    let check = CheckRequest {
         job: job.id,
         attempt: Attempt(1),
         due: Some(job.created_at),
@@ -250,8 +250,8 @@ fn a_wake_up_that_starts_an_attempt_asks_s3_only_once_time_is_up() {
         let memory = table(&job);
         memory.world().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
         memory.world().fail_before.insert("head", 1);
-        let owed = in_run(TOML, async |run| retry(&memory, run, &wake_up, false).await);
-        assert_eq!(owed.is_err(), asks, "{owed:?}");
+        let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
+        assert_eq!(pending.is_err(), asks, "{pending:?}");
     }
 }
 
@@ -270,10 +270,10 @@ fn what_lies_where_no_attempt_writes_is_no_result() {
 
 #[test]
 fn stored_names_stay_as_they_are() {
-    let classes = Class::ALL.map(Class::name);
+    let classes = StatusGroup::ALL.map(StatusGroup::name);
     assert_eq!(classes, ["open", "ready", "failed", "cancelled"]);
     let queues = Queue::ALL.map(Queue::name);
-    let expected = ["uploads", "inference-success", "inference-error", "wakeups"];
+    let expected = ["uploads", "inference-success", "inference-error", "checks"];
     assert_eq!(queues, expected);
     for cause in Cause::ALL {
         assert_eq!(Cause::from_name(cause.name()), cause);
@@ -304,7 +304,12 @@ impl JobStore for Overwritten {
     async fn save(&self, job: &Job) -> Result<(), SaveError> {
         self.0.save(job).await
     }
-    async fn newest(&self, t: &Tenant, c: Class, n: usize) -> Result<(Vec<Job>, bool), LoadError> {
+    async fn newest(
+        &self,
+        t: &Tenant,
+        c: StatusGroup,
+        n: usize,
+    ) -> Result<(Vec<Job>, bool), LoadError> {
         self.0.newest(t, c, n).await
     }
 }
@@ -347,26 +352,26 @@ fn a_result_is_not_taken_if_the_object_was_replaced_while_the_call_was_made() {
     job.input.version = memory.put(BUCKET, KEY, PDF);
     // Whoever made the first call never heard of it, and there is no time for another attempt.
     if let State::Submitting {
-        lease_until,
+        lease_expires_at,
         budget,
         ..
     } = &mut job.state
     {
-        *lease_until = NOW;
+        *lease_expires_at = NOW;
         budget.until = NOW;
     }
     memory.world().jobs.insert(job.id, job.clone());
     let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);
     memory.put(BUCKET, &output, b"{}");
-    let again = WakeUp {
+    let again = CheckRequest {
         job: job.id,
         attempt: Attempt(1),
         due: Some(job.created_at),
     };
     let ports = Overwritten(memory);
-    let owed = in_run(TOML, async |run| retry(&ports, run, &again, false).await).unwrap();
-    let State::Failed { failure, .. } = &owed[0].state else {
-        panic!("{:?}", owed[0].state)
+    let pending = in_run(TOML, async |run| retry(&ports, run, &again, false).await).unwrap();
+    let State::Failed { failure, .. } = &pending[0].state else {
+        panic!("{:?}", pending[0].state)
     };
     assert_eq!(failure.cause, Cause::Superseded);
 }

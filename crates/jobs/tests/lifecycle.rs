@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
-use jobs::id::{Attempt, Claim, Location, Timestamp};
+use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{
-    Decision, Event, Evidence, Moment, Policy, TransitionError, Why, first, transition,
+    Decision, DecisionContext, Event, Evidence, IgnoreReason, Policy, TransitionError, first,
+    transition,
 };
 
 const LEASE_MS: u64 = 3_000;
@@ -19,7 +20,7 @@ fn policy() -> Policy {
         attempts: 3,
         backoff_seconds: vec![10, 60],
         attempt_seconds: 100,
-        bound_seconds: 400,
+        job_deadline_seconds: 400,
     }
 }
 
@@ -30,12 +31,12 @@ fn somewhere() -> Location {
     }
 }
 
-fn moment(now: Timestamp, claim: u64) -> Moment {
-    Moment {
+fn context(now: Timestamp, lease_token: u64) -> DecisionContext {
+    DecisionContext {
         now,
         jitter_permille: 1000,
-        claim: Claim(claim),
-        lease_until: Timestamp(now.0 + LEASE_MS),
+        lease_token: LeaseToken(lease_token),
+        lease_expires_at: Timestamp(now.0 + LEASE_MS),
     }
 }
 
@@ -44,21 +45,21 @@ fn attempts(state: &State) -> impl Iterator<Item = Attempt> + use<> {
     (1..=state.attempt().0 + 1).map(Attempt)
 }
 
-fn claim_of(state: &State) -> Claim {
-    if let State::Submitting { claim, .. } = state {
-        *claim
+fn claim_of(state: &State) -> LeaseToken {
+    if let State::Submitting { lease_token, .. } = state {
+        *lease_token
     } else {
-        Claim(0)
+        LeaseToken(0)
     }
 }
 
 fn events(state: &State) -> Vec<Event> {
     let failure = |cause| Failure::new(cause, "");
-    let person = || ("someone".to_owned(), "because".to_owned());
+    let principal = || ("someone".to_owned(), "because".to_owned());
     let mut all = vec![Event::Uploaded, Event::Overwritten];
-    let (actor, reason) = person();
+    let (actor, reason) = principal();
     all.push(Event::Resubmit { actor, reason });
-    let (actor, reason) = person();
+    let (actor, reason) = principal();
     all.push(Event::Cancel { actor, reason });
     for attempt in attempts(state) {
         all.push(Event::Accepted {
@@ -71,10 +72,10 @@ fn events(state: &State) -> Vec<Event> {
             output: somewhere(),
         });
         for cause in [Cause::Refused, Cause::InvalidInput, Cause::PipelineGone] {
-            for claim in [claim_of(state), Claim(99)] {
+            for lease_token in [claim_of(state), LeaseToken(99)] {
                 all.push(Event::SubmitFailed {
                     attempt,
-                    claim,
+                    lease_token,
                     failure: failure(cause),
                 });
             }
@@ -90,17 +91,17 @@ fn events(state: &State) -> Vec<Event> {
                 failure: failure(cause),
             });
         }
-        all.push(Event::WakeUp {
+        all.push(Event::CheckDue {
             attempt,
             due: None,
-            evidence: Evidence::NotSought,
+            evidence: Evidence::NotChecked,
         });
-        all.push(Event::WakeUp {
+        all.push(Event::CheckDue {
             attempt,
             due: None,
-            evidence: Evidence::NoTrace,
+            evidence: Evidence::NothingFound,
         });
-        all.push(Event::WakeUp {
+        all.push(Event::CheckDue {
             attempt,
             due: None,
             evidence: Evidence::Output {
@@ -108,7 +109,7 @@ fn events(state: &State) -> Vec<Event> {
                 output: somewhere(),
             },
         });
-        all.push(Event::WakeUp {
+        all.push(Event::CheckDue {
             attempt,
             due: None,
             evidence: Evidence::Failure(failure(Cause::Unknown)),
@@ -138,18 +139,18 @@ fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
     let mut all = vec![now];
     match state {
         State::Submitting {
-            lease_until,
+            lease_expires_at,
             deadline,
             budget,
             ..
-        } => all.extend([*lease_until, *deadline, budget.until]),
+        } => all.extend([*lease_expires_at, *deadline, budget.until]),
         State::InProgress {
             deadline, budget, ..
         } => all.extend([*deadline, budget.until]),
         State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.until]),
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => {}
     }
-    all.extend(state.wake_at());
+    all.extend(state.check_deadline());
     all.retain(|at| *at >= now);
     all.sort();
     all.dedup();
@@ -194,14 +195,14 @@ fn phase(name: &str) -> usize {
 fn walk() -> Walk {
     let policy = policy();
     let start = Timestamp(1_000_000);
-    let initial = first(&moment(start, 1), &policy);
+    let initial = first(&context(start, 1), &policy);
     let mut out = Walk::default();
     let mut seen = HashSet::from([format!("{} 0", shape(&initial, start))]);
     let mut queue = vec![(initial, start, 0u8)];
     while let Some((state, now, resubmits)) = queue.pop() {
         out.states += 1;
         assert_eq!(
-            state.wake_at().is_none(),
+            state.check_deadline().is_none(),
             matches!(
                 state,
                 State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }
@@ -214,7 +215,7 @@ fn walk() -> Walk {
                 if matches!(event, Event::Resubmit { .. }) && resubmits == 2 {
                     continue;
                 }
-                let decision = transition(&state, &event, &moment(now, 2), &policy);
+                let decision = transition(&state, &event, &context(now, 2), &policy);
                 check(&state, &event, now, &decision);
                 let cell = out.table.entry((state.name(), event.name())).or_default();
                 match decision {
@@ -254,7 +255,7 @@ fn check(
                 told()
             );
             if !by_person {
-                let takes_over = matches!((state, next), (State::Submitting { lease_until, .. }, State::Submitting { .. }) if now >= *lease_until);
+                let takes_over = matches!((state, next), (State::Submitting { lease_expires_at, .. }, State::Submitting { .. }) if now >= *lease_expires_at);
                 let starts = matches!((state, next), (State::RetryScheduled { next: a, .. }, State::Submitting { attempt: b, .. }) if a == b);
                 let refused = matches!((event, next), (Event::SubmitFailed { failure, .. }, State::RetryScheduled { .. }) if failure.cause == Cause::Refused);
                 assert!(
@@ -273,7 +274,7 @@ fn check(
                     let success = matches!(
                         event,
                         Event::Succeeded { .. }
-                            | Event::WakeUp {
+                            | Event::CheckDue {
                                 evidence: Evidence::Output { .. },
                                 ..
                             }
@@ -299,22 +300,24 @@ fn check(
             }
         }
         Ok(Decision::Ignore(why)) => {
-            if let Event::WakeUp {
+            if let Event::CheckDue {
                 attempt,
                 due: None,
-                evidence: Evidence::NoTrace,
+                evidence: Evidence::NothingFound,
             } = event
             {
-                let overdue = state.wake_at().is_some_and(|wake_at| now >= wake_at);
+                let overdue = state
+                    .check_deadline()
+                    .is_some_and(|next_check_at| now >= next_check_at);
                 assert!(
                     !(overdue && *attempt == state.attempt()),
                     "it would sleep for ever: {}",
                     told()
                 );
             }
-            if *why == Why::Claimed {
+            if *why == IgnoreReason::Leased {
                 assert!(
-                    matches!(state, State::Submitting { lease_until, .. } if now < *lease_until),
+                    matches!(state, State::Submitting { lease_expires_at, .. } if now < *lease_expires_at),
                     "{}",
                     told()
                 );
@@ -324,8 +327,8 @@ fn check(
     }
     // Attempts are never given up without a look.
     if let (
-        Event::WakeUp {
-            evidence: Evidence::NotSought,
+        Event::CheckDue {
+            evidence: Evidence::NotChecked,
             ..
         },
         Ok(Decision::Advance(next)),
@@ -343,10 +346,10 @@ fn check(
 /// comes back after it was applied must find that it was, as the shell rebuilds it, without evidence.
 fn finds_its_effects_again(event: &Event, next: &State, now: Timestamp, told: &dyn Fn() -> String) {
     let again = match event {
-        Event::WakeUp { attempt, due, .. } => Event::WakeUp {
+        Event::CheckDue { attempt, due, .. } => Event::CheckDue {
             attempt: *attempt,
             due: *due,
-            evidence: Evidence::NotSought,
+            evidence: Evidence::NotChecked,
         },
         Event::Uploaded
         | Event::Succeeded { .. }
@@ -358,10 +361,11 @@ fn finds_its_effects_again(event: &Event, next: &State, now: Timestamp, told: &d
         | Event::Resubmit { .. }
         | Event::Cancel { .. } => return,
     };
-    let second = transition(next, &again, &moment(now, 3), &policy());
+    let second = transition(next, &again, &context(now, 3), &policy());
     let owes = matches!(
         second,
-        Ok(Decision::Advance(_) | Decision::Ignore(Why::AlreadyApplied | Why::Claimed))
+        Ok(Decision::Advance(_)
+            | Decision::Ignore(IgnoreReason::AlreadyApplied | IgnoreReason::Leased))
     );
     assert!(
         owes,
@@ -386,19 +390,19 @@ fn every_history_moves_forward_and_ends() {
 fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
     let policy = policy();
     let start = Timestamp(1_000_000);
-    let mut state = first(&moment(start, 1), &policy);
+    let mut state = first(&context(start, 1), &policy);
     let mut now = start;
     for _ in 0..50 {
-        let Some(wake_at) = state.wake_at() else {
+        let Some(next_check_at) = state.check_deadline() else {
             break;
         };
-        now = wake_at;
-        let event = Event::WakeUp {
+        now = next_check_at;
+        let event = Event::CheckDue {
             attempt: state.attempt(),
             due: None,
-            evidence: Evidence::NoTrace,
+            evidence: Evidence::NothingFound,
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &event, &moment(now, 2), &policy)
+        let Ok(Decision::Advance(next)) = transition(&state, &event, &context(now, 2), &policy)
         else {
             panic!("{state:?} does not wake")
         };
@@ -409,7 +413,7 @@ fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
         "{state:?}"
     );
     assert!(
-        now.since(start).as_secs() <= u64::from(policy.bound_seconds) + 2 * 120 + 100,
+        now.since(start).as_secs() <= u64::from(policy.job_deadline_seconds) + 2 * 120 + 100,
         "{now:?}"
     );
 }
@@ -420,33 +424,38 @@ fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
         attempts: 3,
         backoff_seconds: vec![30, 1800],
         attempt_seconds: 100,
-        bound_seconds: 86_400,
+        job_deadline_seconds: 86_400,
     };
     let start = Timestamp(1_000_000);
     let mut now = start;
-    let mut state = first(&moment(start, 1), &policy);
+    let mut state = first(&context(start, 1), &policy);
     let mut calls = 0;
-    while let State::Submitting { attempt, claim, .. } = state {
+    while let State::Submitting {
+        attempt,
+        lease_token,
+        ..
+    } = state
+    {
         calls += 1;
         assert_eq!(attempt, Attempt::FIRST, "a refused call costs no attempt");
         let refused = Event::SubmitFailed {
             attempt,
-            claim,
+            lease_token,
             failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &refused, &moment(now, 2), &policy)
+        let Ok(Decision::Advance(next)) = transition(&state, &refused, &context(now, 2), &policy)
         else {
             panic!("{state:?}")
         };
         state = next;
         if let State::RetryScheduled { next, due, .. } = state {
             now = due;
-            let wake = Event::WakeUp {
+            let wake = Event::CheckDue {
                 attempt: next,
                 due: None,
-                evidence: Evidence::NotSought,
+                evidence: Evidence::NotChecked,
             };
-            let Ok(Decision::Advance(next)) = transition(&state, &wake, &moment(now, 3), &policy)
+            let Ok(Decision::Advance(next)) = transition(&state, &wake, &context(now, 3), &policy)
             else {
                 panic!("{state:?}")
             };
@@ -468,35 +477,39 @@ fn an_attempt_that_could_end_after_the_bound_is_not_begun() {
         attempts: 3,
         backoff_seconds: vec![30, 1800],
         attempt_seconds: 20_000,
-        bound_seconds: 86_400,
+        job_deadline_seconds: 86_400,
     };
     let start = Timestamp(1_000_000);
     let mut now = start;
-    let mut state = first(&moment(start, 1), &policy);
+    let mut state = first(&context(start, 1), &policy);
     loop {
         let event = match &state {
-            State::Submitting { attempt, claim, .. } => Event::SubmitFailed {
+            State::Submitting {
+                attempt,
+                lease_token,
+                ..
+            } => Event::SubmitFailed {
                 attempt: *attempt,
-                claim: *claim,
+                lease_token: *lease_token,
                 failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
             },
             State::RetryScheduled { next, due, .. } => {
                 now = *due;
-                Event::WakeUp {
+                Event::CheckDue {
                     attempt: *next,
                     due: Some(*due),
-                    evidence: Evidence::NotSought,
+                    evidence: Evidence::NotChecked,
                 }
             }
             _ => break,
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &event, &moment(now, 2), &policy)
+        let Ok(Decision::Advance(next)) = transition(&state, &event, &context(now, 2), &policy)
         else {
             panic!("{state:?}")
         };
         state = next;
-        if let Some(wake_at) = state.wake_at() {
-            assert!(wake_at.since(start).as_secs() <= 86_400, "{state:?}");
+        if let Some(next_check_at) = state.check_deadline() {
+            assert!(next_check_at.since(start).as_secs() <= 86_400, "{state:?}");
         }
     }
     assert!(matches!(&state, State::Failed { failure, .. } if failure.cause == Cause::Refused));
@@ -508,40 +521,50 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
     let policy = policy();
     let now = Timestamp(1_000_000);
     let refused = |state: &State| {
-        let State::Submitting { attempt, claim, .. } = *state else {
+        let State::Submitting {
+            attempt,
+            lease_token,
+            ..
+        } = *state
+        else {
             panic!("{state:?}")
         };
         let failure = Failure::new(Cause::Refused, "ThrottlingException");
         let event = Event::SubmitFailed {
             attempt,
-            claim,
+            lease_token,
             failure,
         };
-        let Ok(Decision::Advance(next)) = transition(state, &event, &moment(now, 2), &policy)
+        let Ok(Decision::Advance(next)) = transition(state, &event, &context(now, 2), &policy)
         else {
             panic!()
         };
         next
     };
-    let scheduled = refused(&first(&moment(now, 1), &policy));
+    let scheduled = refused(&first(&context(now, 1), &policy));
     let State::RetryScheduled { next, due, .. } = scheduled else {
         panic!()
     };
-    let message = Event::WakeUp {
+    let message = Event::CheckDue {
         attempt: next,
         due: Some(due),
-        evidence: Evidence::NotSought,
+        evidence: Evidence::NotChecked,
     };
-    let later = moment(Timestamp(due.0 + 1), 3);
+    let later = context(Timestamp(due.0 + 1), 3);
     let Ok(Decision::Advance(started)) = transition(&scheduled, &message, &later, &policy) else {
         panic!()
     };
-    let State::Submitting { attempt, claim, .. } = started else {
+    let State::Submitting {
+        attempt,
+        lease_token,
+        ..
+    } = started
+    else {
         panic!()
     };
     let again = Event::SubmitFailed {
         attempt,
-        claim,
+        lease_token,
         failure: Failure::new(Cause::Refused, ""),
     };
     let Ok(Decision::Advance(again)) = transition(&started, &again, &later, &policy) else {
@@ -549,7 +572,7 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
     };
     assert_eq!(
         transition(&again, &message, &later, &policy),
-        Ok(Decision::Ignore(Why::StaleEvidence))
+        Ok(Decision::Ignore(IgnoreReason::StaleEvidence))
     );
 }
 
@@ -557,13 +580,13 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
 fn an_expired_request_gets_a_number_of_its_own_and_costs_no_attempt() {
     let policy = policy();
     let now = Timestamp(1_000_000);
-    let state = first(&moment(now, 1), &policy);
+    let state = first(&context(now, 1), &policy);
     let expired = Event::AttemptFailed {
         attempt: Attempt(1),
         failure: Failure::new(Cause::Expired, ""),
     };
     let Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) =
-        transition(&state, &expired, &moment(now, 2), &policy)
+        transition(&state, &expired, &context(now, 2), &policy)
     else {
         panic!()
     };
@@ -578,22 +601,22 @@ fn an_unknown_failure_gets_one_retry() {
         attempt,
         failure: Failure::new(Cause::Unknown, "?"),
     };
-    let state = first(&moment(now, 1), &policy);
+    let state = first(&context(now, 1), &policy);
     let Ok(Decision::Advance(state)) =
-        transition(&state, &unknown(Attempt(1)), &moment(now, 2), &policy)
+        transition(&state, &unknown(Attempt(1)), &context(now, 2), &policy)
     else {
         panic!()
     };
-    let wake = Event::WakeUp {
+    let wake = Event::CheckDue {
         attempt: Attempt(2),
         due: None,
-        evidence: Evidence::NotSought,
+        evidence: Evidence::NotChecked,
     };
-    let Ok(Decision::Advance(state)) = transition(&state, &wake, &moment(now, 2), &policy) else {
+    let Ok(Decision::Advance(state)) = transition(&state, &wake, &context(now, 2), &policy) else {
         panic!()
     };
     let Ok(Decision::Advance(state)) =
-        transition(&state, &unknown(Attempt(2)), &moment(now, 2), &policy)
+        transition(&state, &unknown(Attempt(2)), &context(now, 2), &policy)
     else {
         panic!()
     };
@@ -614,7 +637,7 @@ fn a_life_has_twenty_attempts_whoever_asks() {
             actor: "ops".into(),
             reason: "again".into(),
         };
-        match transition(&state, &resubmit, &moment(now, 2), &policy) {
+        match transition(&state, &resubmit, &context(now, 2), &policy) {
             Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) => {
                 submissions += 1;
                 assert!(next <= Attempt::MAX && budget.last <= Attempt::MAX);
@@ -623,7 +646,7 @@ fn a_life_has_twenty_attempts_whoever_asks() {
                     failure: Failure::new(Cause::ModelError, ""),
                 };
             }
-            Ok(Decision::Ignore(Why::NoAttemptsLeft)) => break,
+            Ok(Decision::Ignore(IgnoreReason::NoAttemptsLeft)) => break,
             other => panic!("{other:?}"),
         }
     }
@@ -650,7 +673,7 @@ fn document(walk: &Walk) -> String {
     let mut text = String::from(
         "# The life of a job\n\n\
          Generated by `make docs` from the exploration in `crates/jobs/tests/lifecycle.rs`; do not edit.\n\
-         The exploration applies every event with every attempt number, at every moment that a rule can tell apart, to every state that can be reached.\n\n\
+         The exploration applies every event with every attempt number, at every context that a rule can tell apart, to every state that can be reached.\n\n\
          ```mermaid\nstateDiagram-v2\n    [*] --> Submitting: upload that can be processed\n    [*] --> Failed: upload that cannot\n",
     );
     let mut arrows: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
@@ -711,7 +734,7 @@ fn document(walk: &Walk) -> String {
         "SubmitFailed",
         "Succeeded",
         "AttemptFailed",
-        "WakeUp",
+        "CheckDue",
         "Overwritten",
         "Resubmit",
         "Cancel",
@@ -728,15 +751,15 @@ fn document(walk: &Walk) -> String {
     }
     text.push_str("\n## Causes of failure\n\n| cause | remedy |\n|---|---|\n");
     for cause in Cause::ALL {
-        let remedy = match cause.remedy() {
-            jobs::state::Remedy::Permanent => "none: another run cannot help",
-            jobs::state::Remedy::Retry => "retried while the pipeline's attempts last",
-            jobs::state::Remedy::RetryOnce => "retried once",
-            jobs::state::Remedy::Wait => {
+        let retryability = match cause.retryability() {
+            jobs::state::Retryability::Permanent => "none: another run cannot help",
+            jobs::state::Retryability::Retry => "retried while the pipeline's attempts last",
+            jobs::state::Retryability::RetryOnce => "retried once",
+            jobs::state::Retryability::Wait => {
                 "retried until the pipeline's bound is past; uses up time, not attempts"
             }
         };
-        let _ = writeln!(text, "| `{}` | {remedy} |", cause.name());
+        let _ = writeln!(text, "| `{}` | {retryability} |", cause.name());
     }
     text
 }
@@ -747,12 +770,12 @@ fn samples(at: Timestamp) -> HashMap<&'static str, State> {
         deadline,
         budget,
         ..
-    } = first(&moment(at, 1), &policy())
+    } = first(&context(at, 1), &policy())
     else {
         unreachable!()
     };
     let all = [
-        first(&moment(at, 1), &policy()),
+        first(&context(at, 1), &policy()),
         State::InProgress {
             attempt,
             deadline,

@@ -1,15 +1,15 @@
 //! The promises, and what must hold once everything has come to rest.
 
 use jobs::id::{Attempt, Timestamp};
-use jobs::state::{Budget, State};
+use jobs::state::{RetryBudget, State};
 
 use functions::handlers::batch;
 use jobs::id::InferenceId;
 
-use crate::page::{Connection, is_listed};
+use crate::page::{PageConnection, is_listed};
 use crate::queue::{Kind, Message};
 use crate::world::{Published, World, short};
-use jobs::ports::{Quarantined, Queue};
+use jobs::ports::{QuarantinedMessage, Queue};
 
 pub(crate) const PROMISE_1: &str = "1. Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled or reordered.";
 pub(crate) const PROMISE_2: &str = "2. Every job reaches Ready, Failed or Cancelled within a bound that its pipeline states, whatever messages are lost, doubled, late or swapped, and wherever a function dies.";
@@ -82,7 +82,7 @@ impl World {
     /// What support does after an outage that was longer than the reconciler's patience.
     pub(crate) fn replay_dead_letters(&mut self) {
         let junk = &self.ledger.junk;
-        let (again, rest): (Vec<Quarantined>, Vec<Quarantined>) =
+        let (again, rest): (Vec<QuarantinedMessage>, Vec<QuarantinedMessage>) =
             std::mem::take(&mut self.quarantine)
                 .into_iter()
                 .partition(|entry| entry.cause == "DeadLetter" && !junk.contains(&entry.body));
@@ -142,10 +142,10 @@ impl World {
     /// An open page shows what the table says.
     pub(crate) fn check_page(&mut self, at: usize, when: &str) {
         let page = &self.pages[at];
-        if !page.complete || !matches!(page.connection, Connection::Open { .. }) {
+        if !page.complete || !matches!(page.connection, PageConnection::Open { .. }) {
             return;
         }
-        let tenant = page.watches.clone();
+        let tenant = page.subscription.clone();
         let stale: Vec<String> = self
             .table
             .rows
@@ -207,7 +207,7 @@ pub(crate) const fn reopened(world: &World, attempt: Attempt) -> State {
     State::InProgress {
         attempt,
         deadline: far,
-        budget: Budget {
+        budget: RetryBudget {
             last: Attempt(attempt.0 + 1),
             until: far,
         },

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use async_endpoint::{
-    Action, Endpoint, Failure, Faults, Millis, Outcome, Refusal, Request, Rng, RunId, ScaleIn,
+    Action, ApiError, Endpoint, Failure, Faults, Millis, Outcome, Request, Rng, RunId, ScaleIn,
     Settings, Stopped,
 };
 use jobs::id::{InferenceId, Location};
@@ -150,7 +150,7 @@ impl World {
                 .model
                 .invoke(Millis(self.now), request)
                 .map(|_| ())
-                .map_err(|refusal: Refusal| refusal.to_string()),
+                .map_err(|refusal: ApiError| refusal.to_string()),
         };
         if let Err(why) = answer {
             self.ledger.refused.insert((id.job, id.attempt.0));

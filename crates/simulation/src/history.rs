@@ -220,11 +220,11 @@ fn report(world: &mut World) -> Report {
         ..Report::default()
     };
     for row in world.table.rows.values() {
-        match row.job.state.class() {
-            jobs::state::Class::Ready => report.ended[0] += 1,
-            jobs::state::Class::Failed => report.ended[1] += 1,
-            jobs::state::Class::Cancelled => report.ended[2] += 1,
-            jobs::state::Class::Open => {}
+        match row.job.state.status_group() {
+            jobs::state::StatusGroup::Ready => report.ended[0] += 1,
+            jobs::state::StatusGroup::Failed => report.ended[1] += 1,
+            jobs::state::StatusGroup::Cancelled => report.ended[2] += 1,
+            jobs::state::StatusGroup::Open => {}
         }
     }
     if let Trace::Keep(lines) = &mut world.trace {

@@ -13,12 +13,12 @@ use functions::handlers::{
     inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
-use jobs::apply::Run;
-use jobs::backlog::Tally;
-use jobs::commands::{self, Answer, Order};
-use jobs::effects::{Owed, deliver};
+use jobs::apply::RunContext;
+use jobs::backlog::Backlog;
+use jobs::commands::{self, Answer, JobCommand};
+use jobs::effects::{PendingEffects, run_effects};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Clock, WakeUpQueue};
+use jobs::ports::{CheckQueue, Clock};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -84,7 +84,7 @@ enum Ended {
     /// It did what it was to do.
     Done,
     /// So did the reconciler, which may have counted the open jobs.
-    Counted(Option<BTreeMap<String, Tally>>),
+    Counted(Option<BTreeMap<String, Backlog>>),
     /// It says that it did not.
     Failed,
 }
@@ -240,7 +240,7 @@ fn describe(task: &Task, world: &World) -> Description {
                 Queue::Uploads => "upload-trigger",
                 Queue::InferenceSuccess => "inference-success",
                 Queue::InferenceError => "inference-error",
-                Queue::Wakeups => "retry",
+                Queue::Checks => "retry",
             };
             let again = messages.iter().all(|message| message.receive_count() > 1);
             let ids = messages
@@ -296,7 +296,7 @@ fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
                     Queue::Uploads => upload_trigger::handle(&app, event).await,
                     Queue::InferenceSuccess => inference_success::handle(&app, event).await,
                     Queue::InferenceError => inference_error::handle(&app, event).await,
-                    Queue::Wakeups => retry::handle(&app, event).await,
+                    Queue::Checks => retry::handle(&app, event).await,
                 };
                 answer.map_or(Ended::Failed, |answer| {
                     Ended::Batch(
@@ -345,11 +345,11 @@ async fn support(
     deadline: u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let pipelines = app.pipelines.as_ref().ok_or("no pipelines")?;
-    let run = Run {
+    let run = RunContext {
         pipelines,
-        lease_until: Timestamp(deadline),
+        lease_expires_at: Timestamp(deadline),
     };
-    let order = Order::new(job, None, "support", "a customer asked")?;
+    let order = JobCommand::new(job, None, "support", "a customer asked")?;
     let answer = if cancel {
         commands::cancel(&app.ports, &run, &order).await?
     } else {
@@ -358,10 +358,10 @@ async fn support(
     match answer {
         Answer::Done(job) => {
             let until = Timestamp(app.ports.now().0 + 3 * SECOND);
-            let _ = deliver(&app.ports, &[Owed { message: 0, job }], until).await;
+            let _ = run_effects(&app.ports, &[PendingEffects { message: 0, job }], until).await;
         }
-        Answer::Found(wake_up) => {
-            let _ = app.ports.send(&[(wake_up, 0)]).await;
+        Answer::Found(check) => {
+            let _ = app.ports.send(&[(check, 0)]).await;
         }
         Answer::Refused(..) => {}
     }

@@ -29,7 +29,7 @@ pub(crate) enum PageStep {
 
 /// How a page is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Connection {
+pub(crate) enum PageConnection {
     None,
     /// The authorizer or `$connect` is at work.
     Asking {
@@ -46,8 +46,8 @@ pub(crate) enum Connection {
 
 #[derive(Debug)]
 pub(crate) struct Page {
-    pub(crate) watches: String,
-    pub(crate) connection: Connection,
+    pub(crate) subscription: String,
+    pub(crate) connection: PageConnection,
     /// The newest version seen of each job.
     pub(crate) known: BTreeMap<String, u64>,
     /// The last snapshot had all jobs in it; a tenant with many sees the newest.
@@ -60,10 +60,10 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) const fn new(watches: String, visits: u32) -> Self {
+    pub(crate) const fn new(subscription: String, visits: u32) -> Self {
         Self {
-            watches,
-            connection: Connection::None,
+            subscription,
+            connection: PageConnection::None,
             known: BTreeMap::new(),
             complete: true,
             context: BTreeMap::new(),
@@ -94,17 +94,19 @@ struct View {
 impl World {
     pub(crate) fn page_steps(&mut self, at: usize, step: PageStep) {
         match (step, self.pages[at].connection.clone()) {
-            (PageStep::Visit, Connection::None) => self.visit(at),
-            (PageStep::Opened, Connection::Opening { id }) => {
+            (PageStep::Visit, PageConnection::None) => self.visit(at),
+            (PageStep::Opened, PageConnection::Opening { id }) => {
                 self.log(|| format!("page {at}     is connected as {id}"));
-                self.pages[at].connection = Connection::Open { id };
+                self.pages[at].connection = PageConnection::Open { id };
                 // A page starts empty and asks at once.
                 self.after(5, Event::Page(at, PageStep::Sync));
             }
-            (PageStep::Sync, Connection::Open { .. }) if self.pages[at].leaves_at <= self.now => {
+            (PageStep::Sync, PageConnection::Open { .. })
+                if self.pages[at].leaves_at <= self.now =>
+            {
                 self.leave(at)
             }
-            (PageStep::Sync, Connection::Open { .. }) => {
+            (PageStep::Sync, PageConnection::Open { .. }) => {
                 self.ask(at, PageStep::Sync);
                 self.after(MINUTE, Event::Page(at, PageStep::Sync));
             }
@@ -126,12 +128,12 @@ impl World {
         let ticket = format!("t{}", self.fresh_id());
         let now = self.wall().0;
         let page = &mut self.pages[at];
-        page.connection = Connection::Asking { id };
+        page.connection = PageConnection::Asking { id };
         page.known.clear();
         let ends = jobs::id::Timestamp(now + 2 * HOUR);
         let issued = Ticket {
             uploader: None,
-            watches: page.watches.clone(),
+            subscription: page.subscription.clone(),
             actor: "somebody".to_owned(),
             expires_at: jobs::id::Timestamp(now + MINUTE),
             token_expires_at: ends,
@@ -159,8 +161,9 @@ impl World {
 
     fn ask(&mut self, at: usize, step: PageStep) {
         let page = &self.pages[at];
-        let (Connection::Asking { id } | Connection::Opening { id } | Connection::Open { id }) =
-            &page.connection
+        let (PageConnection::Asking { id }
+        | PageConnection::Opening { id }
+        | PageConnection::Open { id }) = &page.connection
         else {
             return;
         };
@@ -183,9 +186,9 @@ impl World {
 
     pub(crate) fn page_step_done(&mut self, at: usize, step: PageStep) {
         if step == PageStep::Opened
-            && let Connection::Asking { id } = self.pages[at].connection.clone()
+            && let PageConnection::Asking { id } = self.pages[at].connection.clone()
         {
-            self.pages[at].connection = Connection::Opening { id };
+            self.pages[at].connection = PageConnection::Opening { id };
             let slow = if self.strikes(Fault::PageOpensSlowly) {
                 self.between(SECOND, 5 * SECOND)
             } else {
@@ -198,7 +201,7 @@ impl World {
     pub(crate) fn page_step_failed(&mut self, at: usize, step: PageStep) {
         match step {
             PageStep::Visit | PageStep::Opened => {
-                self.pages[at].connection = Connection::None;
+                self.pages[at].connection = PageConnection::None;
                 self.after(5 * SECOND, Event::Page(at, PageStep::Visit));
             }
             // It asks again within a minute; a row that stays is found by the next push.
@@ -212,7 +215,7 @@ impl World {
             self.ask(at, PageStep::Leave);
         }
         let page = &mut self.pages[at];
-        page.connection = Connection::None;
+        page.connection = PageConnection::None;
         if page.visits_left > 0 {
             page.visits_left -= 1;
             let pause = self.between(SECOND, 4 * HOUR);
@@ -222,8 +225,7 @@ impl World {
 
     /// A frame is posted to a connection. `false`: there is no such connection.
     pub(crate) fn deliver_frame(&mut self, connection: &str, frame: &[u8]) -> bool {
-        let open =
-            |page: &Page| matches!(&page.connection, Connection::Open { id } if id == connection);
+        let open = |page: &Page| matches!(&page.connection, PageConnection::Open { id } if id == connection);
         let Some(at) = self.pages.iter().position(open) else {
             return false;
         };
@@ -236,8 +238,8 @@ impl World {
             Ok(Frame::Other) | Err(_) => (vec![], None),
         };
         for view in views {
-            if view.tenant != self.pages[at].watches {
-                let (own, other) = (self.pages[at].watches.clone(), view.tenant.clone());
+            if view.tenant != self.pages[at].subscription {
+                let (own, other) = (self.pages[at].subscription.clone(), view.tenant.clone());
                 self.broken(PROMISE_8, || {
                     format!("a page of {own} was shown a job of {other}")
                 });
@@ -260,7 +262,7 @@ impl World {
             return;
         };
         let settled = asked_at.saturating_sub(3 * SECOND);
-        let tenant = &self.pages[at].watches;
+        let tenant = &self.pages[at].subscription;
         let known = &self.pages[at].known;
         let missed = |row: &&Row| {
             row.job.tenant.as_str() == tenant

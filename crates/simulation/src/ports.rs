@@ -3,24 +3,24 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use functions::handlers::retry::{OrderMessage, WakeUpMessage};
+use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    Accepted, Clock, CopyError, EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, Quarantined,
-    Resubmission, ResubmissionQueue, SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue,
-    Watcher, Watchers,
+    Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, EventBus,
+    InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead, ObjectStore,
+    PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, RetryCommand, RetryCommandQueue,
+    SaveError, Ticket, Tickets, Unavailable,
 };
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 
 use crate::bucket::{Object, Source};
 use crate::call::call;
 use crate::check::PROMISE_7;
 use crate::fault::Fault;
 use crate::mistake::Mistake;
-use crate::page::Connection;
+use crate::page::PageConnection;
 use crate::queue::{Kind, Message};
 use crate::table::as_mistaken;
 use crate::world::{Published, SECOND, START, World, short};
@@ -88,7 +88,7 @@ impl JobStore for Ports {
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
         Ok(self
@@ -264,9 +264,9 @@ impl Ports {
                         continue;
                     }
                     world.send(
-                        Queue::Wakeups,
+                        Queue::Checks,
                         u64::from(delay) * SECOND + 20,
-                        Message::new(body, Kind::WakeUp),
+                        Message::new(body, Kind::CheckRequest),
                     );
                 }
                 failed
@@ -276,20 +276,18 @@ impl Ports {
     }
 }
 
-impl WakeUpQueue for Ports {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
-        let text =
-            |wake_up| serde_json::to_string(&WakeUpMessage::from(wake_up)).unwrap_or_default();
-        let texts = messages
-            .iter()
-            .map(|(wake_up, delay)| (text(wake_up), *delay));
+impl CheckQueue for Ports {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+        let text = |check| serde_json::to_string(&CheckMessage::from(check)).unwrap_or_default();
+        let texts = messages.iter().map(|(check, delay)| (text(check), *delay));
         self.send_later(texts.collect()).await
     }
 }
 
-impl ResubmissionQueue for Ports {
-    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize> {
-        let text = |order| serde_json::to_string(&OrderMessage::from(order)).unwrap_or_default();
+impl RetryCommandQueue for Ports {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
+        let text =
+            |order| serde_json::to_string(&RetryCommandMessage::from(order)).unwrap_or_default();
         let texts = orders.iter().map(|(order, delay)| (text(order), *delay));
         self.send_later(texts.collect()).await
     }
@@ -312,7 +310,7 @@ impl EventBus for Ports {
                         failed.push(at);
                         continue;
                     }
-                    let ready = job.state.class() == Class::Ready;
+                    let ready = job.state.status_group() == StatusGroup::Ready;
                     world.log(|| {
                         format!(
                             "event bus  {} v{} {}",
@@ -338,52 +336,53 @@ impl EventBus for Ports {
     }
 }
 
-impl Watchers for Ports {
-    async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable> {
+impl Connections for Ports {
+    async fn register(&self, connection: &Connection) -> Result<(), Unavailable> {
         self.call("register", |world| {
-            world.watchers.retain(|known| {
-                known.watches != watcher.watches || known.connection_id != watcher.connection_id
+            world.connections.retain(|known| {
+                known.subscription != connection.subscription
+                    || known.connection_id != connection.connection_id
             });
-            world.watchers.push(watcher.clone());
+            world.connections.push(connection.clone());
         })
         .await
     }
 
-    async fn forget(&self, watches: &str, connection_id: &str) -> Result<(), Unavailable> {
+    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
         self.call("forget", |world| {
             let by_page = world
                 .functions
                 .get(&world.current)
                 .is_some_and(|meta| meta.name == "ws-disconnect");
             let open = world.pages.iter().any(|page| match &page.connection {
-                Connection::Opening { id } | Connection::Open { id } => id == connection_id,
-                Connection::None | Connection::Asking { .. } => false,
+                PageConnection::Opening { id } | PageConnection::Open { id } => id == connection_id,
+                PageConnection::None | PageConnection::Asking { .. } => false,
             });
             if open && !by_page {
                 world.broken(PROMISE_7, || {
                     format!("the open page {connection_id} was forgotten")
                 });
             }
-            world
-                .watchers
-                .retain(|known| known.watches != watches || known.connection_id != connection_id);
+            world.connections.retain(|known| {
+                known.subscription != subscription || known.connection_id != connection_id
+            });
         })
         .await
     }
 
-    async fn watching(&self, watches: &str) -> Result<Vec<Watcher>, Unavailable> {
+    async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable> {
         self.call("watching", |world| {
             let everyone = world.made(Mistake::PushToEveryTenant);
-            let mut found: Vec<Watcher> = world
-                .watchers
+            let mut found: Vec<Connection> = world
+                .connections
                 .iter()
-                .filter(|watcher| everyone || watcher.watches == watches)
+                .filter(|connection| everyone || connection.subscription == subscription)
                 .cloned()
                 .collect();
             if world.made(Mistake::GoneForgetsFreshPages) {
                 found
                     .iter_mut()
-                    .for_each(|watcher| watcher.registered_at = Timestamp(0));
+                    .for_each(|connection| connection.registered_at = Timestamp(0));
             }
             found
         })
@@ -421,7 +420,7 @@ impl Tickets for Ports {
 }
 
 impl Quarantine for Ports {
-    async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable> {
+    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         self.call("keep", |world| {
             let known = world
                 .quarantine

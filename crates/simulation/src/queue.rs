@@ -23,7 +23,7 @@ const fn concurrency(queue: Queue) -> usize {
     match queue {
         Queue::Uploads => 16,
         Queue::InferenceSuccess | Queue::InferenceError => 8,
-        Queue::Wakeups => 4,
+        Queue::Checks => 4,
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Kind {
     /// A failure.
     Failure(InferenceId),
     /// A wake-up.
-    WakeUp,
+    CheckRequest,
     /// SageMaker's test.
     Test,
     /// What support replayed.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_endpoint::Millis;
-use jobs::backlog::Tally;
+use jobs::backlog::Backlog;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, OpenJob,
-    Queue, Unavailable, UploadQueue,
+    DeadLetter, DeadLetters, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor,
+    OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
 };
-use jobs::submit::Upload;
+use jobs::submit::UploadEvent;
 
 use crate::bucket::announcement;
 use crate::fault::Fault;
@@ -28,9 +28,9 @@ impl JobIndex for Ports {
         &self,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<Vec<Due>, Unavailable> {
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
         self.call("due by", |world| {
             if world.made(Mistake::NoWakeUps) {
                 return vec![];
@@ -46,11 +46,11 @@ impl JobIndex for Ports {
                 .table
                 .wake
                 .iter()
-                .take_while(|(wake_at, _)| *wake_at <= by.0)
+                .take_while(|(next_check_at, _)| *next_check_at <= by.0)
                 .filter(|(_, id)| id.shard() == shard)
                 .filter(|(_, id)| rows.get(id).is_some_and(|row| row.saved_at <= known_at))
-                .map(|(wake_at, id)| Due {
-                    wake_at: Timestamp(*wake_at),
+                .map(|(next_check_at, id)| ScheduledCheck {
+                    next_check_at: Timestamp(*next_check_at),
                     job: *id,
                 });
             dues.filter(|due| after.is_none_or(|after| *due > after))
@@ -63,12 +63,12 @@ impl JobIndex for Ports {
     async fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
         self.call("open jobs", |world| {
-            let place = |(wake_at, id): &(u64, JobId)| Due {
-                wake_at: Timestamp(*wake_at),
+            let place = |(next_check_at, id): &(u64, JobId)| ScheduledCheck {
+                next_check_at: Timestamp(*next_check_at),
                 job: *id,
             };
             let mut rest = world
@@ -78,7 +78,7 @@ impl JobIndex for Ports {
                 .map(place)
                 .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
                 .peekable();
-            let page: Vec<Due> = rest.by_ref().take(usize::from(limit.min(3))).collect();
+            let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit.min(3))).collect();
             let next = page.last().copied().filter(|_| rest.peek().is_some());
             let rows = page.iter().filter_map(|due| world.table.rows.get(&due.job));
             (rows.map(|row| OpenJob::from(&row.job)).collect(), next)
@@ -86,7 +86,7 @@ impl JobIndex for Ports {
         .await
     }
 
-    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.call("postpone", |world| {
             let for_good = world.made(Mistake::PostponedForGood);
             let until = if for_good {
@@ -94,7 +94,7 @@ impl JobIndex for Ports {
             } else {
                 until.0
             };
-            world.table.postpone(due.job, due.wake_at.0, until);
+            world.table.postpone(due.job, due.next_check_at.0, until);
         })
         .await
     }
@@ -114,9 +114,9 @@ impl Inventory for Ports {
         &self,
         _: &str,
         prefix: &str,
-        after: Option<&Mark>,
+        after: Option<&ListingCursor>,
         _: u16,
-    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
         self.call("list versions", |world| {
             if world.made(Mistake::NoSweep) {
                 return (vec![], None);
@@ -127,7 +127,11 @@ impl Inventory for Ports {
     }
 }
 
-fn list(world: &World, prefix: &str, after: Option<&Mark>) -> (Vec<Listed>, Option<Mark>) {
+fn list(
+    world: &World,
+    prefix: &str,
+    after: Option<&ListingCursor>,
+) -> (Vec<ListedObject>, Option<ListingCursor>) {
     let from = after.map_or(prefix, |mark| mark.key.as_str());
     let mut page = Vec::new();
     let mut count = 0;
@@ -138,7 +142,7 @@ fn list(world: &World, prefix: &str, after: Option<&Mark>) -> (Vec<Listed>, Opti
             continue;
         }
         if let Some((version, object)) = world.bucket.current(key) {
-            page.push(Listed {
+            page.push(ListedObject {
                 key: key.clone(),
                 version: version.id.clone(),
                 etag: "5d41402abc4b2a76b9719d911017c592".to_owned(),
@@ -148,7 +152,7 @@ fn list(world: &World, prefix: &str, after: Option<&Mark>) -> (Vec<Listed>, Opti
         }
         count += versions.len();
         if count >= VERSIONS {
-            let mark = Mark {
+            let mark = ListingCursor {
                 key: key.clone(),
                 version: None,
             };
@@ -159,7 +163,7 @@ fn list(world: &World, prefix: &str, after: Option<&Mark>) -> (Vec<Listed>, Opti
 }
 
 impl UploadQueue for Ports {
-    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
         let sent = self
             .call("announce", |world| {
                 let mut failed = Vec::new();
@@ -217,7 +221,7 @@ impl DeadLetters for Ports {
         .await
     }
 
-    async fn send_back(
+    async fn redrive_letter(
         &self,
         queue: Queue,
         letter: &DeadLetter,
@@ -246,8 +250,8 @@ impl DeadLetters for Ports {
     }
 }
 
-impl Documents for Ports {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {
+impl KeyValueStore for Ports {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
         self.call("read_document", |world| world.folders.read(folder, name))
             .await
     }
@@ -256,7 +260,7 @@ impl Documents for Ports {
         &self,
         folder: &str,
         name: &str,
-        document: &Document,
+        document: &Record,
     ) -> Result<bool, Unavailable> {
         self.call("write_document", |world| {
             world.folders.write(folder, name, document)
@@ -276,7 +280,7 @@ impl Documents for Ports {
         folder: &str,
         before: Option<&str>,
         limit: u16,
-    ) -> Result<Vec<(String, Document)>, Unavailable> {
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
         self.call("last_documents", |world| {
             world.folders.last(folder, before, limit)
         })
@@ -286,7 +290,7 @@ impl Documents for Ports {
 
 impl World {
     /// The reconciler has counted the open jobs: the metric of which the endpoints' scaling makes use.
-    pub(crate) fn open_jobs_counted(&mut self, open: &BTreeMap<String, Tally>) {
+    pub(crate) fn open_jobs_counted(&mut self, open: &BTreeMap<String, Backlog>) {
         for at in 0..self.endpoints.len() {
             let hosted = &mut self.endpoints[at];
             if let Some(tally) = open.get(&hosted.pipeline) {

@@ -90,7 +90,7 @@ pub struct Day {
     /// Every document, in the order of the uploads.
     pub documents: Vec<Document>,
     /// The endpoint whenever something about it changed, from midnight on.
-    pub moments: Vec<Moment>,
+    pub moments: Vec<DecisionContext>,
     /// The end of what is measured: midnight, or when the last document ended.
     pub until: u64,
     /// How many instances were started.
@@ -142,7 +142,7 @@ impl Wait {
 
 /// The endpoint from a moment on, until the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moment {
+pub struct DecisionContext {
     /// When.
     pub at: u64,
     /// Requests in the queue.
@@ -155,7 +155,7 @@ pub struct Moment {
     pub busy: u32,
 }
 
-impl Moment {
+impl DecisionContext {
     /// Instances that are paid for.
     pub const fn instances(&self) -> u32 {
         self.starting + self.in_service
@@ -224,7 +224,7 @@ pub fn replay(options: &Options) -> Result<Day, ReplayError> {
     let last = documents.iter().filter_map(|document| document.ended).max();
     Ok(Day {
         options: options.clone(),
-        promise: u64::from(pipeline.promise_seconds) * 1000,
+        promise: u64::from(pipeline.slo_seconds) * 1000,
         until: last.unwrap_or(0).max(DAY),
         documents,
         moments,
@@ -233,7 +233,7 @@ pub fn replay(options: &Options) -> Result<Day, ReplayError> {
     })
 }
 
-type Passed = (Rc<RefCell<World>>, Vec<Moment>, u32);
+type Passed = (Rc<RefCell<World>>, Vec<DecisionContext>, u32);
 
 /// Lets the day pass. Gives the world afterwards, what was seen of the endpoint, and how many instances it ever had.
 fn pass(world: World, options: &Options) -> Result<Passed, ReplayError> {
@@ -251,7 +251,7 @@ fn pass(world: World, options: &Options) -> Result<Passed, ReplayError> {
         let now = look(&world);
         if moments
             .last()
-            .is_some_and(|last| *last != Moment { at: last.at, ..now })
+            .is_some_and(|last| *last != DecisionContext { at: last.at, ..now })
         {
             moments.push(now);
         }
@@ -269,20 +269,20 @@ fn pass(world: World, options: &Options) -> Result<Passed, ReplayError> {
     Ok((world, moments, started))
 }
 
-fn look(world: &World) -> Moment {
+fn look(world: &World) -> DecisionContext {
     let model = &world.endpoints[0].model;
-    let mut moment = Moment {
+    let mut context = DecisionContext {
         at: world.now,
         waiting: model.waiting(),
-        ..Moment::default()
+        ..DecisionContext::default()
     };
     for instance in model.instances() {
         if instance.phase == Phase::InService {
-            moment.in_service += 1;
-            moment.busy += u32::from(instance.running > 0);
+            context.in_service += 1;
+            context.busy += u32::from(instance.running > 0);
         } else {
-            moment.starting += 1;
+            context.starting += 1;
         }
     }
-    moment
+    context
 }

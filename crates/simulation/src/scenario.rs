@@ -184,7 +184,7 @@ impl World {
     }
 
     fn support_acts(&mut self, cancel: bool) {
-        let open = |state: &State| state.wake_at().is_some();
+        let open = |state: &State| state.check_deadline().is_some();
         let fits = |state: &State| {
             if cancel {
                 open(state)
@@ -227,7 +227,7 @@ impl World {
             3 => (Queue::InferenceError, result("Failed", "a1")),
             4 => (Queue::InferenceError, result("Failed", "b7")),
             5 => (
-                Queue::Wakeups,
+                Queue::Checks,
                 format!(r#"{{"job_id":"{stray}","attempt":1}}"#),
             ),
             _ => (Queue::InferenceSuccess, format!("no JSON {number}")),

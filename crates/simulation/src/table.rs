@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jobs::id::{Attempt, JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::SaveError;
-use jobs::state::{Cause, Class, State};
+use jobs::state::{Cause, State, StatusGroup};
 
 use crate::bucket::Source;
 use crate::check::{self, PROMISE_1, PROMISE_2, PROMISE_3, PROMISE_4, PROMISE_9};
@@ -19,18 +19,18 @@ pub(crate) struct Row {
     /// When it was last saved, in virtual time.
     pub(crate) saved_at: u64,
     /// Its class before that.
-    class_before: Option<Class>,
+    class_before: Option<StatusGroup>,
     /// The newer release wrote it.
     pub(crate) newer: bool,
-    /// Its place in the index `by_wake`.
-    pub(crate) wake_at: Option<u64>,
+    /// Its place in the index `by_next_check`.
+    pub(crate) next_check_at: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     pub(crate) rows: BTreeMap<JobId, Row>,
     by_input: BTreeMap<(String, String), JobId>,
-    /// The index `by_wake`.
+    /// The index `by_next_check`.
     pub(crate) wake: BTreeSet<(u64, JobId)>,
 }
 
@@ -47,9 +47,9 @@ impl Table {
     /// Moves a row to another place in the index, if it is still at this one.
     pub(crate) fn postpone(&mut self, id: JobId, from: u64, to: u64) {
         if let Some(row) = self.rows.get_mut(&id)
-            && row.wake_at == Some(from)
+            && row.next_check_at == Some(from)
         {
-            row.wake_at = Some(to);
+            row.next_check_at = Some(to);
             self.move_in_index(id, Some(from), Some(to));
         }
     }
@@ -131,15 +131,18 @@ impl World {
                 )
             });
         }
-        let wake_at = job.look_at().map(|wake_at| wake_at.0);
-        self.table
-            .move_in_index(job.id, before.as_ref().and_then(|row| row.wake_at), wake_at);
+        let next_check_at = job.next_check_at().map(|next_check_at| next_check_at.0);
+        self.table.move_in_index(
+            job.id,
+            before.as_ref().and_then(|row| row.next_check_at),
+            next_check_at,
+        );
         let newer = self.functions.get(&function).is_some_and(|meta| meta.newer);
         let row = Row {
             saved_at: self.now,
-            class_before: before.map(|row| row.job.state.class()),
+            class_before: before.map(|row| row.job.state.status_group()),
             newer,
-            wake_at,
+            next_check_at,
             job,
         };
         self.table.rows.insert(row.job.id, row);
@@ -207,7 +210,7 @@ impl World {
             State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
         };
         let now = self.wall().0;
-        if job.state.wake_at().is_none() && now > until + SLACK {
+        if job.state.check_deadline().is_none() && now > until + SLACK {
             self.broken(PROMISE_2, || {
                 format!(
                     "{} ended as {} {} min after its bound",
@@ -221,7 +224,7 @@ impl World {
 
     /// Before an attempt counts as lost, and before a job fails, S3 is asked.
     fn judge_giving_up(&mut self, before: &Job, job: &Job) {
-        let was_open = before.state.wake_at().is_some();
+        let was_open = before.state.check_deadline().is_some();
         let attempt = before.state.attempt();
         let lost = job.attempts.iter().any(|record| {
             record.attempt == attempt
@@ -335,7 +338,7 @@ impl World {
     pub(crate) fn newest(
         &mut self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> (Vec<Job>, bool) {
         let lag = if self.strikes(Fault::IndexLags) {
@@ -348,7 +351,7 @@ impl World {
             let then = if row.saved_at > known_at {
                 row.class_before
             } else {
-                Some(row.job.state.class())
+                Some(row.job.state.status_group())
             };
             then == Some(class)
         };
@@ -360,15 +363,18 @@ impl World {
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         let more = jobs.len() > limit;
         jobs.truncate(limit);
-        jobs.retain(|job| job.state.class() == class);
+        jobs.retain(|job| job.state.status_group() == class);
         (jobs.into_iter().cloned().collect(), more)
     }
 }
 
 /// A claim that this function took itself counts as free: what "claim by message id" amounts to.
 pub(crate) fn free_lease(job: &mut Job) {
-    if let State::Submitting { lease_until, .. } = &mut job.state {
-        lease_until.0 = 0;
+    if let State::Submitting {
+        lease_expires_at, ..
+    } = &mut job.state
+    {
+        lease_expires_at.0 = 0;
     }
 }
 

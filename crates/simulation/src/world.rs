@@ -9,8 +9,8 @@ use std::rc::Rc;
 use async_endpoint::{Failure, Outcome, Rng, RunId};
 use jobs::id::{InferenceId, Timestamp};
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Quarantined, Ticket, Watcher};
-use testkit::key_value_map::Folders;
+use jobs::ports::{Connection, QuarantinedMessage, Ticket};
+use testkit::key_value_map::KeyValueMap;
 
 use crate::bucket::Bucket;
 use crate::call::{Calls, Outage};
@@ -130,12 +130,12 @@ pub(crate) struct World {
     pub(crate) endpoints: Vec<Hosted>,
     pub(crate) ledger: Ledger,
     pub(crate) pages: Vec<Page>,
-    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) connections: Vec<Connection>,
     pub(crate) tickets: BTreeMap<String, Ticket>,
     pub(crate) published: std::collections::BTreeSet<Published>,
-    pub(crate) quarantine: Vec<Quarantined>,
+    pub(crate) quarantine: Vec<QuarantinedMessage>,
     /// What the reconciler noted.
-    pub(crate) folders: Folders,
+    pub(crate) folders: KeyValueMap,
     pub(crate) functions: BTreeMap<FnId, Meta>,
     pub(crate) calls: Calls,
     pub(crate) outages: Vec<Outage>,
@@ -188,11 +188,11 @@ impl World {
             endpoints: Vec::new(),
             ledger: Ledger::default(),
             pages: Vec::new(),
-            watchers: Vec::new(),
+            connections: Vec::new(),
             tickets: BTreeMap::new(),
             published: std::collections::BTreeSet::new(),
             quarantine: Vec::new(),
-            folders: Folders::default(),
+            folders: KeyValueMap::default(),
             functions: BTreeMap::new(),
             calls: Calls::default(),
             outages: Vec::new(),

@@ -196,24 +196,24 @@ impl Compared {
             "`MaxInstances` 1, `IdleMinutes` 5",
             "`MaxInstances` 3, `IdleMinutes` 5, one kept 7:30–19:30",
         );
-        claim(
+        lease_token(
             "one instance does, at less than half the cost",
             self.all_in_time(few) && self.cost(few) < self.cost(now) / 2.0,
         );
         let half = |label| self.figures_of(label).total.p50;
-        claim(
+        lease_token(
             "an instance that is kept takes minutes off the wait of half, and with few beside it costs less than now",
             half(kept) + 120_000 < half(now) && self.cost(kept) < self.cost(now),
         );
         let (more, lower) = ("`MaxInstances` 8", "`BacklogPerInstanceTarget` 2");
-        claim(
+        lease_token(
             "more instances and a lower target take less than half a minute off the longest wait",
             [more, lower]
                 .iter()
                 .all(|label| self.longest(label) + 30_000 > self.longest(now)),
         );
         let short = "cold start 3 min";
-        claim(
+        lease_token(
             "two minutes less of cold start take more than three off the longest wait, and cost nothing",
             self.longest(short) + 180_000 < self.longest(now)
                 && self.cost(short) < 1.05 * self.cost(now),
@@ -246,7 +246,7 @@ impl Compared {
         let most = |number: u32| format!("`MaxInstances` {number}");
         let slow = "`MaxInstances` 2, cold start 11 min";
         let promise = self.get(now).day.promise;
-        claim(
+        lease_token(
             "one instance does not keep the promise, two and three do, two also with slow cold starts",
             !self.all_in_time(&most(1))
                 && [&most(2), &most(3), slow]
@@ -254,7 +254,7 @@ impl Compared {
                     .all(|it| self.all_in_time(it)),
         );
         let higher = "`BacklogPerInstanceTarget` 3";
-        claim(
+        lease_token(
             "a higher target keeps the promise at less cost",
             self.all_in_time(higher) && self.cost(higher) < 0.9 * self.cost(now),
         );
@@ -263,7 +263,7 @@ impl Compared {
             ..self.get(now).day.options.clone()
         });
         let twice = Figures::of(&twice).total;
-        claim(
+        lease_token(
             "twice the batches wait no longer",
             twice.p50 <= self.figures_of(now).total.p50 && twice.max < promise,
         );
@@ -284,7 +284,7 @@ impl Compared {
     }
 }
 
-fn claim(what: &str, holds: bool) {
+fn lease_token(what: &str, holds: bool) {
     assert!(
         holds,
         "no longer true, so the conclusions in this file have to be thought over: {what}"

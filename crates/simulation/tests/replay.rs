@@ -4,8 +4,8 @@ use std::process::Command;
 
 use async_endpoint::{Days, Millis, WarmHours};
 use simulation::replay::{
-    Burst, Day, Excerpt, Figures, Forecast, Moment, Options, Scenario, bursts, forecast, picture,
-    replay, report,
+    Burst, Day, DecisionContext, Excerpt, Figures, Forecast, Options, Scenario, bursts, forecast,
+    picture, replay, report,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -156,12 +156,12 @@ fn there_are_never_more_instances_than_the_most_that_may_be() {
             let mut options = options(scenario);
             options.endpoint.settings.max_instances = most;
             let day = day(&options);
-            let seen = day.moments.iter().map(Moment::instances).max();
+            let seen = day.moments.iter().map(DecisionContext::instances).max();
             assert!(
                 seen.is_some_and(|seen| (1..=most).contains(&seen)),
                 "{seen:?}"
             );
-            let busy = |moment: &Moment| moment.busy <= moment.in_service;
+            let busy = |context: &DecisionContext| context.busy <= context.in_service;
             assert!(day.moments.iter().all(busy));
         }
     }

@@ -12,14 +12,14 @@
 
 use std::time::Duration;
 
-use jobs::id::{Attempt, Claim, JobId, Location, Tenant, Timestamp};
+use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::Job;
 use jobs::ports::{
-    JobStore, LoadError, ObjectStore, Quarantine, Quarantined, Queue, SaveError, Tickets, Watcher,
-    Watchers,
+    Connection, Connections, JobStore, LoadError, ObjectStore, Quarantine, QuarantinedMessage,
+    Queue, SaveError, Tickets,
 };
-use jobs::state::{Budget, Cause, Class, Failure, State};
+use jobs::state::{Cause, Failure, RetryBudget, State, StatusGroup};
 use jobs::transition::{Event, Evidence, Policy};
 
 mod api;
@@ -37,7 +37,7 @@ pub trait Outside {
     /// Deletes an object as a customer would.
     async fn delete(&self, key: &str);
     /// Issues a ticket with this secret.
-    async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp);
+    async fn issue(&self, secret: &str, subscription: &str, expires_at: Timestamp);
     /// Puts a text into a queue's dead letters, as SQS does with one that was never worked off.
     async fn bury(&self, queue: Queue, body: &str);
     /// Whatever was sent back to a queue becomes a dead letter again.
@@ -53,7 +53,7 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         attempts: 3,
         backoff_seconds: vec![30, 300, 1800],
         attempt_seconds: 23_520,
-        bound_seconds: 82_800,
+        job_deadline_seconds: 82_800,
     };
     let input = Input {
         bucket: bucket.to_owned(),
@@ -66,15 +66,15 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         uploaded_by: Some("b1946ac9-2492-4e1f-8d3b-0a1c2d3e4f50".to_owned()),
     };
     let now = Timestamp(1_767_607_442_118 + number * 1000);
-    let budget = Budget {
+    let budget = RetryBudget {
         last: Attempt(3),
         until: now.plus(Duration::from_secs(82_800)),
     };
     let deadline = now.plus(Duration::from_secs(23_520));
     let state = State::Submitting {
         attempt: Attempt(1),
-        claim: Claim(u64::MAX - number),
-        lease_until: now.plus(Duration::from_secs(65)),
+        lease_token: LeaseToken(u64::MAX - number),
+        lease_expires_at: now.plus(Duration::from_secs(65)),
         deadline,
         budget,
     };
@@ -140,7 +140,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         due: at(90_000),
         budget,
     };
-    let person = |cancel: bool| {
+    let principal = |cancel: bool| {
         let (actor, reason) = (
             "ops@example.com".to_owned(),
             "the client sent the wrong file; \"again\"\n".to_owned(),
@@ -151,7 +151,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
             Event::Resubmit { actor, reason }
         }
     };
-    let found = Event::WakeUp {
+    let found = Event::CheckDue {
         attempt,
         due: None,
         evidence: Evidence::Output {
@@ -170,9 +170,9 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         ),
         running.advanced(&found, State::Ready { attempt }, at(46_000)),
         running.advanced(&failed, State::Failed { attempt, failure }, at(60_000)),
-        running.advanced(&person(true), State::Cancelled { attempt }, at(61_000)),
+        running.advanced(&principal(true), State::Cancelled { attempt }, at(61_000)),
         running.advanced(&failed, retry, at(60_000)).advanced(
-            &person(false),
+            &principal(false),
             State::RetryScheduled {
                 next: attempt.next(),
                 due: at(62_000),
@@ -277,7 +277,7 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
             .await
             .unwrap();
     }
-    let (page, more) = ports.newest(&tenant, Class::Open, 3).await.unwrap();
+    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
     let created: Vec<_> = page.iter().map(|job| job.created_at).collect();
     assert_eq!(page.len(), 3, "a list has as many as were asked for");
     assert!(
@@ -285,7 +285,7 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
         "newest first: {created:?}"
     );
     assert!(more, "there are more");
-    let (page, more) = ports.newest(&tenant, Class::Open, 5).await.unwrap();
+    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
     assert_eq!((page.len(), more), (5, false), "and then there are no more");
 
     let job = full_job(&bucket, unique, 0);
@@ -299,8 +299,11 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
         ))
         .await
         .unwrap();
-    let (open, _) = ports.newest(&tenant, Class::Open, 9).await.unwrap();
-    let (cancelled, _) = ports.newest(&tenant, Class::Cancelled, 9).await.unwrap();
+    let (open, _) = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
+    let (cancelled, _) = ports
+        .newest(&tenant, StatusGroup::Cancelled, 9)
+        .await
+        .unwrap();
     assert_eq!(
         (open.len(), cancelled.len()),
         (4, 1),
@@ -309,7 +312,7 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
     let stranger: Tenant = "stranger".parse().expect("a tenant name");
     assert!(
         ports
-            .newest(&stranger, Class::Open, 9)
+            .newest(&stranger, StatusGroup::Open, 9)
             .await
             .unwrap()
             .0
@@ -415,29 +418,32 @@ pub async fn object_store<P: ObjectStore, O: Outside>(ports: &P, outside: &O, un
 }
 
 /// Open pages.
-pub async fn watchers<P: Watchers>(ports: &P, unique: &str) {
-    let watcher = |id: &str| Watcher {
+pub async fn connections<P: Connections>(ports: &P, unique: &str) {
+    let connection = |id: &str| Connection {
         uploader: None,
-        watches: unique.to_owned(),
+        subscription: unique.to_owned(),
         connection_id: id.to_owned(),
         registered_at: Timestamp(5),
         token_expires_at: Timestamp(99_000),
     };
-    assert!(ports.watching(unique).await.unwrap().is_empty());
-    ports.register(&watcher("Jm9xdcOyoAMCLxA=")).await.unwrap();
-    ports.register(&watcher("b")).await.unwrap();
-    ports.register(&watcher("b")).await.unwrap();
+    assert!(ports.connected(unique).await.unwrap().is_empty());
+    ports
+        .register(&connection("Jm9xdcOyoAMCLxA="))
+        .await
+        .unwrap();
+    ports.register(&connection("b")).await.unwrap();
+    ports.register(&connection("b")).await.unwrap();
     assert_eq!(
-        ports.watching(unique).await.unwrap().len(),
+        ports.connected(unique).await.unwrap().len(),
         2,
         "a page is registered once"
     );
     assert!(
         ports
-            .watching(unique)
+            .connected(unique)
             .await
             .unwrap()
-            .contains(&watcher("Jm9xdcOyoAMCLxA=")),
+            .contains(&connection("Jm9xdcOyoAMCLxA=")),
         "and reads back as it was"
     );
     ports.forget(unique, "b").await.unwrap();
@@ -446,8 +452,8 @@ pub async fn watchers<P: Watchers>(ports: &P, unique: &str) {
         .await
         .expect("forgetting twice is no error");
     assert_eq!(
-        ports.watching(unique).await.unwrap(),
-        [watcher("Jm9xdcOyoAMCLxA=")]
+        ports.connected(unique).await.unwrap(),
+        [connection("Jm9xdcOyoAMCLxA=")]
     );
 }
 
@@ -460,7 +466,7 @@ pub async fn tickets<P: Tickets, O: Outside>(ports: &P, outside: &O, unique: &st
         .await
         .unwrap()
         .expect("a ticket is good");
-    assert_eq!(ticket.watches, "acme");
+    assert_eq!(ticket.subscription, "acme");
     assert!(
         ports
             .redeem(&format!("{unique}-good"))
@@ -492,7 +498,7 @@ pub async fn tickets<P: Tickets, O: Outside>(ports: &P, outside: &O, unique: &st
 
 /// The quarantine.
 pub async fn quarantine<P: Quarantine>(ports: &P, unique: &str) {
-    let entry = Quarantined {
+    let entry = QuarantinedMessage {
         source: "uploads".to_owned(),
         message_id: unique.to_owned(),
         cause: "Malformed".into(),

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use jobs::ports::Document;
+use jobs::ports::Record;
 
 /// Documents by folder and name.
 #[derive(Clone, Debug, Default)]
-pub struct Folders(BTreeMap<(String, String), Document>);
+pub struct KeyValueMap(BTreeMap<(String, String), Record>);
 
-impl Folders {
-    /// See [`jobs::ports::Documents::read`].
-    pub fn read(&self, folder: &str, name: &str) -> Option<Document> {
+impl KeyValueMap {
+    /// See [`jobs::ports::KeyValueStore::read`].
+    pub fn read(&self, folder: &str, name: &str) -> Option<Record> {
         self.0.get(&(folder.to_owned(), name.to_owned())).cloned()
     }
 
-    /// See [`jobs::ports::Documents::write`].
-    pub fn write(&mut self, folder: &str, name: &str, document: &Document) -> bool {
+    /// See [`jobs::ports::KeyValueStore::write`].
+    pub fn write(&mut self, folder: &str, name: &str, document: &Record) -> bool {
         let there = self.read(folder, name);
         let revision = there.as_ref().map_or(0, |there| there.revision);
         if revision + 1 == document.revision {
@@ -26,13 +26,13 @@ impl Folders {
         there.as_ref() == Some(document)
     }
 
-    /// See [`jobs::ports::Documents::remove`].
+    /// See [`jobs::ports::KeyValueStore::remove`].
     pub fn remove(&mut self, folder: &str, name: &str) {
         self.0.remove(&(folder.to_owned(), name.to_owned()));
     }
 
-    /// See [`jobs::ports::Documents::last`].
-    pub fn last(&self, folder: &str, before: Option<&str>, limit: u16) -> Vec<(String, Document)> {
+    /// See [`jobs::ports::KeyValueStore::last`].
+    pub fn last(&self, folder: &str, before: Option<&str>, limit: u16) -> Vec<(String, Record)> {
         let here = self.0.iter().rev().filter(|((f, _), _)| f == folder);
         here.filter(|((_, name), _)| before.is_none_or(|before| name.as_str() < before))
             .take(usize::from(limit))

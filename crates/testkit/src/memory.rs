@@ -4,23 +4,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::conformance::Outside;
-use crate::key_value_map::Folders;
+use crate::key_value_map::KeyValueMap;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    Accepted, Clock, CopyError, DeadLetter, EventBus, InferenceEndpoint, Invocation, InvokeError,
-    JobStore, LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine,
-    Quarantined, Queue, Resubmission, SaveError, Ticket, Tickets, Unavailable, WakeUp, WakeUpQueue,
-    Watcher, Watchers,
+    Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DeadLetter,
+    EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead,
+    ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
+    SaveError, Ticket, Tickets, Unavailable,
 };
-use jobs::state::Class;
-use jobs::submit::Upload;
+use jobs::state::StatusGroup;
+use jobs::submit::UploadEvent;
 
 mod api;
 mod reconcile;
 
-pub use api::PartsOf;
+pub use api::MultipartUpload;
 
 /// Everything there is, in memory.
 #[derive(Debug, Default)]
@@ -44,11 +44,11 @@ pub struct World {
     /// What the endpoint says to the next calls instead of accepting them.
     pub refusals: VecDeque<String>,
     /// Wake-ups that were sent, with their delays in seconds.
-    pub wake_ups: Vec<(WakeUp, u32)>,
+    pub checks: Vec<(CheckRequest, u32)>,
     /// Events that were published: detail type and job.
     pub events: Vec<(&'static str, Job)>,
     /// The open pages.
-    pub watchers: Vec<Watcher>,
+    pub connections: Vec<Connection>,
     /// Keys of objects that cannot be read.
     pub unreadable: Vec<String>,
     /// Connections that answer 410.
@@ -58,7 +58,7 @@ pub struct World {
     /// Tickets by secret.
     pub tickets: BTreeMap<String, Ticket>,
     /// What was quarantined.
-    pub quarantine: Vec<Quarantined>,
+    pub quarantine: Vec<QuarantinedMessage>,
     /// Operations that fail without being carried out, by name, with how often.
     pub fail_before: BTreeMap<&'static str, u32>,
     /// Operations whose answer is lost after they were carried out, by name, with how often.
@@ -68,19 +68,19 @@ pub struct World {
     /// Where jobs were moved to in the index, and the version of the row for which that holds.
     pub postponed: BTreeMap<JobId, (u64, Timestamp)>,
     /// Uploads that were announced.
-    pub announced: Vec<Upload>,
+    pub announced: Vec<UploadEvent>,
     /// Dead letters.
     pub dead_letters: Vec<(Queue, DeadLetter)>,
     /// Dead letters that were sent back.
-    pub sent_back: Vec<(Queue, DeadLetter)>,
+    pub redriven: Vec<(Queue, DeadLetter)>,
     /// Documents.
-    pub folders: Folders,
+    pub folders: KeyValueMap,
     /// Uploads in parts, by S3's name for them.
-    pub uploads: BTreeMap<String, PartsOf>,
+    pub uploads: BTreeMap<String, MultipartUpload>,
     /// When messages in quarantine were last sent again, by queue and id.
     pub replayed: BTreeMap<(String, String), Timestamp>,
     /// Orders that were sent, with their delays in seconds.
-    pub orders: Vec<(Resubmission, u32)>,
+    pub orders: Vec<(RetryCommand, u32)>,
     versions: u64,
 }
 
@@ -247,14 +247,14 @@ impl JobStore for Memory {
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
         Ok(self.attempt("newest", |world| {
             let mut jobs: Vec<Job> = world
                 .jobs
                 .values()
-                .filter(|job| job.tenant == *tenant && job.state.class() == class)
+                .filter(|job| job.tenant == *tenant && job.state.status_group() == class)
                 .cloned()
                 .collect();
             jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
@@ -380,9 +380,9 @@ impl InferenceEndpoint for Memory {
     }
 }
 
-impl WakeUpQueue for Memory {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
-        match self.attempt("send", |world| world.wake_ups.extend_from_slice(messages)) {
+impl CheckQueue for Memory {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+        match self.attempt("send", |world| world.checks.extend_from_slice(messages)) {
             Ok(()) => vec![],
             Err(_) => (0..messages.len()).collect(),
         }
@@ -393,7 +393,7 @@ impl EventBus for Memory {
     async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
         let published = self.attempt("publish", |world| {
             let kind = |job: &Job| {
-                if job.state.class() == Class::Ready {
+                if job.state.status_group() == StatusGroup::Ready {
                     "JobReady"
                 } else {
                     "JobFailed"
@@ -411,30 +411,31 @@ impl EventBus for Memory {
     }
 }
 
-impl Watchers for Memory {
-    async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable> {
+impl Connections for Memory {
+    async fn register(&self, connection: &Connection) -> Result<(), Unavailable> {
         self.attempt("register", |world| {
-            world.watchers.retain(|known| {
-                known.watches != watcher.watches || known.connection_id != watcher.connection_id
+            world.connections.retain(|known| {
+                known.subscription != connection.subscription
+                    || known.connection_id != connection.connection_id
             });
-            world.watchers.push(watcher.clone());
+            world.connections.push(connection.clone());
         })
     }
 
-    async fn forget(&self, watches: &str, connection_id: &str) -> Result<(), Unavailable> {
+    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
         self.attempt("forget", |world| {
-            world
-                .watchers
-                .retain(|known| known.watches != watches || known.connection_id != connection_id)
+            world.connections.retain(|known| {
+                known.subscription != subscription || known.connection_id != connection_id
+            })
         })
     }
 
-    async fn watching(&self, watches: &str) -> Result<Vec<Watcher>, Unavailable> {
+    async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable> {
         self.attempt("watching", |world| {
             world
-                .watchers
+                .connections
                 .iter()
-                .filter(|watcher| watcher.watches == watches)
+                .filter(|connection| connection.subscription == subscription)
                 .cloned()
                 .collect()
         })
@@ -480,9 +481,9 @@ impl Tickets for Memory {
 }
 
 impl Quarantine for Memory {
-    async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable> {
+    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         self.attempt("keep", |world| {
-            let known = |there: &Quarantined| {
+            let known = |there: &QuarantinedMessage| {
                 there.source == entry.source && there.message_id == entry.message_id
             };
             let name = (entry.source.clone(), entry.message_id.clone());
@@ -509,10 +510,10 @@ impl Outside for Memory {
         self.put_object(&self.bucket(), key, None);
     }
 
-    async fn issue(&self, secret: &str, watches: &str, expires_at: Timestamp) {
+    async fn issue(&self, secret: &str, subscription: &str, expires_at: Timestamp) {
         let ticket = Ticket {
             uploader: None,
-            watches: watches.to_owned(),
+            subscription: subscription.to_owned(),
             actor: "someone".to_owned(),
             expires_at,
             token_expires_at: expires_at,
@@ -535,10 +536,10 @@ impl Outside for Memory {
 
     async fn die_again(&self, queue: Queue) {
         let mut world = self.world();
-        let sent = std::mem::take(&mut world.sent_back);
+        let sent = std::mem::take(&mut world.redriven);
         let (again, rest) = sent.into_iter().partition(|(at, _)| *at == queue);
         world.dead_letters.extend::<Vec<_>>(again);
-        world.sent_back = rest;
+        world.redriven = rest;
     }
 
     async fn save_as_newer_release(&self, job: &Job) {

@@ -5,8 +5,8 @@
 use jobs::id::Timestamp;
 use jobs::ports::Clock;
 use testkit::conformance::{
-    dead_letters, documents, inventory, job_index, job_list, job_store, lists, object_store,
-    quarantine, quarantine_desk, tickets, watchers,
+    connections, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
+    object_store, quarantine, quarantine_desk, tickets,
 };
 use testkit::memory::Memory;
 
@@ -44,7 +44,7 @@ fn the_object_store() {
 
 #[test]
 fn open_pages_and_tickets() {
-    run(async |memory| watchers(memory, "acme").await);
+    run(async |memory| connections(memory, "acme").await);
     run(async |memory| tickets(memory, memory, "acme", memory.now()).await);
 }
 

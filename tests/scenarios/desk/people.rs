@@ -162,7 +162,7 @@ fn a_message_in_quarantine_is_sent_again_or_discarded() {
             .cloud
             .sqs
             .send_message()
-            .queue_url(&stack.outputs.wakeups_queue_url)
+            .queue_url(&stack.outputs.checks_queue_url)
             .message_body("{\"desk\": \"nobody understands this\"}")
             .send()
             .await

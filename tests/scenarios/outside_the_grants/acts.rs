@@ -103,7 +103,7 @@ fn jobs(table: &str) -> Vec<Act> {
         row(what, "Query", table, query)
     };
     let update = |what, expression: &str| {
-        let update = json!({"Key": key, "UpdateExpression": expression, "ConditionExpression": "wake_at = :now",
+        let update = json!({"Key": key, "UpdateExpression": expression, "ConditionExpression": "next_check_at = :now",
             "ExpressionAttributeValues": {":now": {"N": "1"}}});
         row(what, "UpdateItem", table, update)
     };
@@ -116,7 +116,7 @@ fn jobs(table: &str) -> Vec<Act> {
             "DynamoDB_20120810.BatchGetItem",
             &many,
         ),
-        update("move a job in its index", "SET wake_at = :now"),
+        update("move a job in its index", "SET next_check_at = :now"),
         update("save a job", "SET attempts = :now"),
         row(
             "make a job from nothing",
@@ -134,8 +134,8 @@ fn jobs(table: &str) -> Vec<Act> {
         ),
         list(
             "list open jobs",
-            "by_wake",
-            "wake_shard",
+            "by_next_check",
+            "check_shard",
             json!({"N": "999"}),
         ),
         list(
@@ -285,11 +285,11 @@ fn queues(stack: &Stack) -> Vec<Act> {
         send("announce an upload", &outputs.uploads_queue_url),
         send("announce a success", &outputs.inference_success_queue_url),
         send("announce an error", &outputs.inference_error_queue_url),
-        send("come back later", &outputs.wakeups_queue_url),
+        send("come back later", &outputs.checks_queue_url),
         receive("receive uploads", &outputs.uploads_queue_url),
         receive("receive successes", &outputs.inference_success_queue_url),
         receive("receive errors", &outputs.inference_error_queue_url),
-        receive("receive wake-ups", &outputs.wakeups_queue_url),
+        receive("receive wake-ups", &outputs.checks_queue_url),
         receive("receive dead letters", &outputs.wakeups_dead_letters_url),
         call(
             "delete dead letters",

@@ -146,7 +146,7 @@ impl Stage {
             &outputs.uploads_queue_url,
             &outputs.inference_success_queue_url,
             &outputs.inference_error_queue_url,
-            &outputs.wakeups_queue_url,
+            &outputs.checks_queue_url,
         ]
     }
 

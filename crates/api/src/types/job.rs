@@ -127,7 +127,7 @@ pub struct ResultView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct JobOrder {
+pub struct JobCommandRequest {
     /// The version of the job that the caller saw; if it has changed since, nothing is done. None: whatever it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
@@ -141,7 +141,7 @@ pub struct JobOrder {
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct JobAnswer {
+pub struct JobCommandResult {
     /// The job as it is now.
     pub job: JobView,
     /// No run was needed: a result had come after all, and the job is about to become ready.

@@ -43,7 +43,7 @@ pub struct Accepted {
 
 /// Why an invoke call was not taken. Nothing was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ApiError {
     /// The endpoint is not `InService`.
     #[error("endpoint is not in service")]
     NotInService,

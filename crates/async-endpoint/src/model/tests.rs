@@ -289,10 +289,10 @@ fn a_run_past_its_timeout_fails_and_its_answer_comes_too_late() {
 fn limits_of_the_service_are_kept() {
     let mut endpoint = endpoint(warm());
     for (ttl, timeout, refusal) in [
-        (59, 900, Refusal::TtlOutOfRange),
-        (21_601, 900, Refusal::TtlOutOfRange),
-        (60, 0, Refusal::TimeoutOutOfRange),
-        (60, 3601, Refusal::TimeoutOutOfRange),
+        (59, 900, ApiError::TtlOutOfRange),
+        (21_601, 900, ApiError::TtlOutOfRange),
+        (60, 0, ApiError::TimeoutOutOfRange),
+        (60, 3601, ApiError::TimeoutOutOfRange),
     ] {
         let request = Request {
             payload: 1,
@@ -304,7 +304,7 @@ fn limits_of_the_service_are_kept() {
     endpoint.set_in_service(false);
     assert_eq!(
         endpoint.invoke(secs(1), Request::new(1)),
-        Err(Refusal::NotInService)
+        Err(ApiError::NotInService)
     );
     assert_eq!(endpoint.open(), 0);
 }
@@ -450,7 +450,11 @@ fn refused_calls_leave_nothing_behind_and_a_lost_reply_leaves_the_request() {
             ..Faults::default()
         },
     );
-    for refusal in [Refusal::Throttled, Refusal::Unavailable, Refusal::Internal] {
+    for refusal in [
+        ApiError::Throttled,
+        ApiError::Unavailable,
+        ApiError::Internal,
+    ] {
         let answer = endpoint.invoke(secs(1), Request::new(1));
         assert_eq!(answer, Err(refusal));
     }

@@ -1,7 +1,7 @@
 //! The request and the answers of `InvokeEndpointAsync` on the wire
 //! (SageMaker API reference, InvokeEndpointAsync): headers, limits, modeled errors.
 
-use crate::{Millis, Refusal, Request};
+use crate::{ApiError, Millis, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
@@ -48,34 +48,34 @@ impl WireError {
     }
 
     /// What the service answers for a refusal of the model.
-    pub(super) fn refused(refusal: Refusal, endpoint: &str, call: &Call) -> Self {
+    pub(super) fn refused(refusal: ApiError, endpoint: &str, call: &Call) -> Self {
         let range = "Member must be between";
         match refusal {
-            Refusal::NotInService => Self::validation(format!(
+            ApiError::NotInService => Self::validation(format!(
                 "Endpoint {endpoint} is not in service. Wait until its status is InService."
             )),
-            Refusal::TtlOutOfRange => Self::constraint(
+            ApiError::TtlOutOfRange => Self::constraint(
                 "requestTTLSeconds",
                 &(call.ttl.0 / 1000).to_string(),
                 &format!("{range} 60 and 21600"),
             ),
-            Refusal::TimeoutOutOfRange => Self::constraint(
+            ApiError::TimeoutOutOfRange => Self::constraint(
                 "invocationTimeoutSeconds",
                 &(call.timeout.0 / 1000).to_string(),
                 &format!("{range} 1 and 3600"),
             ),
             // Not in the operation's model, but every AWS front end can answer it.
-            Refusal::Throttled => Self::new(
+            ApiError::Throttled => Self::new(
                 StatusCode::BAD_REQUEST,
                 "ThrottlingException",
                 "Rate exceeded".to_owned(),
             ),
-            Refusal::Unavailable => Self::new(
+            ApiError::Unavailable => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailable",
                 "The service is currently unavailable.".to_owned(),
             ),
-            Refusal::Internal => Self::new(
+            ApiError::Internal => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalFailure",
                 "An internal failure occurred.".to_owned(),

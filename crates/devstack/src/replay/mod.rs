@@ -25,7 +25,7 @@ use crate::stack::{Options, Stack, read_pipelines};
 use crate::upload::upload;
 use crate::watch::{self, Pace, Screen, Style, open, watch};
 pub use order::{Order, USAGE};
-use tally::Tally;
+use tally::Backlog;
 use view::Live;
 
 /// How long after the last upload what is still open is given up: the last burst needs less than a minute, and this is
@@ -111,7 +111,7 @@ pub async fn run(order: &Order, dir: &RunDir, children: &Children) -> Result<boo
         tenants: written.tenants,
         limit: Some(limit),
     };
-    let tally = Tally::new(&forecast, &pipeline.endpoint, order.factor);
+    let tally = Backlog::new(&forecast, &pipeline.endpoint, order.factor);
     let mut live = Live::new(tally, order.options.scenario);
     let board = watch(&mut screen, &stack, watched, &mut live).await?;
     let right = live.sum_up(&mut screen, &board, &forecast);

@@ -9,7 +9,7 @@ use crate::watch::{Board, Document, Phase};
 
 /// Counts. Times are by the endpoints' clock.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct Backlog {
     /// The burst of each document.
     burst_of: Vec<u32>,
     endpoint: String,
@@ -58,7 +58,7 @@ impl From<&Burst> for Counts {
     }
 }
 
-impl Tally {
+impl Backlog {
     pub(super) fn new(forecast: &Forecast, endpoint: &str, factor: f64) -> Self {
         Self {
             burst_of: forecast.uploads.iter().map(|upload| upload.burst).collect(),
@@ -201,7 +201,7 @@ mod tests {
     const FACTOR: f64 = 30.0;
 
     /// Three documents: two of the first burst, one of the second.
-    fn start() -> (Tally, Board) {
+    fn start() -> (Backlog, Board) {
         let upload = |burst, number: u64| Upload {
             burst,
             after: number,
@@ -222,7 +222,7 @@ mod tests {
             expect: Expect::Ready,
         };
         let plans = forecast.uploads.iter().map(plan).collect();
-        (Tally::new(&forecast, "e", FACTOR), Board::new(plans, "b"))
+        (Backlog::new(&forecast, "e", FACTOR), Board::new(plans, "b"))
     }
 
     fn job(number: usize, failed: bool) -> PageJob {

@@ -6,13 +6,13 @@ use anyhow::Result;
 use serde::Serialize;
 use simulation::replay::{Forecast, Scenario, Spread, span};
 
-use super::tally::{Counts, Tally};
+use super::tally::{Backlog, Counts};
 use crate::stack::Stack;
 use crate::watch::{Board, News, Phase, Screen, Style, Viewer, fit, printable, wrong};
 
 /// Tells and counts.
 pub(super) struct Live {
-    tally: Tally,
+    tally: Backlog,
     scenario: Scenario,
     /// The endpoint's instances are not those that were told of last.
     changed: bool,
@@ -27,7 +27,7 @@ struct Outcome<'a> {
     failed: usize,
     /// Jobs that have not ended.
     lost: usize,
-    /// See [`Tally::beside`].
+    /// See [`Backlog::beside`].
     beside_ms: Beside,
     bursts: Vec<Both>,
 }
@@ -49,7 +49,7 @@ struct Both {
 }
 
 impl Live {
-    pub(super) const fn new(tally: Tally, scenario: Scenario) -> Self {
+    pub(super) const fn new(tally: Backlog, scenario: Scenario) -> Self {
         Self {
             tally,
             scenario,

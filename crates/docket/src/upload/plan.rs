@@ -214,7 +214,7 @@ mod tests {
                 content_types: vec!["application/pdf".to_owned()],
                 max_bytes: 1000,
                 result_type: "application/json".to_owned(),
-                promise_seconds: 60,
+                slo_seconds: 60,
                 typical_run_seconds: 10,
             })
             .to_vec()

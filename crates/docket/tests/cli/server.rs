@@ -365,7 +365,7 @@ pub(crate) fn me() -> Value {
         "actor": "ann@example.com", "roles": ["customer"], "tenants": ["acme"], "expires_at": u64::MAX / 2,
         "pipelines": [{
             "name": "legal-review", "content_types": ["application/pdf"], "max_bytes": 1_000_000,
-            "result_type": "application/json", "promise_seconds": 28_800, "typical_run_seconds": 45
+            "result_type": "application/json", "slo_seconds": 28_800, "typical_run_seconds": 45
         }]
     })
 }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::{JobStore, LoadError, SaveError, Unavailable};
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 
 use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
@@ -153,7 +153,7 @@ impl JobStore for Aws {
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
         let table = self.name(Var::JobsTable);

@@ -3,7 +3,7 @@
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jobs::job::Job;
 use jobs::ports::EventBus;
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 use jobs::view::JobView;
 use serde::Serialize;
 
@@ -51,7 +51,7 @@ impl Aws {
             input: format!("s3://{}/{}", job.input.bucket, job.input.key),
             output: job.output().map(ToString::to_string),
         };
-        let kind = if job.state.class() == Class::Ready {
+        let kind = if job.state.status_group() == StatusGroup::Ready {
             "JobReady"
         } else {
             "JobFailed"

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::EncodingType;
 use jobs::id::Timestamp;
-use jobs::ports::{Inventory, Listed, Mark, Unavailable};
+use jobs::ports::{Inventory, ListedObject, ListingCursor, Unavailable};
 
 use super::s3::plain;
 use super::{Aws, broken, unavailable};
@@ -12,9 +12,9 @@ impl Inventory for Aws {
         &self,
         bucket: &str,
         prefix: &str,
-        after: Option<&Mark>,
+        after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
         let answer = self
             .s3()
             .list_object_versions()
@@ -37,7 +37,7 @@ impl Inventory for Aws {
                     "there is more, and no word of where",
                 )
             })?;
-            Some(Mark {
+            Some(ListingCursor {
                 key: plain(marker, encoded),
                 version: answer.next_version_id_marker,
             })
@@ -51,7 +51,7 @@ impl Inventory for Aws {
             .filter(|version| version.is_latest == Some(true));
         let listed = current.filter_map(|version| {
             let put_at = version.last_modified?.to_millis().ok()?;
-            Some(Listed {
+            Some(ListedObject {
                 key: plain(&version.key?, encoded),
                 // Objects of the time before the bucket was versioned have this id (S3 user guide, "How S3 Versioning works").
                 version: version.version_id.unwrap_or_else(|| "null".to_owned()),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Due, JobIndex, OpenJob, Unavailable};
+use jobs::ports::{JobIndex, OpenJob, ScheduledCheck, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::row::{BadRow, Item, Reader, n};
@@ -16,27 +16,32 @@ pub(super) fn key(id: JobId) -> Item {
     HashMap::from([("job_id".to_owned(), AttributeValue::S(id.to_string()))])
 }
 
-fn due(item: &Item) -> Result<Due, BadRow> {
+fn due(item: &Item) -> Result<ScheduledCheck, BadRow> {
     let row = Reader { item, path: "" };
-    Ok(Due {
-        wake_at: row.time("wake_at")?,
+    Ok(ScheduledCheck {
+        next_check_at: row.time("next_check_at")?,
         job: row.parsed("job_id")?,
     })
 }
 
 impl Aws {
     /// A page of a shard of the index of open jobs; it lacks its condition, which asks for `:shard` at least.
-    fn by_wake(&self, shard: u8, after: Option<Due>, limit: u16) -> QueryFluentBuilder {
+    fn by_next_check(
+        &self,
+        shard: u8,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> QueryFluentBuilder {
         let start = after.map(|after| {
             let mut start = key(after.job);
-            start.insert("wake_shard".to_owned(), n(shard));
-            start.insert("wake_at".to_owned(), n(after.wake_at.0));
+            start.insert("check_shard".to_owned(), n(shard));
+            start.insert("next_check_at".to_owned(), n(after.next_check_at.0));
             start
         });
         self.dynamodb()
             .query()
             .table_name(self.name(Var::JobsTable))
-            .index_name("by_wake")
+            .index_name("by_next_check")
             .expression_attribute_values(":shard", n(shard))
             .set_exclusive_start_key(start)
             .limit(i32::from(limit))
@@ -56,12 +61,12 @@ impl JobIndex for Aws {
         &self,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<Vec<Due>, Unavailable> {
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
         let answer = self
-            .by_wake(shard, after, limit)
-            .key_condition_expression("wake_shard = :shard AND wake_at <= :by")
+            .by_next_check(shard, after, limit)
+            .key_condition_expression("check_shard = :shard AND next_check_at <= :by")
             .expression_attribute_values(":by", n(by.0))
             .send()
             .await
@@ -78,12 +83,12 @@ impl JobIndex for Aws {
     async fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
         let answer = self
-            .by_wake(shard, after, limit)
-            .key_condition_expression("wake_shard = :shard")
+            .by_next_check(shard, after, limit)
+            .key_condition_expression("check_shard = :shard")
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
@@ -98,16 +103,16 @@ impl JobIndex for Aws {
         Ok((jobs, next.map_err(bad)?))
     }
 
-    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         let answer = self
             .dynamodb()
             .update_item()
             .table_name(self.name(Var::JobsTable))
             .set_key(Some(key(due.job)))
-            .update_expression("SET wake_at = :until")
-            .condition_expression("wake_at = :here")
+            .update_expression("SET next_check_at = :until")
+            .condition_expression("next_check_at = :here")
             .expression_attribute_values(":until", n(until.0))
-            .expression_attribute_values(":here", n(due.wake_at.0))
+            .expression_attribute_values(":here", n(due.next_check_at.0))
             .send()
             .await;
         // Refused: it has moved on meanwhile, or is gone.

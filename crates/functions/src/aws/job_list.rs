@@ -1,6 +1,6 @@
 //! The indexes of the job table as lists for people: `JobList`.
 
-use api::ports::{JobList, List, Place, Span};
+use api::ports::{JobList, JobListEntry, JobListKey, TimeRange};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::JobId;
 use jobs::job::Job;
@@ -13,20 +13,20 @@ use super::{Aws, unavailable};
 use crate::config::Var;
 
 /// The index of a list: its name, the names of its keys, and the partition.
-fn index(list: &List) -> (&'static str, &'static str, &'static str, AttributeValue) {
+fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, AttributeValue) {
     match list {
-        List::OfTenant(tenant, class) => {
+        JobListKey::OfTenant(tenant, class) => {
             let partition = AttributeValue::S(tenant_class(tenant.as_str(), *class));
             ("by_tenant", "tenant_class", "created_at", partition)
         }
-        List::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
-        List::Open(shard) => ("by_wake", "wake_shard", "wake_at", n(shard)),
+        JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
+        JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),
     }
 }
 
-fn place(item: &Item, sorted_by: &'static str) -> Result<Place, BadRow> {
+fn place(item: &Item, sorted_by: &'static str) -> Result<JobListEntry, BadRow> {
     let row = Reader { item, path: "" };
-    Ok(Place {
+    Ok(JobListEntry {
         at: row.time(sorted_by)?,
         job: row.parsed("job_id")?,
     })
@@ -35,10 +35,10 @@ fn place(item: &Item, sorted_by: &'static str) -> Result<Place, BadRow> {
 impl JobList for Aws {
     async fn places(
         &self,
-        list: &List,
-        span: Span,
+        list: &JobListKey,
+        span: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<Place>, bool), Unavailable> {
+    ) -> Result<(Vec<JobListEntry>, bool), Unavailable> {
         let (index, partition_key, sort_key, partition) = index(list);
         let answer = self
             .dynamodb()
@@ -51,7 +51,7 @@ impl JobList for Aws {
             .expression_attribute_values(":partition", partition)
             .expression_attribute_values(":from", n(span.from.0))
             .expression_attribute_values(":to", n(span.to.0))
-            .scan_index_forward(matches!(list, List::Open(_)))
+            .scan_index_forward(matches!(list, JobListKey::Open(_)))
             .limit(i32::from(limit))
             .send()
             .await

@@ -1,12 +1,13 @@
 //! AWS behind the ports of crate `jobs`: one file a service, and nowhere else is AWS called.
 
-mod documents;
+mod connections;
 mod dynamodb;
 mod eventbridge;
 mod http;
 mod inventory;
 mod job_index;
 mod job_list;
+mod key_value_store;
 mod quarantine;
 mod row;
 mod s3;
@@ -14,7 +15,6 @@ mod sagemaker;
 mod sqs;
 mod tickets;
 mod transfers;
-mod watchers;
 mod websocket;
 
 use std::error::Error;

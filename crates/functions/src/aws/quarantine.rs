@@ -1,11 +1,11 @@
-//! The quarantine in the desk table: `Quarantine` and `QuarantineDesk`.
+//! The quarantine in the desk table: `Quarantine` and `QuarantineStore`.
 
 use std::collections::HashMap;
 
-use api::ports::{Kept, QuarantineDesk};
+use api::ports::{QuarantineItem, QuarantineStore};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
-use jobs::ports::{Quarantine, Quarantined, Unavailable};
+use jobs::ports::{Quarantine, QuarantinedMessage, Unavailable};
 
 use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};
@@ -33,7 +33,7 @@ fn key(source: &str, message_id: &str) -> Item {
     ])
 }
 
-fn kept(item: &Item) -> Result<Kept, BadRow> {
+fn kept(item: &Item) -> Result<QuarantineItem, BadRow> {
     let row = Reader { item, path: "" };
     // Lists do not ask for the text.
     let body = if item.contains_key("body") {
@@ -41,8 +41,8 @@ fn kept(item: &Item) -> Result<Kept, BadRow> {
     } else {
         String::new()
     };
-    Ok(Kept {
-        entry: Quarantined {
+    Ok(QuarantineItem {
+        entry: QuarantinedMessage {
             source: row.text("source")?.to_owned(),
             message_id: row.text("message_id")?.to_owned(),
             cause: row.text("cause")?.to_owned().into(),
@@ -59,12 +59,12 @@ fn kept(item: &Item) -> Result<Kept, BadRow> {
 }
 
 impl Quarantine for Aws {
-    async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable> {
+    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         let cut = entry.body.floor_char_boundary(BODY_BYTES);
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .set_item(Some(key(&entry.source, &entry.message_id)))
             .item("source", s(&entry.source))
             .item("message_id", s(&entry.message_id))
@@ -98,12 +98,12 @@ impl Quarantine for Aws {
     }
 }
 
-impl QuarantineDesk for Aws {
+impl QuarantineStore for Aws {
     async fn kept(
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<(Vec<Kept>, bool), Unavailable> {
+    ) -> Result<(Vec<QuarantineItem>, bool), Unavailable> {
         let mut found = Vec::new();
         let mut start = after.map(|(source, id)| key(source, id));
         for _ in 0..PAGES {
@@ -111,7 +111,7 @@ impl QuarantineDesk for Aws {
             let answer = self
                 .dynamodb()
                 .query()
-                .table_name(self.name(Var::DeskTable))
+                .table_name(self.name(Var::RecordsTable))
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", s(PARTITION))
                 .projection_expression(
@@ -136,11 +136,15 @@ impl QuarantineDesk for Aws {
         Ok((found, start.is_some()))
     }
 
-    async fn entry(&self, source: &str, message_id: &str) -> Result<Option<Kept>, Unavailable> {
+    async fn entry(
+        &self,
+        source: &str,
+        message_id: &str,
+    ) -> Result<Option<QuarantineItem>, Unavailable> {
         let answer = self
             .dynamodb()
             .get_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .set_key(Some(key(source, message_id)))
             .consistent_read(true)
             .send()
@@ -176,7 +180,7 @@ impl QuarantineDesk for Aws {
         let answer = self
             .dynamodb()
             .update_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .set_key(Some(key(source, message_id)))
             .update_expression("SET replayed_at = :at")
             .condition_expression(
@@ -201,7 +205,7 @@ impl QuarantineDesk for Aws {
         let mut request = self
             .dynamodb()
             .delete_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .set_key(Some(key(source, message_id)));
         if let Some(at) = marked {
             request = request

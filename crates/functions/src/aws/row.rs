@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jobs::id::{Attempt, Claim, Location, Timestamp};
+use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
-use jobs::state::{Budget, Cause, Failure, State};
+use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 /// The schema that this release writes.
@@ -33,12 +33,12 @@ pub(super) const OWNED: [&str; 22] = [
     "created_at",
     "updated_at",
     "expires_at",
-    "keep_days",
+    "row_ttl_days",
     "trace_id",
     "corrected",
     "tenant_class",
-    "wake_shard",
-    "wake_at",
+    "check_shard",
+    "next_check_at",
     "failed_shard",
     "failed_at",
 ];
@@ -64,7 +64,7 @@ fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     }
 }
 
-pub(super) fn tenant_class(tenant: &str, class: jobs::state::Class) -> String {
+pub(super) fn tenant_class(tenant: &str, class: jobs::state::StatusGroup) -> String {
     format!("{tenant}#{}", class.name())
 }
 
@@ -100,10 +100,10 @@ pub(super) fn to_item(job: &Job) -> Item {
         ),
         ("created_at", n(job.created_at.0)),
         ("updated_at", n(job.updated_at.0)),
-        ("keep_days", n(job.keep_days)),
+        ("row_ttl_days", n(job.row_ttl_days)),
         (
             "tenant_class",
-            s(tenant_class(job.tenant.as_str(), job.state.class())),
+            s(tenant_class(job.tenant.as_str(), job.state.status_group())),
         ),
     ]);
     put(
@@ -127,10 +127,10 @@ pub(super) fn to_item(job: &Job) -> Item {
         "trace_id",
         job.trace_id.map(|id| s(id.to_string())),
     );
-    if let Some(wake_at) = job.look_at() {
+    if let Some(next_check_at) = job.next_check_at() {
         item.extend(map([
-            ("wake_shard", n(job.id.shard())),
-            ("wake_at", n(wake_at.0)),
+            ("check_shard", n(job.id.shard())),
+            ("next_check_at", n(next_check_at.0)),
         ]));
     }
     if matches!(job.state, State::Failed { .. }) {
@@ -157,7 +157,7 @@ fn input_to_item(input: &Input) -> Item {
 }
 
 fn state_to_item(state: &State) -> Item {
-    let budget = |item: &mut Item, budget: &Budget| {
+    let budget = |item: &mut Item, budget: &RetryBudget| {
         item.extend(map([
             ("last", n(budget.last)),
             ("until", n(budget.until.0)),
@@ -166,15 +166,15 @@ fn state_to_item(state: &State) -> Item {
     match state {
         State::Submitting {
             attempt,
-            claim,
-            lease_until,
+            lease_token,
+            lease_expires_at,
             deadline,
             budget: b,
         } => {
             let mut item = map([
                 ("attempt", n(attempt)),
-                ("claim", n(claim.0)),
-                ("lease_until", n(lease_until.0)),
+                ("claim", n(lease_token.0)),
+                ("lease_expires_at", n(lease_expires_at.0)),
                 ("deadline", n(deadline.0)),
             ]);
             budget(&mut item, b);
@@ -215,7 +215,7 @@ fn policy_to_item(policy: &Policy) -> Item {
             AttributeValue::L(policy.backoff_seconds.iter().map(n).collect()),
         ),
         ("attempt_s", n(policy.attempt_seconds)),
-        ("bound_s", n(policy.bound_seconds)),
+        ("bound_s", n(policy.job_deadline_seconds)),
     ])
 }
 
@@ -285,7 +285,7 @@ pub(super) fn from_item(item: &Item) -> Result<Job, BadRow> {
         expires_at: row
             .optional("expires_at", Reader::number::<u64>)?
             .map(|seconds| Timestamp(seconds * 1000)),
-        keep_days: row.number("keep_days")?,
+        row_ttl_days: row.number("row_ttl_days")?,
         corrected: item.contains_key("corrected"),
         // What is no trace is none: then the job goes by its own.
         trace_id: row
@@ -311,7 +311,7 @@ fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
 fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
     let attempt = Attempt(item.number("attempt")?);
     let budget = || {
-        Ok(Budget {
+        Ok(RetryBudget {
             last: Attempt(item.number("last")?),
             until: item.time("until")?,
         })
@@ -319,8 +319,8 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
     Ok(match status {
         "Submitting" => State::Submitting {
             attempt,
-            claim: Claim(item.number("claim")?),
-            lease_until: item.time("lease_until")?,
+            lease_token: LeaseToken(item.number("claim")?),
+            lease_expires_at: item.time("lease_expires_at")?,
             deadline: item.time("deadline")?,
             budget: budget()?,
         },
@@ -364,7 +364,7 @@ fn policy_from_item(item: Reader<'_>) -> Result<Policy, BadRow> {
         attempts: item.number("attempts")?,
         backoff_seconds: delays.iter().map(delay).collect::<Result<_, _>>()?,
         attempt_seconds: item.number("attempt_s")?,
-        bound_seconds: item.number("bound_s")?,
+        job_deadline_seconds: item.number("bound_s")?,
     })
 }
 

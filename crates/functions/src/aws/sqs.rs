@@ -1,4 +1,4 @@
-//! Queues: `WakeUpQueue`, `ResubmissionQueue`, `UploadQueue` and `DeadLetters`.
+//! Queues: `CheckQueue`, `RetryCommandQueue`, `UploadQueue` and `DeadLetters`.
 
 use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, SendMessageBatchRequestEntry,
@@ -7,15 +7,15 @@ use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::ports::{
-    DeadLetter, DeadLetters, Queue, Resubmission, ResubmissionQueue, Unavailable, UploadQueue,
-    WakeUp, WakeUpQueue,
+    CheckQueue, CheckRequest, DeadLetter, DeadLetters, Queue, RetryCommand, RetryCommandQueue,
+    Unavailable, UploadQueue,
 };
-use jobs::submit::Upload;
+use jobs::submit::UploadEvent;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::Var;
 use crate::handlers::batch::{FIRST_MESSAGE_ID, TRACE_ID};
-use crate::handlers::retry::{OrderMessage, WakeUpMessage};
+use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
 use crate::handlers::s3_event::announcement;
 
 /// The most messages of one `SendMessageBatch` (API reference).
@@ -90,31 +90,31 @@ impl Aws {
     }
 }
 
-impl WakeUpQueue for Aws {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
-        let text =
-            |wake_up| serde_json::to_string(&WakeUpMessage::from(wake_up)).unwrap_or_default();
+impl CheckQueue for Aws {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+        let text = |check| serde_json::to_string(&CheckMessage::from(check)).unwrap_or_default();
         let texts: Vec<(String, u32)> = messages
             .iter()
-            .map(|(wake_up, delay)| (text(wake_up), *delay))
+            .map(|(check, delay)| (text(check), *delay))
             .collect();
-        self.send_all(self.name(Var::WakeupsQueueUrl), &texts).await
+        self.send_all(self.name(Var::ChecksQueueUrl), &texts).await
     }
 }
 
-impl ResubmissionQueue for Aws {
-    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize> {
-        let text = |order| serde_json::to_string(&OrderMessage::from(order)).unwrap_or_default();
+impl RetryCommandQueue for Aws {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
+        let text =
+            |order| serde_json::to_string(&RetryCommandMessage::from(order)).unwrap_or_default();
         let texts: Vec<(String, u32)> = orders
             .iter()
             .map(|(order, delay)| (text(order), *delay))
             .collect();
-        self.send_all(self.name(Var::WakeupsQueueUrl), &texts).await
+        self.send_all(self.name(Var::ChecksQueueUrl), &texts).await
     }
 }
 
 impl UploadQueue for Aws {
-    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
         let texts: Vec<(String, u32)> = uploads
             .iter()
             .map(|upload| (announcement(upload), 0))
@@ -135,7 +135,7 @@ const fn addresses(queue: Queue) -> (Var, Var) {
             Var::InferenceErrorQueueUrl,
             Var::InferenceErrorDeadLettersUrl,
         ),
-        Queue::Wakeups => (Var::WakeupsQueueUrl, Var::WakeupsDeadLettersUrl),
+        Queue::Checks => (Var::ChecksQueueUrl, Var::WakeupsDeadLettersUrl),
     }
 }
 
@@ -184,7 +184,7 @@ impl DeadLetters for Aws {
         Ok(messages.filter_map(dead_letter).collect())
     }
 
-    async fn send_back(
+    async fn redrive_letter(
         &self,
         queue: Queue,
         letter: &DeadLetter,

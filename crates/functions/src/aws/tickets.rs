@@ -26,10 +26,10 @@ impl Tickets for Aws {
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .item("pk", AttributeValue::S(ticket_key(secret)))
             .item("sk", text("-"))
-            .item("watches", text(&ticket.watches))
+            .item("watches", text(&ticket.subscription))
             .item("actor", text(&ticket.actor))
             .item("expires_ms", number(ticket.expires_at.0))
             .item("token_expires_ms", number(ticket.token_expires_at.0))
@@ -48,7 +48,7 @@ impl Tickets for Aws {
         let request = self
             .dynamodb()
             .delete_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .key("pk", AttributeValue::S(ticket_key(secret)))
             .key("sk", AttributeValue::S("-".to_owned()))
             .return_values(ReturnValue::AllOld);
@@ -64,7 +64,7 @@ impl Tickets for Aws {
         let row = Reader { item, path: "" };
         let ticket = || -> Result<Ticket, super::row::BadRow> {
             Ok(Ticket {
-                watches: row.text("watches")?.to_owned(),
+                subscription: row.text("watches")?.to_owned(),
                 uploader: row.optional_text("uploader")?,
                 actor: row.text("actor")?.to_owned(),
                 expires_at: row.time("expires_ms")?,

@@ -1,8 +1,8 @@
-//! Requests to S3 that are signed for others, uploads in parts, deletion: `Transfers`.
+//! Requests to S3 that are signed for others, uploads in parts, deletion: `ObjectTransfers`.
 
 use std::time::Duration;
 
-use api::ports::{Part, Terms, Transfers};
+use api::ports::{ObjectTransfers, UploadConstraints, UploadedPart};
 use api::types::SignedRequest;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -70,8 +70,12 @@ fn metadata_name(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-impl Transfers for Aws {
-    async fn sign_put(&self, to: &Location, terms: &Terms) -> Result<SignedRequest, Unavailable> {
+impl ObjectTransfers for Aws {
+    async fn sign_put(
+        &self,
+        to: &Location,
+        terms: &UploadConstraints,
+    ) -> Result<SignedRequest, Unavailable> {
         let request = self
             .s3()
             .put_object()
@@ -112,7 +116,7 @@ impl Transfers for Aws {
         Ok(self.signed(&request, DOWNLOAD_LIFETIME))
     }
 
-    async fn begin(&self, to: &Location, terms: &Terms) -> Result<String, Unavailable> {
+    async fn begin(&self, to: &Location, terms: &UploadConstraints) -> Result<String, Unavailable> {
         let answer = self
             .s3()
             .create_multipart_upload()
@@ -151,7 +155,11 @@ impl Transfers for Aws {
         Ok(self.signed(&request, PART_LIFETIME))
     }
 
-    async fn arrived(&self, to: &Location, upload: &str) -> Result<Option<Vec<Part>>, Unavailable> {
+    async fn arrived(
+        &self,
+        to: &Location,
+        upload: &str,
+    ) -> Result<Option<Vec<UploadedPart>>, Unavailable> {
         // One page has 1,000 parts; the largest upload has 64.
         let answer = self
             .s3()
@@ -167,7 +175,7 @@ impl Transfers for Aws {
             Err(error) => return Err(unavailable("S3 ListParts", error)),
         };
         let part = |part: aws_sdk_s3::types::Part| {
-            Some(Part {
+            Some(UploadedPart {
                 number: u32::try_from(part.part_number?).ok()?,
                 bytes: u64::try_from(part.size?).ok()?,
                 etag: part.e_tag?,
@@ -187,7 +195,7 @@ impl Transfers for Aws {
         &self,
         to: &Location,
         upload: &str,
-        parts: &[Part],
+        parts: &[UploadedPart],
     ) -> Result<(), Unavailable> {
         let parts = parts.iter().map(|part| {
             CompletedPart::builder()

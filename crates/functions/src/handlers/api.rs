@@ -5,8 +5,8 @@ mod cursor;
 mod http;
 pub mod routes;
 
-use api::Refusal;
-use jobs::apply::Run;
+use api::ApiError;
+use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
 use lambda_runtime::{Error, LambdaEvent};
@@ -24,12 +24,12 @@ use routes::{Answer, Asked, Desk, answer, path_of};
 pub const NEEDS: &[Var] = &[
     Var::JobsTable,
     Var::ConnectionsTable,
-    Var::DeskTable,
+    Var::RecordsTable,
     Var::Bucket,
     Var::UploadsQueueUrl,
     Var::InferenceSuccessQueueUrl,
     Var::InferenceErrorQueueUrl,
-    Var::WakeupsQueueUrl,
+    Var::ChecksQueueUrl,
     Var::WebsocketUrl,
     Var::WebsocketPagesUrl,
     Var::UserPoolClientId,
@@ -78,9 +78,9 @@ pub async fn handle<P: Desk>(
     let now = app.ports.now();
     let deadline = event.context.deadline;
     let none = Pipelines::none();
-    let run = Run {
+    let run = RunContext {
         pipelines: app.pipelines.as_ref().unwrap_or(&none),
-        lease_until: Timestamp(deadline + LEASE_MARGIN_MS),
+        lease_expires_at: Timestamp(deadline + LEASE_MARGIN_MS),
     };
     let span = info_span!(
         "request",
@@ -89,7 +89,7 @@ pub async fn handle<P: Desk>(
         trace.id = Empty
     );
     let work = async {
-        let person = claims::person(&request, now);
+        let principal = claims::principal(&request, now);
         let asked = Asked {
             api: app,
             sealer: &api.sealer,
@@ -97,7 +97,7 @@ pub async fn handle<P: Desk>(
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
             request: &request,
         };
-        let answered = answer(&asked, person.as_ref()).await;
+        let answered = answer(&asked, principal.as_ref()).await;
         let reply = match answered {
             Ok(answer) => reply(answer),
             Err(refusal) => refused(&refusal),
@@ -106,7 +106,7 @@ pub async fn handle<P: Desk>(
             http.method = request.method(),
             http.route = path_of(&request),
             http.status = reply.status_code,
-            actor = person.as_ref().map(|person| person.actor.as_str()),
+            actor = principal.as_ref().map(|principal| principal.actor.as_str()),
             "answered"
         );
         reply
@@ -121,7 +121,7 @@ fn reply(answer: Answer) -> HttpReply {
     }
 }
 
-fn refused(refusal: &Refusal) -> HttpReply {
+fn refused(refusal: &ApiError) -> HttpReply {
     let problem = refusal.problem();
     let body = serde_json::to_value(&problem).unwrap_or_default();
     let mut reply = HttpReply::json(problem.status, "application/problem+json", &body);

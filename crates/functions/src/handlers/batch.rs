@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use jobs::apply::{Error, Run, Verdict};
-use jobs::effects::{Owed, deliver};
+use jobs::apply::{Disposition, Error, RunContext};
+use jobs::effects::{PendingEffects, run_effects};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, EventBus, Pusher, Quarantine, Quarantined, Unavailable, WakeUpQueue, Watchers,
+    CheckQueue, Clock, Connections, EventBus, Pusher, Quarantine, QuarantinedMessage, Unavailable,
 };
 use lambda_runtime::LambdaEvent;
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,9 @@ use crate::handlers::report::report;
 pub const NEEDS: &[Var] = &[
     Var::JobsTable,
     Var::ConnectionsTable,
-    Var::DeskTable,
+    Var::RecordsTable,
     Var::Bucket,
-    Var::WakeupsQueueUrl,
+    Var::ChecksQueueUrl,
     Var::EventBus,
     Var::WebsocketUrl,
     Var::ServiceName,
@@ -163,7 +163,7 @@ impl Trouble {
     const fn is_final(&self) -> bool {
         match self {
             Self::Malformed(_) => true,
-            Self::Failed(error) => matches!(error.verdict(), Verdict::Quarantine),
+            Self::Failed(error) => matches!(error.disposition(), Disposition::Quarantine),
         }
     }
 }
@@ -172,7 +172,7 @@ impl Trouble {
 #[derive(Debug, Default)]
 pub struct Worked {
     /// The jobs whose effects it owes.
-    pub owed: Vec<Job>,
+    pub pending: Vec<Job>,
     /// Why it, or a part of it, was not worked off.
     pub trouble: Option<Trouble>,
 }
@@ -180,7 +180,7 @@ pub struct Worked {
 impl Worked {
     /// Adds what came of a further part of the same message.
     pub fn add(&mut self, part: Self) {
-        self.owed.extend(part.owed);
+        self.pending.extend(part.pending);
         let keep_ours = self.trouble.as_ref().is_some_and(|ours| !ours.is_final());
         if !keep_ours {
             self.trouble = part.trouble.or_else(|| self.trouble.take());
@@ -191,7 +191,7 @@ impl Worked {
 impl From<Trouble> for Worked {
     fn from(trouble: Trouble) -> Self {
         Self {
-            owed: vec![],
+            pending: vec![],
             trouble: Some(trouble),
         }
     }
@@ -200,8 +200,8 @@ impl From<Trouble> for Worked {
 impl From<Result<Vec<Job>, Error>> for Worked {
     fn from(result: Result<Vec<Job>, Error>) -> Self {
         match result {
-            Ok(owed) => Self {
-                owed,
+            Ok(pending) => Self {
+                pending,
                 trouble: None,
             },
             Err(error) => Trouble::Failed(error).into(),
@@ -217,7 +217,7 @@ pub struct Time {
     /// Until when a further message may be begun.
     pub begin_until: Timestamp,
     /// A claim taken now may be taken over from then on.
-    pub lease_until: Timestamp,
+    pub lease_expires_at: Timestamp,
 }
 
 impl Time {
@@ -229,7 +229,7 @@ impl Time {
         Self {
             deadline: Timestamp(deadline_ms),
             begin_until: Timestamp(now.0 + begin),
-            lease_until: Timestamp(deadline_ms + LEASE_MARGIN_MS),
+            lease_expires_at: Timestamp(deadline_ms + LEASE_MARGIN_MS),
         }
     }
 }
@@ -246,15 +246,15 @@ pub async fn work_off<P, W>(
     work: W,
 ) -> SqsBatchResponse
 where
-    P: Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
-    W: AsyncFn(&P, &Run<'_>, &Message) -> Worked,
+    P: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    W: AsyncFn(&P, &RunContext<'_>, &Message) -> Worked,
 {
     let ports = &app.ports;
     let time = Time::until(event.context.deadline, ports.now());
     let none = Pipelines::none();
-    let run = Run {
+    let run = RunContext {
         pipelines: app.pipelines.as_ref().unwrap_or(&none),
-        lease_until: time.lease_until,
+        lease_expires_at: time.lease_expires_at,
     };
     let messages = &event.payload.records;
 
@@ -276,10 +276,10 @@ where
         .await;
 
     let mut come_back = BTreeSet::new();
-    let mut owed = Vec::new();
+    let mut pending = Vec::new();
     let mut quarantined = 0;
     for (place, worked) in results {
-        owed.extend(worked.owed.into_iter().map(|job| Owed {
+        pending.extend(worked.pending.into_iter().map(|job| PendingEffects {
             message: place,
             job,
         }));
@@ -291,13 +291,13 @@ where
             Aside::ComesBack => {
                 come_back.insert(place);
             }
-            Aside::Quarantined => quarantined += 1,
+            Aside::QuarantinedMessage => quarantined += 1,
         }
     }
     // Pushes get a third of the time that is left; what is not sent by then, the page's next sync brings.
     let now = ports.now();
     let push_until = Timestamp(now.0 + time.deadline.0.saturating_sub(now.0) / 3);
-    let delivered = deliver(ports, &owed, push_until).await;
+    let delivered = run_effects(ports, &pending, push_until).await;
     for place in &delivered.undelivered {
         let problem = "an event or a retry message was not taken";
         let _span = spans[*place].enter();
@@ -314,7 +314,7 @@ where
         &app.service,
         now,
         queue,
-        &owed,
+        &pending,
         &delivered,
         quarantined,
         come_back.len(),
@@ -329,7 +329,7 @@ where
 
 enum Aside {
     ComesBack,
-    Quarantined,
+    QuarantinedMessage,
 }
 
 /// Decides about a message that was not worked off.
@@ -339,12 +339,14 @@ async fn set_aside<P: Quarantine + Clock>(
     message: &Message,
     trouble: &Trouble,
 ) -> Aside {
-    let (verdict, cause, problem) = match trouble {
-        Trouble::Malformed(problem) => (Verdict::Quarantine, "Malformed", problem.clone()),
-        Trouble::Failed(error) => (error.verdict(), error.kind(), chain(error)),
+    let (disposition, cause, problem) = match trouble {
+        Trouble::Malformed(problem) => (Disposition::Quarantine, "Malformed", problem.clone()),
+        Trouble::Failed(error) => (error.disposition(), error.kind(), chain(error)),
     };
     let patient = message.receive_count() <= PATIENCE;
-    if verdict == Verdict::Redeliver || (verdict == Verdict::RedeliverAFewTimes && patient) {
+    if disposition == Disposition::Redeliver
+        || (disposition == Disposition::RedeliverLimited && patient)
+    {
         info!(
             message.id = message.message_id,
             queue,
@@ -357,7 +359,7 @@ async fn set_aside<P: Quarantine + Clock>(
     }
     let mut problem = problem;
     problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES));
-    let entry = Quarantined {
+    let entry = QuarantinedMessage {
         source: queue.to_owned(),
         message_id: message.first_id().to_owned(),
         cause: cause.into(),
@@ -374,7 +376,7 @@ async fn set_aside<P: Quarantine + Clock>(
                 problem = entry.problem,
                 "message quarantined"
             );
-            Aside::Quarantined
+            Aside::QuarantinedMessage
         }
         Err(error) => {
             warn!(message.id = message.message_id, queue, cause, error = %error, "message could not be quarantined and comes back");

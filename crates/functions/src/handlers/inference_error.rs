@@ -1,7 +1,7 @@
 //! The endpoint reports failures.
 
 use jobs::ports::{
-    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue, WakeUpQueue, Watchers,
+    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue,
 };
 use lambda_runtime::{Error, LambdaEvent};
 
@@ -26,7 +26,7 @@ pub async fn handle<P>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore + ObjectStore + Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
+    P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }

@@ -1,8 +1,8 @@
 //! The endpoint reports results.
 
-use jobs::apply::Run;
+use jobs::apply::RunContext;
 use jobs::ports::{
-    Clock, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue, WakeUpQueue, Watchers,
+    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue,
 };
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
@@ -31,14 +31,14 @@ pub async fn handle<P>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore + ObjectStore + Clock + WakeUpQueue + EventBus + Watchers + Pusher + Quarantine,
+    P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }
 
 pub(super) async fn work<P: JobStore + ObjectStore + Clock>(
     ports: &P,
-    run: &Run<'_>,
+    run: &RunContext<'_>,
     message: &Message,
 ) -> Worked {
     let last_call = message.receive_count() > PATIENCE;

@@ -2,15 +2,15 @@
 
 use api::retry_plans;
 use futures_util::future::join_all;
-use jobs::backlog::{Tallies, tally};
+use jobs::backlog::{Backlogs, count_open_jobs};
 use jobs::id::Timestamp;
-use jobs::inventory_scan::{Scope, Swept, sweep};
+use jobs::inventory_scan::{ScanReport, ScanScope, scan};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, DeadLetters, Documents, Inventory, JobIndex, JobStore, Quarantine, Queue,
-    ResubmissionQueue, UploadQueue, WakeUpQueue,
+    CheckQueue, Clock, DeadLetters, Inventory, JobIndex, JobStore, KeyValueStore, Quarantine,
+    Queue, RetryCommandQueue, UploadQueue,
 };
-use jobs::reconcile::{Redriven, redrive, wake_overdue};
+use jobs::reconcile::{RedriveReport, check_overdue, redrive};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -22,7 +22,7 @@ use crate::metrics::{Dimension, Metric, emit};
 /// What it needs.
 pub const NEEDS: &[Var] = &[
     Var::JobsTable,
-    Var::DeskTable,
+    Var::RecordsTable,
     Var::Bucket,
     Var::UploadsQueueUrl,
     Var::UploadsDeadLettersUrl,
@@ -30,7 +30,7 @@ pub const NEEDS: &[Var] = &[
     Var::InferenceSuccessDeadLettersUrl,
     Var::InferenceErrorQueueUrl,
     Var::InferenceErrorDeadLettersUrl,
-    Var::WakeupsQueueUrl,
+    Var::ChecksQueueUrl,
     Var::WakeupsDeadLettersUrl,
     Var::ServiceName,
 ];
@@ -54,17 +54,17 @@ pub struct Reconciled {
     /// Jobs of retry plans that were ordered to run again.
     pub released: u64,
     /// Open jobs that a wake-up was sent for.
-    pub woken: u64,
+    pub checks_sent: u64,
     /// Open jobs whose rows cannot be read.
     pub unreadable: u64,
     /// Dead letters that were sent back to their queues.
-    pub sent_back: u64,
+    pub redriven: u64,
     /// Dead letters that were quarantined.
     pub quarantined: u64,
     /// Objects without a job that were announced again.
     pub announced: u64,
     /// Open jobs by pipeline; none if not all could be counted.
-    pub open: Option<Tallies>,
+    pub open: Option<Backlogs>,
     /// Age in seconds of the latest complete look through the bucket; none if that could not be found out.
     pub sweep_age_seconds: Option<u64>,
     /// Something did not answer, and the next run has to make up for it.
@@ -87,13 +87,13 @@ where
     P: Clock
         + JobStore
         + JobIndex
-        + WakeUpQueue
+        + CheckQueue
         + DeadLetters
         + Quarantine
         + Inventory
         + UploadQueue
-        + Documents
-        + ResubmissionQueue,
+        + KeyValueStore
+        + RetryCommandQueue,
 {
     let ports = &app.ports;
     let began_at = ports.now();
@@ -107,24 +107,24 @@ where
     let released = released.inspect_err(|error| {
         warn!(error = %error, "the jobs of retry plans were not all released");
     });
-    let woken = wake_overdue(ports, until(1)).await;
+    let checks_sent = check_overdue(ports, until(1)).await;
     let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
-    let letters: Vec<Redriven> = join_all(letters).await;
+    let letters: Vec<RedriveReport> = join_all(letters).await;
     let none = Pipelines::none();
     let pipelines = app.pipelines.as_ref().unwrap_or(&none);
-    let open = tally(ports, pipelines, until(3)).await;
+    let open = count_open_jobs(ports, pipelines, until(3)).await;
     let open = open.unwrap_or_else(|error| {
         warn!(error = %error, "the open jobs were not counted");
         None
     });
     let counted = open.is_some();
     let scope = if event.payload.everything {
-        Scope::Everything
+        ScanScope::Everything
     } else {
-        Scope::Due
+        ScanScope::Due
     };
-    let swept = sweep(ports, pipelines, &app.bucket, scope, until(4)).await;
-    let swept: Option<Swept> = match swept {
+    let swept = scan(ports, pipelines, &app.bucket, scope, until(4)).await;
+    let swept: Option<ScanReport> = match swept {
         Ok(swept) => Some(swept),
         Err(error) => {
             warn!(error = %error, "the bucket was not looked through");
@@ -132,17 +132,17 @@ where
         }
     };
 
-    let sum = |of: fn(&Redriven) -> u64| letters.iter().map(of).sum();
+    let sum = |of: fn(&RedriveReport) -> u64| letters.iter().map(of).sum();
     let done = Reconciled {
         released: released.as_ref().map_or(0, |released| *released),
-        woken: woken.woken,
-        unreadable: woken.unreadable,
-        sent_back: sum(|redriven| redriven.sent_back),
+        checks_sent: checks_sent.checks_sent,
+        unreadable: checks_sent.unreadable,
+        redriven: sum(|redriven| redriven.redriven),
         quarantined: sum(|redriven| redriven.quarantined),
         announced: swept.as_ref().map_or(0, |swept| swept.announced),
         open,
         sweep_age_seconds: swept.as_ref().map(|swept| swept.age.as_secs()),
-        incomplete: woken.incomplete
+        incomplete: checks_sent.incomplete
             || released.is_err()
             || !counted
             || swept.is_none()
@@ -151,9 +151,9 @@ where
     report(&app.service, began_at, &done, &letters);
     info!(
         released = done.released,
-        woken = done.woken,
+        checks_sent = done.checks_sent,
         unreadable = done.unreadable,
-        sent_back = done.sent_back,
+        redriven = done.redriven,
         quarantined = done.quarantined,
         announced = done.announced,
         incomplete = done.incomplete,
@@ -162,7 +162,7 @@ where
     Ok(done)
 }
 
-fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[Redriven]) {
+fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveReport]) {
     let count = |number: u64| if number == 0 { vec![] } else { vec![number] };
     for (queue, redriven) in Queue::ALL.iter().zip(letters) {
         emit(
@@ -170,8 +170,8 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[Redriven]
             now.0,
             Dimension::Queue(queue.name()),
             &[
-                (Metric::SentBack, count(redriven.sent_back)),
-                (Metric::Quarantined, count(redriven.quarantined)),
+                (Metric::SentBack, count(redriven.redriven)),
+                (Metric::QuarantinedMessage, count(redriven.quarantined)),
             ],
         );
     }
@@ -193,7 +193,7 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[Redriven]
         now.0,
         Dimension::Service,
         &[
-            (Metric::Woken, count(done.woken)),
+            (Metric::CheckReport, count(done.checks_sent)),
             (Metric::JobsUnreadable, count(done.unreadable)),
             (Metric::Announced, count(done.announced)),
             (

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jobs::effects::{Delivered, Owed};
+use jobs::effects::{EffectsReport, PendingEffects};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::state::{Cause, State};
@@ -13,15 +13,15 @@ pub(super) fn report(
     service: &str,
     now: Timestamp,
     queue: &str,
-    owed: &[Owed],
-    delivered: &Delivered,
+    pending: &[PendingEffects],
+    delivered: &EffectsReport,
     quarantined: usize,
     come_back: usize,
 ) {
     let mut pipelines: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
-    for owed in owed {
-        let jobs = pipelines.entry(&owed.job.pipeline).or_default();
-        jobs.push(&owed.job);
+    for pending in pending {
+        let jobs = pipelines.entry(&pending.job.pipeline).or_default();
+        jobs.push(&pending.job);
     }
     for (pipeline, jobs) in pipelines {
         let (probes, jobs): (Vec<&Job>, Vec<&Job>) =
@@ -34,7 +34,7 @@ pub(super) fn report(
         now.0,
         Dimension::Queue(queue),
         &[
-            (Metric::Quarantined, count(quarantined)),
+            (Metric::QuarantinedMessage, count(quarantined)),
             (Metric::Redelivered, count(come_back)),
             (Metric::Pushed, count(delivered.pushed)),
             (Metric::PushesDropped, count(delivered.dropped)),
@@ -125,11 +125,15 @@ fn in_state(jobs: &[&Job], is: fn(&State) -> bool) -> Vec<u64> {
 
 /// How many jobs of that kind got where they are by a wake-up: nobody had told how their attempt ended.
 fn after_wake_up(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
-    let woken = |job: &Job| {
+    let checks_sent = |job: &Job| {
         let last = job.history.last();
-        last.is_some_and(|entry| entry.event == "WakeUp")
+        last.is_some_and(|entry| entry.event == "CheckDue")
     };
-    count(jobs.iter().filter(|job| woken(job) && is(job)).count())
+    count(
+        jobs.iter()
+            .filter(|job| checks_sent(job) && is(job))
+            .count(),
+    )
 }
 
 /// Nothing is not said: a metric that nobody writes costs nothing.

@@ -1,11 +1,11 @@
 //! Attempts are due.
 
-use jobs::apply::Run;
+use jobs::apply::RunContext;
 use jobs::commands;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
-    Clock, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine, Queue,
-    Resubmission, WakeUp, WakeUpQueue, Watchers,
+    CheckQueue, CheckRequest, Clock, Connections, EventBus, InferenceEndpoint, JobStore,
+    ObjectStore, Pusher, Quarantine, Queue, RetryCommand,
 };
 use jobs::retry::{carry_out, retry};
 use lambda_runtime::{Error, LambdaEvent};
@@ -17,11 +17,11 @@ use crate::bootstrap::App;
 pub use super::batch::NEEDS;
 
 /// The queue that it works off.
-const QUEUE: &str = Queue::Wakeups.name();
+const QUEUE: &str = Queue::Checks.name();
 
 /// A wake-up on the wire.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct WakeUpMessage {
+pub struct CheckMessage {
     job_id: String,
     attempt: u8,
     /// For which time the attempt was scheduled, in milliseconds since 1970 UTC.
@@ -31,7 +31,7 @@ pub struct WakeUpMessage {
 
 /// An order on the wire: somebody wants a failed job to run again.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct OrderMessage {
+pub struct RetryCommandMessage {
     job_id: String,
     resubmit: Order,
 }
@@ -45,8 +45,8 @@ struct Order {
     force: bool,
 }
 
-impl From<&Resubmission> for OrderMessage {
-    fn from(order: &Resubmission) -> Self {
+impl From<&RetryCommand> for RetryCommandMessage {
+    fn from(order: &RetryCommand) -> Self {
         Self {
             job_id: order.job.to_string(),
             resubmit: Order {
@@ -62,16 +62,16 @@ impl From<&Resubmission> for OrderMessage {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Told {
-    Order(OrderMessage),
-    WakeUp(WakeUpMessage),
+    Order(RetryCommandMessage),
+    CheckRequest(CheckMessage),
 }
 
-impl From<&WakeUp> for WakeUpMessage {
-    fn from(wake_up: &WakeUp) -> Self {
+impl From<&CheckRequest> for CheckMessage {
+    fn from(check: &CheckRequest) -> Self {
         Self {
-            job_id: wake_up.job.to_string(),
-            attempt: wake_up.attempt.0,
-            due: wake_up.due.map(|due| due.0),
+            job_id: check.job.to_string(),
+            attempt: check.attempt.0,
+            due: check.due.map(|due| due.0),
         }
     }
 }
@@ -94,23 +94,23 @@ where
         + ObjectStore
         + InferenceEndpoint
         + Clock
-        + WakeUpQueue
+        + CheckQueue
         + EventBus
-        + Watchers
+        + Connections
         + Pusher
         + Quarantine,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }
 
-async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
+async fn work<P>(ports: &P, run: &RunContext<'_>, message: &Message) -> Worked
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
     let redelivered = message.receive_count() > 1;
     match told(&message.body) {
-        Ok(Told::WakeUp(message)) => match wake_up(&message) {
-            Ok(wake_up) => retry(ports, run, &wake_up, redelivered).await.into(),
+        Ok(Told::CheckRequest(message)) => match check(&message) {
+            Ok(check) => retry(ports, run, &check, redelivered).await.into(),
             Err(bad) => Trouble::Malformed(format!("not a wake-up: {bad}")).into(),
         },
         Ok(Told::Order(message)) => match order(&message) {
@@ -125,15 +125,15 @@ fn told(body: &str) -> Result<Told, serde_json::Error> {
     serde_json::from_str(body)
 }
 
-fn wake_up(told: &WakeUpMessage) -> Result<WakeUp, jobs::id::BadId> {
-    Ok(WakeUp {
+fn check(told: &CheckMessage) -> Result<CheckRequest, jobs::id::BadId> {
+    Ok(CheckRequest {
         job: told.job_id.parse()?,
         attempt: Attempt(told.attempt),
         due: told.due.map(Timestamp),
     })
 }
 
-fn order(told: &OrderMessage) -> Result<commands::Order, String> {
+fn order(told: &RetryCommandMessage) -> Result<commands::JobCommand, String> {
     let job = told.job_id.parse();
     let job = job.map_err(|bad: jobs::id::BadId| bad.to_string())?;
     let Order {
@@ -142,7 +142,7 @@ fn order(told: &OrderMessage) -> Result<commands::Order, String> {
         reason,
         force,
     } = &told.resubmit;
-    let order = commands::Order::new(job, Some(*seen), actor, reason);
+    let order = commands::JobCommand::new(job, Some(*seen), actor, reason);
     let order = order.map_err(|bad| bad.to_string())?;
     Ok(if *force { order.forced() } else { order })
 }

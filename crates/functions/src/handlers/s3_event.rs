@@ -1,7 +1,7 @@
 //! S3 event notifications (S3 user guide, "Event message structure"). Only the fields that are used.
 
 use jobs::id::TraceId;
-use jobs::submit::Upload;
+use jobs::submit::UploadEvent;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
@@ -49,7 +49,7 @@ struct Object {
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<Upload>, String> {
+pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<UploadEvent>, String> {
     let notification: Notification =
         serde_json::from_str(body).map_err(|error| format!("not an S3 event: {error}"))?;
     if notification.event.as_deref() == Some("s3:TestEvent") {
@@ -64,7 +64,7 @@ pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<Uploa
         .collect()
 }
 
-fn upload(record: Record, trace_id: Option<TraceId>) -> Result<Upload, String> {
+fn upload(record: Record, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
     // `Put`, `Post`, `Copy` and, for large files, `CompleteMultipartUpload`.
     if !record
         .event_name
@@ -80,7 +80,7 @@ fn upload(record: Record, trace_id: Option<TraceId>) -> Result<Upload, String> {
     // along), which is no document's.
     let from_s3 = record.event_source.as_deref() != Some(RECONCILER);
     let object = record.s3.object;
-    Ok(Upload {
+    Ok(UploadEvent {
         bucket: record.s3.bucket.name,
         key: decoded(&object.key)?,
         version: object.version_id.filter(|version| !version.is_empty()),
@@ -110,7 +110,7 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
 const RECONCILER: &str = "docket:reconciler";
 
 /// The message that S3 would have sent. What it says beyond what is read here, it does not know.
-pub(crate) fn announcement(upload: &Upload) -> String {
+pub(crate) fn announcement(upload: &UploadEvent) -> String {
     let object = json!({
         "key": utf8_percent_encode(&upload.key, KEY).to_string(),
         "size": upload.bytes,
@@ -178,7 +178,7 @@ mod tests {
             "inbound/acme/a\r\nb.pdf",
         ] {
             for version in [Some("3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY".to_owned()), None] {
-                let upload = Upload {
+                let upload = UploadEvent {
                     bucket: "docket-jobs".to_owned(),
                     key: key.to_owned(),
                     version,

@@ -1,9 +1,9 @@
 //! Objects were uploaded.
 
-use jobs::apply::Run;
+use jobs::apply::RunContext;
 use jobs::ports::{
-    Clock, Documents, EventBus, InferenceEndpoint, JobStore, ObjectStore, Pusher, Quarantine,
-    Queue, WakeUpQueue, Watchers,
+    CheckQueue, Clock, Connections, EventBus, InferenceEndpoint, JobStore, KeyValueStore,
+    ObjectStore, Pusher, Quarantine, Queue,
 };
 use jobs::submit::submit;
 use lambda_runtime::{Error, LambdaEvent};
@@ -36,20 +36,20 @@ where
     P: JobStore
         + ObjectStore
         + InferenceEndpoint
-        + Documents
+        + KeyValueStore
         + Clock
-        + WakeUpQueue
+        + CheckQueue
         + EventBus
-        + Watchers
+        + Connections
         + Pusher
         + Quarantine,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }
 
-async fn work<P>(ports: &P, run: &Run<'_>, message: &Message) -> Worked
+async fn work<P>(ports: &P, run: &RunContext<'_>, message: &Message) -> Worked
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Documents + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     let uploads = match uploads(&message.body, message.trace_id()) {
         Ok(uploads) => uploads,

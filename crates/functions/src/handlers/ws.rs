@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jobs::id::Timestamp;
-use jobs::ports::Watcher;
+use jobs::ports::Connection;
 use serde::{Deserialize, Serialize};
 
 /// An event of an open or opening connection.
@@ -41,7 +41,7 @@ impl WebSocketEvent {
     ///
     /// # Errors
     /// If the authorizer's word on it is missing.
-    pub fn watcher(&self, now: Timestamp) -> Result<Watcher, NotAuthorized> {
+    pub fn connection(&self, now: Timestamp) -> Result<Connection, NotAuthorized> {
         let said = |name: &'static str| -> Result<String, NotAuthorized> {
             match self.request_context.authorizer.get(name) {
                 Some(serde_json::Value::String(text)) => Ok(text.clone()),
@@ -52,8 +52,8 @@ impl WebSocketEvent {
         let expires = said("token_expires_at")?
             .parse()
             .map_err(|_| NotAuthorized("token_expires_at"))?;
-        Ok(Watcher {
-            watches: said("watches")?,
+        Ok(Connection {
+            subscription: said("watches")?,
             uploader: said("uploader").ok(),
             connection_id: self.request_context.connection_id.clone(),
             registered_at: now,

@@ -12,7 +12,7 @@ use crate::bootstrap::App;
 use crate::config::Var;
 
 /// What it needs.
-pub const NEEDS: &[Var] = &[Var::DeskTable, Var::PageOrigin];
+pub const NEEDS: &[Var] = &[Var::RecordsTable, Var::PageOrigin];
 
 /// A request authorizer's event (API Gateway developer guide, "Lambda authorizers for WebSocket APIs").
 #[derive(Debug, Deserialize)]
@@ -69,7 +69,7 @@ pub async fn handle<P: Tickets>(
         info!("a connection with a used, expired or unknown ticket was denied");
     }
     let context = ticket.map(|ticket| {
-        let mut context = json!({"watches": ticket.watches, "actor": ticket.actor, "token_expires_at": ticket.token_expires_at.0.to_string()});
+        let mut context = json!({"watches": ticket.subscription, "actor": ticket.actor, "token_expires_at": ticket.token_expires_at.0.to_string()});
         if let Some(uploader) = ticket.uploader {
             context["uploader"] = uploader.into();
         }

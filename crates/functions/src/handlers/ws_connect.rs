@@ -1,6 +1,6 @@
 //! A page connects.
 
-use jobs::ports::{Clock, Watchers};
+use jobs::ports::{Clock, Connections};
 use lambda_runtime::{Error, LambdaEvent};
 
 use super::ws::{Reply, WebSocketEvent};
@@ -17,11 +17,11 @@ pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
 ///
 /// # Errors
 /// If the page could not be registered.
-pub async fn handle<P: Watchers + Clock>(
+pub async fn handle<P: Connections + Clock>(
     app: &App<P>,
     event: LambdaEvent<WebSocketEvent>,
 ) -> Result<Reply, Error> {
-    let watcher = event.payload.watcher(app.ports.now())?;
-    app.ports.register(&watcher).await?;
+    let connection = event.payload.connection(app.ports.now())?;
+    app.ports.register(&connection).await?;
     Ok(Reply::OK)
 }

@@ -1,7 +1,7 @@
 //! A page says something.
 
 use api::snapshot::sync;
-use jobs::ports::{Clock, JobStore, PushError, Pusher, Watchers};
+use jobs::ports::{Clock, Connections, JobStore, PushError, Pusher};
 use jobs::view::Frame;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
@@ -32,29 +32,29 @@ enum Said {
 /// If the page could not be registered or the table not be read.
 pub async fn handle<P>(app: &App<P>, event: LambdaEvent<WebSocketEvent>) -> Result<Reply, Error>
 where
-    P: JobStore + Watchers + Pusher + Clock,
+    P: JobStore + Connections + Pusher + Clock,
 {
     let event = event.payload;
     let now = app.ports.now();
-    let watcher = event.watcher(now)?;
+    let connection = event.connection(now)?;
     let said: Result<Said, _> = serde_json::from_str(event.body.as_deref().unwrap_or_default());
     let frame = match said {
-        _ if watcher.token_expires_at <= now => Frame::Error {
+        _ if connection.token_expires_at <= now => Frame::Error {
             message: "the sign-in has expired; connect with a new ticket".to_owned(),
         },
-        Ok(Said::Sync) => sync(&app.ports, &watcher).await?,
+        Ok(Said::Sync) => sync(&app.ports, &connection).await?,
         Err(_) => Frame::Error {
             message: r#"not understood; say {"action":"sync"}"#.to_owned(),
         },
     };
     match app
         .ports
-        .push(&watcher.connection_id, &frame.to_json())
+        .push(&connection.connection_id, &frame.to_json())
         .await
     {
         Ok(()) | Err(PushError::Gone) => {}
         Err(PushError::Dropped(error)) => {
-            info!(connection.id = %watcher.connection_id, error = %error, "an answer was dropped")
+            info!(connection.id = %connection.connection_id, error = %error, "an answer was dropped")
         }
     }
     Ok(Reply::OK)

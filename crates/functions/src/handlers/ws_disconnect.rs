@@ -1,6 +1,6 @@
 //! A page left.
 
-use jobs::ports::{Clock, Watchers};
+use jobs::ports::{Clock, Connections};
 use lambda_runtime::{Error, LambdaEvent};
 
 use super::ws::{Reply, WebSocketEvent};
@@ -18,13 +18,13 @@ pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
 ///
 /// # Errors
 /// If the page could not be forgotten.
-pub async fn handle<P: Watchers + Clock>(
+pub async fn handle<P: Connections + Clock>(
     app: &App<P>,
     event: LambdaEvent<WebSocketEvent>,
 ) -> Result<Reply, Error> {
-    let watcher = event.payload.watcher(app.ports.now())?;
+    let connection = event.payload.connection(app.ports.now())?;
     app.ports
-        .forget(&watcher.watches, &watcher.connection_id)
+        .forget(&connection.subscription, &connection.connection_id)
         .await?;
     Ok(Reply::OK)
 }

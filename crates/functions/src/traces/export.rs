@@ -57,7 +57,7 @@ pub(super) fn layer<S>(endpoint: &str) -> Result<impl Layer<S> + use<S>, String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let kept = Kept::default();
+    let kept = QuarantineItem::default();
     let exporter = Exporter::new(endpoint, kept.clone())?;
     EXPORTER
         .set(exporter)
@@ -110,13 +110,13 @@ pub(super) async fn traced<E, R>(
 
 /// The spans that have ended since the last request.
 #[derive(Clone, Debug, Default)]
-struct Kept(Arc<Mutex<Vec<SpanData>>>);
+struct QuarantineItem(Arc<Mutex<Vec<SpanData>>>);
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl SpanProcessor for Kept {
+impl SpanProcessor for QuarantineItem {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
@@ -137,7 +137,7 @@ impl SpanProcessor for Kept {
 
 #[derive(Debug)]
 struct Exporter {
-    kept: Kept,
+    kept: QuarantineItem,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: Uri,
     resource: ResourceAttributesWithSchema,
@@ -145,7 +145,7 @@ struct Exporter {
 }
 
 impl Exporter {
-    fn new(endpoint: &str, kept: Kept) -> Result<Self, String> {
+    fn new(endpoint: &str, kept: QuarantineItem) -> Result<Self, String> {
         let url = format!("{}{PATH}", endpoint.trim_end_matches('/'));
         let url: Uri = url.parse().map_err(|bad| format!("{endpoint:?}: {bad}"))?;
         let roots = match url.scheme_str() {

@@ -46,13 +46,13 @@ fn error(app: &App<Memory>, body: &str) -> usize {
 }
 
 fn wake(app: &App<Memory>) -> usize {
-    let (wake_up, _) = app
+    let (check, _) = app
         .ports
         .world()
-        .wake_ups
+        .checks
         .pop()
         .expect("a retry was scheduled");
-    let body = serde_json::json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0, "due": wake_up.due.map(|due| due.0)})
+    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
         .to_string();
     run(retry::handle(app, batch(app, &[body], 1)))
         .unwrap()

@@ -4,7 +4,7 @@ use crate::world::{BUCKET, NOW, PDF, announced, app, batch, event, run};
 use functions::bootstrap::App;
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
 use jobs::id::Timestamp;
-use jobs::ports::{Ticket, Watcher};
+use jobs::ports::{Connection, Ticket};
 use serde_json::{Value, json};
 use testkit::memory::Memory;
 
@@ -32,7 +32,7 @@ fn with_ticket(expires_at: Timestamp) -> App<Memory> {
     let app = app();
     let ticket = Ticket {
         uploader: None,
-        watches: "acme".into(),
+        subscription: "acme".into(),
         actor: "someone".into(),
         expires_at,
         token_expires_at: Timestamp(NOW.0 + 3_600_000),
@@ -98,7 +98,7 @@ fn a_page_is_registered_told_and_forgotten() {
         ),
     ))
     .unwrap();
-    assert_eq!(app.ports.world().watchers.len(), 1);
+    assert_eq!(app.ports.world().connections.len(), 1);
     run(ws_default::handle(
         &app,
         event(
@@ -108,7 +108,7 @@ fn a_page_is_registered_told_and_forgotten() {
     ))
     .unwrap();
     assert_eq!(
-        app.ports.world().watchers.len(),
+        app.ports.world().connections.len(),
         1,
         "a sync renews the registration"
     );
@@ -130,7 +130,7 @@ fn a_page_is_registered_told_and_forgotten() {
         ),
     ))
     .unwrap();
-    assert!(app.ports.world().watchers.is_empty());
+    assert!(app.ports.world().connections.is_empty());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn what_is_not_understood_is_answered() {
                 .contains("not understood")
         );
     }
-    assert!(app.ports.world().watchers.is_empty());
+    assert!(app.ports.world().connections.is_empty());
 }
 
 #[test]
@@ -192,13 +192,13 @@ fn an_expired_sign_in_gets_nothing() {
     said["requestContext"]["authorizer"]["token_expires_at"] = (NOW.0 - 1).to_string().into();
     run(ws_default::handle(&app, event(&app, said))).unwrap();
     assert!(app.ports.world().frames[0].1.contains("expired"));
-    assert!(app.ports.world().watchers.is_empty());
+    assert!(app.ports.world().connections.is_empty());
 }
 
-fn watcher(watches: &str, id: &str, age_ms: u64, token_ms: i64) -> Watcher {
-    Watcher {
+fn connection(subscription: &str, id: &str, age_ms: u64, token_ms: i64) -> Connection {
+    Connection {
         uploader: None,
-        watches: watches.into(),
+        subscription: subscription.into(),
         connection_id: id.into(),
         registered_at: Timestamp(NOW.0 - age_ms),
         token_expires_at: Timestamp(NOW.0.saturating_add_signed(token_ms)),
@@ -209,11 +209,11 @@ fn watcher(watches: &str, id: &str, age_ms: u64, token_ms: i64) -> Watcher {
 #[test]
 fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
     let app = app();
-    app.ports.world().watchers = vec![
-        watcher("acme", "own", 0, 1000),
-        watcher("globex", "other", 0, 1000),
-        watcher("*", "support", 0, 1000),
-        watcher("acme", "expired", 0, -1),
+    app.ports.world().connections = vec![
+        connection("acme", "own", 0, 1000),
+        connection("globex", "other", 0, 1000),
+        connection("*", "support", 0, 1000),
+        connection("acme", "expired", 0, -1),
     ];
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     run(upload_trigger::handle(
@@ -235,10 +235,10 @@ fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
 #[test]
 fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
     let app = app();
-    app.ports.world().watchers = vec![
-        watcher("acme", "old", 60_000, 1000),
-        watcher("acme", "fresh", 1_000, 1000),
-        watcher("acme", "live", 60_000, 1000),
+    app.ports.world().connections = vec![
+        connection("acme", "old", 60_000, 1000),
+        connection("acme", "fresh", 1_000, 1000),
+        connection("acme", "live", 60_000, 1000),
     ];
     app.ports.world().gone = vec!["old".into(), "fresh".into()];
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
@@ -254,9 +254,9 @@ fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
     let left: Vec<_> = app
         .ports
         .world()
-        .watchers
+        .connections
         .iter()
-        .map(|watcher| watcher.connection_id.clone())
+        .map(|connection| connection.connection_id.clone())
         .collect();
     assert_eq!(left, ["fresh", "live"]);
     assert_eq!(app.ports.world().frames.len(), 1);
@@ -265,7 +265,10 @@ fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
 #[test]
 fn a_push_that_fails_fails_nothing_else() {
     let app = app();
-    app.ports.world().watchers = vec![watcher("acme", "a", 0, 1000), watcher("acme", "b", 0, 1000)];
+    app.ports.world().connections = vec![
+        connection("acme", "a", 0, 1000),
+        connection("acme", "b", 0, 1000),
+    ];
     app.ports
         .world()
         .fail_before

@@ -4,7 +4,7 @@ use api::types::{JobPage, Summary};
 use functions::handlers::{inference_success, upload_trigger};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
-use jobs::ports::Watcher;
+use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 
 use crate::api::{Office, fail};
@@ -16,11 +16,11 @@ const CONTRACT: &str = "inbound/acme/nda.pdf";
 #[test]
 fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
     let app = app();
-    app.ports.world().watchers = ["probe", "acme", "*"]
-        .map(|watches| Watcher {
+    app.ports.world().connections = ["probe", "acme", "*"]
+        .map(|subscription| Connection {
             uploader: None,
-            watches: watches.into(),
-            connection_id: format!("page of {watches}"),
+            subscription: subscription.into(),
+            connection_id: format!("page of {subscription}"),
             registered_at: NOW,
             token_expires_at: Timestamp(NOW.0 + 60_000),
         })

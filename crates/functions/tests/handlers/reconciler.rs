@@ -6,10 +6,10 @@ use crate::world::{
 use functions::bootstrap::App;
 use functions::handlers::reconciler::{self, Reconciled};
 use functions::handlers::{inference_error, retry, upload_trigger};
-use jobs::backlog::Tally;
+use jobs::backlog::Backlog;
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::Document;
 use jobs::ports::Queue;
+use jobs::ports::Record;
 use jobs::state::State;
 use serde_json::json;
 use testkit::conformance::Outside;
@@ -37,18 +37,21 @@ fn announce(app: &App<Memory>, key: &str, version: &str) {
 
 /// Hands the wake-ups that are due to `retry`.
 fn work_off_wake_ups(app: &App<Memory>) -> usize {
-    let sent = std::mem::take(&mut app.ports.world().wake_ups);
-    for (wake_up, delay) in &sent {
+    let sent = std::mem::take(&mut app.ports.world().checks);
+    for (check, delay) in &sent {
         advance(app, u64::from(*delay) * 1000);
-        let body = json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0, "due": wake_up.due.map(|due| due.0)});
+        let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
         let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
         assert!(response.batch_item_failures.is_empty());
     }
     sent.len()
 }
 
-fn wake_at(app: &App<Memory>) -> Timestamp {
-    job(app, KEY).state.wake_at().expect("the job is open")
+fn next_check_at(app: &App<Memory>) -> Timestamp {
+    job(app, KEY)
+        .state
+        .check_deadline()
+        .expect("the job is open")
 }
 
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
@@ -58,20 +61,20 @@ fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     let app = app();
     upload(&app, KEY);
     write_output(&app, &job(&app, KEY));
-    let look = job(&app, KEY).look_at().unwrap();
+    let look = job(&app, KEY).next_check_at().unwrap();
     let minutes = (look.0 - NOW.0) / MINUTE;
     assert!((15..30).contains(&minutes), "after a while: {minutes}");
 
     advance(&app, look.0 - NOW.0 - 10 * MINUTE);
     assert_eq!(
-        reconcile(&app).woken,
+        reconcile(&app).checks_sent,
         0,
         "nothing is done before its time: the notification may only be late"
     );
     advance(&app, 5 * MINUTE);
-    assert_eq!(reconcile(&app).woken, 1);
+    assert_eq!(reconcile(&app).checks_sent, 1);
     assert_eq!(
-        app.ports.world().wake_ups[0].1,
+        app.ports.world().checks[0].1,
         5 * 60 + 2,
         "the wake-up comes on time, and not at the next run after it"
     );
@@ -79,7 +82,7 @@ fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
     advance(&app, HOUR);
     assert_eq!(
-        reconcile(&app).woken,
+        reconcile(&app).checks_sent,
         0,
         "a job that has ended is not woken"
     );
@@ -89,10 +92,10 @@ fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
 fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_given_up() {
     let app = app();
     upload(&app, KEY);
-    let deadline = wake_at(&app);
+    let deadline = next_check_at(&app);
     let mut looks = Vec::new();
     while app.ports.world().now.0 + 10 * MINUTE < deadline.0 {
-        if reconcile(&app).woken > 0 {
+        if reconcile(&app).checks_sent > 0 {
             looks.push((app.ports.world().now.0 - NOW.0) / MINUTE);
         }
         work_off_wake_ups(&app);
@@ -108,7 +111,7 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
     let app = app();
     upload(&app, KEY);
     for _ in 0..400 {
-        if job(&app, KEY).state.wake_at().is_none() {
+        if job(&app, KEY).state.check_deadline().is_none() {
             break;
         }
         advance(&app, 5 * MINUTE);
@@ -118,7 +121,7 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
     let job = job(&app, KEY);
     assert!(matches!(job.state, State::Failed { .. }), "{:?}", job.state);
     let pipeline = app.pipelines.as_ref().unwrap().get("legal-review").unwrap();
-    let bound = job.created_at.0 + u64::from(pipeline.bound_seconds) * 1000;
+    let bound = job.created_at.0 + u64::from(pipeline.job_deadline_seconds) * 1000;
     assert!(job.updated_at.0 <= bound, "within the bound");
     assert_eq!(
         app.ports.world().invocations.len(),
@@ -131,20 +134,20 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
 fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
     let app = app();
     upload(&app, KEY);
-    let deadline = wake_at(&app);
+    let deadline = next_check_at(&app);
     advance(&app, deadline.0 - NOW.0 + 10 * MINUTE);
     // The queue of wake-ups takes them, and nothing comes of them: the function is down for hours.
-    let mut woken = 0;
+    let mut checks_sent = 0;
     for _ in 0..(5 * 12) {
-        woken += reconcile(&app).woken;
+        checks_sent += reconcile(&app).checks_sent;
         advance(&app, 5 * MINUTE);
     }
     assert!(
-        (6..18).contains(&woken),
-        "more and more seldom, not every five minutes: {woken}"
+        (6..18).contains(&checks_sent),
+        "more and more seldom, not every five minutes: {checks_sent}"
     );
-    assert_eq!(wake_at(&app), deadline, "the row itself is as it was");
-    app.ports.world().wake_ups.truncate(1);
+    assert_eq!(next_check_at(&app), deadline, "the row itself is as it was");
+    app.ports.world().checks.truncate(1);
     work_off_wake_ups(&app);
     assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
 }
@@ -153,12 +156,12 @@ fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
 fn a_wake_up_that_the_queue_did_not_take_is_sent_by_the_next_run() {
     let app = app();
     upload(&app, KEY);
-    advance(&app, wake_at(&app).0 - NOW.0);
+    advance(&app, next_check_at(&app).0 - NOW.0);
     app.ports.world().fail_before.insert("send", 1);
     let done = reconcile(&app);
-    assert_eq!((done.woken, done.incomplete), (0, true));
+    assert_eq!((done.checks_sent, done.incomplete), (0, true));
     let done = reconcile(&app);
-    assert_eq!((done.woken, done.incomplete), (1, false));
+    assert_eq!((done.checks_sent, done.incomplete), (1, false));
 }
 
 #[test]
@@ -168,7 +171,11 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
         // The third delay of legal-review is half an hour, which no message can wait.
         let toml = include_str!("../../../../infra/pipelines.toml");
         let toml = toml.replacen("attempts = 3", "attempts = 4", 1);
-        let toml = toml.replacen("bound_seconds = 82_800", "bound_seconds = 172_800", 1);
+        let toml = toml.replacen(
+            "job_deadline_seconds = 82_800",
+            "job_deadline_seconds = 172_800",
+            1,
+        );
         app.pipelines = Some(jobs::pipeline::Pipelines::parse(&toml).unwrap());
         upload(&app, KEY);
         for _ in 0..attempt_fails {
@@ -184,20 +191,24 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
             // Full jitter drew a short delay; the state is what counts here.
             continue;
         }
-        assert_eq!(app.ports.world().wake_ups.len(), usize::from(has_message));
-        app.ports.world().wake_ups.clear();
+        assert_eq!(app.ports.world().checks.len(), usize::from(has_message));
+        app.ports.world().checks.clear();
         advance(&app, (delay.saturating_sub(60)) * 1000);
-        let woken = reconcile(&app).woken;
-        assert_eq!(woken, u64::from(!has_message), "after {attempt_fails}");
+        let checks_sent = reconcile(&app).checks_sent;
+        assert_eq!(
+            checks_sent,
+            u64::from(!has_message),
+            "after {attempt_fails}"
+        );
         if !has_message {
-            let (wake_up, seconds) = app.ports.world().wake_ups[0];
+            let (check, seconds) = app.ports.world().checks[0];
             let at = app.ports.world().now.0 + u64::from(seconds) * 1000;
             assert!(at.abs_diff(due.0) <= 3000, "on time: {at} {due:?}");
-            assert_eq!(wake_up.due, Some(due));
+            assert_eq!(check.due, Some(due));
         }
         // Even one that had a message is woken once that must have been lost.
         advance(&app, 60_000 + 2 * MINUTE + 11 * MINUTE);
-        assert_eq!(reconcile(&app).woken, 1);
+        assert_eq!(reconcile(&app).checks_sent, 1);
     }
 }
 
@@ -222,19 +233,23 @@ fn one_row_or_shard_that_cannot_be_read_does_not_hold_up_the_others() {
     app.ports.world().fail_before.insert("due_by", 1);
     let first = reconcile(&app);
     assert!(
-        first.incomplete && (20..39).contains(&first.woken),
+        first.incomplete && (20..39).contains(&first.checks_sent),
         "{first:?}"
     );
     let second = reconcile(&app);
     assert!(!second.incomplete);
-    assert_eq!(first.woken + second.woken, 39, "all but the newer one");
+    assert_eq!(
+        first.checks_sent + second.checks_sent,
+        39,
+        "all but the newer one"
+    );
 }
 
 #[test]
 fn what_is_open_is_counted_by_pipeline_with_its_age_and_what_is_at_risk() {
     let app = app();
     let none = reconcile(&app).open.unwrap();
-    assert_eq!(none["legal-review"], Tally::default());
+    assert_eq!(none["legal-review"], Backlog::default());
     assert_eq!(none.len(), 3, "a pipeline without open jobs says so");
 
     let promise = 8 * HOUR;
@@ -276,12 +291,12 @@ fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
             .ports
             .bury(queue, &format!("poison of {}", queue.name())));
     }
-    let mut sent_back = 0;
+    let mut redriven = 0;
     let mut quarantined = 0;
     let began = app.ports.world().now.0;
     while quarantined == 0 {
         let done = reconcile(&app);
-        sent_back += done.sent_back;
+        redriven += done.redriven;
         quarantined += done.quarantined;
         for queue in Queue::ALL {
             run(app.ports.die_again(queue));
@@ -289,9 +304,9 @@ fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
         advance(&app, 37 * MINUTE);
     }
     let tried = (app.ports.world().now.0 - began) / HOUR;
-    assert_eq!((sent_back, quarantined, tried), (4 * 10, 4, 6));
+    assert_eq!((redriven, quarantined, tried), (4 * 10, 4, 6));
     let world = app.ports.world();
-    assert!(world.dead_letters.is_empty() && world.sent_back.is_empty());
+    assert!(world.dead_letters.is_empty() && world.redriven.is_empty());
     for (queue, entry) in Queue::ALL.iter().zip(&world.quarantine) {
         assert_eq!(entry.source, queue.name());
         assert_eq!(entry.cause, "DeadLetter");
@@ -323,7 +338,7 @@ fn a_dead_letter_is_deleted_only_after_it_was_sent_or_kept() {
         let world = app.ports.world();
         assert!(world.dead_letters.is_empty());
         assert!(
-            !world.sent_back.is_empty() || world.quarantine.len() == 1,
+            !world.redriven.is_empty() || world.quarantine.len() == 1,
             "{step}"
         );
     }
@@ -368,7 +383,7 @@ fn an_object_whose_event_was_lost_is_announced_once() {
     expected.sort();
     assert_eq!(all, expected);
     for key in keys {
-        assert!(job(&app, key).state.wake_at().is_some());
+        assert!(job(&app, key).state.check_deadline().is_some());
     }
 }
 
@@ -482,7 +497,7 @@ fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
     let mut now = event(&app, json!({}));
     now.context.deadline = app.ports.world().now.0;
     let done = run(reconciler::handle(&app, now)).unwrap();
-    assert_eq!((done.announced, done.sent_back), (0, 0));
+    assert_eq!((done.announced, done.redriven), (0, 0));
     assert_eq!(reconcile(&app).announced, 1);
 }
 
@@ -490,7 +505,7 @@ fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
 fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
     let app = app();
     app.ports.put(BUCKET, KEY, PDF);
-    let note = Document {
+    let note = Record {
         text: "{\"began_at\":\"soon\"}".to_owned(),
         revision: 1,
         expires_at: None,

@@ -8,7 +8,7 @@ use functions::handlers::batch::SqsEvent;
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::TraceId;
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::Watcher;
+use jobs::ports::Connection;
 use jobs::state::State;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
@@ -35,9 +35,9 @@ fn header() -> Value {
 /// An app with an open page.
 fn watched() -> App<Memory> {
     let app = app();
-    app.ports.world().watchers.push(Watcher {
+    app.ports.world().connections.push(Connection {
         uploader: None,
-        watches: "acme".into(),
+        subscription: "acme".into(),
         connection_id: "c".into(),
         registered_at: NOW,
         token_expires_at: Timestamp(u64::MAX),
@@ -76,9 +76,9 @@ fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() 
     let said = failed(&first, "ModelError: it crashed");
     let response = run(inference_error::handle(&app, plain(&app, &said))).unwrap();
     assert!(response.batch_item_failures.is_empty());
-    let wake_up = app.ports.world().wake_ups.pop().unwrap().0;
-    app.ports.world().now = wake_up.due.unwrap();
-    let body = json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0, "due": wake_up.due.map(|due| due.0)});
+    let check = app.ports.world().checks.pop().unwrap().0;
+    app.ports.world().now = check.due.unwrap();
+    let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
     let response = run(retry::handle(&app, plain(&app, &body.to_string()))).unwrap();
     assert!(response.batch_item_failures.is_empty());
     let second = job(&app, KEY);

@@ -3,7 +3,7 @@
 use crate::world::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
 use functions::handlers::{retry, upload_trigger};
 use jobs::id::{Attempt, JobId};
-use jobs::ports::Watcher;
+use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 use testkit::memory::Object;
 
@@ -18,9 +18,9 @@ fn upload(
 #[test]
 fn a_pdf_is_submitted_once() {
     let app = app();
-    app.ports.world().watchers.push(Watcher {
+    app.ports.world().connections.push(Connection {
         uploader: None,
-        watches: "acme".into(),
+        subscription: "acme".into(),
         connection_id: "c".into(),
         registered_at: crate::world::NOW,
         token_expires_at: jobs::id::Timestamp(u64::MAX),
@@ -411,13 +411,10 @@ fn a_refused_call_schedules_the_same_attempt_again() {
     else {
         panic!("{:?}", scheduled.state)
     };
-    let (wake_up, delay) = app.ports.world().wake_ups[0];
-    assert_eq!(
-        (wake_up.job, wake_up.attempt),
-        (scheduled.id, Attempt::FIRST)
-    );
+    let (check, delay) = app.ports.world().checks[0];
+    assert_eq!((check.job, check.attempt), (scheduled.id, Attempt::FIRST));
     assert!(delay <= 30, "{delay}");
-    let body = serde_json::json!({"job_id": wake_up.job.to_string(), "attempt": wake_up.attempt.0, "due": wake_up.due.map(|due| due.0)})
+    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
         .to_string();
     let response = run(retry::handle(&app, batch(&app, &[body.clone(), body], 1))).unwrap();
     assert!(failures(&response).len() <= 1);
@@ -444,7 +441,7 @@ fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
     app.ports.world().fail_before.insert("send", 1);
     assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
     assert!(upload(&app, &[body]).is_empty());
-    assert_eq!(app.ports.world().wake_ups.len(), 1);
+    assert_eq!(app.ports.world().checks.len(), 1);
 }
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."

@@ -8,13 +8,13 @@ use super::Unavailable;
 use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::job::Job;
-use crate::submit::Upload;
+use crate::submit::UploadEvent;
 
 /// An open job's place in the index of what somebody must look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Due {
+pub struct ScheduledCheck {
     /// When somebody must look.
-    pub wake_at: Timestamp,
+    pub next_check_at: Timestamp,
     /// At which job.
     pub job: JobId,
 }
@@ -44,26 +44,26 @@ pub trait JobIndex {
         &self,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<Vec<Due>, Unavailable>;
+    ) -> Result<Vec<ScheduledCheck>, Unavailable>;
     /// All open jobs of one shard, a page from `after` on, and where to go on.
     async fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable>;
+    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable>;
     /// Moves a job to a later place in the index, unless it has left its place meanwhile. The row's state and version
     /// stay as they are, and the next save puts the job where its state belongs.
-    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable>;
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable>;
     /// The object versions that the jobs of these ids are about. Ids without a job are left out.
     async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable>;
 }
 
 /// A current object version, as a listing of the bucket shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedObject {
     /// Object key.
     pub key: String,
     /// Its current version.
@@ -78,7 +78,7 @@ pub struct Listed {
 
 /// A place in a listing of versions: the last one seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct ListingCursor {
     /// Object key.
     pub key: String,
     /// Version id; none if the place is behind all versions at the key.
@@ -93,15 +93,15 @@ pub trait Inventory {
         &self,
         bucket: &str,
         prefix: &str,
-        after: Option<&Mark>,
+        after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable>;
+    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable>;
 }
 
 /// The queue of uploads, which S3 fills.
 pub trait UploadQueue {
     /// Announces uploads as S3 would. Answers which (by place) were not taken.
-    async fn announce(&self, uploads: &[Upload]) -> Vec<usize>;
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize>;
 }
 
 /// A queue with a function behind it.
@@ -114,7 +114,7 @@ pub enum Queue {
     /// What the endpoint says about failures.
     InferenceError,
     /// What the functions have to look at later.
-    Wakeups,
+    Checks,
 }
 
 impl Queue {
@@ -123,7 +123,7 @@ impl Queue {
         Self::Uploads,
         Self::InferenceSuccess,
         Self::InferenceError,
-        Self::Wakeups,
+        Self::Checks,
     ];
 
     /// The queue of that name.
@@ -137,7 +137,7 @@ impl Queue {
             Self::Uploads => "uploads",
             Self::InferenceSuccess => "inference-success",
             Self::InferenceError => "inference-error",
-            Self::Wakeups => "wakeups",
+            Self::Checks => "checks",
         }
     }
 }
@@ -162,7 +162,7 @@ pub trait DeadLetters {
     /// A few dead letters of a queue, at most 10. Nobody else gets them for as long as a function may run.
     async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable>;
     /// Sends the text to the queue again; should it die again, its first id and this time are known.
-    async fn send_back(
+    async fn redrive_letter(
         &self,
         queue: Queue,
         letter: &DeadLetter,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{Spread, spans};
 use super::plan::Arrival;
-use super::{Day, Document, Moment};
+use super::{Day, DecisionContext, Document};
 
 /// A part of a day: its first bursts, and less time between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,11 +115,11 @@ pub fn bursts(day: &Day) -> Vec<Burst> {
                     .count(),
                 wait: Spread::of(waits.map(|wait| wait.total()).collect()),
                 found: within(day, *at, at + 1)
-                    .map(|moment| moment.in_service)
+                    .map(|context| context.in_service)
                     .min()
                     .unwrap_or(0),
                 most_instances: within(day, *at, end)
-                    .map(Moment::instances)
+                    .map(DecisionContext::instances)
                     .max()
                     .unwrap_or(0),
             }
@@ -128,10 +128,10 @@ pub fn bursts(day: &Day) -> Vec<Burst> {
 }
 
 /// What was seen of the endpoint in a span of time.
-fn within(day: &Day, from: u64, until: u64) -> impl Iterator<Item = &Moment> {
+fn within(day: &Day, from: u64, until: u64) -> impl Iterator<Item = &DecisionContext> {
     spans(day)
-        .filter(move |(moment, lasts)| moment.at < until && moment.at + lasts > from)
-        .map(|(moment, _)| moment)
+        .filter(move |(context, lasts)| context.at < until && context.at + lasts > from)
+        .map(|(context, _)| context)
 }
 
 /// What was uploaded on a day, and what became of it.

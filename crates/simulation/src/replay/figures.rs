@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Day, Moment, Wait};
+use super::{Day, DecisionContext, Wait};
 use crate::world::HOUR;
 
 /// How a quantity is spread, in milliseconds: the value that so many percent of the documents do not exceed.
@@ -98,13 +98,13 @@ impl Figures {
             ..Self::default()
         };
         let mut before = None;
-        for (moment, lasts) in spans(day) {
-            figures.working += u64::from(moment.busy) * lasts;
-            figures.starting += u64::from(moment.starting) * lasts;
-            figures.idle += u64::from(moment.in_service - moment.busy) * lasts;
-            figures.most_instances = figures.most_instances.max(moment.instances());
-            figures.wakes += u32::from(before == Some(0) && moment.instances() > 0);
-            before = Some(moment.instances());
+        for (context, lasts) in spans(day) {
+            figures.working += u64::from(context.busy) * lasts;
+            figures.starting += u64::from(context.starting) * lasts;
+            figures.idle += u64::from(context.in_service - context.busy) * lasts;
+            figures.most_instances = figures.most_instances.max(context.instances());
+            figures.wakes += u32::from(before == Some(0) && context.instances() > 0);
+            before = Some(context.instances());
         }
         figures
     }
@@ -129,11 +129,11 @@ pub(super) fn in_hours(milliseconds: u64) -> f64 {
 }
 
 /// Each moment with how long it lasts, up to the end of what is measured.
-pub(super) fn spans(day: &Day) -> impl Iterator<Item = (&Moment, u64)> {
+pub(super) fn spans(day: &Day) -> impl Iterator<Item = (&DecisionContext, u64)> {
     let ends = day.moments.iter().skip(1).map(|next| next.at);
     let ends = ends.chain([day.until]);
     day.moments
         .iter()
         .zip(ends)
-        .map(|(moment, end)| (moment, end.min(day.until).saturating_sub(moment.at)))
+        .map(|(context, end)| (context, end.min(day.until).saturating_sub(context.at)))
 }

@@ -3,11 +3,11 @@
 use jobs::state::State;
 
 use super::plan::Arrival;
-use super::{Document, Moment, Wait};
+use super::{DecisionContext, Document, Wait};
 use crate::world::World;
 
 /// What became of a document that was to come.
-pub(super) fn document(world: &World, arrival: &Arrival, moments: &[Moment]) -> Document {
+pub(super) fn document(world: &World, arrival: &Arrival, moments: &[DecisionContext]) -> Document {
     let key = &arrival.key;
     let mut found = Document {
         burst: arrival.burst,
@@ -68,12 +68,12 @@ pub(super) fn document(world: &World, arrival: &Arrival, moments: &[Moment]) -> 
 }
 
 /// How much of a span passed without an instance in service.
-fn without_capacity(moments: &[Moment], from: u64, until: u64) -> u64 {
+fn without_capacity(moments: &[DecisionContext], from: u64, until: u64) -> u64 {
     let ends = moments.iter().skip(1).map(|next| next.at).chain([u64::MAX]);
     moments
         .iter()
         .zip(ends)
-        .filter(|(moment, _)| moment.in_service == 0)
-        .map(|(moment, end)| end.min(until).saturating_sub(moment.at.max(from)))
+        .filter(|(context, _)| context.in_service == 0)
+        .map(|(context, end)| end.min(until).saturating_sub(context.at.max(from)))
         .sum()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::figures::{Figures, spans};
 use super::report::{clock, hours_of, settings, span};
-use super::{Day, Moment};
+use super::{Day, DecisionContext};
 use crate::world::{HOUR, MINUTE};
 
 /// The picture's size and where the charts are in it, in pixels.
@@ -29,7 +29,7 @@ text{fill:#e6eaee}.m{fill:#a3adb8}.bg{fill:#14181d}.g{stroke:#2e363e}.a{stroke:#
 .x,.p{stroke:#ff7b7b}}";
 
 /// What is counted at a moment.
-type Count = fn(&Moment) -> u32;
+type Count = fn(&DecisionContext) -> u32;
 
 /// One of the three charts.
 struct Chart {
@@ -187,23 +187,23 @@ fn area(svg: &mut String, class: &str, chart: &Chart, columns: &[u64]) {
 
 fn columns(day: &Day, axis: &Axis, value: Count) -> Vec<u64> {
     let mut columns = vec![0; COLUMNS];
-    for (moment, lasts) in spans(day) {
-        let end = moment.at + lasts;
-        if end <= axis.from || moment.at >= axis.until || lasts == 0 {
+    for (context, lasts) in spans(day) {
+        let end = context.at + lasts;
+        if end <= axis.from || context.at >= axis.until || lasts == 0 {
             continue;
         }
-        let from = usize::try_from(axis.x(moment.at) - LEFT).unwrap_or(0);
+        let from = usize::try_from(axis.x(context.at) - LEFT).unwrap_or(0);
         let until = usize::try_from(axis.x(end) - LEFT).unwrap_or(0);
         // What lasts less than a column is still seen.
         for column in columns.iter_mut().take(until.max(from + 1)).skip(from) {
-            *column = u64::from(value(moment)).max(*column);
+            *column = u64::from(value(context)).max(*column);
         }
     }
     columns
 }
 
 fn queue(svg: &mut String, day: &Day, axis: &Axis) {
-    let columns = columns(day, axis, |moment| moment.waiting);
+    let columns = columns(day, axis, |context| context.waiting);
     let (step, most) = scale(columns.iter().copied().max().unwrap_or(0), &DECIMAL);
     let chart = Chart {
         top: 108,
@@ -226,9 +226,9 @@ fn instances(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
     };
     frame(svg, &chart, axis, "Instances", step, "");
     let layers: [(&str, Count); 3] = [
-        ("c", Moment::instances),
-        ("i", |moment| moment.in_service),
-        ("b", |moment| moment.busy),
+        ("c", DecisionContext::instances),
+        ("i", |context| context.in_service),
+        ("b", |context| context.busy),
     ];
     for (class, value) in layers {
         area(svg, class, &chart, &columns(day, axis, value));

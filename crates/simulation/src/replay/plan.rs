@@ -158,7 +158,7 @@ pub(super) fn arrivals(options: &Options, prefix: &str, rng: &mut Rng) -> Vec<Ar
     let weights = minutes(&shape);
     let mut arrivals = Vec::new();
     for ((number, size), burst) in sizes.iter().enumerate().zip(1..) {
-        let start = moment(&weights, number as u64, sizes.len() as u64, rng);
+        let start = context(&weights, number as u64, sizes.len() as u64, rng);
         let tenant = TENANTS[usize::try_from(rng.up_to(2)).unwrap_or(0)];
         for _ in 0..*size {
             let at = start + rng.up_to(shape.burst_lasts);
@@ -214,7 +214,7 @@ fn minutes(shape: &Shape) -> Vec<u64> {
 }
 
 /// A moment in one of so many equal parts of the day.
-fn moment(minutes: &[u64], part: u64, parts: u64, rng: &mut Rng) -> u64 {
+fn context(minutes: &[u64], part: u64, parts: u64, rng: &mut Rng) -> u64 {
     let all = minutes.len() as u64;
     let (from, until) = (part * all / parts, (part + 1) * all / parts);
     let at = from + rng.up_to((until - from).saturating_sub(1));

@@ -168,14 +168,14 @@ fn hours(day: &Day) -> String {
     for hour in first..last {
         let (from, until) = (hour * HOUR, (hour + 1) * HOUR);
         let (mut queue, mut most, mut paid) = (0, 0, 0);
-        for (moment, lasts) in spans(day) {
-            let part = (moment.at + lasts)
+        for (context, lasts) in spans(day) {
+            let part = (context.at + lasts)
                 .min(until)
-                .saturating_sub(moment.at.max(from));
+                .saturating_sub(context.at.max(from));
             if part > 0 {
-                queue = queue.max(moment.waiting);
-                most = most.max(moment.instances());
-                paid += u64::from(moment.instances()) * part;
+                queue = queue.max(context.waiting);
+                most = most.max(context.instances());
+                paid += u64::from(context.instances()) * part;
             }
         }
         let came = || {
@@ -237,8 +237,8 @@ pub(super) fn hours_of(day: &Day) -> (u64, u64) {
     let least = day.options.endpoint.settings.min_instances;
     let first = day.documents.iter().map(|known| known.uploaded).min();
     let more = spans(day)
-        .filter(|(moment, _)| moment.instances() > least)
-        .map(|(moment, lasts)| moment.at + lasts)
+        .filter(|(context, _)| context.instances() > least)
+        .map(|(context, lasts)| context.at + lasts)
         .max();
     let ended = day.documents.iter().filter_map(|known| known.ended).max();
     let first = first.unwrap_or(0) / HOUR;

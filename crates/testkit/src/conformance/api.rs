@@ -7,24 +7,24 @@
 )]
 
 use super::full_job;
-use api::ports::{JobList, List, Place, QuarantineDesk, Span};
+use api::ports::{JobList, JobListEntry, JobListKey, QuarantineStore, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{Document, Documents, JobStore, Quarantine, Quarantined};
-use jobs::state::{Cause, Class, Failure, State};
+use jobs::ports::{JobStore, KeyValueStore, Quarantine, QuarantinedMessage, Record};
+use jobs::state::{Cause, Failure, State, StatusGroup};
 use jobs::transition::Event;
 
 /// Documents.
-pub async fn documents<P: Documents>(ports: &P, unique: &str) {
+pub async fn documents<P: KeyValueStore>(ports: &P, unique: &str) {
     let folder = format!("note#{unique}");
-    let document = |text: &str, revision: u64| Document {
+    let document = |text: &str, revision: u64| Record {
         text: text.to_owned(),
         revision,
         expires_at: (revision > 1).then_some(Timestamp(1_900_000_000_000)),
     };
     let read = async |name: &str| ports.read(&folder, name).await.unwrap();
     let write =
-        async |name: &str, document: &Document| ports.write(&folder, name, document).await.unwrap();
+        async |name: &str, document: &Record| ports.write(&folder, name, document).await.unwrap();
     assert_eq!(read("a").await, None, "what was never written is not there");
     let first = document("{\"at\":\"Müller/Söhne\"}", 1);
     assert!(write("a", &first).await);
@@ -83,10 +83,10 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
         ports.create(&job).await.unwrap();
         jobs.push(job);
     }
-    let open = List::OfTenant(tenant.clone(), Class::Open);
-    let mut expected: Vec<Place> = jobs
+    let open = JobListKey::OfTenant(tenant.clone(), StatusGroup::Open);
+    let mut expected: Vec<JobListEntry> = jobs
         .iter()
-        .map(|job| Place {
+        .map(|job| JobListEntry {
             at: job.created_at,
             job: job.id,
         })
@@ -94,16 +94,16 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     expected.sort();
     expected.reverse();
     assert_eq!(
-        ports.places(&open, Span::ALL, 9).await.unwrap(),
+        ports.places(&open, TimeRange::ALL, 9).await.unwrap(),
         (expected.clone(), false),
         "newest first"
     );
     assert_eq!(
-        ports.places(&open, Span::ALL, 2).await.unwrap(),
+        ports.places(&open, TimeRange::ALL, 2).await.unwrap(),
         (expected[..2].to_vec(), true),
         "no more than were asked for"
     );
-    let span = Span {
+    let span = TimeRange {
         from: expected[4].at,
         to: expected[2].at,
     };
@@ -122,17 +122,17 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
 
     // One in the index of what must be looked at, then in that of the failed.
     let job = &jobs[0];
-    let has = async |list: &List| {
-        let (places, _) = ports.places(list, Span::ALL, 1000).await.unwrap();
+    let has = async |list: &JobListKey| {
+        let (places, _) = ports.places(list, TimeRange::ALL, 1000).await.unwrap();
         places.into_iter().find(|place| place.job == job.id)
     };
-    let in_open = has(&List::Open(job.id.shard())).await.unwrap();
+    let in_open = has(&JobListKey::Open(job.id.shard())).await.unwrap();
     assert_eq!(
         Some(in_open.at),
-        job.look_at(),
+        job.next_check_at(),
         "an open job stands by when to look"
     );
-    assert_eq!(has(&List::Failed(job.id.shard())).await, None);
+    assert_eq!(has(&JobListKey::Failed(job.id.shard())).await, None);
     let failed = State::Failed {
         attempt: Attempt(1),
         failure: Failure::new(Cause::ModelError, "it broke"),
@@ -140,11 +140,11 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     let failed = job.advanced(&Event::Overwritten, failed, Timestamp(job.created_at.0 + 5));
     ports.save(&failed).await.unwrap();
     assert_eq!(
-        has(&List::Open(job.id.shard())).await,
+        has(&JobListKey::Open(job.id.shard())).await,
         None,
         "it is not open any more"
     );
-    let in_failed = has(&List::Failed(job.id.shard())).await.unwrap();
+    let in_failed = has(&JobListKey::Failed(job.id.shard())).await.unwrap();
     assert_eq!(
         in_failed.at, failed.updated_at,
         "a failed job stands by when it failed"
@@ -152,8 +152,8 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
 }
 
 /// The desk's side of the quarantine.
-pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: &str) {
-    let entry = |id: &str, body: String| Quarantined {
+pub async fn quarantine_desk<P: Quarantine + QuarantineStore>(ports: &P, unique: &str) {
+    let entry = |id: &str, body: String| QuarantinedMessage {
         source: "uploads".to_owned(),
         message_id: format!("{unique}-{id}"),
         cause: "Malformed".into(),
@@ -165,7 +165,7 @@ pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: 
     let short = entry("b", "x".to_owned());
     ports.keep(&long).await.unwrap();
     ports.keep(&short).await.unwrap();
-    let own = |kept: &api::ports::Kept| kept.entry.message_id.starts_with(unique);
+    let own = |kept: &api::ports::QuarantineItem| kept.entry.message_id.starts_with(unique);
     let (listed, _) = ports.kept(Some(("uploads", unique)), 100).await.unwrap();
     let listed: Vec<_> = listed.into_iter().filter(own).collect();
     let sizes: Vec<u64> = listed.iter().map(|kept| kept.body_bytes).collect();
@@ -186,7 +186,7 @@ pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: 
         (long.clone(), None),
         "the whole text is there"
     );
-    assert!(ports.entry("wakeups", first).await.unwrap().is_none());
+    assert!(ports.entry("checks", first).await.unwrap().is_none());
 
     let mark = Timestamp(1_767_607_442_200);
     assert!(ports.mark("uploads", first, mark).await.unwrap());
@@ -196,7 +196,7 @@ pub async fn quarantine_desk<P: Quarantine + QuarantineDesk>(ports: &P, unique: 
         !ports.mark("uploads", first, at_once).await.unwrap(),
         "somebody else is sending it"
     );
-    let again = Quarantined {
+    let again = QuarantinedMessage {
         problem: "it still is not".to_owned(),
         ..long.clone()
     };

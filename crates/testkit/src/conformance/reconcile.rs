@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{Outside, full_job};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{DeadLetters, Due, Inventory, JobIndex, JobStore, Queue};
+use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Queue, ScheduledCheck};
 use jobs::transition::Event;
 
 /// The indexes of the job table.
@@ -24,7 +24,7 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         ports.create(&job).await.unwrap();
         jobs.push(job);
     }
-    let wake_at = |at: usize| jobs[at].look_at().unwrap();
+    let next_check_at = |at: usize| jobs[at].next_check_at().unwrap();
     // All open jobs of this suite that the index has by a time, shard by shard, in pages of two.
     let by = async |by: Timestamp| {
         let mut found = Vec::new();
@@ -40,25 +40,25 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
                 found.extend(page);
             }
         }
-        let own = |due: &Due| jobs.iter().any(|job| job.id == due.job);
-        let mut found: Vec<Due> = found.into_iter().filter(own).collect();
+        let own = |due: &ScheduledCheck| jobs.iter().any(|job| job.id == due.job);
+        let mut found: Vec<ScheduledCheck> = found.into_iter().filter(own).collect();
         found.sort();
         found
     };
-    let all: Vec<Due> = jobs
+    let all: Vec<ScheduledCheck> = jobs
         .iter()
-        .map(|job| Due {
-            wake_at: job.look_at().unwrap(),
+        .map(|job| ScheduledCheck {
+            next_check_at: job.next_check_at().unwrap(),
             job: job.id,
         })
         .collect();
     assert_eq!(
-        by(wake_at(11)).await,
+        by(next_check_at(11)).await,
         all,
         "every open job is found in its shard, once"
     );
     assert_eq!(
-        by(wake_at(3)).await,
+        by(next_check_at(3)).await,
         all[..4],
         "up to and with the time asked for"
     );
@@ -91,10 +91,10 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         assert!(found.contains(&own), "{own:?} is not among {found:?}");
     }
 
-    let later = Timestamp(wake_at(11).0 + 5);
+    let later = Timestamp(next_check_at(11).0 + 5);
     ports.postpone(all[0], later).await.unwrap();
     assert_eq!(
-        by(wake_at(11)).await,
+        by(next_check_at(11)).await,
         all[1..],
         "a postponed job is not due"
     );
@@ -102,8 +102,8 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         .postpone(all[0], Timestamp(later.0 + 5))
         .await
         .expect("a job that has left its place stays where it is");
-    let moved = Due {
-        wake_at: later,
+    let moved = ScheduledCheck {
+        next_check_at: later,
         job: jobs[0].id,
     };
     assert!(
@@ -125,12 +125,12 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         .await
         .expect("and can be saved as if nothing had happened");
     assert_eq!(
-        by(wake_at(11)).await,
+        by(next_check_at(11)).await,
         all,
         "a save puts it where its state belongs"
     );
-    let nobody = Due {
-        wake_at: Timestamp(1),
+    let nobody = ScheduledCheck {
+        next_check_at: Timestamp(1),
         job: JobId::of_key(&bucket, "nobody's"),
     };
     ports
@@ -233,7 +233,7 @@ pub async fn dead_letters<P: DeadLetters, O: Outside>(ports: &P, outside: &O) {
     assert!(!letter.first_id.is_empty());
 
     let since = Timestamp(1_767_607_442_118);
-    ports.send_back(queue, &letter, since).await.unwrap();
+    ports.redrive_letter(queue, &letter, since).await.unwrap();
     ports.discard(queue, &letter).await.unwrap();
     ports
         .discard(queue, &letter)
@@ -246,7 +246,7 @@ pub async fn dead_letters<P: DeadLetters, O: Outside>(ports: &P, outside: &O) {
         (body, Some(since), &letter.first_id),
         "one that was sent back and died again is known by its first id, and since when"
     );
-    ports.send_back(queue, &again, since).await.unwrap();
+    ports.redrive_letter(queue, &again, since).await.unwrap();
     ports.discard(queue, &again).await.unwrap();
     outside.die_again(queue).await;
     let third = first(ports, queue).await;

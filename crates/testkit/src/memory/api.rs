@@ -1,15 +1,18 @@
 //! The ports of the desk, in memory.
 
 use super::{Memory, Object, World};
-use api::ports::{JobList, Kept, List, Part, Place, QuarantineDesk, Span, Terms, Transfers};
+use api::ports::{
+    JobList, JobListEntry, JobListKey, ObjectTransfers, QuarantineItem, QuarantineStore, TimeRange,
+    UploadConstraints, UploadedPart,
+};
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{Document, Documents, LoadError, Resubmission, ResubmissionQueue, Unavailable};
+use jobs::ports::{KeyValueStore, LoadError, Record, RetryCommand, RetryCommandQueue, Unavailable};
 use jobs::state::State;
 
-impl Documents for Memory {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {
+impl KeyValueStore for Memory {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
         self.attempt("read_document", |world| world.folders.read(folder, name))
     }
 
@@ -17,7 +20,7 @@ impl Documents for Memory {
         &self,
         folder: &str,
         name: &str,
-        document: &Document,
+        document: &Record,
     ) -> Result<bool, Unavailable> {
         self.attempt("write_document", |world| {
             world.folders.write(folder, name, document)
@@ -35,24 +38,24 @@ impl Documents for Memory {
         folder: &str,
         before: Option<&str>,
         limit: u16,
-    ) -> Result<Vec<(String, Document)>, Unavailable> {
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
         self.attempt("last_documents", |world| {
             world.folders.last(folder, before, limit)
         })
     }
 }
 
-fn place(list: &List, job: &Job) -> Option<Place> {
+fn place(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
     let at = match list {
-        List::OfTenant(tenant, class) => {
-            (job.tenant == *tenant && job.state.class() == *class).then_some(job.created_at)
+        JobListKey::OfTenant(tenant, class) => {
+            (job.tenant == *tenant && job.state.status_group() == *class).then_some(job.created_at)
         }
-        List::Failed(shard) => (job.id.shard() == *shard
+        JobListKey::Failed(shard) => (job.id.shard() == *shard
             && matches!(job.state, State::Failed { .. }))
         .then_some(job.updated_at),
-        List::Open(shard) => job.look_at().filter(|_| job.id.shard() == *shard),
+        JobListKey::Open(shard) => job.next_check_at().filter(|_| job.id.shard() == *shard),
     };
-    Some(Place {
+    Some(JobListEntry {
         at: at?,
         job: job.id,
     })
@@ -61,19 +64,19 @@ fn place(list: &List, job: &Job) -> Option<Place> {
 impl JobList for Memory {
     async fn places(
         &self,
-        list: &List,
-        span: Span,
+        list: &JobListKey,
+        span: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<Place>, bool), Unavailable> {
+    ) -> Result<(Vec<JobListEntry>, bool), Unavailable> {
         self.attempt("places", |world| {
-            let mut places: Vec<Place> = world
+            let mut places: Vec<JobListEntry> = world
                 .jobs
                 .values()
                 .filter_map(|job| place(list, job))
                 .filter(|place| (span.from..=span.to).contains(&place.at))
                 .collect();
             places.sort();
-            if !matches!(list, List::Open(_)) {
+            if !matches!(list, JobListKey::Open(_)) {
                 places.reverse();
             }
             let more = places.len() > usize::from(limit);
@@ -95,11 +98,11 @@ impl JobList for Memory {
 
 /// An upload in parts: where it goes, and what has arrived.
 #[derive(Clone, Debug)]
-pub struct PartsOf {
+pub struct MultipartUpload {
     /// Where the object will be.
     pub to: Location,
     /// Its parts.
-    pub parts: Vec<Part>,
+    pub parts: Vec<UploadedPart>,
 }
 
 impl World {
@@ -113,8 +116,12 @@ impl World {
     }
 }
 
-impl Transfers for Memory {
-    async fn sign_put(&self, to: &Location, terms: &Terms) -> Result<SignedRequest, Unavailable> {
+impl ObjectTransfers for Memory {
+    async fn sign_put(
+        &self,
+        to: &Location,
+        terms: &UploadConstraints,
+    ) -> Result<SignedRequest, Unavailable> {
         self.attempt("sign_put", |world| {
             world.sign("PUT", to, &format!("?bytes={}", terms.bytes))
         })
@@ -131,10 +138,14 @@ impl Transfers for Memory {
         })
     }
 
-    async fn begin(&self, to: &Location, _terms: &Terms) -> Result<String, Unavailable> {
+    async fn begin(
+        &self,
+        to: &Location,
+        _terms: &UploadConstraints,
+    ) -> Result<String, Unavailable> {
         self.attempt("begin", |world| {
             let name = format!("upload-{}", world.uploads.len());
-            let upload = PartsOf {
+            let upload = MultipartUpload {
                 to: to.clone(),
                 parts: vec![],
             };
@@ -163,7 +174,7 @@ impl Transfers for Memory {
         &self,
         _to: &Location,
         upload: &str,
-    ) -> Result<Option<Vec<Part>>, Unavailable> {
+    ) -> Result<Option<Vec<UploadedPart>>, Unavailable> {
         self.attempt("arrived", |world| {
             world.uploads.get(upload).map(|upload| upload.parts.clone())
         })
@@ -173,7 +184,7 @@ impl Transfers for Memory {
         &self,
         to: &Location,
         upload: &str,
-        parts: &[Part],
+        parts: &[UploadedPart],
     ) -> Result<(), Unavailable> {
         let begun = self.attempt("complete", |world| world.uploads.remove(upload))?;
         if begun.is_some() {
@@ -214,10 +225,10 @@ impl World {
             .position(|entry| entry.source == source && entry.message_id == message_id)
     }
 
-    fn kept(&self, at: usize) -> Kept {
+    fn kept(&self, at: usize) -> QuarantineItem {
         let entry = self.quarantine[at].clone();
         let name = (entry.source.clone(), entry.message_id.clone());
-        Kept {
+        QuarantineItem {
             body_bytes: entry.body.len() as u64,
             replayed_at: self.replayed.get(&name).copied(),
             entry,
@@ -225,17 +236,18 @@ impl World {
     }
 }
 
-impl QuarantineDesk for Memory {
+impl QuarantineStore for Memory {
     async fn kept(
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<(Vec<Kept>, bool), Unavailable> {
+    ) -> Result<(Vec<QuarantineItem>, bool), Unavailable> {
         self.attempt("kept", |world| {
-            let mut all: Vec<Kept> = (0..world.quarantine.len())
+            let mut all: Vec<QuarantineItem> = (0..world.quarantine.len())
                 .map(|at| world.kept(at))
                 .collect();
-            let name = |kept: &Kept| (kept.entry.source.clone(), kept.entry.message_id.clone());
+            let name =
+                |kept: &QuarantineItem| (kept.entry.source.clone(), kept.entry.message_id.clone());
             all.sort_by_key(name);
             let after = after.map(|(source, id)| (source.to_owned(), id.to_owned()));
             all.retain(|kept| after.as_ref().is_none_or(|after| name(kept) > *after));
@@ -245,7 +257,11 @@ impl QuarantineDesk for Memory {
         })
     }
 
-    async fn entry(&self, source: &str, message_id: &str) -> Result<Option<Kept>, Unavailable> {
+    async fn entry(
+        &self,
+        source: &str,
+        message_id: &str,
+    ) -> Result<Option<QuarantineItem>, Unavailable> {
         self.attempt("entry", |world| {
             world.kept_at(source, message_id).map(|at| world.kept(at))
         })
@@ -289,8 +305,8 @@ impl QuarantineDesk for Memory {
     }
 }
 
-impl ResubmissionQueue for Memory {
-    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize> {
+impl RetryCommandQueue for Memory {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
         match self.attempt("order", |world| world.orders.extend_from_slice(orders)) {
             Ok(()) => vec![],
             Err(_) => (0..orders.len()).collect(),

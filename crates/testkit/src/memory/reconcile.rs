@@ -5,26 +5,26 @@ use std::collections::BTreeMap;
 use super::{Memory, World};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Due, Inventory, JobIndex, Listed, Mark, OpenJob, Queue, Unavailable,
-    UploadQueue,
+    DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,
+    ScheduledCheck, Unavailable, UploadQueue,
 };
-use jobs::submit::Upload;
+use jobs::submit::UploadEvent;
 
 impl World {
     /// The index of open jobs, in order.
-    fn dues(&self) -> Vec<Due> {
+    fn dues(&self) -> Vec<ScheduledCheck> {
         let open = self.jobs.values().filter_map(|job| {
-            let own = job.look_at()?;
-            let wake_at = match self.postponed.get(&job.id) {
+            let own = job.next_check_at()?;
+            let next_check_at = match self.postponed.get(&job.id) {
                 Some((version, until)) if *version == job.version => *until,
                 Some(_) | None => own,
             };
-            Some(Due {
-                wake_at,
+            Some(ScheduledCheck {
+                next_check_at,
                 job: job.id,
             })
         });
-        let mut dues: Vec<Due> = open.collect();
+        let mut dues: Vec<ScheduledCheck> = open.collect();
         dues.sort();
         dues
     }
@@ -35,12 +35,12 @@ impl JobIndex for Memory {
         &self,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<Vec<Due>, Unavailable> {
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
         self.attempt("due_by", |world| {
             let dues = world.dues().into_iter();
-            dues.filter(|due| due.job.shard() == shard && due.wake_at <= by)
+            dues.filter(|due| due.job.shard() == shard && due.next_check_at <= by)
                 .filter(|due| after.is_none_or(|after| *due > after))
                 .take(usize::from(limit))
                 .collect()
@@ -50,22 +50,22 @@ impl JobIndex for Memory {
     async fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
         self.attempt("open_jobs", |world| {
             let dues = world.dues().into_iter();
             let mut rest = dues
                 .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
                 .peekable();
-            let page: Vec<Due> = rest.by_ref().take(usize::from(limit)).collect();
+            let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit)).collect();
             let next = page.last().copied().filter(|_| rest.peek().is_some());
             let rows = page.iter().filter_map(|due| world.jobs.get(&due.job));
             (rows.map(OpenJob::from).collect(), next)
         })
     }
 
-    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.attempt("postpone", |world| {
             if world.dues().contains(&due) {
                 let version = world.jobs.get(&due.job).map_or(0, |job| job.version);
@@ -88,9 +88,9 @@ impl Inventory for Memory {
         &self,
         bucket: &str,
         prefix: &str,
-        after: Option<&Mark>,
+        after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
         self.attempt("page", |world| {
             // Newest first at each key, as S3 lists them.
             let all = world
@@ -117,13 +117,13 @@ impl Inventory for Memory {
             let mut page = Vec::new();
             let mut last = None;
             for (key, version, object, current) in rest.by_ref().take(usize::from(limit)) {
-                last = Some(Mark {
+                last = Some(ListingCursor {
                     key: key.clone(),
                     version: Some(version.clone()),
                 });
                 if let (true, Some(object)) = (current, object) {
                     let parts = if object.multipart { "-3" } else { "" };
-                    page.push(Listed {
+                    page.push(ListedObject {
                         key: key.clone(),
                         version: version.clone(),
                         etag: format!("etag{parts}"),
@@ -139,7 +139,7 @@ impl Inventory for Memory {
 }
 
 impl UploadQueue for Memory {
-    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
         let done = self.attempt("announce", |world| {
             world.announced.extend_from_slice(uploads);
         });
@@ -159,7 +159,7 @@ impl DeadLetters for Memory {
         })
     }
 
-    async fn send_back(
+    async fn redrive_letter(
         &self,
         queue: Queue,
         letter: &DeadLetter,
@@ -170,7 +170,7 @@ impl DeadLetters for Memory {
                 dead_since: Some(dead_since),
                 ..letter.clone()
             };
-            world.sent_back.push((queue, sent));
+            world.redriven.push((queue, sent));
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::Person;
+use api::Principal;
 use jobs::id::Timestamp;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::http::HttpEvent;
 ///
 /// Only ID tokens count: an access token names neither the e-mail nor, of some flows, the groups. API Gateway has checked
 /// signature, issuer, audience and time; the time is looked at again, the kind here alone.
-pub(super) fn person(request: &HttpEvent, now: Timestamp) -> Option<Person> {
+pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal> {
     let claims = request.claims()?;
     let text = |name: &str| claim(claims, name);
     if text("token_use")? != "id" {
@@ -27,7 +27,7 @@ pub(super) fn person(request: &HttpEvent, now: Timestamp) -> Option<Person> {
     let email = text("email").filter(|_| verified);
     let actor = email.or_else(|| text("cognito:username"))?;
     let groups = text("cognito:groups").unwrap_or_default();
-    Some(Person::of_groups(&actor, words(&groups), expires_at))
+    Some(Principal::of_groups(&actor, words(&groups), expires_at))
 }
 
 fn claim(claims: &BTreeMap<String, Value>, name: &str) -> Option<String> {

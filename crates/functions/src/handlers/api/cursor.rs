@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use api::Refusal;
+use api::ApiError;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use jobs::ports::{Clock, Document, Documents};
+use jobs::ports::{Clock, KeyValueStore, Record};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
@@ -38,9 +38,9 @@ impl Sealer {
         ports: &P,
         question: &str,
         place: &T,
-    ) -> Result<String, Refusal>
+    ) -> Result<String, ApiError>
     where
-        P: Documents + Clock,
+        P: KeyValueStore + Clock,
         T: Serialize,
     {
         let place = serde_json::to_vec(place).unwrap_or_default();
@@ -56,13 +56,13 @@ impl Sealer {
         ports: &P,
         question: &str,
         cursor: &str,
-    ) -> Result<T, Refusal>
+    ) -> Result<T, ApiError>
     where
-        P: Documents + Clock,
+        P: KeyValueStore + Clock,
         T: DeserializeOwned,
     {
         let bad = || {
-            Refusal::BadCursor(
+            ApiError::BadCursor(
                 "the cursor is of another question or another person; ask again without one"
                     .to_owned(),
             )
@@ -78,12 +78,12 @@ impl Sealer {
         serde_json::from_slice(place).map_err(|_| bad())
     }
 
-    async fn mac<P: Documents + Clock>(
+    async fn mac<P: KeyValueStore + Clock>(
         &self,
         ports: &P,
         question: &str,
         place: &[u8],
-    ) -> Result<Hmac<Sha256>, Refusal> {
+    ) -> Result<Hmac<Sha256>, ApiError> {
         let key = match self.key.get() {
             Some(key) => key,
             None => {
@@ -92,7 +92,7 @@ impl Sealer {
             }
         };
         let mac = Hmac::<Sha256>::new_from_slice(key);
-        let mut mac = mac.map_err(|error| Refusal::Unavailable(error.to_string()))?;
+        let mut mac = mac.map_err(|error| ApiError::Unavailable(error.to_string()))?;
         // The length first, so that no end of a question is taken for the beginning of a place.
         mac.update(&(question.len() as u64).to_be_bytes());
         mac.update(question.as_bytes());
@@ -102,15 +102,15 @@ impl Sealer {
 }
 
 /// The key, made by whoever is the first to need it.
-async fn key<P: Documents + Clock>(ports: &P) -> Result<Vec<u8>, Refusal> {
+async fn key<P: KeyValueStore + Clock>(ports: &P) -> Result<Vec<u8>, ApiError> {
     for _ in 0..2 {
         if let Some(there) = ports.read(KEY.0, KEY.1).await? {
             return BASE64_STANDARD
                 .decode(&there.text)
-                .map_err(|error| Refusal::Unavailable(format!("the key of cursors: {error}")));
+                .map_err(|error| ApiError::Unavailable(format!("the key of cursors: {error}")));
         }
         let random: Vec<u8> = (0..4).flat_map(|_| ports.random().to_be_bytes()).collect();
-        let document = Document {
+        let document = Record {
             text: BASE64_STANDARD.encode(&random),
             revision: 1,
             expires_at: None,
@@ -119,5 +119,5 @@ async fn key<P: Documents + Clock>(ports: &P) -> Result<Vec<u8>, Refusal> {
             return Ok(random);
         }
     }
-    Err(Refusal::Unavailable("try again in a moment".to_owned()))
+    Err(ApiError::Unavailable("try again in a moment".to_owned()))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use api::Refusal;
+use api::ApiError;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
@@ -91,7 +91,7 @@ impl HttpEvent {
     ///
     /// # Errors
     /// Names the parameter that is unknown or of the wrong type.
-    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         let mut fields = serde_json::Map::new();
         for pair in self
             .raw_query_string
@@ -103,7 +103,7 @@ impl HttpEvent {
                 let spaced = text.replace('+', " ");
                 let text = percent_decode_str(&spaced).decode_utf8();
                 text.map(std::borrow::Cow::into_owned)
-                    .map_err(|_| Refusal::BadRequest("the query is not UTF-8".to_owned()))
+                    .map_err(|_| ApiError::BadRequest("the query is not UTF-8".to_owned()))
             };
             let (name, value) = (decode(name)?, decode(value)?);
             // The numbers among the parameters are times and counts.
@@ -112,21 +112,21 @@ impl HttpEvent {
                 Ok(_) | Err(_) => Value::from(value),
             };
             if fields.insert(name.clone(), value).is_some() {
-                return Err(Refusal::BadRequest(format!(
+                return Err(ApiError::BadRequest(format!(
                     "the parameter {name} is given twice"
                 )));
             }
         }
         serde_json::from_value(Value::Object(fields))
-            .map_err(|error| Refusal::BadRequest(format!("the query: {error}")))
+            .map_err(|error| ApiError::BadRequest(format!("the query: {error}")))
     }
 
     /// The body.
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        let wrong = |error: String| Refusal::BadRequest(format!("the body: {error}"));
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let wrong = |error: String| ApiError::BadRequest(format!("the body: {error}"));
         let body = self.body.as_deref().unwrap_or_default();
         let decoded;
         let bytes = if self.is_base64_encoded {

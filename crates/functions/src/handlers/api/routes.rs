@@ -1,19 +1,20 @@
 //! Every request that the API takes: one table, from which requests are dispatched and `docs/api.md` is written.
 
-use api::ports::{JobList, QuarantineDesk, Transfers};
+use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    JobOrder, JobQuery, Me, NewPlan, NewTicket, NewUpload, PartsWanted, PipelineView, Reason,
+    JobCommandRequest, JobQuery, Me, NewPlan, NewTicket, NewUpload, PartsWanted, PipelineView,
+    Reason,
 };
 use api::{
-    Person, Refusal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
+    ApiError, Principal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
     summary, tickets, uploads,
 };
-use jobs::apply::Run;
+use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{
-    Clock, DeadLetters, Documents, JobStore, ObjectStore, Pusher, ResubmissionQueue, Tickets,
-    WakeUpQueue, Watchers,
+    CheckQueue, Clock, Connections, DeadLetters, JobStore, KeyValueStore, ObjectStore, Pusher,
+    RetryCommandQueue, Tickets,
 };
 use jobs::state::Cause;
 use serde::{Deserialize, Serialize};
@@ -29,14 +30,14 @@ pub trait Desk:
     + JobStore
     + JobList
     + ObjectStore
-    + Transfers
-    + Documents
+    + ObjectTransfers
+    + KeyValueStore
     + Tickets
-    + QuarantineDesk
+    + QuarantineStore
     + DeadLetters
-    + WakeUpQueue
-    + ResubmissionQueue
-    + Watchers
+    + CheckQueue
+    + RetryCommandQueue
+    + Connections
     + Pusher
 {
 }
@@ -46,14 +47,14 @@ impl<P> Desk for P where
         + JobStore
         + JobList
         + ObjectStore
-        + Transfers
-        + Documents
+        + ObjectTransfers
+        + KeyValueStore
         + Tickets
-        + QuarantineDesk
+        + QuarantineStore
         + DeadLetters
-        + WakeUpQueue
-        + ResubmissionQueue
-        + Watchers
+        + CheckQueue
+        + RetryCommandQueue
+        + Connections
         + Pusher
 {
 }
@@ -111,9 +112,9 @@ routes! {
     ListJobs "GET" "/jobs" "all" Some("JobQuery") => 200 Some("JobPage"), "Lists jobs, newest first, or finds them by any id. Looks at no more than 500 rows for one answer.";
     ShowJob "GET" "/jobs/{job_id}" "whoever sees the job" None => 200 Some("JobDetail"), "Tells all about a job in plain words; also of one whose file has not arrived.";
     FetchResult "GET" "/jobs/{job_id}/result" "whoever sees the job" None => 200 Some("ResultView"), "Signs the download of a result. Refused as `not-ready` if there is none, `gone` if it was deleted.";
-    Retry "POST" "/jobs/{job_id}/retry" "whoever sees the job" Some("JobOrder") => 202 Some("JobAnswer"), "Has a failed job run again. Refused as `changed`, `refused` or `poisoned`.";
-    Cancel "POST" "/jobs/{job_id}/cancel" "whoever sees the job" Some("JobOrder") => 200 Some("JobAnswer"), "Gives an open job up. SageMaker cannot cancel: a result that still comes is dropped.";
-    DeleteData "DELETE" "/jobs/{job_id}/data" "support" Some("JobOrder") => 200 Some("JobAnswer"), "Deletes the uploaded file, its copies and its results for good. The record of the job stays.";
+    Retry "POST" "/jobs/{job_id}/retry" "whoever sees the job" Some("JobCommandRequest") => 202 Some("JobCommandResult"), "Has a failed job run again. Refused as `changed`, `refused` or `poisoned`.";
+    Cancel "POST" "/jobs/{job_id}/cancel" "whoever sees the job" Some("JobCommandRequest") => 200 Some("JobCommandResult"), "Gives an open job up. SageMaker cannot cancel: a result that still comes is dropped.";
+    DeleteData "DELETE" "/jobs/{job_id}/data" "support" Some("JobCommandRequest") => 200 Some("JobCommandResult"), "Deletes the uploaded file, its copies and its results for good. The record of the job stays.";
     MakePlan "POST" "/retry-plans" "support" Some("NewPlan") => 201 Some("PlanView"), "Names failed jobs to run again together, with counts and an estimate. Starts none.";
     ListPlans "GET" "/retry-plans" "support" None => 200 Some("Plans"), "Lists the newest 50 plans.";
     ShowPlan "GET" "/retry-plans/{plan_id}" "support" None => 200 Some("PlanView"), "Shows a plan and what became of its jobs.";
@@ -145,7 +146,7 @@ struct Of {
 pub(super) struct Asked<'a, P> {
     pub(super) api: &'a App<P>,
     pub(super) sealer: &'a Sealer,
-    pub(super) run: &'a Run<'a>,
+    pub(super) run: &'a RunContext<'a>,
     pub(super) push_until: Timestamp,
     pub(super) request: &'a HttpEvent,
 }
@@ -166,8 +167,8 @@ pub(super) fn path_of(request: &HttpEvent) -> &'static str {
 const MAX_ID: usize = 200;
 
 /// The route of a request, and what stands for its path's braces.
-fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
-    let none = || Refusal::NotFound("there is no such address; see docs/api.md".to_owned());
+fn route(request: &HttpEvent) -> Result<(&'static Route, String), ApiError> {
+    let none = || ApiError::NotFound("there is no such address; see docs/api.md".to_owned());
     let segments = request.segments().ok_or_else(none)?;
     let fits = |route: &&Route| {
         let path: Vec<&str> = route.path.trim_start_matches('/').split('/').collect();
@@ -183,7 +184,7 @@ fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
     }
     let method = request.method();
     let route = there.find(|route| route.method == method).ok_or_else(|| {
-        Refusal::MethodNotAllowed(format!("{method} makes no sense here; see docs/api.md"))
+        ApiError::MethodNotAllowed(format!("{method} makes no sense here; see docs/api.md"))
     })?;
     let id = segments.get(1).cloned().unwrap_or_default();
     let is_no_id = id.is_empty() || id.len() > MAX_ID || id.chars().any(char::is_control);
@@ -196,8 +197,8 @@ fn route(request: &HttpEvent) -> Result<(&'static Route, String), Refusal> {
 /// Answers a request.
 pub(super) async fn answer<P: Desk>(
     asked: &Asked<'_, P>,
-    person: Option<&Person>,
-) -> Result<Answer, Refusal> {
+    principal: Option<&Principal>,
+) -> Result<Answer, ApiError> {
     let (route, id) = route(asked.request)?;
     let (app, request) = (asked.api, asked.request);
     let (ports, pipelines) = (&app.ports, asked.run.pipelines);
@@ -208,47 +209,47 @@ pub(super) async fn answer<P: Desk>(
     if route.what == What::Configure {
         return Ok(done(json(&app.configuration)));
     }
-    let person = person.ok_or_else(|| {
-        Refusal::Forbidden(
+    let principal = principal.ok_or_else(|| {
+        ApiError::Forbidden(
             "the token does not say who you are; send the ID token of your sign-in".to_owned(),
         )
     })?;
-    person.check(ports.now())?;
+    principal.check(ports.now())?;
     let id = id.as_str();
     Ok(done(match route.what {
         What::Configure => Value::Null,
-        What::ShowMe => json(&me(person, pipelines)),
+        What::ShowMe => json(&me(principal, pipelines)),
         What::Announce => {
             let upload: NewUpload = request.json()?;
-            json(&uploads::announce(ports, pipelines, &app.bucket, person, &upload).await?)
+            json(&uploads::create(ports, pipelines, &app.bucket, principal, &upload).await?)
         }
-        What::ShowUpload => json(&uploads::show(ports, person, id).await?),
+        What::ShowUpload => json(&uploads::show(ports, principal, id).await?),
         What::SignParts => {
             let wanted: PartsWanted = request.json()?;
-            json(&uploads::parts(ports, person, id, &wanted).await?)
+            json(&uploads::parts(ports, principal, id, &wanted).await?)
         }
-        What::Complete => json(&uploads::complete(ports, person, id).await?),
+        What::Complete => json(&uploads::complete(ports, principal, id).await?),
         What::Abort => {
-            uploads::abort(ports, person, id).await?;
+            uploads::abort(ports, principal, id).await?;
             Value::Null
         }
-        What::ListJobs => list_jobs(asked, person).await?,
-        What::ShowJob => json(&job_detail::show(ports, person, id).await?),
-        What::FetchResult => json(&job_detail::result(ports, pipelines, person, id).await?),
+        What::ListJobs => list_jobs(asked, principal).await?,
+        What::ShowJob => json(&job_detail::show(ports, principal, id).await?),
+        What::FetchResult => json(&job_detail::result(ports, pipelines, principal, id).await?),
         What::Retry => {
-            let order: JobOrder = request.json()?;
+            let order: JobCommandRequest = request.json()?;
             let until = asked.push_until;
-            json(&commands::retry(ports, asked.run, person, id, &order, until).await?)
+            json(&commands::retry(ports, asked.run, principal, id, &order, until).await?)
         }
         What::Cancel => {
-            let order: JobOrder = request.json()?;
+            let order: JobCommandRequest = request.json()?;
             let until = asked.push_until;
-            json(&commands::cancel(ports, asked.run, person, id, &order, until).await?)
+            json(&commands::cancel(ports, asked.run, principal, id, &order, until).await?)
         }
         What::DeleteData => {
-            let order: JobOrder = request.json()?;
+            let order: JobCommandRequest = request.json()?;
             let until = asked.push_until;
-            json(&commands::delete_data(ports, asked.run, person, id, &order, until).await?)
+            json(&commands::delete_data(ports, asked.run, principal, id, &order, until).await?)
         }
         What::MakePlan => {
             let plan: NewPlan = request.json()?;
@@ -258,41 +259,41 @@ pub(super) async fn answer<P: Desk>(
                 filter.pipeline.as_deref(),
                 filter.cause.as_deref(),
             )?;
-            json(&retry_plans::create(ports, pipelines, person, &plan).await?)
+            json(&retry_plans::create(ports, pipelines, principal, &plan).await?)
         }
-        What::ListPlans => json(&retry_plans::list(ports, person).await?),
-        What::ShowPlan => json(&retry_plans::show(ports, person, id).await?),
-        What::ApplyPlan => json(&retry_plans::apply(ports, pipelines, person, id).await?),
+        What::ListPlans => json(&retry_plans::list(ports, principal).await?),
+        What::ShowPlan => json(&retry_plans::show(ports, principal, id).await?),
+        What::ApplyPlan => json(&retry_plans::apply(ports, pipelines, principal, id).await?),
         What::ListQuarantine => {
-            let (question, from) = asked.from::<String>(person, "quarantine").await?;
-            let (mut page, next) = quarantine::list(ports, person, from.as_deref()).await?;
+            let (question, from) = asked.from::<String>(principal, "quarantine").await?;
+            let (mut page, next) = quarantine::list(ports, principal, from.as_deref()).await?;
             page.cursor = asked.cursor(&question, next.as_ref()).await?;
             json(&page)
         }
-        What::ShowQuarantined => json(&quarantine::show(ports, person, id).await?),
+        What::ShowQuarantined => json(&quarantine::show(ports, principal, id).await?),
         What::Replay => {
             let Reason { reason } = request.json()?;
-            json(&quarantine::replay(ports, pipelines, person, id, &reason).await?)
+            json(&quarantine::replay(ports, pipelines, principal, id, &reason).await?)
         }
         What::Discard => {
             let Reason { reason } = request.json()?;
-            quarantine::discard(ports, pipelines, person, id, &reason).await?;
+            quarantine::discard(ports, pipelines, principal, id, &reason).await?;
             Value::Null
         }
         What::ListAudit => {
-            let (question, from) = asked.from::<String>(person, "audit").await?;
-            let (mut page, next) = audit::list(ports, person, from.as_deref()).await?;
+            let (question, from) = asked.from::<String>(principal, "audit").await?;
+            let (mut page, next) = audit::list(ports, principal, from.as_deref()).await?;
             page.cursor = asked.cursor(&question, next.as_ref()).await?;
             json(&page)
         }
         What::Summarize => {
             let Of { tenant } = request.query()?;
-            json(&summary::summary(ports, person, tenant.as_deref()).await?)
+            json(&summary::summary(ports, principal, tenant.as_deref()).await?)
         }
         What::IssueTicket => {
             let ticket: NewTicket = request.json()?;
             let url = &app.configuration.web_socket_url;
-            json(&tickets::issue(ports, person, url, &ticket).await?)
+            json(&tickets::issue(ports, principal, url, &ticket).await?)
         }
     }))
 }
@@ -302,28 +303,28 @@ fn json<T: Serialize>(answer: &T) -> Value {
     serde_json::to_value(answer).unwrap_or_else(|error| json!({"error": error.to_string()}))
 }
 
-fn me(person: &Person, pipelines: &Pipelines) -> Me {
+fn me(principal: &Principal, pipelines: &Pipelines) -> Me {
     let pipeline = |pipeline: &Pipeline| PipelineView {
         name: pipeline.name.clone(),
         content_types: pipeline.content_types.clone(),
         max_bytes: pipeline.max_bytes,
         result_type: pipeline.output.content_type().to_owned(),
-        promise_seconds: pipeline.promise_seconds,
+        slo_seconds: pipeline.slo_seconds,
         typical_run_seconds: pipeline.typical_run_seconds,
     };
     Me {
-        actor: person.actor.clone(),
-        roles: person
+        actor: principal.actor.clone(),
+        roles: principal
             .roles
             .iter()
             .map(|role| role.name().to_owned())
             .collect(),
-        tenants: person
+        tenants: principal
             .tenants
             .iter()
             .map(|tenant| tenant.as_str().to_owned())
             .collect(),
-        expires_at: person.expires_at.0,
+        expires_at: principal.expires_at.0,
         pipelines: pipelines
             .iter()
             .filter(|pipeline| !pipeline.retired)
@@ -332,7 +333,10 @@ fn me(person: &Person, pipelines: &Pipelines) -> Me {
     }
 }
 
-async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Value, Refusal> {
+async fn list_jobs<P: Desk>(
+    asked: &Asked<'_, P>,
+    principal: &Principal,
+) -> Result<Value, ApiError> {
     let mut query: JobQuery = asked.request.query()?;
     let ports = &asked.api.ports;
     if let Some(text) = &query.find {
@@ -340,7 +344,7 @@ async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Val
         let bucket = &asked.api.bucket;
         let pipelines = asked.run.pipelines;
         return Ok(json(
-            &search::find(ports, pipelines, bucket, person, tenant, text).await?,
+            &search::find(ports, pipelines, bucket, principal, tenant, text).await?,
         ));
     }
     check_names(
@@ -355,12 +359,12 @@ async fn list_jobs<P: Desk>(asked: &Asked<'_, P>, person: &Person) -> Result<Val
         ..query.clone()
     };
     let filters = serde_json::to_string(&filters).unwrap_or_default();
-    let question = question(person, "jobs", &filters);
+    let question = question(principal, "jobs", &filters);
     let from = match cursor {
         Some(cursor) => Some(asked.sealer.open(ports, &question, &cursor).await?),
         None => None,
     };
-    let (mut page, next) = job_list::list(ports, person, &query, from).await?;
+    let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
     page.cursor = asked.cursor(&question, next.as_ref()).await?;
     Ok(json(&page))
 }
@@ -370,37 +374,44 @@ fn check_names(
     pipelines: &Pipelines,
     pipeline: Option<&str>,
     cause: Option<&str>,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     if let Some(name) = pipeline
         && pipelines.get(name).is_none()
     {
         let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
         let known = known.join(", ");
-        return Err(Refusal::BadRequest(format!("the pipelines are {known}")));
+        return Err(ApiError::BadRequest(format!("the pipelines are {known}")));
     }
     if let Some(name) = cause
         && Cause::ALL.iter().all(|cause| cause.name() != name)
     {
         let known = Cause::ALL.map(Cause::name).join(", ");
-        return Err(Refusal::BadRequest(format!("the causes are {known}")));
+        return Err(ApiError::BadRequest(format!("the causes are {known}")));
     }
     Ok(())
 }
 
-fn question(person: &Person, what: &str, filters: &str) -> String {
-    let tenants: Vec<&str> = person.tenants.iter().map(|one| one.as_str()).collect();
-    json!([what, person.actor, person.is_support(), tenants, filters]).to_string()
+fn question(principal: &Principal, what: &str, filters: &str) -> String {
+    let tenants: Vec<&str> = principal.tenants.iter().map(|one| one.as_str()).collect();
+    json!([
+        what,
+        principal.actor,
+        principal.is_support(),
+        tenants,
+        filters
+    ])
+    .to_string()
 }
 
 impl<P: Desk> Asked<'_, P> {
     /// Where a simple list goes on, and the question that its cursors belong to.
     async fn from<T: serde::de::DeserializeOwned>(
         &self,
-        person: &Person,
+        principal: &Principal,
         what: &str,
-    ) -> Result<(String, Option<T>), Refusal> {
+    ) -> Result<(String, Option<T>), ApiError> {
         let Page { cursor } = self.request.query()?;
-        let question = question(person, what, "");
+        let question = question(principal, what, "");
         let ports = &self.api.ports;
         let from = match cursor {
             Some(cursor) => Some(self.sealer.open(ports, &question, &cursor).await?),
@@ -413,7 +424,7 @@ impl<P: Desk> Asked<'_, P> {
         &self,
         question: &str,
         next: Option<&T>,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Option<String>, ApiError> {
         match next {
             Some(next) => {
                 let ports = &self.api.ports;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use api::Refusal;
+use api::ApiError;
 use functions::handlers::api::routes::{ROUTES, Route};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -50,8 +50,8 @@ fn schemas() -> Map<String, Value> {
         JobPage,
         JobDetail,
         ResultView,
-        JobOrder,
-        JobAnswer,
+        JobCommandRequest,
+        JobCommandResult,
         NewPlan,
         PlanView,
         Plans,
@@ -140,23 +140,23 @@ fn openapi() -> Value {
 fn problems() -> Vec<(u16, &'static str, &'static str)> {
     let text = String::new;
     [
-        Refusal::BadRequest(text()),
-        Refusal::BadCursor(text()),
-        Refusal::Forbidden(text()),
-        Refusal::NotFound(text()),
-        Refusal::MethodNotAllowed(text()),
-        Refusal::Changed(text()),
-        Refusal::Refused(text()),
-        Refusal::Poisoned(text()),
-        Refusal::NotReady(text()),
-        Refusal::PartsMissing(text()),
-        Refusal::Gone(text()),
-        Refusal::TooLarge(text()),
-        Refusal::UnsupportedType(text()),
-        Refusal::Unavailable(text()),
+        ApiError::BadRequest(text()),
+        ApiError::BadCursor(text()),
+        ApiError::Forbidden(text()),
+        ApiError::NotFound(text()),
+        ApiError::MethodNotAllowed(text()),
+        ApiError::Changed(text()),
+        ApiError::Refused(text()),
+        ApiError::Poisoned(text()),
+        ApiError::NotReady(text()),
+        ApiError::PartsMissing(text()),
+        ApiError::Gone(text()),
+        ApiError::TooLarge(text()),
+        ApiError::UnsupportedType(text()),
+        ApiError::Unavailable(text()),
     ]
     .iter()
-    .map(Refusal::kind)
+    .map(ApiError::kind)
     .collect()
 }
 
@@ -242,7 +242,7 @@ fn markdown() -> String {
         "# The HTTP API\n\nWritten from the code by `make docs`; the same as an OpenAPI 3.1 document is [openapi.json](openapi.json).\n\
          Its address is the output `HttpApiUrl` of the stack; `make up` prints the local one.\n\
          Every request but `GET /configuration` bears `Authorization: Bearer <ID token>` of a sign-in to the user pool.\n\
-         What a person may see and do follows from the groups in that token: `customer`, `reviewer`, `support`, `tenant:<name>`.\n\
+         What a principal may see and do follows from the groups in that token: `customer`, `reviewer`, `support`, `tenant:<name>`.\n\
          All times are milliseconds since 1970 UTC; ids in paths are percent-encoded; a field that is not listed here is refused.\n\n\
          ## Requests\n\n| request | takes | answers | who | |\n|---|---|---|---|---|\n",
     );

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use api::types::{JobDetail, JobPage, Me, QuarantinePage, Summary, TicketView};
 use jobs::id::{Attempt, JobId};
-use jobs::ports::{Quarantine, Quarantined};
+use jobs::ports::{Quarantine, QuarantinedMessage};
 use jobs::state::{Cause, State};
 
 use super::super::world::{BUCKET, NOW, run};
@@ -242,7 +242,7 @@ fn any_id_finds_the_job() {
         assert_eq!(word, "bad-request", "{text}");
     }
 
-    let entry = Quarantined {
+    let entry = QuarantinedMessage {
         source: "uploads".to_owned(),
         message_id: uuid.to_owned(),
         cause: "Malformed".into(),
@@ -323,7 +323,7 @@ fn a_summary_counts_what_its_reader_may_see() {
         job.state = State::InProgress {
             attempt: Attempt(1),
             deadline: jobs::id::Timestamp(NOW.0 - 3_600_000),
-            budget: jobs::state::Budget {
+            budget: jobs::state::RetryBudget {
                 last: Attempt(3),
                 until: NOW,
             },
@@ -372,7 +372,7 @@ fn everyone_learns_who_they_are_and_may_watch_what_is_theirs() {
         let view: TicketView = caller.post("/ws-tickets", body);
         let secret = view.url.split("ticket=").nth(1).unwrap();
         let ticket = office.ports().world().tickets[secret].clone();
-        (ticket.watches, ticket.uploader)
+        (ticket.subscription, ticket.uploader)
     };
     let none = || serde_json::json!({});
     assert_eq!(

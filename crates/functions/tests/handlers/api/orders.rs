@@ -1,6 +1,6 @@
 //! Running a job again, giving it up, deleting its data.
 
-use api::types::{JobAnswer, JobDetail, ResultView};
+use api::types::{JobCommandResult, JobDetail, ResultView};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry};
 use jobs::state::{Cause, State};
@@ -19,13 +19,13 @@ fn a_failed_job_is_run_again_with_a_name_and_a_reason() {
     let job = office.failed("inbound/acme/a.pdf", 5000, Cause::ModelRejected);
     let path = format!("/jobs/{}/retry", job.id);
     let order = json!({"seen": job.version, "reason": " the model was mended "});
-    let answer: JobAnswer = office.reviewer().post(&path, order.clone());
+    let answer: JobCommandResult = office.reviewer().post(&path, order.clone());
     assert_eq!(
         (answer.job.status.as_ref(), answer.result_found),
         ("RetryScheduled", false)
     );
     assert_eq!(
-        office.ports().world().wake_ups.len(),
+        office.ports().world().checks.len(),
         1,
         "the attempt has its message"
     );
@@ -51,7 +51,7 @@ fn a_failed_job_is_run_again_with_a_name_and_a_reason() {
         "refused",
         "it is not failed any more"
     );
-    assert_eq!(office.ports().world().wake_ups.len(), 1);
+    assert_eq!(office.ports().world().checks.len(), 1);
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn a_result_that_came_after_all_saves_the_run() {
         &format!("outbound/legal-review/{}/a1/x.out", job.id),
         b"{}",
     );
-    let answer: JobAnswer = office
+    let answer: JobCommandResult = office
         .reviewer()
         .post(&format!("/jobs/{}/retry", job.id), reason().unwrap());
     assert!(answer.result_found);
     let world = office.ports().world();
     assert_eq!(
-        (world.wake_ups.len(), world.wake_ups[0].0.due),
+        (world.checks.len(), world.checks[0].0.due),
         (1, None),
         "somebody is told to look"
     );
@@ -120,7 +120,7 @@ fn a_job_that_fails_the_same_way_again_and_again_needs_somebody_who_insists() {
         "forbidden",
         "support insists"
     );
-    let answer: JobAnswer = office.support().post(&path, force);
+    let answer: JobCommandResult = office.support().post(&path, force);
     assert_eq!(answer.job.status, "RetryScheduled");
 }
 
@@ -162,7 +162,7 @@ fn an_open_job_is_given_up() {
     let office = Office::open();
     let job = office.job("inbound/acme/a.pdf", 5000, |_| {});
     let path = format!("/jobs/{}/cancel", job.id);
-    let answer: JobAnswer = office.reviewer().post(&path, reason().unwrap());
+    let answer: JobCommandResult = office.reviewer().post(&path, reason().unwrap());
     assert_eq!(answer.job.status, "Cancelled");
     assert_eq!(office.reviewer().word("POST", &path, reason()), "refused");
     assert_eq!(
@@ -233,7 +233,7 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
         office.reviewer().word("DELETE", &path, reason()),
         "forbidden"
     );
-    let answer: JobAnswer = office.support().ask("DELETE", &path, reason());
+    let answer: JobCommandResult = office.support().ask("DELETE", &path, reason());
     assert_eq!(answer.job.version, job.version + 1);
     {
         let world = office.ports().world();
@@ -258,7 +258,7 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
             .unwrap()
             .starts_with("4 object versions")
     );
-    let again: JobAnswer = office.support().ask("DELETE", &path, reason());
+    let again: JobCommandResult = office.support().ask("DELETE", &path, reason());
     assert_eq!(
         again.job.version, answer.job.version,
         "it can be ordered once more"
@@ -292,7 +292,7 @@ fn data_is_not_deleted_while_an_attempt_may_still_write_a_result() {
     let office = Office::open();
     let job = office.job("inbound/acme/a.pdf", 5000, |_| {});
     let path = format!("/jobs/{}", job.id);
-    let _: JobAnswer = office
+    let _: JobCommandResult = office
         .support()
         .post(&format!("{path}/cancel"), reason().unwrap());
     let (word, detail) = office
@@ -304,7 +304,7 @@ fn data_is_not_deleted_while_an_attempt_may_still_write_a_result() {
     let later = office.api.app().ports.world().now.0;
     let mut support = office.support();
     support.claims["exp"] = json!((later / 1000 + 3600).to_string());
-    let answer: JobAnswer = support.ask("DELETE", &format!("{path}/data"), reason());
+    let answer: JobCommandResult = support.ask("DELETE", &format!("{path}/data"), reason());
     assert_eq!(answer.job.status, "Cancelled");
 }
 
@@ -322,6 +322,6 @@ fn a_deletion_that_breaks_off_is_ordered_once_more() {
         audited(&office)[0].2.as_deref(),
         Some("broke off; to be ordered once more")
     );
-    let _: JobAnswer = office.support().ask("DELETE", &path, reason());
+    let _: JobCommandResult = office.support().ask("DELETE", &path, reason());
     assert!(office.ports().world().objects.is_empty());
 }

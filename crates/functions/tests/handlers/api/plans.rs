@@ -13,8 +13,8 @@ use super::{Office, audited, counts};
 /// What was ordered so far, as messages.
 fn orders(office: &Office) -> Vec<(String, u32)> {
     let sent = std::mem::take(&mut office.ports().world().orders);
-    let text = |order: &jobs::ports::Resubmission| {
-        let wire = retry::OrderMessage::from(order);
+    let text = |order: &jobs::ports::RetryCommand| {
+        let wire = retry::RetryCommandMessage::from(order);
         serde_json::to_string(&wire).unwrap()
     };
     sent.iter()
@@ -22,7 +22,7 @@ fn orders(office: &Office) -> Vec<(String, u32)> {
         .collect()
 }
 
-fn deliver(office: &Office, bodies: &[String], received: u32) {
+fn run_effects(office: &Office, bodies: &[String], received: u32) {
     for chunk in bodies.chunks(10) {
         let batch = batch(office.api.app(), chunk, received);
         let response = run(retry::handle(office.api.app(), batch)).unwrap();
@@ -149,15 +149,15 @@ fn an_applied_plan_releases_its_jobs_at_its_rate_and_once() {
     let mut job = find(office.api.app(), moved).unwrap();
     job.version += 1;
     office.ports().world().jobs.insert(moved, job);
-    deliver(&office, &bodies, 1);
+    run_effects(&office, &bodies, 1);
     assert_eq!(
-        office.ports().world().wake_ups.len(),
+        office.ports().world().checks.len(),
         140,
         "each is started once"
     );
-    deliver(&office, &bodies[7..8], 2);
+    run_effects(&office, &bodies[7..8], 2);
     assert_eq!(
-        office.ports().world().wake_ups.len(),
+        office.ports().world().checks.len(),
         141,
         "a redelivered order sends its message once more"
     );
@@ -255,8 +255,8 @@ fn the_poisoned_are_left_out_unless_somebody_insists() {
         .support()
         .post(&format!("/retry-plans/{}/apply", forced.id), json!({}));
     let bodies: Vec<String> = orders(&office).into_iter().map(|(body, _)| body).collect();
-    deliver(&office, &bodies, 1);
-    assert_eq!(office.ports().world().wake_ups.len(), 2);
+    run_effects(&office, &bodies, 1);
+    assert_eq!(office.ports().world().checks.len(), 2);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_plan_that_cannot_be_read_does_not_hold_up_the_others() {
     let _: PlanView = office
         .support()
         .post(&format!("/retry-plans/{}/apply", made.id), json!({}));
-    let broken = jobs::ports::Document {
+    let broken = jobs::ports::Record {
         text: "{".to_owned(),
         revision: 1,
         expires_at: None,

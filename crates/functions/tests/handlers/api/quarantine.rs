@@ -2,14 +2,14 @@
 
 use api::types::{QuarantineEntry, QuarantinePage};
 use functions::handlers::retry;
-use jobs::ports::{Quarantine, Quarantined, Queue};
+use jobs::ports::{Quarantine, QuarantinedMessage, Queue};
 use serde_json::json;
 
 use super::super::world::{NOW, batch, run};
 use super::{Office, audited};
 
 fn keep(office: &Office, source: &str, id: &str) {
-    let entry = Quarantined {
+    let entry = QuarantinedMessage {
         source: source.to_owned(),
         message_id: id.to_owned(),
         cause: "Malformed".into(),
@@ -28,7 +28,7 @@ fn reason() -> serde_json::Value {
 fn messages_are_listed_in_pages_and_shown_whole() {
     let office = Office::open();
     for number in 0..120 {
-        keep(&office, "wakeups", &format!("m{number:03}"));
+        keep(&office, "checks", &format!("m{number:03}"));
     }
     let mut seen = 0;
     let mut path = "/quarantine".to_owned();
@@ -70,15 +70,15 @@ fn messages_are_listed_in_pages_and_shown_whole() {
 #[test]
 fn a_message_is_sent_again_and_comes_back_if_it_fails_again() {
     let office = Office::open();
-    keep(&office, "wakeups", "m1");
+    keep(&office, "checks", "m1");
     let entry: QuarantineEntry = office
         .support()
         .post("/quarantine/wakeups:m1/replay", reason());
     assert_eq!(entry.id, "wakeups:m1");
-    let sent = office.ports().world().sent_back.clone();
+    let sent = office.ports().world().redriven.clone();
     assert_eq!(
         (sent.len(), sent[0].0, sent[0].1.first_id.as_str()),
-        (1, Queue::Wakeups, "m1")
+        (1, Queue::Checks, "m1")
     );
     let page: QuarantinePage = office.support().get("/quarantine");
     assert!(page.entries.is_empty(), "it has left");
@@ -106,7 +106,7 @@ fn a_message_is_sent_again_and_comes_back_if_it_fails_again() {
 #[test]
 fn what_fails_while_it_is_being_sent_again_is_not_taken_out() {
     let office = Office::open();
-    keep(&office, "wakeups", "m1");
+    keep(&office, "checks", "m1");
     // The queue's answer is lost: it may have been sent.
     office.ports().world().fail_after.insert("send_back", 1);
     assert_eq!(

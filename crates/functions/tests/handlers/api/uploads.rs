@@ -1,6 +1,6 @@
 //! Announcing, sending and completing uploads.
 
-use api::ports::Part;
+use api::ports::UploadedPart;
 use api::types::{JobDetail, JobPage, SignedParts, UploadView};
 use functions::handlers::upload_trigger;
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ fn a_large_file_goes_in_parts_and_goes_on_after_a_break() {
     let arrive = |number: u32, bytes: u64| {
         let mut world = office.ports().world();
         let upload = world.uploads.values_mut().next().unwrap();
-        upload.parts.push(Part {
+        upload.parts.push(UploadedPart {
             number,
             etag: format!("e{number}"),
             bytes,

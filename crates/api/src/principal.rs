@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Refusal;
+use super::ApiError;
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 
@@ -36,7 +36,7 @@ const TENANT_GROUP: &str = "tenant:";
 
 /// Somebody who has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
+pub struct Principal {
     /// The name that histories and the audit log know.
     pub actor: String,
     /// What the person is.
@@ -47,29 +47,29 @@ pub struct Person {
     pub expires_at: Timestamp,
 }
 
-impl Person {
+impl Principal {
     /// A person of these groups. Groups that mean nothing here are passed over.
     pub fn of_groups<'a>(
         actor: &str,
         groups: impl IntoIterator<Item = &'a str>,
         expires_at: Timestamp,
     ) -> Self {
-        let mut person = Self {
+        let mut principal = Self {
             actor: actor.to_owned(),
             roles: BTreeSet::new(),
             tenants: BTreeSet::new(),
             expires_at,
         };
         for group in groups {
-            person
+            principal
                 .roles
                 .extend(Role::ALL.into_iter().find(|role| role.name() == group));
             let tenant = group.strip_prefix(TENANT_GROUP);
-            person
+            principal
                 .tenants
                 .extend(tenant.and_then(|name| name.parse::<Tenant>().ok()));
         }
-        person
+        principal
     }
 
     /// Whether the person is support.
@@ -100,14 +100,14 @@ impl Person {
     ///
     /// # Errors
     /// Says whom to ask.
-    pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check(&self, now: Timestamp) -> Result<(), ApiError> {
         if self.expires_at <= now {
-            return Err(Refusal::Forbidden(
+            return Err(ApiError::Forbidden(
                 "the sign-in has expired; sign in again".to_owned(),
             ));
         }
         if !self.has_role() || (self.tenants.is_empty() && !self.is_support()) {
-            return Err(Refusal::Forbidden(format!(
+            return Err(ApiError::Forbidden(format!(
                 "{} has no role or no tenant here; ask whoever runs this service for the group customer, reviewer or support, and for tenant:<name>",
                 self.actor
             )));
@@ -119,29 +119,29 @@ impl Person {
     ///
     /// # Errors
     /// For everyone else.
-    pub fn must_be_support(&self) -> Result<(), Refusal> {
+    pub fn must_be_support(&self) -> Result<(), ApiError> {
         if self.is_support() {
             return Ok(());
         }
-        Err(Refusal::Forbidden("only support may do this".to_owned()))
+        Err(ApiError::Forbidden("only support may do this".to_owned()))
     }
 
     /// The tenant that a request is about: the one it names, if the person works with it, or else the only one.
     ///
     /// # Errors
     /// If it is somebody else's, or there is a choice.
-    pub fn tenant(&self, named: Option<&str>) -> Result<Tenant, Refusal> {
+    pub fn tenant(&self, named: Option<&str>) -> Result<Tenant, ApiError> {
         match named {
             Some(name) => {
                 let tenant: Tenant = name.parse().map_err(|_| {
-                    Refusal::BadRequest(format!(
+                    ApiError::BadRequest(format!(
                         "{name:?} is no tenant: 1 to 40 of a-z, 0-9 and '-'"
                     ))
                 })?;
                 if self.is_support() || self.tenants.contains(&tenant) {
                     Ok(tenant)
                 } else {
-                    Err(Refusal::Forbidden(format!(
+                    Err(ApiError::Forbidden(format!(
                         "{} does not work with tenant {tenant}",
                         self.actor
                     )))
@@ -151,7 +151,7 @@ impl Person {
                 let mut all = self.tenants.iter();
                 match (all.next(), all.next()) {
                     (Some(only), None) => Ok(only.clone()),
-                    (None | Some(_), _) => Err(Refusal::BadRequest(
+                    (None | Some(_), _) => Err(ApiError::BadRequest(
                         "name the tenant, since there are several: tenant=<name>".to_owned(),
                     )),
                 }

@@ -1,21 +1,21 @@
-//! The desk table as a drawer of small texts: `Documents`.
+//! The desk table as a drawer of small texts: `KeyValueStore`.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jobs::id::Timestamp;
-use jobs::ports::{Document, Documents, Unavailable};
+use jobs::ports::{KeyValueStore, Record, Unavailable};
 
 use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, unavailable};
 use crate::config::Var;
 
-fn document(item: &Item) -> Result<(String, Document), BadRow> {
+fn document(item: &Item) -> Result<(String, Record), BadRow> {
     let row = Reader { item, path: "" };
     let expires_at = match item.get("expires_at") {
         Some(_) => Some(Timestamp(row.number::<u64>("expires_at")? * 1000)),
         None => None,
     };
-    let document = Document {
+    let document = Record {
         text: row.text("text")?.to_owned(),
         revision: row.number("revision")?,
         expires_at,
@@ -23,16 +23,16 @@ fn document(item: &Item) -> Result<(String, Document), BadRow> {
     Ok((row.text("sk")?.to_owned(), document))
 }
 
-fn readable(item: &Item) -> Result<(String, Document), Unavailable> {
+fn readable(item: &Item) -> Result<(String, Record), Unavailable> {
     document(item).map_err(|bad| broken("a document", format!("{bad:?}")))
 }
 
-impl Documents for Aws {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {
+impl KeyValueStore for Aws {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
         let answer = self
             .dynamodb()
             .get_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .key("pk", s(folder))
             .key("sk", s(name))
             .consistent_read(true)
@@ -47,12 +47,12 @@ impl Documents for Aws {
         &self,
         folder: &str,
         name: &str,
-        document: &Document,
+        document: &Record,
     ) -> Result<bool, Unavailable> {
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .item("pk", s(folder))
             .item("sk", s(name))
             .item("text", s(&document.text))
@@ -88,7 +88,7 @@ impl Documents for Aws {
     async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
         self.dynamodb()
             .delete_item()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .key("pk", s(folder))
             .key("sk", s(name))
             .send()
@@ -102,11 +102,11 @@ impl Documents for Aws {
         folder: &str,
         before: Option<&str>,
         limit: u16,
-    ) -> Result<Vec<(String, Document)>, Unavailable> {
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
         let mut request = self
             .dynamodb()
             .query()
-            .table_name(self.name(Var::DeskTable))
+            .table_name(self.name(Var::RecordsTable))
             .expression_attribute_values(":folder", s(folder))
             .scan_index_forward(false)
             .limit(i32::from(limit));

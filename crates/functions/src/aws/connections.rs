@@ -1,8 +1,8 @@
-//! Open pages: `Watchers`.
+//! Open pages: `Connections`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
-use jobs::ports::{Unavailable, Watcher, Watchers};
+use jobs::ports::{Connection, Connections, Unavailable};
 
 use super::row::Reader;
 use super::{Aws, unavailable};
@@ -12,25 +12,25 @@ use crate::config::Var;
 /// goes ten minutes later.
 const LIFETIME_SECONDS: u64 = 2 * 3600 + 600;
 
-impl Watchers for Aws {
-    async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable> {
+impl Connections for Aws {
+    async fn register(&self, connection: &Connection) -> Result<(), Unavailable> {
         let number = |number: u64| AttributeValue::N(number.to_string());
         let mut request = self
             .dynamodb()
             .put_item()
             .table_name(self.name(Var::ConnectionsTable))
-            .item("tenant", AttributeValue::S(watcher.watches.clone()))
+            .item("tenant", AttributeValue::S(connection.subscription.clone()))
             .item(
                 "connection_id",
-                AttributeValue::S(watcher.connection_id.clone()),
+                AttributeValue::S(connection.connection_id.clone()),
             )
-            .item("registered_at", number(watcher.registered_at.0))
-            .item("token_expires_at", number(watcher.token_expires_at.0))
+            .item("registered_at", number(connection.registered_at.0))
+            .item("token_expires_at", number(connection.token_expires_at.0))
             .item(
                 "expires_at",
-                number(watcher.registered_at.0 / 1000 + LIFETIME_SECONDS),
+                number(connection.registered_at.0 / 1000 + LIFETIME_SECONDS),
             );
-        if let Some(uploader) = &watcher.uploader {
+        if let Some(uploader) = &connection.uploader {
             request = request.item("uploader", AttributeValue::S(uploader.clone()));
         }
         request
@@ -40,12 +40,12 @@ impl Watchers for Aws {
         Ok(())
     }
 
-    async fn forget(&self, watches: &str, connection_id: &str) -> Result<(), Unavailable> {
+    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
         let request = self
             .dynamodb()
             .delete_item()
             .table_name(self.name(Var::ConnectionsTable))
-            .key("tenant", AttributeValue::S(watches.to_owned()))
+            .key("tenant", AttributeValue::S(subscription.to_owned()))
             .key("connection_id", AttributeValue::S(connection_id.to_owned()));
         request
             .send()
@@ -54,7 +54,7 @@ impl Watchers for Aws {
         Ok(())
     }
 
-    async fn watching(&self, watches: &str) -> Result<Vec<Watcher>, Unavailable> {
+    async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable> {
         let mut found = Vec::new();
         let mut start = None;
         loop {
@@ -63,7 +63,7 @@ impl Watchers for Aws {
                 .query()
                 .table_name(self.name(Var::ConnectionsTable))
                 .key_condition_expression("tenant = :watches")
-                .expression_attribute_values(":watches", AttributeValue::S(watches.to_owned()))
+                .expression_attribute_values(":watches", AttributeValue::S(subscription.to_owned()))
                 // A page that registered a moment ago may be showing the state from before this change.
                 .consistent_read(true)
                 .set_exclusive_start_key(start);
@@ -73,8 +73,8 @@ impl Watchers for Aws {
                 .map_err(|error| unavailable("DynamoDB Query", error))?;
             found.extend(answer.items().iter().filter_map(|item| {
                 let row = Reader { item, path: "" };
-                Some(Watcher {
-                    watches: watches.to_owned(),
+                Some(Connection {
+                    subscription: subscription.to_owned(),
                     uploader: row.optional_text("uploader").ok()?,
                     connection_id: row.text("connection_id").ok()?.to_owned(),
                     registered_at: row.time("registered_at").unwrap_or(Timestamp(0)),
