@@ -32,7 +32,7 @@ fn queues(stack: &Stack) -> [(&'static str, &str, &str); 4] {
         (
             "checks",
             &outputs.checks_queue_url,
-            &outputs.wakeups_dead_letters_url,
+            &outputs.checks_dead_letters_url,
         ),
     ]
 }
@@ -102,7 +102,7 @@ fn comes_back_from_its_dead_letters() {
         }
         let entry = quarantined(stack, "one that never ends").await;
         let kept = text(&entry, &["body_key"]);
-        assert_eq!(kept, "quarantine/wakeups/the-very-first");
+        assert_eq!(kept, "quarantine/checks/the-very-first");
         let get = stack.cloud.s3.head_object();
         let get = get.bucket(&stack.outputs.jobs_bucket_name).key(kept);
         assert!(get.send().await.unwrap().content_length.unwrap() > 5000);

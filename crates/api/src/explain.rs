@@ -340,7 +340,7 @@ fn help(job: &Job, now: Timestamp) -> Vec<Help> {
         return vec![
             help(
                 Action::Operate,
-                "see the alarms reconciler-silent and wakeups-dead-letters: jobs are not being looked after",
+                "see the alarms reconciler-silent and checks-dead-letters: jobs are not being looked after",
             ),
             cancel,
         ];

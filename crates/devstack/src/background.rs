@@ -326,7 +326,7 @@ fn exports(running: &Running) -> String {
     export("DOCKET_CONNECTIONS_TABLE", &outputs.connections_table_name);
     export("DOCKET_DESK_TABLE", &outputs.desk_table_name);
     export("DOCKET_UPLOADS_QUEUE", &outputs.uploads_queue_url);
-    export("DOCKET_WAKEUPS_QUEUE", &outputs.checks_queue_url);
+    export("DOCKET_CHECKS_QUEUE", &outputs.checks_queue_url);
     export("DOCKET_EVENT_BUS", &outputs.event_bus_name);
     export("DOCKET_WEBSOCKET_URL", &outputs.web_socket_url);
     export("DOCKET_API", &outputs.http_api_url);

@@ -38,7 +38,7 @@ pub struct Outputs {
     /// Queue of wake-ups.
     pub checks_queue_url: String,
     /// Its dead letters.
-    pub wakeups_dead_letters_url: String,
+    pub checks_dead_letters_url: String,
     /// Topic of successes.
     pub inference_success_topic_arn: String,
     /// Topic of errors.

@@ -29,7 +29,7 @@ pub enum Var {
     /// Its dead letters.
     InferenceErrorDeadLettersUrl,
     /// The dead letters of the queue of wake-ups.
-    WakeupsDeadLettersUrl,
+    ChecksDeadLettersUrl,
     /// The event bus.
     EventBus,
     /// The management URL of the WebSocket API.
@@ -61,7 +61,7 @@ impl Var {
         Self::InferenceSuccessDeadLettersUrl,
         Self::InferenceErrorQueueUrl,
         Self::InferenceErrorDeadLettersUrl,
-        Self::WakeupsDeadLettersUrl,
+        Self::ChecksDeadLettersUrl,
         Self::EventBus,
         Self::WebsocketUrl,
         Self::PageOrigin,
@@ -85,7 +85,7 @@ impl Var {
             Self::InferenceSuccessDeadLettersUrl => "INFERENCE_SUCCESS_DEAD_LETTERS_URL",
             Self::InferenceErrorQueueUrl => "INFERENCE_ERROR_QUEUE_URL",
             Self::InferenceErrorDeadLettersUrl => "INFERENCE_ERROR_DEAD_LETTERS_URL",
-            Self::WakeupsDeadLettersUrl => "WAKEUPS_DEAD_LETTERS_URL",
+            Self::ChecksDeadLettersUrl => "CHECKS_DEAD_LETTERS_URL",
             Self::EventBus => "EVENT_BUS",
             Self::WebsocketUrl => "WEBSOCKET_URL",
             Self::PageOrigin => "PAGE_ORIGIN",

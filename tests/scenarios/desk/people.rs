@@ -167,7 +167,7 @@ fn a_message_in_quarantine_is_sent_again_or_discarded() {
             .send()
             .await
             .unwrap();
-        let id = format!("wakeups:{}", sent.message_id.unwrap());
+        let id = format!("checks:{}", sent.message_id.unwrap());
         let listed = async || {
             let page = support.json(&["quarantine", "list", "--all"]).await;
             let entries = page["entries"].as_array().unwrap().clone();

@@ -290,7 +290,7 @@ fn queues(stack: &Stack) -> Vec<Act> {
         receive("receive successes", &outputs.inference_success_queue_url),
         receive("receive errors", &outputs.inference_error_queue_url),
         receive("receive wake-ups", &outputs.checks_queue_url),
-        receive("receive dead letters", &outputs.wakeups_dead_letters_url),
+        receive("receive dead letters", &outputs.checks_dead_letters_url),
         call(
             "delete dead letters",
             "DeleteMessage",

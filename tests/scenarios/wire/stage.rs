@@ -156,7 +156,7 @@ impl Stage {
             &outputs.uploads_dead_letters_url,
             &outputs.inference_success_dead_letters_url,
             &outputs.inference_error_dead_letters_url,
-            &outputs.wakeups_dead_letters_url,
+            &outputs.checks_dead_letters_url,
         ]
     }
 

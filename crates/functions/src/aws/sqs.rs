@@ -135,7 +135,7 @@ const fn addresses(queue: Queue) -> (Var, Var) {
             Var::InferenceErrorQueueUrl,
             Var::InferenceErrorDeadLettersUrl,
         ),
-        Queue::Checks => (Var::ChecksQueueUrl, Var::WakeupsDeadLettersUrl),
+        Queue::Checks => (Var::ChecksQueueUrl, Var::ChecksDeadLettersUrl),
     }
 }
 

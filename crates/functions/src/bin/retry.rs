@@ -1,6 +1,6 @@
 //! Starts the attempts that are due.
 //!
-//! Trigger: queue `wakeups`. Grants: `RetryRole` in `infra/service.yaml`.
+//! Trigger: queue `checks`. Grants: `RetryRole` in `infra/service.yaml`.
 
 use functions::{bootstrap, handlers::retry, traces::traced};
 use lambda_runtime::{Error, run, service_fn};

@@ -31,7 +31,7 @@ pub const NEEDS: &[Var] = &[
     Var::InferenceErrorQueueUrl,
     Var::InferenceErrorDeadLettersUrl,
     Var::ChecksQueueUrl,
-    Var::WakeupsDeadLettersUrl,
+    Var::ChecksDeadLettersUrl,
     Var::ServiceName,
 ];
 

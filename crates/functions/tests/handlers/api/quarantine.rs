@@ -42,7 +42,7 @@ fn messages_are_listed_in_pages_and_shown_whole() {
         }
     }
     assert_eq!(seen, 120);
-    let entry: QuarantineEntry = office.support().get("/quarantine/wakeups%3Am007");
+    let entry: QuarantineEntry = office.support().get("/quarantine/checks%3Am007");
     assert_eq!(entry.body.as_deref(), Some("{\"broken\": 1}"));
     assert_eq!(
         office.support().word("GET", "/quarantine/m007", None),
@@ -50,7 +50,7 @@ fn messages_are_listed_in_pages_and_shown_whole() {
     );
     for path in [
         "/quarantine",
-        "/quarantine/wakeups:m007",
+        "/quarantine/checks:m007",
         "/audit",
         "/retry-plans",
     ] {
@@ -73,8 +73,8 @@ fn a_message_is_sent_again_and_comes_back_if_it_fails_again() {
     keep(&office, "checks", "m1");
     let entry: QuarantineEntry = office
         .support()
-        .post("/quarantine/wakeups:m1/replay", reason());
-    assert_eq!(entry.id, "wakeups:m1");
+        .post("/quarantine/checks:m1/replay", reason());
+    assert_eq!(entry.id, "checks:m1");
     let sent = office.ports().world().redriven.clone();
     assert_eq!(
         (sent.len(), sent[0].0, sent[0].1.first_id.as_str()),
@@ -85,7 +85,7 @@ fn a_message_is_sent_again_and_comes_back_if_it_fails_again() {
     assert_eq!(
         office
             .support()
-            .word("POST", "/quarantine/wakeups:m1/replay", Some(reason())),
+            .word("POST", "/quarantine/checks:m1/replay", Some(reason())),
         "not-found"
     );
 
@@ -97,7 +97,7 @@ fn a_message_is_sent_again_and_comes_back_if_it_fails_again() {
     run(retry::handle(office.api.app(), event)).unwrap();
     let page: QuarantinePage = office.support().get("/quarantine");
     assert_eq!(
-        page.entries[0].id, "wakeups:m1",
+        page.entries[0].id, "checks:m1",
         "it is back, under its name"
     );
     assert_eq!(audited(&office)[0].1, "replay");
@@ -112,7 +112,7 @@ fn what_fails_while_it_is_being_sent_again_is_not_taken_out() {
     assert_eq!(
         office
             .support()
-            .word("POST", "/quarantine/wakeups:m1/replay", Some(reason())),
+            .word("POST", "/quarantine/checks:m1/replay", Some(reason())),
         "unavailable"
     );
     let page: QuarantinePage = office.support().get("/quarantine");
@@ -127,13 +127,13 @@ fn what_fails_while_it_is_being_sent_again_is_not_taken_out() {
     // Whoever tries at once may be sending it a second time.
     let word = office
         .support()
-        .word("POST", "/quarantine/wakeups:m1/replay", Some(reason()));
+        .word("POST", "/quarantine/checks:m1/replay", Some(reason()));
     assert_eq!(word, "changed");
     super::super::world::advance(office.api.app(), 60_000);
     let entry: QuarantineEntry = office
         .support()
-        .post("/quarantine/wakeups:m1/replay", reason());
-    assert_eq!(entry.id, "wakeups:m1");
+        .post("/quarantine/checks:m1/replay", reason());
+    assert_eq!(entry.id, "checks:m1");
 }
 
 #[test]
