@@ -109,6 +109,7 @@ doc:
 bans:
 	$(call say,dependencies)
 	@$(PYTHON) .ci/rules.py bans
+	@$(PYTHON) .ci/rules.py features
 
 zips: package
 	$(call say,zips)

@@ -1,11 +1,13 @@
 """Rules for what is built that no other tool checks.
 
   python3 .ci/rules.py bans     which crates may be compiled in
+  python3 .ci/rules.py features each third-party crate has the same features whichever member is selected
   python3 .ci/rules.py glibc    the C library that the shipped programs ask for
 
 Standard library only.
 """
 
+import json
 import os
 from pathlib import Path
 import re
@@ -43,6 +45,26 @@ def bans() -> list[str]:
     return complaints
 
 
+def features() -> list[str]:
+    """Third-party crates that `cargo test -p <member>` compiles again, with other features than the whole workspace."""
+
+    def resolved(*selection: str) -> set[str]:
+        tree = ["cargo", "tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]", "-e", "normal,build,dev"]
+        listed = subprocess.run([*tree, *selection], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        # Members stand there with their paths.
+        return {line.removesuffix(" (*)") for line in listed.splitlines() if "(/" not in line}
+
+    metadata = ["cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"]
+    listed = subprocess.run(metadata, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    members = [package["name"] for package in json.loads(listed)["packages"] if package["name"] != "workspace-hack"]
+    whole = resolved("--workspace") | resolved("--workspace", "--all-features")
+    return [
+        f"-p {member}: {crate} is built with other features for the workspace; crates/workspace-hack/Cargo.toml must name them"
+        for member in members
+        for crate in sorted(resolved("-p", member) - whole)
+    ]
+
+
 def glibc() -> list[str]:
     """Programs that ask for a newer C library than Lambda has."""
     if not shutil.which("objdump"):
@@ -67,7 +89,7 @@ def glibc() -> list[str]:
 
 def main() -> int:
     """The command line."""
-    rules = {"bans": bans, "glibc": glibc}
+    rules = {"bans": bans, "features": features, "glibc": glibc}
     if len(sys.argv) != 2 or sys.argv[1] not in rules:
         print(__doc__, file=sys.stderr)
         return 2
