@@ -879,7 +879,7 @@ def environment_is_what_the_code_reads(project):
         yield "crates/functions/src/config.rs does not exist"
         return
     code = project.config.split("#[cfg(test)]")[0]
-    read = set(re.findall(r'Self::\w+ => "([A-Z][A-Z0-9_]*)"', code))
+    read = set(re.findall(r'\w+ => "([A-Z][A-Z0-9_]*)"', code))
     functions = project.of_type("Lambda::Function").values()
     given = {name for f in functions for name in f.get("Environment", {}).get("Variables", {})}
     overrides = {name for name in given if name.startswith("AWS_ENDPOINT_URL_")}

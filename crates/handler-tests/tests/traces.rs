@@ -5,11 +5,11 @@
 mod receiver;
 
 use std::sync::mpsc::Receiver;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use aws_credential_types::Credentials;
 use functions::aws::Aws;
-use functions::config::{Config, Var};
+use functions::config::AwsConfig;
 use functions::handlers::{inference_success, upload_trigger};
 use functions::traces::{subscribe, traced};
 use jobs::ports::JobStore;
@@ -29,6 +29,12 @@ static RECEIVER: LazyLock<(String, Mutex<Receiver<Got>>)> = LazyLock::new(|| {
     subscribe(Some(&url));
     (url, Mutex::new(got))
 });
+
+functions::environment! {
+    struct Tables {
+        jobs_table: JobsTable,
+    }
+}
 
 fn receiving() -> MutexGuard<'static, Receiver<Got>> {
     RECEIVER.1.lock().unwrap_or_else(PoisonError::into_inner)
@@ -168,13 +174,11 @@ fn a_call_of_aws_is_a_span_below_what_made_it() {
     let got = receiving();
     let app = app();
     let credentials = Credentials::new("key", "secret", None, None, "test");
-    let tables = [(Var::JobsTable, "jobs")];
-    let aws = Aws::new(Config::new(
-        "us-east-1",
-        credentials,
-        &tables,
-        Some(&RECEIVER.0),
-    ));
+    let environment = Tables {
+        jobs_table: "jobs".to_owned(),
+    };
+    let config = AwsConfig::new("us-east-1", credentials, Some(&RECEIVER.0));
+    let aws = Aws::new(config, Arc::new(environment));
     let loaded = run(traced(
         event::<serde_json::Value>(&app, json!({})),
         async |_| Ok(aws.load(id()).await),

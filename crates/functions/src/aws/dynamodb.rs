@@ -15,12 +15,12 @@ use jobs::state::StatusGroup;
 
 use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
-use crate::config::Var;
+use crate::config::{Environment, Has, variable};
 
 /// The most keys of one `BatchGetItem` (API reference).
 pub(super) const BATCH: usize = 100;
 
-impl Aws {
+impl<E: Environment> Aws<E> {
     pub(super) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.dynamodb.get_or_init(|| {
             client!(
@@ -32,12 +32,14 @@ impl Aws {
             )
         })
     }
+}
 
+impl<E: Has<variable::JobsTable>> Aws<E> {
     /// Opens the connection to DynamoDB while the CPU is not throttled yet, by looking for a job that there is not:
     /// half a read unit per cold start. A failure is no matter, the first real call opens its own.
     pub(crate) async fn open_connection(&self) {
         let nobody = AttributeValue::S("-".to_owned());
-        let table = self.name(Var::JobsTable);
+        let table = self.name::<variable::JobsTable>();
         let _ = self
             .dynamodb()
             .get_item()
@@ -84,7 +86,7 @@ impl Aws {
         let answer = self
             .dynamodb()
             .update_item()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .key("job_id", AttributeValue::S(job.id.to_string()))
             .update_expression(update)
             .condition_expression(condition)
@@ -125,13 +127,13 @@ fn read(id: JobId, item: &Item) -> Result<Job, LoadError> {
     })
 }
 
-impl JobStore for Aws {
+impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
     async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
         let key = AttributeValue::S(id.to_string());
         let request = self
             .dynamodb()
             .get_item()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .key("job_id", key)
             .consistent_read(true);
         let answer = request
@@ -156,7 +158,7 @@ impl JobStore for Aws {
         class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
-        let table = self.name(Var::JobsTable);
+        let table = self.name::<variable::JobsTable>();
         let wanted = limit.min(BATCH);
         let answer = self
             .dynamodb()
@@ -186,7 +188,7 @@ impl JobStore for Aws {
     }
 }
 
-impl Aws {
+impl<E: Has<variable::JobsTable>> Aws<E> {
     /// Reads rows by their keys, at most a hundred, as `wanted` says.
     pub(super) async fn load_all(
         &self,

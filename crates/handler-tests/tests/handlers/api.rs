@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use testkit::memory::Memory;
 
-use super::world::{BUCKET, NOW, app, run};
+use super::world::{BUCKET, Environment, NOW, app, run};
 
 /// The claims of an ID token as API Gateway hands them on.
 pub(super) fn claims(name: &str, groups: &str) -> Value {
@@ -36,13 +36,13 @@ pub(super) fn claims(name: &str, groups: &str) -> Value {
 /// Somebody with a browser.
 #[derive(Clone)]
 pub(super) struct Caller<'a> {
-    pub(super) api: &'a Api<Memory>,
+    pub(super) api: &'a Api<Memory, Environment>,
     pub(super) claims: Value,
 }
 
 /// The desk and the people at it.
 pub(super) struct Office {
-    pub(super) api: Api<Memory>,
+    pub(super) api: Api<Memory, Environment>,
 }
 
 impl Office {

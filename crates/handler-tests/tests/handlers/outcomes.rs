@@ -1,19 +1,17 @@
 //! What becomes of the endpoint's notifications: the real handlers over in-memory ports.
 
 use crate::world::{
-    BUCKET, PDF, advance, announced, app, batch, failed, failures, job, run, succeeded,
+    BUCKET, PDF, TestApp, advance, announced, app, batch, failed, failures, job, run, succeeded,
     write_output,
 };
-use functions::bootstrap::App;
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::Attempt;
 use jobs::state::{Cause, State};
-use testkit::memory::Memory;
 
 const KEY: &str = "inbound/acme/nda.pdf";
 
 /// An app with one job in progress.
-fn submitted() -> App<Memory> {
+fn submitted() -> TestApp {
     let app = app();
     let version = app.ports.put(BUCKET, KEY, PDF);
     let response = run(upload_trigger::handle(
@@ -25,7 +23,7 @@ fn submitted() -> App<Memory> {
     app
 }
 
-fn success(app: &App<Memory>, body: &str, received: u32) -> usize {
+fn success(app: &TestApp, body: &str, received: u32) -> usize {
     run(inference_success::handle(
         app,
         batch(app, &[body.to_owned()], received),
@@ -35,7 +33,7 @@ fn success(app: &App<Memory>, body: &str, received: u32) -> usize {
     .len()
 }
 
-fn error(app: &App<Memory>, body: &str) -> usize {
+fn error(app: &TestApp, body: &str) -> usize {
     run(inference_error::handle(
         app,
         batch(app, &[body.to_owned()], 1),
@@ -45,7 +43,7 @@ fn error(app: &App<Memory>, body: &str) -> usize {
     .len()
 }
 
-fn wake(app: &App<Memory>) -> usize {
+fn wake(app: &TestApp) -> usize {
     let (check, _) = app
         .ports
         .world()

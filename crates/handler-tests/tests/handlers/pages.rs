@@ -1,12 +1,12 @@
 //! Open pages: tickets, registration, snapshots and pushes, by the real handlers over in-memory ports.
 
-use crate::world::{BUCKET, NOW, PDF, announced, app, batch, event, run};
-use functions::bootstrap::App;
+use crate::world::{BUCKET, NOW, PDF, TestApp, announced, app, batch, event, run};
+use std::sync::Arc;
+
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
 use jobs::id::Timestamp;
 use jobs::ports::{Connection, Ticket};
 use serde_json::{Value, json};
-use testkit::memory::Memory;
 
 fn fixture(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -18,7 +18,7 @@ fn connect_event() -> Value {
     ))
 }
 
-fn authorize(app: &App<Memory>, payload: Value) -> Value {
+fn authorize(app: &TestApp, payload: Value) -> Value {
     run(ws_authorizer::handle(app, event(app, payload))).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn effect(policy: &Value) -> &str {
         .unwrap()
 }
 
-fn with_ticket(expires_at: Timestamp) -> App<Memory> {
+fn with_ticket(expires_at: Timestamp) -> TestApp {
     let app = app();
     let ticket = Ticket {
         uploader: None,
@@ -75,9 +75,9 @@ fn without_a_good_ticket_there_is_no_connection() {
 #[test]
 fn a_page_of_another_origin_is_denied_and_keeps_its_ticket_unused() {
     let mut app = with_ticket(Timestamp(NOW.0 + 60_000));
-    app.page_origin = "https://elsewhere.example.com".to_owned();
+    Arc::make_mut(&mut app.environment).page_origin = "https://elsewhere.example.com".to_owned();
     assert_eq!(effect(&authorize(&app, connect_event())), "Deny");
-    app.page_origin = "https://review.example.com".to_owned();
+    Arc::make_mut(&mut app.environment).page_origin = "https://review.example.com".to_owned();
     assert_eq!(effect(&authorize(&app, connect_event())), "Allow");
 }
 

@@ -1,9 +1,9 @@
 //! What is found when nobody speaks of it any more: the real reconciler over in-memory ports.
 
 use crate::world::{
-    BUCKET, NOW, PDF, advance, announced, app, batch, event, failed, job, run, write_output,
+    BUCKET, NOW, PDF, TestApp, advance, announced, app, batch, event, failed, job, run,
+    write_output,
 };
-use functions::bootstrap::App;
 use functions::handlers::reconciler::{self, Reconciled};
 use functions::handlers::{inference_error, retry, upload_trigger};
 use jobs::backlog::Backlog;
@@ -13,30 +13,30 @@ use jobs::ports::Record;
 use jobs::state::State;
 use serde_json::json;
 use testkit::conformance::Outside;
-use testkit::memory::{Memory, Object};
+use testkit::memory::Object;
 
 const KEY: &str = "inbound/acme/nda.pdf";
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-fn reconcile(app: &App<Memory>) -> Reconciled {
+fn reconcile(app: &TestApp) -> Reconciled {
     run(reconciler::handle(app, event(app, json!({})))).unwrap()
 }
 
-fn upload(app: &App<Memory>, key: &str) -> String {
+fn upload(app: &TestApp, key: &str) -> String {
     let version = app.ports.put(BUCKET, key, PDF);
     announce(app, key, &version);
     version
 }
 
-fn announce(app: &App<Memory>, key: &str, version: &str) {
+fn announce(app: &TestApp, key: &str, version: &str) {
     let body = announced(key, version);
     let response = run(upload_trigger::handle(app, batch(app, &[body], 1))).unwrap();
     assert!(response.batch_item_failures.is_empty());
 }
 
 /// Hands the wake-ups that are due to `retry`.
-fn work_off_wake_ups(app: &App<Memory>) -> usize {
+fn work_off_wake_ups(app: &TestApp) -> usize {
     let sent = std::mem::take(&mut app.ports.world().checks);
     for (check, delay) in &sent {
         advance(app, u64::from(*delay) * 1000);
@@ -47,7 +47,7 @@ fn work_off_wake_ups(app: &App<Memory>) -> usize {
     sent.len()
 }
 
-fn next_check_at(app: &App<Memory>) -> Timestamp {
+fn next_check_at(app: &TestApp) -> Timestamp {
     job(app, KEY)
         .state
         .check_deadline()
@@ -120,7 +120,7 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
     }
     let job = job(&app, KEY);
     assert!(matches!(job.state, State::Failed { .. }), "{:?}", job.state);
-    let pipeline = app.pipelines.as_ref().unwrap().get("legal-review").unwrap();
+    let pipeline = app.environment.pipelines.get("legal-review").unwrap();
     let bound = job.created_at.0 + u64::from(pipeline.job_deadline_seconds) * 1000;
     assert!(job.updated_at.0 <= bound, "within the bound");
     assert_eq!(
@@ -176,7 +176,8 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
             "job_deadline_seconds = 172_800",
             1,
         );
-        app.pipelines = Some(jobs::pipeline::Pipelines::parse(&toml).unwrap());
+        let pipelines = jobs::pipeline::Pipelines::parse(&toml).unwrap();
+        std::sync::Arc::make_mut(&mut app.environment).pipelines = pipelines;
         upload(&app, KEY);
         for _ in 0..attempt_fails {
             // Until the random delay of the last one is what is asked for, with another seed.
@@ -212,7 +213,7 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
     }
 }
 
-fn fail(app: &App<Memory>) {
+fn fail(app: &TestApp) {
     let body = failed(
         &job(app, KEY),
         "ClientError: Received server error (500) from model.",

@@ -1,9 +1,9 @@
 //! One trace for everything that is about a document.
 
 use crate::world::{
-    BUCKET, NOW, PDF, announced, app, event, failed, find, job, run, succeeded, write_output,
+    BUCKET, NOW, PDF, TestApp, announced, app, event, failed, find, job, run, succeeded,
+    write_output,
 };
-use functions::bootstrap::App;
 use functions::handlers::batch::SqsEvent;
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::TraceId;
@@ -12,19 +12,18 @@ use jobs::ports::Connection;
 use jobs::state::State;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
-use testkit::memory::Memory;
 
 const KEY: &str = "inbound/acme/nda.pdf";
 const OTHER: &str = "1-67891233-abcdef012345678912345678";
 
 /// A batch of one message with these attributes of the queue's and of the sender's.
-fn batch(app: &App<Memory>, body: &str, queue: &Value, sender: &Value) -> LambdaEvent<SqsEvent> {
+fn batch(app: &TestApp, body: &str, queue: &Value, sender: &Value) -> LambdaEvent<SqsEvent> {
     let record =
         json!({"messageId": "m", "body": body, "attributes": queue, "messageAttributes": sender});
     event(app, json!({"Records": [record]}))
 }
 
-fn plain(app: &App<Memory>, body: &str) -> LambdaEvent<SqsEvent> {
+fn plain(app: &TestApp, body: &str) -> LambdaEvent<SqsEvent> {
     batch(app, body, &json!({}), &json!({}))
 }
 
@@ -33,7 +32,7 @@ fn header() -> Value {
 }
 
 /// An app with an open page.
-fn watched() -> App<Memory> {
+fn watched() -> TestApp {
     let app = app();
     app.ports.world().connections.push(Connection {
         uploader: None,
@@ -46,7 +45,7 @@ fn watched() -> App<Memory> {
 }
 
 /// The traces of all calls of the endpoint and of all pushes.
-fn carried(app: &App<Memory>) -> Vec<String> {
+fn carried(app: &TestApp) -> Vec<String> {
     let world = app.ports.world();
     let calls = world
         .invocations
@@ -59,7 +58,7 @@ fn carried(app: &App<Memory>) -> Vec<String> {
     calls.chain(frames).collect()
 }
 
-fn uploaded(app: &App<Memory>, queue: &Value, sender: &Value) {
+fn uploaded(app: &TestApp, queue: &Value, sender: &Value) {
     let version = app.ports.put(BUCKET, KEY, PDF);
     let event = batch(app, &announced(KEY, &version), queue, sender);
     let response = run(upload_trigger::handle(app, event)).unwrap();
@@ -120,7 +119,7 @@ fn the_trace_of_whoever_sent_a_message_again_is_not_the_documents() {
         }
         sender
     };
-    let found = |app: &App<Memory>| find(app, JobId::of_key(BUCKET, KEY)).unwrap().trace_id;
+    let found = |app: &TestApp| find(app, JobId::of_key(BUCKET, KEY)).unwrap().trace_id;
 
     let app = watched();
     uploaded(&app, &header(), &again(None));

@@ -7,10 +7,7 @@ use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 use testkit::memory::Object;
 
-fn upload(
-    app: &functions::bootstrap::App<testkit::memory::Memory>,
-    bodies: &[String],
-) -> Vec<String> {
+fn upload(app: &crate::world::TestApp, bodies: &[String]) -> Vec<String> {
     let response = run(upload_trigger::handle(app, batch(app, bodies, 1))).unwrap();
     failures(&response).into_iter().map(str::to_owned).collect()
 }

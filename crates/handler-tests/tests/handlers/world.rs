@@ -1,6 +1,7 @@
 //! A world for handler tests: the real handlers over the in-memory ports.
 
-use api::types::Configuration;
+use std::sync::Arc;
+
 use functions::bootstrap::App;
 use functions::handlers::batch::{SqsBatchResponse, SqsEvent};
 use jobs::id::{JobId, Timestamp};
@@ -14,20 +15,39 @@ pub(crate) const BUCKET: &str = "docket-jobs";
 pub(crate) const NOW: Timestamp = Timestamp(1_767_607_442_118);
 pub(crate) const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj";
 
-pub(crate) fn app() -> App<Memory> {
-    let pipelines = Pipelines::parse(include_str!("../../../../infra/pipelines.toml")).unwrap();
-    App {
-        ports: Memory::at(NOW),
-        service: "docket".to_owned(),
-        pipelines: Some(pipelines),
+functions::environment! {
+    /// The settings of all handlers in one.
+    pub(crate) struct Environment with pipelines {
+        service_name: ServiceName,
+        bucket: Bucket,
+        page_origin: PageOrigin,
+        sign_in_url: SignInUrl,
+        user_pool_client_id: UserPoolClientId,
+        websocket_pages_url: WebsocketPagesUrl,
+    }
+}
+
+pub(crate) type TestApp = App<Memory, Environment>;
+
+pub(crate) fn app() -> TestApp {
+    let toml = include_str!("../../../../infra/pipelines.toml");
+    let environment = Environment {
+        service_name: "docket".to_owned(),
         bucket: BUCKET.to_owned(),
         page_origin: "*".to_owned(),
-        configuration: Configuration::default(),
+        sign_in_url: "https://sign-in.example.com".to_owned(),
+        user_pool_client_id: "client".to_owned(),
+        websocket_pages_url: "wss://pages.example.com".to_owned(),
+        pipelines: Pipelines::parse(toml).unwrap(),
+    };
+    App {
+        ports: Memory::at(NOW),
+        environment: Arc::new(environment),
     }
 }
 
 /// A batch of bodies, each received for the `received`-th time, to a function with a minute to live.
-pub(crate) fn batch(app: &App<Memory>, bodies: &[String], received: u32) -> LambdaEvent<SqsEvent> {
+pub(crate) fn batch(app: &TestApp, bodies: &[String], received: u32) -> LambdaEvent<SqsEvent> {
     let records: Vec<Value> = bodies
         .iter()
         .enumerate()
@@ -37,7 +57,7 @@ pub(crate) fn batch(app: &App<Memory>, bodies: &[String], received: u32) -> Lamb
 }
 
 pub(crate) fn event<T: serde::de::DeserializeOwned>(
-    app: &App<Memory>,
+    app: &TestApp,
     payload: Value,
 ) -> LambdaEvent<T> {
     let mut context = Context::default();
@@ -83,16 +103,16 @@ pub(crate) fn failures(response: &SqsBatchResponse) -> Vec<&str> {
         .collect()
 }
 
-pub(crate) fn job(app: &App<Memory>, key: &str) -> Job {
+pub(crate) fn job(app: &TestApp, key: &str) -> Job {
     find(app, JobId::of_key(BUCKET, key)).unwrap_or_else(|| panic!("there is no job for {key}"))
 }
 
-pub(crate) fn find(app: &App<Memory>, id: JobId) -> Option<Job> {
+pub(crate) fn find(app: &TestApp, id: JobId) -> Option<Job> {
     app.ports.world().jobs.get(&id).cloned()
 }
 
 /// The place that the endpoint named for the output of a job's newest attempt, now with an object in it.
-pub(crate) fn write_output(app: &App<Memory>, job: &Job) -> String {
+pub(crate) fn write_output(app: &TestApp, job: &Job) -> String {
     let place = job
         .attempts
         .last()
@@ -103,7 +123,7 @@ pub(crate) fn write_output(app: &App<Memory>, job: &Job) -> String {
     place.to_string()
 }
 
-pub(crate) fn advance(app: &App<Memory>, ms: u64) {
+pub(crate) fn advance(app: &TestApp, ms: u64) {
     app.ports.world().now.0 += ms;
 }
 

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use api::types::Configuration;
+use std::sync::Arc;
+
 use functions::bootstrap::App;
 use jobs::id::{JobId, Timestamp};
 use jobs::pipeline::Pipelines;
@@ -15,20 +16,29 @@ use testkit::memory::Memory;
 pub(crate) const BUCKET: &str = "docket-jobs";
 pub(crate) const KEY: &str = "inbound/acme/nda.pdf";
 
-pub(crate) fn app() -> App<Memory> {
-    let pipelines = Pipelines::parse(include_str!("../../../../infra/pipelines.toml")).unwrap();
+functions::environment! {
+    /// What handlers of batches are told.
+    pub(crate) struct Environment with pipelines {
+        service_name: ServiceName,
+    }
+}
+
+pub(crate) type TestApp = App<Memory, Environment>;
+
+pub(crate) fn app() -> TestApp {
+    let toml = include_str!("../../../../infra/pipelines.toml");
+    let environment = Environment {
+        service_name: "docket".to_owned(),
+        pipelines: Pipelines::parse(toml).unwrap(),
+    };
     App {
         ports: Memory::at(Timestamp(1_767_607_442_118)),
-        service: "docket".to_owned(),
-        pipelines: Some(pipelines),
-        bucket: BUCKET.to_owned(),
-        page_origin: "*".to_owned(),
-        configuration: Configuration::default(),
+        environment: Arc::new(environment),
     }
 }
 
 /// Puts a PDF and answers S3's message about it.
-pub(crate) fn upload(app: &App<Memory>) -> String {
+pub(crate) fn upload(app: &TestApp) -> String {
     let version = app.ports.put(BUCKET, KEY, b"%PDF-1.7\n");
     json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
         "s3": {"bucket": {"name": BUCKET}, "object": {"key": KEY, "size": 9, "eTag": "e", "versionId": version}}}]})
@@ -40,16 +50,13 @@ pub(crate) fn id() -> JobId {
 }
 
 /// A batch of one message.
-pub(crate) fn batch<T: serde::de::DeserializeOwned>(
-    app: &App<Memory>,
-    body: &str,
-) -> LambdaEvent<T> {
+pub(crate) fn batch<T: serde::de::DeserializeOwned>(app: &TestApp, body: &str) -> LambdaEvent<T> {
     let record = json!({"messageId": "m-1", "body": body});
     event(app, json!({"Records": [record]}))
 }
 
 pub(crate) fn event<T: serde::de::DeserializeOwned>(
-    app: &App<Memory>,
+    app: &TestApp,
     payload: Value,
 ) -> LambdaEvent<T> {
     let mut context = Context::default();
