@@ -14,14 +14,19 @@ describe("contracts, from the file to the result", { skip: WHY_NOT }, () => {
     await signIn(page, on.pageUrl, REVIEWER);
     await page.getByText("No contracts yet").waitFor();
     await upload(pdf("Lease, ground floor.pdf"));
-    await row("Lease, ground floor.pdf").getByText(/Being handed over|With the model/).waitFor();
+    await row("Lease, ground floor.pdf")
+      .getByText(/Being handed over|With the model/)
+      .waitFor();
     await row("Lease, ground floor.pdf").getByText("Ready").waitFor();
     await row("Lease, ground floor.pdf").getByText("New").waitFor();
     await row("Lease, ground floor.pdf").locator("a").click();
     await page.getByRole("heading", { name: "4 points to look at" }).waitFor();
     await page.getByText("No limitation of liability").waitFor();
     assert.equal(await page.title(), "Lease, ground floor.pdf · Docket");
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download result" }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download result" }).click(),
+    ]);
     assert.equal(download.suggestedFilename(), "review.json");
   });
 
@@ -85,31 +90,38 @@ describe("contracts, from the file to the result", { skip: WHY_NOT }, () => {
     await page.getByText("Not a PDF").waitFor();
     await page.getByText("The file is empty").waitFor();
     await page.getByText("Too large: 26 MB").waitFor();
-    assert.deepEqual(on.requests.filter((one) => one.includes("uploads")), []);
+    assert.deepEqual(
+      on.requests.filter((one) => one.includes("uploads")),
+      [],
+    );
   });
 
   test("a large file goes in parts, over a broken one and a reload, and no part twice", async () => {
     await signIn(page, on.pageUrl, REVIEWER);
     await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
     const path = file("all annexes.pdf", 113 * 1024 * 1024);
-      on.partDelay = 400;
-      on.brokenParts.add(2);
-      await page.locator("input[type=file]").setInputFiles(path);
-      await page.locator(".upload", { hasText: "all annexes" }).waitFor();
-      const parts = (): number[] => [...([...on.uploads.values()][0]?.parts.keys() ?? [])];
-      while (parts().length < 3) await page.waitForTimeout(50);
-      page.on("dialog", (dialog) => void dialog.accept());
-      await page.reload();
-      await page.getByText("One upload was interrupted").waitFor();
-      const before = parts();
-      on.requests.length = 0;
-      await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
-      await page.locator("input[type=file]").setInputFiles(path);
-      await row("all annexes").waitFor();
-      const sent = on.requests.filter((one) => one.startsWith("PUT")).map((one) => Number(/part=(\d+)/.exec(one)?.[1]));
-      assert.deepEqual(sent.filter((part) => before.includes(part)), [], "what had arrived is not sent again");
-      assert.equal(on.requests.filter((one) => one === "POST /uploads").length, 0, "it is the same upload");
-      assert.equal(await page.getByText("was interrupted").count(), 0);
+    on.partDelay = 400;
+    on.brokenParts.add(2);
+    await page.locator("input[type=file]").setInputFiles(path);
+    await page.locator(".upload", { hasText: "all annexes" }).waitFor();
+    const parts = (): number[] => [...([...on.uploads.values()][0]?.parts.keys() ?? [])];
+    while (parts().length < 3) await page.waitForTimeout(50);
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.reload();
+    await page.getByText("One upload was interrupted").waitFor();
+    const before = parts();
+    on.requests.length = 0;
+    await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
+    await page.locator("input[type=file]").setInputFiles(path);
+    await row("all annexes").waitFor();
+    const sent = on.requests.filter((one) => one.startsWith("PUT")).map((one) => Number(/part=(\d+)/.exec(one)?.[1]));
+    assert.deepEqual(
+      sent.filter((part) => before.includes(part)),
+      [],
+      "what had arrived is not sent again",
+    );
+    assert.equal(on.requests.filter((one) => one === "POST /uploads").length, 0, "it is the same upload");
+    assert.equal(await page.getByText("was interrupted").count(), 0);
   });
 
   test("any id finds its contract", async () => {
@@ -136,10 +148,24 @@ describe("contracts, from the file to the result", { skip: WHY_NOT }, () => {
   });
 
   test("names with markup are text, and none leaves its place", async () => {
-    const names = ['<img src=x onerror="document.title=1">.pdf', "<script>alert(1)</script>.pdf", "&lt;b&gt;.pdf", "\u202egnp.exe.pdf", "عقد.pdf"];
-    for (const name of names) on.set(job({ name, status: "Failed", failure: { cause: "Unknown", detail: `<b>${name}</b>` } }));
+    const names = [
+      '<img src=x onerror="document.title=1">.pdf',
+      "<script>alert(1)</script>.pdf",
+      "&lt;b&gt;.pdf",
+      "\u202egnp.exe.pdf",
+      "عقد.pdf",
+    ];
+    for (const name of names)
+      on.set(job({ name, status: "Failed", failure: { cause: "Unknown", detail: `<b>${name}</b>` } }));
     await signIn(page, on.pageUrl, REVIEWER);
-    for (const name of names) assert.equal(await page.locator(".row .name", { hasText: name }).first().evaluate((at) => at.tagName), "BDI");
+    for (const name of names)
+      assert.equal(
+        await page
+          .locator(".row .name", { hasText: name })
+          .first()
+          .evaluate((at) => at.tagName),
+        "BDI",
+      );
     assert.equal(await page.locator("main img, main script").count(), 0);
     await row("<script>").locator("a").click();
     await page.locator(".said", { hasText: "<b><script>alert(1)</script>.pdf</b>" }).first().waitFor();

@@ -11,9 +11,14 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
   stage();
 
   test("the socket is cut during a burst, and both tabs are equal to the table afterwards", async () => {
-    const many = Array.from({ length: 20 }, (_, index) => on.set(job({ name: `Burst ${index}.pdf`, created_at: Date.now() - index })));
+    const many = Array.from({ length: 20 }, (_, index) =>
+      on.set(job({ name: `Burst ${index}.pdf`, created_at: Date.now() - index })),
+    );
     // More than a snapshot holds, so that lists must be read too.
-    for (let index = 0; index < 150; index += 1) on.set(job({ status: "Ready", version: 3, name: `Old ${index}.pdf`, created_at: Date.now() - 1_000_000 - index }));
+    for (let index = 0; index < 150; index += 1)
+      on.set(
+        job({ status: "Ready", version: 3, name: `Old ${index}.pdf`, created_at: Date.now() - 1_000_000 - index }),
+      );
     await signIn(page, on.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
     const second = await context.newPage();
@@ -25,7 +30,10 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
     }
     for (const [index, one] of many.entries()) {
       if (index === 7) on.cutSockets();
-      on.change(one.id, index % 4 === 0 ? { status: "Failed", failure: { cause: "ModelError", detail: "x" } } : { status: "Ready" });
+      on.change(
+        one.id,
+        index % 4 === 0 ? { status: "Failed", failure: { cause: "ModelError", detail: "x" } } : { status: "Ready" },
+      );
     }
     await same(page);
     await same(second);
@@ -42,7 +50,8 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
     await page.clock.runFor(75_000);
     await page.locator(".live", { hasText: /^Reconnecting, showing state of \d/ }).waitFor();
     on.silent = false;
-    for (let tries = 0; tries < 40 && (await page.getByText("Live", { exact: true }).count()) === 0; tries += 1) await page.clock.runFor(1000);
+    for (let tries = 0; tries < 40 && (await page.getByText("Live", { exact: true }).count()) === 0; tries += 1)
+      await page.clock.runFor(1000);
     await page.getByText("Live", { exact: true }).waitFor();
     await row("quiet.pdf").getByText("Ready").waitFor();
   });
@@ -64,7 +73,9 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
 
   test("a thousand rows are there, and a burst over them holds nobody up", async () => {
     const now = Date.now();
-    const many = Array.from({ length: 1000 }, (_, index) => job({ name: `Contract ${index}.pdf`, created_at: now - index * 60_000 }));
+    const many = Array.from({ length: 1000 }, (_, index) =>
+      job({ name: `Contract ${index}.pdf`, created_at: now - index * 60_000 }),
+    );
     for (const one of many) on.jobs.set(one.id, one);
     await signIn(page, on.pageUrl, REVIEWER);
     const rows = page.locator(".row");
@@ -123,12 +134,16 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
     await signIn(page, `${on.pageUrl}/?status=ready`, REVIEWER);
     await row("kept.pdf").waitFor();
     // All tokens end before their time, as when a session is revoked.
-    on.dead.add(await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id));
+    on.dead.add(
+      await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
+    );
     await page.getByRole("link", { name: "Failed" }).click();
     await page.getByText("Nothing has failed").waitFor();
     assert.equal(await page.getByText("Please sign in again").count(), 0);
     on.refusesRefresh = true;
-    on.dead.add(await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id));
+    on.dead.add(
+      await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
+    );
     await page.getByRole("link", { name: "Canceled" }).click();
     await page.getByRole("heading", { name: "Please sign in again" }).waitFor();
     assert.equal(await page.getByLabel("E-mail").inputValue(), REVIEWER);

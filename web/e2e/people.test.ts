@@ -16,7 +16,8 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
   stage();
 
   test("by the keyboard alone: sign in, filter, open, read, come back to the same row", async () => {
-    for (let index = 0; index < 5; index += 1) on.set(job({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }));
+    for (let index = 0; index < 5; index += 1)
+      on.set(job({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }));
     await page.goto(on.pageUrl);
     await page.getByLabel("E-mail").waitFor();
     await page.keyboard.type(REVIEWER);
@@ -76,9 +77,19 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
       const look = async (name: string, at = page): Promise<void> => {
         await at.evaluate(AXE);
         const found = await at.evaluate(async () => {
-          const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }).axe;
+          const axe = (
+            window as unknown as {
+              axe: {
+                run(
+                  options: object,
+                ): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
+              };
+            }
+          ).axe;
           const { violations } = await axe.run({ resultTypes: ["violations"] });
-          return violations.filter((one) => one.impact === "serious" || one.impact === "critical").map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+          return violations
+            .filter((one) => one.impact === "serious" || one.impact === "critical")
+            .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
         });
         assert.deepEqual(found, [], name);
       };
@@ -91,7 +102,9 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
       await signIn(at, on.pageUrl, REVIEWER);
       await row("NDA Halden", at).waitFor();
       await look("list", at);
-      await at.locator("input[type=file]").setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
+      await at
+        .locator("input[type=file]")
+        .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
       await at.getByText("Received").waitFor();
       await look("uploads", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {

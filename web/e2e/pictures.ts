@@ -2,7 +2,7 @@
 
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type BrowserContextOptions, type Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { launch, signIn } from "./browser";
 import { WEB } from "./fixture/policy";
 import { sample } from "./fixture/sample";
@@ -20,8 +20,20 @@ const ids = sample(fixture);
 const browser = await launch();
 let tooLarge = 0;
 
-async function picture(name: string, options: BrowserContextOptions, user: string | undefined, path: string, before: (page: Page) => Promise<unknown>): Promise<void> {
-  const context = await browser.newContext({ viewport: WIDE, locale: "en-GB", timezoneId: afternoon(), reducedMotion: "reduce", ...options });
+async function picture(
+  name: string,
+  options: BrowserContextOptions,
+  user: string | undefined,
+  path: string,
+  before: (page: Page) => Promise<unknown>,
+): Promise<void> {
+  const context = await browser.newContext({
+    viewport: WIDE,
+    locale: "en-GB",
+    timezoneId: afternoon(),
+    reducedMotion: "reduce",
+    ...options,
+  });
   const page = await context.newPage();
   if (user !== undefined) await signIn(page, fixture.pageUrl + path, user);
   else await page.goto(fixture.pageUrl + path);
@@ -42,7 +54,8 @@ function afternoon(): string {
 
 const REVIEWER = "reviewer@acme.example";
 const SUPPORT = "support@docket.example";
-const list = (page: Page): Promise<unknown> => Promise.all([page.getByText("Live", { exact: true }).waitFor(), page.locator(".row").nth(9).waitFor()]);
+const list = (page: Page): Promise<unknown> =>
+  Promise.all([page.getByText("Live", { exact: true }).waitFor(), page.locator(".row").nth(9).waitFor()]);
 const result = (page: Page): Promise<unknown> => page.getByText("points to look at").first().waitFor();
 
 await picture("sign-in", {}, undefined, "/", (page) => page.getByLabel("E-mail").waitFor());
@@ -71,10 +84,18 @@ await picture("offline", { viewport: { width: 1280, height: 420 } }, REVIEWER, "
   await page.context().setOffline(true);
   await page.getByText(/Offline, showing state of/).waitFor();
 });
-await picture("support-overview", {}, SUPPORT, "/support", (page) => page.getByText("The model broke down over it").waitFor());
-await picture("support-plan", { colorScheme: "dark" }, SUPPORT, "/support/plans/0b0d0a52-plan", (page) => page.getByText("of 212 contracts started").waitFor());
-await picture("support-quarantine", {}, SUPPORT, "/support/quarantine/uploads%3A6f2c1a", (page) => page.getByText("The message", { exact: true }).waitFor());
-await picture("support-audit", {}, SUPPORT, "/support/audit", (page) => page.getByRole("cell", { name: "Cancel" }).waitFor());
+await picture("support-overview", {}, SUPPORT, "/support", (page) =>
+  page.getByText("The model broke down over it").waitFor(),
+);
+await picture("support-plan", { colorScheme: "dark" }, SUPPORT, "/support/plans/0b0d0a52-plan", (page) =>
+  page.getByText("of 212 contracts started").waitFor(),
+);
+await picture("support-quarantine", {}, SUPPORT, "/support/quarantine/uploads%3A6f2c1a", (page) =>
+  page.getByText("The message", { exact: true }).waitFor(),
+);
+await picture("support-audit", {}, SUPPORT, "/support/audit", (page) =>
+  page.getByRole("cell", { name: "Cancel" }).waitFor(),
+);
 
 await browser.close();
 fixture.stop();

@@ -66,16 +66,23 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     mimeType: "application/pdf",
     buffer: readFileSync(join(SAMPLES, contracts[index % contracts.length] ?? "")),
   });
-  const upload = (...files: ReturnType<typeof contract>[]): Promise<void> => page.locator("input[type=file]").setInputFiles(files);
-  const ready = (name: string): Promise<void> => row(name).getByText("Ready", { exact: true }).waitFor({ timeout: PATIENCE });
+  const upload = (...files: ReturnType<typeof contract>[]): Promise<void> =>
+    page.locator("input[type=file]").setInputFiles(files);
+  const ready = (name: string): Promise<void> =>
+    row(name).getByText("Ready", { exact: true }).waitFor({ timeout: PATIENCE });
 
   /** What the table says, by the API and with the page's own token. */
   async function table(at = page): Promise<Map<string, JobView>> {
     const { api_url } = (await (await fetch(`${AT}/config.json`)).json()) as { api_url: string };
-    const token = await at.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id);
+    const token = await at.evaluate(
+      () => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id,
+    );
     const jobs = new Map<string, JobView>();
     for (let cursor: string | undefined = ""; cursor !== undefined; ) {
-      const response: Response = await fetch(`${api_url}/jobs?limit=100&tenant=acme${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { headers: { authorization: `Bearer ${token}` } });
+      const response: Response = await fetch(
+        `${api_url}/jobs?limit=100&tenant=acme${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`,
+        { headers: { authorization: `Bearer ${token}` } },
+      );
       assert.equal(response.status, 200);
       const found = (await response.json()) as JobPage;
       for (const one of found.jobs) jobs.set(one.id, one);
@@ -94,7 +101,10 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await page.getByRole("heading", { name: "Summary" }).waitFor();
     assert.ok((await page.locator(".clause").count()) > 0);
     await page.getByText("What happened").waitFor();
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download result" }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download result" }).click(),
+    ]);
     assert.match(download.suggestedFilename(), /json$/);
   });
 
@@ -115,22 +125,20 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await desk.context().close();
   });
 
-  test(
-    "a job that failed is run again with a reason and becomes ready, without a reload",
-    { skip: FAILED === "" ? "PAGE_FAILED names no failed job that a retry would make ready" : false },
-    async () => {
-      await signIn(REVIEWER);
-      await row(FAILED).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
-      await row(FAILED).locator("a").click();
-      await page.getByRole("button", { name: "Try again" }).click();
-      await page.getByLabel("Why?").fill("the model was mended");
-      await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-      await page.getByText("the model was mended").waitFor();
-      await page.getByRole("button", { name: "Download result" }).waitFor({ timeout: PATIENCE });
-      assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1);
-    },
-  );
+  test("a job that failed is run again with a reason and becomes ready, without a reload", {
+    skip: FAILED === "" ? "PAGE_FAILED names no failed job that a retry would make ready" : false,
+  }, async () => {
+    await signIn(REVIEWER);
+    await row(FAILED).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
+    await row(FAILED).locator("a").click();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByLabel("Why?").fill("the model was mended");
+    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByText("the model was mended").waitFor();
+    await page.getByRole("button", { name: "Download result" }).waitFor({ timeout: PATIENCE });
+    assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1);
+  });
 
   test("by the keyboard alone: sign in, find, open", async () => {
     await page.goto(`${AT}/`);
@@ -155,7 +163,9 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await page.getByRole("heading", { level: 1, name }).waitFor();
   });
 
-  test("a thousand rows come from the table as somebody scrolls", { skip: MANY === 0 ? "PAGE_MANY says of no jobs" : false }, async () => {
+  test("a thousand rows come from the table as somebody scrolls", {
+    skip: MANY === 0 ? "PAGE_MANY says of no jobs" : false,
+  }, async () => {
     await signIn(OTHER);
     const rows = page.locator(".row");
     await rows.first().waitFor();
@@ -204,13 +214,30 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await upload(...Array.from({ length: 20 }, (_, index) => contract(`Burst ${index} ${RUN}.pdf`, index)));
     await row(`Burst 3 ${RUN}.pdf`).waitFor();
     await line?.close();
-    await page.waitForFunction(() => !document.querySelector(".tray h2")?.textContent?.startsWith("Uploading"), undefined, { timeout: PATIENCE });
+    await page.waitForFunction(
+      () => !document.querySelector(".tray h2")?.textContent?.startsWith("Uploading"),
+      undefined,
+      { timeout: PATIENCE },
+    );
     for (let index = 0; index < 20; index += 1) await ready(`Burst ${index} ${RUN}.pdf`);
     const known = await table();
-    const shown = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [one.dataset["id"] ?? "", one.closest("li")?.className.replace("row ", "") ?? ""])));
+    const shown = await page.evaluate(() =>
+      Object.fromEntries(
+        [...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [
+          one.dataset["id"] ?? "",
+          one.closest("li")?.className.replace("row ", "") ?? "",
+        ]),
+      ),
+    );
     const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
-    for (const [id, state] of Object.entries(shown)) assert.equal(state, groups[known.get(id)?.status ?? ""] ?? "open", id);
-    assert.equal([...known.values()].filter((one) => one.name.endsWith(` ${RUN}.pdf`) && one.name.startsWith("Burst") && one.id in shown).length, 20);
+    for (const [id, state] of Object.entries(shown))
+      assert.equal(state, groups[known.get(id)?.status ?? ""] ?? "open", id);
+    assert.equal(
+      [...known.values()].filter(
+        (one) => one.name.endsWith(` ${RUN}.pdf`) && one.name.startsWith("Burst") && one.id in shown,
+      ).length,
+      20,
+    );
     assert.ok(lines >= 2, "it came back by itself");
     await page.getByText("Live", { exact: true }).waitFor();
   });
@@ -264,8 +291,14 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
       assert.equal(await at.locator(".trouble").count(), 0, path);
       await at.evaluate(AXE);
       const found = await at.evaluate(async () => {
-        const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; impact: string }[] }> } }).axe;
-        return (await axe.run({ resultTypes: ["violations"] })).violations.filter((one) => one.impact === "serious" || one.impact === "critical").map((one) => one.id);
+        const axe = (
+          window as unknown as {
+            axe: { run(options: object): Promise<{ violations: { id: string; impact: string }[] }> };
+          }
+        ).axe;
+        return (await axe.run({ resultTypes: ["violations"] })).violations
+          .filter((one) => one.impact === "serious" || one.impact === "critical")
+          .map((one) => one.id);
       });
       assert.deepEqual(found, [], path);
     }

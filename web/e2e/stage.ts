@@ -79,9 +79,18 @@ export function row(name: string, at = page): Locator {
 /** The page shows what the table says. */
 export async function same(at = page): Promise<void> {
   const shown = async (): Promise<Record<string, string>> =>
-    at.evaluate(() => Object.fromEntries([...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [one.dataset["id"] ?? "", one.closest("li")?.className.replace("row ", "") ?? ""])));
+    at.evaluate(() =>
+      Object.fromEntries(
+        [...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [
+          one.dataset["id"] ?? "",
+          one.closest("li")?.className.replace("row ", "") ?? "",
+        ]),
+      ),
+    );
   const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
-  const wanted = Object.fromEntries([...on.jobs.values()].map((one: JobView) => [one.id, groups[one.status] ?? "open"]));
+  const wanted = Object.fromEntries(
+    [...on.jobs.values()].map((one: JobView) => [one.id, groups[one.status] ?? "open"]),
+  );
   for (let tries = 0; ; tries += 1) {
     try {
       assert.deepEqual(sorted(await shown()), sorted(wanted));
@@ -92,4 +101,5 @@ export async function same(at = page): Promise<void> {
     }
   }
 }
-const sorted = (of: Record<string, string>): [string, string][] => Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1));
+const sorted = (of: Record<string, string>): [string, string][] =>
+  Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1));

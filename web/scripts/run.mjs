@@ -9,7 +9,9 @@ import { build } from "vite";
 const root = resolve(import.meta.dirname, "..");
 const [first, ...rest] = process.argv.slice(2);
 const testing = first === "--test";
-const entries = testing ? tests(join(root, rest[0] ?? "src")).filter((file) => file.includes(rest[1] ?? "")) : [resolve(root, first)];
+const entries = testing
+  ? tests(join(root, rest[0] ?? "src")).filter((file) => file.includes(rest[1] ?? ""))
+  : [resolve(root, first)];
 // One folder a process: two runs at a time do not take each other's files.
 const out = join(root, "node_modules", ".run", String(process.pid));
 
@@ -31,7 +33,9 @@ await build({
   },
 });
 const files = entries.map((file) => join(out, relative(root, file).replace(/\.tsx?$/, ".mjs")));
-const options = testing ? ["--enable-source-maps", "--test", "--test-concurrency=1", ...files] : ["--enable-source-maps", files[0], ...rest];
+const options = testing
+  ? ["--enable-source-maps", "--test", "--test-concurrency=1", ...files]
+  : ["--enable-source-maps", files[0], ...rest];
 const child = spawn(process.execPath, options, { cwd: root, stdio: "inherit" });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => {

@@ -40,23 +40,30 @@ export class Client {
   jobs = (query: t.JobQuery): Promise<t.JobPage> => this.get("/jobs", { ...query });
   job = (id: string): Promise<t.JobDetail> => this.get(`/jobs/${segment(id)}`);
   result = (id: string): Promise<t.ResultView> => this.get(`/jobs/${segment(id)}/result`);
-  retry = (id: string, order: t.JobOrder): Promise<t.JobAnswer> => this.send("POST", `/jobs/${segment(id)}/retry`, order);
-  cancel = (id: string, order: t.JobOrder): Promise<t.JobAnswer> => this.send("POST", `/jobs/${segment(id)}/cancel`, order);
-  deleteData = (id: string, order: t.JobOrder): Promise<t.JobAnswer> => this.send("DELETE", `/jobs/${segment(id)}/data`, order);
+  retry = (id: string, order: t.JobOrder): Promise<t.JobAnswer> =>
+    this.send("POST", `/jobs/${segment(id)}/retry`, order);
+  cancel = (id: string, order: t.JobOrder): Promise<t.JobAnswer> =>
+    this.send("POST", `/jobs/${segment(id)}/cancel`, order);
+  deleteData = (id: string, order: t.JobOrder): Promise<t.JobAnswer> =>
+    this.send("DELETE", `/jobs/${segment(id)}/data`, order);
   newUpload = (upload: t.NewUpload): Promise<t.UploadView> => this.send("POST", "/uploads", upload);
   upload = (id: string): Promise<t.UploadView> => this.get(`/uploads/${segment(id)}`);
-  parts = (id: string, numbers: number[]): Promise<t.SignedParts> => this.send("POST", `/uploads/${segment(id)}/parts`, { numbers });
+  parts = (id: string, numbers: number[]): Promise<t.SignedParts> =>
+    this.send("POST", `/uploads/${segment(id)}/parts`, { numbers });
   complete = (id: string): Promise<t.UploadView> => this.send("POST", `/uploads/${segment(id)}/complete`, {});
   dropUpload = (id: string): Promise<void> => this.send("DELETE", `/uploads/${segment(id)}`);
-  ticket = (tenant?: string): Promise<t.TicketView> => this.send("POST", "/ws-tickets", tenant === undefined ? {} : { tenant });
+  ticket = (tenant?: string): Promise<t.TicketView> =>
+    this.send("POST", "/ws-tickets", tenant === undefined ? {} : { tenant });
   plans = (): Promise<{ plans: t.PlanView[] }> => this.get("/retry-plans");
   plan = (id: string): Promise<t.PlanView> => this.get(`/retry-plans/${segment(id)}`);
   newPlan = (plan: t.NewPlan): Promise<t.PlanView> => this.send("POST", "/retry-plans", plan);
   applyPlan = (id: string): Promise<t.PlanView> => this.send("POST", `/retry-plans/${segment(id)}/apply`, {});
   quarantine = (cursor?: string): Promise<t.QuarantinePage> => this.get("/quarantine", { cursor });
   quarantined = (id: string): Promise<t.QuarantineEntry> => this.get(`/quarantine/${segment(id)}`);
-  replay = (id: string, reason: string): Promise<t.QuarantineEntry> => this.send("POST", `/quarantine/${segment(id)}/replay`, { reason });
-  discard = (id: string, reason: string): Promise<void> => this.send("POST", `/quarantine/${segment(id)}/discard`, { reason });
+  replay = (id: string, reason: string): Promise<t.QuarantineEntry> =>
+    this.send("POST", `/quarantine/${segment(id)}/replay`, { reason });
+  discard = (id: string, reason: string): Promise<void> =>
+    this.send("POST", `/quarantine/${segment(id)}/discard`, { reason });
   audit = (cursor?: string): Promise<t.AuditPage> => this.get("/audit", { cursor });
 
   /** Reading again does no harm, so a bad moment is waited out. */
@@ -67,7 +74,8 @@ export class Client {
       try {
         return await this.request<T>("GET", search ? `${path}?${search}` : path);
       } catch (error) {
-        const passing = error instanceof Unreached || (error instanceof Refused && (error.status === 429 || error.status >= 502));
+        const passing =
+          error instanceof Unreached || (error instanceof Refused && (error.status === 429 || error.status >= 502));
         if (!passing || tries >= TRIES) throw error;
         await pause(300 + backoff(tries, 500, 4000));
       }
@@ -128,7 +136,8 @@ export function refusal(status: number, text: string): Refused {
   } catch {
     // Not JSON: API Gateway's own, or a proxy's.
   }
-  if (status === 429) return new Refused(status, "", "Docket is asked too much at the moment. Try again in a few seconds.");
+  if (status === 429)
+    return new Refused(status, "", "Docket is asked too much at the moment. Try again in a few seconds.");
   if (status >= 500) return new Refused(status, "", `Docket has a problem (${status}). Try again in a minute.`);
   return new Refused(status, "", `The request was refused (${status}).`);
 }

@@ -56,7 +56,10 @@ async function call(at: Configuration, action: string, body: unknown): Promise<A
   const { __type = "", message = "" } = answer as { __type?: string; message?: string };
   const code = __type.split("#").pop() ?? "";
   const words = WORDS[code];
-  throw new SignInError(code, words === undefined ? message || "Sign-in was refused." : words.endsWith(": ") ? words + message : words);
+  throw new SignInError(
+    code,
+    words === undefined ? message || "Sign-in was refused." : words.endsWith(": ") ? words + message : words,
+  );
 }
 
 export function withPassword(at: Configuration, email: string, password: string): Promise<Answer> {

@@ -130,7 +130,10 @@ export class Session extends Emitter {
     const id = answer.AuthenticationResult?.IdToken;
     if (id === undefined) {
       if (answer.ChallengeName === "NEW_PASSWORD_REQUIRED" && answer.Session) return answer.Session;
-      throw new SignInError("", `This account asks for a step that this page does not know (${answer.ChallengeName ?? "none"}).`);
+      throw new SignInError(
+        "",
+        `This account asks for a step that this page does not know (${answer.ChallengeName ?? "none"}).`,
+      );
     }
     const { subject, email, expiresAt, issuedAt } = claims(id);
     if (issuedAt) setServiceTime(issuedAt);
@@ -170,7 +173,8 @@ export class Session extends Emitter {
     } else if (message.kind === "tokens") {
       const mine = this.tokens;
       // Another person's sign-in in another tab is theirs; the same person's newer token serves here too.
-      if (!mine || (mine.subject === message.tokens.subject && mine.expiresAt < message.tokens.expiresAt)) this.keep(message.tokens);
+      if (!mine || (mine.subject === message.tokens.subject && mine.expiresAt < message.tokens.expiresAt))
+        this.keep(message.tokens);
     } else if (message.kind === "out" && this.tokens) {
       this.forget();
     }

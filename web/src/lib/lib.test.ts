@@ -9,9 +9,31 @@ import { about, bytes, duration, moment, title, words } from "./format";
 import { jobPath, listPath, parse } from "./route";
 
 test("sizes and times are told in two figures and two units at most", () => {
-  assert.deepEqual([0, 1023, 1024, 26_214_400, 1_073_741_824, 1_500_000].map(bytes), ["0 B", "1023 B", "1.0 KB", "25 MB", "1.0 GB", "1.4 MB"]);
-  assert.deepEqual([-5, 8000, 61_000, 600_000, 3_600_000, 7_500_000, 86_400_000, 200_000_000].map(duration), ["0 s", "8 s", "1 min 1 s", "10 min", "1 h", "2 h 5 min", "1 day", "2 days"]);
-  assert.deepEqual([45, 1800, 3600, 28_800, 172_800].map(about), ["45 seconds", "30 minutes", "1 hour", "8 hours", "2 days"]);
+  assert.deepEqual([0, 1023, 1024, 26_214_400, 1_073_741_824, 1_500_000].map(bytes), [
+    "0 B",
+    "1023 B",
+    "1.0 KB",
+    "25 MB",
+    "1.0 GB",
+    "1.4 MB",
+  ]);
+  assert.deepEqual([-5, 8000, 61_000, 600_000, 3_600_000, 7_500_000, 86_400_000, 200_000_000].map(duration), [
+    "0 s",
+    "8 s",
+    "1 min 1 s",
+    "10 min",
+    "1 h",
+    "2 h 5 min",
+    "1 day",
+    "2 days",
+  ]);
+  assert.deepEqual([45, 1800, 3600, 28_800, 172_800].map(about), [
+    "45 seconds",
+    "30 minutes",
+    "1 hour",
+    "8 hours",
+    "2 days",
+  ]);
 });
 
 test("a moment is told by how long ago it was", () => {
@@ -28,8 +50,20 @@ test("words of the service read as words", () => {
 });
 
 test("an address names its screen and comes back the same", () => {
-  assert.deepEqual(parse("/", "?status=failed&q=nda"), { screen: "list", status: "failed", q: "nda", pipeline: undefined, cause: undefined });
-  assert.deepEqual(parse("/", "?status=nonsense"), { screen: "list", status: undefined, q: undefined, pipeline: undefined, cause: undefined });
+  assert.deepEqual(parse("/", "?status=failed&q=nda"), {
+    screen: "list",
+    status: "failed",
+    q: "nda",
+    pipeline: undefined,
+    cause: undefined,
+  });
+  assert.deepEqual(parse("/", "?status=nonsense"), {
+    screen: "list",
+    status: undefined,
+    q: undefined,
+    pipeline: undefined,
+    cause: undefined,
+  });
   assert.deepEqual(parse(jobPath("a/b:c"), ""), { screen: "job", id: "a/b:c" });
   assert.deepEqual(parse("/support/quarantine/uploads%3A1", ""), { screen: "quarantined", id: "uploads:1" });
   assert.deepEqual(parse("/nowhere", ""), { screen: "unknown" });
@@ -48,13 +82,25 @@ test("ids are told from the beginnings of names", () => {
 });
 
 test("backoff has full jitter and a limit", () => {
-  assert.equal(backoff(0, 500, 30_000, () => 1), 500);
-  assert.equal(backoff(50, 500, 30_000, () => 1), 30_000);
-  assert.equal(backoff(5, 500, 30_000, () => 0), 0);
+  assert.equal(
+    backoff(0, 500, 30_000, () => 1),
+    500,
+  );
+  assert.equal(
+    backoff(50, 500, 30_000, () => 1),
+    30_000,
+  );
+  assert.equal(
+    backoff(5, 500, 30_000, () => 0),
+    0,
+  );
 });
 
 test("a refusal says what the service said, and a foreign one at least what to do", () => {
-  const problem = refusal(409, '{"type":"urn:docket:problem:changed","title":"x","status":409,"detail":"the job has changed"}');
+  const problem = refusal(
+    409,
+    '{"type":"urn:docket:problem:changed","title":"x","status":409,"detail":"the job has changed"}',
+  );
   assert.equal(problem.word, "changed");
   assert.equal(wordsFor(problem), "The job has changed.");
   assert.equal(refusal(401, '{"message":"Unauthorized"}').word, "");
@@ -74,10 +120,17 @@ test("an ID token is read, in any script", () => {
 test("a review is read with care: worst first, what is new stands out, what is missing breaks nothing", () => {
   const found = review({
     clauses: [{ type: "term", page: 2, text: "x", title: "T", confidence: 0.6 }, "nonsense", { type: "odd" }],
-    flags: [{ severity: "low", clause: "a", page: 0, reason: "l" }, { severity: "catastrophic", clause: "b", page: 1, reason: "c" }, null],
+    flags: [
+      { severity: "low", clause: "a", page: 0, reason: "l" },
+      { severity: "catastrophic", clause: "b", page: 1, reason: "c" },
+      null,
+    ],
     facts: { parties: [{ name: "A", role: "Supplier" }, { name: "B" }], term: "", amounts: ["EUR 1"] },
   });
-  assert.deepEqual(found?.flags.map((flag) => flag.severity), ["high", "low"]);
+  assert.deepEqual(
+    found?.flags.map((flag) => flag.severity),
+    ["high", "low"],
+  );
   assert.equal(found?.clauses.length, 2);
   assert.deepEqual(found?.facts, [
     ["Parties", ["A (Supplier)", "B"]],

@@ -37,7 +37,10 @@ export function show(results: readonly Change[], open: (id: string) => void): vo
   if (first === undefined) return;
   try {
     // The same tag from two tabs is one notification.
-    const note = new Notification(sentence(results), { tag: `docket-${first.after.id}-${first.after.version}`, icon: "/icon.svg" });
+    const note = new Notification(sentence(results), {
+      tag: `docket-${first.after.id}-${first.after.version}`,
+      icon: "/icon.svg",
+    });
     note.onclick = () => {
       window.focus();
       if (results.length === 1) open(first.after.id);

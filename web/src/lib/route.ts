@@ -4,7 +4,13 @@ import type { Group } from "../live/merge";
 import { Emitter } from "./emitter";
 
 export type Route =
-  | { screen: "list"; status?: Group | undefined; q?: string | undefined; pipeline?: string | undefined; cause?: string | undefined }
+  | {
+      screen: "list";
+      status?: Group | undefined;
+      q?: string | undefined;
+      pipeline?: string | undefined;
+      cause?: string | undefined;
+    }
   | { screen: "job"; id: string }
   | { screen: "support" }
   | { screen: "plans" }
@@ -34,12 +40,18 @@ export function parse(path: string, search: string): Route {
   if (first !== "support" || rest.length > 0) return { screen: "unknown" };
   if (second === undefined) return { screen: "support" };
   if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };
-  if (second === "quarantine") return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
+  if (second === "quarantine")
+    return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
   if (second === "audit" && third === undefined) return { screen: "audit" };
   return { screen: "unknown" };
 }
 
-export function listPath(filter: { status?: string | undefined; q?: string | undefined; pipeline?: string | undefined; cause?: string | undefined }): string {
+export function listPath(filter: {
+  status?: string | undefined;
+  q?: string | undefined;
+  pipeline?: string | undefined;
+  cause?: string | undefined;
+}): string {
   const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]));
   const search = new URLSearchParams(given).toString();
   return search ? `/?${search}` : "/";
@@ -73,7 +85,15 @@ export class Router extends Emitter {
     });
     // Links are links: only a plain click stays in the page.
     document.addEventListener("click", (event) => {
-      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      if (
+        event.defaultPrevented ||
+        event.button !== 0 ||
+        event.metaKey ||
+        event.ctrlKey ||
+        event.shiftKey ||
+        event.altKey
+      )
+        return;
       const link = (event.target as Element | null)?.closest?.("a");
       if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
       event.preventDefault();

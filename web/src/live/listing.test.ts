@@ -32,7 +32,9 @@ class Table {
   }
   async list(query: JobQuery): Promise<JobPage> {
     this.requests += 1;
-    const all = [...this.jobs.values()].filter((one) => query.status === undefined || one.status === "InProgress").sort((a, b) => b.created_at - a.created_at);
+    const all = [...this.jobs.values()]
+      .filter((one) => query.status === undefined || one.status === "InProgress")
+      .sort((a, b) => b.created_at - a.created_at);
     const start = Number(query.cursor ?? 0);
     const end = start + (query.limit ?? 50);
     return { jobs: all.slice(start, end), ...(end < all.length ? { cursor: String(end) } : {}) };

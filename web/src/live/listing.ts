@@ -71,7 +71,10 @@ export class Listing extends Emitter {
     if (this.filter.tenant === undefined && this.state !== "whole") return;
     const left = [...this.store.jobs.values()].filter(
       (job) =>
-        job.created_at >= this.horizon && matches(this.filter, job) && !seen.has(job.id) && this.store.heardBefore(job.id, began),
+        job.created_at >= this.horizon &&
+        matches(this.filter, job) &&
+        !seen.has(job.id) &&
+        this.store.heardBefore(job.id, began),
     );
     const single = left.slice(0, MOST_SINGLE);
     const found = await Promise.all(

@@ -18,7 +18,13 @@ const job = (id: string, version: number, some: Partial<JobView> = {}): JobView 
 });
 
 test("the highest version of a job is kept, whatever the order of arrival", () => {
-  const versions = [job("a", 1), job("a", 2), job("a", 3, { status: "Ready" }), job("b", 1), job("b", 2, { status: "Failed" })];
+  const versions = [
+    job("a", 1),
+    job("a", 2),
+    job("a", 3, { status: "Ready" }),
+    job("b", 1),
+    job("b", 2, { status: "Failed" }),
+  ];
   const orders = permutations(versions);
   const seen = new Set(
     orders.map((order) => {
@@ -82,7 +88,8 @@ test("rows are newest first, of the filter, and not older than the list goes bac
     job("c", 1, { created_at: 2 }),
     job("d", 1, { created_at: 4, tenant: "globex" }),
   ]).jobs;
-  const ids = (...args: Parameters<typeof rows> extends [unknown, ...infer Rest] ? Rest : never): string[] => rows(jobs, ...args).map((one) => one.id);
+  const ids = (...args: Parameters<typeof rows> extends [unknown, ...infer Rest] ? Rest : never): string[] =>
+    rows(jobs, ...args).map((one) => one.id);
   assert.deepEqual(ids({}, 0), ["d", "b", "c", "a"]);
   assert.deepEqual(ids({ tenant: "acme" }, 0), ["b", "c", "a"]);
   assert.deepEqual(ids({ tenant: "acme", status: "open" }, 0), ["c", "a"]);
@@ -96,5 +103,7 @@ test("a name is searched by its beginning, in any case, as the service does", ()
 
 function permutations<T>(of: readonly T[]): T[][] {
   if (of.length <= 1) return [[...of]];
-  return of.flatMap((one, index) => permutations([...of.slice(0, index), ...of.slice(index + 1)]).map((rest) => [one, ...rest]));
+  return of.flatMap((one, index) =>
+    permutations([...of.slice(0, index), ...of.slice(index + 1)]).map((rest) => [one, ...rest]),
+  );
 }

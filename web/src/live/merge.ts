@@ -46,7 +46,9 @@ export function group(status: Status): Group {
 export function isResult(change: Change, pushed: boolean): boolean {
   const after = group(change.after.status);
   if (after !== "ready" && after !== "failed") return false;
-  return change.before ? group(change.before.status) === "open" || (after === "ready" && change.before.status === "Failed") : pushed;
+  return change.before
+    ? group(change.before.status) === "open" || (after === "ready" && change.before.status === "Failed")
+    : pushed;
 }
 
 /** What a list shows. */
@@ -75,6 +77,7 @@ export function matches(filter: Filter, job: JobView): boolean {
 export function rows(jobs: Jobs, filter: Filter, horizon: number): JobView[] {
   const found: JobView[] = [];
   for (const job of jobs.values()) if (job.created_at >= horizon && matches(filter, job)) found.push(job);
-  const at = (job: JobView): number => (filter.tenant === undefined && filter.status === "failed" ? job.updated_at : job.created_at);
+  const at = (job: JobView): number =>
+    filter.tenant === undefined && filter.status === "failed" ? job.updated_at : job.created_at;
   return found.sort((a, b) => at(b) - at(a) || (a.id < b.id ? -1 : 1));
 }

@@ -64,7 +64,17 @@ function SignedIn({ session, apiUrl, router }: { session: Session; apiUrl: strin
   return <Work session={session} client={client} router={router} me={me.value} />;
 }
 
-function Work({ session, client, router, me }: { session: Session; client: Client; router: Router; me: Me }): JSX.Element {
+function Work({
+  session,
+  client,
+  router,
+  me,
+}: {
+  session: Session;
+  client: Client;
+  router: Router;
+  me: Me;
+}): JSX.Element {
   useHeard(router);
   const isSupport = me.roles.includes("support");
   const [tenant, setTenant] = useState<string | undefined>(() => {
@@ -87,7 +97,11 @@ function Work({ session, client, router, me }: { session: Session; client: Clien
   };
   return (
     <DeskContext.Provider value={desk}>
-      <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.getElementById("main")?.focus())}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => (event.preventDefault(), document.getElementById("main")?.focus())}
+      >
         Skip to the contents
       </a>
       <Header desk={desk} choose={choose} />
@@ -160,8 +174,14 @@ function NotHere(): JSX.Element {
 
 /** The screens of support, fetched when they are first wanted. */
 function Later({ route }: { route: Route }): JSX.Element {
-  const [support, again] = useLoaded<{ default: ComponentType<{ route: Route }> }>("support", () => import("./support/Support"));
-  if (support.state === "failed") return <Trouble error={new Error("This screen could not be fetched. Try again, or reload the page.")} again={again} />;
+  const [support, again] = useLoaded<{ default: ComponentType<{ route: Route }> }>(
+    "support",
+    () => import("./support/Support"),
+  );
+  if (support.state === "failed")
+    return (
+      <Trouble error={new Error("This screen could not be fetched. Try again, or reload the page.")} again={again} />
+    );
   if (support.value === undefined) return <Waiting what="One moment…" />;
   const Support = support.value.default;
   return <Support key={"id" in route ? route.id : route.screen} route={route} />;

@@ -4,7 +4,15 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused, wordsFor } from "../api/client";
 
-export function Dialog({ title, onClose, children }: { title: string; onClose?: () => void; children: ComponentChildren }): JSX.Element {
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string;
+  onClose?: () => void;
+  children: ComponentChildren;
+}): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current;
@@ -47,7 +55,16 @@ interface Asked {
 }
 
 /** Asks for a reason, then does it. Whoever reads the audit log later should not have to guess. */
-export function ReasonDialog({ title, children, action, danger, most = 500, canForce, order, onClose }: Asked): JSX.Element {
+export function ReasonDialog({
+  title,
+  children,
+  action,
+  danger,
+  most = 500,
+  canForce,
+  order,
+  onClose,
+}: Asked): JSX.Element {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [poisoned, setPoisoned] = useState(false);
@@ -88,7 +105,8 @@ export function ReasonDialog({ title, children, action, danger, most = 500, canF
         </p>
         {poisoned && canForce && (
           <label class="check">
-            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Do it all the same
+            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Do it
+            all the same
           </label>
         )}
         <div class="buttons">

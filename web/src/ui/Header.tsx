@@ -85,7 +85,10 @@ function LiveSign({ desk }: { desk: Desk }): JSX.Element {
     }, SAY_AFTER_MS);
     return () => clearTimeout(timer);
   }, [broken]);
-  const hover = sign.kind === "live" ? `Changes appear by themselves. Last heard ${exactly(sign.asOf)}` : "Changes will appear once the connection is back. It is tried again and again.";
+  const hover =
+    sign.kind === "live"
+      ? `Changes appear by themselves. Last heard ${exactly(sign.asOf)}`
+      : "Changes will appear once the connection is back. It is tried again and again.";
   return (
     <span class={`live is-${sign.kind}`} title={hover}>
       <span class="dot" aria-hidden="true" />
@@ -127,7 +130,8 @@ function AnyTenant({ desk, choose }: { desk: Desk; choose: (tenant: string | und
         value={text}
         onInput={(event) => {
           setText(event.currentTarget.value);
-          if (known.includes(event.currentTarget.value) || event.currentTarget.value === "") go(event.currentTarget.value);
+          if (known.includes(event.currentTarget.value) || event.currentTarget.value === "")
+            go(event.currentTarget.value);
         }}
         onBlur={() => go(text)}
       />
@@ -144,9 +148,22 @@ function Bell(): JSX.Element | null {
   const [state, setState] = useState(notify.permission);
   if (state === "unsupported") return null;
   const on = state === "on";
-  const label = state === "denied" ? "This browser does not let Docket notify you; its settings can change that" : on ? "Notifications are on. Switch them off" : "Notify me when a contract is ready";
+  const label =
+    state === "denied"
+      ? "This browser does not let Docket notify you; its settings can change that"
+      : on
+        ? "Notifications are on. Switch them off"
+        : "Notify me when a contract is ready";
   return (
-    <button type="button" class={on ? "icon-button on" : "icon-button"} aria-pressed={on} aria-label={label} title={label} disabled={state === "denied"} onClick={() => void notify.turn(!on).then(setState)}>
+    <button
+      type="button"
+      class={on ? "icon-button on" : "icon-button"}
+      aria-pressed={on}
+      aria-label={label}
+      title={label}
+      disabled={state === "denied"}
+      onClick={() => void notify.turn(!on).then(setState)}
+    >
       <Icon name="bell" />
     </button>
   );

@@ -44,7 +44,9 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
       {missing ? (
         <>
           <Heading>Not found</Heading>
-          <Empty icon="search" title="There is no such contract">It may belong to somebody else, or its record was deleted after its time.</Empty>
+          <Empty icon="search" title="There is no such contract">
+            It may belong to somebody else, or its record was deleted after its time.
+          </Empty>
         </>
       ) : job ? (
         <>
@@ -77,14 +79,23 @@ function Arriving({ detail, again }: { detail: JobDetail; again: () => void }): 
       <Card>
         <p class="lead">The file has not arrived yet.</p>
         <p class="muted">
-          {sentence(detail.explanation.summary)} The upload was begun <Moment at={upload.created_at} /> and can be completed until <Moment at={upload.expires_at} />.
+          {sentence(detail.explanation.summary)} The upload was begun <Moment at={upload.created_at} /> and can be
+          completed until <Moment at={upload.expires_at} />.
         </p>
       </Card>
     </>
   );
 }
 
-function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undefined; changed: () => void }): JSX.Element {
+function Job({
+  job,
+  detail,
+  changed,
+}: {
+  job: JobView;
+  detail: JobDetail | undefined;
+  changed: () => void;
+}): JSX.Element {
   const desk = useDesk();
   const pipeline = desk.pipeline(job.pipeline);
   const [asking, setAsking] = useState<"retry" | "cancel" | "delete">();
@@ -99,10 +110,15 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
     const { client } = desk;
     try {
       const answer =
-        asking === "retry" ? await client.retry(job.id, seen) : asking === "cancel" ? await client.cancel(job.id, seen) : await client.deleteData(job.id, seen);
+        asking === "retry"
+          ? await client.retry(job.id, seen)
+          : asking === "cancel"
+            ? await client.cancel(job.id, seen)
+            : await client.deleteData(job.id, seen);
       desk.store.take([answer.job]);
       if (answer.result_found) setNote("A result had come after all; no new run was needed.");
-      else if (asking === "delete") setNote("The document and its result are deleted. The record of what happened stays.");
+      else if (asking === "delete")
+        setNote("The document and its result are deleted. The record of what happened stays.");
       else setNote(undefined);
     } catch (error) {
       if (error instanceof Refused && error.word === "changed") {
@@ -165,7 +181,9 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
             <div>
               {state === "open" && (
                 <>
-                  <p class="lead">{detail?.explanation.waiting?.on === "stalled" ? "Held up: nobody looks after it" : waiting(job)}</p>
+                  <p class="lead">
+                    {detail?.explanation.waiting?.on === "stalled" ? "Held up: nobody looks after it" : waiting(job)}
+                  </p>
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
@@ -208,20 +226,46 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
 
       {state === "ready" && <Result id={job.id} version={job.version} />}
       {detail && <History detail={detail} />}
-      {detail && <Technical job={job} detail={detail} onDelete={desk.isSupport && state !== "open" ? () => setAsking("delete") : undefined} />}
+      {detail && (
+        <Technical
+          job={job}
+          detail={detail}
+          onDelete={desk.isSupport && state !== "open" ? () => setAsking("delete") : undefined}
+        />
+      )}
 
       {asking === "retry" && (
-        <ReasonDialog title="Try this contract again" action="Try again" canForce={desk.isSupport} order={order} onClose={() => setAsking(undefined)}>
+        <ReasonDialog
+          title="Try this contract again"
+          action="Try again"
+          canForce={desk.isSupport}
+          order={order}
+          onClose={() => setAsking(undefined)}
+        >
           <p class="muted">The same file is sent to the model once more. {pipeline && promise(pipeline)}</p>
         </ReasonDialog>
       )}
       {asking === "cancel" && (
-        <ReasonDialog title="Cancel this contract" action="Cancel the contract" danger order={order} onClose={() => setAsking(undefined)}>
-          <p class="muted">A canceled contract stays canceled. What runs already runs to its end, and its result is dropped.</p>
+        <ReasonDialog
+          title="Cancel this contract"
+          action="Cancel the contract"
+          danger
+          order={order}
+          onClose={() => setAsking(undefined)}
+        >
+          <p class="muted">
+            A canceled contract stays canceled. What runs already runs to its end, and its result is dropped.
+          </p>
         </ReasonDialog>
       )}
       {asking === "delete" && (
-        <ReasonDialog title="Delete document and result" action="Delete for good" danger order={order} onClose={() => setAsking(undefined)}>
+        <ReasonDialog
+          title="Delete document and result"
+          action="Delete for good"
+          danger
+          order={order}
+          onClose={() => setAsking(undefined)}
+        >
           <p class="muted">The file and what was made of it are deleted for good. The record of what happened stays.</p>
         </ReasonDialog>
       )}
@@ -229,7 +273,13 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
   );
 }
 
-const HELP = { retry: "Try again", cancel: "Cancel", result: "Result", upload: "Upload again", operate: "For operators" } as const;
+const HELP = {
+  retry: "Try again",
+  cancel: "Cancel",
+  result: "Result",
+  upload: "Upload again",
+  operate: "For operators",
+} as const;
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {
   return <section class={`card ${kind}`}>{children}</section>;
@@ -281,7 +331,15 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
   );
 }
 
-function Technical({ job, detail, onDelete }: { job: JobView; detail: JobDetail; onDelete: (() => void) | undefined }): JSX.Element {
+function Technical({
+  job,
+  detail,
+  onDelete,
+}: {
+  job: JobView;
+  detail: JobDetail;
+  onDelete: (() => void) | undefined;
+}): JSX.Element {
   return (
     <details class="card">
       <summary>For support: ids, attempts, addresses</summary>
@@ -365,7 +423,13 @@ function Id({ name, text }: { name: string; text: string }): JSX.Element {
       <dt>{name}</dt>
       <dd>
         <code>{text}</code>
-        <button type="button" class="icon-button" aria-label={`Copy ${name}`} title={copied ? "Copied" : "Copy"} onClick={copy}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={`Copy ${name}`}
+          title={copied ? "Copied" : "Copy"}
+          onClick={copy}
+        >
           <Icon name={copied ? "check" : "copy"} />
         </button>
       </dd>

@@ -68,7 +68,11 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
       </div>
       {route.cause !== undefined && (
         <p class="chip-line">
-          <a class="chip" href={listPath({ ...here, cause: undefined })} aria-label={`Failed by: ${causeWords(route.cause)}. Remove this filter`}>
+          <a
+            class="chip"
+            href={listPath({ ...here, cause: undefined })}
+            aria-label={`Failed by: ${causeWords(route.cause)}. Remove this filter`}
+          >
             {causeWords(route.cause)} <Icon name="cross" />
           </a>
         </p>
@@ -99,7 +103,8 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
   useEffect(() => {
     const slash = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || target.closest("input, textarea, select, dialog")) return;
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || target.closest("input, textarea, select, dialog"))
+        return;
       event.preventDefault();
       field.current?.focus();
     };
@@ -146,19 +151,41 @@ function Jobs({ filter }: { filter: Filter }): JSX.Element {
 }
 
 function Nothing({ filter }: { filter: Filter }): JSX.Element {
-  if (filter.q) return <Empty icon="search" title={`No file name begins with “${filter.q}”`}>An id is found too: of a job, an inference or an object.</Empty>;
-  if (filter.pipeline || filter.cause) return <Empty icon="inbox" title="Nothing here">No contract fits these filters.</Empty>;
+  if (filter.q)
+    return (
+      <Empty icon="search" title={`No file name begins with “${filter.q}”`}>
+        An id is found too: of a job, an inference or an object.
+      </Empty>
+    );
+  if (filter.pipeline || filter.cause)
+    return (
+      <Empty icon="inbox" title="Nothing here">
+        No contract fits these filters.
+      </Empty>
+    );
   switch (filter.status) {
     case "open":
-      return <Empty icon="check" title="Nothing is waiting">Everything that was uploaded has been dealt with.</Empty>;
+      return (
+        <Empty icon="check" title="Nothing is waiting">
+          Everything that was uploaded has been dealt with.
+        </Empty>
+      );
     case "failed":
       return <Empty icon="check" title="Nothing has failed" />;
     case "ready":
-      return <Empty icon="inbox" title="Nothing is ready yet">Results appear here by themselves.</Empty>;
+      return (
+        <Empty icon="inbox" title="Nothing is ready yet">
+          Results appear here by themselves.
+        </Empty>
+      );
     case "cancelled":
       return <Empty icon="inbox" title="Nothing was canceled" />;
     case undefined:
-      return <Empty icon="upload" title="No contracts yet">Drop the first one anywhere on this page.</Empty>;
+      return (
+        <Empty icon="upload" title="No contracts yet">
+          Drop the first one anywhere on this page.
+        </Empty>
+      );
   }
 }
 
@@ -171,7 +198,9 @@ function End({ filter }: { filter: Filter }): JSX.Element | null {
   useEffect(() => {
     const end = ref.current;
     if (!end || filter.q || list.loading) return;
-    const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void list.more(), { rootMargin: "1200px" });
+    const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void list.more(), {
+      rootMargin: "1200px",
+    });
     watch.observe(end);
     return () => watch.disconnect();
     // Watched anew after each page: an end that stayed in sight would not be reported again.
@@ -179,7 +208,9 @@ function End({ filter }: { filter: Filter }): JSX.Element | null {
   if (list.state === "whole") return null;
   return (
     <div ref={ref} class="list-end">
-      {list.searchedBackTo !== undefined && <span class="muted">Searched back to {moment(list.searchedBackTo, now())}.</span>}
+      {list.searchedBackTo !== undefined && (
+        <span class="muted">Searched back to {moment(list.searchedBackTo, now())}.</span>
+      )}
       <button type="button" class="quiet" disabled={list.loading} onClick={() => void list.more()}>
         {list.loading ? "Fetching more…" : filter.q ? "Search further back" : "Show more"}
       </button>
@@ -255,7 +286,12 @@ function Found({ find }: { find: string }): JSX.Element {
   if (found.value === undefined) return <Waiting what="Looking for this id…" />;
   const jobs = found.value.jobs.map((job) => desk.store.jobs.get(job.id) ?? job);
   const messages = found.value.quarantine ?? [];
-  if (jobs.length + messages.length === 0) return <Empty icon="search" title="Nothing has this id">It may belong to somebody else, or its record was deleted after its time.</Empty>;
+  if (jobs.length + messages.length === 0)
+    return (
+      <Empty icon="search" title="Nothing has this id">
+        It may belong to somebody else, or its record was deleted after its time.
+      </Empty>
+    );
   return (
     <>
       {jobs.length > 0 && <Rows jobs={jobs} />}

@@ -13,7 +13,10 @@ import { type Clause, type Flag, type Review, review } from "./review";
 /** A result is read into the page up to this size; a larger one is for a program of its own. In bytes. */
 const MOST_BYTES = 10_000_000;
 
-type Found = { kind: "review"; review: Review } | { kind: "text"; text: string } | { kind: "file"; name: string; bytes: number; type: string };
+type Found =
+  | { kind: "review"; review: Review }
+  | { kind: "text"; text: string }
+  | { kind: "file"; name: string; bytes: number; type: string };
 
 export function Result({ id, version }: { id: string; version: number }): JSX.Element {
   const { client } = useDesk();
@@ -25,7 +28,8 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
     const response = await fetch(view.request.url, { headers: view.request.headers, credentials: "omit" }).catch(() => {
       throw new Unreached();
     });
-    if (!response.ok) throw new Refused(response.status, "", `The result could not be fetched (${response.status}). Try again.`);
+    if (!response.ok)
+      throw new Refused(response.status, "", `The result could not be fetched (${response.status}). Try again.`);
     const body = await response.text();
     try {
       const json: unknown = JSON.parse(body);
@@ -37,7 +41,13 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
   });
   if (result.state === "failed") {
     const gone = result.error instanceof Refused && result.error.status === 410;
-    return gone ? <Empty icon="inbox" title="The result is no longer kept">Its time was over, or it was deleted on request.</Empty> : <Trouble error={result.error} again={again} />;
+    return gone ? (
+      <Empty icon="inbox" title="The result is no longer kept">
+        Its time was over, or it was deleted on request.
+      </Empty>
+    ) : (
+      <Trouble error={result.error} again={again} />
+    );
   }
   if (result.value === undefined) return <Waiting what="Fetching the result…" />;
   switch (result.value.kind) {
@@ -97,7 +107,9 @@ function Reviewed({ found }: { found: Review }): JSX.Element {
           {found.flags.length === 0 ? "Nothing stands out" : `${plural(found.flags.length, "point")} to look at`}
           {high > 0 && <span class="badge high">{high} serious</span>}
         </h2>
-        {found.flags.length === 0 && <p class="muted">The model found nothing that it would point out. That is no advice.</p>}
+        {found.flags.length === 0 && (
+          <p class="muted">The model found nothing that it would point out. That is no advice.</p>
+        )}
         <ul>
           {found.flags.map((flag, index) => (
             <FlagItem key={index} flag={flag} />
@@ -137,7 +149,8 @@ function FlagItem({ flag }: { flag: Flag }): JSX.Element {
       <span class={`badge ${flag.severity}`}>{SEVERITY[flag.severity]}</span>
       <div>
         <p>
-          <strong>{title(flag.clause)}</strong> <span class="muted">{flag.page > 0 ? `page ${flag.page}` : "whole document"}</span>
+          <strong>{title(flag.clause)}</strong>{" "}
+          <span class="muted">{flag.page > 0 ? `page ${flag.page}` : "whole document"}</span>
         </p>
         <p>
           <bdi>{sentence(flag.reason)}</bdi>

@@ -131,7 +131,9 @@ export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: Pipelin
 
 function RetryIn({ at }: { at: number }): JSX.Element {
   const due = useTicking(() => (at <= now() ? "due" : ""));
-  return due ? <> · next try is due</> : (
+  return due ? (
+    <> · next try is due</>
+  ) : (
     <>
       {" "}
       · next try in <Elapsed until={at} />

@@ -38,7 +38,9 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
   return (
     <form class="sign-in" onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
       <Logo />
-      <h1 id="sign-in-title">{challenge !== undefined ? "Choose a password" : again ? "Please sign in again" : "Sign in to Docket"}</h1>
+      <h1 id="sign-in-title">
+        {challenge !== undefined ? "Choose a password" : again ? "Please sign in again" : "Sign in to Docket"}
+      </h1>
       <p class="muted">
         {challenge !== undefined
           ? "The one you were given was for the first time only."

@@ -28,7 +28,9 @@ export function Tray(): JSX.Element | null {
   const title =
     active > 0
       ? `Uploading ${plural(active, "file")}`
-      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} not` : ""].filter(Boolean).join(", ");
+      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} not` : ""]
+          .filter(Boolean)
+          .join(", ");
   return (
     <aside class="tray" aria-label="Uploads">
       <header>
@@ -68,7 +70,13 @@ function Upload({ item }: { item: Item }): JSX.Element {
           <Name text={file.name} />
         )}
         {state === "failed" && (
-          <button type="button" class="icon-button" aria-label={`Try to upload ${file.name} again`} title="Try again" onClick={() => queue.again(item)}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={`Try to upload ${file.name} again`}
+            title="Try again"
+            onClick={() => queue.again(item)}
+          >
             <Icon name="retry" />
           </button>
         )}

@@ -31,7 +31,10 @@ export function useTicking(text: () => string): string {
   return shown.current;
 }
 
-export type Loaded<T> = { state: "loading"; value?: T } | { state: "done"; value: T } | { state: "failed"; error: unknown; value?: T };
+export type Loaded<T> =
+  | { state: "loading"; value?: T }
+  | { state: "done"; value: T }
+  | { state: "failed"; error: unknown; value?: T };
 
 /** Something that is asked for when `key` changes; what was there stays while it is asked again. */
 export function useLoaded<T>(key: string, load: () => Promise<T>): [Loaded<T>, () => void] {
@@ -43,7 +46,16 @@ export function useLoaded<T>(key: string, load: () => Promise<T>): [Loaded<T>, (
     load().then(
       (value) => current && set({ state: "done", value, key }),
       (error: unknown) =>
-        current && set((before) => ({ state: "failed", error, key, ...(before.key === key && before.value !== undefined ? { value: before.value } : {}) }) as Loaded<T> & { key: string }),
+        current &&
+        set(
+          (before) =>
+            ({
+              state: "failed",
+              error,
+              key,
+              ...(before.key === key && before.value !== undefined ? { value: before.value } : {}),
+            }) as Loaded<T> & { key: string },
+        ),
     );
     return () => {
       current = false;

@@ -1,6 +1,6 @@
 /** Small things that every screen uses. */
 
-import { type ComponentChildren, type JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { wordsFor } from "../api/client";
 import { now } from "../lib/clock";
@@ -60,7 +60,15 @@ export function Waiting({ what }: { what: string }): JSX.Element {
   );
 }
 
-export function Empty({ icon, title, children }: { icon: IconName; title: string; children?: ComponentChildren }): JSX.Element {
+export function Empty({
+  icon,
+  title,
+  children,
+}: {
+  icon: IconName;
+  title: string;
+  children?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="empty">
       <Icon name={icon} />
@@ -74,7 +82,8 @@ export function Empty({ icon, title, children }: { icon: IconName; title: string
 export function Heading({ children }: { children: ComponentChildren }): JSX.Element {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement === null) ref.current?.focus({ preventScroll: true });
+    if (document.activeElement === document.body || document.activeElement === null)
+      ref.current?.focus({ preventScroll: true });
   }, []);
   return (
     <h1 ref={ref} tabIndex={-1}>
@@ -83,7 +92,21 @@ export function Heading({ children }: { children: ComponentChildren }): JSX.Elem
   );
 }
 
-export type IconName = "check" | "cross" | "clock" | "alert" | "file" | "upload" | "search" | "bell" | "down" | "back" | "retry" | "stop" | "inbox" | "copy";
+export type IconName =
+  | "check"
+  | "cross"
+  | "clock"
+  | "alert"
+  | "file"
+  | "upload"
+  | "search"
+  | "bell"
+  | "down"
+  | "back"
+  | "retry"
+  | "stop"
+  | "inbox"
+  | "copy";
 
 const PATHS: Record<IconName, string> = {
   check: "M5 12.5l4.5 4.5L19 7.5",

@@ -45,7 +45,12 @@ export function review(json: unknown): Review | undefined {
     summary: text(json["summary"]),
     flags: json["flags"]
       .filter(isFields)
-      .map((one) => ({ severity: severity(one["severity"]), clause: text(one["clause"]), page: count(one["page"]), reason: text(one["reason"]) }))
+      .map((one) => ({
+        severity: severity(one["severity"]),
+        clause: text(one["clause"]),
+        page: count(one["page"]),
+        reason: text(one["reason"]),
+      }))
       .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)),
     clauses: json["clauses"].filter(isFields).map((one) => ({
       type: text(one["type"]),

@@ -35,7 +35,9 @@ export function waiting(job: JobView): string {
 
 /** Whether it takes longer than was promised. */
 export function isLate(job: JobView, pipeline: PipelineView | undefined, now: number): boolean {
-  return pipeline !== undefined && group(job.status) === "open" && now - job.created_at > pipeline.promise_seconds * 1000;
+  return (
+    pipeline !== undefined && group(job.status) === "open" && now - job.created_at > pipeline.promise_seconds * 1000
+  );
 }
 
 export function promise(pipeline: PipelineView): string {

@@ -64,6 +64,11 @@ test("a long name keeps its start and its ending, and no half of a character", (
 });
 
 test("the same file to another place is another upload", () => {
-  const marks = [fingerprint(file(), "a", "t"), fingerprint(file(), "b", "t"), fingerprint(file(), "a", "u"), fingerprint(file({ lastModified: 2 }), "a", "t")];
+  const marks = [
+    fingerprint(file(), "a", "t"),
+    fingerprint(file(), "b", "t"),
+    fingerprint(file(), "a", "u"),
+    fingerprint(file({ lastModified: 2 }), "a", "t"),
+  ];
   assert.equal(new Set(marks).size, 4);
 });

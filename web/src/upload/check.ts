@@ -44,7 +44,10 @@ export function shortName(name: string): string {
   const chars = [...name.replace(/[\p{Cc}/\\]/gu, "_")];
   const bytes = (text: string): number => new TextEncoder().encode(text).length;
   for (let half = MOST_NAME / 2; ; half -= 1) {
-    const short = chars.length <= 2 * half ? chars.join("") : [...chars.slice(0, half), "…", ...chars.slice(chars.length - half + 1)].join("");
+    const short =
+      chars.length <= 2 * half
+        ? chars.join("")
+        : [...chars.slice(0, half), "…", ...chars.slice(chars.length - half + 1)].join("");
     if (bytes(short) <= MOST_NAME_BYTES) return short;
   }
 }

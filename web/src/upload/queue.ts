@@ -53,7 +53,8 @@ export class UploadQueue extends Emitter {
   }
 
   add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined): void {
-    const under = (item: Item): boolean => item.state !== "refused" && item.state !== "failed" && item.state !== "received";
+    const under = (item: Item): boolean =>
+      item.state !== "refused" && item.state !== "failed" && item.state !== "received";
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
@@ -153,7 +154,10 @@ export class UploadQueue extends Emitter {
           drop(item.jobId);
           delete item.jobId;
         }
-        item.why = error instanceof SendError ? `Sending broke off: ${error.message}. Try again; it goes on where it stopped.` : wordsFor(error);
+        item.why =
+          error instanceof SendError
+            ? `Sending broke off: ${error.message}. Try again; it goes on where it stopped.`
+            : wordsFor(error);
       }
     } finally {
       this.running.delete(item.key);

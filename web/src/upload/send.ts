@@ -18,7 +18,12 @@ export class SendError extends Error {
   }
 }
 
-export function send(request: SignedRequest, body: Blob, onProgress: (sent: number) => void, signal: AbortSignal): Promise<void> {
+export function send(
+  request: SignedRequest,
+  body: Blob,
+  onProgress: (sent: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);
     const xhr = new XMLHttpRequest();

@@ -45,7 +45,12 @@ async function inOnePiece(upload: UploadView, file: Blob, way: Way): Promise<voi
   });
 }
 
-async function inParts(upload: UploadView, plan: NonNullable<UploadView["multipart"]>, file: Blob, way: Way): Promise<void> {
+async function inParts(
+  upload: UploadView,
+  plan: NonNullable<UploadView["multipart"]>,
+  file: Blob,
+  way: Way,
+): Promise<void> {
   const todo = missing(plan.parts, plan.arrived);
   const sent = new Map<number, number>();
   for (const part of plan.arrived) sent.set(part, size(part, plan.part_bytes, file.size));
@@ -60,8 +65,12 @@ async function inParts(upload: UploadView, plan: NonNullable<UploadView["multipa
       if (request && request.expires_at - SIGNATURE_MS > now()) return request;
       // One question for several parts; the lanes wait for the same answer.
       signing ??= (async () => {
-        const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(0, SIGNED_AT_ONCE);
-        for (const { number, request: made } of (await way.client.parts(upload.job_id, numbers)).parts) signed.set(number, made);
+        const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(
+          0,
+          SIGNED_AT_ONCE,
+        );
+        for (const { number, request: made } of (await way.client.parts(upload.job_id, numbers)).parts)
+          signed.set(number, made);
       })().finally(() => {
         signing = undefined;
       });

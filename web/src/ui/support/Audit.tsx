@@ -18,7 +18,11 @@ export function Audit(): JSX.Element {
       </div>
       {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
       {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the log…" />}
-      {page.entries.length === 0 && page.state === "whole" && <Empty icon="inbox" title="Nothing was done yet">Every retry, cancellation and deletion will be here, with who and why.</Empty>}
+      {page.entries.length === 0 && page.state === "whole" && (
+        <Empty icon="inbox" title="Nothing was done yet">
+          Every retry, cancellation and deletion will be here, with who and why.
+        </Empty>
+      )}
       {page.entries.length > 0 && (
         <section class="card scroll-x" tabIndex={0} aria-label="Audit log">
           <table>

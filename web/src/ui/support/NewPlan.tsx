@@ -55,7 +55,8 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         <h2>Plan a retry</h2>
         <p class="muted">
           {cause === undefined ? "Failed contracts" : <>Contracts that failed: “{causeWords(cause)}”</>}
-          {desk.tenant === undefined ? " of all tenants" : <> of {desk.tenant}</>}. You see the plan before anything is started.
+          {desk.tenant === undefined ? " of all tenants" : <> of {desk.tenant}</>}. You see the plan before anything is
+          started.
         </p>
         <div class="fields">
           <label>
@@ -79,15 +80,30 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
           </label>
           <label>
             Started in a minute
-            <input type="number" min={1} max={600} required value={perMinute} onInput={(event) => setPerMinute(event.currentTarget.value)} />
+            <input
+              type="number"
+              min={1}
+              max={600}
+              required
+              value={perMinute}
+              onInput={(event) => setPerMinute(event.currentTarget.value)}
+            />
           </label>
         </div>
         <label class="check">
-          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Also those that have failed the same way again and again
+          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Also
+          those that have failed the same way again and again
         </label>
         <label>
           Why?
-          <textarea required maxLength={400} rows={2} value={reason} placeholder="For the history of each contract" onInput={(event) => setReason(event.currentTarget.value)} />
+          <textarea
+            required
+            maxLength={400}
+            rows={2}
+            value={reason}
+            placeholder="For the history of each contract"
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
         </label>
         <p class="form-error" role="alert">
           {error}

@@ -41,9 +41,30 @@ export function Overview(): JSX.Element {
         <>
           <ul class="numbers">
             <Figure label="Waiting" count={found.open} more={found.open_more} href={listPath({ status: "open" })} />
-            {found.stalled !== undefined && <Figure label="Stalled" count={found.stalled} bad={found.stalled > 0} href={listPath({ status: "open" })} note="nobody looks after them: see the alarms" />}
-            <Figure label="Failed in 24 hours" count={found.failed} more={found.failed_more} bad={found.failed > 0} href={listPath({ status: "failed" })} />
-            {found.quarantined !== undefined && <Figure label="In quarantine" count={found.quarantined} bad={found.quarantined > 0} href="/support/quarantine" />}
+            {found.stalled !== undefined && (
+              <Figure
+                label="Stalled"
+                count={found.stalled}
+                bad={found.stalled > 0}
+                href={listPath({ status: "open" })}
+                note="nobody looks after them: see the alarms"
+              />
+            )}
+            <Figure
+              label="Failed in 24 hours"
+              count={found.failed}
+              more={found.failed_more}
+              bad={found.failed > 0}
+              href={listPath({ status: "failed" })}
+            />
+            {found.quarantined !== undefined && (
+              <Figure
+                label="In quarantine"
+                count={found.quarantined}
+                bad={found.quarantined > 0}
+                href="/support/quarantine"
+              />
+            )}
           </ul>
           <section class="card">
             <h2>Failed in the last 24 hours, by cause</h2>
@@ -56,7 +77,12 @@ export function Overview(): JSX.Element {
                   .map((one) => (
                     <li key={one.name}>
                       <a href={listPath({ status: "failed", cause: one.name })}>{cause(one.name)}</a>
-                      <meter min={0} max={Math.max(found.failed, 1)} value={one.count} aria-label={`${cause(one.name)}: share of the failed`} />
+                      <meter
+                        min={0}
+                        max={Math.max(found.failed, 1)}
+                        value={one.count}
+                        aria-label={`${cause(one.name)}: share of the failed`}
+                      />
                       <span class="figure">{number(one.count)}</span>
                       <button type="button" class="quiet" onClick={() => setPlanning(one.name)}>
                         Plan a retry…
@@ -90,7 +116,21 @@ function Recent(): JSX.Element | null {
   );
 }
 
-function Figure({ label, count, more, bad, href, note }: { label: string; count: number; more?: boolean; bad?: boolean; href: string; note?: string }): JSX.Element {
+function Figure({
+  label,
+  count,
+  more,
+  bad,
+  href,
+  note,
+}: {
+  label: string;
+  count: number;
+  more?: boolean;
+  bad?: boolean;
+  href: string;
+  note?: string;
+}): JSX.Element {
   return (
     <li class={bad ? "bad" : ""}>
       <a href={href}>

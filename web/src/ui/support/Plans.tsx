@@ -32,7 +32,9 @@ export function Plans(): JSX.Element {
       {!plans.value ? (
         plans.state !== "failed" && <Waiting what="Fetching the plans…" />
       ) : plans.value.plans.length === 0 ? (
-        <Empty icon="retry" title="No plans yet">A plan tries many failed contracts again, after it has shown which.</Empty>
+        <Empty icon="retry" title="No plans yet">
+          A plan tries many failed contracts again, after it has shown which.
+        </Empty>
       ) : (
         <PlanRows plans={plans.value.plans} />
       )}
@@ -75,7 +77,10 @@ export function Plan({ id }: { id: string }): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const found = plan.value;
-  const underWay = found !== undefined && found.status !== "planned" && (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
+  const underWay =
+    found !== undefined &&
+    found.status !== "planned" &&
+    (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
   useEffect(() => {
     if (!underWay) return;
     const timer = setInterval(() => document.hidden || again(), AGAIN_MS);
@@ -122,11 +127,14 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
       <section class={`card ${plan.status === "planned" ? "open" : ""}`}>
         {plan.status === "planned" ? (
           <>
-            <p class="lead">{plan.jobs === 0 ? "No contract fits. Nothing can be started." : "Nothing has been started yet."}</p>
+            <p class="lead">
+              {plan.jobs === 0 ? "No contract fits. Nothing can be started." : "Nothing has been started yet."}
+            </p>
             {plan.jobs > 0 && (
               <p class="muted">
-                {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about {duration(minutes * 60_000)}. Together they take about{" "}
-                {plural(plan.gpu_minutes, "minute")} on a GPU. A contract that changes before its turn is left alone.
+                {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about{" "}
+                {duration(minutes * 60_000)}. Together they take about {plural(plan.gpu_minutes, "minute")} on a GPU. A
+                contract that changes before its turn is left alone.
               </p>
             )}
           </>
@@ -135,7 +143,8 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
         )}
         {plan.poisoned > 0 && (
           <p>
-            <Icon name="alert" /> {plural(plan.poisoned, "contract")} left out: the same document failed the same way again and again. {sentence("a plan can be forced to take them in")}
+            <Icon name="alert" /> {plural(plan.poisoned, "contract")} left out: the same document failed the same way
+            again and again. {sentence("a plan can be forced to take them in")}
           </p>
         )}
         {plan.truncated && (
@@ -182,7 +191,15 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
   );
 }
 
-function Counts({ title, counts, words }: { title: string; counts: readonly Count[]; words: (name: string) => string }): JSX.Element {
+function Counts({
+  title,
+  counts,
+  words,
+}: {
+  title: string;
+  counts: readonly Count[];
+  words: (name: string) => string;
+}): JSX.Element {
   return (
     <section class="card">
       <h2>{title}</h2>

@@ -21,7 +21,11 @@ export function Quarantine(): JSX.Element {
       </div>
       {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
       {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the messages…" />}
-      {page.entries.length === 0 && page.state === "whole" && <Empty icon="check" title="No message is in quarantine">What cannot be understood is kept here, never dropped.</Empty>}
+      {page.entries.length === 0 && page.state === "whole" && (
+        <Empty icon="check" title="No message is in quarantine">
+          What cannot be understood is kept here, never dropped.
+        </Empty>
+      )}
       {page.entries.length > 0 && (
         <ul class="rows">
           {page.entries.map((entry) => (

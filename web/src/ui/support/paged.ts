@@ -11,7 +11,10 @@ export interface Paged<T> {
 
 /** A list that is read page by page when asked to. */
 export function usePaged<T>(load: (cursor?: string) => Promise<{ entries: T[]; cursor?: string }>): Paged<T> {
-  const [at, set] = useState<{ entries: T[]; state: Paged<T>["state"]; cursor?: string; error?: unknown }>({ entries: [], state: "loading" });
+  const [at, set] = useState<{ entries: T[]; state: Paged<T>["state"]; cursor?: string; error?: unknown }>({
+    entries: [],
+    state: "loading",
+  });
   const more = (): void => {
     set((before) => ({ ...before, state: "loading" }));
     load(at.cursor).then(
