@@ -4,7 +4,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { launch, signIn } from "./browser";
-import { WEB } from "./fixture/policy";
+import { WEB } from "./fixture/csp";
 import { sample } from "./fixture/sample";
 import { Fixture } from "./fixture/server";
 
@@ -15,7 +15,7 @@ const NARROW = { width: 390, height: 844 };
 
 mkdirSync(OUT, { recursive: true });
 const fixture = await new Fixture().start();
-fixture.pace = undefined;
+fixture.stepMs = undefined;
 const ids = sample(fixture);
 const browser = await launch();
 let tooLarge = 0;
@@ -62,11 +62,11 @@ await picture("sign-in", {}, undefined, "/", (page) => page.getByLabel("E-mail")
 await picture("list-light", {}, REVIEWER, "/", list);
 await picture("list-dark", { colorScheme: "dark" }, REVIEWER, "/", list);
 await picture("list-narrow", { viewport: NARROW }, REVIEWER, "/", list);
-await picture("contract-light", {}, REVIEWER, `/jobs/${ids["ready"]}`, result);
-await picture("contract-dark", { colorScheme: "dark" }, REVIEWER, `/jobs/${ids["ready"]}`, result);
-await picture("contract-narrow", { viewport: NARROW }, REVIEWER, `/jobs/${ids["ready"]}`, result);
-await picture("waiting", {}, REVIEWER, `/jobs/${ids["retry"]}`, (page) => page.getByText("What happened").waitFor());
-await picture("failed", {}, REVIEWER, `/jobs/${ids["failed"]}`, async (page) => {
+await picture("contract-light", {}, REVIEWER, `/jobs/${ids.ready}`, result);
+await picture("contract-dark", { colorScheme: "dark" }, REVIEWER, `/jobs/${ids.ready}`, result);
+await picture("contract-narrow", { viewport: NARROW }, REVIEWER, `/jobs/${ids.ready}`, result);
+await picture("waiting", {}, REVIEWER, `/jobs/${ids.retry}`, (page) => page.getByText("What happened").waitFor());
+await picture("failed", {}, REVIEWER, `/jobs/${ids.failed}`, async (page) => {
   await page.getByRole("button", { name: "Try again" }).click();
   await page.getByLabel("Why?").fill("The model was repaired this morning");
 });
@@ -84,9 +84,7 @@ await picture("offline", { viewport: { width: 1280, height: 420 } }, REVIEWER, "
   await page.context().setOffline(true);
   await page.getByText(/Offline, showing state of/).waitFor();
 });
-await picture("support-overview", {}, SUPPORT, "/support", (page) =>
-  page.getByText("The model broke down over it").waitFor(),
-);
+await picture("support-overview", {}, SUPPORT, "/support", (page) => page.getByText("The model failed").waitFor());
 await picture("support-plan", { colorScheme: "dark" }, SUPPORT, "/support/plans/0b0d0a52-plan", (page) =>
   page.getByText("of 212 contracts started").waitFor(),
 );

@@ -4,34 +4,36 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import type { Browser, BrowserContext, Page, WebSocketRoute } from "playwright-core";
 import type { JobPage, JobView } from "../src/api/types";
-import { MISSING, launch, signIn as signInAt } from "./browser";
-import { WEB } from "./fixture/policy";
+import { launch, NO_BROWSER, signIn as signInAt } from "./browser";
+import { WEB } from "./fixture/csp";
 
-const AT = (process.env["PAGE_URL"] ?? "").replace(/\/$/, "");
-const PASSWORD = process.env["PAGE_PASSWORD"] ?? "docket-on-this-machine";
-const SAMPLES = process.env["PAGE_SAMPLES"] ?? join(WEB, "..", "samples", "contracts");
+const AT = (process.env.PAGE_URL ?? "").replace(/\/$/, "");
+const PASSWORD = process.env.PAGE_PASSWORD ?? "docket-on-this-machine";
+const SAMPLES = process.env.PAGE_SAMPLES ?? join(WEB, "..", "samples", "contracts");
 const BROKEN = join(WEB, "..", "samples", "bad", "broken.pdf");
 const REVIEWER = "reviewer@acme.example";
 const OTHER = "reviewer@globex.example";
 const SUPPORT = "support@docket.example";
 /** The file name of a failed job of the reviewer's tenant that another run would make ready. */
-const FAILED = process.env["PAGE_FAILED"] ?? "";
+const FAILED = process.env.PAGE_FAILED ?? "";
 /** How many jobs the other tenant has. */
-const MANY = Number(process.env["PAGE_MANY"] ?? "0");
+const MANY = Number(process.env.PAGE_MANY ?? "0");
 /** How long a stack may take for a document. In milliseconds; this is patience, not a promise. */
 const PATIENCE = 120_000;
 const AXE = readFileSync(createRequire(`${WEB}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
 /** Names of this run, so that a stack may be used more than once. */
 const RUN = Date.now().toString(36);
 
-describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_URL names no stack" : false) }, () => {
+describe("the page over a running stack", {
+  skip: NO_BROWSER ?? (AT === "" ? "PAGE_URL names no stack" : false),
+}, () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
@@ -224,7 +226,7 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     const shown = await page.evaluate(() =>
       Object.fromEntries(
         [...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [
-          one.dataset["id"] ?? "",
+          one.dataset.id ?? "",
           one.closest("li")?.className.replace("row ", "") ?? "",
         ]),
       ),

@@ -1,5 +1,5 @@
 // Prints what the first screen costs and fails above the budget: 100 kB of script, as it goes over the wire.
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 

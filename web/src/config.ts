@@ -2,7 +2,7 @@
 
 import type { Configuration } from "./api/types";
 
-export async function configuration(): Promise<{ apiUrl: string; configuration: Configuration }> {
+export async function loadConfiguration(): Promise<{ apiUrl: string; configuration: Configuration }> {
   const { api_url } = (await json("/config.json")) as { api_url?: unknown };
   if (typeof api_url !== "string" || !/^https?:\/\//.test(api_url)) throw new Error("config.json names no api_url");
   const apiUrl = api_url.replace(/\/+$/, "");

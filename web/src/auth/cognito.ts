@@ -5,7 +5,7 @@
 
 import type { Configuration } from "../api/types";
 
-export interface Answer {
+export interface CognitoAnswer {
   AuthenticationResult?: { IdToken?: string; RefreshToken?: string };
   ChallengeName?: string;
   Session?: string;
@@ -22,9 +22,9 @@ export class SignInError extends Error {
 }
 
 /** The service was not reached; nothing is known about the password. */
-export class Unreachable extends Error {}
+export class SignInUnavailable extends Error {}
 
-const WORDS: Record<string, string> = {
+const MESSAGES: Record<string, string> = {
   NotAuthorizedException: "That e-mail address and password do not go together.",
   UserNotFoundException: "That e-mail address and password do not go together.",
   UserNotConfirmedException: "This account has not been confirmed yet. Whoever invited you can do that.",
@@ -35,7 +35,7 @@ const WORDS: Record<string, string> = {
   CodeMismatchException: "The session ended while you were typing. Sign in once more.",
 };
 
-async function call(at: Configuration, action: string, body: unknown): Promise<Answer> {
+async function call(at: Configuration, action: string, body: unknown): Promise<CognitoAnswer> {
   let response: Response;
   try {
     response = await fetch(at.sign_in_url, {
@@ -48,21 +48,21 @@ async function call(at: Configuration, action: string, body: unknown): Promise<A
       credentials: "omit",
     });
   } catch {
-    throw new Unreachable("the sign-in service was not reached");
+    throw new SignInUnavailable("the sign-in service was not reached");
   }
   const answer: unknown = await response.json().catch(() => ({}));
-  if (response.ok) return answer as Answer;
-  if (response.status >= 500) throw new Unreachable("the sign-in service has a problem");
+  if (response.ok) return answer as CognitoAnswer;
+  if (response.status >= 500) throw new SignInUnavailable("the sign-in service has a problem");
   const { __type = "", message = "" } = answer as { __type?: string; message?: string };
   const code = __type.split("#").pop() ?? "";
-  const words = WORDS[code];
+  const words = MESSAGES[code];
   throw new SignInError(
     code,
     words === undefined ? message || "Sign-in was refused." : words.endsWith(": ") ? words + message : words,
   );
 }
 
-export function withPassword(at: Configuration, email: string, password: string): Promise<Answer> {
+export function withPassword(at: Configuration, email: string, password: string): Promise<CognitoAnswer> {
   return call(at, "InitiateAuth", {
     AuthFlow: "USER_PASSWORD_AUTH",
     ClientId: at.client_id,
@@ -70,7 +70,7 @@ export function withPassword(at: Configuration, email: string, password: string)
   });
 }
 
-export function withRefreshToken(at: Configuration, refresh: string): Promise<Answer> {
+export function withRefreshToken(at: Configuration, refresh: string): Promise<CognitoAnswer> {
   return call(at, "InitiateAuth", {
     AuthFlow: "REFRESH_TOKEN_AUTH",
     ClientId: at.client_id,
@@ -79,7 +79,12 @@ export function withRefreshToken(at: Configuration, refresh: string): Promise<An
 }
 
 /** The first sign-in with the password that an invitation named. */
-export function withNewPassword(at: Configuration, email: string, session: string, password: string): Promise<Answer> {
+export function withNewPassword(
+  at: Configuration,
+  email: string,
+  session: string,
+  password: string,
+): Promise<CognitoAnswer> {
   return call(at, "RespondToAuthChallenge", {
     ChallengeName: "NEW_PASSWORD_REQUIRED",
     ClientId: at.client_id,

@@ -8,7 +8,7 @@ export interface Tokens {
   subject: string;
   email: string;
   /** How much the reader's clock was behind the service's when the token was issued, in milliseconds. */
-  behind: number;
+  clockOffsetMs: number;
 }
 
 interface Claims {
@@ -19,7 +19,7 @@ interface Claims {
 }
 
 /** What an ID token says. It is read, not verified: the service does that, and the page only shows it. */
-export function claims(token: string): { subject: string; email: string; expiresAt: number; issuedAt: number } {
+export function readClaims(token: string): { subject: string; email: string; expiresAt: number; issuedAt: number } {
   const middle = token.split(".")[1] ?? "";
   const binary = atob(middle.replace(/-/g, "+").replace(/_/g, "/"));
   const text = new TextDecoder().decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));

@@ -19,7 +19,7 @@ export function setServiceTime(at: number): void {
 }
 
 /** How much the reader's clock is behind, to be kept with a sign-in. In milliseconds. */
-export function clockOffset(): number {
+export function clockOffsetMs(): number {
   return offset;
 }
 

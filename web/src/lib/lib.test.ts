@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { refusal, wordsFor, Refused, Unreached } from "../api/client";
-import { claims } from "../auth/tokens";
-import { looksLikeId } from "../ui/find";
-import { review } from "../ui/review";
+import { ApiError, errorMessage, NetworkError, parseError } from "../api/errors";
+import { readClaims } from "../auth/tokens";
+import { isId } from "../ui/ids";
+import { parseReview } from "../ui/review";
 import { backoff } from "./backoff";
-import { about, bytes, duration, moment, title, words } from "./format";
-import { jobPath, listPath, parse } from "./route";
+import { formatBytes, formatDuration, formatMoment, humanize, roughDuration, titleCase } from "./format";
+import { jobPath, listPath, parseRoute } from "./route";
 
 test("sizes and times are told in two figures and two units at most", () => {
-  assert.deepEqual([0, 1023, 1024, 26_214_400, 1_073_741_824, 1_500_000].map(bytes), [
+  assert.deepEqual([0, 1023, 1024, 26_214_400, 1_073_741_824, 1_500_000].map(formatBytes), [
     "0 B",
     "1023 B",
     "1.0 KB",
@@ -17,7 +17,7 @@ test("sizes and times are told in two figures and two units at most", () => {
     "1.0 GB",
     "1.4 MB",
   ]);
-  assert.deepEqual([-5, 8000, 61_000, 600_000, 3_600_000, 7_500_000, 86_400_000, 200_000_000].map(duration), [
+  assert.deepEqual([-5, 8000, 61_000, 600_000, 3_600_000, 7_500_000, 86_400_000, 200_000_000].map(formatDuration), [
     "0 s",
     "8 s",
     "1 min 1 s",
@@ -27,7 +27,7 @@ test("sizes and times are told in two figures and two units at most", () => {
     "1 day",
     "2 days",
   ]);
-  assert.deepEqual([45, 1800, 3600, 28_800, 172_800].map(about), [
+  assert.deepEqual([45, 1800, 3600, 28_800, 172_800].map(roughDuration), [
     "45 seconds",
     "30 minutes",
     "1 hour",
@@ -38,47 +38,47 @@ test("sizes and times are told in two figures and two units at most", () => {
 
 test("a moment is told by how long ago it was", () => {
   const now = new Date(2026, 10, 23, 15, 4).getTime();
-  assert.match(moment(new Date(2026, 10, 23, 10, 31).getTime(), now), /^10.31( AM)?$/);
-  assert.match(moment(new Date(2026, 10, 22, 10, 31).getTime(), now), /^yesterday 10.31/);
-  assert.match(moment(new Date(2026, 10, 3, 10, 31).getTime(), now), /Nov.*10.31/);
-  assert.match(moment(new Date(2024, 10, 3, 10, 31).getTime(), now), /2024/);
+  assert.match(formatMoment(new Date(2026, 10, 23, 10, 31).getTime(), now), /^10.31( AM)?$/);
+  assert.match(formatMoment(new Date(2026, 10, 22, 10, 31).getTime(), now), /^yesterday 10.31/);
+  assert.match(formatMoment(new Date(2026, 10, 3, 10, 31).getTime(), now), /Nov.*10.31/);
+  assert.match(formatMoment(new Date(2024, 10, 3, 10, 31).getTime(), now), /2024/);
 });
 
 test("words of the service read as words", () => {
-  assert.equal(words("ModelError"), "model error");
-  assert.equal(title("liability_cap"), "Liability cap");
+  assert.equal(humanize("ModelError"), "model error");
+  assert.equal(titleCase("liability_cap"), "Liability cap");
 });
 
 test("an address names its screen and comes back the same", () => {
-  assert.deepEqual(parse("/", "?status=failed&q=nda"), {
+  assert.deepEqual(parseRoute("/", "?status=failed&q=nda"), {
     screen: "list",
     status: "failed",
     q: "nda",
     pipeline: undefined,
     cause: undefined,
   });
-  assert.deepEqual(parse("/", "?status=nonsense"), {
+  assert.deepEqual(parseRoute("/", "?status=nonsense"), {
     screen: "list",
     status: undefined,
     q: undefined,
     pipeline: undefined,
     cause: undefined,
   });
-  assert.deepEqual(parse(jobPath("a/b:c"), ""), { screen: "job", id: "a/b:c" });
-  assert.deepEqual(parse("/support/quarantine/uploads%3A1", ""), { screen: "quarantined", id: "uploads:1" });
-  assert.deepEqual(parse("/nowhere", ""), { screen: "unknown" });
-  assert.deepEqual(parse("/jobs/%E0%A4%A", ""), { screen: "job", id: "%E0%A4%A" });
+  assert.deepEqual(parseRoute(jobPath("a/b:c"), ""), { screen: "job", id: "a/b:c" });
+  assert.deepEqual(parseRoute("/support/quarantine/uploads%3A1", ""), { screen: "quarantined", id: "uploads:1" });
+  assert.deepEqual(parseRoute("/nowhere", ""), { screen: "unknown" });
+  assert.deepEqual(parseRoute("/jobs/%E0%A4%A", ""), { screen: "job", id: "%E0%A4%A" });
   assert.equal(listPath({ status: "open", q: "a&b" }), "/?status=open&q=a%26b");
   assert.equal(listPath({}), "/");
 });
 
 test("ids are told from the beginnings of names", () => {
-  assert.ok(looksLikeId("906d03da-3840-5325-9a54-000000000001"));
-  assert.ok(looksLikeId("906d03da-3840-5325-9a54-000000000001.a2"));
-  assert.ok(looksLikeId("s3://bucket/inbound/acme/x.pdf"));
-  assert.ok(looksLikeId("inbound/acme/x.pdf"));
-  assert.ok(!looksLikeId("NDA 2026"));
-  assert.ok(!looksLikeId("inbound mail.pdf"));
+  assert.ok(isId("906d03da-3840-5325-9a54-000000000001"));
+  assert.ok(isId("906d03da-3840-5325-9a54-000000000001.a2"));
+  assert.ok(isId("s3://bucket/inbound/acme/x.pdf"));
+  assert.ok(isId("inbound/acme/x.pdf"));
+  assert.ok(!isId("NDA 2026"));
+  assert.ok(!isId("inbound mail.pdf"));
 });
 
 test("backoff has full jitter and a limit", () => {
@@ -97,28 +97,33 @@ test("backoff has full jitter and a limit", () => {
 });
 
 test("a refusal says what the service said, and a foreign one at least what to do", () => {
-  const problem = refusal(
+  const problem = parseError(
     409,
     '{"type":"urn:docket:problem:changed","title":"x","status":409,"detail":"the job has changed"}',
   );
-  assert.equal(problem.word, "changed");
-  assert.equal(wordsFor(problem), "The job has changed.");
-  assert.equal(refusal(401, '{"message":"Unauthorized"}').word, "");
-  assert.match(wordsFor(refusal(503, "<html>")), /Try again in a minute/);
-  assert.match(wordsFor(refusal(429, "")), /few seconds/);
-  assert.match(wordsFor(new Unreached()), /Check the connection/);
-  assert.ok(problem instanceof Refused);
+  assert.equal(problem.code, "changed");
+  assert.equal(errorMessage(problem), "The job has changed.");
+  assert.equal(parseError(401, '{"message":"Unauthorized"}').code, "");
+  assert.match(errorMessage(parseError(503, "<html>")), /Try again in a minute/);
+  assert.match(errorMessage(parseError(429, "")), /few seconds/);
+  assert.match(errorMessage(new NetworkError()), /Check your connection/);
+  assert.ok(problem instanceof ApiError);
 });
 
 test("an ID token is read, in any script", () => {
   const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const token = `x.${encode({ sub: "1", email: "zoë@müller.example", exp: 100, iat: 40 })}.y`;
-  assert.deepEqual(claims(token), { subject: "1", email: "zoë@müller.example", expiresAt: 100_000, issuedAt: 40_000 });
-  assert.throws(() => claims(`x.${encode({ sub: "1" })}.y`));
+  assert.deepEqual(readClaims(token), {
+    subject: "1",
+    email: "zoë@müller.example",
+    expiresAt: 100_000,
+    issuedAt: 40_000,
+  });
+  assert.throws(() => readClaims(`x.${encode({ sub: "1" })}.y`));
 });
 
 test("a review is read with care: worst first, what is new stands out, what is missing breaks nothing", () => {
-  const found = review({
+  const found = parseReview({
     clauses: [{ type: "term", page: 2, text: "x", title: "T", confidence: 0.6 }, "nonsense", { type: "odd" }],
     flags: [
       { severity: "low", clause: "a", page: 0, reason: "l" },
@@ -136,5 +141,5 @@ test("a review is read with care: worst first, what is new stands out, what is m
     ["Parties", ["A (Supplier)", "B"]],
     ["Amounts", ["EUR 1"]],
   ]);
-  for (const other of [null, 1, "x", [], {}, { clauses: 1, flags: [] }]) assert.equal(review(other), undefined);
+  for (const other of [null, 1, "x", [], {}, { clauses: 1, flags: [] }]) assert.equal(parseReview(other), undefined);
 });

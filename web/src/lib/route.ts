@@ -1,12 +1,13 @@
 /** Which screen the address names. Addresses are plain paths, so that they can be kept, sent and opened anew. */
 
-import type { Group } from "../live/merge";
+import { isStatusGroup } from "../api/status";
+import type { StatusGroup } from "../api/types";
 import { Emitter } from "./emitter";
 
 export type Route =
   | {
       screen: "list";
-      status?: Group | undefined;
+      status?: StatusGroup | undefined;
       q?: string | undefined;
       pipeline?: string | undefined;
       cause?: string | undefined;
@@ -20,9 +21,7 @@ export type Route =
   | { screen: "audit" }
   | { screen: "unknown" };
 
-const GROUPS: readonly string[] = ["open", "ready", "failed", "cancelled"];
-
-export function parse(path: string, search: string): Route {
+export function parseRoute(path: string, search: string): Route {
   const query = new URLSearchParams(search);
   const parts = path.split("/").filter(Boolean).map(decode);
   const [first, second, third, ...rest] = parts;
@@ -30,7 +29,7 @@ export function parse(path: string, search: string): Route {
     const status = query.get("status");
     return {
       screen: "list",
-      status: status !== null && GROUPS.includes(status) ? (status as Group) : undefined,
+      status: isStatusGroup(status) ? status : undefined,
       q: query.get("q") ?? undefined,
       pipeline: query.get("pipeline") ?? undefined,
       cause: query.get("cause") ?? undefined,
@@ -71,7 +70,7 @@ function decode(part: string): string {
 
 /** The address bar. */
 export class Router extends Emitter {
-  route: Route = parse(location.pathname, location.search);
+  route: Route = parseRoute(location.pathname, location.search);
   /** Where the list was left, to come back to it. */
   lastList = "/";
 
@@ -113,7 +112,7 @@ export class Router extends Emitter {
   }
 
   private read(): void {
-    this.route = parse(location.pathname, location.search);
+    this.route = parseRoute(location.pathname, location.search);
     if (this.route.screen === "list") this.lastList = location.pathname + location.search;
     this.emit();
   }

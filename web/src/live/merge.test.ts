@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
-import { group, isResult, matches, merge, rows } from "./merge";
+import { isResult, matchesFilter, merge, visibleJobs } from "./merge";
 
 const job = (id: string, version: number, some: Partial<JobView> = {}): JobView => ({
   id,
@@ -42,7 +43,7 @@ test("two pages that heard the same in other ways show the same", () => {
   const snapshot = [job("a", 2), job("b", 4)];
   const one = merge(merge(new Map(), pushes).jobs, snapshot).jobs;
   const other = merge(merge(new Map(), snapshot).jobs, [...pushes].reverse()).jobs;
-  assert.deepEqual(rows(one, {}, 0), rows(other, {}, 0));
+  assert.deepEqual(visibleJobs(one, {}, 0), visibleJobs(other, {}, 0));
 });
 
 test("what is old or the same changes nothing, not even the map", () => {
@@ -78,7 +79,7 @@ test("a result is what somebody waited for", () => {
 });
 
 test("a status that this release does not know waits", () => {
-  assert.equal(group("Thinking" as JobView["status"]), "open");
+  assert.equal(statusGroup("Thinking" as JobView["status"]), "open");
 });
 
 test("rows are newest first, of the filter, and not older than the list goes back", () => {
@@ -88,8 +89,8 @@ test("rows are newest first, of the filter, and not older than the list goes bac
     job("c", 1, { created_at: 2 }),
     job("d", 1, { created_at: 4, tenant: "globex" }),
   ]).jobs;
-  const ids = (...args: Parameters<typeof rows> extends [unknown, ...infer Rest] ? Rest : never): string[] =>
-    rows(jobs, ...args).map((one) => one.id);
+  const ids = (...args: Parameters<typeof visibleJobs> extends [unknown, ...infer Rest] ? Rest : never): string[] =>
+    visibleJobs(jobs, ...args).map((one) => one.id);
   assert.deepEqual(ids({}, 0), ["d", "b", "c", "a"]);
   assert.deepEqual(ids({ tenant: "acme" }, 0), ["b", "c", "a"]);
   assert.deepEqual(ids({ tenant: "acme", status: "open" }, 0), ["c", "a"]);
@@ -97,8 +98,8 @@ test("rows are newest first, of the filter, and not older than the list goes bac
 });
 
 test("a name is searched by its beginning, in any case, as the service does", () => {
-  assert.equal(matches({ q: "NDA" }, job("a", 1, { name: "nda halden.pdf" })), true);
-  assert.equal(matches({ q: "halden" }, job("a", 1, { name: "nda halden.pdf" })), false);
+  assert.equal(matchesFilter({ q: "NDA" }, job("a", 1, { name: "nda halden.pdf" })), true);
+  assert.equal(matchesFilter({ q: "halden" }, job("a", 1, { name: "nda halden.pdf" })), false);
 });
 
 function permutations<T>(of: readonly T[]): T[][] {

@@ -3,18 +3,19 @@
  * changes, so whatever the order of arrival the highest version is the newest, and two pages end up with the same.
  */
 
-import type { JobView, Status } from "../api/types";
+import { statusGroup } from "../api/status";
+import type { JobView, StatusGroup } from "../api/types";
 
-export type Jobs = ReadonlyMap<string, JobView>;
+export type JobMap = ReadonlyMap<string, JobView>;
 
-export interface Change {
+export interface JobChange {
   before: JobView | undefined;
   after: JobView;
 }
 
 /** The jobs with those of `incoming` that are newer. The same map if none is. */
-export function merge(known: Jobs, incoming: readonly JobView[]): { jobs: Jobs; changes: Change[] } {
-  const changes: Change[] = [];
+export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobMap; changes: JobChange[] } {
+  const changes: JobChange[] = [];
   let jobs: Map<string, JobView> | undefined;
   for (const after of incoming) {
     const before = (jobs ?? known).get(after.id);
@@ -26,44 +27,28 @@ export function merge(known: Jobs, incoming: readonly JobView[]): { jobs: Jobs; 
   return { jobs: jobs ?? known, changes };
 }
 
-export type Group = "open" | "ready" | "failed" | "cancelled";
-
-export function group(status: Status): Group {
-  switch (status) {
-    case "Ready":
-      return "ready";
-    case "Failed":
-      return "failed";
-    case "Cancelled":
-      return "cancelled";
-    // A word of a later release is most likely a new way of waiting.
-    default:
-      return "open";
-  }
-}
-
 /** Whether this change is one that a person waited for. */
-export function isResult(change: Change, pushed: boolean): boolean {
-  const after = group(change.after.status);
+export function isResult(change: JobChange, pushed: boolean): boolean {
+  const after = statusGroup(change.after.status);
   if (after !== "ready" && after !== "failed") return false;
   return change.before
-    ? group(change.before.status) === "open" || (after === "ready" && change.before.status === "Failed")
+    ? statusGroup(change.before.status) === "open" || (after === "ready" && change.before.status === "Failed")
     : pushed;
 }
 
 /** What a list shows. */
-export interface Filter {
+export interface JobFilter {
   tenant?: string | undefined;
-  status?: Group | undefined;
+  status?: StatusGroup | undefined;
   pipeline?: string | undefined;
   cause?: string | undefined;
   q?: string | undefined;
 }
 
-export function matches(filter: Filter, job: JobView): boolean {
+export function matchesFilter(filter: JobFilter, job: JobView): boolean {
   return (
     (filter.tenant === undefined || job.tenant === filter.tenant) &&
-    (filter.status === undefined || group(job.status) === filter.status) &&
+    (filter.status === undefined || statusGroup(job.status) === filter.status) &&
     (filter.pipeline === undefined || job.pipeline === filter.pipeline) &&
     (filter.cause === undefined || job.failure?.cause === filter.cause) &&
     (!filter.q || job.name.toLowerCase().startsWith(filter.q.toLowerCase()))
@@ -74,9 +59,9 @@ export function matches(filter: Filter, job: JobView): boolean {
  * The rows of a list, newest first; the failed ones of all tenants by when they failed, as the service lists them. A list that was read back to `horizon` shows nothing older: other lists may have
  * brought a few such jobs, and a list with holes would be taken for the whole.
  */
-export function rows(jobs: Jobs, filter: Filter, horizon: number): JobView[] {
+export function visibleJobs(jobs: JobMap, filter: JobFilter, horizon: number): JobView[] {
   const found: JobView[] = [];
-  for (const job of jobs.values()) if (job.created_at >= horizon && matches(filter, job)) found.push(job);
+  for (const job of jobs.values()) if (job.created_at >= horizon && matchesFilter(filter, job)) found.push(job);
   const at = (job: JobView): number =>
     filter.tenant === undefined && filter.status === "failed" ? job.updated_at : job.created_at;
   return found.sort((a, b) => at(b) - at(a) || (a.id < b.id ? -1 : 1));

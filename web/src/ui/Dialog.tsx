@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Refused, wordsFor } from "../api/client";
+import { ApiError, errorMessage } from "../api/errors";
 
 export function Dialog({
   title,
@@ -40,17 +40,17 @@ export function Dialog({
   );
 }
 
-interface Asked {
+interface ReasonDialogProps {
   title: string;
   /** What will happen. */
   children?: ComponentChildren;
   action: string;
   danger?: boolean;
   /** Characters, as the API allows. */
-  most?: number;
+  maxLength?: number;
   /** Shown when the service says that it would be in vain; then the order can be forced. */
   canForce?: boolean;
-  order(reason: string, force: boolean): Promise<void>;
+  onSubmit(reason: string, force: boolean): Promise<void>;
   onClose(): void;
 }
 
@@ -60,11 +60,11 @@ export function ReasonDialog({
   children,
   action,
   danger,
-  most = 500,
+  maxLength: most = 500,
   canForce,
-  order,
+  onSubmit: order,
   onClose,
-}: Asked): JSX.Element {
+}: ReasonDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [poisoned, setPoisoned] = useState(false);
@@ -78,8 +78,8 @@ export function ReasonDialog({
       await order(reason.trim(), force);
       onClose();
     } catch (problem) {
-      setError(wordsFor(problem));
-      setPoisoned(problem instanceof Refused && problem.word === "poisoned");
+      setError(errorMessage(problem));
+      setPoisoned(problem instanceof ApiError && problem.code === "poisoned");
       setBusy(false);
     }
   };

@@ -2,27 +2,27 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Refused, wordsFor } from "../api/client";
+import { ApiError, errorMessage } from "../api/errors";
+import { statusGroup } from "../api/status";
 import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
-import { bytes, duration, plural } from "../lib/format";
-import { group } from "../live/merge";
-import { useDesk } from "./desk";
+import { formatBytes, formatDuration, plural } from "../lib/format";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
+import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
-import { useHeard, useLoaded } from "./hooks";
-import { Empty, Heading, Icon, Moment, Name, Trouble, Waiting } from "./parts";
+import { useAsync, useEmitters } from "./hooks";
+import { StatusIcon, WaitingTime } from "./JobRow";
+import { ACTION_LABELS, causeLabel, sentence, sloSentence, statusLabel } from "./labels";
 import { Result, useDownload } from "./Result";
-import { Mark, WaitingTime } from "./Row";
-import { cause, promise, sentence, waiting } from "./words";
 
 export function JobScreen({ id }: { id: string }): JSX.Element {
-  const desk = useDesk();
-  useHeard(desk.store);
-  const pushed = desk.store.jobs.get(id);
+  const app = useAppContext();
+  useEmitters(app.store);
+  const pushed = app.store.jobs.get(id);
   // Asked again for each version that is pushed: the timeline is not in the push.
-  const [detail, again] = useLoaded<JobDetail>(id, async () => {
-    const found = await desk.client.job(id);
-    if (found.job) desk.store.take([found.job]);
+  const [detail, again] = useAsync<JobDetail>(id, async () => {
+    const found = await app.client.job(id);
+    if (found.job) app.store.add([found.job]);
     return found;
   });
   const told = detail.value?.job?.version ?? 0;
@@ -30,47 +30,47 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
     if (pushed && detail.state === "done" && pushed.version > told) again();
   }, [pushed?.version, detail.state]);
   useEffect(() => {
-    desk.lastOpened = id;
-    desk.store.read(id);
+    app.lastOpened = id;
+    app.store.markRead(id);
   }, [id, pushed?.version]);
 
   const job = pushed ?? detail.value?.job;
-  const missing = detail.state === "failed" && detail.error instanceof Refused && detail.error.status === 404;
+  const missing = detail.state === "failed" && detail.error instanceof ApiError && detail.error.status === 404;
   return (
     <>
-      <a class="back" href={desk.router.lastList}>
+      <a class="back" href={app.router.lastList}>
         <Icon name="back" /> Contracts
       </a>
       {missing ? (
         <>
           <Heading>Not found</Heading>
-          <Empty icon="search" title="There is no such contract">
+          <EmptyState icon="search" title="There is no such contract">
             It may belong to somebody else, or its record was deleted after its time.
-          </Empty>
+          </EmptyState>
         </>
       ) : job ? (
         <>
           <Job job={job} detail={detail.value} changed={again} />
-          {detail.state === "failed" && <Trouble error={detail.error} again={again} />}
+          {detail.state === "failed" && <ErrorMessage error={detail.error} again={again} />}
         </>
       ) : detail.value?.upload ? (
-        <Arriving detail={detail.value} again={again} />
+        <PendingUpload detail={detail.value} again={again} />
       ) : detail.state === "failed" ? (
-        <Trouble error={detail.error} again={again} />
+        <ErrorMessage error={detail.error} again={again} />
       ) : (
-        <Waiting what="Fetching the contract…" />
+        <Loading what="Fetching the contract…" />
       )}
     </>
   );
 }
 
-function Arriving({ detail, again }: { detail: JobDetail; again: () => void }): JSX.Element {
+function PendingUpload({ detail, again }: { detail: JobDetail; again: () => void }): JSX.Element {
   const upload = detail.upload;
   useEffect(() => {
     const timer = setInterval(again, 10_000);
     return () => clearInterval(timer);
   }, []);
-  if (!upload) return <Waiting what="Fetching the contract…" />;
+  if (!upload) return <Loading what="Fetching the contract…" />;
   return (
     <>
       <Heading>
@@ -79,8 +79,8 @@ function Arriving({ detail, again }: { detail: JobDetail; again: () => void }): 
       <Card>
         <p class="lead">The file has not arrived yet.</p>
         <p class="muted">
-          {sentence(detail.explanation.summary)} The upload was begun <Moment at={upload.created_at} /> and can be
-          completed until <Moment at={upload.expires_at} />.
+          {sentence(detail.explanation.summary)} The upload was begun <Time at={upload.created_at} /> and can be
+          completed until <Time at={upload.expires_at} />.
         </p>
       </Card>
     </>
@@ -96,32 +96,32 @@ function Job({
   detail: JobDetail | undefined;
   changed: () => void;
 }): JSX.Element {
-  const desk = useDesk();
-  const pipeline = desk.pipeline(job.pipeline);
-  const [asking, setAsking] = useState<"retry" | "cancel" | "delete">();
-  const [note, setNote] = useState<string>();
-  const state = group(job.status);
+  const app = useAppContext();
+  const pipeline = app.pipeline(job.pipeline);
+  const [dialog, setDialog] = useState<"retry" | "cancel" | "delete">();
+  const [message, setMessage] = useState<string>();
+  const state = statusGroup(job.status);
   const help = detail?.explanation.help ?? [];
   const canRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
-  const showTenant = desk.isSupport || desk.me.tenants.length > 1;
+  const showTenant = app.isSupport || app.me.tenants.length > 1;
 
-  const order = async (reason: string, force: boolean): Promise<void> => {
+  const submit = async (reason: string, force: boolean): Promise<void> => {
     const seen = { seen: job.version, reason, ...(force ? { force } : {}) };
-    const { client } = desk;
+    const { client } = app;
     try {
       const answer =
-        asking === "retry"
+        dialog === "retry"
           ? await client.retry(job.id, seen)
-          : asking === "cancel"
+          : dialog === "cancel"
             ? await client.cancel(job.id, seen)
             : await client.deleteData(job.id, seen);
-      desk.store.take([answer.job]);
-      if (answer.result_found) setNote("A result had come after all; no new run was needed.");
-      else if (asking === "delete")
-        setNote("The document and its result are deleted. The record of what happened stays.");
-      else setNote(undefined);
+      app.store.add([answer.job]);
+      if (answer.result_found) setMessage("A result had come after all; no new run was needed.");
+      else if (dialog === "delete")
+        setMessage("The document and its result are deleted. The record of what happened stays.");
+      else setMessage(undefined);
     } catch (error) {
-      if (error instanceof Refused && error.word === "changed") {
+      if (error instanceof ApiError && error.code === "changed") {
         changed();
         throw new Error("The contract has changed in the meantime. Look at where it stands now, then decide again.");
       }
@@ -140,35 +140,35 @@ function Job({
         <div class="buttons">
           {state === "ready" && <Download id={job.id} />}
           {canRetry && (
-            <button type="button" class="primary" onClick={() => setAsking("retry")}>
+            <button type="button" class="primary" onClick={() => setDialog("retry")}>
               <Icon name="retry" /> Try again
             </button>
           )}
           {state === "open" && (
-            <button type="button" class="quiet" onClick={() => setAsking("cancel")}>
+            <button type="button" class="quiet" onClick={() => setDialog("cancel")}>
               Cancel
             </button>
           )}
         </div>
       </div>
       <p class="meta">
-        {job.pipeline} · {bytes(job.bytes)}
-        {showTenant && <> · {job.tenant}</>} · uploaded <Moment at={job.created_at} />
+        {job.pipeline} · {formatBytes(job.bytes)}
+        {showTenant && <> · {job.tenant}</>} · uploaded <Time at={job.created_at} />
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
       </p>
-      {note !== undefined && (
+      {message !== undefined && (
         <p class="note" role="status">
-          {note}
+          {message}
         </p>
       )}
 
       {state === "ready" && (
         <p class="ready-line">
-          <Mark job={job} />
+          <StatusIcon job={job} />
           <span>
-            <strong>Ready{job.corrected ? " after all" : ""}</strong>{" "}
+            <strong>{statusLabel(job)}</strong>{" "}
             <span class="muted">
-              <Moment at={job.updated_at} />, after {duration(job.updated_at - job.created_at)}
+              <Time at={job.updated_at} />, after {formatDuration(job.updated_at - job.created_at)}
               {job.corrected && ". It had been announced as failed; then the result came."}
             </span>
           </span>
@@ -177,26 +177,28 @@ function Job({
       {state !== "ready" && (
         <Card kind={state}>
           <div class="standing">
-            <Mark job={job} />
+            <StatusIcon job={job} />
             <div>
               {state === "open" && (
                 <>
                   <p class="lead">
-                    {detail?.explanation.waiting?.on === "stalled" ? "Held up: nobody looks after it" : waiting(job)}
+                    {detail?.explanation.waiting?.on === "stalled"
+                      ? "Stalled: its deadline passed without a check"
+                      : statusLabel(job)}
                   </p>
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
                   {detail && <p class="muted">{sentence(detail.explanation.summary)}</p>}
-                  {pipeline && <p class="muted">{promise(pipeline)} You may close this page; nothing is lost.</p>}
+                  {pipeline && <p class="muted">{sloSentence(pipeline)} You can close this page.</p>}
                 </>
               )}
               {state === "failed" && (
                 <>
-                  <p class="lead">{cause(job.failure?.cause ?? "Unknown")}</p>
+                  <p class="lead">{causeLabel(job.failure?.cause ?? "Unknown")}</p>
                   {job.failure?.detail && <p class="said">{job.failure.detail}</p>}
                   <p class="muted">
-                    Failed <Moment at={job.updated_at} /> after {plural(job.attempt, "attempt")}.
+                    Failed <Time at={job.updated_at} /> after {plural(job.attempt, "attempt")}.
                   </p>
                 </>
               )}
@@ -204,7 +206,7 @@ function Job({
                 <>
                   <p class="lead">Canceled</p>
                   <p class="muted">
-                    <Moment at={job.updated_at} />. If a result still comes, it is dropped.
+                    <Time at={job.updated_at} />. If a result still comes, it is dropped.
                   </p>
                 </>
               )}
@@ -214,7 +216,7 @@ function Job({
                     .filter((one) => one.action !== "cancel")
                     .map((one) => (
                       <li key={one.action}>
-                        <strong>{HELP[one.action]}:</strong> {one.why}
+                        <strong>{ACTION_LABELS[one.action]}:</strong> {one.why}
                       </li>
                     ))}
                 </ul>
@@ -230,41 +232,41 @@ function Job({
         <Technical
           job={job}
           detail={detail}
-          onDelete={desk.isSupport && state !== "open" ? () => setAsking("delete") : undefined}
+          onDelete={app.isSupport && state !== "open" ? () => setDialog("delete") : undefined}
         />
       )}
 
-      {asking === "retry" && (
+      {dialog === "retry" && (
         <ReasonDialog
           title="Try this contract again"
           action="Try again"
-          canForce={desk.isSupport}
-          order={order}
-          onClose={() => setAsking(undefined)}
+          canForce={app.isSupport}
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
         >
-          <p class="muted">The same file is sent to the model once more. {pipeline && promise(pipeline)}</p>
+          <p class="muted">The same file is sent to the model once more. {pipeline && sloSentence(pipeline)}</p>
         </ReasonDialog>
       )}
-      {asking === "cancel" && (
+      {dialog === "cancel" && (
         <ReasonDialog
           title="Cancel this contract"
           action="Cancel the contract"
           danger
-          order={order}
-          onClose={() => setAsking(undefined)}
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
         >
           <p class="muted">
             A canceled contract stays canceled. What runs already runs to its end, and its result is dropped.
           </p>
         </ReasonDialog>
       )}
-      {asking === "delete" && (
+      {dialog === "delete" && (
         <ReasonDialog
           title="Delete document and result"
           action="Delete for good"
           danger
-          order={order}
-          onClose={() => setAsking(undefined)}
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
         >
           <p class="muted">The file and what was made of it are deleted for good. The record of what happened stays.</p>
         </ReasonDialog>
@@ -272,14 +274,6 @@ function Job({
     </>
   );
 }
-
-const HELP = {
-  retry: "Try again",
-  cancel: "Cancel",
-  result: "Result",
-  upload: "Upload again",
-  operate: "For operators",
-} as const;
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {
   return <section class={`card ${kind}`}>{children}</section>;
@@ -294,7 +288,7 @@ function Download({ id }: { id: string }): JSX.Element {
       </button>
       {state.error !== undefined && (
         <span class="form-error" role="alert">
-          {wordsFor(state.error)}
+          {errorMessage(state.error)}
         </span>
       )}
     </>
@@ -309,7 +303,7 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
       <ol class="timeline">
         {timeline.map((step, index) => (
           <li key={index}>
-            <Moment at={step.at} />
+            <Time at={step.at} />
             <div>
               {sentence(step.what)}
               {step.actor !== undefined && <span class="muted"> {step.actor}</span>}
@@ -321,7 +315,7 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
           <li key={`next-${index}`} class="coming">
             <span>
               {step.at > now() ? "by " : ""}
-              <Moment at={step.at} />
+              <Time at={step.at} />
             </span>
             <div>{sentence(step.what)}</div>
           </li>
@@ -353,7 +347,7 @@ function Technical({
           <>
             <dt>Record kept until</dt>
             <dd>
-              <Moment at={detail.expires_at} />
+              <Time at={detail.expires_at} />
             </dd>
           </>
         )}
@@ -375,13 +369,13 @@ function Technical({
                 <tr key={attempt.attempt}>
                   <td>{attempt.attempt}</td>
                   <td>
-                    <Moment at={attempt.started_at} />
+                    <Time at={attempt.started_at} />
                   </td>
-                  <td>{attempt.closed_at !== undefined ? <Moment at={attempt.closed_at} /> : "–"}</td>
+                  <td>{attempt.closed_at !== undefined ? <Time at={attempt.closed_at} /> : "–"}</td>
                   <td>
                     {attempt.failure ? (
                       <>
-                        {cause(attempt.failure.cause)}
+                        {causeLabel(attempt.failure.cause)}
                         {attempt.failure.detail && <span class="said">{attempt.failure.detail}</span>}
                       </>
                     ) : attempt.closed_at !== undefined ? (

@@ -2,57 +2,57 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { Refused, Unreached } from "../api/client";
-import { bytes, plural, title } from "../lib/format";
-import { useDesk } from "./desk";
-import { useLoaded } from "./hooks";
-import { Empty, Icon, Trouble, Waiting } from "./parts";
-import { sentence } from "./words";
-import { type Clause, type Flag, type Review, review } from "./review";
+import { ApiError, NetworkError } from "../api/errors";
+import { formatBytes, plural, titleCase } from "../lib/format";
+import { EmptyState, ErrorMessage, Icon, Loading } from "./components";
+import { useAppContext } from "./context";
+import { useAsync } from "./hooks";
+import { sentence } from "./labels";
+import { type Clause, type Flag, parseReview, type Review } from "./review";
 
 /** A result is read into the page up to this size; a larger one is for a program of its own. In bytes. */
-const MOST_BYTES = 10_000_000;
+const MAX_INLINE_BYTES = 10_000_000;
 
-type Found =
+type LoadedResult =
   | { kind: "review"; review: Review }
   | { kind: "text"; text: string }
   | { kind: "file"; name: string; bytes: number; type: string };
 
 export function Result({ id, version }: { id: string; version: number }): JSX.Element {
-  const { client } = useDesk();
-  const [result, again] = useLoaded<Found>(`${id}:${version}`, async () => {
+  const { client } = useAppContext();
+  const [result, again] = useAsync<LoadedResult>(`${id}:${version}`, async () => {
     const view = await client.result(id);
-    if (!/json|^text\//.test(view.content_type) || view.bytes > MOST_BYTES) {
+    if (!/json|^text\//.test(view.content_type) || view.bytes > MAX_INLINE_BYTES) {
       return { kind: "file", name: view.name, bytes: view.bytes, type: view.content_type };
     }
     const response = await fetch(view.request.url, { headers: view.request.headers, credentials: "omit" }).catch(() => {
-      throw new Unreached();
+      throw new NetworkError();
     });
     if (!response.ok)
-      throw new Refused(response.status, "", `The result could not be fetched (${response.status}). Try again.`);
+      throw new ApiError(response.status, "", `The result could not be fetched (${response.status}). Try again.`);
     const body = await response.text();
     try {
       const json: unknown = JSON.parse(body);
-      const found = review(json);
+      const found = parseReview(json);
       return found ? { kind: "review", review: found } : { kind: "text", text: JSON.stringify(json, null, 2) };
     } catch {
       return { kind: "text", text: body };
     }
   });
   if (result.state === "failed") {
-    const gone = result.error instanceof Refused && result.error.status === 410;
+    const gone = result.error instanceof ApiError && result.error.status === 410;
     return gone ? (
-      <Empty icon="inbox" title="The result is no longer kept">
+      <EmptyState icon="inbox" title="The result is no longer kept">
         Its time was over, or it was deleted on request.
-      </Empty>
+      </EmptyState>
     ) : (
-      <Trouble error={result.error} again={again} />
+      <ErrorMessage error={result.error} again={again} />
     );
   }
-  if (result.value === undefined) return <Waiting what="Fetching the result…" />;
+  if (result.value === undefined) return <Loading what="Fetching the result…" />;
   switch (result.value.kind) {
     case "review":
-      return <Reviewed found={result.value.review} />;
+      return <ReviewView found={result.value.review} />;
     case "text":
       return (
         <section class="card">
@@ -65,7 +65,7 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
         <section class="card">
           <h2>Result</h2>
           <p>
-            <bdi>{result.value.name}</bdi> <span class="muted">{bytes(result.value.bytes)}</span>
+            <bdi>{result.value.name}</bdi> <span class="muted">{formatBytes(result.value.bytes)}</span>
           </p>
           <p class="muted">This result is a file: download it to read it.</p>
         </section>
@@ -75,7 +75,7 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
 
 /** A fresh link for each click, since a link serves for five minutes. */
 export function useDownload(id: string): [{ busy: boolean; error: unknown }, () => void] {
-  const { client } = useDesk();
+  const { client } = useAppContext();
   const [state, set] = useState<{ busy: boolean; error: unknown }>({ busy: false, error: undefined });
   const download = (): void => {
     set({ busy: true, error: undefined });
@@ -94,7 +94,7 @@ export function useDownload(id: string): [{ busy: boolean; error: unknown }, () 
   return [state, download];
 }
 
-function Reviewed({ found }: { found: Review }): JSX.Element {
+function ReviewView({ found }: { found: Review }): JSX.Element {
   const high = found.flags.filter((flag) => flag.severity === "high").length;
   return (
     <div class="review">
@@ -149,7 +149,7 @@ function FlagItem({ flag }: { flag: Flag }): JSX.Element {
       <span class={`badge ${flag.severity}`}>{SEVERITY[flag.severity]}</span>
       <div>
         <p>
-          <strong>{title(flag.clause)}</strong>{" "}
+          <strong>{titleCase(flag.clause)}</strong>{" "}
           <span class="muted">{flag.page > 0 ? `page ${flag.page}` : "whole document"}</span>
         </p>
         <p>
@@ -173,7 +173,7 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
             <option value="">All kinds</option>
             {kinds.map((one) => (
               <option key={one} value={one}>
-                {title(one)}
+                {titleCase(one)}
               </option>
             ))}
           </select>
@@ -182,7 +182,7 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
       {shown.map((clause, index) => (
         <article key={`${clause.type}-${index}`} class="clause">
           <h3>
-            {title(clause.type)}
+            {titleCase(clause.type)}
             {clause.title && <bdi class="muted">{clause.title}</bdi>}
           </h3>
           <p class="prose">

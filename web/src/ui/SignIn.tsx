@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { SignInError, Unreachable } from "../auth/cognito";
+import { SignInError, SignInUnavailable } from "../auth/cognito";
 import type { Session } from "../auth/session";
-import { Icon } from "./parts";
+import { Icon } from "./components";
 
 export function SignIn({ session, again }: { session: Session; again?: boolean }): JSX.Element {
   const [email, setEmail] = useState(again ? session.email : "");
@@ -27,7 +27,7 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
       if (problem instanceof SignInError) {
         setError(problem.message);
         if (challenge !== undefined && problem.code !== "InvalidPasswordException") setChallenge(undefined);
-      } else if (problem instanceof Unreachable) {
+      } else if (problem instanceof SignInUnavailable) {
         setError("The sign-in service was not reached. Check the connection, then try again.");
       } else setError("Sign-in did not work. Try again.");
     } finally {

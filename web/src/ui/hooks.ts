@@ -1,9 +1,9 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Emitter } from "../lib/emitter";
 import { everySecond } from "../lib/clock";
+import type { Emitter } from "../lib/emitter";
 
 /** Draws again whenever one of these has something to say. */
-export function useHeard(...sources: readonly Emitter[]): void {
+export function useEmitters(...sources: readonly Emitter[]): void {
   const [, bump] = useState(0);
   useLayoutEffect(() => {
     const heard = (): void => bump((count) => count + 1);
@@ -15,7 +15,7 @@ export function useHeard(...sources: readonly Emitter[]): void {
 }
 
 /** A text that may change every second; draws only when it does. */
-export function useTicking(text: () => string): string {
+export function useTickingText(text: () => string): string {
   const [, bump] = useState(0);
   const shown = useRef("");
   const make = useRef(text);
@@ -31,15 +31,15 @@ export function useTicking(text: () => string): string {
   return shown.current;
 }
 
-export type Loaded<T> =
+export type AsyncState<T> =
   | { state: "loading"; value?: T }
   | { state: "done"; value: T }
   | { state: "failed"; error: unknown; value?: T };
 
 /** Something that is asked for when `key` changes; what was there stays while it is asked again. */
-export function useLoaded<T>(key: string, load: () => Promise<T>): [Loaded<T>, () => void] {
+export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>, () => void] {
   const [at, again] = useState(0);
-  const [loaded, set] = useState<Loaded<T> & { key: string }>({ state: "loading", key });
+  const [loaded, set] = useState<AsyncState<T> & { key: string }>({ state: "loading", key });
   useEffect(() => {
     let current = true;
     set((before) => (before.key === key && before.value !== undefined ? { ...before } : { state: "loading", key }));
@@ -54,7 +54,7 @@ export function useLoaded<T>(key: string, load: () => Promise<T>): [Loaded<T>, (
               error,
               key,
               ...(before.key === key && before.value !== undefined ? { value: before.value } : {}),
-            }) as Loaded<T> & { key: string },
+            }) as AsyncState<T> & { key: string },
         ),
     );
     return () => {

@@ -1,17 +1,18 @@
 /** The files that a person has dropped: what becomes of each, a few at a time. */
 
-import { type Client, Refused, wordsFor } from "../api/client";
+import type { Client } from "../api/client";
+import { ApiError, errorMessage } from "../api/errors";
 import type { PipelineView, UploadView } from "../api/types";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { fingerprint, mediaType, refusal, shortName } from "./check";
-import { type Kept, drop, keep, kept } from "./kept";
+import { fingerprint, mediaType, rejectionReason, shortName } from "./file";
 import { SendError } from "./send";
-import { carry } from "./upload";
+import { transfer } from "./transfer";
+import { removeUnfinished, saveUnfinished, type UnfinishedUpload, unfinishedUploads } from "./unfinished";
 
 const PARALLEL_FILES = 3;
 
-export interface Item {
+export interface UploadItem {
   readonly key: number;
   readonly file: File;
   readonly pipeline: string;
@@ -19,7 +20,7 @@ export interface Item {
   state: "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
   sent: number;
   /** Why it was refused or failed. */
-  why?: string;
+  error?: string;
   jobId?: string;
   /** It goes on with an upload that had begun before. */
   resumed?: boolean;
@@ -28,10 +29,10 @@ export interface Item {
 }
 
 export class UploadQueue extends Emitter {
-  items: readonly Item[] = [];
+  items: readonly UploadItem[] = [];
   private key = 0;
   private readonly running = new Map<number, AbortController>();
-  private drawn = 0;
+  private throttle = 0;
 
   constructor(
     private readonly client: Client,
@@ -41,50 +42,50 @@ export class UploadQueue extends Emitter {
   }
 
   /** Uploads that an earlier page began and did not end. */
-  unfinished(): Kept[] {
+  unfinished(): UnfinishedUpload[] {
     const here = new Set(this.items.map((item) => item.jobId));
-    return kept(this.actor, now()).filter((one) => !here.has(one.jobId));
+    return unfinishedUploads(this.actor, now()).filter((one) => !here.has(one.jobId));
   }
 
-  async discard(one: Kept): Promise<void> {
-    drop(one.jobId);
+  async discard(one: UnfinishedUpload): Promise<void> {
+    removeUnfinished(one.jobId);
     this.emit();
-    await this.client.dropUpload(one.jobId).catch(() => {});
+    await this.client.abortUpload(one.jobId).catch(() => {});
   }
 
   add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined): void {
-    const under = (item: Item): boolean =>
+    const under = (item: UploadItem): boolean =>
       item.state !== "refused" && item.state !== "failed" && item.state !== "received";
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
-      .map((file): Item => {
+      .map((file): UploadItem => {
         this.key += 1;
-        const why = refusal(file, pipeline);
+        const why = rejectionReason(file, pipeline);
         const item = { key: this.key, file, pipeline: pipeline.name, tenant, sent: 0 };
-        return why === undefined ? { ...item, state: "queued" } : { ...item, state: "refused", why };
+        return why === undefined ? { ...item, state: "queued" } : { ...item, state: "refused", error: why };
       });
     this.items = [...this.items, ...items];
-    this.types.set(pipeline.name, pipeline);
+    this.pipelines.set(pipeline.name, pipeline);
     this.emit();
-    this.go();
+    this.startNext();
   }
 
-  cancel(item: Item): void {
+  cancel(item: UploadItem): void {
     this.running.get(item.key)?.abort(new DOMException("given up", "AbortError"));
     this.items = this.items.filter((other) => other !== item);
     if (item.jobId !== undefined && item.state !== "received") {
-      drop(item.jobId);
-      void this.client.dropUpload(item.jobId).catch(() => {});
+      removeUnfinished(item.jobId);
+      void this.client.abortUpload(item.jobId).catch(() => {});
     }
     this.emit();
-    this.go();
+    this.startNext();
   }
 
-  again(item: Item): void {
+  retry(item: UploadItem): void {
     item.state = "queued";
     this.emit();
-    this.go();
+    this.startNext();
   }
 
   /** Breaks everything off, as when somebody signs out; what has begun can be gone on with later. */
@@ -103,38 +104,38 @@ export class UploadQueue extends Emitter {
     return this.items.some((item) => ["queued", "sending", "paused", "retrying"].includes(item.state));
   }
 
-  private readonly types = new Map<string, PipelineView>();
+  private readonly pipelines = new Map<string, PipelineView>();
 
-  private go(): void {
+  private startNext(): void {
     for (const item of this.items) {
       if (this.running.size >= PARALLEL_FILES) return;
       if (item.state === "queued" && !this.running.has(item.key)) void this.run(item);
     }
   }
 
-  private async run(item: Item): Promise<void> {
+  private async run(item: UploadItem): Promise<void> {
     const control = new AbortController();
     this.running.set(item.key, control);
     try {
       item.state = "sending";
       this.emit();
-      const upload = await this.open(item);
+      const upload = await this.openUpload(item);
       if (upload) {
         item.jobId = upload.job_id;
         if (control.signal.aborted) {
           // Given up while it was being announced.
-          drop(upload.job_id);
-          await this.client.dropUpload(upload.job_id);
+          removeUnfinished(upload.job_id);
+          await this.client.abortUpload(upload.job_id);
           return;
         }
-        await carry(upload, item.file, {
+        await transfer(upload, item.file, {
           client: this.client,
           signal: control.signal,
           progress: (sent) => {
             item.state = "sending";
             item.sent = Math.min(sent, item.file.size);
             item.began ??= { at: performance.now(), sent: item.sent };
-            this.draw();
+            this.emitThrottled();
           },
           paused: (why) => {
             item.state = why === "offline" ? "paused" : "retrying";
@@ -145,31 +146,31 @@ export class UploadQueue extends Emitter {
       }
       item.sent = item.file.size;
       item.state = "received";
-      if (item.jobId !== undefined) drop(item.jobId);
+      if (item.jobId !== undefined) removeUnfinished(item.jobId);
     } catch (error) {
       if (!control.signal.aborted) {
         item.state = "failed";
-        if (error instanceof Refused && error.status === 410 && item.jobId !== undefined) {
+        if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
           // What had begun is gone: the next try begins anew.
-          drop(item.jobId);
+          removeUnfinished(item.jobId);
           delete item.jobId;
         }
-        item.why =
+        item.error =
           error instanceof SendError
             ? `Sending broke off: ${error.message}. Try again; it goes on where it stopped.`
-            : wordsFor(error);
+            : errorMessage(error);
       }
     } finally {
       this.running.delete(item.key);
       this.emit();
-      this.go();
+      this.startNext();
     }
   }
 
   /** Begins an upload, or finds the one that had begun. None if its file has arrived already. */
-  private async open(item: Item): Promise<UploadView | undefined> {
+  private async openUpload(item: UploadItem): Promise<UploadView | undefined> {
     const mark = fingerprint(item.file, item.pipeline, item.tenant);
-    const old = item.jobId ?? kept(this.actor, now()).find((one) => one.fingerprint === mark)?.jobId;
+    const old = item.jobId ?? unfinishedUploads(this.actor, now()).find((one) => one.fingerprint === mark)?.jobId;
     if (old !== undefined) {
       try {
         const upload = await this.client.upload(old);
@@ -177,24 +178,24 @@ export class UploadQueue extends Emitter {
         return upload;
       } catch (error) {
         // Unknown by now, or its time is over.
-        if (!(error instanceof Refused && (error.status === 404 || error.status === 410))) throw error;
-        drop(old);
+        if (!(error instanceof ApiError && (error.status === 404 || error.status === 410))) throw error;
+        removeUnfinished(old);
         delete item.jobId;
-        if (await this.arrived(old)) {
+        if (await this.hasArrived(old)) {
           item.jobId = old;
           return undefined;
         }
       }
     }
-    const type = mediaType(item.file, this.types.get(item.pipeline) as PipelineView);
-    const upload = await this.client.newUpload({
+    const type = mediaType(item.file, this.pipelines.get(item.pipeline) as PipelineView);
+    const upload = await this.client.createUpload({
       pipeline: item.pipeline,
       ...(item.tenant === undefined ? {} : { tenant: item.tenant }),
       name: shortName(item.file.name),
       bytes: item.file.size,
       content_type: type ?? item.file.type,
     });
-    keep({
+    saveUnfinished({
       actor: this.actor,
       fingerprint: mark,
       jobId: upload.job_id,
@@ -205,7 +206,7 @@ export class UploadQueue extends Emitter {
     return upload;
   }
 
-  private async arrived(id: string): Promise<boolean> {
+  private async hasArrived(id: string): Promise<boolean> {
     try {
       return (await this.client.job(id)).job !== undefined;
     } catch {
@@ -214,10 +215,10 @@ export class UploadQueue extends Emitter {
   }
 
   /** Progress comes many times a second; it is drawn four times. */
-  private draw(): void {
-    if (this.drawn !== 0) return;
-    this.drawn = setTimeout(() => {
-      this.drawn = 0;
+  private emitThrottled(): void {
+    if (this.throttle !== 0) return;
+    this.throttle = setTimeout(() => {
+      this.throttle = 0;
       this.emit();
     }, 250) as unknown as number;
   }

@@ -3,7 +3,7 @@
 import type { SignedRequest } from "../api/types";
 
 /** A request of which nothing was sent for so long is begun again. In milliseconds. */
-const STALL_MS = 60_000;
+const STALL_TIMEOUT_MS = 60_000;
 
 /** S3's answer, 0 if there was none. */
 export class SendError extends Error {
@@ -12,7 +12,7 @@ export class SendError extends Error {
   }
 
   /** Whether the same request may work later; a signature that ended needs a new one. */
-  get passing(): boolean {
+  get isTransient(): boolean {
     // 409: S3 is busy with another request for the same key, and asks to be asked again.
     return this.status === 0 || this.status === 408 || this.status === 409 || this.status === 429 || this.status >= 500;
   }
@@ -28,13 +28,13 @@ export function send(
     if (signal.aborted) return reject(signal.reason as Error);
     const xhr = new XMLHttpRequest();
     let stall: ReturnType<typeof setTimeout> | undefined;
-    const patience = (): void => {
+    const restartStallTimer = (): void => {
       clearTimeout(stall);
       stall = setTimeout(() => {
         finish();
         xhr.abort();
         reject(new SendError(0));
-      }, STALL_MS);
+      }, STALL_TIMEOUT_MS);
     };
     const abort = (): void => {
       finish();
@@ -46,7 +46,7 @@ export function send(
       signal.removeEventListener("abort", abort);
     };
     xhr.upload.onprogress = (event) => {
-      patience();
+      restartStallTimer();
       onProgress(event.loaded);
     };
     xhr.onload = () => {
@@ -64,7 +64,7 @@ export function send(
       // The browser sets these by itself and lets nobody else.
       if (!/^(content-length|host)$/i.test(name)) xhr.setRequestHeader(name, value);
     }
-    patience();
+    restartStallTimer();
     xhr.send(body);
   });
 }

@@ -2,26 +2,26 @@
 
 import type { JSX } from "preact";
 import type { AuditEntry } from "../../api/types";
-import { title } from "../../lib/format";
+import { titleCase } from "../../lib/format";
 import { jobPath } from "../../lib/route";
-import { useDesk } from "../desk";
-import { Empty, Heading, Moment, Trouble, Waiting } from "../parts";
+import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
+import { useAppContext } from "../context";
 import { usePaged } from "./paged";
 
 export function Audit(): JSX.Element {
-  const { client } = useDesk();
+  const { client } = useAppContext();
   const page = usePaged((cursor) => client.audit(cursor));
   return (
     <>
       <div class="screen-head">
         <Heading>Audit</Heading>
       </div>
-      {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
-      {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the log…" />}
+      {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
+      {page.entries.length === 0 && page.state === "loading" && <Loading what="Fetching the log…" />}
       {page.entries.length === 0 && page.state === "whole" && (
-        <Empty icon="inbox" title="Nothing was done yet">
+        <EmptyState icon="inbox" title="Nothing was done yet">
           Every retry, cancellation and deletion will be here, with who and why.
-        </Empty>
+        </EmptyState>
       )}
       {page.entries.length > 0 && (
         <section class="card scroll-x" tabIndex={0} aria-label="Audit log">
@@ -39,10 +39,10 @@ export function Audit(): JSX.Element {
               {page.entries.map((entry, index) => (
                 <tr key={index}>
                   <td class="nowrap">
-                    <Moment at={entry.at} />
+                    <Time at={entry.at} />
                   </td>
                   <td>{entry.actor}</td>
-                  <td class="nowrap">{title(entry.action)}</td>
+                  <td class="nowrap">{titleCase(entry.action)}</td>
                   <td>
                     <bdi>{entry.reason}</bdi>
                     {entry.detail && <span class="said">{entry.detail}</span>}

@@ -2,23 +2,23 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { wordsFor } from "../../api/client";
+import { errorMessage } from "../../api/errors";
 import type { Count, PlanView } from "../../api/types";
-import { duration, number, plural } from "../../lib/format";
-import { useDesk } from "../desk";
-import { useLoaded } from "../hooks";
-import { Empty, Heading, Icon, Moment, Trouble, Waiting } from "../parts";
-import { cause, sentence } from "../words";
+import { formatDuration, formatNumber, plural } from "../../lib/format";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
+import { useAppContext } from "../context";
+import { useAsync } from "../hooks";
+import { causeLabel, sentence } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
 
 /** A plan under way is looked at so often. In milliseconds. */
-const AGAIN_MS = 5000;
+const REFRESH_MS = 5000;
 
-const STATUS = { planned: "Not started", releasing: "Starting", released: "All started" } as const;
+const STATUS: Record<PlanView["status"], string> = { planned: "Planned", releasing: "Releasing", released: "Released" };
 
 export function Plans(): JSX.Element {
-  const { client } = useDesk();
-  const [plans, again] = useLoaded("", () => client.plans());
+  const { client } = useAppContext();
+  const [plans, again] = useAsync("", () => client.plans());
   const [planning, setPlanning] = useState(false);
   return (
     <>
@@ -28,13 +28,13 @@ export function Plans(): JSX.Element {
           New plan…
         </button>
       </div>
-      {plans.state === "failed" && <Trouble error={plans.error} again={again} />}
+      {plans.state === "failed" && <ErrorMessage error={plans.error} again={again} />}
       {!plans.value ? (
-        plans.state !== "failed" && <Waiting what="Fetching the plans…" />
+        plans.state !== "failed" && <Loading what="Fetching the plans…" />
       ) : plans.value.plans.length === 0 ? (
-        <Empty icon="retry" title="No plans yet">
+        <EmptyState icon="retry" title="No plans yet">
           A plan tries many failed contracts again, after it has shown which.
-        </Empty>
+        </EmptyState>
       ) : (
         <PlanRows plans={plans.value.plans} />
       )}
@@ -58,11 +58,11 @@ export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element
             <span class="row-state">
               <strong>{STATUS[plan.status]}</strong>
               <span class="row-about">
-                {number(plan.released)} of {plural(plan.jobs, "contract")}
+                {formatNumber(plan.released)} of {plural(plan.jobs, "contract")}
               </span>
             </span>
             <span class="row-when">
-              <Moment at={plan.created_at} />
+              <Time at={plan.created_at} />
             </span>
           </a>
         </li>
@@ -72,8 +72,8 @@ export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element
 }
 
 export function Plan({ id }: { id: string }): JSX.Element {
-  const { client } = useDesk();
-  const [plan, again] = useLoaded<PlanView>(id, () => client.plan(id));
+  const { client } = useAppContext();
+  const [plan, again] = useAsync<PlanView>(id, () => client.plan(id));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const found = plan.value;
@@ -83,13 +83,13 @@ export function Plan({ id }: { id: string }): JSX.Element {
     (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
   useEffect(() => {
     if (!underWay) return;
-    const timer = setInterval(() => document.hidden || again(), AGAIN_MS);
+    const timer = setInterval(() => document.hidden || again(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [underWay]);
   const apply = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
-    await client.applyPlan(id).catch((problem: unknown) => setError(wordsFor(problem)));
+    await client.applyPlan(id).catch((problem: unknown) => setError(errorMessage(problem)));
     setBusy(false);
     again();
   };
@@ -111,8 +111,8 @@ export function Plan({ id }: { id: string }): JSX.Element {
           {error}
         </p>
       )}
-      {plan.state === "failed" && <Trouble error={plan.error} again={again} />}
-      {!found ? plan.state !== "failed" && <Waiting what="Fetching the plan…" /> : <PlanBody plan={found} />}
+      {plan.state === "failed" && <ErrorMessage error={plan.error} again={again} />}
+      {!found ? plan.state !== "failed" && <Loading what="Fetching the plan…" /> : <PlanBody plan={found} />}
     </>
   );
 }
@@ -122,7 +122,7 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
   return (
     <>
       <p class="meta">
-        {plan.actor} · <Moment at={plan.created_at} /> · <q>{plan.reason}</q>
+        {plan.actor} · <Time at={plan.created_at} /> · <q>{plan.reason}</q>
       </p>
       <section class={`card ${plan.status === "planned" ? "open" : ""}`}>
         {plan.status === "planned" ? (
@@ -133,8 +133,8 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
             {plan.jobs > 0 && (
               <p class="muted">
                 {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about{" "}
-                {duration(minutes * 60_000)}. Together they take about {plural(plan.gpu_minutes, "minute")} on a GPU. A
-                contract that changes before its turn is left alone.
+                {formatDuration(minutes * 60_000)}. Together they take about {plural(plan.gpu_minutes, "minute")} on a
+                GPU. A contract that changes before its turn is left alone.
               </p>
             )}
           </>
@@ -154,8 +154,8 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
         )}
       </section>
       <div class="columns">
-        <Counts title="By cause" counts={plan.by_cause} words={cause} />
-        <Counts title="By pipeline" counts={plan.by_pipeline} words={(name) => name} />
+        <Counts title="By cause" counts={plan.by_cause} label={causeLabel} />
+        <Counts title="By pipeline" counts={plan.by_pipeline} label={(name) => name} />
       </div>
     </>
   );
@@ -166,7 +166,7 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
   return (
     <>
       <p class="lead">
-        {number(plan.released)} of {plural(plan.jobs, "contract")} started
+        {formatNumber(plan.released)} of {plural(plan.jobs, "contract")} started
       </p>
       <progress max={Math.max(plan.jobs, 1)} value={plan.released} aria-label="Contracts started" />
       {outcome && (
@@ -181,7 +181,7 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
             ] as const
           ).map(([label, count]) => (
             <li key={label}>
-              <span class="figure">{number(count)}</span>
+              <span class="figure">{formatNumber(count)}</span>
               <span>{label}</span>
             </li>
           ))}
@@ -194,11 +194,11 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
 function Counts({
   title,
   counts,
-  words,
+  label,
 }: {
   title: string;
   counts: readonly Count[];
-  words: (name: string) => string;
+  label: (name: string) => string;
 }): JSX.Element {
   return (
     <section class="card">
@@ -209,8 +209,8 @@ function Counts({
         <dl class="tally">
           {counts.map((one) => (
             <div key={one.name}>
-              <dt>{words(one.name)}</dt>
-              <dd>{number(one.count)}</dd>
+              <dt>{label(one.name)}</dt>
+              <dd>{formatNumber(one.count)}</dd>
             </div>
           ))}
         </dl>

@@ -3,28 +3,28 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { QuarantineEntry } from "../../api/types";
-import { bytes, title } from "../../lib/format";
-import { useDesk } from "../desk";
+import { formatBytes, titleCase } from "../../lib/format";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
+import { useAppContext } from "../context";
 import { ReasonDialog } from "../Dialog";
-import { useLoaded } from "../hooks";
-import { Empty, Heading, Icon, Moment, Trouble, Waiting } from "../parts";
-import { sentence } from "../words";
+import { useAsync } from "../hooks";
+import { sentence } from "../labels";
 import { usePaged } from "./paged";
 
 export function Quarantine(): JSX.Element {
-  const { client } = useDesk();
+  const { client } = useAppContext();
   const page = usePaged((cursor) => client.quarantine(cursor));
   return (
     <>
       <div class="screen-head">
         <Heading>Quarantine</Heading>
       </div>
-      {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
-      {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the messages…" />}
+      {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
+      {page.entries.length === 0 && page.state === "loading" && <Loading what="Fetching the messages…" />}
       {page.entries.length === 0 && page.state === "whole" && (
-        <Empty icon="check" title="No message is in quarantine">
+        <EmptyState icon="check" title="No message is in quarantine">
           What cannot be understood is kept here, never dropped.
-        </Empty>
+        </EmptyState>
       )}
       {page.entries.length > 0 && (
         <ul class="rows">
@@ -37,11 +37,11 @@ export function Quarantine(): JSX.Element {
                 <span class="row-main">
                   <span class="row-name">{sentence(entry.problem)}</span>
                   <span class="row-about">
-                    {title(entry.cause)} · from {entry.source} · {bytes(entry.body_bytes)}
+                    {titleCase(entry.cause)} · from {entry.source} · {formatBytes(entry.body_bytes)}
                   </span>
                 </span>
                 <span class="row-when">
-                  <Moment at={entry.at} />
+                  <Time at={entry.at} />
                 </span>
               </a>
             </li>
@@ -59,10 +59,10 @@ export function Quarantine(): JSX.Element {
   );
 }
 
-export function Quarantined({ id }: { id: string }): JSX.Element {
-  const { client, router } = useDesk();
-  const [entry, again] = useLoaded<QuarantineEntry>(id, () => client.quarantined(id));
-  const [asking, setAsking] = useState<"replay" | "discard">();
+export function QuarantineMessage({ id }: { id: string }): JSX.Element {
+  const { client, router } = useAppContext();
+  const [entry, again] = useAsync<QuarantineEntry>(id, () => client.quarantineEntry(id));
+  const [dialog, setDialog] = useState<"replay" | "discard">();
   const found = entry.value;
   return (
     <>
@@ -73,22 +73,22 @@ export function Quarantined({ id }: { id: string }): JSX.Element {
         <Heading>{found ? sentence(found.problem) : "Message"}</Heading>
         {found && (
           <div class="buttons">
-            <button type="button" class="primary" onClick={() => setAsking("replay")}>
+            <button type="button" class="primary" onClick={() => setDialog("replay")}>
               Send once more…
             </button>
-            <button type="button" class="danger quiet" onClick={() => setAsking("discard")}>
+            <button type="button" class="danger quiet" onClick={() => setDialog("discard")}>
               Let it go…
             </button>
           </div>
         )}
       </div>
-      {entry.state === "failed" && <Trouble error={entry.error} again={again} />}
+      {entry.state === "failed" && <ErrorMessage error={entry.error} again={again} />}
       {!found ? (
-        entry.state !== "failed" && <Waiting what="Fetching the message…" />
+        entry.state !== "failed" && <Loading what="Fetching the message…" />
       ) : (
         <>
           <p class="meta">
-            {title(found.cause)} · from {found.source} · <Moment at={found.at} /> · {bytes(found.body_bytes)}
+            {titleCase(found.cause)} · from {found.source} · <Time at={found.at} /> · {formatBytes(found.body_bytes)}
           </p>
           <section class="card">
             <h2>The message</h2>
@@ -102,29 +102,29 @@ export function Quarantined({ id }: { id: string }): JSX.Element {
           </section>
         </>
       )}
-      {asking === "replay" && (
+      {dialog === "replay" && (
         <ReasonDialog
           title="Send this message once more"
           action="Send it"
-          order={async (reason) => {
+          onSubmit={async (reason) => {
             await client.replay(id, reason);
             router.go("/support/quarantine");
           }}
-          onClose={() => setAsking(undefined)}
+          onClose={() => setDialog(undefined)}
         >
           <p class="muted">It goes to its queue again. If it still cannot be understood, it comes back here.</p>
         </ReasonDialog>
       )}
-      {asking === "discard" && (
+      {dialog === "discard" && (
         <ReasonDialog
           title="Let this message go"
           action="Let it go"
           danger
-          order={async (reason) => {
+          onSubmit={async (reason) => {
             await client.discard(id, reason);
             router.go("/support/quarantine");
           }}
-          onClose={() => setAsking(undefined)}
+          onClose={() => setDialog(undefined)}
         >
           <p class="muted">It is deleted for good. What it was about is not changed by that.</p>
         </ReasonDialog>

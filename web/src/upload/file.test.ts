@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PipelineView } from "../api/types";
-import { fingerprint, mediaType, missing, range, refusal, shortName } from "./check";
+import { fingerprint, mediaType, missingParts, partRange, rejectionReason, shortName } from "./file";
 
 const pipeline: PipelineView = {
   name: "legal-review",
@@ -20,11 +20,14 @@ const file = (some: object = {}): { name: string; size: number; type: string; la
 });
 
 test("a file is refused before it is sent, with a reason that says what would do", () => {
-  assert.equal(refusal(file(), pipeline), undefined);
-  assert.equal(refusal(file({ size: 26_214_400 }), pipeline), undefined);
-  assert.equal(refusal(file({ size: 26_214_401 }), pipeline), "Too large: 25 MB. legal-review takes at most 25 MB.");
-  assert.equal(refusal(file({ size: 0 }), pipeline), "The file is empty.");
-  assert.match(refusal(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);
+  assert.equal(rejectionReason(file(), pipeline), undefined);
+  assert.equal(rejectionReason(file({ size: 26_214_400 }), pipeline), undefined);
+  assert.equal(
+    rejectionReason(file({ size: 26_214_401 }), pipeline),
+    "Too large: 25 MB. legal-review takes at most 25 MB.",
+  );
+  assert.equal(rejectionReason(file({ size: 0 }), pipeline), "The file is empty.");
+  assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);
 });
 
 test("a browser that does not name the type is helped by the file's ending", () => {
@@ -38,7 +41,7 @@ test("parts cover the file, each byte once", () => {
     const parts = Math.ceil(size / 16);
     let at = 0;
     for (let part = 1; part <= parts; part += 1) {
-      const [start, end] = range(part, 16, size);
+      const [start, end] = partRange(part, 16, size);
       assert.equal(start, at);
       assert.ok(end > start);
       at = end;
@@ -48,8 +51,8 @@ test("parts cover the file, each byte once", () => {
 });
 
 test("only the parts that have not arrived are sent", () => {
-  assert.deepEqual(missing(5, [2, 5]), [1, 3, 4]);
-  assert.deepEqual(missing(2, [2, 1]), []);
+  assert.deepEqual(missingParts(5, [2, 5]), [1, 3, 4]);
+  assert.deepEqual(missingParts(2, [2, 1]), []);
 });
 
 test("a long name keeps its start and its ending, and no half of a character", () => {

@@ -3,13 +3,13 @@
 import type { Frame, JobView } from "../api/types";
 
 /** Also keeps the socket alive: API Gateway closes one that is silent for 10 minutes (API Gateway quotas). */
-export const SYNC_MS = 60_000;
+export const SYNC_INTERVAL_MS = 60_000;
 /** A snapshot takes well under a second; a line that needs this long is dead. */
-export const ANSWER_MS = 10_000;
+export const ANSWER_TIMEOUT_MS = 10_000;
 /** After a sleep most sockets are dead without knowing it, so the answer is awaited less patiently. */
-export const WAKE_ANSWER_MS = 4000;
+export const RESUME_ANSWER_TIMEOUT_MS = 4000;
 
-export interface LineEvents {
+export interface ConnectionEvents {
   snapshot(jobs: JobView[], more: boolean): void;
   changed(job: JobView): void;
   ended(): void;
@@ -17,33 +17,33 @@ export interface LineEvents {
 
 export type Socket = Pick<WebSocket, "send" | "close" | "onopen" | "onmessage" | "onclose" | "onerror">;
 
-export class Line {
+export class Connection {
   private open = false;
-  private over = false;
-  private beat: ReturnType<typeof setTimeout> | undefined;
-  private answer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+  private syncTimer: ReturnType<typeof setTimeout> | undefined;
+  private answerTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly socket: Socket,
-    private readonly events: LineEvents,
+    private readonly events: ConnectionEvents,
   ) {
     // Also a socket that never opens gets no longer than that.
-    this.await(ANSWER_MS);
+    this.expectAnswer(ANSWER_TIMEOUT_MS);
     socket.onopen = () => {
       this.open = true;
       this.sync();
     };
-    socket.onmessage = (event: MessageEvent) => this.heard(event.data);
+    socket.onmessage = (event: MessageEvent) => this.receive(event.data);
     socket.onclose = () => this.end();
     socket.onerror = () => this.end();
   }
 
   /** Asks for a snapshot. */
-  sync(patience = ANSWER_MS): void {
-    if (!this.open || this.over) return;
-    clearTimeout(this.beat);
-    this.beat = setTimeout(() => this.sync(), SYNC_MS);
-    this.await(patience);
+  sync(timeoutMs = ANSWER_TIMEOUT_MS): void {
+    if (!this.open || this.closed) return;
+    clearTimeout(this.syncTimer);
+    this.syncTimer = setTimeout(() => this.sync(), SYNC_INTERVAL_MS);
+    this.expectAnswer(timeoutMs);
     try {
       this.socket.send('{"action":"sync"}');
     } catch {
@@ -52,22 +52,22 @@ export class Line {
   }
 
   close(): void {
-    this.over = true;
-    clearTimeout(this.beat);
-    clearTimeout(this.answer);
+    this.closed = true;
+    clearTimeout(this.syncTimer);
+    clearTimeout(this.answerTimer);
     this.socket.close(1000);
   }
 
-  private await(patience: number): void {
-    clearTimeout(this.answer);
-    this.answer = setTimeout(() => this.end(), patience);
+  private expectAnswer(timeoutMs: number): void {
+    clearTimeout(this.answerTimer);
+    this.answerTimer = setTimeout(() => this.end(), timeoutMs);
   }
 
-  private heard(data: unknown): void {
-    if (this.over) return;
+  private receive(data: unknown): void {
+    if (this.closed) return;
     const frame = parse(data);
     if (frame?.type === "snapshot") {
-      clearTimeout(this.answer);
+      clearTimeout(this.answerTimer);
       this.events.snapshot(frame.jobs, frame.more);
     } else if (frame?.type === "job.changed") {
       this.events.changed(frame.job);
@@ -78,7 +78,7 @@ export class Line {
   }
 
   private end(): void {
-    if (this.over) return;
+    if (this.closed) return;
     this.close();
     this.events.ended();
   }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import type { JobView } from "../src/api/types";
-import { MISSING, launch } from "./browser";
+import { launch, NO_BROWSER } from "./browser";
 import { Fixture } from "./fixture/server";
 
 export const REVIEWER = "reviewer@acme.example";
@@ -15,16 +15,16 @@ export const OTHER = "reviewer@globex.example";
 export const SUPPORT = "support@docket.example";
 export const PDF = Buffer.from("%PDF-1.7\n1 0 obj <</Type/Catalog>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF\n");
 /** Why these tests are left out, if they are. */
-export const WHY_NOT = MISSING ?? (process.env["PAGE_URL"] ? "PAGE_URL names a stack" : false);
+export const SKIP_REASON = NO_BROWSER ?? (process.env.PAGE_URL ? "PAGE_URL names a stack" : false);
 
 export let browser: Browser;
 export let context: BrowserContext;
 export let page: Page;
-export let on: Fixture;
+export let fixture: Fixture;
 let broken: string[];
 let folder: string;
 
-export function stage(): void {
+export function setUp(): void {
   before(async () => {
     browser = await launch();
     folder = mkdtempSync(join(tmpdir(), "docket-page-"));
@@ -34,7 +34,7 @@ export function stage(): void {
     rmSync(folder, { recursive: true });
   });
   beforeEach(async () => {
-    on = await new Fixture().start();
+    fixture = await new Fixture().start();
     context = await browser.newContext();
     broken = [];
     page = await context.newPage();
@@ -46,7 +46,7 @@ export function stage(): void {
   });
   afterEach(async () => {
     await context.close();
-    on.stop();
+    fixture.stop();
     assert.deepEqual(broken, [], "no script broke, and nothing was against the policy");
   });
 }
@@ -77,19 +77,19 @@ export function row(name: string, at = page): Locator {
 }
 
 /** The page shows what the table says. */
-export async function same(at = page): Promise<void> {
+export async function expectPageMatchesTable(at = page): Promise<void> {
   const shown = async (): Promise<Record<string, string>> =>
     at.evaluate(() =>
       Object.fromEntries(
         [...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [
-          one.dataset["id"] ?? "",
+          one.dataset.id ?? "",
           one.closest("li")?.className.replace("row ", "") ?? "",
         ]),
       ),
     );
   const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
   const wanted = Object.fromEntries(
-    [...on.jobs.values()].map((one: JobView) => [one.id, groups[one.status] ?? "open"]),
+    [...fixture.jobs.values()].map((one: JobView) => [one.id, groups[one.status] ?? "open"]),
   );
   for (let tries = 0; ; tries += 1) {
     try {

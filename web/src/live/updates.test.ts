@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import type { JobView } from "../api/types";
-import { ANSWER_MS, type Socket, SYNC_MS } from "./line";
-import { Live } from "./live";
+import { ANSWER_TIMEOUT_MS, type Socket, SYNC_INTERVAL_MS } from "./connection";
+import { LiveUpdates } from "./updates";
 
 /** A socket whose other end the test is. */
 class FakeSocket implements Socket {
@@ -33,7 +33,7 @@ class FakeSocket implements Socket {
   }
 }
 
-class World {
+class TestEnvironment {
   sockets: FakeSocket[] = [];
   tickets = 0;
   reads = 0;
@@ -44,19 +44,19 @@ class World {
   refusesTickets = false;
   refusesReads = false;
   random = (): number => 1;
-  readonly live = new Live({
-    ticket: async () => {
+  readonly live = new LiveUpdates({
+    requestTicket: async () => {
       this.tickets += 1;
       if (this.refusesTickets) throw new Error("not reached");
-      return { url: "ws://fixture", goodUntil: this.goodUntil };
+      return { url: "ws://fixture", tokenExpiresAt: this.goodUntil };
     },
     connect: () => {
       const socket = new FakeSocket();
       this.sockets.push(socket);
       return socket;
     },
-    take: (jobs, pushed) => this.taken.push(...jobs.map((job): [string, boolean] => [job.id, pushed])),
-    read: async () => {
+    storeJobs: (jobs, pushed) => this.taken.push(...jobs.map((job): [string, boolean] => [job.id, pushed])),
+    refreshLists: async () => {
       this.reads += 1;
       if (this.refusesReads) throw new Error("not reached");
     },
@@ -71,7 +71,7 @@ class World {
     return socket;
   }
   get sign(): string {
-    return this.live.sign.kind;
+    return this.live.status.kind;
   }
 }
 
@@ -91,7 +91,7 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_700_000_000_000 });
 });
 
-async function connected(world = new World()): Promise<World> {
+async function connected(world = new TestEnvironment()): Promise<TestEnvironment> {
   world.live.start();
   await settle();
   world.last.open();
@@ -101,7 +101,7 @@ async function connected(world = new World()): Promise<World> {
 }
 
 test("it asks for the state when it opens, and is live once it was told", async () => {
-  const world = new World();
+  const world = new TestEnvironment();
   assert.equal(world.sign, "connecting");
   world.live.start();
   await settle();
@@ -117,7 +117,7 @@ test("it asks for the state when it opens, and is live once it was told", async 
 test("it asks again every minute, and reads the lists if the snapshot does not hold everything", async () => {
   const world = await connected();
   for (let minute = 2; minute <= 4; minute += 1) {
-    await pass(SYNC_MS);
+    await pass(SYNC_INTERVAL_MS);
     assert.equal(world.last.sent.length, minute);
     world.last.snapshot(minute === 4);
     await settle();
@@ -128,25 +128,25 @@ test("it asks again every minute, and reads the lists if the snapshot does not h
 
 test("a line that does not answer is not called live any longer than the answer may take", async () => {
   const world = await connected();
-  const until = world.live.sign.kind === "live" ? world.live.sign.asOf : 0;
-  await pass(SYNC_MS + ANSWER_MS + 100);
+  const until = world.live.status.kind === "live" ? world.live.status.asOf : 0;
+  await pass(SYNC_INTERVAL_MS + ANSWER_TIMEOUT_MS + 100);
   assert.equal(world.sign, "reconnecting");
-  assert.deepEqual(world.live.sign, { kind: "reconnecting", asOf: until }, "it says of when the state is");
+  assert.deepEqual(world.live.status, { kind: "reconnecting", asOf: until }, "it says of when the state is");
   assert.equal(world.sockets[0]?.closed, true);
   world.live.stop();
 });
 
 test("a socket that never opens is given up too", async () => {
-  const world = new World();
+  const world = new TestEnvironment();
   world.live.start();
   await settle();
-  await pass(ANSWER_MS + 2000);
+  await pass(ANSWER_TIMEOUT_MS + 2000);
   assert.equal(world.sockets.length, 2);
   world.live.stop();
 });
 
 test("it comes back with full jitter, ever more slowly, and at most every half minute", async () => {
-  const world = new World();
+  const world = new TestEnvironment();
   world.refusesTickets = true;
   const waits: number[] = [];
   world.live.start();
@@ -207,7 +207,7 @@ test("it is replaced before its two hours are over, and is live throughout", asy
 });
 
 test("it is replaced before the sign-in that bought it ends", async () => {
-  const world = new World();
+  const world = new TestEnvironment();
   world.goodUntil = Date.now() + 10 * 60_000;
   await connected(world);
   let minutes = 0;
@@ -239,25 +239,25 @@ test("without a network it says so, and comes back at once with it", async () =>
   await pass(40_000);
   world.online = true;
   const before = world.tickets;
-  world.live.wake(true);
+  world.live.resume(true);
   await settle();
   assert.equal(world.tickets, before + 1, "no backoff is waited for");
   world.live.stop();
 });
 
 test("without a line it reads the lists every minute, and says of when they are", async () => {
-  const world = new World();
+  const world = new TestEnvironment();
   world.refusesTickets = true;
   world.live.start();
-  await pass(SYNC_MS + 6000);
+  await pass(SYNC_INTERVAL_MS + 6000);
   assert.equal(world.reads, 1);
-  assert.equal(world.live.sign.kind, "reconnecting");
-  assert.ok(world.live.sign.kind === "reconnecting" && world.live.sign.asOf !== undefined);
+  assert.equal(world.live.status.kind, "reconnecting");
+  assert.ok(world.live.status.kind === "reconnecting" && world.live.status.asOf !== undefined);
   world.live.stop();
 });
 
 test("a snapshot that does not hold everything is not called live before the rest was read", async () => {
-  const world = new World();
+  const world = new TestEnvironment();
   world.refusesReads = true;
   world.live.start();
   await settle();
@@ -271,7 +271,7 @@ test("a snapshot that does not hold everything is not called live before the res
   await pass(15_000);
   assert.equal(world.sign, "live");
   world.refusesReads = true;
-  await pass(SYNC_MS);
+  await pass(SYNC_INTERVAL_MS);
   world.last.snapshot(true);
   await settle();
   assert.equal(world.sign, "reconnecting");

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JobDetail, JobPage, JobQuery, JobView } from "../api/types";
-import { Listing } from "./listing";
-import { rows } from "./merge";
+import { JobList } from "./job-list";
+import { visibleJobs } from "./merge";
 import { JobStore } from "./store";
 
 // The store asks whether the page is seen, to know how to draw.
@@ -53,14 +53,14 @@ test("pages follow one another until the list is whole", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 250 }, (_, index) => job(index)));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme" });
-  await list.more();
-  assert.equal(rows(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
-  await list.more();
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme" });
+  await list.loadMore();
+  assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
+  await list.loadMore();
+  await list.loadMore();
   assert.equal(list.state, "whole");
-  assert.equal(rows(store.jobs, { tenant: "acme" }, list.horizon).length, 250);
-  await list.more();
+  assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 250);
+  await list.loadMore();
   assert.equal(table.requests, 3);
 });
 
@@ -68,15 +68,15 @@ test("what was missed while the page was cut off is what the table says after a 
   const table = new Table();
   table.put(...Array.from({ length: 230 }, (_, index) => job(index)));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme" });
-  await list.more();
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme" });
+  await list.loadMore();
+  await list.loadMore();
   // Old and new ones change, some are new, one is deleted, and nobody says so.
   for (let number = 30; number < 230; number += 7) table.put(job(number, { status: "Ready", version: 4 }));
   table.put(job(500), job(501, { status: "Failed", version: 2 }));
   table.jobs.delete("job-100");
   await list.refresh();
-  const shown = rows(store.jobs, { tenant: "acme" }, list.horizon);
+  const shown = visibleJobs(store.jobs, { tenant: "acme" }, list.horizon);
   assert.ok(shown.length >= 200);
   for (const one of shown) assert.deepEqual(one, table.jobs.get(one.id), one.id);
   assert.equal(store.jobs.has("job-100"), false);
@@ -86,8 +86,8 @@ test("a job that left a filtered list is looked up, not lost", async () => {
   const table = new Table();
   table.put(job(1), job(2), job(3));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme", status: "open" });
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme", status: "open" });
+  await list.loadMore();
   table.put(job(2, { status: "Ready", version: 5 }));
   await list.refresh();
   assert.equal(store.jobs.get("job-2")?.status, "Ready");
@@ -97,10 +97,10 @@ test("a push that comes while the list is read is not undone by it", async () =>
   const table = new Table();
   table.put(job(1));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme" });
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme" });
+  await list.loadMore();
   const reading = list.refresh();
-  store.take([job(9, { version: 2 }), job(1, { version: 3, status: "Ready" })], true);
+  store.add([job(9, { version: 2 }), job(1, { version: 3, status: "Ready" })], true);
   await reading;
   assert.equal(store.jobs.get("job-9")?.version, 2);
   assert.equal(store.jobs.get("job-1")?.status, "Ready");
@@ -115,8 +115,8 @@ test("a refresh that fails leaves what is shown, and a later one mends it", asyn
     ...table.client,
     jobs: (query: JobQuery): Promise<JobPage> => (fails ? Promise.reject(new Error("not reached")) : table.list(query)),
   };
-  const list = new Listing(client, store, { tenant: "acme" });
-  await list.more();
+  const list = new JobList(client, store, { tenant: "acme" });
+  await list.loadMore();
   fails = true;
   await list.refresh();
   assert.equal(list.state, "whole");

@@ -2,6 +2,6 @@
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 
-export function looksLikeId(text: string): boolean {
+export function isId(text: string): boolean {
   return UUID.test(text) || text.startsWith("s3://") || /^inbound[a-z-]*\//.test(text);
 }

@@ -3,16 +3,16 @@
 import type { Client } from "../api/client";
 import type { JobPage, JobQuery } from "../api/types";
 import { Emitter } from "../lib/emitter";
-import { type Filter, matches } from "./merge";
+import { type JobFilter, matchesFilter } from "./merge";
 import type { JobStore } from "./store";
 
 const PAGE_ROWS = 100;
 /** Rows that are confirmed again at most; older ones are forgotten and read when somebody scrolls there. */
-const MOST_ROWS = 1000;
+const MAX_REFRESHED_ROWS = 1000;
 /** Jobs that left a list are looked up one by one, if they are few. */
-const MOST_SINGLE = 20;
+const MAX_LOOKUPS = 20;
 
-export class Listing extends Emitter {
+export class JobList extends Emitter {
   state: "loading" | "more" | "whole" | "failed" = "loading";
   /** Why the last reading failed; nothing if it did not. */
   error: unknown;
@@ -23,75 +23,75 @@ export class Listing extends Emitter {
   private cursor: string | undefined;
   private count = 0;
   private busy: Promise<void> | undefined;
-  private again = false;
+  private refreshAgain = false;
 
   constructor(
     private readonly client: Pick<Client, "jobs" | "job">,
     private readonly store: JobStore,
-    readonly filter: Filter,
+    readonly filter: JobFilter,
   ) {
     super();
   }
 
   /** Reads the next page. */
-  more(): Promise<void> {
+  loadMore(): Promise<void> {
     if (this.busy || this.state === "whole") return this.busy ?? Promise.resolve();
     return this.run(async () => {
       const page = await this.client.jobs(this.query(this.cursor));
-      this.take(page);
+      this.takePage(page);
     });
   }
 
   /** Reads again what was read, so that it is what the table says, whatever was missed. */
   refresh(): Promise<void> {
     if (this.busy) {
-      this.again = true;
+      this.refreshAgain = true;
       return this.busy;
     }
     return this.run(async () => {
       const began = performance.now();
-      const wanted = Math.min(Math.max(this.count, 1), MOST_ROWS);
+      const wanted = Math.min(Math.max(this.count, 1), MAX_REFRESHED_ROWS);
       const seen = new Set<string>();
       let page = await this.client.jobs(this.query());
       for (;;) {
         for (const job of page.jobs) seen.add(job.id);
-        this.store.take(page.jobs);
+        this.store.add(page.jobs);
         if (page.cursor === undefined || seen.size >= wanted) break;
         page = await this.client.jobs(this.query(page.cursor));
       }
       this.count = 0;
-      this.take(page, seen.size);
-      await this.settle(seen, began);
+      this.takePage(page, seen.size);
+      await this.reconcileMissing(seen, began);
     });
   }
 
   /** What should have been listed and was not has left this list, or is gone. */
-  private async settle(seen: ReadonlySet<string>, began: number): Promise<void> {
+  private async reconcileMissing(seen: ReadonlySet<string>, began: number): Promise<void> {
     // Across tenants a list has another order, so an absence says something only at its end.
     if (this.filter.tenant === undefined && this.state !== "whole") return;
-    const left = [...this.store.jobs.values()].filter(
+    const missing = [...this.store.jobs.values()].filter(
       (job) =>
         job.created_at >= this.horizon &&
-        matches(this.filter, job) &&
+        matchesFilter(this.filter, job) &&
         !seen.has(job.id) &&
-        this.store.heardBefore(job.id, began),
+        this.store.lastSeenBefore(job.id, began),
     );
-    const single = left.slice(0, MOST_SINGLE);
+    const lookups = missing.slice(0, MAX_LOOKUPS);
     const found = await Promise.all(
-      single.map((job) =>
+      lookups.map((job) =>
         this.client.job(job.id).then(
           (detail) => detail.job,
           () => undefined,
         ),
       ),
     );
-    this.store.take(found.filter((job) => job !== undefined));
-    const gone = left.filter((_, index) => found[index] === undefined).map((job) => job.id);
-    if (gone.length > 0) this.store.forget(gone);
+    this.store.add(found.filter((job) => job !== undefined));
+    const gone = missing.filter((_, index) => found[index] === undefined).map((job) => job.id);
+    if (gone.length > 0) this.store.remove(gone);
   }
 
-  private take(page: JobPage, count = page.jobs.length): void {
-    this.store.take(page.jobs);
+  private takePage(page: JobPage, count = page.jobs.length): void {
+    this.store.add(page.jobs);
     this.count += count;
     this.cursor = page.cursor;
     this.searchedBackTo = page.cursor === undefined ? undefined : page.searched_back_to;
@@ -115,8 +115,8 @@ export class Listing extends Emitter {
       .finally(() => {
         this.busy = undefined;
         this.emit();
-        if (this.again) {
-          this.again = false;
+        if (this.refreshAgain) {
+          this.refreshAgain = false;
           void this.refresh();
         }
       });

@@ -1,39 +1,41 @@
 /** The way of one file to S3: in one piece, or in parts of which several travel at a time. */
 
-import { type Client, Refused, Unreached } from "../api/client";
+import type { Client } from "../api/client";
+import { ApiError, NetworkError } from "../api/errors";
 import type { SignedRequest, UploadView } from "../api/types";
 import { backoff, pause } from "../lib/backoff";
 import { now } from "../lib/clock";
-import { missing, range } from "./check";
+import { missingParts, partRange } from "./file";
 import { SendError, send } from "./send";
 
 const PARALLEL_PARTS = 3;
 /** Parts that are signed at a time: a signature ends, and a slow line should not have to ask twice. */
-const SIGNED_AT_ONCE = 12;
-const TRIES = 8;
+const SIGNED_PARTS_PER_REQUEST = 12;
+const MAX_ATTEMPTS = 8;
 /** A signature with less left than this is not begun with. In milliseconds. */
-const SIGNATURE_MS = 30_000;
+const MIN_SIGNATURE_LIFE_MS = 30_000;
 
-export interface Way {
-  client: Pick<Client, "upload" | "parts" | "complete">;
+export interface TransferOptions {
+  client: Pick<Client, "upload" | "signParts" | "completeUpload">;
   signal: AbortSignal;
   /** Bytes that S3 has, or is being sent. */
   progress(sent: number): void;
   /** Sending broke off and is tried again. */
-  paused(why: "offline" | "retry"): void;
+  paused(reason: "offline" | "retry"): void;
 }
 
 /** Sends what is missing. Returns when S3 has it all. */
-export async function carry(upload: UploadView, file: Blob, way: Way): Promise<void> {
-  if (upload.multipart) await inParts(upload, upload.multipart, file, way);
-  else await inOnePiece(upload, file, way);
+export async function transfer(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
+  if (upload.multipart) await sendParts(upload, upload.multipart, file, way);
+  else await sendWhole(upload, file, way);
 }
 
-async function inOnePiece(upload: UploadView, file: Blob, way: Way): Promise<void> {
+async function sendWhole(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
   let request = upload.put;
-  await persist(way, async () => {
-    if (!request || request.expires_at - SIGNATURE_MS < now()) request = (await way.client.upload(upload.job_id)).put;
-    if (!request) throw new Refused(409, "", "The upload cannot be sent any more.");
+  await withRetries(way, async () => {
+    if (!request || request.expires_at - MIN_SIGNATURE_LIFE_MS < now())
+      request = (await way.client.upload(upload.job_id)).put;
+    if (!request) throw new ApiError(409, "", "The upload cannot be sent any more.");
     try {
       await send(request, file, way.progress, way.signal);
     } catch (error) {
@@ -45,31 +47,31 @@ async function inOnePiece(upload: UploadView, file: Blob, way: Way): Promise<voi
   });
 }
 
-async function inParts(
+async function sendParts(
   upload: UploadView,
   plan: NonNullable<UploadView["multipart"]>,
   file: Blob,
-  way: Way,
+  way: TransferOptions,
 ): Promise<void> {
-  const todo = missing(plan.parts, plan.arrived);
+  const todo = missingParts(plan.parts, plan.arrived);
   const sent = new Map<number, number>();
   for (const part of plan.arrived) sent.set(part, size(part, plan.part_bytes, file.size));
-  const tell = (): void => way.progress([...sent.values()].reduce((sum, one) => sum + one, 0));
-  tell();
+  const reportProgress = (): void => way.progress([...sent.values()].reduce((sum, one) => sum + one, 0));
+  reportProgress();
 
   const signed = new Map<number, SignedRequest>();
   let signing: Promise<void> | undefined;
   const sign = async (part: number): Promise<SignedRequest> => {
     for (;;) {
       const request = signed.get(part);
-      if (request && request.expires_at - SIGNATURE_MS > now()) return request;
+      if (request && request.expires_at - MIN_SIGNATURE_LIFE_MS > now()) return request;
       // One question for several parts; the lanes wait for the same answer.
       signing ??= (async () => {
         const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(
           0,
-          SIGNED_AT_ONCE,
+          SIGNED_PARTS_PER_REQUEST,
         );
-        for (const { number, request: made } of (await way.client.parts(upload.job_id, numbers)).parts)
+        for (const { number, request: made } of (await way.client.signParts(upload.job_id, numbers)).parts)
           signed.set(number, made);
       })().finally(() => {
         signing = undefined;
@@ -78,11 +80,11 @@ async function inParts(
     }
   };
 
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
       const number = part;
-      const [start, end] = range(number, plan.part_bytes, file.size);
-      await persist(way, async () => {
+      const [start, end] = partRange(number, plan.part_bytes, file.size);
+      await withRetries(way, async () => {
         const request = await sign(number);
         try {
           await send(
@@ -90,7 +92,7 @@ async function inParts(
             file.slice(start, end),
             (bytes) => {
               sent.set(number, Math.min(bytes, end - start));
-              tell();
+              reportProgress();
             },
             way.signal,
           );
@@ -101,22 +103,22 @@ async function inParts(
           throw error;
         }
       });
-      tell();
+      reportProgress();
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL_PARTS }, lane));
-  await persist(way, async () => {
-    await way.client.complete(upload.job_id);
+  await Promise.all(Array.from({ length: PARALLEL_PARTS }, worker));
+  await withRetries(way, async () => {
+    await way.client.completeUpload(upload.job_id);
   });
 }
 
 function size(part: number, partBytes: number, whole: number): number {
-  const [start, end] = range(part, partBytes, whole);
+  const [start, end] = partRange(part, partBytes, whole);
   return end - start;
 }
 
 /** Tries until it works, the person gives up, or it is hopeless. Without a network it waits for one. */
-async function persist(way: Way, work: () => Promise<void>): Promise<void> {
+async function withRetries(way: TransferOptions, work: () => Promise<void>): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     way.signal.throwIfAborted();
     try {
@@ -130,11 +132,11 @@ async function persist(way: Way, work: () => Promise<void>): Promise<void> {
         continue;
       }
       const expired = error instanceof SendError && error.status === 403;
-      const passing =
-        error instanceof Unreached ||
-        (error instanceof SendError && error.passing) ||
-        (error instanceof Refused && (error.status === 429 || error.status >= 500));
-      if (!(passing || (expired && tries < 2)) || tries >= TRIES) throw error;
+      const isTransient =
+        error instanceof NetworkError ||
+        (error instanceof SendError && error.isTransient) ||
+        (error instanceof ApiError && (error.status === 429 || error.status >= 500));
+      if (!(isTransient || (expired && tries < 2)) || tries >= MAX_ATTEMPTS) throw error;
       way.paused("retry");
       await pause(250 + backoff(tries, 1000, 20_000));
     }

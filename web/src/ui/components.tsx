@@ -2,16 +2,16 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { wordsFor } from "../api/client";
+import { errorMessage } from "../api/errors";
 import { now } from "../lib/clock";
-import { duration, exactly, moment } from "../lib/format";
-import { useTicking } from "./hooks";
+import { formatDuration, formatExactly, formatMoment } from "../lib/format";
+import { useTickingText } from "./hooks";
 
 /** A moment in the reader's zone, with the whole of it on hover. */
-export function Moment({ at }: { at: number }): JSX.Element {
-  const text = useTicking(() => moment(at, now()));
+export function Time({ at }: { at: number }): JSX.Element {
+  const text = useTickingText(() => formatMoment(at, now()));
   return (
-    <time dateTime={new Date(at).toISOString()} title={exactly(at)}>
+    <time dateTime={new Date(at).toISOString()} title={formatExactly(at)}>
       {text}
     </time>
   );
@@ -19,10 +19,15 @@ export function Moment({ at }: { at: number }): JSX.Element {
 
 /** How long something has been going on, or how long until it happens. */
 export function Elapsed({ since, until }: { since?: number; until?: number }): JSX.Element {
-  const text = useTicking(() => (since !== undefined ? duration(now() - since) : duration((until ?? 0) - now())));
+  const text = useTickingText(() =>
+    since !== undefined ? formatDuration(now() - since) : formatDuration((until ?? 0) - now()),
+  );
   const at = since ?? until ?? 0;
   return (
-    <time dateTime={new Date(at).toISOString()} title={`${since !== undefined ? "since" : "until"} ${exactly(at)}`}>
+    <time
+      dateTime={new Date(at).toISOString()}
+      title={`${since !== undefined ? "since" : "until"} ${formatExactly(at)}`}
+    >
       {text}
     </time>
   );
@@ -37,11 +42,11 @@ export function Name({ text }: { text: string }): JSX.Element {
   );
 }
 
-export function Trouble({ error, again }: { error: unknown; again?: () => void }): JSX.Element {
+export function ErrorMessage({ error, again }: { error: unknown; again?: () => void }): JSX.Element {
   return (
     <div class="trouble" role="alert">
       <Icon name="alert" />
-      <p>{wordsFor(error)}</p>
+      <p>{errorMessage(error)}</p>
       {again && (
         <button type="button" class="quiet" onClick={again}>
           Try again
@@ -51,7 +56,7 @@ export function Trouble({ error, again }: { error: unknown; again?: () => void }
   );
 }
 
-export function Waiting({ what }: { what: string }): JSX.Element {
+export function Loading({ what }: { what: string }): JSX.Element {
   return (
     <div class="empty" aria-busy="true">
       <span class="ring large" aria-hidden="true" />
@@ -60,7 +65,7 @@ export function Waiting({ what }: { what: string }): JSX.Element {
   );
 }
 
-export function Empty({
+export function EmptyState({
   icon,
   title,
   children,

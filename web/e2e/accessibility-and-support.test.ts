@@ -5,20 +5,22 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 import { signIn } from "./browser";
-import { job } from "./fixture/jobs";
+import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
-import { PASSWORD } from "./fixture/server";
-import { browser, on, page, pdf, PDF, REVIEWER, row, stage, SUPPORT, WHY_NOT } from "./stage";
+import { PASSWORD } from "./fixture/state";
+import { browser, fixture, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
 
 const AXE = readFileSync(createRequire(`${process.cwd()}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
 
-describe("people who use the page", { skip: WHY_NOT }, () => {
-  stage();
+describe("people who use the page", { skip: SKIP_REASON }, () => {
+  setUp();
 
   test("by the keyboard alone: sign in, filter, open, read, come back to the same row", async () => {
     for (let index = 0; index < 5; index += 1)
-      on.set(job({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }));
-    await page.goto(on.pageUrl);
+      fixture.set(
+        newJob({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }),
+      );
+    await page.goto(fixture.pageUrl);
     await page.getByLabel("E-mail").waitFor();
     await page.keyboard.type(REVIEWER);
     await page.keyboard.press("Tab");
@@ -45,16 +47,16 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
   });
 
   test("support: groups by cause, a plan that starts nothing before it is told to, quarantine, audit", async () => {
-    sample(on);
-    await signIn(page, `${on.pageUrl}/support`, SUPPORT);
+    sample(fixture);
+    await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
     await page.getByRole("button", { name: "Plan a retry…" }).first().click();
     await page.getByLabel("Why?").fill("The model was rolled back");
     await page.getByRole("button", { name: "Make the plan" }).click();
     await page.getByText("Nothing has been started yet").waitFor();
-    assert.equal(on.plans[0]?.status, "planned");
+    assert.equal(fixture.plans[0]?.status, "planned");
     await page.getByRole("button", { name: /^Start \d+ contracts/ }).click();
     await page.getByText(/contracts started/).waitFor();
-    assert.equal(on.plans[0]?.status, "releasing");
+    assert.equal(fixture.plans[0]?.status, "releasing");
     await page.getByRole("link", { name: "Quarantine" }).first().click();
     await page.getByRole("link", { name: /no S3 event/ }).click();
     await page.getByText("<script>alert(1)</script>").waitFor();
@@ -68,12 +70,12 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
     await page.getByRole("navigation", { name: "Filter" }).getByRole("link", { name: "Failed" }).click();
     await row("Purchase order").first().waitFor();
     await page.getByLabel("Tenant; empty for all").fill("globex");
-    await page.getByRole("link", { name: "Canceled" }).waitFor();
+    await page.getByRole("link", { name: "Cancelled" }).waitFor();
   });
 
   for (const scheme of ["light", "dark"] as const) {
     test(`no screen has a serious finding of axe (${scheme})`, async () => {
-      const ids = sample(on);
+      const ids = sample(fixture);
       const look = async (name: string, at = page): Promise<void> => {
         await at.evaluate(AXE);
         const found = await at.evaluate(async () => {
@@ -96,10 +98,10 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
       // The checker is put into the page by the test, which the page's policy rightly forbids to anybody.
       const free = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
       const at = await free.newPage();
-      await at.goto(on.pageUrl);
+      await at.goto(fixture.pageUrl);
       await at.getByLabel("E-mail").waitFor();
       await look("sign-in", at);
-      await signIn(at, on.pageUrl, REVIEWER);
+      await signIn(at, fixture.pageUrl, REVIEWER);
       await row("NDA Halden", at).waitFor();
       await look("list", at);
       await at
@@ -108,26 +110,26 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
       await at.getByText("Received").waitFor();
       await look("uploads", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
-        await at.goto(`${on.pageUrl}/jobs/${ids[key]}`);
+        await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
         await at.getByText("What happened").waitFor();
         if (key === "ready") await at.getByText("11 clauses").waitFor();
         await at.locator("details.card summary").click();
         await look(key, at);
       }
-      await at.goto(`${on.pageUrl}/jobs/${ids["failed"]}`);
+      await at.goto(`${fixture.pageUrl}/jobs/${ids.failed}`);
       await at.getByRole("button", { name: "Try again" }).click();
       await look("dialog", at);
-      await at.goto(`${on.pageUrl}/?q=nothing-begins-so`);
+      await at.goto(`${fixture.pageUrl}/?q=nothing-begins-so`);
       await at.getByText("No file name begins with").waitFor();
       await look("empty", at);
       await at.setViewportSize({ width: 390, height: 844 });
-      await at.goto(on.pageUrl);
+      await at.goto(fixture.pageUrl);
       await row("NDA Halden", at).waitFor();
       await look("narrow", at);
       await free.close();
       const support = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
       const desk = await support.newPage();
-      await signIn(desk, `${on.pageUrl}/support`, SUPPORT);
+      await signIn(desk, `${fixture.pageUrl}/support`, SUPPORT);
       const screens: [string, string][] = [
         ["/support", "Failed in the last 24 hours"],
         ["/support/plans", "The model was rolled back"],
@@ -138,7 +140,7 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
         ["/?status=failed", "Purchase order"],
       ];
       for (const [path, text] of screens) {
-        await desk.goto(on.pageUrl + path);
+        await desk.goto(fixture.pageUrl + path);
         await desk.getByText(text).first().waitFor();
         await look(path, desk);
       }

@@ -1,7 +1,7 @@
 /** What can be said of a file before a byte is sent, and how a file is told from another. */
 
 import type { PipelineView } from "../api/types";
-import { bytes } from "../lib/format";
+import { formatBytes } from "../lib/format";
 
 export interface FileLike {
   name: string;
@@ -11,15 +11,16 @@ export interface FileLike {
 }
 
 /** What the service takes as a name: characters, and bytes of UTF-8. */
-const MOST_NAME = 200;
-const MOST_NAME_BYTES = 500;
+const MAX_NAME_CHARS = 200;
+const MAX_NAME_BYTES = 500;
 
 /** Why a pipeline does not take a file, or nothing. */
-export function refusal(file: FileLike, pipeline: PipelineView): string | undefined {
+export function rejectionReason(file: FileLike, pipeline: PipelineView): string | undefined {
   if (file.size === 0) return "The file is empty.";
-  if (mediaType(file, pipeline) === undefined) return `Not a ${kinds(pipeline)}: ${pipeline.name} takes nothing else.`;
+  if (mediaType(file, pipeline) === undefined)
+    return `Not a ${fileKinds(pipeline)}: ${pipeline.name} takes nothing else.`;
   if (file.size > pipeline.max_bytes) {
-    return `Too large: ${bytes(file.size)}. ${pipeline.name} takes at most ${bytes(pipeline.max_bytes)}.`;
+    return `Too large: ${formatBytes(file.size)}. ${pipeline.name} takes at most ${formatBytes(pipeline.max_bytes)}.`;
   }
   return undefined;
 }
@@ -35,7 +36,7 @@ export function mediaType(file: FileLike, pipeline: PipelineView): string | unde
   return undefined;
 }
 
-export function kinds(pipeline: PipelineView): string {
+export function fileKinds(pipeline: PipelineView): string {
   return pipeline.content_types.map((type) => (type.split("/")[1] ?? type).toUpperCase()).join(" or ");
 }
 
@@ -43,12 +44,12 @@ export function kinds(pipeline: PipelineView): string {
 export function shortName(name: string): string {
   const chars = [...name.replace(/[\p{Cc}/\\]/gu, "_")];
   const bytes = (text: string): number => new TextEncoder().encode(text).length;
-  for (let half = MOST_NAME / 2; ; half -= 1) {
+  for (let half = MAX_NAME_CHARS / 2; ; half -= 1) {
     const short =
       chars.length <= 2 * half
         ? chars.join("")
         : [...chars.slice(0, half), "…", ...chars.slice(chars.length - half + 1)].join("");
-    if (bytes(short) <= MOST_NAME_BYTES) return short;
+    if (bytes(short) <= MAX_NAME_BYTES) return short;
   }
 }
 
@@ -58,13 +59,13 @@ export function fingerprint(file: FileLike, pipeline: string, tenant: string | u
 }
 
 /** The numbers of the parts that still have to be sent. */
-export function missing(parts: number, arrived: readonly number[]): number[] {
+export function missingParts(parts: number, arrived: readonly number[]): number[] {
   const there = new Set(arrived);
   return Array.from({ length: parts }, (_, index) => index + 1).filter((part) => !there.has(part));
 }
 
 /** Where a part lies in the file: `[start, end)`. */
-export function range(part: number, partBytes: number, size: number): [number, number] {
+export function partRange(part: number, partBytes: number, size: number): [number, number] {
   const start = (part - 1) * partBytes;
   return [start, Math.min(start + partBytes, size)];
 }

@@ -5,9 +5,9 @@
 
 const KEY = "docket.uploads";
 /** More unfinished uploads than anybody looks after. */
-const MOST = 200;
+const MAX_UPLOADS = 200;
 
-export interface Kept {
+export interface UnfinishedUpload {
   actor: string;
   fingerprint: string;
   jobId: string;
@@ -16,28 +16,28 @@ export interface Kept {
   expiresAt: number;
 }
 
-export function kept(actor: string, now: number): Kept[] {
+export function unfinishedUploads(actor: string, now: number): UnfinishedUpload[] {
   return all().filter((one) => one.actor === actor && one.expiresAt > now);
 }
 
-export function keep(one: Kept): void {
-  save([one, ...all().filter((other) => other.jobId !== one.jobId)].slice(0, MOST));
+export function saveUnfinished(one: UnfinishedUpload): void {
+  save([one, ...all().filter((other) => other.jobId !== one.jobId)].slice(0, MAX_UPLOADS));
 }
 
-export function drop(jobId: string): void {
+export function removeUnfinished(jobId: string): void {
   save(all().filter((one) => one.jobId !== jobId));
 }
 
-function all(): Kept[] {
+function all(): UnfinishedUpload[] {
   try {
     const found: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(found) ? (found as Kept[]) : [];
+    return Array.isArray(found) ? (found as UnfinishedUpload[]) : [];
   } catch {
     return [];
   }
 }
 
-function save(list: Kept[]): void {
+function save(list: UnfinishedUpload[]): void {
   try {
     if (list.length === 0) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, JSON.stringify(list));
