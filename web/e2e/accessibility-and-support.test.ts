@@ -50,19 +50,19 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
     sample(fixture);
     await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
     await page.getByRole("button", { name: "Plan a retry…" }).first().click();
-    await page.getByLabel("Why?").fill("The model was rolled back");
-    await page.getByRole("button", { name: "Make the plan" }).click();
+    await page.getByLabel("Reason").fill("The model was rolled back");
+    await page.getByRole("button", { name: "Create plan" }).click();
     await page.getByText("Nothing has been started yet").waitFor();
     assert.equal(fixture.plans[0]?.status, "planned");
-    await page.getByRole("button", { name: /^Start \d+ contracts/ }).click();
+    await page.getByRole("button", { name: /^Retry \d+ contracts/ }).click();
     await page.getByText(/contracts started/).waitFor();
     assert.equal(fixture.plans[0]?.status, "releasing");
     await page.getByRole("link", { name: "Quarantine" }).first().click();
     await page.getByRole("link", { name: /no S3 event/ }).click();
     await page.getByText("<script>alert(1)</script>").waitFor();
-    await page.getByRole("button", { name: "Send once more…" }).click();
-    await page.getByLabel("Why?").fill("fixed the parser");
-    await page.getByRole("button", { name: "Send it" }).click();
+    await page.getByRole("button", { name: "Replay…" }).click();
+    await page.getByLabel("Reason").fill("fixed the parser");
+    await page.getByRole("button", { name: "Replay", exact: true }).click();
     await page.getByRole("heading", { name: "Quarantine", exact: true }).waitFor();
     await page.getByRole("link", { name: "Audit" }).click();
     await page.getByRole("cell", { name: "fixed the parser" }).waitFor();
@@ -111,13 +111,13 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
       await look("uploads", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
         await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
-        await at.getByText("What happened").waitFor();
+        await at.getByText("History").waitFor();
         if (key === "ready") await at.getByText("11 clauses").waitFor();
         await at.locator("details.card summary").click();
         await look(key, at);
       }
       await at.goto(`${fixture.pageUrl}/jobs/${ids.failed}`);
-      await at.getByRole("button", { name: "Try again" }).click();
+      await at.getByRole("button", { name: "Retry" }).click();
       await look("dialog", at);
       await at.goto(`${fixture.pageUrl}/?q=nothing-begins-so`);
       await at.getByText("No file name begins with").waitFor();
@@ -135,7 +135,7 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
         ["/support/plans", "The model was rolled back"],
         ["/support/plans/0b0d0a52-plan", "contracts started"],
         ["/support/quarantine", "no S3 event"],
-        ["/support/quarantine/uploads%3A6f2c1a", "The message"],
+        ["/support/quarantine/uploads%3A6f2c1a", "Message"],
         ["/support/audit", "Apply plan"],
         ["/?status=failed", "Purchase order"],
       ];

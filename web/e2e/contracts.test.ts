@@ -20,7 +20,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await row("Lease, ground floor.pdf").getByText("Ready").waitFor();
     await row("Lease, ground floor.pdf").getByText("New").waitFor();
     await row("Lease, ground floor.pdf").locator("a").click();
-    await page.getByRole("heading", { name: "4 points to look at" }).waitFor();
+    await page.getByRole("heading", { name: "4 findings" }).waitFor();
     await page.getByText("No limitation of liability").waitFor();
     assert.equal(await page.title(), "Lease, ground floor.pdf · Docket");
     const [download] = await Promise.all([
@@ -39,7 +39,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
       return transfer;
     });
     await page.dispatchEvent("main", "dragenter", { dataTransfer: data });
-    await page.getByText("Let go to upload to legal-review").waitFor();
+    await page.getByText("Drop to upload to legal-review").waitFor();
     await page.dispatchEvent("main", "drop", { dataTransfer: data });
     await row("dropped.pdf").getByText("Ready").waitFor();
   });
@@ -50,10 +50,10 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await upload(pdf("Supply agreement.pdf"));
     await row("Supply agreement.pdf").getByText("The model failed").waitFor();
     await row("Supply agreement.pdf").locator("a").click();
-    await page.getByRole("button", { name: "Try again" }).click();
-    const order = page.getByRole("dialog").getByRole("button", { name: "Try again" });
+    await page.getByRole("button", { name: "Retry" }).click();
+    const order = page.getByRole("dialog").getByRole("button", { name: "Retry" });
     assert.equal(await order.isDisabled(), true, "not without a reason");
-    await page.getByLabel("Why?").fill("The model was repaired");
+    await page.getByLabel("Reason").fill("The model was repaired");
     await order.click();
     await page.getByRole("button", { name: "Download result" }).waitFor();
     await page.getByText("The model was repaired").waitFor();
@@ -63,13 +63,13 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
   test("an order that comes too late is explained, not repeated", async () => {
     const failed = fixture.set(newJob({ status: "Failed", version: 4, failure: { cause: "TimedOut", detail: "x" } }));
     await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByLabel("Why?").fill("once more");
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByLabel("Reason").fill("once more");
     fixture.silent = true;
     fixture.change(failed.id, { status: "InProgress", attempt: 2 });
-    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
     await page.getByText("has changed in the meantime").waitFor();
-    await page.getByRole("button", { name: "Leave it" }).click();
+    await page.getByRole("button", { name: "Close" }).click();
     await page.getByText("Processing, attempt 2").waitFor();
   });
 
@@ -77,9 +77,9 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     const open = fixture.set(newJob());
     await signIn(page, `${fixture.pageUrl}/jobs/${open.id}`, REVIEWER);
     await page.getByRole("button", { name: "Cancel", exact: true }).click();
-    await page.getByLabel("Why?").fill("wrong file");
+    await page.getByLabel("Reason").fill("wrong file");
     await page.getByRole("button", { name: "Cancel the contract" }).click();
-    await page.getByText("If a result still comes, it is dropped").waitFor();
+    await page.getByText("Docket discards a result that still arrives").waitFor();
     assert.equal(fixture.jobs.get(open.id)?.status, "Cancelled");
   });
 
@@ -144,9 +144,9 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await row("ours.pdf").waitFor();
     assert.equal(await page.locator(".row").count(), 1);
     await page.goto(`${fixture.pageUrl}/jobs/${mine.id}`);
-    await page.getByText("There is no such contract").waitFor();
+    await page.getByText("This contract does not exist").waitFor();
     await page.goto(`${fixture.pageUrl}/support`);
-    await page.getByText("There is nothing at this address").waitFor();
+    await page.getByText("This page does not exist").waitFor();
   });
 
   test("names with markup are text, and none leaves its place", async () => {

@@ -48,7 +48,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     fixture.silent = true;
     fixture.change(one.id, { status: "Ready" });
     await page.clock.runFor(75_000);
-    await page.locator(".live", { hasText: /^Reconnecting, showing state of \d/ }).waitFor();
+    await page.locator(".live", { hasText: /^Reconnecting, last update \d/ }).waitFor();
     fixture.silent = false;
     for (let tries = 0; tries < 40 && (await page.getByText("Live", { exact: true }).count()) === 0; tries += 1)
       await page.clock.runFor(1000);
@@ -138,7 +138,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
       await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
     );
     await page.getByRole("link", { name: "Failed" }).click();
-    await page.getByText("Nothing has failed").waitFor();
+    await page.getByText("No failed contracts").waitFor();
     assert.equal(await page.getByText("Please sign in again").count(), 0);
     fixture.refusesRefresh = true;
     fixture.revokedTokens.add(
@@ -150,7 +150,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     fixture.refusesRefresh = false;
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
-    await page.getByText("Nothing was canceled").waitFor();
+    await page.getByText("No cancelled contracts").waitFor();
     assert.match(page.url(), /status=cancelled/);
   });
 
@@ -159,7 +159,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     await page.getByLabel("E-mail").fill("new@acme.example");
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("do not go together").waitFor();
+    await page.getByText("Incorrect e-mail address or password").waitFor();
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByLabel("New password").fill("too short");

@@ -56,7 +56,7 @@ const REVIEWER = "reviewer@acme.example";
 const SUPPORT = "support@docket.example";
 const list = (page: Page): Promise<unknown> =>
   Promise.all([page.getByText("Live", { exact: true }).waitFor(), page.locator(".row").nth(9).waitFor()]);
-const result = (page: Page): Promise<unknown> => page.getByText("points to look at").first().waitFor();
+const result = (page: Page): Promise<unknown> => page.getByText("findings").first().waitFor();
 
 await picture("sign-in", {}, undefined, "/", (page) => page.getByLabel("E-mail").waitFor());
 await picture("list-light", {}, REVIEWER, "/", list);
@@ -65,10 +65,10 @@ await picture("list-narrow", { viewport: NARROW }, REVIEWER, "/", list);
 await picture("contract-light", {}, REVIEWER, `/jobs/${ids.ready}`, result);
 await picture("contract-dark", { colorScheme: "dark" }, REVIEWER, `/jobs/${ids.ready}`, result);
 await picture("contract-narrow", { viewport: NARROW }, REVIEWER, `/jobs/${ids.ready}`, result);
-await picture("waiting", {}, REVIEWER, `/jobs/${ids.retry}`, (page) => page.getByText("What happened").waitFor());
+await picture("waiting", {}, REVIEWER, `/jobs/${ids.retry}`, (page) => page.getByText("History").waitFor());
 await picture("failed", {}, REVIEWER, `/jobs/${ids.failed}`, async (page) => {
-  await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByLabel("Why?").fill("The model was repaired this morning");
+  await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByLabel("Reason").fill("The model was repaired this morning");
 });
 await picture("uploads", { viewport: { width: 1280, height: 640 } }, REVIEWER, "/", async (page) => {
   await list(page);
@@ -82,14 +82,14 @@ await picture("uploads", { viewport: { width: 1280, height: 640 } }, REVIEWER, "
 await picture("offline", { viewport: { width: 1280, height: 420 } }, REVIEWER, "/", async (page) => {
   await list(page);
   await page.context().setOffline(true);
-  await page.getByText(/Offline, showing state of/).waitFor();
+  await page.getByText(/Offline, last update/).waitFor();
 });
 await picture("support-overview", {}, SUPPORT, "/support", (page) => page.getByText("The model failed").waitFor());
 await picture("support-plan", { colorScheme: "dark" }, SUPPORT, "/support/plans/0b0d0a52-plan", (page) =>
   page.getByText("of 212 contracts started").waitFor(),
 );
 await picture("support-quarantine", {}, SUPPORT, "/support/quarantine/uploads%3A6f2c1a", (page) =>
-  page.getByText("The message", { exact: true }).waitFor(),
+  page.getByText("Message", { exact: true }).waitFor(),
 );
 await picture("support-audit", {}, SUPPORT, "/support/audit", (page) =>
   page.getByRole("cell", { name: "Cancel" }).waitFor(),

@@ -102,7 +102,7 @@ describe("the page over a running stack", {
     await row(name).locator("a").click();
     await page.getByRole("heading", { name: "Summary" }).waitFor();
     assert.ok((await page.locator(".clause").count()) > 0);
-    await page.getByText("What happened").waitFor();
+    await page.getByText("History").waitFor();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: "Download result" }).click(),
@@ -116,9 +116,9 @@ describe("the page over a running stack", {
     await upload({ name, mimeType: "application/pdf", buffer: readFileSync(BROKEN) });
     await row(name).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
     await row(name).locator("a").click();
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByLabel("Why?").fill(`checked by hand ${RUN}`);
-    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByLabel("Reason").fill(`checked by hand ${RUN}`);
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByText(`checked by hand ${RUN}`).waitFor();
     const desk = await (await browser.newContext()).newPage();
@@ -133,9 +133,9 @@ describe("the page over a running stack", {
     await signIn(REVIEWER);
     await row(FAILED).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
     await row(FAILED).locator("a").click();
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByLabel("Why?").fill("the model was mended");
-    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByLabel("Reason").fill("the model was mended");
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByText("the model was mended").waitFor();
     await page.getByRole("button", { name: "Download result" }).waitFor({ timeout: PATIENCE });
@@ -190,7 +190,7 @@ describe("the page over a running stack", {
     assert.equal(await row(name, other).count(), 0);
     const id = await row(name).locator("a").getAttribute("data-id");
     await other.goto(`${AT}/jobs/${id}`);
-    await other.getByText("There is no such contract").waitFor();
+    await other.getByText("This contract does not exist").waitFor();
     await other.context().close();
   });
 
@@ -283,7 +283,7 @@ describe("the page over a running stack", {
       ["/support", "Failed in the last 24 hours"],
       ["/support/plans", "Retry plans"],
       ["/support/quarantine", "Quarantine"],
-      ["/support/audit", "To what"],
+      ["/support/audit", "Target"],
       ["/?status=failed", "Contracts"],
     ] as const) {
       await at.goto(AT + path);

@@ -13,7 +13,7 @@ import { Loading } from "./ui/components";
 
 const page = document.getElementById("page") as HTMLElement;
 
-/** A page that was opened in a bad moment opens by itself when the moment is over. */
+/** Starts the page. If the service cannot be reached, it retries until it can. */
 async function start(): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
@@ -24,7 +24,7 @@ async function start(): Promise<void> {
       return;
     } catch (error) {
       console.warn(error);
-      const what = tries === 0 ? "Opening Docket…" : "Docket is not reached. It is tried again and again…";
+      const what = tries === 0 ? "Opening Docket…" : "Docket cannot be reached. Retrying…";
       render(
         <main class="door">
           <Loading what={what} />

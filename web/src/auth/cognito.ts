@@ -11,7 +11,7 @@ export interface CognitoAnswer {
   Session?: string;
 }
 
-/** Cognito said no, in its words and ours. */
+/** Cognito refused the sign-in. The message is for the user. */
 export class SignInError extends Error {
   constructor(
     readonly code: string,
@@ -21,18 +21,18 @@ export class SignInError extends Error {
   }
 }
 
-/** The service was not reached; nothing is known about the password. */
+/** Cognito did not answer, or answered with a server error. */
 export class SignInUnavailable extends Error {}
 
 const MESSAGES: Record<string, string> = {
-  NotAuthorizedException: "That e-mail address and password do not go together.",
-  UserNotFoundException: "That e-mail address and password do not go together.",
-  UserNotConfirmedException: "This account has not been confirmed yet. Whoever invited you can do that.",
-  PasswordResetRequiredException: "The password has to be reset first. Whoever runs Docket for you can do that.",
+  NotAuthorizedException: "Incorrect e-mail address or password.",
+  UserNotFoundException: "Incorrect e-mail address or password.",
+  UserNotConfirmedException: "This account is not confirmed yet. Ask your administrator to confirm it.",
+  PasswordResetRequiredException: "Your password must be reset. Ask your administrator to reset it.",
   InvalidPasswordException: "The new password is too weak: ",
-  TooManyRequestsException: "Too many tries in a short time. Wait a minute, then try again.",
-  LimitExceededException: "Too many tries in a short time. Wait a minute, then try again.",
-  CodeMismatchException: "The session ended while you were typing. Sign in once more.",
+  TooManyRequestsException: "Too many attempts. Wait a minute, then try again.",
+  LimitExceededException: "Too many attempts. Wait a minute, then try again.",
+  CodeMismatchException: "The session expired. Sign in again.",
 };
 
 async function call(at: Configuration, action: string, body: unknown): Promise<CognitoAnswer> {
@@ -48,7 +48,7 @@ async function call(at: Configuration, action: string, body: unknown): Promise<C
       credentials: "omit",
     });
   } catch {
-    throw new SignInUnavailable("the sign-in service was not reached");
+    throw new SignInUnavailable("the sign-in service did not answer");
   }
   const answer: unknown = await response.json().catch(() => ({}));
   if (response.ok) return answer as CognitoAnswer;
@@ -58,7 +58,7 @@ async function call(at: Configuration, action: string, body: unknown): Promise<C
   const words = MESSAGES[code];
   throw new SignInError(
     code,
-    words === undefined ? message || "Sign-in was refused." : words.endsWith(": ") ? words + message : words,
+    words === undefined ? message || "Sign-in failed." : words.endsWith(": ") ? words + message : words,
   );
 }
 
@@ -78,7 +78,7 @@ export function withRefreshToken(at: Configuration, refresh: string): Promise<Co
   });
 }
 
-/** The first sign-in with the password that an invitation named. */
+/** Answers the challenge of the first sign-in with a temporary password. */
 export function withNewPassword(
   at: Configuration,
   email: string,

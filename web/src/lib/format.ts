@@ -1,10 +1,10 @@
-/** Numbers and times in the reader's own language and zone. */
+/** Formats numbers and times in the reader's locale and time zone. */
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** "340 KB", "25 MB", "1.0 GB": in powers of 1024, as the pipelines' limits are, so that those come out round. */
+/** "340 KB", "25 MB", "1.0 GB": in powers of 1024, as the pipelines' limits are. */
 export function formatBytes(count: number): string {
   if (count < 1024) return `${count} B`;
   const units = ["KB", "MB", "GB", "TB"];
@@ -18,7 +18,7 @@ export function formatBytes(count: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** "8 s", "4 min", "2 h 5 min", "3 days": two units at most, since nobody waits by the second for hours. */
+/** "8 s", "4 min", "2 h 5 min", "3 days": two units at most. */
 export function formatDuration(ms: number): string {
   const left = Math.max(0, ms);
   if (left < MINUTE) return `${Math.floor(left / 1000)} s`;
@@ -35,7 +35,7 @@ export function formatDuration(ms: number): string {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
-/** A promise or a typical time, rounded: "8 hours", "45 seconds". */
+/** An SLO or a typical run time, rounded: "8 hours", "45 seconds". */
 export function roughDuration(seconds: number): string {
   if (seconds < 90) return `${seconds} seconds`;
   if (seconds < 5400 && seconds % 3600 !== 0) return plural(Math.round(seconds / 60), "minute");
@@ -72,7 +72,7 @@ export function formatMoment(at: number, now: number): string {
   return year.format(at);
 }
 
-/** The whole truth about a moment, for a tooltip. */
+/** Full date and time, for a tooltip. */
 export function formatExactly(at: number): string {
   return exact.format(at);
 }

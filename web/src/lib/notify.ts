@@ -1,4 +1,4 @@
-/** Telling a person who looks elsewhere: the tab's title, and the system's notifications if they want them. */
+/** System notifications about results, if the user has turned them on. */
 
 import type { JobChange } from "../live/merge";
 
@@ -12,7 +12,7 @@ export function notificationState(): NotificationState {
   return Notification.permission === "granted" && localStorage.getItem(KEY) === "on" ? "on" : "off";
 }
 
-/** Only ever after a click: a page that asks by itself is refused for good by most people. */
+/** Turns notifications on or off. The browser's permission prompt appears only after the user's click. */
 export async function setNotifications(on: boolean): Promise<NotificationState> {
   if (typeof Notification === "undefined") return "unsupported";
   if (on && Notification.permission === "default") await Notification.requestPermission();
@@ -20,7 +20,7 @@ export async function setNotifications(on: boolean): Promise<NotificationState> 
   return notificationState();
 }
 
-/** What happened, in a sentence. */
+/** The results as one sentence. */
 export function summarize(results: readonly JobChange[]): string {
   const [first] = results;
   if (first === undefined) return "";
@@ -36,17 +36,17 @@ export function notify(results: readonly JobChange[], open: (id: string) => void
   const [first] = results;
   if (first === undefined) return;
   try {
-    // The same tag from two tabs is one notification.
-    const note = new Notification(summarize(results), {
+    // The tag makes one notification of those from two tabs.
+    const notification = new Notification(summarize(results), {
       tag: `docket-${first.after.id}-${first.after.version}`,
       icon: "/icon.svg",
     });
-    note.onclick = () => {
+    notification.onclick = () => {
       window.focus();
       if (results.length === 1) open(first.after.id);
-      note.close();
+      notification.close();
     };
   } catch {
-    // Some browsers only let service workers notify. The title tells all the same.
+    // Some browsers let only service workers notify. The tab's title shows the count anyway.
   }
 }

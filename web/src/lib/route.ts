@@ -1,4 +1,4 @@
-/** Which screen the address names. Addresses are plain paths, so that they can be kept, sent and opened anew. */
+/** Routes: plain paths, so that people can bookmark and share them. */
 
 import { isStatusGroup } from "../api/status";
 import type { StatusGroup } from "../api/types";
@@ -68,10 +68,10 @@ function decode(part: string): string {
   }
 }
 
-/** The address bar. */
+/** The current route, kept in sync with the address bar. */
 export class Router extends Emitter {
   route: Route = parseRoute(location.pathname, location.search);
-  /** Where the list was left, to come back to it. */
+  /** The address of the list as it was last shown. */
   lastList = "/";
 
   constructor() {
@@ -82,7 +82,7 @@ export class Router extends Emitter {
       const y = (event.state as { y?: number } | null)?.y ?? 0;
       requestAnimationFrame(() => scrollTo(0, y));
     });
-    // Links are links: only a plain click stays in the page.
+    // Only a plain click on a link navigates within the page; the browser handles all others.
     document.addEventListener("click", (event) => {
       if (
         event.defaultPrevented ||

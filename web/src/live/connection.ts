@@ -1,12 +1,12 @@
-/** One WebSocket: it asks for the state when it opens and every minute, and says when it is of no use any more. */
+/** A WebSocket connection: it requests a snapshot when it opens and every minute, and reports when it is dead. */
 
 import type { Frame, JobView } from "../api/types";
 
-/** Also keeps the socket alive: API Gateway closes one that is silent for 10 minutes (API Gateway quotas). */
+/** Also keeps the socket alive: API Gateway closes an idle one after 10 minutes (API Gateway quotas). */
 export const SYNC_INTERVAL_MS = 60_000;
-/** A snapshot takes well under a second; a line that needs this long is dead. */
+/** A snapshot takes well under a second, so a connection that needs longer than this is dead. */
 export const ANSWER_TIMEOUT_MS = 10_000;
-/** After a sleep most sockets are dead without knowing it, so the answer is awaited less patiently. */
+/** Shorter, because after a sleep most sockets are dead without having noticed. */
 export const RESUME_ANSWER_TIMEOUT_MS = 4000;
 
 export interface ConnectionEvents {
@@ -27,7 +27,7 @@ export class Connection {
     private readonly socket: Socket,
     private readonly events: ConnectionEvents,
   ) {
-    // Also a socket that never opens gets no longer than that.
+    // The timeout also covers a socket that never opens.
     this.expectAnswer(ANSWER_TIMEOUT_MS);
     socket.onopen = () => {
       this.open = true;
@@ -38,7 +38,7 @@ export class Connection {
     socket.onerror = () => this.end();
   }
 
-  /** Asks for a snapshot. */
+  /** Requests a snapshot. */
   sync(timeoutMs = ANSWER_TIMEOUT_MS): void {
     if (!this.open || this.closed) return;
     clearTimeout(this.syncTimer);
@@ -72,7 +72,7 @@ export class Connection {
     } else if (frame?.type === "job.changed") {
       this.events.changed(frame.job);
     } else if (frame?.type === "error") {
-      // The service does not know this line (any more). A new one it will.
+      // The service does not know this connection any more. The page has to open another.
       this.end();
     }
   }
@@ -84,7 +84,7 @@ export class Connection {
   }
 }
 
-/** A frame, if it is one. Others (API Gateway's own error messages) say nothing that the missing answer does not. */
+/** Parses a frame. Undefined for other messages, such as API Gateway's errors: those show as a missing answer anyway. */
 function parse(data: unknown): Frame | undefined {
   if (typeof data !== "string") return undefined;
   try {
@@ -93,7 +93,7 @@ function parse(data: unknown): Frame | undefined {
     if (frame?.type === "job.changed" && typeof frame.job?.id === "string") return frame as Frame;
     if (frame?.type === "error") return frame as Frame;
   } catch {
-    // Not ours.
+    // Not JSON.
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** A list as it was read from the API, page by page, and how it is confirmed after the page was cut off. */
+/** A list of jobs that is loaded page by page, and refreshed after the page was disconnected. */
 
 import type { Client } from "../api/client";
 import type { JobPage, JobQuery } from "../api/types";
@@ -7,18 +7,18 @@ import { type JobFilter, matchesFilter } from "./merge";
 import type { JobStore } from "./store";
 
 const PAGE_ROWS = 100;
-/** Rows that are confirmed again at most; older ones are forgotten and read when somebody scrolls there. */
+/** A refresh loads at most this many rows. Older ones are removed, and loaded again by scrolling. */
 const MAX_REFRESHED_ROWS = 1000;
-/** Jobs that left a list are looked up one by one, if they are few. */
+/** A refresh looks up at most this many missing jobs one by one. The others are removed. */
 const MAX_LOOKUPS = 20;
 
 export class JobList extends Emitter {
   state: "loading" | "more" | "whole" | "failed" = "loading";
-  /** Why the last reading failed; nothing if it did not. */
+  /** The error of the last request. Undefined if it succeeded. */
   error: unknown;
-  /** Nothing older than this was listed. */
+  /** The creation time down to which the list is complete. */
   horizon = Number.POSITIVE_INFINITY;
-  /** How far back names were searched, if the search is not at its end. */
+  /** How far back the service searched names, if the search is not complete. */
   searchedBackTo: number | undefined;
   private cursor: string | undefined;
   private count = 0;
@@ -33,7 +33,7 @@ export class JobList extends Emitter {
     super();
   }
 
-  /** Reads the next page. */
+  /** Loads the next page. */
   loadMore(): Promise<void> {
     if (this.busy || this.state === "whole") return this.busy ?? Promise.resolve();
     return this.run(async () => {
@@ -42,7 +42,7 @@ export class JobList extends Emitter {
     });
   }
 
-  /** Reads again what was read, so that it is what the table says, whatever was missed. */
+  /** Loads the listed pages again, so that the list matches the table whatever the page missed. */
   refresh(): Promise<void> {
     if (this.busy) {
       this.refreshAgain = true;
@@ -65,9 +65,9 @@ export class JobList extends Emitter {
     });
   }
 
-  /** What should have been listed and was not has left this list, or is gone. */
+  /** Looks up the jobs that a refresh should have listed and did not: they no longer match, or are gone. */
   private async reconcileMissing(seen: ReadonlySet<string>, began: number): Promise<void> {
-    // Across tenants a list has another order, so an absence says something only at its end.
+    // A list across tenants has another order, so an absence means something only if the list is complete.
     if (this.filter.tenant === undefined && this.state !== "whole") return;
     const missing = [...this.store.jobs.values()].filter(
       (job) =>
@@ -109,7 +109,7 @@ export class JobList extends Emitter {
       })
       .catch((error: unknown) => {
         this.error = error;
-        // What is on the page stays; only a list that has never been read shows the failure in its place.
+        // Loaded rows stay. Only a list that was never loaded shows the error instead.
         this.state = this.count > 0 ? (this.cursor === undefined ? "whole" : "more") : "failed";
       })
       .finally(() => {

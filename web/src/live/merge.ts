@@ -1,6 +1,6 @@
 /**
- * What is known of the jobs, from three sources that overlap: lists, snapshots and pushes. The table counts a job's
- * changes, so whatever the order of arrival the highest version is the newest, and two pages end up with the same.
+ * Merges jobs from three overlapping sources: lists, snapshots and pushes. Each change increments a job's version, so the
+ * highest version is the newest whatever the order of arrival, and two pages end up with the same state.
  */
 
 import { statusGroup } from "../api/status";
@@ -13,7 +13,7 @@ export interface JobChange {
   after: JobView;
 }
 
-/** The jobs with those of `incoming` that are newer. The same map if none is. */
+/** Adds the jobs of `incoming` that are newer. Returns the same map if there are none. */
 export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobMap; changes: JobChange[] } {
   const changes: JobChange[] = [];
   let jobs: Map<string, JobView> | undefined;
@@ -27,7 +27,7 @@ export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobM
   return { jobs: jobs ?? known, changes };
 }
 
-/** Whether this change is one that a person waited for. */
+/** Whether this change is a result that the user waits for. */
 export function isResult(change: JobChange, pushed: boolean): boolean {
   const after = statusGroup(change.after.status);
   if (after !== "ready" && after !== "failed") return false;
@@ -36,7 +36,6 @@ export function isResult(change: JobChange, pushed: boolean): boolean {
     : pushed;
 }
 
-/** What a list shows. */
 export interface JobFilter {
   tenant?: string | undefined;
   status?: StatusGroup | undefined;
@@ -56,8 +55,9 @@ export function matchesFilter(filter: JobFilter, job: JobView): boolean {
 }
 
 /**
- * The rows of a list, newest first; the failed ones of all tenants by when they failed, as the service lists them. A list that was read back to `horizon` shows nothing older: other lists may have
- * brought a few such jobs, and a list with holes would be taken for the whole.
+ * The jobs of a list, newest first. Failed jobs of all tenants are ordered by when they failed, as the service does.
+ * A list that is loaded back to `horizon` shows nothing older: other lists may have loaded a few such jobs, and a list
+ * with gaps would look complete.
  */
 export function visibleJobs(jobs: JobMap, filter: JobFilter, horizon: number): JobView[] {
   const found: JobView[] = [];

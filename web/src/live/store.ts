@@ -1,4 +1,4 @@
-/** The jobs of one page, and what is new to the person who looks at it. */
+/** The jobs that the page knows, and which results are unread. */
 
 import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
@@ -7,9 +7,9 @@ import { isResult, type JobChange, type JobMap, merge } from "./merge";
 
 export class JobStore extends Emitter {
   jobs: JobMap = new Map();
-  /** Results that came while the page was open and were not opened yet. */
+  /** Results that arrived while the page was open and have not been opened. */
   readonly unread = new Set<string>();
-  /** When something was last heard of each job: what a list does not name may have arrived after the list was made. */
+  /** When each job was last received: a job that a list lacks may have been created after the list was read. */
   private readonly lastSeenAt = new Map<string, number>();
   private frame = 0;
 
@@ -30,7 +30,7 @@ export class JobStore extends Emitter {
     if (results.length > 0) this.onResults(results);
   }
 
-  /** Drops what could not be confirmed; it is fetched again when somebody scrolls to it. */
+  /** Removes jobs that could not be confirmed. Scrolling to them loads them again. */
   remove(ids: readonly string[]): void {
     const jobs = new Map(this.jobs);
     for (const id of ids) {
@@ -50,14 +50,14 @@ export class JobStore extends Emitter {
     if (this.unread.delete(id)) this.emitSoon();
   }
 
-  /** A burst of pushes is drawn once a frame. */
+  /** Renders a burst of pushes once per frame. */
   private emitSoon(): void {
     if (this.frame !== 0) return;
     const draw = (): void => {
       this.frame = 0;
       this.emit();
     };
-    // A hidden page gets no frames, but its title must still tell.
+    // A hidden page gets no animation frames, but its title must still change.
     this.frame = document.hidden ? (setTimeout(draw, 50) as unknown as number) : requestAnimationFrame(draw);
   }
 }

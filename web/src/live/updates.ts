@@ -1,7 +1,7 @@
 /**
- * Keeps the page's jobs as the table has them: a line that is always there, replaced before it ends, made again with
- * jitter when it breaks, and doubted whenever the page may have slept. Push is a hint; each new line begins with a
- * snapshot, and where a snapshot does not hold everything the page reads its lists again.
+ * Keeps the page's jobs in step with the table over a WebSocket connection. The connection is replaced before it expires,
+ * reconnected with jitter when it breaks, and checked whenever the page may have slept. A push is only a hint: each new
+ * connection starts with a snapshot, and if a snapshot is incomplete, the page refreshes its lists.
  */
 
 import type { JobView } from "../api/types";
@@ -10,17 +10,17 @@ import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import { ANSWER_TIMEOUT_MS, Connection, RESUME_ANSWER_TIMEOUT_MS, type Socket, SYNC_INTERVAL_MS } from "./connection";
 
-/** API Gateway ends every WebSocket after two hours (API Gateway quotas). It is replaced before, not all at the same time. */
+/** API Gateway closes a WebSocket after two hours (API Gateway quotas). The jitter spreads the replacements of many pages. */
 const MAX_CONNECTION_AGE_MS = 110 * 60_000;
 const CONNECTION_AGE_JITTER_MS = 8 * 60_000;
-/** The service forgets a line when the sign-in that opened it ends. */
+/** The service drops a connection when the ID token that opened it expires. */
 const TOKEN_EXPIRY_MARGIN_MS = 2 * 60_000;
 const RECONNECT_BASE_MS = 500;
 const MAX_RECONNECT_DELAY_MS = 30_000;
-/** Timers that come this much late were asleep with the machine, or in a tab that the browser had put aside. */
 const TICK_INTERVAL_MS = 5000;
+/** A tick that comes this late means that the machine slept or the browser suspended the tab. */
 const SLEEP_THRESHOLD_MS = 20_000;
-/** Lists that could not be read are asked for again so often. In milliseconds. */
+/** The delay before another refresh of lists that could not be loaded. */
 const REFRESH_RETRY_MS = 10_000;
 
 export type LiveStatus =
@@ -30,11 +30,11 @@ export type LiveStatus =
   | { kind: "offline"; asOf: number | undefined };
 
 export interface Environment {
-  /** Buys a ticket; answers with where to connect and until when the sign-in behind it is good. */
+  /** Requests a WebSocket ticket. */
   requestTicket(): Promise<{ url: string; tokenExpiresAt: number }>;
   connect(url: string): Socket;
   storeJobs(jobs: JobView[], pushed: boolean): void;
-  /** The snapshot did not hold everything, or there is no line: read the lists. Rejects if one could not be read. */
+  /** Refreshes the lists, if a snapshot is incomplete or there is no connection. Rejects if one could not be loaded. */
   refreshLists(): Promise<void>;
   isOnline(): boolean;
   isHidden(): boolean;
@@ -51,9 +51,9 @@ export class LiveUpdates extends Emitter {
   private replaceTimer: ReturnType<typeof setTimeout> | undefined;
   private tickTimer: ReturnType<typeof setInterval> | undefined;
   private lastTick = 0;
-  private lastRead = 0;
+  private lastRefresh = 0;
   private asOf: number | undefined;
-  /** The line is there, but the lists could not be read. */
+  /** The connection is up, but the lists could not be refreshed. */
   private listsAreStale = false;
   private stopped = false;
 
@@ -63,7 +63,7 @@ export class LiveUpdates extends Emitter {
 
   start(): void {
     this.lastTick = now();
-    this.lastRead = now();
+    this.lastRefresh = now();
     this.tickTimer = setInterval(() => this.tick(), TICK_INTERVAL_MS);
     if (!this.env.isOnline()) this.updateStatus();
     void this.connect();
@@ -78,19 +78,19 @@ export class LiveUpdates extends Emitter {
     this.replacement?.close();
   }
 
-  /** Something happened after which the line is doubtful: the page is seen again, the network is back. */
+  /** Checks the connection after an event that may have broken it: the page is visible again, or the network is back. */
   resume(afterSleep = false): void {
     if (this.stopped) return;
     if (this.connection) {
       if (afterSleep) {
-        // Not live until it has answered.
+        // Not live until the connection has answered.
         this.status = { kind: "reconnecting", asOf: this.asOf };
         this.emit();
       }
       this.connection.sync(afterSleep ? RESUME_ANSWER_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
     } else {
       if (afterSleep) {
-        // Begun before the sleep or without a network: it would only cost its patience.
+        // It was opened before the sleep or without a network, so it would only run into its timeout.
         this.replacement?.close();
         this.replacement = undefined;
       }
@@ -100,7 +100,7 @@ export class LiveUpdates extends Emitter {
     }
   }
 
-  /** The browser says that there is no network. */
+  /** The browser reports that it is offline. */
   offline(): void {
     this.updateStatus();
   }
@@ -110,22 +110,22 @@ export class LiveUpdates extends Emitter {
     const gap = at - this.lastTick;
     this.lastTick = at;
     if (gap > SLEEP_THRESHOLD_MS) this.resume(true);
-    // Without a line the table is asked as often as a line would ask.
-    const patience = this.connection
+    // Without a connection, the lists are refreshed as often as a connection would sync.
+    const interval = this.connection
       ? this.listsAreStale
         ? REFRESH_RETRY_MS
         : Number.POSITIVE_INFINITY
       : SYNC_INTERVAL_MS;
-    if (at - this.lastRead >= patience && !this.env.isHidden() && this.env.isOnline()) this.refreshLists(true);
+    if (at - this.lastRefresh >= interval && !this.env.isHidden() && this.env.isOnline()) this.refreshLists(true);
   }
 
   private async connect(): Promise<void> {
     if (this.requestingTicket || this.replacement || this.stopped) return;
     this.requestingTicket = true;
     try {
-      const { url, tokenExpiresAt: goodUntil } = await this.env.requestTicket();
+      const { url, tokenExpiresAt } = await this.env.requestTicket();
       if (this.stopped) return;
-      this.replacement = this.open(url, goodUntil);
+      this.replacement = this.open(url, tokenExpiresAt);
     } catch {
       this.scheduleReconnect();
     } finally {
@@ -136,13 +136,13 @@ export class LiveUpdates extends Emitter {
   private open(url: string, tokenExpiresAt: number): Connection {
     const connection: Connection = new Connection(this.env.connect(url), {
       snapshot: (jobs, more) => {
-        const first = connection !== this.connection;
-        if (first) this.promote(connection, tokenExpiresAt);
+        const isNew = connection !== this.connection;
+        if (isNew) this.promote(connection, tokenExpiresAt);
         this.env.storeJobs(jobs, false);
-        const reads = (first || more) && !this.env.isHidden();
-        // Where the snapshot is not everything, a new line is live when the rest has been read.
-        if (!(more && reads) || (this.status.kind === "live" && !this.listsAreStale)) this.markLive();
-        if (reads) this.refreshLists(more);
+        const needsRefresh = (isNew || more) && !this.env.isHidden();
+        // With an incomplete snapshot, a new connection is live only after the lists are refreshed.
+        if (!(more && needsRefresh) || (this.status.kind === "live" && !this.listsAreStale)) this.markLive();
+        if (needsRefresh) this.refreshLists(more);
       },
       changed: (job) => {
         this.env.storeJobs([job], true);
@@ -157,7 +157,7 @@ export class LiveUpdates extends Emitter {
     return connection;
   }
 
-  /** A line that has answered takes over; only then is the older one let go. */
+  /** Makes a connection that has answered the current one, and closes the old one. */
   private promote(connection: Connection, tokenExpiresAt: number): void {
     this.connection?.close();
     this.connection = connection;
@@ -183,13 +183,13 @@ export class LiveUpdates extends Emitter {
     this.attempts += 1;
   }
 
-  /** Reads the lists. If what is shown depends on them, it is as old as they are until they have been read. */
+  /** Refreshes the lists. With `decidesStatus`, the page is live only if that succeeds. */
   private refreshLists(decidesStatus: boolean): void {
-    this.lastRead = now();
-    const { connection: line } = this;
+    this.lastRefresh = now();
+    const { connection } = this;
     void this.env.refreshLists().then(
       () => {
-        if (!decidesStatus || this.stopped || line !== this.connection) return;
+        if (!decidesStatus || this.stopped || connection !== this.connection) return;
         this.listsAreStale = false;
         if (this.connection) return this.markLive();
         this.asOf = now();
@@ -210,7 +210,7 @@ export class LiveUpdates extends Emitter {
     this.emit();
   }
 
-  /** Says what is true now if nothing new was heard. */
+  /** Sets the status after the network or the connection changed. */
   private updateStatus(): void {
     if (!this.env.isOnline()) this.status = { kind: "offline", asOf: this.asOf };
     else if (this.connection) return;

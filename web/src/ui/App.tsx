@@ -1,4 +1,4 @@
-/** The frame around the screens: signed in or not, whose contracts, how live they are. */
+/** The root component: sign-in, tenant selection, header and the current screen. */
 
 import type { ComponentType, JSX } from "preact";
 import { Component, type ComponentChildren } from "preact";
@@ -105,14 +105,14 @@ function Main({
           document.getElementById("main")?.focus();
         }}
       >
-        Skip to the contents
+        Skip to content
       </a>
       <Header app={app} choose={choose} />
       <main id="main" tabIndex={-1}>
         <ErrorBoundary key={location.pathname}>
           {!isSupport && me.tenants.length === 0 ? (
             <EmptyState icon="inbox" title="Your account has no contracts to show">
-              It belongs to no tenant yet. Whoever runs Docket for you can add it to one; then sign in again.
+              Your account belongs to no tenant. Ask your administrator to add it to one, then sign in again.
             </EmptyState>
           ) : (
             <Screen app={app} />
@@ -168,14 +168,14 @@ function NotFound(): JSX.Element {
   return (
     <>
       <Heading>Not found</Heading>
-      <EmptyState icon="search" title="There is nothing at this address">
+      <EmptyState icon="search" title="This page does not exist">
         <a href="/">Go to the contracts</a>
       </EmptyState>
     </>
   );
 }
 
-/** The screens of support, fetched when they are first wanted. */
+/** The support screens. They are a separate chunk, loaded on first use. */
 function SupportScreens({ route }: { route: Route }): JSX.Element {
   const [support, again] = useAsync<{ default: ComponentType<{ route: Route }> }>(
     "support",
@@ -184,16 +184,16 @@ function SupportScreens({ route }: { route: Route }): JSX.Element {
   if (support.state === "failed")
     return (
       <ErrorMessage
-        error={new Error("This screen could not be fetched. Try again, or reload the page.")}
+        error={new Error("This screen could not be loaded. Try again, or reload the page.")}
         again={again}
       />
     );
-  if (support.value === undefined) return <Loading what="One moment…" />;
+  if (support.value === undefined) return <Loading what="Loading…" />;
   const Support = support.value.default;
   return <Support key={"id" in route ? route.id : route.screen} route={route} />;
 }
 
-/** A screen that breaks leaves the rest standing. */
+/** Contains an error to the screen that threw it. */
 class ErrorBoundary extends Component<{ children: ComponentChildren }, { error?: unknown }> {
   override state: { error?: unknown } = {};
 
@@ -205,7 +205,10 @@ class ErrorBoundary extends Component<{ children: ComponentChildren }, { error?:
   override render(): ComponentChildren {
     if (this.state.error === undefined) return this.props.children;
     return (
-      <ErrorMessage error={new Error("This screen broke. What it showed is safe.")} again={() => location.reload()} />
+      <ErrorMessage
+        error={new Error("This screen failed to render. No data was lost.")}
+        again={() => location.reload()}
+      />
     );
   }
 }

@@ -1,4 +1,4 @@
-/** A dialog of the browser's own: it keeps the focus inside, Escape closes it, the rest of the page is out of reach. */
+/** A modal `<dialog>`: the browser traps the focus, makes the rest of the page inert, and closes it on Escape. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -42,19 +42,19 @@ export function Dialog({
 
 interface ReasonDialogProps {
   title: string;
-  /** What will happen. */
+  /** Explains what the action does. */
   children?: ComponentChildren;
   action: string;
   danger?: boolean;
-  /** Characters, as the API allows. */
+  /** The API's limit, in characters. */
   maxLength?: number;
-  /** Shown when the service says that it would be in vain; then the order can be forced. */
+  /** Offers to force the retry if the service refuses it as `poisoned`. */
   canForce?: boolean;
   onSubmit(reason: string, force: boolean): Promise<void>;
   onClose(): void;
 }
 
-/** Asks for a reason, then does it. Whoever reads the audit log later should not have to guess. */
+/** Asks for a reason, which goes into the audit log, then runs the action. */
 export function ReasonDialog({
   title,
   children,
@@ -89,14 +89,14 @@ export function ReasonDialog({
         <h2>{title}</h2>
         {children}
         <label>
-          Why?
+          Reason
           <textarea
             required
             maxLength={most}
             rows={3}
             value={reason}
             autofocus
-            placeholder="For the contract's history, in a sentence"
+            placeholder="One sentence for the contract's history"
             onInput={(event) => setReason(event.currentTarget.value)}
           />
         </label>
@@ -105,16 +105,16 @@ export function ReasonDialog({
         </p>
         {poisoned && canForce && (
           <label class="check">
-            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Do it
-            all the same
+            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Retry
+            anyway
           </label>
         )}
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
-            Leave it
+            Close
           </button>
           <button type="submit" class={danger ? "danger" : "primary"} disabled={busy || reason.trim() === ""}>
-            {busy ? "One moment…" : action}
+            {busy ? "Working…" : action}
           </button>
         </div>
       </form>

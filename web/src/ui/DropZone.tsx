@@ -1,4 +1,4 @@
-/** Where files come in: dropped anywhere on the page, or chosen. */
+/** Accepts files for upload: dropped anywhere on the page, or chosen with the file dialog. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -63,7 +63,7 @@ export function DropZone(): JSX.Element | null {
       <Icon name="upload" />
       <p>
         {over ? (
-          <strong>Let go to upload to {pipeline.name}</strong>
+          <strong>Drop to upload to {pipeline.name}</strong>
         ) : (
           <>
             <strong class="wide">Drop {fileKinds(pipeline)}s anywhere on this page</strong>
@@ -108,7 +108,7 @@ export function DropZone(): JSX.Element | null {
   );
 }
 
-/** Uploads that were cut off by a reload: the page may not open the files by itself. */
+/** Uploads that a reload interrupted. A page cannot reopen files by itself, so the person has to drop them again. */
 function Unfinished(): JSX.Element | null {
   const { uploads } = useAppContext();
   useEmitters(uploads);
@@ -125,7 +125,7 @@ function Unfinished(): JSX.Element | null {
           <li key={one.jobId}>
             <Name text={one.name} /> <span class="muted">{formatBytes(one.bytes)}</span>
             <button type="button" class="link" onClick={() => void uploads.discard(one)}>
-              Give up
+              Discard
             </button>
           </li>
         ))}

@@ -1,4 +1,4 @@
-/** The top of the page: where one is, whose contracts, how live they are, who one is. */
+/** The header: navigation, live status, tenant, notifications, user menu. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -10,7 +10,7 @@ import type { AppContext } from "./context";
 import { useEmitters } from "./hooks";
 import { Logo } from "./SignIn";
 
-/** A line that is back before that was hardly away. In milliseconds. */
+/** A screen reader announces an interruption only if it lasts this long. */
 const ANNOUNCE_DELAY_MS = 3000;
 
 export function Header({
@@ -25,7 +25,7 @@ export function Header({
   const current = (...screens: string[]): "page" | undefined => (screens.includes(screen) ? "page" : undefined);
   return (
     <header class="top">
-      <a class="home" href="/" aria-label="Docket, contracts">
+      <a class="home" href="/" aria-label="Docket: contracts">
         <Logo />
         <span>Docket</span>
       </a>
@@ -59,7 +59,7 @@ export function Header({
 }
 
 function statusText(sign: LiveStatus): string {
-  const asOf = "asOf" in sign && sign.asOf !== undefined ? `, showing state of ${formatTime(sign.asOf)}` : "";
+  const asOf = "asOf" in sign && sign.asOf !== undefined ? `, last update ${formatTime(sign.asOf)}` : "";
   switch (sign.kind) {
     case "connecting":
       return "Connecting…";
@@ -72,7 +72,7 @@ function statusText(sign: LiveStatus): string {
   }
 }
 
-/** Says how much of what is shown can be trusted to be the newest. */
+/** Shows whether the data is live, and if not, how old it is. */
 function LiveIndicator({ app }: { app: AppContext }): JSX.Element {
   useEmitters(app.live);
   const { status: sign } = app.live;
@@ -93,8 +93,8 @@ function LiveIndicator({ app }: { app: AppContext }): JSX.Element {
   }, [broken]);
   const hover =
     sign.kind === "live"
-      ? `Changes appear by themselves. Last heard ${formatExactly(sign.asOf)}`
-      : "Changes will appear once the connection is back. It is tried again and again.";
+      ? `Changes appear automatically. Last update ${formatExactly(sign.asOf)}`
+      : "Docket is reconnecting. Changes appear when the connection is back.";
   return (
     <span class={`live is-${sign.kind}`} title={hover}>
       <span class="dot" aria-hidden="true" />
@@ -122,7 +122,7 @@ function TenantSelect({
   );
 }
 
-/** Support works with all tenants and knows their names; the page proposes those that it has seen. */
+/** Support may enter any tenant. The input suggests the tenants of the jobs that the page has loaded. */
 function SupportTenantInput({
   app,
   choose,
@@ -174,9 +174,9 @@ function NotificationToggle(): JSX.Element | null {
   const on = state === "on";
   const label =
     state === "denied"
-      ? "This browser does not let Docket notify you; its settings can change that"
+      ? "Notifications are blocked in the browser's settings"
       : on
-        ? "Notifications are on. Switch them off"
+        ? "Turn notifications off"
         : "Notify me when a contract is ready";
   return (
     <button

@@ -1,4 +1,4 @@
-/** One contract in the list. */
+/** A contract in the list. */
 
 import { Component, type JSX } from "preact";
 import { statusGroup } from "../api/status";
@@ -15,11 +15,11 @@ interface Props {
   pipeline: PipelineView | undefined;
   unread: boolean;
   showTenant: boolean;
-  /** Tab comes to this row; the arrows lead to the others. */
+  /** Whether Tab reaches this row (roving tabindex). The arrow keys move to the others. */
   active: boolean;
 }
 
-/** Drawn again only when its own job changes: a push in a list of a thousand costs one row. */
+/** Renders again only when its own job changes: a push to a list of 1,000 rows renders one. */
 export class JobRow extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
     const { job, unread, active, showTenant } = this.props;
@@ -84,7 +84,7 @@ function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView 
   }
 }
 
-/** How long it has been waited for, honestly: since the upload, not since the last try. */
+/** The time since the upload, not since the latest attempt. */
 export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
   const late = useTickingText(() => (isPastSlo(job, pipeline, now()) ? "late" : ""));
   return (
@@ -99,11 +99,11 @@ export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: Pipelin
 function RetryIn({ at }: { at: number }): JSX.Element {
   const due = useTickingText(() => (at <= now() ? "due" : ""));
   return due ? (
-    <> · next try is due</>
+    <> · next attempt is due</>
   ) : (
     <>
       {" "}
-      · next try in <Elapsed until={at} />
+      · next attempt in <Elapsed until={at} />
     </>
   );
 }

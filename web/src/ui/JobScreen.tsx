@@ -1,4 +1,4 @@
-/** One contract: where it stands, what was found, what happened, what can be done. */
+/** The screen of a contract: status, result, history and actions. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -19,7 +19,7 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
   const app = useAppContext();
   useEmitters(app.store);
   const pushed = app.store.jobs.get(id);
-  // Asked again for each version that is pushed: the timeline is not in the push.
+  // Loaded again for each version that is pushed, because a push has no timeline.
   const [detail, again] = useAsync<JobDetail>(id, async () => {
     const found = await app.client.job(id);
     if (found.job) app.store.add([found.job]);
@@ -44,8 +44,8 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
       {missing ? (
         <>
           <Heading>Not found</Heading>
-          <EmptyState icon="search" title="There is no such contract">
-            It may belong to somebody else, or its record was deleted after its time.
+          <EmptyState icon="search" title="This contract does not exist">
+            It may belong to another tenant, or its record has expired.
           </EmptyState>
         </>
       ) : job ? (
@@ -58,7 +58,7 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
       ) : detail.state === "failed" ? (
         <ErrorMessage error={detail.error} again={again} />
       ) : (
-        <Loading what="Fetching the contract…" />
+        <Loading what="Loading the contract…" />
       )}
     </>
   );
@@ -70,7 +70,7 @@ function PendingUpload({ detail, again }: { detail: JobDetail; again: () => void
     const timer = setInterval(again, 10_000);
     return () => clearInterval(timer);
   }, []);
-  if (!upload) return <Loading what="Fetching the contract…" />;
+  if (!upload) return <Loading what="Loading the contract…" />;
   return (
     <>
       <Heading>
@@ -79,8 +79,8 @@ function PendingUpload({ detail, again }: { detail: JobDetail; again: () => void
       <Card>
         <p class="lead">The file has not arrived yet.</p>
         <p class="muted">
-          {sentence(detail.explanation.summary)} The upload was begun <Time at={upload.created_at} /> and can be
-          completed until <Time at={upload.expires_at} />.
+          {sentence(detail.explanation.summary)} The upload started <Time at={upload.created_at} /> and can be completed
+          until <Time at={upload.expires_at} />.
         </p>
       </Card>
     </>
@@ -116,14 +116,13 @@ function Job({
             ? await client.cancel(job.id, seen)
             : await client.deleteData(job.id, seen);
       app.store.add([answer.job]);
-      if (answer.result_found) setMessage("A result had come after all; no new run was needed.");
-      else if (dialog === "delete")
-        setMessage("The document and its result are deleted. The record of what happened stays.");
+      if (answer.result_found) setMessage("A result had already arrived, so no new run was needed.");
+      else if (dialog === "delete") setMessage("The document and its result are deleted. The history stays.");
       else setMessage(undefined);
     } catch (error) {
       if (error instanceof ApiError && error.code === "changed") {
         changed();
-        throw new Error("The contract has changed in the meantime. Look at where it stands now, then decide again.");
+        throw new Error("The contract has changed in the meantime. Check its current status, then decide again.");
       }
       throw error;
     } finally {
@@ -141,7 +140,7 @@ function Job({
           {state === "ready" && <Download id={job.id} />}
           {canRetry && (
             <button type="button" class="primary" onClick={() => setDialog("retry")}>
-              <Icon name="retry" /> Try again
+              <Icon name="retry" /> Retry
             </button>
           )}
           {state === "open" && (
@@ -169,7 +168,7 @@ function Job({
             <strong>{statusLabel(job)}</strong>{" "}
             <span class="muted">
               <Time at={job.updated_at} />, after {formatDuration(job.updated_at - job.created_at)}
-              {job.corrected && ". It had been announced as failed; then the result came."}
+              {job.corrected && ". Docket had reported it as failed before the result arrived."}
             </span>
           </span>
         </p>
@@ -204,9 +203,9 @@ function Job({
               )}
               {state === "cancelled" && (
                 <>
-                  <p class="lead">Canceled</p>
+                  <p class="lead">Cancelled</p>
                   <p class="muted">
-                    <Time at={job.updated_at} />. If a result still comes, it is dropped.
+                    <Time at={job.updated_at} />. Docket discards a result that still arrives.
                   </p>
                 </>
               )}
@@ -238,13 +237,13 @@ function Job({
 
       {dialog === "retry" && (
         <ReasonDialog
-          title="Try this contract again"
-          action="Try again"
+          title="Retry this contract"
+          action="Retry"
           canForce={app.isSupport}
           onSubmit={submit}
           onClose={() => setDialog(undefined)}
         >
-          <p class="muted">The same file is sent to the model once more. {pipeline && sloSentence(pipeline)}</p>
+          <p class="muted">Docket sends the same file to the model again. {pipeline && sloSentence(pipeline)}</p>
         </ReasonDialog>
       )}
       {dialog === "cancel" && (
@@ -263,12 +262,12 @@ function Job({
       {dialog === "delete" && (
         <ReasonDialog
           title="Delete document and result"
-          action="Delete for good"
+          action="Delete permanently"
           danger
           onSubmit={submit}
           onClose={() => setDialog(undefined)}
         >
-          <p class="muted">The file and what was made of it are deleted for good. The record of what happened stays.</p>
+          <p class="muted">The file and its result are deleted permanently. The history stays.</p>
         </ReasonDialog>
       )}
     </>
@@ -299,7 +298,7 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
   const { timeline, next } = detail.explanation;
   return (
     <section class="card">
-      <h2>What happened</h2>
+      <h2>History</h2>
       <ol class="timeline">
         {timeline.map((step, index) => (
           <li key={index}>
@@ -336,7 +335,7 @@ function Technical({
 }): JSX.Element {
   return (
     <details class="card">
-      <summary>For support: ids, attempts, addresses</summary>
+      <summary>Technical details: ids and attempts</summary>
       <dl class="ids">
         <Id name="Job" text={job.id} />
         <Id name="Version" text={String(job.version)} />
@@ -358,9 +357,9 @@ function Technical({
             <thead>
               <tr>
                 <th>Attempt</th>
-                <th>Began</th>
+                <th>Started</th>
                 <th>Ended</th>
-                <th>What came of it</th>
+                <th>Outcome</th>
                 <th>Inference id</th>
               </tr>
             </thead>
@@ -379,7 +378,7 @@ function Technical({
                         {attempt.failure.detail && <span class="said">{attempt.failure.detail}</span>}
                       </>
                     ) : attempt.closed_at !== undefined ? (
-                      "A result"
+                      "Result"
                     ) : (
                       "Open"
                     )}

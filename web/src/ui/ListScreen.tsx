@@ -1,4 +1,4 @@
-/** The list of contracts: filtered, searched, live. */
+/** The list of contracts, with upload, filters and search. */
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
@@ -23,7 +23,7 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
 export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }> }): JSX.Element {
   const app = useAppContext();
   const { router, tenant } = app;
-  // Across all tenants the service lists only what is open or failed.
+  // Across all tenants the service lists only open and failed jobs.
   const tabs = tenant === undefined ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
   const status = tabs.some((tab) => tab.status === route.status) ? route.status : tabs[0]?.status;
   const here = { status: route.status, q: route.q, pipeline: route.pipeline, cause: route.cause };
@@ -32,7 +32,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
     <>
       <div class="screen-head">
         <Heading>Contracts</Heading>
-        {tenant === undefined && <p class="muted">Choose a tenant above to see what is ready, and to upload.</p>}
+        {tenant === undefined && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
       </div>
       <DropZone />
       <div class="toolbar">
@@ -68,7 +68,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
           <a
             class="chip"
             href={listPath({ ...here, cause: undefined })}
-            aria-label={`Failed by: ${causeLabel(route.cause)}. Remove this filter`}
+            aria-label={`Failed by: ${causeLabel(route.cause)}. Remove filter`}
           >
             {causeLabel(route.cause)} <Icon name="cross" />
           </a>
@@ -127,7 +127,7 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
         ref={field}
         type="search"
         aria-label="Search by the beginning of a file name, or by any id"
-        title="The beginning of a file name, or any id: of a job, an inference, an object, a message. Press / to come here."
+        title="The beginning of a file name, or the id of a job, inference, object or message. Press / to search."
         placeholder="File name or any id"
         value={text}
         onInput={(event) => change(event.currentTarget.value, 250)}
@@ -143,7 +143,7 @@ function Jobs({ filter }: { filter: JobFilter }): JSX.Element {
   useEmitters(app.store, list);
   const jobs = useMemo(() => visibleJobs(app.store.jobs, filter, list.horizon), [app.store.jobs, list, list.horizon]);
   if (jobs.length === 0) {
-    if (list.state === "loading") return <Loading what="Fetching the list…" />;
+    if (list.state === "loading") return <Loading what="Loading the list…" />;
     if (list.state === "failed") return <ErrorMessage error={list.error} again={() => void list.loadMore()} />;
   }
   return (
@@ -158,42 +158,42 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   if (filter.q)
     return (
       <EmptyState icon="search" title={`No file name begins with “${filter.q}”`}>
-        An id is found too: of a job, an inference or an object.
+        You can also search for the id of a job, an inference or an object.
       </EmptyState>
     );
   if (filter.pipeline || filter.cause)
     return (
-      <EmptyState icon="inbox" title="Nothing here">
-        No contract fits these filters.
+      <EmptyState icon="inbox" title="No contracts">
+        No contract matches these filters.
       </EmptyState>
     );
   switch (filter.status) {
     case "open":
       return (
-        <EmptyState icon="check" title="Nothing is waiting">
-          Everything that was uploaded has been dealt with.
+        <EmptyState icon="check" title="No open contracts">
+          All uploaded contracts are processed.
         </EmptyState>
       );
     case "failed":
-      return <EmptyState icon="check" title="Nothing has failed" />;
+      return <EmptyState icon="check" title="No failed contracts" />;
     case "ready":
       return (
-        <EmptyState icon="inbox" title="Nothing is ready yet">
-          Results appear here by themselves.
+        <EmptyState icon="inbox" title="No ready contracts yet">
+          Results appear here automatically.
         </EmptyState>
       );
     case "cancelled":
-      return <EmptyState icon="inbox" title="Nothing was canceled" />;
+      return <EmptyState icon="inbox" title="No cancelled contracts" />;
     case undefined:
       return (
         <EmptyState icon="upload" title="No contracts yet">
-          Drop the first one anywhere on this page.
+          Drop a file anywhere on this page.
         </EmptyState>
       );
   }
 }
 
-/** More is read when the end comes near; the button is for when that is refused, and for the keyboard. */
+/** Loads more when the end of the list comes into view. The button serves keyboards and retries. */
 function End({ filter }: { filter: JobFilter }): JSX.Element | null {
   const app = useAppContext();
   const list = app.list(filter);
@@ -207,7 +207,7 @@ function End({ filter }: { filter: JobFilter }): JSX.Element | null {
     });
     watch.observe(end);
     return () => watch.disconnect();
-    // Watched anew after each page: an end that stayed in sight would not be reported again.
+    // Observed anew after each page: the observer does not report an end that stays in view again.
   }, [list, list.loading]);
   if (list.state === "whole") return null;
   return (
@@ -216,20 +216,23 @@ function End({ filter }: { filter: JobFilter }): JSX.Element | null {
         <span class="muted">Searched back to {formatMoment(list.searchedBackTo, now())}.</span>
       )}
       <button type="button" class="quiet" disabled={list.loading} onClick={() => void list.loadMore()}>
-        {list.loading ? "Fetching more…" : filter.q ? "Search further back" : "Show more"}
+        {list.loading ? "Loading…" : filter.q ? "Search further back" : "Show more"}
       </button>
     </div>
   );
 }
 
-/** The rows. All of them are in the page, so that the browser's own search and screen readers find them; those out of sight are not laid out (see list.css). */
+/**
+ * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
+ * not lay out rows that are out of view (see list.css).
+ */
 export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
   const app = useAppContext();
   const [active, setActive] = useState<string>();
   const ref = useRef<HTMLUListElement>(null);
   const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
   const showTenant = app.tenant === undefined;
-  // Who comes back from a contract goes on from its row.
+  // After returning from a contract, the focus goes back to its row.
   useEffect(() => {
     const left = app.lastOpened;
     app.lastOpened = undefined;
@@ -259,7 +262,7 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
     <ul
       ref={ref}
       class="rows"
-      aria-label="Contracts, newest first. The arrow keys go from one to the next."
+      aria-label="Contracts, newest first. Use the arrow keys to move between rows."
       onKeyDown={keys}
       onFocusIn={(event) => setActive((event.target as HTMLElement).dataset.id)}
     >
@@ -277,7 +280,7 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
   );
 }
 
-/** What an id led to. */
+/** The jobs and messages that an id leads to. */
 function FoundById({ find }: { find: string }): JSX.Element {
   const app = useAppContext();
   const [found, again] = useAsync<JobPage>(find, async () => {
@@ -287,13 +290,13 @@ function FoundById({ find }: { find: string }): JSX.Element {
   });
   useEmitters(app.store);
   if (found.state === "failed") return <ErrorMessage error={found.error} again={again} />;
-  if (found.value === undefined) return <Loading what="Looking for this id…" />;
+  if (found.value === undefined) return <Loading what="Searching for this id…" />;
   const jobs = found.value.jobs.map((job) => app.store.jobs.get(job.id) ?? job);
   const messages = found.value.quarantine ?? [];
   if (jobs.length + messages.length === 0)
     return (
-      <EmptyState icon="search" title="Nothing has this id">
-        It may belong to somebody else, or its record was deleted after its time.
+      <EmptyState icon="search" title="Nothing found for this id">
+        It may belong to another tenant, or its record has expired.
       </EmptyState>
     );
   return (

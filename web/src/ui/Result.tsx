@@ -1,4 +1,4 @@
-/** What the model found: summary, points to look at, clauses, facts. */
+/** The result of a contract: summary, findings, clauses, facts. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -8,9 +8,9 @@ import { EmptyState, ErrorMessage, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { useAsync } from "./hooks";
 import { sentence } from "./labels";
-import { type Clause, type Flag, parseReview, type Review } from "./review";
+import { type Clause, type Flag, parseReview, type Review, type Severity } from "./review";
 
-/** A result is read into the page up to this size; a larger one is for a program of its own. In bytes. */
+/** Larger results are offered as a download only. */
 const MAX_INLINE_BYTES = 10_000_000;
 
 type LoadedResult =
@@ -29,7 +29,7 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
       throw new NetworkError();
     });
     if (!response.ok)
-      throw new ApiError(response.status, "", `The result could not be fetched (${response.status}). Try again.`);
+      throw new ApiError(response.status, "", `The result could not be loaded (${response.status}). Try again.`);
     const body = await response.text();
     try {
       const json: unknown = JSON.parse(body);
@@ -42,14 +42,14 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
   if (result.state === "failed") {
     const gone = result.error instanceof ApiError && result.error.status === 410;
     return gone ? (
-      <EmptyState icon="inbox" title="The result is no longer kept">
-        Its time was over, or it was deleted on request.
+      <EmptyState icon="inbox" title="The result is no longer available">
+        It has expired or was deleted.
       </EmptyState>
     ) : (
       <ErrorMessage error={result.error} again={again} />
     );
   }
-  if (result.value === undefined) return <Loading what="Fetching the result…" />;
+  if (result.value === undefined) return <Loading what="Loading the result…" />;
   switch (result.value.kind) {
     case "review":
       return <ReviewView found={result.value.review} />;
@@ -67,13 +67,13 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
           <p>
             <bdi>{result.value.name}</bdi> <span class="muted">{formatBytes(result.value.bytes)}</span>
           </p>
-          <p class="muted">This result is a file: download it to read it.</p>
+          <p class="muted">This result cannot be shown here. Download it to read it.</p>
         </section>
       );
   }
 }
 
-/** A fresh link for each click, since a link serves for five minutes. */
+/** Requests a new link for each click: a link is valid for five minutes. */
 export function useDownload(id: string): [{ busy: boolean; error: unknown }, () => void] {
   const { client } = useAppContext();
   const [state, set] = useState<{ busy: boolean; error: unknown }>({ busy: false, error: undefined });
@@ -104,12 +104,10 @@ function ReviewView({ found }: { found: Review }): JSX.Element {
       </section>
       <section class="card flags" aria-labelledby="flags-title">
         <h2 id="flags-title">
-          {found.flags.length === 0 ? "Nothing stands out" : `${plural(found.flags.length, "point")} to look at`}
-          {high > 0 && <span class="badge high">{high} serious</span>}
+          {found.flags.length === 0 ? "No findings" : plural(found.flags.length, "finding")}
+          {high > 0 && <span class="badge high">{high} high</span>}
         </h2>
-        {found.flags.length === 0 && (
-          <p class="muted">The model found nothing that it would point out. That is no advice.</p>
-        )}
+        {found.flags.length === 0 && <p class="muted">The model reported no findings. This is not legal advice.</p>}
         <ul>
           {found.flags.map((flag, index) => (
             <FlagItem key={index} flag={flag} />
@@ -141,12 +139,12 @@ function ReviewView({ found }: { found: Review }): JSX.Element {
   );
 }
 
-const SEVERITY = { high: "Serious", medium: "Worth a look", low: "Minor" } as const;
+const SEVERITY_LABELS: Record<Severity, string> = { high: "High", medium: "Medium", low: "Low" };
 
 function FlagItem({ flag }: { flag: Flag }): JSX.Element {
   return (
     <li class={`flag ${flag.severity}`}>
-      <span class={`badge ${flag.severity}`}>{SEVERITY[flag.severity]}</span>
+      <span class={`badge ${flag.severity}`}>{SEVERITY_LABELS[flag.severity]}</span>
       <div>
         <p>
           <strong>{titleCase(flag.clause)}</strong>{" "}
@@ -169,8 +167,8 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
       <div class="card-head">
         <h2 id="clauses-title">{plural(clauses.length, "clause")}</h2>
         {kinds.length > 1 && (
-          <select aria-label="Kind of clause" value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
-            <option value="">All kinds</option>
+          <select aria-label="Clause type" value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
+            <option value="">All types</option>
             {kinds.map((one) => (
               <option key={one} value={one}>
                 {titleCase(one)}
@@ -192,7 +190,7 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
             Page {clause.page}
             {clause.confidence !== undefined && clause.confidence < 0.7 && (
               <span class="unsure">
-                <Icon name="alert" /> The model is not sure ({Math.round(clause.confidence * 100)} %)
+                <Icon name="alert" /> Low confidence ({Math.round(clause.confidence * 100)} %)
               </span>
             )}
           </p>

@@ -1,4 +1,4 @@
-/** Signing in: for the first time, with a password that must be changed, and again after the sign-in ended. */
+/** The sign-in form: for a normal sign-in, for choosing a first password, and for signing in again after expiry. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -28,8 +28,8 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
         setError(problem.message);
         if (challenge !== undefined && problem.code !== "InvalidPasswordException") setChallenge(undefined);
       } else if (problem instanceof SignInUnavailable) {
-        setError("The sign-in service was not reached. Check the connection, then try again.");
-      } else setError("Sign-in did not work. Try again.");
+        setError("The sign-in service cannot be reached. Check your connection, then try again.");
+      } else setError("Sign-in failed. Try again.");
     } finally {
       setBusy(false);
     }
@@ -43,10 +43,10 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
       </h1>
       <p class="muted">
         {challenge !== undefined
-          ? "The one you were given was for the first time only."
+          ? "Your temporary password works only once."
           : again
-            ? "Your sign-in has ended. The page stays as it is; uploads go on once you are back."
-            : "See where your contracts stand."}
+            ? "Your sign-in has expired. The page keeps its state, and uploads continue after you sign in."
+            : "Sign in to see the status of your contracts."}
       </p>
       {challenge === undefined ? (
         <>
@@ -103,7 +103,7 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
       </button>
       {again && (
         <button type="button" class="quiet" onClick={() => session.signOut()}>
-          Sign in as somebody else
+          Sign in as a different user
         </button>
       )}
     </form>

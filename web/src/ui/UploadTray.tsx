@@ -1,4 +1,4 @@
-/** The uploads under way, in a corner: nothing else moves when they come and go. */
+/** The list of uploads in a corner of the page. It overlays the page, so that nothing else moves. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -14,7 +14,7 @@ export function UploadTray(): JSX.Element | null {
   useEmitters(uploads);
   const [folded, setFolded] = useState(false);
   useEffect(() => {
-    // The browser asks before it throws uploads away.
+    // The browser asks for confirmation before it abandons uploads.
     const ask = (event: BeforeUnloadEvent): void => {
       if (uploads.busy) event.preventDefault();
     };
@@ -28,7 +28,7 @@ export function UploadTray(): JSX.Element | null {
   const title =
     active > 0
       ? `Uploading ${plural(active, "file")}`
-      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} not` : ""]
+      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} not uploaded` : ""]
           .filter(Boolean)
           .join(", ");
   return (
@@ -88,8 +88,8 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
           <button
             type="button"
             class="icon-button"
-            aria-label={over ? `Take ${file.name} off the list` : `Stop uploading ${file.name}`}
-            title={over ? "Take off the list" : "Stop"}
+            aria-label={over ? `Remove ${file.name} from the list` : `Stop uploading ${file.name}`}
+            title={over ? "Remove from the list" : "Stop"}
             onClick={() => uploads.cancel(item)}
           >
             <Icon name="cross" />
@@ -111,16 +111,16 @@ function progressText(item: UploadItem): string {
     case "failed":
       return item.error ?? "";
     case "queued":
-      return "Waits for its turn";
+      return "Queued";
     case "paused":
-      return `No network. ${formatBytes(sent)} of ${formatBytes(file.size)} sent; it goes on by itself`;
+      return `No network. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. The upload resumes automatically`;
     case "retrying":
-      return `The connection broke. ${formatBytes(sent)} of ${formatBytes(file.size)} sent; trying again`;
+      return `The connection was lost. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. Retrying`;
     case "received":
       return "Received";
     case "sending": {
-      if (sent >= file.size) return "Sent; waiting for the receipt";
-      const resumed = item.resumed && sent > 0 ? "Goes on: " : "";
+      if (sent >= file.size) return "Sent. Waiting for confirmation";
+      const resumed = item.resumed && sent > 0 ? "Resumed: " : "";
       return `${resumed}${formatBytes(sent)} of ${formatBytes(file.size)}${remainingTime(item)}`;
     }
   }

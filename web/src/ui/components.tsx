@@ -1,4 +1,4 @@
-/** Small things that every screen uses. */
+/** Components that every screen uses. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -7,7 +7,7 @@ import { now } from "../lib/clock";
 import { formatDuration, formatExactly, formatMoment } from "../lib/format";
 import { useTickingText } from "./hooks";
 
-/** A moment in the reader's zone, with the whole of it on hover. */
+/** A time in the reader's time zone, with the full date and time as tooltip. */
 export function Time({ at }: { at: number }): JSX.Element {
   const text = useTickingText(() => formatMoment(at, now()));
   return (
@@ -17,7 +17,7 @@ export function Time({ at }: { at: number }): JSX.Element {
   );
 }
 
-/** How long something has been going on, or how long until it happens. */
+/** The time since `since`, or the time left until `until`. */
 export function Elapsed({ since, until }: { since?: number; until?: number }): JSX.Element {
   const text = useTickingText(() =>
     since !== undefined ? formatDuration(now() - since) : formatDuration((until ?? 0) - now()),
@@ -33,7 +33,7 @@ export function Elapsed({ since, until }: { since?: number; until?: number }): J
   );
 }
 
-/** A name that somebody chose: whatever it is written in, it disturbs nothing around it. */
+/** A name that a person chose. `<bdi>` isolates its text direction from the surrounding text. */
 export function Name({ text }: { text: string }): JSX.Element {
   return (
     <bdi class="name" title={text}>
@@ -83,7 +83,7 @@ export function EmptyState({
   );
 }
 
-/** The head of a screen; takes the focus when the screen is come to, so that it is read out and Tab goes on from there. */
+/** The heading of a screen. It takes the focus when the screen opens, so that screen readers read it and Tab continues there. */
 export function Heading({ children }: { children: ComponentChildren }): JSX.Element {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** What the screens share: who is signed in, whose jobs are shown, and the line that keeps them true. */
+/** The application context that all screens share: user, tenant, jobs, live updates, uploads. */
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
@@ -14,19 +14,19 @@ import { JobStore } from "../live/store";
 import { LiveUpdates } from "../live/updates";
 import type { UploadQueue } from "../upload/queue";
 
-/** What is bought with a sign-in (a line) should last longer than this. In milliseconds. */
+/** A connection lives only as long as the token that opened it, so the token is renewed if it expires sooner. */
 const MIN_TOKEN_LIFE_MS = 4 * 60_000;
-/** Lists that are kept while others are looked at. */
+/** Lists that are kept while another is shown. */
 const MAX_LISTS = 8;
 
 export class AppContext extends Emitter {
   readonly store: JobStore;
   readonly live: LiveUpdates;
-  /** Results that came while nobody looked: the number in the tab's title. */
+  /** Results that arrived while the tab was hidden: the number in its title. */
   unseen = 0;
-  /** The contract that was looked at last. */
+  /** The contract that was opened last. */
   lastOpened: string | undefined;
-  /** What is read out to those who do not see it. */
+  /** The latest message for screen readers. */
   announcement = "";
   private readonly lists = new Map<string, JobList>();
   private readonly openJobs: JobList;
@@ -38,7 +38,7 @@ export class AppContext extends Emitter {
     readonly router: Router,
     readonly uploads: UploadQueue,
     readonly me: Me,
-    /** Whose jobs are shown; all for support if none is chosen. */
+    /** The selected tenant. Undefined for support: all tenants. */
     readonly tenant: string | undefined,
   ) {
     super();
@@ -47,8 +47,8 @@ export class AppContext extends Emitter {
     this.live = new LiveUpdates({
       requestTicket: async () => {
         await session.ensureTokenLife(MIN_TOKEN_LIFE_MS);
-        const goodUntil = session.expiresAt;
-        return { url: (await client.createTicket(tenant)).url, tokenExpiresAt: goodUntil };
+        const tokenExpiresAt = session.expiresAt;
+        return { url: (await client.createTicket(tenant)).url, tokenExpiresAt };
       },
       connect: (url) => new WebSocket(url),
       storeJobs: (jobs, pushed) => this.store.add(jobs, pushed),
@@ -99,7 +99,7 @@ export class AppContext extends Emitter {
     this.live.stop();
   }
 
-  /** The list for a filter; the same one each time, so that coming back finds it as it was left. */
+  /** The list for a filter. It is kept, so that returning to it shows it unchanged. */
   list(filter: JobFilter): JobList {
     const key = JSON.stringify(filter);
     const known = this.lists.get(key);
@@ -112,7 +112,7 @@ export class AppContext extends Emitter {
     return list;
   }
 
-  /** The list that is or was looked at last; the others are read again when they are looked at. */
+  /** The list that is shown or was shown last. The others are dropped, and loaded again when they are shown. */
   private currentList(): JobList[] {
     const all = [...this.lists.values()];
     for (const old of all.slice(0, -1)) this.lists.delete(JSON.stringify(old.filter));
@@ -135,6 +135,6 @@ export const AppContextRoot = createContext<AppContext | undefined>(undefined);
 
 export function useAppContext(): AppContext {
   const app = useContext(AppContextRoot);
-  if (!app) throw new Error("a screen outside the app");
+  if (!app) throw new Error("there is no application context");
   return app;
 }

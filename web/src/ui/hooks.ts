@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { everySecond } from "../lib/clock";
 import type { Emitter } from "../lib/emitter";
 
-/** Draws again whenever one of these has something to say. */
+/** Renders again whenever one of the emitters emits. */
 export function useEmitters(...sources: readonly Emitter[]): void {
   const [, bump] = useState(0);
   useLayoutEffect(() => {
@@ -14,7 +14,7 @@ export function useEmitters(...sources: readonly Emitter[]): void {
   }, sources);
 }
 
-/** A text that may change every second; draws only when it does. */
+/** A text that depends on the time. It is computed every second and rendered only if it changed. */
 export function useTickingText(text: () => string): string {
   const [, bump] = useState(0);
   const shown = useRef("");
@@ -36,7 +36,7 @@ export type AsyncState<T> =
   | { state: "done"; value: T }
   | { state: "failed"; error: unknown; value?: T };
 
-/** Something that is asked for when `key` changes; what was there stays while it is asked again. */
+/** Loads a value when `key` changes or on reload. The previous value stays available during a reload. */
 export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>, () => void] {
   const [at, again] = useState(0);
   const [loaded, set] = useState<AsyncState<T> & { key: string }>({ state: "loading", key });

@@ -1,4 +1,4 @@
-/** Whether what was typed is an id and not the beginning of a name. */
+/** Tells ids in the search box from the beginnings of file names. */
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
 

@@ -1,11 +1,11 @@
-/** The result of a review, read with care: models change, and a page that breaks over a new field hides a finding. */
+/** Parses the result of a contract review. It tolerates unknown and missing fields: an error here would hide findings. */
 
 export type Severity = "high" | "medium" | "low";
 
 export interface Flag {
   severity: Severity;
   clause: string;
-  /** 0 where something is missing from the whole document. */
+  /** 0 if the finding concerns the whole document. */
   page: number;
   reason: string;
 }
@@ -32,7 +32,7 @@ export interface Review {
 
 type Fields = Record<string, unknown>;
 
-/** The review in an answer of the model, or nothing if it is something else. */
+/** The review in the model's result. Undefined if the result is something else. */
 export function parseReview(json: unknown): Review | undefined {
   if (!isFields(json) || !Array.isArray(json.clauses) || !Array.isArray(json.flags)) return undefined;
   const document = fields(json.document);
@@ -89,7 +89,7 @@ function fact(value: unknown): string {
 }
 
 function severity(value: unknown): Severity {
-  // What is new is shown where it is not overlooked.
+  // An unknown severity is shown as the highest, so that it is not overlooked.
   return value === "low" || value === "medium" ? value : "high";
 }
 

@@ -24,7 +24,7 @@ test("a file is refused before it is sent, with a reason that says what would do
   assert.equal(rejectionReason(file({ size: 26_214_400 }), pipeline), undefined);
   assert.equal(
     rejectionReason(file({ size: 26_214_401 }), pipeline),
-    "Too large: 25 MB. legal-review takes at most 25 MB.",
+    "Too large: 25 MB. legal-review accepts at most 25 MB.",
   );
   assert.equal(rejectionReason(file({ size: 0 }), pipeline), "The file is empty.");
   assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);

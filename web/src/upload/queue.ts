@@ -1,4 +1,4 @@
-/** The files that a person has dropped: what becomes of each, a few at a time. */
+/** The queue of files to upload, a few at a time. */
 
 import type { Client } from "../api/client";
 import { ApiError, errorMessage } from "../api/errors";
@@ -19,12 +19,11 @@ export interface UploadItem {
   readonly tenant: string | undefined;
   state: "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
   sent: number;
-  /** Why it was refused or failed. */
   error?: string;
   jobId?: string;
-  /** It goes on with an upload that had begun before. */
+  /** Whether it continues an upload that an earlier page started. */
   resumed?: boolean;
-  /** When sending began and with how much, for the speed. */
+  /** When sending started and from how many bytes, to estimate the time left. */
   began?: { at: number; sent: number };
 }
 
@@ -41,7 +40,7 @@ export class UploadQueue extends Emitter {
     super();
   }
 
-  /** Uploads that an earlier page began and did not end. */
+  /** Uploads that an earlier page started and did not finish. */
   unfinished(): UnfinishedUpload[] {
     const here = new Set(this.items.map((item) => item.jobId));
     return unfinishedUploads(this.actor, now()).filter((one) => !here.has(one.jobId));
@@ -72,7 +71,7 @@ export class UploadQueue extends Emitter {
   }
 
   cancel(item: UploadItem): void {
-    this.running.get(item.key)?.abort(new DOMException("given up", "AbortError"));
+    this.running.get(item.key)?.abort(new DOMException("cancelled", "AbortError"));
     this.items = this.items.filter((other) => other !== item);
     if (item.jobId !== undefined && item.state !== "received") {
       removeUnfinished(item.jobId);
@@ -88,13 +87,13 @@ export class UploadQueue extends Emitter {
     this.startNext();
   }
 
-  /** Breaks everything off, as when somebody signs out; what has begun can be gone on with later. */
+  /** Stops all uploads, as on sign-out. They can be resumed later. */
   stop(): void {
     for (const control of this.running.values()) control.abort(new DOMException("signed out", "AbortError"));
     this.items = [];
   }
 
-  /** Takes what has ended off the list. */
+  /** Removes finished uploads from the list. */
   clear(): void {
     this.items = this.items.filter((item) => !["received", "refused", "failed"].includes(item.state));
     this.emit();
@@ -123,7 +122,7 @@ export class UploadQueue extends Emitter {
       if (upload) {
         item.jobId = upload.job_id;
         if (control.signal.aborted) {
-          // Given up while it was being announced.
+          // Cancelled while the upload session was being created.
           removeUnfinished(upload.job_id);
           await this.client.abortUpload(upload.job_id);
           return;
@@ -151,13 +150,13 @@ export class UploadQueue extends Emitter {
       if (!control.signal.aborted) {
         item.state = "failed";
         if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
-          // What had begun is gone: the next try begins anew.
+          // The upload session has expired: the next attempt starts from the beginning.
           removeUnfinished(item.jobId);
           delete item.jobId;
         }
         item.error =
           error instanceof SendError
-            ? `Sending broke off: ${error.message}. Try again; it goes on where it stopped.`
+            ? `The upload was interrupted: ${error.message}. Try again to resume it.`
             : errorMessage(error);
       }
     } finally {
@@ -167,7 +166,7 @@ export class UploadQueue extends Emitter {
     }
   }
 
-  /** Begins an upload, or finds the one that had begun. None if its file has arrived already. */
+  /** Creates an upload session, or finds the one to resume. Undefined if the file has already arrived. */
   private async openUpload(item: UploadItem): Promise<UploadView | undefined> {
     const mark = fingerprint(item.file, item.pipeline, item.tenant);
     const old = item.jobId ?? unfinishedUploads(this.actor, now()).find((one) => one.fingerprint === mark)?.jobId;
@@ -177,7 +176,7 @@ export class UploadQueue extends Emitter {
         item.resumed = true;
         return upload;
       } catch (error) {
-        // Unknown by now, or its time is over.
+        // The upload session is unknown or has expired.
         if (!(error instanceof ApiError && (error.status === 404 || error.status === 410))) throw error;
         removeUnfinished(old);
         delete item.jobId;
@@ -214,7 +213,7 @@ export class UploadQueue extends Emitter {
     }
   }
 
-  /** Progress comes many times a second; it is drawn four times. */
+  /** Progress events come many times a second; the page renders four times a second. */
   private emitThrottled(): void {
     if (this.throttle !== 0) return;
     this.throttle = setTimeout(() => {

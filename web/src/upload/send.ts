@@ -1,19 +1,19 @@
-/** One signed request with a body. XMLHttpRequest, since fetch does not tell how much has been sent. */
+/** Sends one signed request. It uses XMLHttpRequest because fetch does not report upload progress. */
 
 import type { SignedRequest } from "../api/types";
 
-/** A request of which nothing was sent for so long is begun again. In milliseconds. */
+/** A request without progress for this long has failed. */
 const STALL_TIMEOUT_MS = 60_000;
 
-/** S3's answer, 0 if there was none. */
+/** S3 answered with an error status, or with none (0). */
 export class SendError extends Error {
   constructor(readonly status: number) {
-    super(status === 0 ? "the connection broke" : `S3 answered ${status}`);
+    super(status === 0 ? "the connection was lost" : `S3 answered ${status}`);
   }
 
-  /** Whether the same request may work later; a signature that ended needs a new one. */
+  /** Whether the same request may succeed later. An expired signature (403) needs a new request. */
   get isTransient(): boolean {
-    // 409: S3 is busy with another request for the same key, and asks to be asked again.
+    // 409: S3 is processing another request for the same key, and asks for a retry.
     return this.status === 0 || this.status === 408 || this.status === 409 || this.status === 429 || this.status >= 500;
   }
 }
@@ -61,7 +61,7 @@ export function send(
     signal.addEventListener("abort", abort);
     xhr.open(request.method, request.url);
     for (const [name, value] of request.headers) {
-      // The browser sets these by itself and lets nobody else.
+      // Only the browser may set these.
       if (!/^(content-length|host)$/i.test(name)) xhr.setRequestHeader(name, value);
     }
     restartStallTimer();

@@ -1,4 +1,4 @@
-/** The way of one file to S3: in one piece, or in parts of which several travel at a time. */
+/** Sends a file to S3: in one request, or in parts of which several are sent at a time. */
 
 import type { Client } from "../api/client";
 import { ApiError, NetworkError } from "../api/errors";
@@ -9,22 +9,22 @@ import { missingParts, partRange } from "./file";
 import { SendError, send } from "./send";
 
 const PARALLEL_PARTS = 3;
-/** Parts that are signed at a time: a signature ends, and a slow line should not have to ask twice. */
+/** Few enough that a slow network can send them before the signatures expire. */
 const SIGNED_PARTS_PER_REQUEST = 12;
 const MAX_ATTEMPTS = 8;
-/** A signature with less left than this is not begun with. In milliseconds. */
+/** A signature that expires sooner is not used. */
 const MIN_SIGNATURE_LIFE_MS = 30_000;
 
 export interface TransferOptions {
   client: Pick<Client, "upload" | "signParts" | "completeUpload">;
   signal: AbortSignal;
-  /** Bytes that S3 has, or is being sent. */
+  /** Bytes that have been sent, including parts in progress. */
   progress(sent: number): void;
-  /** Sending broke off and is tried again. */
+  /** The transfer was interrupted and will continue. */
   paused(reason: "offline" | "retry"): void;
 }
 
-/** Sends what is missing. Returns when S3 has it all. */
+/** Sends what is missing. Resolves when S3 has the whole file. */
 export async function transfer(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
   if (upload.multipart) await sendParts(upload, upload.multipart, file, way);
   else await sendWhole(upload, file, way);
@@ -35,11 +35,11 @@ async function sendWhole(upload: UploadView, file: Blob, way: TransferOptions): 
   await withRetries(way, async () => {
     if (!request || request.expires_at - MIN_SIGNATURE_LIFE_MS < now())
       request = (await way.client.upload(upload.job_id)).put;
-    if (!request) throw new ApiError(409, "", "The upload cannot be sent any more.");
+    if (!request) throw new ApiError(409, "", "The upload can no longer be completed.");
     try {
       await send(request, file, way.progress, way.signal);
     } catch (error) {
-      // It is there: an earlier try arrived although its answer did not.
+      // The object exists: an earlier attempt succeeded although its answer was lost.
       if (error instanceof SendError && error.status === 412) return;
       if (error instanceof SendError && error.status === 403) request = undefined;
       throw error;
@@ -65,7 +65,7 @@ async function sendParts(
     for (;;) {
       const request = signed.get(part);
       if (request && request.expires_at - MIN_SIGNATURE_LIFE_MS > now()) return request;
-      // One question for several parts; the lanes wait for the same answer.
+      // One request signs several parts; the workers wait for the same answer.
       signing ??= (async () => {
         const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(
           0,
@@ -117,7 +117,7 @@ function size(part: number, partBytes: number, whole: number): number {
   return end - start;
 }
 
-/** Tries until it works, the person gives up, or it is hopeless. Without a network it waits for one. */
+/** Repeats `work` until it succeeds, is cancelled or fails permanently. While offline, it waits for the network. */
 async function withRetries(way: TransferOptions, work: () => Promise<void>): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     way.signal.throwIfAborted();

@@ -1,10 +1,9 @@
 /**
- * Uploads that have begun, kept over a reload. A page may not open a file by itself, so the person drops it once more;
- * by this record it goes on where it stopped. No contents are kept, only what names the upload.
+ * Remembers unfinished uploads across reloads, in localStorage. A page cannot reopen a file by itself, so the person
+ * drops it again, and the upload resumes. Only the upload's name and id are stored, never the file's content.
  */
 
 const KEY = "docket.uploads";
-/** More unfinished uploads than anybody looks after. */
 const MAX_UPLOADS = 200;
 
 export interface UnfinishedUpload {
@@ -42,6 +41,6 @@ function save(list: UnfinishedUpload[]): void {
     if (list.length === 0) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, JSON.stringify(list));
   } catch {
-    // Full or forbidden: then a reload begins anew.
+    // The storage is full or blocked: after a reload, uploads start from the beginning.
   }
 }

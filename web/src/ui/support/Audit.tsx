@@ -1,4 +1,4 @@
-/** Who did what, and why. */
+/** The audit log. */
 
 import type { JSX } from "preact";
 import type { AuditEntry } from "../../api/types";
@@ -17,10 +17,10 @@ export function Audit(): JSX.Element {
         <Heading>Audit</Heading>
       </div>
       {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
-      {page.entries.length === 0 && page.state === "loading" && <Loading what="Fetching the log…" />}
+      {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the audit log…" />}
       {page.entries.length === 0 && page.state === "whole" && (
-        <EmptyState icon="inbox" title="Nothing was done yet">
-          Every retry, cancellation and deletion will be here, with who and why.
+        <EmptyState icon="inbox" title="No actions yet">
+          Retries, cancellations and deletions appear here with their user and reason.
         </EmptyState>
       )}
       {page.entries.length > 0 && (
@@ -28,11 +28,11 @@ export function Audit(): JSX.Element {
           <table>
             <thead>
               <tr>
-                <th>When</th>
-                <th>Who</th>
-                <th>What</th>
-                <th>Why</th>
-                <th>To what</th>
+                <th>Time</th>
+                <th>User</th>
+                <th>Action</th>
+                <th>Reason</th>
+                <th>Target</th>
               </tr>
             </thead>
             <tbody>

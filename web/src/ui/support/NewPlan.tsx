@@ -1,4 +1,4 @@
-/** Choosing which failed contracts are to be tried again. It makes a plan; nothing is started by it. */
+/** The dialog that creates a retry plan from a filter. Creating a plan starts nothing. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -55,8 +55,8 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         <h2>Plan a retry</h2>
         <p class="muted">
           {cause === undefined ? "Failed contracts" : <>Contracts that failed: “{causeLabel(cause)}”</>}
-          {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You see the plan before anything is
-          started.
+          {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can review the plan before it
+          starts.
         </p>
         <div class="fields">
           <label>
@@ -79,7 +79,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             </select>
           </label>
           <label>
-            Started in a minute
+            Contracts per minute
             <input
               type="number"
               min={1}
@@ -91,11 +91,11 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
           </label>
         </div>
         <label class="check">
-          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Also
-          those that have failed the same way again and again
+          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Include
+          contracts that keep failing in the same way
         </label>
         <label>
-          Why?
+          Reason
           <textarea
             required
             maxLength={400}
@@ -110,10 +110,10 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         </p>
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
-            Leave it
+            Close
           </button>
           <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
-            {busy ? "Counting…" : "Make the plan"}
+            {busy ? "Counting…" : "Create plan"}
           </button>
         </div>
       </form>

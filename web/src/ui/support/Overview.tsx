@@ -1,4 +1,4 @@
-/** What needs a person's eye: the numbers, and what failed by cause. */
+/** The overview for support: numbers, and recent failures by cause. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -12,7 +12,6 @@ import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
 import { PlanRows } from "./Plans";
 
-/** The numbers are counted anew so often while somebody looks. In milliseconds. */
 const REFRESH_MS = 60_000;
 
 export function Overview(): JSX.Element {
@@ -40,14 +39,14 @@ export function Overview(): JSX.Element {
       ) : (
         <>
           <ul class="numbers">
-            <Figure label="Waiting" count={found.open} more={found.open_more} href={listPath({ status: "open" })} />
+            <Figure label="Open" count={found.open} more={found.open_more} href={listPath({ status: "open" })} />
             {found.stalled !== undefined && (
               <Figure
                 label="Stalled"
                 count={found.stalled}
                 bad={found.stalled > 0}
                 href={listPath({ status: "open" })}
-                note="nobody looks after them: see the alarms"
+                note="their deadline passed without a check, see the alarms"
               />
             )}
             <Figure
@@ -100,7 +99,7 @@ export function Overview(): JSX.Element {
   );
 }
 
-/** The plans that are under way or were made last. */
+/** The newest plans. */
 function Recent(): JSX.Element | null {
   const { client } = useAppContext();
   const [plans] = useAsync("", () => client.plans());

@@ -1,4 +1,4 @@
-/** Retry plans: what one would do, doing it, what came of it. */
+/** Retry plans: preview, start, progress. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -8,10 +8,9 @@ import { formatDuration, formatNumber, plural } from "../../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
-import { causeLabel, sentence } from "../labels";
+import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
 
-/** A plan under way is looked at so often. In milliseconds. */
 const REFRESH_MS = 5000;
 
 const STATUS: Record<PlanView["status"], string> = { planned: "Planned", releasing: "Releasing", released: "Released" };
@@ -30,10 +29,10 @@ export function Plans(): JSX.Element {
       </div>
       {plans.state === "failed" && <ErrorMessage error={plans.error} again={again} />}
       {!plans.value ? (
-        plans.state !== "failed" && <Loading what="Fetching the plans…" />
+        plans.state !== "failed" && <Loading what="Loading the plans…" />
       ) : plans.value.plans.length === 0 ? (
         <EmptyState icon="retry" title="No plans yet">
-          A plan tries many failed contracts again, after it has shown which.
+          A plan retries many failed contracts after you have reviewed them.
         </EmptyState>
       ) : (
         <PlanRows plans={plans.value.plans} />
@@ -102,7 +101,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
         <Heading>Retry plan</Heading>
         {found?.status === "planned" && found.jobs > 0 && (
           <button type="button" class="primary" disabled={busy} onClick={() => void apply()}>
-            {busy ? "One moment…" : `Start ${plural(found.jobs, "contract")}`}
+            {busy ? "Working…" : `Retry ${plural(found.jobs, "contract")}`}
           </button>
         )}
       </div>
@@ -112,7 +111,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
         </p>
       )}
       {plan.state === "failed" && <ErrorMessage error={plan.error} again={again} />}
-      {!found ? plan.state !== "failed" && <Loading what="Fetching the plan…" /> : <PlanBody plan={found} />}
+      {!found ? plan.state !== "failed" && <Loading what="Loading the plan…" /> : <PlanBody plan={found} />}
     </>
   );
 }
@@ -128,13 +127,13 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
         {plan.status === "planned" ? (
           <>
             <p class="lead">
-              {plan.jobs === 0 ? "No contract fits. Nothing can be started." : "Nothing has been started yet."}
+              {plan.jobs === 0 ? "No contract matches. There is nothing to start." : "Nothing has been started yet."}
             </p>
             {plan.jobs > 0 && (
               <p class="muted">
                 {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about{" "}
                 {formatDuration(minutes * 60_000)}. Together they take about {plural(plan.gpu_minutes, "minute")} on a
-                GPU. A contract that changes before its turn is left alone.
+                GPU. A contract that changes before its turn is skipped.
               </p>
             )}
           </>
@@ -143,13 +142,13 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
         )}
         {plan.poisoned > 0 && (
           <p>
-            <Icon name="alert" /> {plural(plan.poisoned, "contract")} left out: the same document failed the same way
-            again and again. {sentence("a plan can be forced to take them in")}
+            <Icon name="alert" /> {plural(plan.poisoned, "contract")} skipped: the same document keeps failing in the
+            same way. A new plan can include them.
           </p>
         )}
         {plan.truncated && (
           <p>
-            <Icon name="alert" /> There are more than one plan takes. Make another after this one.
+            <Icon name="alert" /> More contracts match than one plan can hold. Create another plan after this one.
           </p>
         )}
       </section>
@@ -176,8 +175,8 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
               ["Ready", outcome.ready],
               ["Failed again", outcome.failed],
               ["Running", outcome.open],
-              ["Not started yet", outcome.waiting],
-              ["Left alone, had changed", outcome.skipped],
+              ["Not started", outcome.waiting],
+              ["Skipped (changed)", outcome.skipped],
             ] as const
           ).map(([label, count]) => (
             <li key={label}>

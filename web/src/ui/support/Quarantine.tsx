@@ -1,4 +1,4 @@
-/** Messages that could not be understood: read them, send them once more, or let them go. */
+/** Messages that could not be processed: read, replay or discard them. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -20,10 +20,10 @@ export function Quarantine(): JSX.Element {
         <Heading>Quarantine</Heading>
       </div>
       {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
-      {page.entries.length === 0 && page.state === "loading" && <Loading what="Fetching the messages…" />}
+      {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the messages…" />}
       {page.entries.length === 0 && page.state === "whole" && (
-        <EmptyState icon="check" title="No message is in quarantine">
-          What cannot be understood is kept here, never dropped.
+        <EmptyState icon="check" title="Quarantine is empty">
+          Docket keeps messages here that it cannot process.
         </EmptyState>
       )}
       {page.entries.length > 0 && (
@@ -74,28 +74,30 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
         {found && (
           <div class="buttons">
             <button type="button" class="primary" onClick={() => setDialog("replay")}>
-              Send once more…
+              Replay…
             </button>
             <button type="button" class="danger quiet" onClick={() => setDialog("discard")}>
-              Let it go…
+              Discard…
             </button>
           </div>
         )}
       </div>
       {entry.state === "failed" && <ErrorMessage error={entry.error} again={again} />}
       {!found ? (
-        entry.state !== "failed" && <Loading what="Fetching the message…" />
+        entry.state !== "failed" && <Loading what="Loading the message…" />
       ) : (
         <>
           <p class="meta">
             {titleCase(found.cause)} · from {found.source} · <Time at={found.at} /> · {formatBytes(found.body_bytes)}
           </p>
           <section class="card">
-            <h2>The message</h2>
+            <h2>Message</h2>
             <pre class="raw" tabIndex={0}>
               {pretty(found.body ?? "")}
             </pre>
-            {found.body !== undefined && found.body_bytes > 65_536 && <p class="muted">Its first 64 KB.</p>}
+            {found.body !== undefined && found.body_bytes > 65_536 && (
+              <p class="muted">Only the first 64 KB are shown.</p>
+            )}
             <p class="muted small">
               Id <code>{found.id}</code>
             </p>
@@ -104,21 +106,23 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
       )}
       {dialog === "replay" && (
         <ReasonDialog
-          title="Send this message once more"
-          action="Send it"
+          title="Replay this message"
+          action="Replay"
           onSubmit={async (reason) => {
             await client.replay(id, reason);
             router.go("/support/quarantine");
           }}
           onClose={() => setDialog(undefined)}
         >
-          <p class="muted">It goes to its queue again. If it still cannot be understood, it comes back here.</p>
+          <p class="muted">
+            Docket sends the message to its queue again. If it still cannot be processed, it comes back here.
+          </p>
         </ReasonDialog>
       )}
       {dialog === "discard" && (
         <ReasonDialog
-          title="Let this message go"
-          action="Let it go"
+          title="Discard this message"
+          action="Discard"
           danger
           onSubmit={async (reason) => {
             await client.discard(id, reason);
@@ -126,14 +130,14 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
           }}
           onClose={() => setDialog(undefined)}
         >
-          <p class="muted">It is deleted for good. What it was about is not changed by that.</p>
+          <p class="muted">The message is deleted permanently. The job that it belongs to does not change.</p>
         </ReasonDialog>
       )}
     </>
   );
 }
 
-/** JSON with line breaks; anything else as it is. */
+/** JSON with line breaks, any other text unchanged. */
 function pretty(body: string): string {
   try {
     return JSON.stringify(JSON.parse(body), null, 2);

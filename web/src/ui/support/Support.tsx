@@ -1,4 +1,4 @@
-/** The screens of support. They come as a file of their own when somebody of support looks at them. */
+/** The support screens, a separate chunk. */
 
 import type { JSX } from "preact";
 import type { Route } from "../../lib/route";

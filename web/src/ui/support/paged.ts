@@ -5,11 +5,10 @@ export interface Paged<T> {
   state: "loading" | "more" | "whole" | "failed";
   error?: unknown;
   more(): void;
-  /** Takes out what is no longer there. */
   without(keep: (entry: T) => boolean): void;
 }
 
-/** A list that is read page by page when asked to. */
+/** A list that is loaded page by page on request. */
 export function usePaged<T>(load: (cursor?: string) => Promise<{ entries: T[]; cursor?: string }>): Paged<T> {
   const [at, set] = useState<{ entries: T[]; state: Paged<T>["state"]; cursor?: string; error?: unknown }>({
     entries: [],
