@@ -1,4 +1,4 @@
-/** How the page is used: by the keyboard, by support, by those who do not see it; over the fixture. */
+/** Keyboard, support screens and accessibility, over the fixture. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,10 +12,10 @@ import { browser, fixture, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, 
 
 const AXE = readFileSync(createRequire(`${process.cwd()}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
 
-describe("people who use the page", { skip: SKIP_REASON }, () => {
+describe("accessibility and support", { skip: SKIP_REASON }, () => {
   setUp();
 
-  test("by the keyboard alone: sign in, filter, open, read, come back to the same row", async () => {
+  test("sign-in, search, opening a contract and returning to its row work with the keyboard alone", async () => {
     for (let index = 0; index < 5; index += 1)
       fixture.set(
         newJob({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }),
@@ -40,13 +40,18 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
     assert.match(await focused(), /c2\.pdf/);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "c2.pdf" }).waitFor();
-    assert.match(await focused(), /c2\.pdf/, "the new screen's heading has the focus");
+    // The heading of the new screen takes the focus.
+    await page.waitForFunction(
+      () => document.activeElement?.matches("h1") && document.activeElement.textContent === "c2.pdf",
+    );
     await page.goBack();
     await row("c2.pdf").waitFor();
-    await page.waitForFunction(() => document.activeElement?.textContent?.includes("c2.pdf"));
+    await page.waitForFunction(
+      () => document.activeElement?.matches(".row a") && document.activeElement.textContent?.includes("c2.pdf"),
+    );
   });
 
-  test("support: groups by cause, a plan that starts nothing before it is told to, quarantine, audit", async () => {
+  test("support plans and starts a retry, replays a quarantined message and reads the audit log", async () => {
     sample(fixture);
     await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
     await page.getByRole("button", { name: "Plan a retry…" }).first().click();
@@ -74,9 +79,9 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
   });
 
   for (const scheme of ["light", "dark"] as const) {
-    test(`no screen has a serious finding of axe (${scheme})`, async () => {
+    test(`no screen has a serious axe violation (${scheme})`, async () => {
       const ids = sample(fixture);
-      const look = async (name: string, at = page): Promise<void> => {
+      const checkAxe = async (name: string, at = page): Promise<void> => {
         await at.evaluate(AXE);
         const found = await at.evaluate(async () => {
           const axe = (
@@ -95,41 +100,41 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
         });
         assert.deepEqual(found, [], name);
       };
-      // The checker is put into the page by the test, which the page's policy rightly forbids to anybody.
+      // The test injects axe into the page, which the Content-Security-Policy forbids.
       const free = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
       const at = await free.newPage();
       await at.goto(fixture.pageUrl);
       await at.getByLabel("E-mail").waitFor();
-      await look("sign-in", at);
+      await checkAxe("sign-in", at);
       await signIn(at, fixture.pageUrl, REVIEWER);
       await row("NDA Halden", at).waitFor();
-      await look("list", at);
+      await checkAxe("list", at);
       await at
         .locator("input[type=file]")
         .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
       await at.getByText("Received").waitFor();
-      await look("uploads", at);
+      await checkAxe("uploads", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
         await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
         await at.getByText("History").waitFor();
         if (key === "ready") await at.getByText("11 clauses").waitFor();
         await at.locator("details.card summary").click();
-        await look(key, at);
+        await checkAxe(key, at);
       }
       await at.goto(`${fixture.pageUrl}/jobs/${ids.failed}`);
       await at.getByRole("button", { name: "Retry" }).click();
-      await look("dialog", at);
+      await checkAxe("dialog", at);
       await at.goto(`${fixture.pageUrl}/?q=nothing-begins-so`);
       await at.getByText("No file name begins with").waitFor();
-      await look("empty", at);
+      await checkAxe("empty", at);
       await at.setViewportSize({ width: 390, height: 844 });
       await at.goto(fixture.pageUrl);
       await row("NDA Halden", at).waitFor();
-      await look("narrow", at);
+      await checkAxe("narrow", at);
       await free.close();
       const support = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
-      const desk = await support.newPage();
-      await signIn(desk, `${fixture.pageUrl}/support`, SUPPORT);
+      const supportPage = await support.newPage();
+      await signIn(supportPage, `${fixture.pageUrl}/support`, SUPPORT);
       const screens: [string, string][] = [
         ["/support", "Failed in the last 24 hours"],
         ["/support/plans", "The model was rolled back"],
@@ -140,9 +145,9 @@ describe("people who use the page", { skip: SKIP_REASON }, () => {
         ["/?status=failed", "Purchase order"],
       ];
       for (const [path, text] of screens) {
-        await desk.goto(fixture.pageUrl + path);
-        await desk.getByText(text).first().waitFor();
-        await look(path, desk);
+        await supportPage.goto(fixture.pageUrl + path);
+        await supportPage.getByText(text).first().waitFor();
+        await checkAxe(path, supportPage);
       }
       await support.close();
     });

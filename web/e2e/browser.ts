@@ -1,4 +1,4 @@
-/** The browser that the tests drive: Debian's Chromium, or the one that CHROMIUM names. */
+/** The browser of the tests: Debian's Chromium, or the executable in CHROMIUM. */
 
 import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -6,11 +6,11 @@ import { PASSWORD } from "./fixture/state";
 
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-/** Without a browser the tests are left out, except in CI, where they fail. */
+/** Without a browser the tests are skipped, except in CI, where they fail. */
 export const NO_BROWSER = existsSync(EXECUTABLE) || process.env.CI ? undefined : `no browser at ${EXECUTABLE}`;
 
 export function launch(): Promise<Browser> {
-  // The pages are our own and come from here: containers seldom let Chromium make its sandbox.
+  // Containers seldom allow Chromium's sandbox, and the tests load only local pages.
   return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 

@@ -1,4 +1,4 @@
-/** Contracts on the page, over the fixture: uploaded, read, tried again, and whose they are. */
+/** Contracts on the page, over the fixture: upload, result, retry, tenants. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -7,10 +7,10 @@ import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
 import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, setUp, upload } from "./harness";
 
-describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => {
+describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
   setUp();
 
-  test("upload → waiting → Ready, without a reload", async () => {
+  test("an uploaded contract becomes ready without a reload", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("No contracts yet").waitFor();
     await upload(pdf("Lease, ground floor.pdf"));
@@ -30,7 +30,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     assert.equal(download.suggestedFilename(), "review.json");
   });
 
-  test("a dropped file is taken as a chosen one is", async () => {
+  test("a dropped file is uploaded like a chosen one", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
     const data = await page.evaluateHandle(() => {
@@ -44,7 +44,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await row("dropped.pdf").getByText("Ready").waitFor();
   });
 
-  test("failed → retry with a reason → ready", async () => {
+  test("a failed contract is retried with a reason and becomes ready", async () => {
     fixture.failNext = true;
     await signIn(page, fixture.pageUrl, REVIEWER);
     await upload(pdf("Supply agreement.pdf"));
@@ -60,7 +60,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     assert.equal(fixture.audit[0]?.reason, "The model was repaired");
   });
 
-  test("an order that comes too late is explained, not repeated", async () => {
+  test("a retry of a contract that has changed is refused with an explanation", async () => {
     const failed = fixture.set(newJob({ status: "Failed", version: 4, failure: { cause: "TimedOut", detail: "x" } }));
     await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
     await page.getByRole("button", { name: "Retry" }).click();
@@ -73,7 +73,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await page.getByText("Processing, attempt 2").waitFor();
   });
 
-  test("cancel asks for a reason", async () => {
+  test("cancelling asks for a reason", async () => {
     const open = fixture.set(newJob());
     await signIn(page, `${fixture.pageUrl}/jobs/${open.id}`, REVIEWER);
     await page.getByRole("button", { name: "Cancel", exact: true }).click();
@@ -83,7 +83,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     assert.equal(fixture.jobs.get(open.id)?.status, "Cancelled");
   });
 
-  test("files that cannot be taken are said so before a byte is sent", async () => {
+  test("rejected files are reported before any upload request", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await upload({ name: "a.docx", mimeType: "application/msword", buffer: PDF }, pdf("empty.pdf", Buffer.alloc(0)));
     await page.locator("input[type=file]").setInputFiles(file("large.pdf", 27_000_000));
@@ -96,7 +96,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     );
   });
 
-  test("a large file goes in parts, over a broken one and a reload, and no part twice", async () => {
+  test("a multipart upload survives a failed part and a reload without sending a part twice", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
     const path = file("all annexes.pdf", 113 * 1024 * 1024);
@@ -120,13 +120,13 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     assert.deepEqual(
       sent.filter((part) => before.includes(part)),
       [],
-      "what had arrived is not sent again",
+      "arrived parts are not sent again",
     );
-    assert.equal(fixture.requests.filter((one) => one === "POST /uploads").length, 0, "it is the same upload");
+    assert.equal(fixture.requests.filter((one) => one === "POST /uploads").length, 0, "the same upload is resumed");
     assert.equal(await page.getByText("was interrupted").count(), 0);
   });
 
-  test("any id finds its contract", async () => {
+  test("searching for any id finds its contract", async () => {
     const ids = sample(fixture);
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByRole("searchbox").fill(`${ids.failed}.a3`);
@@ -134,7 +134,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await row("Framework contract").waitFor();
   });
 
-  test("another tenant sees nothing", async () => {
+  test("another tenant's contracts are not visible", async () => {
     const mine = fixture.set(newJob({ name: "secret.pdf", status: "Ready" }));
     await signIn(page, fixture.pageUrl, OTHER);
     await page.getByText("No contracts yet").waitFor();
@@ -149,7 +149,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
     await page.getByText("This page does not exist").waitFor();
   });
 
-  test("names with markup are text, and none leaves its place", async () => {
+  test("names with markup are shown as isolated text", async () => {
     const names = [
       '<img src=x onerror="document.title=1">.pdf',
       "<script>alert(1)</script>.pdf",
@@ -170,7 +170,7 @@ describe("contracts, from the file to the result", { skip: SKIP_REASON }, () => 
       );
     assert.equal(await page.locator("main img, main script").count(), 0);
     await row("<script>").locator("a").click();
-    await page.locator(".said", { hasText: "<b><script>alert(1)</script>.pdf</b>" }).first().waitFor();
+    await page.locator(".quote", { hasText: "<b><script>alert(1)</script>.pdf</b>" }).first().waitFor();
     await page.goBack();
     await upload(pdf("<i>later.pdf"));
     await row("<i>later.pdf").waitFor();

@@ -1,4 +1,4 @@
-/** What the browser tests over the fixture share: a browser for the file, a fixture and a page for each test. */
+/** Set-up of the browser tests over the fixture: one browser per file, one fixture and one page per test. */
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
-import type { JobView } from "../src/api/types";
+import { statusGroup } from "../src/api/status";
 import { launch, NO_BROWSER } from "./browser";
 import { Fixture } from "./fixture/server";
 
@@ -14,14 +14,14 @@ export const REVIEWER = "reviewer@acme.example";
 export const OTHER = "reviewer@globex.example";
 export const SUPPORT = "support@docket.example";
 export const PDF = Buffer.from("%PDF-1.7\n1 0 obj <</Type/Catalog>> endobj\ntrailer <</Root 1 0 R>>\n%%EOF\n");
-/** Why these tests are left out, if they are. */
-export const SKIP_REASON = NO_BROWSER ?? (process.env.PAGE_URL ? "PAGE_URL names a stack" : false);
+/** Why these tests are skipped, or false. */
+export const SKIP_REASON = NO_BROWSER ?? (process.env.PAGE_URL ? "PAGE_URL is set" : false);
 
 export let browser: Browser;
 export let context: BrowserContext;
 export let page: Page;
 export let fixture: Fixture;
-let broken: string[];
+let pageErrors: string[];
 let folder: string;
 
 export function setUp(): void {
@@ -36,18 +36,18 @@ export function setUp(): void {
   beforeEach(async () => {
     fixture = await new Fixture().start();
     context = await browser.newContext();
-    broken = [];
+    pageErrors = [];
     page = await context.newPage();
     page.setDefaultTimeout(10_000);
-    page.on("pageerror", (error) => broken.push(error.message));
+    page.on("pageerror", (error) => pageErrors.push(error.message));
     page.on("console", (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) broken.push(message.text());
+      if (/Content Security Policy|Trusted/i.test(message.text())) pageErrors.push(message.text());
     });
   });
   afterEach(async () => {
     await context.close();
     fixture.stop();
-    assert.deepEqual(broken, [], "no script broke, and nothing was against the policy");
+    assert.deepEqual(pageErrors, [], "no script error and no Content-Security-Policy violation");
   });
 }
 
@@ -61,7 +61,7 @@ export function pdf(name: string, buffer = PDF): Given {
   return { name, mimeType: "application/pdf", buffer };
 }
 
-/** A file on the disk: a large one does not go through the browser's remote control. */
+/** Writes a file to disk: large files cannot be passed through Playwright's protocol. */
 export function file(name: string, bytes: number): string {
   const path = join(folder, name);
   writeFileSync(path, Buffer.alloc(bytes, "%PDF-1.7 "));
@@ -76,7 +76,7 @@ export function row(name: string, at = page): Locator {
   return at.locator(".row", { hasText: name });
 }
 
-/** The page shows what the table says. */
+/** Waits until the page shows exactly the jobs of the fixture, each with its status group. */
 export async function expectPageMatchesTable(at = page): Promise<void> {
   const shown = async (): Promise<Record<string, string>> =>
     at.evaluate(() =>
@@ -87,10 +87,7 @@ export async function expectPageMatchesTable(at = page): Promise<void> {
         ]),
       ),
     );
-  const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
-  const wanted = Object.fromEntries(
-    [...fixture.jobs.values()].map((one: JobView) => [one.id, groups[one.status] ?? "open"]),
-  );
+  const wanted = Object.fromEntries([...fixture.jobs.values()].map((job) => [job.id, statusGroup(job.status)]));
   for (let tries = 0; ; tries += 1) {
     try {
       assert.deepEqual(sorted(await shown()), sorted(wanted));

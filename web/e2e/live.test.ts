@@ -1,4 +1,4 @@
-/** Push over the fixture: what is missed is made up for, and the sign tells the truth. */
+/** Live updates and sessions over the fixture. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -7,14 +7,14 @@ import { newJob } from "./fixture/jobs";
 import { PASSWORD } from "./fixture/state";
 import { context, expectPageMatchesTable, fixture, page, REVIEWER, row, SKIP_REASON, setUp } from "./harness";
 
-describe("a page that is left open", { skip: SKIP_REASON }, () => {
+describe("a page that stays open", { skip: SKIP_REASON }, () => {
   setUp();
 
-  test("the socket is cut during a burst, and both tabs are equal to the table afterwards", async () => {
+  test("two tabs whose sockets are cut during a burst match the table afterwards", async () => {
     const many = Array.from({ length: 20 }, (_, index) =>
       fixture.set(newJob({ name: `Burst ${index}.pdf`, created_at: Date.now() - index })),
     );
-    // More than a snapshot holds, so that lists must be read too.
+    // More jobs than a snapshot holds, so that the page has to refresh its lists.
     for (let index = 0; index < 150; index += 1)
       fixture.set(
         newJob({ status: "Ready", version: 3, name: `Old ${index}.pdf`, created_at: Date.now() - 1_000_000 - index }),
@@ -40,7 +40,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  test("the sign tells the truth when nothing is heard any more, and the page mends itself", async () => {
+  test("a silent connection shows as reconnecting, and the page recovers by itself", async () => {
     const one = fixture.set(newJob({ name: "quiet.pdf" }));
     await page.clock.install();
     await signIn(page, fixture.pageUrl, REVIEWER);
@@ -56,7 +56,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     await row("quiet.pdf").getByText("Ready").waitFor();
   });
 
-  test("a page that slept for an hour is right at once", async () => {
+  test("a page that slept for an hour is up to date within seconds", async () => {
     const one = fixture.set(newJob({ name: "sleepy.pdf" }));
     fixture.tokenSeconds = 7200;
     await page.clock.install();
@@ -71,7 +71,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  test("a thousand rows are there, and a burst over them holds nobody up", async () => {
+  test("a burst of changes to a thousand rows does not block rendering", async () => {
     const now = Date.now();
     const many = Array.from({ length: 1000 }, (_, index) =>
       newJob({ name: `Contract ${index}.pdf`, created_at: now - index * 60_000 }),
@@ -85,7 +85,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     }
     assert.equal(await rows.count(), 1000);
     await page.evaluate(() => scrollTo(0, 0));
-    // The longest time for which the page could not draw, over a burst of 200 changes and a scroll through.
+    // The longest time between two frames during a burst of 200 changes and a scroll.
     const longest = page.evaluate(
       () =>
         new Promise<number>((resolve) => {
@@ -112,7 +112,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     await expectPageMatchesTable();
   });
 
-  test("the tab's title counts what came while nobody looked", async () => {
+  test("the tab's title counts results that arrived while it was hidden", async () => {
     const one = fixture.set(newJob({ name: "title.pdf" }));
     await signIn(page, fixture.pageUrl, REVIEWER);
     await row("title.pdf").waitFor();
@@ -129,11 +129,11 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     await page.waitForFunction(() => document.title === "Contracts · Docket");
   });
 
-  test("a token that ended is renewed unseen; if that is refused, the page keeps its place", async () => {
+  test("an expired token is renewed silently, and a refused renewal keeps the page's state", async () => {
     fixture.set(newJob({ name: "kept.pdf", status: "Ready" }));
     await signIn(page, `${fixture.pageUrl}/?status=ready`, REVIEWER);
     await row("kept.pdf").waitFor();
-    // All tokens end before their time, as when a session is revoked.
+    // All tokens are rejected before they expire, as when a session is revoked.
     fixture.revokedTokens.add(
       await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
     );
@@ -154,7 +154,7 @@ describe("a page that is left open", { skip: SKIP_REASON }, () => {
     assert.match(page.url(), /status=cancelled/);
   });
 
-  test("sign-in: a wrong password, a first password, another tab, and out again in both", async () => {
+  test("sign-in handles a wrong password, a first password, a second tab and sign-out in both", async () => {
     await page.goto(fixture.pageUrl);
     await page.getByLabel("E-mail").fill("new@acme.example");
     await page.getByLabel("Password").fill("wrong");

@@ -1,4 +1,4 @@
-/** `npm run pictures`: the main screens as PNG files in docs/pictures, over the fixture's day at a desk. */
+/** `npm run pictures`: writes the main screens to docs/pictures as PNG files, over the fixture with its sample. */
 
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { sample } from "./fixture/sample";
 import { Fixture } from "./fixture/server";
 
 const OUT = process.argv[2] ?? join(WEB, "..", "docs", "pictures");
-const MOST_BYTES = 150_000;
+const MAX_BYTES = 150_000;
 const WIDE = { width: 1280, height: 820 };
 const NARROW = { width: 390, height: 844 };
 
@@ -42,14 +42,14 @@ async function picture(
   await page.screenshot({ path: file });
   const { size } = statSync(file);
   console.log(`${String(size).padStart(7)} B  ${name}.png`);
-  if (size > MOST_BYTES) tooLarge += 1;
+  if (size > MAX_BYTES) tooLarge += 1;
   await context.close();
 }
 
-/** A zone in which it is afternoon now, so that a day at a desk looks like one. */
+/** A time zone in which it is afternoon now, so that the sample's times look like working hours. */
 function afternoon(): string {
-  const ahead = 15 - new Date().getUTCHours();
-  return `Etc/GMT${ahead > 0 ? "-" : "+"}${Math.min(Math.abs(ahead), 12)}`;
+  const hours = 15 - new Date().getUTCHours();
+  return `Etc/GMT${hours > 0 ? "-" : "+"}${Math.min(Math.abs(hours), 12)}`;
 }
 
 const REVIEWER = "reviewer@acme.example";
@@ -97,5 +97,5 @@ await picture("support-audit", {}, SUPPORT, "/support/audit", (page) =>
 
 await browser.close();
 fixture.stop();
-if (tooLarge > 0) throw new Error(`${tooLarge} pictures have more than ${MOST_BYTES} bytes`);
+if (tooLarge > 0) throw new Error(`${tooLarge} pictures have more than ${MAX_BYTES} bytes`);
 process.exit(0);

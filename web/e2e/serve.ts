@@ -1,4 +1,4 @@
-/** `npm run dev`: the built page over the fixture, for a look around without a stack. */
+/** `npm run dev`: serves the built page over the fixture, without a stack. */
 
 import { sample } from "./fixture/sample";
 import { Fixture } from "./fixture/server";

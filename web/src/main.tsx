@@ -26,7 +26,7 @@ async function start(): Promise<void> {
       console.warn(error);
       const what = tries === 0 ? "Opening Docket…" : "Docket cannot be reached. Retrying…";
       render(
-        <main class="door">
+        <main class="start-page">
           <Loading what={what} />
         </main>,
         page,

@@ -5,7 +5,7 @@ import { JobList } from "./job-list";
 import { visibleJobs } from "./merge";
 import { JobStore } from "./store";
 
-// The store asks whether the page is seen, to know how to draw.
+// The store reads `document.hidden` to schedule rendering.
 Object.assign(globalThis, { document: { hidden: true } });
 
 const job = (number: number, some: Partial<JobView> = {}): JobView => ({
@@ -22,7 +22,7 @@ const job = (number: number, some: Partial<JobView> = {}): JobView => ({
   ...some,
 });
 
-/** A table, listed newest first. */
+/** A table of jobs, listed newest first. */
 class Table {
   jobs = new Map<string, JobView>();
   requests = 0;
@@ -49,7 +49,7 @@ class Table {
   };
 }
 
-test("pages follow one another until the list is whole", async () => {
+test("pages are loaded one after another until the list is complete", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 250 }, (_, index) => job(index)));
   const store = new JobStore();
@@ -58,20 +58,20 @@ test("pages follow one another until the list is whole", async () => {
   assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
   await list.loadMore();
   await list.loadMore();
-  assert.equal(list.state, "whole");
+  assert.equal(list.state, "complete");
   assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 250);
   await list.loadMore();
   assert.equal(table.requests, 3);
 });
 
-test("what was missed while the page was cut off is what the table says after a refresh", async () => {
+test("changes missed while disconnected are shown after a refresh", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 230 }, (_, index) => job(index)));
   const store = new JobStore();
   const list = new JobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   await list.loadMore();
-  // Old and new ones change, some are new, one is deleted, and nobody says so.
+  // Old and new jobs change, two are added, one is deleted, all without a push.
   for (let number = 30; number < 230; number += 7) table.put(job(number, { status: "Ready", version: 4 }));
   table.put(job(500), job(501, { status: "Failed", version: 2 }));
   table.jobs.delete("job-100");
@@ -82,7 +82,7 @@ test("what was missed while the page was cut off is what the table says after a 
   assert.equal(store.jobs.has("job-100"), false);
 });
 
-test("a job that left a filtered list is looked up, not lost", async () => {
+test("a job that no longer matches the filter is looked up, not lost", async () => {
   const table = new Table();
   table.put(job(1), job(2), job(3));
   const store = new JobStore();
@@ -93,7 +93,7 @@ test("a job that left a filtered list is looked up, not lost", async () => {
   assert.equal(store.jobs.get("job-2")?.status, "Ready");
 });
 
-test("a push that comes while the list is read is not undone by it", async () => {
+test("a push that arrives during a refresh is not overwritten", async () => {
   const table = new Table();
   table.put(job(1));
   const store = new JobStore();
@@ -106,7 +106,7 @@ test("a push that comes while the list is read is not undone by it", async () =>
   assert.equal(store.jobs.get("job-1")?.status, "Ready");
 });
 
-test("a refresh that fails leaves what is shown, and a later one mends it", async () => {
+test("a failed refresh keeps the shown jobs, and a later one updates them", async () => {
   const table = new Table();
   table.put(job(1));
   const store = new JobStore();
@@ -119,7 +119,7 @@ test("a refresh that fails leaves what is shown, and a later one mends it", asyn
   await list.loadMore();
   fails = true;
   await list.refresh();
-  assert.equal(list.state, "whole");
+  assert.equal(list.state, "complete");
   assert.equal(store.jobs.size, 1);
   fails = false;
   table.put(job(1, { version: 2, status: "Ready" }));

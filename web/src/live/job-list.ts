@@ -13,7 +13,7 @@ const MAX_REFRESHED_ROWS = 1000;
 const MAX_LOOKUPS = 20;
 
 export class JobList extends Emitter {
-  state: "loading" | "more" | "whole" | "failed" = "loading";
+  state: "loading" | "more" | "complete" | "failed" = "loading";
   /** The error of the last request. Undefined if it succeeded. */
   error: unknown;
   /** The creation time down to which the list is complete. */
@@ -35,7 +35,7 @@ export class JobList extends Emitter {
 
   /** Loads the next page. */
   loadMore(): Promise<void> {
-    if (this.busy || this.state === "whole") return this.busy ?? Promise.resolve();
+    if (this.busy || this.state === "complete") return this.busy ?? Promise.resolve();
     return this.run(async () => {
       const page = await this.client.jobs(this.query(this.cursor));
       this.takePage(page);
@@ -68,7 +68,7 @@ export class JobList extends Emitter {
   /** Looks up the jobs that a refresh should have listed and did not: they no longer match, or are gone. */
   private async reconcileMissing(seen: ReadonlySet<string>, began: number): Promise<void> {
     // A list across tenants has another order, so an absence means something only if the list is complete.
-    if (this.filter.tenant === undefined && this.state !== "whole") return;
+    if (this.filter.tenant === undefined && this.state !== "complete") return;
     const missing = [...this.store.jobs.values()].filter(
       (job) =>
         job.created_at >= this.horizon &&
@@ -95,7 +95,7 @@ export class JobList extends Emitter {
     this.count += count;
     this.cursor = page.cursor;
     this.searchedBackTo = page.cursor === undefined ? undefined : page.searched_back_to;
-    this.state = page.cursor === undefined ? "whole" : "more";
+    this.state = page.cursor === undefined ? "complete" : "more";
     if (page.cursor === undefined || this.filter.tenant === undefined) this.horizon = 0;
     else this.horizon = page.searched_back_to ?? page.jobs.at(-1)?.created_at ?? this.horizon;
   }
@@ -110,7 +110,7 @@ export class JobList extends Emitter {
       .catch((error: unknown) => {
         this.error = error;
         // Loaded rows stay. Only a list that was never loaded shows the error instead.
-        this.state = this.count > 0 ? (this.cursor === undefined ? "whole" : "more") : "failed";
+        this.state = this.count > 0 ? (this.cursor === undefined ? "complete" : "more") : "failed";
       })
       .finally(() => {
         this.busy = undefined;

@@ -4,7 +4,7 @@ import type { JobView } from "../api/types";
 import { ANSWER_TIMEOUT_MS, type Socket, SYNC_INTERVAL_MS } from "./connection";
 import { LiveUpdates } from "./updates";
 
-/** A socket whose other end the test is. */
+/** A socket that the test controls. */
 class FakeSocket implements Socket {
   onopen: Socket["onopen"] = null;
   onmessage: Socket["onmessage"] = null;
@@ -78,7 +78,7 @@ class TestEnvironment {
 const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
 };
-/** Lets time pass as it does for a page that is awake: no timer is late. */
+/** Advances the time in steps of at most a second, as on a machine that is awake: no timer is late. */
 const pass = async (ms: number): Promise<void> => {
   for (let left = ms; left > 0; left -= 1000) {
     mock.timers.tick(Math.min(left, 1000));
@@ -100,21 +100,21 @@ async function connected(world = new TestEnvironment()): Promise<TestEnvironment
   return world;
 }
 
-test("it asks for the state when it opens, and is live once it was told", async () => {
+test("a new connection requests a snapshot and is live after the answer", async () => {
   const world = new TestEnvironment();
   assert.equal(world.sign, "connecting");
   world.live.start();
   await settle();
   world.last.open();
   assert.deepEqual(world.last.sent, ['{"action":"sync"}']);
-  assert.equal(world.sign, "connecting", "an open socket is no knowledge");
+  assert.equal(world.sign, "connecting", "an open socket is not live yet");
   world.last.snapshot();
   assert.equal(world.sign, "live");
-  assert.equal(world.reads, 1, "lists are read after each connect");
+  assert.equal(world.reads, 1, "lists are refreshed after each connect");
   world.live.stop();
 });
 
-test("it asks again every minute, and reads the lists if the snapshot does not hold everything", async () => {
+test("a snapshot is requested every minute, and an incomplete one refreshes the lists", async () => {
   const world = await connected();
   for (let minute = 2; minute <= 4; minute += 1) {
     await pass(SYNC_INTERVAL_MS);
@@ -126,17 +126,21 @@ test("it asks again every minute, and reads the lists if the snapshot does not h
   world.live.stop();
 });
 
-test("a line that does not answer is not called live any longer than the answer may take", async () => {
+test("a connection that does not answer in time is not live", async () => {
   const world = await connected();
   const until = world.live.status.kind === "live" ? world.live.status.asOf : 0;
   await pass(SYNC_INTERVAL_MS + ANSWER_TIMEOUT_MS + 100);
   assert.equal(world.sign, "reconnecting");
-  assert.deepEqual(world.live.status, { kind: "reconnecting", asOf: until }, "it says of when the state is");
+  assert.deepEqual(
+    world.live.status,
+    { kind: "reconnecting", asOf: until },
+    "the status has the time of the last update",
+  );
   assert.equal(world.sockets[0]?.closed, true);
   world.live.stop();
 });
 
-test("a socket that never opens is given up too", async () => {
+test("a socket that never opens is replaced after the timeout", async () => {
   const world = new TestEnvironment();
   world.live.start();
   await settle();
@@ -145,7 +149,7 @@ test("a socket that never opens is given up too", async () => {
   world.live.stop();
 });
 
-test("it comes back with full jitter, ever more slowly, and at most every half minute", async () => {
+test("reconnects back off with full jitter up to 30 seconds", async () => {
   const world = new TestEnvironment();
   world.refusesTickets = true;
   const waits: number[] = [];
@@ -166,21 +170,21 @@ test("it comes back with full jitter, ever more slowly, and at most every half m
   await pass(31_000);
   const before = world.tickets;
   await pass(1000);
-  assert.ok(world.tickets > before, "jitter reaches down to no wait at all");
+  assert.ok(world.tickets > before, "the jitter includes no delay at all");
   world.live.stop();
 });
 
-test("after a sleep it is not live before it has been told anew", async () => {
+test("after a sleep the page is live only after a new snapshot", async () => {
   const world = await connected();
   await pass(20_000);
   const { sent } = world.last;
   const asked = sent.length;
-  // An hour in which no timer came.
+  // An hour without timers, as during a sleep.
   mock.timers.setTime(Date.now() + 3_600_000);
   mock.timers.tick(5000);
   await settle();
   assert.notEqual(world.sign, "live");
-  assert.ok(sent.length > asked || world.sockets.length > 1, "it asks at once");
+  assert.ok(sent.length > asked || world.sockets.length > 1, "it requests a snapshot at once");
   await pass(5000);
   world.last.open();
   world.last.snapshot();
@@ -188,7 +192,7 @@ test("after a sleep it is not live before it has been told anew", async () => {
   world.live.stop();
 });
 
-test("it is replaced before its two hours are over, and is live throughout", async () => {
+test("a connection is replaced before two hours and stays live throughout", async () => {
   const world = await connected();
   const [first] = world.sockets;
   const signs = new Set<string>();
@@ -198,7 +202,7 @@ test("it is replaced before its two hours are over, and is live throughout", asy
     first?.snapshot();
   }
   assert.equal(world.sockets.length, 2);
-  assert.equal(first?.closed, false, "the old line serves until the new one has answered");
+  assert.equal(first?.closed, false, "the old connection stays until the new one has answered");
   world.last.open();
   world.last.snapshot();
   assert.equal(first?.closed, true);
@@ -206,7 +210,7 @@ test("it is replaced before its two hours are over, and is live throughout", asy
   world.live.stop();
 });
 
-test("it is replaced before the sign-in that bought it ends", async () => {
+test("a connection is replaced before its ID token expires", async () => {
   const world = new TestEnvironment();
   world.goodUntil = Date.now() + 10 * 60_000;
   await connected(world);
@@ -220,7 +224,7 @@ test("it is replaced before the sign-in that bought it ends", async () => {
   world.live.stop();
 });
 
-test("an error frame ends the line: the service does not know it any more", async () => {
+test("an error frame closes the connection and opens another", async () => {
   const world = await connected();
   world.last.says({ type: "error", message: "connect again" });
   assert.equal(world.sign, "reconnecting");
@@ -229,7 +233,7 @@ test("an error frame ends the line: the service does not know it any more", asyn
   world.live.stop();
 });
 
-test("without a network it says so, and comes back at once with it", async () => {
+test("without a network the status is offline, and it reconnects at once when back online", async () => {
   const world = await connected();
   world.online = false;
   world.live.offline();
@@ -241,11 +245,11 @@ test("without a network it says so, and comes back at once with it", async () =>
   const before = world.tickets;
   world.live.resume(true);
   await settle();
-  assert.equal(world.tickets, before + 1, "no backoff is waited for");
+  assert.equal(world.tickets, before + 1, "it does not wait for the backoff");
   world.live.stop();
 });
 
-test("without a line it reads the lists every minute, and says of when they are", async () => {
+test("without a connection the lists are refreshed every minute, and the status has their time", async () => {
   const world = new TestEnvironment();
   world.refusesTickets = true;
   world.live.start();
@@ -256,7 +260,7 @@ test("without a line it reads the lists every minute, and says of when they are"
   world.live.stop();
 });
 
-test("a snapshot that does not hold everything is not called live before the rest was read", async () => {
+test("after an incomplete snapshot the page is live only after the lists are refreshed", async () => {
   const world = new TestEnvironment();
   world.refusesReads = true;
   world.live.start();
@@ -266,7 +270,7 @@ test("a snapshot that does not hold everything is not called live before the res
   await settle();
   assert.notEqual(world.sign, "live");
   world.last.says({ type: "job.changed", job: { id: "a" } });
-  assert.notEqual(world.sign, "live", "a push says nothing of the others");
+  assert.notEqual(world.sign, "live", "a push does not complete the snapshot");
   world.refusesReads = false;
   await pass(15_000);
   assert.equal(world.sign, "live");
@@ -278,7 +282,7 @@ test("a snapshot that does not hold everything is not called live before the res
   world.live.stop();
 });
 
-test("pushes are told from lists, and anything else is left alone", async () => {
+test("pushes are distinguished from snapshots, and unknown messages are ignored", async () => {
   const world = await connected();
   world.last.says({ type: "job.changed", job: { id: "a" } });
   world.last.says({ message: "Internal server error", connectionId: "x", requestId: "y" });
@@ -292,7 +296,7 @@ test("pushes are told from lists, and anything else is left alone", async () => 
   world.live.stop();
 });
 
-test("a page that was stopped opens nothing any more", async () => {
+test("a stopped page opens no more connections", async () => {
   const world = await connected();
   world.live.stop();
   await pass(600_000);

@@ -25,7 +25,7 @@ export function App({ session, apiUrl, router }: { session: Session; apiUrl: str
   if (session.status === "out") {
     document.title = "Sign in · Docket";
     return (
-      <main class="door">
+      <main class="start-page">
         <SignIn session={session} />
       </main>
     );
@@ -47,7 +47,7 @@ function SignedIn({ session, apiUrl, router }: { session: Session; apiUrl: strin
   const [me, again] = useAsync<Me>("me", () => client.me());
   if (me.value === undefined) {
     return (
-      <main class="door">
+      <main class="start-page">
         {me.state === "failed" ? (
           <>
             <ErrorMessage error={me.error} again={again} />
@@ -120,7 +120,7 @@ function Main({
         </ErrorBoundary>
       </main>
       <UploadTray />
-      <p class="unseen" role="status" aria-live="polite">
+      <p class="visually-hidden" role="status" aria-live="polite">
         <Announcement app={app} />
       </p>
     </AppContextRoot.Provider>

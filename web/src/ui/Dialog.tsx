@@ -62,7 +62,7 @@ export function ReasonDialog({
   danger,
   maxLength: most = 500,
   canForce,
-  onSubmit: order,
+  onSubmit,
   onClose,
 }: ReasonDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
@@ -75,7 +75,7 @@ export function ReasonDialog({
     setBusy(true);
     setError(undefined);
     try {
-      await order(reason.trim(), force);
+      await onSubmit(reason.trim(), force);
       onClose();
     } catch (problem) {
       setError(errorMessage(problem));

@@ -118,7 +118,7 @@ function Unfinished(): JSX.Element | null {
     <div class="unfinished">
       <p>
         {open.length === 1 ? "One upload was interrupted." : `${open.length} uploads were interrupted.`} Drop the same{" "}
-        {open.length === 1 ? "file" : "files"} again, and sending goes on where it stopped.
+        {open.length === 1 ? "file" : "files"} again to resume.
       </p>
       <ul>
         {open.slice(0, 5).map((one) => (

@@ -175,14 +175,14 @@ function Job({
       )}
       {state !== "ready" && (
         <Card kind={state}>
-          <div class="standing">
+          <div class="status-summary">
             <StatusIcon job={job} />
             <div>
               {state === "open" && (
                 <>
                   <p class="lead">
                     {detail?.explanation.waiting?.on === "stalled"
-                      ? "Stalled: its deadline passed without a check"
+                      ? "Stalled: no check ran at its deadline"
                       : statusLabel(job)}
                   </p>
                   <p class="first-letter">
@@ -195,7 +195,7 @@ function Job({
               {state === "failed" && (
                 <>
                   <p class="lead">{causeLabel(job.failure?.cause ?? "Unknown")}</p>
-                  {job.failure?.detail && <p class="said">{job.failure.detail}</p>}
+                  {job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
                   <p class="muted">
                     Failed <Time at={job.updated_at} /> after {plural(job.attempt, "attempt")}.
                   </p>
@@ -255,7 +255,7 @@ function Job({
           onClose={() => setDialog(undefined)}
         >
           <p class="muted">
-            A canceled contract stays canceled. What runs already runs to its end, and its result is dropped.
+            You cannot undo this. If the model is already processing the contract, Docket discards its result.
           </p>
         </ReasonDialog>
       )}
@@ -306,7 +306,7 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
             <div>
               {sentence(step.what)}
               {step.actor !== undefined && <span class="muted"> {step.actor}</span>}
-              {step.reason !== undefined && <q class="said">{step.reason}</q>}
+              {step.reason !== undefined && <q class="quote">{step.reason}</q>}
             </div>
           </li>
         ))}
@@ -375,7 +375,7 @@ function Technical({
                     {attempt.failure ? (
                       <>
                         {causeLabel(attempt.failure.cause)}
-                        {attempt.failure.detail && <span class="said">{attempt.failure.detail}</span>}
+                        {attempt.failure.detail && <span class="quote">{attempt.failure.detail}</span>}
                       </>
                     ) : attempt.closed_at !== undefined ? (
                       "Result"

@@ -209,7 +209,7 @@ function End({ filter }: { filter: JobFilter }): JSX.Element | null {
     return () => watch.disconnect();
     // Observed anew after each page: the observer does not report an end that stays in view again.
   }, [list, list.loading]);
-  if (list.state === "whole") return null;
+  if (list.state === "complete") return null;
   return (
     <div ref={ref} class="list-end">
       {list.searchedBackTo !== undefined && (

@@ -44,7 +44,7 @@ export function Name({ text }: { text: string }): JSX.Element {
 
 export function ErrorMessage({ error, again }: { error: unknown; again?: () => void }): JSX.Element {
   return (
-    <div class="trouble" role="alert">
+    <div class="error-box" role="alert">
       <Icon name="alert" />
       <p>{errorMessage(error)}</p>
       {again && (

@@ -19,7 +19,7 @@ const file = (some: object = {}): { name: string; size: number; type: string; la
   ...some,
 });
 
-test("a file is refused before it is sent, with a reason that says what would do", () => {
+test("a file that the pipeline rejects is refused before upload, with the reason", () => {
   assert.equal(rejectionReason(file(), pipeline), undefined);
   assert.equal(rejectionReason(file({ size: 26_214_400 }), pipeline), undefined);
   assert.equal(
@@ -30,13 +30,13 @@ test("a file is refused before it is sent, with a reason that says what would do
   assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);
 });
 
-test("a browser that does not name the type is helped by the file's ending", () => {
+test("a missing media type is derived from the file extension", () => {
   assert.equal(mediaType(file({ type: "", name: "SCAN.PDF" }), pipeline), "application/pdf");
   assert.equal(mediaType(file({ type: "", name: "scan" }), pipeline), undefined);
   assert.equal(mediaType(file({ type: "text/html", name: "scan.pdf" }), pipeline), undefined);
 });
 
-test("parts cover the file, each byte once", () => {
+test("parts cover each byte of the file exactly once", () => {
   for (const size of [1, 16, 17, 160, 161]) {
     const parts = Math.ceil(size / 16);
     let at = 0;
@@ -50,12 +50,12 @@ test("parts cover the file, each byte once", () => {
   }
 });
 
-test("only the parts that have not arrived are sent", () => {
+test("only parts that have not arrived are sent", () => {
   assert.deepEqual(missingParts(5, [2, 5]), [1, 3, 4]);
   assert.deepEqual(missingParts(2, [2, 1]), []);
 });
 
-test("a long name keeps its start and its ending, and no half of a character", () => {
+test("a long name is shortened in the middle, keeps its extension and splits no character", () => {
   const name = `${"😀".repeat(300)}.pdf`;
   const short = shortName(name);
   assert.ok([...short].length <= 200 && new TextEncoder().encode(short).length <= 500);
@@ -66,7 +66,7 @@ test("a long name keeps its start and its ending, and no half of a character", (
   assert.equal(shortName("a.pdf"), "a.pdf");
 });
 
-test("the same file to another place is another upload", () => {
+test("the same file for another pipeline or tenant is another upload", () => {
   const marks = [
     fingerprint(file(), "a", "t"),
     fingerprint(file(), "b", "t"),

@@ -18,7 +18,7 @@ export function Audit(): JSX.Element {
       </div>
       {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
       {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the audit log…" />}
-      {page.entries.length === 0 && page.state === "whole" && (
+      {page.entries.length === 0 && page.state === "complete" && (
         <EmptyState icon="inbox" title="No actions yet">
           Retries, cancellations and deletions appear here with their user and reason.
         </EmptyState>
@@ -45,7 +45,7 @@ export function Audit(): JSX.Element {
                   <td class="nowrap">{titleCase(entry.action)}</td>
                   <td>
                     <bdi>{entry.reason}</bdi>
-                    {entry.detail && <span class="said">{entry.detail}</span>}
+                    {entry.detail && <span class="quote">{entry.detail}</span>}
                   </td>
                   <td>
                     <Target entry={entry} />

@@ -46,7 +46,7 @@ export function Overview(): JSX.Element {
                 count={found.stalled}
                 bad={found.stalled > 0}
                 href={listPath({ status: "open" })}
-                note="their deadline passed without a check, see the alarms"
+                note="no check ran at their deadline, see the alarms"
               />
             )}
             <Figure

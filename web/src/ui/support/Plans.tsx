@@ -205,7 +205,7 @@ function Counts({
       {counts.length === 0 ? (
         <p class="muted">None.</p>
       ) : (
-        <dl class="tally">
+        <dl class="counts">
           {counts.map((one) => (
             <div key={one.name}>
               <dt>{label(one.name)}</dt>

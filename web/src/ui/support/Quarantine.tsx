@@ -21,7 +21,7 @@ export function Quarantine(): JSX.Element {
       </div>
       {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
       {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the messages…" />}
-      {page.entries.length === 0 && page.state === "whole" && (
+      {page.entries.length === 0 && page.state === "complete" && (
         <EmptyState icon="check" title="Quarantine is empty">
           Docket keeps messages here that it cannot process.
         </EmptyState>

@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 
 export interface Paged<T> {
   entries: T[];
-  state: "loading" | "more" | "whole" | "failed";
+  state: "loading" | "more" | "complete" | "failed";
   error?: unknown;
   more(): void;
   without(keep: (entry: T) => boolean): void;
@@ -20,7 +20,7 @@ export function usePaged<T>(load: (cursor?: string) => Promise<{ entries: T[]; c
       (page) =>
         set((before) => ({
           entries: [...before.entries, ...page.entries],
-          state: page.cursor === undefined ? "whole" : "more",
+          state: page.cursor === undefined ? "complete" : "more",
           ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
         })),
       (error: unknown) => set((before) => ({ ...before, state: "failed", error })),
