@@ -31,10 +31,10 @@ export class Session extends Emitter {
 
   constructor(private readonly configuration: Configuration) {
     super();
-    const kept = sessionStorage.getItem(KEY);
-    if (kept) {
+    const saved = sessionStorage.getItem(KEY);
+    if (saved) {
       try {
-        this.tokens = JSON.parse(kept) as Tokens;
+        this.tokens = JSON.parse(saved) as Tokens;
         setServiceTime(Date.now() + this.tokens.clockOffsetMs);
         this.status = "in";
       } catch {

@@ -49,7 +49,7 @@ export class JobList extends Emitter {
       return this.busy;
     }
     return this.run(async () => {
-      const began = performance.now();
+      const startedAt = performance.now();
       const wanted = Math.min(Math.max(this.count, 1), MAX_REFRESHED_ROWS);
       const seen = new Set<string>();
       let page = await this.client.jobs(this.query());
@@ -61,7 +61,7 @@ export class JobList extends Emitter {
       }
       this.count = 0;
       this.takePage(page, seen.size);
-      await this.reconcileMissing(seen, began);
+      await this.reconcileMissing(seen, startedAt);
     });
   }
 

@@ -53,11 +53,11 @@ export class JobStore extends Emitter {
   /** Renders a burst of pushes once per frame. */
   private emitSoon(): void {
     if (this.frame !== 0) return;
-    const draw = (): void => {
+    const render = (): void => {
       this.frame = 0;
       this.emit();
     };
     // A hidden page gets no animation frames, but its title must still change.
-    this.frame = document.hidden ? (setTimeout(draw, 50) as unknown as number) : requestAnimationFrame(draw);
+    this.frame = document.hidden ? (setTimeout(render, 50) as unknown as number) : requestAnimationFrame(render);
   }
 }

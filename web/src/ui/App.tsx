@@ -35,7 +35,7 @@ export function App({ session, apiUrl, router }: { session: Session; apiUrl: str
       <SignedIn key="in" session={session} apiUrl={apiUrl} router={router} />
       {session.status === "expired" && (
         <Dialog title="Please sign in again">
-          <SignIn session={session} again />
+          <SignIn session={session} hasExpired />
         </Dialog>
       )}
     </>
@@ -44,13 +44,13 @@ export function App({ session, apiUrl, router }: { session: Session; apiUrl: str
 
 function SignedIn({ session, apiUrl, router }: { session: Session; apiUrl: string; router: Router }): JSX.Element {
   const client = useMemo(() => new Client(apiUrl, session), []);
-  const [me, again] = useAsync<Me>("me", () => client.me());
+  const [me, reload] = useAsync<Me>("me", () => client.me());
   if (me.value === undefined) {
     return (
       <main class="start-page">
         {me.state === "failed" ? (
           <>
-            <ErrorMessage error={me.error} again={again} />
+            <ErrorMessage error={me.error} onRetry={reload} />
             <button type="button" class="quiet" onClick={() => session.signOut()}>
               Sign out
             </button>
@@ -78,9 +78,9 @@ function Main({
   useEmitters(router);
   const isSupport = me.roles.includes("support");
   const [tenant, setTenant] = useState<string | undefined>(() => {
-    const kept = sessionStorage.getItem(TENANT_KEY) ?? "";
-    if (isSupport) return kept || undefined;
-    return me.tenants.includes(kept) ? kept : me.tenants[0];
+    const saved = sessionStorage.getItem(TENANT_KEY) ?? "";
+    if (isSupport) return saved || undefined;
+    return me.tenants.includes(saved) ? saved : me.tenants[0];
   });
   const uploads = useMemo(() => new UploadQueue(client, me.actor), []);
   const app = useMemo(() => new AppContext(session, client, router, uploads, me, tenant), [tenant]);
@@ -89,7 +89,7 @@ function Main({
     app.start();
     return () => app.stop();
   }, [app]);
-  const choose = (next: string | undefined): void => {
+  const selectTenant = (next: string | undefined): void => {
     if (next === undefined) sessionStorage.removeItem(TENANT_KEY);
     else sessionStorage.setItem(TENANT_KEY, next);
     setTenant(next);
@@ -107,7 +107,7 @@ function Main({
       >
         Skip to content
       </a>
-      <Header app={app} choose={choose} />
+      <Header app={app} onSelectTenant={selectTenant} />
       <main id="main" tabIndex={-1}>
         <ErrorBoundary key={location.pathname}>
           {!isSupport && me.tenants.length === 0 ? (
@@ -177,7 +177,7 @@ function NotFound(): JSX.Element {
 
 /** The support screens. They are a separate chunk, loaded on first use. */
 function SupportScreens({ route }: { route: Route }): JSX.Element {
-  const [support, again] = useAsync<{ default: ComponentType<{ route: Route }> }>(
+  const [support, reload] = useAsync<{ default: ComponentType<{ route: Route }> }>(
     "support",
     () => import("./support/Support"),
   );
@@ -185,7 +185,7 @@ function SupportScreens({ route }: { route: Route }): JSX.Element {
     return (
       <ErrorMessage
         error={new Error("This screen could not be loaded. Try again, or reload the page.")}
-        again={again}
+        onRetry={reload}
       />
     );
   if (support.value === undefined) return <Loading what="Loading…" />;
@@ -207,7 +207,7 @@ class ErrorBoundary extends Component<{ children: ComponentChildren }, { error?:
     return (
       <ErrorMessage
         error={new Error("This screen failed to render. No data was lost.")}
-        again={() => location.reload()}
+        onRetry={() => location.reload()}
       />
     );
   }

@@ -67,7 +67,7 @@ export function ReasonDialog({
 }: ReasonDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
-  const [poisoned, setPoisoned] = useState(false);
+  const [isPoisoned, setIsPoisoned] = useState(false);
   const [force, setForce] = useState(false);
   const [error, setError] = useState<string>();
   const submit = async (event: Event): Promise<void> => {
@@ -79,7 +79,7 @@ export function ReasonDialog({
       onClose();
     } catch (problem) {
       setError(errorMessage(problem));
-      setPoisoned(problem instanceof ApiError && problem.code === "poisoned");
+      setIsPoisoned(problem instanceof ApiError && problem.code === "poisoned");
       setBusy(false);
     }
   };
@@ -103,7 +103,7 @@ export function ReasonDialog({
         <p class="form-error" role="alert">
           {error}
         </p>
-        {poisoned && canForce && (
+        {isPoisoned && canForce && (
           <label class="check">
             <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Retry
             anyway

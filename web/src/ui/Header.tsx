@@ -15,10 +15,10 @@ const ANNOUNCE_DELAY_MS = 3000;
 
 export function Header({
   app,
-  choose,
+  onSelectTenant,
 }: {
   app: AppContext;
-  choose: (tenant: string | undefined) => void;
+  onSelectTenant: (tenant: string | undefined) => void;
 }): JSX.Element {
   useEmitters(app.router);
   const { screen } = app.router.route;
@@ -50,7 +50,7 @@ export function Header({
       )}
       <div class="top-end">
         <LiveIndicator app={app} />
-        <TenantSelect app={app} choose={choose} />
+        <TenantSelect app={app} onSelectTenant={onSelectTenant} />
         <NotificationToggle />
         <UserMenu app={app} />
       </div>
@@ -77,16 +77,16 @@ function LiveIndicator({ app }: { app: AppContext }): JSX.Element {
   useEmitters(app.live);
   const { status: sign } = app.live;
   const broken = sign.kind === "offline" || (sign.kind === "reconnecting" && sign.asOf !== undefined);
-  const saidBroken = useRef(false);
+  const announcedBroken = useRef(false);
   const text = statusText(sign);
   useEffect(() => {
     if (!broken) {
-      if (saidBroken.current) app.announce("Live again");
-      saidBroken.current = false;
+      if (announcedBroken.current) app.announce("Live again");
+      announcedBroken.current = false;
       return;
     }
     const timer = setTimeout(() => {
-      saidBroken.current = true;
+      announcedBroken.current = true;
       app.announce(text);
     }, ANNOUNCE_DELAY_MS);
     return () => clearTimeout(timer);
@@ -105,16 +105,16 @@ function LiveIndicator({ app }: { app: AppContext }): JSX.Element {
 
 function TenantSelect({
   app,
-  choose,
+  onSelectTenant,
 }: {
   app: AppContext;
-  choose: (tenant: string | undefined) => void;
+  onSelectTenant: (tenant: string | undefined) => void;
 }): JSX.Element | null {
   const { me, tenant, isSupport } = app;
-  if (isSupport) return <SupportTenantInput app={app} choose={choose} />;
+  if (isSupport) return <SupportTenantInput app={app} onSelectTenant={onSelectTenant} />;
   if (me.tenants.length < 2) return null;
   return (
-    <select aria-label="Tenant" value={tenant} onChange={(event) => choose(event.currentTarget.value)}>
+    <select aria-label="Tenant" value={tenant} onChange={(event) => onSelectTenant(event.currentTarget.value)}>
       {me.tenants.map((one) => (
         <option key={one}>{one}</option>
       ))}
@@ -125,10 +125,10 @@ function TenantSelect({
 /** Support may enter any tenant. The input suggests the tenants of the jobs that the page has loaded. */
 function SupportTenantInput({
   app,
-  choose,
+  onSelectTenant,
 }: {
   app: AppContext;
-  choose: (tenant: string | undefined) => void;
+  onSelectTenant: (tenant: string | undefined) => void;
 }): JSX.Element {
   useEmitters(app.store);
   const [text, setText] = useState(app.tenant ?? "");
@@ -137,7 +137,7 @@ function SupportTenantInput({
   const go = (value: string): void => {
     const name = value.trim().toLowerCase();
     if (name === (app.tenant ?? "") || (name !== "" && !/^[a-z0-9-]{1,40}$/.test(name))) return;
-    choose(name || undefined);
+    onSelectTenant(name || undefined);
   };
   return (
     <form

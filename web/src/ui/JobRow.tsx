@@ -86,12 +86,12 @@ function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView 
 
 /** The time since the upload, not since the latest attempt. */
 export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
-  const late = useTickingText(() => (isPastSlo(job, pipeline, now()) ? "late" : ""));
+  const pastSlo = useTickingText(() => (isPastSlo(job, pipeline, now()) ? "late" : ""));
   return (
     <>
       waiting <Elapsed since={job.created_at} />
-      {late && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.promise_seconds)}</span> : null}
-      {job.retry_at !== undefined && !late ? <RetryIn at={job.retry_at} /> : null}
+      {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.promise_seconds)}</span> : null}
+      {job.retry_at !== undefined && !pastSlo ? <RetryIn at={job.retry_at} /> : null}
     </>
   );
 }
@@ -99,11 +99,11 @@ export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: Pipelin
 function RetryIn({ at }: { at: number }): JSX.Element {
   const due = useTickingText(() => (at <= now() ? "due" : ""));
   return due ? (
-    <> · next attempt is due</>
+    <> · retry is due</>
   ) : (
     <>
       {" "}
-      · next attempt in <Elapsed until={at} />
+      · retry in <Elapsed until={at} />
     </>
   );
 }

@@ -20,14 +20,14 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
   useEmitters(app.store);
   const pushed = app.store.jobs.get(id);
   // Loaded again for each version that is pushed, because a push has no timeline.
-  const [detail, again] = useAsync<JobDetail>(id, async () => {
+  const [detail, reload] = useAsync<JobDetail>(id, async () => {
     const found = await app.client.job(id);
     if (found.job) app.store.add([found.job]);
     return found;
   });
-  const told = detail.value?.job?.version ?? 0;
+  const loadedVersion = detail.value?.job?.version ?? 0;
   useEffect(() => {
-    if (pushed && detail.state === "done" && pushed.version > told) again();
+    if (pushed && detail.state === "done" && pushed.version > loadedVersion) reload();
   }, [pushed?.version, detail.state]);
   useEffect(() => {
     app.lastOpened = id;
@@ -50,13 +50,13 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
         </>
       ) : job ? (
         <>
-          <Job job={job} detail={detail.value} changed={again} />
-          {detail.state === "failed" && <ErrorMessage error={detail.error} again={again} />}
+          <Job job={job} detail={detail.value} changed={reload} />
+          {detail.state === "failed" && <ErrorMessage error={detail.error} onRetry={reload} />}
         </>
       ) : detail.value?.upload ? (
-        <PendingUpload detail={detail.value} again={again} />
+        <PendingUpload detail={detail.value} reload={reload} />
       ) : detail.state === "failed" ? (
-        <ErrorMessage error={detail.error} again={again} />
+        <ErrorMessage error={detail.error} onRetry={reload} />
       ) : (
         <Loading what="Loading the contract…" />
       )}
@@ -64,10 +64,10 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
   );
 }
 
-function PendingUpload({ detail, again }: { detail: JobDetail; again: () => void }): JSX.Element {
+function PendingUpload({ detail, reload }: { detail: JobDetail; reload: () => void }): JSX.Element {
   const upload = detail.upload;
   useEffect(() => {
-    const timer = setInterval(again, 10_000);
+    const timer = setInterval(reload, 10_000);
     return () => clearInterval(timer);
   }, []);
   if (!upload) return <Loading what="Loading the contract…" />;
@@ -106,15 +106,15 @@ function Job({
   const showTenant = app.isSupport || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
-    const seen = { seen: job.version, reason, ...(force ? { force } : {}) };
+    const body = { seen: job.version, reason, ...(force ? { force } : {}) };
     const { client } = app;
     try {
       const answer =
         dialog === "retry"
-          ? await client.retry(job.id, seen)
+          ? await client.retry(job.id, body)
           : dialog === "cancel"
-            ? await client.cancel(job.id, seen)
-            : await client.deleteData(job.id, seen);
+            ? await client.cancel(job.id, body)
+            : await client.deleteData(job.id, body);
       app.store.add([answer.job]);
       if (answer.result_found) setMessage("A result had already arrived, so no new run was needed.");
       else if (dialog === "delete") setMessage("The document and its result are deleted. The history stays.");

@@ -144,7 +144,7 @@ function Jobs({ filter }: { filter: JobFilter }): JSX.Element {
   const jobs = useMemo(() => visibleJobs(app.store.jobs, filter, list.horizon), [app.store.jobs, list, list.horizon]);
   if (jobs.length === 0) {
     if (list.state === "loading") return <Loading what="Loading the list…" />;
-    if (list.state === "failed") return <ErrorMessage error={list.error} again={() => void list.loadMore()} />;
+    if (list.state === "failed") return <ErrorMessage error={list.error} onRetry={() => void list.loadMore()} />;
   }
   return (
     <>
@@ -283,13 +283,13 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
 /** The jobs and messages that an id leads to. */
 function FoundById({ find }: { find: string }): JSX.Element {
   const app = useAppContext();
-  const [found, again] = useAsync<JobPage>(find, async () => {
+  const [found, reload] = useAsync<JobPage>(find, async () => {
     const page = await app.client.jobs({ find, ...(app.tenant === undefined ? {} : { tenant: app.tenant }) });
     app.store.add(page.jobs);
     return page;
   });
   useEmitters(app.store);
-  if (found.state === "failed") return <ErrorMessage error={found.error} again={again} />;
+  if (found.state === "failed") return <ErrorMessage error={found.error} onRetry={reload} />;
   if (found.value === undefined) return <Loading what="Searching for this id…" />;
   const jobs = found.value.jobs.map((job) => app.store.jobs.get(job.id) ?? job);
   const messages = found.value.quarantine ?? [];

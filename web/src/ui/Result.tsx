@@ -20,7 +20,7 @@ type LoadedResult =
 
 export function Result({ id, version }: { id: string; version: number }): JSX.Element {
   const { client } = useAppContext();
-  const [result, again] = useAsync<LoadedResult>(`${id}:${version}`, async () => {
+  const [result, reload] = useAsync<LoadedResult>(`${id}:${version}`, async () => {
     const view = await client.result(id);
     if (!/json|^text\//.test(view.content_type) || view.bytes > MAX_INLINE_BYTES) {
       return { kind: "file", name: view.name, bytes: view.bytes, type: view.content_type };
@@ -46,7 +46,7 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
         It has expired or was deleted.
       </EmptyState>
     ) : (
-      <ErrorMessage error={result.error} again={again} />
+      <ErrorMessage error={result.error} onRetry={reload} />
     );
   }
   if (result.value === undefined) return <Loading what="Loading the result…" />;

@@ -6,8 +6,8 @@ import { SignInError, SignInUnavailable } from "../auth/cognito";
 import type { Session } from "../auth/session";
 import { Icon } from "./components";
 
-export function SignIn({ session, again }: { session: Session; again?: boolean }): JSX.Element {
-  const [email, setEmail] = useState(again ? session.email : "");
+export function SignIn({ session, hasExpired }: { session: Session; hasExpired?: boolean }): JSX.Element {
+  const [email, setEmail] = useState(hasExpired ? session.email : "");
   const [password, setPassword] = useState("");
   const [challenge, setChallenge] = useState<string>();
   const [chosen, setChosen] = useState("");
@@ -39,26 +39,26 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
     <form class="sign-in" onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
       <Logo />
       <h1 id="sign-in-title">
-        {challenge !== undefined ? "Choose a password" : again ? "Please sign in again" : "Sign in to Docket"}
+        {challenge !== undefined ? "Choose a password" : hasExpired ? "Please sign in again" : "Sign in to Docket"}
       </h1>
       <p class="muted">
         {challenge !== undefined
           ? "Your temporary password works only once."
-          : again
+          : hasExpired
             ? "Your sign-in has expired. The page keeps its state, and uploads continue after you sign in."
-            : "Sign in to see the status of your contracts."}
+            : "See the status of your contracts."}
       </p>
       {challenge === undefined ? (
         <>
           <label>
             E-mail
             <input
-              ref={again && email ? null : field}
+              ref={hasExpired && email ? null : field}
               type="email"
               name="email"
               autocomplete="username"
               required
-              readOnly={Boolean(again && session.email)}
+              readOnly={Boolean(hasExpired && session.email)}
               value={email}
               onInput={(event) => setEmail(event.currentTarget.value)}
             />
@@ -66,7 +66,7 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
           <label>
             Password
             <input
-              ref={again && email ? field : null}
+              ref={hasExpired && email ? field : null}
               type="password"
               name="password"
               autocomplete="current-password"
@@ -101,7 +101,7 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
       <button type="submit" class="primary" disabled={busy}>
         {busy ? "Signing in…" : challenge !== undefined ? "Save and sign in" : "Sign in"}
       </button>
-      {again && (
+      {hasExpired && (
         <button type="button" class="quiet" onClick={() => session.signOut()}>
           Sign in as a different user
         </button>

@@ -28,7 +28,7 @@ export function UploadTray(): JSX.Element | null {
   const title =
     active > 0
       ? `Uploading ${plural(active, "file")}`
-      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} not uploaded` : ""]
+      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} failed` : ""]
           .filter(Boolean)
           .join(", ");
   return (

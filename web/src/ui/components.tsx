@@ -42,13 +42,13 @@ export function Name({ text }: { text: string }): JSX.Element {
   );
 }
 
-export function ErrorMessage({ error, again }: { error: unknown; again?: () => void }): JSX.Element {
+export function ErrorMessage({ error, onRetry }: { error: unknown; onRetry?: () => void }): JSX.Element {
   return (
     <div class="error-box" role="alert">
       <Icon name="alert" />
       <p>{errorMessage(error)}</p>
-      {again && (
-        <button type="button" class="quiet" onClick={again}>
+      {onRetry && (
+        <button type="button" class="quiet" onClick={onRetry}>
           Try again
         </button>
       )}

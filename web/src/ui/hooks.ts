@@ -38,7 +38,7 @@ export type AsyncState<T> =
 
 /** Loads a value when `key` changes or on reload. The previous value stays available during a reload. */
 export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>, () => void] {
-  const [at, again] = useState(0);
+  const [reloads, setReloads] = useState(0);
   const [loaded, set] = useState<AsyncState<T> & { key: string }>({ state: "loading", key });
   useEffect(() => {
     let current = true;
@@ -60,6 +60,6 @@ export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>
     return () => {
       current = false;
     };
-  }, [key, at]);
-  return [loaded.key === key ? loaded : { state: "loading" }, () => again((count) => count + 1)];
+  }, [key, reloads]);
+  return [loaded.key === key ? loaded : { state: "loading" }, () => setReloads((count) => count + 1)];
 }

@@ -168,20 +168,21 @@ export class UploadQueue extends Emitter {
 
   /** Creates an upload session, or finds the one to resume. Undefined if the file has already arrived. */
   private async openUpload(item: UploadItem): Promise<UploadView | undefined> {
-    const mark = fingerprint(item.file, item.pipeline, item.tenant);
-    const old = item.jobId ?? unfinishedUploads(this.actor, now()).find((one) => one.fingerprint === mark)?.jobId;
-    if (old !== undefined) {
+    const fileId = fingerprint(item.file, item.pipeline, item.tenant);
+    const oldJobId =
+      item.jobId ?? unfinishedUploads(this.actor, now()).find((one) => one.fingerprint === fileId)?.jobId;
+    if (oldJobId !== undefined) {
       try {
-        const upload = await this.client.upload(old);
+        const upload = await this.client.upload(oldJobId);
         item.resumed = true;
         return upload;
       } catch (error) {
         // The upload session is unknown or has expired.
         if (!(error instanceof ApiError && (error.status === 404 || error.status === 410))) throw error;
-        removeUnfinished(old);
+        removeUnfinished(oldJobId);
         delete item.jobId;
-        if (await this.hasArrived(old)) {
-          item.jobId = old;
+        if (await this.hasArrived(oldJobId)) {
+          item.jobId = oldJobId;
           return undefined;
         }
       }
@@ -196,7 +197,7 @@ export class UploadQueue extends Emitter {
     });
     saveUnfinished({
       actor: this.actor,
-      fingerprint: mark,
+      fingerprint: fileId,
       jobId: upload.job_id,
       name: item.file.name,
       bytes: item.file.size,

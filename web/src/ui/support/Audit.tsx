@@ -16,7 +16,7 @@ export function Audit(): JSX.Element {
       <div class="screen-head">
         <Heading>Audit</Heading>
       </div>
-      {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
+      {page.state === "failed" && <ErrorMessage error={page.error} onRetry={page.more} />}
       {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the audit log…" />}
       {page.entries.length === 0 && page.state === "complete" && (
         <EmptyState icon="inbox" title="No actions yet">
@@ -68,10 +68,25 @@ export function Audit(): JSX.Element {
   );
 }
 
-function Target({ entry }: { entry: AuditEntry }): JSX.Element {
-  const { action, target } = entry;
+const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
+  retry: "job",
+  cancel: "job",
+  "delete-data": "job",
+  plan: "plan",
+  "apply-plan": "plan",
+  replay: "message",
+  discard: "message",
+};
+
+function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {
   const short = <code title={target}>{target.length > 18 ? `${target.slice(0, 17)}…` : target}</code>;
-  if (action === "replay" || action === "discard") return short;
-  const href = action.includes("plan") ? `/support/plans/${encodeURIComponent(target)}` : jobPath(target);
-  return <a href={href}>{short}</a>;
+  switch (TARGETS[action]) {
+    case "job":
+      return <a href={jobPath(target)}>{short}</a>;
+    case "plan":
+      return <a href={`/support/plans/${encodeURIComponent(target)}`}>{short}</a>;
+    // A replayed or discarded message has left quarantine, and an unknown action has no screen.
+    default:
+      return short;
+  }
 }

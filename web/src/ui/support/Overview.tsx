@@ -16,10 +16,10 @@ const REFRESH_MS = 60_000;
 
 export function Overview(): JSX.Element {
   const app = useAppContext();
-  const [summary, again] = useAsync<Summary>(app.tenant ?? "", () => app.client.summary(app.tenant));
+  const [summary, reload] = useAsync<Summary>(app.tenant ?? "", () => app.client.summary(app.tenant));
   const [planning, setPlanning] = useState<string>();
   useEffect(() => {
-    const timer = setInterval(() => document.hidden || again(), REFRESH_MS);
+    const timer = setInterval(() => document.hidden || reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
   const found = summary.value;
@@ -33,7 +33,7 @@ export function Overview(): JSX.Element {
           </span>
         )}
       </div>
-      {summary.state === "failed" && <ErrorMessage error={summary.error} again={again} />}
+      {summary.state === "failed" && <ErrorMessage error={summary.error} onRetry={reload} />}
       {!found ? (
         summary.state !== "failed" && <Loading what="Counting…" />
       ) : (

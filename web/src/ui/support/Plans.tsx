@@ -17,7 +17,7 @@ const STATUS: Record<PlanView["status"], string> = { planned: "Planned", releasi
 
 export function Plans(): JSX.Element {
   const { client } = useAppContext();
-  const [plans, again] = useAsync("", () => client.plans());
+  const [plans, reload] = useAsync("", () => client.plans());
   const [planning, setPlanning] = useState(false);
   return (
     <>
@@ -27,7 +27,7 @@ export function Plans(): JSX.Element {
           New plan…
         </button>
       </div>
-      {plans.state === "failed" && <ErrorMessage error={plans.error} again={again} />}
+      {plans.state === "failed" && <ErrorMessage error={plans.error} onRetry={reload} />}
       {!plans.value ? (
         plans.state !== "failed" && <Loading what="Loading the plans…" />
       ) : plans.value.plans.length === 0 ? (
@@ -72,7 +72,7 @@ export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element
 
 export function Plan({ id }: { id: string }): JSX.Element {
   const { client } = useAppContext();
-  const [plan, again] = useAsync<PlanView>(id, () => client.plan(id));
+  const [plan, reload] = useAsync<PlanView>(id, () => client.plan(id));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const found = plan.value;
@@ -82,7 +82,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
     (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
   useEffect(() => {
     if (!underWay) return;
-    const timer = setInterval(() => document.hidden || again(), REFRESH_MS);
+    const timer = setInterval(() => document.hidden || reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [underWay]);
   const apply = async (): Promise<void> => {
@@ -90,7 +90,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
     setError(undefined);
     await client.applyPlan(id).catch((problem: unknown) => setError(errorMessage(problem)));
     setBusy(false);
-    again();
+    reload();
   };
   return (
     <>
@@ -110,7 +110,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
           {error}
         </p>
       )}
-      {plan.state === "failed" && <ErrorMessage error={plan.error} again={again} />}
+      {plan.state === "failed" && <ErrorMessage error={plan.error} onRetry={reload} />}
       {!found ? plan.state !== "failed" && <Loading what="Loading the plan…" /> : <PlanBody plan={found} />}
     </>
   );

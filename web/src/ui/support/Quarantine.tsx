@@ -19,7 +19,7 @@ export function Quarantine(): JSX.Element {
       <div class="screen-head">
         <Heading>Quarantine</Heading>
       </div>
-      {page.state === "failed" && <ErrorMessage error={page.error} again={page.more} />}
+      {page.state === "failed" && <ErrorMessage error={page.error} onRetry={page.more} />}
       {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the messages…" />}
       {page.entries.length === 0 && page.state === "complete" && (
         <EmptyState icon="check" title="Quarantine is empty">
@@ -61,7 +61,7 @@ export function Quarantine(): JSX.Element {
 
 export function QuarantineMessage({ id }: { id: string }): JSX.Element {
   const { client, router } = useAppContext();
-  const [entry, again] = useAsync<QuarantineEntry>(id, () => client.quarantineEntry(id));
+  const [entry, reload] = useAsync<QuarantineEntry>(id, () => client.quarantineEntry(id));
   const [dialog, setDialog] = useState<"replay" | "discard">();
   const found = entry.value;
   return (
@@ -82,7 +82,7 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
           </div>
         )}
       </div>
-      {entry.state === "failed" && <ErrorMessage error={entry.error} again={again} />}
+      {entry.state === "failed" && <ErrorMessage error={entry.error} onRetry={reload} />}
       {!found ? (
         entry.state !== "failed" && <Loading what="Loading the message…" />
       ) : (
