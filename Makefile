@@ -61,7 +61,7 @@ docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, o
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers --test capacity
 
 WEB := web/dist/index.html
-# Vite asks for this one.
+# The oldest version that Vite supports.
 NODE_IS_THERE = node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
 
 web: $(WEB) ## build the page (needs Node 20.19 or newer)
@@ -70,7 +70,7 @@ $(WEB): $(shell find web/src web/public -type f) web/index.html web/package-lock
 	$(call say,building the page)
 	@cd web && npm ci --silent --no-audit --no-fund && npm run --silent build
 
-# As far as this machine can: the service works without its page.
+# Builds the page if Node is installed; the service works without it.
 page:
 	@if $(NODE_IS_THERE); then $(MAKE) --silent web; else echo "== the page is not built: it needs Node 20.19 or newer" >&2; fi
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JobDetail, JobPage, JobQuery, JobView } from "../api/types";
-import { Listing } from "./listing";
-import { rows } from "./merge";
+import { JobList } from "./job-list";
+import { visibleJobs } from "./merge";
 import { JobStore } from "./store";
 
-// The store asks whether the page is seen, to know how to draw.
+// The store reads `document.hidden` to schedule rendering.
 Object.assign(globalThis, { document: { hidden: true } });
 
 const job = (number: number, some: Partial<JobView> = {}): JobView => ({
@@ -22,7 +22,7 @@ const job = (number: number, some: Partial<JobView> = {}): JobView => ({
   ...some,
 });
 
-/** A table, listed newest first. */
+/** A table of jobs, listed newest first. */
 class Table {
   jobs = new Map<string, JobView>();
   requests = 0;
@@ -32,7 +32,9 @@ class Table {
   }
   async list(query: JobQuery): Promise<JobPage> {
     this.requests += 1;
-    const all = [...this.jobs.values()].filter((one) => query.status === undefined || one.status === "InProgress").sort((a, b) => b.created_at - a.created_at);
+    const all = [...this.jobs.values()]
+      .filter((one) => query.status === undefined || one.status === "InProgress")
+      .sort((a, b) => b.created_at - a.created_at);
     const start = Number(query.cursor ?? 0);
     const end = start + (query.limit ?? 50);
     return { jobs: all.slice(start, end), ...(end < all.length ? { cursor: String(end) } : {}) };
@@ -47,64 +49,64 @@ class Table {
   };
 }
 
-test("pages follow one another until the list is whole", async () => {
+test("pages are loaded one after another until the list is complete", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 250 }, (_, index) => job(index)));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme" });
-  await list.more();
-  assert.equal(rows(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
-  await list.more();
-  await list.more();
-  assert.equal(list.state, "whole");
-  assert.equal(rows(store.jobs, { tenant: "acme" }, list.horizon).length, 250);
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme" });
+  await list.loadMore();
+  assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
+  await list.loadMore();
+  await list.loadMore();
+  assert.equal(list.state, "complete");
+  assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 250);
+  await list.loadMore();
   assert.equal(table.requests, 3);
 });
 
-test("what was missed while the page was cut off is what the table says after a refresh", async () => {
+test("changes missed while disconnected are shown after a refresh", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 230 }, (_, index) => job(index)));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme" });
-  await list.more();
-  await list.more();
-  // Old and new ones change, some are new, one is deleted, and nobody says so.
+  const list = new JobList(table.client, store, { tenant: "acme" });
+  await list.loadMore();
+  await list.loadMore();
+  // Old and new jobs change, two are added, one is deleted, all without a push.
   for (let number = 30; number < 230; number += 7) table.put(job(number, { status: "Ready", version: 4 }));
   table.put(job(500), job(501, { status: "Failed", version: 2 }));
   table.jobs.delete("job-100");
   await list.refresh();
-  const shown = rows(store.jobs, { tenant: "acme" }, list.horizon);
+  const shown = visibleJobs(store.jobs, { tenant: "acme" }, list.horizon);
   assert.ok(shown.length >= 200);
   for (const one of shown) assert.deepEqual(one, table.jobs.get(one.id), one.id);
   assert.equal(store.jobs.has("job-100"), false);
 });
 
-test("a job that left a filtered list is looked up, not lost", async () => {
+test("a job that no longer matches the filter is looked up, not lost", async () => {
   const table = new Table();
   table.put(job(1), job(2), job(3));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme", status: "open" });
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme", status: "open" });
+  await list.loadMore();
   table.put(job(2, { status: "Ready", version: 5 }));
   await list.refresh();
   assert.equal(store.jobs.get("job-2")?.status, "Ready");
 });
 
-test("a push that comes while the list is read is not undone by it", async () => {
+test("a push that arrives during a refresh is not overwritten", async () => {
   const table = new Table();
   table.put(job(1));
   const store = new JobStore();
-  const list = new Listing(table.client, store, { tenant: "acme" });
-  await list.more();
+  const list = new JobList(table.client, store, { tenant: "acme" });
+  await list.loadMore();
   const reading = list.refresh();
-  store.take([job(9, { version: 2 }), job(1, { version: 3, status: "Ready" })], true);
+  store.add([job(9, { version: 2 }), job(1, { version: 3, status: "Ready" })], true);
   await reading;
   assert.equal(store.jobs.get("job-9")?.version, 2);
   assert.equal(store.jobs.get("job-1")?.status, "Ready");
 });
 
-test("a refresh that fails leaves what is shown, and a later one mends it", async () => {
+test("a failed refresh keeps the shown jobs, and a later one updates them", async () => {
   const table = new Table();
   table.put(job(1));
   const store = new JobStore();
@@ -113,11 +115,11 @@ test("a refresh that fails leaves what is shown, and a later one mends it", asyn
     ...table.client,
     jobs: (query: JobQuery): Promise<JobPage> => (fails ? Promise.reject(new Error("not reached")) : table.list(query)),
   };
-  const list = new Listing(client, store, { tenant: "acme" });
-  await list.more();
+  const list = new JobList(client, store, { tenant: "acme" });
+  await list.loadMore();
   fails = true;
   await list.refresh();
-  assert.equal(list.state, "whole");
+  assert.equal(list.state, "complete");
   assert.equal(store.jobs.size, 1);
   fails = false;
   table.put(job(1, { version: 2, status: "Ready" }));

@@ -1,34 +1,39 @@
-/** Small things that every screen uses. */
+/** Components that every screen uses. */
 
-import { type ComponentChildren, type JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { wordsFor } from "../api/client";
+import { errorMessage } from "../api/errors";
 import { now } from "../lib/clock";
-import { duration, exactly, moment } from "../lib/format";
-import { useTicking } from "./hooks";
+import { formatDuration, formatExactly, formatMoment } from "../lib/format";
+import { useTickingText } from "./hooks";
 
-/** A moment in the reader's zone, with the whole of it on hover. */
-export function Moment({ at }: { at: number }): JSX.Element {
-  const text = useTicking(() => moment(at, now()));
+/** A time in the reader's time zone, with the full date and time as tooltip. */
+export function Time({ at }: { at: number }): JSX.Element {
+  const text = useTickingText(() => formatMoment(at, now()));
   return (
-    <time dateTime={new Date(at).toISOString()} title={exactly(at)}>
+    <time dateTime={new Date(at).toISOString()} title={formatExactly(at)}>
       {text}
     </time>
   );
 }
 
-/** How long something has been going on, or how long until it happens. */
+/** The time since `since`, or the time left until `until`. */
 export function Elapsed({ since, until }: { since?: number; until?: number }): JSX.Element {
-  const text = useTicking(() => (since !== undefined ? duration(now() - since) : duration((until ?? 0) - now())));
+  const text = useTickingText(() =>
+    since !== undefined ? formatDuration(now() - since) : formatDuration((until ?? 0) - now()),
+  );
   const at = since ?? until ?? 0;
   return (
-    <time dateTime={new Date(at).toISOString()} title={`${since !== undefined ? "since" : "until"} ${exactly(at)}`}>
+    <time
+      dateTime={new Date(at).toISOString()}
+      title={`${since !== undefined ? "since" : "until"} ${formatExactly(at)}`}
+    >
       {text}
     </time>
   );
 }
 
-/** A name that somebody chose: whatever it is written in, it disturbs nothing around it. */
+/** A name that a person chose. `<bdi>` isolates its text direction from the surrounding text. */
 export function Name({ text }: { text: string }): JSX.Element {
   return (
     <bdi class="name" title={text}>
@@ -37,13 +42,13 @@ export function Name({ text }: { text: string }): JSX.Element {
   );
 }
 
-export function Trouble({ error, again }: { error: unknown; again?: () => void }): JSX.Element {
+export function ErrorMessage({ error, onRetry }: { error: unknown; onRetry?: () => void }): JSX.Element {
   return (
-    <div class="trouble" role="alert">
+    <div class="error-box" role="alert">
       <Icon name="alert" />
-      <p>{wordsFor(error)}</p>
-      {again && (
-        <button type="button" class="quiet" onClick={again}>
+      <p>{errorMessage(error)}</p>
+      {onRetry && (
+        <button type="button" class="quiet" onClick={onRetry}>
           Try again
         </button>
       )}
@@ -51,7 +56,7 @@ export function Trouble({ error, again }: { error: unknown; again?: () => void }
   );
 }
 
-export function Waiting({ what }: { what: string }): JSX.Element {
+export function Loading({ what }: { what: string }): JSX.Element {
   return (
     <div class="empty" aria-busy="true">
       <span class="ring large" aria-hidden="true" />
@@ -60,7 +65,15 @@ export function Waiting({ what }: { what: string }): JSX.Element {
   );
 }
 
-export function Empty({ icon, title, children }: { icon: IconName; title: string; children?: ComponentChildren }): JSX.Element {
+export function EmptyState({
+  icon,
+  title,
+  children,
+}: {
+  icon: IconName;
+  title: string;
+  children?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="empty">
       <Icon name={icon} />
@@ -70,11 +83,12 @@ export function Empty({ icon, title, children }: { icon: IconName; title: string
   );
 }
 
-/** The head of a screen; takes the focus when the screen is come to, so that it is read out and Tab goes on from there. */
+/** The heading of a screen. It takes the focus when the screen opens, so that screen readers read it and Tab continues there. */
 export function Heading({ children }: { children: ComponentChildren }): JSX.Element {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (document.activeElement === document.body || document.activeElement === null) ref.current?.focus({ preventScroll: true });
+    if (document.activeElement === document.body || document.activeElement === null)
+      ref.current?.focus({ preventScroll: true });
   }, []);
   return (
     <h1 ref={ref} tabIndex={-1}>
@@ -83,7 +97,21 @@ export function Heading({ children }: { children: ComponentChildren }): JSX.Elem
   );
 }
 
-export type IconName = "check" | "cross" | "clock" | "alert" | "file" | "upload" | "search" | "bell" | "down" | "back" | "retry" | "stop" | "inbox" | "copy";
+export type IconName =
+  | "check"
+  | "cross"
+  | "clock"
+  | "alert"
+  | "file"
+  | "upload"
+  | "search"
+  | "bell"
+  | "down"
+  | "back"
+  | "retry"
+  | "stop"
+  | "inbox"
+  | "copy";
 
 const PATHS: Record<IconName, string> = {
   check: "M5 12.5l4.5 4.5L19 7.5",

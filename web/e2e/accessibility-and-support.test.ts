@@ -1,23 +1,26 @@
-/** How the page is used: by the keyboard, by support, by those who do not see it; over the fixture. */
+/** Keyboard, support screens and accessibility, over the fixture. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, test } from "node:test";
 import { signIn } from "./browser";
-import { job } from "./fixture/jobs";
+import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
-import { PASSWORD } from "./fixture/server";
-import { browser, on, page, pdf, PDF, REVIEWER, row, stage, SUPPORT, WHY_NOT } from "./stage";
+import { PASSWORD } from "./fixture/state";
+import { browser, fixture, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
 
 const AXE = readFileSync(createRequire(`${process.cwd()}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
 
-describe("people who use the page", { skip: WHY_NOT }, () => {
-  stage();
+describe("accessibility and support", { skip: SKIP_REASON }, () => {
+  setUp();
 
-  test("by the keyboard alone: sign in, filter, open, read, come back to the same row", async () => {
-    for (let index = 0; index < 5; index += 1) on.set(job({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }));
-    await page.goto(on.pageUrl);
+  test("sign-in, search, opening a contract and returning to its row work with the keyboard alone", async () => {
+    for (let index = 0; index < 5; index += 1)
+      fixture.set(
+        newJob({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }),
+      );
+    await page.goto(fixture.pageUrl);
     await page.getByLabel("E-mail").waitFor();
     await page.keyboard.type(REVIEWER);
     await page.keyboard.press("Tab");
@@ -37,29 +40,34 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
     assert.match(await focused(), /c2\.pdf/);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "c2.pdf" }).waitFor();
-    assert.match(await focused(), /c2\.pdf/, "the new screen's heading has the focus");
+    // The heading of the new screen takes the focus.
+    await page.waitForFunction(
+      () => document.activeElement?.matches("h1") && document.activeElement.textContent === "c2.pdf",
+    );
     await page.goBack();
     await row("c2.pdf").waitFor();
-    await page.waitForFunction(() => document.activeElement?.textContent?.includes("c2.pdf"));
+    await page.waitForFunction(
+      () => document.activeElement?.matches(".row a") && document.activeElement.textContent?.includes("c2.pdf"),
+    );
   });
 
-  test("support: groups by cause, a plan that starts nothing before it is told to, quarantine, audit", async () => {
-    sample(on);
-    await signIn(page, `${on.pageUrl}/support`, SUPPORT);
+  test("support plans and starts a retry, replays a quarantined message and reads the audit log", async () => {
+    sample(fixture);
+    await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
     await page.getByRole("button", { name: "Plan a retry…" }).first().click();
-    await page.getByLabel("Why?").fill("The model was rolled back");
-    await page.getByRole("button", { name: "Make the plan" }).click();
+    await page.getByLabel("Reason").fill("The model was rolled back");
+    await page.getByRole("button", { name: "Create plan" }).click();
     await page.getByText("Nothing has been started yet").waitFor();
-    assert.equal(on.plans[0]?.status, "planned");
-    await page.getByRole("button", { name: /^Start \d+ contracts/ }).click();
+    assert.equal(fixture.plans[0]?.status, "planned");
+    await page.getByRole("button", { name: /^Retry \d+ contracts/ }).click();
     await page.getByText(/contracts started/).waitFor();
-    assert.equal(on.plans[0]?.status, "releasing");
+    assert.equal(fixture.plans[0]?.status, "releasing");
     await page.getByRole("link", { name: "Quarantine" }).first().click();
     await page.getByRole("link", { name: /no S3 event/ }).click();
     await page.getByText("<script>alert(1)</script>").waitFor();
-    await page.getByRole("button", { name: "Send once more…" }).click();
-    await page.getByLabel("Why?").fill("fixed the parser");
-    await page.getByRole("button", { name: "Send it" }).click();
+    await page.getByRole("button", { name: "Replay…" }).click();
+    await page.getByLabel("Reason").fill("fixed the parser");
+    await page.getByRole("button", { name: "Replay", exact: true }).click();
     await page.getByRole("heading", { name: "Quarantine", exact: true }).waitFor();
     await page.getByRole("link", { name: "Audit" }).click();
     await page.getByRole("cell", { name: "fixed the parser" }).waitFor();
@@ -67,67 +75,79 @@ describe("people who use the page", { skip: WHY_NOT }, () => {
     await page.getByRole("navigation", { name: "Filter" }).getByRole("link", { name: "Failed" }).click();
     await row("Purchase order").first().waitFor();
     await page.getByLabel("Tenant; empty for all").fill("globex");
-    await page.getByRole("link", { name: "Canceled" }).waitFor();
+    await page.getByRole("link", { name: "Cancelled" }).waitFor();
   });
 
   for (const scheme of ["light", "dark"] as const) {
-    test(`no screen has a serious finding of axe (${scheme})`, async () => {
-      const ids = sample(on);
-      const look = async (name: string, at = page): Promise<void> => {
+    test(`no screen has a serious axe violation (${scheme})`, async () => {
+      const ids = sample(fixture);
+      const checkAxe = async (name: string, at = page): Promise<void> => {
         await at.evaluate(AXE);
         const found = await at.evaluate(async () => {
-          const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> } }).axe;
+          const axe = (
+            window as unknown as {
+              axe: {
+                run(
+                  options: object,
+                ): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
+              };
+            }
+          ).axe;
           const { violations } = await axe.run({ resultTypes: ["violations"] });
-          return violations.filter((one) => one.impact === "serious" || one.impact === "critical").map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+          return violations
+            .filter((one) => one.impact === "serious" || one.impact === "critical")
+            .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
         });
         assert.deepEqual(found, [], name);
       };
-      // The checker is put into the page by the test, which the page's policy rightly forbids to anybody.
+      // The test injects axe into the page, which the Content-Security-Policy forbids.
       const free = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
       const at = await free.newPage();
-      await at.goto(on.pageUrl);
+      await at.goto(fixture.pageUrl);
       await at.getByLabel("E-mail").waitFor();
-      await look("sign-in", at);
-      await signIn(at, on.pageUrl, REVIEWER);
+      await checkAxe("sign-in", at);
+      await signIn(at, fixture.pageUrl, REVIEWER);
       await row("NDA Halden", at).waitFor();
-      await look("list", at);
-      await at.locator("input[type=file]").setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
+      await checkAxe("list", at);
+      await at
+        .locator("input[type=file]")
+        .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
       await at.getByText("Received").waitFor();
-      await look("uploads", at);
+      await checkAxe("uploads", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
-        await at.goto(`${on.pageUrl}/jobs/${ids[key]}`);
-        await at.getByText("What happened").waitFor();
+        await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
+        await at.getByText("History").waitFor();
         if (key === "ready") await at.getByText("11 clauses").waitFor();
         await at.locator("details.card summary").click();
-        await look(key, at);
+        await checkAxe(key, at);
       }
-      await at.goto(`${on.pageUrl}/jobs/${ids["failed"]}`);
-      await at.getByRole("button", { name: "Try again" }).click();
-      await look("dialog", at);
-      await at.goto(`${on.pageUrl}/?q=nothing-begins-so`);
+      await at.goto(`${fixture.pageUrl}/jobs/${ids.failed}`);
+      await at.getByRole("button", { name: "Retry" }).click();
+      await checkAxe("dialog", at);
+      await at.goto(`${fixture.pageUrl}/?q=nothing-begins-so`);
       await at.getByText("No file name begins with").waitFor();
-      await look("empty", at);
+      await checkAxe("empty", at);
       await at.setViewportSize({ width: 390, height: 844 });
-      await at.goto(on.pageUrl);
+      await at.goto(fixture.pageUrl);
       await row("NDA Halden", at).waitFor();
-      await look("narrow", at);
+      await checkAxe("narrow", at);
       await free.close();
       const support = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
-      const desk = await support.newPage();
-      await signIn(desk, `${on.pageUrl}/support`, SUPPORT);
+      const supportPage = await support.newPage();
+      await signIn(supportPage, `${fixture.pageUrl}/support`, SUPPORT);
       const screens: [string, string][] = [
         ["/support", "Failed in the last 24 hours"],
         ["/support/plans", "The model was rolled back"],
         ["/support/plans/0b0d0a52-plan", "contracts started"],
         ["/support/quarantine", "no S3 event"],
-        ["/support/quarantine/uploads%3A6f2c1a", "The message"],
+        ["/support/quarantine/uploads%3A6f2c1a", "Message"],
         ["/support/audit", "Apply plan"],
         ["/?status=failed", "Purchase order"],
       ];
       for (const [path, text] of screens) {
-        await desk.goto(on.pageUrl + path);
-        await desk.getByText(text).first().waitFor();
-        await look(path, desk);
+        await supportPage.goto(fixture.pageUrl + path);
+        await supportPage.getByText(text).first().waitFor();
+        await checkAxe(path, supportPage);
       }
       await support.close();
     });

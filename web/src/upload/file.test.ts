@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PipelineView } from "../api/types";
-import { fingerprint, mediaType, missing, range, refusal, shortName } from "./check";
+import { fingerprint, mediaType, missingParts, partRange, rejectionReason, shortName } from "./file";
 
 const pipeline: PipelineView = {
   name: "legal-review",
@@ -19,26 +19,29 @@ const file = (some: object = {}): { name: string; size: number; type: string; la
   ...some,
 });
 
-test("a file is refused before it is sent, with a reason that says what would do", () => {
-  assert.equal(refusal(file(), pipeline), undefined);
-  assert.equal(refusal(file({ size: 26_214_400 }), pipeline), undefined);
-  assert.equal(refusal(file({ size: 26_214_401 }), pipeline), "Too large: 25 MB. legal-review takes at most 25 MB.");
-  assert.equal(refusal(file({ size: 0 }), pipeline), "The file is empty.");
-  assert.match(refusal(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);
+test("a file that the pipeline rejects is refused before upload, with the reason", () => {
+  assert.equal(rejectionReason(file(), pipeline), undefined);
+  assert.equal(rejectionReason(file({ size: 26_214_400 }), pipeline), undefined);
+  assert.equal(
+    rejectionReason(file({ size: 26_214_401 }), pipeline),
+    "Too large: 25 MB. legal-review accepts at most 25 MB.",
+  );
+  assert.equal(rejectionReason(file({ size: 0 }), pipeline), "The file is empty.");
+  assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);
 });
 
-test("a browser that does not name the type is helped by the file's ending", () => {
+test("a missing media type is derived from the file extension", () => {
   assert.equal(mediaType(file({ type: "", name: "SCAN.PDF" }), pipeline), "application/pdf");
   assert.equal(mediaType(file({ type: "", name: "scan" }), pipeline), undefined);
   assert.equal(mediaType(file({ type: "text/html", name: "scan.pdf" }), pipeline), undefined);
 });
 
-test("parts cover the file, each byte once", () => {
+test("parts cover each byte of the file exactly once", () => {
   for (const size of [1, 16, 17, 160, 161]) {
     const parts = Math.ceil(size / 16);
     let at = 0;
     for (let part = 1; part <= parts; part += 1) {
-      const [start, end] = range(part, 16, size);
+      const [start, end] = partRange(part, 16, size);
       assert.equal(start, at);
       assert.ok(end > start);
       at = end;
@@ -47,12 +50,12 @@ test("parts cover the file, each byte once", () => {
   }
 });
 
-test("only the parts that have not arrived are sent", () => {
-  assert.deepEqual(missing(5, [2, 5]), [1, 3, 4]);
-  assert.deepEqual(missing(2, [2, 1]), []);
+test("only parts that have not arrived are sent", () => {
+  assert.deepEqual(missingParts(5, [2, 5]), [1, 3, 4]);
+  assert.deepEqual(missingParts(2, [2, 1]), []);
 });
 
-test("a long name keeps its start and its ending, and no half of a character", () => {
+test("a long name is shortened in the middle, keeps its extension and splits no character", () => {
   const name = `${"😀".repeat(300)}.pdf`;
   const short = shortName(name);
   assert.ok([...short].length <= 200 && new TextEncoder().encode(short).length <= 500);
@@ -63,7 +66,12 @@ test("a long name keeps its start and its ending, and no half of a character", (
   assert.equal(shortName("a.pdf"), "a.pdf");
 });
 
-test("the same file to another place is another upload", () => {
-  const marks = [fingerprint(file(), "a", "t"), fingerprint(file(), "b", "t"), fingerprint(file(), "a", "u"), fingerprint(file({ lastModified: 2 }), "a", "t")];
+test("the same file for another pipeline or tenant is another upload", () => {
+  const marks = [
+    fingerprint(file(), "a", "t"),
+    fingerprint(file(), "b", "t"),
+    fingerprint(file(), "a", "u"),
+    fingerprint(file({ lastModified: 2 }), "a", "t"),
+  ];
   assert.equal(new Set(marks).size, 4);
 });

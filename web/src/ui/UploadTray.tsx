@@ -1,34 +1,36 @@
-/** The uploads under way, in a corner: nothing else moves when they come and go. */
+/** The list of uploads in a corner of the page. It overlays the page, so that nothing else moves. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { bytes, duration, plural } from "../lib/format";
+import { formatBytes, formatDuration, plural } from "../lib/format";
 import { jobPath } from "../lib/route";
-import type { Item } from "../upload/queue";
-import { useDesk } from "./desk";
-import { useHeard } from "./hooks";
-import { Icon, Name } from "./parts";
+import type { UploadItem } from "../upload/queue";
+import { Icon, Name } from "./components";
+import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
 
-export function Tray(): JSX.Element | null {
-  const { queue } = useDesk();
-  useHeard(queue);
+export function UploadTray(): JSX.Element | null {
+  const { uploads } = useAppContext();
+  useEmitters(uploads);
   const [folded, setFolded] = useState(false);
   useEffect(() => {
-    // The browser asks before it throws uploads away.
+    // The browser asks for confirmation before it abandons uploads.
     const ask = (event: BeforeUnloadEvent): void => {
-      if (queue.busy) event.preventDefault();
+      if (uploads.busy) event.preventDefault();
     };
     addEventListener("beforeunload", ask);
     return () => removeEventListener("beforeunload", ask);
-  }, [queue]);
-  const { items } = queue;
+  }, [uploads]);
+  const { items } = uploads;
   if (items.length === 0) return null;
   const active = items.filter((item) => !["received", "refused", "failed"].includes(item.state)).length;
   const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
   const title =
     active > 0
       ? `Uploading ${plural(active, "file")}`
-      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} not` : ""].filter(Boolean).join(", ");
+      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} failed` : ""]
+          .filter(Boolean)
+          .join(", ");
   return (
     <aside class="tray" aria-label="Uploads">
       <header>
@@ -37,7 +39,7 @@ export function Tray(): JSX.Element | null {
           {folded ? "Show" : "Hide"}
         </button>
         {active === 0 && (
-          <button type="button" class="link" onClick={() => queue.clear()}>
+          <button type="button" class="link" onClick={() => uploads.clear()}>
             Clear
           </button>
         )}
@@ -53,8 +55,8 @@ export function Tray(): JSX.Element | null {
   );
 }
 
-function Upload({ item }: { item: Item }): JSX.Element {
-  const { queue } = useDesk();
+function Upload({ item }: { item: UploadItem }): JSX.Element {
+  const { uploads } = useAppContext();
   const { state, file } = item;
   const over = state === "received" || state === "refused";
   return (
@@ -68,7 +70,13 @@ function Upload({ item }: { item: Item }): JSX.Element {
           <Name text={file.name} />
         )}
         {state === "failed" && (
-          <button type="button" class="icon-button" aria-label={`Try to upload ${file.name} again`} title="Try again" onClick={() => queue.again(item)}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={`Try to upload ${file.name} again`}
+            title="Try again"
+            onClick={() => uploads.retry(item)}
+          >
             <Icon name="retry" />
           </button>
         )}
@@ -80,9 +88,9 @@ function Upload({ item }: { item: Item }): JSX.Element {
           <button
             type="button"
             class="icon-button"
-            aria-label={over ? `Take ${file.name} off the list` : `Stop uploading ${file.name}`}
-            title={over ? "Take off the list" : "Stop"}
-            onClick={() => queue.cancel(item)}
+            aria-label={over ? `Remove ${file.name} from the list` : `Stop uploading ${file.name}`}
+            title={over ? "Remove from the list" : "Stop"}
+            onClick={() => uploads.cancel(item)}
           >
             <Icon name="cross" />
           </button>
@@ -91,37 +99,37 @@ function Upload({ item }: { item: Item }): JSX.Element {
       {!over && state !== "failed" && (
         <progress max={file.size} value={state === "queued" ? 0 : item.sent} aria-label={`${file.name}: sent`} />
       )}
-      <p class="upload-note">{note(item)}</p>
+      <p class="upload-note">{progressText(item)}</p>
     </li>
   );
 }
 
-function note(item: Item): string {
+function progressText(item: UploadItem): string {
   const { file, sent } = item;
   switch (item.state) {
     case "refused":
     case "failed":
-      return item.why ?? "";
+      return item.error ?? "";
     case "queued":
-      return "Waits for its turn";
+      return "Queued";
     case "paused":
-      return `No network. ${bytes(sent)} of ${bytes(file.size)} sent; it goes on by itself`;
+      return `No network. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. The upload resumes automatically`;
     case "retrying":
-      return `The connection broke. ${bytes(sent)} of ${bytes(file.size)} sent; trying again`;
+      return `The connection was lost. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. Retrying`;
     case "received":
       return "Received";
     case "sending": {
-      if (sent >= file.size) return "Sent; waiting for the receipt";
-      const resumed = item.resumed && sent > 0 ? "Goes on: " : "";
-      return `${resumed}${bytes(sent)} of ${bytes(file.size)}${left(item)}`;
+      if (sent >= file.size) return "Sent. Waiting for confirmation";
+      const resumed = item.resumed && sent > 0 ? "Resumed: " : "";
+      return `${resumed}${formatBytes(sent)} of ${formatBytes(file.size)}${remainingTime(item)}`;
     }
   }
 }
 
-function left(item: Item): string {
+function remainingTime(item: UploadItem): string {
   if (!item.began) return "";
   const took = performance.now() - item.began.at;
   const done = item.sent - item.began.sent;
   if (took < 3000 || done <= 0) return "";
-  return `, about ${duration(((item.file.size - item.sent) * took) / done)} left`;
+  return `, about ${formatDuration(((item.file.size - item.sent) * took) / done)} left`;
 }
