@@ -35,7 +35,7 @@ EVENTS = {
     "upload-trigger": "put",
     "inference-success": "completed",
     "inference-error": "failed",
-    "retry": "wake-up",
+    "retry": "check",
     "reconciler": "schedule",
     "support-api": "get-me",
     "ws-authorizer": "connect",
