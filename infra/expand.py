@@ -50,14 +50,14 @@ def _fold(value):
     value = {key: _fold(inner) for key, inner in value.items()}
     if isinstance(selected := value.get("Fn::Select"), list) and isinstance(selected[1], list):
         return selected[1][int(selected[0])]
-    if not isinstance(value.get("Fn::Sub"), list):
+    if "Fn::Sub" not in value:
         return value
-    text, variables = value["Fn::Sub"]
+    text, variables = value["Fn::Sub"] if isinstance(value["Fn::Sub"], list) else (value["Fn::Sub"], {})
     known = {key: inner["Fn::Sub"] if isinstance(inner, dict) else inner for key, inner in variables.items() if _is_text(inner)}
     for key, inner in known.items():
         text = text.replace(f"${{{key}}}", str(inner))
     left = {key: inner for key, inner in variables.items() if key not in known}
-    return {"Fn::Sub": [text, left] if left else text}
+    return {"Fn::Sub": [text, left] if left else text} if "${" in text else text
 
 
 def _is_text(value):
