@@ -149,15 +149,15 @@ def service_stories(s):
     for group, functions, throttled_periods in (("worker", WORKER_FUNCTIONS, 3), ("api", API_FUNCTIONS, 2)):
         for alarm, name, periods in ((f"{group}-function-errors", "Errors", 2), (f"{group}-function-throttles", "Throttles", throttled_periods)):
             calls = [s.invocations(name, function) for function in functions]
-            told = stories[alarm] = [quiet("no invocations", until=60), quiet("invocations without errors", *((of, range(60), 0) for of in calls))]
+            about = stories[alarm] = [quiet("no invocations", until=60), quiet("invocations without errors", *((of, range(60), 0) for of in calls))]
             for of in calls:
-                told += [
+                about += [
                     fires(f"{of}: once in each of {periods} periods", (of, [2, 7, 12][:periods], 1), (of, range(15), 0)),
                     quiet(f"{of}: many, but within a minute", (of, [2], 40)),
                     quiet(f"{of}: one less than {periods} periods of three", (of, [2, 7][: periods - 1], 1)),
                     quiet(f"{of}: every twenty minutes", (of, range(0, 100, 20), 1)),
                 ]
-            told.append(fires("each time it is another function", *((of, [2 + 5 * n], 1) for n, of in enumerate(calls[:periods]))))
+            about.append(fires("each time it is another function", *((of, [2 + 5 * n], 1) for n, of in enumerate(calls[:periods]))))
     return stories
 
 

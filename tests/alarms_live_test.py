@@ -137,13 +137,13 @@ class Live(test_stack_process.Stack):
         ]
         metrics.put_metric_data(Namespace=of.namespace, MetricData=data)
 
-    def round(self, template, parameters, told):
+    def round(self, template, parameters, chosen):
         """Alarms of one template, no two of which use metrics of the same name, with a story each."""
         account = next(self.accounts)
-        fetch = self.deploy(account, template, [logical for logical, _, _ in told], parameters)
+        fetch = self.deploy(account, template, [logical for logical, _, _ in chosen], parameters)
         metrics = self.client("cloudwatch", account)
         expected, received = set(), set()
-        for _, alarm, story in told:
+        for _, alarm, story in chosen:
             of = own(alarm)
             minute = alarms_test.fired(alarm, story.data, story.end(), cloudwatch.Reading())
             self.send(metrics, of, story.data[of], minute or 1 + story.data[of][-1][0])
@@ -163,12 +163,12 @@ class Live(test_stack_process.Stack):
     def stacks(self):
         """(template, parameters, [(logical id, alarm, stories)]) for each stack that there is to be."""
         project = templates.Project()
-        told = {alarm["AlarmName"]: stories for alarm, stories in alarms_test.deployed(project)}
+        stories_of = {alarm["AlarmName"]: stories for alarm, stories in alarms_test.deployed(project)}
         with_probe = [(project.endpoint, parameters | {"ProbeAt": "6:00"}) for parameters in project.parameters.values()]
         for template, parameters in [(project.service, {}), (project.monitoring, {}), *with_probe]:
             resolve = alarms_test.Resolver(template, parameters)
             alarms = {name: resolve(alarm) for name, alarm in project.of_type("CloudWatch::Alarm", template).items()}
-            yield template, parameters, [(name, alarm, told[alarm["AlarmName"]] or []) for name, alarm in alarms.items()]
+            yield template, parameters, [(name, alarm, stories_of[alarm["AlarmName"]] or []) for name, alarm in alarms.items()]
 
     def test_alarms_fire_and_notify_the_subscribers_of_the_topic(self):
         left_out, fired = {}, set()

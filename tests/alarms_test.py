@@ -75,23 +75,23 @@ class Resolver:
 
 def deployed(project):
     """The alarms as they would be created, with their stories: (alarm, stories); stories may be None."""
-    told = service_stories(Service(SERVICE, "HttpApi"))
+    all_stories = service_stories(Service(SERVICE, "HttpApi"))
     for template in (project.service, project.monitoring):
-        yield from _of(project, template, {}, SERVICE, told)
+        yield from _of(project, template, {}, SERVICE, all_stories)
     for name, parameters in project.parameters.items():
         asked = Resolver(project.endpoint, parameters).parameters
-        told = endpoint_stories(Endpoint(
+        all_stories = endpoint_stories(Endpoint(
             asked["EndpointName"], SERVICE, name, project.pipelines[name]["slo_seconds"],
             int(asked["IdleMinutes"]), int(asked["OldestRequestAlarmSeconds"]), int(asked["RollbackFailures"]),
         ))  # fmt: skip
-        yield from _of(project, project.endpoint, parameters, asked["EndpointName"], told)
+        yield from _of(project, project.endpoint, parameters, asked["EndpointName"], all_stories)
 
 
-def _of(project, template, parameters, prefix, told):
+def _of(project, template, parameters, prefix, all_stories):
     resolve = Resolver(template, parameters)
     for alarm in project.of_type("CloudWatch::Alarm", template).values():
         alarm = resolve(alarm)
-        yield alarm, told.get(alarm["AlarmName"].removeprefix(f"{prefix}-"))
+        yield alarm, all_stories.get(alarm["AlarmName"].removeprefix(f"{prefix}-"))
 
 
 def fired(alarm, data, until, reading):
@@ -247,8 +247,8 @@ class Alarms(unittest.TestCase):
     def test_each_story_has_an_alarm(self):
         names = {alarm["AlarmName"] for alarm, _ in self.deployed}
         about = Endpoint("e", SERVICE, "p", 60, 10, 60, 3)
-        for prefix, told in ((SERVICE, service_stories(Service(SERVICE, "a"))), *((f"docket-{p}", endpoint_stories(about)) for p in self.project.pipelines)):
-            self.assertEqual(set(), {f"{prefix}-{name}" for name in told} - names)
+        for prefix, all_stories in ((SERVICE, service_stories(Service(SERVICE, "a"))), *((f"docket-{p}", endpoint_stories(about)) for p in self.project.pipelines)):
+            self.assertEqual(set(), {f"{prefix}-{name}" for name in all_stories} - names)
 
     def test_stories_use_metrics_that_exist(self):
         for alarm, stories in self.with_stories():

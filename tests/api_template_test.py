@@ -59,8 +59,8 @@ def http_requests_need_a_token(project):
             yield f"{name} answers without a token"
     pools, clients = project.of_type("Cognito::UserPool"), project.of_type("Cognito::UserPoolClient")
     for name, authorizer in authorizers.items():
-        told = authorizer.get("JwtConfiguration", {})
-        issuer, audience = told.get("Issuer", {}), told.get("Audience", [])
+        jwt = authorizer.get("JwtConfiguration", {})
+        issuer, audience = jwt.get("Issuer", {}), jwt.get("Audience", [])
         trusted = mentions(issuer) - {"AWS"}
         address = "https://cognito-idp.${AWS::Region}.${AWS::URLSuffix}/${%s}"
         if authorizer["AuthorizerType"] != "JWT" or authorizer["IdentitySource"] != ["$request.header.Authorization"]:

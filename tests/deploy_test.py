@@ -485,10 +485,10 @@ class Runs(unittest.TestCase):
         self.assertEqual(self.said[-1], "There is nothing to remove.")
 
     def test_a_wrong_command_line_prints_the_usage(self):
-        with contextlib.redirect_stderr(io.StringIO()) as told:
+        with contextlib.redirect_stderr(io.StringIO()) as printed:
             self.assertEqual(program.main([]), 2)
             self.assertEqual(program.main(["deploy", ""]), 1)
-        self.assertIn("ENV=", told.getvalue())
+        self.assertIn("ENV=", printed.getvalue())
 
 
 if __name__ == "__main__":

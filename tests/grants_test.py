@@ -176,10 +176,10 @@ class Log(unittest.TestCase):
                 line["keys"] = ["state"]
             if line["sid"] == "Redrive":
                 line["resources"] = [0, 1, 3]
-        told = "\n".join(complaints(self.project, self.lines))
-        self.assertIn("dynamodb:PutItem on RecordsTable for quarantine (QuarantineAndState)", told)
-        self.assertIn("sqs:SendMessage on InferenceErrorQueue (Redrive)", told)
-        self.assertEqual(told.count("\n"), 1)
+        text = "\n".join(complaints(self.project, self.lines))
+        self.assertIn("dynamodb:PutItem on RecordsTable for quarantine (QuarantineAndState)", text)
+        self.assertIn("sqs:SendMessage on InferenceErrorQueue (Redrive)", text)
+        self.assertEqual(text.count("\n"), 1)
 
     def test_calls_of_other_sessions_with_the_role_do_not_count_as_use(self):
         for line in self.lines:

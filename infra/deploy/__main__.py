@@ -265,18 +265,18 @@ class Deployment:
         page = self.open_page(outputs, minutes * 60 + PUSH_SECONDS)
         self.say("  a page is connected")
         self.aws("s3", "cp", "--quiet", f"s3://{bucket}/{plan.PROBE_DOCUMENT}", f"s3://{bucket}/{key}")
-        said, told, ready_at = None, None, None
+        last, pushed, ready_at = None, None, None
         while True:
-            told = self.told(page, name) or told
+            pushed = self.push_of(page, name) or pushed
             verdict, sentence = plan.probe_verdict(self.job_of(outputs["JobsTableName"], key, began))
             after = self.clock() - began
-            if sentence != said:
+            if sentence != last:
                 self.say(f"  after {after:.0f} s: {sentence}")
-                said = sentence
+                last = sentence
             if verdict == "ready":
                 ready_at = ready_at or after
-                if told:
-                    self.say(f"  the page received {told}")
+                if pushed:
+                    self.say(f"  the page received {pushed}")
                     page.close()
                     return
                 if after > ready_at + PUSH_SECONDS:
@@ -299,7 +299,7 @@ class Deployment:
         except Closed as error:
             return self.fail_probe(f"a page cannot connect: {error}")
 
-    def told(self, page, name):
+    def push_of(self, page, name):
         """The push that the probe is ready, if the page receives it within the next seconds."""
         try:
             frames = page.heard(POLL_SECONDS)

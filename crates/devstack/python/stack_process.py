@@ -129,9 +129,9 @@ def keep() -> int:
     os.environ.setdefault("GATEWAY_PORT", str(free_port()))
 
     # Signals arrive as bytes on a pipe, so that one select() waits for everything.
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_write, False)
-    signal.set_wakeup_fd(wake_write)
+    signal_read, signal_write = os.pipe()
+    os.set_blocking(signal_write, False)
+    signal.set_wakeup_fd(signal_write)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
 
@@ -144,11 +144,11 @@ def keep() -> int:
     try:
         print(json.dumps({"pid": stack.pid, "port": int(os.environ["GATEWAY_PORT"])}), flush=True)
         while True:
-            ready, _, _ = select.select([0, wake_read], [], [])
+            ready, _, _ = select.select([0, signal_read], [], [])
             if 0 in ready and not os.read(0, 4096):
                 return 0
-            if wake_read in ready:
-                signals = set(os.read(wake_read, 64))
+            if signal_read in ready:
+                signals = set(os.read(signal_read, 64))
                 if signals - {signal.SIGCHLD}:
                     return 0
                 if stack.poll() is not None:

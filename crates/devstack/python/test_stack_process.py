@@ -163,8 +163,8 @@ class Cors(Stack):
         request = urllib.request.Request(f"{self.url}/_aws/execute-api/{api}/x", headers=headers, method="OPTIONS")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                told = answer.headers
-                return answer.status, told["Access-Control-Allow-Origin"], told["Access-Control-Allow-Headers"]
+                headers = answer.headers
+                return answer.status, headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Headers"]
         except urllib.error.HTTPError as refused:
             refused.close()
             return refused.code, None, None
