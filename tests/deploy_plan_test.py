@@ -104,7 +104,7 @@ class Plans(unittest.TestCase):
         order = example().removal()
         self.assertEqual(order[0], "docket-web")
         self.assertEqual(order[-1], "docket")
-        self.assertEqual(set(order[1:-1]), {"docket-monitoring", "docket-legal-review", "docket-ocr-batch", "docket-doc-understanding"})
+        self.assertEqual(set(order[1:-1]), {"docket-monitoring", *(f"docket-{pipeline}" for pipeline in plan.pipelines())})
 
     def zips(self, **programs):
         """A folder with a zip per program, made of bytes behind the header of an x86_64 ELF file."""
