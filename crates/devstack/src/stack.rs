@@ -114,7 +114,6 @@ impl Stack {
         let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
         let cli = Cli {
             python: &python,
-            dir: dir.path(),
             environment: clean_environment(dir, &cloud.url),
         };
 
