@@ -22,7 +22,7 @@ pub struct Outputs {
     /// The table of open pages.
     pub connections_table_name: String,
     /// The table of tickets and quarantined messages.
-    pub desk_table_name: String,
+    pub records_table_name: String,
     /// Queue of announced uploads.
     pub uploads_queue_url: String,
     /// Its dead letters.

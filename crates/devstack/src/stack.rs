@@ -195,7 +195,7 @@ impl Stack {
     pub async fn issue_ticket(&self, subscription: &str) -> Result<String> {
         ticket::issue(
             &self.cloud.dynamodb,
-            &self.outputs.desk_table_name,
+            &self.outputs.records_table_name,
             subscription,
         )
         .await
