@@ -81,7 +81,7 @@ test-web: page
 
 test: package test-web ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
-	@.venv/bin/python -m unittest tests/template_test.py tests/grants_test.py tests/docs_test.py tests/deploy_test.py tests/alarms_test.py tests/alarms_live_test.py
+	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
@@ -116,11 +116,13 @@ zips: package
 	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_DESK)
 	@$(PYTHON) .ci/rules.py glibc
 
-templates:
+templates: venv
 	$(call say,templates)
+	@$(PYTHON) infra/generate.py --check
 	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
 	@target/venv-check/bin/cfn-lint infra/*.yaml
-	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory infra
+	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml
+	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
 	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)

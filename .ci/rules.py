@@ -1,8 +1,8 @@
-"""Rules for what is built that no other tool checks.
+"""Rules for the build that no other tool checks.
 
   python3 .ci/rules.py bans     which crates may be compiled in
   python3 .ci/rules.py features each third-party crate has the same features whichever member is selected
-  python3 .ci/rules.py glibc    the C library that the shipped programs ask for
+  python3 .ci/rules.py glibc    the C library that the shipped programs need
 
 Standard library only.
 """
@@ -19,13 +19,13 @@ import zipfile
 
 ROOT = Path(__file__).resolve().parent.parent
 ZIPS = ROOT / "target" / "lambda"
-# Amazon Linux 2023, on which `provided.al2023` runs, has this one.
+# The version of Amazon Linux 2023, on which `provided.al2023` runs.
 NEWEST_GLIBC = (2, 34)
 CORE = ["-p", "jobs", "-e", "normal"]
-# (what is looked at, what must not be there, why)
+# (arguments of cargo tree, crates that must not be there, reason)
 BANS = [
-    (CORE, r"aws-|tokio|lambda_|hyper", "crate jobs is the protocol alone: no cloud, no runtime"),
-    (["-p", "functions", "-e", "normal"], r"devstack |async-endpoint ", "nothing of the local stack ships"),
+    (CORE, r"aws-|tokio|lambda_|hyper", "crate jobs has no cloud SDK and no async runtime"),
+    (["-p", "functions", "-e", "normal"], r"devstack |async-endpoint ", "no part of the local stack ships"),
     (
         ["--workspace", "-e", "normal,build,dev", "--target", "all"],
         r"aws-lc|openssl(-sys)? |native-tls|hyper v0\.",
@@ -35,7 +35,7 @@ BANS = [
 
 
 def bans() -> list[str]:
-    """Crates that must not be there."""
+    """Banned crates that are compiled in."""
     complaints = []
     for selection, pattern, why in BANS:
         tree = ["cargo", "tree", "--locked", "--prefix", "none", "--all-features", *selection]
@@ -66,14 +66,14 @@ def features() -> list[str]:
 
 
 def glibc() -> list[str]:
-    """Programs that ask for a newer C library than Lambda has."""
+    """Programs that need a newer C library than Lambda has."""
     if not shutil.which("objdump"):
         if os.environ.get("CI"):
             return ["objdump is not installed"]
-        print("skipped: which C library the programs ask for (objdump of binutils is not installed)", file=sys.stderr)
+        print("skipped: the C library that the programs need (objdump of binutils is not installed)", file=sys.stderr)
         return []
     zips = sorted(ZIPS.glob("*.zip"))
-    complaints = [] if zips else [f"there is no zip in {ZIPS}"]
+    complaints = [] if zips else [f"{ZIPS} has no zips"]
     for path in zips:
         with tempfile.TemporaryDirectory() as folder:
             with zipfile.ZipFile(path) as archive:
@@ -83,7 +83,7 @@ def glibc() -> list[str]:
         newest = max(versions, default=(0,))
         if not versions or newest > NEWEST_GLIBC:
             name = ".".join(map(str, newest))
-            complaints.append(f"{path.name} asks for GLIBC {name}, Lambda has {'.'.join(map(str, NEWEST_GLIBC))}")
+            complaints.append(f"{path.name} needs GLIBC {name}, Lambda has {'.'.join(map(str, NEWEST_GLIBC))}")
     return complaints
 
 

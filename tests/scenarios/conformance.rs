@@ -69,7 +69,7 @@ async fn ports(stack: &Stack) -> Aws<Tables> {
     let tables = Tables {
         jobs_table: JOBS_TABLE.to_owned(),
         connections_table: outputs.connections_table_name.clone(),
-        records_table: outputs.desk_table_name.clone(),
+        records_table: outputs.records_table_name.clone(),
         bucket: outputs.jobs_bucket_name.clone(),
     };
     aws(stack, tables)
@@ -146,7 +146,7 @@ impl Outside for Hands<'_> {
             .cloud
             .dynamodb
             .put_item()
-            .table_name(&self.0.outputs.desk_table_name);
+            .table_name(&self.0.outputs.records_table_name);
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
             .item("watches", AttributeValue::S(subscription.to_owned()))

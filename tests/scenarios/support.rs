@@ -277,7 +277,7 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
                 .cloud
                 .dynamodb
                 .query()
-                .table_name(&stack.outputs.desk_table_name);
+                .table_name(&stack.outputs.records_table_name);
             let query = query
                 .key_condition_expression("pk = :pk")
                 .consistent_read(true);

@@ -63,11 +63,11 @@ variables! {
     /// The name of the event bus.
     EventBus => "EVENT_BUS",
     /// The management URL of the WebSocket API.
-    WebsocketUrl => "WEBSOCKET_URL",
+    WebsocketManagementUrl => "WEBSOCKET_MANAGEMENT_URL",
     /// The origin that pages come from; `*` for any.
     PageOrigin => "PAGE_ORIGIN",
     /// The URL at which pages connect to the WebSocket API.
-    WebsocketPagesUrl => "WEBSOCKET_PAGES_URL",
+    WebsocketConnectUrl => "WEBSOCKET_CONNECT_URL",
     /// The client of the user pool that people sign in with.
     UserPoolClientId => "USER_POOL_CLIENT_ID",
     /// The URL of the sign-in page.

@@ -34,7 +34,7 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 /// all have no job is a hundred calls and more.
 const PAGE: u16 = 500;
 /// The folder of notes that functions leave for their next run, and the name of this one.
-const NOTE: (&str, &str) = ("note", "sweep");
+const NOTE: (&str, &str) = ("state", "inventory-scan");
 
 /// How far the look through the bucket has come, as it is noted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use jobs::job::Job;
 use jobs::ports::{JobStore, LoadError, SaveError, Unavailable};
 use jobs::state::StatusGroup;
 
-use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
+use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, variable};
 
@@ -165,10 +165,10 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
             .query()
             .table_name(table)
             .index_name("by_tenant")
-            .key_condition_expression("tenant_class = :class")
+            .key_condition_expression("tenant_status_group = :class")
             .expression_attribute_values(
                 ":class",
-                AttributeValue::S(tenant_class(tenant.as_str(), class)),
+                AttributeValue::S(tenant_status_group(tenant.as_str(), class)),
             )
             .scan_index_forward(false)
             .limit(i32::try_from(wanted + 1).unwrap_or(i32::MAX))

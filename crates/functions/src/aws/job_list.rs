@@ -8,7 +8,7 @@ use jobs::ports::{LoadError, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::job_index::key;
-use super::row::{BadRow, Item, Reader, n, tenant_class};
+use super::row::{BadRow, Item, Reader, n, tenant_status_group};
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
@@ -16,8 +16,8 @@ use crate::config::{Has, variable};
 fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, AttributeValue) {
     match list {
         JobListKey::OfTenant(tenant, class) => {
-            let partition = AttributeValue::S(tenant_class(tenant.as_str(), *class));
-            ("by_tenant", "tenant_class", "created_at", partition)
+            let partition = AttributeValue::S(tenant_status_group(tenant.as_str(), *class));
+            ("by_tenant", "tenant_status_group", "created_at", partition)
         }
         JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
         JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),

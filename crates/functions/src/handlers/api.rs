@@ -33,8 +33,8 @@ environment! {
         inference_success_queue_url: InferenceSuccessQueueUrl,
         inference_error_queue_url: InferenceErrorQueueUrl,
         checks_queue_url: ChecksQueueUrl,
-        websocket_url: WebsocketUrl,
-        websocket_pages_url: WebsocketPagesUrl,
+        websocket_url: WebsocketManagementUrl,
+        websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
         sign_in_url: SignInUrl,
     }
@@ -62,7 +62,7 @@ pub trait Settings:
     + Has<variable::Bucket>
     + Has<variable::SignInUrl>
     + Has<variable::UserPoolClientId>
-    + Has<variable::WebsocketPagesUrl>
+    + Has<variable::WebsocketConnectUrl>
 {
 }
 
@@ -71,7 +71,7 @@ impl<E> Settings for E where
         + Has<variable::Bucket>
         + Has<variable::SignInUrl>
         + Has<variable::UserPoolClientId>
-        + Has<variable::WebsocketPagesUrl>
+        + Has<variable::WebsocketConnectUrl>
 {
 }
 
@@ -92,7 +92,7 @@ impl<P, E: Settings> Api<P, E> {
         let configuration = Configuration {
             sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
             client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
-            web_socket_url: Has::<variable::WebsocketPagesUrl>::value(environment).to_owned(),
+            web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
         };
         Self {
             app,

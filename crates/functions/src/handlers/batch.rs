@@ -34,7 +34,7 @@ environment! {
         bucket: Bucket,
         checks_queue_url: ChecksQueueUrl,
         event_bus: EventBus,
-        websocket_url: WebsocketUrl,
+        websocket_url: WebsocketManagementUrl,
         service_name: ServiceName,
     }
 }

@@ -194,8 +194,8 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             now.0,
             Dimension::Queue(queue.name()),
             &[
-                (Metric::SentBack, count(redriven.redriven)),
-                (Metric::QuarantinedMessage, count(redriven.quarantined)),
+                (Metric::DeadLettersRedriven, count(redriven.redriven)),
+                (Metric::Quarantined, count(redriven.quarantined)),
             ],
         );
     }
@@ -217,15 +217,15 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
         now.0,
         Dimension::Service,
         &[
-            (Metric::CheckReport, count(done.checks_sent)),
+            (Metric::ChecksReenqueued, count(done.checks_sent)),
             (Metric::JobsUnreadable, count(done.unreadable)),
-            (Metric::Announced, count(done.announced)),
+            (Metric::UploadEventsReenqueued, count(done.announced)),
             (
-                Metric::SweepAge,
+                Metric::InventoryScanAge,
                 done.sweep_age_seconds.into_iter().collect(),
             ),
             // An alarm watches for its absence, so it is said of every run that did all that it should.
-            (Metric::Reconciled, count(u64::from(!done.incomplete))),
+            (Metric::ReconcilerRuns, count(u64::from(!done.incomplete))),
         ],
     );
 }

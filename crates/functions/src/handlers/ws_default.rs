@@ -16,7 +16,7 @@ environment! {
     pub struct Environment {
         connections_table: ConnectionsTable,
         jobs_table: JobsTable,
-        websocket_url: WebsocketUrl,
+        websocket_url: WebsocketManagementUrl,
     }
 }
 

@@ -23,7 +23,7 @@ functions::environment! {
         page_origin: PageOrigin,
         sign_in_url: SignInUrl,
         user_pool_client_id: UserPoolClientId,
-        websocket_pages_url: WebsocketPagesUrl,
+        websocket_connect_url: WebsocketConnectUrl,
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn app() -> TestApp {
         page_origin: "*".to_owned(),
         sign_in_url: "https://sign-in.example.com".to_owned(),
         user_pool_client_id: "client".to_owned(),
-        websocket_pages_url: "wss://pages.example.com".to_owned(),
+        websocket_connect_url: "wss://pages.example.com".to_owned(),
         pipelines: Pipelines::parse(toml).unwrap(),
     };
     App {

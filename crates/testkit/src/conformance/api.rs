@@ -16,7 +16,7 @@ use jobs::transition::Event;
 
 /// Documents.
 pub async fn documents<P: KeyValueStore>(ports: &P, unique: &str) {
-    let folder = format!("note#{unique}");
+    let folder = format!("state#{unique}");
     let document = |text: &str, revision: u64| Record {
         text: text.to_owned(),
         revision,

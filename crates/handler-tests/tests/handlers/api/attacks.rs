@@ -144,7 +144,7 @@ fn a_cursor_serves_its_own_question_and_person_and_nobody_can_make_one() {
         bad(office.reviewer(), format!("/jobs?cursor={made}"));
     }
     // The key outlives the instance of the function.
-    let key = office.ports().world().folders.read("note", "cursor-key");
+    let key = office.ports().world().folders.read("state", "cursor-key");
     assert!(key.is_some_and(|document| document.text.len() == 44));
 }
 
