@@ -111,8 +111,8 @@ deny: export PATH := $(CURDIR)/target/venv-check/bin:$(PATH)
 deny: venv-check ## check dependencies: bans, licences, sources, advisories, one set of features
 	$(call say,dependencies)
 	@cargo deny --offline --log-level error check bans licenses sources
-	@cargo deny --offline --log-level error --manifest-path crates/jobs/Cargo.toml check --config crates/jobs/deny.toml bans
-	@cargo deny --offline --log-level error --manifest-path crates/api/Cargo.toml check --config crates/jobs/deny.toml bans
+	@cargo deny --offline --log-level error --manifest-path crates/jobs/Cargo.toml --config crates/jobs/deny.toml check bans
+	@cargo deny --offline --log-level error --manifest-path crates/api/Cargo.toml --config crates/jobs/deny.toml check bans
 	@$(PYTHON) .ci/rules.py advisories
 	@$(PYTHON) .ci/rules.py features
 
