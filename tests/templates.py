@@ -116,13 +116,13 @@ def alarm_word(alarm):
     return alarm["AlarmName"]["Fn::Sub"].split("}-", 1)[1]
 
 
-def check(rules):
-    """A test case with two tests per rule of {rule: [ways of breaking the files]}."""
+def check(rules, files=Project):
+    """A test case with two tests per rule of {rule: [ways of breaking the files]}. `files` reads them."""
 
     class Rules(unittest.TestCase):
         @classmethod
         def setUpClass(cls):
-            cls.project = Project()
+            cls.project = files()
 
     for rule, breakages in rules.items():
 
