@@ -3,7 +3,7 @@
 use jobs::id::{Attempt, Timestamp};
 use jobs::state::{RetryBudget, State};
 
-use functions::handlers::batch;
+use aws_lambda_events::sqs::SqsMessage;
 use jobs::id::InferenceId;
 
 use crate::page::{PageConnection, is_listed};
@@ -175,7 +175,7 @@ impl World {
 }
 
 /// For a planted mistake: a failure's message with the newest attempt instead of its own.
-pub(crate) fn rename_attempt(world: &World, record: &mut batch::Message) {
+pub(crate) fn rename_attempt(world: &World, record: &mut SqsMessage) {
     let ids = world
         .table
         .rows
@@ -188,13 +188,15 @@ pub(crate) fn rename_attempt(world: &World, record: &mut batch::Message) {
                 attempt: Attempt(number),
             }
             .to_string();
-            if record.body.contains(&format!("{told}\"")) {
+            if let Some(body) = &mut record.body
+                && body.contains(&format!("{told}\""))
+            {
                 let instead = InferenceId {
                     job,
                     attempt: newest,
                 }
                 .to_string();
-                record.body = record.body.replace(&told, &instead);
+                *body = body.replace(&told, &instead);
                 return;
             }
         }

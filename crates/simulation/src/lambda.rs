@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use functions::bootstrap::App;
-use functions::handlers::batch::{Message, SqsEvent};
+use functions::handlers::sqs_message::SqsMessageExt;
 use functions::handlers::{
     inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
@@ -59,7 +60,7 @@ pub(crate) struct Meta {
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Work off messages.
-    Batch(Queue, Vec<Message>),
+    Batch(Queue, Vec<SqsMessage>),
     /// Let a page in.
     Authorize { page: usize, ticket: String },
     /// Register, answer or forget a page.
@@ -256,7 +257,7 @@ fn describe(task: &Task, world: &World) -> Description {
             let again = messages.iter().all(|message| message.receive_count() > 1);
             let ids = messages
                 .iter()
-                .map(|message| message.message_id.clone())
+                .map(|message| message.id().to_owned())
                 .collect();
             (name, world.timing.function, Some(*queue), None, ids, again)
         }
@@ -302,7 +303,9 @@ fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) -> Running {
         let done = |ok: bool| if ok { Ended::Done } else { Ended::Failed };
         match task {
             Task::Batch(queue, records) => {
-                let event = LambdaEvent::new(SqsEvent { records }, context);
+                let mut batch = SqsEvent::default();
+                batch.records = records;
+                let event = LambdaEvent::new(batch, context);
                 let answer = match queue {
                     Queue::Uploads => upload_trigger::handle(&app, event).await,
                     Queue::InferenceSuccess => inference_success::handle(&app, event).await,

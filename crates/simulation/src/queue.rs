@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use functions::handlers::batch;
+use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use jobs::id::{InferenceId, Timestamp};
 use jobs::ports::Queue;
 use jobs::state::{Cause, State};
@@ -217,27 +217,20 @@ impl World {
                 continue;
             }
             held.visible_at = if doubled { soon } else { again };
-            let mut attributes = BTreeMap::new();
-            attributes.insert(
+            let mut record = SqsMessage::default();
+            record.message_id = Some(format!("m{id}"));
+            record.body = Some(held.message.body.clone());
+            record.attributes.insert(
                 "ApproximateReceiveCount".to_owned(),
                 held.received.to_string(),
             );
-            let mut message_attributes = BTreeMap::new();
             if let Some(first) = &held.message.first_id {
-                let value = batch::MessageAttribute {
-                    string_value: Some(first.clone()),
-                };
-                message_attributes.insert("first-message-id".to_owned(), value);
+                let mut value = SqsMessageAttribute::default();
+                value.string_value = Some(first.clone());
+                let attributes = &mut record.message_attributes;
+                attributes.insert("first-message-id".to_owned(), value);
             }
-            records.push((
-                *id,
-                batch::Message {
-                    message_id: format!("m{id}"),
-                    body: held.message.body.clone(),
-                    attributes,
-                    message_attributes,
-                },
-            ));
+            records.push((*id, record));
             self.look(name, if doubled { soon } else { again });
         }
         if throttled || records.is_empty() {

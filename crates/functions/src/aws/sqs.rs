@@ -14,9 +14,9 @@ use jobs::submit::UploadEvent;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, QueueUrls, variable};
-use crate::handlers::batch::{FIRST_MESSAGE_ID, TRACE_ID};
 use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
 use crate::handlers::s3_event::announcement;
+use crate::handlers::sqs_message::{FIRST_MESSAGE_ID, TRACE_ID};
 
 /// The most messages of one `SendMessageBatch` (API reference).
 const BATCH: usize = 10;

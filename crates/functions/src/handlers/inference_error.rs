@@ -1,17 +1,17 @@
 //! The endpoint reports failures.
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jobs::ports::{
     CheckQueue, Clock, Connections, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue,
 };
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{QueueSettings, SqsBatchResponse, SqsEvent, work_off};
-use super::inference_success::work;
+use super::batch::{QueueSettings, process_batch};
+use super::inference_success::process;
 use crate::bootstrap::App;
 
 pub use super::batch::QueueEnvironment as Environment;
 
-/// The queue that it works off.
 const QUEUE: &str = Queue::InferenceError.name();
 
 /// Records failures: classifies each, and schedules a retry or closes the job.
@@ -29,5 +29,5 @@ where
     P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
     E: QueueSettings,
 {
-    Ok(work_off(app, QUEUE, event, work).await)
+    Ok(process_batch(app, QUEUE, event, process).await)
 }

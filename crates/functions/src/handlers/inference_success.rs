@@ -1,5 +1,6 @@
 //! The endpoint reports results.
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
 use jobs::ports::{
     CheckQueue, Clock, Connections, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue,
@@ -7,15 +8,13 @@ use jobs::ports::{
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{
-    Message, PATIENCE, QueueSettings, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off,
-};
+use super::batch::{MAX_REDELIVERIES, MessageFailure, MessageResult, QueueSettings, process_batch};
 use super::notification::outcome;
+use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 
 pub use super::batch::QueueEnvironment as Environment;
 
-/// The queue that it works off.
 const QUEUE: &str = Queue::InferenceSuccess.name();
 
 /// Records results.
@@ -36,18 +35,18 @@ where
     P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
     E: QueueSettings,
 {
-    Ok(work_off(app, QUEUE, event, work).await)
+    Ok(process_batch(app, QUEUE, event, process).await)
 }
 
-pub(super) async fn work<P: JobStore + ObjectStore + Clock>(
+pub(super) async fn process<P: JobStore + ObjectStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
-    message: &Message,
-) -> Worked {
-    let last_call = message.receive_count() > PATIENCE;
-    match outcome(&message.body, last_call) {
-        Err(problem) => Trouble::Malformed(problem).into(),
-        Ok(None) => Worked::default(),
+    message: &SqsMessage,
+) -> MessageResult {
+    let last_call = message.receive_count() > MAX_REDELIVERIES;
+    match outcome(message.text(), last_call) {
+        Err(problem) => MessageFailure::Malformed(problem).into(),
+        Ok(None) => MessageResult::default(),
         Ok(Some(outcome)) => record_outcome(ports, run, &outcome).await.into(),
     }
 }

@@ -9,6 +9,7 @@ pub mod reconciler;
 mod report;
 pub mod retry;
 pub(crate) mod s3_event;
+pub mod sqs_message;
 pub mod upload_trigger;
 pub mod ws;
 pub mod ws_authorizer;

@@ -9,17 +9,21 @@ use jobs::state::{Cause, State};
 
 use crate::metrics::{Dimension, Metric, emit};
 
-pub(super) fn report(
-    service: &str,
-    now: Timestamp,
-    queue: &str,
-    pending: &[PendingEffects],
-    delivered: &EffectsReport,
-    quarantined: usize,
-    come_back: usize,
-) {
+/// A batch whose effects have been carried out.
+pub(super) struct BatchReport<'a> {
+    pub(super) service: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) queue: &'a str,
+    pub(super) pending: &'a [PendingEffects],
+    pub(super) effects: &'a EffectsReport,
+    pub(super) quarantined: usize,
+    pub(super) redelivered: usize,
+}
+
+pub(super) fn report(batch: &BatchReport<'_>) {
+    let BatchReport { service, now, .. } = *batch;
     let mut pipelines: BTreeMap<&str, Vec<&Job>> = BTreeMap::new();
-    for pending in pending {
+    for pending in batch.pending {
         let jobs = pipelines.entry(&pending.job.pipeline).or_default();
         jobs.push(&pending.job);
     }
@@ -32,12 +36,12 @@ pub(super) fn report(
     emit(
         service,
         now.0,
-        Dimension::Queue(queue),
+        Dimension::Queue(batch.queue),
         &[
-            (Metric::Quarantined, count(quarantined)),
-            (Metric::Redelivered, count(come_back)),
-            (Metric::Pushed, count(delivered.pushed)),
-            (Metric::PushesDropped, count(delivered.dropped)),
+            (Metric::Quarantined, count(batch.quarantined)),
+            (Metric::Redelivered, count(batch.redelivered)),
+            (Metric::Pushed, count(batch.effects.pushed)),
+            (Metric::PushesDropped, count(batch.effects.dropped)),
         ],
     );
 }

@@ -1,5 +1,6 @@
 //! Attempts are due.
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
 use jobs::commands;
 use jobs::id::{Attempt, Timestamp};
@@ -11,12 +12,12 @@ use jobs::retry::{carry_out, retry};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Message, QueueSettings, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
+use super::batch::{MessageFailure, MessageResult, QueueSettings, process_batch};
+use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 
 pub use super::batch::QueueEnvironment as Environment;
 
-/// The queue that it works off.
 const QUEUE: &str = Queue::Checks.name();
 
 /// A wake-up on the wire.
@@ -101,24 +102,24 @@ where
         + Quarantine,
     E: QueueSettings,
 {
-    Ok(work_off(app, QUEUE, event, work).await)
+    Ok(process_batch(app, QUEUE, event, process).await)
 }
 
-async fn work<P>(ports: &P, run: &RunContext<'_>, message: &Message) -> Worked
+async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
     let redelivered = message.receive_count() > 1;
-    match told(&message.body) {
+    match told(message.text()) {
         Ok(Told::CheckRequest(message)) => match check(&message) {
             Ok(check) => retry(ports, run, &check, redelivered).await.into(),
-            Err(bad) => Trouble::Malformed(format!("not a wake-up: {bad}")).into(),
+            Err(bad) => MessageFailure::Malformed(format!("not a wake-up: {bad}")).into(),
         },
         Ok(Told::Order(message)) => match order(&message) {
             Ok(order) => carry_out(ports, run, &order, redelivered).await.into(),
-            Err(problem) => Trouble::Malformed(format!("not an order: {problem}")).into(),
+            Err(problem) => MessageFailure::Malformed(format!("not an order: {problem}")).into(),
         },
-        Err(problem) => Trouble::Malformed(format!("not a wake-up: {problem}")).into(),
+        Err(problem) => MessageFailure::Malformed(format!("not a wake-up: {problem}")).into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Objects were uploaded.
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
 use jobs::ports::{
     CheckQueue, Clock, Connections, EventBus, InferenceEndpoint, JobStore, KeyValueStore,
@@ -10,13 +11,13 @@ use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use super::batch::{Message, QueueSettings, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
+use super::batch::{MessageFailure, MessageResult, QueueSettings, process_batch};
 use super::s3_event::uploads;
+use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 
 pub use super::batch::QueueEnvironment as Environment;
 
-/// The queue that it works off.
 const QUEUE: &str = Queue::Uploads.name();
 
 /// Starts a job for every upload.
@@ -45,18 +46,18 @@ where
         + Quarantine,
     E: QueueSettings,
 {
-    Ok(work_off(app, QUEUE, event, work).await)
+    Ok(process_batch(app, QUEUE, event, process).await)
 }
 
-async fn work<P>(ports: &P, run: &RunContext<'_>, message: &Message) -> Worked
+async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
     P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
-    let uploads = match uploads(&message.body, message.trace_id()) {
+    let uploads = match uploads(message.text(), message.trace_id()) {
         Ok(uploads) => uploads,
-        Err(problem) => return Trouble::Malformed(problem).into(),
+        Err(problem) => return MessageFailure::Malformed(problem).into(),
     };
-    let mut worked = Worked::default();
+    let mut result = MessageResult::default();
     for upload in &uploads {
         // What is written about one of several is not said to be about the next.
         let span = if uploads.len() == 1 {
@@ -65,7 +66,7 @@ where
             info_span!("upload", job.id = Empty, trace.id = Empty)
         };
         let submitted = submit(ports, run, upload).instrument(span).await;
-        worked.add(submitted.into());
+        result.add(submitted.into());
     }
-    worked
+    result
 }

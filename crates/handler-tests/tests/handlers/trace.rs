@@ -4,7 +4,7 @@ use crate::world::{
     BUCKET, NOW, PDF, TestApp, announced, app, event, failed, find, job, run, succeeded,
     write_output,
 };
-use functions::handlers::batch::SqsEvent;
+use aws_lambda_events::sqs::SqsEvent;
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::TraceId;
 use jobs::id::{JobId, Timestamp};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use functions::bootstrap::App;
-use functions::handlers::batch::{SqsBatchResponse, SqsEvent};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
