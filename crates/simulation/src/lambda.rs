@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use functions::bootstrap::App;
 use functions::handlers::sqs_message::SqsMessageExt;
 use functions::handlers::{
-    inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
+    inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
 use jobs::apply::RunContext;
@@ -67,7 +68,7 @@ pub(crate) enum Task {
     Page {
         page: usize,
         step: PageStep,
-        event: ws::WebSocketEvent,
+        event: ApiGatewayWebsocketProxyRequest,
     },
     /// Repair.
     Reconcile,
@@ -323,11 +324,14 @@ fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) -> Running {
                 })
             }
             Task::Authorize { ticket, .. } => {
-                let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}});
+                let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}, "requestContext": {}});
                 let Ok(event) = serde_json::from_value(event) else {
                     return Ended::Failed;
                 };
                 let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
+                let answer = answer
+                    .ok()
+                    .and_then(|answer| serde_json::to_value(answer).ok());
                 answer.map_or(Ended::Failed, Ended::Authorized)
             }
             Task::Page { step, event, .. } => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use functions::handlers::ws::{RequestContext, WebSocketEvent};
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use jobs::ports::Ticket;
 use jobs::state::State;
 use serde::Deserialize;
@@ -167,13 +167,10 @@ impl World {
         else {
             return;
         };
-        let event = WebSocketEvent {
-            request_context: RequestContext {
-                connection_id: id.clone(),
-                authorizer: page.context.clone(),
-            },
-            body: Some(r#"{"action":"sync"}"#.to_owned()),
-        };
+        let mut event = ApiGatewayWebsocketProxyRequest::default();
+        event.request_context.connection_id = Some(id.clone());
+        event.request_context.authorizer.fields = page.context.clone().into_iter().collect();
+        event.body = Some(r#"{"action":"sync"}"#.to_owned());
         self.after(
             5,
             Event::Start(Box::new(Task::Page {

@@ -1,11 +1,14 @@
 //! S3 event notifications (S3 user guide, "Event message structure"). Only the fields that are used.
 
+use aws_lambda_events::s3::S3Entity;
 use jobs::id::TraceId;
 use jobs::submit::UploadEvent;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 
+/// A notification, read more tolerantly than the library's `S3Event`: that refuses the test event, which has no records,
+/// and records without `eventTime`, `userIdentity` or `requestParameters`, as the reconciler sends them.
 #[derive(Deserialize)]
 struct Notification {
     /// `s3:TestEvent`, which S3 sends once when notifications are configured. It has no records.
@@ -20,29 +23,7 @@ struct Notification {
 struct Record {
     event_source: Option<String>,
     event_name: String,
-    s3: Entity,
-}
-
-#[derive(Deserialize)]
-struct Entity {
-    bucket: Bucket,
-    object: Object,
-}
-
-#[derive(Deserialize)]
-struct Bucket {
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Object {
-    key: String,
-    #[serde(default)]
-    size: u64,
-    #[serde(default, rename = "eTag")]
-    e_tag: String,
-    version_id: Option<String>,
+    s3: S3Entity,
 }
 
 /// The uploads that a message announces; none for a test event.
@@ -80,12 +61,18 @@ fn upload(record: Record, trace_id: Option<TraceId>) -> Result<UploadEvent, Stri
     // along), which is no document's.
     let from_s3 = record.event_source.as_deref() != Some(RECONCILER);
     let object = record.s3.object;
+    let bucket = record.s3.bucket.name;
+    // The library's `url_decoded_key` stays empty.
+    let key = object.key.ok_or("an S3 event without a key")?;
     Ok(UploadEvent {
-        bucket: record.s3.bucket.name,
-        key: decoded(&object.key)?,
+        bucket: bucket.ok_or("an S3 event without a bucket")?,
+        key: decoded(&key)?,
         version: object.version_id.filter(|version| !version.is_empty()),
-        bytes: object.size,
-        etag: object.e_tag,
+        bytes: object
+            .size
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or(0),
+        etag: object.e_tag.unwrap_or_default(),
         trace_id: trace_id.filter(|_| from_s3),
     })
 }

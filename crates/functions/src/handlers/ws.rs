@@ -1,33 +1,9 @@
-//! WebSocket events of API Gateway (developer guide, "Set up a WebSocket API integration request"):
-//! only the fields that are used.
+//! WebSocket events of API Gateway (developer guide, "Set up a WebSocket API integration request").
 
-use std::collections::BTreeMap;
-
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::id::Timestamp;
 use jobs::ports::Connection;
-use serde::{Deserialize, Serialize};
-
-/// An event of an open or opening connection.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WebSocketEvent {
-    /// Which connection, and what its authorizer said about it.
-    pub request_context: RequestContext,
-    /// What the page sent.
-    #[serde(default)]
-    pub body: Option<String>,
-}
-
-/// Which connection, and what its authorizer said about it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestContext {
-    /// API Gateway's name for the connection.
-    pub connection_id: String,
-    /// The context that the authorizer returned; all values arrive as text.
-    #[serde(default)]
-    pub authorizer: BTreeMap<String, serde_json::Value>,
-}
+use serde_json::Value;
 
 /// The connection was not opened through our authorizer.
 #[derive(Debug, thiserror::Error)]
@@ -36,41 +12,37 @@ pub struct RequestContext {
 )]
 pub struct NotAuthorized(&'static str);
 
-impl WebSocketEvent {
-    /// The page behind the connection.
-    ///
-    /// # Errors
-    /// If the authorizer's word on it is missing.
-    pub fn connection(&self, now: Timestamp) -> Result<Connection, NotAuthorized> {
-        let said = |name: &'static str| -> Result<String, NotAuthorized> {
-            match self.request_context.authorizer.get(name) {
-                Some(serde_json::Value::String(text)) => Ok(text.clone()),
-                Some(serde_json::Value::Number(number)) => Ok(number.to_string()),
-                _ => Err(NotAuthorized(name)),
-            }
-        };
-        let expires = said("token_expires_at")?
-            .parse()
-            .map_err(|_| NotAuthorized("token_expires_at"))?;
-        Ok(Connection {
-            subscription: said("watches")?,
-            uploader: said("uploader").ok(),
-            connection_id: self.request_context.connection_id.clone(),
-            registered_at: now,
-            token_expires_at: Timestamp(expires),
-        })
-    }
+/// The connection that an event is about, by the context that the authorizer returned for it.
+///
+/// # Errors
+/// If the context lacks what the authorizer always returns.
+pub(super) fn connection(
+    event: &ApiGatewayWebsocketProxyRequest,
+    now: Timestamp,
+) -> Result<Connection, NotAuthorized> {
+    let request = &event.request_context;
+    // All values arrive as text.
+    let field = |name: &'static str| match request.authorizer.fields.get(name) {
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        _ => Err(NotAuthorized(name)),
+    };
+    let expires = field("token_expires_at")?
+        .parse()
+        .map_err(|_| NotAuthorized("token_expires_at"))?;
+    let id = request.connection_id.clone();
+    Ok(Connection {
+        subscription: field("watches")?,
+        uploader: field("uploader").ok(),
+        connection_id: id.ok_or(NotAuthorized("connection id"))?,
+        registered_at: now,
+        token_expires_at: Timestamp(expires),
+    })
 }
 
 /// The answer to an event; of `$connect` it opens the connection.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Reply {
-    /// 200, or the connection is refused.
-    pub status_code: u16,
-}
-
-impl Reply {
-    /// Yes.
-    pub const OK: Self = Self { status_code: 200 };
+pub(super) fn ok() -> ApiGatewayProxyResponse {
+    let mut response = ApiGatewayProxyResponse::default();
+    response.status_code = 200;
+    response
 }

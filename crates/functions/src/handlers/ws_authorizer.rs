@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use aws_lambda_events::apigw::{
+    ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayCustomAuthorizerResponse,
+};
+use aws_lambda_events::iam::{IamPolicyEffect, IamPolicyStatement};
 use jobs::ports::Tickets;
 use lambda_runtime::{Error, LambdaEvent};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tracing::{info, warn};
 
 use crate::bootstrap::App;
@@ -20,17 +23,6 @@ environment! {
     }
 }
 
-/// A request authorizer's event (API Gateway developer guide, "Lambda authorizers for WebSocket APIs").
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthorizerEvent {
-    method_arn: String,
-    #[serde(default)]
-    headers: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    query_string_parameters: Option<BTreeMap<String, String>>,
-}
-
 /// Lets a page in that holds a ticket, once.
 ///
 /// - **Input**: `$connect` with `?ticket=…`. Browsers cannot send an `Authorization` header with a WebSocket.
@@ -41,67 +33,66 @@ pub struct AuthorizerEvent {
 /// If the ticket could not be looked up.
 pub async fn handle<P, E>(
     app: &App<P, E>,
-    event: LambdaEvent<AuthorizerEvent>,
-) -> Result<Value, Error>
+    event: LambdaEvent<ApiGatewayCustomAuthorizerRequestTypeRequest>,
+) -> Result<ApiGatewayCustomAuthorizerResponse, Error>
 where
     P: Tickets,
     E: Has<variable::PageOrigin>,
 {
     let page_origin = Has::<variable::PageOrigin>::value(&*app.environment);
     let event = event.payload;
-    let header = |name: &str| {
-        event
-            .headers
-            .iter()
-            .flatten()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    };
-    // Programs send no origin; a browser always does, and another site's page must not ride on a ticket.
-    if let Some(origin) = header("origin")
+    let method_arn = event.method_arn.ok_or("the event has no methodArn")?;
+    let origin = event.headers.get("origin");
+    // Programs send no origin. A browser always does, and another site's page must not ride on a ticket.
+    if let Some(origin) = origin
         && page_origin != "*"
         && origin != page_origin
     {
         warn!("a page of another origin was denied");
-        return Ok(policy(&event.method_arn, None));
+        return Ok(deny(method_arn));
     }
-    let Some(secret) = event
-        .query_string_parameters
-        .iter()
-        .flatten()
-        .find(|(name, _)| *name == "ticket")
-        .map(|(_, value)| value)
-    else {
+    let Some(secret) = event.query_string_parameters.first("ticket") else {
         info!("a connection without a ticket was denied");
-        return Ok(policy(&event.method_arn, None));
+        return Ok(deny(method_arn));
     };
-    let ticket = app.ports.redeem(secret).await?;
-    if ticket.is_none() {
+    let Some(ticket) = app.ports.redeem(secret).await? else {
         info!("a connection with a used, expired or unknown ticket was denied");
+        return Ok(deny(method_arn));
+    };
+    let mut context = Context::from([
+        ("watches", ticket.subscription),
+        ("actor", ticket.actor.clone()),
+        ("token_expires_at", ticket.token_expires_at.0.to_string()),
+    ]);
+    if let Some(uploader) = ticket.uploader {
+        context.insert("uploader", uploader);
     }
-    let context = ticket.map(|ticket| {
-        let mut context = json!({"watches": ticket.subscription, "actor": ticket.actor, "token_expires_at": ticket.token_expires_at.0.to_string()});
-        if let Some(uploader) = ticket.uploader {
-            context["uploader"] = uploader.into();
-        }
-        context
-    });
-    Ok(policy(&event.method_arn, context))
+    let allow = IamPolicyEffect::Allow;
+    Ok(answer(method_arn, allow, ticket.actor, context))
 }
 
-fn policy(method_arn: &str, context: Option<Value>) -> Value {
-    let effect = if context.is_some() { "Allow" } else { "Deny" };
-    let actor = context
-        .as_ref()
-        .and_then(|context| context["actor"].as_str())
-        .unwrap_or("nobody")
-        .to_owned();
-    json!({
-        "principalId": actor,
-        "policyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": method_arn}],
-        },
-        "context": context.unwrap_or_else(|| json!({})),
-    })
+/// What the functions behind the connection get to know about it: texts alone.
+type Context = BTreeMap<&'static str, String>;
+
+fn deny(method_arn: String) -> ApiGatewayCustomAuthorizerResponse {
+    let deny = IamPolicyEffect::Deny;
+    answer(method_arn, deny, "nobody".to_owned(), Context::new())
+}
+
+fn answer(
+    method_arn: String,
+    effect: IamPolicyEffect,
+    principal_id: String,
+    context: Context,
+) -> ApiGatewayCustomAuthorizerResponse {
+    let mut statement = IamPolicyStatement::default();
+    statement.action = vec!["execute-api:Invoke".to_owned()];
+    statement.effect = effect;
+    statement.resource = vec![method_arn];
+    let mut response = ApiGatewayCustomAuthorizerResponse::default();
+    response.principal_id = Some(principal_id);
+    response.policy_document.version = Some("2012-10-17".to_owned());
+    response.policy_document.statement = vec![statement];
+    response.context = json!(context);
+    response
 }

@@ -1,9 +1,10 @@
 //! A page connects.
 
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections};
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::ws::{Reply, WebSocketEvent};
+use super::ws::{connection, ok};
 use crate::bootstrap::App;
 use crate::environment;
 
@@ -23,9 +24,9 @@ environment! {
 /// If the page could not be registered.
 pub async fn handle<P: Connections + Clock, E>(
     app: &App<P, E>,
-    event: LambdaEvent<WebSocketEvent>,
-) -> Result<Reply, Error> {
-    let connection = event.payload.connection(app.ports.now())?;
+    event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,
+) -> Result<ApiGatewayProxyResponse, Error> {
+    let connection = connection(&event.payload, app.ports.now())?;
     app.ports.register(&connection).await?;
-    Ok(Reply::OK)
+    Ok(ok())
 }

@@ -1,13 +1,14 @@
 //! A page says something.
 
 use api::snapshot::sync;
+use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections, JobStore, PushError, Pusher};
 use jobs::view::Frame;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::info;
 
-use super::ws::{Reply, WebSocketEvent};
+use super::ws::{connection, ok};
 use crate::bootstrap::App;
 use crate::environment;
 
@@ -38,14 +39,14 @@ enum Said {
 /// If the page could not be registered or the table not be read.
 pub async fn handle<P, E>(
     app: &App<P, E>,
-    event: LambdaEvent<WebSocketEvent>,
-) -> Result<Reply, Error>
+    event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,
+) -> Result<ApiGatewayProxyResponse, Error>
 where
     P: JobStore + Connections + Pusher + Clock,
 {
     let event = event.payload;
     let now = app.ports.now();
-    let connection = event.connection(now)?;
+    let connection = connection(&event, now)?;
     let said: Result<Said, _> = serde_json::from_str(event.body.as_deref().unwrap_or_default());
     let frame = match said {
         _ if connection.token_expires_at <= now => Frame::Error {
@@ -66,5 +67,5 @@ where
             info!(connection.id = %connection.connection_id, error = %error, "an answer was dropped")
         }
     }
-    Ok(Reply::OK)
+    Ok(ok())
 }

@@ -19,7 +19,8 @@ fn connect_event() -> Value {
 }
 
 fn authorize(app: &TestApp, payload: Value) -> Value {
-    run(ws_authorizer::handle(app, event(app, payload))).unwrap()
+    let answer = run(ws_authorizer::handle(app, event(app, payload))).unwrap();
+    serde_json::to_value(answer).unwrap()
 }
 
 fn effect(policy: &Value) -> &str {
