@@ -7,7 +7,7 @@ use crate::desk::{SUPPORT, api};
 use crate::nobody_says_a_word::reconcile;
 use crate::support::{bury_for_good, messages, quarantined, run, run_alone, text, until};
 
-/// More than a row keeps of it (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
+/// More than a row keeps of it (`MAX_INLINE_BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
 const LONG: usize = 5000;
 
 /// Each queue's name, the queue and its dead letters.
@@ -91,7 +91,7 @@ fn comes_back_from_its_dead_letters() {
 
         let done = reconcile(stack, "{}");
         assert_eq!(
-            (&done["sentBack"], &done["quarantined"]),
+            (&done["redriven"], &done["quarantined"]),
             (&4.into(), &1.into()),
             "{done}"
         );

@@ -72,10 +72,10 @@ fn about_a_result_and_it_is_found_at_the_deadline() {
             row(stack, &id).await["status"].as_s().unwrap(),
             "InProgress"
         );
-        assert_eq!(idle["woken"], 0, "it is not late yet");
+        assert_eq!(idle["checksSent"], 0, "it is not late yet");
 
         let_the_deadline_pass(stack, &id).await;
-        assert_eq!(reconcile(stack, "{}")["woken"], 1);
+        assert_eq!(reconcile(stack, "{}")["checksSent"], 1);
         let job = acme.ready(&id).await;
         assert_eq!(job.attempt, 1, "and no second run was made");
     });
@@ -109,13 +109,13 @@ fn about_an_upload_and_it_is_found_by_looking_through_the_bucket() {
         set(restored).await;
 
         let done = reconcile(stack, "{\"everything\": true}");
-        assert_eq!(done["announced"], 2, "{done}");
+        assert_eq!(done["uploadEventsReenqueued"], 2, "{done}");
         for key in [&plain, &odd] {
             let id = acme.job(key);
             acme.ready(&id).await;
         }
         let again = reconcile(stack, "{\"everything\": true}");
-        assert_eq!(again["announced"], 0, "{again}");
+        assert_eq!(again["uploadEventsReenqueued"], 0, "{again}");
     });
 }
 
@@ -139,7 +139,7 @@ fn about_a_dead_letter_and_it_is_sent_back_or_quarantined() {
 
         let done = reconcile(stack, "{}");
         assert_eq!(
-            (&done["sentBack"], &done["quarantined"]),
+            (&done["redriven"], &done["quarantined"]),
             (&1.into(), &1.into()),
             "{done}"
         );

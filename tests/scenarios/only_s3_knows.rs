@@ -123,7 +123,7 @@ fn about_a_failure_and_it_is_found_at_the_deadline() {
         delete(&acme, &job.key).await;
         drop(silence);
         let_the_deadline_pass(stack, &job.id).await;
-        assert_eq!(reconcile(stack, "{}")["woken"], 1);
+        assert_eq!(reconcile(stack, "{}")["checksSent"], 1);
         let seen = acme
             .see(&job.id, |job| job.status == "RetryScheduled")
             .await;

@@ -139,7 +139,7 @@ fn and_the_next_one_finds_what_it_was_to_find() {
         lost[0].lose(stage, &bytes).await;
         let found = stage.reconcile(true).await;
         let one = Value::from(1);
-        let what = [&found["woken"], &found["sentBack"], &found["announced"]];
+        let what = [&found["checksSent"], &found["redriven"], &found["uploadEventsReenqueued"]];
         assert_eq!(what, [&one; 3], "{found}");
         let calls = stage.wire.book().calls(RECONCILER, None).split_off(before);
         stage.ended(lost[0].jobs(stage).into_iter()).await;
@@ -167,7 +167,7 @@ fn and_the_next_one_finds_what_it_was_to_find() {
             let found = stage.reconcile(true).await;
             stage.quiet().await;
             let count = |name: &str| found[name].as_u64().unwrap();
-            let some = count("woken") + count("sentBack") + count("announced");
+            let some = count("checksSent") + count("redriven") + count("uploadEventsReenqueued");
             (some == 0 && stage.set_aside().await.is_empty()).then_some(())
         };
         until("nothing more to be found", nothing).await;

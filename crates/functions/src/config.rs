@@ -182,7 +182,7 @@ macro_rules! environment {
     };
 }
 
-/// The function's environment does not fit. Names everything that is wrong at once.
+/// The function's environment is incomplete. Names all missing variables at once.
 #[derive(Debug, thiserror::Error)]
 pub enum BadEnvironment {
     #[error(

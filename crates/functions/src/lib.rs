@@ -1,14 +1,14 @@
 //! Everything that ships to AWS Lambda.
 //!
-//! One binary per function (`src/bin`), each three statements over its handler.
-//! A handler is parse → use case (crate [`jobs`]) → map; the use cases reach AWS through [`aws::Aws`],
-//! which implements every port and builds a client only when a function first needs it, so that a function
-//! carries the code of the services it uses and no other.
+//! Each function is one binary of a few statements (`src/bin`) over its handler. A handler parses the event, calls a use
+//! case (crates [`jobs`] and [`api`]) and maps the result. The use cases reach AWS through [`aws::Aws`], which implements
+//! every port and builds a client when a function first needs it, so that a function carries only the code of the
+//! services that it uses.
 
 pub mod aws;
 pub mod bootstrap;
 pub mod config;
 pub mod handlers;
-mod lines;
+mod log_format;
 pub mod metrics;
 pub mod traces;

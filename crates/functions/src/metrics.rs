@@ -9,41 +9,41 @@ pub const NAMESPACE: &str = "Docket";
 /// A metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
-    /// Announcements of `Ready`; a message that is delivered again announces again.
+    /// Events `Ready`; a redelivered message counts again.
     JobsReady,
-    /// Announcements of `Failed`; a message that is delivered again announces again.
+    /// Events `Failed`; a redelivered message counts again.
     JobsFailed,
-    /// Retry messages that were owed.
+    /// Retries that were scheduled.
     RetriesScheduled,
-    /// From the making of a job to `Ready`, in milliseconds.
+    /// From the creation of a job to `Ready`, in milliseconds.
     TimeToReady,
     /// Messages that were quarantined.
     Quarantined,
     /// Messages that were given back to their queue.
     Redelivered,
-    /// Frames that reached a page.
+    /// Updates that reached a page.
     Pushed,
-    /// Frames that did not; the page syncs within a minute.
+    /// Updates that did not; the page syncs within a minute.
     PushesDropped,
-    /// Results that were found by looking, since nobody had told of them.
+    /// Results that a check found in S3 and no notification had reported.
     ResultsRecovered,
-    /// Attempts that were given up without a trace at their deadline.
+    /// Attempts that were given up at their deadline, with neither an output nor a failure in S3.
     AttemptsTimedOut,
-    /// Open jobs that nothing was on its way for, so that a wake-up was sent.
+    /// Open jobs for which no message was under way, so that a check was sent.
     ChecksReenqueued,
-    /// Open jobs whose rows cannot be read, at each look.
+    /// Open jobs whose rows cannot be read, at each run of the reconciler.
     JobsUnreadable,
-    /// Objects without a job that were announced again.
+    /// Objects without a job whose upload events were re-enqueued.
     UploadEventsReenqueued,
-    /// Age of the latest complete look through the bucket, in seconds.
+    /// Age of the latest complete inventory scan, in seconds.
     InventoryScanAge,
-    /// Dead letters that were sent back to their queue.
+    /// Dead letters that were redriven to their queue.
     DeadLettersRedriven,
-    /// Runs of the reconciler in which everything answered.
+    /// Complete runs of the reconciler.
     ReconcilerRuns,
-    /// Announcements of `Ready` of probes, which are in none of the other figures of jobs that have ended.
+    /// Events `Ready` of probes, which are in none of the other figures of jobs that have ended.
     ProbesReady,
-    /// Announcements of `Failed` of probes.
+    /// Events `Failed` of probes.
     ProbesFailed,
     /// Attempts that a job took to become ready.
     Attempts,
@@ -51,7 +51,7 @@ pub enum Metric {
     JobsOpen,
     /// Age of the oldest open job in seconds; 0 if there is none.
     OldestOpenJobAge,
-    /// Open jobs that have used up three quarters of their pipeline's promise, or all of it.
+    /// Open jobs that are older than three quarters of their pipeline's `slo_seconds`.
     JobsAtRisk,
 }
 

@@ -11,15 +11,15 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::lines::Lines;
+use crate::log_format::LogFormat;
 
 /// Sets up what log lines look like and where traces go: `otlp_endpoint` is the base URL of an OTLP/HTTP receiver, such
 /// as `http://localhost:4318`, if there is one. Only the first call in a process counts.
 pub fn subscribe(otlp_endpoint: Option<&str>) {
     // JSON is set here and not by the environment: alarms and searches rely on it.
     let lines = tracing_subscriber::fmt::layer()
-        .fmt_fields(Lines)
-        .event_format(Lines);
+        .fmt_fields(LogFormat)
+        .event_format(LogFormat);
     let registry = tracing_subscriber::registry();
     #[cfg(feature = "otel")]
     if let Some(endpoint) = otlp_endpoint {

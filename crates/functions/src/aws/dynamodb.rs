@@ -17,8 +17,8 @@ use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, variable};
 
-/// The most keys of one `BatchGetItem` (API reference).
-pub(super) const BATCH: usize = 100;
+/// `BatchGetItem` takes no more keys (API reference).
+pub(super) const MAX_BATCH_GET_KEYS: usize = 100;
 
 impl<E: Environment> Aws<E> {
     pub(super) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
@@ -35,16 +35,16 @@ impl<E: Environment> Aws<E> {
 }
 
 impl<E: Has<variable::JobsTable>> Aws<E> {
-    /// Opens the connection to DynamoDB while the CPU is not throttled yet, by looking for a job that there is not:
+    /// Opens the connection to DynamoDB while the CPU is not throttled yet, by reading a row that does not exist:
     /// half a read unit per cold start. A failure is no matter, the first real call opens its own.
     pub(crate) async fn open_connection(&self) {
-        let nobody = AttributeValue::S("-".to_owned());
+        let no_job = AttributeValue::S("-".to_owned());
         let table = self.name::<variable::JobsTable>();
         let _ = self
             .dynamodb()
             .get_item()
             .table_name(table)
-            .key("job_id", nobody)
+            .key("job_id", no_job)
             .send()
             .await;
     }
@@ -159,7 +159,7 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
         let table = self.name::<variable::JobsTable>();
-        let wanted = limit.min(BATCH);
+        let wanted = limit.min(MAX_BATCH_GET_KEYS);
         let answer = self
             .dynamodb()
             .query()

@@ -11,7 +11,7 @@ use super::{Aws, client, retries, timeouts, unavailable};
 use crate::config::{Has, variable};
 
 /// The most entries of one `PutEvents` (API reference).
-const BATCH: usize = 10;
+const MAX_PUT_EVENTS: usize = 10;
 /// What rules match on.
 const SOURCE: &str = "docket";
 
@@ -69,7 +69,10 @@ impl<E: Has<variable::EventBus>> Aws<E> {
 impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
     async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
         let mut failed = Vec::new();
-        for (chunk, start) in jobs.chunks(BATCH).zip((0..).step_by(BATCH)) {
+        for (chunk, start) in jobs
+            .chunks(MAX_PUT_EVENTS)
+            .zip((0..).step_by(MAX_PUT_EVENTS))
+        {
             let entries = chunk.iter().map(|job| self.entry(job)).collect();
             match self
                 .events()

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{JobIndex, OpenJob, ScheduledCheck, Unavailable};
 
-use super::dynamodb::BATCH;
+use super::dynamodb::MAX_BATCH_GET_KEYS;
 use super::row::{BadRow, Item, Reader, n};
 use super::{Aws, done_or, unavailable};
 use crate::config::{Has, variable};
@@ -129,7 +129,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             .expression_attribute_names("#input", "input")
             .expression_attribute_names("#version", "version");
         let mut found = BTreeMap::new();
-        for chunk in ids.chunks(BATCH) {
+        for chunk in ids.chunks(MAX_BATCH_GET_KEYS) {
             let keys = chunk.iter().map(|id| key(*id)).collect();
             let table = self.name::<variable::JobsTable>();
             for item in self.batch_get(table, keys, wanted.clone()).await? {

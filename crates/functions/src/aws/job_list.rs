@@ -6,7 +6,7 @@ use jobs::id::JobId;
 use jobs::job::Job;
 use jobs::ports::{LoadError, Unavailable};
 
-use super::dynamodb::BATCH;
+use super::dynamodb::MAX_BATCH_GET_KEYS;
 use super::job_index::key;
 use super::row::{BadRow, Item, Reader, n, tenant_status_group};
 use super::{Aws, unavailable};
@@ -73,7 +73,7 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
 
     async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
         let mut rows = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(BATCH) {
+        for chunk in ids.chunks(MAX_BATCH_GET_KEYS) {
             let keys = chunk.iter().map(|id| key(*id)).collect();
             // A list is a moment old anyway: half the read units.
             let wanted = KeysAndAttributes::builder();

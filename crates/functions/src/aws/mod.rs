@@ -1,4 +1,4 @@
-//! AWS behind the ports of crate `jobs`: one file a service, and nowhere else is AWS called.
+//! The ports of crates `jobs` and `api` on AWS, one file per service. Nothing else calls AWS.
 
 mod connections;
 mod dynamodb;

@@ -13,15 +13,15 @@ use crate::config::{Has, variable};
 
 /// The part of a quarantined message that stays on the row; one that is longer lies in S3 as a whole. Lists read whole
 /// rows, whatever they ask for, and nearly all messages are shorter than this.
-const BODY_BYTES: usize = 4 * 1024;
-/// How long somebody who sends a message again has it to himself, in milliseconds.
-const BUSY_MS: u64 = 60_000;
+const MAX_INLINE_BODY_BYTES: usize = 4 * 1024;
+/// For this long no other call can replay or discard a message that is being replayed, in milliseconds.
+const REPLAY_LOCK_MS: u64 = 60_000;
 /// How long a quarantined message is kept, in days: as long as its row would be useful to anyone.
-const KEEP_DAYS: u64 = 90;
+const RETENTION_DAYS: u64 = 90;
 /// The partition.
 const PARTITION: &str = "quarantine";
 /// How many pages of a query are read for one list: a page has 1 MB, and rows of earlier releases up to 64 KB each.
-const PAGES: usize = 40;
+const MAX_QUERY_PAGES: usize = 40;
 
 fn key(source: &str, message_id: &str) -> Item {
     HashMap::from([
@@ -60,7 +60,7 @@ fn kept(item: &Item) -> Result<QuarantineItem, BadRow> {
 
 impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<E> {
     async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
-        let cut = entry.body.floor_char_boundary(BODY_BYTES);
+        let cut = entry.body.floor_char_boundary(MAX_INLINE_BODY_BYTES);
         let mut request = self
             .dynamodb()
             .put_item()
@@ -73,7 +73,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<
             .item("body", s(&entry.body[..cut]))
             .item("body_bytes", n(entry.body.len()))
             .item("quarantined_at", n(entry.at.0))
-            .item("expires_at", n(entry.at.0 / 1000 + KEEP_DAYS * 86_400))
+            .item("expires_at", n(entry.at.0 / 1000 + RETENTION_DAYS * 86_400))
             // One that is there was delivered before, unless it was sent again: then it has failed anew.
             .condition_expression("attribute_not_exists(pk) OR attribute_exists(replayed_at)");
         if cut < entry.body.len() {
@@ -106,7 +106,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
     ) -> Result<(Vec<QuarantineItem>, bool), Unavailable> {
         let mut found = Vec::new();
         let mut start = after.map(|(source, id)| key(source, id));
-        for _ in 0..PAGES {
+        for _ in 0..MAX_QUERY_PAGES {
             let left = usize::from(limit).saturating_sub(found.len());
             let answer = self
                 .dynamodb()
@@ -187,7 +187,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 "attribute_exists(pk) AND (attribute_not_exists(replayed_at) OR replayed_at < :before)",
             )
             .expression_attribute_values(":at", n(at.0))
-            .expression_attribute_values(":before", n(at.0.saturating_sub(BUSY_MS)))
+            .expression_attribute_values(":before", n(at.0.saturating_sub(REPLAY_LOCK_MS)))
             .send()
             .await;
         let marked = done_or("DynamoDB UpdateItem", answer, |refused| {

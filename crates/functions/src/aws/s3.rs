@@ -217,7 +217,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .bucket(&to.bucket)
             .key(&to.key)
             .metadata_directive(MetadataDirective::Copy)
-            // Copying tags would need a permission more, and nobody reads them.
+            // Copying tags would need a further permission, and they are not read.
             .tagging_directive(TaggingDirective::Replace)
             .customize()
             .config_override(

@@ -18,14 +18,14 @@ use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
 use crate::handlers::s3_event::announcement;
 use crate::handlers::sqs_message::{FIRST_MESSAGE_ID, TRACE_ID};
 
-/// The most messages of one `SendMessageBatch` (API reference).
-const BATCH: usize = 10;
+/// `SendMessageBatch` takes no more messages (API reference).
+const MAX_BATCH_MESSAGES: usize = 10;
 /// How many batches are sent at once.
-const SIDE_BY_SIDE: usize = 5;
+const CONCURRENT_BATCHES: usize = 5;
 /// The message attribute that says when a dead letter was first sent back, in milliseconds since 1970 UTC.
 const DEAD_SINCE: &str = "dead-since";
 /// Dead letters that were received and not deleted are shown again after this many seconds: more than a function has.
-const INVISIBLE_SECONDS: i32 = 180;
+const VISIBILITY_TIMEOUT_SECONDS: i32 = 180;
 
 impl<E: Environment> Aws<E> {
     fn sqs(&self) -> &aws_sdk_sqs::Client {
@@ -42,10 +42,12 @@ impl<E: Environment> Aws<E> {
 
     /// Sends texts, each with a delay in seconds. Answers which (by place) were not taken.
     async fn send_all(&self, queue_url: &str, texts: &[(String, u32)]) -> Vec<usize> {
-        let batches = texts.chunks(BATCH).zip((0..).step_by(BATCH));
+        let batches = texts
+            .chunks(MAX_BATCH_MESSAGES)
+            .zip((0..).step_by(MAX_BATCH_MESSAGES));
         let failed: Vec<Vec<usize>> = stream::iter(batches)
             .map(async |(chunk, start)| self.send_batch(queue_url, chunk, start).await)
-            .buffered(SIDE_BY_SIDE)
+            .buffered(CONCURRENT_BATCHES)
             .collect()
             .await;
         failed.concat()
@@ -135,7 +137,7 @@ fn dead_letter(message: Message) -> Option<DeadLetter> {
         let header = message.attributes.as_ref()?;
         TraceId::from_header(header.get(&MessageSystemAttributeName::AwsTraceHeader)?)
     };
-    // In a message that was sent again the header is about whoever did that.
+    // In a message that was sent again the header names the run that sent it.
     let trace_id = match attribute(FIRST_MESSAGE_ID) {
         Some(_) => attribute(TRACE_ID).and_then(|text| text.parse().ok()),
         None => header(&message),
@@ -172,7 +174,7 @@ impl<E: QueueUrls> DeadLetters for Aws<E> {
             .receive_message()
             .queue_url(url)
             .max_number_of_messages(10)
-            .visibility_timeout(INVISIBLE_SECONDS)
+            .visibility_timeout(VISIBILITY_TIMEOUT_SECONDS)
             // Without waiting only some of the queue's servers are asked (SQS developer guide, "short and long polling").
             .wait_time_seconds(1)
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)

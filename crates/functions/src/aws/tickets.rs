@@ -10,7 +10,7 @@ use super::row::Reader;
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
-/// The table knows a ticket by its hash: whoever reads the table cannot use it.
+/// The table holds only the hash of a ticket, so that reading the table is not enough to use one.
 fn ticket_key(secret: &str) -> String {
     let digest = Sha256::digest(secret.as_bytes());
     digest.iter().fold("ticket#".to_owned(), |mut text, byte| {

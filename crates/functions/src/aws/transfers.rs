@@ -28,7 +28,7 @@ fn presigning(lifetime: Duration) -> Result<PresigningConfig, Unavailable> {
     PresigningConfig::expires_in(lifetime).map_err(|error| broken("signing", error))
 }
 
-/// A checksum would have to be known before the bytes are: whoever sends them is not asked for one.
+/// The sender is not asked for a checksum: it would have to be known before the bytes are.
 fn without_checksums() -> aws_sdk_s3::config::Builder {
     aws_sdk_s3::Config::builder()
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -223,7 +223,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .await;
         match answer {
             Ok(_) => Ok(()),
-            // It was completed or given up before, or is being completed: whoever asks looks at what is there.
+            // It was completed or given up before, or is being completed: the caller looks for the object.
             Err(error)
                 if matches!(
                     error.code(),

@@ -13,12 +13,12 @@ use jobs::ports::Queue;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tracing::field::Empty;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, Span, info, info_span};
 
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, QueueUrls, variable};
 use crate::environment;
-use cursor::Sealer;
+use cursor::CursorSigner;
 pub use http::{HttpEvent, HttpReply};
 use routes::{Answer, ApiPorts, ApiRequest, answer, path_of};
 
@@ -83,7 +83,7 @@ const LEASE_MARGIN_MS: u64 = 5_000;
 pub struct Api<P, E> {
     app: App<P, E>,
     configuration: Configuration,
-    sealer: Sealer,
+    signer: CursorSigner,
 }
 
 impl<P, E: Settings> Api<P, E> {
@@ -97,7 +97,7 @@ impl<P, E: Settings> Api<P, E> {
         Self {
             app,
             configuration,
-            sealer: Sealer::new(),
+            signer: CursorSigner::new(),
         }
     }
 
@@ -108,9 +108,9 @@ impl<P, E: Settings> Api<P, E> {
 
 /// Answers a request.
 ///
-/// - **Input**: an HTTP request, whose token API Gateway has checked. Who asks is known from the token alone.
+/// - **Input**: an HTTP request whose token API Gateway has checked. The token alone says who asks.
 /// - **On bad input**: a problem (RFC 9457) that says what to do.
-/// - **On failure**: 503; whoever asked tries again. What was begun is on the job's row, and is finished without him.
+/// - **On failure**: 503; the client tries again. What was begun is on the job's row and is finished in any case.
 ///
 /// # Errors
 /// None: what went wrong is in the answer.
@@ -129,6 +129,9 @@ pub async fn handle<P: ApiPorts, E: Settings>(
     let span = info_span!(
         "request",
         http.request.id = request.request_id(),
+        http.method = request.method(),
+        http.route = path_of(&request),
+        http.status = Empty,
         job.id = Empty,
         trace.id = Empty
     );
@@ -138,7 +141,7 @@ pub async fn handle<P: ApiPorts, E: Settings>(
             ports: &app.ports,
             bucket: Has::<variable::Bucket>::value(&*app.environment),
             configuration: &api.configuration,
-            sealer: &api.sealer,
+            signer: &api.signer,
             run: &run,
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
             event: &request,
@@ -148,10 +151,9 @@ pub async fn handle<P: ApiPorts, E: Settings>(
             Ok(answer) => reply(answer),
             Err(refusal) => refused(&refusal),
         };
+        // Signed: traces would get an unsigned number as text.
+        Span::current().record("http.status", i64::from(reply.status_code));
         info!(
-            http.method = request.method(),
-            http.route = path_of(&request),
-            http.status = reply.status_code,
             actor = principal.as_ref().map(|principal| principal.actor.as_str()),
             "answered"
         );

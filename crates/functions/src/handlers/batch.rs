@@ -230,6 +230,7 @@ where
     let effects = run_effects(ports, &pending, push_until).await;
     for index in &effects.undelivered {
         let problem = "an event or a retry message was not taken";
+        spans[*index].record("cause", "Undelivered");
         let _span = spans[*index].enter();
         info!(
             message.id = messages[*index].id(),
@@ -256,12 +257,14 @@ where
     response
 }
 
-/// What is logged while a message is processed carries these fields; the use case adds which job it is about.
+/// What is logged while a message is processed carries these fields. The use case adds which job it is about; the cause
+/// is why the message is redelivered or quarantined.
 fn span(queue: &'static str, message: &SqsMessage) -> Span {
     info_span!(
         "message",
         message.id = message.id(),
         queue,
+        cause = Empty,
         job.id = Empty,
         trace.id = Empty
     )
@@ -280,6 +283,7 @@ async fn settle<P: Quarantine + Clock>(
     failure: &MessageFailure,
 ) -> Settled {
     let (cause, mut problem) = (failure.cause(), failure.problem());
+    Span::current().record("cause", cause);
     let redeliver = match failure.disposition() {
         Disposition::Redeliver => true,
         Disposition::RedeliverLimited => message.receive_count() <= MAX_REDELIVERIES,

@@ -1,4 +1,4 @@
-//! The endpoint reports failures.
+//! Function `inference-error`: the endpoint's error notifications.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jobs::ports::{

@@ -1,4 +1,4 @@
-//! The endpoint reports results.
+//! Function `inference-success`: the endpoint's success notifications.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
@@ -19,11 +19,11 @@ const QUEUE: &str = Queue::InferenceSuccess.name();
 
 /// Records results.
 ///
-/// - **Input**: a batch of notifications of the endpoint, raw or in SNS's envelope. Successes and errors are told apart
-///   by what they say and not by where they came from, since both topics may be one.
-/// - **On bad input**: quarantined; a result of an unknown job comes back a few times first. A success without its output
-///   comes back a few times too, and then counts as a failure of the attempt.
-/// - **On failure**: the message comes back after the queue's visibility timeout.
+/// - **Input**: a batch of notifications of the endpoint, raw or in SNS's envelope. Their text says whether they are a
+///   success or an error, not their queue, since both topics may be one.
+/// - **On bad input**: quarantined. A result of an unknown job is redelivered up to [`MAX_REDELIVERIES`] times first. So is
+///   a success without its output, which then counts as a failure of the attempt.
+/// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
 /// # Errors
 /// None: single failures are in the response.

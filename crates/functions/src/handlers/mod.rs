@@ -1,4 +1,4 @@
-//! What happens when an event arrives: parse → use case → map. One module a function.
+//! What happens when an event arrives: parse, use case, map. One module per function.
 
 pub mod api;
 pub mod batch;

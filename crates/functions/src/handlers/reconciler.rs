@@ -1,4 +1,4 @@
-//! It is time to look for what no message speaks of any more.
+//! Function `reconciler`: finds lost messages and re-sends them.
 
 use api::retry_plans;
 use futures_util::future::join_all;
@@ -57,48 +57,48 @@ impl QueueUrls for Environment {
     }
 }
 
-/// What is left of the function's time when the last step is begun, in milliseconds. A step is a page, at most about
+/// The last step is begun when this much of the function's time is left, in milliseconds. A step is a page, at most about
 /// thirty calls one after another: enough if each takes a second.
 const RESERVE_MS: u64 = 30_000;
 
-/// What the schedule sends, or somebody who calls the function by hand.
+/// The event of the schedule, or of a call by hand.
 #[derive(Debug, Default, Deserialize)]
 pub struct Call {
-    /// Ask about all objects of the bucket now, young ones too: announcements are known to have been lost.
+    /// Scan all objects of the bucket now, new ones too: upload events are known to have been lost.
     #[serde(default)]
     everything: bool,
 }
 
-/// What was done, for whoever calls the function by hand.
+/// What was done, as the answer to a call by hand.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reconciled {
-    /// Jobs of retry plans that were ordered to run again.
+    /// Jobs of retry plans for which a retry command was sent.
     pub released: u64,
-    /// Open jobs that a wake-up was sent for.
+    /// Open jobs for which a check was sent.
     pub checks_sent: u64,
     /// Open jobs whose rows cannot be read.
     pub unreadable: u64,
-    /// Dead letters that were sent back to their queues.
+    /// Dead letters that were redriven to their queues.
     pub redriven: u64,
     /// Dead letters that were quarantined.
     pub quarantined: u64,
-    /// Objects without a job that were announced again.
-    pub announced: u64,
+    /// Objects without a job whose upload events were re-enqueued.
+    pub upload_events_reenqueued: u64,
     /// Open jobs by pipeline; none if not all could be counted.
     pub open: Option<Backlogs>,
-    /// Age in seconds of the latest complete look through the bucket; none if that could not be found out.
-    pub sweep_age_seconds: Option<u64>,
-    /// Something did not answer, and the next run has to make up for it.
+    /// Age of the latest complete inventory scan; none if it could not be found out.
+    pub inventory_scan_age_seconds: Option<u64>,
+    /// A call failed; the next run does what was left undone.
     pub incomplete: bool,
 }
 
-/// Looks for open jobs whose time is up, dead letters, and objects without a job, and says again what was lost.
-/// Counts what is open.
+/// Re-sends lost messages: checks of overdue jobs, dead letters, and upload events of objects without a job. Releases
+/// the jobs of retry plans and counts open jobs.
 ///
 /// - **Input**: `{}` from the schedule, every five minutes; by hand also `{"everything":true}`. Answers [`Reconciled`].
 /// - **On bad input**: the call fails and says why; nothing is done.
-/// - **On failure**: what did not answer is left to the next run, and metric `Reconciled` is not counted.
+/// - **On failure**: the next run does what was left undone, and metric `ReconcilerRuns` is not counted.
 ///
 /// It writes no job's state. It stops before its time is up, and any number of it may run at once.
 ///
@@ -122,7 +122,7 @@ where
     let began_at = ports.now();
     let left = event.context.deadline.saturating_sub(began_at.0);
     let work = left.saturating_sub(RESERVE_MS).max(left / 4);
-    // Each part may take its share of the time, and what the ones before it left over.
+    // Each part may take its share of the time and what the parts before it left over.
     let until = |part: u64| Timestamp(began_at.0 + work * part / 4);
 
     // What people wait for comes first, and takes a read when there is nothing to do.
@@ -146,11 +146,11 @@ where
         ScanScope::Due
     };
     let bucket = Has::<variable::Bucket>::value(&*app.environment);
-    let swept = scan(ports, pipelines, bucket, scope, until(4)).await;
-    let swept: Option<ScanReport> = match swept {
-        Ok(swept) => Some(swept),
+    let scanned = scan(ports, pipelines, bucket, scope, until(4)).await;
+    let scanned: Option<ScanReport> = match scanned {
+        Ok(scanned) => Some(scanned),
         Err(error) => {
-            warn!(error = %error, "the bucket was not looked through");
+            warn!(error = %error, "the inventory scan failed");
             None
         }
     };
@@ -162,13 +162,13 @@ where
         unreadable: checks_sent.unreadable,
         redriven: sum(|redriven| redriven.redriven),
         quarantined: sum(|redriven| redriven.quarantined),
-        announced: swept.as_ref().map_or(0, |swept| swept.announced),
+        upload_events_reenqueued: scanned.as_ref().map_or(0, |report| report.announced),
         open,
-        sweep_age_seconds: swept.as_ref().map(|swept| swept.age.as_secs()),
+        inventory_scan_age_seconds: scanned.as_ref().map(|report| report.age.as_secs()),
         incomplete: checks_sent.incomplete
             || released.is_err()
             || !counted
-            || swept.is_none()
+            || scanned.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),
     };
     let service = Has::<variable::ServiceName>::value(&*app.environment);
@@ -179,7 +179,7 @@ where
         unreadable = done.unreadable,
         redriven = done.redriven,
         quarantined = done.quarantined,
-        announced = done.announced,
+        upload_events_reenqueued = done.upload_events_reenqueued,
         incomplete = done.incomplete,
         "reconciled"
     );
@@ -199,16 +199,16 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             ],
         );
     }
-    // Zeros too: whether instances may go is decided by a figure that is there.
-    for (pipeline, tally) in done.open.iter().flatten() {
+    // Zeros too: the policy that removes instances needs a figure at every run.
+    for (pipeline, backlog) in done.open.iter().flatten() {
         emit(
             service,
             now.0,
             Dimension::Gauge(pipeline),
             &[
-                (Metric::JobsOpen, vec![tally.open]),
-                (Metric::OldestOpenJobAge, vec![tally.oldest_age_seconds]),
-                (Metric::JobsAtRisk, vec![tally.at_risk]),
+                (Metric::JobsOpen, vec![backlog.open]),
+                (Metric::OldestOpenJobAge, vec![backlog.oldest_age_seconds]),
+                (Metric::JobsAtRisk, vec![backlog.at_risk]),
             ],
         );
     }
@@ -219,12 +219,15 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
         &[
             (Metric::ChecksReenqueued, count(done.checks_sent)),
             (Metric::JobsUnreadable, count(done.unreadable)),
-            (Metric::UploadEventsReenqueued, count(done.announced)),
+            (
+                Metric::UploadEventsReenqueued,
+                count(done.upload_events_reenqueued),
+            ),
             (
                 Metric::InventoryScanAge,
-                done.sweep_age_seconds.into_iter().collect(),
+                done.inventory_scan_age_seconds.into_iter().collect(),
             ),
-            // An alarm watches for its absence, so it is said of every run that did all that it should.
+            // Counted for every complete run: an alarm watches for its absence.
             (Metric::ReconcilerRuns, count(u64::from(!done.incomplete))),
         ],
     );

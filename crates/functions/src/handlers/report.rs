@@ -1,4 +1,4 @@
-//! What a batch of messages came to, in metrics.
+//! The metrics of a processed batch.
 
 use std::collections::BTreeMap;
 
@@ -77,11 +77,11 @@ fn report_pipeline(service: &str, now: Timestamp, pipeline: &str, jobs: &[&Job])
             ),
             (
                 Metric::ResultsRecovered,
-                after_wake_up(jobs, |job| matches!(job.state, State::Ready { .. })),
+                after_check(jobs, |job| matches!(job.state, State::Ready { .. })),
             ),
             (
                 Metric::AttemptsTimedOut,
-                after_wake_up(jobs, |job| {
+                after_check(jobs, |job| {
                     job.failure()
                         .is_some_and(|failure| failure.cause == Cause::Lost)
                 }),
@@ -127,20 +127,16 @@ fn in_state(jobs: &[&Job], is: fn(&State) -> bool) -> Vec<u64> {
     count(jobs.iter().filter(|job| is(&job.state)).count())
 }
 
-/// How many jobs of that kind got where they are by a wake-up: nobody had told how their attempt ended.
-fn after_wake_up(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
-    let checks_sent = |job: &Job| {
+/// How many jobs of that kind changed by a check: no notification had said how their attempt ended.
+fn after_check(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
+    let by_check = |job: &Job| {
         let last = job.history.last();
         last.is_some_and(|entry| entry.event == "CheckDue")
     };
-    count(
-        jobs.iter()
-            .filter(|job| checks_sent(job) && is(job))
-            .count(),
-    )
+    count(jobs.iter().filter(|job| by_check(job) && is(job)).count())
 }
 
-/// Nothing is not said: a metric that nobody writes costs nothing.
+/// Zero is not written: a metric that is not written costs nothing.
 fn count(number: usize) -> Vec<u64> {
     if number == 0 {
         vec![]

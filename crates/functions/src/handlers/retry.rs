@@ -1,4 +1,4 @@
-//! Attempts are due.
+//! Function `retry`: starts attempts that are due and checks on those that are overdue.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
@@ -20,7 +20,7 @@ pub use super::batch::QueueEnvironment as Environment;
 
 const QUEUE: &str = Queue::Checks.name();
 
-/// A wake-up on the wire.
+/// A check as the queue carries it.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct CheckMessage {
     job_id: String,
@@ -30,15 +30,15 @@ pub struct CheckMessage {
     due: Option<u64>,
 }
 
-/// An order on the wire: somebody wants a failed job to run again.
+/// A command to run a failed job again, as the queue carries it.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct RetryCommandMessage {
     job_id: String,
-    resubmit: Order,
+    resubmit: RetryRequest,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-struct Order {
+struct RetryRequest {
     seen: u64,
     actor: String,
     reason: String,
@@ -47,14 +47,14 @@ struct Order {
 }
 
 impl From<&RetryCommand> for RetryCommandMessage {
-    fn from(order: &RetryCommand) -> Self {
+    fn from(command: &RetryCommand) -> Self {
         Self {
-            job_id: order.job.to_string(),
-            resubmit: Order {
-                seen: order.seen,
-                actor: order.actor.clone(),
-                reason: order.reason.clone(),
-                force: order.force,
+            job_id: command.job.to_string(),
+            resubmit: RetryRequest {
+                seen: command.seen,
+                actor: command.actor.clone(),
+                reason: command.reason.clone(),
+                force: command.force,
             },
         }
     }
@@ -62,9 +62,9 @@ impl From<&RetryCommand> for RetryCommandMessage {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Told {
-    Order(RetryCommandMessage),
-    CheckRequest(CheckMessage),
+enum ChecksMessage {
+    RetryCommand(RetryCommandMessage),
+    Check(CheckMessage),
 }
 
 impl From<&CheckRequest> for CheckMessage {
@@ -77,12 +77,12 @@ impl From<&CheckRequest> for CheckMessage {
     }
 }
 
-/// Starts the attempts that are due, and looks after those that are overdue.
+/// Starts the attempts that are due, and checks on those that are overdue.
 ///
-/// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`, and of orders of a retry plan,
+/// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`, and of commands of a retry plan,
 ///   `{"job_id":"…","resubmit":{"seen":7,"actor":"…","reason":"…"}}`.
 /// - **On bad input**: quarantined.
-/// - **On failure**: the message comes back after the queue's visibility timeout.
+/// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
 /// # Errors
 /// None: single failures are in the response.
@@ -110,41 +110,39 @@ where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
     let redelivered = message.receive_count() > 1;
-    match told(message.text()) {
-        Ok(Told::CheckRequest(message)) => match check(&message) {
+    match serde_json::from_str(message.text()) {
+        Ok(ChecksMessage::Check(message)) => match check(&message) {
             Ok(check) => retry(ports, run, &check, redelivered).await.into(),
-            Err(bad) => MessageFailure::Malformed(format!("not a wake-up: {bad}")).into(),
+            Err(bad) => MessageFailure::Malformed(format!("not a check: {bad}")).into(),
         },
-        Ok(Told::Order(message)) => match order(&message) {
-            Ok(order) => carry_out(ports, run, &order, redelivered).await.into(),
-            Err(problem) => MessageFailure::Malformed(format!("not an order: {problem}")).into(),
+        Ok(ChecksMessage::RetryCommand(message)) => match command(&message) {
+            Ok(command) => carry_out(ports, run, &command, redelivered).await.into(),
+            Err(problem) => {
+                MessageFailure::Malformed(format!("not a retry command: {problem}")).into()
+            }
         },
-        Err(problem) => MessageFailure::Malformed(format!("not a wake-up: {problem}")).into(),
+        Err(problem) => MessageFailure::Malformed(format!("not a check: {problem}")).into(),
     }
 }
 
-fn told(body: &str) -> Result<Told, serde_json::Error> {
-    serde_json::from_str(body)
-}
-
-fn check(told: &CheckMessage) -> Result<CheckRequest, jobs::id::BadId> {
+fn check(message: &CheckMessage) -> Result<CheckRequest, jobs::id::BadId> {
     Ok(CheckRequest {
-        job: told.job_id.parse()?,
-        attempt: Attempt(told.attempt),
-        due: told.due.map(Timestamp),
+        job: message.job_id.parse()?,
+        attempt: Attempt(message.attempt),
+        due: message.due.map(Timestamp),
     })
 }
 
-fn order(told: &RetryCommandMessage) -> Result<commands::JobCommand, String> {
-    let job = told.job_id.parse();
+fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String> {
+    let job = message.job_id.parse();
     let job = job.map_err(|bad: jobs::id::BadId| bad.to_string())?;
-    let Order {
+    let RetryRequest {
         seen,
         actor,
         reason,
         force,
-    } = &told.resubmit;
-    let order = commands::JobCommand::new(job, Some(*seen), actor, reason);
-    let order = order.map_err(|bad| bad.to_string())?;
-    Ok(if *force { order.forced() } else { order })
+    } = &message.resubmit;
+    let command = commands::JobCommand::new(job, Some(*seen), actor, reason);
+    let command = command.map_err(|bad| bad.to_string())?;
+    Ok(if *force { command.forced() } else { command })
 }

@@ -1,4 +1,4 @@
-//! Objects were uploaded.
+//! Function `upload-trigger`: starts a job for every upload.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
@@ -25,7 +25,7 @@ const QUEUE: &str = Queue::Uploads.name();
 /// - **Input**: a batch of S3 event notifications, each with any number of records.
 /// - **On bad input**: a message that is no S3 event is quarantined; an object that cannot be processed becomes a job
 ///   that failed and says why.
-/// - **On failure**: the message comes back after the queue's visibility timeout.
+/// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
 /// # Errors
 /// None: single failures are in the response.
@@ -59,7 +59,7 @@ where
     };
     let mut result = MessageResult::default();
     for upload in &uploads {
-        // What is written about one of several is not said to be about the next.
+        // Log lines about one of several uploads must not carry the next one's ids.
         let span = if uploads.len() == 1 {
             Span::current()
         } else {

@@ -1,4 +1,4 @@
-//! A page wants to connect.
+//! Function `ws-authorizer`: decides whether a page may connect.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ environment! {
     }
 }
 
-/// Lets a page in that holds a ticket, once.
+/// Allows one connection per ticket.
 ///
 /// - **Input**: `$connect` with `?ticket=…`. Browsers cannot send an `Authorization` header with a WebSocket.
 /// - **On bad input**: denied; so is a page of another origin.

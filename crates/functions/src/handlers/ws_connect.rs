@@ -1,4 +1,4 @@
-//! A page connects.
+//! Function `ws-connect`: a page connects.
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections};
@@ -15,7 +15,7 @@ environment! {
     }
 }
 
-/// Registers the page, so that changes are pushed to it from its first moment.
+/// Registers the connection, so that changes are pushed to it from the start.
 ///
 /// - **Input**: `$connect`, after the authorizer let it in.
 /// - **On bad input**, **On failure**: an error, with which API Gateway refuses the connection; the page tries again.

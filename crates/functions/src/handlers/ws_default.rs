@@ -1,4 +1,4 @@
-//! A page says something.
+//! Function `ws-default`: answers what a page sends.
 
 use api::snapshot::sync;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};

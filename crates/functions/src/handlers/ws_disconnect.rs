@@ -1,4 +1,4 @@
-//! A page left.
+//! Function `ws-disconnect`: a page has disconnected.
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections};
@@ -15,7 +15,7 @@ environment! {
     }
 }
 
-/// Forgets the page.
+/// Removes the connection.
 ///
 /// - **Input**: `$disconnect`, which API Gateway sends if it can.
 /// - **On bad input**, **On failure**: an error in the log. A row that stays is removed by the first push that finds the

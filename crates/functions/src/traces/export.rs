@@ -1,4 +1,4 @@
-//! Spans are kept until the end of the invocation and then sent in one request, since Lambda freezes a function as soon
+//! Spans are finished until the end of the invocation and then sent in one request, since Lambda freezes a function as soon
 //! as it has answered. The library's own processors do that on a thread of theirs, which would be frozen half-way.
 
 use std::mem::take;
@@ -36,20 +36,20 @@ use tracing_subscriber::registry::LookupSpan;
 use super::shape::shaped;
 use crate::config;
 
-/// How long a request may take. An invocation is that much longer at the most, and only if the receiver is slow.
-const PATIENCE: Duration = Duration::from_millis(1000);
-/// After a request in vain none is made for that long, so that a receiver that is down costs a second a minute.
-const REST: Duration = Duration::from_secs(60);
-/// The most spans that are kept; a batch of ten messages makes about a hundred.
-const MOST: usize = 4096;
-/// The most bytes of an answer that are read.
-const ANSWER_BYTES: usize = 64 * 1024;
+/// The time limit of one export. An invocation takes at most this much longer, and only if the receiver is slow.
+const EXPORT_TIMEOUT: Duration = Duration::from_millis(1000);
+/// After a failed export none is tried for this long, so that a receiver that is down costs a second a minute.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
+/// Further spans are dropped; a batch of ten messages makes about a hundred.
+const MAX_SPANS: usize = 4096;
+/// More of a response is not read.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// What the receiver listens on (OTLP specification, "OTLP/HTTP request").
-const PATH: &str = "/v1/traces";
+const TRACES_PATH: &str = "/v1/traces";
 
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
 
-/// Everything that makes spans of what the functions do, and keeps them for [`traced`] to send.
+/// The layer that makes spans of what the functions do and collects them for [`traced`] to send.
 ///
 /// # Errors
 /// What is wrong with the endpoint, in a sentence.
@@ -57,12 +57,12 @@ pub(super) fn layer<S>(endpoint: &str) -> Result<impl Layer<S> + use<S>, String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let kept = QuarantineItem::default();
-    let exporter = Exporter::new(endpoint, kept.clone())?;
+    let finished = FinishedSpans::default();
+    let exporter = Exporter::new(endpoint, finished.clone())?;
     EXPORTER
         .set(exporter)
         .map_err(|_| "traces have an endpoint already".to_owned())?;
-    let provider = SdkTracerProvider::builder().with_span_processor(kept);
+    let provider = SdkTracerProvider::builder().with_span_processor(finished);
     let tracer = provider.build().tracer("docket");
     Ok(tracing_opentelemetry::layer()
         .with_tracer(tracer)
@@ -104,25 +104,25 @@ pub(super) async fn traced<E, R>(
     }
     drop(span);
     if let Some(exporter) = EXPORTER.get() {
-        exporter.send_kept().await;
+        exporter.export_finished().await;
     }
     answer
 }
 
 /// The spans that have ended since the last request.
 #[derive(Clone, Debug, Default)]
-struct QuarantineItem(Arc<Mutex<Vec<SpanData>>>);
+struct FinishedSpans(Arc<Mutex<Vec<SpanData>>>);
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl SpanProcessor for QuarantineItem {
+impl SpanProcessor for FinishedSpans {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
         let mut spans = locked(&self.0);
-        if spans.len() < MOST {
+        if spans.len() < MAX_SPANS {
             spans.push(span);
         }
     }
@@ -138,16 +138,16 @@ impl SpanProcessor for QuarantineItem {
 
 #[derive(Debug)]
 struct Exporter {
-    kept: QuarantineItem,
+    finished: FinishedSpans,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: Uri,
     resource: ResourceAttributesWithSchema,
-    rests_until: Mutex<Option<Instant>>,
+    paused_until: Mutex<Option<Instant>>,
 }
 
 impl Exporter {
-    fn new(endpoint: &str, kept: QuarantineItem) -> Result<Self, String> {
-        let url = format!("{}{PATH}", endpoint.trim_end_matches('/'));
+    fn new(endpoint: &str, finished: FinishedSpans) -> Result<Self, String> {
+        let url = format!("{}{TRACES_PATH}", endpoint.trim_end_matches('/'));
         let url: Uri = url.parse().map_err(|bad| format!("{endpoint:?}: {bad}"))?;
         let roots = match url.scheme_str() {
             Some("http") => RootCertStore::empty(),
@@ -170,21 +170,22 @@ impl Exporter {
             .enable_http1()
             .build();
         Ok(Self {
-            kept,
+            finished,
             // A connection that slept through a freeze is dead as often as not.
             client: Client::builder(TokioExecutor::new())
                 .pool_max_idle_per_host(0)
                 .build(connector),
             url,
             resource: (&resource()).into(),
-            rests_until: Mutex::new(None),
+            paused_until: Mutex::new(None),
         })
     }
 
-    /// Sends what has ended, or forgets it.
-    async fn send_kept(&self) {
-        let spans = take(&mut *locked(&self.kept.0));
-        if spans.is_empty() || locked(&self.rests_until).is_some_and(|until| until > Instant::now())
+    /// Sends the finished spans, or drops them during the pause after a failure.
+    async fn export_finished(&self) {
+        let spans = take(&mut *locked(&self.finished.0));
+        if spans.is_empty()
+            || locked(&self.paused_until).is_some_and(|until| until > Instant::now())
         {
             return;
         }
@@ -192,13 +193,13 @@ impl Exporter {
         let request = ExportTraceServiceRequest {
             resource_spans: group_spans_by_resource_and_scope(shaped(spans), &self.resource),
         };
-        let sent = tokio::time::timeout(PATIENCE, self.post(request.encode_to_vec())).await;
+        let sent = tokio::time::timeout(EXPORT_TIMEOUT, self.post(request.encode_to_vec())).await;
         let problem = match sent {
             Ok(Ok(())) => return,
             Ok(Err(problem)) => problem,
-            Err(_) => format!("no answer within {} ms", PATIENCE.as_millis()),
+            Err(_) => format!("no answer within {} ms", EXPORT_TIMEOUT.as_millis()),
         };
-        *locked(&self.rests_until) = Some(Instant::now() + REST);
+        *locked(&self.paused_until) = Some(Instant::now() + PAUSE_AFTER_FAILURE);
         warn!(error = problem, spans = count, "traces were not exported");
     }
 
@@ -213,9 +214,9 @@ impl Exporter {
         if !status.is_success() {
             return Err(format!("the receiver answered with HTTP status {status}"));
         }
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES);
+        let body = Limited::new(answer.into_body(), MAX_RESPONSE_BYTES);
         let body = body.collect().await.map_err(|error| error.to_string())?;
-        // Whoever answers in JSON, or with a page, has taken the spans all the same.
+        // A receiver that answers in JSON or HTML has taken the spans all the same.
         let answer = ExportTraceServiceResponse::decode(body.to_bytes()).unwrap_or_default();
         match answer.partial_success {
             Some(partly) if partly.rejected_spans > 0 => Err(format!(

@@ -102,13 +102,9 @@ fn places(spans: &[SpanData]) -> HashMap<SpanId, Option<Place>> {
     places.collect()
 }
 
-/// The spans of the documents whose jobs ended within this one.
+/// The spans of the documents whose jobs ended within this one, by the events that say what state a job has gone to.
 fn documents(span: &SpanData) -> impl Iterator<Item = SpanData> {
-    let changes = span
-        .events
-        .iter()
-        .filter(|event| event.name == "job changed");
-    changes.filter_map(|event| document(span, event))
+    span.events.iter().filter_map(|event| document(span, event))
 }
 
 fn document(within: &SpanData, event: &Event) -> Option<SpanData> {
@@ -159,48 +155,29 @@ fn name(span: &mut SpanData) {
             ] {
                 span.attributes.push(KeyValue::new(name, value));
             }
-            let comes_back = |event: &&Event| event.name.starts_with("message ");
-            if let Some(event) = span.events.iter().rfind(comes_back)
-                && let Some(cause) = text(&event.attributes, "cause")
-            {
-                span.status = Status::error(cause.clone());
-                span.attributes.push(KeyValue::new("error.type", cause));
+            if let Some(cause) = text(&span.attributes, "cause") {
+                span.status = Status::error(cause);
+                rename(&mut span.attributes, "cause", "error.type");
             }
         }
         "request" => {
-            let answered = span.events.iter().rfind(|event| event.name == "answered");
-            let said = answered.map(|event| event.attributes.clone());
-            let said = said.unwrap_or_default();
-            for (from, to) in [
-                ("http.method", "http.request.method"),
-                ("http.route", "http.route"),
-                ("http.status", "http.response.status_code"),
-            ] {
-                if let Some(value) = value(&said, from) {
-                    span.attributes.push(KeyValue::new(to, number_or(value)));
-                }
-            }
-            if let (Some(method), Some(route)) =
-                (text(&said, "http.method"), text(&said, "http.route"))
-            {
+            if let (Some(method), Some(route)) = (
+                text(&span.attributes, "http.method"),
+                text(&span.attributes, "http.route"),
+            ) {
                 span.name = format!("{method} {route}").into();
             }
+            rename(&mut span.attributes, "http.method", "http.request.method");
+            rename(
+                &mut span.attributes,
+                "http.status",
+                "http.response.status_code",
+            );
         }
         _ if value(&span.attributes, "rpc.system").is_some() => span.span_kind = SpanKind::Client,
         _ => {}
     }
     last_of_each(&mut span.attributes);
-}
-
-/// Whole numbers come as texts from the bridge between the libraries.
-fn number_or(value: &Value) -> Value {
-    match value {
-        Value::String(text) => text
-            .as_str()
-            .parse()
-            .map_or_else(|_| value.clone(), Value::I64),
-        other => other.clone(),
-    }
 }
 
 fn rename(attributes: &mut [KeyValue], from: &str, to: &'static str) {

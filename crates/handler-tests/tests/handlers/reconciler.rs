@@ -363,14 +363,18 @@ fn an_object_whose_event_was_lost_is_announced_once() {
     app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
     app.ports.put(BUCKET, "inbound/acme/gone.pdf", PDF);
     app.ports.put_object(BUCKET, "inbound/acme/gone.pdf", None);
-    assert_eq!(reconcile(&app).announced, 0, "S3 is given its time");
+    assert_eq!(
+        reconcile(&app).upload_events_reenqueued,
+        0,
+        "S3 is given its time"
+    );
 
     let mut all = Vec::new();
     for _ in 0..12 {
         advance(&app, 5 * MINUTE);
         let done = reconcile(&app);
         let announced = std::mem::take(&mut app.ports.world().announced);
-        assert_eq!(done.announced, announced.len() as u64);
+        assert_eq!(done.upload_events_reenqueued, announced.len() as u64);
         for upload in announced {
             announce(&app, &upload.key, upload.version.as_deref().unwrap());
             all.push((upload.key, upload.version.unwrap()));
@@ -395,18 +399,22 @@ fn a_newer_version_whose_event_was_lost_is_announced() {
     advance(&app, MINUTE);
     let second = app.ports.put(BUCKET, KEY, PDF);
     advance(&app, HOUR);
-    assert_eq!(reconcile(&app).announced, 1);
+    assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
     let upload = app.ports.world().announced[0].clone();
     assert_eq!(upload.version.as_deref(), Some(second.as_str()));
     announce(&app, &upload.key, &second);
     advance(&app, 25 * HOUR);
-    assert_eq!(reconcile(&app).announced, 0, "its job has an id of its own");
+    assert_eq!(
+        reconcile(&app).upload_events_reenqueued,
+        0,
+        "its job has an id of its own"
+    );
 }
 
 #[test]
 fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
     let app = app();
-    assert_eq!(reconcile(&app).announced, 0);
+    assert_eq!(reconcile(&app).upload_events_reenqueued, 0);
     advance(&app, HOUR);
     reconcile(&app);
     let began_at = app.ports.world().now;
@@ -435,12 +443,16 @@ fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
         versions[0].1.as_mut().unwrap().put_at = began_at;
     }
     advance(&app, HOUR / 2);
-    assert_eq!(reconcile(&app).announced, 1, "the one in parts");
+    assert_eq!(
+        reconcile(&app).upload_events_reenqueued,
+        1,
+        "the one in parts"
+    );
     let announced = app.ports.world().announced[0].clone();
     assert_eq!(announced.key, "inbound-batches/acme/parts.pdf");
     advance(&app, 24 * HOUR);
     assert_eq!(
-        reconcile(&app).announced,
+        reconcile(&app).upload_events_reenqueued,
         2,
         "once a day all are asked about"
     );
@@ -462,14 +474,14 @@ fn a_look_through_the_bucket_goes_on_where_it_stopped() {
     let rest = reconcile(&app);
     assert!(!rest.incomplete);
     assert_eq!(
-        rest.announced, 2500,
+        rest.upload_events_reenqueued, 2500,
         "the page that nobody knows of is done again"
     );
-    let age = rest.sweep_age_seconds.unwrap();
+    let age = rest.inventory_scan_age_seconds.unwrap();
     assert_eq!(age, 0);
     // Nobody works off the queue, and still nothing is announced twice a quarter of an hour later.
     advance(&app, 16 * MINUTE);
-    assert_eq!(reconcile(&app).announced, 0);
+    assert_eq!(reconcile(&app).upload_events_reenqueued, 0);
 }
 
 #[test]
@@ -477,13 +489,13 @@ fn somebody_who_knows_that_events_were_lost_need_not_wait() {
     let app = app();
     reconcile(&app);
     app.ports.put(BUCKET, KEY, PDF);
-    assert_eq!(reconcile(&app).announced, 0);
+    assert_eq!(reconcile(&app).upload_events_reenqueued, 0);
     let everything = event(&app, json!({"everything": true}));
     let done = run(reconciler::handle(&app, everything)).unwrap();
-    assert_eq!(done.announced, 1);
+    assert_eq!(done.upload_events_reenqueued, 1);
     advance(&app, 10 * MINUTE);
     assert_eq!(
-        reconcile(&app).announced,
+        reconcile(&app).upload_events_reenqueued,
         0,
         "and the schedule goes on as before"
     );
@@ -498,8 +510,8 @@ fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
     let mut now = event(&app, json!({}));
     now.context.deadline = app.ports.world().now.0;
     let done = run(reconciler::handle(&app, now)).unwrap();
-    assert_eq!((done.announced, done.redriven), (0, 0));
-    assert_eq!(reconcile(&app).announced, 1);
+    assert_eq!((done.upload_events_reenqueued, done.redriven), (0, 0));
+    assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
 }
 
 #[test]
@@ -516,5 +528,5 @@ fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
         .folders
         .write("state", "inventory-scan", &note);
     advance(&app, HOUR);
-    assert_eq!(reconcile(&app).announced, 1);
+    assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
 }

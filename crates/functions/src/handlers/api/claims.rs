@@ -1,4 +1,4 @@
-//! Who asks, by the claims of a token that API Gateway has checked.
+//! The principal of a request, by the claims of the token that API Gateway has checked.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::http::HttpEvent;
 
-/// The person behind a request; none if it bears no token that says who it is.
+/// The principal of a request; none if its token does not identify one.
 ///
 /// Only ID tokens count: an access token names neither the e-mail nor, of some flows, the groups. API Gateway has checked
-/// signature, issuer, audience and time; the time is looked at again, the kind here alone.
+/// signature, issuer, audience and time. The time is checked again here, and the kind of token only here.
 pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal> {
     let claims = request.claims()?;
     let text = |name: &str| claim(claims, name);
@@ -22,7 +22,7 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
     if expires_at <= now {
         return None;
     }
-    // An address that nobody has checked is anybody's.
+    // Anyone can enter an unverified address.
     let verified = text("email_verified").is_some_and(|verified| verified == "true");
     let email = text("email").filter(|_| verified);
     let actor = email.or_else(|| text("cognito:username"))?;

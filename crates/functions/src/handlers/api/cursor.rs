@@ -1,4 +1,5 @@
-//! Cursors that nobody can change: where a list goes on, sealed with a key that only this service knows.
+//! Cursors of lists: the position from which a list goes on, signed so that a client can neither change it nor use it
+//! for another list.
 
 use std::sync::OnceLock;
 
@@ -11,47 +12,47 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
-/// Where the key is kept. Whoever can read the table needs no cursor.
+/// The key's collection and key in the records table. A caller who can read that table needs no cursor.
 const KEY: (&str, &str) = ("state", "cursor-key");
-/// The length of a seal, in bytes.
-const SEAL: usize = 32;
+/// The length of an HMAC-SHA-256 tag, in bytes.
+const TAG_BYTES: usize = 32;
 /// The longest cursor, in characters: a page may end amid hundreds of jobs of one millisecond. API Gateway takes 10,240
 /// bytes of request line and headers, a token included.
-const MOST: usize = 8_000;
+const MAX_CURSOR_BYTES: usize = 8_000;
 
-/// Seals and opens cursors. The key is read once in the life of an instance.
+/// Signs and verifies cursors. The key is read once in the life of an instance.
 #[derive(Debug, Default)]
-pub(super) struct Sealer {
+pub(super) struct CursorSigner {
     key: OnceLock<Vec<u8>>,
 }
 
-impl Sealer {
+impl CursorSigner {
     pub(super) const fn new() -> Self {
         Self {
             key: OnceLock::new(),
         }
     }
 
-    /// A cursor for a place, good only for the same question of the same person.
-    pub(super) async fn seal<P, T>(
+    /// A cursor for a position, good only for the same question of the same person.
+    pub(super) async fn sign<P, T>(
         &self,
         ports: &P,
         question: &str,
-        place: &T,
+        position: &T,
     ) -> Result<String, ApiError>
     where
         P: KeyValueStore + Clock,
         T: Serialize,
     {
-        let place = serde_json::to_vec(place).unwrap_or_default();
-        let seal = self.mac(ports, question, &place).await?.finalize();
-        let mut sealed = seal.into_bytes().to_vec();
-        sealed.extend_from_slice(&place);
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(sealed))
+        let position = serde_json::to_vec(position).unwrap_or_default();
+        let tag = self.mac(ports, question, &position).await?.finalize();
+        let mut signed = tag.into_bytes().to_vec();
+        signed.extend_from_slice(&position);
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(signed))
     }
 
-    /// The place in a cursor.
-    pub(super) async fn open<P, T>(
+    /// The position in a cursor.
+    pub(super) async fn verify<P, T>(
         &self,
         ports: &P,
         question: &str,
@@ -67,22 +68,22 @@ impl Sealer {
                     .to_owned(),
             )
         };
-        if cursor.len() > MOST {
+        if cursor.len() > MAX_CURSOR_BYTES {
             return Err(bad());
         }
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
-        let (seal, place) = sealed.split_at_checked(SEAL).ok_or_else(bad)?;
-        let mac = self.mac(ports, question, place).await?;
+        let signed = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+        let (tag, position) = signed.split_at_checked(TAG_BYTES).ok_or_else(bad)?;
+        let mac = self.mac(ports, question, position).await?;
         // In constant time.
-        mac.verify_slice(seal).map_err(|_| bad())?;
-        serde_json::from_slice(place).map_err(|_| bad())
+        mac.verify_slice(tag).map_err(|_| bad())?;
+        serde_json::from_slice(position).map_err(|_| bad())
     }
 
     async fn mac<P: KeyValueStore + Clock>(
         &self,
         ports: &P,
         question: &str,
-        place: &[u8],
+        position: &[u8],
     ) -> Result<Hmac<Sha256>, ApiError> {
         let key = match self.key.get() {
             Some(key) => key,
@@ -93,15 +94,15 @@ impl Sealer {
         };
         let mac = Hmac::<Sha256>::new_from_slice(key);
         let mut mac = mac.map_err(|error| ApiError::Unavailable(error.to_string()))?;
-        // The length first, so that no end of a question is taken for the beginning of a place.
+        // The length first, so that no end of a question is taken for the beginning of a position.
         mac.update(&(question.len() as u64).to_be_bytes());
         mac.update(question.as_bytes());
-        mac.update(place);
+        mac.update(position);
         Ok(mac)
     }
 }
 
-/// The key, made by whoever is the first to need it.
+/// The key. The first call ever makes it.
 async fn key<P: KeyValueStore + Clock>(ports: &P) -> Result<Vec<u8>, ApiError> {
     for _ in 0..2 {
         if let Some(there) = ports.read(KEY.0, KEY.1).await? {

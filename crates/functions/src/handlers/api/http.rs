@@ -1,5 +1,5 @@
 //! Requests and replies as API Gateway's HTTP APIs carry them (developer guide, "AWS Lambda proxy integrations for HTTP
-//! APIs", payload format 2.0): only the fields that are used.
+//! APIs", payload format 2.0). Only the fields that are used: ADR 17 says what the library's types would cost.
 
 use std::collections::BTreeMap;
 
@@ -164,7 +164,7 @@ impl HttpReply {
     pub fn empty(status_code: u16) -> Self {
         Self {
             status_code,
-            // What is answered is somebody's own.
+            // Responses hold data of one person or tenant, so none may be stored.
             headers: BTreeMap::from([("cache-control", "no-store")]),
             body: String::new(),
         }
@@ -176,7 +176,7 @@ impl HttpReply {
             body: body.to_string(),
             ..Self::empty(status_code)
         };
-        // Text of users is never taken for a page.
+        // Browsers must never take text of users for a page.
         reply
             .with("content-type", content_type)
             .with("x-content-type-options", "nosniff")

@@ -20,7 +20,7 @@ use jobs::state::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::cursor::Sealer;
+use super::cursor::CursorSigner;
 use super::http::HttpEvent;
 
 /// All that the API needs of the outside world.
@@ -146,7 +146,7 @@ pub(super) struct ApiRequest<'a, P> {
     pub(super) ports: &'a P,
     pub(super) bucket: &'a str,
     pub(super) configuration: &'a Configuration,
-    pub(super) sealer: &'a Sealer,
+    pub(super) signer: &'a CursorSigner,
     pub(super) run: &'a RunContext<'a>,
     pub(super) push_until: Timestamp,
     pub(super) event: &'a HttpEvent,
@@ -362,7 +362,7 @@ async fn list_jobs<P: ApiPorts>(
     let filters = serde_json::to_string(&filters).unwrap_or_default();
     let question = question(principal, "jobs", &filters);
     let from = match cursor {
-        Some(cursor) => Some(asked.sealer.open(ports, &question, &cursor).await?),
+        Some(cursor) => Some(asked.signer.verify(ports, &question, &cursor).await?),
         None => None,
     };
     let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
@@ -415,7 +415,7 @@ impl<P: ApiPorts> ApiRequest<'_, P> {
         let question = question(principal, what, "");
         let ports = self.ports;
         let from = match cursor {
-            Some(cursor) => Some(self.sealer.open(ports, &question, &cursor).await?),
+            Some(cursor) => Some(self.signer.verify(ports, &question, &cursor).await?),
             None => None,
         };
         Ok((question, from))
@@ -429,7 +429,7 @@ impl<P: ApiPorts> ApiRequest<'_, P> {
         match next {
             Some(next) => {
                 let ports = self.ports;
-                Ok(Some(self.sealer.seal(ports, question, next).await?))
+                Ok(Some(self.signer.sign(ports, question, next).await?))
             }
             None => Ok(None),
         }

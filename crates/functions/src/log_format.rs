@@ -1,5 +1,5 @@
-//! How a log line is written: one JSON object, with the event's fields and those of the spans that it was written in
-//! side by side. So `trace.id` is found under one name, whether the line knows its job or only the code around it does.
+//! The format of log lines: one JSON object with the fields of the event and of all spans around it. A query finds
+//! `trace.id` under one name, whether the event or only a span knows its job.
 //!
 //! The JSON format of `tracing-subscriber` would put the spans' fields into a list, where no query finds them by name.
 
@@ -16,9 +16,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// The format, of events and of the fields of spans.
 #[derive(Debug)]
-pub(crate) struct Lines;
+pub(crate) struct LogFormat;
 
-impl<S> FormatEvent<S, Self> for Lines
+impl<S> FormatEvent<S, Self> for LogFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -30,16 +30,16 @@ where
     ) -> fmt::Result {
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
-        let mut line = Fields::between(',');
+        let mut line = JsonMembers::separated_by(',');
         line.text("timestamp", &time);
         line.text("level", event.metadata().level().as_str());
         event.record(&mut line);
-        // From the innermost span outwards, and from what was recorded last to what was recorded first: what is nearer
-        // to the line says more about it.
+        // From the innermost span outwards, and from the last recorded field to the first: the first value of a name
+        // is kept.
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<Self>>() {
-                let fields = fields.rsplit(BETWEEN).filter(|field| !field.is_empty());
+                let fields = fields.rsplit(SEPARATOR).filter(|field| !field.is_empty());
                 fields.for_each(|field| line.add_if_new(field));
             }
         }
@@ -47,12 +47,12 @@ where
     }
 }
 
-/// What stands between the fields of a span. Not within one: JSON writes it as `\n`.
-const BETWEEN: char = '\n';
+/// Separates the fields of a span. It is in none of them: JSON writes it as `\n`.
+const SEPARATOR: char = '\n';
 
-impl<'w> FormatFields<'w> for Lines {
+impl<'w> FormatFields<'w> for LogFormat {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut span = Fields::between(BETWEEN);
+        let mut span = JsonMembers::separated_by(SEPARATOR);
         fields.record(&mut span);
         writer.write_str(&span.json)
     }
@@ -62,22 +62,22 @@ impl<'w> FormatFields<'w> for Lines {
         current: &'w mut FormattedFields<Self>,
         fields: &Record<'_>,
     ) -> fmt::Result {
-        current.fields.push(BETWEEN);
+        current.fields.push(SEPARATOR);
         self.format_fields(current.as_writer(), fields)
     }
 }
 
 /// Members of a JSON object, without its braces.
-struct Fields {
+struct JsonMembers {
     json: String,
-    between: char,
+    separator: char,
 }
 
-impl Fields {
-    const fn between(between: char) -> Self {
+impl JsonMembers {
+    const fn separated_by(separator: char) -> Self {
         Self {
             json: String::new(),
-            between,
+            separator,
         }
     }
 
@@ -88,7 +88,7 @@ impl Fields {
 
     fn put(&mut self, name: &str, json: &str) {
         if !self.json.is_empty() {
-            self.json.push(self.between);
+            self.json.push(self.separator);
         }
         // Names of fields stand in the code; none needs to be escaped.
         let _ = write!(self.json, "\"{name}\":{json}");
@@ -98,13 +98,13 @@ impl Fields {
     fn add_if_new(&mut self, member: &str) {
         let name = member.find("\":").and_then(|end| member.get(..end + 2));
         if name.is_some_and(|name| !self.json.contains(name)) {
-            self.json.push(self.between);
+            self.json.push(self.separator);
             self.json.push_str(member);
         }
     }
 }
 
-impl Visit for Fields {
+impl Visit for JsonMembers {
     fn record_i64(&mut self, field: &Field, value: i64) {
         self.put(field.name(), &value.to_string());
     }
@@ -155,8 +155,8 @@ mod tests {
         let written = Written::default();
         let writer = written.clone();
         let format = tracing_subscriber::fmt::layer()
-            .fmt_fields(Lines)
-            .event_format(Lines)
+            .fmt_fields(LogFormat)
+            .event_format(LogFormat)
             .with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(format), work);
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
