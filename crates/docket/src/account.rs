@@ -2,7 +2,7 @@
 
 use api::types::{Configuration, Me};
 
-use crate::Context;
+use crate::CommandContext;
 use crate::cli::LoginArgs;
 use crate::client::ApiClient;
 use crate::cognito::{CognitoClient, SignInResult};
@@ -11,7 +11,7 @@ use crate::error::{CliError, Exit, Result};
 use crate::print::{Printer, byte_size, duration, sanitize};
 use crate::session::{Session, Sessions};
 
-pub(crate) async fn login(context: &Context, args: LoginArgs) -> Result<Exit> {
+pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
     let response = context.client.get_public("/configuration").await?;
     let configuration: Configuration = context.client.decode(&response)?;
     let email = match args.email {
@@ -68,7 +68,7 @@ fn store(api: &str, session: Session) -> Result<()> {
     all.save()
 }
 
-pub(crate) async fn logout(context: &Context) -> Result<Exit> {
+pub(crate) async fn logout(context: &CommandContext) -> Result<Exit> {
     let api = context.client.address();
     let session = Sessions::load()?.sign_ins.remove(api);
     Sessions::update(api, None)?;
@@ -98,7 +98,7 @@ pub(crate) async fn logout(context: &Context) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-pub(crate) async fn whoami(context: &Context) -> Result<Exit> {
+pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
     let me: Me = context.client.get("/me").await?;
     let printer = &context.printer;
     if printer.json {
@@ -216,7 +216,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// Asks for confirmation; every answer but yes means no. Without a terminal, `--yes` is required.
-pub(crate) async fn confirm(context: &Context, question: &str, yes: bool) -> Result<()> {
+pub(crate) async fn confirm(context: &CommandContext, question: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }

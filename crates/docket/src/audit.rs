@@ -2,13 +2,13 @@
 
 use api::types::AuditEntry;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::cli::PagingArgs;
 use crate::error::{Exit, Result};
 use crate::paging::{fetch_entries, print_more};
 use crate::print::{Cell, Column, Printer, TextTable};
 
-pub(crate) async fn run(context: &Context, args: PagingArgs) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, args: PagingArgs) -> Result<Exit> {
     let page = fetch_entries(context, "/audit", &args).await?;
     let printer = &context.printer;
     if printer.json {

@@ -85,7 +85,7 @@ pub(crate) enum Command {
     },
     /// Show job changes as they happen
     Watch {
-        /// Watch only this tenant [default: all tenants for support, otherwise your own]
+        /// Tenant to watch; required if you have several [default for support: all tenants]
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -242,7 +242,7 @@ pub(crate) struct JobListArgs {
     /// Only jobs that failed with this cause, such as ModelError
     #[arg(long)]
     pub(crate) cause: Option<String>,
-    /// Only jobs created since then: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
+    /// Only jobs since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,
     /// Only files whose name starts with this, in upper or lower case

@@ -8,7 +8,7 @@ use console::Style;
 use http::{Method, Request};
 use serde::Serialize;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::account::identity;
 use crate::client::{Idempotency, path_segment, unreachable_error};
 use crate::config;
@@ -47,12 +47,12 @@ struct DoctorReport {
 }
 
 struct Doctor<'a> {
-    context: &'a Context,
+    context: &'a CommandContext,
     report: DoctorReport,
     exit: Exit,
 }
 
-pub(crate) async fn run(context: &Context, tenant: Option<String>) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let mut doctor = Doctor {
         context,
         report: DoctorReport { checks: Vec::new() },

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::{path_segment, retry_delay};
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{full_body, signed_request};
@@ -24,7 +24,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_NAME_BYTES: usize = 240;
 
 pub(crate) async fn run(
-    context: &Context,
+    context: &CommandContext,
     id: &str,
     output: Option<PathBuf>,
     force: bool,
@@ -65,7 +65,7 @@ pub(crate) async fn run(
 }
 
 /// Requests the result's name and a signed URL for it.
-pub(crate) async fn fetch_view(context: &Context, id: &str) -> Result<ResultView> {
+pub(crate) async fn fetch_view(context: &CommandContext, id: &str) -> Result<ResultView> {
     context
         .client
         .get(&format!("/jobs/{}/result", path_segment(id)))
@@ -73,7 +73,12 @@ pub(crate) async fn fetch_view(context: &Context, id: &str) -> Result<ResultView
 }
 
 /// Downloads a result into a file and returns its size in bytes.
-pub(crate) async fn save(context: &Context, id: &str, path: &Path, force: bool) -> Result<u64> {
+pub(crate) async fn save(
+    context: &CommandContext,
+    id: &str,
+    path: &Path,
+    force: bool,
+) -> Result<u64> {
     let exists = || {
         CliError::new(
             Exit::Failed,
@@ -123,7 +128,7 @@ impl Drop for TemporaryFile {
     }
 }
 
-async fn download(context: &Context, id: &str, path: &Path) -> Result<u64> {
+async fn download(context: &CommandContext, id: &str, path: &Path) -> Result<u64> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -163,7 +168,7 @@ enum ReceiveError {
 }
 
 async fn receive(
-    context: &Context,
+    context: &CommandContext,
     view: &ResultView,
     file: &mut File,
 ) -> Result<(), ReceiveError> {

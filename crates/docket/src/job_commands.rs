@@ -3,14 +3,18 @@
 use api::types::{JobCommandRequest, JobCommandResult};
 use http::Method;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::account::confirm;
 use crate::cli::JobCommandArgs;
 use crate::client::{Idempotency, path_segment};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 
-pub(crate) async fn retry(context: &Context, args: JobCommandArgs, force: bool) -> Result<Exit> {
+pub(crate) async fn retry(
+    context: &CommandContext,
+    args: JobCommandArgs,
+    force: bool,
+) -> Result<Exit> {
     send_to_each(context, args, force, "retry", |result| {
         if result.result_found {
             "no retry needed: a result exists and will be recorded shortly"
@@ -21,13 +25,13 @@ pub(crate) async fn retry(context: &Context, args: JobCommandArgs, force: bool) 
     .await
 }
 
-pub(crate) async fn cancel(context: &Context, args: JobCommandArgs) -> Result<Exit> {
+pub(crate) async fn cancel(context: &CommandContext, args: JobCommandArgs) -> Result<Exit> {
     send_to_each(context, args, false, "cancel", |_| "cancelled").await
 }
 
 /// Sends the command for each job. If one is refused, the others are still sent.
 async fn send_to_each(
-    context: &Context,
+    context: &CommandContext,
     args: JobCommandArgs,
     force: bool,
     command: &str,
@@ -77,7 +81,7 @@ async fn send_to_each(
 }
 
 pub(crate) async fn delete_data(
-    context: &Context,
+    context: &CommandContext,
     id: &str,
     reason: String,
     yes: bool,

@@ -5,7 +5,7 @@ use api::types::JobDetail;
 use console::Style;
 use jobs::view::JobView;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::path_segment;
 use crate::config;
 use crate::error::{Exit, Result};
@@ -14,7 +14,7 @@ use crate::print::{
     utc_time,
 };
 
-pub(crate) async fn show(context: &Context, id: &str) -> Result<Exit> {
+pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
     let detail = fetch(context, id).await?;
     let printer = &context.printer;
     if printer.json {
@@ -60,7 +60,7 @@ pub(crate) async fn show(context: &Context, id: &str) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-pub(crate) async fn explain(context: &Context, id: &str) -> Result<Exit> {
+pub(crate) async fn explain(context: &CommandContext, id: &str) -> Result<Exit> {
     let detail = fetch(context, id).await?;
     if context.printer.json {
         context.printer.json_document(&detail.explanation)?;
@@ -70,7 +70,12 @@ pub(crate) async fn explain(context: &Context, id: &str) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-pub(crate) async fn fetch(context: &Context, id: &str) -> Result<JobDetail> {
+/// Whether a job has reached a final status.
+pub(crate) fn has_ended(job: &JobView) -> bool {
+    matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
+}
+
+pub(crate) async fn fetch(context: &CommandContext, id: &str) -> Result<JobDetail> {
     context
         .client
         .get(&format!("/jobs/{}", path_segment(id)))

@@ -2,7 +2,7 @@
 
 use api::types::{JobPage, JobQuery};
 
-use crate::Context;
+use crate::CommandContext;
 use crate::cli::JobListArgs;
 use crate::client::query_string;
 use crate::error::{CliError, Exit, Result};
@@ -15,7 +15,7 @@ const MAX_PAGE_SIZE: usize = 100;
 /// one page.
 const MAX_PAGES: usize = 10;
 
-pub(crate) async fn list(context: &Context, args: JobListArgs) -> Result<Exit> {
+pub(crate) async fn list(context: &CommandContext, args: JobListArgs) -> Result<Exit> {
     let page = fetch_jobs(context, &args).await?;
     let printer = &context.printer;
     if printer.json {
@@ -40,7 +40,7 @@ pub(crate) async fn list(context: &Context, args: JobListArgs) -> Result<Exit> {
 }
 
 /// Fetches page after page until there are enough jobs.
-async fn fetch_jobs(context: &Context, args: &JobListArgs) -> Result<JobPage> {
+async fn fetch_jobs(context: &CommandContext, args: &JobListArgs) -> Result<JobPage> {
     let max = args.paging.max_items();
     let mut all = JobPage {
         cursor: args.paging.cursor.clone(),
@@ -74,7 +74,7 @@ async fn fetch_jobs(context: &Context, args: &JobListArgs) -> Result<JobPage> {
     Ok(all)
 }
 
-pub(crate) async fn find(context: &Context, id: String) -> Result<Exit> {
+pub(crate) async fn find(context: &CommandContext, id: String) -> Result<Exit> {
     let filters = JobQuery {
         find: Some(id.clone()),
         ..JobQuery::default()

@@ -53,14 +53,14 @@ use crate::session::{Sessions, parse_api_address};
 
 /// What every command needs.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct CommandContext {
     pub(crate) client: ApiClient,
     pub(crate) printer: Printer,
     /// The hint to print if Ctrl-C is pressed now.
     interrupt_hint: Mutex<Option<String>>,
 }
 
-impl Context {
+impl CommandContext {
     fn new(cli: &Cli, printer: Printer) -> Result<Self> {
         let mut sessions = Sessions::load()?;
         let named = cli.api.as_deref().map(parse_api_address).transpose()?;
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
         return cli::completions(shell);
     }
     let printer = Printer::new(cli.json, cli.utc);
-    let context = match Context::new(&cli, printer) {
+    let context = match CommandContext::new(&cli, printer) {
         Ok(context) => context,
         Err(error) => {
             Printer::new(cli.json, cli.utc).error(&error);
@@ -129,7 +129,7 @@ fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn interrupted(context: &Context) -> CliError {
+fn interrupted(context: &CommandContext) -> CliError {
     let hint = context
         .interrupt_hint
         .lock()
@@ -142,7 +142,7 @@ fn interrupted(context: &Context) -> CliError {
     }
 }
 
-async fn run(command: Command, context: &Context) -> Result<Exit> {
+async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
     match command {
         Command::Login(args) => account::login(context, args).await,
         Command::Logout => account::logout(context).await,
@@ -160,7 +160,7 @@ async fn run(command: Command, context: &Context) -> Result<Exit> {
     }
 }
 
-async fn run_jobs(context: &Context, command: JobsCommand) -> Result<Exit> {
+async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit> {
     match command {
         JobsCommand::List(args) => job_list::list(context, args).await,
         JobsCommand::Find { id } => job_list::find(context, id).await,

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::Context;
+use crate::CommandContext;
 use crate::cli::PagingArgs;
 use crate::client::query_string;
 use crate::error::Result;
@@ -32,7 +32,7 @@ struct CursorQuery {
 /// Fetches page after page until there are enough entries or no more pages. May return more than was asked for: pages
 /// are not split, because the cursor points behind the last whole page.
 pub(crate) async fn fetch_entries<T: DeserializeOwned>(
-    context: &Context,
+    context: &CommandContext,
     path: &str,
     args: &PagingArgs,
 ) -> Result<EntryPage<T>> {

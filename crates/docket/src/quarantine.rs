@@ -4,14 +4,14 @@ use api::types::{QuarantineEntry, Reason};
 use console::Style;
 use http::Method;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::cli::{PagingArgs, QuarantineCommand};
 use crate::client::{Idempotency, path_segment};
 use crate::error::{Exit, Result};
 use crate::paging::{fetch_entries, print_more};
 use crate::print::{Cell, Column, Printer, TextTable, byte_size, sanitize, sanitize_multiline};
 
-pub(crate) async fn run(context: &Context, command: QuarantineCommand) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, command: QuarantineCommand) -> Result<Exit> {
     match command {
         QuarantineCommand::List(args) => list(context, args).await,
         QuarantineCommand::Show { id } => show(context, &id).await,
@@ -20,7 +20,7 @@ pub(crate) async fn run(context: &Context, command: QuarantineCommand) -> Result
     }
 }
 
-async fn list(context: &Context, args: PagingArgs) -> Result<Exit> {
+async fn list(context: &CommandContext, args: PagingArgs) -> Result<Exit> {
     let page = fetch_entries(context, "/quarantine", &args).await?;
     let printer = &context.printer;
     if printer.json {
@@ -57,7 +57,7 @@ pub(crate) fn table(printer: &Printer, entries: &[QuarantineEntry]) -> TextTable
     table
 }
 
-async fn show(context: &Context, id: &str) -> Result<Exit> {
+async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
     let entry: QuarantineEntry = context
         .client
         .get(&format!("/quarantine/{}", path_segment(id)))
@@ -83,7 +83,7 @@ async fn show(context: &Context, id: &str) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-async fn replay(context: &Context, id: &str, reason: String) -> Result<Exit> {
+async fn replay(context: &CommandContext, id: &str, reason: String) -> Result<Exit> {
     let path = format!("/quarantine/{}/replay", path_segment(id));
     let entry: QuarantineEntry = context
         .client
@@ -100,7 +100,7 @@ async fn replay(context: &Context, id: &str, reason: String) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-async fn discard(context: &Context, id: &str, reason: String) -> Result<Exit> {
+async fn discard(context: &CommandContext, id: &str, reason: String) -> Result<Exit> {
     let path = format!("/quarantine/{}/discard", path_segment(id));
     context
         .client

@@ -3,14 +3,14 @@
 use api::types::{NewPlan, PlanFilter, PlanView, Plans};
 use serde_json::json;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::account::confirm;
 use crate::cli::{CreatePlanArgs, RetryPlanCommand};
 use crate::client::{Idempotency, path_segment};
 use crate::error::{Exit, Result};
 use crate::print::{Cell, Column, Printer, TextTable, counts, pluralize, sanitize, utc_time};
 
-pub(crate) async fn run(context: &Context, command: RetryPlanCommand) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> Result<Exit> {
     match command {
         RetryPlanCommand::Create(args) => create(context, args).await,
         RetryPlanCommand::List => list(context).await,
@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &Context, command: RetryPlanCommand) -> Result<
     }
 }
 
-async fn create(context: &Context, args: CreatePlanArgs) -> Result<Exit> {
+async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> {
     let body = NewPlan {
         filter: PlanFilter {
             tenant: args.tenant,
@@ -59,7 +59,7 @@ async fn create(context: &Context, args: CreatePlanArgs) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-async fn list(context: &Context) -> Result<Exit> {
+async fn list(context: &CommandContext) -> Result<Exit> {
     let plans: Plans = context.client.get("/retry-plans").await?;
     let printer = &context.printer;
     if printer.json {
@@ -94,7 +94,7 @@ async fn list(context: &Context) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-async fn apply(context: &Context, id: &str, yes: bool) -> Result<Exit> {
+async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
     let path = format!("/retry-plans/{}", path_segment(id));
     if !yes && !context.printer.json && Printer::is_interactive() {
         let plan: PlanView = context.client.get(&path).await?;
@@ -129,7 +129,7 @@ async fn apply(context: &Context, id: &str, yes: bool) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn print_plan(context: &Context, plan: &PlanView) -> Result<Exit> {
+fn print_plan(context: &CommandContext, plan: &PlanView) -> Result<Exit> {
     let printer = &context.printer;
     if printer.json {
         printer.json_document(plan)?;

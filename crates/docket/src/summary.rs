@@ -4,7 +4,7 @@ use api::types::Summary;
 use console::Style;
 use serde::Serialize;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::query_string;
 use crate::error::{Exit, Result};
 use crate::print::{Printer, counts};
@@ -14,7 +14,7 @@ struct TenantQuery {
     tenant: Option<String>,
 }
 
-pub(crate) async fn run(context: &Context, tenant: Option<String>) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let path = format!("/summary{}", query_string(&TenantQuery { tenant }));
     let summary: Summary = context.client.get(&path).await?;
     let printer = &context.printer;

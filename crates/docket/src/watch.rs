@@ -8,10 +8,11 @@ use console::Style;
 use jobs::view::{Frame, JobView};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::{query_string, retry_delay};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
+use crate::job_detail::has_ended;
 use crate::print::{pluralize, relative_time, sanitize, status_style, utc_time};
 use crate::web_socket::{ReceivedFrame, WebSocket};
 
@@ -24,7 +25,7 @@ const MAX_PAGES: usize = 5;
 /// If more job versions than this are known, those of finished jobs are forgotten.
 const MAX_KNOWN_VERSIONS: usize = 200_000;
 
-pub(crate) async fn run(context: &Context, tenant: Option<String>) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let mut watch = Watch {
         context,
         tenant,
@@ -64,7 +65,7 @@ struct KnownVersion {
 }
 
 struct Watch<'a> {
-    context: &'a Context,
+    context: &'a CommandContext,
     tenant: Option<String>,
     /// The newest version of each job that was received.
     known: HashMap<String, KnownVersion>,
@@ -227,8 +228,4 @@ impl Watch<'_> {
         );
         printer.truncated_line(&line)
     }
-}
-
-fn has_ended(job: &JobView) -> bool {
-    matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
 }

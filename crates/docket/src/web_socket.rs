@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::Idempotency;
 use crate::error::{CliError, Exit, Result};
 use crate::session::is_loopback_host;
@@ -56,7 +56,7 @@ pub(crate) struct WebSocket(WebSocketStream<Box<dyn Stream>>);
 
 impl WebSocket {
     /// Requests a ticket and connects with it.
-    pub(crate) async fn open(context: &Context, tenant: Option<&str>) -> Result<Self> {
+    pub(crate) async fn open(context: &CommandContext, tenant: Option<&str>) -> Result<Self> {
         let ticket = NewTicket {
             tenant: tenant.map(str::to_owned),
         };
@@ -113,7 +113,7 @@ fn web_socket_error(reason: String) -> CliError {
     )
 }
 
-async fn connect(context: &Context, url: &str) -> Result<WebSocket> {
+async fn connect(context: &CommandContext, url: &str) -> Result<WebSocket> {
     let invalid = |reason: &str| web_socket_error(format!("invalid address: {reason}"));
     let uri: http::Uri = url.parse().map_err(|_| invalid("not a URL"))?;
     let host = uri.host().unwrap_or_default().to_owned();

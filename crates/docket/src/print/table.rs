@@ -1,23 +1,16 @@
 //! Tables that fit the terminal. If a table is too wide, its truncatable columns are shortened first; then whole columns
 //! are dropped, by their rank.
 //!
-//! Table crates (comfy-table, tabled) shrink or wrap columns, but none drops them by rank, so the layout would remain
-//! code of ours. `console` measures and truncates text.
+//! Table crates do not do this: comfy-table exceeds the width if its fixed columns do not fit, and tabled truncates every
+//! column, ids included.
 
-use console::{Style, measure_text_width, truncate_str};
+use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 
 use super::text::sanitize;
 
-/// Blanks between two columns.
-const COLUMN_GAP: usize = 2;
+const COLUMN_GAP: &str = "  ";
 /// A column is not truncated to less than this.
 const MIN_TRUNCATED_WIDTH: usize = 12;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Align {
-    Left,
-    Right,
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
@@ -25,7 +18,7 @@ pub(crate) struct Column {
     truncate: bool,
     /// The column with the highest rank is dropped first. Rank 0 is never dropped.
     drop_rank: u8,
-    align: Align,
+    alignment: Alignment,
 }
 
 impl Column {
@@ -35,7 +28,7 @@ impl Column {
             title,
             truncate: false,
             drop_rank: 0,
-            align: Align::Left,
+            alignment: Alignment::Left,
         }
     }
 
@@ -52,7 +45,7 @@ impl Column {
     }
 
     pub(crate) const fn align_right(mut self) -> Self {
-        self.align = Align::Right;
+        self.alignment = Alignment::Right;
         self
     }
 }
@@ -138,30 +131,21 @@ fn line(
     widths: &[Option<usize>],
     paint: impl Fn(Style, &str) -> String,
 ) -> String {
-    let mut out = String::new();
-    let mut blanks = 0;
-    for ((column, cell), width) in columns.iter().zip(row).zip(widths) {
-        let Some(width) = *width else { continue };
-        let text = truncate_str(&cell.text, width, "…");
-        let missing = width.saturating_sub(measure_text_width(&text));
-        if column.align == Align::Right {
-            blanks += missing;
-        }
-        // Pad only if text follows, so that no line ends with blanks.
-        if !text.is_empty() {
-            out.extend(std::iter::repeat_n(' ', blanks));
-            blanks = 0;
-            match &cell.style {
-                Some(style) => out.push_str(&paint(style.clone(), &text)),
-                None => out.push_str(&text),
-            }
-        }
-        blanks += COLUMN_GAP;
-        if column.align == Align::Left {
-            blanks += missing;
-        }
-    }
-    out
+    let cells: Vec<String> = columns
+        .iter()
+        .zip(row)
+        .zip(widths)
+        .filter_map(|((column, cell), width)| {
+            let width = (*width)?;
+            let text = truncate_str(&cell.text, width, "…");
+            let text = match &cell.style {
+                Some(style) if !text.is_empty() => paint(style.clone(), &text),
+                _ => text.into_owned(),
+            };
+            Some(pad_str(&text, width, column.alignment, None).into_owned())
+        })
+        .collect();
+    cells.join(COLUMN_GAP).trim_end().to_owned()
 }
 
 /// The width of each column; `None` for dropped columns.
@@ -201,7 +185,7 @@ fn layout(columns: &[Column], natural: &[usize], max_width: Option<usize>) -> Ve
 
 fn total(widths: &[Option<usize>]) -> usize {
     let shown = widths.iter().flatten();
-    shown.clone().sum::<usize>() + COLUMN_GAP * shown.count().saturating_sub(1)
+    shown.clone().sum::<usize>() + COLUMN_GAP.len() * shown.count().saturating_sub(1)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::cli::UploadArgs;
 use crate::client::{Idempotency, path_segment};
 use crate::download;
@@ -23,7 +23,7 @@ use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 
 use self::files::UploadFile;
-use self::progress::Progress;
+use self::progress::FileProgress;
 use self::resume_store::{ResumeKey, UnfinishedUpload};
 
 const MAX_CONCURRENT_FILES: usize = 3;
@@ -31,14 +31,14 @@ const RESUME_HINT: &str = "run the same command again to resume the upload";
 
 /// What the files of one command have in common.
 struct UploadCommand<'a> {
-    context: &'a Context,
+    context: &'a CommandContext,
     args: &'a UploadArgs,
     pipeline: String,
     slots: Semaphore,
     files: usize,
 }
 
-pub(crate) async fn run(context: &Context, args: UploadArgs) -> Result<Exit> {
+pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Exit> {
     // Check all files before the first one is sent: a mistyped name is reported at once, not after an hour.
     let files = files::files(&args.files)?;
     if let Some(dir) = args.save.as_ref().filter(|dir| !dir.is_dir()) {
@@ -88,13 +88,17 @@ pub(crate) async fn run(context: &Context, args: UploadArgs) -> Result<Exit> {
 
 impl UploadCommand<'_> {
     async fn process<'f>(&self, file: &'f UploadFile) -> (&'f UploadFile, Result<Exit>) {
-        let progress = Progress::new(&self.context.printer, file, self.files);
+        let progress = FileProgress::new(&self.context.printer, file, self.files);
         let result = self.upload_and_wait(file, &progress).await;
         progress.finish();
         (file, result)
     }
 
-    async fn upload_and_wait(&self, file: &UploadFile, progress: &Progress<'_>) -> Result<Exit> {
+    async fn upload_and_wait(
+        &self,
+        file: &UploadFile,
+        progress: &FileProgress<'_>,
+    ) -> Result<Exit> {
         let slot = self.slots.acquire().await;
         let key = ResumeKey::new(
             self.context.client.address(),
@@ -161,7 +165,7 @@ impl UploadCommand<'_> {
         &self,
         file: &UploadFile,
         key: &ResumeKey,
-        progress: &Progress<'_>,
+        progress: &FileProgress<'_>,
     ) -> Result<UploadView> {
         let stored = key.load();
         let state = match &stored {
@@ -267,7 +271,7 @@ fn is_closed(error: &CliError) -> bool {
 }
 
 /// Whether the file has arrived and its job was created.
-async fn job_exists(context: &Context, id: &str) -> Result<bool> {
+async fn job_exists(context: &CommandContext, id: &str) -> Result<bool> {
     match crate::job_detail::fetch(context, id).await {
         Ok(detail) => Ok(detail.job.is_some()),
         Err(error) if error.problem.status == 404 => Ok(false),

@@ -7,12 +7,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::{Idempotency, path_segment, retry_delay};
 use crate::error::{CliError, Exit, Result};
 
 use super::files::UploadFile;
-use super::progress::Progress;
+use super::progress::FileProgress;
 use super::put::{FileRange, MAX_PUT_ATTEMPTS, PutResult, put_once, refused_error, transfer_error};
 use super::{is_closed, job_exists};
 
@@ -23,10 +23,10 @@ const PARTS_PER_SIGNING: usize = 16;
 /// Completing the file is attempted at most this often. In between, parts that the service misses are sent again.
 const MAX_COMPLETE_ATTEMPTS: u32 = 3;
 
-struct MultipartUpload<'a> {
-    context: &'a Context,
+struct MultipartSender<'a> {
+    context: &'a CommandContext,
     file: &'a UploadFile,
-    progress: &'a Progress<'a>,
+    progress: &'a FileProgress<'a>,
     id: String,
     part_bytes: u64,
     queue: Mutex<PartQueue>,
@@ -46,10 +46,10 @@ struct Part {
 
 /// Sends the parts that have not arrived yet, and completes the upload.
 pub(super) async fn send(
-    context: &Context,
+    context: &CommandContext,
     file: &UploadFile,
     view: &UploadView,
-    progress: &Progress<'_>,
+    progress: &FileProgress<'_>,
 ) -> Result<()> {
     let path = format!("/uploads/{}", path_segment(&view.job_id));
     let mut view = view.clone();
@@ -71,7 +71,7 @@ pub(super) async fn send(
         let missing: VecDeque<u32> = (1..=parts.parts)
             .filter(|number| !parts.arrived.contains(number))
             .collect();
-        let upload = MultipartUpload {
+        let upload = MultipartSender {
             context,
             file,
             progress,
@@ -109,7 +109,7 @@ pub(super) async fn send(
     Ok(())
 }
 
-impl MultipartUpload<'_> {
+impl MultipartSender<'_> {
     /// The bytes of the file that belong to a part.
     fn range(&self, number: u32) -> FileRange<'_> {
         let offset = u64::from(number - 1) * self.part_bytes;

@@ -14,7 +14,7 @@ const MAX_WAITING_LINES: usize = 8;
 const NAME_COLUMNS: usize = 28;
 
 #[derive(Debug)]
-pub(super) struct Progress<'a> {
+pub(super) struct FileProgress<'a> {
     printer: &'a Printer,
     name: String,
     bar: ProgressBar,
@@ -24,7 +24,7 @@ pub(super) struct Progress<'a> {
     message: Mutex<String>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> FileProgress<'a> {
     pub(super) fn new(printer: &'a Printer, file: &UploadFile, files: usize) -> Self {
         let bar = ProgressBar::with_draw_target(Some(file.bytes), ProgressDrawTarget::hidden());
         let name = sanitize(&file.name);

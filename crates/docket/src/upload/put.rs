@@ -13,13 +13,13 @@ use hyper::body::Frame;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
-use crate::Context;
+use crate::CommandContext;
 use crate::client::{path_segment, retry_delay};
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{HttpError, RequestBody, signed_request};
 
 use super::files::UploadFile;
-use super::progress::Progress;
+use super::progress::FileProgress;
 
 /// A request is sent at most this often.
 pub(super) const MAX_PUT_ATTEMPTS: u32 = 7;
@@ -54,10 +54,10 @@ pub(super) enum PutResult {
 
 /// Sends a file with one request, with retries.
 pub(super) async fn send_file(
-    context: &Context,
+    context: &CommandContext,
     file: &UploadFile,
     view: &UploadView,
-    progress: &Progress<'_>,
+    progress: &FileProgress<'_>,
 ) -> Result<()> {
     let Some(mut put) = view.put.clone() else {
         return Err(CliError::new(
@@ -114,10 +114,10 @@ pub(super) fn transfer_error(what: &str, attempts: u32, reason: &str) -> CliErro
 
 /// Sends one PUT request. If it fails, its bytes are taken off the progress again.
 pub(super) async fn put_once(
-    context: &Context,
+    context: &CommandContext,
     request: &SignedRequest,
     range: FileRange<'_>,
-    progress: &Progress<'_>,
+    progress: &FileProgress<'_>,
 ) -> PutResult {
     let bytes_read = Arc::new(AtomicU64::new(0));
     let mut bytes_shown = 0;
@@ -144,7 +144,7 @@ pub(super) async fn put_once(
 struct Transfer<'a> {
     bytes_read: &'a AtomicU64,
     bytes_shown: &'a mut u64,
-    progress: &'a Progress<'a>,
+    progress: &'a FileProgress<'a>,
 }
 
 impl Transfer<'_> {
@@ -159,7 +159,7 @@ impl Transfer<'_> {
 }
 
 async fn send_request(
-    context: &Context,
+    context: &CommandContext,
     request: &SignedRequest,
     bytes: u64,
     body: RequestBody,

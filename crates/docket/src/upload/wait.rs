@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use api::types::JobDetail;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::config;
 use crate::error::{Exit, Result};
-use crate::job_detail;
+use crate::job_detail::{self, has_ended};
 use crate::print::{duration, pluralize};
 
-use super::progress::Progress;
+use super::progress::FileProgress;
 
 /// The delay before the second poll. It grows by half with each poll, up to the maximum.
 const INITIAL_POLL_DELAY: Duration = Duration::from_millis(700);
@@ -23,9 +23,9 @@ const MAX_OUTAGE_MS: u64 = 15 * 60 * 1000;
 
 /// Polls the job until it is ready, failed or cancelled.
 pub(super) async fn until_ended(
-    context: &Context,
+    context: &CommandContext,
     id: &str,
-    progress: &Progress<'_>,
+    progress: &FileProgress<'_>,
     files: usize,
 ) -> Result<JobDetail> {
     progress.message(&format!("job {id}"));
@@ -41,7 +41,7 @@ pub(super) async fn until_ended(
     let mut outage_since = None;
     loop {
         match job_detail::fetch(context, id).await {
-            Ok(detail) if has_ended(&detail) => return Ok(detail),
+            Ok(detail) if detail.job.as_ref().is_some_and(has_ended) => return Ok(detail),
             Ok(detail) => {
                 outage_since = None;
                 progress.message(&describe(&detail, progress.replaces_messages()));
@@ -58,13 +58,6 @@ pub(super) async fn until_ended(
         tokio::time::sleep(delay.mul_f64(0.75 + 0.5 * config::random())).await;
         delay = delay.mul_f64(1.5).min(max_delay);
     }
-}
-
-fn has_ended(detail: &JobDetail) -> bool {
-    detail
-        .job
-        .as_ref()
-        .is_some_and(|job| matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled"))
 }
 
 /// The job's state. The waiting time changes all the time, so it is added only where a message replaces the one before.
