@@ -109,7 +109,7 @@ pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
     printer.field("service", context.client.address())?;
     printer.field("roles", &comma_list(&me.roles))?;
     printer.field("tenants", &tenants(&me))?;
-    printer.field("until", &Printer::time_and_age(me.expires_at))?;
+    printer.field("expires", &Printer::time_and_age(me.expires_at))?;
     for pipeline in &me.pipelines {
         printer.field(
             "pipeline",

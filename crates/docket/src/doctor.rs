@@ -172,10 +172,7 @@ impl Doctor<'_> {
         };
         self.ok(
             "service",
-            format!(
-                "{} answered within {took} ms",
-                self.context.client.address()
-            ),
+            format!("{} answered in {took} ms", self.context.client.address()),
         )?;
         let date = response
             .headers
@@ -251,7 +248,7 @@ impl Doctor<'_> {
                 self.ok(
                     "signed in",
                     format!(
-                        "as {}, until {}",
+                        "as {}, expires {}",
                         me.actor,
                         relative_time(me.expires_at, config::now())
                     ),

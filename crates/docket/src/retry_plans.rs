@@ -118,8 +118,7 @@ async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
         context.printer.json_document(&plan)?;
     } else {
         context.printer.line(&sanitize(&format!(
-            "{}: {} of {} released, {} per minute; to follow them, run: docket retry-plan show {}",
-            plan.status,
+            "{} of {} released, {} per minute; to follow them, run: docket retry-plan show {}",
             plan.released,
             pluralize(u64::from(plan.jobs), "job", "jobs"),
             plan.per_minute,
