@@ -127,7 +127,7 @@ impl Doctor<'_> {
         let path = Sessions::path()?;
         let shown = path.display();
         match std::fs::metadata(&path) {
-            Ok(about) if about.permissions().mode() & 0o077 != 0 => self.warn(
+            Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => self.warn(
                 "configuration",
                 format!("other users can read {shown}"),
                 &format!("run `chmod 600 {shown}`"),

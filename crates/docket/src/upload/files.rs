@@ -1,4 +1,4 @@
-//! Checks the files to upload, and chooses pipeline, tenant and media type for them. Nothing is sent.
+//! Checks the files to upload and chooses their pipeline, tenant and media type. Sends nothing.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -16,7 +16,7 @@ pub(super) struct LocalFile {
     /// As on the command line.
     pub(super) path: PathBuf,
     /// The canonical path, which identifies the file.
-    pub(super) full: PathBuf,
+    pub(super) canonical: PathBuf,
     pub(super) bytes: u64,
     /// Time of the last change, in milliseconds since 1970 UTC.
     pub(super) modified: u64,
@@ -26,7 +26,7 @@ pub(super) struct LocalFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct UploadFile {
     pub(super) path: PathBuf,
-    pub(super) full: PathBuf,
+    pub(super) canonical: PathBuf,
     /// The name that the service stores.
     pub(super) name: String,
     pub(super) bytes: u64,
@@ -52,7 +52,7 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<LocalFile>> {
     let mut out = Vec::new();
     for path in paths {
         let file = local_file(path)?;
-        if seen.insert(file.full.clone()) {
+        if seen.insert(file.canonical.clone()) {
             out.push(file);
         }
     }
@@ -62,18 +62,21 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<LocalFile>> {
 fn local_file(path: &Path) -> Result<LocalFile> {
     let unreadable =
         |error: std::io::Error| CliError::usage(format!("cannot read {}: {error}", path.display()));
-    let about = std::fs::metadata(path).map_err(unreadable)?;
-    if !about.is_file() {
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
         return Err(CliError::usage(format!("{} is not a file", path.display())));
     }
-    if about.len() == 0 {
+    if metadata.len() == 0 {
         return Err(CliError::usage(format!("{} is empty", path.display())));
     }
     Ok(LocalFile {
         path: path.to_owned(),
-        full: path.canonicalize().map_err(unreadable)?,
-        bytes: about.len(),
-        modified: about.modified().map(config::millis).map_err(unreadable)?,
+        canonical: path.canonicalize().map_err(unreadable)?,
+        bytes: metadata.len(),
+        modified: metadata
+            .modified()
+            .map(config::millis)
+            .map_err(unreadable)?,
     })
 }
 
@@ -158,14 +161,14 @@ pub(super) fn prepare(
         }
     };
     let name = file
-        .full
+        .canonical
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     Ok(UploadFile {
         name,
         path: file.path,
-        full: file.full,
+        canonical: file.canonical,
         bytes: file.bytes,
         modified: file.modified,
         content_type,
@@ -237,7 +240,7 @@ mod tests {
     fn file(path: &str, bytes: u64) -> LocalFile {
         LocalFile {
             path: path.into(),
-            full: path.into(),
+            canonical: path.into(),
             bytes,
             modified: 1,
         }

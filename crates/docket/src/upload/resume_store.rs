@@ -14,7 +14,8 @@ use crate::config;
 
 use super::files::UploadFile;
 
-/// Unfinished uploads are forgotten after this time. An upload is open for seven days at most.
+/// Unfinished uploads are forgotten after this time: an upload is open for seven days at most, and a command with `--wait`
+/// may wait for its job as long again.
 const MAX_AGE_MS: u64 = 7 * 24 * 3600 * 1000;
 
 /// Identifies an upload across commands.
@@ -50,7 +51,7 @@ impl ResumeKey {
         add(api.as_bytes());
         add(pipeline.as_bytes());
         add(tenant.unwrap_or_default().as_bytes());
-        add(file.full.as_os_str().as_encoded_bytes());
+        add(file.canonical.as_os_str().as_encoded_bytes());
         add(file.content_type.as_bytes());
         add(&file.bytes.to_le_bytes());
         add(&file.modified.to_le_bytes());
@@ -90,14 +91,14 @@ fn directory() -> Option<PathBuf> {
     Some(config::state_dir().ok()?.join("uploads"))
 }
 
-/// Deletes uploads that can no longer be resumed.
+/// Deletes uploads that were stored longer ago than [`MAX_AGE_MS`].
 pub(super) fn delete_expired() {
     let Some(entries) = directory().and_then(|directory| std::fs::read_dir(directory).ok()) else {
         return;
     };
     let now = config::now();
     for entry in entries.flatten() {
-        let modified = entry.metadata().and_then(|about| about.modified());
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
         if modified.is_ok_and(|at| config::millis(at) + MAX_AGE_MS < now) {
             std::fs::remove_file(entry.path()).ok();
         }
@@ -111,7 +112,7 @@ mod tests {
     fn file() -> UploadFile {
         UploadFile {
             path: "a.pdf".into(),
-            full: "/x/a.pdf".into(),
+            canonical: "/x/a.pdf".into(),
             name: "a.pdf".to_owned(),
             bytes: 10,
             modified: 20,
@@ -125,7 +126,7 @@ mod tests {
         let first = key(&file());
         assert_eq!(first, key(&file()));
         let renamed = UploadFile {
-            full: "/x/b.pdf".into(),
+            canonical: "/x/b.pdf".into(),
             ..file()
         };
         let longer = UploadFile {
