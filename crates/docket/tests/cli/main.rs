@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod doctor;
 mod errors;
 mod fake_service;
 mod output;
@@ -9,3 +10,4 @@ mod setup;
 mod sign_in;
 mod upload;
 mod watch;
+mod web_sockets;

@@ -207,6 +207,38 @@ fn completions_work_without_a_service() {
 }
 
 #[test]
+fn audit_and_quarantine_fetch_pages_until_the_limit() {
+    let setup = Setup::signed_in();
+    let audit = |at: u64| json!({"at": at, "actor": "sue", "action": "retry", "target": format!("j{at}"), "reason": "r"});
+    let message = |at: u64| json!({"id": format!("retry:m{at}"), "source": "retry", "cause": "c", "problem": "p", "at": at, "body_bytes": 2});
+    let pages = |path: &str, entry: &dyn Fn(u64) -> Value| {
+        let first = json!({"entries": [entry(1), entry(2)], "cursor": "c/1"});
+        let second = json!({"entries": [entry(3), entry(4)], "cursor": "c2"});
+        setup
+            .service
+            .respond_once(&format!("GET {path}"), 200, &first);
+        setup
+            .service
+            .respond_once(&format!("GET {path}?cursor=c%2F1"), 200, &second);
+    };
+    pages("/audit", &audit);
+    let output = setup.run(["audit", "--limit", "3"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("j3"), "{output:?}");
+    assert!(!output.stdout.contains("j4"), "{output:?}");
+    assert!(
+        output.stderr.contains("3 entries shown; there are more"),
+        "{output:?}"
+    );
+    pages("/quarantine", &message);
+    let output = setup.run(["quarantine", "list", "--limit", "3", "--json"]);
+    // JSON keeps whole pages, since the cursor continues behind the last one.
+    let page: api::types::QuarantinePage = output.json();
+    assert_eq!(page.entries.len(), 4);
+    assert_eq!(page.cursor.as_deref(), Some("c2"));
+}
+
+#[test]
 fn closed_standard_output_is_not_an_error() {
     let setup = Setup::signed_in();
     let many: Vec<Value> = (0..2000)
