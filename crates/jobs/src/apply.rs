@@ -1,6 +1,6 @@
-//! The one writer of job state: load, decide, save under the version, and on a conflict load and decide again.
+//! The single writer of job state: load, decide, save conditionally on the version, and start over on a conflict.
 //!
-//! What the new state owes ([`State::effects`]) is the caller's to carry out before it acknowledges its message.
+//! The caller runs the effects of the new state ([`State::effects`]) before it acknowledges its message.
 
 use tracing::info;
 
@@ -13,16 +13,15 @@ use crate::transition::{
     Decision, DecisionContext, Event, IgnoreReason, Policy, TransitionError, transition,
 };
 
-/// One call of a function: what it was configured with, and when it can no longer be running.
+/// The context of one function invocation.
 #[derive(Clone, Copy, Debug)]
 pub struct RunContext<'a> {
-    /// The pipelines.
     pub pipelines: &'a Pipelines,
-    /// A claim taken in this call may be taken over from then on: the function's own deadline and a margin.
+    /// A lease taken in this invocation may be taken over from this time on: the function's own deadline plus a margin.
     pub lease_expires_at: Timestamp,
 }
 
-/// What became of an event.
+/// The result of applying an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new state was saved.
@@ -31,66 +30,55 @@ pub enum Change {
     Ignored(IgnoreReason),
 }
 
-/// A message could not be worked off. [`Error::disposition`] says what should happen to it.
+/// A message or command failed. [`Error::disposition`] says what to do with a message.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something is unavailable.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// The row cannot be read, or not by this release.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// Somebody else is submitting this attempt right now.
+    /// Another function holds the lease of this attempt.
     #[error("another function is submitting this attempt")]
     Leased,
-    /// Others kept saving the row first.
+    /// Other functions kept saving the row first.
     #[error("the row changed {0} times while it was being decided on")]
     Contended(u8),
-    /// No job has this id. Its row may not have been written yet.
+    /// No job has this id. Its row may not be written yet.
     #[error("there is no job {0}")]
     UnknownJob(JobId),
-    /// The endpoint reported a success, but its output is not there.
-    #[error("the output {0} is not there")]
+    /// The endpoint reported success, but its output does not exist.
+    #[error("the output {0} does not exist")]
     OutputMissing(String),
-    /// The job is no longer as whoever asks saw it. No message asks with a version, only people do.
-    #[error("the job has changed since: version {seen} was seen, it is {now} now")]
-    Changed {
-        /// The version that was seen.
-        seen: u64,
-        /// The version that it has.
-        now: u64,
-    },
-    /// The same input has failed the same way again and again, and whoever asks did not insist.
+    /// The job's version is not the one that the user saw. Only commands check it, messages do not.
+    #[error("the job has changed: version {seen} was seen, but it is now at version {now}")]
+    Changed { seen: u64, now: u64 },
+    /// The same input has failed the same way repeatedly, and the command is not forced.
     #[error(
-        "it has failed {times} times in the same way ({cause}), each time with all its attempts; another run needs --force"
+        "it failed {times} times in the same way ({cause}), each time after all its attempts; force another run with --force"
     )]
-    Poisoned {
-        /// The way.
-        cause: &'static str,
-        /// How often.
-        times: usize,
-    },
-    /// The message contradicts what is known.
+    Poisoned { cause: &'static str, times: usize },
+    /// The message contradicts the row.
     #[error("contradiction: {0}")]
     Contradiction(String),
-    /// The message is about something that is not ours.
+    /// The message is about an object or job of another system.
     #[error("{0}")]
     NotOurs(String),
 }
 
-/// What should happen to a message that could not be worked off.
+/// What to do with a message that could not be processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// It must come back.
+    /// Return it to the queue.
     Redeliver,
-    /// It must come back a few times, since the other half may be late; then it is quarantined.
+    /// Return it a few times, since a related message may be late; then quarantine it.
     RedeliverLimited,
-    /// Nobody will ever understand it: quarantine it now.
+    /// Quarantine it now: no retry can help.
     Quarantine,
 }
 
 impl Error {
-    /// What should happen to the message.
+    /// What to do with the message.
     pub const fn disposition(&self) -> Disposition {
         match self {
             Self::Unavailable(_) | Self::Load(_) | Self::Leased | Self::Contended(_) => {
@@ -104,7 +92,7 @@ impl Error {
         }
     }
 
-    /// A constant word for logs, metrics and alarms.
+    /// A constant name for logs, metrics and alarms.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "Unavailable",
@@ -127,10 +115,10 @@ impl From<TransitionError> for Error {
     }
 }
 
-/// Saves that a job's data was deleted, by whom and why. Its state stays as it is: no event, so nothing is decided.
+/// Records that a job's data was deleted, by whom and why. The state does not change, so no decision is made.
 ///
 /// # Errors
-/// [`Error::Changed`] if somebody saved it first, and those of the store.
+/// [`Error::Changed`] if another function saved the row first, and errors of the store.
 pub async fn save_erased<P: JobStore + Clock>(
     ports: &P,
     job: &Job,
@@ -149,14 +137,16 @@ pub async fn save_erased<P: JobStore + Clock>(
     }
 }
 
-/// How often a decision is taken anew before the message goes back: more writers than that on one row is a storm.
+/// How often a decision is repeated after a conflict before the message goes back to the queue.
 const MAX_CONFLICTS: u8 = 5;
 
-/// Applies what `event_for` says to `job` as it was just loaded. `event_for` is asked again after each conflict,
-/// so whatever it looked up to find its event is looked up again.
+/// Applies the event from `event_for` to `job` as it was just loaded.
+///
+/// After each conflict the row is loaded again and `event_for` is called again, so that anything it looked up to choose
+/// the event is looked up again.
 ///
 /// # Errors
-/// Those of the store and of `event_for`, a contradiction, or [`Error::Contended`].
+/// Errors of the store and of `event_for`, a contradiction, or [`Error::Contended`].
 pub async fn apply<P, F>(
     ports: &P,
     run: &RunContext<'_>,
@@ -195,7 +185,7 @@ where
     Err(Error::Contended(MAX_CONFLICTS))
 }
 
-/// The moment of a decision.
+/// The inputs of a decision: the current time, random numbers and the lease.
 pub fn context<P: Clock>(ports: &P, run: &RunContext<'_>) -> DecisionContext {
     let random = ports.random();
     DecisionContext {
@@ -206,20 +196,20 @@ pub fn context<P: Clock>(ports: &P, run: &RunContext<'_>) -> DecisionContext {
     }
 }
 
-/// An attempt runs under the numbers that hold when it begins; whatever happens to it is judged by those.
+/// An attempt runs with the pipeline settings at its start. Later events about it use the settings stored on the row.
 fn policy_for(run: &RunContext<'_>, job: &Job, event: &Event) -> Policy {
-    let begins = matches!(event, Event::Resubmit { .. })
+    let starts_attempt = matches!(event, Event::Resubmit { .. })
         || matches!(
             (event, &job.state),
             (Event::CheckDue { .. }, State::RetryScheduled { .. })
         );
     match run.pipelines.get(&job.pipeline) {
-        Some(pipeline) if begins => pipeline.policy(),
+        Some(pipeline) if starts_attempt => pipeline.policy(),
         Some(_) | None => job.policy.clone(),
     }
 }
 
-/// The one log line of a state change; also for a job's first state.
+/// Logs a state change, including a job's first state. There is exactly one such log entry per change.
 pub fn log_change(from: &State, event: &Event, job: &Job) {
     let cause = if let State::Failed { failure, .. } = &job.state {
         failure.cause.name()

@@ -1,4 +1,4 @@
-//! A wake-up arrived: start the attempt that it names, or find out what became of it.
+//! Processes a check: starts the attempt that it names, or finds out what became of it.
 
 use crate::apply::{Change, Error, RunContext, apply};
 use crate::commands::{Answer, JobCommand, resubmit};
@@ -9,12 +9,13 @@ use crate::submit::begin_again;
 use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 
-/// Works off a wake-up. One for an attempt that no longer needs it does nothing. `redelivered` says that the message
-/// was received before: then its effects may be owed although the job has moved on.
-/// Answers the jobs whose effects are owed.
+/// Processes a check. A check of an attempt that no longer needs it changes nothing.
+///
+/// `redelivered` says that the message was received before: then effects may be pending although the job has moved on.
+/// Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error`]; the message must then be treated by its verdict.
+/// See [`Error::disposition`] for what to do with the message.
 pub async fn retry<P>(
     ports: &P,
     run: &RunContext<'_>,
@@ -31,7 +32,7 @@ where
         .ok_or(Error::UnknownJob(check.job))?;
     about(&job);
     let event_for = async |job: &Job, context: &DecisionContext| {
-        let evidence = seek(ports, job, check, context).await?;
+        let evidence = gather_if_needed(ports, job, check, context).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
         }
@@ -45,7 +46,7 @@ where
         (job, Change::Advanced) => begin_again(ports, run, job).await,
         (_, Change::Ignored(IgnoreReason::Leased)) => Err(Error::Leased),
         (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
-        // It was started and refused, and whoever did that may have died before the next message was sent.
+        // Started and refused, and the function that did so may have died before it sent the next message.
         (job, Change::Ignored(IgnoreReason::StaleEvidence))
             if redelivered && job.state.attempt() == check.attempt =>
         {
@@ -55,28 +56,27 @@ where
     }
 }
 
-/// Carries out somebody's order to run a failed job again, as it comes from a retry plan. A job that has moved on since is
-/// left alone, and so is one that has failed the same way again and again.
-/// Answers the jobs whose effects are owed.
+/// Runs a retry command of a retry plan. A job that has changed since is skipped, as is one that keeps failing the same way.
+/// Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error`]; the message must then be treated by its verdict.
-pub async fn carry_out<P>(
+/// See [`Error::disposition`] for what to do with the message.
+pub async fn run_command<P>(
     ports: &P,
     run: &RunContext<'_>,
-    order: &JobCommand,
+    command: &JobCommand,
     redelivered: bool,
 ) -> Result<Vec<Job>, Error>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    match resubmit(ports, run, order).await {
+    match resubmit(ports, run, command).await {
         Ok(Answer::Done(job)) => Ok(vec![job]),
         Ok(Answer::Found(check)) => retry(ports, run, &check, redelivered).await,
         Ok(Answer::Refused(..)) | Err(Error::Poisoned { .. }) => Ok(vec![]),
-        // Perhaps by this very order, and whoever carried it out died before the next message was sent.
+        // This command may have changed it, and the function that ran it may have died before it sent the next message.
         Err(Error::Changed { .. }) if redelivered => {
-            let job = ports.load(order.job).await?;
+            let job = ports.load(command.job).await?;
             Ok(job.into_iter().collect())
         }
         Err(Error::Changed { .. } | Error::UnknownJob(_)) => Ok(vec![]),
@@ -84,19 +84,19 @@ where
     }
 }
 
-/// Evidence costs requests, so it is sought only where it decides: when the message asks for it, or time is up. A message
-/// that starts an attempt says when that was due; one that does not say so asks for a look.
-async fn seek<P: ObjectStore>(
+/// Gathers evidence only where it can decide, since it costs requests: if the message asks for it (without a due time), or
+/// if the deadline has passed.
+async fn gather_if_needed<P: ObjectStore>(
     ports: &P,
     job: &Job,
     check: &CheckRequest,
     context: &DecisionContext,
 ) -> Result<Evidence, Error> {
-    let decides = match job.state.check_deadline() {
+    let is_needed = match job.state.check_deadline() {
         Some(next_check_at) => check.due.is_none() || context.now >= next_check_at,
         None => check.due.is_none() && may_have_a_result(&job.state),
     };
-    if decides {
+    if is_needed {
         Ok(gather(ports, job).await?)
     } else {
         Ok(Evidence::NotChecked)
