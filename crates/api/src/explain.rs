@@ -203,7 +203,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         reason: None,
     };
     let look = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
-        let then = if attempt < budget.last && !is_too_late(job, deadline, budget) {
+        let then = if attempt < budget.last_attempt && !is_too_late(job, deadline, budget) {
             "if there is none, another attempt is made"
         } else {
             "if there is none, the job fails"
@@ -248,7 +248,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         } => vec![look(*deadline, budget, *attempt)],
         State::RetryScheduled { next, due, budget } => vec![
             step(*due, format!("attempt {next} is handed to the endpoint")),
-            step(budget.until, "the job has ended by then".to_owned()),
+            step(budget.expires_at, "the job has ended by then".to_owned()),
         ],
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => job
             .expires_at
@@ -260,7 +260,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
 
 /// Whether an attempt that begins at the deadline of this one could end after the job's bound.
 fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
-    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.until.0
+    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.expires_at.0
 }
 
 fn past(job: &Job, entry: &HistoryEntry) -> Step {

@@ -59,9 +59,9 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RetryBudget {
     /// The number of the last attempt that the policy allows.
-    pub last: Attempt,
+    pub last_attempt: Attempt,
     /// Until when refused calls and expired requests are retried. They use up time, not attempts.
-    pub until: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// A failure as stored on the row and shown to users.

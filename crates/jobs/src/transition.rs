@@ -136,8 +136,8 @@ impl Policy {
 
     fn budget(&self, before: Attempt, now: Timestamp) -> RetryBudget {
         RetryBudget {
-            last: Attempt(before.0.saturating_add(self.attempts)).min(Attempt::MAX),
-            until: now.plus(Duration::from_secs(self.job_deadline_seconds.into())),
+            last_attempt: Attempt(before.0.saturating_add(self.attempts)).min(Attempt::MAX),
+            expires_at: now.plus(Duration::from_secs(self.job_deadline_seconds.into())),
         }
     }
 
@@ -157,7 +157,7 @@ impl Policy {
     fn refusal_backoff(&self, budget: RetryBudget, now: Timestamp) -> Duration {
         let start = Timestamp(
             budget
-                .until
+                .expires_at
                 .0
                 .saturating_sub(u64::from(self.job_deadline_seconds) * 1000),
         );
@@ -483,7 +483,7 @@ fn after_failure(
     let retry = |next: Attempt, delay: Duration, budget: RetryBudget| {
         let wait = delay * u32::from(context.jitter_permille.min(1000)) / 1000;
         let due = now.plus(wait);
-        if policy.deadline(due) > budget.until {
+        if policy.deadline(due) > budget.expires_at {
             return fail();
         }
         Decision::Advance(State::RetryScheduled { next, due, budget })
@@ -491,14 +491,14 @@ fn after_failure(
     // Failed attempts of this submission, including this one.
     let failures = policy
         .attempts
-        .saturating_sub(budget.last.0.saturating_sub(attempt.0));
+        .saturating_sub(budget.last_attempt.0.saturating_sub(attempt.0));
     match failure.cause.retryability() {
-        Retryability::Retry if attempt < budget.last => {
+        Retryability::Retry if attempt < budget.last_attempt => {
             retry(attempt.next(), policy.backoff(failures), budget)
         }
-        Retryability::RetryOnce if attempt < budget.last => {
+        Retryability::RetryOnce if attempt < budget.last_attempt => {
             let one_more = RetryBudget {
-                last: attempt.next(),
+                last_attempt: attempt.next(),
                 ..budget
             };
             retry(attempt.next(), policy.backoff(failures), one_more)
@@ -506,7 +506,7 @@ fn after_failure(
         // The request was queued, so the next one needs a new number; the budget grows by one attempt.
         Retryability::Wait if failure.cause == Cause::Expired && attempt < Attempt::MAX => {
             let extended = RetryBudget {
-                last: budget.last.next().min(Attempt::MAX),
+                last_attempt: budget.last_attempt.next().min(Attempt::MAX),
                 ..budget
             };
             retry(attempt.next(), policy.backoff(1), extended)

@@ -82,7 +82,7 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     };
     assert_eq!((next, due), (failed.state.attempt().next(), NOW), "at once");
     assert_eq!(
-        budget.last.0,
+        budget.last_attempt.0,
         next.0 + 2,
         "with as many attempts as a new job"
     );

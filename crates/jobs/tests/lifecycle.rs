@@ -127,7 +127,11 @@ fn shape(state: &State, now: Timestamp) -> String {
         State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => {
-            format!("{name} {attempt} {} {}", budget.last, now >= budget.until)
+            format!(
+                "{name} {attempt} {} {}",
+                budget.last_attempt,
+                now >= budget.expires_at
+            )
         }
         State::Failed { failure, .. } => format!("{name} {attempt} {:?}", failure.cause),
         State::Ready { .. } | State::Cancelled { .. } => format!("{name} {attempt}"),
@@ -143,11 +147,11 @@ fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
             deadline,
             budget,
             ..
-        } => all.extend([*lease_expires_at, *deadline, budget.until]),
+        } => all.extend([*lease_expires_at, *deadline, budget.expires_at]),
         State::InProgress {
             deadline, budget, ..
-        } => all.extend([*deadline, budget.until]),
-        State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.until]),
+        } => all.extend([*deadline, budget.expires_at]),
+        State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.expires_at]),
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => {}
     }
     all.extend(state.check_deadline());
@@ -300,7 +304,7 @@ fn check(
             ) = (state, next)
             {
                 assert!(
-                    now < budget.until,
+                    now < budget.expires_at,
                     "retried after the budget expired: {}",
                     context_text()
                 );
@@ -604,7 +608,7 @@ fn expired_request_gets_a_new_number_and_uses_up_no_attempt() {
     else {
         panic!()
     };
-    assert_eq!((next, budget.last), (Attempt(2), Attempt(4)));
+    assert_eq!((next, budget.last_attempt), (Attempt(2), Attempt(4)));
 }
 
 #[test]
@@ -654,9 +658,9 @@ fn job_has_at_most_twenty_attempts_in_its_lifetime() {
         match transition(&state, &resubmit, &context(now, 2), &policy) {
             Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) => {
                 submissions += 1;
-                assert!(next <= Attempt::MAX && budget.last <= Attempt::MAX);
+                assert!(next <= Attempt::MAX && budget.last_attempt <= Attempt::MAX);
                 state = State::Failed {
-                    attempt: budget.last,
+                    attempt: budget.last_attempt,
                     failure: Failure::new(Cause::ModelError, ""),
                 };
             }

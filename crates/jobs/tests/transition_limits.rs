@@ -164,7 +164,7 @@ fn attempt_that_can_end_exactly_at_the_job_deadline_is_started() {
     let span = u64::from(30 + job.policy.attempt_seconds) * 1000;
     for (left, begins) in [(span, true), (span - 1, false)] {
         if let State::InProgress { budget, .. } = &mut job.state {
-            budget.until = Timestamp(NOW.0 + left);
+            budget.expires_at = Timestamp(NOW.0 + left);
         }
         let Decision::Advance(state) = decide(&job, &failed, NOW) else {
             panic!("{left}")

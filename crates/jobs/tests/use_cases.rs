@@ -362,7 +362,7 @@ fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
     } = &mut job.state
     {
         *lease_expires_at = NOW;
-        budget.until = NOW;
+        budget.expires_at = NOW;
     }
     memory.world().jobs.insert(job.id, job.clone());
     let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);

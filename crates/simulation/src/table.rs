@@ -206,7 +206,7 @@ impl World {
         let until = match before.state {
             State::Submitting { budget, .. }
             | State::InProgress { budget, .. }
-            | State::RetryScheduled { budget, .. } => budget.until.0,
+            | State::RetryScheduled { budget, .. } => budget.expires_at.0,
             State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
         };
         let now = self.wall().0;

@@ -67,8 +67,8 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
     };
     let now = Timestamp(1_767_607_442_118 + number * 1000);
     let budget = RetryBudget {
-        last: Attempt(3),
-        until: now.plus(Duration::from_secs(82_800)),
+        last_attempt: Attempt(3),
+        expires_at: now.plus(Duration::from_secs(82_800)),
     };
     let deadline = now.plus(Duration::from_secs(23_520));
     let state = State::Submitting {

@@ -159,8 +159,8 @@ fn input_to_item(input: &Input) -> Item {
 fn state_to_item(state: &State) -> Item {
     let budget = |item: &mut Item, budget: &RetryBudget| {
         item.extend(map([
-            ("last", n(budget.last)),
-            ("until", n(budget.until.0)),
+            ("last", n(budget.last_attempt)),
+            ("until", n(budget.expires_at.0)),
         ]))
     };
     match state {
@@ -312,8 +312,8 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
     let attempt = Attempt(item.number("attempt")?);
     let budget = || {
         Ok(RetryBudget {
-            last: Attempt(item.number("last")?),
-            until: item.time("until")?,
+            last_attempt: Attempt(item.number("last")?),
+            expires_at: item.time("until")?,
         })
     };
     Ok(match status {

@@ -7,7 +7,7 @@ use jobs::ports::{
     CheckQueue, CheckRequest, Clock, Connections, EventBus, InferenceEndpoint, JobStore,
     ObjectStore, Pusher, Quarantine, Queue, RetryCommand,
 };
-use jobs::retry::{run_command, retry};
+use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
