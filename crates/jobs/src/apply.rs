@@ -164,7 +164,7 @@ where
         let state = match transition(&job.state, &event, &context, &policy)? {
             Decision::Advance(state) => state,
             Decision::Ignore(why) => {
-                info!(job.id = %job.id, trace.id = %job.trace(), job.event = event.name(), job.status = job.state.name(), why = ?why, "event changes nothing");
+                info!(job.id = %job.id, trace.id = %job.trace(), job.event = event.kind().name(), job.status = job.state.name(), why = ?why, "event changes nothing");
                 return Ok((job, Change::Ignored(why)));
             }
         };
@@ -219,7 +219,7 @@ pub fn log_change(from: &State, event: &Event, job: &Job) {
     info!(
         job.id = %job.id,
         trace.id = %job.trace(),
-        job.event = event.name(),
+        job.event = event.kind().name(),
         job.from = from.name(),
         job.to = job.state.name(),
         job.attempt = job.state.attempt().0,

@@ -2,13 +2,14 @@
 //! keeps.
 
 use crate::apply::{Change, Error, RunContext, apply};
+use crate::event::{Event, EventKind, Evidence};
 use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
 use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, JobStore, ObjectStore};
 use crate::state::State;
 use crate::trace::{about, about_id};
-use crate::transition::{Event, Evidence, IgnoreReason};
+use crate::transition::IgnoreReason;
 
 /// Maximum length of a reason, in characters.
 pub const MAX_REASON: usize = 500;
@@ -114,12 +115,10 @@ pub fn equal_failures(job: &Job) -> usize {
         .history
         .iter()
         .rev()
-        .filter(|entry| entry.event == RESUBMIT);
+        .filter(|entry| entry.event == EventKind::Resubmit);
     let equal = resubmitted.take_while(|entry| ended_by(entry.at) == Some(failure.cause));
     1 + equal.count()
 }
-
-const RESUBMIT: &str = "Resubmit";
 
 /// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]

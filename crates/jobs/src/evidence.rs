@@ -1,12 +1,12 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
 use crate::classify::model_message;
+use crate::event::Evidence;
 use crate::id::{Attempt, Location};
 use crate::input::{Delivery, delivery};
 use crate::job::Job;
 use crate::ports::{ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
-use crate::transition::Evidence;
 
 /// Bytes read of a failure object. A model's message is a sentence or two.
 const FAILURE_OBJECT_BYTES: usize = 4096;

@@ -1,10 +1,10 @@
 //! The job row: state, input, attempts and history.
 
-use crate::id::TraceId;
-use crate::id::{Attempt, JobId, Location, Tenant, Timestamp};
+use crate::event::{Event, EventKind, Evidence};
+use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
+use crate::policy::Policy;
 use crate::state::{Cause, Failure, State};
-use crate::transition::{Event, Evidence, Policy};
 
 /// One row of the job table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,48 +55,12 @@ pub struct AttemptRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     pub at: Timestamp,
-    /// The event's name, see [`Event::name`].
-    pub event: String,
+    pub event: EventKind,
     /// The user who caused it, if it was not a machine.
     pub actor: Option<String>,
     /// The reason given by that user.
     pub reason: Option<String>,
 }
-
-impl Event {
-    /// The stored and published name.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Uploaded => "Uploaded",
-            Self::Accepted { .. } => "Accepted",
-            Self::SubmitFailed { .. } => "SubmitFailed",
-            Self::Succeeded { .. } => "Succeeded",
-            Self::AttemptFailed { .. } => "AttemptFailed",
-            Self::CheckDue { .. } => "CheckDue",
-            Self::Overwritten => "Overwritten",
-            Self::Resubmit { .. } => "Resubmit",
-            Self::Cancel { .. } => "Cancel",
-        }
-    }
-
-    const fn principal(&self) -> Option<(&String, &String)> {
-        match self {
-            Self::Resubmit { actor, reason } | Self::Cancel { actor, reason } => {
-                Some((actor, reason))
-            }
-            Self::Uploaded
-            | Self::Accepted { .. }
-            | Self::SubmitFailed { .. }
-            | Self::Succeeded { .. }
-            | Self::AttemptFailed { .. }
-            | Self::CheckDue { .. }
-            | Self::Overwritten => None,
-        }
-    }
-}
-
-/// The history entry for a deletion of the job's data. It is not an [`Event`], since the state does not change.
-pub const ERASED: &str = "Erased";
 
 /// Maximum history entries of machines per row. An ordinary job has three. A job whose endpoint is down all day
 /// would otherwise outgrow one kilobyte.
@@ -161,7 +125,9 @@ impl Job {
 
     /// Whether its data was deleted.
     pub fn is_erased(&self) -> bool {
-        self.history.iter().any(|entry| entry.event == ERASED)
+        self.history
+            .iter()
+            .any(|entry| entry.event == EventKind::Erased)
     }
 
     /// Until when a started attempt without a known end may still write a result; `None` if there is no such attempt.
@@ -184,7 +150,7 @@ impl Job {
         next.input.name = None;
         next.history.push(HistoryEntry {
             at: now,
-            event: ERASED.to_owned(),
+            event: EventKind::Erased,
             actor: Some(actor.to_owned()),
             reason: Some(reason.to_owned()),
         });
@@ -197,7 +163,7 @@ impl Job {
         let principal = event.principal();
         self.history.push(HistoryEntry {
             at: now,
-            event: event.name().to_owned(),
+            event: event.kind(),
             actor: principal.map(|(actor, _)| actor.clone()),
             reason: principal.map(|(_, reason)| reason.clone()),
         });

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::transition::Policy;
+use crate::policy::Policy;
 
 /// All pipelines, validated.
 #[derive(Clone, Debug)]

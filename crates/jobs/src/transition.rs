@@ -8,60 +8,11 @@
 
 use std::time::Duration;
 
-use crate::id::{Attempt, LeaseToken, Location, Timestamp};
+use crate::id::{Attempt, LeaseToken, Timestamp};
 use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
 
-/// Something that happened to a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The upload event of this job's object version arrived again.
-    Uploaded,
-    /// The endpoint accepted the request of `attempt`.
-    Accepted {
-        attempt: Attempt,
-        /// Where SageMaker will write the output, if the location belongs to this pipeline.
-        output: Option<Location>,
-        /// Where SageMaker would write a failure, if the endpoint has a failure path that belongs to this pipeline.
-        failure: Option<Location>,
-    },
-    /// The holder of `lease_token` knows that `attempt` was not submitted.
-    SubmitFailed {
-        attempt: Attempt,
-        lease_token: LeaseToken,
-        failure: Failure,
-    },
-    /// The output of `attempt` exists.
-    Succeeded { attempt: Attempt, output: Location },
-    /// `attempt` ran, or expired in the queue, without a result.
-    AttemptFailed { attempt: Attempt, failure: Failure },
-    /// A check of `attempt` is due: start it, or find out what became of it.
-    CheckDue {
-        attempt: Attempt,
-        /// The due time of the attempt that the message was sent to start. A refused attempt keeps its number, so
-        /// the number alone would let every copy of an old message start it again.
-        due: Option<Timestamp>,
-        evidence: Evidence,
-    },
-    /// A newer version was uploaded at the same key.
-    Overwritten,
-    /// An operator requests another run.
-    Resubmit { actor: String, reason: String },
-    /// A user cancels the job.
-    Cancel { actor: String, reason: String },
-}
-
-/// What S3 shows about an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Evidence {
-    /// S3 was not asked: enough to start an attempt, never enough to declare one lost.
-    NotChecked,
-    /// There is no output of any attempt and no failure object of the current one.
-    NothingFound,
-    /// The output of `attempt` exists.
-    Output { attempt: Attempt, output: Location },
-    /// The failure object of the current attempt exists.
-    Failure(Failure),
-}
+pub use crate::event::{Event, Evidence};
+pub use crate::policy::Policy;
 
 /// The outcome of [`transition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,56 +65,6 @@ pub struct DecisionContext {
     pub lease_token: LeaseToken,
     /// When that lease may be taken over: after the deciding function can no longer be running.
     pub lease_expires_at: Timestamp,
-}
-
-/// The pipeline settings that the rules need. The row stores them for its current attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Policy {
-    /// Attempts per submission.
-    pub attempts: u8,
-    /// Delays before the second, third … attempt; the last one repeats.
-    pub backoff_seconds: Vec<u32>,
-    /// Maximum duration of an attempt: queue, run, and late notifications.
-    pub attempt_seconds: u32,
-    /// Maximum duration of a submission.
-    pub job_deadline_seconds: u32,
-}
-
-impl Policy {
-    fn deadline(&self, start: Timestamp) -> Timestamp {
-        start.plus(Duration::from_secs(self.attempt_seconds.into()))
-    }
-
-    fn budget(&self, before: Attempt, now: Timestamp) -> RetryBudget {
-        RetryBudget {
-            last_attempt: Attempt(before.0.saturating_add(self.attempts)).min(Attempt::MAX),
-            expires_at: now.plus(Duration::from_secs(self.job_deadline_seconds.into())),
-        }
-    }
-
-    /// The delay after the `failures`-th failure (from 1).
-    fn backoff(&self, failures: u8) -> Duration {
-        let index = usize::from(failures.saturating_sub(1));
-        let seconds = self
-            .backoff_seconds
-            .get(index)
-            .or_else(|| self.backoff_seconds.last());
-        Duration::from_secs(seconds.copied().unwrap_or(0).into())
-    }
-
-    /// The delay after a refused call: half of the time since the submission began, within the first and the last
-    /// configured delay. An outage of a minute costs seconds and an outage of a day costs few calls, and the row needs no
-    /// counter.
-    fn refusal_backoff(&self, budget: RetryBudget, now: Timestamp) -> Duration {
-        let start = Timestamp(
-            budget
-                .expires_at
-                .0
-                .saturating_sub(u64::from(self.job_deadline_seconds) * 1000),
-        );
-        let max_delay = self.backoff(u8::MAX);
-        (now.since(start) / 2).clamp(self.backoff(1).min(max_delay), max_delay)
-    }
 }
 
 /// The initial state of a job whose input is valid.

@@ -89,7 +89,7 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     let last = job.history.last().unwrap();
     assert_eq!(
         (
-            last.event.as_str(),
+            last.event.name(),
             last.actor.as_deref(),
             last.reason.as_deref()
         ),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
+use jobs::event::EventKind;
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{
@@ -178,8 +179,8 @@ struct Walk {
     states: usize,
     steps: usize,
     /// state → event → possible results
-    table: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
-    edges: BTreeSet<(&'static str, &'static str, &'static str)>,
+    table: BTreeMap<(&'static str, String), BTreeSet<String>>,
+    edges: BTreeSet<(&'static str, String, &'static str)>,
 }
 
 fn phase(name: &str) -> usize {
@@ -221,11 +222,12 @@ fn walk() -> Walk {
                 }
                 let decision = transition(&state, &event, &context(now, 2), &policy);
                 check(&state, &event, now, &decision);
-                let cell = out.table.entry((state.name(), event.name())).or_default();
+                let name = event.kind().name().to_owned();
+                let cell = out.table.entry((state.name(), name.clone())).or_default();
                 match decision {
                     Ok(Decision::Advance(next)) => {
                         cell.insert(format!("**{}**", next.name()));
-                        out.edges.insert((state.name(), event.name(), next.name()));
+                        out.edges.insert((state.name(), name, next.name()));
                         let again = resubmits + u8::from(matches!(event, Event::Resubmit { .. }));
                         if seen.insert(format!("{} {again}", shape(&next, now))) {
                             queue.push((next, now, again));
@@ -745,22 +747,17 @@ fn document(walk: &Walk) -> String {
         let _ = write!(text, " `{state}` |");
     }
     text.push_str("\n|---|---|---|---|---|---|---|\n");
-    for event in [
-        "Uploaded",
-        "Accepted",
-        "SubmitFailed",
-        "Succeeded",
-        "AttemptFailed",
-        "CheckDue",
-        "Overwritten",
-        "Resubmit",
-        "Cancel",
-    ] {
+    for event in EventKind::ALL {
+        if event == EventKind::Erased {
+            // Recorded without a transition.
+            continue;
+        }
+        let event = event.name();
         let _ = write!(text, "| `{event}` |");
         for state in states {
             let cell = walk
                 .table
-                .get(&(state, event))
+                .get(&(state, event.to_owned()))
                 .map(|cell| cell.iter().cloned().collect::<Vec<_>>().join(", "));
             let _ = write!(text, " {} |", cell.unwrap_or_default());
         }

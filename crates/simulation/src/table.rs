@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jobs::event::EventKind;
 use jobs::id::{Attempt, JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::SaveError;
@@ -102,7 +103,7 @@ impl World {
         let function = self.current;
         self.log(|| {
             let from = before.as_ref().map_or("-", |row| row.job.state.name());
-            let event = job.history.last().map_or("", |entry| &entry.event);
+            let event = job.history.last().map_or("", |entry| entry.event.name());
             format!(
                 "f{:<9} saves {} v{}: {from} -> {} (attempt {}) by {event}{}",
                 function.0,
@@ -178,7 +179,7 @@ impl World {
     }
 
     fn judge_final(&mut self, before: &Job, job: &Job) {
-        let event = job.history.last().map_or("", |entry| entry.event.as_str());
+        let event = job.history.last().map(|entry| &entry.event);
         let fine = match (&before.state, &job.state) {
             (
                 State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. },
@@ -187,16 +188,19 @@ impl World {
             (State::Failed { failure, .. }, State::Ready { .. }) => {
                 failure.cause != Cause::Superseded
             }
-            (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Resubmit",
+            (State::Failed { .. }, State::RetryScheduled { .. }) => {
+                event == Some(&EventKind::Resubmit)
+            }
             (State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }, _) => false,
         };
         if !fine {
             self.broken(PROMISE_4, || {
                 format!(
-                    "{} went from {} to {} by {event}",
+                    "{} went from {} to {} by {}",
                     short(job.id),
                     before.state.name(),
-                    job.state.name()
+                    job.state.name(),
+                    event.map_or("", EventKind::name)
                 )
             });
         }
