@@ -12,6 +12,7 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
+use testkit::fixture::AdvanceJob as _;
 use tokio::process::Command;
 
 use crate::support::{aws, contract, run_alone, until};

@@ -161,14 +161,14 @@ where
         let context = context(ports, run);
         let event = event_for(&job, &context).await?;
         let policy = policy_for(run, &job, &event);
-        let state = match transition(&job.state, &event, &context, &policy)? {
-            Decision::Advance(state) => state,
+        let advance = match transition(&job.state, &event, &context, &policy)? {
+            Decision::Advance(advance) => advance,
             Decision::Ignore(why) => {
                 info!(job.id = %job.id, trace.id = %job.trace(), job.event = event.kind().name(), job.status = job.state.name(), why = ?why, "event changes nothing");
                 return Ok((job, Change::Ignored(why)));
             }
         };
-        let mut next = job.advanced(&event, state, context.now);
+        let mut next = job.next_version(&event, advance, context.now);
         next.policy = policy;
         match ports.save(&next).await {
             Ok(()) => {

@@ -1,10 +1,11 @@
 //! The job row: state, input, attempts and history.
 
-use crate::event::{Event, EventKind, Evidence};
+use crate::decision::{Advance, AttemptChange};
+use crate::event::{Event, EventKind};
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
 use crate::policy::Policy;
-use crate::state::{Cause, Failure, State};
+use crate::state::{Failure, State};
 
 /// One row of the job table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,16 +106,24 @@ impl Job {
             corrected: false,
             trace_id,
         };
-        job.enter(&Event::Uploaded, state, now);
+        let attempts = match state {
+            State::Submitting { attempt, .. } => AttemptChange::Started(attempt),
+            State::InProgress { .. }
+            | State::RetryScheduled { .. }
+            | State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. } => AttemptChange::Unchanged,
+        };
+        job.enter(&Event::Uploaded, Advance { state, attempts }, now);
         job
     }
 
-    /// This job after `event` led to `state`: version incremented, event added to the history.
+    /// This job after `event`: version incremented, event added to the history.
     #[must_use]
-    pub fn advanced(&self, event: &Event, state: State, now: Timestamp) -> Self {
+    pub fn next_version(&self, event: &Event, advance: Advance, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.version += 1;
-        next.enter(event, state, now);
+        next.enter(event, advance, now);
         next
     }
 
@@ -157,9 +166,10 @@ impl Job {
         next
     }
 
-    fn enter(&mut self, event: &Event, state: State, now: Timestamp) {
+    fn enter(&mut self, event: &Event, advance: Advance, now: Timestamp) {
+        let Advance { state, attempts } = advance;
         self.updated_at = now;
-        self.note_attempts(event, &state, now);
+        self.change_attempts(attempts, now);
         let principal = event.principal();
         self.history.push(HistoryEntry {
             at: now,
@@ -186,66 +196,35 @@ impl Job {
         self.state = state;
     }
 
-    fn note_attempts(&mut self, event: &Event, state: &State, now: Timestamp) {
-        match event {
-            Event::Accepted {
+    fn change_attempts(&mut self, change: AttemptChange, now: Timestamp) {
+        match change {
+            AttemptChange::Unchanged => {}
+            AttemptChange::Started(attempt) => {
+                let record = self.record(attempt, now);
+                record.closed_at = None;
+                record.failure = None;
+            }
+            AttemptChange::Accepted {
                 attempt,
                 output,
-                failure,
+                failure_object,
             } => {
-                let record = self.record(*attempt, now);
-                record.output.clone_from(output);
-                record.failure_object.clone_from(failure);
+                let record = self.record(attempt, now);
+                record.output = output;
+                record.failure_object = failure_object;
             }
-            Event::Succeeded { attempt, output }
-            | Event::CheckDue {
-                evidence: Evidence::Output { attempt, output },
-                ..
-            } => {
-                let record = self.record(*attempt, now);
-                record.output = Some(output.clone());
+            AttemptChange::Succeeded { attempt, output } => {
+                let record = self.record(attempt, now);
+                record.output = Some(output);
                 record.closed_at = Some(now);
                 record.failure = None;
             }
-            Event::SubmitFailed {
-                attempt, failure, ..
+            AttemptChange::Failed { attempt, failure } => {
+                let record = self.record(attempt, now);
+                record.closed_at = Some(now);
+                record.failure = Some(failure);
             }
-            | Event::AttemptFailed { attempt, failure }
-            | Event::CheckDue {
-                attempt,
-                evidence: Evidence::Failure(failure),
-                ..
-            } => self.close(*attempt, failure, now),
-            Event::CheckDue {
-                attempt,
-                evidence: Evidence::NothingFound,
-                ..
-            } => {
-                // Close the attempt only if it was given up; the same event also starts attempts.
-                if !matches!(state, State::Submitting { .. }) {
-                    self.close(*attempt, &Failure::new(Cause::Lost, ""), now);
-                }
-            }
-            Event::CheckDue {
-                evidence: Evidence::NotChecked,
-                ..
-            }
-            | Event::Uploaded
-            | Event::Overwritten
-            | Event::Resubmit { .. }
-            | Event::Cancel { .. } => {}
         }
-        if let State::Submitting { attempt, .. } = state {
-            let record = self.record(*attempt, now);
-            record.closed_at = None;
-            record.failure = None;
-        }
-    }
-
-    fn close(&mut self, attempt: Attempt, failure: &Failure, now: Timestamp) {
-        let record = self.record(attempt, now);
-        record.closed_at = Some(now);
-        record.failure = Some(failure.clone());
     }
 
     fn record(&mut self, attempt: Attempt, now: Timestamp) -> &mut AttemptRecord {

@@ -32,6 +32,7 @@ pub mod apply;
 pub mod backlog;
 pub mod classify;
 pub mod commands;
+pub mod decision;
 pub mod effects;
 pub mod event;
 pub mod evidence;

@@ -8,7 +8,7 @@ use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_id};
-use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, transition};
+use crate::transition::{DecisionContext, Event, IgnoreReason, transition};
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ async fn failed<P: ObjectStore>(
         failure: failure.clone(),
     };
     let decision = transition(&job.state, &event, context, &job.policy)?;
-    let Decision::Advance(State::Failed { .. }) = decision else {
+    let Some(State::Failed { .. }) = decision.new_state() else {
         return Ok(event);
     };
     // A result of another version, even a failure, says nothing about this one.

@@ -13,7 +13,7 @@ use crate::ports::{
 };
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_upload};
-use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, first, transition};
+use crate::transition::{DecisionContext, Event, IgnoreReason, first, transition};
 use crate::upload_session::{UploadSession, intent, may_be_issued};
 
 /// An S3 event about an object version.
@@ -294,7 +294,7 @@ where
     };
     let event_for = async |job: &Job, context: &DecisionContext| {
         let decision = transition(&job.state, &event, context, &job.policy)?;
-        let Decision::Advance(State::Failed { .. }) = decision else {
+        let Some(State::Failed { .. }) = decision.new_state() else {
             return Ok(event.clone());
         };
         // An earlier call whose response was lost may have produced an output.

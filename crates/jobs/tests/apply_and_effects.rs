@@ -14,6 +14,7 @@ use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Event, Evidence};
 use testkit::conformance::one_in_every_state;
+use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);

@@ -10,8 +10,8 @@ use jobs::event::EventKind;
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{
-    Decision, DecisionContext, Event, Evidence, IgnoreReason, Policy, TransitionError, first,
-    transition,
+    Advance, Decision, DecisionContext, Event, Evidence, IgnoreReason, Policy, TransitionError,
+    first, transition,
 };
 
 const LEASE_MS: u64 = 3_000;
@@ -225,7 +225,7 @@ fn walk() -> Walk {
                 let name = event.kind().name().to_owned();
                 let cell = out.table.entry((state.name(), name.clone())).or_default();
                 match decision {
-                    Ok(Decision::Advance(next)) => {
+                    Ok(Decision::Advance(Advance { state: next, .. })) => {
                         cell.insert(format!("**{}**", next.name()));
                         out.edges.insert((state.name(), name, next.name()));
                         let again = resubmits + u8::from(matches!(event, Event::Resubmit { .. }));
@@ -253,7 +253,7 @@ fn check(
     let context_text = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
     let by_person = matches!(event, Event::Resubmit { .. });
     match decision {
-        Ok(Decision::Advance(next)) => {
+        Ok(Decision::Advance(Advance { state: next, .. })) => {
             assert!(
                 next != state,
                 "an advance that changes nothing: {}",
@@ -346,7 +346,7 @@ fn check(
             evidence: Evidence::NotChecked,
             ..
         },
-        Ok(Decision::Advance(next)),
+        Ok(Decision::Advance(Advance { state: next, .. })),
     ) = (event, decision)
     {
         assert!(
@@ -422,7 +422,8 @@ fn job_without_any_notification_ends_within_its_deadline() {
             due: None,
             evidence: Evidence::NothingFound,
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &event, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &event, &context(now, 2), &policy)
         else {
             panic!("{state:?} does not advance")
         };
@@ -463,7 +464,8 @@ fn refused_calls_use_up_time_but_no_attempts() {
             lease_token,
             failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &refused, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &refused, &context(now, 2), &policy)
         else {
             panic!("{state:?}")
         };
@@ -475,7 +477,8 @@ fn refused_calls_use_up_time_but_no_attempts() {
                 due: None,
                 evidence: Evidence::NotChecked,
             };
-            let Ok(Decision::Advance(next)) = transition(&state, &check, &context(now, 3), &policy)
+            let Ok(Decision::Advance(Advance { state: next, .. })) =
+                transition(&state, &check, &context(now, 3), &policy)
             else {
                 panic!("{state:?}")
             };
@@ -523,7 +526,8 @@ fn attempt_that_could_end_after_the_job_deadline_is_not_started() {
             }
             _ => break,
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &event, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &event, &context(now, 2), &policy)
         else {
             panic!("{state:?}")
         };
@@ -555,7 +559,8 @@ fn duplicate_of_an_old_message_does_not_start_a_refused_attempt_again() {
             lease_token,
             failure,
         };
-        let Ok(Decision::Advance(next)) = transition(state, &event, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(state, &event, &context(now, 2), &policy)
         else {
             panic!()
         };
@@ -571,7 +576,9 @@ fn duplicate_of_an_old_message_does_not_start_a_refused_attempt_again() {
         evidence: Evidence::NotChecked,
     };
     let later = context(Timestamp(due.0 + 1), 3);
-    let Ok(Decision::Advance(started)) = transition(&scheduled, &message, &later, &policy) else {
+    let Ok(Decision::Advance(Advance { state: started, .. })) =
+        transition(&scheduled, &message, &later, &policy)
+    else {
         panic!()
     };
     let State::Submitting {
@@ -587,7 +594,9 @@ fn duplicate_of_an_old_message_does_not_start_a_refused_attempt_again() {
         lease_token,
         failure: Failure::new(Cause::Refused, ""),
     };
-    let Ok(Decision::Advance(again)) = transition(&started, &again, &later, &policy) else {
+    let Ok(Decision::Advance(Advance { state: again, .. })) =
+        transition(&started, &again, &later, &policy)
+    else {
         panic!()
     };
     assert_eq!(
@@ -605,8 +614,10 @@ fn expired_request_gets_a_new_number_and_uses_up_no_attempt() {
         attempt: Attempt(1),
         failure: Failure::new(Cause::Expired, ""),
     };
-    let Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) =
-        transition(&state, &expired, &context(now, 2), &policy)
+    let Ok(Decision::Advance(Advance {
+        state: State::RetryScheduled { next, budget, .. },
+        ..
+    })) = transition(&state, &expired, &context(now, 2), &policy)
     else {
         panic!()
     };
@@ -622,7 +633,7 @@ fn unknown_failure_is_retried_once() {
         failure: Failure::new(Cause::Unknown, "?"),
     };
     let state = first(&context(now, 1), &policy);
-    let Ok(Decision::Advance(state)) =
+    let Ok(Decision::Advance(Advance { state, .. })) =
         transition(&state, &unknown(Attempt(1)), &context(now, 2), &policy)
     else {
         panic!()
@@ -632,10 +643,12 @@ fn unknown_failure_is_retried_once() {
         due: None,
         evidence: Evidence::NotChecked,
     };
-    let Ok(Decision::Advance(state)) = transition(&state, &check, &context(now, 2), &policy) else {
+    let Ok(Decision::Advance(Advance { state, .. })) =
+        transition(&state, &check, &context(now, 2), &policy)
+    else {
         panic!()
     };
-    let Ok(Decision::Advance(state)) =
+    let Ok(Decision::Advance(Advance { state, .. })) =
         transition(&state, &unknown(Attempt(2)), &context(now, 2), &policy)
     else {
         panic!()
@@ -658,7 +671,10 @@ fn job_has_at_most_twenty_attempts_in_its_lifetime() {
             reason: "again".into(),
         };
         match transition(&state, &resubmit, &context(now, 2), &policy) {
-            Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) => {
+            Ok(Decision::Advance(Advance {
+                state: State::RetryScheduled { next, budget, .. },
+                ..
+            })) => {
                 submissions += 1;
                 assert!(next <= Attempt::MAX && budget.last_attempt <= Attempt::MAX);
                 state = State::Failed {

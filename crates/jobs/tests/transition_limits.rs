@@ -5,7 +5,9 @@
 use jobs::id::{Attempt, LeaseToken, Timestamp};
 use jobs::job::Job;
 use jobs::state::{Cause, Failure, State};
-use jobs::transition::{Decision, DecisionContext, Event, Evidence, IgnoreReason, transition};
+use jobs::transition::{
+    Advance, Decision, DecisionContext, Event, Evidence, IgnoreReason, transition,
+};
 use testkit::conformance::one_in_every_state;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
@@ -54,7 +56,10 @@ fn submit_failure_from_a_lost_lease_is_ignored() {
     assert_eq!(other, Decision::Ignore(IgnoreReason::StaleEvidence));
     assert!(matches!(
         decide(&job, &refused(lease_token), job.updated_at),
-        Decision::Advance(State::RetryScheduled { .. })
+        Decision::Advance(Advance {
+            state: State::RetryScheduled { .. },
+            ..
+        })
     ));
 }
 
@@ -80,13 +85,19 @@ fn attempt_without_evidence_is_lost_at_its_deadline_but_not_while_leased() {
     assert!(
         matches!(
             decide(&job, &none, before),
-            Decision::Advance(State::Submitting { .. })
+            Decision::Advance(Advance {
+                state: State::Submitting { .. },
+                ..
+            })
         ),
         "before it the call is made again"
     );
     assert!(matches!(
         decide(&job, &none, deadline),
-        Decision::Advance(State::RetryScheduled { .. })
+        Decision::Advance(Advance {
+            state: State::RetryScheduled { .. },
+            ..
+        })
     ));
     let mut held = job.clone();
     if let State::Submitting {
@@ -145,7 +156,10 @@ fn refused_call_is_retried_after_half_of_the_elapsed_time() {
     };
     for (minutes, seconds) in [(0, 30), (20, 600), (40, 1200), (600, 1800)] {
         let now = Timestamp(job.created_at.0 + minutes * 60_000);
-        let Decision::Advance(State::RetryScheduled { due, .. }) = decide(&job, &refused, now)
+        let Decision::Advance(Advance {
+            state: State::RetryScheduled { due, .. },
+            ..
+        }) = decide(&job, &refused, now)
         else {
             panic!("after {minutes} min")
         };
@@ -166,7 +180,7 @@ fn attempt_that_can_end_exactly_at_the_job_deadline_is_started() {
         if let State::InProgress { budget, .. } = &mut job.state {
             budget.expires_at = Timestamp(NOW.0 + left);
         }
-        let Decision::Advance(state) = decide(&job, &failed, NOW) else {
+        let Decision::Advance(Advance { state, .. }) = decide(&job, &failed, NOW) else {
             panic!("{left}")
         };
         assert_eq!(matches!(state, State::RetryScheduled { .. }), begins);

@@ -17,6 +17,7 @@ use jobs::state::{Cause, State, StatusGroup};
 use jobs::submit::{UploadEvent, submit};
 use jobs::transition::Event;
 use testkit::conformance::one_in_every_state;
+use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);

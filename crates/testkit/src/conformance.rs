@@ -22,6 +22,8 @@ use jobs::ports::{
 use jobs::state::{Cause, Failure, RetryBudget, State, StatusGroup};
 use jobs::transition::{Event, Evidence, Policy};
 
+use crate::fixture::AdvanceJob as _;
+
 mod api;
 mod reconcile;
 

@@ -7,6 +7,7 @@
 )]
 
 use super::full_job;
+use crate::fixture::AdvanceJob as _;
 use api::ports::{JobList, JobListEntry, JobListKey, QuarantineStore, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;

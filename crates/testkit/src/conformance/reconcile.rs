@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::{Outside, full_job};
+use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Queue, ScheduledCheck};
 use jobs::transition::Event;
