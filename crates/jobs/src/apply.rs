@@ -4,14 +4,13 @@
 
 use tracing::info;
 
-use crate::id::{JobId, LeaseToken, Timestamp};
+use crate::error::{ApplyError, CommandError, MessageError};
+use crate::id::{LeaseToken, Timestamp};
 use crate::job::Job;
 use crate::pipeline::Pipelines;
-use crate::ports::{Clock, JobStore, LoadError, SaveError, Unavailable};
+use crate::ports::{Clock, JobStore, SaveError};
 use crate::state::State;
-use crate::transition::{
-    Decision, DecisionContext, Event, IgnoreReason, Policy, TransitionError, transition,
-};
+use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, Policy, transition};
 
 /// The context of one function invocation.
 #[derive(Clone, Copy, Debug)]
@@ -30,105 +29,20 @@ pub enum Change {
     Ignored(IgnoreReason),
 }
 
-/// A message or command failed. [`Error::disposition`] says what to do with a message.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// The row cannot be read, or not by this release.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// Another function holds the lease of this attempt.
-    #[error("another function is submitting this attempt")]
-    Leased,
-    /// Other functions kept saving the row first.
-    #[error("the row changed {0} times while it was being decided on")]
-    Contended(u8),
-    /// No job has this id. Its row may not be written yet.
-    #[error("there is no job {0}")]
-    UnknownJob(JobId),
-    /// The endpoint reported success, but its output does not exist.
-    #[error("the output {0} does not exist")]
-    OutputMissing(String),
-    /// The job's version is not the one that the user saw. Only commands check it, messages do not.
-    #[error("the job has changed: version {seen} was seen, but it is now at version {now}")]
-    Changed { seen: u64, now: u64 },
-    /// The same input has failed the same way repeatedly, and the command is not forced.
-    #[error(
-        "it failed {times} times in the same way ({cause}), each time after all its attempts; force another run with --force"
-    )]
-    Poisoned { cause: &'static str, times: usize },
-    /// The message contradicts the row.
-    #[error("contradiction: {0}")]
-    Contradiction(String),
-    /// The message is about an object or job of another system.
-    #[error("{0}")]
-    NotOurs(String),
-}
-
-/// What to do with a message that could not be processed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
-    /// Return it to the queue.
-    Redeliver,
-    /// Return it a few times, since a related message may be late; then quarantine it.
-    RedeliverLimited,
-    /// Quarantine it now: no retry can help.
-    Quarantine,
-}
-
-impl Error {
-    /// What to do with the message.
-    pub const fn disposition(&self) -> Disposition {
-        match self {
-            Self::Unavailable(_) | Self::Load(_) | Self::Leased | Self::Contended(_) => {
-                Disposition::Redeliver
-            }
-            Self::UnknownJob(_) | Self::OutputMissing(_) => Disposition::RedeliverLimited,
-            Self::Contradiction(_)
-            | Self::NotOurs(_)
-            | Self::Changed { .. }
-            | Self::Poisoned { .. } => Disposition::Quarantine,
-        }
-    }
-
-    /// A constant name for logs, metrics and alarms.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Unavailable(_) => "Unavailable",
-            Self::Load(_) => "Unreadable",
-            Self::Leased => "Leased",
-            Self::Contended(_) => "Contended",
-            Self::UnknownJob(_) => "UnknownJob",
-            Self::OutputMissing(_) => "OutputMissing",
-            Self::Changed { .. } => "Changed",
-            Self::Poisoned { .. } => "Poisoned",
-            Self::Contradiction(_) => "Contradiction",
-            Self::NotOurs(_) => "NotOurs",
-        }
-    }
-}
-
-impl From<TransitionError> for Error {
-    fn from(error: TransitionError) -> Self {
-        Self::Contradiction(error.to_string())
-    }
-}
-
 /// Records that a job's data was deleted, by whom and why. The state does not change, so no decision is made.
 ///
 /// # Errors
-/// [`Error::Changed`] if another function saved the row first, and errors of the store.
+/// [`CommandError::Changed`] if another function saved the row first, and errors of the store.
 pub async fn save_erased<P: JobStore + Clock>(
     ports: &P,
     job: &Job,
     actor: &str,
     reason: &str,
-) -> Result<Job, Error> {
+) -> Result<Job, CommandError> {
     let erased = job.erased(actor, reason, ports.now());
     match ports.save(&erased).await {
         Ok(()) => Ok(erased),
-        Err(SaveError::Conflict(now)) => Err(Error::Changed {
+        Err(SaveError::Conflict(now)) => Err(CommandError::Changed {
             seen: job.version,
             now: now.map_or(0, |now| now.version),
         }),
@@ -140,28 +54,60 @@ pub async fn save_erased<P: JobStore + Clock>(
 /// How often a decision is repeated after a conflict before the message goes back to the queue.
 const MAX_CONFLICTS: u8 = 5;
 
-/// Applies the event from `event_for` to `job` as it was just loaded.
+/// Applies the event of a message to `job` as it was just loaded. `event_for` chooses the event.
 ///
 /// After each conflict the row is loaded again and `event_for` is called again, so that anything it looked up to choose
 /// the event is looked up again.
 ///
 /// # Errors
-/// Errors of the store and of `event_for`, a contradiction, or [`Error::Contended`].
+/// Errors of the store and of `event_for`, a contradiction, or [`MessageError::Contended`].
 pub async fn apply<P, F>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: Job,
+    event_for: F,
+) -> Result<(Job, Change), MessageError>
+where
+    P: JobStore + Clock,
+    F: AsyncFn(&Job, &DecisionContext) -> Result<Event, MessageError>,
+{
+    decide_and_save(ports, run, job, event_for).await
+}
+
+/// Like [`apply`], for the event of a command.
+///
+/// # Errors
+/// Errors of the store and of `event_for`, or [`ApplyError::Contended`].
+pub async fn apply_command<P, F>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: Job,
+    event_for: F,
+) -> Result<(Job, Change), CommandError>
+where
+    P: JobStore + Clock,
+    F: AsyncFn(&Job, &DecisionContext) -> Result<Event, CommandError>,
+{
+    decide_and_save(ports, run, job, event_for).await
+}
+
+async fn decide_and_save<P, F, E>(
     ports: &P,
     run: &RunContext<'_>,
     mut job: Job,
     event_for: F,
-) -> Result<(Job, Change), Error>
+) -> Result<(Job, Change), E>
 where
     P: JobStore + Clock,
-    F: AsyncFn(&Job, &DecisionContext) -> Result<Event, Error>,
+    F: AsyncFn(&Job, &DecisionContext) -> Result<Event, E>,
+    E: From<ApplyError>,
 {
     for _ in 0..MAX_CONFLICTS {
         let context = context(ports, run);
         let event = event_for(&job, &context).await?;
         let policy = policy_for(run, &job, &event);
-        let advance = match transition(&job.state, &event, &context, &policy)? {
+        let decision = transition(&job.state, &event, &context, &policy);
+        let advance = match decision.map_err(ApplyError::from)? {
             Decision::Advance(advance) => advance,
             Decision::Ignore(why) => {
                 info!(job.id = %job.id, trace.id = %job.trace(), job.event = event.kind().name(), job.status = job.state.name(), why = ?why, "event changes nothing");
@@ -176,13 +122,14 @@ where
                 return Ok((next, Change::Advanced));
             }
             Err(SaveError::Conflict(_)) => {
-                job = ports.load(job.id).await?.ok_or(Error::UnknownJob(job.id))?;
+                let row = ports.load(job.id).await.map_err(ApplyError::from)?;
+                job = row.ok_or(ApplyError::UnknownJob(job.id))?;
             }
-            Err(SaveError::Load(error)) => return Err(error.into()),
-            Err(SaveError::Unavailable(error)) => return Err(error.into()),
+            Err(SaveError::Load(error)) => return Err(ApplyError::from(error).into()),
+            Err(SaveError::Unavailable(error)) => return Err(ApplyError::from(error).into()),
         }
     }
-    Err(Error::Contended(MAX_CONFLICTS))
+    Err(ApplyError::Contended(MAX_CONFLICTS).into())
 }
 
 /// The inputs of a decision: the current time, random numbers and the lease.

@@ -1,7 +1,8 @@
 //! Commands of users: retry a failed job, or cancel an open one. Each has an actor and a reason, which the job's history
 //! keeps.
 
-use crate::apply::{Change, Error, RunContext, apply};
+use crate::apply::{Change, RunContext, apply_command};
+use crate::error::{ApplyError, CommandError};
 use crate::event::{Event, EventKind, Evidence};
 use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
 use crate::id::{Attempt, JobId, Timestamp};
@@ -72,9 +73,9 @@ impl JobCommand {
         }
     }
 
-    fn check(&self, job: &Job) -> Result<(), Error> {
+    fn check(&self, job: &Job) -> Result<(), CommandError> {
         match self.seen {
-            Some(seen) if seen != job.version => Err(Error::Changed {
+            Some(seen) if seen != job.version => Err(CommandError::Changed {
                 seen,
                 now: job.version,
             }),
@@ -120,33 +121,42 @@ pub fn equal_failures(job: &Job) -> usize {
     1 + equal.count()
 }
 
-/// The result of a command.
+/// The result of [`resubmit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The new state was saved; the caller runs its effects. If the caller dies first, only a push is lost: the
-    /// reconciler starts a retry whose message was never sent.
-    Done(Job),
+pub enum ResubmitResult {
+    /// The retry is saved; the caller runs the effects. If the caller dies first, only a push is lost: the reconciler starts
+    /// a retry whose message was never sent.
+    Scheduled(Job),
     /// No run is needed: the failed job has a result. Send this check; the function that receives it makes the job ready
     /// and publishes that. Only a message is guaranteed to be processed.
-    Found(CheckRequest),
-    /// The command does not apply to the job in its state.
+    ResultFound(CheckRequest),
+    /// A job in this state cannot be retried.
+    Refused(Job, IgnoreReason),
+}
+
+/// The result of [`cancel`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CancelResult {
+    /// The job is cancelled; the caller runs the effects.
+    Cancelled(Job),
+    /// A job in this state cannot be cancelled.
     Refused(Job, IgnoreReason),
 }
 
 /// Schedules another attempt of a failed job. It then starts like every other retry.
 ///
 /// # Errors
-/// [`Error::UnknownJob`], [`Error::Changed`], [`Error::Poisoned`], and errors of the stores.
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], and errors of the stores.
 pub async fn resubmit<P>(
     ports: &P,
     run: &RunContext<'_>,
     command: &JobCommand,
-) -> Result<Answer, Error>
+) -> Result<ResubmitResult, CommandError>
 where
     P: JobStore + ObjectStore + Clock,
 {
     let job = load(ports, command).await?;
-    let (job, change) = apply(ports, run, job, async |job, _| {
+    let (job, change) = apply_command(ports, run, job, async |job, _| {
         command.check(job)?;
         let attempt = job.state.attempt();
         if may_have_a_result(&job.state)
@@ -163,7 +173,7 @@ where
         let times = equal_failures(job);
         if times >= POISON && !command.force {
             let cause = job.failure().map_or("", |failure| failure.cause.name());
-            return Err(Error::Poisoned { cause, times });
+            return Err(CommandError::Poisoned { cause, times });
         }
         Ok(Event::Resubmit {
             actor: command.actor.clone(),
@@ -172,30 +182,32 @@ where
     })
     .await?;
     Ok(match change {
-        Change::Advanced => Answer::Done(job),
-        Change::Ignored(IgnoreReason::AlreadyApplied) => Answer::Found(CheckRequest {
-            job: job.id,
-            attempt: job.state.attempt(),
-            due: None,
-        }),
-        Change::Ignored(why) => Answer::Refused(job, why),
+        Change::Advanced => ResubmitResult::Scheduled(job),
+        Change::Ignored(IgnoreReason::AlreadyApplied) => {
+            ResubmitResult::ResultFound(CheckRequest {
+                job: job.id,
+                attempt: job.state.attempt(),
+                due: None,
+            })
+        }
+        Change::Ignored(why) => ResubmitResult::Refused(job, why),
     })
 }
 
 /// Cancels an open job. SageMaker cannot cancel a request: a running attempt continues, and its result is ignored.
 ///
 /// # Errors
-/// [`Error::UnknownJob`], [`Error::Changed`], and errors of the stores.
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], and errors of the stores.
 pub async fn cancel<P>(
     ports: &P,
     run: &RunContext<'_>,
     command: &JobCommand,
-) -> Result<Answer, Error>
+) -> Result<CancelResult, CommandError>
 where
     P: JobStore + Clock,
 {
     let job = load(ports, command).await?;
-    let (job, change) = apply(ports, run, job, async |job, _| {
+    let (job, change) = apply_command(ports, run, job, async |job, _| {
         command.check(job)?;
         Ok(Event::Cancel {
             actor: command.actor.clone(),
@@ -204,15 +216,15 @@ where
     })
     .await?;
     Ok(match change {
-        Change::Advanced => Answer::Done(job),
-        Change::Ignored(why) => Answer::Refused(job, why),
+        Change::Advanced => CancelResult::Cancelled(job),
+        Change::Ignored(why) => CancelResult::Refused(job, why),
     })
 }
 
-async fn load<P: JobStore>(ports: &P, command: &JobCommand) -> Result<Job, Error> {
+async fn load<P: JobStore>(ports: &P, command: &JobCommand) -> Result<Job, CommandError> {
     about_id(command.job);
     let job = ports.load(command.job).await?;
-    let job = job.ok_or(Error::UnknownJob(command.job))?;
+    let job = job.ok_or(ApplyError::UnknownJob(command.job))?;
     about(&job);
     Ok(job)
 }

@@ -34,6 +34,7 @@ pub mod classify;
 pub mod commands;
 pub mod decision;
 pub mod effects;
+pub mod error;
 pub mod event;
 pub mod evidence;
 pub mod id;

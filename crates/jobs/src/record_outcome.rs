@@ -1,6 +1,7 @@
 //! Processes a notification of the endpoint: verifies it against S3 and records the outcome of the attempt.
 
-use crate::apply::{Change, Error, RunContext, apply};
+use crate::apply::{Change, RunContext, apply};
+use crate::error::MessageError;
 use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
@@ -23,18 +24,18 @@ pub struct Outcome {
 /// Records the outcome of an attempt. Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error::disposition`] for what to do with the message.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn record_outcome<P>(
     ports: &P,
     run: &RunContext<'_>,
     outcome: &Outcome,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + Clock,
 {
     let id = outcome.inference_id.job;
     about_id(id);
-    let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
+    let job = ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?;
     about(&job);
     let event_for = async |job: &Job, context: &DecisionContext| match &outcome.result {
         Ok(reported) => {
@@ -44,7 +45,7 @@ where
                 None => match find_output(ports, job).await? {
                     Some((_, output)) => output,
                     None => {
-                        return Err(Error::OutputMissing(
+                        return Err(MessageError::OutputMissing(
                             "of a success notification that names no location".to_owned(),
                         ));
                     }
@@ -72,7 +73,7 @@ fn recorded_output<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> 
 }
 
 /// Rejects a location outside the pipeline's output prefix: its endpoint cannot have written there.
-fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<(), Error> {
+fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<(), MessageError> {
     let prefix = run.pipelines.get(&job.pipeline).map_or_else(
         || format!("outbound/{}/", job.pipeline),
         Pipeline::output_prefix,
@@ -80,7 +81,7 @@ fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<
     if output.bucket == job.input.bucket && output.key.starts_with(&prefix) {
         return Ok(());
     }
-    Err(Error::Contradiction(format!(
+    Err(MessageError::Contradiction(format!(
         "the output {output} is not under s3://{}/{prefix}",
         job.input.bucket
     )))
@@ -92,7 +93,7 @@ async fn succeeded<P: ObjectStore>(
     outcome: &Outcome,
     output: &Location,
     context: &DecisionContext,
-) -> Result<Event, Error> {
+) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::Succeeded {
         attempt,
@@ -105,7 +106,7 @@ async fn succeeded<P: ObjectStore>(
     // "data consistency model"). So a missing output was deleted, or never written.
     if ports.head(output).await?.is_none() {
         if !outcome.last_call {
-            return Err(Error::OutputMissing(output.to_string()));
+            return Err(MessageError::OutputMissing(output.to_string()));
         }
         let failure = Failure::new(
             Cause::Unknown,
@@ -126,7 +127,7 @@ async fn failed<P: ObjectStore>(
     outcome: &Outcome,
     failure: &Failure,
     context: &DecisionContext,
-) -> Result<Event, Error> {
+) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::AttemptFailed {
         attempt,

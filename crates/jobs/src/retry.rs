@@ -1,7 +1,8 @@
 //! Processes a check: starts the attempt that it names, or finds out what became of it.
 
-use crate::apply::{Change, Error, RunContext, apply};
-use crate::commands::{Answer, JobCommand, resubmit};
+use crate::apply::{Change, RunContext, apply};
+use crate::commands::{JobCommand, ResubmitResult, resubmit};
+use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
@@ -15,13 +16,13 @@ use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 /// Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error::disposition`] for what to do with the message.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn retry<P>(
     ports: &P,
     run: &RunContext<'_>,
     check: &CheckRequest,
     redelivered: bool,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -29,7 +30,7 @@ where
     let job = ports
         .load(check.job)
         .await?
-        .ok_or(Error::UnknownJob(check.job))?;
+        .ok_or(MessageError::UnknownJob(check.job))?;
     about(&job);
     let event_for = async |job: &Job, context: &DecisionContext| {
         let evidence = gather_if_needed(ports, job, check, context).await?;
@@ -44,7 +45,7 @@ where
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced) => begin_again(ports, run, job).await,
-        (_, Change::Ignored(IgnoreReason::Leased)) => Err(Error::Leased),
+        (_, Change::Ignored(IgnoreReason::Leased)) => Err(MessageError::Leased),
         (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
         // Started and refused, and the function that did so may have died before it sent the next message.
         (job, Change::Ignored(IgnoreReason::StaleEvidence))
@@ -60,27 +61,29 @@ where
 /// Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error::disposition`] for what to do with the message.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn run_command<P>(
     ports: &P,
     run: &RunContext<'_>,
     command: &JobCommand,
     redelivered: bool,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
     match resubmit(ports, run, command).await {
-        Ok(Answer::Done(job)) => Ok(vec![job]),
-        Ok(Answer::Found(check)) => retry(ports, run, &check, redelivered).await,
-        Ok(Answer::Refused(..)) | Err(Error::Poisoned { .. }) => Ok(vec![]),
+        Ok(ResubmitResult::Scheduled(job)) => Ok(vec![job]),
+        Ok(ResubmitResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
+        Ok(ResubmitResult::Refused(..)) | Err(CommandError::Poisoned { .. }) => Ok(vec![]),
         // This command may have changed it, and the function that ran it may have died before it sent the next message.
-        Err(Error::Changed { .. }) if redelivered => {
+        Err(CommandError::Changed { .. }) if redelivered => {
             let job = ports.load(command.job).await?;
             Ok(job.into_iter().collect())
         }
-        Err(Error::Changed { .. } | Error::UnknownJob(_)) => Ok(vec![]),
-        Err(error) => Err(error),
+        Err(CommandError::Changed { .. } | CommandError::Apply(ApplyError::UnknownJob(_))) => {
+            Ok(vec![])
+        }
+        Err(CommandError::Apply(error)) => Err(error.into()),
     }
 }
 
@@ -91,7 +94,7 @@ async fn gather_if_needed<P: ObjectStore>(
     job: &Job,
     check: &CheckRequest,
     context: &DecisionContext,
-) -> Result<Evidence, Error> {
+) -> Result<Evidence, MessageError> {
     let is_needed = match job.state.check_deadline() {
         Some(next_check_at) => check.due.is_none() || context.now >= next_check_at,
         None => check.due.is_none() && may_have_a_result(&job.state),

@@ -1,6 +1,7 @@
 //! Processes an upload event: creates the job, once, and submits its first attempt.
 
-use crate::apply::{Change, Error, RunContext, apply, context, log_change};
+use crate::apply::{Change, RunContext, apply, context, log_change};
+use crate::error::MessageError;
 use crate::evidence::{find_output, input_was_replaced};
 use crate::id::TraceId;
 use crate::id::{Attempt, CLOCK_SKEW, InferenceId, JobId, Location, Tenant, Timestamp};
@@ -34,17 +35,17 @@ pub struct UploadEvent {
 /// Creates the job of an upload and submits it. Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error::disposition`] for what to do with the message.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn submit<P>(
     ports: &P,
     run: &RunContext<'_>,
     upload: &UploadEvent,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     let Some(pipeline) = run.pipelines.of_key(&upload.key) else {
-        return Err(Error::NotOurs(format!(
+        return Err(MessageError::NotOurs(format!(
             "no pipeline has a prefix of the key {:?}",
             upload.key
         )));
@@ -85,7 +86,7 @@ where
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
                 (job, Change::Advanced) => begin_again(ports, run, job).await?,
-                (_, Change::Ignored(IgnoreReason::Leased)) => return Err(Error::Leased),
+                (_, Change::Ignored(IgnoreReason::Leased)) => return Err(MessageError::Leased),
                 (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => vec![job],
                 (_, Change::Ignored(_)) => vec![],
             }
@@ -160,7 +161,7 @@ async fn create<P: JobStore + Clock>(
     tenant: Tenant,
     input: Input,
     upload_check: &UploadCheck,
-) -> Result<JobRow, Error> {
+) -> Result<JobRow, MessageError> {
     let context = context(ports, run);
     let policy = pipeline.policy();
     let failed = |failure: Failure| State::Failed {
@@ -199,10 +200,10 @@ async fn create<P: JobStore + Clock>(
             Err(SaveError::Conflict(row)) => {
                 let row = match row {
                     Some(row) => *row,
-                    None => ports.load(id).await?.ok_or(Error::UnknownJob(id))?,
+                    None => ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?,
                 };
                 if row.input.bucket != upload.bucket || row.input.key != upload.key {
-                    return Err(Error::Contradiction(format!(
+                    return Err(MessageError::Contradiction(format!(
                         "job {id} is about another object"
                     )));
                 }
@@ -214,7 +215,7 @@ async fn create<P: JobStore + Clock>(
             Err(SaveError::Unavailable(error)) => return Err(error.into()),
         }
     }
-    Err(Error::Contradiction(format!(
+    Err(MessageError::Contradiction(format!(
         "job {later_id} is about another version"
     )))
 }
@@ -257,7 +258,7 @@ pub(crate) async fn begin_again<P>(
     ports: &P,
     run: &RunContext<'_>,
     job: Job,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -270,7 +271,7 @@ where
 }
 
 /// Calls the endpoint for a job that was just saved, if it is `Submitting`. Returns the jobs with other pending effects.
-async fn begin<P>(ports: &P, run: &RunContext<'_>, job: Job) -> Result<Vec<Job>, Error>
+async fn begin<P>(ports: &P, run: &RunContext<'_>, job: Job) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -315,7 +316,7 @@ enum InvokeFailure {
     /// The attempt failed.
     Permanent(Failure),
     /// The outcome is unknown; the message must be redelivered.
-    Redeliver(Error),
+    Redeliver(MessageError),
 }
 
 async fn invoke<P>(
@@ -405,7 +406,7 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     upload: &UploadEvent,
     version: &str,
     created_at: Timestamp,
-) -> Result<Vec<Job>, Error> {
+) -> Result<Vec<Job>, MessageError> {
     let versions = ports.versions(&upload.bucket, &upload.key).await?;
     let Some(at) = versions.iter().position(|known| known == version) else {
         return Ok(vec![]);

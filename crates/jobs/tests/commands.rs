@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Error, RunContext};
-use jobs::commands::{Answer, InvalidCommand, JobCommand, MAX_ACTOR, MAX_REASON, cancel, resubmit};
+use jobs::apply::RunContext;
+use jobs::commands::{
+    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR, MAX_REASON, ResubmitResult, cancel,
+    resubmit,
+};
+use jobs::error::{ApplyError, CommandError};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
+use jobs::ports::CheckRequest;
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::IgnoreReason;
@@ -20,8 +25,35 @@ enum Command {
     Cancel,
 }
 
+/// The result of either command.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Done(Job),
+    ResultFound(CheckRequest),
+    Refused(Job, IgnoreReason),
+}
+
+impl From<ResubmitResult> for Answer {
+    fn from(result: ResubmitResult) -> Self {
+        match result {
+            ResubmitResult::Scheduled(job) => Self::Done(job),
+            ResubmitResult::ResultFound(check) => Self::ResultFound(check),
+            ResubmitResult::Refused(job, reason) => Self::Refused(job, reason),
+        }
+    }
+}
+
+impl From<CancelResult> for Answer {
+    fn from(result: CancelResult) -> Self {
+        match result {
+            CancelResult::Cancelled(job) => Self::Done(job),
+            CancelResult::Refused(job, reason) => Self::Refused(job, reason),
+        }
+    }
+}
+
 /// The job of a command that was carried out.
-fn done(answer: Result<Answer, Error>) -> Job {
+fn done(answer: Result<Answer, CommandError>) -> Job {
     match answer {
         Ok(Answer::Done(job)) => job,
         other => panic!("{other:?}"),
@@ -35,10 +67,10 @@ fn table(job: &Job) -> Memory {
     memory
 }
 
-fn ask(memory: &Memory, which: &Command, command: &JobCommand) -> Result<Answer, Error> {
+fn ask(memory: &Memory, which: &Command, command: &JobCommand) -> Result<Answer, CommandError> {
     in_run(async |run| match which {
-        Command::Resubmit => resubmit(memory, run, command).await,
-        Command::Cancel => cancel(memory, run, command).await,
+        Command::Resubmit => resubmit(memory, run, command).await.map(Answer::from),
+        Command::Cancel => cancel(memory, run, command).await.map(Answer::from),
     })
 }
 
@@ -102,7 +134,10 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     assert_eq!(memory.world().jobs[&job.id], job, "and it is saved");
     // The same command once more.
     let again = ask(&memory, &Command::Resubmit, &command(&failed));
-    assert!(matches!(again, Err(Error::Changed { .. })), "{again:?}");
+    assert!(
+        matches!(again, Err(CommandError::Changed { .. })),
+        "{again:?}"
+    );
     let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
     let answer = ask(&memory, &Command::Resubmit, &careless).unwrap();
     assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
@@ -116,7 +151,7 @@ fn retry_command_uses_an_existing_result_instead_of_another_run() {
     let key = format!("outbound/{}/{}/a1/late.out", failed.pipeline, failed.id);
     memory.put(&input.bucket, &key, b"{}");
     let answer = ask(&memory, &Command::Resubmit, &command(&failed)).unwrap();
-    let Answer::Found(check) = answer else {
+    let Answer::ResultFound(check) = answer else {
         panic!("{answer:?}")
     };
     assert_eq!(memory.world().jobs[&failed.id], failed, "nothing is saved");
@@ -173,14 +208,16 @@ fn command_with_an_outdated_version_is_rejected() {
     for kind in [Command::Resubmit, Command::Cancel] {
         let stale = JobCommand::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
         let answer = ask(&table(&failed), &kind, &stale);
-        let Err(Error::Changed { seen, now }) = answer else {
+        let Err(CommandError::Changed { seen, now }) = answer else {
             panic!("{answer:?}")
         };
         assert_eq!((seen, now), (failed.version - 1, failed.version));
     }
     let empty = Memory::at(NOW);
     let answer = ask(&empty, &Command::Cancel, &command(&failed));
-    assert!(matches!(answer, Err(Error::UnknownJob(id)) if id == failed.id));
+    assert!(
+        matches!(answer, Err(CommandError::Apply(ApplyError::UnknownJob(id))) if id == failed.id)
+    );
 }
 
 /// The save succeeds but its response is lost, so the repeated command sees a newer version.
@@ -191,10 +228,10 @@ fn command_whose_save_was_lost_is_rejected_when_repeated() {
     memory.world().fail_after.insert("save", 1);
     assert!(matches!(
         ask(&memory, &Command::Resubmit, &command(&failed)),
-        Err(Error::Unavailable(_))
+        Err(CommandError::Apply(ApplyError::Unavailable(_)))
     ));
     let answer = ask(&memory, &Command::Resubmit, &command(&failed));
-    assert!(matches!(answer, Err(Error::Changed { .. })));
+    assert!(matches!(answer, Err(CommandError::Changed { .. })));
 }
 
 #[test]

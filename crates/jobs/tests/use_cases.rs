@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Error, RunContext};
+use jobs::apply::RunContext;
+use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
@@ -135,7 +136,10 @@ fn row_about_another_object_is_a_contradiction() {
         memory.world().jobs.insert(row.id, row.clone());
         let upload = upload_event(KEY, Some(&row.input.version));
         let answer = in_run(TOML, async |run| submit(&memory, run, &upload).await);
-        assert!(matches!(answer, Err(Error::Contradiction(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(MessageError::Contradiction(_))),
+            "{answer:?}"
+        );
         assert_eq!(memory.world().jobs[&row.id], row);
     }
 }
@@ -210,7 +214,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     memory.world().jobs.insert(job.id, job.clone());
     let answer = in_run(TOML, async |run| record_outcome(&memory, run, &first).await);
     assert!(
-        matches!(answer, Err(Error::OutputMissing(_))),
+        matches!(answer, Err(MessageError::OutputMissing(_))),
         "and not where another attempt's is: {answer:?}"
     );
 }

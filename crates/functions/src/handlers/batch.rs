@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use jobs::apply::{Disposition, Error, RunContext};
+use jobs::apply::RunContext;
 use jobs::effects::{PendingEffects, run_effects};
+use jobs::error::{Disposition, MessageError};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::job::Job;
@@ -155,7 +156,7 @@ pub enum Trouble {
     /// Its text cannot be understood, whoever tries.
     Malformed(String),
     /// The use case says why.
-    Failed(Error),
+    Failed(MessageError),
 }
 
 impl Trouble {
@@ -197,8 +198,8 @@ impl From<Trouble> for Worked {
     }
 }
 
-impl From<Result<Vec<Job>, Error>> for Worked {
-    fn from(result: Result<Vec<Job>, Error>) -> Self {
+impl From<Result<Vec<Job>, MessageError>> for Worked {
+    fn from(result: Result<Vec<Job>, MessageError>) -> Self {
         match result {
             Ok(pending) => Self {
                 pending,
@@ -386,7 +387,7 @@ async fn set_aside<P: Quarantine + Clock>(
 }
 
 /// An error with all its causes.
-fn chain(error: &Error) -> String {
+fn chain(error: &MessageError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
