@@ -38,6 +38,22 @@ pub struct Job {
     pub trace_id: Option<TraceId>,
 }
 
+/// What a job is made from.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    pub id: JobId,
+    pub tenant: Tenant,
+    pub pipeline: String,
+    pub row_ttl_days: u16,
+    pub policy: Policy,
+    pub input: Input,
+    /// The trace id of the upload, if it had one.
+    pub trace_id: Option<TraceId>,
+    /// `Submitting`, or `Failed` if the input is invalid.
+    pub state: State,
+    pub created_at: Timestamp,
+}
+
 /// What the row records about one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRecord {
@@ -72,35 +88,32 @@ const MAX_MACHINE_HISTORY: usize = 24;
 const FIRST_CHECK_DIVISOR: u64 = 16;
 
 impl Job {
-    /// A new job that is not saved yet.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one caller; a builder would hide that all of it is needed"
-    )]
-    pub fn new(
-        id: JobId,
-        tenant: Tenant,
-        pipeline: &str,
-        row_ttl_days: u16,
-        policy: Policy,
-        input: Input,
-        trace_id: Option<TraceId>,
-        state: State,
-        now: Timestamp,
-    ) -> Self {
+    /// A job that is not saved yet.
+    pub fn new(new: NewJob) -> Self {
+        let NewJob {
+            id,
+            tenant,
+            pipeline,
+            row_ttl_days,
+            policy,
+            input,
+            trace_id,
+            state,
+            created_at,
+        } = new;
         let mut job = Self {
             id,
             version: 1,
             tenant,
-            pipeline: pipeline.to_owned(),
+            pipeline,
             input,
             state: state.clone(),
             policy,
             attempts: Vec::new(),
             history: Vec::new(),
             history_dropped: 0,
-            created_at: now,
-            updated_at: now,
+            created_at,
+            updated_at: created_at,
             expires_at: None,
             row_ttl_days,
             corrected: false,
@@ -114,7 +127,7 @@ impl Job {
             | State::Failed { .. }
             | State::Cancelled { .. } => AttemptChange::Unchanged,
         };
-        job.enter(&Event::Uploaded, Advance { state, attempts }, now);
+        job.enter(&Event::Uploaded, Advance { state, attempts }, created_at);
         job
     }
 

@@ -6,7 +6,7 @@ use crate::evidence::{find_output, input_was_replaced};
 use crate::id::TraceId;
 use crate::id::{Attempt, CLOCK_SKEW, InferenceId, JobId, Location, Tenant, Timestamp};
 use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
-use crate::job::Job;
+use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
 use crate::ports::{
     Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore,
@@ -176,19 +176,18 @@ async fn create<P: JobStore + Clock>(
         )),
         UploadValidity::Invalid(failure) => failed(failure.clone()),
     };
-    let row_ttl_days = pipeline.retention_days.row;
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
-    let mut job = Job::new(
-        first_id,
+    let mut job = Job::new(NewJob {
+        id: first_id,
         tenant,
-        &pipeline.name,
-        row_ttl_days,
+        pipeline: pipeline.name.clone(),
+        row_ttl_days: pipeline.retention_days.row,
         policy,
         input,
-        upload.trace_id,
+        trace_id: upload.trace_id,
         state,
-        context.now,
-    );
+        created_at: context.now,
+    });
     let later_id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
     for id in [first_id, later_id] {
         job.id = id;

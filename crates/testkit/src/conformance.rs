@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
-use jobs::job::Job;
+use jobs::job::{Job, NewJob};
 use jobs::ports::{
     Connection, Connections, JobStore, LoadError, ObjectStore, Quarantine, QuarantinedMessage,
     Queue, SaveError, Tickets,
@@ -81,17 +81,17 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         budget,
     };
     let tenant = unique.parse().unwrap_or_else(|_| Tenant::fallback());
-    Job::new(
-        JobId::of_key(bucket, &key),
+    Job::new(NewJob {
+        id: JobId::of_key(bucket, &key),
         tenant,
-        "legal-review",
-        180,
+        pipeline: "legal-review".to_owned(),
+        row_ttl_days: 180,
         policy,
         input,
-        "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
+        trace_id: "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
         state,
-        now,
-    )
+        created_at: now,
+    })
 }
 
 /// One job in every state, each a step on from the first.
