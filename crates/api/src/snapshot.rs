@@ -38,15 +38,15 @@ pub async fn sync<P: Connections + JobStore>(
     let mut jobs: Vec<Job> = Vec::new();
     let mut more = false;
     for (class, limit) in SNAPSHOT {
-        let (some, rest) = ports.newest(&tenant, class, limit).await?;
+        let newest = ports.newest(&tenant, class, limit).await?;
         // A job that just changed its class may stand in two lists for a moment.
-        for job in some {
+        for job in newest.jobs {
             let shown = connection.shows(job.input.uploaded_by.as_deref());
             if shown && !jobs.iter().any(|known| known.id == job.id) {
                 jobs.push(job);
             }
         }
-        more |= rest;
+        more |= newest.more;
     }
     Ok(Frame::snapshot(&jobs, more))
 }

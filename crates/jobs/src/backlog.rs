@@ -52,8 +52,8 @@ where
             if now >= until {
                 return Ok(None);
             }
-            let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
-            for job in jobs {
+            let page = ports.open_jobs(shard, after, PAGE).await?;
+            for job in page.items {
                 let age = now.since(job.created_at);
                 let slo_seconds = pipelines.get(&job.pipeline).map(|its| its.slo_seconds);
                 let backlog = backlogs.entry(job.pipeline).or_default();
@@ -62,7 +62,7 @@ where
                 backlog.at_risk +=
                     u64::from(slo_seconds.is_some_and(|seconds| is_at_risk(age, seconds)));
             }
-            after = next;
+            after = page.next;
             if after.is_none() {
                 break;
             }

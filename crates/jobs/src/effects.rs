@@ -14,11 +14,14 @@ use crate::ports::{
 use crate::state::{Effect, State};
 use crate::view::{Frame, JobView};
 
+/// The index of a message in its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageIndex(pub usize);
+
 /// A job with effects to run, and the message that is redelivered if they fail.
 #[derive(Clone, Debug)]
 pub struct PendingEffects {
-    /// The message's index in the batch.
-    pub message: usize,
+    pub message: MessageIndex,
     /// The job, as it was saved or found.
     pub job: Job,
 }
@@ -33,8 +36,8 @@ pub const ALL_TENANTS: &str = "*";
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EffectsReport {
-    /// Indexes of the messages whose effects did not all run: they must be redelivered.
-    pub undelivered: BTreeSet<usize>,
+    /// The messages whose effects did not all run: they must be redelivered.
+    pub undelivered: BTreeSet<MessageIndex>,
     /// Frames that reached a page.
     pub pushed: usize,
     /// Frames that did not reach a page.
@@ -65,7 +68,10 @@ pub async fn run_command_effects<P>(ports: &P, job: Job, push_until: Timestamp)
 where
     P: CheckQueue + Connections + Pusher + Clock,
 {
-    let pending = [PendingEffects { message: 0, job }];
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job,
+    }];
     schedule_retries(ports, &pending).await;
     push(ports, &pending, push_until, &mut EffectsReport::default()).await;
 }
@@ -80,7 +86,7 @@ fn with_effect(pending: &[PendingEffects], effect: Effect) -> Vec<&PendingEffect
 async fn schedule_retries<P: CheckQueue + Clock>(
     ports: &P,
     pending: &[PendingEffects],
-) -> Vec<usize> {
+) -> Vec<MessageIndex> {
     let now = ports.now();
     let mut senders = Vec::new();
     let mut messages = Vec::new();
@@ -107,15 +113,14 @@ async fn schedule_retries<P: CheckQueue + Clock>(
     if messages.is_empty() {
         return vec![];
     }
-    ports
-        .send(&messages)
-        .await
-        .into_iter()
+    let failed = ports.send(&messages).await;
+    failed
+        .iter()
         .filter_map(|at| senders.get(at).copied())
         .collect()
 }
 
-async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> Vec<usize> {
+async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> Vec<MessageIndex> {
     let mut with_effect = with_effect(pending, Effect::PublishEvent);
     with_effect.retain(|pending| !pending.job.tenant.is_probe());
     if with_effect.is_empty() {
@@ -124,12 +129,12 @@ async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> V
     let jobs: Vec<&Job> = with_effect.iter().map(|pending| &pending.job).collect();
     let failed = ports.publish(&jobs).await;
     for (at, job) in jobs.iter().enumerate() {
-        if !failed.contains(&at) {
+        if !failed.contains(at) {
             info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), "event published");
         }
     }
-    let of = |at: &usize| with_effect.get(*at).map(|pending| pending.message);
-    failed.iter().filter_map(of).collect()
+    let message = |at: usize| with_effect.get(at).map(|pending| pending.message);
+    failed.iter().filter_map(message).collect()
 }
 
 /// A job and the frame about it.

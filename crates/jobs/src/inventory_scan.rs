@@ -112,11 +112,11 @@ where
             );
             break;
         }
-        let (objects, next) = ports
+        let page = ports
             .page(bucket, &position.prefix, position.after.as_ref(), PAGE)
             .await?;
-        resent += resend_missing(ports, bucket, &checkpoint, &objects).await?;
-        checkpoint.advance(next, pipelines);
+        resent += resend_missing(ports, bucket, &checkpoint, &page.items).await?;
+        checkpoint.advance(page.next, pipelines);
         if !stored.write(ports, &checkpoint).await? {
             break;
         }

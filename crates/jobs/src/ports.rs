@@ -10,6 +10,7 @@
 
 mod key_value;
 mod reconcile;
+mod results;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -23,6 +24,7 @@ pub use reconcile::{
     DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,
     ScheduledCheck, UploadQueue,
 };
+pub use results::{FailedEntries, Listing, NewestJobs};
 
 /// A service did not answer, or not successfully. The message that caused the request must be redelivered.
 #[derive(Debug, thiserror::Error)]
@@ -79,15 +81,15 @@ pub trait JobStore {
     ///
     /// Saving the same job again succeeds, since the response to the first call may have been lost.
     async fn save(&self, job: &Job) -> Result<(), SaveError>;
-    /// The newest jobs of a tenant in a status group, newest first, at most `limit`, and whether there are more.
+    /// The newest jobs of a tenant in a status group, newest first, at most `limit`.
     ///
     /// The index is eventually consistent, so a listed job may have left the group. The rows are read consistently.
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: StatusGroup,
+        group: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError>;
+    ) -> Result<NewestJobs, LoadError>;
 }
 
 /// An object's metadata and its first bytes.
@@ -203,14 +205,14 @@ pub struct CheckRequest {
 pub trait CheckQueue {
     /// The maximum delay of a message (Amazon SQS API reference, `DelaySeconds`).
     const MAX_DELAY_SECONDS: u32 = 900;
-    /// Sends messages, each with its delay in seconds. Returns the indexes of those that were not accepted.
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize>;
+    /// Sends messages, each with its delay in seconds.
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries;
 }
 
 /// The event bus for downstream programs.
 pub trait EventBus {
-    /// Publishes `JobReady` or `JobFailed` for each job. Returns the indexes of those that were not accepted.
-    async fn publish(&self, jobs: &[&Job]) -> Vec<usize>;
+    /// Publishes `JobReady` or `JobFailed` for each job.
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries;
 }
 
 /// The WebSocket connection of an open page.
@@ -323,6 +325,6 @@ pub struct RetryCommand {
 
 /// Sends retry commands through the queue `checks`.
 pub trait RetryCommandQueue {
-    /// Sends commands, each with its delay in seconds, at most 900. Returns the indexes of those that were not accepted.
-    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> Vec<usize>;
+    /// Sends commands, each with its delay in seconds, at most 900.
+    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> FailedEntries;
 }

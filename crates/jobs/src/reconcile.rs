@@ -133,7 +133,7 @@ where
     let sent = planned
         .iter()
         .enumerate()
-        .filter(|(at, _)| !failed.contains(at));
+        .filter(|(at, _)| !failed.contains(*at));
     let postponed: Vec<Result<(), Unavailable>> = stream::iter(sent)
         .map(async |(_, (due, plan))| ports.postpone(*due, plan.next_check_at).await)
         .buffered(CONCURRENCY)
@@ -141,7 +141,7 @@ where
         .await;
     report.checks_sent += postponed.len() as u64;
     for (at, (due, plan)) in planned.iter().enumerate() {
-        if !failed.contains(&at) {
+        if !failed.contains(at) {
             info!(job.id = %due.job, trace.id = %plan.trace, job.attempt = plan.request.attempt.0, "check sent");
         }
     }

@@ -4,7 +4,7 @@
 
 use jobs::apply::{Change, RunContext, apply, context};
 use jobs::classify::model_message;
-use jobs::effects::{PendingEffects, run_effects};
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
@@ -187,7 +187,7 @@ fn frames_that_did_not_arrive_are_counted_as_dropped() {
     }
     memory.world().gone = vec!["gone".to_owned(), "gone too".to_owned()];
     let pending = [PendingEffects {
-        message: 0,
+        message: MessageIndex(0),
         job: in_state("Ready"),
     }];
     let until = Timestamp(NOW.0 + 1000);

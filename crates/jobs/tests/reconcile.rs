@@ -9,8 +9,8 @@ use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    CheckQueue, CheckRequest, Clock, JobIndex, JobStore, LoadError, OpenJob, SaveError,
-    ScheduledCheck, Unavailable,
+    CheckQueue, CheckRequest, Clock, FailedEntries, JobIndex, JobStore, Listing, LoadError,
+    NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
 };
 use jobs::reconcile::{CheckReport, check_overdue};
 use jobs::state::{State, StatusGroup};
@@ -132,7 +132,7 @@ impl JobStore for Damaged {
         tenant: &Tenant,
         group: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    ) -> Result<NewestJobs, LoadError> {
         self.memory.newest(tenant, group, limit).await
     }
 }
@@ -152,7 +152,7 @@ impl JobIndex for Damaged {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.memory.open_jobs(shard, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
@@ -164,7 +164,7 @@ impl JobIndex for Damaged {
 }
 
 impl CheckQueue for Damaged {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         self.memory.send(messages).await
     }
 }

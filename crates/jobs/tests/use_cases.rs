@@ -10,7 +10,7 @@ use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
+    LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
 };
 use jobs::record_outcome::{Outcome, record_outcome};
 use jobs::retry::retry;
@@ -309,12 +309,7 @@ impl JobStore for Overwritten {
     async fn save(&self, job: &Job) -> Result<(), SaveError> {
         self.0.save(job).await
     }
-    async fn newest(
-        &self,
-        t: &Tenant,
-        c: StatusGroup,
-        n: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    async fn newest(&self, t: &Tenant, c: StatusGroup, n: usize) -> Result<NewestJobs, LoadError> {
         self.0.newest(t, c, n).await
     }
 }

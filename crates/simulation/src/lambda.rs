@@ -16,7 +16,7 @@ use functions::handlers::{
 use jobs::apply::RunContext;
 use jobs::backlog::Backlog;
 use jobs::commands::{self, CancelResult, JobCommand, ResubmitResult};
-use jobs::effects::{PendingEffects, run_effects};
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{CheckQueue, Clock};
 use lambda_runtime::LambdaEvent;
@@ -367,7 +367,7 @@ async fn support(
     };
     let until = Timestamp(app.ports.now().0 + 3 * SECOND);
     let pending = PendingEffects {
-        message: 0,
+        message: MessageIndex(0),
         job: changed,
     };
     let _ = run_effects(&app.ports, &[pending], until).await;

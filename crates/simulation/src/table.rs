@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jobs::event::EventKind;
 use jobs::id::{Attempt, JobId, Tenant};
 use jobs::job::Job;
-use jobs::ports::SaveError;
+use jobs::ports::{NewestJobs, SaveError};
 use jobs::state::{Cause, State, StatusGroup};
 
 use crate::bucket::Source;
@@ -344,7 +344,7 @@ impl World {
         tenant: &Tenant,
         class: StatusGroup,
         limit: usize,
-    ) -> (Vec<Job>, bool) {
+    ) -> NewestJobs {
         let lag = if self.strikes(Fault::IndexLags) {
             self.between(0, 2 * SECOND)
         } else {
@@ -368,7 +368,10 @@ impl World {
         let more = jobs.len() > limit;
         jobs.truncate(limit);
         jobs.retain(|job| job.state.status_group() == class);
-        (jobs.into_iter().cloned().collect(), more)
+        NewestJobs {
+            jobs: jobs.into_iter().cloned().collect(),
+            more,
+        }
     }
 }
 

@@ -16,8 +16,8 @@ use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{Job, NewJob};
 use jobs::ports::{
-    Connection, Connections, JobStore, LoadError, ObjectStore, Quarantine, QuarantinedMessage,
-    Queue, SaveError, Tickets,
+    Connection, Connections, JobStore, LoadError, NewestJobs, ObjectStore, Quarantine,
+    QuarantinedMessage, Queue, SaveError, Tickets,
 };
 use jobs::state::{Cause, Failure, RetryBudget, State, StatusGroup};
 use jobs::transition::{Event, Evidence, Policy};
@@ -279,7 +279,8 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
             .await
             .unwrap();
     }
-    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
+    let NewestJobs { jobs: page, more } =
+        ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
     let created: Vec<_> = page.iter().map(|job| job.created_at).collect();
     assert_eq!(page.len(), 3, "a list has as many as were asked for");
     assert!(
@@ -287,7 +288,8 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
         "newest first: {created:?}"
     );
     assert!(more, "there are more");
-    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
+    let NewestJobs { jobs: page, more } =
+        ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
     assert_eq!((page.len(), more), (5, false), "and then there are no more");
 
     let job = full_job(&bucket, unique, 0);
@@ -301,8 +303,10 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
         ))
         .await
         .unwrap();
-    let (open, _) = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
-    let (cancelled, _) = ports
+    let NewestJobs { jobs: open, .. } = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
+    let NewestJobs {
+        jobs: cancelled, ..
+    } = ports
         .newest(&tenant, StatusGroup::Cancelled, 9)
         .await
         .unwrap();
@@ -317,7 +321,7 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
             .newest(&stranger, StatusGroup::Open, 9)
             .await
             .unwrap()
-            .0
+            .jobs
             .iter()
             .all(|job| job.tenant == stranger),
         "another tenant's list has none of them"

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use jobs::apply::RunContext;
-use jobs::effects::{PendingEffects, run_effects};
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::error::{Disposition, MessageError};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
@@ -281,7 +281,7 @@ where
     let mut quarantined = 0;
     for (place, worked) in results {
         pending.extend(worked.pending.into_iter().map(|job| PendingEffects {
-            message: place,
+            message: MessageIndex(place),
             job,
         }));
         let Some(trouble) = worked.trouble else {
@@ -299,7 +299,7 @@ where
     let now = ports.now();
     let push_until = Timestamp(now.0 + time.deadline.0.saturating_sub(now.0) / 3);
     let delivered = run_effects(ports, &pending, push_until).await;
-    for place in &delivered.undelivered {
+    for MessageIndex(place) in &delivered.undelivered {
         let problem = "an event or a retry message was not taken";
         let _span = spans[*place].enter();
         info!(
@@ -310,7 +310,7 @@ where
             "message comes back"
         );
     }
-    come_back.extend(&delivered.undelivered);
+    come_back.extend(delivered.undelivered.iter().map(|message| message.0));
     report(
         &app.service,
         now,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Unavailable;
+use super::{FailedEntries, Listing, Unavailable};
 use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::job::Job;
@@ -43,13 +43,13 @@ pub trait JobIndex {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Vec<ScheduledCheck>, Unavailable>;
-    /// A page of all open jobs of a shard, starting after `after`, and where to continue.
+    /// A page of all open jobs of a shard, starting after `after`.
     async fn open_jobs(
         &self,
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable>;
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable>;
     /// Moves the next check of a job to a later time, unless the index entry has changed meanwhile. State and version of the
     /// row stay the same, and the next save sets the time that its state requires.
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable>;
@@ -79,7 +79,7 @@ pub struct ListingCursor {
 
 /// Lists the objects in the bucket.
 pub trait Inventory {
-    /// A page of the current objects under a prefix in key order, starting after `after`, and where to continue.
+    /// A page of the current objects under a prefix in key order, starting after `after`.
     ///
     /// `limit` (at most 1,000) also counts older versions and delete markers, so a page can be empty although more follow.
     async fn page(
@@ -88,13 +88,13 @@ pub trait Inventory {
         prefix: &str,
         after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable>;
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable>;
 }
 
 /// The queue `uploads`, which receives S3's event notifications.
 pub trait UploadQueue {
-    /// Sends upload events in S3's format. Returns the indexes of those that were not accepted.
-    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize>;
+    /// Sends upload events in S3's format.
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries;
 }
 
 /// A queue that triggers a function.

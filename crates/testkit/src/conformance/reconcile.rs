@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::{Outside, full_job};
 use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Queue, ScheduledCheck};
+use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
 use jobs::transition::Event;
 
 /// The indexes of the job table.
@@ -70,7 +70,8 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         for shard in 0..JobId::SHARDS {
             let mut after = None;
             loop {
-                let (page, next) = ports.open_jobs(shard, after, limit).await.unwrap();
+                let Listing { items: page, next } =
+                    ports.open_jobs(shard, after, limit).await.unwrap();
                 assert!(page.len() <= usize::from(limit));
                 found.extend(
                     page.iter()
@@ -184,7 +185,7 @@ pub async fn inventory<P: Inventory, O: Outside>(ports: &P, outside: &O, unique:
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let (page, next) = ports
+            let Listing { items: page, next } = ports
                 .page(&bucket, &prefix, after.as_ref(), limit)
                 .await
                 .unwrap();
