@@ -8,6 +8,7 @@ use devstack::{Site, Stack};
 use functions::aws::Aws;
 use functions::config::Var;
 use futures_util::{StreamExt, stream};
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore};
 use jobs::state::{Cause, Failure, State};
@@ -92,7 +93,7 @@ async fn failed_job(stack: &Stack, name: &str) {
         failure: failure.clone(),
     };
     let failed = ready.advanced(&event, State::Failed { attempt, failure }, ports.now());
-    ports.save(&failed).await.unwrap();
+    ports.save(SaveRequest::for_tests(&failed)).await.unwrap();
 }
 
 /// By itself: a browser and the functions want both cores.

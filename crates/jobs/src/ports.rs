@@ -15,6 +15,7 @@ mod results;
 use std::borrow::Cow;
 use std::error::Error;
 
+use crate::apply::SaveRequest;
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::job::Job;
 use crate::state::StatusGroup;
@@ -77,10 +78,10 @@ pub trait JobStore {
     ///
     /// Creating the same job again succeeds, since the response to the first call may have been lost.
     async fn create(&self, job: &Job) -> Result<(), SaveError>;
-    /// Writes `job` if the stored version is `job.version - 1`.
+    /// Writes the job if the stored version is the one before.
     ///
     /// Saving the same job again succeeds, since the response to the first call may have been lost.
-    async fn save(&self, job: &Job) -> Result<(), SaveError>;
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError>;
     /// The newest jobs of a tenant in a status group, newest first, at most `limit`.
     ///
     /// The index is eventually consistent, so a listed job may have left the group. The rows are read consistently.

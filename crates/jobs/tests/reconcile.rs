@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
@@ -124,8 +125,8 @@ impl JobStore for Damaged {
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
         self.memory.create(job).await
     }
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
-        self.memory.save(job).await
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        self.memory.save(request).await
     }
     async fn newest(
         &self,

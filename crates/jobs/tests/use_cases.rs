@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::RunContext;
+use jobs::apply::{RunContext, SaveRequest};
 use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
@@ -306,8 +306,8 @@ impl JobStore for Overwritten {
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
         self.0.create(job).await
     }
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
-        self.0.save(job).await
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        self.0.save(request).await
     }
     async fn newest(&self, t: &Tenant, c: StatusGroup, n: usize) -> Result<NewestJobs, LoadError> {
         self.0.newest(t, c, n).await

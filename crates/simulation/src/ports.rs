@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -80,7 +81,8 @@ impl JobStore for Ports {
         self.seen(saved)
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         let saved = self.call("save", |world| world.save_row(job)).await?;
         self.seen(saved)
     }

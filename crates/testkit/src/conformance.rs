@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use jobs::apply::SaveRequest;
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{Job, NewJob};
@@ -216,31 +217,40 @@ pub async fn job_store<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: 
 
     let states = one_in_every_state(&bucket, unique);
     ports
-        .save(&states[1])
+        .save(SaveRequest::for_tests(&states[1]))
         .await
         .expect("the next version is saved");
     ports
-        .save(&states[1])
+        .save(SaveRequest::for_tests(&states[1]))
         .await
         .expect("the same save again succeeds: its first answer may have been lost");
     for stale in [&states[2], &states[3]] {
         let mut stale = stale.clone();
         stale.version = 2;
         assert!(
-            matches!(ports.save(&stale).await, Err(SaveError::Conflict(_))),
+            matches!(
+                ports.save(SaveRequest::for_tests(&stale)).await,
+                Err(SaveError::Conflict(_))
+            ),
             "a save of a version that is there already, but differs, is a conflict"
         );
     }
     let mut early = states[7].clone();
     early.version = 4;
     assert!(
-        matches!(ports.save(&early).await, Err(SaveError::Conflict(_))),
+        matches!(
+            ports.save(SaveRequest::for_tests(&early)).await,
+            Err(SaveError::Conflict(_))
+        ),
         "a save that skips a version is a conflict"
     );
     let never = full_job(&bucket, unique, 77);
     let never = never.advanced(&Event::Uploaded, never.state.clone(), never.created_at);
     assert!(
-        matches!(ports.save(&never).await, Err(SaveError::Conflict(None))),
+        matches!(
+            ports.save(SaveRequest::for_tests(&never)).await,
+            Err(SaveError::Conflict(None))
+        ),
         "a save of a row that is not there is a conflict"
     );
 
@@ -252,7 +262,7 @@ pub async fn job_store<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: 
         ports.create(&job).await.unwrap();
         job.version = version;
         job.version = 2;
-        ports.save(&job).await.unwrap();
+        ports.save(SaveRequest::for_tests(&job)).await.unwrap();
         assert_eq!(
             ports.load(job.id).await.unwrap(),
             Some(job.clone()),
@@ -294,13 +304,13 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
 
     let job = full_job(&bucket, unique, 0);
     ports
-        .save(&job.advanced(
+        .save(SaveRequest::for_tests(&job.advanced(
             &Event::Overwritten,
             State::Cancelled {
                 attempt: Attempt(1),
             },
             job.created_at,
-        ))
+        )))
         .await
         .unwrap();
     let NewestJobs { jobs: open, .. } = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();

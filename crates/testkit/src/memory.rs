@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::conformance::Outside;
 use crate::key_value_map::KeyValueMap;
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -233,7 +234,8 @@ impl JobStore for Memory {
         })?
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         self.attempt("save", |world| match world.jobs.get(&job.id) {
             Some(there) if there == job => Ok(()),
             Some(there) if there.version + 1 == job.version => {

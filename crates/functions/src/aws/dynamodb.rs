@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError, Unavailable};
@@ -145,7 +146,8 @@ impl JobStore for Aws {
         self.write(job, "attribute_not_exists(job_id)", None).await
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         self.write(job, "version = :expected", Some(job.version - 1))
             .await
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{Outside, full_job};
 use crate::fixture::AdvanceJob as _;
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
 use jobs::transition::Event;
@@ -123,7 +124,7 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         Timestamp(jobs[0].updated_at.0 + 1),
     );
     ports
-        .save(&next)
+        .save(SaveRequest::for_tests(&next))
         .await
         .expect("and can be saved as if nothing had happened");
     assert_eq!(
