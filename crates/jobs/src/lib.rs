@@ -40,6 +40,7 @@ pub mod evidence;
 pub mod id;
 pub mod input;
 pub mod inventory_scan;
+mod invoke;
 pub mod job;
 pub mod pipeline;
 pub mod policy;

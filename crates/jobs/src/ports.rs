@@ -5,7 +5,7 @@
 
 #![expect(
     async_fn_in_trait,
-    reason = "each program has one adapter type and one thread; nobody boxes these futures"
+    reason = "each program has one adapter type and one thread, so these futures need no Send bound"
 )]
 
 mod key_value;
@@ -108,7 +108,7 @@ pub struct ObjectHead {
     pub first_bytes: Vec<u8>,
 }
 
-/// An object could not be looked at.
+/// An object could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PeekError {
     /// The object exists, but this service cannot read it: archived, or encrypted with the uploader's key.

@@ -12,7 +12,7 @@ use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore,
     LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
 };
-use jobs::record_outcome::{Outcome, record_outcome};
+use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
 use jobs::state::{Cause, State, StatusGroup};
 use jobs::submit::{UploadEvent, submit};
@@ -190,7 +190,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     let location = job.attempts[1].output.clone().unwrap();
     memory.put(BUCKET, &location.key, b"{}");
     memory.world().fail_before.insert("list", 1);
-    let outcome = Outcome {
+    let outcome = AttemptOutcome {
         inference_id: InferenceId {
             job: job.id,
             attempt: Attempt(2),
@@ -204,7 +204,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     .unwrap();
     assert_eq!(pending[0].output(), Some(&location));
 
-    let first = Outcome {
+    let first = AttemptOutcome {
         inference_id: InferenceId {
             job: job.id,
             attempt: Attempt(1),
