@@ -1,4 +1,4 @@
-//! `simulate`: many histories side by side, or one again with its trace; and days in which nothing goes wrong.
+//! `simulate`: many histories side by side, or one again with its trace.
 
 #![expect(
     clippy::print_stdout,
@@ -16,15 +16,12 @@ use serde_json::{Value, json};
 use simulation::fault::Fault;
 use simulation::history::{Options, Report, Tracing, run};
 use simulation::mistake::Mistake;
-use simulation::replay;
 
 const USAGE: &str = "\
 simulate --seeds N --jobs M [--first F] [--workers W] [--mistake NAME]
     runs N histories with M uploads each, from seed F (1) on, in W (all cores) processes
 simulate --seed S --jobs M [--trace] [--mistake NAME]
-    runs one history; --trace prints what happened in it
-simulate replay deal-day|tuesday [...]
-    replays a business day without faults: how long people wait, and what it costs";
+    runs one history; --trace prints what happened in it";
 
 #[derive(Clone, Debug, Default)]
 struct Arguments {
@@ -40,14 +37,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("replay", words)) = words
-        .split_first()
-        .map(|(first, rest)| (first.as_str(), rest))
-    {
-        return replay::run(words);
-    }
-    let arguments = match parse(words.into_iter()) {
+    let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(problem) => {
             eprintln!("simulate: {problem}\n{USAGE}");

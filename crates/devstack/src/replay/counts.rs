@@ -1,74 +1,74 @@
-//! What is counted in a live replay, by burst.
+//! The figures of a live replay, by burst.
 
 use std::time::Duration;
 
 use serde::Serialize;
-use simulation::replay::{Burst, Forecast, Spread};
 
+use super::plan::{BurstForecast, LivePlan};
 use crate::watch::{Board, Document, Phase};
 
-/// Counts. Times are by the endpoints' clock.
+/// Counts documents and instances while the replay runs.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct BurstCounter {
     /// The burst of each document.
     burst_of: Vec<u32>,
     endpoint: String,
-    factor: f64,
-    seen: Vec<Seen>,
+    time_factor: f64,
+    instances: Vec<BurstInstances>,
 }
 
-/// What was seen of the endpoint during a burst.
+/// The endpoint's instances during a burst.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Seen {
+struct BurstInstances {
     begun: bool,
+    /// In service when its first document arrived.
     found: u32,
-    most: u32,
+    max: u32,
 }
 
-/// What a burst comes to, here or in the simulation.
+/// The figures of a burst, measured or forecast.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Counts {
     pub(super) uploaded: usize,
     pub(super) ready: usize,
     pub(super) failed: usize,
-    /// Neither.
+    /// Jobs that have not ended.
     pub(super) lost: usize,
-    /// From the upload to "ready" on the page, in seconds by the endpoints' clock: half of the documents, and nineteen in
-    /// twenty, did not wait longer.
+    /// From the upload to "ready" on the page, in seconds by the endpoints' clock.
     pub(super) wait_p50_s: f64,
     pub(super) wait_p95_s: f64,
-    /// Instances that were in service when its first document came.
+    /// Instances in service when its first document arrived.
     pub(super) found: u32,
-    /// The most at a time until the next burst came, cold starts included.
-    pub(super) most_instances: u32,
+    /// The maximum until the next burst, cold starts included.
+    pub(super) max_instances: u32,
 }
 
-impl From<&Burst> for Counts {
-    fn from(burst: &Burst) -> Self {
+impl From<&BurstForecast> for Counts {
+    fn from(burst: &BurstForecast) -> Self {
         Self {
             uploaded: burst.uploaded,
             ready: burst.ready,
             failed: burst.failed,
             lost: burst.uploaded - burst.ready - burst.failed,
-            wait_p50_s: seconds(burst.wait.p50),
-            wait_p95_s: seconds(burst.wait.p95),
-            found: burst.found,
-            most_instances: burst.most_instances,
+            wait_p50_s: seconds(burst.wait_p50_ms),
+            wait_p95_s: seconds(burst.wait_p95_ms),
+            found: burst.instances_found,
+            max_instances: burst.max_instances,
         }
     }
 }
 
-impl Tally {
-    pub(super) fn new(forecast: &Forecast, endpoint: &str, factor: f64) -> Self {
+impl BurstCounter {
+    pub(super) fn new(plan: &LivePlan, endpoint: &str) -> Self {
         Self {
-            burst_of: forecast.uploads.iter().map(|upload| upload.burst).collect(),
+            burst_of: plan.uploads.iter().map(|upload| upload.burst).collect(),
             endpoint: endpoint.to_owned(),
-            factor,
-            seen: vec![Seen::default(); forecast.bursts.len()],
+            time_factor: plan.time_factor,
+            instances: vec![BurstInstances::default(); plan.forecast.len()],
         }
     }
 
-    /// The endpoint whose instances count.
+    /// The endpoint whose instances are counted.
     pub(super) fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -78,41 +78,40 @@ impl Tally {
         self.burst_of[document]
     }
 
-    /// How many seconds of the endpoints' time pass in a real one.
-    pub(super) const fn factor(&self) -> f64 {
-        self.factor
+    /// How many times as fast as real time the endpoints' clock runs.
+    pub(super) const fn time_factor(&self) -> f64 {
+        self.time_factor
     }
 
-    /// How many bursts there are.
     pub(super) fn bursts(&self) -> u32 {
-        u32::try_from(self.seen.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.instances.len()).unwrap_or(u32::MAX)
     }
 
-    /// A document of a burst is there. Gives the instances that it found if it is the first of them.
-    pub(super) fn came(&mut self, burst: u32, board: &Board) -> Option<u32> {
-        let (in_service, all) = self.instances(board);
-        let seen = self.seen.get_mut(burst as usize - 1)?;
-        if seen.begun {
+    /// A document of a burst arrived. For the first one of the burst: returns the instances in service.
+    pub(super) fn document_arrived(&mut self, burst: u32, board: &Board) -> Option<u32> {
+        let (in_service, all) = self.current_instances(board);
+        let burst_instances = self.instances.get_mut(burst as usize - 1)?;
+        if burst_instances.begun {
             return None;
         }
-        *seen = Seen {
+        *burst_instances = BurstInstances {
             begun: true,
             found: in_service,
-            most: all,
+            max: all,
         };
         Some(in_service)
     }
 
     /// The endpoint's instances changed.
-    pub(super) fn changed(&mut self, board: &Board) {
-        let (_, all) = self.instances(board);
-        if let Some(seen) = self.seen.iter_mut().rev().find(|seen| seen.begun) {
-            seen.most = seen.most.max(all);
+    pub(super) fn instances_changed(&mut self, board: &Board) {
+        let (_, all) = self.current_instances(board);
+        if let Some(current) = self.instances.iter_mut().rev().find(|known| known.begun) {
+            current.max = current.max.max(all);
         }
     }
 
-    /// In service, and all of them.
-    fn instances(&self, board: &Board) -> (u32, u32) {
+    /// The instances in service, and all of them.
+    fn current_instances(&self, board: &Board) -> (u32, u32) {
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
         board
             .endpoints
@@ -123,7 +122,6 @@ impl Tally {
             })
     }
 
-    /// The documents of a burst.
     pub(super) fn documents<'a>(
         &'a self,
         board: &'a Board,
@@ -134,7 +132,7 @@ impl Tally {
             .map(|(_, document)| document)
     }
 
-    /// What a burst comes to so far.
+    /// The figures of a burst so far.
     pub(super) fn counts(&self, board: &Board, burst: u32) -> Counts {
         let count = |wanted: fn(&Phase) -> bool| {
             let documents = self.documents(board, burst);
@@ -144,12 +142,12 @@ impl Tally {
             .documents(board, burst)
             .filter(|document| matches!(document.phase, Phase::Ready))
             .filter_map(|document| document.took)
-            .map(|took| self.model(took));
-        let wait = Spread::of(waits.collect());
+            .map(|took| self.endpoint_ms(took));
+        let wait = Percentiles::of(waits.collect());
         let uploaded = self.documents(board, burst).count();
         let ready = count(|phase| matches!(phase, Phase::Ready));
         let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
-        let seen = self.seen[burst as usize - 1];
+        let instances = self.instances[burst as usize - 1];
         Counts {
             uploaded,
             ready,
@@ -157,28 +155,49 @@ impl Tally {
             lost: uploaded - ready - failed,
             wait_p50_s: seconds(wait.p50),
             wait_p95_s: seconds(wait.p95),
-            found: seen.found,
-            most_instances: seen.most,
+            found: instances.found,
+            max_instances: instances.max,
         }
     }
 
-    /// What Docket, the emulator and this machine took beside the endpoint, in milliseconds of our time: from the upload to
-    /// the endpoint's queue, and from the result to the page.
-    pub(super) fn beside(&self, board: &Board) -> Spread {
+    /// The time outside of the endpoint that Docket, the emulator and this machine took, in milliseconds of real time:
+    /// from the upload to the endpoint's queue, and from the result to the page.
+    pub(super) fn overhead(&self, board: &Board) -> Percentiles {
         let parts = board.documents.iter().filter_map(|document| {
             let part = document.reached? + document.push?;
             Some(part.as_millis() as u64)
         });
-        Spread::of(parts.collect())
+        Percentiles::of(parts.collect())
     }
 
-    /// Our time in milliseconds by the endpoints' clock.
-    fn model(&self, span: Duration) -> u64 {
-        span.mul_f64(self.factor).as_millis() as u64
+    /// Converts real time to milliseconds by the endpoints' clock.
+    fn endpoint_ms(&self, real: Duration) -> u64 {
+        real.mul_f64(self.time_factor).as_millis() as u64
     }
 }
 
-/// Milliseconds in seconds.
+/// Percentiles over documents, in milliseconds: by nearest rank, so each is the time of a real document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Percentiles {
+    pub(super) p50: u64,
+    pub(super) p95: u64,
+}
+
+impl Percentiles {
+    /// Takes values in any order. Without values all percentiles are 0.
+    fn of(mut values: Vec<u64>) -> Self {
+        values.sort_unstable();
+        let at = |percent: usize| {
+            let rank = (values.len() * percent).div_ceil(100).max(1);
+            values.get(rank - 1).copied().unwrap_or(0)
+        };
+        Self {
+            p50: at(50),
+            p95: at(95),
+        }
+    }
+}
+
 fn seconds(milliseconds: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a day has 27 bits")]
     let number = milliseconds as f64;
@@ -192,8 +211,9 @@ mod tests {
     use async_endpoint::Millis;
     use async_endpoint::server::{Observation, What};
     use jobs::id::JobId;
-    use simulation::replay::Upload;
 
+    use super::super::plan::LiveUpload;
+    use super::super::plan::tests::plan;
     use super::*;
     use crate::page::{PageFailure, PageJob};
     use crate::watch::{Expect, Plan};
@@ -201,19 +221,20 @@ mod tests {
     const FACTOR: f64 = 30.0;
 
     /// Three documents: two of the first burst, one of the second.
-    fn start() -> (Tally, Board) {
-        let upload = |burst, number: u64| Upload {
+    fn start() -> (BurstCounter, Board) {
+        let upload = |burst, number: u64| LiveUpload {
             burst,
-            after: number,
+            after_ms: number,
             key: format!("inbound/acme/{number}.pdf"),
-            takes: 1,
+            model_ms: 1,
         };
-        let forecast = Forecast {
+        let live_plan = LivePlan {
             uploads: vec![upload(1, 0), upload(1, 1), upload(2, 2)],
-            bursts: vec![Burst::default(); 2],
-            violations: vec![],
+            forecast: vec![BurstForecast::default(); 2],
+            time_factor: FACTOR,
+            ..plan()
         };
-        let plan = |upload: &Upload| Plan {
+        let plan = |upload: &LiveUpload| Plan {
             path: "a.pdf".into(),
             name: "a.pdf".into(),
             key: upload.key.clone(),
@@ -221,8 +242,8 @@ mod tests {
             bytes: 1,
             expect: Expect::Ready,
         };
-        let plans = forecast.uploads.iter().map(plan).collect();
-        (Tally::new(&forecast, "e", FACTOR), Board::new(plans, "b"))
+        let plans = live_plan.uploads.iter().map(plan).collect();
+        (BurstCounter::new(&live_plan, "e"), Board::new(plans, "b"))
     }
 
     fn job(number: usize, failed: bool) -> PageJob {
@@ -257,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn each_burst_has_its_documents_its_waits_and_its_instances() {
-        let (mut tally, mut board) = start();
+    fn documents_waits_and_instances_are_counted_for_their_burst() {
+        let (mut counter, mut board) = start();
         let began = Instant::now();
         let after = |seconds| began + Duration::from_secs(seconds);
         let waking = |instance| What::Waking {
@@ -266,24 +287,28 @@ mod tests {
             ready_in: Duration::from_secs(10),
         };
         board.sent(0, 1, Some(began));
-        assert_eq!(tally.came(1, &board), Some(0));
-        assert_eq!(tally.came(1, &board), None, "only the first is told");
+        assert_eq!(counter.document_arrived(1, &board), Some(0));
+        assert_eq!(
+            counter.document_arrived(1, &board),
+            None,
+            "only for the first document"
+        );
         board.sent(1, 1, Some(after(1)));
         for instance in [1, 2] {
             seen(&mut board, waking(instance), after(1));
-            tally.changed(&board);
+            counter.instances_changed(&board);
         }
         for instance in [1, 2] {
             seen(&mut board, What::InstanceInService { instance }, after(11));
-            tally.changed(&board);
+            counter.instances_changed(&board);
         }
         board.told(&job(0, false), after(12));
         board.told(&job(1, true), after(12));
 
         board.sent(2, 1, Some(after(20)));
-        assert_eq!(tally.came(2, &board), Some(2));
+        assert_eq!(counter.document_arrived(2, &board), Some(2));
         seen(&mut board, waking(3), after(21));
-        tally.changed(&board);
+        counter.instances_changed(&board);
 
         let first = Counts {
             uploaded: 2,
@@ -293,11 +318,11 @@ mod tests {
             wait_p50_s: 12.0 * FACTOR,
             wait_p95_s: 12.0 * FACTOR,
             found: 0,
-            most_instances: 2,
+            max_instances: 2,
         };
-        assert_eq!(tally.counts(&board, 1), first);
-        let second = tally.counts(&board, 2);
+        assert_eq!(counter.counts(&board, 1), first);
+        let second = counter.counts(&board, 2);
         assert_eq!((second.uploaded, second.ready, second.lost), (1, 0, 1));
-        assert_eq!((second.found, second.most_instances), (2, 3));
+        assert_eq!((second.found, second.max_instances), (2, 3));
     }
 }

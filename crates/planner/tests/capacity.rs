@@ -1,7 +1,7 @@
-//! The figures of `docs/capacity.md` and the pictures of its days are what the replay gives.
+//! The figures of `docs/capacity.md` and the pictures of its days are those of the replay.
 //!
-//! `make docs` writes them anew. A sentence that draws a conclusion stands here beside the condition under which it is
-//! true: when that no longer holds, the test says so whatever the page says, and the sentence has to be thought over.
+//! `make docs` regenerates them. A sentence that draws a conclusion is written here next to the condition under which
+//! it is true. If the condition no longer holds the test fails, and the sentence has to be reconsidered.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,12 +11,14 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 
-use simulation::replay::{
-    Day, Figures, Options, Scenario, Variant, picture, price_of, replay, span, table, variants,
+use planner::{
+    Day, Figures, ReplayOptions, Scenario, Variant, picture, price_of, replay, span, table,
+    variants,
 };
 
-/// Days of which one is shown and all are summed up.
+/// The days that the last paragraph summarizes.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
 
 fn file(path: &str) -> PathBuf {
@@ -25,20 +27,21 @@ fn file(path: &str) -> PathBuf {
         .join(path)
 }
 
-fn options(scenario: Scenario) -> Options {
-    Options::new(scenario).unwrap_or_else(|error| panic!("{error}"))
+fn options(scenario: Scenario) -> ReplayOptions {
+    ReplayOptions::new(scenario).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn day(options: &Options) -> Day {
+fn day(options: &ReplayOptions) -> Day {
     replay(options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn price(options: &Options) -> f64 {
-    price_of(&options.endpoint.instance_type).expect("the price of what ships is known")
+fn price(options: &ReplayOptions) -> f64 {
+    price_of(&options.endpoint.instance_type)
+        .expect("the price of the shipped instance types is known")
 }
 
 /// Compares a file with what it should be, or writes it if `UPDATE_DOCS` is set.
-fn same(path: &str, should: &str) {
+fn assert_same(path: &str, should: &str) {
     let is = std::fs::read_to_string(file(path)).unwrap_or_default();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         if is != should {
@@ -52,20 +55,20 @@ fn same(path: &str, should: &str) {
         .find(|(is, should)| is != should);
     assert!(
         is == should,
-        "{path} is not what the replay gives, from {differ:?} on; `make docs` writes it anew"
+        "{path} differs from the replay from {differ:?} on; `make docs` regenerates it"
     );
 }
 
 #[test]
-fn the_pictures_are_those_of_the_days() {
+fn pictures_in_docs_are_those_of_the_replayed_days() {
     for scenario in Scenario::ALL {
         let path = format!("docs/pictures/{}.svg", scenario.name());
-        same(&path, &picture(&day(&options(scenario))));
+        assert_same(&path, &picture(&day(&options(scenario))));
     }
 }
 
 #[test]
-fn the_page_says_what_the_replay_gives() {
+fn capacity_page_has_the_figures_of_the_replayed_days() {
     let mut page = std::fs::read_to_string(file("docs/capacity.md")).unwrap();
     fill(&mut page, "days", &days());
     fill(&mut page, "assumptions", &assumptions());
@@ -83,16 +86,30 @@ fn the_page_says_what_the_replay_gives() {
             &table(&all.all, all.price),
         );
         let conclusions = match scenario {
-            Scenario::DealDay => all.of_deals(),
-            Scenario::Tuesday => all.of_tuesday(),
+            Scenario::DealDay => all.deal_day_conclusions(),
+            Scenario::Tuesday => all.tuesday_conclusions(),
         };
         fill(&mut page, &format!("{name} conclusions"), &conclusions);
     }
     fill(&mut page, "seeds", &seeds());
-    same("docs/capacity.md", &page);
+    assert_same("docs/capacity.md", &page);
 }
 
-/// Replaces what stands between the marks of a name. They must be there, and no others.
+#[test]
+fn live_plan_that_devstack_tests_is_what_the_command_writes() {
+    let written = std::env::temp_dir().join(format!("live-plan-{}.json", std::process::id()));
+    let status = Command::new(env!("CARGO_BIN_EXE_planner"))
+        .args(["live-plan", "tuesday", "--bursts", "1", "--output"])
+        .arg(&written)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let plan = std::fs::read_to_string(&written).unwrap();
+    std::fs::remove_file(&written).unwrap();
+    assert_same("crates/devstack/tests/live-plan.json", &plan);
+}
+
+/// Replaces the text between the two marks of a name, which must exist.
 fn fill(page: &mut String, name: &str, text: &str) {
     let mark = |which: &str| format!("<!-- replay: {name} {which} -->\n");
     let (begin, end) = (mark("begin"), mark("end"));
@@ -137,7 +154,7 @@ fn assumptions() -> String {
     )
 }
 
-/// A day with each of its settings.
+/// A day with each of its settings changed.
 struct Compared {
     all: Vec<Variant>,
     price: f64,
@@ -146,7 +163,7 @@ struct Compared {
 impl Compared {
     fn get(&self, label: &str) -> &Variant {
         let found = self.all.iter().find(|variant| variant.label == label);
-        found.unwrap_or_else(|| panic!("nothing is called {label}"))
+        found.unwrap_or_else(|| panic!("no variant is called {label}"))
     }
 
     fn figures_of(&self, label: &str) -> &Figures {
@@ -161,20 +178,20 @@ impl Compared {
         self.figures_of(label).total.max
     }
 
-    fn all_in_time(&self, label: &str) -> bool {
+    fn all_within_slo(&self, label: &str) -> bool {
         let variant = self.get(label);
-        variant.figures.in_time == variant.day.documents.len()
+        variant.figures.within_slo == variant.day.documents.len()
     }
 
-    /// The day as it ships, in two sentences.
+    /// The day with the shipped settings, in two sentences.
     fn figures(&self) -> String {
         let Variant { day, figures, .. } = self.get("as it is");
         let (one, many) = day.options.scenario.nouns();
         let documents = day.documents.len();
-        let kept = if figures.in_time == documents {
+        let kept = if figures.within_slo == documents {
             format!("kept for all {many}")
         } else {
-            format!("kept for {} of {documents} {many}", figures.in_time)
+            format!("kept for {} of {documents} {many}", figures.within_slo)
         };
         let cost = self.cost("as it is");
         format!(
@@ -183,14 +200,14 @@ impl Compared {
             span(figures.total.p50),
             span(figures.total.p90),
             span(figures.total.max),
-            span(day.promise),
+            span(day.slo_ms),
             100.0 * cost / documents as f64,
             figures.hours(),
             figures.working as f64 / 3_600_000.0,
         )
     }
 
-    fn of_deals(&self) -> String {
+    fn deal_day_conclusions(&self) -> String {
         let now = "as it is";
         let (few, kept) = (
             "`MaxInstances` 1, `IdleMinutes` 5",
@@ -198,7 +215,7 @@ impl Compared {
         );
         claim(
             "one instance does, at less than half the cost",
-            self.all_in_time(few) && self.cost(few) < self.cost(now) / 2.0,
+            self.all_within_slo(few) && self.cost(few) < self.cost(now) / 2.0,
         );
         let half = |label| self.figures_of(label).total.p50;
         claim(
@@ -241,24 +258,24 @@ impl Compared {
         )
     }
 
-    fn of_tuesday(&self) -> String {
+    fn tuesday_conclusions(&self) -> String {
         let now = "as it is";
         let most = |number: u32| format!("`MaxInstances` {number}");
         let slow = "`MaxInstances` 2, cold start 11 min";
-        let promise = self.get(now).day.promise;
+        let promise = self.get(now).day.slo_ms;
         claim(
             "one instance does not keep the promise, two and three do, two also with slow cold starts",
-            !self.all_in_time(&most(1))
+            !self.all_within_slo(&most(1))
                 && [&most(2), &most(3), slow]
                     .iter()
-                    .all(|it| self.all_in_time(it)),
+                    .all(|it| self.all_within_slo(it)),
         );
         let higher = "`BacklogPerInstanceTarget` 3";
         claim(
             "a higher target keeps the promise at less cost",
-            self.all_in_time(higher) && self.cost(higher) < 0.9 * self.cost(now),
+            self.all_within_slo(higher) && self.cost(higher) < 0.9 * self.cost(now),
         );
-        let twice = day(&Options {
+        let twice = day(&ReplayOptions {
             documents: 2 * self.get(now).day.options.documents,
             ..self.get(now).day.options.clone()
         });
@@ -287,17 +304,17 @@ impl Compared {
 fn claim(what: &str, holds: bool) {
     assert!(
         holds,
-        "no longer true, so the conclusions in this file have to be thought over: {what}"
+        "no longer true, so the conclusions in this file have to be reconsidered: {what}"
     );
 }
 
-/// One day is one draw: what others come to.
+/// The range over other seeds: one day is one draw.
 fn seeds() -> String {
     let mut text = format!("- One day is one draw. Over {} seeds, ", SEEDS.count());
     for scenario in Scenario::ALL {
         let (mut costs, mut longest) = (Vec::new(), Vec::new());
         for seed in SEEDS {
-            let options = Options {
+            let options = ReplayOptions {
                 seed,
                 ..options(scenario)
             };

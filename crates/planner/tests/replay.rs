@@ -1,29 +1,29 @@
-//! Days without faults: they repeat, everything ends, and the figures and the picture are about what happened.
+//! Replayed days are deterministic, every document ends, and the figures, the report and the picture agree with them.
 
 use std::process::Command;
 
 use async_endpoint::{Days, Millis, WarmHours};
-use simulation::replay::{
-    Burst, Day, Excerpt, Figures, Forecast, Moment, Options, Scenario, bursts, forecast, picture,
-    replay, report,
+use planner::{
+    Burst, Day, EndpointSample, Excerpt, Figures, LivePlan, ReplayOptions, Scenario, bursts,
+    live_plan, picture, replay, report,
 };
 
 const HOUR: u64 = 3_600_000;
 
-fn options(scenario: Scenario) -> Options {
-    Options::new(scenario).unwrap_or_else(|error| panic!("{error}"))
+fn options(scenario: Scenario) -> ReplayOptions {
+    ReplayOptions::new(scenario).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn day(options: &Options) -> Day {
+fn day(options: &ReplayOptions) -> Day {
     replay(options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
-fn the_same_seed_gives_the_same_day_and_another_gives_another() {
+fn same_seed_gives_the_same_day_and_another_seed_another() {
     for scenario in Scenario::ALL {
         let first = day(&options(scenario));
         assert_eq!(first, day(&options(scenario)), "{scenario:?}");
-        let other = Options {
+        let other = ReplayOptions {
             seed: 2,
             ..options(scenario)
         };
@@ -32,10 +32,10 @@ fn the_same_seed_gives_the_same_day_and_another_gives_another() {
 }
 
 #[test]
-fn every_document_ends_and_costs_one_run() {
+fn every_document_becomes_ready_with_one_request_and_its_wait_adds_up() {
     for scenario in Scenario::ALL {
         for seed in 1..=5 {
-            let options = Options {
+            let options = ReplayOptions {
                 seed,
                 ..options(scenario)
             };
@@ -44,8 +44,13 @@ fn every_document_ends_and_costs_one_run() {
             assert_eq!(day.documents.len(), options.documents as usize);
             for document in &day.documents {
                 assert_eq!((document.failure, document.requests), (None, 1));
-                let (wait, ended) = (document.wait.unwrap(), document.ended.unwrap());
-                assert_eq!(wait.total(), ended - document.uploaded, "{}", document.key);
+                let (wait, ended) = (document.wait.unwrap(), document.ended_at.unwrap());
+                assert_eq!(
+                    wait.total(),
+                    ended - document.uploaded_at,
+                    "{}",
+                    document.key
+                );
                 assert!(wait.run > 0 && wait.docket > 0, "{wait:?}");
             }
         }
@@ -53,9 +58,9 @@ fn every_document_ends_and_costs_one_run() {
 }
 
 #[test]
-fn a_day_of_deals_comes_in_bursts_within_business_hours() {
+fn deal_day_documents_arrive_in_bursts_within_business_hours() {
     for seed in 1..=20 {
-        let day = day(&Options {
+        let day = day(&ReplayOptions {
             seed,
             documents: 60,
             ..options(Scenario::DealDay)
@@ -66,13 +71,13 @@ fn a_day_of_deals_comes_in_bursts_within_business_hours() {
         let mut sizes: Vec<usize> = Vec::new();
         let mut before = None;
         for document in &day.documents {
-            assert!((8 * HOUR..19 * HOUR + HOUR / 30).contains(&document.uploaded));
+            assert!((8 * HOUR..19 * HOUR + HOUR / 30).contains(&document.uploaded_at));
             // Four bursts in eleven hours: documents that follow within two minutes came together.
             match (before, sizes.last_mut()) {
-                (Some(at), Some(size)) if document.uploaded - at < HOUR / 30 => *size += 1,
+                (Some(at), Some(size)) if document.uploaded_at - at < HOUR / 30 => *size += 1,
                 _ => sizes.push(1),
             }
-            before = Some(document.uploaded);
+            before = Some(document.uploaded_at);
         }
         let whole = |size: &usize| (12..=20).contains(size) || *size > 24;
         assert!(
@@ -83,18 +88,18 @@ fn a_day_of_deals_comes_in_bursts_within_business_hours() {
 }
 
 #[test]
-fn an_excerpt_has_the_first_bursts_with_shorter_gaps_and_nothing_else_changed() {
+fn excerpt_keeps_the_first_bursts_and_only_shortens_the_gaps() {
     for scenario in Scenario::ALL {
         for seed in 1..=5 {
-            let whole = Options {
+            let whole = ReplayOptions {
                 seed,
                 ..options(scenario)
             };
             let excerpt = Excerpt {
                 bursts: 3,
-                longest_gap: 20 * 60_000,
+                max_gap_ms: 20 * 60_000,
             };
-            let part = day(&Options {
+            let part = day(&ReplayOptions {
                 excerpt: Some(excerpt),
                 ..whole.clone()
             });
@@ -111,7 +116,7 @@ fn an_excerpt_has_the_first_bursts_with_shorter_gaps_and_nothing_else_changed() 
                 let of = |day: &Day, from: u64| {
                     let documents = day.documents.iter().filter(|known| known.burst == number);
                     documents
-                        .map(|known| (known.key.clone(), known.uploaded - from, known.takes))
+                        .map(|known| (known.key.clone(), known.uploaded_at - from, known.model_ms))
                         .collect::<Vec<_>>()
                 };
                 assert_eq!(of(&part, of_part.at), of(&whole, of_whole.at));
@@ -120,55 +125,52 @@ fn an_excerpt_has_the_first_bursts_with_shorter_gaps_and_nothing_else_changed() 
             assert_eq!(short.len(), 3);
             for (long, short) in long.windows(2).zip(short.windows(2)) {
                 let gap = |two: &[Burst]| two[1].at - two[0].at;
-                assert_eq!(gap(short), gap(long).min(excerpt.longest_gap));
+                assert_eq!(gap(short), gap(long).min(excerpt.max_gap_ms));
             }
         }
     }
 }
 
 #[test]
-fn a_forecast_is_what_came_and_what_became_of_it_and_survives_being_written() {
+fn live_plan_has_all_uploads_and_the_figures_of_their_bursts() {
     let day = day(&options(Scenario::Tuesday));
-    let said = forecast(&day);
-    assert_eq!(said.uploads.len(), day.documents.len());
-    assert_eq!(said.uploads[0].after, 0);
-    assert!(said.uploads.is_sorted_by_key(|upload| upload.after));
-    let ready: usize = said.bursts.iter().map(|burst| burst.ready).sum();
+    let plan = live_plan(&day);
+    assert_eq!(plan.uploads.len(), day.documents.len());
+    assert_eq!(plan.uploads[0].after_ms, 0);
+    assert!(plan.uploads.is_sorted_by_key(|upload| upload.after_ms));
+    let ready: usize = plan.forecast.iter().map(|burst| burst.ready).sum();
     assert_eq!(ready, Figures::of(&day).ready);
-    // Nothing is kept, so the first finds nothing; nobody waits less than a run takes.
-    assert_eq!(said.bursts[0].found, 0);
-    for burst in &said.bursts {
-        assert!(burst.most_instances >= 1 && burst.wait.p50 <= burst.wait.p95);
-        let runs = said
-            .uploads
-            .iter()
-            .filter(|upload| upload.burst == burst.number);
-        assert!(burst.wait.max >= runs.map(|upload| upload.takes).max().unwrap());
+    // No instance is kept, so the first burst finds none; no wait is shorter than the longest run.
+    assert_eq!(plan.forecast[0].instances_found, 0);
+    for burst in &plan.forecast {
+        assert!(burst.max_instances >= 1 && burst.wait_p50_ms <= burst.wait_p95_ms);
+        let of_burst = plan.uploads.iter().filter(|it| it.burst == burst.burst);
+        assert!(burst.wait_max_ms >= of_burst.map(|upload| upload.model_ms).max().unwrap());
     }
-    let written = serde_json::to_string(&said).unwrap();
-    assert_eq!(serde_json::from_str::<Forecast>(&written).unwrap(), said);
+    let json = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<LivePlan>(&json).unwrap(), plan);
 }
 
 #[test]
-fn there_are_never_more_instances_than_the_most_that_may_be() {
+fn instances_never_exceed_max_instances() {
     for scenario in Scenario::ALL {
         for most in [1, 2, 5] {
             let mut options = options(scenario);
             options.endpoint.settings.max_instances = most;
             let day = day(&options);
-            let seen = day.moments.iter().map(Moment::instances).max();
+            let seen = day.samples.iter().map(EndpointSample::instances).max();
             assert!(
                 seen.is_some_and(|seen| (1..=most).contains(&seen)),
                 "{seen:?}"
             );
-            let busy = |moment: &Moment| moment.busy <= moment.in_service;
-            assert!(day.moments.iter().all(busy));
+            let busy = |sample: &EndpointSample| sample.busy <= sample.in_service;
+            assert!(day.samples.iter().all(busy));
         }
     }
 }
 
 #[test]
-fn with_one_instance_kept_nobody_waits_for_a_cold_start() {
+fn no_document_waits_for_a_cold_start_while_an_instance_is_kept() {
     for warm in [false, true] {
         let mut options = options(Scenario::DealDay);
         if warm {
@@ -184,12 +186,12 @@ fn with_one_instance_kept_nobody_waits_for_a_cold_start() {
         let kept = day(&options);
         let cold = |day: &Day| {
             let waits = day.documents.iter().filter_map(|document| document.wait);
-            waits.filter(|wait| wait.cold > 0).count()
+            waits.filter(|wait| wait.cold_start > 0).count()
         };
         assert_eq!(cold(&kept), 0, "warm: {warm}");
         // Out of none there is a cold start for the first of all at least.
         let from_none = day(&self::options(Scenario::DealDay));
-        assert!(from_none.documents[0].wait.unwrap().cold > 0);
+        assert!(from_none.documents[0].wait.unwrap().cold_start > 0);
         assert!(cold(&from_none) >= 12);
         let hours = |day| Figures::of(day).hours();
         assert!(hours(&kept) > 10.0, "{}", hours(&kept));
@@ -197,13 +199,13 @@ fn with_one_instance_kept_nobody_waits_for_a_cold_start() {
 }
 
 #[test]
-fn what_is_paid_for_is_all_of_the_day() {
+fn billed_hours_cover_the_whole_day_and_every_run() {
     let mut kept = options(Scenario::Tuesday);
     kept.endpoint.settings.min_instances = 1;
     kept.endpoint.settings.max_instances = 1;
     let figures = Figures::of(&day(&kept));
     assert_eq!(figures.working + figures.starting + figures.idle, 24 * HOUR);
-    assert_eq!((figures.starting, figures.wakes), (0, 0));
+    assert_eq!((figures.starting, figures.starts_from_zero), (0, 0));
 
     // Every run is on an instance, and a little longer there: the output has to be stored.
     let day = day(&options(Scenario::Tuesday));
@@ -216,11 +218,14 @@ fn what_is_paid_for_is_all_of_the_day() {
     let each = day.documents.len() as u64;
     assert!(figures.working >= runs && figures.working <= runs + each * 1000);
     let cold_start = day.options.endpoint.settings.cold_start.0;
-    assert_eq!(figures.starting, u64::from(day.started) * cold_start);
+    assert_eq!(
+        figures.starting,
+        u64::from(day.instances_started) * cold_start
+    );
 }
 
 #[test]
-fn what_does_not_fit_fails_and_is_counted() {
+fn runs_longer_than_the_timeout_fail_and_are_reported() {
     let mut long = options(Scenario::DealDay);
     // Longer than the invocation timeout of the pipeline, which the endpoint reports as a model that broke down.
     long.documents = 20;
@@ -240,7 +245,7 @@ fn what_does_not_fit_fails_and_is_counted() {
 }
 
 #[test]
-fn the_report_has_the_figures() {
+fn report_has_the_figures_and_all_uploads_by_hour() {
     let day = day(&options(Scenario::DealDay));
     let said = report(&day, 2.0, "as given");
     let cost = Figures::of(&day).hours() * 2.0;
@@ -267,7 +272,7 @@ fn the_report_has_the_figures() {
 }
 
 #[test]
-fn the_picture_is_well_formed_and_small() {
+fn picture_is_well_formed_and_smaller_than_60_kb() {
     for scenario in Scenario::ALL {
         let drawn = picture(&day(&options(scenario)));
         well_formed(&drawn);
@@ -287,38 +292,57 @@ fn the_picture_is_well_formed_and_small() {
 }
 
 #[test]
-fn a_cold_start_of_eleven_minutes_is_waited_for() {
+fn longer_cold_start_makes_documents_wait_longer() {
     let mut slow = options(Scenario::DealDay);
     slow.endpoint.settings.cold_start = Millis::from_secs(660);
-    let waited = |options: &Options| Figures::of(&day(options)).cold.max;
+    let waited = |options: &ReplayOptions| Figures::of(&day(options)).cold_start.max;
     let (slow, usual) = (waited(&slow), waited(&options(Scenario::DealDay)));
     assert!(slow >= 660_000, "{slow}");
     assert!((300_000..420_000).contains(&usual), "{usual}");
 }
 
 #[test]
-fn the_command_says_what_is_wrong_with_what_it_was_told() {
-    let simulate = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_simulate"));
-        command.arg("replay").args(words).output().unwrap()
+fn wrong_arguments_are_named_and_exit_with_2() {
+    let planner = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_planner"));
+        command.args(words).output().unwrap()
     };
     for (words, problem) in [
-        (&["wednesday"][..], "deal-day or tuesday"),
-        (&["tuesday", "--set", "Max=3"], "has no Max"),
-        (&["tuesday", "--set", "MaxInstances=0"], "MaxInstances"),
-        (&["tuesday", "--warm", "9-17"], "--warm"),
-        (&["tuesday", "--seed"], "needs a value"),
-        (&["tuesday", "--jobs", "0"], "--jobs"),
-        (&["tuesday", "--bursts", "0"], "--bursts"),
-        (&["tuesday", "--longest-gap", "9"], "needs --bursts"),
-        (&["tuesday", "--set", "InstanceType=ml.x"], "--price"),
+        (&["replay", "wednesday"][..], "deal-day or tuesday"),
+        (&["replay", "tuesday", "--set", "Max=3"], "has no Max"),
+        (
+            &["replay", "tuesday", "--set", "MaxInstances=0"],
+            "MaxInstances",
+        ),
+        (&["replay", "tuesday", "--warm", "9-17"], "--warm"),
+        (&["replay", "tuesday", "--seed"], "needs a value"),
+        (&["replay", "tuesday", "--jobs", "0"], "--jobs"),
+        (&["replay", "tuesday", "--bursts", "0"], "--bursts"),
+        (&["replay", "tuesday", "--max-gap", "9"], "needs --bursts"),
+        (
+            &["replay", "tuesday", "--set", "InstanceType=ml.x"],
+            "--price",
+        ),
+        (&["forecast", "tuesday"], "replay or live-plan"),
+        (&["live-plan", "tuesday"], "--output"),
+        (
+            &["live-plan", "tuesday", "--set", "MaxInstances=2"],
+            "--set",
+        ),
     ] {
-        let output = simulate(words);
+        let output = planner(words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(problem), "{problem} is not in {said}");
     }
-    let output = simulate(&["tuesday", "--jobs", "6", "--set", "MaxInstances=2"]);
+    let output = planner(&[
+        "replay",
+        "tuesday",
+        "--jobs",
+        "6",
+        "--set",
+        "MaxInstances=2",
+    ]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}");
     assert!(

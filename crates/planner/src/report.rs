@@ -4,19 +4,20 @@ use std::fmt::Write as _;
 
 use async_endpoint::{ScaleIn, Settings};
 
-use super::figures::{Figures, Spread, in_hours, spans};
-use super::{Day, bursts};
-use crate::world::{HOUR, MINUTE, SECOND};
+use crate::bursts::bursts;
+use crate::day::Day;
+use crate::figures::{Figures, Percentiles, spans};
+use crate::units::{HOUR, MINUTE, clock, in_hours, span};
 
-/// The figures of a day. `price` is that of an instance-hour, `source` says where it is from.
+/// The figures of a day as lines of text. `price` is that of an instance-hour, `source` says where it is from.
 pub fn report(day: &Day, price: f64, source: &str) -> String {
     let figures = Figures::of(day);
     let (one, many) = day.options.scenario.nouns();
     let mut text = String::new();
-    let mut line = |words: &str, rest: String| {
-        let _ = writeln!(text, "{words:<12}{rest}");
+    let mut row = |name: &str, rest: String| {
+        let _ = writeln!(text, "{name:<12}{rest}");
     };
-    line(
+    row(
         "replayed",
         format!(
             "{}: {} {many} through {} on {}, seed {}",
@@ -28,30 +29,30 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
         ),
     );
     if let Some(excerpt) = day.options.excerpt {
-        line(
+        row(
             "only",
             format!(
-                "the first {} bursts; what was longer than {} between two of them is cut",
+                "the first {} bursts; gaps longer than {} between two of them are cut",
                 excerpt.bursts,
-                span(excerpt.longest_gap)
+                span(excerpt.max_gap_ms)
             ),
         );
     }
-    line("settings", settings(&day.options.endpoint.settings));
-    line("", String::new());
+    row("settings", settings(&day.options.endpoint.settings));
+    row("", String::new());
     let header = format!("{:>14}{:>14}{:>14}{:>14}", "p50", "p90", "p99", "max");
-    line("waiting", header);
-    for (name, spread) in [
+    row("waiting", header);
+    for (name, times) in [
         ("  in all", figures.total),
-        ("  cold", figures.cold),
+        ("  cold", figures.cold_start),
         ("  queue", figures.queue),
         ("  run", figures.run),
         ("  Docket", figures.docket),
     ] {
-        line(name, columns(spread));
+        row(name, columns(times));
     }
-    line("", String::new());
-    line(
+    row("", String::new());
+    row(
         "ended",
         format!(
             "{} ready, {} failed{}",
@@ -60,15 +61,18 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
             causes(day)
         ),
     );
-    line("promise", promise(day, &figures, many));
-    line(
+    row("SLO", slo(day, &figures, many));
+    row(
         "instances",
         format!(
-            "at most {}, cold starts {}, of them out of none {}; {} {many} waited for one of these",
-            figures.most_instances, day.started, figures.wakes, figures.met_cold_start
+            "at most {}; {} cold starts, {} of them from zero instances; {} {many} waited for one of these",
+            figures.max_instances,
+            day.instances_started,
+            figures.starts_from_zero,
+            figures.waited_for_cold_start
         ),
     );
-    line(
+    row(
         "GPU hours",
         format!(
             "{:.1}: working {:.1}, starting {:.1}, idle {:.1} ({:.0} %)",
@@ -80,7 +84,7 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
         ),
     );
     let cost = figures.hours() * price;
-    line(
+    row(
         "cost",
         format!(
             "${cost:.2} a day, ${:.3} a {one}, at ${price} an hour ({source})",
@@ -93,14 +97,14 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
         text.push('\n');
         text.push_str(&by_burst(day));
     }
-    for broken in &day.violations {
-        let _ = writeln!(text, "BROKEN      {broken}");
+    for violation in &day.violations {
+        let _ = writeln!(text, "VIOLATION   {violation}");
     }
     text
 }
 
-fn columns(spread: Spread) -> String {
-    [spread.p50, spread.p90, spread.p99, spread.max]
+fn columns(times: Percentiles) -> String {
+    [times.p50, times.p90, times.p99, times.max]
         .map(|value| format!("{:>14}", span(value)))
         .concat()
 }
@@ -120,19 +124,19 @@ fn causes(day: &Day) -> String {
     }
 }
 
-fn promise(day: &Day, figures: &Figures, many: &str) -> String {
-    let said = format!("ready within {}", span(day.promise));
-    match day.documents.len() - figures.in_time {
-        0 => format!("{said}: kept for all {many}"),
+fn slo(day: &Day, figures: &Figures, many: &str) -> String {
+    let target = format!("ready within {}", span(day.slo_ms));
+    match day.documents.len() - figures.within_slo {
+        0 => format!("{target}: kept for all {many}"),
         late => format!(
-            "{said}: NOT KEPT for {late} of {} {many}",
+            "{target}: NOT KEPT for {late} of {} {many}",
             day.documents.len()
         ),
     }
 }
 
-/// The numbers that a deployment chooses, by the names that they have in its parameter file.
-pub(super) fn settings(settings: &Settings) -> String {
+/// The settings that a deployment chooses.
+pub(crate) fn settings(settings: &Settings) -> String {
     let idle = match settings.scale_in {
         ScaleIn::WhenIdle { periods } => format!("idle {} min", 5 * periods),
         ScaleIn::TargetTracking { .. } => "scale-in by tracking".to_owned(),
@@ -162,45 +166,45 @@ pub(super) fn settings(settings: &Settings) -> String {
 fn hours(day: &Day) -> String {
     let mut text = format!(
         "{:>6}{:>10}{:>14}{:>16}{:>16}{:>16}\n",
-        "hour", "uploads", "longest queue", "most instances", "GPU hours", "longest wait"
+        "hour", "uploads", "max queue", "max instances", "GPU hours", "max wait"
     );
     let (first, last) = hours_of(day);
     for hour in first..last {
         let (from, until) = (hour * HOUR, (hour + 1) * HOUR);
-        let (mut queue, mut most, mut paid) = (0, 0, 0);
-        for (moment, lasts) in spans(day) {
-            let part = (moment.at + lasts)
+        let (mut queue, mut max_instances, mut billed) = (0, 0, 0);
+        for (sample, lasts) in spans(day) {
+            let part = (sample.at + lasts)
                 .min(until)
-                .saturating_sub(moment.at.max(from));
+                .saturating_sub(sample.at.max(from));
             if part > 0 {
-                queue = queue.max(moment.waiting);
-                most = most.max(moment.instances());
-                paid += u64::from(moment.instances()) * part;
+                queue = queue.max(sample.waiting);
+                max_instances = max_instances.max(sample.instances());
+                billed += u64::from(sample.instances()) * part;
             }
         }
-        let came = || {
+        let uploaded = || {
             let here = |at: u64| (from..until).contains(&at);
             day.documents
                 .iter()
-                .filter(move |known| here(known.uploaded))
+                .filter(move |known| here(known.uploaded_at))
         };
-        let longest = came()
+        let max_wait = uploaded()
             .filter_map(|known| known.wait)
             .map(|wait| wait.total())
             .max();
         let _ = writeln!(
             text,
-            "{:>6}{:>10}{queue:>14}{most:>16}{:>16.2}{:>16}",
+            "{:>6}{:>10}{queue:>14}{max_instances:>16}{:>16.2}{:>16}",
             clock(from),
-            came().count(),
-            in_hours(paid),
-            longest.map_or_else(|| "-".to_owned(), span)
+            uploaded().count(),
+            in_hours(billed),
+            max_wait.map_or_else(|| "-".to_owned(), span)
         );
     }
     text
 }
 
-/// Each burst of an excerpt.
+/// The bursts of an excerpt.
 fn by_burst(day: &Day) -> String {
     let mut text = format!(
         "{:>6}{:>10}{:>10}{:>8}{:>8}{:>14}{:>14}{:>18}{:>16}\n",
@@ -212,7 +216,7 @@ fn by_burst(day: &Day) -> String {
         "p50",
         "p95",
         "found in service",
-        "most instances"
+        "max instances"
     );
     for burst in bursts(day) {
         let _ = writeln!(
@@ -225,41 +229,27 @@ fn by_burst(day: &Day) -> String {
             burst.failed,
             span(burst.wait.p50),
             span(burst.wait.p95),
-            burst.found,
-            burst.most_instances
+            burst.instances_found,
+            burst.max_instances
         );
     }
     text
 }
 
-/// The hours in which something happens: from the first, up to but without the second.
-pub(super) fn hours_of(day: &Day) -> (u64, u64) {
-    let least = day.options.endpoint.settings.min_instances;
-    let first = day.documents.iter().map(|known| known.uploaded).min();
+/// The hours to show: the first with an upload, and the end of the last in which something happens.
+pub(crate) fn hours_of(day: &Day) -> (u64, u64) {
+    let min_instances = day.options.endpoint.settings.min_instances;
+    let first = day.documents.iter().map(|known| known.uploaded_at).min();
     let more = spans(day)
-        .filter(|(moment, _)| moment.instances() > least)
-        .map(|(moment, lasts)| moment.at + lasts)
+        .filter(|(sample, _)| sample.instances() > min_instances)
+        .map(|(sample, lasts)| sample.at + lasts)
         .max();
-    let ended = day.documents.iter().filter_map(|known| known.ended).max();
+    let ended = day
+        .documents
+        .iter()
+        .filter_map(|known| known.ended_at)
+        .max();
     let first = first.unwrap_or(0) / HOUR;
     let last = more.max(ended).unwrap_or(0).div_ceil(HOUR);
     (first, last.max(first + 1))
-}
-
-/// A time of day.
-pub(super) fn clock(at: u64) -> String {
-    format!("{}:{:02}", at / HOUR, at / MINUTE % 60)
-}
-
-/// A span of time, for people.
-pub fn span(milliseconds: u64) -> String {
-    let seconds = (milliseconds + SECOND / 2) / SECOND;
-    let (h, min, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (h, min, s) {
-        (0, 0, s) => format!("{s} s"),
-        (0, min, 0) => format!("{min} min"),
-        (0, min, s) => format!("{min} min {s:02} s"),
-        (h, 0, _) => format!("{h} h"),
-        (h, min, _) => format!("{h} h {min:02} min"),
-    }
 }

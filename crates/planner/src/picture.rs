@@ -3,19 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::figures::{Figures, spans};
-use super::report::{clock, hours_of, settings, span};
-use super::{Day, Moment};
-use crate::world::{HOUR, MINUTE};
+use simulation::workload::EndpointSample;
 
-/// The picture's size and where the charts are in it, in pixels.
+use crate::day::Day;
+use crate::figures::{Figures, spans};
+use crate::report::{hours_of, settings};
+use crate::units::{HOUR, MINUTE, clock, span};
+
+/// The size of the picture and the position of the charts, in pixels.
 const WIDTH: u64 = 960;
 const HEIGHT: u64 = 664;
 const LEFT: u64 = 64;
 const RIGHT: u64 = 932;
 const COLUMNS: usize = (RIGHT - LEFT) as usize;
 
-/// Colors by the reader's preference, with a background of their own, so that it is legible on any page.
+/// Colors for the reader's light or dark scheme, with a background, so the picture is legible on any page.
 const STYLE: &str = "\
 text{font:13px system-ui,sans-serif;fill:#1f2933}\
 .t{font-size:18px;font-weight:600}.h{font-weight:600}.m{fill:#55606c}\
@@ -28,21 +30,21 @@ text{fill:#e6eaee}.m{fill:#a3adb8}.bg{fill:#14181d}.g{stroke:#2e363e}.a{stroke:#
 .q,.b{fill:#63a4e8}.i{fill:#46586d}.c{fill:#f0a04b}.w{stroke:#63a4e8}.k{stroke:#f0a04b}\
 .x,.p{stroke:#ff7b7b}}";
 
-/// What is counted at a moment.
-type Count = fn(&Moment) -> u32;
+/// What a chart shows of a sample.
+type Count = fn(&EndpointSample) -> u32;
 
 /// One of the three charts.
 struct Chart {
     top: u64,
     bottom: u64,
-    /// What its upper edge stands for.
-    most: u64,
+    /// The value at the upper edge.
+    max: u64,
 }
 
 impl Chart {
     const fn y(&self, value: u64) -> u64 {
-        let value = if value < self.most { value } else { self.most };
-        self.bottom - value * (self.bottom - self.top) / self.most
+        let value = if value < self.max { value } else { self.max };
+        self.bottom - value * (self.bottom - self.top) / self.max
     }
 }
 
@@ -59,7 +61,7 @@ impl Axis {
     }
 }
 
-/// Draws a day. Its size does not grow with the number of documents beyond what can be told apart.
+/// Draws a day. Documents at the same pixel are drawn once, which limits the size of the picture.
 pub fn picture(day: &Day) -> String {
     let (first, last) = hours_of(day);
     let axis = Axis {
@@ -85,37 +87,37 @@ fn head(svg: &mut String, day: &Day, figures: &Figures) {
         day.documents.len(),
         day.options.endpoint.endpoint_name
     );
-    let kept = if figures.in_time == day.documents.len() {
+    let kept = if figures.within_slo == day.documents.len() {
         "kept for all"
     } else {
         "not kept for all"
     };
-    let said = format!(
+    let summary = format!(
         "Half wait up to {}, nine in ten up to {}, the longest {}. {} cold starts, {:.1} GPU hours. Promise of {}: {kept}.",
         span(figures.total.p50),
         span(figures.total.p90),
         span(figures.total.max),
-        day.started,
+        day.instances_started,
         figures.hours(),
-        span(day.promise)
+        span(day.slo_ms)
     );
     let numbers = format!(
         "{}: {}",
         day.options.endpoint.instance_type,
         settings(&day.options.endpoint.settings)
     );
-    let (title, said, numbers) = (escape(&title), escape(&said), escape(&numbers));
+    let (title, summary, numbers) = (escape(&title), escape(&summary), escape(&numbers));
     let _ = write!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"t d\">\n\
-         <title id=\"t\">{title}</title>\n<desc id=\"d\">{said}</desc>\n<style>{STYLE}</style>\n\
+         <title id=\"t\">{title}</title>\n<desc id=\"d\">{summary}</desc>\n<style>{STYLE}</style>\n\
          <rect class=\"bg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"8\"/>\n\
          <text class=\"t\" x=\"16\" y=\"30\">{title}</text>\n\
-         <text x=\"16\" y=\"52\">{said}</text>\n<text class=\"m\" x=\"16\" y=\"71\">{numbers}</text>\n"
+         <text x=\"16\" y=\"52\">{summary}</text>\n<text class=\"m\" x=\"16\" y=\"71\">{numbers}</text>\n"
     );
 }
 
-/// A chart's title, its scale with lines across, and the hours as lines down.
+/// A chart's title, its scale with horizontal lines, and vertical lines at the hours.
 fn frame(svg: &mut String, chart: &Chart, axis: &Axis, title: &str, step: u64, unit: &str) {
     let (top, bottom) = (chart.top, chart.bottom);
     let _ = writeln!(
@@ -124,7 +126,7 @@ fn frame(svg: &mut String, chart: &Chart, axis: &Axis, title: &str, step: u64, u
         top - 12
     );
     let mut lines = String::new();
-    for value in (0..=chart.most).step_by(usize::try_from(step).unwrap_or(1)) {
+    for value in (0..=chart.max).step_by(usize::try_from(step).unwrap_or(1)) {
         let y = chart.y(value);
         let _ = write!(lines, "M{LEFT} {y}H{RIGHT}");
         let _ = writeln!(
@@ -140,7 +142,7 @@ fn frame(svg: &mut String, chart: &Chart, axis: &Axis, title: &str, step: u64, u
     let _ = writeln!(svg, "<path class=\"g\" d=\"{lines}\"/>");
 }
 
-/// What stands for what, from the right edge to the left.
+/// The legend, right-aligned.
 fn legend(svg: &mut String, y: u64, entries: &[(&str, &str)]) {
     let mut x = RIGHT;
     for (class, label) in entries.iter().rev() {
@@ -168,14 +170,14 @@ fn legend(svg: &mut String, y: u64, entries: &[(&str, &str)]) {
     }
 }
 
-/// The most of a quantity in each column of pixels, as an area.
+/// The maximum in each column of pixels, as an area.
 fn area(svg: &mut String, class: &str, chart: &Chart, columns: &[u64]) {
     let mut path = format!("M{LEFT} {}", chart.bottom);
-    let mut before = 0;
+    let mut previous = 0;
     for (column, value) in columns.iter().enumerate() {
-        if *value != before {
+        if *value != previous {
             let _ = write!(path, "H{}V{}", LEFT + column as u64, chart.y(*value));
-            before = *value;
+            previous = *value;
         }
     }
     let _ = writeln!(
@@ -187,28 +189,28 @@ fn area(svg: &mut String, class: &str, chart: &Chart, columns: &[u64]) {
 
 fn columns(day: &Day, axis: &Axis, value: Count) -> Vec<u64> {
     let mut columns = vec![0; COLUMNS];
-    for (moment, lasts) in spans(day) {
-        let end = moment.at + lasts;
-        if end <= axis.from || moment.at >= axis.until || lasts == 0 {
+    for (sample, lasts) in spans(day) {
+        let end = sample.at + lasts;
+        if end <= axis.from || sample.at >= axis.until || lasts == 0 {
             continue;
         }
-        let from = usize::try_from(axis.x(moment.at) - LEFT).unwrap_or(0);
+        let from = usize::try_from(axis.x(sample.at) - LEFT).unwrap_or(0);
         let until = usize::try_from(axis.x(end) - LEFT).unwrap_or(0);
-        // What lasts less than a column is still seen.
+        // What lasts less than a column is still visible.
         for column in columns.iter_mut().take(until.max(from + 1)).skip(from) {
-            *column = u64::from(value(moment)).max(*column);
+            *column = u64::from(value(sample)).max(*column);
         }
     }
     columns
 }
 
 fn queue(svg: &mut String, day: &Day, axis: &Axis) {
-    let columns = columns(day, axis, |moment| moment.waiting);
-    let (step, most) = scale(columns.iter().copied().max().unwrap_or(0), &DECIMAL);
+    let columns = columns(day, axis, |sample| sample.waiting);
+    let (step, max) = scale(columns.iter().copied().max().unwrap_or(0), &DECIMAL);
     let chart = Chart {
         top: 108,
         bottom: 228,
-        most,
+        max,
     };
     let (_, many) = day.options.scenario.nouns();
     let title = format!("Waiting in the endpoint's queue ({many})");
@@ -218,17 +220,17 @@ fn queue(svg: &mut String, day: &Day, axis: &Axis) {
 
 fn instances(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
     let limit = day.options.endpoint.settings.max_instances;
-    let (step, most) = scale(figures.most_instances.max(limit).into(), &DECIMAL);
+    let (step, max) = scale(figures.max_instances.max(limit).into(), &DECIMAL);
     let chart = Chart {
         top: 276,
         bottom: 386,
-        most,
+        max,
     };
     frame(svg, &chart, axis, "Instances", step, "");
     let layers: [(&str, Count); 3] = [
-        ("c", Moment::instances),
-        ("i", |moment| moment.in_service),
-        ("b", |moment| moment.busy),
+        ("c", EndpointSample::instances),
+        ("i", |sample| sample.in_service),
+        ("b", |sample| sample.busy),
     ];
     for (class, value) in layers {
         area(svg, class, &chart, &columns(day, axis, value));
@@ -238,11 +240,11 @@ fn instances(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
 }
 
 fn waits(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
-    let (step, most) = scale(figures.total.max.div_ceil(MINUTE), &MINUTES);
+    let (step, max) = scale(figures.total.max.div_ceil(MINUTE), &MINUTES);
     let chart = Chart {
         top: 434,
         bottom: 604,
-        most,
+        max,
     };
     frame(
         svg,
@@ -254,14 +256,14 @@ fn waits(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
     );
     let (mut cold, mut warm, mut failed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let fine = Chart {
-        most: most * MINUTE,
+        max: max * MINUTE,
         ..chart
     };
     for document in &day.documents {
-        let x = axis.x(document.uploaded);
+        let x = axis.x(document.uploaded_at);
         match document.wait {
             None => failed.insert((x, fine.top)),
-            Some(wait) if wait.cold > 0 => cold.insert((x, fine.y(wait.total()))),
+            Some(wait) if wait.cold_start > 0 => cold.insert((x, fine.y(wait.total()))),
             Some(wait) => warm.insert((x, fine.y(wait.total()))),
         };
     }
@@ -281,11 +283,11 @@ fn waits(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
         let _ = writeln!(svg, "<path class=\"x\" d=\"{path}\"/>");
         entries.push(("x", "failed"));
     }
-    if day.promise <= fine.most {
+    if day.slo_ms <= fine.max {
         let _ = writeln!(
             svg,
             "<path class=\"p\" d=\"M{LEFT} {}H{RIGHT}\"/>",
-            fine.y(day.promise)
+            fine.y(day.slo_ms)
         );
         entries.push(("p", "promise"));
     }
@@ -314,14 +316,14 @@ fn time(svg: &mut String, axis: &Axis) {
 const DECIMAL: [u64; 3] = [1, 2, 5];
 const MINUTES: [u64; 8] = [1, 2, 5, 10, 15, 30, 60, 120];
 
-/// A step and the upper end of a scale with at most six steps.
-fn scale(most: u64, steps: &[u64]) -> (u64, u64) {
-    let most = most.max(1);
+/// The step and the upper end of a scale with at most six steps.
+fn scale(max: u64, steps: &[u64]) -> (u64, u64) {
+    let max = max.max(1);
     let mut factor = 1;
     loop {
-        if let Some(step) = steps.iter().find(|step| most.div_ceil(*step * factor) <= 6) {
+        if let Some(step) = steps.iter().find(|step| max.div_ceil(*step * factor) <= 6) {
             let step = step * factor;
-            return (step, most.div_ceil(step) * step);
+            return (step, max.div_ceil(step) * step);
         }
         factor *= 10;
     }

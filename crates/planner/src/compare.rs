@@ -1,31 +1,32 @@
-//! The same day with other settings, one at a time: what each of them does to waiting and cost.
+//! The same day with other settings, one at a time: how each changes waiting times and cost.
 
 use std::fmt::Write as _;
 
 use async_endpoint::{Millis, Parameters};
 
-use super::cli::{with, with_one_kept};
-use super::figures::Figures;
-use super::report::span;
-use super::{Day, Options, Scenario, replay};
+use crate::day::{Day, ReplayOptions};
+use crate::figures::Figures;
+use crate::parameters::{with, with_warm_hours};
+use crate::replay::replay;
+use crate::scenario::Scenario;
+use crate::units::span;
 
-/// What is different about a day.
+/// A change to the settings of a day.
 enum Change {
-    /// A parameter of the file.
+    /// A parameter of the file: name and value.
     Parameter(&'static str, &'static str),
-    /// The cold start, in seconds: not a setting, but what the instance type, the image and the model make of it.
+    /// The cold start, in seconds. It is not a setting: it follows from the instance type, the image and the model.
     ColdStart(u64),
-    /// One instance is kept from then until then.
+    /// One instance is kept between these times of day.
     Warm(&'static str, &'static str),
-    /// All of these.
     All(&'static [Self]),
 }
 
 use Change::{All, ColdStart, Parameter, Warm};
 
 impl Change {
-    /// Changes the day, and says what is different about it.
-    fn make(&self, options: &mut Options, file: &mut String) -> Result<String, String> {
+    /// Applies the change, and returns its label.
+    fn apply(&self, options: &mut ReplayOptions, file: &mut String) -> Result<String, String> {
         Ok(match self {
             Parameter(key, value) => {
                 *file = with(file, key, value)?;
@@ -37,14 +38,14 @@ impl Change {
                 format!("cold start {}", span(seconds * 1000))
             }
             Warm(from, until) => {
-                *file = with_one_kept(file, from, until)?;
+                *file = with_warm_hours(file, from, until)?;
                 read(options, file)?;
                 format!("one kept {from}–{until}")
             }
             All(changes) => {
                 let labels: Result<Vec<_>, _> = changes
                     .iter()
-                    .map(|change| change.make(options, file))
+                    .map(|change| change.apply(options, file))
                     .collect();
                 labels?.join(", ")
             }
@@ -108,8 +109,8 @@ const TUESDAY: &[Change] = &[
     All(&[Parameter("MaxInstances", "2"), ColdStart(660)]),
 ];
 
-/// Takes over what the file says. A cold start does not stand in it.
-fn read(options: &mut Options, file: &str) -> Result<(), String> {
+/// Takes the parameters from the file. The cold start is not one of them and stays as it is.
+fn read(options: &mut ReplayOptions, file: &str) -> Result<(), String> {
     let cold_start = options.endpoint.settings.cold_start;
     options.endpoint = Parameters::parse(file).map_err(|error| error.to_string())?;
     options.endpoint.settings.cold_start = cold_start;
@@ -119,20 +120,18 @@ fn read(options: &mut Options, file: &str) -> Result<(), String> {
 /// A day with another setting.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// What is different.
+    /// The setting.
     pub label: String,
-    /// The day.
     pub day: Day,
-    /// What it comes to.
     pub figures: Figures,
 }
 
-/// The day as it is asked for, then with each change that says something about its kind. `file` is the endpoint's
-/// parameter file.
+/// The day with `options`, then with each change that matters for its scenario. `file` is the endpoint's parameter
+/// file.
 ///
 /// # Errors
-/// The file has not all the parameters, or a day does not end; the text says which.
-pub fn variants(options: &Options, file: &str) -> Result<Vec<Variant>, String> {
+/// The file lacks a parameter, or a day does not end; the text says which.
+pub fn variants(options: &ReplayOptions, file: &str) -> Result<Vec<Variant>, String> {
     let unchanged = std::iter::once(None);
     let changes = match options.scenario {
         Scenario::DealDay => DEAL_DAY,
@@ -142,7 +141,7 @@ pub fn variants(options: &Options, file: &str) -> Result<Vec<Variant>, String> {
         let (mut options, mut file) = (options.clone(), file.to_owned());
         let label = match change {
             None => "as it is".to_owned(),
-            Some(change) => change.make(&mut options, &mut file)?,
+            Some(change) => change.apply(&mut options, &mut file)?,
         };
         let day = replay(&options).map_err(|error| error.to_string())?;
         let figures = Figures::of(&day);
@@ -158,12 +157,12 @@ pub fn variants(options: &Options, file: &str) -> Result<Vec<Variant>, String> {
         .collect()
 }
 
-/// Variants of one day as a table in Markdown. `price` is that of an instance-hour.
+/// The variants of a day as a Markdown table. `price` is that of an instance-hour.
 pub fn table(variants: &[Variant], price: f64) -> String {
-    let scenario = variants
+    let nouns = variants
         .first()
         .map(|variant| variant.day.options.scenario.nouns());
-    let (_, many) = scenario.unwrap_or_default();
+    let (_, many) = nouns.unwrap_or_default();
     let mut text = format!(
         "| | half wait up to | 9 in 10 up to | the longest | cold starts | out of none | GPU hours | idle | a day | {many} ready in time |\n|---|---|---|---|---|---|---|---|---|---|\n"
     );
@@ -179,12 +178,12 @@ pub fn table(variants: &[Variant], price: f64) -> String {
             span(figures.total.p50),
             span(figures.total.p90),
             span(figures.total.max),
-            day.started,
-            figures.wakes,
+            day.instances_started,
+            figures.starts_from_zero,
             figures.hours(),
             100.0 * figures.idle_share(),
             figures.hours() * price,
-            figures.in_time,
+            figures.within_slo,
             day.documents.len()
         );
     }
