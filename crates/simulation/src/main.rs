@@ -32,7 +32,7 @@ struct Arguments {
     seed: Option<u64>,
     trace: bool,
     mistake: Option<Mistake>,
-    /// This process is a worker: its standard output is thrown away, since the product's metrics go there.
+    /// This process is a worker. Its standard output is discarded, because the product's metrics go there.
     worker: bool,
 }
 
@@ -90,16 +90,16 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                     .ok_or_else(|| format!("--mistake is one of {}", known()))?;
                 arguments.mistake = Some(found);
             }
-            _ => return Err(format!("{word} is not understood")),
+            _ => return Err(format!("{word} is not an option")),
         }
     }
     Ok(arguments)
 }
 
-/// Runs its share of the seeds; says what it found on standard error, one JSON object a line.
+/// Runs its share of the seeds. Writes violations and the sum to standard error, one JSON object per line.
 fn work(arguments: &Arguments) -> ExitCode {
     if arguments.trace {
-        // What the product logs belongs into the trace; the time in it is virtual and already there.
+        // The product's logs belong into the trace, which has the virtual time already.
         let log = tracing_subscriber::fmt()
             .without_time()
             .with_target(false)
@@ -113,7 +113,7 @@ fn work(arguments: &Arguments) -> ExitCode {
             seed,
             uploads: arguments.jobs,
             mistake: arguments.mistake,
-            plan: arguments.mistake.and_then(Mistake::weather),
+            faults: arguments.mistake.and_then(Mistake::fault_profile),
             trace: if arguments.trace {
                 Tracing::Print
             } else {
@@ -143,21 +143,22 @@ fn failed(problem: String) -> Report {
 
 fn add(sum: &mut Report, report: &Report) {
     sum.jobs += report.jobs;
-    for (sum, count) in sum.ended.iter_mut().zip(report.ended) {
-        *sum += count;
-    }
-    sum.runs += report.runs;
+    sum.ready += report.ready;
+    sum.failed += report.failed;
+    sum.cancelled += report.cancelled;
+    sum.requests += report.requests;
     sum.repeated += report.repeated;
     sum.quarantined += report.quarantined;
-    sum.struck.add(&report.struck);
-    sum.time += report.time;
-    sum.steps += report.steps;
+    sum.faults.add(&report.faults);
+    sum.time_ms += report.time_ms;
+    sum.events += report.events;
 }
 
 fn to_json(sum: &Report, seeds: u64) -> Value {
     json!({
-        "seeds": seeds, "jobs": sum.jobs, "ended": sum.ended, "runs": sum.runs, "repeated": sum.repeated,
-        "quarantined": sum.quarantined, "struck": sum.struck.0.to_vec(), "time": sum.time, "steps": sum.steps,
+        "seeds": seeds, "jobs": sum.jobs, "ready": sum.ready, "failed": sum.failed, "cancelled": sum.cancelled,
+        "requests": sum.requests, "repeated": sum.repeated, "quarantined": sum.quarantined,
+        "faults": sum.faults.0.to_vec(), "time_ms": sum.time_ms, "events": sum.events,
     })
 }
 
@@ -186,29 +187,29 @@ fn supervise(arguments: &Arguments) -> ExitCode {
         })
         .collect();
     let mut sum = Report::default();
-    let (mut done, mut broken) = (0, false);
+    let (mut done, mut violated) = (0, false);
     for thread in threads {
         match thread.join() {
             Ok(Some(found)) => {
                 add_json(&mut sum, &found);
                 done += found["seeds"].as_u64().unwrap_or(0);
-                broken |= found["broken"] == true;
+                violated |= found["violated"] == true;
             }
             Ok(None) | Err(_) => {
                 eprintln!("simulate: a worker died");
-                broken = true;
+                violated = true;
             }
         }
     }
-    print(&sum, done, began.elapsed().as_secs_f64(), broken);
-    if broken {
+    print(&sum, done, began.elapsed().as_secs_f64(), violated);
+    if violated {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     }
 }
 
-/// Starts a worker and reads what it says.
+/// Starts a worker and reads its output.
 fn watch(arguments: &Arguments) -> Option<Value> {
     let mut command = Command::new(std::env::current_exe().ok()?);
     let numbers = [
@@ -232,27 +233,27 @@ fn watch(arguments: &Arguments) -> Option<Value> {
         .spawn()
         .ok()?;
     let mut found = None;
-    let mut broken = false;
+    let mut violated = false;
     for line in BufReader::new(child.stderr.take()?)
         .lines()
         .map_while(Result::ok)
     {
         match serde_json::from_str::<Value>(&line) {
-            Ok(said) if said["violation"].is_string() => {
-                broken = true;
+            Ok(line) if line["violation"].is_string() => {
+                violated = true;
                 eprintln!(
                     "seed {}: {}",
-                    said["seed"],
-                    said["violation"].as_str().unwrap_or_default()
+                    line["seed"],
+                    line["violation"].as_str().unwrap_or_default()
                 );
             }
-            Ok(said) if said["struck"].is_array() => found = Some(said),
+            Ok(line) if line["faults"].is_array() => found = Some(line),
             Ok(_) | Err(_) => eprintln!("{line}"),
         }
     }
     let _ = child.wait();
     let mut found = found?;
-    found["broken"] = broken.into();
+    found["violated"] = violated.into();
     Some(found)
 }
 
@@ -260,32 +261,32 @@ fn add_json(sum: &mut Report, found: &Value) {
     let number = |value: &Value| value.as_u64().unwrap_or(0);
     let mut report = Report {
         jobs: number(&found["jobs"]),
-        runs: number(&found["runs"]),
+        ready: number(&found["ready"]),
+        failed: number(&found["failed"]),
+        cancelled: number(&found["cancelled"]),
+        requests: number(&found["requests"]),
         repeated: number(&found["repeated"]),
         quarantined: number(&found["quarantined"]),
-        time: number(&found["time"]),
-        steps: number(&found["steps"]),
+        time_ms: number(&found["time_ms"]),
+        events: number(&found["events"]),
         ..Report::default()
     };
-    for (at, count) in report.ended.iter_mut().enumerate() {
-        *count = number(&found["ended"][at]);
-    }
-    for (at, count) in report.struck.0.iter_mut().enumerate() {
-        *count = number(&found["struck"][at]);
+    for (kind, count) in report.faults.0.iter_mut().enumerate() {
+        *count = number(&found["faults"][kind]);
     }
     add(sum, &report);
 }
 
-fn print(sum: &Report, seeds: u64, seconds: f64, broken: bool) {
-    let kinds: Vec<(Fault, u64)> = sum.struck.iter().filter(|(_, count)| *count > 0).collect();
+fn print(sum: &Report, seeds: u64, seconds: f64, violated: bool) {
+    let kinds: Vec<(Fault, u64)> = sum.faults.iter().filter(|(_, count)| *count > 0).collect();
     println!("histories   {seeds}");
     println!(
         "jobs        {}  ({} ready, {} failed, {} cancelled)",
-        sum.jobs, sum.ended[0], sum.ended[1], sum.ended[2]
+        sum.jobs, sum.ready, sum.failed, sum.cancelled
     );
     println!(
         "GPU runs    {}  ({} repeat an attempt whose call or record was lost)",
-        sum.runs, sum.repeated
+        sum.requests, sum.repeated
     );
     println!("quarantine  {}", sum.quarantined);
     println!(
@@ -298,19 +299,19 @@ fn print(sum: &Report, seeds: u64, seconds: f64, broken: bool) {
     }
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let (days, speed) = (
-        sum.time as f64 / 86_400_000.0,
+        sum.time_ms as f64 / 86_400_000.0,
         sum.jobs as f64 / seconds.max(0.001),
     );
     println!(
         "time        {days:.1} days simulated in {seconds:.1} s, {} events, {speed:.0} jobs/s",
-        sum.steps
+        sum.events
     );
     println!(
-        "promises    {}",
-        if broken {
-            "BROKEN, see the seeds above"
+        "guarantees  {}",
+        if violated {
+            "VIOLATED, see the seeds above"
         } else {
-            "kept"
+            "hold"
         }
     );
 }

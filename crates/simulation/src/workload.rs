@@ -1,20 +1,22 @@
 //! Given uploads through the real handlers and one endpoint, in virtual time and without faults.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use async_endpoint::{Phase, Rng, Settings};
 use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
-use crate::fault::Plan;
-use crate::history::{LONGEST, at_rest, handle};
-use crate::lambda::Lambda;
-use crate::scenario::Deed;
-use crate::world::{Event, MINUTE, Timing, Trace, World};
+use crate::driver::{Driver, Step};
+use crate::environment::{Environment, Timing, Trace};
+use crate::event::Event;
+use crate::fault::FaultProfile;
+use crate::simulation::Simulation;
+use crate::time::MINUTE;
+use crate::timeline::After;
+use crate::user_action::UserAction;
 
 /// More events than this per upload, and the workload counts as endless.
 const MAX_EVENTS_PER_UPLOAD: u64 = 5_000;
+/// The index of the only endpoint.
+const ENDPOINT: usize = 0;
 /// `FunctionTimeoutSeconds` in `infra/service.yaml`, and the visibility timeout that follows from it.
 const TIMING: Timing = Timing {
     function: MINUTE,
@@ -132,67 +134,66 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
         panic!("there is no pipeline {}", workload.pipeline);
     };
     let (endpoint, name) = (pipeline.endpoint.clone(), pipeline.name.clone());
-    let mut world = World::new(
-        workload.rng,
-        Plan::CALM,
-        workload.pipelines,
-        TIMING,
-        Trace::Off,
-    );
-    world.host(endpoint, name, workload.endpoint, true);
-    world.drive(0);
+    let env = Environment::new(workload.rng, FaultProfile::NONE, TIMING, Trace::Off);
+    let mut simulation = Simulation::new(env, workload.pipelines);
+    simulation.host_endpoint(endpoint, name, workload.endpoint);
     for upload in &workload.uploads {
-        world.takes.insert(upload.key.clone(), upload.model_ms);
-        let (key, bytes) = (upload.key.clone(), upload.bytes);
-        world.deed(upload.at, Deed::Put { key, bytes });
+        let key = upload.key.clone();
+        simulation
+            .endpoints
+            .set_model_time(key.clone(), upload.model_ms);
+        let bytes = upload.bytes;
+        let action = Event::Action(UserAction::UploadPdf { key, bytes });
+        simulation.plan([After::new(upload.at, action)]);
     }
-    world.after(0, Event::Tick);
+    simulation.plan([After::new(0, Event::Tick)]);
+    let mut samples = vec![sample(&simulation)];
+    let mut instances = 0;
     let max_events = MAX_EVENTS_PER_UPLOAD * workload.uploads.len().max(100) as u64;
-    let (mut samples, mut instances) = (vec![sample(&world)], 0);
-    let world = Rc::new(RefCell::new(world));
-    let mut lambda = Lambda::new(Rc::clone(&world));
+    let mut driver = Driver::new(simulation, max_events);
     loop {
-        let Some(event) = world.borrow_mut().next() else {
+        let step = driver.step();
+        if step == Step::End {
             break;
-        };
-        let ticked = matches!(event, Event::Tick);
-        handle(&world, &mut lambda, event);
-        let mut world = world.borrow_mut();
-        let now = sample(&world);
-        if samples
-            .last()
-            .is_some_and(|last| *last != EndpointSample { at: last.at, ..now })
-        {
+        }
+        let at_rest = step == Step::Tick && driver.is_at_rest();
+        let endless = driver.is_endless();
+        let mut simulation = driver.simulation.borrow_mut();
+        let now = sample(&simulation);
+        let last = samples.last();
+        if last.is_some_and(|last| *last != EndpointSample { at: last.at, ..now }) {
             samples.push(now);
         }
-        let newest = world.endpoints[0].model.instances().map(|known| known.id.0);
-        instances = newest.max().unwrap_or(0).max(instances);
-        if world.steps > max_events || world.now > LONGEST {
-            return Err(EndlessWorkload(world.queues.left()));
+        let newest = simulation.endpoints.model(ENDPOINT).instances();
+        instances = newest
+            .map(|known| known.id.0)
+            .max()
+            .unwrap_or(0)
+            .max(instances);
+        if endless {
+            return Err(EndlessWorkload(simulation.queues.depths()));
         }
-        if ticked && world.now >= workload.min_duration_ms && at_rest(&world, &lambda) {
-            world.check_at_rest();
+        if at_rest && simulation.env.now >= workload.min_duration_ms {
+            simulation.check_at_rest();
             break;
         }
     }
-    drop(lambda);
-    let mut world = world.borrow_mut();
-    let documents = workload
-        .uploads
-        .iter()
-        .map(|upload| document(&world, upload));
+    let mut simulation = driver.simulation.borrow_mut();
+    let documents = workload.uploads.iter();
     Ok(WorkloadReport {
-        documents: documents.collect(),
+        documents: documents
+            .map(|upload| document(&simulation, upload))
+            .collect(),
         samples,
         instances,
-        violations: std::mem::take(&mut world.violations),
+        violations: std::mem::take(&mut simulation.env.violations),
     })
 }
 
-fn sample(world: &World) -> EndpointSample {
-    let model = &world.endpoints[0].model;
+fn sample(simulation: &Simulation) -> EndpointSample {
+    let model = simulation.endpoints.model(ENDPOINT);
     let mut sample = EndpointSample {
-        at: world.now,
+        at: simulation.env.now,
         waiting: model.waiting(),
         ..EndpointSample::default()
     };
@@ -207,34 +208,22 @@ fn sample(world: &World) -> EndpointSample {
     sample
 }
 
-fn document(world: &World, upload: &WorkloadUpload) -> DocumentResult {
-    let version = world
-        .bucket
-        .current(&upload.key)
-        .map(|(version, _)| version);
-    let Some((version, job)) =
-        version.and_then(|version| Some((version, world.table.job_of(&upload.key, &version.id)?)))
-    else {
+fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult {
+    let current = simulation.bucket.current(&upload.key);
+    let found = current.and_then(|(version, _)| {
+        let row = simulation.table.job_of(&upload.key, &version.id)?;
+        Some((version, row))
+    });
+    let Some((version, row)) = found else {
         return DocumentResult {
             uploaded_at: upload.at,
             end: DocumentEnd::Open,
             requests: Vec::new(),
         };
     };
-    let requests = world
-        .ledger
-        .runs
-        .range((job.id, 0)..=(job.id, u8::MAX))
-        .flat_map(|(_, requests)| requests)
-        .map(|request| EndpointRequest {
-            accepted_at: request.accepted,
-            run: request
-                .ran
-                .get()
-                .map(|(from, until)| ModelRun { from, until }),
-        });
-    let at = world.table.rows.get(&job.id).map_or(0, |row| row.saved_at);
-    let end = match &job.state {
+    let requests = simulation.ledger.all_requests(row.job.id);
+    let at = row.saved_at;
+    let end = match &row.job.state {
         State::Ready { .. } => DocumentEnd::Ready { at },
         State::Failed { failure, .. } => DocumentEnd::Failed {
             at,
@@ -248,6 +237,14 @@ fn document(world: &World, upload: &WorkloadUpload) -> DocumentResult {
     DocumentResult {
         uploaded_at: version.at,
         end,
-        requests: requests.collect(),
+        requests: requests
+            .map(|request| EndpointRequest {
+                accepted_at: request.accepted_at,
+                run: request
+                    .run
+                    .get()
+                    .map(|(from, until)| ModelRun { from, until }),
+            })
+            .collect(),
     }
 }

@@ -94,7 +94,7 @@ pub(super) mod tests {
     use crate::place;
 
     /// The plan that `tests/replay.rs` carries out: the first burst of `tuesday`.
-    pub(in crate::replay) fn plan() -> LivePlan {
+    pub(crate) fn plan() -> LivePlan {
         LivePlan::read(&place::file("crates/devstack/tests/live-plan.json")).unwrap()
     }
 

@@ -1,0 +1,127 @@
+//! The product's handlers as futures.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use functions::bootstrap::App;
+use functions::handlers::batch::SqsEvent;
+use functions::handlers::{
+    inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
+    ws_connect, ws_default, ws_disconnect,
+};
+use jobs::apply::Run;
+use jobs::deliver::{Owed, deliver};
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::{Clock, Queue, WakeUpQueue};
+use jobs::support::{self, Answer, Order};
+use jobs::tally::Tally;
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+
+use crate::function::Task;
+use crate::page::PageStep;
+use crate::ports::Ports;
+use crate::queue::Batch;
+use crate::time::SECOND;
+
+/// How long support's function takes for the effects of its command.
+const SUPPORT_EFFECTS: u64 = 3 * SECOND;
+
+/// How a function ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It reported these messages as failed.
+    Batch(Vec<String>),
+    /// The authorizer's answer.
+    Authorized(Value),
+    Done,
+    /// The reconciler's backlog of each pipeline, if it counted.
+    Reconciled(Option<BTreeMap<String, Tally>>),
+    Failed,
+}
+
+pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// Begins a task. `deadline` is when Lambda ends the function, by the wall clock.
+pub(crate) fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> RunningHandler {
+    let mut context = lambda_runtime::Context::default();
+    context.deadline = deadline;
+    Box::pin(async move {
+        match task {
+            Task::Batch(batch) => process(&app, batch, context).await,
+            Task::Authorize { ticket, .. } => {
+                let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}});
+                let Ok(event) = serde_json::from_value(event) else {
+                    return Outcome::Failed;
+                };
+                let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
+                answer.map_or(Outcome::Failed, Outcome::Authorized)
+            }
+            Task::Page { step, event, .. } => {
+                let event = LambdaEvent::new(event, context);
+                let answer = match step {
+                    PageStep::Visit | PageStep::Opened => ws_connect::handle(&app, event).await,
+                    PageStep::Sync => ws_default::handle(&app, event).await,
+                    PageStep::Leave => ws_disconnect::handle(&app, event).await,
+                };
+                answer.map_or(Outcome::Failed, |_| Outcome::Done)
+            }
+            Task::Reconcile => {
+                let event = LambdaEvent::new(reconciler::Call::default(), context);
+                let report = reconciler::handle(&app, event).await;
+                report.map_or(Outcome::Failed, |report| Outcome::Reconciled(report.open))
+            }
+            Task::Support { job, cancel } => {
+                let done = command(&app, job, cancel, deadline).await;
+                done.map_or(Outcome::Failed, |()| Outcome::Done)
+            }
+        }
+    })
+}
+
+async fn process(app: &App<Ports>, batch: Batch, context: lambda_runtime::Context) -> Outcome {
+    let Batch { queue, records } = batch;
+    let event = LambdaEvent::new(SqsEvent { records }, context);
+    let answer = match queue {
+        Queue::Uploads => upload_trigger::handle(app, event).await,
+        Queue::InferenceSuccess => inference_success::handle(app, event).await,
+        Queue::InferenceError => inference_error::handle(app, event).await,
+        Queue::Wakeups => retry::handle(app, event).await,
+    };
+    answer.map_or(Outcome::Failed, |answer| {
+        let failures = answer.batch_item_failures.into_iter();
+        Outcome::Batch(failures.map(|failure| failure.item_identifier).collect())
+    })
+}
+
+/// A retry or a cancellation by support, and its effects.
+async fn command(
+    app: &App<Ports>,
+    job: JobId,
+    cancel: bool,
+    deadline: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let pipelines = app.pipelines.as_ref().ok_or("no pipelines")?;
+    let run = Run {
+        pipelines,
+        lease_until: Timestamp(deadline),
+    };
+    let order = Order::new(job, None, "support", "a customer asked")?;
+    let answer = if cancel {
+        support::cancel(&app.ports, &run, &order).await?
+    } else {
+        support::resubmit(&app.ports, &run, &order).await?
+    };
+    match answer {
+        Answer::Done(job) => {
+            let until = Timestamp(app.ports.now().0 + SUPPORT_EFFECTS);
+            let _ = deliver(&app.ports, &[Owed { message: 0, job }], until).await;
+        }
+        Answer::Found(wake_up) => {
+            let _ = app.ports.send(&[(wake_up, 0)]).await;
+        }
+        Answer::Refused(..) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The ports that only the reconciler uses.
+
+use std::collections::BTreeMap;
+
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::{
+    DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, OpenJob,
+    Queue, Unavailable, UploadQueue,
+};
+use jobs::submit::Upload;
+
+use super::call::Ports;
+use crate::bucket::upload_event;
+use crate::fault::Fault;
+use crate::message::{Message, MessageKind, send};
+use crate::mistake::Mistake;
+use crate::simulation::Simulation;
+
+impl JobIndex for Ports {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<Vec<Due>, Unavailable> {
+        self.call("due by", |Simulation { table, env, .. }| {
+            table.due_by(env, shard, by, after, limit)
+        })
+        .await
+    }
+
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<Due>,
+        limit: u16,
+    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+        self.call("open jobs", |Simulation { table, .. }| {
+            table.open_jobs(shard, after, limit)
+        })
+        .await
+    }
+
+    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+        self.call("postpone", |Simulation { table, env, .. }| {
+            table.postpone(env, due, until);
+        })
+        .await
+    }
+
+    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+        self.call("versions of", |Simulation { table, .. }| {
+            let rows = ids.iter().filter_map(|id| table.row(*id));
+            rows.map(|row| (row.job.id, row.job.input.version.clone()))
+                .collect()
+        })
+        .await
+    }
+}
+
+impl Inventory for Ports {
+    async fn page(
+        &self,
+        _: &str,
+        prefix: &str,
+        after: Option<&Mark>,
+        _: u16,
+    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+        self.call("list versions", |simulation| {
+            if simulation.env.has(Mistake::InventoryScanSkipped) {
+                return (vec![], None);
+            }
+            simulation.bucket.page(prefix, after)
+        })
+        .await
+    }
+}
+
+impl UploadQueue for Ports {
+    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+        let sent = self
+            .call("resend upload event", |simulation| {
+                let mut rejected = Vec::new();
+                for (index, upload) in uploads.iter().enumerate() {
+                    if simulation.env.strikes(Fault::BatchCut) {
+                        rejected.push(index);
+                        continue;
+                    }
+                    let version = upload.version.clone().unwrap_or_default();
+                    let body = upload_event(&upload.key, &version, upload.bytes);
+                    if !simulation.env.has(Mistake::ResentUploadEventsLost) {
+                        let message = Message::new(body, MessageKind::Upload);
+                        simulation.plan([send(Queue::Uploads, 20, message)]);
+                    }
+                }
+                rejected
+            })
+            .await;
+        sent.unwrap_or_else(|_| (0..uploads.len()).collect())
+    }
+}
+
+impl DeadLetters for Ports {
+    async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable> {
+        self.call("receive", |Simulation { queues, env, .. }| {
+            queues.receive_dead_letters(env, queue)
+        })
+        .await
+    }
+
+    async fn send_back(
+        &self,
+        queue: Queue,
+        letter: &DeadLetter,
+        dead_since: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call("redrive", |simulation| {
+            let message = simulation.queues.redrive(queue, letter, dead_since);
+            simulation.plan([message]);
+        })
+        .await
+    }
+
+    async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable> {
+        self.call("discard", |Simulation { queues, .. }| {
+            queues.discard(queue, letter);
+        })
+        .await
+    }
+}
+
+impl Documents for Ports {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {
+        self.call("read record", |Simulation { records, .. }| {
+            records.read(folder, name)
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        folder: &str,
+        name: &str,
+        document: &Document,
+    ) -> Result<bool, Unavailable> {
+        self.call("write record", |Simulation { records, .. }| {
+            records.write(folder, name, document)
+        })
+        .await
+    }
+
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
+        self.call("remove record", |Simulation { records, .. }| {
+            records.remove(folder, name);
+        })
+        .await
+    }
+
+    async fn last(
+        &self,
+        folder: &str,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<Vec<(String, Document)>, Unavailable> {
+        self.call("last records", |Simulation { records, .. }| {
+            records.last(folder, before, limit)
+        })
+        .await
+    }
+}
