@@ -2,7 +2,7 @@
 
 use simulation::workload::EndpointSample;
 
-use crate::day::{Day, Document};
+use crate::day::{Day, ReplayedDocument};
 use crate::figures::{Percentiles, spans};
 
 /// The figures of a burst. All times are milliseconds of virtual time.
@@ -38,9 +38,9 @@ pub fn bursts(day: &Day) -> Vec<Burst> {
     (1..)
         .zip(starts.iter().zip(ends))
         .map(|(number, (at, end))| {
-            let documents: Vec<&Document> = of(number).collect();
+            let documents: Vec<&ReplayedDocument> = of(number).collect();
             let waits = documents.iter().filter_map(|known| known.wait);
-            let count = |wanted: fn(&Document) -> bool| {
+            let count = |wanted: fn(&ReplayedDocument) -> bool| {
                 documents.iter().filter(|known| wanted(known)).count()
             };
             Burst {

@@ -12,7 +12,7 @@ use crate::scenario::Scenario;
 use crate::units::span;
 
 /// A change to the settings of a day.
-enum Change {
+enum SettingChange {
     /// A parameter of the file: name and value.
     Parameter(&'static str, &'static str),
     /// The cold start, in seconds. It is not a setting: it follows from the instance type, the image and the model.
@@ -22,9 +22,9 @@ enum Change {
     All(&'static [Self]),
 }
 
-use Change::{All, ColdStart, Parameter, Warm};
+use SettingChange::{All, ColdStart, Parameter, Warm};
 
-impl Change {
+impl SettingChange {
     /// Applies the change, and returns its label.
     fn apply(&self, options: &mut ReplayOptions, file: &mut String) -> Result<String, String> {
         Ok(match self {
@@ -53,7 +53,7 @@ impl Change {
     }
 }
 
-const DEAL_DAY: &[Change] = &[
+const DEAL_DAY: &[SettingChange] = &[
     Parameter("MinInstances", "1"),
     Warm("7:30", "19:30"),
     Warm("8:00", "18:00"),
@@ -86,7 +86,7 @@ const DEAL_DAY: &[Change] = &[
     ]),
 ];
 
-const TUESDAY: &[Change] = &[
+const TUESDAY: &[SettingChange] = &[
     Parameter("MinInstances", "1"),
     Warm("8:00", "18:00"),
     Parameter("MaxInstances", "1"),
@@ -137,7 +137,7 @@ pub fn variants(options: &ReplayOptions, file: &str) -> Result<Vec<Variant>, Str
         Scenario::DealDay => DEAL_DAY,
         Scenario::Tuesday => TUESDAY,
     };
-    let variant = |change: Option<&Change>| {
+    let variant = |change: Option<&SettingChange>| {
         let (mut options, mut file) = (options.clone(), file.to_owned());
         let label = match change {
             None => "as it is".to_owned(),

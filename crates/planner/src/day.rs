@@ -53,7 +53,7 @@ pub struct Day {
     /// The pipeline's `slo_seconds`: "ready within".
     pub slo_ms: u64,
     /// In the order of the uploads.
-    pub documents: Vec<Document>,
+    pub documents: Vec<ReplayedDocument>,
     /// The endpoint whenever something about it changed, from midnight on.
     pub samples: Vec<EndpointSample>,
     /// The end of what is measured: midnight, or later if the last document ended later.
@@ -66,7 +66,7 @@ pub struct Day {
 
 /// What became of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
+pub struct ReplayedDocument {
     /// Documents that arrive together share a number, from 1 on.
     pub burst: u32,
     /// Its key in the bucket.

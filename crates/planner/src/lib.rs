@@ -26,7 +26,7 @@ mod wait;
 
 pub use bursts::{Burst, bursts};
 pub use compare::{Variant, table, variants};
-pub use day::{Day, Document, Excerpt, ReplayOptions, Wait};
+pub use day::{Day, Excerpt, ReplayOptions, ReplayedDocument, Wait};
 pub use figures::{Figures, Percentiles};
 pub use live::{BurstForecast, LivePlan, LiveUpload, live_excerpt, live_plan};
 pub use parameters::price_of;

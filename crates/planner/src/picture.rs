@@ -31,7 +31,7 @@ text{fill:#e6eaee}.m{fill:#a3adb8}.bg{fill:#14181d}.g{stroke:#2e363e}.a{stroke:#
 .x,.p{stroke:#ff7b7b}}";
 
 /// What a chart shows of a sample.
-type Count = fn(&EndpointSample) -> u32;
+type SampleCount = fn(&EndpointSample) -> u32;
 
 /// One of the three charts.
 struct Chart {
@@ -187,7 +187,7 @@ fn area(svg: &mut String, class: &str, chart: &Chart, columns: &[u64]) {
     );
 }
 
-fn columns(day: &Day, axis: &Axis, value: Count) -> Vec<u64> {
+fn columns(day: &Day, axis: &Axis, value: SampleCount) -> Vec<u64> {
     let mut columns = vec![0; COLUMNS];
     for (sample, lasts) in spans(day) {
         let end = sample.at + lasts;
@@ -227,7 +227,7 @@ fn instances(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
         max,
     };
     frame(svg, &chart, axis, "Instances", step, "");
-    let layers: [(&str, Count); 3] = [
+    let layers: [(&str, SampleCount); 3] = [
         ("c", EndpointSample::instances),
         ("i", |sample| sample.in_service),
         ("b", |sample| sample.busy),

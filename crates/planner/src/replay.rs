@@ -5,7 +5,7 @@ use jobs::pipeline::{ConfigError, Pipelines};
 use simulation::workload::{self, EndlessWorkload, Workload, WorkloadUpload};
 
 use crate::arrivals::{arrivals, cut};
-use crate::day::{Day, Document, ReplayOptions};
+use crate::day::{Day, ReplayOptions, ReplayedDocument};
 use crate::units::HOUR;
 use crate::wait::document;
 
@@ -57,7 +57,7 @@ pub fn replay(options: &ReplayOptions) -> Result<Day, ReplayError> {
         min_duration_ms: DAY,
         rng,
     })?;
-    let documents: Vec<Document> = arrivals
+    let documents: Vec<ReplayedDocument> = arrivals
         .iter()
         .zip(&result.documents)
         .map(|(arrival, found)| document(arrival, found, &result.samples))

@@ -2,21 +2,21 @@
 
 use simulation::workload::{DocumentEnd, DocumentResult, EndpointSample};
 
-use crate::arrivals::Arrival;
-use crate::day::{Document, Wait};
+use crate::arrivals::PlannedUpload;
+use crate::day::{ReplayedDocument, Wait};
 
 /// What became of a document of the day's plan.
 pub(crate) fn document(
-    arrival: &Arrival,
+    arrival: &PlannedUpload,
     result: &DocumentResult,
     samples: &[EndpointSample],
-) -> Document {
+) -> ReplayedDocument {
     let (ended_at, failure) = match result.end {
         DocumentEnd::Open => (None, None),
         DocumentEnd::Ready { at } | DocumentEnd::Cancelled { at } => (Some(at), None),
         DocumentEnd::Failed { at, cause } => (Some(at), Some(cause)),
     };
-    Document {
+    ReplayedDocument {
         burst: arrival.burst,
         key: arrival.key.clone(),
         uploaded_at: result.uploaded_at,

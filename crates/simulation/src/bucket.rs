@@ -7,8 +7,8 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Listed, Mark, ObjectHead, Queue};
 
 use crate::environment::Environment;
-use crate::fault::Fault;
-use crate::message::{Message, MessageKind, OutgoingMessage, send};
+use crate::fault::FaultKind;
+use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::time::{HOUR, MINUTE, START};
 use crate::timeline::After;
 
@@ -19,7 +19,7 @@ const MAX_LISTED_VERSIONS: usize = 5;
 
 /// Where an object comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum ObjectSource {
     /// A customer uploaded it. `poisoned`: the model will refuse it.
     Upload { poisoned: bool },
     /// A copy of a version.
@@ -31,12 +31,12 @@ pub(crate) enum Source {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Object {
+pub(crate) struct StoredObject {
     pub(crate) bytes: u64,
     pub(crate) first: Rc<[u8]>,
     /// Encrypted with a key that only its uploader may use.
     pub(crate) sealed: bool,
-    pub(crate) source: Source,
+    pub(crate) source: ObjectSource,
 }
 
 #[derive(Clone, Debug)]
@@ -45,20 +45,20 @@ pub(crate) struct Version {
     /// When it was put, in virtual time.
     pub(crate) at: u64,
     /// `None` is a delete marker.
-    pub(crate) object: Option<Object>,
+    pub(crate) object: Option<StoredObject>,
 }
 
 /// All objects by key, versions oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Bucket {
+pub(crate) struct SimulatedBucket {
     pub(crate) objects: BTreeMap<String, Vec<Version>>,
     count: u64,
     /// The record of the latest upload event.
     last_record: Option<String>,
 }
 
-impl Bucket {
-    pub(crate) fn put(&mut self, now: u64, key: &str, object: Option<Object>) -> String {
+impl SimulatedBucket {
+    pub(crate) fn put(&mut self, now: u64, key: &str, object: Option<StoredObject>) -> String {
         self.count += 1;
         let id = format!("v{}", self.count);
         self.objects
@@ -72,12 +72,12 @@ impl Bucket {
         id
     }
 
-    pub(crate) fn current(&self, key: &str) -> Option<(&Version, &Object)> {
+    pub(crate) fn current(&self, key: &str) -> Option<(&Version, &StoredObject)> {
         let version = self.objects.get(key)?.last()?;
         Some((version, version.object.as_ref()?))
     }
 
-    pub(crate) fn version(&self, key: &str, id: &str) -> Option<&Object> {
+    pub(crate) fn version(&self, key: &str, id: &str) -> Option<&StoredObject> {
         let versions = self.objects.get(key)?;
         versions
             .iter()
@@ -113,15 +113,15 @@ impl Bucket {
         &mut self,
         env: &mut Environment,
         key: &str,
-        object: Object,
+        object: StoredObject,
     ) -> Vec<After<OutgoingMessage>> {
         let bytes = object.bytes;
         let version = self.put(env.now, key, Some(object));
         env.log(|| format!("customer   puts {key} {version} ({bytes} bytes)"));
-        let copies = if env.strikes(Fault::S3EventLost) {
+        let copies = if env.strikes(FaultKind::S3EventLost) {
             env.log(|| format!("S3         loses the event of {version}"));
             0
-        } else if env.strikes(Fault::S3EventDoubled) {
+        } else if env.strikes(FaultKind::S3EventDoubled) {
             2
         } else {
             1
@@ -129,20 +129,20 @@ impl Bucket {
         let mut events = Vec::new();
         for _ in 0..copies {
             let mut delay = env.between(20, 1500);
-            if env.strikes(Fault::S3EventLate) {
+            if env.strikes(FaultKind::S3EventLate) {
                 delay += env.between(MINUTE, 3 * HOUR);
-            } else if env.strikes(Fault::S3EventOvertaken) {
+            } else if env.strikes(FaultKind::S3EventOvertaken) {
                 delay += env.between(1, MINUTE);
             }
             let own = record(key, &version, bytes);
             let earlier = self.last_record.replace(own.clone());
             let body = match earlier {
-                Some(earlier) if env.strikes(Fault::S3EventsBundled) => {
+                Some(earlier) if env.strikes(FaultKind::S3EventsBundled) => {
                     format!(r#"{{"Records":[{earlier},{own}]}}"#)
                 }
                 _ => format!(r#"{{"Records":[{own}]}}"#),
             };
-            let message = Message::new(body, MessageKind::Upload);
+            let message = QueueMessage::new(body, MessageKind::Upload);
             events.push(send(Queue::Uploads, delay, message));
         }
         events
@@ -185,9 +185,9 @@ impl Bucket {
         let Some(object) = self.version(key, version) else {
             return false;
         };
-        let poisoned = matches!(object.source, Source::Upload { poisoned: true });
-        let copy = Object {
-            source: Source::Copy {
+        let poisoned = matches!(object.source, ObjectSource::Upload { poisoned: true });
+        let copy = StoredObject {
+            source: ObjectSource::Copy {
                 of: version.to_owned(),
                 poisoned,
             },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::function::Functions;
 use crate::ids::FunctionId;
 use crate::time::SECOND;
@@ -79,7 +79,7 @@ enum CallPhase {
 }
 
 #[derive(Debug)]
-struct Call {
+struct FunctionCall {
     by: FunctionId,
     name: &'static str,
     fate: CallFate,
@@ -118,7 +118,7 @@ pub(crate) enum CallPoll {
 /// The calls under way.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    calls: BTreeMap<u64, Call>,
+    calls: BTreeMap<u64, FunctionCall>,
     pub(crate) outages: Vec<Outage>,
 }
 
@@ -146,7 +146,7 @@ impl Calls {
                 CALL_TIMEOUT
             };
         }
-        if env.strikes(Fault::FunctionPaused) {
+        if env.strikes(FaultKind::FunctionPaused) {
             let left = functions
                 .get(by)
                 .map_or(0, |function| function.ends_at.saturating_sub(env.now));
@@ -160,7 +160,7 @@ impl Calls {
         if fate != CallFate::Fine {
             env.log(|| format!("f{:<9} {name}: {fate:?}", by.0));
         }
-        let call = Call {
+        let call = FunctionCall {
             by,
             name,
             fate,
@@ -173,18 +173,18 @@ impl Calls {
     }
 
     fn fate(&self, env: &mut Environment, name: &str) -> CallFate {
-        if env.strikes(Fault::CrashBeforeCall) {
+        if env.strikes(FaultKind::CrashBeforeCall) {
             CallFate::CrashBefore
-        } else if env.strikes(Fault::CrashAfterCall) {
+        } else if env.strikes(FaultKind::CrashAfterCall) {
             CallFate::CrashAfter
-        } else if env.strikes(Fault::CallHangs) {
+        } else if env.strikes(FaultKind::CallHangs) {
             CallFate::Hangs {
                 takes_effect: env.rng.up_to(1) == 0,
             }
-        } else if self.has_outage(env, name) || env.strikes(Fault::CallThrottled) {
+        } else if self.has_outage(env, name) || env.strikes(FaultKind::CallThrottled) {
             CallFate::Throttled
-        } else if env.strikes(Fault::AnswerLost)
-            || (name == "invoke" && env.strikes(Fault::InvokeUnanswered))
+        } else if env.strikes(FaultKind::AnswerLost)
+            || (name == "invoke" && env.strikes(FaultKind::InvokeUnanswered))
         {
             CallFate::AnswerLost
         } else {
@@ -193,12 +193,12 @@ impl Calls {
     }
 
     fn has_outage(&self, env: &mut Environment, name: &str) -> bool {
-        let out = env.faults.rate(Fault::Outage) > 0
+        let out = env.faults.rate(FaultKind::Outage) > 0
             && self.outages.iter().any(|outage| {
                 outage.call == name && (outage.from..outage.until).contains(&env.now)
             });
         if out {
-            env.fault_counts.count(Fault::Outage);
+            env.fault_counts.count(FaultKind::Outage);
         }
         out
     }
@@ -286,7 +286,7 @@ impl Calls {
             .collect();
         let outlive: Vec<u64> = sent
             .into_iter()
-            .filter(|_| env.strikes(Fault::CallOutlivesCrash))
+            .filter(|_| env.strikes(FaultKind::CallOutlivesCrash))
             .collect();
         self.calls
             .retain(|id, call| call.by != by || outlive.contains(id));

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use async_endpoint::{Failure, Outcome};
 
-use crate::bucket::{Bucket, Object, Source};
+use crate::bucket::{ObjectSource, SimulatedBucket, StoredObject};
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::ids::short_request;
 use crate::request::InferenceRequest;
 use crate::time::SECOND;
@@ -15,7 +15,7 @@ use crate::time::SECOND;
 /// many milliseconds it gives it, if it does. `model_ms` is how long the model takes; otherwise it is random.
 pub(crate) fn start_run(
     env: &mut Environment,
-    bucket: &Bucket,
+    bucket: &SimulatedBucket,
     request: &InferenceRequest,
     model_ms: Option<u64>,
 ) -> Option<(u64, Outcome)> {
@@ -23,9 +23,9 @@ pub(crate) fn start_run(
         .current(&request.input)
         .map(|(version, object)| (version.id.clone(), object.source.clone()));
     let (read, poisoned) = match found {
-        Some((version, Source::Upload { poisoned })) => (Some(version), poisoned),
-        Some((_, Source::Copy { of, poisoned })) => (Some(of), poisoned),
-        Some((_, Source::Output { .. } | Source::Failure)) | None => (None, false),
+        Some((version, ObjectSource::Upload { poisoned })) => (Some(version), poisoned),
+        Some((_, ObjectSource::Copy { of, poisoned })) => (Some(of), poisoned),
+        Some((_, ObjectSource::Output { .. } | ObjectSource::Failure)) | None => (None, false),
     };
     let missing = read.is_none();
     env.log(|| {
@@ -40,13 +40,13 @@ pub(crate) fn start_run(
         Outcome::Failed(Failure::InputUnreadable)
     } else if poisoned {
         Outcome::Failed(Failure::ClientError(400))
-    } else if env.strikes(Fault::ModelBroken) {
+    } else if env.strikes(FaultKind::ModelBroken) {
         Outcome::Failed(if env.rng.up_to(1) == 0 {
             Failure::ServerError(500)
         } else {
             Failure::NoResponse
         })
-    } else if env.strikes(Fault::ModelSlow) {
+    } else if env.strikes(FaultKind::ModelSlow) {
         return None;
     } else {
         Outcome::Completed
@@ -59,22 +59,22 @@ pub(crate) fn start_run(
 /// Writes the output or failure object of a request. Returns whether an object was written.
 pub(crate) fn store(
     env: &mut Environment,
-    bucket: &mut Bucket,
+    bucket: &mut SimulatedBucket,
     request: &InferenceRequest,
     failure: Option<Failure>,
 ) -> bool {
     let (key, source) = match failure {
         None => (
             &request.output,
-            Source::Output {
+            ObjectSource::Output {
                 job: request.inference.job,
                 made_from: request.read.borrow().clone().unwrap_or_default(),
             },
         ),
         Some(Failure::OutputUnwritable) => return false,
-        Some(_) => (&request.failure, Source::Failure),
+        Some(_) => (&request.failure, ObjectSource::Failure),
     };
-    let object = Object {
+    let object = StoredObject {
         bytes: 100,
         first: Rc::from(&b"{\"clauses\":[]}"[..]),
         sealed: false,
@@ -82,7 +82,7 @@ pub(crate) fn store(
     };
     bucket.put(env.now, key, Some(object));
     env.log(|| format!("endpoint   writes {key}"));
-    if failure.is_none() && env.strikes(Fault::OutputDeleted) {
+    if failure.is_none() && env.strikes(FaultKind::OutputDeleted) {
         bucket.put(env.now, key, None);
         env.log(|| format!("somebody   deletes {key}"));
     }

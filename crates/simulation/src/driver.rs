@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::event::Event;
+use crate::event::TimelineEvent;
 use crate::lambda::Lambda;
 use crate::simulation::Simulation;
 use crate::time::HOUR;
@@ -19,7 +19,7 @@ pub(crate) struct Driver {
 
 /// What the next event was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum DriverStep {
     /// There is no event.
     End,
     /// The schedule of the reconciler.
@@ -39,18 +39,22 @@ impl Driver {
     }
 
     /// Handles the next event.
-    pub(crate) fn step(&mut self) -> Step {
+    pub(crate) fn step(&mut self) -> DriverStep {
         let next = self.simulation.borrow_mut().next();
         match next {
-            None => Step::End,
-            Some(Event::Function(event)) => {
+            None => DriverStep::End,
+            Some(TimelineEvent::Function(event)) => {
                 self.lambda.handle(event);
-                Step::Other
+                DriverStep::Other
             }
             Some(event) => {
-                let is_tick = matches!(event, Event::Tick);
+                let is_tick = matches!(event, TimelineEvent::Tick);
                 self.simulation.borrow_mut().handle(event);
-                if is_tick { Step::Tick } else { Step::Other }
+                if is_tick {
+                    DriverStep::Tick
+                } else {
+                    DriverStep::Other
+                }
             }
         }
     }

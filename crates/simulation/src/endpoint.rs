@@ -13,10 +13,10 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation};
 use jobs::tally::Tally;
 
-use crate::bucket::{BUCKET, Bucket};
+use crate::bucket::{BUCKET, SimulatedBucket};
 use crate::container::{start_run, store};
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::ids::{FunctionId, short_request};
 use crate::message::OutgoingMessage;
 use crate::request::InferenceRequest;
@@ -46,9 +46,9 @@ pub(crate) enum EndpointConsequence {
     Send(OutgoingMessage),
 }
 
-type Consequences = Vec<After<EndpointConsequence>>;
+type EndpointConsequences = Vec<After<EndpointConsequence>>;
 
-struct Hosted {
+struct HostedEndpoint {
     pipeline: String,
     model: Endpoint<Rc<InferenceRequest>>,
     limits: (u32, u32),
@@ -62,7 +62,7 @@ struct Hosted {
 /// All endpoints.
 #[derive(Default)]
 pub(crate) struct Endpoints {
-    hosted: Vec<Hosted>,
+    hosted: Vec<HostedEndpoint>,
     /// How long the model takes for an input, in milliseconds; for others it is random.
     model_times: BTreeMap<String, u64>,
 }
@@ -72,13 +72,13 @@ impl Endpoints {
     pub(crate) fn make(
         &mut self,
         env: &mut Environment,
-        bucket: &mut Bucket,
+        bucket: &mut SimulatedBucket,
         pipelines: &Pipelines,
-    ) -> Consequences {
+    ) -> EndpointConsequences {
         let mut consequences = Vec::new();
         for pipeline in pipelines.iter() {
-            let announce_expiry = !env.strikes(Fault::ExpirySilent);
-            let names_honest = !env.strikes(Fault::NamesOpaque);
+            let announce_expiry = !env.strikes(FaultKind::ExpirySilent);
+            let names_honest = !env.strikes(FaultKind::NamesOpaque);
             let max_instances = u32::try_from(env.between(1, 4)).unwrap_or(1);
             let settings = Settings {
                 max_instances,
@@ -112,7 +112,7 @@ impl Endpoints {
         let rng = Rng::from_seed(env.rng.next_u64());
         let model = Endpoint::new(settings, Faults::default(), rng);
         let enveloped = env.rng.up_to(1) == 0;
-        self.hosted.push(Hosted {
+        self.hosted.push(HostedEndpoint {
             pipeline,
             model,
             limits: (settings.min_instances, settings.max_instances),
@@ -153,7 +153,7 @@ impl Endpoints {
         else {
             return Err("ValidationException: no such endpoint".to_owned());
         };
-        let refused = env.strikes(Fault::InvokeRefused);
+        let refused = env.strikes(FaultKind::InvokeRefused);
         let opaque = format!("{:016x}", env.rng.next_u64());
         let hosted = &mut self.hosted[index];
         let pipeline = &hosted.pipeline;
@@ -202,7 +202,7 @@ impl Endpoints {
             bucket: BUCKET.to_owned(),
             key: key.to_owned(),
         };
-        let omitted = env.strikes(Fault::OutputLocationOmitted);
+        let omitted = env.strikes(FaultKind::OutputLocationOmitted);
         Accepted {
             output: (!omitted).then(|| location(&request.output)),
             failure: Some(location(&request.failure)),
@@ -213,9 +213,9 @@ impl Endpoints {
     pub(crate) fn report_backlog(
         &mut self,
         env: &mut Environment,
-        bucket: &mut Bucket,
+        bucket: &mut SimulatedBucket,
         backlog: &BTreeMap<String, Tally>,
-    ) -> Consequences {
+    ) -> EndpointConsequences {
         let mut consequences = Vec::new();
         for index in 0..self.hosted.len() {
             let hosted = &mut self.hosted[index];
@@ -231,10 +231,10 @@ impl Endpoints {
     pub(crate) fn handle(
         &mut self,
         env: &mut Environment,
-        bucket: &mut Bucket,
+        bucket: &mut SimulatedBucket,
         index: usize,
         event: EndpointEvent,
-    ) -> Consequences {
+    ) -> EndpointConsequences {
         let hosted = &mut self.hosted[index];
         match event {
             EndpointEvent::Wake => {
@@ -263,9 +263,9 @@ impl Endpoints {
     pub(crate) fn drive(
         &mut self,
         env: &mut Environment,
-        bucket: &mut Bucket,
+        bucket: &mut SimulatedBucket,
         index: usize,
-    ) -> Consequences {
+    ) -> EndpointConsequences {
         let mut consequences = Vec::new();
         loop {
             let actions = self.hosted[index].model.advance(Millis(env.now));
@@ -292,10 +292,10 @@ impl Endpoints {
     fn perform(
         &mut self,
         env: &mut Environment,
-        bucket: &Bucket,
+        bucket: &SimulatedBucket,
         index: usize,
         action: Action<Rc<InferenceRequest>>,
-        consequences: &mut Consequences,
+        consequences: &mut EndpointConsequences,
     ) {
         let mut plan = |delay, event| {
             let event = EndpointConsequence::Event(index, event);
@@ -311,14 +311,14 @@ impl Endpoints {
                 if let Some((delay, outcome)) = start_run(env, bucket, &request, known) {
                     plan(delay, EndpointEvent::Answer(run, outcome));
                 }
-                if env.strikes(Fault::InstanceLost) {
+                if env.strikes(FaultKind::InstanceLost) {
                     let model = &mut self.hosted[index].model;
                     model.kill_instance(Millis(env.now), instance);
                 }
             }
             Action::PutOutput { run, request } => {
                 let failed = env
-                    .strikes(Fault::OutputUnwritable)
+                    .strikes(FaultKind::OutputUnwritable)
                     .then_some(Failure::OutputUnwritable);
                 let delay = env.between(5, 200);
                 plan(delay, EndpointEvent::Stored(run, request, failed));
@@ -367,7 +367,7 @@ impl Endpoints {
     }
 }
 
-impl Hosted {
+impl HostedEndpoint {
     fn set_in_service(&mut self, env: &mut Environment, in_service: bool) {
         let state = if in_service {
             "back in service"

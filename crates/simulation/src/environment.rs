@@ -5,7 +5,7 @@
 use async_endpoint::Rng;
 use jobs::id::Timestamp;
 
-use crate::fault::{Fault, FaultCounts, FaultProfile};
+use crate::fault::{FaultCounts, FaultKind, FaultProfile};
 use crate::mistake::Mistake;
 use crate::time::{HOUR, MINUTE, SECOND, START};
 
@@ -63,7 +63,7 @@ impl Environment {
     }
 
     /// Whether a fault happens on this occasion. Counts it if it does.
-    pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
+    pub(crate) fn strikes(&mut self, fault: FaultKind) -> bool {
         let rate = u64::from(self.faults.rate(fault));
         // A fault that is off draws nothing, so switching one off does not change the others.
         let strikes = rate > 0 && self.rng.up_to(999_999) < rate;
@@ -86,7 +86,7 @@ impl Environment {
 
     /// How long an index of the table lags behind the rows, in milliseconds.
     pub(crate) fn index_lag(&mut self) -> u64 {
-        if self.strikes(Fault::IndexLags) {
+        if self.strikes(FaultKind::IndexLags) {
             self.between(0, 2 * SECOND)
         } else {
             0

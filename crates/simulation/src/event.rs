@@ -6,12 +6,12 @@ use crate::history_plan::PlannedEvent;
 use crate::ids::FunctionId;
 use crate::message::OutgoingMessage;
 use crate::page::{PageConsequence, PageStep};
-use crate::queue::{Batch, QueueEvent};
+use crate::queue::{MessageBatch, QueueEvent};
 use crate::user_action::UserAction;
 
 /// Something that happens at a point in time.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum TimelineEvent {
     /// For the runtime of the functions.
     Function(FunctionEvent),
     Queue(QueueEvent),
@@ -33,31 +33,31 @@ pub(crate) enum FunctionEvent {
     Deadline(FunctionId),
 }
 
-impl From<OutgoingMessage> for Event {
+impl From<OutgoingMessage> for TimelineEvent {
     fn from(message: OutgoingMessage) -> Self {
         Self::Queue(QueueEvent::Arrive(message))
     }
 }
 
-impl From<QueueEvent> for Event {
+impl From<QueueEvent> for TimelineEvent {
     fn from(event: QueueEvent) -> Self {
         Self::Queue(event)
     }
 }
 
-impl From<Task> for Event {
+impl From<Task> for TimelineEvent {
     fn from(task: Task) -> Self {
         Self::Function(FunctionEvent::Start(task))
     }
 }
 
-impl From<Batch> for Event {
-    fn from(batch: Batch) -> Self {
+impl From<MessageBatch> for TimelineEvent {
+    fn from(batch: MessageBatch) -> Self {
         Task::Batch(batch).into()
     }
 }
 
-impl From<EndpointConsequence> for Event {
+impl From<EndpointConsequence> for TimelineEvent {
     fn from(consequence: EndpointConsequence) -> Self {
         match consequence {
             EndpointConsequence::Event(index, event) => Self::Endpoint(index, event),
@@ -66,7 +66,7 @@ impl From<EndpointConsequence> for Event {
     }
 }
 
-impl From<PageConsequence> for Event {
+impl From<PageConsequence> for TimelineEvent {
     fn from(consequence: PageConsequence) -> Self {
         match consequence {
             PageConsequence::Step(page, step) => Self::Page(page, step),
@@ -76,7 +76,7 @@ impl From<PageConsequence> for Event {
     }
 }
 
-impl From<PlannedEvent> for Event {
+impl From<PlannedEvent> for TimelineEvent {
     fn from(planned: PlannedEvent) -> Self {
         match planned {
             PlannedEvent::Action(action) => Self::Action(action),

@@ -7,7 +7,7 @@ use jobs::job::Job;
 use jobs::state::Class;
 
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::ids::short;
 use crate::mistake::Mistake;
 
@@ -19,11 +19,11 @@ pub(crate) struct PublishedEvent {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct EventBus {
+pub(crate) struct SimulatedEventBus {
     published: BTreeSet<PublishedEvent>,
 }
 
-impl EventBus {
+impl SimulatedEventBus {
     pub(crate) fn has(&self, event: &PublishedEvent) -> bool {
         self.published.contains(event)
     }
@@ -40,7 +40,7 @@ impl EventBus {
         }
         let mut rejected = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
-            if env.strikes(Fault::BatchCut) {
+            if env.strikes(FaultKind::BatchCut) {
                 rejected.push(index);
                 continue;
             }

@@ -6,11 +6,11 @@ macro_rules! faults {
     ($($(#[doc = $doc:literal])* $name:ident $max_rate:literal,)*) => {
         /// A kind of fault.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Fault {
+        pub enum FaultKind {
             $($(#[doc = $doc])* $name,)*
         }
 
-        impl Fault {
+        impl FaultKind {
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// The highest rate that a history gives it, per million occasions.
@@ -118,20 +118,20 @@ faults! {
     TwoReconcilers 500_000,
 }
 
-impl Fault {
+impl FaultKind {
     pub const COUNT: usize = Self::ALL.len();
 }
 
 /// How often each kind of fault happens in a history.
 #[derive(Clone, Debug)]
 pub struct FaultProfile {
-    per_million: [u32; Fault::COUNT],
+    per_million: [u32; FaultKind::COUNT],
 }
 
 impl FaultProfile {
     /// No faults.
     pub const NONE: Self = Self {
-        per_million: [0; Fault::COUNT],
+        per_million: [0; FaultKind::COUNT],
     };
 
     /// About half of the kinds, each with its own rate, most of them low. One history in 16 has no faults.
@@ -142,7 +142,7 @@ impl FaultProfile {
         }
         // Some histories have many kinds at once; others have few, whose traces are easier to read.
         let share = [12, 35, 60, 90][usize::try_from(rng.up_to(3)).unwrap_or(0)];
-        for fault in Fault::ALL {
+        for fault in FaultKind::ALL {
             let (enabled, u) = (rng.up_to(99) < share, rng.up_to(1000));
             if enabled {
                 let rate = u64::from(fault.max_rate()) * u * u / 1_000_000;
@@ -153,13 +153,13 @@ impl FaultProfile {
     }
 
     /// The rate of a kind, per million occasions.
-    pub const fn rate(&self, fault: Fault) -> u32 {
+    pub const fn rate(&self, fault: FaultKind) -> u32 {
         self.per_million[fault as usize]
     }
 
     /// The same profile with another rate for one kind, per million occasions.
     #[must_use]
-    pub const fn with(mut self, fault: Fault, per_million: u32) -> Self {
+    pub const fn with(mut self, fault: FaultKind, per_million: u32) -> Self {
         self.per_million[fault as usize] = per_million;
         self
     }
@@ -167,16 +167,16 @@ impl FaultProfile {
 
 /// How often each kind of fault happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultCounts(pub [u64; Fault::COUNT]);
+pub struct FaultCounts(pub [u64; FaultKind::COUNT]);
 
 impl Default for FaultCounts {
     fn default() -> Self {
-        Self([0; Fault::COUNT])
+        Self([0; FaultKind::COUNT])
     }
 }
 
 impl FaultCounts {
-    pub(crate) const fn count(&mut self, fault: Fault) {
+    pub(crate) const fn count(&mut self, fault: FaultKind) {
         self.0[fault as usize] += 1;
     }
 
@@ -188,8 +188,8 @@ impl FaultCounts {
     }
 
     /// Every kind with its count.
-    pub fn iter(&self) -> impl Iterator<Item = (Fault, u64)> {
-        Fault::ALL
+    pub fn iter(&self) -> impl Iterator<Item = (FaultKind, u64)> {
+        FaultKind::ALL
             .iter()
             .map(|fault| (*fault, self.0[*fault as usize]))
     }

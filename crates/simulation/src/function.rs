@@ -8,12 +8,12 @@ use jobs::ports::Queue;
 
 use crate::ids::FunctionId;
 use crate::page::PageStep;
-use crate::queue::Batch;
+use crate::queue::MessageBatch;
 
 /// What a function is to do.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Batch(Batch),
+    Batch(MessageBatch),
     Authorize {
         page: usize,
         ticket: String,

@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::function::Task;
 use crate::page::PageStep;
 use crate::ports::Ports;
-use crate::queue::Batch;
+use crate::queue::MessageBatch;
 use crate::time::SECOND;
 
 /// How long support's function takes for the effects of its command.
@@ -30,7 +30,7 @@ const SUPPORT_EFFECTS: u64 = 3 * SECOND;
 
 /// How a function ended.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum HandlerOutcome {
     /// It reported these messages as failed.
     Batch(Vec<String>),
     /// The authorizer's answer.
@@ -41,7 +41,7 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = Outcome>>>;
+pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = HandlerOutcome>>>;
 
 /// Begins a task. `deadline` is when Lambda ends the function, by the wall clock.
 pub(crate) fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> RunningHandler {
@@ -53,10 +53,10 @@ pub(crate) fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> RunningHa
             Task::Authorize { ticket, .. } => {
                 let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}});
                 let Ok(event) = serde_json::from_value(event) else {
-                    return Outcome::Failed;
+                    return HandlerOutcome::Failed;
                 };
                 let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
-                answer.map_or(Outcome::Failed, Outcome::Authorized)
+                answer.map_or(HandlerOutcome::Failed, HandlerOutcome::Authorized)
             }
             Task::Page { step, event, .. } => {
                 let event = LambdaEvent::new(event, context);
@@ -65,23 +65,29 @@ pub(crate) fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> RunningHa
                     PageStep::Sync => ws_default::handle(&app, event).await,
                     PageStep::Leave => ws_disconnect::handle(&app, event).await,
                 };
-                answer.map_or(Outcome::Failed, |_| Outcome::Done)
+                answer.map_or(HandlerOutcome::Failed, |_| HandlerOutcome::Done)
             }
             Task::Reconcile => {
                 let event = LambdaEvent::new(reconciler::Call::default(), context);
                 let report = reconciler::handle(&app, event).await;
-                report.map_or(Outcome::Failed, |report| Outcome::Reconciled(report.open))
+                report.map_or(HandlerOutcome::Failed, |report| {
+                    HandlerOutcome::Reconciled(report.open)
+                })
             }
             Task::Support { job, cancel } => {
                 let done = command(&app, job, cancel, deadline).await;
-                done.map_or(Outcome::Failed, |()| Outcome::Done)
+                done.map_or(HandlerOutcome::Failed, |()| HandlerOutcome::Done)
             }
         }
     })
 }
 
-async fn process(app: &App<Ports>, batch: Batch, context: lambda_runtime::Context) -> Outcome {
-    let Batch { queue, records } = batch;
+async fn process(
+    app: &App<Ports>,
+    batch: MessageBatch,
+    context: lambda_runtime::Context,
+) -> HandlerOutcome {
+    let MessageBatch { queue, records } = batch;
     let event = LambdaEvent::new(SqsEvent { records }, context);
     let answer = match queue {
         Queue::Uploads => upload_trigger::handle(app, event).await,
@@ -89,9 +95,9 @@ async fn process(app: &App<Ports>, batch: Batch, context: lambda_runtime::Contex
         Queue::InferenceError => inference_error::handle(app, event).await,
         Queue::Wakeups => retry::handle(app, event).await,
     };
-    answer.map_or(Outcome::Failed, |answer| {
+    answer.map_or(HandlerOutcome::Failed, |answer| {
         let failures = answer.batch_item_failures.into_iter();
-        Outcome::Batch(failures.map(|failure| failure.item_identifier).collect())
+        HandlerOutcome::Batch(failures.map(|failure| failure.item_identifier).collect())
     })
 }
 

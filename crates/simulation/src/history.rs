@@ -5,7 +5,7 @@ use jobs::pipeline::{ConfigError, Pipelines};
 use jobs::state::Class;
 
 use crate::checks::guarantees::GUARANTEE_2;
-use crate::driver::{Driver, Step};
+use crate::driver::{Driver, DriverStep};
 use crate::environment::{Environment, Timing, Trace};
 use crate::fault::{FaultCounts, FaultProfile};
 use crate::mistake::Mistake;
@@ -19,7 +19,7 @@ const MAX_EVENTS_PER_UPLOAD: u64 = 40_000;
 
 /// Which history to run.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct HistoryOptions {
     pub seed: u64,
     /// How many objects are uploaded. Overwriting one makes another job.
     pub uploads: u32,
@@ -42,7 +42,7 @@ pub enum Tracing {
 
 /// The result of a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct HistoryReport {
     pub jobs: u64,
     pub ready: u64,
     pub failed: u64,
@@ -67,7 +67,7 @@ pub struct Report {
 ///
 /// # Errors
 /// The shipped `pipelines.toml` is wrong.
-pub fn run(options: &Options) -> Result<Report, ConfigError> {
+pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
     let pipelines = Pipelines::parse(PIPELINES)?;
     let mut rng = Rng::from_seed(options.seed ^ 0x00D0_C4E7);
     let drawn = FaultProfile::draw(&mut rng);
@@ -95,7 +95,7 @@ pub fn run(options: &Options) -> Result<Report, ConfigError> {
 
 /// Faults happen until nothing is under way any more. Then they stop, and what the service says must be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum HistoryPhase {
     Faults,
     /// No more faults. So many more runs of the reconciler, then pages connect once more.
     Repairing(u8),
@@ -104,7 +104,7 @@ enum Phase {
     Over,
 }
 
-impl Phase {
+impl HistoryPhase {
     /// A lost upload event is re-sent after 10 minutes; the next run of the reconciler may be 15 minutes later.
     const REPAIRING: Self = Self::Repairing(7);
     const LAST_SYNC: Self = Self::LastSync(1);
@@ -134,10 +134,10 @@ impl Phase {
 }
 
 fn run_phases(driver: &mut Driver) {
-    let mut phase = Phase::Faults;
-    while phase != Phase::Over {
+    let mut phase = HistoryPhase::Faults;
+    while phase != HistoryPhase::Over {
         let step = driver.step();
-        if step == Step::End {
+        if step == DriverStep::End {
             break;
         }
         if driver.is_endless() {
@@ -152,15 +152,15 @@ fn run_phases(driver: &mut Driver) {
         if !driver.simulation.borrow().env.violations.is_empty() {
             break;
         }
-        if step == Step::Tick {
+        if step == DriverStep::Tick {
             phase = phase.next(driver);
         }
     }
 }
 
-fn report(simulation: &mut Simulation) -> Report {
+fn report(simulation: &mut Simulation) -> HistoryReport {
     let env = &mut simulation.env;
-    let mut report = Report {
+    let mut report = HistoryReport {
         jobs: simulation.table.len() as u64,
         requests: simulation.ledger.accepted,
         repeated: simulation.ledger.repeated,
@@ -169,7 +169,7 @@ fn report(simulation: &mut Simulation) -> Report {
         time_ms: env.now,
         events: simulation.timeline.taken,
         violations: std::mem::take(&mut env.violations),
-        ..Report::default()
+        ..HistoryReport::default()
     };
     if let Trace::Keep(lines) = &mut env.trace {
         report.trace = std::mem::take(lines);

@@ -4,8 +4,8 @@ use jobs::pipeline::Pipelines;
 
 use crate::call::{CALLS, Outage};
 use crate::environment::Environment;
-use crate::fault::Fault;
-use crate::page::Page;
+use crate::fault::FaultKind;
+use crate::page::SimulatedPage;
 use crate::time::{HOUR, MINUTE, SECOND};
 use crate::timeline::After;
 use crate::user_action::UserAction;
@@ -38,7 +38,7 @@ pub(crate) enum PlannedEvent {
 pub(crate) struct HistoryPlan {
     pub(crate) events: Vec<After<PlannedEvent>>,
     pub(crate) outages: Vec<Outage>,
-    pub(crate) pages: Vec<Page>,
+    pub(crate) pages: Vec<SimulatedPage>,
     /// Two releases run at once until [`PlannedEvent::Released`].
     pub(crate) mixed_releases: bool,
 }
@@ -63,14 +63,15 @@ impl HistoryPlan {
         plan.plan_junk(env, uploads, window);
         plan.plan_endpoints(env, endpoints, window);
         plan.plan_outages(env, window);
-        if env.strikes(Fault::ReleaseMixed) {
+        if env.strikes(FaultKind::ReleaseMixed) {
             plan.mixed_releases = true;
             let until = env.between(MINUTE, HOUR);
             plan.add(until, PlannedEvent::Released);
         }
         for (page, tenant) in TENANTS.into_iter().enumerate() {
             let visits = u32::try_from(env.rng.up_to(2)).unwrap_or(0);
-            plan.pages.push(Page::new(tenant.to_owned(), visits));
+            plan.pages
+                .push(SimulatedPage::new(tenant.to_owned(), visits));
             let at = env.between(0, window);
             plan.add(at, PlannedEvent::Visit { page });
         }
@@ -105,7 +106,7 @@ impl HistoryPlan {
             _ => format!("{number}.pdf"),
         };
         let key = format!("{prefix}{tenant}/{name}");
-        let poisoned = env.strikes(Fault::InputPoisoned);
+        let poisoned = env.strikes(FaultKind::InputPoisoned);
         let upload = |poisoned| {
             PlannedEvent::Action(UserAction::Upload {
                 key: key.clone(),
@@ -115,11 +116,11 @@ impl HistoryPlan {
         self.add(at, upload(poisoned));
         let max_pause = env.pick(&[10 * SECOND, 10 * MINUTE, 8 * HOUR]);
         let mut last = at;
-        while env.strikes(Fault::InputOverwritten) {
+        while env.strikes(FaultKind::InputOverwritten) {
             last += env.between(1, max_pause);
             self.add(last, upload(false));
         }
-        if env.strikes(Fault::InputDeleted) {
+        if env.strikes(FaultKind::InputDeleted) {
             last += env.between(1, max_pause);
             self.add(last, PlannedEvent::Action(UserAction::Delete { key }));
         }
@@ -137,7 +138,7 @@ impl HistoryPlan {
 
     fn plan_junk(&mut self, env: &mut Environment, uploads: u32, window: u64) {
         for number in 0..u64::from(uploads) {
-            if env.strikes(Fault::MessageGarbled) || env.strikes(Fault::NotificationStray) {
+            if env.strikes(FaultKind::MessageGarbled) || env.strikes(FaultKind::NotificationStray) {
                 let at = env.between(0, window);
                 self.add(at, PlannedEvent::Action(UserAction::SendJunk { number }));
             }
@@ -146,7 +147,7 @@ impl HistoryPlan {
 
     fn plan_endpoints(&mut self, env: &mut Environment, endpoints: usize, window: u64) {
         for endpoint in 0..endpoints {
-            if env.strikes(Fault::EndpointDown) {
+            if env.strikes(FaultKind::EndpointDown) {
                 // One outage in four may last longer than most jobs may take.
                 let max = if env.rng.up_to(3) == 0 { 30 } else { 10 } * HOUR;
                 let (from, lasts) = (env.between(0, window), env.between(MINUTE, max));
@@ -157,7 +158,7 @@ impl HistoryPlan {
                 self.add(from, set(false));
                 self.add(from + lasts, set(true));
             }
-            if env.strikes(Fault::CapacityGone) {
+            if env.strikes(FaultKind::CapacityGone) {
                 let (from, lasts) = (env.between(0, window), env.between(HOUR, 12 * HOUR));
                 let set = |available| PlannedEvent::Capacity {
                     endpoint,
@@ -171,7 +172,7 @@ impl HistoryPlan {
 
     fn plan_outages(&mut self, env: &mut Environment, window: u64) {
         for call in CALLS {
-            if env.rng.up_to(2) == 0 && env.strikes(Fault::Outage) {
+            if env.rng.up_to(2) == 0 && env.strikes(FaultKind::Outage) {
                 let (from, lasts) = (env.between(0, window), env.between(MINUTE, 2 * HOUR));
                 let until = from + lasts;
                 self.outages.push(Outage { call, from, until });

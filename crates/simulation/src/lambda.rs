@@ -13,9 +13,9 @@ use crate::bucket::BUCKET;
 use crate::call::CallStep;
 use crate::environment::Environment;
 use crate::event::FunctionEvent;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::function::{RunningFunction, Task};
-use crate::handlers::{Outcome, RunningHandler, begin};
+use crate::handlers::{HandlerOutcome, RunningHandler, begin};
 use crate::ids::FunctionId;
 use crate::page::PageStep;
 use crate::ports::Ports;
@@ -167,7 +167,7 @@ impl Lambda {
 }
 
 fn describe(env: &mut Environment, task: &Task, released: bool) -> RunningFunction {
-    let skew = if env.strikes(Fault::ClockSkew) {
+    let skew = if env.strikes(FaultKind::ClockSkew) {
         i64::try_from(env.between(0, 2 * MAX_SKEW.unsigned_abs())).unwrap_or(0) - MAX_SKEW
     } else {
         0
@@ -225,28 +225,28 @@ fn finish(
     simulation: &mut Simulation,
     id: FunctionId,
     function: RunningFunction,
-    outcome: Outcome,
+    outcome: HandlerOutcome,
 ) {
     let Simulation { env, pages, .. } = simulation;
     let messages = &function.messages;
     match (outcome, function.queue, function.page) {
-        (Outcome::Batch(failures), Some(queue), _) => {
+        (HandlerOutcome::Batch(failures), Some(queue), _) => {
             simulation.batch_ended(queue, id, messages, Some(&failures));
         }
         (_, Some(queue), _) => simulation.batch_ended(queue, id, messages, None),
-        (Outcome::Authorized(answer), _, Some((page, _))) => {
+        (HandlerOutcome::Authorized(answer), _, Some((page, _))) => {
             let consequences = pages.authorized(page, &answer);
             simulation.plan(consequences);
         }
-        (Outcome::Failed, _, Some((page, step))) => {
+        (HandlerOutcome::Failed, _, Some((page, step))) => {
             let consequences = pages.step_failed(page, step);
             simulation.plan(consequences);
         }
-        (Outcome::Done, _, Some((page, step))) => {
+        (HandlerOutcome::Done, _, Some((page, step))) => {
             let consequences = pages.step_done(env, page, step);
             simulation.plan(consequences);
         }
-        (Outcome::Reconciled(Some(backlog)), ..) => simulation.report_backlog(&backlog),
+        (HandlerOutcome::Reconciled(Some(backlog)), ..) => simulation.report_backlog(&backlog),
         _ => {}
     }
 }

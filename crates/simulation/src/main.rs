@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use simulation::fault::Fault;
-use simulation::history::{Options, Report, Tracing, run};
+use simulation::fault::FaultKind;
+use simulation::history::{HistoryOptions, HistoryReport, Tracing, run};
 use simulation::mistake::Mistake;
 
 const USAGE: &str = "\
@@ -107,9 +107,9 @@ fn work(arguments: &Arguments) -> ExitCode {
             .compact();
         log.with_writer(std::io::stderr).init();
     }
-    let mut sum = Report::default();
+    let mut sum = HistoryReport::default();
     for seed in arguments.first..arguments.first + arguments.seeds {
-        let options = Options {
+        let options = HistoryOptions {
             seed,
             uploads: arguments.jobs,
             mistake: arguments.mistake,
@@ -134,14 +134,14 @@ fn work(arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn failed(problem: String) -> Report {
-    Report {
+fn failed(problem: String) -> HistoryReport {
+    HistoryReport {
         violations: vec![problem],
-        ..Report::default()
+        ..HistoryReport::default()
     }
 }
 
-fn add(sum: &mut Report, report: &Report) {
+fn add(sum: &mut HistoryReport, report: &HistoryReport) {
     sum.jobs += report.jobs;
     sum.ready += report.ready;
     sum.failed += report.failed;
@@ -154,7 +154,7 @@ fn add(sum: &mut Report, report: &Report) {
     sum.events += report.events;
 }
 
-fn to_json(sum: &Report, seeds: u64) -> Value {
+fn to_json(sum: &HistoryReport, seeds: u64) -> Value {
     json!({
         "seeds": seeds, "jobs": sum.jobs, "ready": sum.ready, "failed": sum.failed, "cancelled": sum.cancelled,
         "requests": sum.requests, "repeated": sum.repeated, "quarantined": sum.quarantined,
@@ -186,7 +186,7 @@ fn supervise(arguments: &Arguments) -> ExitCode {
             thread::spawn(move || watch(&arguments))
         })
         .collect();
-    let mut sum = Report::default();
+    let mut sum = HistoryReport::default();
     let (mut done, mut violated) = (0, false);
     for thread in threads {
         match thread.join() {
@@ -257,9 +257,9 @@ fn watch(arguments: &Arguments) -> Option<Value> {
     Some(found)
 }
 
-fn add_json(sum: &mut Report, found: &Value) {
+fn add_json(sum: &mut HistoryReport, found: &Value) {
     let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let mut report = Report {
+    let mut report = HistoryReport {
         jobs: number(&found["jobs"]),
         ready: number(&found["ready"]),
         failed: number(&found["failed"]),
@@ -269,7 +269,7 @@ fn add_json(sum: &mut Report, found: &Value) {
         quarantined: number(&found["quarantined"]),
         time_ms: number(&found["time_ms"]),
         events: number(&found["events"]),
-        ..Report::default()
+        ..HistoryReport::default()
     };
     for (kind, count) in report.faults.0.iter_mut().enumerate() {
         *count = number(&found["faults"][kind]);
@@ -277,8 +277,8 @@ fn add_json(sum: &mut Report, found: &Value) {
     add(sum, &report);
 }
 
-fn print(sum: &Report, seeds: u64, seconds: f64, violated: bool) {
-    let kinds: Vec<(Fault, u64)> = sum.faults.iter().filter(|(_, count)| *count > 0).collect();
+fn print(sum: &HistoryReport, seeds: u64, seconds: f64, violated: bool) {
+    let kinds: Vec<(FaultKind, u64)> = sum.faults.iter().filter(|(_, count)| *count > 0).collect();
     println!("histories   {seeds}");
     println!(
         "jobs        {}  ({} ready, {} failed, {} cancelled)",

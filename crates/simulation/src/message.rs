@@ -23,7 +23,7 @@ pub(crate) enum MessageKind {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
+pub(crate) struct QueueMessage {
     pub(crate) body: String,
     pub(crate) kind: MessageKind,
     /// The id of the first message with this body, if it was sent again.
@@ -32,7 +32,7 @@ pub(crate) struct Message {
     pub(crate) dead_since: Option<Timestamp>,
 }
 
-impl Message {
+impl QueueMessage {
     pub(crate) const fn new(body: String, kind: MessageKind) -> Self {
         Self {
             body,
@@ -47,10 +47,14 @@ impl Message {
 #[derive(Debug)]
 pub(crate) struct OutgoingMessage {
     pub(crate) queue: Queue,
-    pub(crate) message: Message,
+    pub(crate) message: QueueMessage,
 }
 
 /// A message that reaches a queue after `delay` milliseconds.
-pub(crate) const fn send(queue: Queue, delay: u64, message: Message) -> After<OutgoingMessage> {
+pub(crate) const fn send(
+    queue: Queue,
+    delay: u64,
+    message: QueueMessage,
+) -> After<OutgoingMessage> {
     After::new(delay, OutgoingMessage { queue, message })
 }

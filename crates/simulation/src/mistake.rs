@@ -1,7 +1,7 @@
 //! Mistakes that are planted between the product's code and the simulated cloud, to show that the checks would notice
 //! them. A test makes sure that each is noticed.
 
-use crate::fault::{Fault, FaultProfile};
+use crate::fault::{FaultKind, FaultProfile};
 
 macro_rules! mistakes {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
@@ -76,38 +76,40 @@ impl Mistake {
         let none = FaultProfile::NONE;
         match self {
             Self::VersionIgnored | Self::LateFailureOverwrites => Some(
-                none.with(Fault::MessageDoubled, 300_000)
-                    .with(Fault::FunctionPaused, 50_000)
-                    .with(Fault::AnswerLost, 100_000)
-                    .with(Fault::ModelBroken, 200_000),
+                none.with(FaultKind::MessageDoubled, 300_000)
+                    .with(FaultKind::FunctionPaused, 50_000)
+                    .with(FaultKind::AnswerLost, 100_000)
+                    .with(FaultKind::ModelBroken, 200_000),
             ),
             Self::LeaseIgnored | Self::LeaseByMessageId => Some(
-                none.with(Fault::MessageDoubled, 400_000)
-                    .with(Fault::S3EventDoubled, 400_000)
-                    .with(Fault::FunctionPaused, 50_000),
+                none.with(FaultKind::MessageDoubled, 400_000)
+                    .with(FaultKind::S3EventDoubled, 400_000)
+                    .with(FaultKind::FunctionPaused, 50_000),
             ),
             Self::EvidenceOfAnotherAttempt => Some(
-                none.with(Fault::ModelBroken, 500_000)
-                    .with(Fault::NotificationDoubled, 500_000)
-                    .with(Fault::NotificationLate, 300_000),
+                none.with(FaultKind::ModelBroken, 500_000)
+                    .with(FaultKind::NotificationDoubled, 500_000)
+                    .with(FaultKind::NotificationLate, 300_000),
             ),
             Self::LateSuccessDropped => Some(
-                none.with(Fault::AnswerLost, 200_000)
-                    .with(Fault::ModelBroken, 600_000)
-                    .with(Fault::NotificationLate, 300_000),
+                none.with(FaultKind::AnswerLost, 200_000)
+                    .with(FaultKind::ModelBroken, 600_000)
+                    .with(FaultKind::NotificationLate, 300_000),
             ),
             Self::InputNotRechecked => Some(
-                none.with(Fault::InputOverwritten, 500_000)
-                    .with(Fault::S3EventLost, 300_000)
-                    .with(Fault::CapacityGone, 500_000),
+                none.with(FaultKind::InputOverwritten, 500_000)
+                    .with(FaultKind::S3EventLost, 300_000)
+                    .with(FaultKind::CapacityGone, 500_000),
             ),
             Self::DeadLettersReceivedOnce => Some(
-                none.with(Fault::MessageGarbled, 500_000)
-                    .with(Fault::DeliveryThrottled, 600_000)
-                    .with(Fault::CrashAfterCall, 60_000)
-                    .with(Fault::CallThrottled, 100_000),
+                none.with(FaultKind::MessageGarbled, 500_000)
+                    .with(FaultKind::DeliveryThrottled, 600_000)
+                    .with(FaultKind::CrashAfterCall, 60_000)
+                    .with(FaultKind::CallThrottled, 100_000),
             ),
-            Self::GoneDeletesNewConnections => Some(none.with(Fault::PageOpensSlowly, 1_000_000)),
+            Self::GoneDeletesNewConnections => {
+                Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
+            }
             Self::CreateReplaces
             | Self::EffectsDroppedOnRedelivery
             | Self::TimeoutWithoutEvidence

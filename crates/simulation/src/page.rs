@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::mistake::Mistake;
 use crate::time::{HOUR, MINUTE, SECOND};
 use crate::timeline::After;
@@ -43,7 +43,7 @@ pub(crate) enum PageConsequence {
     },
 }
 
-type Consequences = Vec<After<PageConsequence>>;
+type PageConsequences = Vec<After<PageConsequence>>;
 
 /// How a page is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ enum Connection {
 }
 
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct SimulatedPage {
     /// The tenant.
     pub(crate) watches: String,
     connection: Connection,
@@ -78,7 +78,7 @@ pub(crate) struct Page {
     visits_left: u32,
 }
 
-impl Page {
+impl SimulatedPage {
     pub(crate) const fn new(watches: String, visits: u32) -> Self {
         Self {
             watches,
@@ -150,7 +150,7 @@ pub(crate) enum PostedFrame {
 /// All pages, tickets and connections.
 #[derive(Debug, Default)]
 pub(crate) struct Pages {
-    pub(crate) pages: Vec<Page>,
+    pub(crate) pages: Vec<SimulatedPage>,
     tickets: BTreeMap<String, Ticket>,
     /// The rows of the table of connections.
     connections: Vec<Watcher>,
@@ -162,7 +162,7 @@ impl Pages {
         env: &mut Environment,
         index: usize,
         step: PageStep,
-    ) -> Consequences {
+    ) -> PageConsequences {
         let page = &mut self.pages[index];
         match (step, page.connection.clone()) {
             (PageStep::Visit, Connection::None) => vec![self.visit(env, index)],
@@ -185,7 +185,7 @@ impl Pages {
     }
 
     /// All pages connect once more and stay.
-    pub(crate) fn last_visit(&mut self) -> Consequences {
+    pub(crate) fn last_visit(&mut self) -> PageConsequences {
         let mut consequences = Vec::new();
         for (index, page) in self.pages.iter_mut().enumerate() {
             page.leaves_at = u64::MAX;
@@ -219,11 +219,11 @@ impl Pages {
         After::new(10, PageConsequence::Authorize { page, ticket })
     }
 
-    fn leave(&mut self, env: &mut Environment, index: usize) -> Consequences {
+    fn leave(&mut self, env: &mut Environment, index: usize) -> PageConsequences {
         env.log(|| format!("page {index}     goes away"));
         let page = &mut self.pages[index];
         let mut consequences = Vec::new();
-        if !env.strikes(Fault::PageVanished) {
+        if !env.strikes(FaultKind::PageVanished) {
             consequences.extend(page.call(index, PageStep::Leave));
         }
         page.connection = Connection::None;
@@ -237,7 +237,7 @@ impl Pages {
     }
 
     /// The authorizer answered.
-    pub(crate) fn authorized(&mut self, index: usize, answer: &Value) -> Consequences {
+    pub(crate) fn authorized(&mut self, index: usize, answer: &Value) -> PageConsequences {
         let allowed = answer["policyDocument"]["Statement"][0]["Effect"] == "Allow";
         let Some(context) = answer["context"].as_object().filter(|_| allowed) else {
             return self.step_failed(index, PageStep::Visit);
@@ -253,13 +253,13 @@ impl Pages {
         env: &mut Environment,
         index: usize,
         step: PageStep,
-    ) -> Consequences {
+    ) -> PageConsequences {
         let page = &mut self.pages[index];
         if step == PageStep::Opened
             && let Connection::Asking { id } = page.connection.clone()
         {
             page.connection = Connection::Opening { id };
-            let delay = if env.strikes(Fault::PageOpensSlowly) {
+            let delay = if env.strikes(FaultKind::PageOpensSlowly) {
                 env.between(SECOND, 5 * SECOND)
             } else {
                 5
@@ -271,7 +271,7 @@ impl Pages {
     }
 
     /// The function of a route failed.
-    pub(crate) fn step_failed(&mut self, index: usize, step: PageStep) -> Consequences {
+    pub(crate) fn step_failed(&mut self, index: usize, step: PageStep) -> PageConsequences {
         match step {
             PageStep::Visit | PageStep::Opened => {
                 self.pages[index].connection = Connection::None;
@@ -290,12 +290,11 @@ impl Pages {
         connection: &str,
         frame: &[u8],
     ) -> PostedFrame {
-        let open =
-            |page: &Page| matches!(&page.connection, Connection::Open { id } if id == connection);
+        let open = |page: &SimulatedPage| matches!(&page.connection, Connection::Open { id } if id == connection);
         let Some(index) = self.pages.iter().position(open) else {
             return PostedFrame::Gone;
         };
-        if env.strikes(Fault::PushLost) {
+        if env.strikes(FaultKind::PushLost) {
             return PostedFrame::Lost;
         }
         let (jobs, snapshot) = match serde_json::from_slice(frame) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jobs::ports::{Quarantined, Queue};
 
 use crate::environment::Environment;
-use crate::message::{Message, MessageKind, OutgoingMessage, send};
+use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::timeline::After;
 
@@ -50,9 +50,9 @@ impl QuarantineTable {
                     entry.message_id, entry.source
                 )
             });
-            let message = Message {
+            let message = QueueMessage {
                 first_id: Some(entry.message_id),
-                ..Message::new(entry.body, MessageKind::Redriven)
+                ..QueueMessage::new(entry.body, MessageKind::Redriven)
             };
             messages.push(send(queue, 20, message));
         }

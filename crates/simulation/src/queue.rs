@@ -8,9 +8,9 @@ use jobs::id::Timestamp;
 use jobs::ports::{DeadLetter, Queue};
 
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::ids::FunctionId;
-use crate::message::{Message, MessageKind, OutgoingMessage, send};
+use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::time::{MINUTE, SECOND};
 use crate::timeline::After;
@@ -42,14 +42,14 @@ pub(crate) enum QueueEvent {
 
 /// A batch that a function is to process.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct MessageBatch {
     pub(crate) queue: Queue,
     pub(crate) records: Vec<batch::Message>,
 }
 
 #[derive(Debug)]
 struct StoredMessage {
-    message: Message,
+    message: QueueMessage,
     visible_at: u64,
     receives: u32,
 }
@@ -58,7 +58,7 @@ struct StoredMessage {
 #[derive(Debug)]
 struct DeadMessage {
     id: u64,
-    message: Message,
+    message: QueueMessage,
     visible_at: u64,
 }
 
@@ -130,7 +130,7 @@ impl Queues {
     ) -> Option<After<QueueEvent>> {
         let OutgoingMessage { queue, message } = outgoing;
         let id = env.fresh_id();
-        let late = if env.strikes(Fault::MessageLate) {
+        let late = if env.strikes(FaultKind::MessageLate) {
             env.between(SECOND, MINUTE)
         } else {
             0
@@ -187,13 +187,13 @@ impl Queues {
         let size = usize::try_from(env.between(1, MAX_BATCH)).unwrap_or(1);
         let rest = visible.split_off(size.min(visible.len()));
         let ids = std::mem::replace(visible, rest);
-        let throttled = env.strikes(Fault::DeliveryThrottled);
+        let throttled = env.strikes(FaultKind::DeliveryThrottled);
         let mut received = Received {
             records: Vec::new(),
             polls: Vec::new(),
         };
         for id in ids {
-            let doubled = !throttled && env.strikes(Fault::MessageDoubled);
+            let doubled = !throttled && env.strikes(FaultKind::MessageDoubled);
             let visible_at = env.now
                 + if doubled {
                     env.between(1, 40 * SECOND)
@@ -260,13 +260,13 @@ impl Queues {
         env: &mut Environment,
         queue: Queue,
         records: Vec<batch::Message>,
-    ) -> Option<After<Batch>> {
+    ) -> Option<After<MessageBatch>> {
         if records.is_empty() {
             return None;
         }
         self.get(queue).batches_in_flight += 1;
         let delay = env.between(1, 60);
-        Some(After::new(delay, Batch { queue, records }))
+        Some(After::new(delay, MessageBatch { queue, records }))
     }
 
     pub(crate) fn kind(&self, queue: Queue, id: u64) -> Option<&MessageKind> {
@@ -303,7 +303,7 @@ impl Queues {
                 )
             });
             for id in batch.iter().filter(|id| !failures.contains(id)) {
-                if env.strikes(Fault::DeletionLost) {
+                if env.strikes(FaultKind::DeletionLost) {
                     continue;
                 }
                 if let Some(id) = id.strip_prefix('m').and_then(|id| id.parse().ok()) {
@@ -361,10 +361,10 @@ impl Queues {
         let dead = &self.get(queue).dead;
         let known = dead.iter().find(|known| known.has_receipt(&letter.receipt));
         let kind = known.map_or(MessageKind::Redriven, |known| known.message.kind.clone());
-        let message = Message {
+        let message = QueueMessage {
             first_id: Some(letter.first_id.clone()),
             dead_since: Some(dead_since),
-            ..Message::new(letter.body.clone(), kind)
+            ..QueueMessage::new(letter.body.clone(), kind)
         };
         send(queue, 20, message)
     }

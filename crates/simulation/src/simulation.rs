@@ -10,24 +10,24 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation, Queue, SaveError};
 use jobs::tally::Tally;
 
-use crate::bucket::{Bucket, Object};
+use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
 use crate::checks;
 use crate::endpoint::Endpoints;
 use crate::environment::Environment;
-use crate::event::{Event, FunctionEvent};
-use crate::event_bus::EventBus;
-use crate::fault::{Fault, FaultProfile};
+use crate::event::{FunctionEvent, TimelineEvent};
+use crate::event_bus::SimulatedEventBus;
+use crate::fault::{FaultKind, FaultProfile};
 use crate::function::{Functions, Task};
 use crate::history_plan::HistoryPlan;
 use crate::ids::FunctionId;
 use crate::ledger::Ledger;
-use crate::message::{Message, MessageKind, send};
+use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::page::{Pages, PostedFrame};
 use crate::quarantine::QuarantineTable;
 use crate::queue::{QueueEvent, Queues};
-use crate::table::{Table, Write, Writer};
+use crate::table::{JobTable, Write, Writer};
 use crate::tamper;
 use crate::time::{MINUTE, SECOND};
 use crate::timeline::{After, Timeline};
@@ -38,13 +38,13 @@ const RECONCILER_PERIOD: u64 = 5 * MINUTE;
 
 pub(crate) struct Simulation {
     pub(crate) env: Environment,
-    pub(crate) timeline: Timeline<Event>,
+    pub(crate) timeline: Timeline<TimelineEvent>,
     pub(crate) pipelines: Pipelines,
-    pub(crate) bucket: Bucket,
-    pub(crate) table: Table,
+    pub(crate) bucket: SimulatedBucket,
+    pub(crate) table: JobTable,
     pub(crate) queues: Queues,
     pub(crate) endpoints: Endpoints,
-    pub(crate) event_bus: EventBus,
+    pub(crate) event_bus: SimulatedEventBus,
     pub(crate) quarantine: QuarantineTable,
     /// The table of the reconciler's state.
     pub(crate) records: Folders,
@@ -64,11 +64,11 @@ impl Simulation {
             env,
             timeline: Timeline::default(),
             pipelines,
-            bucket: Bucket::default(),
-            table: Table::default(),
+            bucket: SimulatedBucket::default(),
+            table: JobTable::default(),
             queues: Queues::default(),
             endpoints: Endpoints::default(),
-            event_bus: EventBus::default(),
+            event_bus: SimulatedEventBus::default(),
             quarantine: QuarantineTable::default(),
             records: Folders::default(),
             pages: Pages::default(),
@@ -112,35 +112,38 @@ impl Simulation {
     }
 
     /// Plans events, in their order.
-    pub(crate) fn plan<E: Into<Event>>(&mut self, events: impl IntoIterator<Item = After<E>>) {
+    pub(crate) fn plan<E: Into<TimelineEvent>>(
+        &mut self,
+        events: impl IntoIterator<Item = After<E>>,
+    ) {
         for After { delay, event } in events {
             let event = event.into();
-            self.actions_left += usize::from(matches!(event, Event::Action(_)));
+            self.actions_left += usize::from(matches!(event, TimelineEvent::Action(_)));
             self.timeline.plan(self.env.now + delay, event);
         }
     }
 
     pub(crate) fn plan_function(&mut self, after: After<FunctionEvent>) {
-        self.plan([after.map(Event::Function)]);
+        self.plan([after.map(TimelineEvent::Function)]);
     }
 
     /// The next event. Moves the time on to it.
-    pub(crate) fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<TimelineEvent> {
         let (at, event) = self.timeline.next()?;
         self.env.now = self.env.now.max(at);
         Some(event)
     }
 
     /// Handles an event that is not for the runtime of the functions.
-    pub(crate) fn handle(&mut self, event: Event) {
+    pub(crate) fn handle(&mut self, event: TimelineEvent) {
         match event {
-            Event::Function(_) => {}
-            Event::Queue(QueueEvent::Arrive(message)) => {
+            TimelineEvent::Function(_) => {}
+            TimelineEvent::Queue(QueueEvent::Arrive(message)) => {
                 let poll = self.queues.arrive(&mut self.env, message);
                 self.plan(poll);
             }
-            Event::Queue(QueueEvent::Poll(queue)) => self.poll(queue),
-            Event::Endpoint(index, event) => {
+            TimelineEvent::Queue(QueueEvent::Poll(queue)) => self.poll(queue),
+            TimelineEvent::Endpoint(index, event) => {
                 let Self {
                     env,
                     bucket,
@@ -150,13 +153,13 @@ impl Simulation {
                 let consequences = endpoints.handle(env, bucket, index, event);
                 self.plan(consequences);
             }
-            Event::Page(page, step) => {
+            TimelineEvent::Page(page, step) => {
                 let consequences = self.pages.step(&mut self.env, page, step);
                 self.plan(consequences);
             }
-            Event::Action(action) => self.act(action),
-            Event::Tick => self.tick(),
-            Event::Released => self.released = true,
+            TimelineEvent::Action(action) => self.act(action),
+            TimelineEvent::Tick => self.tick(),
+            TimelineEvent::Released => self.released = true,
         }
     }
 
@@ -222,23 +225,23 @@ impl Simulation {
                 self.env
                     .log(|| format!("somebody   sends {body} to {}", queue.name()));
                 self.ledger.junk.insert(body.clone());
-                self.plan([send(queue, 10, Message::new(body, MessageKind::Junk))]);
+                self.plan([send(queue, 10, QueueMessage::new(body, MessageKind::Junk))]);
             }
         }
     }
 
-    fn upload(&mut self, key: &str, object: Object) {
+    fn upload(&mut self, key: &str, object: StoredObject) {
         let events = self.bucket.upload(&mut self.env, key, object);
         self.plan(events);
     }
 
     fn tick(&mut self) {
-        let two = self.env.strikes(Fault::TwoReconcilers);
+        let two = self.env.strikes(FaultKind::TwoReconcilers);
         for _ in 0..1 + u8::from(two) {
             let delay = self.env.between(1, SECOND);
             self.plan([After::new(delay, Task::Reconcile)]);
         }
-        self.plan([After::new(RECONCILER_PERIOD, Event::Tick)]);
+        self.plan([After::new(RECONCILER_PERIOD, TimelineEvent::Tick)]);
     }
 
     const fn writer(&self, newer: bool) -> Writer {

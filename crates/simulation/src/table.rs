@@ -13,7 +13,7 @@ use crate::mistake::Mistake;
 use crate::time::HOUR;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct TableRow {
     pub(crate) job: Job,
     /// When it was last saved.
     pub(crate) saved_at: u64,
@@ -25,7 +25,7 @@ pub(crate) struct Row {
     next_check_at: Option<u64>,
 }
 
-impl Row {
+impl TableRow {
     /// Whether snapshots list it: a page drops cancelled jobs, which a complete snapshot does not have.
     pub(crate) const fn is_listed(&self) -> bool {
         !matches!(self.job.state, State::Cancelled { .. })
@@ -50,19 +50,19 @@ pub(crate) struct Write {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Table {
-    rows: BTreeMap<JobId, Row>,
+pub(crate) struct JobTable {
+    rows: BTreeMap<JobId, TableRow>,
     by_input: BTreeMap<(String, String), JobId>,
     /// The index of open jobs by their next check.
     by_next_check: BTreeSet<(u64, JobId)>,
 }
 
-impl Table {
-    pub(crate) fn row(&self, id: JobId) -> Option<&Row> {
+impl JobTable {
+    pub(crate) fn row(&self, id: JobId) -> Option<&TableRow> {
         self.rows.get(&id)
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &TableRow> {
         self.rows.values()
     }
 
@@ -70,7 +70,7 @@ impl Table {
         self.rows.len()
     }
 
-    pub(crate) fn job_of(&self, key: &str, version: &str) -> Option<&Row> {
+    pub(crate) fn job_of(&self, key: &str, version: &str) -> Option<&TableRow> {
         let id = self.by_input.get(&(key.to_owned(), version.to_owned()))?;
         self.rows.get(id)
     }
@@ -129,7 +129,7 @@ impl Table {
         let next_check_at = job.look_at().map(|at| at.0);
         let indexed = before.as_ref().and_then(|row| row.next_check_at);
         self.move_in_index(job.id, indexed, next_check_at);
-        let row = Row {
+        let row = TableRow {
             saved_at: env.now,
             group_before: before.as_ref().map(|row| row.job.state.class()),
             newer: writer.newer,
@@ -226,7 +226,7 @@ impl Table {
         limit: usize,
     ) -> (Vec<Job>, bool) {
         let known_at = env.now.saturating_sub(env.index_lag());
-        let listed = |row: &Row| {
+        let listed = |row: &TableRow| {
             let indexed = if row.saved_at > known_at {
                 row.group_before
             } else {

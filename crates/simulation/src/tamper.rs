@@ -10,11 +10,11 @@ use crate::function::Functions;
 use crate::ledger::Ledger;
 use crate::message::MessageKind;
 use crate::mistake::Mistake;
-use crate::table::Table;
+use crate::table::JobTable;
 use crate::time::HOUR;
 
 /// [`Mistake::EvidenceOfAnotherAttempt`]: a failure's message names the newest attempt instead of its own.
-pub(crate) fn name_newest_attempt(table: &Table, record: &mut batch::Message) {
+pub(crate) fn name_newest_attempt(table: &JobTable, record: &mut batch::Message) {
     for row in table.rows() {
         let job = row.job.id;
         let newest = row.job.state.attempt();
@@ -30,7 +30,7 @@ pub(crate) fn name_newest_attempt(table: &Table, record: &mut batch::Message) {
 }
 
 /// [`Mistake::LateSuccessDropped`]: whether the message is the success of a job that has failed.
-pub(crate) fn is_late_success(table: &Table, message: &MessageKind) -> bool {
+pub(crate) fn is_late_success(table: &JobTable, message: &MessageKind) -> bool {
     let MessageKind::Success(inference, _) = message else {
         return false;
     };

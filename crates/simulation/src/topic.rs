@@ -5,9 +5,9 @@ use jobs::ports::Queue;
 
 use crate::bucket::BUCKET;
 use crate::environment::Environment;
-use crate::fault::Fault;
+use crate::fault::FaultKind;
 use crate::ids::short_request;
-use crate::message::{Message, MessageKind, OutgoingMessage, send};
+use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::request::InferenceRequest;
 use crate::time::{HOUR, MINUTE};
 use crate::timeline::After;
@@ -27,7 +27,7 @@ impl Topic {
         outcome: Outcome,
     ) -> Vec<After<OutgoingMessage>> {
         let inference = request.inference;
-        let copies = if env.strikes(Fault::NotificationLost) {
+        let copies = if env.strikes(FaultKind::NotificationLost) {
             env.log(|| {
                 format!(
                     "SNS        loses the notification of {}",
@@ -35,7 +35,7 @@ impl Topic {
                 )
             });
             0
-        } else if env.strikes(Fault::NotificationDoubled) {
+        } else if env.strikes(FaultKind::NotificationDoubled) {
             2
         } else {
             1
@@ -43,7 +43,7 @@ impl Topic {
         let mut messages = Vec::new();
         for _ in 0..copies {
             let mut delay = env.between(20, 500);
-            if env.strikes(Fault::NotificationLate) {
+            if env.strikes(FaultKind::NotificationLate) {
                 delay += env.between(MINUTE, 2 * HOUR);
             }
             let body = self.notification(request, outcome);
@@ -54,7 +54,7 @@ impl Topic {
                 ),
                 Outcome::Failed(_) => (Queue::InferenceError, MessageKind::Failure(inference)),
             };
-            messages.push(send(queue, delay, Message::new(body, kind)));
+            messages.push(send(queue, delay, QueueMessage::new(body, kind)));
         }
         messages
     }
@@ -64,7 +64,13 @@ impl Topic {
         let body = r#"{"eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"TestNotification"}"#;
         [Queue::InferenceSuccess, Queue::InferenceError]
             .into_iter()
-            .map(|queue| send(queue, 50, Message::new(body.to_owned(), MessageKind::Test)))
+            .map(|queue| {
+                send(
+                    queue,
+                    50,
+                    QueueMessage::new(body.to_owned(), MessageKind::Test),
+                )
+            })
     }
 
     /// The message as the endpoint publishes it.

@@ -6,10 +6,10 @@ use jobs::id::JobId;
 use jobs::ports::Queue;
 use jobs::state::State;
 
-use crate::bucket::{BUCKET, Object, Source, upload_event};
+use crate::bucket::{BUCKET, ObjectSource, StoredObject, upload_event};
 use crate::environment::Environment;
-use crate::fault::Fault;
-use crate::table::Table;
+use crate::fault::FaultKind;
+use crate::table::JobTable;
 
 #[derive(Debug)]
 pub(crate) enum UserAction {
@@ -35,32 +35,36 @@ pub(crate) enum UserAction {
 }
 
 /// The object of [`UserAction::Upload`]. A check of the input sees a part of the poison, the rest only the model sees.
-pub(crate) fn uploaded_object(env: &mut Environment, poisoned: bool) -> Object {
+pub(crate) fn uploaded_object(env: &mut Environment, poisoned: bool) -> StoredObject {
     let (first, bytes): (&[u8], u64) = match (poisoned, env.rng.up_to(3)) {
         (true, 0) => (b"", 0),
         (true, 1) => (b"PK\x03\x04", 1000),
         _ => (b"%PDF-1.7\n", 20_000),
     };
-    Object {
+    StoredObject {
         bytes,
         first: Rc::from(first),
-        sealed: env.strikes(Fault::InputSealed),
-        source: Source::Upload { poisoned },
+        sealed: env.strikes(FaultKind::InputSealed),
+        source: ObjectSource::Upload { poisoned },
     }
 }
 
 /// The object of [`UserAction::UploadPdf`].
-pub(crate) fn pdf(bytes: u64) -> Object {
-    Object {
+pub(crate) fn pdf(bytes: u64) -> StoredObject {
+    StoredObject {
         bytes,
         first: Rc::from(&b"%PDF-1.7\n"[..]),
         sealed: false,
-        source: Source::Upload { poisoned: false },
+        source: ObjectSource::Upload { poisoned: false },
     }
 }
 
 /// A random job that support can cancel or retry.
-pub(crate) fn job_for_support(env: &mut Environment, table: &Table, cancel: bool) -> Option<JobId> {
+pub(crate) fn job_for_support(
+    env: &mut Environment,
+    table: &JobTable,
+    cancel: bool,
+) -> Option<JobId> {
     let suits = |state: &State| {
         if cancel {
             state.wake_at().is_some()

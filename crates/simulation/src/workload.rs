@@ -4,9 +4,9 @@ use async_endpoint::{Phase, Rng, Settings};
 use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
-use crate::driver::{Driver, Step};
+use crate::driver::{Driver, DriverStep};
 use crate::environment::{Environment, Timing, Trace};
-use crate::event::Event;
+use crate::event::TimelineEvent;
 use crate::fault::FaultProfile;
 use crate::simulation::Simulation;
 use crate::time::MINUTE;
@@ -143,20 +143,20 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
             .endpoints
             .set_model_time(key.clone(), upload.model_ms);
         let bytes = upload.bytes;
-        let action = Event::Action(UserAction::UploadPdf { key, bytes });
+        let action = TimelineEvent::Action(UserAction::UploadPdf { key, bytes });
         simulation.plan([After::new(upload.at, action)]);
     }
-    simulation.plan([After::new(0, Event::Tick)]);
+    simulation.plan([After::new(0, TimelineEvent::Tick)]);
     let mut samples = vec![sample(&simulation)];
     let mut instances = 0;
     let max_events = MAX_EVENTS_PER_UPLOAD * workload.uploads.len().max(100) as u64;
     let mut driver = Driver::new(simulation, max_events);
     loop {
         let step = driver.step();
-        if step == Step::End {
+        if step == DriverStep::End {
             break;
         }
-        let at_rest = step == Step::Tick && driver.is_at_rest();
+        let at_rest = step == DriverStep::Tick && driver.is_at_rest();
         let endless = driver.is_endless();
         let mut simulation = driver.simulation.borrow_mut();
         let now = sample(&simulation);

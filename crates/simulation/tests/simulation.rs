@@ -2,12 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use simulation::fault::{Fault, FaultProfile};
-use simulation::history::{Options, Report, Tracing, run};
+use simulation::fault::{FaultKind, FaultProfile};
+use simulation::history::{HistoryOptions, HistoryReport, Tracing, run};
 use simulation::mistake::Mistake;
 
-fn options(seed: u64) -> Options {
-    Options {
+fn options(seed: u64) -> HistoryOptions {
+    HistoryOptions {
         seed,
         uploads: 6,
         mistake: None,
@@ -16,7 +16,7 @@ fn options(seed: u64) -> Options {
     }
 }
 
-fn history(options: &Options) -> Report {
+fn history(options: &HistoryOptions) -> HistoryReport {
     run(options).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -33,7 +33,7 @@ fn all_guarantees_hold_in_3000_histories_with_every_kind_of_fault() {
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(output.status.success(), "{found}\n{said}");
-    for fault in Fault::ALL {
+    for fault in FaultKind::ALL {
         assert!(
             said.contains(&format!("{fault:?} ")),
             "{fault:?} never happened:\n{said}"
@@ -44,7 +44,7 @@ fn all_guarantees_hold_in_3000_histories_with_every_kind_of_fault() {
 #[test]
 fn same_seed_gives_the_same_history_and_trace() {
     for seed in 1..=12 {
-        let options = Options {
+        let options = HistoryOptions {
             trace: Tracing::Keep,
             ..options(seed)
         };
@@ -61,7 +61,7 @@ fn same_seed_gives_the_same_history_and_trace() {
 #[test]
 fn every_upload_is_run_once_without_faults() {
     for seed in 1..=20 {
-        let report = history(&Options {
+        let report = history(&HistoryOptions {
             faults: Some(FaultProfile::NONE),
             ..options(seed)
         });
@@ -81,7 +81,7 @@ fn every_planted_mistake_is_noticed() {
     let mut unnoticed = Vec::new();
     for mistake in Mistake::ALL {
         let found = (1..=MAX_HISTORIES).any(|seed| {
-            let planted = Options {
+            let planted = HistoryOptions {
                 mistake: Some(*mistake),
                 faults: mistake.fault_profile(),
                 uploads: 12,

@@ -143,7 +143,7 @@ impl BurstCounter {
             .filter(|document| matches!(document.phase, Phase::Ready))
             .filter_map(|document| document.took)
             .map(|took| self.endpoint_ms(took));
-        let wait = Percentiles::of(waits.collect());
+        let wait = WaitPercentiles::of(waits.collect());
         let uploaded = self.documents(board, burst).count();
         let ready = count(|phase| matches!(phase, Phase::Ready));
         let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
@@ -162,12 +162,12 @@ impl BurstCounter {
 
     /// The time outside of the endpoint that Docket, the emulator and this machine took, in milliseconds of real time:
     /// from the upload to the endpoint's queue, and from the result to the page.
-    pub(super) fn overhead(&self, board: &Board) -> Percentiles {
+    pub(super) fn overhead(&self, board: &Board) -> WaitPercentiles {
         let parts = board.documents.iter().filter_map(|document| {
             let part = document.reached? + document.push?;
             Some(part.as_millis() as u64)
         });
-        Percentiles::of(parts.collect())
+        WaitPercentiles::of(parts.collect())
     }
 
     /// Converts real time to milliseconds by the endpoints' clock.
@@ -178,12 +178,12 @@ impl BurstCounter {
 
 /// Percentiles over documents, in milliseconds: by nearest rank, so each is the time of a real document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Percentiles {
+pub(super) struct WaitPercentiles {
     pub(super) p50: u64,
     pub(super) p95: u64,
 }
 
-impl Percentiles {
+impl WaitPercentiles {
     /// Takes values in any order. Without values all percentiles are 0.
     fn of(mut values: Vec<u64>) -> Self {
         values.sort_unstable();

@@ -12,7 +12,7 @@ use crate::ticket::hex;
 use crate::watch::{Expect, Plan, pdfs};
 
 /// The files of a live replay.
-pub(super) struct Documents {
+pub(super) struct LiveDocuments {
     /// In the order of the uploads.
     pub(super) plans: Vec<Plan>,
     pub(super) tenants: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Documents {
 }
 
 /// Writes one PDF for each upload and the model times into a folder.
-pub(super) fn write(folder: &Path, plan: &LivePlan) -> Result<Documents> {
+pub(super) fn write(folder: &Path, plan: &LivePlan) -> Result<LiveDocuments> {
     let samples: Vec<(String, Vec<u8>)> = pdfs(&place::file(&plan.samples))?
         .into_iter()
         .map(|path| {
@@ -63,7 +63,7 @@ pub(super) fn write(folder: &Path, plan: &LivePlan) -> Result<Documents> {
     }
     let file = folder.join("model-times.json");
     write(&file, &serde_json::to_vec(&model_times)?)?;
-    Ok(Documents {
+    Ok(LiveDocuments {
         plans,
         tenants: tenants.into_iter().collect(),
         model_times: file,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::counts::{BurstCounter, Counts, Percentiles};
+use super::counts::{BurstCounter, Counts, WaitPercentiles};
 use super::plan::LivePlan;
 use crate::stack::Stack;
 use crate::watch::{Board, News, Phase, Screen, Style, Viewer, fit, printable, wrong};
@@ -194,7 +194,7 @@ impl BurstViewer {
     fn result(&self, board: &Board) -> LiveResult<'_> {
         let bursts = self.bursts(board);
         let sum = |of: fn(&Counts) -> usize| bursts.iter().map(|burst| of(&burst.live)).sum();
-        let Percentiles { p50, p95 } = self.counter.overhead(board);
+        let WaitPercentiles { p50, p95 } = self.counter.overhead(board);
         LiveResult {
             scenario: &self.plan.scenario,
             uploaded: sum(|counts| counts.uploaded),

@@ -4,14 +4,14 @@ use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
 use super::guarantees::{GUARANTEE_1, GUARANTEE_2, GUARANTEE_10};
-use crate::bucket::Bucket;
+use crate::bucket::SimulatedBucket;
 use crate::environment::Environment;
-use crate::event_bus::{EventBus, PublishedEvent};
+use crate::event_bus::{PublishedEvent, SimulatedEventBus};
 use crate::ids::short;
-use crate::table::Table;
+use crate::table::JobTable;
 
 /// Every job has ended, and its end was published.
-pub(crate) fn check_jobs(env: &mut Environment, table: &Table, event_bus: &EventBus) {
+pub(crate) fn check_jobs(env: &mut Environment, table: &JobTable, event_bus: &SimulatedEventBus) {
     for row in table.rows() {
         let job = &row.job;
         let id = short(job.id);
@@ -45,8 +45,8 @@ pub(crate) fn check_jobs(env: &mut Environment, table: &Table, event_bus: &Event
 /// Every current version of an input has a job.
 pub(crate) fn check_inputs(
     env: &mut Environment,
-    table: &Table,
-    bucket: &Bucket,
+    table: &JobTable,
+    bucket: &SimulatedBucket,
     pipelines: &Pipelines,
 ) {
     for key in bucket.objects.keys() {

@@ -3,21 +3,21 @@
 use jobs::state::{Cause, State};
 
 use super::guarantees::{GUARANTEE_4, GUARANTEE_6, NO_FALSE_QUARANTINE};
-use crate::bucket::Bucket;
+use crate::bucket::SimulatedBucket;
 use crate::environment::Environment;
 use crate::ids::short_request;
 use crate::ledger::Ledger;
 use crate::message::MessageKind;
 use crate::quarantine::QuarantineTable;
 use crate::queue::Queues;
-use crate::table::Table;
+use crate::table::JobTable;
 
 /// Checks a message that was deleted from its queue as processed: a success of any attempt counts unless the job is
 /// `Ready` or `Cancelled`.
 pub(crate) fn check_deleted(
     env: &mut Environment,
-    table: &Table,
-    bucket: &Bucket,
+    table: &JobTable,
+    bucket: &SimulatedBucket,
     message: &MessageKind,
 ) {
     let MessageKind::Success(inference, output) = message else {

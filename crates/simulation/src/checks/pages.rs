@@ -3,8 +3,8 @@
 use super::guarantees::{GUARANTEE_7, GUARANTEE_8};
 use crate::environment::Environment;
 use crate::ids::short;
-use crate::page::{Page, Pages, ReceivedFrame};
-use crate::table::{Row, Table};
+use crate::page::{Pages, ReceivedFrame, SimulatedPage};
+use crate::table::{JobTable, TableRow};
 use crate::time::SECOND;
 
 /// How long before a sync a change must have been saved to be in its snapshot.
@@ -13,7 +13,7 @@ const SETTLED: u64 = 3 * SECOND;
 /// Checks a frame that a page received. `sync_began_at` is when the function that pushed it began.
 pub(crate) fn check_frame(
     env: &mut Environment,
-    table: &Table,
+    table: &JobTable,
     pages: &Pages,
     frame: &ReceivedFrame,
     sync_began_at: Option<u64>,
@@ -30,9 +30,15 @@ pub(crate) fn check_frame(
 }
 
 /// A complete snapshot shows at least what the table said a moment before the sync began.
-fn check_snapshot(env: &mut Environment, table: &Table, index: usize, page: &Page, began_at: u64) {
+fn check_snapshot(
+    env: &mut Environment,
+    table: &JobTable,
+    index: usize,
+    page: &SimulatedPage,
+    began_at: u64,
+) {
     let settled = began_at.saturating_sub(SETTLED);
-    let missed = |row: &&Row| {
+    let missed = |row: &&TableRow| {
         row.job.tenant.as_str() == page.watches
             && row.saved_at < settled
             && row.is_listed()
@@ -53,7 +59,7 @@ fn check_snapshot(env: &mut Environment, table: &Table, index: usize, page: &Pag
 }
 
 /// Once everything is at rest, an open page shows what the table says.
-pub(crate) fn check_at_rest(env: &mut Environment, table: &Table, pages: &Pages) {
+pub(crate) fn check_at_rest(env: &mut Environment, table: &JobTable, pages: &Pages) {
     for (index, page) in pages.pages.iter().enumerate() {
         if !page.complete || !page.is_open() {
             continue;

@@ -10,13 +10,13 @@ use crate::function::Functions;
 use crate::ids::{short, short_request};
 use crate::ledger::Ledger;
 use crate::request::InferenceRequest;
-use crate::table::Table;
+use crate::table::JobTable;
 use crate::time::SECOND;
 
 /// Checks an accepted request before it is recorded in the ledger.
 pub(crate) fn check(
     env: &mut Environment,
-    table: &Table,
+    table: &JobTable,
     ledger: &Ledger,
     functions: &Functions,
     request: &InferenceRequest,

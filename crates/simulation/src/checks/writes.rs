@@ -8,14 +8,14 @@ use super::guarantees::{
     GUARANTEE_1, GUARANTEE_2, GUARANTEE_3, GUARANTEE_4, GUARANTEE_9, MAX_CLOCK_SKEW,
     MAX_DEADLINE_DELAY,
 };
-use crate::bucket::{Bucket, Source};
+use crate::bucket::{ObjectSource, SimulatedBucket};
 use crate::environment::Environment;
 use crate::ids::short;
 use crate::table::Write;
 use crate::time::{MINUTE, SECOND};
 
 /// Checks a write that took effect.
-pub(crate) fn check(env: &mut Environment, bucket: &Bucket, write: &Write) {
+pub(crate) fn check(env: &mut Environment, bucket: &SimulatedBucket, write: &Write) {
     let job = &write.job;
     if let Some(before) = &write.before {
         check_final(env, before, job);
@@ -103,7 +103,7 @@ fn check_deadline(env: &mut Environment, before: &Job, job: &Job) {
 }
 
 /// Before an attempt counts as lost, and before a job fails, the function has to check S3.
-fn check_evidence(env: &mut Environment, bucket: &Bucket, before: &Job, job: &Job) {
+fn check_evidence(env: &mut Environment, bucket: &SimulatedBucket, before: &Job, job: &Job) {
     let was_open = before.state.wake_at().is_some();
     let attempt = before.state.attempt();
     let lost = job.attempts.iter().any(|record| {
@@ -144,7 +144,7 @@ fn check_evidence(env: &mut Environment, bucket: &Bucket, before: &Job, job: &Jo
     }
 }
 
-fn check_ready(env: &mut Environment, bucket: &Bucket, job: &Job, attempt: Attempt) {
+fn check_ready(env: &mut Environment, bucket: &SimulatedBucket, job: &Job, attempt: Attempt) {
     let id = short(job.id);
     let Some(output) = job.output() else {
         env.violation(GUARANTEE_3, || {
@@ -171,7 +171,7 @@ fn check_ready(env: &mut Environment, bucket: &Bucket, job: &Job, attempt: Attem
         });
         return;
     };
-    let Source::Output {
+    let ObjectSource::Output {
         job: owner,
         made_from,
     } = &object.source
@@ -193,7 +193,7 @@ fn check_ready(env: &mut Environment, bucket: &Bucket, job: &Job, attempt: Attem
 }
 
 /// The oldest output of a job that a check of S3 must find: its key, and when it was written.
-fn findable_output(bucket: &Bucket, job: &Job) -> Option<(String, u64)> {
+fn findable_output(bucket: &SimulatedBucket, job: &Job) -> Option<(String, u64)> {
     let recorded = job
         .attempts
         .iter()

@@ -13,8 +13,8 @@ use jobs::ports::{
 use jobs::state::Class;
 
 use super::call::Ports;
-use crate::fault::Fault;
-use crate::message::{Message, MessageKind, send};
+use crate::fault::FaultKind;
+use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::simulation::Simulation;
 use crate::tamper::loaded_job;
@@ -223,12 +223,12 @@ impl Ports {
             .call("send", |simulation| {
                 let mut rejected = Vec::new();
                 for (index, (body, delay_seconds)) in bodies.into_iter().enumerate() {
-                    if simulation.env.strikes(Fault::BatchCut) {
+                    if simulation.env.strikes(FaultKind::BatchCut) {
                         rejected.push(index);
                         continue;
                     }
                     let delay = u64::from(delay_seconds) * SECOND + 20;
-                    let message = Message::new(body, MessageKind::Check);
+                    let message = QueueMessage::new(body, MessageKind::Check);
                     simulation.plan([send(Queue::Wakeups, delay, message)]);
                 }
                 rejected

@@ -11,8 +11,8 @@ use jobs::submit::Upload;
 
 use super::call::Ports;
 use crate::bucket::upload_event;
-use crate::fault::Fault;
-use crate::message::{Message, MessageKind, send};
+use crate::fault::FaultKind;
+use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::simulation::Simulation;
 
@@ -83,14 +83,14 @@ impl UploadQueue for Ports {
             .call("resend upload event", |simulation| {
                 let mut rejected = Vec::new();
                 for (index, upload) in uploads.iter().enumerate() {
-                    if simulation.env.strikes(Fault::BatchCut) {
+                    if simulation.env.strikes(FaultKind::BatchCut) {
                         rejected.push(index);
                         continue;
                     }
                     let version = upload.version.clone().unwrap_or_default();
                     let body = upload_event(&upload.key, &version, upload.bytes);
                     if !simulation.env.has(Mistake::ResentUploadEventsLost) {
-                        let message = Message::new(body, MessageKind::Upload);
+                        let message = QueueMessage::new(body, MessageKind::Upload);
                         simulation.plan([send(Queue::Uploads, 20, message)]);
                     }
                 }
