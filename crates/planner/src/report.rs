@@ -9,7 +9,7 @@ use crate::day::Day;
 use crate::figures::{Figures, Percentiles, spans};
 use crate::units::{HOUR, MINUTE, clock, in_hours, span};
 
-/// The figures of a day as lines of text. `price` is that of an instance-hour, `source` says where it is from.
+/// The figures of a day as lines of text. `price` is that of an instance-hour, `source` where it is from.
 pub fn report(day: &Day, price: f64, source: &str) -> String {
     let figures = Figures::of(day);
     let (one, many) = day.options.scenario.nouns();

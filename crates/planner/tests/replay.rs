@@ -72,7 +72,7 @@ fn deal_day_documents_arrive_in_bursts_within_business_hours() {
         let mut before = None;
         for document in &day.documents {
             assert!((8 * HOUR..19 * HOUR + HOUR / 30).contains(&document.uploaded_at));
-            // Four bursts in eleven hours: documents that follow within two minutes came together.
+            // There are four bursts in eleven hours: documents that follow within two minutes belong together.
             match (before, sizes.last_mut()) {
                 (Some(at), Some(size)) if document.uploaded_at - at < HOUR / 30 => *size += 1,
                 _ => sizes.push(1),
@@ -112,7 +112,7 @@ fn excerpt_keeps_the_first_bursts_and_only_shortens_the_gaps() {
                     (number, of_whole.uploaded)
                 );
                 assert_eq!((of_part.ready, of_part.failed), (of_part.uploaded, 0));
-                // Within a burst everything is as it was.
+                // Within a burst nothing changes.
                 let of = |day: &Day, from: u64| {
                     let documents = day.documents.iter().filter(|known| known.burst == number);
                     documents
@@ -154,13 +154,13 @@ fn live_plan_has_all_uploads_and_the_figures_of_their_bursts() {
 #[test]
 fn instances_never_exceed_max_instances() {
     for scenario in Scenario::ALL {
-        for most in [1, 2, 5] {
+        for max in [1, 2, 5] {
             let mut options = options(scenario);
-            options.endpoint.settings.max_instances = most;
+            options.endpoint.settings.max_instances = max;
             let day = day(&options);
             let seen = day.samples.iter().map(EndpointSample::instances).max();
             assert!(
-                seen.is_some_and(|seen| (1..=most).contains(&seen)),
+                seen.is_some_and(|seen| (1..=max).contains(&seen)),
                 "{seen:?}"
             );
             let busy = |sample: &EndpointSample| sample.busy <= sample.in_service;
@@ -189,7 +189,7 @@ fn no_document_waits_for_a_cold_start_while_an_instance_is_kept() {
             waits.filter(|wait| wait.cold_start > 0).count()
         };
         assert_eq!(cold(&kept), 0, "warm: {warm}");
-        // Out of none there is a cold start for the first of all at least.
+        // Without a kept instance at least the first document waits for a cold start.
         let from_none = day(&self::options(Scenario::DealDay));
         assert!(from_none.documents[0].wait.unwrap().cold_start > 0);
         assert!(cold(&from_none) >= 12);
@@ -207,7 +207,7 @@ fn billed_hours_cover_the_whole_day_and_every_run() {
     assert_eq!(figures.working + figures.starting + figures.idle, 24 * HOUR);
     assert_eq!((figures.starting, figures.starts_from_zero), (0, 0));
 
-    // Every run is on an instance, and a little longer there: the output has to be stored.
+    // An instance is busy a little longer than the run: the output has to be stored.
     let day = day(&options(Scenario::Tuesday));
     let figures = Figures::of(&day);
     let runs: u64 = day
@@ -227,7 +227,7 @@ fn billed_hours_cover_the_whole_day_and_every_run() {
 #[test]
 fn runs_longer_than_the_timeout_fail_and_are_reported() {
     let mut long = options(Scenario::DealDay);
-    // Longer than the invocation timeout of the pipeline, which the endpoint reports as a model that broke down.
+    // Longer than the invocation timeout of the pipeline, which the endpoint reports as a model error.
     long.documents = 20;
     long.run_seconds = 300;
     let day = day(&long);
@@ -238,16 +238,16 @@ fn runs_longer_than_the_timeout_fail_and_are_reported() {
             .iter()
             .all(|known| known.failure == Some("ModelError"))
     );
-    let said = report(&day, 1.0, "as given");
-    assert!(said.contains("0 ready, 20 failed (ModelError)"), "{said}");
-    assert!(said.contains("NOT KEPT for 20 of 20"), "{said}");
+    let text = report(&day, 1.0, "as given");
+    assert!(text.contains("0 ready, 20 failed (ModelError)"), "{text}");
+    assert!(text.contains("NOT KEPT for 20 of 20"), "{text}");
     well_formed(&picture(&day));
 }
 
 #[test]
 fn report_has_the_figures_and_all_uploads_by_hour() {
     let day = day(&options(Scenario::DealDay));
-    let said = report(&day, 2.0, "as given");
+    let text = report(&day, 2.0, "as given");
     let cost = Figures::of(&day).hours() * 2.0;
     for part in [
         "300 contracts through legal-review on ml.g5.2xlarge",
@@ -256,9 +256,9 @@ fn report_has_the_figures_and_all_uploads_by_hour() {
         &format!("${cost:.2} a day"),
         "instances 0 to 5, target 3",
     ] {
-        assert!(said.contains(part), "{part} is not in\n{said}");
+        assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    let uploads: usize = said
+    let uploads: usize = text
         .lines()
         .filter(|line| {
             line.trim_start()
@@ -268,7 +268,7 @@ fn report_has_the_figures_and_all_uploads_by_hour() {
         })
         .filter_map(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok())
         .sum();
-    assert_eq!(uploads, 300, "the hours have all uploads");
+    assert_eq!(uploads, 300, "the hours do not have all uploads");
 }
 
 #[test]
@@ -331,9 +331,9 @@ fn wrong_arguments_are_named_and_exit_with_2() {
         ),
     ] {
         let output = planner(words);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(problem), "{problem} is not in {said}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(problem), "{problem} is not in {text}");
     }
     let output = planner(&[
         "replay",
@@ -343,15 +343,15 @@ fn wrong_arguments_are_named_and_exit_with_2() {
         "--set",
         "MaxInstances=2",
     ]);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
     assert!(
-        said.contains("6 ready, 0 failed") && said.contains("0 to 2"),
-        "{said}"
+        text.contains("6 ready, 0 failed") && text.contains("0 to 2"),
+        "{text}"
     );
 }
 
-/// As much of XML as the pictures use: every element is closed in its turn, every attribute quoted, every & an entity.
+/// Checks the XML that the pictures use: elements are closed in order, attributes quoted, and every & is an entity.
 fn well_formed(text: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = text;

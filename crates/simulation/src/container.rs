@@ -84,7 +84,7 @@ pub(crate) fn store(
     env.log(|| format!("endpoint   writes {key}"));
     if failure.is_none() && env.strikes(FaultKind::OutputDeleted) {
         bucket.put(env.now, key, None);
-        env.log(|| format!("somebody   deletes {key}"));
+        env.log(|| format!("customer   deletes {key}"));
     }
     true
 }

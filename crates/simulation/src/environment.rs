@@ -1,6 +1,6 @@
 //! What every simulated service shares: the clock, chance, faults, and the trace.
 //!
-//! All of it follows from one seed. There is no real clock, no thread, and no hash map with a random order.
+//! All of it follows from one seed. There is no real clock, no thread, and no hash map, whose iteration is random.
 
 use async_endpoint::Rng;
 use jobs::id::Timestamp;
@@ -9,7 +9,7 @@ use crate::fault::{FaultCounts, FaultKind, FaultProfile};
 use crate::mistake::Mistake;
 use crate::time::{HOUR, MINUTE, SECOND, START};
 
-/// More violations than this are not kept: the first one ends a history.
+/// Further violations are not kept. The first one ends a history.
 const MAX_VIOLATIONS: usize = 8;
 
 /// What happens to the lines of the trace.

@@ -93,7 +93,7 @@ pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
     Ok(report(&mut simulation))
 }
 
-/// Faults happen until nothing is under way any more. Then they stop, and what the service says must be true.
+/// Faults happen until nothing is under way any more. Then they stop, and the service has to repair what is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HistoryPhase {
     Faults,

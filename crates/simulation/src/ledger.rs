@@ -1,4 +1,4 @@
-//! A record of what was asked of the endpoints and when the rows said what, for the checks.
+//! A record of the requests to the endpoints and of the writes of rows, for the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

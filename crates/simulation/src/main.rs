@@ -1,4 +1,4 @@
-//! `simulate`: many histories side by side, or one again with its trace.
+//! `simulate`: runs many histories in parallel, or one with its trace.
 
 #![expect(
     clippy::print_stdout,

@@ -71,7 +71,7 @@ mistakes! {
 }
 
 impl Mistake {
-    /// The faults that make it visible most often. `None`: those that a seed draws.
+    /// The faults under which it shows most often. `None`: those that a seed draws.
     pub fn fault_profile(self) -> Option<FaultProfile> {
         let none = FaultProfile::NONE;
         match self {

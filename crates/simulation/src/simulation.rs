@@ -223,7 +223,7 @@ impl Simulation {
             UserAction::SendJunk { number } => {
                 let (queue, body) = user_action::junk(&mut self.env, number);
                 self.env
-                    .log(|| format!("somebody   sends {body} to {}", queue.name()));
+                    .log(|| format!("junk       {body} is sent to {}", queue.name()));
                 self.ledger.junk.insert(body.clone());
                 self.plan([send(queue, 10, QueueMessage::new(body, MessageKind::Junk))]);
             }

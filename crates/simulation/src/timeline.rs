@@ -1,4 +1,4 @@
-//! Events in the order in which they happen.
+//! Planned events, by time.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

@@ -28,15 +28,15 @@ fn all_guarantees_hold_in_3000_histories_with_every_kind_of_fault() {
         .stderr(Stdio::piped())
         .output()
         .expect("the simulation starts");
-    let (said, found) = (
+    let (summary, problems) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
-    assert!(output.status.success(), "{found}\n{said}");
+    assert!(output.status.success(), "{problems}\n{summary}");
     for fault in FaultKind::ALL {
         assert!(
-            said.contains(&format!("{fault:?} ")),
-            "{fault:?} never happened:\n{said}"
+            summary.contains(&format!("{fault:?} ")),
+            "{fault:?} never happened:\n{summary}"
         );
     }
 }
