@@ -249,10 +249,10 @@ fn running() -> Result<Running> {
 ///
 /// # Errors
 /// Nothing is running.
-pub async fn ticket(watches: &str) -> Result<String> {
+pub async fn ticket(subscription: &str) -> Result<String> {
     let running = running()?;
     let cloud = Cloud::new(&running.url);
-    let ticket = ticket::issue(&cloud.dynamodb, &running.outputs.desk_table_name, watches).await?;
+    let ticket = ticket::issue(&cloud.dynamodb, &running.outputs.records_table_name, subscription).await?;
     Ok(format!(
         "{}?ticket={ticket}",
         running.outputs.web_socket_url
@@ -263,8 +263,8 @@ pub async fn ticket(watches: &str) -> Result<String> {
 ///
 /// # Errors
 /// Nothing is running, or the connection is lost.
-pub async fn watch(watches: &str) -> Result<()> {
-    let url = ticket(watches).await?;
+pub async fn watch(subscription: &str) -> Result<()> {
+    let url = ticket(subscription).await?;
     let (url, ticket) = url
         .split_once("?ticket=")
         .context("the URL has no ticket")?;
@@ -319,11 +319,11 @@ fn exports(running: &Running) -> String {
     export("DOCKET_BUCKET", &outputs.jobs_bucket_name);
     export("DOCKET_JOBS_TABLE", &outputs.jobs_table_name);
     export("DOCKET_CONNECTIONS_TABLE", &outputs.connections_table_name);
-    export("DOCKET_DESK_TABLE", &outputs.desk_table_name);
+    export("DOCKET_RECORDS_TABLE", &outputs.records_table_name);
     export("DOCKET_UPLOADS_QUEUE", &outputs.uploads_queue_url);
-    export("DOCKET_WAKEUPS_QUEUE", &outputs.wakeups_queue_url);
+    export("DOCKET_CHECKS_QUEUE", &outputs.checks_queue_url);
     export("DOCKET_EVENT_BUS", &outputs.event_bus_name);
-    export("DOCKET_WEBSOCKET_URL", &outputs.web_socket_url);
+    export("DOCKET_WEBSOCKET_MANAGEMENT_URL", &outputs.web_socket_url);
     export("DOCKET_API", &outputs.http_api_url);
     lines.join("\n") + "\n"
 }

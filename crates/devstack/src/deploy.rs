@@ -22,7 +22,7 @@ pub struct Outputs {
     /// The table of open pages.
     pub connections_table_name: String,
     /// The table of tickets and quarantined messages.
-    pub desk_table_name: String,
+    pub records_table_name: String,
     /// Queue of announced uploads.
     pub uploads_queue_url: String,
     /// Its dead letters.
@@ -36,9 +36,9 @@ pub struct Outputs {
     /// Its dead letters.
     pub inference_error_dead_letters_url: String,
     /// Queue of wake-ups.
-    pub wakeups_queue_url: String,
+    pub checks_queue_url: String,
     /// Its dead letters.
-    pub wakeups_dead_letters_url: String,
+    pub checks_dead_letters_url: String,
     /// Topic of successes.
     pub inference_success_topic_arn: String,
     /// Topic of errors.

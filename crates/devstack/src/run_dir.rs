@@ -36,7 +36,7 @@ impl RunDir {
     /// # Errors
     /// The folder cannot be written.
     pub fn unique(kind: &str) -> Result<Self> {
-        sweep();
+        scan();
         let name = format!("{kind}-{}", std::process::id());
         match Self::take(&name)? {
             Taken::Ours(dir) => Ok(dir),
@@ -127,7 +127,7 @@ fn clear(path: &Path) -> io::Result<()> {
 }
 
 /// Removes the folders whose owners are gone. One that cannot be removed costs disk space and nothing else.
-fn sweep() {
+fn scan() {
     let Ok(entries) = fs::read_dir(place::file(".docket")) else {
         return;
     };

@@ -193,8 +193,8 @@ impl Stack {
     ///
     /// # Errors
     /// The table does not take it.
-    pub async fn issue_ticket(&self, watches: &str) -> Result<String> {
-        ticket::issue(&self.cloud.dynamodb, &self.outputs.desk_table_name, watches).await
+    pub async fn issue_ticket(&self, subscription: &str) -> Result<String> {
+        ticket::issue(&self.cloud.dynamodb, &self.outputs.records_table_name, subscription).await
     }
 
     /// Signs one of [`SIGN_INS`](crate::SIGN_INS) in: an ID token for the HTTP API, good for an hour.
@@ -211,8 +211,8 @@ impl Stack {
     ///
     /// # Errors
     /// The connection is refused.
-    pub async fn open_page(&self, watches: &str) -> Result<Page> {
-        let ticket = self.issue_ticket(watches).await?;
+    pub async fn open_page(&self, subscription: &str) -> Result<Page> {
+        let ticket = self.issue_ticket(subscription).await?;
         let mut page = self.connect(&ticket).await?;
         page.sync().await?;
         Ok(page)

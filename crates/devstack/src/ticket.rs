@@ -17,7 +17,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(3600);
 pub(crate) async fn issue(
     client: &aws_sdk_dynamodb::Client,
     table: &str,
-    watches: &str,
+    subscription: &str,
 ) -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("the system has no randomness")?;
@@ -34,7 +34,7 @@ pub(crate) async fn issue(
             AttributeValue::S(format!("ticket#{}", hex(&Sha256::digest(&secret)))),
         )
         .item("sk", AttributeValue::S("-".to_owned()))
-        .item("watches", AttributeValue::S(watches.to_owned()))
+        .item("watches", AttributeValue::S(subscription.to_owned()))
         .item("actor", AttributeValue::S("devstack".to_owned()))
         .item("expires_at", number(expires / 1000)) // DynamoDB's time to live counts in seconds
         .item("expires_ms", number(expires))

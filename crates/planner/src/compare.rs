@@ -67,7 +67,7 @@ const DEAL_DAY: &[SettingChange] = &[
     Parameter("ScaleInCooldownSeconds", "3600"),
     Parameter("IdleMinutes", "5"),
     Parameter("IdleMinutes", "30"),
-    Parameter("WakeCooldownSeconds", "300"),
+    Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
     ColdStart(660),
     All(&[
@@ -99,7 +99,7 @@ const TUESDAY: &[SettingChange] = &[
     Parameter("ScaleInCooldownSeconds", "3600"),
     Parameter("IdleMinutes", "5"),
     Parameter("IdleMinutes", "30"),
-    Parameter("WakeCooldownSeconds", "300"),
+    Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
     ColdStart(660),
     All(&[

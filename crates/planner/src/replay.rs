@@ -65,7 +65,7 @@ pub fn replay(options: &ReplayOptions) -> Result<Day, ReplayError> {
     let last = documents.iter().filter_map(|document| document.ended_at);
     Ok(Day {
         options: options.clone(),
-        slo_ms: u64::from(pipeline.promise_seconds) * 1000,
+        slo_ms: u64::from(pipeline.slo_seconds) * 1000,
         until: last.max().unwrap_or(0).max(DAY),
         documents,
         samples: result.samples,

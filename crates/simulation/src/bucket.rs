@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Listed, Mark, ObjectHead, Queue};
+use jobs::ports::{ListedObject, ListingCursor, ObjectHead, Queue};
 
 use crate::environment::Environment;
 use crate::fault::FaultKind;
@@ -149,7 +149,7 @@ impl SimulatedBucket {
     }
 
     /// A page of `ListObjectVersions`: the current versions under a prefix.
-    pub(crate) fn page(&self, prefix: &str, after: Option<&Mark>) -> (Vec<Listed>, Option<Mark>) {
+    pub(crate) fn page(&self, prefix: &str, after: Option<&ListingCursor>) -> (Vec<ListedObject>, Option<ListingCursor>) {
         let from = after.map_or(prefix, |mark| mark.key.as_str());
         let mut page = Vec::new();
         let mut count = 0;
@@ -160,7 +160,7 @@ impl SimulatedBucket {
                 continue;
             }
             if let Some((version, object)) = self.current(key) {
-                page.push(Listed {
+                page.push(ListedObject {
                     key: key.clone(),
                     version: version.id.clone(),
                     etag: "5d41402abc4b2a76b9719d911017c592".to_owned(),
@@ -170,7 +170,7 @@ impl SimulatedBucket {
             }
             count += versions.len();
             if count >= MAX_LISTED_VERSIONS {
-                let mark = Mark {
+                let mark = ListingCursor {
                     key: key.clone(),
                     version: None,
                 };

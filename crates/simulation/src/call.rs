@@ -50,7 +50,7 @@ pub(crate) const CALLS: [&str; 23] = [
     "redrive",
     "discard",
     "recall",
-    "note",
+    "state",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_endpoint::{
-    Action, Endpoint, Failure, Faults, Millis, Outcome, Refusal, Request, Rng, RunId, ScaleIn,
+    Action, Endpoint, Failure, Faults, Millis, Outcome, ApiError, Request, Rng, RunId, ScaleIn,
     Settings, Stopped,
 };
 use jobs::id::Location;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation};
-use jobs::tally::Tally;
+use jobs::backlog::Backlog;
 
 use crate::bucket::{BUCKET, SimulatedBucket};
 use crate::container::{start_run, store};
@@ -182,7 +182,7 @@ impl Endpoints {
                 timeout: Millis::from_secs(call.invocation_timeout_seconds.into()),
             };
             let answer = hosted.model.invoke(Millis(env.now), invoke);
-            answer.map_err(|refusal: Refusal| refusal.to_string())
+            answer.map_err(|refusal: ApiError| refusal.to_string())
         };
         match answer {
             Ok(_) => {
@@ -214,7 +214,7 @@ impl Endpoints {
         &mut self,
         env: &mut Environment,
         bucket: &mut SimulatedBucket,
-        backlog: &BTreeMap<String, Tally>,
+        backlog: &BTreeMap<String, Backlog>,
     ) -> EndpointConsequences {
         let mut consequences = Vec::new();
         for index in 0..self.hosted.len() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jobs::id::JobId;
 use jobs::job::Job;
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 
 use crate::environment::Environment;
 use crate::fault::FaultKind;
@@ -44,7 +44,7 @@ impl SimulatedEventBus {
                 rejected.push(index);
                 continue;
             }
-            let ready = job.state.class() == Class::Ready;
+            let ready = job.state.status_group() == StatusGroup::Ready;
             env.log(|| {
                 format!(
                     "event bus  {} v{} {}",

@@ -10,12 +10,12 @@ use functions::handlers::{
     inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
-use jobs::apply::Run;
-use jobs::deliver::{Owed, deliver};
+use jobs::apply::RunContext;
+use jobs::effects::{PendingEffects, run_effects};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Clock, Queue, WakeUpQueue};
-use jobs::support::{self, Answer, Order};
-use jobs::tally::Tally;
+use jobs::ports::{Clock, Queue, CheckQueue};
+use jobs::commands::{self, Answer, JobCommand};
+use jobs::backlog::Backlog;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub(crate) enum HandlerOutcome {
     Authorized(Value),
     Done,
     /// The reconciler's backlog of each pipeline, if it counted.
-    Reconciled(Option<BTreeMap<String, Tally>>),
+    Reconciled(Option<BTreeMap<String, Backlog>>),
     Failed,
 }
 
@@ -93,7 +93,7 @@ async fn process(
         Queue::Uploads => upload_trigger::handle(app, event).await,
         Queue::InferenceSuccess => inference_success::handle(app, event).await,
         Queue::InferenceError => inference_error::handle(app, event).await,
-        Queue::Wakeups => retry::handle(app, event).await,
+        Queue::Checks => retry::handle(app, event).await,
     };
     answer.map_or(HandlerOutcome::Failed, |answer| {
         let failures = answer.batch_item_failures.into_iter();
@@ -109,11 +109,11 @@ async fn command(
     deadline: u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let pipelines = app.pipelines.as_ref().ok_or("no pipelines")?;
-    let run = Run {
+    let run = RunContext {
         pipelines,
-        lease_until: Timestamp(deadline),
+        lease_expires_at: Timestamp(deadline),
     };
-    let order = Order::new(job, None, "support", "a customer asked")?;
+    let order = JobCommand::new(job, None, "support", "a customer asked")?;
     let answer = if cancel {
         support::cancel(&app.ports, &run, &order).await?
     } else {
@@ -122,10 +122,10 @@ async fn command(
     match answer {
         Answer::Done(job) => {
             let until = Timestamp(app.ports.now().0 + SUPPORT_EFFECTS);
-            let _ = deliver(&app.ports, &[Owed { message: 0, job }], until).await;
+            let _ = run_effects(&app.ports, &[PendingEffects { message: 0, job }], until).await;
         }
-        Answer::Found(wake_up) => {
-            let _ = app.ports.send(&[(wake_up, 0)]).await;
+        Answer::Found(check) => {
+            let _ = app.ports.send(&[(check, 0)]).await;
         }
         Answer::Refused(..) => {}
     }

@@ -2,7 +2,7 @@
 
 use async_endpoint::Rng;
 use jobs::pipeline::{ConfigError, Pipelines};
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 
 use crate::checks::guarantees::GUARANTEE_2;
 use crate::driver::{Driver, DriverStep};
@@ -175,11 +175,11 @@ fn report(simulation: &mut Simulation) -> HistoryReport {
         report.trace = std::mem::take(lines);
     }
     for row in simulation.table.rows() {
-        match row.job.state.class() {
-            Class::Ready => report.ready += 1,
-            Class::Failed => report.failed += 1,
-            Class::Cancelled => report.cancelled += 1,
-            Class::Open => {}
+        match row.job.state.status_group() {
+            StatusGroup::Ready => report.ready += 1,
+            StatusGroup::Failed => report.failed += 1,
+            StatusGroup::Cancelled => report.cancelled += 1,
+            StatusGroup::Open => {}
         }
     }
     report

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use functions::bootstrap::App;
-use jobs::api::Configuration;
+use api::types::Configuration;
 use jobs::ports::Queue;
 
 use crate::bucket::BUCKET;
@@ -191,7 +191,7 @@ fn describe(env: &mut Environment, task: &Task, released: bool) -> RunningFuncti
                 Queue::Uploads => "upload-trigger",
                 Queue::InferenceSuccess => "inference-success",
                 Queue::InferenceError => "inference-error",
-                Queue::Wakeups => "retry",
+                Queue::Checks => "retry",
             };
             let messages = batch.records.iter();
             RunningFunction {

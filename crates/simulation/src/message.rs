@@ -17,7 +17,7 @@ pub(crate) enum MessageKind {
     /// SageMaker's `TestNotification`.
     Test,
     /// Redriven by support.
-    Redriven,
+    RedriveReport,
     /// Belongs into quarantine.
     Junk,
 }

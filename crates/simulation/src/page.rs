@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use functions::handlers::ws::{RequestContext, WebSocketEvent};
 use jobs::id::Timestamp;
-use jobs::ports::{Ticket, Watcher};
+use jobs::ports::{Ticket, Connection};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ type PageConsequences = Vec<After<PageConsequence>>;
 
 /// How a page is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Connection {
+enum PageConnection {
     None,
     /// The authorizer or `$connect` is running.
     Asking {
@@ -65,8 +65,8 @@ enum Connection {
 #[derive(Debug)]
 pub(crate) struct SimulatedPage {
     /// The tenant.
-    pub(crate) watches: String,
-    connection: Connection,
+    pub(crate) subscription: String,
+    connection: PageConnection,
     /// The newest version seen of each job.
     pub(crate) known: BTreeMap<String, u64>,
     /// The last snapshot had all jobs. For a tenant with many jobs it has only the newest.
@@ -79,10 +79,10 @@ pub(crate) struct SimulatedPage {
 }
 
 impl SimulatedPage {
-    pub(crate) const fn new(watches: String, visits: u32) -> Self {
+    pub(crate) const fn new(subscription: String, visits: u32) -> Self {
         Self {
-            watches,
-            connection: Connection::None,
+            subscription,
+            connection: PageConnection::None,
             known: BTreeMap::new(),
             complete: true,
             context: BTreeMap::new(),
@@ -92,11 +92,11 @@ impl SimulatedPage {
     }
 
     pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.connection, Connection::Open { .. })
+        matches!(self.connection, PageConnection::Open { .. })
     }
 
     fn call(&self, page: usize, step: PageStep) -> Option<After<PageConsequence>> {
-        let (Connection::Asking { id } | Connection::Opening { id } | Connection::Open { id }) =
+        let (PageConnection::Asking { id } | PageConnection::Opening { id } | PageConnection::Open { id }) =
             &self.connection
         else {
             return None;
@@ -153,7 +153,7 @@ pub(crate) struct Pages {
     pub(crate) pages: Vec<SimulatedPage>,
     tickets: BTreeMap<String, Ticket>,
     /// The rows of the table of connections.
-    connections: Vec<Watcher>,
+    connections: Vec<Connection>,
 }
 
 impl Pages {
@@ -165,17 +165,17 @@ impl Pages {
     ) -> PageConsequences {
         let page = &mut self.pages[index];
         match (step, page.connection.clone()) {
-            (PageStep::Visit, Connection::None) => vec![self.visit(env, index)],
-            (PageStep::Opened, Connection::Opening { id }) => {
+            (PageStep::Visit, PageConnection::None) => vec![self.visit(env, index)],
+            (PageStep::Opened, PageConnection::Opening { id }) => {
                 env.log(|| format!("page {index}     is connected as {id}"));
-                page.connection = Connection::Open { id };
+                page.connection = PageConnection::Open { id };
                 // A new page is empty and asks for a snapshot at once.
                 vec![After::new(5, PageConsequence::Step(index, PageStep::Sync))]
             }
-            (PageStep::Sync, Connection::Open { .. }) if page.leaves_at <= env.now => {
+            (PageStep::Sync, PageConnection::Open { .. }) if page.leaves_at <= env.now => {
                 self.leave(env, index)
             }
-            (PageStep::Sync, Connection::Open { .. }) => {
+            (PageStep::Sync, PageConnection::Open { .. }) => {
                 let next = After::new(MINUTE, PageConsequence::Step(index, PageStep::Sync));
                 let call = page.call(index, PageStep::Sync);
                 call.into_iter().chain([next]).collect()
@@ -201,11 +201,11 @@ impl Pages {
         let ticket = format!("t{}", env.fresh_id());
         let now = env.wall().0;
         let page = &mut self.pages[index];
-        page.connection = Connection::Asking { id };
+        page.connection = PageConnection::Asking { id };
         page.known.clear();
         let issued = Ticket {
             uploader: None,
-            watches: page.watches.clone(),
+            subscription: page.subscription.clone(),
             actor: "reviewer".to_owned(),
             expires_at: Timestamp(now + MINUTE),
             token_expires_at: Timestamp(now + 2 * HOUR),
@@ -226,7 +226,7 @@ impl Pages {
         if !env.strikes(FaultKind::PageVanished) {
             consequences.extend(page.call(index, PageStep::Leave));
         }
-        page.connection = Connection::None;
+        page.connection = PageConnection::None;
         if page.visits_left > 0 {
             page.visits_left -= 1;
             let pause = env.between(SECOND, 4 * HOUR);
@@ -256,9 +256,9 @@ impl Pages {
     ) -> PageConsequences {
         let page = &mut self.pages[index];
         if step == PageStep::Opened
-            && let Connection::Asking { id } = page.connection.clone()
+            && let PageConnection::Asking { id } = page.connection.clone()
         {
-            page.connection = Connection::Opening { id };
+            page.connection = PageConnection::Opening { id };
             let delay = if env.strikes(FaultKind::PageOpensSlowly) {
                 env.between(SECOND, 5 * SECOND)
             } else {
@@ -274,7 +274,7 @@ impl Pages {
     pub(crate) fn step_failed(&mut self, index: usize, step: PageStep) -> PageConsequences {
         match step {
             PageStep::Visit | PageStep::Opened => {
-                self.pages[index].connection = Connection::None;
+                self.pages[index].connection = PageConnection::None;
                 let visit = PageConsequence::Step(index, PageStep::Visit);
                 vec![After::new(5 * SECOND, visit)]
             }
@@ -290,7 +290,7 @@ impl Pages {
         connection: &str,
         frame: &[u8],
     ) -> PostedFrame {
-        let open = |page: &SimulatedPage| matches!(&page.connection, Connection::Open { id } if id == connection);
+        let open = |page: &SimulatedPage| matches!(&page.connection, PageConnection::Open { id } if id == connection);
         let Some(index) = self.pages.iter().position(open) else {
             return PostedFrame::Gone;
         };
@@ -305,7 +305,7 @@ impl Pages {
         let page = &mut self.pages[index];
         let mut foreign_tenants = Vec::new();
         for job in jobs {
-            if job.tenant != page.watches {
+            if job.tenant != page.subscription {
                 foreign_tenants.push(job.tenant);
             }
             let known = page.known.entry(job.id).or_default();
@@ -324,27 +324,27 @@ impl Pages {
     /// Whether a page has this connection, or is about to have it.
     pub(crate) fn uses(&self, connection: &str) -> bool {
         self.pages.iter().any(|page| match &page.connection {
-            Connection::Opening { id } | Connection::Open { id } => id == connection,
-            Connection::None | Connection::Asking { .. } => false,
+            PageConnection::Opening { id } | PageConnection::Open { id } => id == connection,
+            PageConnection::None | PageConnection::Asking { .. } => false,
         })
     }
 
-    pub(crate) fn register(&mut self, connection: &Watcher) {
-        self.forget(&connection.watches, &connection.connection_id);
+    pub(crate) fn register(&mut self, connection: &Connection) {
+        self.forget(&connection.subscription, &connection.connection_id);
         self.connections.push(connection.clone());
     }
 
-    pub(crate) fn forget(&mut self, watches: &str, connection_id: &str) {
+    pub(crate) fn forget(&mut self, subscription: &str, connection_id: &str) {
         self.connections
-            .retain(|known| known.watches != watches || known.connection_id != connection_id);
+            .retain(|known| known.subscription != subscription || known.connection_id != connection_id);
     }
 
-    pub(crate) fn watching(&self, env: &Environment, watches: &str) -> Vec<Watcher> {
+    pub(crate) fn connected(&self, env: &Environment, subscription: &str) -> Vec<Connection> {
         let all = env.has(Mistake::PushToEveryTenant);
-        let mut found: Vec<Watcher> = self
+        let mut found: Vec<Connection> = self
             .connections
             .iter()
-            .filter(|known| all || known.watches == watches)
+            .filter(|known| all || known.subscription == subscription)
             .cloned()
             .collect();
         if env.has(Mistake::GoneDeletesNewConnections) {

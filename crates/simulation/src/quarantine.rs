@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jobs::ports::{Quarantined, Queue};
+use jobs::ports::{QuarantinedMessage, Queue};
 
 use crate::environment::Environment;
 use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
@@ -11,11 +11,11 @@ use crate::timeline::After;
 
 #[derive(Debug, Default)]
 pub(crate) struct QuarantineTable {
-    pub(crate) entries: Vec<Quarantined>,
+    pub(crate) entries: Vec<QuarantinedMessage>,
 }
 
 impl QuarantineTable {
-    pub(crate) fn keep(&mut self, env: &mut Environment, entry: &Quarantined) {
+    pub(crate) fn keep(&mut self, env: &mut Environment, entry: &QuarantinedMessage) {
         let known = self
             .entries
             .iter()
@@ -52,7 +52,7 @@ impl QuarantineTable {
             });
             let message = QueueMessage {
                 first_id: Some(entry.message_id),
-                ..QueueMessage::new(entry.body, MessageKind::Redriven)
+                ..QueueMessage::new(entry.body, MessageKind::RedriveReport)
             };
             messages.push(send(queue, 20, message));
         }

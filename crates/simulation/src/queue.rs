@@ -29,7 +29,7 @@ const fn max_concurrency(queue: Queue) -> usize {
     match queue {
         Queue::Uploads => 16,
         Queue::InferenceSuccess | Queue::InferenceError => 8,
-        Queue::Wakeups => 4,
+        Queue::Checks => 4,
     }
 }
 
@@ -360,7 +360,7 @@ impl Queues {
     ) -> After<OutgoingMessage> {
         let dead = &self.get(queue).dead;
         let known = dead.iter().find(|known| known.has_receipt(&letter.receipt));
-        let kind = known.map_or(MessageKind::Redriven, |known| known.message.kind.clone());
+        let kind = known.map_or(MessageKind::RedriveReport, |known| known.message.kind.clone());
         let message = QueueMessage {
             first_id: Some(letter.first_id.clone()),
             dead_since: Some(dead_since),

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use async_endpoint::Settings;
-use jobs::folders::Folders;
+use testkit::key_value_map::KeyValueMap;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation, Queue, SaveError};
-use jobs::tally::Tally;
+use jobs::backlog::Backlog;
 
 use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
@@ -47,7 +47,7 @@ pub(crate) struct Simulation {
     pub(crate) event_bus: SimulatedEventBus,
     pub(crate) quarantine: QuarantineTable,
     /// The table of the reconciler's state.
-    pub(crate) records: Folders,
+    pub(crate) records: KeyValueMap,
     pub(crate) pages: Pages,
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
@@ -70,7 +70,7 @@ impl Simulation {
             endpoints: Endpoints::default(),
             event_bus: SimulatedEventBus::default(),
             quarantine: QuarantineTable::default(),
-            records: Folders::default(),
+            records: KeyValueMap::default(),
             pages: Pages::default(),
             functions: Functions::default(),
             calls: Calls::default(),
@@ -313,10 +313,10 @@ impl Simulation {
     }
 
     /// The current function deletes a connection.
-    pub(crate) fn forget_connection(&mut self, watches: &str, connection: &str) {
+    pub(crate) fn forget_connection(&mut self, subscription: &str, connection: &str) {
         let by_disconnect = self.functions.current_is("ws-disconnect");
         checks::pages::check_forgotten(&mut self.env, &self.pages, connection, by_disconnect);
-        self.pages.forget(watches, connection);
+        self.pages.forget(subscription, connection);
     }
 
     /// A function that had a batch has ended. `failures` are the messages that it reported; `None` if it crashed.
@@ -338,7 +338,7 @@ impl Simulation {
     }
 
     /// The reconciler counted the open jobs of each pipeline.
-    pub(crate) fn report_backlog(&mut self, backlog: &BTreeMap<String, Tally>) {
+    pub(crate) fn report_backlog(&mut self, backlog: &BTreeMap<String, Backlog>) {
         let Self {
             env,
             bucket,

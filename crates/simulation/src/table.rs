@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{Due, OpenJob, SaveError};
-use jobs::state::{Class, State};
+use jobs::ports::{ScheduledCheck, OpenJob, SaveError};
+use jobs::state::{StatusGroup, State};
 
 use crate::environment::Environment;
 use crate::ids::{FunctionId, short};
@@ -18,7 +18,7 @@ pub(crate) struct TableRow {
     /// When it was last saved.
     pub(crate) saved_at: u64,
     /// The status group before that.
-    group_before: Option<Class>,
+    group_before: Option<StatusGroup>,
     /// The newer release wrote it.
     pub(crate) newer: bool,
     /// Its key in the index of open jobs.
@@ -126,12 +126,12 @@ impl JobTable {
         env.log(|| describe_write(writer.function, before.as_ref().map(|row| &row.job), &job));
         let input = (job.input.key.clone(), job.input.version.clone());
         let other = self.by_input.insert(input, job.id);
-        let next_check_at = job.look_at().map(|at| at.0);
+        let next_check_at = job.next_check_at().map(|at| at.0);
         let indexed = before.as_ref().and_then(|row| row.next_check_at);
         self.move_in_index(job.id, indexed, next_check_at);
         let row = TableRow {
             saved_at: env.now,
-            group_before: before.as_ref().map(|row| row.job.state.class()),
+            group_before: before.as_ref().map(|row| row.job.state.status_group()),
             newer: writer.newer,
             next_check_at,
             job: job.clone(),
@@ -154,13 +154,13 @@ impl JobTable {
     }
 
     /// Postpones the next check of a job, if it is still due when the caller found it.
-    pub(crate) fn postpone(&mut self, env: &Environment, due: Due, until: Timestamp) {
+    pub(crate) fn postpone(&mut self, env: &Environment, due: ScheduledCheck, until: Timestamp) {
         let to = if env.has(Mistake::PostponedForGood) {
             until.0 + 21 * 24 * HOUR
         } else {
             until.0
         };
-        let (id, from) = (due.job, due.wake_at.0);
+        let (id, from) = (due.job, due.next_check_at.0);
         if let Some(row) = self.rows.get_mut(&id)
             && row.next_check_at == Some(from)
         {
@@ -175,9 +175,9 @@ impl JobTable {
         env: &mut Environment,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Vec<Due> {
+    ) -> Vec<ScheduledCheck> {
         if env.has(Mistake::OverdueJobsSkipped) {
             return vec![];
         }
@@ -202,16 +202,16 @@ impl JobTable {
     pub(crate) fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> (Vec<OpenJob>, Option<Due>) {
+    ) -> (Vec<OpenJob>, Option<ScheduledCheck>) {
         let mut rest = self
             .by_next_check
             .iter()
             .map(due)
             .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
             .peekable();
-        let page: Vec<Due> = rest.by_ref().take(usize::from(limit.min(3))).collect();
+        let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit.min(3))).collect();
         let next = page.last().copied().filter(|_| rest.peek().is_some());
         let rows = page.iter().filter_map(|due| self.rows.get(&due.job));
         (rows.map(|row| OpenJob::from(&row.job)).collect(), next)
@@ -222,7 +222,7 @@ impl JobTable {
         &self,
         env: &mut Environment,
         tenant: &Tenant,
-        group: Class,
+        group: StatusGroup,
         limit: usize,
     ) -> (Vec<Job>, bool) {
         let known_at = env.now.saturating_sub(env.index_lag());
@@ -230,7 +230,7 @@ impl JobTable {
             let indexed = if row.saved_at > known_at {
                 row.group_before
             } else {
-                Some(row.job.state.class())
+                Some(row.job.state.status_group())
             };
             indexed == Some(group)
         };
@@ -242,14 +242,14 @@ impl JobTable {
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         let more = jobs.len() > limit;
         jobs.truncate(limit);
-        jobs.retain(|job| job.state.class() == group);
+        jobs.retain(|job| job.state.status_group() == group);
         (jobs.into_iter().cloned().collect(), more)
     }
 }
 
-fn due((at, job): &(u64, JobId)) -> Due {
-    Due {
-        wake_at: Timestamp(*at),
+fn due((at, job): &(u64, JobId)) -> ScheduledCheck {
+    ScheduledCheck {
+        next_check_at: Timestamp(*at),
         job: *job,
     }
 }

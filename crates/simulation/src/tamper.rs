@@ -3,7 +3,7 @@
 use functions::handlers::batch;
 use jobs::id::{Attempt, InferenceId, Timestamp};
 use jobs::job::Job;
-use jobs::state::{Budget, State};
+use jobs::state::{RetryBudget, State};
 
 use crate::environment::Environment;
 use crate::function::Functions;
@@ -67,8 +67,8 @@ pub(crate) fn loaded_job(
 }
 
 const fn free_lease(job: &mut Job) {
-    if let State::Submitting { lease_until, .. } = &mut job.state {
-        lease_until.0 = 0;
+    if let State::Submitting { lease_expires_at, .. } = &mut job.state {
+        lease_expires_at.0 = 0;
     }
 }
 
@@ -77,7 +77,7 @@ const fn reopened(env: &Environment, attempt: Attempt) -> State {
     State::InProgress {
         attempt,
         deadline: later,
-        budget: Budget {
+        budget: RetryBudget {
             last: Attempt(attempt.0 + 1),
             until: later,
         },

@@ -67,7 +67,7 @@ pub(crate) fn job_for_support(
 ) -> Option<JobId> {
     let suits = |state: &State| {
         if cancel {
-            state.wake_at().is_some()
+            state.check_deadline().is_some()
         } else {
             matches!(state, State::Failed { .. })
         }
@@ -101,7 +101,7 @@ pub(crate) fn junk(env: &mut Environment, number: u64) -> (Queue, String) {
         3 => (Queue::InferenceError, result("Failed", "a1")),
         4 => (Queue::InferenceError, result("Failed", "b7")),
         5 => (
-            Queue::Wakeups,
+            Queue::Checks,
             format!(r#"{{"job_id":"{stray}","attempt":1}}"#),
         ),
         _ => (Queue::InferenceSuccess, format!("no JSON {number}")),

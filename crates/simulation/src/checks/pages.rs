@@ -21,7 +21,7 @@ pub(crate) fn check_frame(
     let page = &pages.pages[frame.page];
     for tenant in &frame.foreign_tenants {
         env.violation(GUARANTEE_8, || {
-            format!("a page of {} was shown a job of {tenant}", page.watches)
+            format!("a page of {} was shown a job of {tenant}", page.subscription)
         });
     }
     if let Some(began_at) = sync_began_at.filter(|_| frame.is_complete_snapshot) {
@@ -39,7 +39,7 @@ fn check_snapshot(
 ) {
     let settled = began_at.saturating_sub(SETTLED);
     let missed = |row: &&TableRow| {
-        row.job.tenant.as_str() == page.watches
+        row.job.tenant.as_str() == page.subscription
             && row.saved_at < settled
             && row.is_listed()
             && page
@@ -67,7 +67,7 @@ pub(crate) fn check_at_rest(env: &mut Environment, table: &JobTable, pages: &Pag
         for row in table.rows() {
             let job = &row.job;
             let known = page.known.get(&job.id.to_string());
-            if job.tenant.as_str() == page.watches && row.is_listed() && known != Some(&job.version)
+            if job.tenant.as_str() == page.subscription && row.is_listed() && known != Some(&job.version)
             {
                 env.violation(GUARANTEE_7, || {
                     format!(

@@ -90,7 +90,7 @@ fn check_deadline(env: &mut Environment, before: &Job, job: &Job) {
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
     };
     let now = env.wall().0;
-    if job.state.wake_at().is_none() && now > until + MAX_DEADLINE_DELAY {
+    if job.state.check_deadline().is_none() && now > until + MAX_DEADLINE_DELAY {
         env.violation(GUARANTEE_2, || {
             format!(
                 "{} ended as {} {} min after its deadline",
@@ -104,7 +104,7 @@ fn check_deadline(env: &mut Environment, before: &Job, job: &Job) {
 
 /// Before an attempt counts as lost, and before a job fails, the function has to check S3.
 fn check_evidence(env: &mut Environment, bucket: &SimulatedBucket, before: &Job, job: &Job) {
-    let was_open = before.state.wake_at().is_some();
+    let was_open = before.state.check_deadline().is_some();
     let attempt = before.state.attempt();
     let lost = job.attempts.iter().any(|record| {
         record.attempt == attempt

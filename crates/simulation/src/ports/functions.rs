@@ -1,16 +1,16 @@
 //! The ports that all functions use.
 
-use functions::handlers::retry::{OrderMessage, WakeUpMessage};
+use functions::handlers::retry::{RetryCommandMessage, CheckMessage};
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
     Accepted, Clock, CopyError, EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, Quarantined,
-    Queue, Resubmission, ResubmissionQueue, SaveError, Ticket, Tickets, Unavailable, WakeUp,
-    WakeUpQueue, Watcher, Watchers,
+    LoadError, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage,
+    Queue, RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable, CheckRequest,
+    CheckQueue, Connection, Connections,
 };
-use jobs::state::Class;
+use jobs::state::StatusGroup;
 
 use super::call::Ports;
 use crate::fault::FaultKind;
@@ -81,7 +81,7 @@ impl JobStore for Ports {
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: Class,
+        class: StatusGroup,
         limit: usize,
     ) -> Result<(Vec<Job>, bool), LoadError> {
         Ok(self
@@ -229,7 +229,7 @@ impl Ports {
                     }
                     let delay = u64::from(delay_seconds) * SECOND + 20;
                     let message = QueueMessage::new(body, MessageKind::Check);
-                    simulation.plan([send(Queue::Wakeups, delay, message)]);
+                    simulation.plan([send(Queue::Checks, delay, message)]);
                 }
                 rejected
             })
@@ -238,10 +238,10 @@ impl Ports {
     }
 }
 
-impl WakeUpQueue for Ports {
-    async fn send(&self, messages: &[(WakeUp, u32)]) -> Vec<usize> {
+impl CheckQueue for Ports {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
         let body =
-            |message| serde_json::to_string(&WakeUpMessage::from(message)).unwrap_or_default();
+            |message| serde_json::to_string(&CheckMessage::from(message)).unwrap_or_default();
         let bodies = messages
             .iter()
             .map(|(message, delay)| (body(message), *delay));
@@ -249,10 +249,10 @@ impl WakeUpQueue for Ports {
     }
 }
 
-impl ResubmissionQueue for Ports {
-    async fn order(&self, orders: &[(Resubmission, u32)]) -> Vec<usize> {
+impl RetryCommandQueue for Ports {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
         let body =
-            |message| serde_json::to_string(&OrderMessage::from(message)).unwrap_or_default();
+            |message| serde_json::to_string(&RetryCommandMessage::from(message)).unwrap_or_default();
         let bodies = orders
             .iter()
             .map(|(message, delay)| (body(message), *delay));
@@ -274,24 +274,24 @@ impl EventBus for Ports {
     }
 }
 
-impl Watchers for Ports {
-    async fn register(&self, watcher: &Watcher) -> Result<(), Unavailable> {
+impl Connections for Ports {
+    async fn register(&self, connection: &Connection) -> Result<(), Unavailable> {
         self.call("register", |Simulation { pages, .. }| {
-            pages.register(watcher);
+            pages.register(connection);
         })
         .await
     }
 
-    async fn forget(&self, watches: &str, connection_id: &str) -> Result<(), Unavailable> {
+    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
         self.call("forget", |simulation| {
-            simulation.forget_connection(watches, connection_id);
+            simulation.forget_connection(subscription, connection_id);
         })
         .await
     }
 
-    async fn watching(&self, watches: &str) -> Result<Vec<Watcher>, Unavailable> {
+    async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable> {
         self.call("watching", |Simulation { pages, env, .. }| {
-            pages.watching(env, watches)
+            pages.connected(env, subscription)
         })
         .await
     }
@@ -325,7 +325,7 @@ impl Tickets for Ports {
 }
 
 impl Quarantine for Ports {
-    async fn keep(&self, entry: &Quarantined) -> Result<(), Unavailable> {
+    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         self.call(
             "keep",
             |Simulation {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Document, Documents, Due, Inventory, JobIndex, Listed, Mark, OpenJob,
+    DeadLetter, DeadLetters, Record, KeyValueStore, ScheduledCheck, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob,
     Queue, Unavailable, UploadQueue,
 };
-use jobs::submit::Upload;
+use jobs::submit::UploadEvent;
 
 use super::call::Ports;
 use crate::bucket::upload_event;
@@ -21,9 +21,9 @@ impl JobIndex for Ports {
         &self,
         shard: u8,
         by: Timestamp,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<Vec<Due>, Unavailable> {
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
         self.call("due by", |Simulation { table, env, .. }| {
             table.due_by(env, shard, by, after, limit)
         })
@@ -33,16 +33,16 @@ impl JobIndex for Ports {
     async fn open_jobs(
         &self,
         shard: u8,
-        after: Option<Due>,
+        after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<Due>), Unavailable> {
+    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
         self.call("open jobs", |Simulation { table, .. }| {
             table.open_jobs(shard, after, limit)
         })
         .await
     }
 
-    async fn postpone(&self, due: Due, until: Timestamp) -> Result<(), Unavailable> {
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.call("postpone", |Simulation { table, env, .. }| {
             table.postpone(env, due, until);
         })
@@ -64,9 +64,9 @@ impl Inventory for Ports {
         &self,
         _: &str,
         prefix: &str,
-        after: Option<&Mark>,
+        after: Option<&ListingCursor>,
         _: u16,
-    ) -> Result<(Vec<Listed>, Option<Mark>), Unavailable> {
+    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
         self.call("list versions", |simulation| {
             if simulation.env.has(Mistake::InventoryScanSkipped) {
                 return (vec![], None);
@@ -78,7 +78,7 @@ impl Inventory for Ports {
 }
 
 impl UploadQueue for Ports {
-    async fn announce(&self, uploads: &[Upload]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
         let sent = self
             .call("resend upload event", |simulation| {
                 let mut rejected = Vec::new();
@@ -109,7 +109,7 @@ impl DeadLetters for Ports {
         .await
     }
 
-    async fn send_back(
+    async fn redrive_letter(
         &self,
         queue: Queue,
         letter: &DeadLetter,
@@ -130,8 +130,8 @@ impl DeadLetters for Ports {
     }
 }
 
-impl Documents for Ports {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Document>, Unavailable> {
+impl KeyValueStore for Ports {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
         self.call("read record", |Simulation { records, .. }| {
             records.read(folder, name)
         })
@@ -142,7 +142,7 @@ impl Documents for Ports {
         &self,
         folder: &str,
         name: &str,
-        document: &Document,
+        document: &Record,
     ) -> Result<bool, Unavailable> {
         self.call("write record", |Simulation { records, .. }| {
             records.write(folder, name, document)
@@ -162,7 +162,7 @@ impl Documents for Ports {
         folder: &str,
         before: Option<&str>,
         limit: u16,
-    ) -> Result<Vec<(String, Document)>, Unavailable> {
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
         self.call("last records", |Simulation { records, .. }| {
             records.last(folder, before, limit)
         })
