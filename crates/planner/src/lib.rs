@@ -2,8 +2,8 @@
 //!
 //! [`replay()`] sends the uploads of a day ([`Scenario`]) through the product's own handlers and the model of the
 //! endpoint (crate `simulation`), with the parameters that the endpoint is deployed with and without faults. The same
-//! [`ReplayOptions`] give the same [`Day`]. The rest turns a day into something to read: [`Figures`], [`report`],
-//! [`picture`], a [`table`] that compares settings, and a [`LivePlan`] that `devstack replay` carries out on a local
+//! [`ReplayOptions`] give the same [`Day`]. The rest turns a day into something to read: [`Figures`], [`report()`],
+//! [`picture()`], a [`table`] that compares settings, and a [`LivePlan`] that `devstack replay` carries out on a local
 //! stack.
 //!
 //! The model differs from AWS: alarms are evaluated once a minute without delay, a cold start always takes equally
