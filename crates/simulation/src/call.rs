@@ -48,7 +48,7 @@ pub(crate) const CALLS: [&str; 23] = [
     "send back",
     "discard",
     "recall",
-    "note",
+    "state",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use api::types::Configuration;
 use functions::bootstrap::App;
 use functions::handlers::batch::{Message, SqsEvent};
 use functions::handlers::{
@@ -89,27 +89,38 @@ enum Ended {
     Failed,
 }
 
+functions::environment! {
+    /// The settings of all handlers in one.
+    struct Settings with pipelines {
+        service_name: ServiceName,
+        bucket: Bucket,
+        page_origin: PageOrigin,
+    }
+}
+
 type Running = Pin<Box<dyn Future<Output = Ended>>>;
 
 /// Runs functions.
 pub(crate) struct Lambda {
     pub(crate) world: Rc<RefCell<World>>,
-    app: Rc<App<Ports>>,
+    app: Rc<App<Ports, Settings>>,
     running: BTreeMap<FnId, Running>,
 }
 
 impl Lambda {
     pub(crate) fn new(world: Rc<RefCell<World>>) -> Self {
         let pipelines = world.borrow().pipelines.clone();
+        let environment = Settings {
+            service_name: "docket".to_owned(),
+            bucket: BUCKET.to_owned(),
+            page_origin: "*".to_owned(),
+            pipelines,
+        };
         let app = App {
             ports: Ports {
                 world: Rc::clone(&world),
             },
-            service: "docket".to_owned(),
-            pipelines: Some(pipelines),
-            bucket: BUCKET.to_owned(),
-            page_origin: "*".to_owned(),
-            configuration: Configuration::default(),
+            environment: Arc::new(environment),
         };
         Self {
             world,
@@ -284,7 +295,7 @@ fn finish(world: &mut World, id: FnId, meta: Meta, ended: Ended) {
     }
 }
 
-fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
+fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) -> Running {
     let mut context = lambda_runtime::Context::default();
     context.deadline = deadline;
     Box::pin(async move {
@@ -339,12 +350,12 @@ fn begin(app: Rc<App<Ports>>, task: Task, deadline: u64) -> Running {
 
 /// A retry or a cancellation, and what it owes: no message stands behind it.
 async fn support(
-    app: &App<Ports>,
+    app: &App<Ports, Settings>,
     job: JobId,
     cancel: bool,
     deadline: u64,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let pipelines = app.pipelines.as_ref().ok_or("no pipelines")?;
+    let pipelines = &app.environment.pipelines;
     let run = RunContext {
         pipelines,
         lease_expires_at: Timestamp(deadline),

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -14,6 +13,7 @@ use jobs::ports::{
     ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage,
     RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
 use crate::bucket::{Object, Source};

@@ -6,57 +6,102 @@ mod http;
 pub mod routes;
 
 use api::ApiError;
+use api::types::Configuration;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
-use jobs::pipeline::Pipelines;
+use jobs::ports::Queue;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tracing::field::Empty;
 use tracing::{Instrument, info, info_span};
 
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::config::{Has, HasPipelines, QueueUrls, variable};
+use crate::environment;
 use cursor::Sealer;
 pub use http::{HttpEvent, HttpReply};
-use routes::{Answer, Asked, Desk, answer, path_of};
+use routes::{Answer, ApiPorts, ApiRequest, answer, path_of};
 
-/// What it needs.
-pub const NEEDS: &[Var] = &[
-    Var::JobsTable,
-    Var::ConnectionsTable,
-    Var::RecordsTable,
-    Var::Bucket,
-    Var::UploadsQueueUrl,
-    Var::InferenceSuccessQueueUrl,
-    Var::InferenceErrorQueueUrl,
-    Var::ChecksQueueUrl,
-    Var::WebsocketUrl,
-    Var::WebsocketPagesUrl,
-    Var::UserPoolClientId,
-    Var::SignInUrl,
-];
+environment! {
+    /// What the function is told.
+    pub struct Environment with pipelines {
+        jobs_table: JobsTable,
+        connections_table: ConnectionsTable,
+        records_table: RecordsTable,
+        bucket: Bucket,
+        uploads_queue_url: UploadsQueueUrl,
+        inference_success_queue_url: InferenceSuccessQueueUrl,
+        inference_error_queue_url: InferenceErrorQueueUrl,
+        checks_queue_url: ChecksQueueUrl,
+        websocket_url: WebsocketManagementUrl,
+        websocket_connect_url: WebsocketConnectUrl,
+        user_pool_client_id: UserPoolClientId,
+        sign_in_url: SignInUrl,
+    }
+}
+
+impl QueueUrls for Environment {
+    fn queue_url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Uploads => &self.uploads_queue_url,
+            Queue::InferenceSuccess => &self.inference_success_queue_url,
+            Queue::InferenceError => &self.inference_error_queue_url,
+            Queue::Checks => &self.checks_queue_url,
+        }
+    }
+
+    /// Quarantined messages are sent to their queues; dead letters are the reconciler's.
+    fn dead_letters_url(&self, _: Queue) -> Option<&str> {
+        None
+    }
+}
+
+/// The settings that requests are answered with.
+pub trait Settings:
+    HasPipelines
+    + Has<variable::Bucket>
+    + Has<variable::SignInUrl>
+    + Has<variable::UserPoolClientId>
+    + Has<variable::WebsocketConnectUrl>
+{
+}
+
+impl<E> Settings for E where
+    E: HasPipelines
+        + Has<variable::Bucket>
+        + Has<variable::SignInUrl>
+        + Has<variable::UserPoolClientId>
+        + Has<variable::WebsocketConnectUrl>
+{
+}
 
 /// How long after the function's own end its claims may be taken over: clocks differ a little.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
 /// The API, for as long as this instance of the function lives.
 #[derive(Debug)]
-pub struct Api<P> {
-    app: App<P>,
+pub struct Api<P, E> {
+    app: App<P, E>,
+    configuration: Configuration,
     sealer: Sealer,
 }
 
-impl<P> Api<P> {
-    /// The API over an app.
-    pub const fn new(app: App<P>) -> Self {
+impl<P, E: Settings> Api<P, E> {
+    pub fn new(app: App<P, E>) -> Self {
+        let environment = &*app.environment;
+        let configuration = Configuration {
+            sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
+            client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
+            web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
+        };
         Self {
             app,
+            configuration,
             sealer: Sealer::new(),
         }
     }
 
-    /// What it stands on.
-    pub const fn app(&self) -> &App<P> {
+    pub const fn app(&self) -> &App<P, E> {
         &self.app
     }
 }
@@ -69,17 +114,16 @@ impl<P> Api<P> {
 ///
 /// # Errors
 /// None: what went wrong is in the answer.
-pub async fn handle<P: Desk>(
-    api: &Api<P>,
+pub async fn handle<P: ApiPorts, E: Settings>(
+    api: &Api<P, E>,
     event: LambdaEvent<HttpEvent>,
 ) -> Result<HttpReply, Error> {
     let request = event.payload;
     let app = &api.app;
     let now = app.ports.now();
     let deadline = event.context.deadline;
-    let none = Pipelines::none();
     let run = RunContext {
-        pipelines: app.pipelines.as_ref().unwrap_or(&none),
+        pipelines: app.environment.pipelines(),
         lease_expires_at: Timestamp(deadline + LEASE_MARGIN_MS),
     };
     let span = info_span!(
@@ -90,12 +134,14 @@ pub async fn handle<P: Desk>(
     );
     let work = async {
         let principal = claims::principal(&request, now);
-        let asked = Asked {
-            api: app,
+        let asked = ApiRequest {
+            ports: &app.ports,
+            bucket: Has::<variable::Bucket>::value(&*app.environment),
+            configuration: &api.configuration,
             sealer: &api.sealer,
             run: &run,
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
-            request: &request,
+            event: &request,
         };
         let answered = answer(&asked, principal.as_ref()).await;
         let reply = match answered {

@@ -66,7 +66,7 @@ const DEAL_DAY: &[Change] = &[
     Parameter("ScaleInCooldownSeconds", "3600"),
     Parameter("IdleMinutes", "5"),
     Parameter("IdleMinutes", "30"),
-    Parameter("WakeCooldownSeconds", "300"),
+    Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
     ColdStart(660),
     All(&[
@@ -98,7 +98,7 @@ const TUESDAY: &[Change] = &[
     Parameter("ScaleInCooldownSeconds", "3600"),
     Parameter("IdleMinutes", "5"),
     Parameter("IdleMinutes", "30"),
-    Parameter("WakeCooldownSeconds", "300"),
+    Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
     ColdStart(660),
     All(&[

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
 /// Where the key is kept. Whoever can read the table needs no cursor.
-const KEY: (&str, &str) = ("note", "cursor-key");
+const KEY: (&str, &str) = ("state", "cursor-key");
 /// The length of a seal, in bytes.
 const SEAL: usize = 32;
 /// The longest cursor, in characters: a page may end amid hundreds of jobs of one millisecond. API Gateway takes 10,240

@@ -2,8 +2,8 @@
 
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    JobCommandRequest, JobQuery, Me, NewPlan, NewTicket, NewUpload, PartsWanted, PipelineView,
-    Reason,
+    Configuration, JobCommandRequest, JobQuery, Me, NewPlan, NewTicket, NewUpload, PartsWanted,
+    PipelineView, Reason,
 };
 use api::{
     ApiError, Principal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
@@ -22,10 +22,9 @@ use serde_json::{Value, json};
 
 use super::cursor::Sealer;
 use super::http::HttpEvent;
-use crate::bootstrap::App;
 
 /// All that the API needs of the outside world.
-pub trait Desk:
+pub trait ApiPorts:
     Clock
     + JobStore
     + JobList
@@ -42,7 +41,7 @@ pub trait Desk:
 {
 }
 
-impl<P> Desk for P where
+impl<P> ApiPorts for P where
     P: Clock
         + JobStore
         + JobList
@@ -143,12 +142,14 @@ struct Of {
 }
 
 /// A request and all that it takes to answer it.
-pub(super) struct Asked<'a, P> {
-    pub(super) api: &'a App<P>,
+pub(super) struct ApiRequest<'a, P> {
+    pub(super) ports: &'a P,
+    pub(super) bucket: &'a str,
+    pub(super) configuration: &'a Configuration,
     pub(super) sealer: &'a Sealer,
     pub(super) run: &'a RunContext<'a>,
     pub(super) push_until: Timestamp,
-    pub(super) request: &'a HttpEvent,
+    pub(super) event: &'a HttpEvent,
 }
 
 /// What is answered.
@@ -195,19 +196,19 @@ fn route(request: &HttpEvent) -> Result<(&'static Route, String), ApiError> {
 }
 
 /// Answers a request.
-pub(super) async fn answer<P: Desk>(
-    asked: &Asked<'_, P>,
+pub(super) async fn answer<P: ApiPorts>(
+    asked: &ApiRequest<'_, P>,
     principal: Option<&Principal>,
 ) -> Result<Answer, ApiError> {
-    let (route, id) = route(asked.request)?;
-    let (app, request) = (asked.api, asked.request);
-    let (ports, pipelines) = (&app.ports, asked.run.pipelines);
+    let (route, id) = route(asked.event)?;
+    let (ports, request) = (asked.ports, asked.event);
+    let pipelines = asked.run.pipelines;
     let done = |body: Value| Answer {
         status: route.answers.0,
         body,
     };
     if route.what == What::Configure {
-        return Ok(done(json(&app.configuration)));
+        return Ok(done(json(asked.configuration)));
     }
     let principal = principal.ok_or_else(|| {
         ApiError::Forbidden(
@@ -221,7 +222,7 @@ pub(super) async fn answer<P: Desk>(
         What::ShowMe => json(&me(principal, pipelines)),
         What::Announce => {
             let upload: NewUpload = request.json()?;
-            json(&uploads::create(ports, pipelines, &app.bucket, principal, &upload).await?)
+            json(&uploads::create(ports, pipelines, asked.bucket, principal, &upload).await?)
         }
         What::ShowUpload => json(&uploads::show(ports, principal, id).await?),
         What::SignParts => {
@@ -292,7 +293,7 @@ pub(super) async fn answer<P: Desk>(
         }
         What::IssueTicket => {
             let ticket: NewTicket = request.json()?;
-            let url = &app.configuration.web_socket_url;
+            let url = &asked.configuration.web_socket_url;
             json(&tickets::issue(ports, principal, url, &ticket).await?)
         }
     }))
@@ -333,15 +334,15 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> Me {
     }
 }
 
-async fn list_jobs<P: Desk>(
-    asked: &Asked<'_, P>,
+async fn list_jobs<P: ApiPorts>(
+    asked: &ApiRequest<'_, P>,
     principal: &Principal,
 ) -> Result<Value, ApiError> {
-    let mut query: JobQuery = asked.request.query()?;
-    let ports = &asked.api.ports;
+    let mut query: JobQuery = asked.event.query()?;
+    let ports = asked.ports;
     if let Some(text) = &query.find {
         let tenant = query.tenant.as_deref();
-        let bucket = &asked.api.bucket;
+        let bucket = asked.bucket;
         let pipelines = asked.run.pipelines;
         return Ok(json(
             &search::find(ports, pipelines, bucket, principal, tenant, text).await?,
@@ -403,16 +404,16 @@ fn question(principal: &Principal, what: &str, filters: &str) -> String {
     .to_string()
 }
 
-impl<P: Desk> Asked<'_, P> {
+impl<P: ApiPorts> ApiRequest<'_, P> {
     /// Where a simple list goes on, and the question that its cursors belong to.
     async fn from<T: serde::de::DeserializeOwned>(
         &self,
         principal: &Principal,
         what: &str,
     ) -> Result<(String, Option<T>), ApiError> {
-        let Page { cursor } = self.request.query()?;
+        let Page { cursor } = self.event.query()?;
         let question = question(principal, what, "");
-        let ports = &self.api.ports;
+        let ports = self.ports;
         let from = match cursor {
             Some(cursor) => Some(self.sealer.open(ports, &question, &cursor).await?),
             None => None,
@@ -427,7 +428,7 @@ impl<P: Desk> Asked<'_, P> {
     ) -> Result<Option<String>, ApiError> {
         match next {
             Some(next) => {
-                let ports = &self.api.ports;
+                let ports = self.ports;
                 Ok(Some(self.sealer.seal(ports, question, next).await?))
             }
             None => Ok(None),
