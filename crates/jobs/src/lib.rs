@@ -48,6 +48,7 @@ pub mod ports;
 pub mod reconcile;
 pub mod record_outcome;
 pub mod retry;
+pub mod save_request;
 pub mod state;
 pub mod submit;
 pub mod trace;

@@ -15,9 +15,9 @@ mod results;
 use std::borrow::Cow;
 use std::error::Error;
 
-use crate::apply::SaveRequest;
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::job::Job;
+use crate::save_request::SaveRequest;
 use crate::state::StatusGroup;
 
 pub use key_value::{KeyValueStore, Record};

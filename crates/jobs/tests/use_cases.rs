@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{RunContext, SaveRequest};
+use jobs::apply::RunContext;
 use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
@@ -14,6 +14,7 @@ use jobs::ports::{
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, State, StatusGroup};
 use jobs::submit::{UploadEvent, submit};
 use jobs::transition::Event;

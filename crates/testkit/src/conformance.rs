@@ -12,7 +12,6 @@
 
 use std::time::Duration;
 
-use jobs::apply::SaveRequest;
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{Job, NewJob};
@@ -20,6 +19,7 @@ use jobs::ports::{
     Connection, Connections, JobStore, LoadError, NewestJobs, ObjectStore, Quarantine,
     QuarantinedMessage, Queue, SaveError, Tickets,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, RetryBudget, State, StatusGroup};
 use jobs::transition::{Event, Evidence, Policy};
 

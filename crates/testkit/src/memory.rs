@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::conformance::Outside;
 use crate::key_value_map::KeyValueMap;
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -15,6 +14,7 @@ use jobs::ports::{
     NewestJobs, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine,
     QuarantinedMessage, Queue, RetryCommand, SaveError, Ticket, Tickets, Unavailable,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 use jobs::submit::UploadEvent;
 

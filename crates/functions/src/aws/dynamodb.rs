@@ -8,10 +8,10 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError, Unavailable};
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
 use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
