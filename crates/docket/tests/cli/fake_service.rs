@@ -1,4 +1,4 @@
-//! A service in this process: it answers as the contract says, or as it is told to.
+//! A fake service in the test's process. It answers as the API does, unless a test scripted another answer.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
@@ -15,77 +15,79 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) line: String,
+pub(crate) struct ReceivedRequest {
+    pub(crate) request_line: String,
     pub(crate) authorization: Option<String>,
     pub(crate) length: Option<u64>,
     pub(crate) body: Bytes,
 }
 
 #[derive(Clone, Debug)]
-struct Scripted {
+struct ScriptedResponse {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredUpload {
     new: NewUpload,
     pub(crate) parts: BTreeMap<u32, Bytes>,
     pub(crate) object: Option<Bytes>,
 }
 
-/// What the service knows, and what it is told to do.
+/// The uploads and the scripted answers and faults.
 #[derive(Debug, Default)]
-pub(crate) struct World {
-    pub(crate) asked: Vec<Asked>,
-    scripted: HashMap<String, VecDeque<Scripted>>,
-    pub(crate) uploads: BTreeMap<String, Stored>,
-    /// Files go in parts of so many bytes; 0: in one piece.
+pub(crate) struct ServiceState {
+    pub(crate) requests: Vec<ReceivedRequest>,
+    scripted: HashMap<String, VecDeque<ScriptedResponse>>,
+    pub(crate) uploads: BTreeMap<String, StoredUpload>,
+    /// The size of parts; 0 for uploads with one request.
     pub(crate) part_bytes: u64,
-    /// The connection breaks when these parts are sent, once each.
+    /// The connection is closed when these parts are sent, once each.
     pub(crate) drop_once: HashSet<u32>,
-    /// No answer comes for these parts.
+    /// Requests for these parts get no answer.
     pub(crate) hang: HashSet<u32>,
-    /// These parts are lost after they were taken, once each.
+    /// These parts are lost after they were stored, once each.
     pub(crate) lose_once: HashSet<u32>,
-    /// Where WebSockets are opened.
+    /// The URL of WebSocket tickets.
     pub(crate) web_socket: String,
 }
 
-impl World {
-    /// How often a request came, such as `GET /me`.
-    pub(crate) fn count(&self, line: &str) -> usize {
-        self.asked.iter().filter(|asked| asked.line == line).count()
+impl ServiceState {
+    /// The number of requests with this request line, such as `GET /me`.
+    pub(crate) fn count(&self, request_line: &str) -> usize {
+        self.requests
+            .iter()
+            .filter(|request| request.request_line == request_line)
+            .count()
     }
 
     /// The only upload.
-    pub(crate) fn upload(&self) -> &Stored {
+    pub(crate) fn upload(&self) -> &StoredUpload {
         assert_eq!(self.uploads.len(), 1);
         self.uploads.values().next().unwrap()
     }
 }
 
-pub(crate) struct Server {
+pub(crate) struct FakeService {
     port: u16,
-    world: Arc<Mutex<World>>,
+    state: Arc<Mutex<ServiceState>>,
     changed: watch::Receiver<u64>,
     /// Ends the thread when the test ends.
     _stop: watch::Sender<()>,
 }
 
-impl Server {
+impl FakeService {
     pub(crate) fn start() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let world = Arc::new(Mutex::new(World::default()));
+        let state = Arc::new(Mutex::new(ServiceState::default()));
         let (stop, mut stopped) = watch::channel(());
         let (change, changed) = watch::channel(0);
-        let shared = Arc::clone(&world);
+        let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -98,10 +100,10 @@ impl Server {
                         accepted = listener.accept() => accepted.unwrap().0,
                         _ = stopped.changed() => return,
                     };
-                    let world = Arc::clone(&shared);
+                    let state = Arc::clone(&shared);
                     let change = change.clone();
                     tokio::spawn(async move {
-                        let service = service_fn(|request| answer(&world, &change, port, request));
+                        let service = service_fn(|request| answer(&state, &change, port, request));
                         hyper::server::conn::http1::Builder::new()
                             .serve_connection(TokioIo::new(stream), service)
                             .await
@@ -112,7 +114,7 @@ impl Server {
         });
         Self {
             port,
-            world,
+            state,
             changed,
             _stop: stop,
         }
@@ -122,23 +124,23 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
+    pub(crate) fn state(&self) -> MutexGuard<'_, ServiceState> {
+        self.state.lock().unwrap()
     }
 
-    /// Answers the next such request so.
-    pub(crate) fn script(&self, line: &str, status: u16, body: &Value) {
-        self.script_with(line, status, vec![], body);
+    /// Answers the next request with this request line like this.
+    pub(crate) fn respond_once(&self, request_line: &str, status: u16, body: &Value) {
+        self.respond_once_with_headers(request_line, status, vec![], body);
     }
 
-    pub(crate) fn script_with(
+    pub(crate) fn respond_once_with_headers(
         &self,
-        line: &str,
+        request_line: &str,
         status: u16,
         headers: Vec<(&'static str, String)>,
         body: &Value,
     ) {
-        let scripted = Scripted {
+        let scripted = ScriptedResponse {
             status,
             headers,
             body: match body {
@@ -146,71 +148,71 @@ impl Server {
                 other => other.to_string(),
             },
         };
-        let mut world = self.world();
-        world
+        let mut state = self.state();
+        state
             .scripted
-            .entry(line.to_owned())
+            .entry(request_line.to_owned())
             .or_default()
             .push_back(scripted);
     }
 
-    /// Answers the next such request with a problem.
-    pub(crate) fn problem(&self, line: &str, status: u16, word: &str, detail: &str) {
+    /// Answers the next request with this request line; the answer is a problem document.
+    pub(crate) fn fail_once(&self, request_line: &str, status: u16, kind: &str, detail: &str) {
         let problem = json!({
-            "type": format!("urn:docket:problem:{word}"), "title": word, "status": status, "detail": detail,
+            "type": format!("urn:docket:problem:{kind}"), "title": kind, "status": status, "detail": detail,
         });
-        self.script(line, status, &problem);
+        self.respond_once(request_line, status, &problem);
     }
 
-    /// Waits until the service has seen enough.
-    pub(crate) fn wait_until(&self, enough: impl Fn(&World) -> bool) {
+    /// Waits until the state fulfills a condition.
+    pub(crate) fn wait_until(&self, condition: impl Fn(&ServiceState) -> bool) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         let mut changed = self.changed.clone();
         runtime
-            .block_on(changed.wait_for(|_| enough(&self.world())))
+            .block_on(changed.wait_for(|_| condition(&self.state())))
             .unwrap();
     }
 }
 
-type Broken = Box<dyn std::error::Error + Send + Sync>;
+type ServiceError = Box<dyn std::error::Error + Send + Sync>;
 
 async fn answer(
-    world: &Mutex<World>,
+    state: &Mutex<ServiceState>,
     change: &watch::Sender<u64>,
     port: u16,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Broken> {
+) -> Result<Response<Full<Bytes>>, ServiceError> {
     let (head, body) = request.into_parts();
     let header = |name| {
         let value = head.headers.get(name)?;
         value.to_str().ok().map(str::to_owned)
     };
-    let mut asked = Asked {
-        line: format!("{} {}", head.method, head.uri),
+    let mut request = ReceivedRequest {
+        request_line: format!("{} {}", head.method, head.uri),
         authorization: header("authorization"),
         length: header("content-length").and_then(|length| length.parse().ok()),
         body: Bytes::new(),
     };
-    let part = part_number(&asked.line);
-    let dropped = part.is_some_and(|part| world.lock().unwrap().drop_once.remove(&part));
+    let part = part_number(&request.request_line);
+    let dropped = part.is_some_and(|part| state.lock().unwrap().drop_once.remove(&part));
     if dropped {
-        // Some of it has been read; then the connection is gone.
+        // Returning an error closes the connection while the request is being read.
         return Err("the connection broke".into());
     }
-    asked.body = body.collect().await?.to_bytes();
-    world.lock().unwrap().asked.push(asked.clone());
+    request.body = body.collect().await?.to_bytes();
+    state.lock().unwrap().requests.push(request.clone());
     change.send_modify(|count| *count += 1);
-    let hangs = part.is_some_and(|part| world.lock().unwrap().hang.contains(&part));
+    let hangs = part.is_some_and(|part| state.lock().unwrap().hang.contains(&part));
     if hangs {
         std::future::pending::<Infallible>().await;
     }
-    let scripted = world
+    let scripted = state
         .lock()
         .unwrap()
         .scripted
-        .get_mut(&asked.line)
+        .get_mut(&request.request_line)
         .and_then(VecDeque::pop_front);
     if let Some(scripted) = scripted {
         let mut answer = Response::builder().status(scripted.status);
@@ -219,24 +221,29 @@ async fn answer(
         }
         return Ok(answer.body(scripted.body.into())?);
     }
-    let (status, body) = known(&mut world.lock().unwrap(), port, &asked);
+    let (status, body) = default_response(&mut state.lock().unwrap(), port, &request);
     change.send_modify(|count| *count += 1);
     Ok(Response::builder().status(status).body(body)?)
 }
 
-fn part_number(line: &str) -> Option<u32> {
-    line.strip_prefix("PUT ")?
+fn part_number(request_line: &str) -> Option<u32> {
+    request_line
+        .strip_prefix("PUT ")?
         .split_once("?part=")?
         .1
         .parse()
         .ok()
 }
 
-fn known(world: &mut World, port: u16, asked: &Asked) -> (u16, Full<Bytes>) {
+fn default_response(
+    state: &mut ServiceState,
+    port: u16,
+    request: &ReceivedRequest,
+) -> (u16, Full<Bytes>) {
     let base = format!("http://127.0.0.1:{port}");
     let json = |status: u16, body: Value| (status, Full::from(body.to_string()));
-    let words: Vec<&str> = asked
-        .line
+    let words: Vec<&str> = request
+        .request_line
         .split(['/', '?', ' '])
         .filter(|word| !word.is_empty())
         .collect();
@@ -246,25 +253,25 @@ fn known(world: &mut World, port: u16, asked: &Asked) -> (u16, Full<Bytes>) {
             json!({"sign_in_url": format!("{base}/sign-in"), "client_id": "client", "web_socket_url": "ws://x"}),
         ),
         ["GET", "me"] => json(200, me()),
-        ["POST", "ws-tickets"] => json(201, json!({"url": world.web_socket, "expires_at": 1})),
+        ["POST", "ws-tickets"] => json(201, json!({"url": state.web_socket, "expires_at": 1})),
         ["POST", "uploads"] => {
-            let new: NewUpload = serde_json::from_slice(&asked.body).unwrap();
-            let id = format!("job-{}", world.uploads.len() + 1);
-            let stored = Stored {
+            let new: NewUpload = serde_json::from_slice(&request.body).unwrap();
+            let id = format!("job-{}", state.uploads.len() + 1);
+            let stored = StoredUpload {
                 new,
                 parts: BTreeMap::new(),
                 object: None,
             };
-            world.uploads.insert(id.clone(), stored);
-            json(201, json!(view(world, &base, &id)))
+            state.uploads.insert(id.clone(), stored);
+            json(201, json!(view(state, &base, &id)))
         }
-        ["GET", "uploads", id] if is_open(world, id) => json(200, json!(view(world, &base, id))),
+        ["GET", "uploads", id] if is_open(state, id) => json(200, json!(view(state, &base, id))),
         ["DELETE", "uploads", id] => {
-            world.uploads.remove(id);
+            state.uploads.remove(id);
             (204, Full::default())
         }
         ["POST", "uploads", id, "parts"] => {
-            let wanted: api::types::PartsWanted = serde_json::from_slice(&asked.body).unwrap();
+            let wanted: api::types::PartsWanted = serde_json::from_slice(&request.body).unwrap();
             let parts = wanted.numbers.into_iter().map(|number| SignedPart {
                 number,
                 request: signed("PUT", format!("{base}/s3/{id}?part={number}")),
@@ -276,44 +283,44 @@ fn known(world: &mut World, port: u16, asked: &Asked) -> (u16, Full<Bytes>) {
                 }),
             )
         }
-        ["POST", "uploads", id, "complete"] => complete(world, &base, id),
+        ["POST", "uploads", id, "complete"] => complete(state, &base, id),
         ["PUT", "s3", id] => {
-            let upload = world.uploads.get_mut(id).unwrap();
+            let upload = state.uploads.get_mut(id).unwrap();
             if upload.object.is_some() {
                 return (
                     412,
                     Full::from("<Error><Code>PreconditionFailed</Code></Error>"),
                 );
             }
-            upload.object = Some(asked.body.clone());
+            upload.object = Some(request.body.clone());
             (200, Full::default())
         }
         ["PUT", "s3", id, part] => {
             let number = part.strip_prefix("part=").unwrap().parse().unwrap();
-            let upload = world.uploads.get_mut(id).unwrap();
-            upload.parts.insert(number, asked.body.clone());
+            let upload = state.uploads.get_mut(id).unwrap();
+            upload.parts.insert(number, request.body.clone());
             (200, Full::default())
         }
         ["HEAD"] => (200, Full::default()),
         _ => json(
             404,
             json!({"type": "urn:docket:problem:not-found", "title": "not found", "status": 404,
-                   "detail": format!("there is no {}", asked.line)}),
+                   "detail": format!("there is no {}", request.request_line)}),
         ),
     }
 }
 
-fn is_open(world: &World, id: &str) -> bool {
-    world
+fn is_open(state: &ServiceState, id: &str) -> bool {
+    state
         .uploads
         .get(id)
         .is_some_and(|upload| upload.object.is_none())
 }
 
-fn complete(world: &mut World, base: &str, id: &str) -> (u16, Full<Bytes>) {
-    let answer = view(world, base, id);
-    let lost = std::mem::take(&mut world.lose_once);
-    let upload = world.uploads.get_mut(id).unwrap();
+fn complete(state: &mut ServiceState, base: &str, id: &str) -> (u16, Full<Bytes>) {
+    let answer = view(state, base, id);
+    let lost = std::mem::take(&mut state.lose_once);
+    let upload = state.uploads.get_mut(id).unwrap();
     upload.parts.retain(|number, _| !lost.contains(number));
     let multipart = answer.multipart.as_ref().unwrap();
     let missing: Vec<u32> = (1..=multipart.parts)
@@ -329,10 +336,10 @@ fn complete(world: &mut World, base: &str, id: &str) -> (u16, Full<Bytes>) {
     (200, Full::from(json!(answer).to_string()))
 }
 
-fn view(world: &World, base: &str, id: &str) -> UploadView {
-    let stored = &world.uploads[id];
+fn view(state: &ServiceState, base: &str, id: &str) -> UploadView {
+    let stored = &state.uploads[id];
     let new = stored.new.clone();
-    let parted = world.part_bytes > 0;
+    let in_parts = state.part_bytes > 0;
     UploadView {
         job_id: id.to_owned(),
         tenant: new.tenant.unwrap_or_else(|| "acme".to_owned()),
@@ -342,10 +349,10 @@ fn view(world: &World, base: &str, id: &str) -> UploadView {
         content_type: new.content_type,
         created_at: 1,
         expires_at: u64::MAX / 2,
-        put: (!parted).then(|| signed("PUT", format!("{base}/s3/{id}"))),
-        multipart: parted.then(|| Multipart {
-            part_bytes: world.part_bytes,
-            parts: u32::try_from(new.bytes.div_ceil(world.part_bytes)).unwrap(),
+        put: (!in_parts).then(|| signed("PUT", format!("{base}/s3/{id}"))),
+        multipart: in_parts.then(|| Multipart {
+            part_bytes: state.part_bytes,
+            parts: u32::try_from(new.bytes.div_ceil(state.part_bytes)).unwrap(),
             arrived: stored.parts.keys().copied().collect(),
         }),
     }
@@ -385,8 +392,8 @@ pub(crate) fn detail(id: &str, status: &str) -> Value {
     let mut explanation = json!({
         "summary": format!("it is {status}"),
         "next": [],
-        "timeline": [{"at": 1000, "what": "the upload was announced"},
-                     {"at": 2000, "what": "another run was asked for", "actor": "sue", "reason": "a \u{1b}[2Jreason"}],
+        "timeline": [{"at": 1000, "what": "the upload was created"},
+                     {"at": 2000, "what": "another run was request for", "actor": "sue", "reason": "a \u{1b}[2Jreason"}],
         "help": [{"action": "result", "why": "the result is there"}]
     });
     if status == "InProgress" {
