@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{StreamExt, stream};
-use jobs::apply::{Disposition, Error, RunContext};
-use jobs::effects::{PendingEffects, run_effects};
+use jobs::apply::RunContext;
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
+use jobs::error::{Disposition, MessageError};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::ports::{
@@ -67,7 +68,7 @@ const LEASE_MARGIN_MS: u64 = 5_000;
 pub enum MessageFailure {
     /// Its text is not what the queue carries. Redelivery would not change that.
     Malformed(String),
-    UseCase(Error),
+    UseCase(MessageError),
 }
 
 impl MessageFailure {
@@ -124,8 +125,8 @@ impl From<MessageFailure> for MessageResult {
     }
 }
 
-impl From<Result<Vec<Job>, Error>> for MessageResult {
-    fn from(result: Result<Vec<Job>, Error>) -> Self {
+impl From<Result<Vec<Job>, MessageError>> for MessageResult {
+    fn from(result: Result<Vec<Job>, MessageError>) -> Self {
         match result {
             Ok(pending) => Self {
                 pending,
@@ -210,7 +211,7 @@ where
     let mut quarantined = 0;
     for (index, result) in results {
         pending.extend(result.pending.into_iter().map(|job| PendingEffects {
-            message: index,
+            message: MessageIndex(index),
             job,
         }));
         let Some(failure) = result.failure else {
@@ -228,7 +229,7 @@ where
     let now = ports.now();
     let push_until = Timestamp(now.0 + limits.deadline.0.saturating_sub(now.0) / 3);
     let effects = run_effects(ports, &pending, push_until).await;
-    for index in &effects.undelivered {
+    for MessageIndex(index) in &effects.undelivered {
         let problem = "an event or a retry message was not taken";
         spans[*index].record("cause", "Undelivered");
         let _span = spans[*index].enter();
@@ -240,7 +241,7 @@ where
             "message comes back"
         );
     }
-    redelivered.extend(&effects.undelivered);
+    redelivered.extend(effects.undelivered.iter().map(|message| message.0));
     report(&BatchReport {
         service: Has::<variable::ServiceName>::value(&*app.environment),
         now,
@@ -328,7 +329,7 @@ async fn settle<P: Quarantine + Clock>(
 }
 
 /// An error with all its causes.
-fn chain(error: &Error) -> String {
+fn chain(error: &MessageError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

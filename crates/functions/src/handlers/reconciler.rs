@@ -162,7 +162,7 @@ where
         unreadable: checks_sent.unreadable,
         redriven: sum(|redriven| redriven.redriven),
         quarantined: sum(|redriven| redriven.quarantined),
-        upload_events_reenqueued: scanned.as_ref().map_or(0, |report| report.announced),
+        upload_events_reenqueued: scanned.as_ref().map_or(0, |report| report.resent),
         open,
         inventory_scan_age_seconds: scanned.as_ref().map(|report| report.age.as_secs()),
         incomplete: checks_sent.incomplete

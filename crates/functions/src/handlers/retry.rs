@@ -8,7 +8,7 @@ use jobs::ports::{
     CheckQueue, CheckRequest, Clock, Connections, EventBus, InferenceEndpoint, JobStore,
     ObjectStore, Pusher, Quarantine, Queue, RetryCommand,
 };
-use jobs::retry::{carry_out, retry};
+use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +116,7 @@ where
             Err(bad) => MessageFailure::Malformed(format!("not a check: {bad}")).into(),
         },
         Ok(ChecksMessage::RetryCommand(message)) => match command(&message) {
-            Ok(command) => carry_out(ports, run, &command, redelivered).await.into(),
+            Ok(command) => run_command(ports, run, &command, redelivered).await.into(),
             Err(problem) => {
                 MessageFailure::Malformed(format!("not a retry command: {problem}")).into()
             }
