@@ -12,7 +12,7 @@ use crate::print::harmless;
 
 pub(crate) async fn retry(context: &Context, order: Order, force: bool) -> Outcome<Exit> {
     each(context, order, force, "retry", |answer| {
-        if answer.result_found {
+        if answer.result_recovered {
             "no run was needed: its result is there and about to be recorded"
         } else {
             "another run is under way"
@@ -22,7 +22,7 @@ pub(crate) async fn retry(context: &Context, order: Order, force: bool) -> Outco
 }
 
 pub(crate) async fn cancel(context: &Context, order: Order) -> Outcome<Exit> {
-    each(context, order, false, "cancel", |_| "canceled").await
+    each(context, order, false, "cancel", |_| "cancelled").await
 }
 
 /// Sends the order for each job. One that is refused does not keep the others from being asked for.
@@ -37,7 +37,7 @@ async fn each(
         return Err(Failure::usage("--seen goes with one job"));
     }
     let body = JobCommandRequest {
-        seen: order.seen,
+        expected_version: order.seen,
         reason: order.reason,
         force,
     };
@@ -88,14 +88,14 @@ pub(crate) async fn delete_data(
     )
     .await?;
     let body = JobCommandRequest {
-        seen: None,
+        expected_version: None,
         reason,
         force: false,
     };
-    let path = format!("/jobs/{}/data", segment(id));
+    let path = format!("/jobs/{}/data-deletion", segment(id));
     let answer = context
         .api
-        .order(Method::DELETE, &path, &body, Repeat::Harmless)
+        .order(Method::POST, &path, &body, Repeat::Harmless)
         .await?;
     let answer: JobCommandResult = context.api.read(&answer)?;
     if context.print.json {

@@ -1,6 +1,6 @@
 //! `docket retry-plan`.
 
-use api::types::{Count, NewPlan, PlanFilter, PlanView, Plans};
+use api::types::{Count, NewRetryPlan, RetryPlanFilter, RetryPlanView, RetryPlans};
 use serde_json::json;
 
 use crate::Context;
@@ -15,7 +15,7 @@ pub(crate) async fn run(context: &Context, command: RetryPlan) -> Outcome<Exit> 
         RetryPlan::Create(plan) => create(context, plan).await,
         RetryPlan::List => list(context).await,
         RetryPlan::Show { id } => {
-            let plan: PlanView = context
+            let plan: RetryPlanView = context
                 .api
                 .get(&format!("/retry-plans/{}", segment(&id)))
                 .await?;
@@ -26,8 +26,8 @@ pub(crate) async fn run(context: &Context, command: RetryPlan) -> Outcome<Exit> 
 }
 
 async fn create(context: &Context, plan: CreatePlan) -> Outcome<Exit> {
-    let body = NewPlan {
-        filter: PlanFilter {
+    let body = NewRetryPlan {
+        filter: RetryPlanFilter {
             tenant: plan.tenant,
             pipeline: plan.pipeline,
             cause: plan.cause,
@@ -39,7 +39,7 @@ async fn create(context: &Context, plan: CreatePlan) -> Outcome<Exit> {
         force: plan.force,
     };
     // Sent twice it would leave two plans, and each starts nothing; but two of the same would puzzle people.
-    let plan: PlanView = context
+    let plan: RetryPlanView = context
         .api
         .post("/retry-plans", &body, Repeat::Unsafe)
         .await?;
@@ -58,7 +58,7 @@ async fn create(context: &Context, plan: CreatePlan) -> Outcome<Exit> {
 }
 
 async fn list(context: &Context) -> Outcome<Exit> {
-    let plans: Plans = context.api.get("/retry-plans").await?;
+    let plans: RetryPlans = context.api.get("/retry-plans").await?;
     let print = &context.print;
     if print.json {
         print.document(&plans)?;
@@ -95,7 +95,7 @@ async fn list(context: &Context) -> Outcome<Exit> {
 async fn apply(context: &Context, id: &str, yes: bool) -> Outcome<Exit> {
     let path = format!("/retry-plans/{}", segment(id));
     if !yes && !context.print.json && Print::is_interactive() {
-        let plan: PlanView = context.api.get(&path).await?;
+        let plan: RetryPlanView = context.api.get(&path).await?;
         show(context, &plan)?;
         let question = format!(
             "Start {}, {} a minute?",
@@ -104,7 +104,7 @@ async fn apply(context: &Context, id: &str, yes: bool) -> Outcome<Exit> {
         );
         confirm(context, &question, yes).await?;
     }
-    let plan: PlanView = context
+    let plan: RetryPlanView = context
         .api
         .post(&format!("{path}/apply"), &json!({}), Repeat::Harmless)
         .await?;
@@ -123,7 +123,7 @@ async fn apply(context: &Context, id: &str, yes: bool) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn show(context: &Context, plan: &PlanView) -> Outcome<Exit> {
+fn show(context: &Context, plan: &RetryPlanView) -> Outcome<Exit> {
     let print = &context.print;
     if print.json {
         print.document(plan)?;
@@ -180,7 +180,7 @@ fn show(context: &Context, plan: &PlanView) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn asked_for(filter: &PlanFilter) -> String {
+fn asked_for(filter: &RetryPlanFilter) -> String {
     let mut words = vec!["failed jobs".to_owned()];
     let named = [
         ("of tenant", &filter.tenant),

@@ -1,6 +1,6 @@
 //! `docket quarantine`.
 
-use api::types::{QuarantineEntry, QuarantinePage, Reason};
+use api::types::{QuarantineCommandRequest, QuarantineEntry, QuarantinePage};
 use http::Method;
 
 use crate::Context;
@@ -103,7 +103,7 @@ async fn replay(context: &Context, id: &str, reason: String) -> Outcome<Exit> {
     let path = format!("/quarantine/{}/replay", segment(id));
     let entry: QuarantineEntry = context
         .api
-        .post(&path, &Reason { reason }, Repeat::Unsafe)
+        .post(&path, &QuarantineCommandRequest { reason }, Repeat::Unsafe)
         .await?;
     if context.print.json {
         context.print.document(&entry)?;
@@ -120,7 +120,12 @@ async fn discard(context: &Context, id: &str, reason: String) -> Outcome<Exit> {
     let path = format!("/quarantine/{}/discard", segment(id));
     context
         .api
-        .order(Method::POST, &path, &Reason { reason }, Repeat::Unsafe)
+        .order(
+            Method::POST,
+            &path,
+            &QuarantineCommandRequest { reason },
+            Repeat::Unsafe,
+        )
         .await?;
     if !context.print.json {
         context

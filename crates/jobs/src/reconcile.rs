@@ -24,7 +24,7 @@ const PAGE: u16 = 100;
 const SIDE_BY_SIDE: usize = 8;
 /// Jobs that are due before the next run (5 min) are woken by a message with a delay, so that they are woken on time.
 /// A retry has its place in the index two minutes after it is due.
-const AHEAD: Duration = Duration::from_secs(300 + 120);
+pub const AHEAD: Duration = Duration::from_secs(300 + 120);
 /// How much later than due a wake-up with a delay comes: to the clock of who gets it, it must not be too early.
 const CLOCKS_SECONDS: u32 = 2;
 /// A job that was woken is left alone for at least that long, and longer the longer it has been overdue: while a

@@ -31,7 +31,7 @@ fn done(answer: Result<Answer, Error>) -> Job {
 /// A table with this job alone.
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     memory
 }
 
@@ -99,7 +99,7 @@ fn a_failed_job_is_scheduled_once_more_with_who_and_why() {
             Some("the model was mended")
         )
     );
-    assert_eq!(memory.world().jobs[&job.id], job, "and it is saved");
+    assert_eq!(memory.state().jobs[&job.id], job, "and it is saved");
     // The same click once more.
     let again = ask(&memory, &Wish::Resubmit, &order(&failed));
     assert!(matches!(again, Err(Error::Changed { .. })), "{again:?}");
@@ -119,7 +119,7 @@ fn a_failed_job_whose_result_is_there_gets_it_instead_of_another_run() {
     let Answer::Found(check) = answer else {
         panic!("{answer:?}")
     };
-    assert_eq!(memory.world().jobs[&failed.id], failed, "nothing is saved");
+    assert_eq!(memory.state().jobs[&failed.id], failed, "nothing is saved");
     // The function that gets the message makes it ready, and owes the announcement.
     let pending = in_run(async |run| retry(&memory, run, &check, false).await).unwrap();
     assert!(matches!(pending[0].state, State::Ready { .. }));
@@ -188,7 +188,7 @@ fn an_order_about_a_job_that_has_moved_on_is_refused() {
 fn an_order_that_loses_a_race_is_refused() {
     let failed = in_state("Failed");
     let memory = table(&failed);
-    memory.world().fail_after.insert("save", 1);
+    memory.state().fail_after.insert("save", 1);
     assert!(matches!(
         ask(&memory, &Wish::Resubmit, &order(&failed)),
         Err(Error::Unavailable(_))

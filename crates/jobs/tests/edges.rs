@@ -40,7 +40,7 @@ fn in_state(wanted: &str) -> Job {
 
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     memory
 }
 
@@ -144,7 +144,7 @@ fn a_message_about_a_job_that_has_ended_asks_s3_nothing() {
         let job = in_state(state);
         let memory = table(&job);
         for call in ["head", "list", "read", "versions"] {
-            memory.world().fail_before.insert(call, 1);
+            memory.state().fail_before.insert(call, 1);
         }
         let output = Location {
             bucket: job.input.bucket.clone(),
@@ -176,7 +176,7 @@ fn a_message_about_a_job_that_has_ended_asks_s3_nothing() {
 fn frames_that_did_not_arrive_are_counted() {
     let memory = Memory::at(NOW);
     for id in ["here", "gone", "gone too"] {
-        memory.world().connections.push(Connection {
+        memory.state().connections.push(Connection {
             uploader: None,
             subscription: "acme".to_owned(),
             connection_id: id.to_owned(),
@@ -184,7 +184,7 @@ fn frames_that_did_not_arrive_are_counted() {
             token_expires_at: Timestamp(NOW.0 + 60_000),
         });
     }
-    memory.world().gone = vec!["gone".to_owned(), "gone too".to_owned()];
+    memory.state().gone = vec!["gone".to_owned(), "gone too".to_owned()];
     let pending = [PendingEffects {
         message: 0,
         job: in_state("Ready"),

@@ -45,7 +45,7 @@ fn one_overdue_in_every_shard() -> Memory {
                 id,
                 ..in_state("InProgress")
             };
-            memory.world().jobs.insert(id, job);
+            memory.state().jobs.insert(id, job);
         }
         if shards.len() == 16 {
             break;
@@ -59,10 +59,10 @@ fn every_run_asks_all_shards_and_they_take_turns_in_being_the_first() {
     let mut first = BTreeSet::new();
     for seed in 0..64 {
         let memory = one_overdue_in_every_shard();
-        memory.world().seed = seed;
+        memory.state().seed = seed;
         let done = wait(check_overdue(&memory, Timestamp(LATER.0 + 1)));
         assert_eq!(done.checks_sent, 16, "seed {seed}");
-        first.insert(memory.world().checks[0].0.job);
+        first.insert(memory.state().checks[0].0.job);
     }
     assert!(first.len() >= 12, "{} of 16", first.len());
 }
@@ -78,14 +78,14 @@ fn a_retry_that_no_message_waits_for_is_started_when_it_is_due() {
         }
         let now = Timestamp(at.0 - 60_000);
         let memory = Memory::at(now);
-        memory.world().jobs.insert(job.id, job.clone());
+        memory.state().jobs.insert(job.id, job.clone());
         wait(check_overdue(&memory, LATER));
         let expected = CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
             due: Some(at),
         };
-        let sent = memory.world().checks.clone();
+        let sent = memory.state().checks.clone();
         let ours = [(expected, 62)];
         assert_eq!(sent, if is_ours { &ours[..] } else { &[] }, "{minutes} min");
     }
@@ -99,10 +99,10 @@ fn a_job_that_was_woken_in_vain_is_woken_again_half_as_late_as_it_was() {
     for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
         let now = Timestamp(deadline.0 + late * 60_000);
         let memory = Memory::at(now);
-        memory.world().jobs.insert(job.id, job.clone());
+        memory.state().jobs.insert(job.id, job.clone());
         let done = wait(check_overdue(&memory, LATER));
         assert_eq!(done.checks_sent, 1);
-        let (_, again_at) = memory.world().postponed[&job.id];
+        let (_, again_at) = memory.state().postponed[&job.id];
         assert_eq!(again_at.since(now).as_secs() / 60, pause, "{late} min late");
     }
 }
@@ -181,7 +181,7 @@ impl Clock for Damaged {
 #[test]
 fn rows_that_cannot_be_read_are_counted_and_hold_nobody_up() {
     let memory = one_overdue_in_every_shard();
-    let rows: Vec<JobId> = memory.world().jobs.keys().take(2).copied().collect();
+    let rows: Vec<JobId> = memory.state().jobs.keys().take(2).copied().collect();
     let damaged = Damaged { memory, rows };
     let done = wait(check_overdue(&damaged, Timestamp(LATER.0 + 1)));
     let expected = CheckReport {
@@ -197,7 +197,7 @@ const MINUTE: u64 = 60_000;
 /// Looks through the bucket as of so many minutes after the beginning; answers how many objects were announced.
 fn sweep_at(memory: &Memory, minutes: u64) -> u64 {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
-    memory.world().now = Timestamp(NOW.0 + minutes * MINUTE);
+    memory.state().now = Timestamp(NOW.0 + minutes * MINUTE);
     let done = wait(scan(
         memory,
         &pipelines,
@@ -210,11 +210,11 @@ fn sweep_at(memory: &Memory, minutes: u64) -> u64 {
 
 /// Puts an object that nobody announces, dated by so many seconds after the beginning.
 fn put_unannounced(memory: &Memory, seconds: u64) {
-    let now = memory.world().now;
-    memory.world().now = Timestamp(NOW.0 + seconds * 1000);
+    let now = memory.state().now;
+    memory.state().now = Timestamp(NOW.0 + seconds * 1000);
     let key = format!("inbound/acme/{seconds}.pdf");
     memory.put("docket-jobs", &key, b"%PDF-1.7");
-    memory.world().now = now;
+    memory.state().now = now;
 }
 
 #[test]

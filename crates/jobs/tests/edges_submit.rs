@@ -46,7 +46,7 @@ fn in_state(wanted: &str) -> Job {
 
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     memory
 }
 
@@ -77,7 +77,7 @@ fn a_retired_pipeline_takes_no_uploads() {
         panic!("{:?}", pending[0].state)
     };
     assert_eq!(failure.cause, Cause::PipelineGone);
-    assert!(memory.world().invocations.is_empty());
+    assert!(memory.state().invocations.is_empty());
 }
 
 #[test]
@@ -113,12 +113,12 @@ fn a_row_says_what_s3_says_of_the_version_and_else_what_was_announced() {
 fn older_versions_are_asked_for_only_where_there_can_be_jobs_of_them() {
     for (key, uploads) in [(KEY, 1), ("inbound/acme/a\nb.pdf", 2)] {
         let memory = Memory::at(NOW);
-        memory.world().fail_before.insert("versions", 1);
+        memory.state().fail_before.insert("versions", 1);
         for _ in 0..uploads {
             let version = memory.put(BUCKET, key, PDF);
             announce(&memory, &announcement(key, Some(&version)));
         }
-        assert_eq!(memory.world().fail_before["versions"], 1, "{key:?}");
+        assert_eq!(memory.state().fail_before["versions"], 1, "{key:?}");
     }
 }
 
@@ -131,11 +131,11 @@ fn a_row_about_another_object_is_not_touched() {
         row.input.key = key.to_owned();
         let memory = table(&row);
         row.input.version = memory.put(BUCKET, KEY, PDF);
-        memory.world().jobs.insert(row.id, row.clone());
+        memory.state().jobs.insert(row.id, row.clone());
         let upload = announcement(KEY, Some(&row.input.version));
         let answer = in_run(TOML, async |run| submit(&memory, run, &upload).await);
         assert!(matches!(answer, Err(Error::Contradiction(_))), "{answer:?}");
-        assert_eq!(memory.world().jobs[&row.id], row);
+        assert_eq!(memory.state().jobs[&row.id], row);
     }
 }
 
@@ -184,7 +184,7 @@ fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said
     let memory = table(&job);
     let place = job.attempts[1].output.clone().unwrap();
     memory.put(BUCKET, &place.key, b"{}");
-    memory.world().fail_before.insert("list", 1);
+    memory.state().fail_before.insert("list", 1);
     let outcome = Outcome {
         inference_id: InferenceId {
             job: job.id,
@@ -206,7 +206,7 @@ fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said
         },
         ..outcome
     };
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     let answer = in_run(TOML, async |run| record_outcome(&memory, run, &first).await);
     assert!(
         matches!(answer, Err(Error::OutputMissing(_))),
@@ -248,8 +248,8 @@ fn a_wake_up_that_starts_an_attempt_asks_s3_only_once_time_is_up() {
     };
     for (late, asks) in [(-1, false), (0, true)] {
         let memory = table(&job);
-        memory.world().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
-        memory.world().fail_before.insert("head", 1);
+        memory.state().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
+        memory.state().fail_before.insert("head", 1);
         let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
         assert_eq!(pending.is_err(), asks, "{pending:?}");
     }
@@ -360,7 +360,7 @@ fn a_result_is_not_taken_if_the_object_was_replaced_while_the_call_was_made() {
         *lease_expires_at = NOW;
         budget.until = NOW;
     }
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);
     memory.put(BUCKET, &output, b"{}");
     let again = CheckRequest {

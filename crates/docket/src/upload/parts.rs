@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use api::types::{PartsWanted, SignedParts, SignedRequest, UploadView};
+use api::types::{SignPartsRequest, SignedParts, SignedRequest, UploadView};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -56,15 +56,16 @@ pub(super) async fn send(
                 "the service did not say how to send the file",
             ));
         };
-        if parts.part_bytes == 0 || item.bytes.div_ceil(parts.part_bytes) != u64::from(parts.parts)
+        if parts.part_bytes == 0
+            || item.bytes.div_ceil(parts.part_bytes) != u64::from(parts.part_count)
         {
             return Err(refused(format!(
                 "{} parts of {} bytes do not make the file",
-                parts.parts, parts.part_bytes
+                parts.part_count, parts.part_bytes
             )));
         }
-        let missing: VecDeque<u32> = (1..=parts.parts)
-            .filter(|number| !parts.arrived.contains(number))
+        let missing: VecDeque<u32> = (1..=parts.part_count)
+            .filter(|number| !parts.uploaded_parts.contains(number))
             .collect();
         let upload = Upload {
             context,
@@ -168,7 +169,9 @@ impl Upload<'_> {
 
     async fn sign(&self, numbers: Vec<u32>) -> Outcome<Vec<(u32, SignedRequest)>> {
         let path = format!("/uploads/{}/parts", segment(&self.id));
-        let wanted = PartsWanted { numbers };
+        let wanted = SignPartsRequest {
+            part_numbers: numbers,
+        };
         // Signing changes nothing.
         let signed: SignedParts = self
             .context
@@ -176,8 +179,8 @@ impl Upload<'_> {
             .post(&path, &wanted, Repeat::Harmless)
             .await?;
         let mut out = Vec::new();
-        for number in wanted.numbers {
-            let part = signed.parts.iter().find(|part| part.number == number);
+        for number in wanted.part_numbers {
+            let part = signed.parts.iter().find(|part| part.part_number == number);
             let Some(part) = part else {
                 return Err(refused(format!("part {number} was not signed")));
             };

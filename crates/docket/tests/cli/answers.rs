@@ -111,7 +111,7 @@ fn an_order_that_was_throttled_is_sent_again() {
     let world = setup.server.world();
     assert_eq!(world.count(line), 2);
     let sent: serde_json::Value = serde_json::from_slice(&world.asked[1].body).unwrap();
-    assert_eq!(sent, json!({"seen": 3, "reason": "not needed"}));
+    assert_eq!(sent, json!({"expected_version": 3, "reason": "not needed"}));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn one_refusal_does_not_keep_the_others_from_being_asked_for() {
     setup.server.script(
         "POST /jobs/j3/retry",
         202,
-        &json!({"job": job("j3", 4, "Failed"), "result_found": true}),
+        &json!({"job": job("j3", 4, "Failed"), "result_recovered": true}),
     );
     let ran = setup.run([
         "jobs",

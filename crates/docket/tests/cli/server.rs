@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use api::types::{Multipart, NewUpload, SignedPart, SignedParts, SignedRequest, UploadView};
+use api::types::{
+    MultipartUploadView, NewUpload, SignedPart, SignedParts, SignedRequest, UploadView,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -264,11 +266,14 @@ fn known(world: &mut World, port: u16, asked: &Asked) -> (u16, Full<Bytes>) {
             (204, Full::default())
         }
         ["POST", "uploads", id, "parts"] => {
-            let wanted: api::types::PartsWanted = serde_json::from_slice(&asked.body).unwrap();
-            let parts = wanted.numbers.into_iter().map(|number| SignedPart {
-                number,
-                request: signed("PUT", format!("{base}/s3/{id}?part={number}")),
-            });
+            let wanted: api::types::SignPartsRequest = serde_json::from_slice(&asked.body).unwrap();
+            let parts = wanted
+                .part_numbers
+                .into_iter()
+                .map(|part_number| SignedPart {
+                    part_number,
+                    request: signed("PUT", format!("{base}/s3/{id}?part={part_number}")),
+                });
             json(
                 200,
                 json!(SignedParts {
@@ -316,7 +321,7 @@ fn complete(world: &mut World, base: &str, id: &str) -> (u16, Full<Bytes>) {
     let upload = world.uploads.get_mut(id).unwrap();
     upload.parts.retain(|number, _| !lost.contains(number));
     let multipart = answer.multipart.as_ref().unwrap();
-    let missing: Vec<u32> = (1..=multipart.parts)
+    let missing: Vec<u32> = (1..=multipart.part_count)
         .filter(|number| !upload.parts.contains_key(number))
         .collect();
     if !missing.is_empty() {
@@ -343,10 +348,10 @@ fn view(world: &World, base: &str, id: &str) -> UploadView {
         created_at: 1,
         expires_at: u64::MAX / 2,
         put: (!parted).then(|| signed("PUT", format!("{base}/s3/{id}"))),
-        multipart: parted.then(|| Multipart {
+        multipart: parted.then(|| MultipartUploadView {
             part_bytes: world.part_bytes,
-            parts: u32::try_from(new.bytes.div_ceil(world.part_bytes)).unwrap(),
-            arrived: stored.parts.keys().copied().collect(),
+            part_count: u32::try_from(new.bytes.div_ceil(world.part_bytes)).unwrap(),
+            uploaded_parts: stored.parts.keys().copied().collect(),
         }),
     }
 }

@@ -2,10 +2,12 @@
 
 mod claims;
 mod cursor;
+mod dispatch;
 mod http;
+pub mod problem;
+mod query;
 pub mod routes;
 
-use api::ApiError;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
@@ -16,11 +18,13 @@ use tracing::{Instrument, info, info_span};
 
 use crate::bootstrap::App;
 use crate::config::Var;
-use cursor::Sealer;
-pub use http::{HttpEvent, HttpReply};
-use routes::{Answer, Asked, Desk, answer, path_of};
+use cursor::CursorSigner;
+pub use dispatch::ApiPorts;
+use dispatch::{RequestContext, Response, dispatch};
+pub use http::{HttpEvent, HttpResponse};
+use problem::HttpError;
 
-/// What it needs.
+/// The configuration of the function `support-api`.
 pub const NEEDS: &[Var] = &[
     Var::JobsTable,
     Var::ConnectionsTable,
@@ -36,43 +40,41 @@ pub const NEEDS: &[Var] = &[
     Var::SignInUrl,
 ];
 
-/// How long after the function's own end its claims may be taken over: clocks differ a little.
+/// How long after the function's deadline its leases expire, because of clock skew.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
-/// The API, for as long as this instance of the function lives.
+/// State of one instance of the function.
 #[derive(Debug)]
 pub struct Api<P> {
     app: App<P>,
-    sealer: Sealer,
+    cursor_signer: CursorSigner,
 }
 
 impl<P> Api<P> {
-    /// The API over an app.
     pub const fn new(app: App<P>) -> Self {
         Self {
             app,
-            sealer: Sealer::new(),
+            cursor_signer: CursorSigner::new(),
         }
     }
 
-    /// What it stands on.
     pub const fn app(&self) -> &App<P> {
         &self.app
     }
 }
 
-/// Answers a request.
+/// Handles an HTTP request.
 ///
-/// - **Input**: an HTTP request, whose token API Gateway has checked. Who asks is known from the token alone.
+/// - **Input**: a request whose token API Gateway has verified. The token alone identifies the caller.
 /// - **On bad input**: a problem (RFC 9457) that says what to do.
-/// - **On failure**: 503; whoever asked tries again. What was begun is on the job's row, and is finished without him.
+/// - **On failure**: 503; the caller tries again. A command whose new state was saved is completed without the caller.
 ///
 /// # Errors
-/// None: what went wrong is in the answer.
-pub async fn handle<P: Desk>(
+/// None: errors are in the response.
+pub async fn handle<P: ApiPorts>(
     api: &Api<P>,
     event: LambdaEvent<HttpEvent>,
-) -> Result<HttpReply, Error> {
+) -> Result<HttpResponse, Error> {
     let request = event.payload;
     let app = &api.app;
     let now = app.ports.now();
@@ -90,43 +92,42 @@ pub async fn handle<P: Desk>(
     );
     let work = async {
         let principal = claims::principal(&request, now);
-        let asked = Asked {
-            api: app,
-            sealer: &api.sealer,
+        let context = RequestContext {
+            app,
+            cursor_signer: &api.cursor_signer,
             run: &run,
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
             request: &request,
         };
-        let answered = answer(&asked, principal.as_ref()).await;
-        let reply = match answered {
-            Ok(answer) => reply(answer),
-            Err(refusal) => refused(&refusal),
+        let response = match dispatch(&context, principal.as_ref()).await {
+            Ok(response) => success_response(response),
+            Err(error) => problem_response(&error),
         };
         info!(
             http.method = request.method(),
-            http.route = path_of(&request),
-            http.status = reply.status_code,
+            http.route = routes::path_of(&request),
+            http.status = response.status_code,
             actor = principal.as_ref().map(|principal| principal.actor.as_str()),
             "answered"
         );
-        reply
+        response
     };
     Ok(work.instrument(span).await)
 }
 
-fn reply(answer: Answer) -> HttpReply {
-    match answer.body {
-        Value::Null => HttpReply::empty(answer.status),
-        body => HttpReply::json(answer.status, "application/json", &body),
+fn success_response(response: Response) -> HttpResponse {
+    match response.body {
+        Value::Null => HttpResponse::empty(response.status),
+        body => HttpResponse::json(response.status, "application/json", &body),
     }
 }
 
-fn refused(refusal: &ApiError) -> HttpReply {
-    let problem = refusal.problem();
+fn problem_response(error: &HttpError) -> HttpResponse {
+    let problem = error.problem();
     let body = serde_json::to_value(&problem).unwrap_or_default();
-    let mut reply = HttpReply::json(problem.status, "application/problem+json", &body);
+    let mut response = HttpResponse::json(problem.status, "application/problem+json", &body);
     if problem.status == 503 {
-        reply = reply.with("retry-after", "2");
+        response = response.with_header("retry-after", "2");
     }
-    reply
+    response
 }
