@@ -16,7 +16,7 @@ use jobs::transition::Event;
 
 /// [`KeyValueStore`]: revisions and listing.
 pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
-    let collection = format!("note#{unique}");
+    let collection = format!("conformance#{unique}");
     let record = |text: &str, revision: u64| Record {
         text: text.to_owned(),
         revision,

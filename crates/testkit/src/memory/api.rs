@@ -188,10 +188,10 @@ impl ObjectTransfers for Memory {
         upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<(), Unavailable> {
-        let begun = self.operation("complete_multipart_upload", |state| {
+        let upload = self.operation("complete_multipart_upload", |state| {
             state.multipart_uploads.remove(upload_id)
         })?;
-        if begun.is_some() {
+        if upload.is_some() {
             let object = Object {
                 content: b"%PDF-1.7".to_vec(),
                 bytes: parts.iter().map(|part| part.bytes).sum(),
@@ -215,11 +215,11 @@ impl ObjectTransfers for Memory {
 
     async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
         self.operation("delete_version", |state| {
-            let place = (object.bucket.clone(), object.key.clone());
-            if let Some(versions) = state.objects.get_mut(&place) {
+            let key = (object.bucket.clone(), object.key.clone());
+            if let Some(versions) = state.objects.get_mut(&key) {
                 versions.retain(|(known, _)| known != version);
                 if versions.is_empty() {
-                    state.objects.remove(&place);
+                    state.objects.remove(&key);
                 }
             }
         })

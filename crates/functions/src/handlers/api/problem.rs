@@ -39,7 +39,7 @@ impl HttpError {
                 ApiError::BadCursor(_) => kind(400, "bad-cursor", "Invalid cursor"),
                 ApiError::Forbidden(_) => kind(403, "forbidden", "Not allowed"),
                 ApiError::NotFound(_) => kind(404, "not-found", "Not found"),
-                ApiError::Changed(_) => kind(409, "changed", "The job has changed"),
+                ApiError::Changed(_) => kind(409, "changed", "Changed in the meantime"),
                 ApiError::Refused(_) => kind(409, "refused", "Not possible in the current state"),
                 ApiError::Poisoned(_) => kind(409, "poisoned", "The job repeats the same failure"),
                 ApiError::NotReady(_) => kind(409, "not-ready", "There is no result yet"),
