@@ -102,7 +102,7 @@ class Project:
         self.handlers = "".join(path.read_text() for path in sorted((functions / "handlers").glob("*.rs")))
         self.apply = (ROOT / "crates" / "jobs" / "src" / "apply.rs").read_text()
         jobs = ROOT / "crates" / "jobs" / "src"
-        self.reconcile, self.sweep = ((jobs / f"{name}.rs").read_text() for name in ("reconcile", "sweep"))
+        self.reconcile, self.sweep = ((jobs / f"{name}.rs").read_text() for name in ("reconcile", "inventory_scan"))
         model = ROOT / "crates" / "async-endpoint" / "src"
         self.model = {name: (model / f"{name}.rs").read_text().split("#[cfg(test)]")[0] for name in ("settings", "settings/parameters")}
 
@@ -557,14 +557,14 @@ def grace_covers_redelivery(project):
 
 def the_reconciler_keeps_to_its_numbers(project):
     minutes = re.fullmatch(r"rate\((\d+) minutes\)", resource(project, "ReconcilerSchedule")["ScheduleExpression"])
-    ahead = re.search(r"const AHEAD: Duration = Duration::from_secs\((\d+) \+", project.reconcile)
+    ahead = re.search(r"const RECONCILE_INTERVAL: Duration = Duration::from_secs\((\d+)\)", project.reconcile)
     if not minutes or not ahead or int(minutes[1]) * 60 != int(ahead[1]):
-        yield "the schedule is not what AHEAD in crates/jobs/src/reconcile.rs counts on"
+        yield "the schedule is not what RECONCILE_INTERVAL in crates/jobs/src/reconcile.rs counts on"
     rules = resource(project, "JobsBucket")["LifecycleConfiguration"]["Rules"]
     days = [r["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for r in rules if "AbortIncompleteMultipartUpload" in r]
-    longest = re.search(r"const LONGEST_UPLOAD: Duration = Duration::from_secs\((\d+) \* 24 \* 3600\)", project.sweep)
+    longest = re.search(r"const MAX_UPLOAD_DURATION: Duration = Duration::from_secs\((\d+) \* 24 \* 3600\)", project.sweep)
     if not longest or days != [int(longest[1])]:
-        yield "unfinished uploads do not end when LONGEST_UPLOAD in crates/jobs/src/sweep.rs says"
+        yield "unfinished uploads do not end when MAX_UPLOAD_DURATION in crates/jobs/src/inventory_scan.rs says"
     place = statement(project, "ReconcilerRole", "PlaceInIndex")
     if place.get("Condition", {}).get("ForAllValues:StringEquals") != {"dynamodb:Attributes": ["job_id", "next_check_at"]}:
         yield "the reconciler may write more of a job than its place in the index"

@@ -76,10 +76,10 @@ fn leads_from_the_upload_to_the_push_and_the_event() {
             stack,
             "inference-success",
             &trace,
-            ("message", "pages told"),
+            ("message", "change pushed"),
         )
         .await;
-        let pushed = lines.iter().find(|line| line["message"] == "pages told");
+        let pushed = lines.iter().find(|line| line["message"] == "change pushed");
         assert!(pushed.unwrap()["pages"].as_u64() >= Some(1), "{pushed:?}");
         logged(
             stack,

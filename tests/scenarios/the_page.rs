@@ -8,10 +8,12 @@ use devstack::{Site, Stack};
 use functions::aws::Aws;
 use functions::config::Var;
 use futures_util::{StreamExt, stream};
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
+use testkit::fixture::AdvanceJob as _;
 use tokio::process::Command;
 
 use crate::support::{aws, contract, run_alone, until};
@@ -91,7 +93,7 @@ async fn failed_job(stack: &Stack, name: &str) {
         failure: failure.clone(),
     };
     let failed = ready.advanced(&event, State::Failed { attempt, failure }, ports.now());
-    ports.save(&failed).await.unwrap();
+    ports.save(SaveRequest::for_tests(&failed)).await.unwrap();
 }
 
 /// By itself: a browser and the functions want both cores.

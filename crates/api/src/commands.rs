@@ -6,7 +6,7 @@ use super::{ApiError, Principal, uploads};
 use crate::ports::ObjectTransfers;
 use crate::types::{JobCommandRequest, JobCommandResult};
 use jobs::apply::{RunContext, save_erased};
-use jobs::commands::{Answer, JobCommand, cancel as cancel_job, resubmit};
+use jobs::commands::{CancelResult, JobCommand, ResubmitResult, cancel as cancel_job, resubmit};
 use jobs::effects::run_command_effects;
 use jobs::id::{Location, Timestamp};
 use jobs::input::{Delivery, delivery};
@@ -92,14 +92,14 @@ where
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, "retry", target, request).await?;
-    let answer = match resubmit(ports, run, &command).await {
-        Ok(answer) => answer,
+    let outcome = match resubmit(ports, run, &command).await {
+        Ok(outcome) => outcome,
         Err(error) => {
             return Err(audit.refuse(ports, ApiError::from(error)).await);
         }
     };
-    match answer {
-        Answer::Done(job) => {
+    match outcome {
+        ResubmitResult::Scheduled(job) => {
             let attempt = job.state.attempt();
             audit
                 .finish(ports, format!("attempt {attempt} is scheduled"))
@@ -109,7 +109,7 @@ where
             run_command_effects(ports, job, push_until).await;
             Ok(result)
         }
-        Answer::Found(check) => {
+        ResubmitResult::ResultFound(check) => {
             audit
                 .finish(ports, "no attempt was needed: an earlier result was found")
                 .await;
@@ -122,7 +122,7 @@ where
             }
             Ok(command_result(&job, true))
         }
-        Answer::Refused(job, reason) => {
+        ResubmitResult::Refused(job, reason) => {
             Err(audit.refuse(ports, refusal(&job, reason, "retried")).await)
         }
     }
@@ -148,17 +148,15 @@ where
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, "cancel", target, request).await?;
     match cancel_job(ports, run, &command).await {
-        Ok(Answer::Done(job)) => {
+        Ok(CancelResult::Cancelled(job)) => {
             audit.finish(ports, "cancelled").await;
             let result = command_result(&job, false);
             run_command_effects(ports, job, push_until).await;
             Ok(result)
         }
-        Ok(Answer::Refused(job, reason)) => Err(audit
+        Ok(CancelResult::Refused(job, reason)) => Err(audit
             .refuse(ports, refusal(&job, reason, "cancelled"))
             .await),
-        // Only a retry looks for an earlier result.
-        Ok(Answer::Found(_)) => Ok(command_result(&job, true)),
         Err(error) => Err(audit.refuse(ports, ApiError::from(error)).await),
     }
 }

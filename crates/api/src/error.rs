@@ -1,6 +1,6 @@
 //! Why a request is not carried out.
 
-use jobs::apply::Error;
+use jobs::error::{ApplyError, CommandError};
 use jobs::ports::{LoadError, Unavailable};
 
 /// Why a request is not carried out. Nothing was changed, unless the text says otherwise.
@@ -74,20 +74,26 @@ impl From<LoadError> for ApiError {
     }
 }
 
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
+impl From<ApplyError> for ApiError {
+    fn from(error: ApplyError) -> Self {
         match error {
-            Error::Unavailable(error) => error.into(),
-            Error::Load(error) => error.into(),
-            Error::Leased | Error::Contended(_) => {
+            ApplyError::Unavailable(error) => error.into(),
+            ApplyError::Load(error) => error.into(),
+            ApplyError::Contended(_) => {
                 Self::Unavailable(format!("{error}; try again in a moment"))
             }
-            Error::UnknownJob(_) => Self::NotFound("there is no such job".to_owned()),
-            Error::Changed { .. } => Self::Changed(format!("{error}; reload it first")),
-            Error::Poisoned { .. } => Self::Poisoned(error.to_string()),
-            Error::OutputMissing(_) | Error::Contradiction(_) | Error::NotOurs(_) => {
-                Self::Refused(error.to_string())
-            }
+            ApplyError::UnknownJob(_) => Self::NotFound("there is no such job".to_owned()),
+            ApplyError::Contradiction(_) => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Changed { .. } => Self::Changed(format!("{error}; reload it first")),
+            CommandError::Poisoned { .. } => Self::Poisoned(error.to_string()),
+            CommandError::Apply(error) => error.into(),
         }
     }
 }

@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
-use jobs::job::{AttemptRecord, ERASED, HistoryEntry, Job};
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 
 mod help;
@@ -199,7 +200,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         reason: None,
     };
     let last_check = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
-        let then = if attempt < budget.last && !is_too_late(job, deadline, budget) {
+        let then = if attempt < budget.last_attempt && !is_too_late(job, deadline, budget) {
             "without a result, another attempt starts"
         } else {
             "without a result, the job fails"
@@ -245,7 +246,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         State::RetryScheduled { next, due, budget } => vec![
             step(*due, format!("attempt {next} is sent to the endpoint")),
             step(
-                budget.until,
+                budget.expires_at,
                 "the job's deadline: it is final by this time".to_owned(),
             ),
         ],
@@ -259,7 +260,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
 
 /// Whether an attempt that starts at this one's deadline could end after the job's deadline.
 fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
-    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.until.0
+    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.expires_at.0
 }
 
 fn past(job: &Job, entry: &HistoryEntry) -> Step {
@@ -280,7 +281,7 @@ fn past(job: &Job, entry: &HistoryEntry) -> Step {
 }
 
 fn describe_event(
-    event: &str,
+    event: &EventKind,
     closed: Option<&AttemptRecord>,
     started: Option<&AttemptRecord>,
 ) -> String {
@@ -290,9 +291,9 @@ fn describe_event(
         format!("attempt {} failed{why}", record.attempt)
     };
     match (event, closed, started) {
-        ("Uploaded", ..) => "the service received the upload event".to_owned(),
-        ("Accepted", ..) => "the endpoint accepted the request".to_owned(),
-        ("SubmitFailed", Some(record), _) => format!(
+        (EventKind::Uploaded, ..) => "the service received the upload event".to_owned(),
+        (EventKind::Accepted, ..) => "the endpoint accepted the request".to_owned(),
+        (EventKind::SubmitFailed, Some(record), _) => format!(
             "the endpoint refused attempt {}{}",
             record.attempt,
             record
@@ -300,28 +301,30 @@ fn describe_event(
                 .as_ref()
                 .map_or_else(String::new, |failure| format!(": {}", failure.detail))
         ),
-        ("SubmitFailed", None, _) => "the endpoint refused the request".to_owned(),
-        ("Succeeded", Some(record), _) => {
+        (EventKind::SubmitFailed, None, _) => "the endpoint refused the request".to_owned(),
+        (EventKind::Succeeded, Some(record), _) => {
             format!(
                 "the endpoint reported the result of attempt {}",
                 record.attempt
             )
         }
-        ("AttemptFailed", Some(record), _) if record.failure.is_some() => failed(record),
+        (EventKind::AttemptFailed, Some(record), _) if record.failure.is_some() => failed(record),
         // The attempt has a result by now, or was sent again.
-        ("AttemptFailed", ..) => "an attempt failed".to_owned(),
-        ("Succeeded", None, _) => "the endpoint reported a result".to_owned(),
-        ("CheckDue", Some(record), _) if record.failure.is_some() => failed(record),
-        ("CheckDue", Some(record), _) => {
+        (EventKind::AttemptFailed, ..) => "an attempt failed".to_owned(),
+        (EventKind::Succeeded, None, _) => "the endpoint reported a result".to_owned(),
+        (EventKind::CheckDue, Some(record), _) if record.failure.is_some() => failed(record),
+        (EventKind::CheckDue, Some(record), _) => {
             format!("the result of attempt {} was found in S3", record.attempt)
         }
-        ("CheckDue", None, Some(record)) => format!("attempt {} was started", record.attempt),
-        ("CheckDue", None, None) => "the attempt was sent again".to_owned(),
-        ("Overwritten", ..) => "a newer version of the document was uploaded".to_owned(),
-        ("Resubmit", ..) => "a retry was requested".to_owned(),
-        ("Cancel", ..) => "the job was cancelled".to_owned(),
-        (ERASED, ..) => "the job's data was deleted".to_owned(),
+        (EventKind::CheckDue, None, Some(record)) => {
+            format!("attempt {} was started", record.attempt)
+        }
+        (EventKind::CheckDue, None, None) => "the attempt was sent again".to_owned(),
+        (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
+        (EventKind::Resubmit, ..) => "a retry was requested".to_owned(),
+        (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),
+        (EventKind::Erased, ..) => "the job's data was deleted".to_owned(),
         // An event that this release does not know.
-        (other, ..) => other.to_owned(),
+        (EventKind::Other(name), ..) => name.clone(),
     }
 }

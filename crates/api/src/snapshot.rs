@@ -1,7 +1,7 @@
 //! The first frame of a connection: registers it, and reads the jobs it shows.
 
-use jobs::apply::Error;
 use jobs::effects::ALL_TENANTS;
+use jobs::error::MessageError;
 use jobs::id::Tenant;
 use jobs::job::Job;
 use jobs::ports::{Connection, Connections, JobStore};
@@ -23,7 +23,7 @@ const SNAPSHOT_LIMITS: [(StatusGroup, usize); 3] = [
 pub async fn sync<P: Connections + JobStore>(
     ports: &P,
     connection: &Connection,
-) -> Result<Frame, Error> {
+) -> Result<Frame, MessageError> {
     ports.register(connection).await?;
     if connection.subscription == ALL_TENANTS {
         // Support pages read their lists through the API, which pages and filters. The connection only gets changes.
@@ -32,22 +32,21 @@ pub async fn sync<P: Connections + JobStore>(
             more: true,
         });
     }
-    let tenant: Tenant = connection
-        .subscription
-        .parse()
-        .map_err(|_| Error::NotOurs(format!("{:?} is not a tenant", connection.subscription)))?;
+    let tenant: Tenant = connection.subscription.parse().map_err(|_| {
+        MessageError::NotOurs(format!("{:?} is not a tenant", connection.subscription))
+    })?;
     let mut jobs: Vec<Job> = Vec::new();
     let mut more = false;
     for (status_group, limit) in SNAPSHOT_LIMITS {
-        let (newest, has_more) = ports.newest(&tenant, status_group, limit).await?;
+        let newest = ports.newest(&tenant, status_group, limit).await?;
         // A job that has just changed its status group may be in two lists for a moment.
-        for job in newest {
+        for job in newest.jobs {
             let is_visible = connection.shows(job.input.uploaded_by.as_deref());
             if is_visible && !jobs.iter().any(|known| known.id == job.id) {
                 jobs.push(job);
             }
         }
-        more |= has_more;
+        more |= newest.more;
     }
     Ok(Frame::snapshot(&jobs, more))
 }

@@ -47,8 +47,8 @@ fn another_attempt_is_predicted_only_if_the_retry_budget_allows_it() {
         } = &mut job.state
         {
             assert_eq!(*attempt, Attempt(1));
-            budget.last = last_attempt;
-            budget.until = Timestamp(deadline.0 + left_ms);
+            budget.last_attempt = last_attempt;
+            budget.expires_at = Timestamp(deadline.0 + left_ms);
         }
         let what = explain(&job, job.updated_at).next[0].what.clone();
         assert_eq!(what.contains("another attempt starts"), expected, "{what}");

@@ -208,8 +208,8 @@ pub(crate) const fn reopened(world: &World, attempt: Attempt) -> State {
         attempt,
         deadline: far,
         budget: RetryBudget {
-            last: Attempt(attempt.0 + 1),
-            until: far,
+            last_attempt: Attempt(attempt.0 + 1),
+            expires_at: far,
         },
     }
 }

@@ -15,8 +15,8 @@ use functions::handlers::{
 };
 use jobs::apply::RunContext;
 use jobs::backlog::Backlog;
-use jobs::commands::{self, Answer, JobCommand};
-use jobs::effects::{PendingEffects, run_effects};
+use jobs::commands::{self, CancelResult, JobCommand, ResubmitResult};
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{CheckQueue, Clock};
 use lambda_runtime::LambdaEvent;
@@ -350,20 +350,26 @@ async fn support(
         lease_expires_at: Timestamp(deadline),
     };
     let order = JobCommand::new(job, None, "support", "a customer asked")?;
-    let answer = if cancel {
-        commands::cancel(&app.ports, &run, &order).await?
+    let changed = if cancel {
+        match commands::cancel(&app.ports, &run, &order).await? {
+            CancelResult::Cancelled(job) => job,
+            CancelResult::Refused(..) => return Ok(()),
+        }
     } else {
-        commands::resubmit(&app.ports, &run, &order).await?
+        match commands::resubmit(&app.ports, &run, &order).await? {
+            ResubmitResult::Scheduled(job) => job,
+            ResubmitResult::ResultFound(check) => {
+                let _ = app.ports.send(&[(check, 0)]).await;
+                return Ok(());
+            }
+            ResubmitResult::Refused(..) => return Ok(()),
+        }
     };
-    match answer {
-        Answer::Done(job) => {
-            let until = Timestamp(app.ports.now().0 + 3 * SECOND);
-            let _ = run_effects(&app.ports, &[PendingEffects { message: 0, job }], until).await;
-        }
-        Answer::Found(check) => {
-            let _ = app.ports.send(&[(check, 0)]).await;
-        }
-        Answer::Refused(..) => {}
-    }
+    let until = Timestamp(app.ports.now().0 + 3 * SECOND);
+    let pending = PendingEffects {
+        message: MessageIndex(0),
+        job: changed,
+    };
+    let _ = run_effects(&app.ports, &[pending], until).await;
     Ok(())
 }

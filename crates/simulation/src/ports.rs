@@ -4,14 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, EventBus,
-    InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead, ObjectStore,
-    PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, RetryCommand, RetryCommandQueue,
-    SaveError, Ticket, Tickets, Unavailable,
+    FailedEntries, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, NewestJobs,
+    ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage,
+    RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
 use jobs::state::StatusGroup;
 
@@ -80,7 +81,8 @@ impl JobStore for Ports {
         self.seen(saved)
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         let saved = self.call("save", |world| world.save_row(job)).await?;
         self.seen(saved)
     }
@@ -90,7 +92,7 @@ impl JobStore for Ports {
         tenant: &Tenant,
         class: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    ) -> Result<NewestJobs, LoadError> {
         Ok(self
             .call("newest", |world| world.newest(tenant, class, limit))
             .await?)
@@ -253,7 +255,7 @@ impl InferenceEndpoint for Ports {
 
 impl Ports {
     /// Sends texts to the queue of wake-ups, each with its delay in seconds.
-    async fn send_later(&self, texts: Vec<(String, u32)>) -> Vec<usize> {
+    async fn send_later(&self, texts: Vec<(String, u32)>) -> FailedEntries {
         let all = texts.len();
         let sent = self
             .call("send", |world| {
@@ -269,15 +271,15 @@ impl Ports {
                         Message::new(body, Kind::CheckRequest),
                     );
                 }
-                failed
+                failed.into_iter().collect()
             })
             .await;
-        sent.unwrap_or_else(|_| (0..all).collect())
+        sent.unwrap_or_else(|_| FailedEntries::all(all))
     }
 }
 
 impl CheckQueue for Ports {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         let text = |check| serde_json::to_string(&CheckMessage::from(check)).unwrap_or_default();
         let texts = messages.iter().map(|(check, delay)| (text(check), *delay));
         self.send_later(texts.collect()).await
@@ -285,7 +287,7 @@ impl CheckQueue for Ports {
 }
 
 impl RetryCommandQueue for Ports {
-    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
         let text =
             |order| serde_json::to_string(&RetryCommandMessage::from(order)).unwrap_or_default();
         let texts = orders.iter().map(|(order, delay)| (text(order), *delay));
@@ -294,7 +296,7 @@ impl RetryCommandQueue for Ports {
 }
 
 impl EventBus for Ports {
-    async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
         let published = self
             .call("publish", |world| {
                 let again = world
@@ -302,7 +304,7 @@ impl EventBus for Ports {
                     .get(&world.current)
                     .is_some_and(|meta| meta.redelivered);
                 if world.made(Mistake::EffectsDroppedOnRedelivery) && again {
-                    return vec![];
+                    return FailedEntries::none();
                 }
                 let mut failed = Vec::new();
                 for (at, job) in jobs.iter().enumerate() {
@@ -326,13 +328,13 @@ impl EventBus for Ports {
                     });
                 }
                 if world.made(Mistake::CutEventsForgotten) {
-                    vec![]
+                    FailedEntries::none()
                 } else {
-                    failed
+                    failed.into_iter().collect()
                 }
             })
             .await;
-        published.unwrap_or_else(|_| (0..jobs.len()).collect())
+        published.unwrap_or_else(|_| FailedEntries::all(jobs.len()))
     }
 }
 

@@ -6,8 +6,8 @@ use async_endpoint::Millis;
 use jobs::backlog::Backlog;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor,
-    OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
+    DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, KeyValueStore, ListedObject,
+    Listing, ListingCursor, OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -65,7 +65,7 @@ impl JobIndex for Ports {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.call("open jobs", |world| {
             let place = |(next_check_at, id): &(u64, JobId)| ScheduledCheck {
                 next_check_at: Timestamp(*next_check_at),
@@ -81,7 +81,10 @@ impl JobIndex for Ports {
             let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit.min(3))).collect();
             let next = page.last().copied().filter(|_| rest.peek().is_some());
             let rows = page.iter().filter_map(|due| world.table.rows.get(&due.job));
-            (rows.map(|row| OpenJob::from(&row.job)).collect(), next)
+            Listing {
+                items: rows.map(|row| OpenJob::from(&row.job)).collect(),
+                next,
+            }
         })
         .await
     }
@@ -116,10 +119,13 @@ impl Inventory for Ports {
         prefix: &str,
         after: Option<&ListingCursor>,
         _: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
         self.call("list versions", |world| {
             if world.made(Mistake::NoSweep) {
-                return (vec![], None);
+                return Listing {
+                    items: vec![],
+                    next: None,
+                };
             }
             list(world, prefix, after)
         })
@@ -131,7 +137,7 @@ fn list(
     world: &World,
     prefix: &str,
     after: Option<&ListingCursor>,
-) -> (Vec<ListedObject>, Option<ListingCursor>) {
+) -> Listing<ListedObject, ListingCursor> {
     let from = after.map_or(prefix, |mark| mark.key.as_str());
     let mut page = Vec::new();
     let mut count = 0;
@@ -156,14 +162,20 @@ fn list(
                 key: key.clone(),
                 version: None,
             };
-            return (page, Some(mark));
+            return Listing {
+                items: page,
+                next: Some(mark),
+            };
         }
     }
-    (page, None)
+    Listing {
+        items: page,
+        next: None,
+    }
 }
 
 impl UploadQueue for Ports {
-    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
         let sent = self
             .call("announce", |world| {
                 let mut failed = Vec::new();
@@ -178,10 +190,10 @@ impl UploadQueue for Ports {
                         world.send(Queue::Uploads, 20, Message::new(body, Kind::Upload));
                     }
                 }
-                failed
+                failed.into_iter().collect()
             })
             .await;
-        sent.unwrap_or_else(|_| (0..uploads.len()).collect())
+        sent.unwrap_or_else(|_| FailedEntries::all(uploads.len()))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jobs::event::EventKind;
 use jobs::id::{Attempt, JobId, Tenant};
 use jobs::job::Job;
-use jobs::ports::SaveError;
+use jobs::ports::{NewestJobs, SaveError};
 use jobs::state::{Cause, State, StatusGroup};
 
 use crate::bucket::Source;
@@ -102,7 +103,7 @@ impl World {
         let function = self.current;
         self.log(|| {
             let from = before.as_ref().map_or("-", |row| row.job.state.name());
-            let event = job.history.last().map_or("", |entry| &entry.event);
+            let event = job.history.last().map_or("", |entry| entry.event.name());
             format!(
                 "f{:<9} saves {} v{}: {from} -> {} (attempt {}) by {event}{}",
                 function.0,
@@ -178,7 +179,7 @@ impl World {
     }
 
     fn judge_final(&mut self, before: &Job, job: &Job) {
-        let event = job.history.last().map_or("", |entry| entry.event.as_str());
+        let event = job.history.last().map(|entry| &entry.event);
         let fine = match (&before.state, &job.state) {
             (
                 State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. },
@@ -187,16 +188,19 @@ impl World {
             (State::Failed { failure, .. }, State::Ready { .. }) => {
                 failure.cause != Cause::Superseded
             }
-            (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Resubmit",
+            (State::Failed { .. }, State::RetryScheduled { .. }) => {
+                event == Some(&EventKind::Resubmit)
+            }
             (State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }, _) => false,
         };
         if !fine {
             self.broken(PROMISE_4, || {
                 format!(
-                    "{} went from {} to {} by {event}",
+                    "{} went from {} to {} by {}",
                     short(job.id),
                     before.state.name(),
-                    job.state.name()
+                    job.state.name(),
+                    event.map_or("", EventKind::name)
                 )
             });
         }
@@ -206,7 +210,7 @@ impl World {
         let until = match before.state {
             State::Submitting { budget, .. }
             | State::InProgress { budget, .. }
-            | State::RetryScheduled { budget, .. } => budget.until.0,
+            | State::RetryScheduled { budget, .. } => budget.expires_at.0,
             State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
         };
         let now = self.wall().0;
@@ -340,7 +344,7 @@ impl World {
         tenant: &Tenant,
         class: StatusGroup,
         limit: usize,
-    ) -> (Vec<Job>, bool) {
+    ) -> NewestJobs {
         let lag = if self.strikes(Fault::IndexLags) {
             self.between(0, 2 * SECOND)
         } else {
@@ -364,7 +368,10 @@ impl World {
         let more = jobs.len() > limit;
         jobs.truncate(limit);
         jobs.retain(|job| job.state.status_group() == class);
-        (jobs.into_iter().cloned().collect(), more)
+        NewestJobs {
+            jobs: jobs.into_iter().cloned().collect(),
+            more,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::record::{
 };
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, KeyValueStore, RetryCommand, RetryCommandQueue, Unavailable};
-use jobs::reconcile::AHEAD;
+use jobs::reconcile::LOOKAHEAD;
 
 const MAX_ACTIVE_PLANS: u16 = 20;
 /// A plan that is active but not applied for this long never will be: the function that applied it died.
@@ -60,7 +60,7 @@ where
     let commands = due_commands(ports, &plan, applied_at, now).await?;
     let failed = ports.send_commands(&commands).await;
     // Only up to the first that the queue did not take, so that the next run sends that one again.
-    let sent = failed.iter().min().copied().unwrap_or(commands.len());
+    let sent = failed.first().unwrap_or(commands.len());
     plan.released = first + u32::try_from(sent).unwrap_or(0);
     if plan.released > first
         && !ports
@@ -83,7 +83,7 @@ async fn due_commands<P: KeyValueStore>(
     applied_at: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<(RetryCommand, u32)>, Unavailable> {
-    let horizon = now.plus(AHEAD);
+    let horizon = now.plus(LOOKAHEAD);
     let indexes =
         (plan.released..plan.jobs).take_while(|index| plan.due_at(applied_at, *index) <= horizon);
     let mut commands = Vec::new();

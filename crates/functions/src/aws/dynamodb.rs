@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
-use jobs::ports::{JobStore, LoadError, SaveError, Unavailable};
+use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError, Unavailable};
 use jobs::state::StatusGroup;
 
 use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
@@ -145,7 +146,8 @@ impl JobStore for Aws {
         self.write(job, "attribute_not_exists(job_id)", None).await
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         self.write(job, "version = :expected", Some(job.version - 1))
             .await
     }
@@ -155,7 +157,7 @@ impl JobStore for Aws {
         tenant: &Tenant,
         class: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    ) -> Result<NewestJobs, LoadError> {
         let table = self.name(Var::JobsTable);
         let wanted = limit.min(BATCH);
         let answer = self
@@ -182,7 +184,7 @@ impl JobStore for Aws {
         let wanted = KeysAndAttributes::builder().consistent_read(true);
         let mut jobs = self.load_all(table, keys, wanted).await?;
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
-        Ok((jobs, more))
+        Ok(NewestJobs { jobs, more })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::EncodingType;
 use jobs::id::Timestamp;
-use jobs::ports::{Inventory, ListedObject, ListingCursor, Unavailable};
+use jobs::ports::{Inventory, ListedObject, Listing, ListingCursor, Unavailable};
 
 use super::s3::plain;
 use super::{Aws, broken, unavailable};
@@ -14,7 +14,7 @@ impl Inventory for Aws {
         prefix: &str,
         after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
         let answer = self
             .s3()
             .list_object_versions()
@@ -60,6 +60,9 @@ impl Inventory for Aws {
                 put_at: Timestamp(u64::try_from(put_at).unwrap_or(0)),
             })
         });
-        Ok((listed.collect(), next))
+        Ok(Listing {
+            items: listed.collect(),
+            next,
+        })
     }
 }

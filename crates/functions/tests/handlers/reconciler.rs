@@ -510,7 +510,10 @@ fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
         revision: 1,
         expires_at: None,
     };
-    app.ports.state().records.write("note", "sweep", &note);
+    app.ports
+        .state()
+        .records
+        .write("note", "inventory-scan", &note);
     advance(&app, HOUR);
     assert_eq!(reconcile(&app).announced, 1);
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
-use jobs::job::Job;
+use jobs::job::{Job, NewJob};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::{Event, Evidence, Policy};
+
+use crate::fixture::AdvanceJob as _;
 
 /// A job with a value in every field, in the tenant `unique`.
 pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
@@ -29,8 +31,8 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
     };
     let now = Timestamp(1_767_607_442_118 + number * 1000);
     let budget = RetryBudget {
-        last: Attempt(3),
-        until: now.plus(Duration::from_secs(82_800)),
+        last_attempt: Attempt(3),
+        expires_at: now.plus(Duration::from_secs(82_800)),
     };
     let deadline = now.plus(Duration::from_secs(23_520));
     let state = State::Submitting {
@@ -41,17 +43,17 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         budget,
     };
     let tenant = unique.parse().unwrap_or_else(|_| Tenant::fallback());
-    Job::new(
-        JobId::of_key(bucket, &key),
+    Job::new(NewJob {
+        id: JobId::of_key(bucket, &key),
         tenant,
-        "legal-review",
-        180,
+        pipeline: "legal-review".to_owned(),
+        row_ttl_days: 180,
         policy,
         input,
-        "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
+        trace_id: "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
         state,
-        now,
-    )
+        created_at: now,
+    })
 }
 
 /// A job in every state, all derived from the same first version.

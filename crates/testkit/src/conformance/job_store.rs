@@ -8,8 +8,10 @@
 )]
 
 use super::{TestEnvironment, full_job, one_in_every_state};
+use crate::fixture::AdvanceJob as _;
+use jobs::apply::SaveRequest;
 use jobs::id::{Attempt, Tenant};
-use jobs::ports::{JobStore, LoadError, SaveError};
+use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError};
 use jobs::state::{State, StatusGroup};
 use jobs::transition::Event;
 
@@ -46,31 +48,40 @@ pub async fn job_store<P: JobStore, E: TestEnvironment>(ports: &P, environment: 
 
     let states = one_in_every_state(&bucket, unique);
     ports
-        .save(&states[1])
+        .save(SaveRequest::for_tests(&states[1]))
         .await
         .expect("saving the next version must succeed");
     ports
-        .save(&states[1])
+        .save(SaveRequest::for_tests(&states[1]))
         .await
         .expect("repeating a save must succeed: the first response may have been lost");
     for stale in [&states[2], &states[3]] {
         let mut stale = stale.clone();
         stale.version = 2;
         assert!(
-            matches!(ports.save(&stale).await, Err(SaveError::Conflict(_))),
+            matches!(
+                ports.save(SaveRequest::for_tests(&stale)).await,
+                Err(SaveError::Conflict(_))
+            ),
             "saving different content under a stored version must be a conflict"
         );
     }
     let mut early = states[7].clone();
     early.version = 4;
     assert!(
-        matches!(ports.save(&early).await, Err(SaveError::Conflict(_))),
+        matches!(
+            ports.save(SaveRequest::for_tests(&early)).await,
+            Err(SaveError::Conflict(_))
+        ),
         "skipping a version must be a conflict"
     );
     let missing = full_job(&bucket, unique, 77);
     let missing = missing.advanced(&Event::Uploaded, missing.state.clone(), missing.created_at);
     assert!(
-        matches!(ports.save(&missing).await, Err(SaveError::Conflict(None))),
+        matches!(
+            ports.save(SaveRequest::for_tests(&missing)).await,
+            Err(SaveError::Conflict(None))
+        ),
         "saving a row that does not exist must be a conflict"
     );
 
@@ -82,7 +93,7 @@ pub async fn job_store<P: JobStore, E: TestEnvironment>(ports: &P, environment: 
         ports.create(&job).await.unwrap();
         job.version = version;
         job.version = 2;
-        ports.save(&job).await.unwrap();
+        ports.save(SaveRequest::for_tests(&job)).await.unwrap();
         assert_eq!(
             ports.load(job.id).await.unwrap(),
             Some(job.clone()),
@@ -113,7 +124,8 @@ pub async fn newest_jobs<P: JobStore, E: TestEnvironment>(
             .await
             .unwrap();
     }
-    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
+    let NewestJobs { jobs: page, more } =
+        ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
     let created: Vec<_> = page.iter().map(|job| job.created_at).collect();
     assert_eq!(page.len(), 3, "a page must have as many jobs as the limit");
     assert!(
@@ -121,7 +133,8 @@ pub async fn newest_jobs<P: JobStore, E: TestEnvironment>(
         "jobs must be sorted newest first: {created:?}"
     );
     assert!(more, "a truncated page must say that there are more");
-    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
+    let NewestJobs { jobs: page, more } =
+        ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
     assert_eq!(
         (page.len(), more),
         (5, false),
@@ -130,17 +143,19 @@ pub async fn newest_jobs<P: JobStore, E: TestEnvironment>(
 
     let job = full_job(&bucket, unique, 0);
     ports
-        .save(&job.advanced(
+        .save(SaveRequest::for_tests(&job.advanced(
             &Event::Overwritten,
             State::Cancelled {
                 attempt: Attempt(1),
             },
             job.created_at,
-        ))
+        )))
         .await
         .unwrap();
-    let (open, _) = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
-    let (cancelled, _) = ports
+    let NewestJobs { jobs: open, .. } = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
+    let NewestJobs {
+        jobs: cancelled, ..
+    } = ports
         .newest(&tenant, StatusGroup::Cancelled, 9)
         .await
         .unwrap();
@@ -155,7 +170,7 @@ pub async fn newest_jobs<P: JobStore, E: TestEnvironment>(
             .newest(&other, StatusGroup::Open, 9)
             .await
             .unwrap()
-            .0
+            .jobs
             .iter()
             .all(|job| job.tenant == other),
         "a tenant's list must not contain jobs of another tenant"

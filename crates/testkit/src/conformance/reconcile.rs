@@ -10,8 +10,10 @@
 use std::collections::BTreeMap;
 
 use super::{TestEnvironment, full_job};
+use crate::fixture::AdvanceJob as _;
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Queue, ScheduledCheck};
+use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
 use jobs::transition::Event;
 
 /// [`JobIndex`]: open jobs by next check, and jobs by id.
@@ -82,7 +84,8 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
         for shard in 0..JobId::SHARDS {
             let mut after = None;
             loop {
-                let (page, next) = ports.open_jobs(shard, after, limit).await.unwrap();
+                let Listing { items: page, next } =
+                    ports.open_jobs(shard, after, limit).await.unwrap();
                 assert!(page.len() <= usize::from(limit));
                 found.extend(
                     page.iter()
@@ -134,7 +137,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
         Timestamp(jobs[0].updated_at.0 + 1),
     );
     ports
-        .save(&next)
+        .save(SaveRequest::for_tests(&next))
         .await
         .expect("saving a postponed job must succeed");
     assert_eq!(
@@ -196,7 +199,7 @@ pub async fn inventory<P: Inventory, E: TestEnvironment>(ports: &P, environment:
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let (page, next) = ports
+            let Listing { items: page, next } = ports
                 .page(&bucket, &prefix, after.as_ref(), limit)
                 .await
                 .unwrap();

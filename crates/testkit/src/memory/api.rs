@@ -8,7 +8,9 @@ use api::ports::{
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{KeyValueStore, LoadError, Record, RetryCommand, RetryCommandQueue, Unavailable};
+use jobs::ports::{
+    FailedEntries, KeyValueStore, LoadError, Record, RetryCommand, RetryCommandQueue, Unavailable,
+};
 use jobs::state::State;
 
 impl KeyValueStore for Memory {
@@ -320,12 +322,12 @@ impl QuarantineStore for Memory {
 }
 
 impl RetryCommandQueue for Memory {
-    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> Vec<usize> {
+    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> FailedEntries {
         match self.operation("send_commands", |state| {
             state.retry_commands.extend_from_slice(commands);
         }) {
-            Ok(()) => vec![],
-            Err(_) => (0..commands.len()).collect(),
+            Ok(()) => FailedEntries::none(),
+            Err(_) => FailedEntries::all(commands.len()),
         }
     }
 }

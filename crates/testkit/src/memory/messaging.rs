@@ -4,9 +4,9 @@ use super::Memory;
 use jobs::id::{JobId, Location};
 use jobs::job::Job;
 use jobs::ports::{
-    Accepted, CheckQueue, CheckRequest, Connection, Connections, EventBus, InferenceEndpoint,
-    Invocation, InvokeError, PushError, Pusher, Quarantine, QuarantinedMessage, Ticket, Tickets,
-    Unavailable,
+    Accepted, CheckQueue, CheckRequest, Connection, Connections, EventBus, FailedEntries,
+    InferenceEndpoint, Invocation, InvokeError, PushError, Pusher, Quarantine, QuarantinedMessage,
+    Ticket, Tickets, Unavailable,
 };
 use jobs::state::StatusGroup;
 
@@ -47,16 +47,16 @@ impl InferenceEndpoint for Memory {
 }
 
 impl CheckQueue for Memory {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         match self.operation("send", |state| state.checks.extend_from_slice(messages)) {
-            Ok(()) => vec![],
-            Err(_) => (0..messages.len()).collect(),
+            Ok(()) => FailedEntries::none(),
+            Err(_) => FailedEntries::all(messages.len()),
         }
     }
 }
 
 impl EventBus for Memory {
-    async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
         let published = self.operation("publish", |state| {
             let kind = |job: &Job| {
                 if job.state.status_group() == StatusGroup::Ready {
@@ -70,9 +70,9 @@ impl EventBus for Memory {
                 .extend(jobs.iter().map(|job| (kind(job), (*job).clone())));
         });
         if published.is_ok() {
-            vec![]
+            FailedEntries::none()
         } else {
-            (0..jobs.len()).collect()
+            FailedEntries::all(jobs.len())
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Jobs and objects in memory.
 
 use super::{Memory, MemoryState, Object};
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, JobStore, LoadError, ObjectHead, ObjectStore, PeekError, SaveError, Unavailable,
+    CopyError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, SaveError,
+    Unavailable,
 };
 use jobs::state::StatusGroup;
 
@@ -28,7 +30,8 @@ impl JobStore for Memory {
         })?
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         self.operation("save", |state| match state.jobs.get(&job.id) {
             Some(there) if there == job => Ok(()),
             Some(there) if there.version + 1 == job.version => {
@@ -44,7 +47,7 @@ impl JobStore for Memory {
         tenant: &Tenant,
         status_group: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    ) -> Result<NewestJobs, LoadError> {
         Ok(self.operation("newest", |state| {
             let mut jobs: Vec<Job> = state
                 .jobs
@@ -55,7 +58,7 @@ impl JobStore for Memory {
             jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
             let more = jobs.len() > limit;
             jobs.truncate(limit);
-            (jobs, more)
+            NewestJobs { jobs, more }
         })?)
     }
 }

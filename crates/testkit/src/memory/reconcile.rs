@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Memory, MemoryState};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,
-    ScheduledCheck, Unavailable, UploadQueue,
+    DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, ListedObject, Listing,
+    ListingCursor, OpenJob, Queue, ScheduledCheck, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -53,7 +53,7 @@ impl JobIndex for Memory {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.operation("open_jobs", |state| {
             let checks = state.scheduled_checks().into_iter();
             let mut rest = checks
@@ -62,7 +62,10 @@ impl JobIndex for Memory {
             let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit)).collect();
             let next = page.last().copied().filter(|_| rest.peek().is_some());
             let rows = page.iter().filter_map(|due| state.jobs.get(&due.job));
-            (rows.map(OpenJob::from).collect(), next)
+            Listing {
+                items: rows.map(OpenJob::from).collect(),
+                next,
+            }
         })
     }
 
@@ -91,7 +94,7 @@ impl Inventory for Memory {
         prefix: &str,
         after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
         self.operation("page", |state| {
             // Newest first at each key, as S3 lists them.
             let all = state
@@ -134,20 +137,23 @@ impl Inventory for Memory {
                 }
             }
             let more = rest.peek().is_some();
-            (page, last.filter(|_| more))
+            Listing {
+                items: page,
+                next: last.filter(|_| more),
+            }
         })
     }
 }
 
 impl UploadQueue for Memory {
-    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
         let done = self.operation("enqueue", |state| {
             state.upload_events.extend_from_slice(uploads);
         });
         if done.is_ok() {
-            vec![]
+            FailedEntries::none()
         } else {
-            (0..uploads.len()).collect()
+            FailedEntries::all(uploads.len())
         }
     }
 }

@@ -326,8 +326,8 @@ fn summary_counts_only_jobs_that_the_caller_may_see() {
             attempt: Attempt(1),
             deadline: jobs::id::Timestamp(NOW.0 - 3_600_000),
             budget: jobs::state::RetryBudget {
-                last: Attempt(3),
-                until: NOW,
+                last_attempt: Attempt(3),
+                expires_at: NOW,
             },
         };
     });

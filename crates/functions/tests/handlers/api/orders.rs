@@ -1,6 +1,7 @@
 //! Commands about one job: retry, cancel, data deletion. And the download of its result.
 
 use api::types::{JobCommandResult, JobDetail, ResultView};
+use jobs::event::EventKind;
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry};
 use jobs::state::{Cause, State};
@@ -98,7 +99,7 @@ fn retry_of_a_job_that_repeats_the_same_failure_must_be_forced_by_support() {
         if round < 2 {
             poisoned.history.push(HistoryEntry {
                 at: at(3),
-                event: "Resubmit".to_owned(),
+                event: EventKind::Resubmit,
                 actor: Some("rita@acme.example".to_owned()),
                 reason: Some("again".to_owned()),
             });

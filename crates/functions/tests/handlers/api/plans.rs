@@ -2,6 +2,7 @@
 
 use api::types::{RetryPlanOutcome, RetryPlanView, RetryPlans};
 use functions::handlers::{reconciler, retry};
+use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};
@@ -255,7 +256,7 @@ fn plan_leaves_out_jobs_that_repeat_the_same_failure_unless_forced() {
         for minute in [4000, 3000] {
             job.history.push(HistoryEntry {
                 at: Timestamp(NOW.0 - minute),
-                event: "Resubmit".to_owned(),
+                event: EventKind::Resubmit,
                 actor: Some("x".to_owned()),
                 reason: Some("y".to_owned()),
             });

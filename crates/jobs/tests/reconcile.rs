@@ -1,16 +1,17 @@
-//! The reconciler's numbers and edges: which jobs it wakes, when, what it counts, and which objects it asks about.
+//! The reconciler's checks of overdue jobs and its inventory scan: intervals, limits and counts.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    CheckQueue, CheckRequest, Clock, JobIndex, JobStore, LoadError, OpenJob, SaveError,
-    ScheduledCheck, Unavailable,
+    CheckQueue, CheckRequest, Clock, FailedEntries, JobIndex, JobStore, Listing, LoadError,
+    NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
 };
 use jobs::reconcile::{CheckReport, check_overdue};
 use jobs::state::{State, StatusGroup};
@@ -34,7 +35,7 @@ fn in_state(wanted: &str) -> Job {
         .unwrap()
 }
 
-/// A running job long past its deadline in each shard of the index, by the last digit of its id.
+/// A running job long past its deadline in each shard of the index.
 fn one_overdue_in_every_shard() -> Memory {
     let memory = Memory::at(LATER);
     let mut shards = BTreeSet::new();
@@ -55,7 +56,7 @@ fn one_overdue_in_every_shard() -> Memory {
 }
 
 #[test]
-fn every_run_asks_all_shards_and_they_take_turns_in_being_the_first() {
+fn every_run_queries_all_shards_starting_at_a_random_one() {
     let mut first = BTreeSet::new();
     for seed in 0..64 {
         let memory = one_overdue_in_every_shard();
@@ -67,9 +68,9 @@ fn every_run_asks_all_shards_and_they_take_turns_in_being_the_first() {
     assert!(first.len() >= 12, "{} of 16", first.len());
 }
 
-/// A delay that no message can wait: nothing is on its way, so that it is ours to start the attempt in time.
+/// No message can have such a long delay, so none is on its way and the reconciler sends one in time.
 #[test]
-fn a_retry_that_no_message_waits_for_is_started_when_it_is_due() {
+fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
     for (minutes, is_ours) in [(15, false), (16, true)] {
         let mut job = in_state("RetryScheduled");
         let at = Timestamp(job.updated_at.0 + minutes * 60_000);
@@ -91,9 +92,9 @@ fn a_retry_that_no_message_waits_for_is_started_when_it_is_due() {
     }
 }
 
-/// While a service is down, messages must not pile up, and once it is back nobody waits for more than an hour.
+/// Messages must not pile up while a service is down, and an hour is the maximum once it is back.
 #[test]
-fn a_job_that_was_woken_in_vain_is_woken_again_half_as_late_as_it_was() {
+fn overdue_job_is_checked_again_at_growing_intervals() {
     let job = in_state("InProgress");
     let deadline = job.state.check_deadline().unwrap();
     for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
@@ -107,7 +108,7 @@ fn a_job_that_was_woken_in_vain_is_woken_again_half_as_late_as_it_was() {
     }
 }
 
-/// A table of which some rows cannot be read.
+/// A store in which some rows cannot be read.
 struct Damaged {
     memory: Memory,
     rows: Vec<JobId>,
@@ -124,16 +125,16 @@ impl JobStore for Damaged {
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
         self.memory.create(job).await
     }
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
-        self.memory.save(job).await
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        self.memory.save(request).await
     }
     async fn newest(
         &self,
         tenant: &Tenant,
-        class: StatusGroup,
+        group: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
-        self.memory.newest(tenant, class, limit).await
+    ) -> Result<NewestJobs, LoadError> {
+        self.memory.newest(tenant, group, limit).await
     }
 }
 
@@ -152,7 +153,7 @@ impl JobIndex for Damaged {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.memory.open_jobs(shard, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
@@ -164,7 +165,7 @@ impl JobIndex for Damaged {
 }
 
 impl CheckQueue for Damaged {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         self.memory.send(messages).await
     }
 }
@@ -179,7 +180,7 @@ impl Clock for Damaged {
 }
 
 #[test]
-fn rows_that_cannot_be_read_are_counted_and_hold_nobody_up() {
+fn unreadable_rows_are_counted_and_do_not_block_other_jobs() {
     let memory = one_overdue_in_every_shard();
     let rows: Vec<JobId> = memory.state().jobs.keys().take(2).copied().collect();
     let damaged = Damaged { memory, rows };
@@ -194,22 +195,22 @@ fn rows_that_cannot_be_read_are_counted_and_hold_nobody_up() {
 
 const MINUTE: u64 = 60_000;
 
-/// Looks through the bucket as of so many minutes after the beginning; answers how many objects were announced.
-fn sweep_at(memory: &Memory, minutes: u64) -> u64 {
+/// Runs the scan `minutes` after the start; returns how many upload events were re-sent.
+fn scan_at(memory: &Memory, minutes: u64) -> u64 {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
     memory.state().now = Timestamp(NOW.0 + minutes * MINUTE);
-    let done = wait(scan(
+    let report = wait(scan(
         memory,
         &pipelines,
         "docket-jobs",
         ScanScope::Due,
         Timestamp(u64::MAX),
     ));
-    done.unwrap().announced
+    report.unwrap().resent
 }
 
-/// Puts an object that nobody announces, dated by so many seconds after the beginning.
-fn put_unannounced(memory: &Memory, seconds: u64) {
+/// Puts an object whose event is lost, `seconds` after the start.
+fn put_without_event(memory: &Memory, seconds: u64) {
     let now = memory.state().now;
     memory.state().now = Timestamp(NOW.0 + seconds * 1000);
     let key = format!("inbound/acme/{seconds}.pdf");
@@ -218,34 +219,34 @@ fn put_unannounced(memory: &Memory, seconds: u64) {
 }
 
 #[test]
-fn an_object_is_left_to_its_own_announcement_for_ten_minutes() {
+fn scan_skips_objects_younger_than_ten_minutes() {
     let memory = Memory::at(NOW);
-    put_unannounced(&memory, 49 * 60);
-    put_unannounced(&memory, 51 * 60);
-    assert_eq!(sweep_at(&memory, 60), 1);
+    put_without_event(&memory, 49 * 60);
+    put_without_event(&memory, 51 * 60);
+    assert_eq!(scan_at(&memory, 60), 1);
 }
 
-/// What is too young for one look must not be too old for the next.
+/// An object that is too young for one scan must not be too old for the next.
 #[test]
-fn no_object_falls_between_two_looks_through_the_bucket() {
+fn consecutive_scans_miss_no_object() {
     let memory = Memory::at(NOW);
-    assert_eq!(sweep_at(&memory, 0), 0);
+    assert_eq!(scan_at(&memory, 0), 0);
     for age in [1, 300, 570, 599] {
-        put_unannounced(&memory, 3600 - age);
+        put_without_event(&memory, 3600 - age);
     }
-    assert_eq!(sweep_at(&memory, 60), 0);
-    assert_eq!(sweep_at(&memory, 76), 4);
-    assert_eq!(sweep_at(&memory, 100), 0, "and once is enough");
+    assert_eq!(scan_at(&memory, 60), 0);
+    assert_eq!(scan_at(&memory, 76), 4);
+    assert_eq!(scan_at(&memory, 100), 0, "once is enough");
 }
 
 #[test]
-fn all_objects_are_asked_about_once_a_day() {
+fn full_scan_looks_up_all_objects_once_a_day() {
     let memory = Memory::at(NOW);
-    assert_eq!(sweep_at(&memory, 60), 0);
-    assert_eq!(sweep_at(&memory, 120), 0);
-    put_unannounced(&memory, 0);
+    assert_eq!(scan_at(&memory, 60), 0);
+    assert_eq!(scan_at(&memory, 120), 0);
+    put_without_event(&memory, 0);
     for hours in 3..25 {
-        assert_eq!(sweep_at(&memory, hours * 60), 0, "after {hours} h");
+        assert_eq!(scan_at(&memory, hours * 60), 0, "after {hours} h");
     }
-    assert_eq!(sweep_at(&memory, 25 * 60), 1);
+    assert_eq!(scan_at(&memory, 25 * 60), 1);
 }

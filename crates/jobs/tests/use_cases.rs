@@ -1,15 +1,16 @@
-//! What an upload, the endpoint's answer and a late message may change, where one operator would make the difference.
+//! Limits of the use cases `submit`, `record_outcome` and `retry`, over in-memory ports.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Error, RunContext};
+use jobs::apply::{RunContext, SaveRequest};
+use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
+    LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
 };
 use jobs::record_outcome::{Outcome, record_outcome};
 use jobs::retry::retry;
@@ -17,6 +18,7 @@ use jobs::state::{Cause, State, StatusGroup};
 use jobs::submit::{UploadEvent, submit};
 use jobs::transition::Event;
 use testkit::conformance::one_in_every_state;
+use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
@@ -50,27 +52,27 @@ fn table(job: &Job) -> Memory {
     memory
 }
 
-fn announcement(key: &str, version: Option<&str>) -> UploadEvent {
+fn upload_event(key: &str, version: Option<&str>) -> UploadEvent {
     UploadEvent {
         bucket: BUCKET.to_owned(),
         key: key.to_owned(),
         version: version.map(str::to_owned),
         bytes: 7,
-        etag: "announced".to_owned(),
+        etag: "event-etag".to_owned(),
         trace_id: None,
     }
 }
 
-fn announce(memory: &Memory, upload: &UploadEvent) -> Job {
+fn submit_event(memory: &Memory, upload: &UploadEvent) -> Job {
     let pending = in_run(TOML, async |run| submit(memory, run, upload).await).unwrap();
     pending[0].clone()
 }
 
 #[test]
-fn a_retired_pipeline_takes_no_uploads() {
+fn upload_to_a_retired_pipeline_fails() {
     let memory = Memory::at(NOW);
     let version = memory.put(BUCKET, KEY, PDF);
-    let upload = announcement(KEY, Some(&version));
+    let upload = upload_event(KEY, Some(&version));
     let retired = TOML.replacen("[legal-review]", "[legal-review]\nretired = true", 1);
     let pending = in_run(&retired, async |run| submit(&memory, run, &upload).await).unwrap();
     let State::Failed { failure, .. } = &pending[0].state else {
@@ -81,10 +83,10 @@ fn a_retired_pipeline_takes_no_uploads() {
 }
 
 #[test]
-fn an_announcement_without_a_version_is_about_the_current_one() {
+fn upload_event_without_a_version_is_about_the_current_version() {
     let memory = Memory::at(NOW);
     let version = memory.put(BUCKET, KEY, PDF);
-    let job = announce(&memory, &announcement(KEY, None));
+    let job = submit_event(&memory, &upload_event(KEY, None));
     assert!(
         matches!(job.state, State::InProgress { .. }),
         "{:?}",
@@ -94,36 +96,36 @@ fn an_announcement_without_a_version_is_about_the_current_one() {
 }
 
 #[test]
-fn a_row_says_what_s3_says_of_the_version_and_else_what_was_announced() {
+fn row_records_s3_metadata_if_the_version_is_current_and_the_event_otherwise() {
     let memory = Memory::at(NOW);
     let old = memory.put(BUCKET, KEY, PDF);
     let new = memory.put(BUCKET, KEY, PDF);
-    let said = |version: &str| {
-        let input = announce(&memory, &announcement(KEY, Some(version))).input;
+    let recorded = |version: &str| {
+        let input = submit_event(&memory, &upload_event(KEY, Some(version))).input;
         (input.bytes, input.etag, input.content_type)
     };
     let of_s3 = (8, format!("etag-{new}"), "application/pdf".to_owned());
-    assert_eq!(said(&new), of_s3);
-    let announced = (7, "announced".to_owned(), String::new());
-    assert_eq!(said(&old), announced);
+    assert_eq!(recorded(&new), of_s3);
+    let of_event = (7, "event-etag".to_owned(), String::new());
+    assert_eq!(recorded(&old), of_event);
 }
 
-/// A list of versions costs a request for every upload, and a key that is wrong cannot always be asked for.
+/// Listing versions costs one request per upload, and S3 rejects some invalid keys.
 #[test]
-fn older_versions_are_asked_for_only_where_there_can_be_jobs_of_them() {
+fn versions_are_listed_only_for_a_valid_key_that_is_written_again() {
     for (key, uploads) in [(KEY, 1), ("inbound/acme/a\nb.pdf", 2)] {
         let memory = Memory::at(NOW);
         memory.state().fail_before.insert("versions", 1);
         for _ in 0..uploads {
             let version = memory.put(BUCKET, key, PDF);
-            announce(&memory, &announcement(key, Some(&version)));
+            submit_event(&memory, &upload_event(key, Some(&version)));
         }
         assert_eq!(memory.state().fail_before["versions"], 1, "{key:?}");
     }
 }
 
 #[test]
-fn a_row_about_another_object_is_not_touched() {
+fn row_about_another_object_is_a_contradiction() {
     for (bucket, key) in [(BUCKET, "inbound/acme/other.pdf"), ("other-bucket", KEY)] {
         let mut row = in_state("InProgress");
         row.id = JobId::of_key(BUCKET, KEY);
@@ -132,20 +134,23 @@ fn a_row_about_another_object_is_not_touched() {
         let memory = table(&row);
         row.input.version = memory.put(BUCKET, KEY, PDF);
         memory.state().jobs.insert(row.id, row.clone());
-        let upload = announcement(KEY, Some(&row.input.version));
+        let upload = upload_event(KEY, Some(&row.input.version));
         let answer = in_run(TOML, async |run| submit(&memory, run, &upload).await);
-        assert!(matches!(answer, Err(Error::Contradiction(_))), "{answer:?}");
+        assert!(
+            matches!(answer, Err(MessageError::Contradiction(_))),
+            "{answer:?}"
+        );
         assert_eq!(memory.state().jobs[&row.id], row);
     }
 }
 
-/// What is kept would be asked about later, and a place that we may not read answers 403 for ever.
+/// A recorded location is requested later, and one that the service may not read would answer 403 every time.
 #[test]
-fn a_place_that_is_not_the_pipelines_own_is_not_kept() {
+fn output_location_outside_the_pipeline_is_not_recorded() {
     let memory = Memory::at(NOW);
     let version = memory.put(BUCKET, KEY, PDF);
-    let upload = announcement(KEY, Some(&version));
-    // The endpoint of another pipeline: right bucket, wrong folder.
+    let upload = upload_event(KEY, Some(&version));
+    // The endpoint of another pipeline: right bucket, wrong prefix.
     let other = TOML.replacen(
         "endpoint = \"docket-legal-review\"",
         "endpoint = \"docket-x\"",
@@ -156,7 +161,7 @@ fn a_place_that_is_not_the_pipelines_own_is_not_kept() {
     assert_eq!((&record.output, &record.failure_object), (&None, &None));
 }
 
-/// A job with two attempts, whose places the answers to the calls told.
+/// A job with two attempts, each with the output location of its invocation.
 fn second_attempt_runs() -> Job {
     let job = in_state("RetryScheduled");
     let State::RetryScheduled { next, due, budget } = job.state else {
@@ -179,11 +184,11 @@ fn second_attempt_runs() -> Job {
 }
 
 #[test]
-fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said() {
+fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     let job = second_attempt_runs();
     let memory = table(&job);
-    let place = job.attempts[1].output.clone().unwrap();
-    memory.put(BUCKET, &place.key, b"{}");
+    let location = job.attempts[1].output.clone().unwrap();
+    memory.put(BUCKET, &location.key, b"{}");
     memory.state().fail_before.insert("list", 1);
     let outcome = Outcome {
         inference_id: InferenceId {
@@ -197,7 +202,7 @@ fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said
         record_outcome(&memory, run, &outcome).await
     })
     .unwrap();
-    assert_eq!(pending[0].output(), Some(&place));
+    assert_eq!(pending[0].output(), Some(&location));
 
     let first = Outcome {
         inference_id: InferenceId {
@@ -209,21 +214,21 @@ fn a_success_that_names_no_place_is_looked_for_where_the_answer_to_its_call_said
     memory.state().jobs.insert(job.id, job.clone());
     let answer = in_run(TOML, async |run| record_outcome(&memory, run, &first).await);
     assert!(
-        matches!(answer, Err(Error::OutputMissing(_))),
+        matches!(answer, Err(MessageError::OutputMissing(_))),
         "and not where another attempt's is: {answer:?}"
     );
 }
 
-/// Whoever had a wake-up's attempt refused may have died before the next message was sent; a copy of the wake-up must
-/// see to that, but a first one, or one of an older attempt, owes nothing.
+/// The function whose call was refused may have died before it sent the next message. A redelivered check must do so; a
+/// first delivery or a check of an older attempt must not.
 #[test]
-fn what_a_refused_attempt_owes_is_done_by_the_wake_up_that_comes_again() {
+fn redelivered_check_runs_the_effects_of_a_refused_attempt() {
     let mut job = in_state("RetryScheduled");
     if let State::RetryScheduled { next, .. } = &mut job.state {
         *next = Attempt(3);
     }
     let memory = table(&job);
-    for (attempt, redelivered, owes) in [(3, true, 1), (3, false, 0), (1, true, 0)] {
+    for (attempt, redelivered, pending_jobs) in [(3, true, 1), (3, false, 0), (1, true, 0)] {
         let check = CheckRequest {
             job: job.id,
             attempt: Attempt(attempt),
@@ -232,13 +237,13 @@ fn what_a_refused_attempt_owes_is_done_by_the_wake_up_that_comes_again() {
         let pending = in_run(TOML, async |run| {
             retry(&memory, run, &check, redelivered).await
         });
-        let told = format!("{attempt} {redelivered}");
-        assert_eq!(pending.unwrap().len(), owes, "{told}");
+        let case = format!("{attempt} {redelivered}");
+        assert_eq!(pending.unwrap().len(), pending_jobs, "{case}");
     }
 }
 
 #[test]
-fn a_wake_up_that_starts_an_attempt_asks_s3_only_once_time_is_up() {
+fn check_that_starts_an_attempt_asks_s3_only_after_the_deadline() {
     let job = in_state("InProgress");
     let deadline = job.state.check_deadline().unwrap();
     let check = CheckRequest {
@@ -255,9 +260,9 @@ fn a_wake_up_that_starts_an_attempt_asks_s3_only_once_time_is_up() {
     }
 }
 
-/// An object under a number that no attempt has would make every look at the job a contradiction.
+/// Otherwise every later check of the job would be a contradiction.
 #[test]
-fn what_lies_where_no_attempt_writes_is_no_result() {
+fn object_under_an_impossible_attempt_number_is_not_an_output() {
     let job = in_state("InProgress");
     let memory = table(&job);
     for folder in ["a0", "a2", "b1", "a"] {
@@ -269,7 +274,7 @@ fn what_lies_where_no_attempt_writes_is_no_result() {
 }
 
 #[test]
-fn stored_names_stay_as_they_are() {
+fn stored_names_do_not_change() {
     let classes = StatusGroup::ALL.map(StatusGroup::name);
     assert_eq!(classes, ["open", "ready", "failed", "cancelled"]);
     let queues = Queue::ALL.map(Queue::name);
@@ -279,12 +284,12 @@ fn stored_names_stay_as_they_are() {
         assert_eq!(Cause::from_name(cause.name()), cause);
     }
     assert_eq!(
-        Cause::from_name("a word of a later release"),
+        Cause::from_name("a name of a later release"),
         Cause::Unknown
     );
 }
 
-/// The object is replaced while the endpoint refuses the call.
+/// Ports whose endpoint refuses the call while the object is replaced.
 struct Overwritten(Memory);
 
 impl InferenceEndpoint for Overwritten {
@@ -301,15 +306,10 @@ impl JobStore for Overwritten {
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
         self.0.create(job).await
     }
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
-        self.0.save(job).await
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        self.0.save(request).await
     }
-    async fn newest(
-        &self,
-        t: &Tenant,
-        c: StatusGroup,
-        n: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    async fn newest(&self, t: &Tenant, c: StatusGroup, n: usize) -> Result<NewestJobs, LoadError> {
         self.0.newest(t, c, n).await
     }
 }
@@ -318,11 +318,15 @@ impl ObjectStore for Overwritten {
     async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
         self.0.peek(bucket, key).await
     }
-    async fn head(&self, place: &Location) -> Result<Option<ObjectHead>, Unavailable> {
-        self.0.head(place).await
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+        self.0.head(location).await
     }
-    async fn read(&self, place: &Location, most: usize) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.0.read(place, most).await
+    async fn read(
+        &self,
+        location: &Location,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.0.read(location, limit).await
     }
     async fn copy(&self, b: &str, k: &str, v: &str, to: &Location) -> Result<(), CopyError> {
         self.0.copy(b, k, v, to).await
@@ -345,12 +349,12 @@ impl Clock for Overwritten {
 }
 
 #[test]
-fn a_result_is_not_taken_if_the_object_was_replaced_while_the_call_was_made() {
+fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
     let memory = Memory::at(NOW);
     let mut job = in_state("Submitting");
     job.input.key = KEY.to_owned();
     job.input.version = memory.put(BUCKET, KEY, PDF);
-    // Whoever made the first call never heard of it, and there is no time for another attempt.
+    // The response to the first call was lost, and there is no time for another attempt.
     if let State::Submitting {
         lease_expires_at,
         budget,
@@ -358,7 +362,7 @@ fn a_result_is_not_taken_if_the_object_was_replaced_while_the_call_was_made() {
     } = &mut job.state
     {
         *lease_expires_at = NOW;
-        budget.until = NOW;
+        budget.expires_at = NOW;
     }
     memory.state().jobs.insert(job.id, job.clone());
     let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);
