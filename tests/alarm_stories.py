@@ -1,8 +1,8 @@
-"""What each alarm is for, told as stories: figures over some minutes, and whether it rings.
+"""What each alarm is for, as stories: data points over some minutes, and whether the alarm fires.
 
-Written from docs/operations.md and not from the templates, so that the two can disagree: alarms_test.py lets the
-templates' alarms hear them. Names of metrics and dimensions are the whole ones; a figure of another queue, service
-or pipeline is another metric. Minutes are counted from the first look; earlier ones are history.
+Written from docs/operations.md and not from the templates, so that the two can disagree: alarms_test.py evaluates the
+templates' alarms with these stories. Names of metrics and dimensions are complete; a data point of another queue,
+service or pipeline belongs to another metric. Minutes are counted from the first evaluation; negative ones are history.
 """
 
 import dataclasses
@@ -10,43 +10,43 @@ import dataclasses
 from cloudwatch import metric
 
 QUEUES = ("uploads", "inference-success", "inference-error", "checks")
-WORK_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler")
-PEOPLE_FUNCTIONS = ("support-api", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
+WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler")
+API_FUNCTIONS = ("support-api", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
 DAY = 1440  # minutes
 
 
 @dataclasses.dataclass
 class Story:
     words: str
-    rings: bool
-    figures: dict  # {metric: [(minute, value), …]}
-    by: int | None = None  # the minute by which it must have rung, where that matters
-    until: int | None = None  # the last look; else an hour after the last figure
+    fires: bool
+    data: dict  # {metric: [(minute, value), …]}
+    by: int | None = None  # the minute by which it must have fired, where that matters
+    until: int | None = None  # the last evaluation; else an hour after the last data point
 
     def end(self):
-        last = 60 + max((minute for samples in self.figures.values() for minute, _ in samples), default=0)
+        last = 60 + max((minute for samples in self.data.values() for minute, _ in samples), default=0)
         return self.until or max(last, self.by or 0)
 
 
-def rings(words, *figures, by=None):
-    return Story(words, True, _merged(figures), by)
+def fires(words, *data, by=None):
+    return Story(words, True, _merged(data), by)
 
 
-def quiet(words, *figures, until=None):
-    return Story(words, False, _merged(figures), until=until)
+def quiet(words, *data, until=None):
+    return Story(words, False, _merged(data), until=until)
 
 
-def _merged(figures):
-    """Figures as (metric, minutes, value): the value at each of the minutes."""
+def _merged(data):
+    """Data as (metric, minutes, value): the value at each of the minutes."""
     found = {}
-    for of, minutes, value in figures:
+    for of, minutes, value in data:
         found.setdefault(of, []).extend((minute, value) for minute in minutes)
     return {of: sorted(samples) for of, samples in found.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """What the stories of service.yaml and watch.yaml are about."""
+    """The service whose alarms, in service.yaml and monitoring.yaml, the stories are about."""
 
     name: str
     api: str
@@ -57,13 +57,13 @@ class Service:
     def sqs(self, name, queue):
         return metric("AWS/SQS", name, QueueName=f"{self.name}-{queue}")
 
-    def called(self, name, function):
+    def invocations(self, name, function):
         return metric("AWS/Lambda", name, FunctionName=f"{self.name}-{function}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """What the stories of an endpoint's alarms are about; the numbers are those of its pipeline and parameter file."""
+    """The endpoint whose alarms the stories are about, with the numbers of its pipeline and parameter file."""
 
     name: str
     service: str
@@ -84,154 +84,154 @@ class Endpoint:
 
 
 def service_stories(s):
-    """{alarm without the service's name: stories}."""
-    set_aside, runs, age, unreadable = map(s.docket, ("Quarantined", "Reconciled", "SweepAge", "JobsUnreadable"))
+    """Stories by alarm, without the service's name."""
+    quarantined, runs, age, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "JobsUnreadable"))
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
     stories = {
         "quarantined": [
-            rings("a message is set aside", (set_aside, [3], 1), (set_aside, [3], 0)),
-            quiet("messages only come back", (s.docket("Redelivered"), range(9), 5), (set_aside, range(9), 0)),
-            quiet("nothing is written, as usual"),
+            fires("a message is quarantined", (quarantined, [3], 1), (quarantined, [3], 0)),
+            quiet("messages are only redelivered", (s.docket("Redelivered"), range(9), 5), (quarantined, range(9), 0)),
+            quiet("no data, as usual"),
         ],
         "reconciler-silent": [
-            rings("no run for a quarter of an hour, after an hour of runs", (runs, range(-60, 1, 5), 1), by=25),
-            rings("the runs go on, but none is complete", (runs, range(-60, 1, 5), 1), (s.docket("Woken"), range(5, 60, 5), 1), by=25),
-            rings("a zero is no run", (runs, range(-60, 1, 5), 1), (runs, range(5, 60, 5), 0), by=25),
+            fires("no run for a quarter of an hour, after an hour of runs", (runs, range(-60, 1, 5), 1), by=25),
+            fires("the runs go on, but none is complete", (runs, range(-60, 1, 5), 1), (s.docket("ChecksReenqueued"), range(5, 60, 5), 1), by=25),
+            fires("a zero is no run", (runs, range(-60, 1, 5), 1), (runs, range(5, 60, 5), 0), by=25),
             quiet("a run every five minutes", (runs, range(-60, 120, 5), 1), until=120),
             quiet("a run every five minutes, one late and one called by hand", (runs, [-60, -50, -40, -30, -20, -10, 0, 4, 11, 15, 16, 20, 25], 1), until=30),
             quiet("two runs in a row are incomplete", (runs, range(-60, 1, 5), 1), (runs, range(15, 60, 5), 1), until=60),
         ],
-        "sweep-late": [
-            rings("two runs overlap, and one of them sees that the latest look is over an hour old", (age, [5], 300), (age, [5], 3601)),
-            quiet("two runs overlap, and the latest look is an hour old", (age, range(0, 60, 5), 3600), (age, [5], 3600)),
-            quiet("the latest look has just begun", (age, range(0, 60, 5), 0)),
-            quiet("there has been no look yet, so nobody knows its age"),
+        "inventory-scan-late": [
+            fires("two runs overlap, and one of them finds the latest scan over an hour old", (age, [5], 300), (age, [5], 3601)),
+            quiet("two runs overlap, and the latest scan is an hour old", (age, range(0, 60, 5), 3600), (age, [5], 3600)),
+            quiet("the latest scan has just begun", (age, range(0, 60, 5), 0)),
+            quiet("there has been no scan yet, so it has no age"),
         ],
         "unreadable-jobs": [
-            rings("two runs overlap, and one of them cannot read a row", (unreadable, [5], 1), (unreadable, [5], 0)),
+            fires("two runs overlap, and one of them cannot read a row", (unreadable, [5], 1), (unreadable, [5], 0)),
             quiet("all can", (unreadable, range(0, 60, 5), 0)),
-            quiet("nothing is written, as usual"),
+            quiet("no data, as usual"),
         ],
-        "api-errors": [
-            rings("five requests fail within five minutes", (answered, [1], 2), (answered, [2, 3], 0), (answered, [5], 3)),
+        "http-api-errors": [
+            fires("five requests fail within five minutes", (answered, [1], 2), (answered, [2, 3], 0), (answered, [5], 3)),
             quiet("four fail", (answered, [1, 2, 4, 5], 1)),
             quiet("five fail within six minutes", (answered, [0, 1, 2, 3, 5], 1)),
-            quiet("many are refused, as they should be", (refused, range(10), 50), (answered, range(10), 0)),
-            quiet("nobody asks"),
+            quiet("many requests are rejected, as they should be", (refused, range(10), 50), (answered, range(10), 0)),
+            quiet("no requests"),
         ],
         "queue-stalled": [],
         "many-failures": [
-            rings("five failed and four became ready within an hour", (failed, range(0, 50, 10), 1), (ready, range(0, 40, 10), 1)),
-            rings("five failed and nothing became ready", (failed, [0, 55], 2), (failed, [30], 1)),
+            fires("five failed and four became ready within an hour", (failed, range(0, 50, 10), 1), (ready, range(0, 40, 10), 1)),
+            fires("five failed and nothing became ready", (failed, [0, 55], 2), (failed, [30], 1)),
             quiet("five failed and five became ready", (failed, [3], 5), (ready, [3], 5)),
             quiet("four failed and nothing became ready", (failed, [0, 10, 20, 30], 1)),
             quiet("five failed within two hours", (failed, range(0, 121, 30), 1)),
             quiet("a hundred became ready and twenty failed", (failed, range(20), 1), (ready, range(20), 5)),
-            quiet("nobody uploads"),
+            quiet("no uploads"),
         ],
     }
     for queue in QUEUES:
         age = s.sqs("ApproximateAgeOfOldestMessage", queue)
-        oldest = 2700 if queue == "checks" else 1800  # a wake-up may be delayed by 900 s
+        oldest = 2700 if queue == "checks" else 1800  # a check may be delayed by 900 s
         stories["queue-stalled"] += [
-            rings(f"{queue}: a message is too old twice within ten minutes", (age, range(4), 60), (age, range(5, 9), 60), (age, [4, 9], oldest + 1)),
+            fires(f"{queue}: a message is too old twice within ten minutes", (age, range(4), 60), (age, range(5, 9), 60), (age, [4, 9], oldest + 1)),
             quiet(f"{queue}: as old as deliveries and delays make it", (age, range(60), oldest)),
             quiet(f"{queue}: once", (age, range(4), 60), (age, [4], 9000), (age, range(5, 30), 60)),
         ]
         waits, dead = (s.sqs("ApproximateNumberOfMessagesVisible", name) for name in (queue, f"{queue}-dead-letters"))
         stories[f"{queue}-dead-letters"] = [
-            rings("a message is in the dead letters for a minute", (dead, [0, 1, 3], 0), (dead, [2], 1)),
+            fires("a message is in the dead letters for a minute", (dead, [0, 1, 3], 0), (dead, [2], 1)),
             quiet("many are in the queue itself", (waits, range(30), 500), (dead, range(30), 0)),
-            quiet("an idle queue is not measured"),
+            quiet("an idle queue reports nothing"),
         ]
-    stories["queue-stalled"].append(quiet("idle queues are not measured"))
-    for group, functions, refused_periods in (("work", WORK_FUNCTIONS, 3), ("people", PEOPLE_FUNCTIONS, 2)):
-        for alarm, name, periods in ((f"{group}-function-errors", "Errors", 2), (f"{group}-function-throttles", "Throttles", refused_periods)):
-            calls = [s.called(name, function) for function in functions]
-            told = stories[alarm] = [quiet("nobody calls", until=60), quiet("calls without trouble", *((of, range(60), 0) for of in calls))]
+    stories["queue-stalled"].append(quiet("idle queues report nothing"))
+    for group, functions, throttled_periods in (("worker", WORKER_FUNCTIONS, 3), ("api", API_FUNCTIONS, 2)):
+        for alarm, name, periods in ((f"{group}-function-errors", "Errors", 2), (f"{group}-function-throttles", "Throttles", throttled_periods)):
+            calls = [s.invocations(name, function) for function in functions]
+            about = stories[alarm] = [quiet("no invocations", until=60), quiet("invocations without errors", *((of, range(60), 0) for of in calls))]
             for of in calls:
-                told += [
-                    rings(f"{of}: once in each of {periods} periods", (of, [2, 7, 12][:periods], 1), (of, range(15), 0)),
+                about += [
+                    fires(f"{of}: once in each of {periods} periods", (of, [2, 7, 12][:periods], 1), (of, range(15), 0)),
                     quiet(f"{of}: many, but within a minute", (of, [2], 40)),
                     quiet(f"{of}: one less than {periods} periods of three", (of, [2, 7][: periods - 1], 1)),
                     quiet(f"{of}: every twenty minutes", (of, range(0, 100, 20), 1)),
                 ]
-            told.append(rings("each time it is another function", *((of, [2 + 5 * n], 1) for n, of in enumerate(calls[:periods]))))
+            about.append(fires("each time it is another function", *((of, [2 + 5 * n], 1) for n, of in enumerate(calls[:periods]))))
     return stories
 
 
 def endpoint_stories(e):
-    """{alarm without the endpoint's name: stories}."""
+    """Stories by alarm, without the endpoint's name."""
     without, backlog, oldest = map(e.endpoint, ("HasBacklogWithoutCapacity", "ApproximateBacklogSize", "ApproximateAgeOfOldestRequest"))
     open_jobs, at_risk, took, probe_failed, probe_ready = map(e.docket, ("JobsOpen", "JobsAtRisk", "TimeToReady", "ProbesFailed", "ProbesReady"))
     fails, refuses, breaks = map(e.variant, ("InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors"))
-    idle, many, promise = e.idle_minutes, e.rollback_failures, e.slo_seconds * 1000
+    idle, many, slo = e.idle_minutes, e.rollback_failures, e.slo_seconds * 1000
     every, five = range(idle + 60), range(0, idle + 60, 5)
     before = (backlog, range(-30, 0), 1), (open_jobs, range(-30, 0, 5), 1)
     stories = {
-        "wake": [
-            rings("a document waits for a minute, and there is no instance", (without, [0, 2, 3], 0), (without, [1], 1)),
+        "scale-from-zero": [
+            fires("a document waits for a minute, and there is no instance", (without, [0, 2, 3], 0), (without, [1], 1)),
             quiet("an instance is there", (without, range(60), 0)),
-            quiet("the endpoint says nothing"),
+            quiet("the endpoint reports nothing"),
         ],
         "idle": [
-            rings("nothing waits or runs, and no job is open", *before, (backlog, every, 0), (open_jobs, five, 0), by=idle + 4),
+            fires("nothing waits or runs, and no job is open", *before, (backlog, every, 0), (open_jobs, five, 0), by=idle + 4),
             quiet("not for long enough", *before, (backlog, range(idle - 5), 0), (open_jobs, range(0, idle - 5, 5), 0),
                   (backlog, range(idle - 5, 60 + idle), 1), (open_jobs, range(idle - 5, 60 + idle, 5), 1)),
             quiet("one document runs all the time", *before, (backlog, every, 1), (open_jobs, five, 1)),
             quiet("the backlog is empty, but a job is open: another attempt is due", *before, (backlog, every, 0), (open_jobs, five, 1)),
             quiet("two runs count in each period, and one of them sees a job", *before, (backlog, every, 0), (open_jobs, five, 0), (open_jobs, five, 1)),
-            quiet("no job is open, but one of them still runs: it was canceled", *before, (backlog, every, 1), (open_jobs, five, 0)),
+            quiet("no job is open, but one of them still runs: it was cancelled", *before, (backlog, every, 1), (open_jobs, five, 0)),
             quiet("one document a minute, now and then", *before, (backlog, every, 0), (open_jobs, five, 0), (backlog, range(4, idle + 60, 5), 3)),
-            quiet("both figures stop to come while a document runs", *before, until=90),
-            quiet("both figures stop to come after a zero", *before, (backlog, range(3), 0), (open_jobs, [0], 0), until=90),
-            quiet("our figure stops to come", *before, (backlog, every, 0)),
-            quiet("SageMaker's figure stops to come", *before, (open_jobs, five, 0)),
-            quiet("no figure has ever come", until=90),
+            quiet("both metrics stop while a document runs", *before, until=90),
+            quiet("both metrics stop after a zero", *before, (backlog, range(3), 0), (open_jobs, [0], 0), until=90),
+            quiet("our metric stops", *before, (backlog, every, 0)),
+            quiet("SageMaker's metric stops", *before, (open_jobs, five, 0)),
+            quiet("no metric has ever had data", until=90),
         ],
         "rollback": [
-            rings(f"{many} runs fail within five minutes", (fails, range(many), 1)),
-            rings("as many answers are errors with a status in the 400s", (refuses, range(many), 1), (refuses, range(5), 0)),
-            rings("as many are errors, one of them in the 400s", (refuses, [0], 1), (breaks, range(1, many), 1)),
+            fires(f"{many} runs fail within five minutes", (fails, range(many), 1)),
+            fires("as many answers are errors with a status in the 400s", (refuses, range(many), 1), (refuses, range(5), 0)),
+            fires("as many are errors, one of them in the 400s", (refuses, [0], 1), (breaks, range(1, many), 1)),
             quiet("one less, and each counts as an answer too", (fails, range(many - 1), 1), (breaks, range(many - 1), 1)),
             quiet("as many, but not at once", (fails, range(0, 5 * many, 5), 1)),
             quiet("all runs are good", *((of, range(30), 0) for of in (fails, refuses, breaks) for _ in range(many))),
             quiet("nothing runs"),
         ],
         "oldest-request": [
-            rings("a request is too old", (oldest, [0, 1, 3], 0), (oldest, [2], e.oldest_seconds + 1)),
+            fires("a request is too old", (oldest, [0, 1, 3], 0), (oldest, [2], e.oldest_seconds + 1)),
             quiet("just not too old", (oldest, range(60), e.oldest_seconds)),
             quiet("new ones", (oldest, range(60), 0)),
-            quiet("the endpoint says nothing"),
+            quiet("the endpoint reports nothing"),
         ],
         "no-instance": [
-            rings("work waits for twenty minutes without an instance", (without, [-2, -1], 0), (without, range(20), 1), (without, range(20, 40), 0), by=21),
+            fires("work waits for twenty minutes without an instance", (without, [-2, -1], 0), (without, range(20), 1), (without, range(20, 40), 0), by=21),
             quiet("an instance comes after nineteen", (without, range(-2, 0), 0), (without, range(19), 1), (without, range(19, 40), 0)),
             quiet("there is one for a minute among thirty", (without, range(15), 1), (without, [15], 0), (without, range(16, 30), 1), until=30),
-            quiet("the endpoint says nothing"),
+            quiet("the endpoint reports nothing"),
         ],
         "probe-failed": [
-            rings("a probe fails", (probe_failed, [0], 1), (probe_failed, [0], 0)),
+            fires("a probe fails", (probe_failed, [0], 1), (probe_failed, [0], 0)),
             quiet("a customer's document fails", (e.docket("JobsFailed"), [0], 1), (probe_failed, [0], 0)),
             quiet("no probe is sent"),
         ],
         "probe-missing": [
-            rings("no probe comes back on the third day", (probe_ready, [-DAY, 0], 1), by=32 * 60),
-            rings("it fails instead", (probe_ready, [-DAY, 0], 1), (probe_failed, [DAY], 1), by=32 * 60),
-            rings("a zero is no probe", (probe_ready, [-DAY, 0], 1), (probe_ready, range(60, 2 * DAY, 60), 0), by=32 * 60),
+            fires("no probe becomes ready on the third day", (probe_ready, [-DAY, 0], 1), by=32 * 60),
+            fires("it fails instead", (probe_ready, [-DAY, 0], 1), (probe_failed, [DAY], 1), by=32 * 60),
+            fires("a zero is no probe", (probe_ready, [-DAY, 0], 1), (probe_ready, range(60, 2 * DAY, 60), 0), by=32 * 60),
             quiet("one a day, in half an hour or at once", (probe_ready, [-DAY, 30, DAY, 2 * DAY + 30], 1), until=3 * DAY),
-            quiet("one a day, and one that deploying sent", (probe_ready, [-DAY, 0, 500, DAY], 1), until=2 * DAY),
+            quiet("one a day, and one sent by make deploy", (probe_ready, [-DAY, 0, 500, DAY], 1), until=2 * DAY),
         ],
-        "promise-at-risk": [
-            rings("two runs overlap, and one of them sees a document", (at_risk, [0, 5, 10], 0), (at_risk, [5], 1)),
+        "slo-at-risk": [
+            fires("two runs overlap, and one of them sees a document", (at_risk, [0, 5, 10], 0), (at_risk, [5], 1)),
             quiet("none has", (at_risk, range(0, 60, 5), 0)),
-            quiet("nobody counts"),
+            quiet("the reconciler does not count"),
         ],
-        "promise-missed": [
-            rings("one of three takes too long", (took, [3, 3], promise // 2), (took, [3], promise + 1)),
-            quiet("all take as long as promised", (took, range(30), promise)),
-            quiet("all take half of that", (took, range(30), promise // 2)),
+        "slo-missed": [
+            fires("one of three takes too long", (took, [3, 3], slo // 2), (took, [3], slo + 1)),
+            quiet("all take exactly the SLO", (took, range(30), slo)),
+            quiet("all take half of that", (took, range(30), slo // 2)),
             quiet("nothing becomes ready"),
         ],
     }
@@ -242,8 +242,8 @@ def endpoint_stories(e):
         ("expired-requests", "ExpiredRequests"),
     ):
         stories[alarm] = [
-            rings("once", (e.variant(of), range(3), 0), (e.variant(of), [1], 1)),
+            fires("once", (e.variant(of), range(3), 0), (e.variant(of), [1], 1)),
             quiet("never", (e.variant(of), range(30), 0)),
-            quiet("the endpoint says nothing"),
+            quiet("the endpoint reports nothing"),
         ]
     return stories

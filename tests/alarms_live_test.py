@@ -1,10 +1,10 @@
-"""The templates' alarms, created by CloudFormation and rung by figures, on MiniStack: one stack with them, their topic and a queue.
+"""The templates' alarms, created by CloudFormation and triggered by data points on MiniStack.
 
-What alarms_test.py knows by rule is done here: the template is accepted, figures are sent, the state changes, and the
-message is in the queue of whoever subscribed to the alarm topic. MiniStack evaluates less than CloudWatch does: it
-puts all figures of a metric's name together, whatever their dimensions and periods, and knows nothing of missing ones.
-Hence an account of its own for each round, in which no two alarms look at metrics of one name.
-Run: .venv/bin/python -m unittest tests/alarms_live_test.py.
+What alarms_test.py checks by rule happens here: the template is accepted, data points are sent, the state changes, and
+the notification arrives in a queue that is subscribed to the alarm topic. MiniStack evaluates less than CloudWatch: it
+merges all data points of a metric's name, whatever their dimensions and periods, and ignores missing data. So each
+round has an account of its own, in which no two alarms use metrics of the same name.
+Run: .venv/bin/python -m unittest tests/alarms_live_test.py
 """
 
 import datetime
@@ -21,19 +21,20 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "crates" / "devstack" / "python")]
 
 import alarms_test  # noqa: E402  these are scripts and no packages
 import cloudwatch  # noqa: E402
-import template_test  # noqa: E402
+import monitoring_test  # noqa: E402
+import templates  # noqa: E402
 import test_stack_process  # noqa: E402
 
 REGION = "us-east-1"
 MATH = "MiniStack's CloudFormation refuses metric math"
-SILENCE = "MiniStack does not evaluate an alarm without figures"
-# Alarms, without the first part of their names, that MiniStack cannot ring.
-NOT_HERE = {
+SILENCE = "MiniStack does not evaluate an alarm without data"
+# Alarms, without the first part of their names, that MiniStack cannot evaluate.
+UNSUPPORTED = {
     "queue-stalled": MATH,
-    "work-function-errors": MATH,
-    "people-function-errors": MATH,
-    "work-function-throttles": MATH,
-    "people-function-throttles": MATH,
+    "worker-function-errors": MATH,
+    "api-function-errors": MATH,
+    "worker-function-throttles": MATH,
+    "api-function-throttles": MATH,
     "many-failures": MATH,
     "idle": MATH,
     "rollback": MATH,
@@ -50,20 +51,20 @@ def own(alarm):
 
 
 def reduced(template, alarms):
-    """A template of some alarms with what they refer to; what MiniStack does not know is left out."""
+    """A template of some alarms with what they refer to, without what MiniStack does not support."""
     resources, asked = {}, set(alarms)
     while asked - resources.keys():
         for name in asked & template["Resources"].keys():
             resources[name] = json.loads(
-                # No kind of SageMaker's. The endpoint's name is that of the parameter.
+                # MiniStack has no SageMaker resources. The endpoint's name is that of the parameter.
                 json.dumps(template["Resources"][name]).replace('{"Fn::GetAtt": ["Endpoint", "EndpointName"]}', '{"Ref": "EndpointName"}')
             )
             properties = resources[name]["Properties"]
-            if template_test.mentions(properties.get("AlarmActions", [])) & {"WakePolicy", "IdlePolicy"}:
-                del properties["AlarmActions"]  # no kind of Application Auto Scaling's either
-        asked = {found for found in template_test.mentions(list(resources.values())) if found in template["Resources"]} | set(alarms)
+            if templates.mentions(properties.get("AlarmActions", [])) & {"ScaleFromZeroPolicy", "IdlePolicy"}:
+                del properties["AlarmActions"]  # nor Application Auto Scaling
+        asked = {found for found in templates.mentions(list(resources.values())) if found in template["Resources"]} | set(alarms)
     conditions = {name: inner for name, inner in template["Conditions"].items() if f'"{name}"' in json.dumps(resources)}
-    used = template_test.mentions([list(resources.values()), list(conditions.values())])
+    used = templates.mentions([list(resources.values()), list(conditions.values())])
     return {
         "Parameters": {name: parameter for name, parameter in template["Parameters"].items() if name in used},
         "Conditions": conditions,
@@ -96,10 +97,10 @@ class Live(test_stack_process.Stack):
         self.fail(f"{what} did not happen")
 
     def deploy(self, account, template, alarms, parameters):
-        """Creates a stack of the alarms, with a topic; the answer is a function that fetches what the topic said."""
+        """Creates a stack of the alarms, with a topic. Returns a function that fetches the topic's notifications."""
         sns, sqs, stacks = (self.client(service, account) for service in ("sns", "sqs", "cloudformation"))
         topic = sns.create_topic(Name="alarms")["TopicArn"]
-        queue = sqs.create_queue(QueueName="who-is-on-duty")["QueueUrl"]
+        queue = sqs.create_queue(QueueName="operators")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
         body, parameters = reduced(template, alarms), parameters | {"AlarmTopicArn": topic}
@@ -122,7 +123,7 @@ class Live(test_stack_process.Stack):
         return fetch
 
     def send(self, metrics, of, samples, minute):
-        """Sends figures as they are at a minute of their story, which is now. One call, since each call is evaluated."""
+        """Sends the data of a story up to a minute, which is now. One call, since each call is evaluated."""
         now = datetime.datetime.now(datetime.timezone.utc)
         data = [
             {
@@ -136,41 +137,41 @@ class Live(test_stack_process.Stack):
         ]
         metrics.put_metric_data(Namespace=of.namespace, MetricData=data)
 
-    def round(self, template, parameters, told):
-        """Alarms of one template, no two of which look at metrics of one name, with a story each."""
+    def round(self, template, parameters, chosen):
+        """Alarms of one template, no two of which use metrics of the same name, with a story each."""
         account = next(self.accounts)
-        fetch = self.deploy(account, template, [logical for logical, _, _ in told], parameters)
+        fetch = self.deploy(account, template, [logical for logical, _, _ in chosen], parameters)
         metrics = self.client("cloudwatch", account)
-        people, heard = set(), set()
-        for _, alarm, story in told:
+        expected, received = set(), set()
+        for _, alarm, story in chosen:
             of = own(alarm)
-            minute = alarms_test.rung(alarm, story.figures, story.end(), cloudwatch.Reading())
-            self.send(metrics, of, story.figures[of], minute or 1 + story.figures[of][-1][0])
+            minute = alarms_test.fired(alarm, story.data, story.end(), cloudwatch.Reading())
+            self.send(metrics, of, story.data[of], minute or 1 + story.data[of][-1][0])
             (now,) = metrics.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
             with self.subTest(alarm["AlarmName"], story=story.words):
-                self.assertEqual(story.rings, now["StateValue"] == cloudwatch.ALARM)
-            if story.rings and alarms_test.short(alarm["AlarmName"]) not in template_test.NOT_FOR_PEOPLE:
-                people.add(alarm["AlarmName"])
+                self.assertEqual(story.fires, now["StateValue"] == cloudwatch.ALARM)
+            if story.fires and alarms_test.short(alarm["AlarmName"]) not in monitoring_test.AUTOMATIC:
+                expected.add(alarm["AlarmName"])
 
-        def hear():
-            heard.update(message["AlarmName"] for message in fetch() if message["NewStateValue"] == cloudwatch.ALARM)
-            return heard >= people
+        def receive():
+            received.update(message["AlarmName"] for message in fetch() if message["NewStateValue"] == cloudwatch.ALARM)
+            return received >= expected
 
-        self.until(hear, f"a message of each of {people}")
-        self.assertEqual(people, heard, "somebody was called for nothing")
+        self.until(receive, f"a notification of each of {expected}")
+        self.assertEqual(expected, received, "a notification without a reason")
 
     def stacks(self):
         """(template, parameters, [(logical id, alarm, stories)]) for each stack that there is to be."""
-        project = template_test.Project()
-        told = {alarm["AlarmName"]: stories for alarm, stories in alarms_test.deployed(project)}
+        project = templates.Project()
+        stories_of = {alarm["AlarmName"]: stories for alarm, stories in alarms_test.deployed(project)}
         with_probe = [(project.endpoint, parameters | {"ProbeAt": "6:00"}) for parameters in project.parameters.values()]
-        for template, parameters in [(project.service, {}), (project.watch, {}), *with_probe]:
+        for template, parameters in [(project.service, {}), (project.monitoring, {}), *with_probe]:
             resolve = alarms_test.Resolver(template, parameters)
             alarms = {name: resolve(alarm) for name, alarm in project.of_type("CloudWatch::Alarm", template).items()}
-            yield template, parameters, [(name, alarm, told[alarm["AlarmName"]] or []) for name, alarm in alarms.items()]
+            yield template, parameters, [(name, alarm, stories_of[alarm["AlarmName"]] or []) for name, alarm in alarms.items()]
 
-    def test_alarms_ring_and_somebody_hears_them(self):
-        left_out, rung = {}, set()
+    def test_alarms_fire_and_notify_the_subscribers_of_the_topic(self):
+        left_out, fired = {}, set()
         for template, parameters, alarms in self.stacks():
             waiting = []
             for logical, alarm, stories in alarms:
@@ -178,8 +179,8 @@ class Live(test_stack_process.Stack):
                 if "Metrics" in alarm or alarm["TreatMissingData"] == "breaching":
                     left_out[name] = MATH if "Metrics" in alarm else SILENCE
                     continue
-                waiting += [(logical, alarm, story) for story in stories if own(alarm) in story.figures]
-                rung |= {name for story in stories if story.rings}
+                waiting += [(logical, alarm, story) for story in stories if own(alarm) in story.data]
+                fired |= {name for story in stories if story.fires}
             while waiting:
                 now, names = [], set()
                 for one in list(waiting):
@@ -188,8 +189,8 @@ class Live(test_stack_process.Stack):
                         names.add(own(one[1]).name)
                         waiting.remove(one)
                 self.round(template, parameters, now)
-        self.assertEqual(NOT_HERE, left_out, "say why, or take it out of NOT_HERE")
-        self.assertEqual(set(), rung & NOT_HERE.keys())
+        self.assertEqual(UNSUPPORTED, left_out, "say why, or take it out of UNSUPPORTED")
+        self.assertEqual(set(), fired & UNSUPPORTED.keys())
 
 
 if __name__ == "__main__":

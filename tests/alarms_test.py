@@ -1,8 +1,8 @@
-"""Each alarm of infra/ rings when it should and not else: the stories of alarm_stories.py by the rules in cloudwatch.py.
+"""Each alarm of infra/ fires when it should and only then: the stories of alarm_stories.py by the rules in cloudwatch.py.
 
-The stories are enough if they notice an alarm that is wrong: others' figures must not ring it, and a mutant of it
+The stories suffice if they notice a wrong alarm: data of other resources must not trigger it, and each mutant of it
 must contradict a story. alarms_live_test.py does the same with a real stack, as far as an emulator can.
-Run: python -m unittest tests/alarms_test.py (needs PyYAML).
+Run: .venv/bin/python -m unittest tests/alarms_test.py
 """
 
 import copy
@@ -14,20 +14,21 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import cloudwatch  # noqa: E402  these lie beside this file, which is no package
-import template_test  # noqa: E402
+import cloudwatch  # noqa: E402  found by the line above
+import monitoring_test  # noqa: E402
+import templates  # noqa: E402
 from alarm_stories import Endpoint, Service, endpoint_stories, service_stories  # noqa: E402
 from cloudwatch import ALARM, INSUFFICIENT, OK, READINGS, Metric  # noqa: E402
 
 SERVICE = "docket"
-# Where the statistic makes no difference: one figure in each minute, or figures that are 1 wherever they are.
+# Where the statistic makes no difference: one data point per minute, or all data points are 1.
 ONCE_A_MINUTE = {"AWS/SQS", "AWS/SageMaker"}
-ONE_OR_NOTHING = {"Reconciled", "ProbesReady"}
+ONE_OR_NOTHING = {"ReconcilerRuns", "ProbesReady"}
 
 
 def short(name):
-    """quarantined for docket-quarantined, wake for docket-legal-review-wake."""
-    return re.sub(r"^docket-((legal-review|ocr-batch|doc-understanding)-)?", "", name)
+    """quarantined for docket-quarantined, idle for docket-legal-review-idle."""
+    return re.sub(rf"^{SERVICE}-(({'|'.join(templates.plan.pipelines())})-)?", "", name)
 
 
 class Resolver:
@@ -73,48 +74,48 @@ class Resolver:
 
 
 def deployed(project):
-    """The alarms as they would be created, with what is told of them: (alarm, stories); stories may be None."""
-    told = service_stories(Service(SERVICE, "HttpApi"))
-    for template in (project.service, project.watch):
-        yield from _of(project, template, {}, SERVICE, told)
+    """The alarms as they would be created, with their stories: (alarm, stories); stories may be None."""
+    all_stories = service_stories(Service(SERVICE, "HttpApi"))
+    for template in (project.service, project.monitoring):
+        yield from _of(project, template, {}, SERVICE, all_stories)
     for name, parameters in project.parameters.items():
         asked = Resolver(project.endpoint, parameters).parameters
-        told = endpoint_stories(Endpoint(
+        all_stories = endpoint_stories(Endpoint(
             asked["EndpointName"], SERVICE, name, project.pipelines[name]["slo_seconds"],
             int(asked["IdleMinutes"]), int(asked["OldestRequestAlarmSeconds"]), int(asked["RollbackFailures"]),
         ))  # fmt: skip
-        yield from _of(project, project.endpoint, parameters, asked["EndpointName"], told)
+        yield from _of(project, project.endpoint, parameters, asked["EndpointName"], all_stories)
 
 
-def _of(project, template, parameters, prefix, told):
+def _of(project, template, parameters, prefix, all_stories):
     resolve = Resolver(template, parameters)
     for alarm in project.of_type("CloudWatch::Alarm", template).values():
         alarm = resolve(alarm)
-        yield alarm, told.get(alarm["AlarmName"].removeprefix(f"{prefix}-"))
+        yield alarm, all_stories.get(alarm["AlarmName"].removeprefix(f"{prefix}-"))
 
 
-def rung(alarm, figures, until, reading):
-    """The minute in which an alarm begins to ring."""
-    return next((minute for minute, state in cloudwatch.states(alarm, figures, until, reading) if state == ALARM), None)
+def fired(alarm, data, until, reading):
+    """The minute in which an alarm first fires, or None."""
+    return next((minute for minute, state in cloudwatch.states(alarm, data, until, reading) if state == ALARM), None)
 
 
 def complaints(alarm, stories):
-    """What an alarm does not do as told: (a story's words, what it does)."""
+    """The stories that an alarm contradicts: (a story's words, what the alarm does)."""
     for story in stories:
         for reading in cloudwatch.readings(alarm):
-            minute = rung(alarm, story.figures, story.end(), reading)
-            if (minute is not None) != story.rings:
-                yield story.words, f"{'silent' if story.rings else f'rings in minute {minute}'} ({reading})"
+            minute = fired(alarm, story.data, story.end(), reading)
+            if (minute is not None) != story.fires:
+                yield story.words, f"{'silent' if story.fires else f'fires in minute {minute}'} ({reading})"
             elif story.by is not None and minute > story.by:
-                yield story.words, f"rings in minute {minute}, and not by {story.by} ({reading})"
+                yield story.words, f"fires in minute {minute}, and not by {story.by} ({reading})"
 
 
-def others(figures):
-    """The same figures, each with one of its dimensions another, or without it."""
-    for name in sorted({name for of in figures for name, _ in of.dimensions}):
+def others(data):
+    """The same data, with one of the dimensions changed or removed."""
+    for name in sorted({name for of in data for name, _ in of.dimensions}):
         for what, change in (("another", lambda value: f"{value}-2"), ("any", lambda value: None)):
             moved = {}
-            for of, samples in figures.items():
+            for of, samples in data.items():
                 dimensions = {key: change(value) if key == name else value for key, value in of.dimensions}
                 kept = frozenset((key, value) for key, value in dimensions.items() if value is not None)
                 moved.setdefault(Metric(of.namespace, of.name, kept), []).extend(samples)
@@ -153,7 +154,7 @@ def mutants(alarm):
 
 
 class Guide(unittest.TestCase):
-    """What cloudwatch.py knows, by the examples of the guide's own pages."""
+    """cloudwatch.py, by the examples of the user guide."""
 
     # "Configuring how CloudWatch alarms treat missing data": points, and the states for missing, ignore, breaching and
     # notBreaching; EvaluationPeriods is 3, and five points are looked at.
@@ -172,7 +173,7 @@ class Guide(unittest.TestCase):
         - - - X - | ALARM | same  | ALARM | OK
     """
 
-    def test_missing_data(self):
+    def test_missing_data_is_treated_as_the_guide_says(self):
         for enough, table in ((3, self.THREE_OF_THREE), (2, self.TWO_OF_THREE)):
             for row in table.strip().splitlines():
                 points, *expected = (cell.strip() for cell in row.split("|"))
@@ -182,11 +183,11 @@ class Guide(unittest.TestCase):
                         with self.subTest(row=row.strip(), enough=enough, treat=treat, before=before):
                             self.assertEqual(before if state == "same" else state, cloudwatch.judge(points, 3, enough, treat, before))
 
-    def test_no_premature_alarm(self):
+    def test_too_few_data_points_do_not_fire(self):
         for points in ([None, None, None, None, True], [None, None, None, True, None]):
             self.assertNotEqual(ALARM, cloudwatch.judge(points, 3, 3, "missing", OK))
 
-    def test_expressions(self):
+    def test_math_expressions_give_the_values_of_the_guide(self):
         """"Using math expressions with CloudWatch metrics": operators and the tables of IF."""
         stats = {
             "metric1": [30, 20, 0, 0], "metric2": [20, None, 20, None],
@@ -215,68 +216,68 @@ class Guide(unittest.TestCase):
             with self.subTest(text), self.assertRaises(ValueError):
                 cloudwatch.calculate(text, stats)
 
-    def test_periods(self):
-        """A period begins with its first moment and ends before the next; the newest ends with the look."""
+    def test_data_points_count_in_the_period_that_includes_them(self):
+        """A period includes its start and excludes its end; the newest ends at the evaluation."""
         alarm = {
             "Namespace": "N", "MetricName": "m", "Dimensions": [{"Name": "D", "Value": "d"}], "Period": 300, "Statistic": "Sum",
             "EvaluationPeriods": 1, "Threshold": 2, "ComparisonOperator": "GreaterThanOrEqualToThreshold", "TreatMissingData": "notBreaching",
         }  # fmt: skip
         of = cloudwatch.metric("N", "m", D="d")
-        self.assertEqual(5, rung(alarm, {of: [(0, 1), (4, 1)]}, 20, READINGS[0]))
-        self.assertIsNone(rung(alarm, {of: [(0, 1), (5, 1)]}, 20, READINGS[0]))
-        self.assertIsNone(rung(alarm, {cloudwatch.metric("N", "m"): [(0, 2)], cloudwatch.metric("N", "m", D="e"): [(0, 2)]}, 20, READINGS[0]))
+        self.assertEqual(5, fired(alarm, {of: [(0, 1), (4, 1)]}, 20, READINGS[0]))
+        self.assertIsNone(fired(alarm, {of: [(0, 1), (5, 1)]}, 20, READINGS[0]))
+        self.assertIsNone(fired(alarm, {cloudwatch.metric("N", "m"): [(0, 2)], cloudwatch.metric("N", "m", D="e"): [(0, 2)]}, 20, READINGS[0]))
 
 
 class Alarms(unittest.TestCase):
-    """The templates' alarms hear the stories."""
+    """The templates' alarms, evaluated with the stories."""
 
     @classmethod
     def setUpClass(cls):
-        cls.project = template_test.Project()
+        cls.project = templates.Project()
         cls.deployed = list(deployed(cls.project))
 
-    def told(self):
+    def with_stories(self):
         return [(alarm, stories) for alarm, stories in self.deployed if stories]
 
-    def test_each_alarm_has_stories_of_both_kinds(self):
+    def test_each_alarm_has_stories_in_which_it_fires_and_stays_quiet(self):
         for alarm, stories in self.deployed:
             with self.subTest(alarm["AlarmName"]):
-                self.assertEqual({True, False}, {story.rings for story in stories or []}, "tell some in alarm_stories.py")
+                self.assertEqual({True, False}, {story.fires for story in stories or []}, "add stories to alarm_stories.py")
 
     def test_each_story_has_an_alarm(self):
         names = {alarm["AlarmName"] for alarm, _ in self.deployed}
         about = Endpoint("e", SERVICE, "p", 60, 10, 60, 3)
-        for prefix, told in ((SERVICE, service_stories(Service(SERVICE, "a"))), *((f"docket-{p}", endpoint_stories(about)) for p in self.project.pipelines)):
-            self.assertEqual(set(), {f"{prefix}-{name}" for name in told} - names)
+        for prefix, all_stories in ((SERVICE, service_stories(Service(SERVICE, "a"))), *((f"docket-{p}", endpoint_stories(about)) for p in self.project.pipelines)):
+            self.assertEqual(set(), {f"{prefix}-{name}" for name in all_stories} - names)
 
-    def test_stories_are_of_figures_that_somebody_writes(self):
-        for alarm, stories in self.told():
-            for of in {of for story in stories for of in story.figures}:
-                self.assertTrue(template_test.measured(self.project, of.namespace, of.name, dict(of.dimensions)), f"nobody writes {of}")
+    def test_stories_use_metrics_that_exist(self):
+        for alarm, stories in self.with_stories():
+            for of in {of for story in stories for of in story.data}:
+                self.assertTrue(monitoring_test.is_emitted(self.project, of.namespace, of.name, dict(of.dimensions)), f"{of} does not exist")
 
-    def test_alarms_ring_when_they_should_and_not_else(self):
-        for alarm, stories in self.told():
+    def test_alarms_fire_when_they_should_and_only_then(self):
+        for alarm, stories in self.with_stories():
             with self.subTest(alarm["AlarmName"]):
                 self.assertEqual([], list(complaints(alarm, stories)))
 
-    def test_figures_of_others_ring_nothing(self):
+    def test_data_of_other_resources_triggers_nothing(self):
         """Another queue's, function's, pipeline's, endpoint's or service's, and those of all together."""
-        for alarm, stories in self.told():
+        for alarm, stories in self.with_stories():
             for story in stories:
-                # Where silence rings, others' figures must not be taken for ours.
-                if story.rings == (alarm["TreatMissingData"] == "breaching"):
+                # Where missing data triggers the alarm, data of others must not replace ours.
+                if story.fires == (alarm["TreatMissingData"] == "breaching"):
                     continue
-                for elsewhere, figures in others(story.figures):
+                for elsewhere, data in others(story.data):
                     with self.subTest(alarm["AlarmName"], story=story.words, of=elsewhere):
-                        minute = rung(alarm, figures, story.end(), READINGS[0])
-                        self.assertEqual(story.rings, minute is None)
+                        minute = fired(alarm, data, story.end(), READINGS[0])
+                        self.assertEqual(story.fires, minute is None)
 
-    def test_a_wrong_alarm_is_noticed(self):
-        once = {short(alarm["AlarmName"]): (alarm, stories) for alarm, stories in self.told()}  # pipelines differ in numbers only
+    def test_a_wrong_alarm_contradicts_a_story(self):
+        once = {short(alarm["AlarmName"]): (alarm, stories) for alarm, stories in self.with_stories()}  # pipelines differ in numbers only
         for name, (alarm, stories) in once.items():
             for what, wrong in mutants(alarm):
                 with self.subTest(name, wrong=what):
-                    self.assertTrue(any(complaints(wrong, stories)), "no story tells")
+                    self.assertTrue(any(complaints(wrong, stories)), "no story contradicts it")
 
 
 if __name__ == "__main__":

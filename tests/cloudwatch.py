@@ -1,18 +1,18 @@
-"""What CloudWatch makes of an alarm and of figures, as far as its documents say.
+"""How CloudWatch evaluates an alarm, as far as it is documented.
 
-Not an emulator: no API, no clock. An alarm is the properties of an AWS::CloudWatch::Alarm with nothing left to
-resolve; figures are {metric: [(minute, value), …]}, and minutes are counted from any one.
+Not an emulator: no API, no clock. An alarm is the properties of an AWS::CloudWatch::Alarm with everything resolved;
+data is {metric: [(minute, value), …]}, with minutes counted from an arbitrary one.
 
 Where it is from (CloudWatch user guide, by the titles of its pages):
 
   "Configuring how CloudWatch alarms treat missing data"   judge(); with the tables that alarms_test.py repeats
-  "Alarm evaluation window"                                a sliding window, looked at each minute
+  "Alarm evaluation window"                                a sliding window, evaluated each minute
   "Using math expressions with CloudWatch metrics"         calculate(): arithmetic and comparisons take a missing
                                                            value for 0, IF drops a point without a condition
 
-Left open there, and so kept apart as a Reading: how many points are looked at beyond EvaluationPeriods ("depends on
-the length of the alarm period"; the examples have two more), and whether FILL fills a metric that has no point at all.
-What holds of an alarm has to hold under every reading.
+Undocumented, and so a parameter (Reading): how many points are retrieved beyond EvaluationPeriods ("depends on the
+length of the alarm period"; the examples have two more), and whether FILL fills a metric without any data point. A test
+of an alarm must hold under every reading.
 """
 
 import bisect
@@ -38,7 +38,7 @@ STATISTICS = {
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """A way to take what the guide leaves open."""
+    """One interpretation of what the guide leaves open."""
 
     extra: int = 2  # points beyond EvaluationPeriods
     fills_empty: bool = True  # whether FILL makes a series out of a metric without any point
@@ -48,7 +48,7 @@ READINGS = [Reading(extra, fills) for extra in (1, 5) for fills in (True, False)
 
 
 def readings(alarm):
-    """Those that differ for an alarm."""
+    """The readings that differ for an alarm."""
     return [reading for reading in READINGS if reading.fills_empty or "Metrics" in alarm]
 
 
@@ -69,7 +69,7 @@ def metric(namespace, name, **dimensions):
 
 
 def watched(alarm):
-    """What an alarm looks at: {id: (metric, period in seconds, statistic)}; the id is None where there is no math."""
+    """The metrics of an alarm: {id: (metric, period in seconds, statistic)}; the id is None without metric math."""
     if "MetricName" in alarm:
         return {None: (_metric(alarm), alarm["Period"], alarm["Statistic"])}
     stats = {part["Id"]: part["MetricStat"] for part in alarm["Metrics"] if "MetricStat" in part}
@@ -90,7 +90,7 @@ def period(alarm):
 
 
 def judge(points, periods, enough, treat, state):
-    """The state after a look at `points`: True breaches, False does not, None is missing; the oldest comes first.
+    """The state after evaluating `points`: True breaches, False does not, None is missing; the oldest comes first.
 
     `periods` and `enough` are EvaluationPeriods and DatapointsToAlarm, `state` is the one before.
     """
@@ -109,24 +109,25 @@ def judge(points, periods, enough, treat, state):
     assert treat == "missing", treat
     if not real:
         return INSUFFICIENT
-    # "Avoiding premature transitions": nothing but breaches, and too few. It rings once the oldest is old enough.
-    # Before, the guide says only that it does not.
+    # "Avoiding premature transitions": only breaching points, and too few. The alarm fires once the oldest is old enough;
+    # before, the guide says only that it does not fire.
     return ALARM if len(points) - points.index(True) >= enough else state
 
 
-def states(alarm, figures, until, reading=Reading(), state=OK):
-    """The alarm's state at each look from minute 0 to `until`; it begins as `state`.
+def states(alarm, data, until, reading=Reading(), state=OK):
+    """The alarm's state at each evaluation from minute 0 to `until`; it starts as `state`.
 
-    An alarm looks every minute. Here one with long periods looks twelve times a period, which is enough and quicker.
+    An alarm is evaluated every minute. Here one with long periods is evaluated twelve times per period, which is enough
+    and faster.
     """
     compare, threshold = COMPARISONS[alarm["ComparisonOperator"]], float(alarm["Threshold"])
     periods, treat, looked_at, known = alarm["EvaluationPeriods"], alarm.get("TreatMissingData", "missing"), watched(alarm), {}
     for minute in range(0, until + 1, max(1, period(alarm) // 720)):
         stats = {
-            name: _statistics(figures.get(of, ()), minute, seconds // 60, STATISTICS[statistic], periods + reading.extra)
+            name: _statistics(data.get(of, ()), minute, seconds // 60, STATISTICS[statistic], periods + reading.extra)
             for name, (of, seconds, statistic) in looked_at.items()
         }
-        seen = tuple(stats.values())  # most looks see what the one before saw
+        seen = tuple(stats.values())  # most evaluations see the same data as the one before
         if seen not in known:
             known[seen] = [None if point is None else compare(point, threshold) for point in _points(alarm, stats, reading)]
         state = judge(known[seen], periods, alarm.get("DatapointsToAlarm", periods), treat, state)
@@ -134,7 +135,7 @@ def states(alarm, figures, until, reading=Reading(), state=OK):
 
 
 def _points(alarm, stats, reading):
-    """What the alarm compares, out of its metrics' data points; the oldest comes first."""
+    """The points that the alarm compares with its threshold; the oldest comes first."""
     if None in stats:
         return stats[None]
     (asked,) = [part["Id"] for part in alarm["Metrics"] if part.get("ReturnData", True)]
@@ -146,7 +147,7 @@ def _points(alarm, stats, reading):
 
 
 def _statistics(samples, minute, length, statistic, count):
-    # A period begins with its first moment and ends before the next one's. Samples are in the order of time.
+    # A period includes its start and excludes its end. Samples are in the order of time.
     edges = [bisect.bisect_left(samples, minute - length * back, key=lambda sample: sample[0]) for back in range(count, -1, -1)]
     return tuple(
         statistic([value for _, value in samples[low:high]]) if low < high else None
@@ -157,7 +158,7 @@ def _statistics(samples, minute, length, statistic, count):
 # ---------------------------------------------------------------- metric math
 
 TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|[A-Za-z]\w*|==|!=|<=|>=|&&|\|\||[-+*/<>(),\[\]])")
-OPERATORS = [  # what binds least comes first
+OPERATORS = [  # lowest precedence first
     {"OR": lambda a, b: float(bool(a or b)), "||": lambda a, b: float(bool(a or b))},
     {"AND": lambda a, b: float(bool(a and b)), "&&": lambda a, b: float(bool(a and b))},
     {
@@ -173,7 +174,7 @@ def calculate(text, stats, expressions=None, reading=Reading()):
     """The value of a math expression over series of one length, {id: points}, as far as the templates use it.
 
     A value is a number, a series (a list, None for a missing point) or an array (a tuple of series).
-    Raises ValueError for what is not known here, so that an alarm with it is not taken for tested.
+    Raises ValueError for anything unsupported, so that an alarm with it is not taken for tested.
     """
     return _Expression(text, stats, expressions or {}, reading).value()
 

@@ -1,38 +1,38 @@
-"""Rules for the documents: what they name exists, and what exists and must be explained is named.
+"""Rules for the documents: what they name exists, and what must be explained is explained.
 
-Each rule is a function from the project's texts to a list of complaints. As in template_test.py each has two kinds
-of test: the files as they are raise no complaint, and the ways of breaking them listed below do.
-Run: python -m unittest tests/docs_test.py (standard library only).
+Each rule is a function from the project's texts to a list of complaints; `templates.check` tests each twice: the files
+as they are raise no complaint, and every listed way of breaking them does.
+Run: .venv/bin/python -m unittest tests/docs_test.py
 """
 
 import pathlib
 import re
-import unittest
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ("crates", "docs", "events", "infra", "samples", "tests", "web", "benches", ".ci")
+sys.path.insert(0, str(ROOT / "tests"))
+
+import templates  # noqa: E402  a program's folder, no package
+
+FOLDERS = ("crates", "docs", "events", "infra", "samples", "tests", "web", "benches", ".ci", ".github")
 CODE = {".rs", ".py"}
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
-class Project:
+class Project(templates.Project):
     """The documents and what they speak of."""
 
     def __init__(self):
-        paths = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "samples/README.md")]
-        paths += sorted((ROOT / "docs").rglob("*.md"))
+        super().__init__()
+        names = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "samples/README.md", "web/README.md")
+        paths = [ROOT / name for name in names] + sorted((ROOT / "docs").rglob("*.md"))
         self.docs = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
-        self.service = (ROOT / "infra/service.yaml").read_text()
-        self.endpoint = (ROOT / "infra/endpoint.yaml").read_text()
-        self.watch = (ROOT / "infra/watch.yaml").read_text()
-        self.manifest = (ROOT / "crates/functions/Cargo.toml").read_text()
         self.makefile = (ROOT / "Makefile").read_text()
-        self.metrics = (ROOT / "crates/functions/src/metrics.rs").read_text()
         self.sources = {
             path.relative_to(ROOT).as_posix(): path.read_text()
-            for folder in ("crates", "tests", ".ci")
+            for folder in ("crates", "tests", ".ci", "infra", "benches")
             for path in sorted((ROOT / folder).rglob("*"))
-            if path.suffix in CODE and "node_modules" not in path.parts
+            if path.suffix in CODE and not {"node_modules", "target"} & set(path.parts)
         }
 
 
@@ -96,8 +96,9 @@ def paths_exist(project):
 
 
 def named_tests_exist(project):
-    """A name of three words and more, joined by underscores, is that of a function."""
+    """A name of four words and more, joined by underscores, is that of a function."""
     known = {word for text in project.sources.values() for word in re.findall(r"(?:fn|def) (\w+)", text)}
+    known |= set(re.findall(r"^(\w+) =", (ROOT / "infra/pipelines.toml").read_text(), re.MULTILINE))
     for name, text in project.docs.items():
         for span in spans(text):
             if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+){3,}", span) and span not in known:
@@ -106,20 +107,15 @@ def named_tests_exist(project):
 
 def alarms_are_explained(project):
     headings = re.findall(r"^### `([^`]+)`$", project.docs["docs/operations.md"], re.MULTILINE)
-    for template in (project.service, project.watch, project.endpoint):
-        alarms = re.findall(r"AlarmName: !Sub '\$\{\w+\}-([a-z-]+)'", template)
-        if len(alarms) != template.count("Type: AWS::CloudWatch::Alarm"):
-            yield "an alarm is not called <name>-<what>"
-        for alarm in alarms:
-            if alarm not in headings:
-                yield f"docs/operations.md has no heading for alarm {alarm}"
+    for _, _, alarm in templates.all_alarms(project):
+        if templates.alarm_word(alarm) not in headings:
+            yield f"docs/operations.md has no heading for alarm {templates.alarm_word(alarm)}"
 
 
-def entry_points_are_the_binaries(project):
+def entry_points_are_the_functions(project):
     table = section(project.docs["ARCHITECTURE.md"], "Entry points")
     rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
-    binaries = re.findall(r'\[\[bin\]\]\nname = "([a-z-]+)"', project.manifest)
-    for word in sorted(set(rows) ^ set(binaries)):
+    for word in sorted(set(rows) ^ project.functions):
         yield f"{word} is {'only in the table of entry points' if word in rows else 'not in the table of entry points'}"
 
 
@@ -134,39 +130,21 @@ def make_targets_exist(project):
                 yield f"{name}: there is no target for `make {target}`"
 
 
-def metrics_and_log_fields_are_explained(project):
+def metrics_are_explained(project):
     listed = set(spans(project.docs["docs/operations.md"]))
-    for metric in re.findall(r'Self::\w+ => "([A-Z]\w+)",', project.metrics):
-        if metric not in listed and metric not in ("Milliseconds", "Seconds", "Count"):
-            yield f"docs/operations.md does not explain metric {metric}"
+    for metric in sorted(set(project.metrics) - listed):
+        yield f"docs/operations.md does not explain metric {metric}"
+
+
+def log_fields_are_explained(project):
+    listed = set(spans(project.docs["docs/operations.md"]))
     for path, text in product(project):
-        if not path.startswith(("crates/jobs/", "crates/functions/")):
+        if not path.startswith(("crates/jobs/", "crates/api/", "crates/functions/")):
             continue
         for call in re.findall(r"\b(?:info|warn|error)!\((.*?)\);?\s*\n", text, re.DOTALL):
             for field in re.findall(r"(?:^|[(,])\s*([a-z]+\.[a-z_]+)(?=\s*[=,])", call):
                 if field not in listed:
                     yield f"docs/operations.md does not explain log field {field} of {path}"
-
-
-def quarantine_causes_are_explained(project):
-    kinds = re.search(r"pub const fn kind\(.*?\n    }", project.sources["crates/jobs/src/error.rs"], re.DOTALL)
-    known = set(re.findall(r'=> "(\w+)"', kinds.group(0))) | {"Malformed"}
-    known |= set(re.findall(r'cause: "(\w+)"', project.sources["crates/jobs/src/reconcile.rs"]))
-    part = section(project.docs["docs/operations.md"], "Quarantine")
-    headings = set(re.findall(r"^### `([^`]+)`$", part, re.MULTILINE))
-    waits = {"Unavailable", "Unreadable", "Leased", "Contended"}  # these only ever come back
-    for cause in sorted(headings ^ (known - waits)):
-        yield f"cause {cause} stands in only one of docs/operations.md and the code"
-
-
-def one_file_creates_jobs(project):
-    """Only submit.rs creates jobs. That only apply.rs saves them is checked by the compiler (SaveRequest)."""
-    home = "crates/jobs/src/submit.rs"
-    for path, text in product(project):
-        if path != home and not path.startswith("crates/testkit/") and re.search(r"\bports\s*\.create\(", text):
-            yield f"{path} calls create: only {home} does"
-    if not re.search(r"\bports\s*\.create\(", project.sources[home]):
-        yield f"{home} no longer calls create"
 
 
 def decisions_are_complete(project):
@@ -197,90 +175,41 @@ def in_doc(name, old, new):
     return spoil
 
 
-def in_text(attribute, old, new):
-    """A way of breaking another text."""
-
-    def spoil(project):
-        text = getattr(project, attribute)
-        assert old in text, old
-        setattr(project, attribute, text.replace(old, new))
-
-    return spoil
-
-
-def in_source(path, old, new):
-    """A way of breaking a source file."""
-
-    def spoil(project):
-        assert old in project.sources[path], old
-        project.sources[path] = project.sources[path].replace(old, new)
-
-    return spoil
-
-
-BREAKS = {
-    links_resolve: [
-        in_doc("README.md", "(docs/deploy.md)", "(docs/deployment.md)"),
-        in_doc("docs/operations.md", "(#quarantine)", "(#isolation)"),
-    ],
-    paths_exist: [
-        in_doc("ARCHITECTURE.md", "`crates/jobs/src/apply.rs`", "`crates/jobs/src/save.rs`"),
-        in_doc("ARCHITECTURE.md", "`watch.rs`", "`look.rs`"),
-    ],
-    named_tests_exist: [
-        in_doc("ARCHITECTURE.md", "`late_and_doubled_messages_change_nothing`", "`late_messages_change_nothing`")
-    ],
-    alarms_are_explained: [
-        in_doc("docs/operations.md", "### `checks-dead-letters`", "### Wake-ups"),
-        in_text("endpoint", "${EndpointName}-wake", "${EndpointName}-rouse"),
-        in_text("watch", "AlarmName: !Sub '${ServiceName}-queue-stalled'", "AlarmName: !Sub '${ServiceName}-queue-stuck'"),
-        in_text("service", "AlarmName: !Sub '${ServiceName}-uploads-dead-letters'", "AlarmName: uploads"),
-    ],
-    entry_points_are_the_binaries: [
-        in_doc("ARCHITECTURE.md", "| `retry` |", "| `again` |"),
-        in_text("manifest", 'name = "retry"', 'name = "reconciler"'),
-    ],
-    make_targets_exist: [
-        in_doc("README.md", "`make down`", "`make stop`"),
-        in_doc("docs/deploy.md", "make package\nmake zips", "make package\nmake sizes"),
-    ],
-    metrics_and_log_fields_are_explained: [
-        in_doc("docs/operations.md", "`TimeToReady`", "`Time`"),
-        in_doc("docs/operations.md", "`inference.id`", "`id`"),
-        in_doc("docs/operations.md", "`upload.version`", "`version`"),
-    ],
-    quarantine_causes_are_explained: [
-        in_doc("docs/operations.md", "### `NotOurs`", "### `Foreign`"),
-        in_source("crates/jobs/src/error.rs", '"UnknownJob"', '"NoJob"'),
-        in_source("crates/jobs/src/reconcile.rs", 'cause: "DeadLetter"', 'cause: "Dead"'),
-    ],
-    one_file_creates_jobs: [
-        in_source("crates/jobs/src/retry.rs", "match apply(ports", "ports.create(&job).await?; match apply(ports"),
-        in_source("crates/jobs/src/submit.rs", "ports.create(", "store.create("),
-    ],
-    decisions_are_complete: [
-        in_doc("docs/adr/0005-lean-tls.md", "## Consequences", "## Results"),
-        in_doc("docs/adr/0005-lean-tls.md", "# 5. ", "# 6. "),
-    ],
-}
-
-
-class Rules(unittest.TestCase):
-    """The documents as they are, and every listed way of breaking them."""
-
-    def test_documents_keep_the_rules(self):
-        for rule in BREAKS:
-            with self.subTest(rule.__name__):
-                self.assertEqual(list(rule(Project())), [])
-
-    def test_every_rule_sees_what_breaks_it(self):
-        for rule, breaks in BREAKS.items():
-            for number, spoil in enumerate(breaks):
-                with self.subTest(rule.__name__, number=number):
-                    project = Project()
-                    spoil(project)
-                    self.assertNotEqual(list(rule(project)), [])
-
-
-if __name__ == "__main__":
-    unittest.main()
+Rules = templates.check(
+    {
+        links_resolve: [
+            in_doc("README.md", "(docs/deploy.md)", "(docs/deployment.md)"),
+            in_doc("docs/operations.md", "(#quarantine)", "(#isolation)"),
+        ],
+        paths_exist: [
+            in_doc("ARCHITECTURE.md", "`crates/jobs/src/transition.rs`", "`crates/jobs/src/decide.rs`"),
+            in_doc("ARCHITECTURE.md", "`effects.rs`", "`deliveries.rs`"),
+        ],
+        named_tests_exist: [in_doc("docs/reliability.md", "_", "_x_")],
+        alarms_are_explained: [
+            in_doc("docs/operations.md", "### `checks-dead-letters`", "### Checks"),
+            lambda p: templates.resource(p, "ChecksDeadLettersAlarm").update(AlarmName={"Fn::Sub": "${ServiceName}-checks"}),
+        ],
+        entry_points_are_the_functions: [
+            in_doc("ARCHITECTURE.md", "| `retry` |", "| `again` |"),
+            lambda p: p.functions.remove("retry"),
+        ],
+        make_targets_exist: [
+            in_doc("README.md", "`make down`", "`make stop`"),
+            in_doc("docs/deploy.md", "make undeploy", "make remove"),
+        ],
+        metrics_are_explained: [
+            in_doc("docs/operations.md", "`TimeToReady`", "`Time`"),
+            lambda p: p.metrics.update(NoSuchMetric={}),
+        ],
+        log_fields_are_explained: [
+            in_doc("docs/operations.md", "`inference.id`", "`id`"),
+            in_doc("docs/operations.md", "`upload.version`", "`version`"),
+        ],
+        decisions_are_complete: [
+            in_doc("docs/adr/0005-lean-tls.md", "## Consequences", "## Results"),
+            in_doc("docs/adr/0005-lean-tls.md", "# 5. ", "# 6. "),
+        ],
+    },
+    Project,
+)

@@ -1,11 +1,11 @@
-"""Compares what functions may do with what the scenarios saw them do.
+"""Compares what functions may do with what they did while the tests ran.
 
   python tests/grants.py LOG
 
-LOG is what the emulator wrote down while the tests ran (crates/devstack/python/stack_grants.py). A grant is one
-action of a statement on one of its resources, and where the statement names leading keys, for one of these. It is
-wrong, and the exit status 1, if a grant was used by no call of its function, and if a call was refused that no test
-wanted refused: then a grant is missing. Tests that want it say so by their session's name, `OUTSIDE`.
+LOG is the emulator's log of its IAM decisions (crates/devstack/python/stack_grants.py). A grant is one action of a
+statement on one of its resources, and where the statement names leading keys, for one of these. The exit status is 1 if
+no call of a function used a grant, or if a call of a function was refused: then a grant is missing. Calls by other
+sessions than the functions' own do not count: tests assume a function's role to see what it is refused.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,12 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from template_test import Project, as_list, grants  # noqa: E402, found by the line above
+from templates import Project, as_list, grants, slug  # noqa: E402, found by the line above
 
-# The session of whoever takes a function's role to see it refused (tests/scenarios/outside_the_grants.rs).
-OUTSIDE = "outside-its-grants"
+SERVICE = "docket"  # the ServiceName of local stacks
 LEADING = "dynamodb:LeadingKeys"
-# What Lambda does with a function's role, and the emulator does without asking: by the beginning of a statement's
-# Sid, its actions. grants_test.py has rules for these statements.
+# What Lambda itself does with a function's role, and the emulator does without a check: actions by the first part of a
+# statement's Sid. grants_test.py has rules for these statements.
 BY_LAMBDA = {
     "Logs": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "Receive": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
@@ -45,12 +44,12 @@ class Grant:
 
     @property
     def is_lambdas(self) -> bool:
-        """Whether Lambda uses it, and no call of the function."""
+        """Whether Lambda itself uses it, and no call of the function."""
         return any(self.sid.startswith(sid) and self.action in actions for sid, actions in BY_LAMBDA.items())
 
 
 def shown(resource) -> str:
-    """A resource in a word or two. The pipelines' folders for uploads are one: they differ by their names alone."""
+    """A short name of a resource. The pipelines' upload prefixes count as one: they differ by their names alone."""
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
     text = re.sub(r"arn:[^/]*:|\$\{(\w+)(\.Arn)?\}", lambda found: found[1] or "", resource["Fn::Sub"])
@@ -58,7 +57,7 @@ def shown(resource) -> str:
 
 
 def leading(statement: dict) -> list[str]:
-    """The leading keys that a statement is for; a single empty one if it is for all."""
+    """The leading keys that a statement names; a single empty one if it names none."""
     blocks = statement.get("Condition", {}).values()
     return [key for block in blocks for key in as_list(block.get(LEADING, []))] or [""]
 
@@ -82,38 +81,43 @@ def granted(project: Project) -> set[Grant]:
 
 
 def role_of(line: dict) -> str:
-    """UploadTriggerRole for docket-UploadTriggerRole-78F47A67B14F4, as CloudFormation calls it."""
+    """UploadTriggerRole for docket-UploadTriggerRole-78F47A67B14F4, the name that CloudFormation generates."""
     return line["role"].split("-")[-2]
+
+
+def is_functions(line: dict) -> bool:
+    """Whether a function made the call: Lambda names its session after it."""
+    return line["session"] == f"{SERVICE}-{slug(role_of(line).removesuffix('Role'))}"
 
 
 def used(project: Project, lines: list[dict]) -> set[Grant]:
     """The grants that calls of functions used."""
     statements = allowed(project)
     return {
-        Grant(role_of(line), line["sid"], line["action"], shown(as_list(statements[role_of(line), line["sid"]]["Resource"])[place]), key)
+        Grant(role_of(line), line["sid"], line["action"], shown(as_list(statements[role_of(line), line["sid"]]["Resource"])[index]), key)
         for line in lines
-        if line["allowed"] and line["session"] != OUTSIDE and (role_of(line), line["sid"]) in statements
-        for place in line["resources"]
+        if line["allowed"] and is_functions(line) and (role_of(line), line["sid"]) in statements
+        for index in line["resources"]
         for key in line["keys"] or [""]
     }
 
 
 def complaints(project: Project, lines: list[dict]) -> list[str]:
-    """What is wrong."""
+    """Unused grants and refused calls."""
     unused = sorted(grant for grant in granted(project) - used(project, lines) if not grant.is_lambdas)
     refused = {
         f"{role_of(line)} was refused {line['action']} on {' '.join([line['resource'], *line.get('keys', ())])}"
         for line in lines
-        if not line["allowed"] and line["session"] != OUTSIDE
+        if not line["allowed"] and is_functions(line)
     }
-    return [f"{grant}, and never did" for grant in unused] + sorted(refused)
+    return [f"{grant}, and no call used it" for grant in unused] + sorted(refused)
 
 
 def main() -> int:
     """The command line."""
     path = pathlib.Path(sys.argv[1])
     if not path.is_file():
-        print(f"grants: {path} is not there; it is written while the scenarios run", file=sys.stderr)
+        print(f"grants: {path} is missing; the scenario tests write it", file=sys.stderr)
         return 1
     lines, project = [json.loads(line) for line in path.read_text().splitlines()], Project()
     wrong = complaints(project, lines)
@@ -122,7 +126,7 @@ def main() -> int:
     if not wrong:
         of_lambda = sum(grant.is_lambdas for grant in granted(project))
         of_functions = len(granted(project)) - of_lambda
-        print(f"grants: all {of_functions} were used and none was missing; {of_lambda} more are for Lambda itself")
+        print(f"grants: all {of_functions} were used and none is missing; {of_lambda} more are for Lambda itself")
     return 1 if wrong else 0
 
 

@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 export default defineConfig({
   build: {
     target: "es2022",
-    // Everything comes as a file: the page's Content-Security-Policy knows no `data:` and nothing inline.
+    // The page's Content-Security-Policy allows neither `data:` URLs nor inline assets.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,

@@ -1,11 +1,11 @@
-"""Deploys Docket to AWS, or takes it away, with the AWS CLI alone. docs/deploy.md walks through it.
+"""Deploys Docket to AWS, or removes it, with the AWS CLI alone. docs/deploy.md is the guide.
 
   python infra/deploy deploy <environment>      (make deploy ENV=<environment>)
   python infra/deploy undeploy <environment>    (make undeploy ENV=<environment>)
 
-An environment is a file infra/environments/<environment>.json. Every step may be repeated: what is as it should be
-stays as it is. Read from the process's environment: YES=1 answers yes to every question; PROBE_MINUTES is how long the
-test at the end waits for its result (20: a cold start takes 5 to 11 minutes); PROBE=0 leaves the test out.
+An environment is a file infra/environments/<environment>.json. Every step can be repeated: it changes nothing that is
+already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
+probe at the end waits for its result (default 20: a cold start takes 5 to 11 minutes); PROBE=0 skips the probe.
 Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
 """
 
@@ -26,27 +26,24 @@ from plan import ROOT, Environment, Refusal  # noqa: E402
 PAGE = ROOT / "web" / "dist"
 PROBE_DOCUMENT = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 POLL_SECONDS = 5.0
-PUSH_SECONDS = 30  # from Ready to the push; it takes less than one
+PUSH_SECONDS = 30  # limit from Ready to the push, which takes less than a second
 
 
 class AwsError(Exception):
-    """What the AWS CLI said on standard error."""
+    """A command of the AWS CLI failed; the text is its standard error."""
 
 
 class Aws:
-    """The AWS CLI: your own, which knows how you sign in, or the one that `make venv` installs."""
+    """The AWS CLI: the one on PATH, or else the one that `make venv` installs."""
 
     def __init__(self, region):
         self.program = shutil.which("aws") or str(ROOT / ".venv" / "bin" / "aws")
         if not pathlib.Path(self.program).exists():
-            raise Refusal("there is no AWS CLI; `make venv` installs one")
+            raise Refusal("no AWS CLI found; `make venv` installs one")
         self.region = region
 
     def __call__(self, *arguments):
-        """Runs a command and answers what it says, read as JSON if it is that.
-
-        Raises AwsError if it fails.
-        """
+        """Runs a command and returns its output, parsed if it is JSON. Raises AwsError if it fails."""
         command = [self.program, *arguments, "--region", self.region]
         if arguments[0] != "s3":
             command += ["--output", "json"]
@@ -60,7 +57,7 @@ class Aws:
 
 
 class Deployment:
-    """One run of one of the two commands."""
+    """One run of `deploy` or `undeploy`."""
 
     def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time, page=Page):
         self.environment, self.aws, self.say, self.sleep, self.clock, self.page = environment, aws, say, sleep, clock, page
@@ -72,43 +69,43 @@ class Deployment:
         if os.environ.get("YES") == "1":
             return
         if not sys.stdin.isatty():
-            raise Refusal(f"{question} Nobody is there to answer; YES=1 says yes to everything.")
+            raise Refusal(f"{question} Standard input is no terminal; YES=1 answers yes to everything.")
         if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
-            raise Refusal("so nothing further was done")
+            raise Refusal("stopped; nothing further was changed")
 
-    # ---------------------------------------------------------------- up
+    # ---------------------------------------------------------------- deploy
 
     def deploy(self):
-        """From nothing, or from what is there, to a service that has proved itself."""
+        """Creates or updates all stacks, then sends a probe through the service."""
         wanted = self.environment
-        plan.check_zips(wanted.given["service"].get("Architecture", "arm64"))
+        code_prefix = plan.check_zips(wanted.given["service"].get("Architecture", "arm64"))
         if wanted.wants("page") and not (PAGE / "index.html").exists():
             raise Refusal("web/dist has no page; `make web` builds it (Node 20.19), or leave `page` out of the environment")
         self.check_account("Deploy")
         self.make_code_bucket()
-        packaged = self.package()
+        self.upload_zips(code_prefix)
         found = self.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
-        outputs = self.apply(wanted.service(found), packaged)
+        outputs = self.apply(wanted.service(code_prefix, found))
         for pipeline in wanted.endpoints:
             self.check_version(self.apply(wanted.endpoint(pipeline, outputs, self.partition)))
         if wanted.wants("page"):
             page = self.apply(wanted.page(outputs, self.suffix))
             self.publish_page(page)
             if found != page["PageUrl"]:
-                self.say("The service is told where its page is:")
-                outputs = self.apply(wanted.service(page["PageUrl"]), packaged)
+                self.say("Setting PageOrigin of the service:")
+                outputs = self.apply(wanted.service(code_prefix, page["PageUrl"]))
             self.say(f"The page is at {page['PageUrl']}")
-        if wanted.wants("watch"):
-            self.say(f"The dashboard is at {self.apply(wanted.watch(outputs))['DashboardUrl']}")
-        # From where it is copied: below, and every day by the probes of infra/endpoint.yaml.
+        if wanted.wants("monitoring"):
+            self.say(f"The dashboard is at {self.apply(wanted.monitoring(outputs))['DashboardUrl']}")
+        # The source of the probe below and of the daily probes of infra/endpoint.yaml.
         self.aws("s3", "cp", "--quiet", str(PROBE_DOCUMENT), f"s3://{outputs['JobsBucketName']}/{plan.PROBE_DOCUMENT}")
         if not wanted.probe or os.environ.get("PROBE") == "0":
-            self.say("Nothing was tried: no pipeline has an endpoint here, or PROBE=0.")
+            self.say("No probe was sent: no pipeline has an endpoint here, or PROBE=0.")
         else:
             self.probe(outputs)
 
     def check_account(self, what):
-        """Refuses credentials of another account, and asks whether this is the one."""
+        """Refuses credentials of another account, and asks for confirmation."""
         identity = self.aws("sts", "get-caller-identity")
         if identity["Account"] != self.environment.given["account"]:
             raise Refusal(f"these credentials are of account {identity['Account']}, the environment's is {self.environment.given['account']}")
@@ -118,37 +115,34 @@ class Deployment:
         self.ask(f"{what} {self.environment.service_name} there?")
 
     def exists(self, bucket):
-        """Whether there is such a bucket, and it is ours."""
+        """Whether the bucket exists. Refuses one of another account."""
         try:
             self.aws("s3api", "head-bucket", "--bucket", bucket)
         except AwsError as error:
             if "404" in str(error) or "Not Found" in str(error):
                 return False
-            raise Refusal(f"bucket {bucket} cannot be used; is it somebody else's? {error}") from error
+            raise Refusal(f"bucket {bucket} cannot be used; does another account own it? {error}") from error
         return True
 
     def make_code_bucket(self):
-        """The bucket for zips and templates, private, whose files go after a year."""
+        """Creates the private bucket for zips and templates."""
         bucket, region = self.environment.code_bucket, self.environment.region
         if self.exists(bucket):
             return
-        self.say(f"Making bucket {bucket} for zips and templates")
+        self.say(f"Creating bucket {bucket} for zips and templates")
         where = [] if region == "us-east-1" else ["--create-bucket-configuration", f"LocationConstraint={region}"]
         self.aws("s3api", "create-bucket", "--bucket", bucket, *where)
         private = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
         self.aws("s3api", "put-public-access-block", "--bucket", bucket, "--public-access-block-configuration", private)
 
-    def package(self):
-        """Uploads the zips and answers the template that names them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        packaged = self.folder / "service.yaml"
-        self.say("Uploading the zips")
-        self.aws("cloudformation", "package", "--template-file", str(plan.INFRA / "service.yaml"),
-                 "--s3-bucket", self.environment.code_bucket, "--s3-prefix", "zips", "--output-template-file", str(packaged))  # fmt: skip
-        return packaged
+    def upload_zips(self, prefix):
+        """Uploads the zips under a prefix that names their contents; those that are there already are skipped."""
+        self.say(f"Uploading the zips to {prefix}")
+        target = f"s3://{self.environment.code_bucket}/{prefix}"
+        self.aws("s3", "sync", str(plan.ZIPS), target, "--no-progress", "--size-only", "--exclude", "*", "--include", "*.zip")
 
     def stack(self, name):
-        """A stack as it is, or None."""
+        """The description of a stack, or None."""
         try:
             return self.aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
         except AwsError as error:
@@ -157,22 +151,22 @@ class Deployment:
             raise
 
     def outputs(self, name):
-        """What a stack says of itself; nothing if it is not there."""
+        """The outputs of a stack; none if it does not exist."""
         return {row["OutputKey"]: row["OutputValue"] for row in (self.stack(name) or {}).get("Outputs", [])}
 
-    def apply(self, stack, packaged=None):
-        """Makes a stack be as it should: change set, a look at it, a yes. Answers its outputs."""
+    def apply(self, stack):
+        """Creates or updates a stack by a change set, after confirmation. Returns its outputs."""
         now = self.stack(stack.name)
         status = now["StackStatus"] if now else "REVIEW_IN_PROGRESS"
         if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED"):
-            raise Refusal(f"stack {stack.name} is {status}: {self.why(stack.name)}\nMend the cause, delete the stack if it was never complete, and begin again.")
+            raise Refusal(f"stack {stack.name} is {status}: {self.why(stack.name)}\nFix the cause, delete the stack if it was never complete, and try again.")
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
-            raise Refusal(f"stack {stack.name} is {status}; wait until that is over")
+            raise Refusal(f"stack {stack.name} is {status}; wait until that has ended")
         new = status == "REVIEW_IN_PROGRESS"
         bucket = plan.own_bucket(stack, self.environment)
         if new and bucket and self.exists(bucket):
-            raise Refusal(f"bucket {bucket} of an earlier {stack.name} is still there; delete it, or choose another ServiceName (docs/deploy.md, Removing it)")
-        changes = self.change_set(stack, packaged or plan.INFRA / stack.template, new)
+            raise Refusal(f"bucket {bucket} of an earlier {stack.name} still exists; delete it, or choose another ServiceName (docs/deploy.md, Removing it)")
+        changes = self.change_set(stack, new)
         if changes is None:
             self.say(f"{stack.name}: no changes")
             return self.outputs(stack.name)
@@ -181,7 +175,7 @@ class Deployment:
         for line in plan.describe_changes(described["Changes"]):
             self.say(line)
         try:
-            self.ask("Apply that?")
+            self.ask("Apply these changes?")
         except Refusal:
             self.aws("cloudformation", *(["delete-stack"] if new else ["delete-change-set", "--change-set-name", name]), "--stack-name", stack.name)
             raise
@@ -192,29 +186,29 @@ class Deployment:
     def check_version(self, outputs):
         """Refuses to go on if an endpoint does not have the configuration that its stack names.
 
-        SageMaker takes an update back when new instances do not start or an alarm rings, and the endpoint is then in
-        service as before: who waits for that alone takes it for a success.
+        SageMaker rolls an update back when new instances do not start or an alarm fires. The endpoint is then InService
+        as before, which CloudFormation takes for success.
         """
         name, wanted = outputs["EndpointName"], outputs["EndpointConfigName"]
         now = self.aws("sagemaker", "describe-endpoint", "--endpoint-name", name)
         if now["EndpointConfigName"] != wanted:
-            why = now.get("FailureReason", "it does not say why; look at the alarm's history and the container's log")
-            raise Refusal(f"SAGEMAKER TOOK THE UPDATE BACK: {name} has {now['EndpointConfigName']}, its stack says {wanted}: {why}\n"
+            why = now.get("FailureReason", "it gives no reason; check the alarm's history and the container's log")
+            raise Refusal(f"SAGEMAKER ROLLED THE UPDATE BACK: {name} has {now['EndpointConfigName']}, its stack says {wanted}: {why}\n"
                           "It works as before. docs/deploy.md, A new version of the model, says what to do.")  # fmt: skip
 
-    def change_set(self, stack, template, new):
-        """Makes a change set and answers its name and what is in it, or None if that is nothing."""
+    def change_set(self, stack, new):
+        """Creates a change set and returns its name and its description, or None if it is empty."""
         bucket, region = self.environment.code_bucket, self.environment.region
         self.folder.mkdir(parents=True, exist_ok=True)
         parameters = self.folder / f"{stack.name}.json"
         parameters.write_text(json.dumps(stack.rows(), indent=2))
-        # From the bucket, since a template in the call itself may have 51,200 bytes (CreateChangeSet).
+        # From the bucket, since a template in the call itself is limited to 51,200 bytes (CreateChangeSet).
         key = f"templates/{stack.name}.yaml"
-        self.aws("s3", "cp", "--quiet", str(template), f"s3://{bucket}/{key}")
+        self.aws("s3", "cp", "--quiet", str(plan.INFRA / stack.template), f"s3://{bucket}/{key}")
         name = f"deploy-{int(self.clock() * 1000)}"
         try:
             self.aws("cloudformation", "create-change-set", "--stack-name", stack.name, "--change-set-name", name,
-                     "--change-set-type", "CREATE" if new else "UPDATE", "--capabilities", "CAPABILITY_IAM",
+                     "--change-set-type", "CREATE" if new else "UPDATE", "--capabilities", *plan.CAPABILITIES,
                      "--template-url", f"https://s3.{region}.{self.suffix}/{bucket}/{key}", "--parameters", f"file://{parameters}")  # fmt: skip
         except AwsError as error:
             if plan.no_changes(str(error)):
@@ -227,13 +221,13 @@ class Deployment:
             self.aws("cloudformation", "delete-change-set", *of)
             if plan.no_changes(described.get("StatusReason", "")):
                 return None
-            raise Refusal(f"{stack.name}: {described.get('StatusReason', 'no change set could be made')}")
+            raise Refusal(f"{stack.name}: {described.get('StatusReason', 'the change set failed')}")
         return name, described
 
     def wait(self, name, gone=False):
-        """Waits until a stack is as asked, or gone."""
+        """Waits until a stack is created, updated or deleted."""
         while True:
-            self.sleep(POLL_SECONDS)  # first of all: for a moment a stack may still show what it was before
+            self.sleep(POLL_SECONDS)  # first: for a moment a stack may still have its previous status
             now = self.stack(name)
             status = now["StackStatus"] if now else "DELETE_COMPLETE"
             if status.endswith("_FAILED") or "ROLLBACK_COMPLETE" in status:
@@ -243,61 +237,61 @@ class Deployment:
                 return
 
     def why(self, name):
-        """What failed in a stack, oldest first: the first is the cause."""
+        """The failed resources of a stack, oldest first: the first is the cause."""
         events = self.aws("cloudformation", "describe-stack-events", "--stack-name", name, "--max-items", "100")["StackEvents"]
         failed = [e for e in events if e["ResourceStatus"].endswith("_FAILED")]
         return "".join(f"\n  {e['LogicalResourceId']}: {e.get('ResourceStatusReason', e['ResourceStatus'])}" for e in reversed(failed))
 
     def publish_page(self, page):
-        """Files that index.html names first, so that none is asked for before it is there."""
+        """Uploads the files that index.html names before index.html itself."""
         target = f"s3://{page['PageBucketName']}"
         sent = self.aws("s3", "sync", str(PAGE / "assets"), f"{target}/assets", "--no-progress", "--cache-control", "public, max-age=31536000, immutable")
         sent += self.aws("s3", "sync", str(PAGE), target, "--no-progress", "--exclude", "assets/*", "--cache-control", "no-cache")
         if sent.strip():
-            # Browsers ask for index.html anew each time, but CloudFront may answer from its cache for a moment.
+            # Browsers revalidate index.html each time, but CloudFront may answer from its cache for a moment.
             self.aws("cloudfront", "create-invalidation", "--distribution-id", page["DistributionId"], "--paths", "/*")
         self.say(f"The page's files: {len(sent.splitlines())} uploaded")
 
-    # ---------------------------------------------------------------- does it work?
+    # ---------------------------------------------------------------- probe
 
     def probe(self, outputs):
-        """Uploads a contract as tenant `probe`, and waits until its job is Ready and a page has been told."""
+        """Uploads a contract as tenant `probe`, and waits until its job is Ready and was pushed to a page."""
         prefix = plan.pipelines()[self.environment.probe]["InputPrefix"]
         bucket, began = outputs["JobsBucketName"], self.clock()
         name = f"deployed-{int(began * 1000)}.pdf"
         key = f"{prefix}{plan.PROBE_TENANT}/{name}"
         minutes = float(os.environ.get("PROBE_MINUTES", "20"))
-        self.say(f"Trying it with {key}, for at most {minutes:g} minutes")
+        self.say(f"Sending probe {key}, waiting at most {minutes:g} minutes")
         page = self.open_page(outputs, minutes * 60 + PUSH_SECONDS)
         self.say("  a page is connected")
         self.aws("s3", "cp", "--quiet", f"s3://{bucket}/{plan.PROBE_DOCUMENT}", f"s3://{bucket}/{key}")
-        said, told, ready_at = None, None, None
+        last, pushed, ready_at = None, None, None
         while True:
-            told = self.told(page, name) or told
+            pushed = self.push_of(page, name) or pushed
             verdict, sentence = plan.probe_verdict(self.job_of(outputs["JobsTableName"], key, began))
             after = self.clock() - began
-            if sentence != said:
+            if sentence != last:
                 self.say(f"  after {after:.0f} s: {sentence}")
-                said = sentence
+                last = sentence
             if verdict == "ready":
                 ready_at = ready_at or after
-                if told:
-                    self.say(f"  the page was told {told}")
+                if pushed:
+                    self.say(f"  the page received {pushed}")
                     page.close()
                     return
                 if after > ready_at + PUSH_SECONDS:
-                    self.fail_probe(f"its job is Ready, but no page was told within {PUSH_SECONDS} s")
+                    self.fail_probe(f"its job is Ready, but no page received it within {PUSH_SECONDS} s")
             elif verdict == "failed":
                 self.fail_probe(sentence)
             elif after > minutes * 60:
                 self.fail_probe(f"not Ready within {minutes:g} minutes; {sentence}")
 
     def fail_probe(self, why):
-        """Ends the deployment loudly."""
-        raise Refusal(f"THE PROBE FAILED: {why}\nThe service is deployed. docs/operations.md says how to look; `make deploy` tries again.")
+        """Ends the deployment with an error."""
+        raise Refusal(f"THE PROBE FAILED: {why}\nThe service is deployed. docs/operations.md says how to investigate; `make deploy` tries again.")
 
     def open_page(self, outputs, seconds):
-        """A connection that hears what is pushed to tenant `probe`, by a ticket that nobody had to sign in for."""
+        """A WebSocket connection for tenant `probe`, with a ticket written to the table instead of issued by a sign-in."""
         secret, row = ticket(plan.PROBE_TENANT, seconds, self.clock())
         self.aws("dynamodb", "put-item", "--table-name", outputs["RecordsTableName"], "--item", json.dumps(row))
         try:
@@ -305,21 +299,21 @@ class Deployment:
         except Closed as error:
             return self.fail_probe(f"a page cannot connect: {error}")
 
-    def told(self, page, name):
-        """What the page is told of the probe within the next seconds, if it is that it is ready."""
+    def push_of(self, page, name):
+        """The push that the probe is ready, if the page receives it within the next seconds."""
         try:
             frames = page.heard(POLL_SECONDS)
         except Closed as error:
-            return self.fail_probe(f"the page was cut off: {error}")
+            return self.fail_probe(f"the connection of the page was closed: {error}")
         jobs = [frame["job"] for frame in frames if frame.get("type") == "job.changed"]
         return next((f"{job['name']} is {job['status']}" for job in jobs if (job["name"], job["status"]) == (name, "Ready")), None)
 
     def job_of(self, table, key, since):
         """The row of the job of an object, or None."""
         for status in ("open", "ready", "failed", "cancelled"):
-            values = {":c": {"S": f"{plan.PROBE_TENANT}#{status}"}, ":t": {"N": str(int((since - 300) * 1000))}}
+            values = {":g": {"S": f"{plan.PROBE_TENANT}#{status}"}, ":t": {"N": str(int((since - 300) * 1000))}}
             found = self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant",
-                             "--key-condition-expression", "tenant_class = :c AND created_at >= :t",
+                             "--key-condition-expression", "tenant_status_group = :g AND created_at >= :t",
                              "--expression-attribute-values", json.dumps(values))["Items"]  # fmt: skip
             for item in found:
                 of = json.dumps({"job_id": item["job_id"]})
@@ -328,36 +322,36 @@ class Deployment:
                     return row["Item"]
         return None
 
-    # ---------------------------------------------------------------- down
+    # ---------------------------------------------------------------- undeploy
 
     def undeploy(self):
-        """Takes the stacks away if no job is open, and says what is left."""
+        """Deletes the stacks if no job is open, and lists what is retained."""
         wanted = self.environment
         self.check_account("REMOVE")
         outputs = self.outputs(wanted.service_name)
         page_bucket = self.outputs(wanted.stack_name("web")).get("PageBucketName")
         if "JobsTableName" in outputs and (count := self.open_jobs(outputs["JobsTableName"])):
-            raise Refusal(f"{count} jobs are open: without the service nobody would hear what becomes of them.\n"
+            raise Refusal(f"{count} jobs are open: without the service their results would be lost.\n"
                           "Wait until they have ended, or cancel them: `docket jobs list` shows them, `docket jobs cancel` ends one.")  # fmt: skip
-        there = [name for name in wanted.removal() if self.stack(name)]
-        if not there:
+        existing = [name for name in wanted.removal() if self.stack(name)]
+        if not existing:
             self.say("There is nothing to remove.")
             return
-        self.say(f"Stacks, in the order in which they go: {', '.join(there)}")
+        self.say(f"Stacks, in the order of their deletion: {', '.join(existing)}")
         self.ask("Delete them?")
-        for name in there:
+        for name in existing:
             if name == wanted.service_name and "ConnectionsTableName" in outputs:
                 self.unprotect(outputs["ConnectionsTableName"])
             self.aws("cloudformation", "delete-stack", "--stack-name", name)
             self.wait(name, gone=True)
-        self.say("\nKept, and still paid for:")
+        self.say("\nRetained, and still charged for:")
         for what, commands in plan.retained(outputs, page_bucket, wanted.code_bucket):
-            self.say(f"- {what}; to delete it for good:")
+            self.say(f"- {what}; to delete it permanently:")
             for command in commands:
                 self.say("    " + command.replace("\n", "\n    "))
 
     def unprotect(self, table):
-        """Of the one table that goes with its stack, and that refuses to while it is protected."""
+        """Switches deletion protection off for the one table that is deleted with its stack."""
         try:
             protected = self.aws("dynamodb", "describe-table", "--table-name", table)["Table"].get("DeletionProtectionEnabled")
         except AwsError as error:
@@ -368,15 +362,12 @@ class Deployment:
             self.aws("dynamodb", "update-table", "--table-name", table, "--no-deletion-protection-enabled")
 
     def open_jobs(self, table):
-        """How many jobs have not ended, those of earlier trials left out: nobody waits for them."""
-        trials = json.dumps({":c": {"S": f"{plan.PROBE_TENANT}#open"}})
-        count = -self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant", "--select", "COUNT",
-                          "--key-condition-expression", "tenant_class = :c", "--expression-attribute-values", trials)["Count"]  # fmt: skip
-        for shard in range(plan.SHARDS):
-            values = json.dumps({":s": {"N": str(shard)}})
-            count += self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_next_check", "--select", "COUNT",
-                              "--key-condition-expression", "check_shard = :s", "--expression-attribute-values", values)["Count"]  # fmt: skip
-        return count
+        """The number of open jobs, without those of probes."""
+        probes = json.dumps({":g": {"S": f"{plan.PROBE_TENANT}#open"}})
+        of_probes = self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant", "--select", "COUNT",
+                             "--key-condition-expression", "tenant_status_group = :g", "--expression-attribute-values", probes)["Count"]  # fmt: skip
+        # The index has the open jobs only, so that a scan of it counts them.
+        return self.aws("dynamodb", "scan", "--table-name", table, "--index-name", "by_next_check", "--select", "COUNT")["Count"] - of_probes
 
 
 def main(arguments):
@@ -392,7 +383,7 @@ def main(arguments):
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; run it again to go on", file=sys.stderr)
+        print("interrupted; run it again to continue", file=sys.stderr)
         return 1
     return 0
 

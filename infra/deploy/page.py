@@ -1,6 +1,7 @@
-"""A page of the service in a program's place: a WebSocket that hears what is pushed to a tenant.
+"""A client of the WebSocket API that receives what is pushed to a tenant, as a page does.
 
-The protocol is wsproto's (in .venv, as the local stack needs it); sockets and TLS are the standard library's.
+wsproto implements the protocol (.venv has it, because the local stack needs it); sockets and TLS come from the
+standard library.
 """
 
 import hashlib
@@ -16,18 +17,20 @@ from wsproto.events import AcceptConnection, CloseConnection, Ping, RejectConnec
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 CONNECT_SECONDS = 20.0  # an authorizer that starts cold takes a second or two
-# API Gateway closes what is silent for ten minutes (its developer guide, "Quotas for WebSocket APIs").
+# API Gateway closes a connection after ten idle minutes (its developer guide, "Quotas for WebSocket APIs").
 SYNC_SECONDS = 240.0
-TICKET_SECONDS = 60  # as crates/jobs/src/desk/tickets.rs issues them
+TICKET_SECONDS = 60  # the lifetime of tickets that the API issues
 
 
 class Closed(Exception):
-    """There is no connection, or none any more; the text says why."""
+    """The connection was refused or closed; the text says why."""
 
 
 def ticket(tenant, seconds, now):
-    """A new ticket's secret, and its row of the desk table (crates/functions/src/aws/tickets.rs), for a page that
-    may be open for so long."""
+    """A new ticket: its secret, and its item in the records table (crates/functions/src/aws/tickets.rs).
+
+    The connection may stay open for `seconds`.
+    """
     secret = secrets.token_hex(16)
     ends = int((now + TICKET_SECONDS) * 1000)
     row = {
@@ -43,7 +46,7 @@ def ticket(tenant, seconds, now):
 
 
 class Page:
-    """An open connection. Raises Closed if it is refused."""
+    """An open connection. The constructor raises Closed if it is refused."""
 
     def __init__(self, url):
         parts = urllib.parse.urlsplit(url)
@@ -63,20 +66,20 @@ class Page:
             raise
 
     def heard(self, seconds):
-        """The frames that arrive within that time, or are there already; comes back at the first. Raises Closed."""
+        """Waits for messages for at most `seconds` and returns those that have arrived. Raises Closed."""
         if time.monotonic() - self.synced > SYNC_SECONDS:
             self._send(TextMessage(json.dumps({"action": "sync"})))
             self.synced = time.monotonic()
         if not self.frames:
             self._receive(seconds)
-        # What came before the end was heard all the same.
+        # Messages that arrived before the end are delivered first.
         if self.closed and not self.frames:
             raise Closed(self.closed)
         frames, self.frames = self.frames, []
         return frames
 
     def close(self):
-        """Ends it, and asks nobody."""
+        """Closes the socket without a closing handshake."""
         self.socket.close()
 
     def _open(self, request):
@@ -94,7 +97,7 @@ class Page:
             raise Closed(f"the connection broke: {error}") from error
 
     def _receive(self, seconds):
-        """One piece of what comes within that time, if any."""
+        """Processes the data that arrives within `seconds`, if any."""
         if self.closed:
             return
         self.socket.settimeout(max(seconds, 0.01))

@@ -1,7 +1,8 @@
-"""What a deployment consists of: from an environment's file and what stacks say of themselves to parameters, order
-and words. Nothing in here calls AWS; `__main__.py` does.
+"""What a deployment consists of: parameters of the stacks from an environment's file and the stacks' outputs, the order
+of removal, and messages. This module does not call AWS; `__main__.py` does.
 """
 
+import hashlib
 import json
 import pathlib
 import re
@@ -9,21 +10,23 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
-# What a file may say, and whether it must. docs/deploy.md explains each.
-KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "endpoints": False, "page": False, "watch": False, "probe": False}
+ZIPS = ROOT / "target" / "lambda"
+# Keys of an environment file, and whether they are required. docs/deploy.md explains each.
+KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "endpoints": False, "page": False, "monitoring": False, "probe": False}
+# The templates create roles, and use the transform AWS::LanguageExtensions.
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 # e_machine of an ELF header, by what CloudFormation calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
-SHARDS = 16  # of by_next_check: crates/jobs/src/id.rs spreads open jobs over so many
 PROBE_TENANT = "probe"  # Tenant::is_probe of crates/jobs/src/id.rs
 PROBE_DOCUMENT = "probe/document.pdf"  # in the jobs bucket; infra/endpoint.yaml copies it every day
 
 
 class Refusal(Exception):
-    """Something must be put right first; the text says what."""
+    """The deployment cannot go on; the text says what to fix."""
 
 
 class Stack:
-    """A stack as it should be."""
+    """A stack to deploy."""
 
     def __init__(self, name, template, parameters):
         self.name, self.template, self.parameters = name, template, parameters
@@ -34,7 +37,7 @@ class Stack:
             raise Refusal(f"{name}: {', '.join(missing)} of {template} must be given")
 
     def rows(self):
-        """Its parameters as CloudFormation takes them. What is not named gets its default, so the file is all there is to know."""
+        """Its parameters in CloudFormation's format. Parameters that are not given get their default."""
         return [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(self.parameters.items())]
 
 
@@ -46,7 +49,7 @@ class Environment:
         missing = [key for key, needed in KEYS.items() if needed and not given.get(key)]
         if missing or set(given) - set(KEYS):
             raise Refusal(f"{name}.json: {', '.join([*missing, *sorted(set(given) - set(KEYS))])}: missing or unknown")
-        for part in ("service", *(["page"] if given.get("page") else []), *(["watch"] if given.get("watch") else [])):
+        for part in ("service", *(["page"] if given.get("page") else []), *(["monitoring"] if given.get("monitoring") else [])):
             self._strings(part, given[part])
         for pipeline, parameters in self.endpoints.items():
             self._strings(pipeline, parameters)
@@ -58,11 +61,11 @@ class Environment:
             raise Refusal(f"{name}.json: account is not twelve digits")
         self.region, self.code_bucket = given["region"], given["code_bucket"]
         self.service_name = given["service"].get("ServiceName", "docket")
-        Stack(self.service_name, "service.yaml", given["service"])
+        self.service("")
 
     @classmethod
     def read(cls, name, folder=INFRA / "environments"):
-        """The file of that name."""
+        """Reads infra/environments/<name>.json."""
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name or ""):
             raise Refusal("which environment? ENV=<name of a file in infra/environments, without .json>")
         path = folder / f"{name}.json"
@@ -82,26 +85,27 @@ class Environment:
 
     @property
     def endpoints(self):
-        """Parameters by pipeline, of those that get an endpoint."""
+        """Parameters by pipeline, for the pipelines that get an endpoint."""
         return self.given.get("endpoints") or {}
 
     @property
     def probe(self):
-        """The pipeline that is tried at the end: the one named, or the first that has an endpoint."""
+        """The pipeline to probe after the deployment: the one named, or the first that has an endpoint."""
         return self.given.get("probe", next(iter(self.endpoints), None))
 
     def wants(self, part):
-        """Whether it has a page, or a watch. An empty object is a yes."""
+        """Whether to deploy the page, or monitoring. An empty object means yes."""
         return isinstance(self.given.get(part), dict)
 
     def stack_name(self, part):
-        """Of a pipeline, `web` or `watch`."""
+        """Name of the stack of a pipeline, `web` or `monitoring`."""
         return f"{self.service_name}-{part}"
 
-    def service(self, page_url=None):
-        """The service's stack. Until there is a page, its origin cannot be known."""
+    def service(self, code_prefix, page_url=None):
+        """The service's stack. The page's origin is unknown until the page is deployed."""
         found = {} if page_url is None else {"PageOrigin": page_url}
-        return Stack(self.service_name, "service.yaml", {**found, **self.given["service"]})
+        code = {"CodeBucket": self.code_bucket, "CodePrefix": code_prefix}
+        return Stack(self.service_name, "service.yaml", {**code, **found, **self.given["service"]})
 
     def _shared(self):
         return {key: self.given["service"][key] for key in ("ServiceName", "AlarmTopicArn") if key in self.given["service"]}
@@ -135,29 +139,29 @@ class Environment:
         }
         return Stack(self.stack_name("web"), "web.yaml", {**parameters, **self.given["page"]})
 
-    def watch(self, outputs):
-        """The stack of the dashboard and the alarms that put several metrics together."""
-        asked = parameters_of((INFRA / "watch.yaml").read_text())
+    def monitoring(self, outputs):
+        """The stack of the dashboard and the alarms on several metrics."""
+        asked = parameters_of((INFRA / "monitoring.yaml").read_text())
         found = {key: outputs[key] for key in asked if key in outputs}
-        return Stack(self.stack_name("watch"), "watch.yaml", {**self._shared(), **found, **self.given["watch"]})
+        return Stack(self.stack_name("monitoring"), "monitoring.yaml", {**self._shared(), **found, **self.given["monitoring"]})
 
     def removal(self):
-        """Names of all stacks in the order in which they go: nothing is taken away that something left still uses.
+        """Names of all stacks in the order of deletion: no stack goes before one that uses it.
 
-        The page first, so that nobody uploads any more; the service last, for the endpoints publish to its topics.
+        The page first, so that uploads end; the service last, because the endpoints publish to its topics.
         """
-        every = [self.stack_name("web"), self.stack_name("watch")]
+        every = [self.stack_name("web"), self.stack_name("monitoring")]
         return [*every, *(self.stack_name(pipeline) for pipeline in pipelines()), self.service_name]
 
 
 def own_bucket(stack, environment):
-    """The bucket that a stack names and that outlives it, or None."""
+    """The bucket of a stack that has a fixed name and is retained, or None."""
     what = {"service.yaml": "jobs", "web.yaml": "page"}.get(stack.template)
     return what and f"{environment.service_name}-{what}-{environment.given['account']}-{environment.region}"
 
 
 def pipelines():
-    """The numbers of each pipeline's endpoint."""
+    """The parameters of each pipeline's endpoint."""
     return {
         path.stem: {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(path.read_text())}
         for path in sorted((INFRA / "endpoints").glob("*.json"))
@@ -165,7 +169,7 @@ def pipelines():
 
 
 def parameters_of(template):
-    """A template's parameters, and of each whether it has a default."""
+    """A template's parameters, and whether each has a default."""
     block = re.search(r"^Parameters:\n(.*?)^\w", template, re.MULTILINE | re.DOTALL).group(1)
     parts = re.split(r"^  (\w+):\n", block, flags=re.MULTILINE)[1:]
     return {name: "\n    Default:" in f"\n{text}" for name, text in zip(parts[::2], parts[1::2], strict=True)}
@@ -182,20 +186,31 @@ def origin(url):
     return "/".join(url.split("/")[:3])
 
 
-def check_zips(architecture, template=None, folder=INFRA):
-    """Refuses zips that are not there, or that hold programs for another kind of processor."""
-    for name in re.findall(r"Code: (\S+\.zip)", template or (INFRA / "service.yaml").read_text()):
-        path = (folder / name).resolve()
+def functions():
+    """Names of the functions: each has a program, a zip and a row in service.yaml of this name."""
+    return sorted(path.stem for path in (ROOT / "crates" / "functions" / "src" / "bin").glob("*.rs"))
+
+
+def check_zips(architecture, folder=ZIPS, names=None):
+    """Refuses if a zip is missing or holds a program for another processor. Returns the prefix for their S3 keys.
+
+    The prefix names the zips' contents, so that a stack is updated if and only if they change.
+    """
+    digest = hashlib.sha256()
+    for name in names or functions():
+        path = folder / f"{name}.zip"
         if not path.exists():
-            raise Refusal(f"{path} is not there; `make package` makes it")
+            raise Refusal(f"{path} is missing; `make package` creates it")
         with zipfile.ZipFile(path) as archive, archive.open("bootstrap") as program:
-            machine = MACHINES.get(int.from_bytes(program.read(20)[18:20], "little"), "something else")
+            machine = MACHINES.get(int.from_bytes(program.read(20)[18:20], "little"), "another processor")
         if machine != architecture:
             raise Refusal(f"{path.name} was built for {machine}, and the environment says Architecture={architecture}")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"zips/{digest.hexdigest()[:16]}/"
 
 
 def describe_changes(changes):
-    """A change set in lines: what is added, changed, replaced, removed. The dangerous ones come first."""
+    """A change set as lines: what is added, changed, replaced, removed. The dangerous changes come first."""
     rows = []
     for change in (c["ResourceChange"] for c in changes):
         action, replaced = change["Action"], change.get("Replacement", "False")
@@ -209,14 +224,14 @@ def describe_changes(changes):
 
 
 def no_changes(reason):
-    """Whether a change set failed only because there is nothing in it."""
+    """Whether a change set failed only because it is empty."""
     return "didn't contain changes" in reason or "No updates are to be performed" in reason
 
 
 def probe_verdict(row):
-    """What has become of the probe, in a word for the program and a sentence for people. `row` may be missing."""
+    """The state of the probe: a word for the program and a sentence for the operator. `row` may be None."""
     if row is None:
-        return "waiting", "it has no job: S3 did not announce it, or upload-trigger does not run (alarm uploads-dead-letters)"
+        return "waiting", "it has no job: S3 sent no event, or upload-trigger does not run (alarm uploads-dead-letters)"
     status, job = row["status"]["S"], row["job_id"]["S"]
     if status == "Ready":
         return "ready", f"job {job} is Ready"
@@ -225,15 +240,15 @@ def probe_verdict(row):
         why = [state[word]["S"] for word in ("cause", "detail") if word in state]
         return "failed", f"job {job} is {status}: {': '.join(why) or 'its history says why'}"
     hints = {
-        "InProgress": "the endpoint has it; look at the endpoint's status and its instances",
-        "Submitting": "the call of the endpoint has not been answered; look at the log of upload-trigger",
-        "RetryScheduled": "an attempt did not succeed and is made again; `attempts` in its row says why",
+        "InProgress": "the endpoint has the request; check the endpoint's status and its instances",
+        "Submitting": "the endpoint has not answered the invocation; check the log of upload-trigger",
+        "RetryScheduled": "an attempt failed and is retried; `attempts` in the job's row says why",
     }
-    return "waiting", f"job {job} is {status}: {hints.get(status, 'docs/operations.md, At one job')}"
+    return "waiting", f"job {job} is {status}: {hints.get(status, 'docs/operations.md, One job')}"
 
 
 def retained(outputs, page_bucket, code_bucket):
-    """What deleting the stacks leaves behind, each with how to delete it."""
+    """What remains after the stacks are deleted, each with the commands that delete it."""
     left = []
     for bucket, what in ((outputs.get("JobsBucketName"), "documents and results"), (page_bucket, "the page's files"), (code_bucket, "zips and templates")):
         if bucket:
@@ -244,5 +259,5 @@ def retained(outputs, page_bucket, code_bucket):
             left.append((f"table {table} ({what})", [unlock, f"aws dynamodb delete-table --table-name {table}"]))
     if pool := outputs.get("UserPoolId"):
         unlock = f"aws cognito-idp update-user-pool --user-pool-id {pool} --deletion-protection INACTIVE"
-        left.append((f"user pool {pool} (people)", [unlock, f"aws cognito-idp delete-user-pool --user-pool-id {pool}"]))
+        left.append((f"user pool {pool} (users)", [unlock, f"aws cognito-idp delete-user-pool --user-pool-id {pool}"]))
     return left

@@ -125,8 +125,11 @@ class World:
         site = next((TARGET / "venv-baseline" / "lib").glob("python*/site-packages"))
         # The runtime's address is set below, function by function; here it must only not be AWS's own.
         nowhere = "http://127.0.0.1:9"
+        self._aws("s3", "cp", "--recursive", "--quiet", "target/lambda", "s3://code/zips/")
         self.outputs = {
             DOCKET: self._deploy("docket", ROOT / "infra" / "service.yaml", {
+                "CodeBucket": "code",
+                "CodePrefix": "zips/",
                 "Architecture": architecture,
                 "Scale": "small",
                 "ExecuteApiUrl": f"{self.url}/_aws/execute-api",
@@ -322,7 +325,7 @@ class World:
         overrides = [f"{key}={value}" for key, value in parameters.items()]
         self._aws(
             "cloudformation", "deploy", "--stack-name", name, "--template-file", packaged, "--s3-bucket", "code",
-            "--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *overrides,
+            "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--parameter-overrides", *overrides,
         )
         found = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
         return {output["OutputKey"]: output["OutputValue"] for output in found}

@@ -156,7 +156,7 @@ fn that_is_only_a_test_is_dropped_silently() {
             .cloud
             .dynamodb
             .scan()
-            .table_name(&stack.outputs.desk_table_name)
+            .table_name(&stack.outputs.records_table_name)
             .send()
             .await
             .unwrap();

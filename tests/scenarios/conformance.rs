@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex}
 use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
 use functions::aws::{Aws, SCHEMA};
-use functions::config::Var;
+use functions::config::QueueUrls;
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::ports::{Clock, JobStore, Queue};
@@ -54,16 +54,25 @@ async fn make_table(stack: &Stack) {
     );
 }
 
-async fn ports(stack: &Stack) -> Aws {
+functions::environment! {
+    struct Tables {
+        jobs_table: JobsTable,
+        connections_table: ConnectionsTable,
+        records_table: RecordsTable,
+        bucket: Bucket,
+    }
+}
+
+async fn ports(stack: &Stack) -> Aws<Tables> {
     make_table(stack).await;
     let outputs = &stack.outputs;
-    let names = [
-        (Var::JobsTable, JOBS_TABLE),
-        (Var::ConnectionsTable, &outputs.connections_table_name),
-        (Var::RecordsTable, &outputs.desk_table_name),
-        (Var::Bucket, &outputs.jobs_bucket_name),
-    ];
-    aws(stack, &names)
+    let tables = Tables {
+        jobs_table: JOBS_TABLE.to_owned(),
+        connections_table: outputs.connections_table_name.clone(),
+        records_table: outputs.records_table_name.clone(),
+        bucket: outputs.jobs_bucket_name.clone(),
+    };
+    aws(stack, tables)
 }
 
 /// A queue that no function reads.
@@ -72,14 +81,22 @@ async fn own_queue(stack: &Stack) -> String {
     create.send().await.unwrap().queue_url.unwrap()
 }
 
-/// Ports for which a queue of the suite's own stands for every queue and all dead letters.
-async fn ports_with_queue(stack: &Stack) -> Aws {
-    let queue = own_queue(stack).await;
-    let names = [
-        (Var::InferenceSuccessQueueUrl, queue.as_str()),
-        (Var::InferenceSuccessDeadLettersUrl, &queue),
-    ];
-    aws(stack, &names)
+/// A queue of the suite's own, which stands for every queue and all dead letters.
+#[derive(Debug)]
+struct OneQueue(String);
+
+impl QueueUrls for OneQueue {
+    fn queue_url(&self, _: Queue) -> &str {
+        &self.0
+    }
+
+    fn dead_letters_url(&self, _: Queue) -> Option<&str> {
+        Some(&self.0)
+    }
+}
+
+async fn ports_with_queue(stack: &Stack) -> Aws<OneQueue> {
+    aws(stack, OneQueue(own_queue(stack).await))
 }
 
 /// The customer's and the operator's half, by the stack's own clients.
@@ -129,7 +146,7 @@ impl TestEnvironment for Hands<'_> {
             .cloud
             .dynamodb
             .put_item()
-            .table_name(&self.0.outputs.desk_table_name);
+            .table_name(&self.0.outputs.records_table_name);
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
             .item("watches", AttributeValue::S(subscription.to_owned()))

@@ -13,7 +13,7 @@ use devstack::children::Children;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use devstack::{Arrival, Frame, Options, Page, PageJob, RunDir, Stack};
 use functions::aws::Aws;
-use functions::config::{Config, Var};
+use functions::config::{AwsConfig, Environment};
 use jobs::id::JobId;
 use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
@@ -277,7 +277,7 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
                 .cloud
                 .dynamodb
                 .query()
-                .table_name(&stack.outputs.desk_table_name);
+                .table_name(&stack.outputs.records_table_name);
             let query = query
                 .key_condition_expression("pk = :pk")
                 .consistent_read(true);
@@ -307,11 +307,12 @@ pub(crate) async fn bury_for_good(stack: &Stack, dead: &str, body: &str, first_i
         .unwrap();
 }
 
-/// The functions' own adapters for the running stack, with what they are told of it.
-pub(crate) fn aws(stack: &Stack, names: &[(Var, &str)]) -> Aws {
+/// The functions' own adapters for the running stack, with the settings `environment`.
+pub(crate) fn aws<E: Environment>(stack: &Stack, environment: E) -> Aws<E> {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
     let url = Some(stack.cloud.url.as_str());
-    Aws::new(Config::new(REGION, credentials, names, url))
+    let config = AwsConfig::new(REGION, credentials, url);
+    Aws::new(config, Arc::new(environment))
 }
 
 /// How many messages a queue holds, on their way included.

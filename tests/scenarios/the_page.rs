@@ -6,11 +6,10 @@ use std::process::Stdio;
 use api::ports::ObjectTransfers;
 use devstack::{Site, Stack};
 use functions::aws::Aws;
-use functions::config::Var;
 use futures_util::{StreamExt, stream};
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore};
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
 use testkit::fixture::AdvanceJob as _;
@@ -32,13 +31,20 @@ fn missing() -> Option<&'static str> {
         .then_some("there is no Chromium (CHROMIUM names another place)")
 }
 
-fn ports(stack: &Stack) -> Aws {
+functions::environment! {
+    struct Tables {
+        jobs_table: JobsTable,
+        bucket: Bucket,
+    }
+}
+
+fn ports(stack: &Stack) -> Aws<Tables> {
     let outputs = &stack.outputs;
-    let names = [
-        (Var::JobsTable, outputs.jobs_table_name.as_str()),
-        (Var::Bucket, &outputs.jobs_bucket_name),
-    ];
-    aws(stack, &names)
+    let tables = Tables {
+        jobs_table: outputs.jobs_table_name.clone(),
+        bucket: outputs.jobs_bucket_name.clone(),
+    };
+    aws(stack, tables)
 }
 
 /// As many ready jobs of the other tenant as a page may have to show.

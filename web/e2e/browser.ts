@@ -1,16 +1,16 @@
-/** The browser that the tests drive: Debian's Chromium, or the one that CHROMIUM names. */
+/** The browser of the tests: Debian's Chromium, or the executable in CHROMIUM. */
 
 import { existsSync } from "node:fs";
-import { type Browser, type Page, chromium } from "playwright-core";
-import { PASSWORD } from "./fixture/server";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { PASSWORD } from "./fixture/state";
 
-const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-/** Without a browser the tests are left out, except in CI, where they fail. */
-export const MISSING = existsSync(EXECUTABLE) || process.env["CI"] ? undefined : `no browser at ${EXECUTABLE}`;
+/** Without a browser the tests are skipped, except in CI, where they fail. */
+export const NO_BROWSER = existsSync(EXECUTABLE) || process.env.CI ? undefined : `no browser at ${EXECUTABLE}`;
 
 export function launch(): Promise<Browser> {
-  // The pages are our own and come from here: containers seldom let Chromium make its sandbox.
+  // Containers seldom allow Chromium's sandbox, and the tests load only local pages.
   return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 

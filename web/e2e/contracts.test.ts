@@ -1,32 +1,37 @@
-/** Contracts on the page, over the fixture: uploaded, read, tried again, and whose they are. */
+/** Contracts on the page, over the fixture: upload, result, retry, tenants. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { signIn } from "./browser";
-import { job } from "./fixture/jobs";
+import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
-import { file, on, OTHER, page, pdf, PDF, REVIEWER, row, stage, upload, WHY_NOT } from "./stage";
+import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, setUp, upload } from "./harness";
 
-describe("contracts, from the file to the result", { skip: WHY_NOT }, () => {
-  stage();
+describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
+  setUp();
 
-  test("upload → waiting → Ready, without a reload", async () => {
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("an uploaded contract becomes ready without a reload", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("No contracts yet").waitFor();
     await upload(pdf("Lease, ground floor.pdf"));
-    await row("Lease, ground floor.pdf").getByText(/Being handed over|With the model/).waitFor();
+    await row("Lease, ground floor.pdf")
+      .getByText(/Submitting|Processing/)
+      .waitFor();
     await row("Lease, ground floor.pdf").getByText("Ready").waitFor();
     await row("Lease, ground floor.pdf").getByText("New").waitFor();
     await row("Lease, ground floor.pdf").locator("a").click();
-    await page.getByRole("heading", { name: "4 points to look at" }).waitFor();
+    await page.getByRole("heading", { name: "4 findings" }).waitFor();
     await page.getByText("No limitation of liability").waitFor();
     assert.equal(await page.title(), "Lease, ground floor.pdf · Docket");
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download result" }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download result" }).click(),
+    ]);
     assert.equal(download.suggestedFilename(), "review.json");
   });
 
-  test("a dropped file is taken as a chosen one is", async () => {
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("a dropped file is uploaded like a chosen one", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
     const data = await page.evaluateHandle(() => {
       const transfer = new DataTransfer();
@@ -34,115 +39,138 @@ describe("contracts, from the file to the result", { skip: WHY_NOT }, () => {
       return transfer;
     });
     await page.dispatchEvent("main", "dragenter", { dataTransfer: data });
-    await page.getByText("Let go to upload to legal-review").waitFor();
+    await page.getByText("Drop to upload to legal-review").waitFor();
     await page.dispatchEvent("main", "drop", { dataTransfer: data });
     await row("dropped.pdf").getByText("Ready").waitFor();
   });
 
-  test("failed → retry with a reason → ready", async () => {
-    on.failNext = true;
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("a failed contract is retried with a reason and becomes ready", async () => {
+    fixture.failNext = true;
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await upload(pdf("Supply agreement.pdf"));
-    await row("Supply agreement.pdf").getByText("The model broke down over it").waitFor();
+    await row("Supply agreement.pdf").getByText("The model failed").waitFor();
     await row("Supply agreement.pdf").locator("a").click();
-    await page.getByRole("button", { name: "Try again" }).click();
-    const order = page.getByRole("dialog").getByRole("button", { name: "Try again" });
+    await page.getByRole("button", { name: "Retry" }).click();
+    const order = page.getByRole("dialog").getByRole("button", { name: "Retry" });
     assert.equal(await order.isDisabled(), true, "not without a reason");
-    await page.getByLabel("Why?").fill("The model was repaired");
+    await page.getByLabel("Reason").fill("The model was repaired");
     await order.click();
     await page.getByRole("button", { name: "Download result" }).waitFor();
     await page.getByText("The model was repaired").waitFor();
-    assert.equal(on.audit[0]?.reason, "The model was repaired");
+    assert.equal(fixture.audit[0]?.reason, "The model was repaired");
   });
 
-  test("an order that comes too late is explained, not repeated", async () => {
-    const failed = on.set(job({ status: "Failed", version: 4, failure: { cause: "TimedOut", detail: "x" } }));
-    await signIn(page, `${on.pageUrl}/jobs/${failed.id}`, REVIEWER);
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByLabel("Why?").fill("once more");
-    on.silent = true;
-    on.change(failed.id, { status: "InProgress", attempt: 2 });
-    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+  test("a retry of a contract that has changed is refused with an explanation", async () => {
+    const failed = fixture.set(newJob({ status: "Failed", version: 4, failure: { cause: "TimedOut", detail: "x" } }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByLabel("Reason").fill("once more");
+    fixture.silent = true;
+    fixture.change(failed.id, { status: "InProgress", attempt: 2 });
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
     await page.getByText("has changed in the meantime").waitFor();
-    await page.getByRole("button", { name: "Leave it" }).click();
-    await page.getByText("With the model, try 2").waitFor();
+    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByText("Processing, attempt 2").waitFor();
   });
 
-  test("cancel asks for a reason", async () => {
-    const open = on.set(job());
-    await signIn(page, `${on.pageUrl}/jobs/${open.id}`, REVIEWER);
+  test("cancelling asks for a reason", async () => {
+    const open = fixture.set(newJob());
+    await signIn(page, `${fixture.pageUrl}/jobs/${open.id}`, REVIEWER);
     await page.getByRole("button", { name: "Cancel", exact: true }).click();
-    await page.getByLabel("Why?").fill("wrong file");
+    await page.getByLabel("Reason").fill("wrong file");
     await page.getByRole("button", { name: "Cancel the contract" }).click();
-    await page.getByText("If a result still comes, it is dropped").waitFor();
-    assert.equal(on.jobs.get(open.id)?.status, "Cancelled");
+    await page.getByText("Docket discards a result that still arrives").waitFor();
+    assert.equal(fixture.jobs.get(open.id)?.status, "Cancelled");
   });
 
-  test("files that cannot be taken are said so before a byte is sent", async () => {
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("rejected files are reported before any upload request", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await upload({ name: "a.docx", mimeType: "application/msword", buffer: PDF }, pdf("empty.pdf", Buffer.alloc(0)));
     await page.locator("input[type=file]").setInputFiles(file("large.pdf", 27_000_000));
     await page.getByText("Not a PDF").waitFor();
     await page.getByText("The file is empty").waitFor();
     await page.getByText("Too large: 26 MB").waitFor();
-    assert.deepEqual(on.requests.filter((one) => one.includes("uploads")), []);
+    assert.deepEqual(
+      fixture.requests.filter((one) => one.includes("uploads")),
+      [],
+    );
   });
 
-  test("a large file goes in parts, over a broken one and a reload, and no part twice", async () => {
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("a multipart upload survives a failed part and a reload without sending a part twice", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
     const path = file("all annexes.pdf", 113 * 1024 * 1024);
-      on.partDelay = 400;
-      on.brokenParts.add(2);
-      await page.locator("input[type=file]").setInputFiles(path);
-      await page.locator(".upload", { hasText: "all annexes" }).waitFor();
-      const parts = (): number[] => [...([...on.uploads.values()][0]?.parts.keys() ?? [])];
-      while (parts().length < 3) await page.waitForTimeout(50);
-      page.on("dialog", (dialog) => void dialog.accept());
-      await page.reload();
-      await page.getByText("One upload was interrupted").waitFor();
-      const before = parts();
-      on.requests.length = 0;
-      await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
-      await page.locator("input[type=file]").setInputFiles(path);
-      await row("all annexes").waitFor();
-      const sent = on.requests.filter((one) => one.startsWith("PUT")).map((one) => Number(/part=(\d+)/.exec(one)?.[1]));
-      assert.deepEqual(sent.filter((part) => before.includes(part)), [], "what had arrived is not sent again");
-      assert.equal(on.requests.filter((one) => one === "POST /uploads").length, 0, "it is the same upload");
-      assert.equal(await page.getByText("was interrupted").count(), 0);
+    fixture.partDelayMs = 400;
+    fixture.failParts.add(2);
+    await page.locator("input[type=file]").setInputFiles(path);
+    await page.locator(".upload", { hasText: "all annexes" }).waitFor();
+    const parts = (): number[] => [...([...fixture.uploads.values()][0]?.parts.keys() ?? [])];
+    while (parts().length < 3) await page.waitForTimeout(50);
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.reload();
+    await page.getByText("One upload was interrupted").waitFor();
+    const before = parts();
+    fixture.requests.length = 0;
+    await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
+    await page.locator("input[type=file]").setInputFiles(path);
+    await row("all annexes").waitFor();
+    const sent = fixture.requests
+      .filter((one) => one.startsWith("PUT"))
+      .map((one) => Number(/part=(\d+)/.exec(one)?.[1]));
+    assert.deepEqual(
+      sent.filter((part) => before.includes(part)),
+      [],
+      "arrived parts are not sent again",
+    );
+    assert.equal(fixture.requests.filter((one) => one === "POST /uploads").length, 0, "the same upload is resumed");
+    assert.equal(await page.getByText("was interrupted").count(), 0);
   });
 
-  test("any id finds its contract", async () => {
-    const ids = sample(on);
-    await signIn(page, on.pageUrl, REVIEWER);
-    await page.getByRole("searchbox").fill(`${ids["failed"]}.a3`);
+  test("searching for any id finds its contract", async () => {
+    const ids = sample(fixture);
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await page.getByRole("searchbox").fill(`${ids.failed}.a3`);
     await page.waitForFunction(() => document.querySelectorAll(".row").length === 1);
     await row("Framework contract").waitFor();
   });
 
-  test("another tenant sees nothing", async () => {
-    const mine = on.set(job({ name: "secret.pdf", status: "Ready" }));
-    await signIn(page, on.pageUrl, OTHER);
+  test("another tenant's contracts are not visible", async () => {
+    const mine = fixture.set(newJob({ name: "secret.pdf", status: "Ready" }));
+    await signIn(page, fixture.pageUrl, OTHER);
     await page.getByText("No contracts yet").waitFor();
-    on.change(mine.id, {});
-    on.set(job({ name: "secret too.pdf" }));
-    on.set(job({ name: "ours.pdf", tenant: "globex" }));
+    fixture.change(mine.id, {});
+    fixture.set(newJob({ name: "secret too.pdf" }));
+    fixture.set(newJob({ name: "ours.pdf", tenant: "globex" }));
     await row("ours.pdf").waitFor();
     assert.equal(await page.locator(".row").count(), 1);
-    await page.goto(`${on.pageUrl}/jobs/${mine.id}`);
-    await page.getByText("There is no such contract").waitFor();
-    await page.goto(`${on.pageUrl}/support`);
-    await page.getByText("There is nothing at this address").waitFor();
+    await page.goto(`${fixture.pageUrl}/jobs/${mine.id}`);
+    await page.getByText("This contract does not exist").waitFor();
+    await page.goto(`${fixture.pageUrl}/support`);
+    await page.getByText("This page does not exist").waitFor();
   });
 
-  test("names with markup are text, and none leaves its place", async () => {
-    const names = ['<img src=x onerror="document.title=1">.pdf', "<script>alert(1)</script>.pdf", "&lt;b&gt;.pdf", "\u202egnp.exe.pdf", "عقد.pdf"];
-    for (const name of names) on.set(job({ name, status: "Failed", failure: { cause: "Unknown", detail: `<b>${name}</b>` } }));
-    await signIn(page, on.pageUrl, REVIEWER);
-    for (const name of names) assert.equal(await page.locator(".row .name", { hasText: name }).first().evaluate((at) => at.tagName), "BDI");
+  test("names with markup are shown as isolated text", async () => {
+    const names = [
+      '<img src=x onerror="document.title=1">.pdf',
+      "<script>alert(1)</script>.pdf",
+      "&lt;b&gt;.pdf",
+      "\u202egnp.exe.pdf",
+      "عقد.pdf",
+    ];
+    for (const name of names)
+      fixture.set(newJob({ name, status: "Failed", failure: { cause: "Unknown", detail: `<b>${name}</b>` } }));
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    for (const name of names)
+      assert.equal(
+        await page
+          .locator(".row .name", { hasText: name })
+          .first()
+          .evaluate((at) => at.tagName),
+        "BDI",
+      );
     assert.equal(await page.locator("main img, main script").count(), 0);
     await row("<script>").locator("a").click();
-    await page.locator(".said", { hasText: "<b><script>alert(1)</script>.pdf</b>" }).first().waitFor();
+    await page.locator(".quote", { hasText: "<b><script>alert(1)</script>.pdf</b>" }).first().waitFor();
     await page.goBack();
     await upload(pdf("<i>later.pdf"));
     await row("<i>later.pdf").waitFor();

@@ -1,72 +1,83 @@
-/** Push over the fixture: what is missed is made up for, and the sign tells the truth. */
+/** Live updates and sessions over the fixture. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { signIn } from "./browser";
-import { job } from "./fixture/jobs";
-import { PASSWORD } from "./fixture/server";
-import { context, on, page, REVIEWER, row, same, stage, WHY_NOT } from "./stage";
+import { newJob } from "./fixture/jobs";
+import { PASSWORD } from "./fixture/state";
+import { context, expectPageMatchesTable, fixture, page, REVIEWER, row, SKIP_REASON, setUp } from "./harness";
 
-describe("a page that is left open", { skip: WHY_NOT }, () => {
-  stage();
+describe("a page that stays open", { skip: SKIP_REASON }, () => {
+  setUp();
 
-  test("the socket is cut during a burst, and both tabs are equal to the table afterwards", async () => {
-    const many = Array.from({ length: 20 }, (_, index) => on.set(job({ name: `Burst ${index}.pdf`, created_at: Date.now() - index })));
-    // More than a snapshot holds, so that lists must be read too.
-    for (let index = 0; index < 150; index += 1) on.set(job({ status: "Ready", version: 3, name: `Old ${index}.pdf`, created_at: Date.now() - 1_000_000 - index }));
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("two tabs whose sockets are cut during a burst match the table afterwards", async () => {
+    const many = Array.from({ length: 20 }, (_, index) =>
+      fixture.set(newJob({ name: `Burst ${index}.pdf`, created_at: Date.now() - index })),
+    );
+    // More jobs than a snapshot holds, so that the page has to refresh its lists.
+    for (let index = 0; index < 150; index += 1)
+      fixture.set(
+        newJob({ status: "Ready", version: 3, name: `Old ${index}.pdf`, created_at: Date.now() - 1_000_000 - index }),
+      );
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
     const second = await context.newPage();
-    await second.goto(on.pageUrl);
+    await second.goto(fixture.pageUrl);
     await second.getByText("Live", { exact: true }).waitFor();
     for (const tab of [page, second]) {
       await tab.evaluate(() => scrollTo(0, document.body.scrollHeight));
       await tab.locator(".row").nth(169).waitFor({ state: "attached" });
     }
     for (const [index, one] of many.entries()) {
-      if (index === 7) on.cutSockets();
-      on.change(one.id, index % 4 === 0 ? { status: "Failed", failure: { cause: "ModelError", detail: "x" } } : { status: "Ready" });
+      if (index === 7) fixture.cutSockets();
+      fixture.change(
+        one.id,
+        index % 4 === 0 ? { status: "Failed", failure: { cause: "ModelError", detail: "x" } } : { status: "Ready" },
+      );
     }
-    await same(page);
-    await same(second);
+    await expectPageMatchesTable(page);
+    await expectPageMatchesTable(second);
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  test("the sign tells the truth when nothing is heard any more, and the page mends itself", async () => {
-    const one = on.set(job({ name: "quiet.pdf" }));
+  test("a silent connection shows as reconnecting, and the page recovers by itself", async () => {
+    const one = fixture.set(newJob({ name: "quiet.pdf" }));
     await page.clock.install();
-    await signIn(page, on.pageUrl, REVIEWER);
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
-    on.silent = true;
-    on.change(one.id, { status: "Ready" });
+    fixture.silent = true;
+    fixture.change(one.id, { status: "Ready" });
     await page.clock.runFor(75_000);
-    await page.locator(".live", { hasText: /^Reconnecting, showing state of \d/ }).waitFor();
-    on.silent = false;
-    for (let tries = 0; tries < 40 && (await page.getByText("Live", { exact: true }).count()) === 0; tries += 1) await page.clock.runFor(1000);
+    await page.locator(".live", { hasText: /^Reconnecting, last update \d/ }).waitFor();
+    fixture.silent = false;
+    for (let tries = 0; tries < 40 && (await page.getByText("Live", { exact: true }).count()) === 0; tries += 1)
+      await page.clock.runFor(1000);
     await page.getByText("Live", { exact: true }).waitFor();
     await row("quiet.pdf").getByText("Ready").waitFor();
   });
 
-  test("a page that slept for an hour is right at once", async () => {
-    const one = on.set(job({ name: "sleepy.pdf" }));
-    on.tokenSeconds = 7200;
+  test("a page that slept for an hour is up to date within seconds", async () => {
+    const one = fixture.set(newJob({ name: "sleepy.pdf" }));
+    fixture.tokenSeconds = 7200;
     await page.clock.install();
-    await signIn(page, on.pageUrl, REVIEWER);
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
-    on.silent = true;
-    on.change(one.id, { status: "Ready" });
-    on.silent = false;
+    fixture.silent = true;
+    fixture.change(one.id, { status: "Ready" });
+    fixture.silent = false;
     await page.clock.fastForward(3_600_000);
     await page.clock.runFor(6000);
     await row("sleepy.pdf").getByText("Ready").waitFor();
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  test("a thousand rows are there, and a burst over them holds nobody up", async () => {
+  test("a burst of changes to a thousand rows does not block rendering", async () => {
     const now = Date.now();
-    const many = Array.from({ length: 1000 }, (_, index) => job({ name: `Contract ${index}.pdf`, created_at: now - index * 60_000 }));
-    for (const one of many) on.jobs.set(one.id, one);
-    await signIn(page, on.pageUrl, REVIEWER);
+    const many = Array.from({ length: 1000 }, (_, index) =>
+      newJob({ name: `Contract ${index}.pdf`, created_at: now - index * 60_000 }),
+    );
+    for (const one of many) fixture.jobs.set(one.id, one);
+    await signIn(page, fixture.pageUrl, REVIEWER);
     const rows = page.locator(".row");
     for (let pages = 0; pages < 30 && (await rows.count()) < 1000; pages += 1) {
       await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
@@ -74,7 +85,7 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
     }
     assert.equal(await rows.count(), 1000);
     await page.evaluate(() => scrollTo(0, 0));
-    // The longest time for which the page could not draw, over a burst of 200 changes and a scroll through.
+    // The longest time between two frames during a burst of 200 changes and a scroll.
     const longest = page.evaluate(
       () =>
         new Promise<number>((resolve) => {
@@ -92,18 +103,18 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
         }),
     );
     for (let index = 0; index < 200; index += 1) {
-      on.change(many[index * 5]?.id ?? "", { status: "Ready" });
+      fixture.change(many[index * 5]?.id ?? "", { status: "Ready" });
       if (index % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
     console.log(`# 1,000 rows, 200 changes, scrolling: longest frame ${(await longest).toFixed(0)} ms`);
     await page.evaluate(() => scrollTo(0, 0));
     await row("Contract 0.pdf").first().getByText("Ready").waitFor();
-    await same();
+    await expectPageMatchesTable();
   });
 
-  test("the tab's title counts what came while nobody looked", async () => {
-    const one = on.set(job({ name: "title.pdf" }));
-    await signIn(page, on.pageUrl, REVIEWER);
+  test("the tab's title counts results that arrived while it was hidden", async () => {
+    const one = fixture.set(newJob({ name: "title.pdf" }));
+    await signIn(page, fixture.pageUrl, REVIEWER);
     await row("title.pdf").waitFor();
     await page.getByText("Live", { exact: true }).waitFor();
     const hide = (hidden: boolean): Promise<void> =>
@@ -112,39 +123,43 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
         document.dispatchEvent(new Event("visibilitychange"));
       }, hidden);
     await hide(true);
-    on.change(one.id, { status: "Ready" });
+    fixture.change(one.id, { status: "Ready" });
     await page.waitForFunction(() => document.title === "(1) Contracts · Docket");
     await hide(false);
     await page.waitForFunction(() => document.title === "Contracts · Docket");
   });
 
-  test("a token that ended is renewed unseen; if that is refused, the page keeps its place", async () => {
-    on.set(job({ name: "kept.pdf", status: "Ready" }));
-    await signIn(page, `${on.pageUrl}/?status=ready`, REVIEWER);
+  test("an expired token is renewed silently, and a refused renewal keeps the page's state", async () => {
+    fixture.set(newJob({ name: "kept.pdf", status: "Ready" }));
+    await signIn(page, `${fixture.pageUrl}/?status=ready`, REVIEWER);
     await row("kept.pdf").waitFor();
-    // All tokens end before their time, as when a session is revoked.
-    on.dead.add(await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id));
+    // All tokens are rejected before they expire, as when a session is revoked.
+    fixture.revokedTokens.add(
+      await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
+    );
     await page.getByRole("link", { name: "Failed" }).click();
-    await page.getByText("Nothing has failed").waitFor();
+    await page.getByText("No failed contracts").waitFor();
     assert.equal(await page.getByText("Please sign in again").count(), 0);
-    on.refusesRefresh = true;
-    on.dead.add(await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id));
-    await page.getByRole("link", { name: "Canceled" }).click();
+    fixture.refusesRefresh = true;
+    fixture.revokedTokens.add(
+      await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
+    );
+    await page.getByRole("link", { name: "Cancelled" }).click();
     await page.getByRole("heading", { name: "Please sign in again" }).waitFor();
     assert.equal(await page.getByLabel("E-mail").inputValue(), REVIEWER);
-    on.refusesRefresh = false;
+    fixture.refusesRefresh = false;
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
-    await page.getByText("Nothing was canceled").waitFor();
+    await page.getByText("No cancelled contracts").waitFor();
     assert.match(page.url(), /status=cancelled/);
   });
 
-  test("sign-in: a wrong password, a first password, another tab, and out again in both", async () => {
-    await page.goto(on.pageUrl);
+  test("sign-in handles a wrong password, a first password, a second tab and sign-out in both", async () => {
+    await page.goto(fixture.pageUrl);
     await page.getByLabel("E-mail").fill("new@acme.example");
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByText("do not go together").waitFor();
+    await page.getByText("Incorrect e-mail address or password").waitFor();
     await page.getByLabel("Password").fill(PASSWORD);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByLabel("New password").fill("too short");
@@ -154,7 +169,7 @@ describe("a page that is left open", { skip: WHY_NOT }, () => {
     await page.getByRole("button", { name: "Save and sign in" }).click();
     await page.getByRole("heading", { name: "Contracts", exact: true }).waitFor();
     const second = await context.newPage();
-    await second.goto(on.pageUrl);
+    await second.goto(fixture.pageUrl);
     await second.getByRole("heading", { name: "Contracts", exact: true }).waitFor();
     await second.locator(".person summary").click();
     await second.getByRole("button", { name: "Sign out" }).click();

@@ -1,9 +1,10 @@
-/** `npm run dev`: the built page over the fixture, for a look around without a stack. */
+/** `npm run dev`: serves the built page over the fixture, without a stack. */
 
-import { PASSWORD, Fixture } from "./fixture/server";
 import { sample } from "./fixture/sample";
+import { Fixture } from "./fixture/server";
+import { PASSWORD } from "./fixture/state";
 
 const fixture = await new Fixture().start();
-fixture.pace = 8000;
+fixture.stepMs = 8000;
 sample(fixture);
 console.log(`page  ${fixture.pageUrl}\nsign in as ${[...fixture.users.keys()].join(", ")}\nwith  ${PASSWORD}`);

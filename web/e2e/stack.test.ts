@@ -1,41 +1,43 @@
 /**
- * The page over a running stack with the real functions: PAGE_URL says where, as `make up` prints it. PAGE_PASSWORD is
- * everybody's password, and PAGE_SAMPLES a folder with contracts (default: the samples of this repository).
+ * The page over a running stack with the real functions. PAGE_URL is the page's address, as `make up` prints it,
+ * PAGE_PASSWORD the password of all users, and PAGE_SAMPLES a folder with contracts (default: this repository's samples).
  */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import type { Browser, BrowserContext, Page, WebSocketRoute } from "playwright-core";
 import type { JobPage, JobView } from "../src/api/types";
-import { MISSING, launch, signIn as signInAt } from "./browser";
-import { WEB } from "./fixture/policy";
+import { launch, NO_BROWSER, signIn as signInAt } from "./browser";
+import { WEB } from "./fixture/csp";
 
-const AT = (process.env["PAGE_URL"] ?? "").replace(/\/$/, "");
-const PASSWORD = process.env["PAGE_PASSWORD"] ?? "docket-on-this-machine";
-const SAMPLES = process.env["PAGE_SAMPLES"] ?? join(WEB, "..", "samples", "contracts");
+const AT = (process.env.PAGE_URL ?? "").replace(/\/$/, "");
+const PASSWORD = process.env.PAGE_PASSWORD ?? "docket-on-this-machine";
+const SAMPLES = process.env.PAGE_SAMPLES ?? join(WEB, "..", "samples", "contracts");
 const BROKEN = join(WEB, "..", "samples", "bad", "broken.pdf");
 const REVIEWER = "reviewer@acme.example";
 const OTHER = "reviewer@globex.example";
 const SUPPORT = "support@docket.example";
-/** The file name of a failed job of the reviewer's tenant that another run would make ready. */
-const FAILED = process.env["PAGE_FAILED"] ?? "";
-/** How many jobs the other tenant has. */
-const MANY = Number(process.env["PAGE_MANY"] ?? "0");
-/** How long a stack may take for a document. In milliseconds; this is patience, not a promise. */
-const PATIENCE = 120_000;
+/** The file name of a failed job of the reviewer's tenant that becomes ready after a retry. */
+const FAILED = process.env.PAGE_FAILED ?? "";
+/** The number of jobs of the other tenant. */
+const MANY = Number(process.env.PAGE_MANY ?? "0");
+/** How long a stack may take for a document. A limit for the test, not an SLO. */
+const READY_TIMEOUT_MS = 120_000;
 const AXE = readFileSync(createRequire(`${WEB}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
-/** Names of this run, so that a stack may be used more than once. */
+/** Part of the file names of this run, so that tests can run repeatedly on one stack. */
 const RUN = Date.now().toString(36);
 
-describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_URL names no stack" : false) }, () => {
+describe("the page over a running stack", {
+  skip: NO_BROWSER ?? (AT === "" ? "PAGE_URL is not set" : false),
+}, () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  let broken: string[];
+  let pageErrors: string[];
 
   before(async () => {
     browser = await launch();
@@ -44,18 +46,18 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await browser.close();
   });
   beforeEach(async () => {
-    broken = [];
+    pageErrors = [];
     context = await browser.newContext();
     page = await context.newPage();
     page.setDefaultTimeout(20_000);
-    page.on("pageerror", (error) => broken.push(error.message));
+    page.on("pageerror", (error) => pageErrors.push(error.message));
     page.on("console", (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) broken.push(message.text());
+      if (/Content Security Policy|Trusted/i.test(message.text())) pageErrors.push(message.text());
     });
   });
   afterEach(async () => {
     await context.close();
-    assert.deepEqual(broken, [], "no script broke, and nothing was against the policy");
+    assert.deepEqual(pageErrors, [], "no script error and no Content-Security-Policy violation");
   });
 
   const signIn = (email: string, path = "/", at = page): Promise<void> => signInAt(at, AT + path, email, PASSWORD);
@@ -66,16 +68,23 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     mimeType: "application/pdf",
     buffer: readFileSync(join(SAMPLES, contracts[index % contracts.length] ?? "")),
   });
-  const upload = (...files: ReturnType<typeof contract>[]): Promise<void> => page.locator("input[type=file]").setInputFiles(files);
-  const ready = (name: string): Promise<void> => row(name).getByText("Ready", { exact: true }).waitFor({ timeout: PATIENCE });
+  const upload = (...files: ReturnType<typeof contract>[]): Promise<void> =>
+    page.locator("input[type=file]").setInputFiles(files);
+  const ready = (name: string): Promise<void> =>
+    row(name).getByText("Ready", { exact: true }).waitFor({ timeout: READY_TIMEOUT_MS });
 
-  /** What the table says, by the API and with the page's own token. */
+  /** The jobs of the table, read from the API with the page's token. */
   async function table(at = page): Promise<Map<string, JobView>> {
     const { api_url } = (await (await fetch(`${AT}/config.json`)).json()) as { api_url: string };
-    const token = await at.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id);
+    const token = await at.evaluate(
+      () => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id,
+    );
     const jobs = new Map<string, JobView>();
     for (let cursor: string | undefined = ""; cursor !== undefined; ) {
-      const response: Response = await fetch(`${api_url}/jobs?limit=100&tenant=acme${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`, { headers: { authorization: `Bearer ${token}` } });
+      const response: Response = await fetch(
+        `${api_url}/jobs?limit=100&tenant=acme${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`,
+        { headers: { authorization: `Bearer ${token}` } },
+      );
       assert.equal(response.status, 200);
       const found = (await response.json()) as JobPage;
       for (const one of found.jobs) jobs.set(one.id, one);
@@ -84,7 +93,7 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     return jobs;
   }
 
-  test("upload → waiting → Ready, without a reload; the review is the document's own", async () => {
+  test("an uploaded contract becomes ready without a reload and shows its own review", async () => {
     await signIn(REVIEWER);
     const name = `Agreement ${RUN}.pdf`;
     await upload(contract(name));
@@ -93,46 +102,47 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await row(name).locator("a").click();
     await page.getByRole("heading", { name: "Summary" }).waitFor();
     assert.ok((await page.locator(".clause").count()) > 0);
-    await page.getByText("What happened").waitFor();
-    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download result" }).click()]);
+    await page.getByText("History").waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download result" }).click(),
+    ]);
     assert.match(download.suggestedFilename(), /json$/);
   });
 
-  test("failed → the cause, and another try with a reason that the audit log keeps", async () => {
+  test("a failed contract shows its cause, and a retry's reason appears in the audit log", async () => {
     await signIn(REVIEWER);
     const name = `Damaged ${RUN}.pdf`;
     await upload({ name, mimeType: "application/pdf", buffer: readFileSync(BROKEN) });
-    await row(name).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
+    await row(name).getByText("Failed", { exact: true }).waitFor({ timeout: READY_TIMEOUT_MS });
     await row(name).locator("a").click();
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByLabel("Why?").fill(`checked by hand ${RUN}`);
-    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByLabel("Reason").fill(`checked by hand ${RUN}`);
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByText(`checked by hand ${RUN}`).waitFor();
-    const desk = await (await browser.newContext()).newPage();
-    await signIn(SUPPORT, "/support/audit", desk);
-    await desk.getByRole("cell", { name: `checked by hand ${RUN}` }).waitFor();
-    await desk.context().close();
+    const support = await (await browser.newContext()).newPage();
+    await signIn(SUPPORT, "/support/audit", support);
+    await support.getByRole("cell", { name: `checked by hand ${RUN}` }).waitFor();
+    await support.context().close();
   });
 
-  test(
-    "a job that failed is run again with a reason and becomes ready, without a reload",
-    { skip: FAILED === "" ? "PAGE_FAILED names no failed job that a retry would make ready" : false },
-    async () => {
-      await signIn(REVIEWER);
-      await row(FAILED).getByText("Failed", { exact: true }).waitFor({ timeout: PATIENCE });
-      await row(FAILED).locator("a").click();
-      await page.getByRole("button", { name: "Try again" }).click();
-      await page.getByLabel("Why?").fill("the model was mended");
-      await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-      await page.getByText("the model was mended").waitFor();
-      await page.getByRole("button", { name: "Download result" }).waitFor({ timeout: PATIENCE });
-      assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1);
-    },
-  );
+  test("a failed contract is retried with a reason and becomes ready without a reload", {
+    skip: FAILED === "" ? "PAGE_FAILED is not set" : false,
+  }, async () => {
+    await signIn(REVIEWER);
+    await row(FAILED).getByText("Failed", { exact: true }).waitFor({ timeout: READY_TIMEOUT_MS });
+    await row(FAILED).locator("a").click();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByLabel("Reason").fill("the model was repaired");
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByText("the model was repaired").waitFor();
+    await page.getByRole("button", { name: "Download result" }).waitFor({ timeout: READY_TIMEOUT_MS });
+    assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1);
+  });
 
-  test("by the keyboard alone: sign in, find, open", async () => {
+  test("sign-in, search and opening a contract work with the keyboard alone", async () => {
     await page.goto(`${AT}/`);
     await page.getByLabel("E-mail").waitFor();
     await page.keyboard.type(REVIEWER);
@@ -141,7 +151,7 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await page.keyboard.press("Enter");
     await page.locator("header.top").waitFor();
     const name = `Keys ${RUN}.pdf`;
-    // The browser's own dialog for files is not the page's.
+    // The file dialog belongs to the browser, so the test does not use it.
     await upload(contract(name, 3));
     await ready(name);
     await page.keyboard.press("/");
@@ -155,7 +165,9 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await page.getByRole("heading", { level: 1, name }).waitFor();
   });
 
-  test("a thousand rows come from the table as somebody scrolls", { skip: MANY === 0 ? "PAGE_MANY says of no jobs" : false }, async () => {
+  test("a thousand rows load by scrolling", {
+    skip: MANY === 0 ? "PAGE_MANY is not set" : false,
+  }, async () => {
     await signIn(OTHER);
     const rows = page.locator(".row");
     await rows.first().waitFor();
@@ -167,7 +179,7 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     assert.match((await rows.last().textContent()) ?? "", new RegExp(`Contract ${MANY - 1}\\.pdf`));
   });
 
-  test("another tenant sees nothing, neither listed nor pushed nor by its address", async () => {
+  test("another tenant's contract is neither listed, pushed nor reachable by its address", async () => {
     await signIn(REVIEWER);
     const other = await (await browser.newContext()).newPage();
     await signIn(OTHER, "/", other);
@@ -178,11 +190,11 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     assert.equal(await row(name, other).count(), 0);
     const id = await row(name).locator("a").getAttribute("data-id");
     await other.goto(`${AT}/jobs/${id}`);
-    await other.getByText("There is no such contract").waitFor();
+    await other.getByText("This contract does not exist").waitFor();
     await other.context().close();
   });
 
-  test("a name with markup is text", async () => {
+  test("a file name with markup is shown as text", async () => {
     await signIn(REVIEWER);
     const name = `<img src=x onerror=alert(1)> ${RUN}.pdf`;
     await upload(contract(name, 2));
@@ -191,35 +203,52 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
     await ready(name);
   });
 
-  test("the socket is cut during a burst of 20, and the page equals the table afterwards", async () => {
-    let line: WebSocketRoute | undefined;
-    let lines = 0;
+  test("a page whose socket is cut during a burst of 20 uploads matches the table afterwards", async () => {
+    let socket: WebSocketRoute | undefined;
+    let connections = 0;
     await page.routeWebSocket(/./, (route) => {
-      line = route;
-      lines += 1;
+      socket = route;
+      connections += 1;
       route.connectToServer();
     });
     await signIn(REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();
     await upload(...Array.from({ length: 20 }, (_, index) => contract(`Burst ${index} ${RUN}.pdf`, index)));
     await row(`Burst 3 ${RUN}.pdf`).waitFor();
-    await line?.close();
-    await page.waitForFunction(() => !document.querySelector(".tray h2")?.textContent?.startsWith("Uploading"), undefined, { timeout: PATIENCE });
+    await socket?.close();
+    await page.waitForFunction(
+      () => !document.querySelector(".tray h2")?.textContent?.startsWith("Uploading"),
+      undefined,
+      { timeout: READY_TIMEOUT_MS },
+    );
     for (let index = 0; index < 20; index += 1) await ready(`Burst ${index} ${RUN}.pdf`);
     const known = await table();
-    const shown = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [one.dataset["id"] ?? "", one.closest("li")?.className.replace("row ", "") ?? ""])));
+    const shown = await page.evaluate(() =>
+      Object.fromEntries(
+        [...document.querySelectorAll<HTMLElement>(".row a[data-id]")].map((one) => [
+          one.dataset.id ?? "",
+          one.closest("li")?.className.replace("row ", "") ?? "",
+        ]),
+      ),
+    );
     const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
-    for (const [id, state] of Object.entries(shown)) assert.equal(state, groups[known.get(id)?.status ?? ""] ?? "open", id);
-    assert.equal([...known.values()].filter((one) => one.name.endsWith(` ${RUN}.pdf`) && one.name.startsWith("Burst") && one.id in shown).length, 20);
-    assert.ok(lines >= 2, "it came back by itself");
+    for (const [id, state] of Object.entries(shown))
+      assert.equal(state, groups[known.get(id)?.status ?? ""] ?? "open", id);
+    assert.equal(
+      [...known.values()].filter(
+        (one) => one.name.endsWith(` ${RUN}.pdf`) && one.name.startsWith("Burst") && one.id in shown,
+      ).length,
+      20,
+    );
+    assert.ok(connections >= 2, "it reconnected");
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  test("a large file goes in parts, over a reload, and no part twice", async () => {
+  test("a multipart upload resumes after a reload without sending a part twice", async () => {
     const folder = mkdtempSync(join(tmpdir(), "docket-page-"));
     const name = `Archive ${RUN}.pdf`;
     const path = join(folder, name);
-    // More than the 100 MB that go in one piece.
+    // Larger than the 100 MB limit of a single request.
     writeFileSync(path, Buffer.alloc(113 * 1024 * 1024, "%PDF-1.7 "));
     try {
       await signIn(REVIEWER);
@@ -236,17 +265,17 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
       const before = [...parts];
       await page.getByText(`${name} `).first().waitFor();
       await page.locator("input[type=file]").setInputFiles(path);
-      await row(name).waitFor({ timeout: PATIENCE });
+      await row(name).waitFor({ timeout: READY_TIMEOUT_MS });
       const again = parts.slice(before.length).filter((part) => before.includes(part));
       assert.deepEqual(again, []);
-      // Of 16 MB each; one may have arrived as the page was left, so that nobody saw it.
+      // Parts of 16 MB. One may have arrived during the reload, so that the test did not see it.
       assert.ok([7, 8].includes(new Set(parts).size), "113 MB are eight parts");
     } finally {
       rmSync(folder, { recursive: true });
     }
   });
 
-  test("support sees all tenants, and no screen has a serious finding of axe", async () => {
+  test("the support screens of all tenants have no serious axe violations", async () => {
     const free = await browser.newContext({ bypassCSP: true, reducedMotion: "reduce" });
     const at = await free.newPage();
     await signIn(SUPPORT, "/support", at);
@@ -254,18 +283,24 @@ describe("the page over a running stack", { skip: MISSING ?? (AT === "" ? "PAGE_
       ["/support", "Failed in the last 24 hours"],
       ["/support/plans", "Retry plans"],
       ["/support/quarantine", "Quarantine"],
-      ["/support/audit", "To what"],
+      ["/support/audit", "Target"],
       ["/?status=failed", "Contracts"],
     ] as const) {
       await at.goto(AT + path);
       await at.getByRole("heading", { level: 1 }).waitFor();
       await at.getByText(text).first().waitFor();
       await at.locator("[aria-busy]").waitFor({ state: "detached" });
-      assert.equal(await at.locator(".trouble").count(), 0, path);
+      assert.equal(await at.locator(".error-box").count(), 0, path);
       await at.evaluate(AXE);
       const found = await at.evaluate(async () => {
-        const axe = (window as unknown as { axe: { run(options: object): Promise<{ violations: { id: string; impact: string }[] }> } }).axe;
-        return (await axe.run({ resultTypes: ["violations"] })).violations.filter((one) => one.impact === "serious" || one.impact === "critical").map((one) => one.id);
+        const axe = (
+          window as unknown as {
+            axe: { run(options: object): Promise<{ violations: { id: string; impact: string }[] }> };
+          }
+        ).axe;
+        return (await axe.run({ resultTypes: ["violations"] })).violations
+          .filter((one) => one.impact === "serious" || one.impact === "critical")
+          .map((one) => one.id);
       });
       assert.deepEqual(found, [], path);
     }

@@ -1,5 +1,5 @@
-// Prints what the first screen costs and fails above the budget: 100 kB of script, as it goes over the wire.
-import { readFileSync, readdirSync } from "node:fs";
+// Prints the size of each asset and fails if the script of the first screen exceeds its budget of 100 kB (gzip).
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
@@ -9,13 +9,13 @@ const html = readFileSync(join(dist, "index.html"), "utf8");
 let script = 0;
 for (const name of readdirSync(join(dist, "assets")).sort()) {
   const bytes = gzipSync(readFileSync(join(dist, "assets", name)), { level: 9 }).length;
-  // What index.html names is fetched before anything is seen; the rest comes with the screen that needs it.
+  // Assets that index.html names load first; the others load with the screen that needs them.
   const first = html.includes(name);
   if (first && name.endsWith(".js")) script += bytes;
   console.log(`${String(bytes).padStart(7)} B gzip  ${first ? "first" : "later"}  ${name}`);
 }
 console.log(`script for the first screen: ${script} of ${BUDGET_BYTES} B`);
 if (script > BUDGET_BYTES) {
-  console.error("over the budget: load something later, or do without it");
+  console.error("over budget: load something lazily, or remove it");
   process.exit(1);
 }

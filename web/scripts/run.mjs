@@ -1,6 +1,6 @@
-// Runs TypeScript with the bundler that builds the page, so that tests need no runner of their own:
+// Runs TypeScript with Vite, which also builds the page, so that the tests need no other runner:
 //   run.mjs FILE.ts [arguments]        runs one program
-//   run.mjs --test FOLDER [pattern]    runs every *.test.ts below it with node's own test runner
+//   run.mjs --test FOLDER [pattern]    runs each *.test.ts in it with Node's test runner
 import { spawn } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -9,8 +9,10 @@ import { build } from "vite";
 const root = resolve(import.meta.dirname, "..");
 const [first, ...rest] = process.argv.slice(2);
 const testing = first === "--test";
-const entries = testing ? tests(join(root, rest[0] ?? "src")).filter((file) => file.includes(rest[1] ?? "")) : [resolve(root, first)];
-// One folder a process: two runs at a time do not take each other's files.
+const entries = testing
+  ? tests(join(root, rest[0] ?? "src")).filter((file) => file.includes(rest[1] ?? ""))
+  : [resolve(root, first)];
+// One folder per process, so that concurrent runs do not overwrite each other's files.
 const out = join(root, "node_modules", ".run", String(process.pid));
 
 await build({
@@ -31,7 +33,9 @@ await build({
   },
 });
 const files = entries.map((file) => join(out, relative(root, file).replace(/\.tsx?$/, ".mjs")));
-const options = testing ? ["--enable-source-maps", "--test", "--test-concurrency=1", ...files] : ["--enable-source-maps", files[0], ...rest];
+const options = testing
+  ? ["--enable-source-maps", "--test", "--test-concurrency=1", ...files]
+  : ["--enable-source-maps", files[0], ...rest];
 const child = spawn(process.execPath, options, { cwd: root, stdio: "inherit" });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code) => {

@@ -1,10 +1,10 @@
-/** Where the service is: the page's own /config.json names the API, and the API the rest. */
+/** Loads the configuration: /config.json names the API's URL, and the API names the rest. */
 
 import type { Configuration } from "./api/types";
 
-export async function configuration(): Promise<{ apiUrl: string; configuration: Configuration }> {
+export async function loadConfiguration(): Promise<{ apiUrl: string; configuration: Configuration }> {
   const { api_url } = (await json("/config.json")) as { api_url?: unknown };
-  if (typeof api_url !== "string" || !/^https?:\/\//.test(api_url)) throw new Error("config.json names no api_url");
+  if (typeof api_url !== "string" || !/^https?:\/\//.test(api_url)) throw new Error("config.json has no api_url");
   const apiUrl = api_url.replace(/\/+$/, "");
   return { apiUrl, configuration: (await json(`${apiUrl}/configuration`)) as Configuration };
 }

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { Session } from "./auth/session";
-import { configuration } from "./config";
+import { loadConfiguration } from "./config";
 import { backoff, pause } from "./lib/backoff";
 import { Router } from "./lib/route";
 import "./style/base.css";
@@ -9,25 +9,25 @@ import "./style/frame.css";
 import "./style/list.css";
 import "./style/job.css";
 import { App } from "./ui/App";
-import { Waiting } from "./ui/parts";
+import { Loading } from "./ui/components";
 
 const page = document.getElementById("page") as HTMLElement;
 
-/** A page that was opened in a bad moment opens by itself when the moment is over. */
+/** Starts the page. If the service cannot be reached, it retries until it can. */
 async function start(): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
-      const { apiUrl, configuration: found } = await configuration();
+      const { apiUrl, configuration: found } = await loadConfiguration();
       const session = new Session(found);
-      await session.borrow();
+      await session.requestFromOtherTabs();
       render(<App session={session} apiUrl={apiUrl} router={new Router()} />, page);
       return;
     } catch (error) {
       console.warn(error);
-      const what = tries === 0 ? "Opening Docket…" : "Docket is not reached. It is tried again and again…";
+      const what = tries === 0 ? "Opening Docket…" : "Docket cannot be reached. Retrying…";
       render(
-        <main class="door">
-          <Waiting what={what} />
+        <main class="start-page">
+          <Loading what={what} />
         </main>,
         page,
       );

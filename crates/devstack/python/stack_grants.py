@@ -1,19 +1,20 @@
-"""Makes IAM in MiniStack as strict as AWS in what this project relies on, and writes down what it decides.
+"""Makes IAM in MiniStack as strict as on AWS where this project relies on it, and logs its decisions.
 
 Only with AUTH=true. What MiniStack 1.5.33 lacks and is added here (sources: IAM user guide and Service
 authorization reference, the services' own API references):
 
-  - its wires are taken for TLS: they do not leave the machine, and the policies deny what comes without
+  - its connections count as TLS: they do not leave the machine, and the policies deny calls without TLS
   - `SendMessageBatch` and its like need the action without "Batch" (SQS)
   - the condition keys `dynamodb:LeadingKeys`, `dynamodb:Attributes` of all that a request names, and
     `dynamodb:ReturnValues`
-  - an object that is missing is a 403 for a caller that may not list (S3, GetObject and HeadObject; of a missing
-    version nothing is written, and it is taken to need both ways of listing)
-  - `InvokeEndpointAsync`: decided here, answered by the endpoints at `SAGEMAKER_RUNTIME_URL`
+  - a missing object is a 403 for a caller that may not list (S3, GetObject and HeadObject; missing versions are not
+    documented, and are assumed to need both list actions)
+  - `InvokeEndpointAsync`: authorized here, answered by the endpoints at `SAGEMAKER_RUNTIME_URL`
 
-What is decided about a role goes to the file that `DECISIONS_LOG` names, a line of JSON each, the same only once:
-role, session, action, resource, leading keys, allowed; if allowed also the statement (Sid), the places in its list of
-resources that fit, and as leading keys those of the statement that did. `tests/grants.py` reads that. Several stacks may share the file.
+Decisions about roles go to the file that `DECISIONS_LOG` names, one line of JSON each, without duplicates: role,
+session, action, resource, leading keys, allowed; if allowed also the statement (Sid), the indexes of the resources in
+its list that match, and as leading keys those of the statement that match. `tests/grants.py` reads it. Several stacks
+may share the file.
 """
 
 import asyncio
@@ -28,48 +29,48 @@ from urllib.parse import quote, urlsplit
 
 ACTIONS = {f"sqs:{action}Batch": f"sqs:{action}" for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 INVOKE = re.compile(r"/endpoints/([^/]+)/async-invocations")
-# What is between two machines and none of the message's own.
-HOP = {"host", "connection", "content-length", "transfer-encoding", "keep-alive"}
-# How long an invocation may take to be accepted, in seconds. More than any caller waits.
-PATIENCE = 30
+# Headers of the connection, not of the message.
+HOP_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "keep-alive"}
+# How long the endpoints may take to accept an invocation. More than any caller waits.
+INVOKE_TIMEOUT_SECONDS = 30
 LEADING = "dynamodb:leadingkeys"
 
 
 def install() -> None:
-    """Changes MiniStack in this process. To be called before it serves; takes its settings from the environment."""
+    """Patches MiniStack in this process, before it serves. Reads its settings from the environment."""
     log, endpoints = os.environ.pop("DECISIONS_LOG", ""), os.environ.pop("SAGEMAKER_RUNTIME_URL", "")
     from ministack import app
     from ministack.core import iam_actions, router
 
-    # Functions inherit the environment, and this is not theirs.
+    # Functions inherit the environment; this is not for them.
     os.environ.pop("AUTH", None)
     if endpoints:
         app.SERVICE_HANDLERS["sagemaker"] = functools.partial(forward, endpoints)
-        # Without it the first call waits for botocore to read all it knows, to see whether there is such a service.
+        # Otherwise the first call waits until botocore has loaded all its service models to look this one up.
         router.SERVICE_PATTERNS["sagemaker"] = {}
     if not app.AUTH:
         return
-    take_for_tls(app)
+    count_as_tls(app)
     name_actions(iam_actions)
-    know_dynamodb(iam_actions)
-    hide_what_is_missing(app)
+    add_dynamodb_keys(iam_actions)
+    hide_missing_objects(app)
     if log:
-        Decisions(log).watch()
+        Decisions(log).start()
 
 
-def take_for_tls(app) -> None:
-    """Lets every call count as one over TLS."""
+def count_as_tls(app) -> None:
+    """Makes every call count as one over TLS."""
     from ministack.core import iam_evaluator
 
-    # What topics and buckets deliver comes with no request.
+    # Deliveries by topics and buckets have no request.
     iam_evaluator._request_origin = contextvars.ContextVar("origin", default=("127.0.0.1", True))
     app.pin_request_origin = lambda address, _tls: iam_evaluator._request_origin.set((address, True))
 
 
 def name_actions(iam_actions) -> None:
-    """Names the actions and resources of calls as AWS does."""
+    """Gives calls the action and resource names that AWS uses."""
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
-    # Its calls are found in the model that botocore has of them, and not in that of all of SageMaker.
+    # Its operations are in botocore's model sagemaker-runtime, not in sagemaker.
     iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]
     action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 
@@ -86,33 +87,33 @@ def name_actions(iam_actions) -> None:
 
 
 async def forward(endpoints: str, method: str, path: str, headers: dict, body: bytes, _query: dict) -> tuple:
-    """Lets the endpoints answer. Without a thread: functions that wait for this may have taken all."""
+    """Forwards a call to the endpoints. Without a thread: functions that wait for this may have taken all."""
     to = urlsplit(endpoints)
-    kept = {name: value for name, value in headers.items() if name.lower() not in HOP}
+    kept = {name: value for name, value in headers.items() if name.lower() not in HOP_HEADERS}
     kept |= {"host": to.netloc, "content-length": str(len(body)), "connection": "close"}
     reader, writer = await asyncio.open_connection(to.hostname, to.port)
     try:
         head = f"{method} {quote(path)} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in kept.items())
         writer.write(head.encode("latin-1") + b"\r\n" + body)
-        said = await asyncio.wait_for(reader.read(), PATIENCE)
+        raw = await asyncio.wait_for(reader.read(), INVOKE_TIMEOUT_SECONDS)
     finally:
         writer.close()
-    answer = http.client.HTTPResponse(_Said(said))
+    answer = http.client.HTTPResponse(_Socket(raw))
     answer.begin()
-    return answer.status, {name: value for name, value in answer.getheaders() if name.lower() not in HOP}, answer.read()
+    return answer.status, {name: value for name, value in answer.getheaders() if name.lower() not in HOP_HEADERS}, answer.read()
 
 
-class _Said:
-    """What was said, as the socket that `HTTPResponse` wants to read it from."""
+class _Socket:
+    """A response as the socket that `HTTPResponse` reads from."""
 
-    def __init__(self, said: bytes) -> None:
-        self.said = said
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
 
     def makefile(self, *_) -> io.BytesIO:
-        return io.BytesIO(self.said)
+        return io.BytesIO(self.raw)
 
 
-def know_dynamodb(iam_actions) -> None:
+def add_dynamodb_keys(iam_actions) -> None:
     """Adds the condition keys of DynamoDB."""
     from ministack.services import dynamodb
 
@@ -133,7 +134,7 @@ def know_dynamodb(iam_actions) -> None:
 def condition_keys(request: dict, partition_key) -> dict:
     """`dynamodb:LeadingKeys`, `Attributes` and `ReturnValues` of a request's body.
 
-    Each only if the request has any, as on AWS. `partition_key` answers the name of a table's or index's.
+    Each only if the request has any, as on AWS. `partition_key` returns the name of the key of a table or index.
     """
     leading: list[str] = []
     attributes: list[str] = []
@@ -141,7 +142,7 @@ def condition_keys(request: dict, partition_key) -> dict:
     def value(typed) -> str:
         return str(next(iter(typed.values()))) if isinstance(typed, dict) and typed else ""
 
-    def look(part: dict, table: str) -> None:
+    def collect(part: dict, table: str) -> None:
         names = part.get("ExpressionAttributeNames") or {}
         values = part.get("ExpressionAttributeValues") or {}
         key = partition_key(table, part.get("IndexName"))
@@ -156,14 +157,14 @@ def condition_keys(request: dict, partition_key) -> dict:
             if field.endswith("Expression") and isinstance(text, str):
                 attributes.extend(names.get(name, name) for name in named(text))
 
-    look(request, request.get("TableName") or "")
+    collect(request, request.get("TableName") or "")
     for table, part in (request.get("RequestItems") or {}).items():
-        # BatchGetItem says what to read of a table; BatchWriteItem has a list of items.
+        # BatchGetItem has one object per table; BatchWriteItem has a list of items.
         for one in [part] if isinstance(part, dict) else [inner for write in part for inner in write.values()]:
-            look(one, table)
+            collect(one, table)
     for item in request.get("TransactItems") or []:
         for one in item.values():
-            look(one, one.get("TableName") or "")
+            collect(one, one.get("TableName") or "")
     found = {"dynamodb:LeadingKeys": leading, "dynamodb:Attributes": list(dict.fromkeys(attributes))}
     if "ReturnValues" in request:
         found["dynamodb:ReturnValues"] = request["ReturnValues"]
@@ -171,19 +172,19 @@ def condition_keys(request: dict, partition_key) -> dict:
 
 
 def named(expression: str) -> list[str]:
-    """The attributes, or the placeholders of such, that an expression begins a path with."""
+    """The attributes (or their placeholders) at the start of the paths in an expression."""
     words = re.findall(r"(?<![:.\w#])([#A-Za-z_][\w#-]*)(\s*\()?", expression)
     keywords = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"}
     return [word for word, call in words if word.upper() not in keywords and (not call or word.startswith("#"))]
 
 
-def hide_what_is_missing(app) -> None:
-    """Refuses to say of an object that it is missing to whoever may not list the bucket."""
+def hide_missing_objects(app) -> None:
+    """Answers 403 instead of 404 to callers that may not list the bucket."""
     answer = app.SERVICE_HANDLERS["s3"]
 
     async def s3(method: str, path: str, headers: dict, body: bytes, query: dict) -> tuple:
         answered = await answer(method, path, headers, body, query)
-        for action in needed_to_know(method, path, headers, query) if answered[0] == 404 else ():
+        for action in actions_to_see_a_404(method, path, headers, query) if answered[0] == 404 else ():
             bucket = path.split("/")[1]
             if refused := app._enforce_data_plane("s3", action, headers, query, "", f"arn:aws:s3:::{bucket}"):
                 status, said, text = refused
@@ -193,10 +194,10 @@ def hide_what_is_missing(app) -> None:
     app.SERVICE_HANDLERS["s3"] = s3
 
 
-def needed_to_know(method: str, path: str, headers: dict, query: dict) -> list[str]:
+def actions_to_see_a_404(method: str, path: str, headers: dict, query: dict) -> list[str]:
     """The actions without which a 404 is a 403."""
     source = headers.get("x-amz-copy-source", "")
-    # "?tagging" and its like are about something else than the object.
+    # "?tagging" and similar subresources are not the object itself.
     plain = all(name in ("versionId", "x-id", "partNumber") or name.lower().startswith(("x-amz-", "response-")) for name in query)
     if not source and not (method in ("GET", "HEAD") and path.count("/") > 1 and plain):
         return []
@@ -205,7 +206,7 @@ def needed_to_know(method: str, path: str, headers: dict, query: dict) -> list[s
 
 
 class Decisions:
-    """The log."""
+    """The log of IAM's decisions."""
 
     def __init__(self, path: str) -> None:
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -213,15 +214,15 @@ class Decisions:
         self.written: set[str] = set()
         self.context = self.statement = None
 
-    def watch(self) -> None:
-        """Writes down every decision from now on."""
+    def start(self) -> None:
+        """Logs every decision from now on."""
         from ministack.core import iam_evaluator
 
         first_match, enforce = iam_evaluator._first_match, iam_evaluator.enforce
 
         def matching(context, statements, effect):
             found = first_match(context, statements, effect)
-            # The caller's own policies are looked at first, and for what they deny before what they allow.
+            # The caller's own policies are evaluated first, and Deny before Allow.
             if effect == "Allow" and self.context is None:
                 self.context, self.statement = context, found
             return found
@@ -236,7 +237,7 @@ class Decisions:
         iam_evaluator._first_match, iam_evaluator.enforce = matching, enforcing
 
     def write(self, context, statement, allowed: bool) -> None:
-        """Adds a line, if it is a new one."""
+        """Adds a line, unless it is a duplicate."""
         from ministack.core.iam_evaluator import fnmatch_iam_cs
 
         if context.principal_type != "AssumedRole":
@@ -244,20 +245,20 @@ class Decisions:
         role, session = context.principal_arn.split("/")[1:3]
         line = {"role": role, "session": session, "action": context.action, "allowed": allowed}
         if statement is not None:
-            fits = [place for place, pattern in enumerate(statement.resources) if fnmatch_iam_cs(context.resource_arn, pattern)]
-            line |= {"sid": statement.sid, "resources": fits, "keys": leading(statement, context)}
+            matching = [index for index, pattern in enumerate(statement.resources) if fnmatch_iam_cs(context.resource_arn, pattern)]
+            line |= {"sid": statement.sid, "resources": matching, "keys": leading(statement, context)}
         else:
             line["resource"] = context.resource_arn
         same = json.dumps(line)
         if same not in self.written:
             self.written.add(same)
-            # Who reads of a refusal wants to know about what it was.
+            # The details of a refusal.
             about = {"resource": context.resource_arn, "keys": context.service_context.get(LEADING) or []}
             os.write(self.file, (json.dumps({**about, **line}) + "\n").encode())
 
 
 def leading(statement, context) -> list[str]:
-    """Those of a statement's leading keys that the request's own fit."""
+    """The leading keys of a statement that match the request's."""
     from ministack.core.iam_evaluator import fnmatch_iam_cs
 
     values = context.service_context.get(LEADING) or []

@@ -1,32 +1,32 @@
-"""Runs MiniStack so that it can never outlive whoever started it.
+"""Runs MiniStack so that it never outlives the process that started it.
 
-Two processes. The *keeper* (this file as the devstack starts it) holds a pipe on
-its standard input and watches it: at its end, on SIGTERM, SIGINT or SIGHUP, and when
+Two processes. The *keeper* (this file as the devstack starts it) watches its standard input,
+a pipe: at its end, on SIGTERM, SIGINT or SIGHUP, and when
 MiniStack ends by itself, it stops MiniStack and then kills its whole process group,
 in which every Lambda function's process lives too. MiniStack (the same file with
 `--inner`) runs in a session of its own and watches a pipe from the keeper, so that
 killing the keeper with SIGKILL ends everything as well.
 
-Environment: passed on as it is, so start this with a clean one. MiniStack hands its own
-environment to every function. Set here only where the caller says nothing:
+Environment: passed on as it is, so start this with a clean one. MiniStack passes its own
+environment to every function. Defaults:
 
   GATEWAY_PORT                 a free port
   BIND_HOST, MINISTACK_HOST    127.0.0.1
-  LAMBDA_ACCOUNT_CONCURRENCY   64: invocations at once over all functions; what is above is
+  LAMBDA_ACCOUNT_CONCURRENCY   64: concurrent invocations of all functions; more are
                                throttled with 429, as on AWS. MiniStack's default grows with
                                the machine's memory, and each invocation is a process.
   LAMBDA_WARM_TTL_SECONDS      30: an idle process beyond a function's first is ended after
                                this long (MiniStack's default 300).
 
-Not handed to functions, and set by whoever wants them (stack_grants.py says more):
+Not passed to functions, and optional (see stack_grants.py):
 
   AUTH                         true: IAM is enforced
-  DECISIONS_LOG                a file to which IAM's decisions about roles are added
-  SAGEMAKER_RUNTIME_URL        where the endpoints listen that InvokeEndpointAsync is for
+  DECISIONS_LOG                a file to which IAM's decisions about roles are appended
+  SAGEMAKER_RUNTIME_URL        address of the endpoints that answer InvokeEndpointAsync
 
 Standard output carries one line, `{"pid": …, "port": …}`, before MiniStack listens; ready is
 when `GET /_ministack/ready` answers 200. MiniStack's log goes to standard error.
-Exit status: 0 when told to stop, 1 when MiniStack ended by itself.
+Exit status: 0 after a request to stop, 1 if MiniStack ended by itself.
 """
 
 import argparse
@@ -41,7 +41,7 @@ import threading
 
 import stack_grants
 
-# What a stop may take before SIGKILL. MiniStack gives functions 2 s, and saves its state
+# Time for a clean stop before SIGKILL. MiniStack gives functions 2 s, and saves its state
 # (PERSIST_STATE) only in a clean stop; with many functions 3 to 10 s were seen.
 STOP_SECONDS = 12.0
 
@@ -54,7 +54,7 @@ DEFAULTS = {
 
 
 def free_port() -> int:
-    """A port that was free a moment ago; MiniStack refuses to start if it no longer is."""
+    """A port that was free just now; MiniStack does not start if it no longer is."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -62,7 +62,7 @@ def free_port() -> int:
 
 def spell_cors() -> None:
     """Makes `CorsConfiguration` of HTTP APIs work in templates. MiniStack keeps what CloudFormation calls
-    AllowOrigins under that name, and answers browsers by what its own API calls allowOrigins."""
+    AllowOrigins under that name, and answers browsers by its own API's name allowOrigins."""
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
     def spelled(properties):
@@ -87,7 +87,7 @@ def inner() -> None:
     spell_cors()
     stack_grants.install()
 
-    # Keep the pipe to ourselves: no function may inherit or read it.
+    # No function may inherit or read the pipe.
     keeper = os.dup(0)
     os.set_inheritable(keeper, False)
     with open(os.devnull, "rb") as nothing:
@@ -117,7 +117,7 @@ def stop(stack: subprocess.Popen) -> None:
     try:
         os.killpg(stack.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        # Nobody is left. macOS says "permission" for a group of zombies.
+        # No process is left. macOS reports a permission error for a group of zombies.
         pass
     stack.wait()
 
@@ -128,10 +128,10 @@ def keep() -> int:
         os.environ.setdefault(name, value)
     os.environ.setdefault("GATEWAY_PORT", str(free_port()))
 
-    # Signals arrive as bytes on a pipe, so one select() waits for all there is to wait for.
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_write, False)
-    signal.set_wakeup_fd(wake_write)
+    # Signals arrive as bytes on a pipe, so that one select() waits for everything.
+    signal_read, signal_write = os.pipe()
+    os.set_blocking(signal_write, False)
+    signal.set_wakeup_fd(signal_write)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
 
@@ -144,11 +144,11 @@ def keep() -> int:
     try:
         print(json.dumps({"pid": stack.pid, "port": int(os.environ["GATEWAY_PORT"])}), flush=True)
         while True:
-            ready, _, _ = select.select([0, wake_read], [], [])
+            ready, _, _ = select.select([0, signal_read], [], [])
             if 0 in ready and not os.read(0, 4096):
                 return 0
-            if wake_read in ready:
-                signals = set(os.read(wake_read, 64))
+            if signal_read in ready:
+                signals = set(os.read(signal_read, 64))
                 if signals - {signal.SIGCHLD}:
                     return 0
                 if stack.poll() is not None:

@@ -1,4 +1,4 @@
-"""Tests of package.py, with programs that are made up.
+"""Tests of package.py, with made-up programs.
 
   python -m unittest test_package
 """
@@ -33,12 +33,12 @@ class Package(unittest.TestCase):
         command = [sys.executable, SCRIPT, "--binaries", self.binaries, "--out", self.out, *options]
         return subprocess.run(command, check=False, capture_output=True, text=True)
 
-    def test_there_is_a_zip_for_every_function_of_the_template(self):
+    def test_every_function_gets_a_zip(self):
         self.assertIn("upload-trigger", package.functions())
         self.assertEqual(self.run_it().returncode, 0)
         self.assertEqual(sorted(path.stem for path in self.out.iterdir()), sorted(package.functions()))
 
-    def test_a_zip_holds_a_program_that_can_be_executed_and_the_pipelines(self):
+    def test_a_zip_holds_the_executable_program_and_the_pipelines(self):
         self.run_it()
         with zipfile.ZipFile(self.out / "retry.zip") as archive:
             self.assertEqual(archive.namelist(), ["bootstrap", "pipelines.toml"])
@@ -47,23 +47,23 @@ class Package(unittest.TestCase):
             mode = archive.getinfo("bootstrap").external_attr >> 16
         self.assertEqual(stat.S_IMODE(mode), 0o755)
 
-    def test_the_same_programs_give_the_same_bytes_at_any_time(self):
+    def test_the_same_program_gives_the_same_bytes_whatever_its_time(self):
         self.run_it()
         first = (self.out / "retry.zip").read_bytes()
         os.utime(self.binaries / "retry", (2_000_000_000, 2_000_000_000))
         self.run_it()
         self.assertEqual((self.out / "retry.zip").read_bytes(), first)
 
-    def test_only_what_changed_is_made_anew_whatever_its_time_says(self):
+    def test_only_the_zip_of_a_changed_program_is_written_again(self):
         self.run_it()
         before = {path.name: path.stat().st_ino for path in self.out.iterdir()}
-        (self.binaries / "retry").write_bytes(b"another, put in place with its old time")
+        (self.binaries / "retry").write_bytes(b"another program with an old time")
         os.utime(self.binaries / "retry", (1_000_000_000, 1_000_000_000))
         self.run_it()
         changed = [name for name, inode in before.items() if (self.out / name).stat().st_ino != inode]
         self.assertEqual(changed, ["retry.zip"])
 
-    def test_a_zip_that_was_cut_off_is_made_anew(self):
+    def test_a_truncated_zip_is_written_again(self):
         self.run_it()
         path = self.out / "retry.zip"
         whole = path.read_bytes()
@@ -71,7 +71,7 @@ class Package(unittest.TestCase):
         self.run_it()
         self.assertEqual(path.read_bytes(), whole)
 
-    def test_a_zip_that_is_too_large_or_missing_fails_and_nothing_is_made(self):
+    def test_check_bytes_fails_for_a_large_or_missing_zip_and_writes_nothing(self):
         self.run_it()
         done = self.run_it("--check-bytes", "1000")
         self.assertEqual(done.returncode, 1)
@@ -81,7 +81,7 @@ class Package(unittest.TestCase):
         self.assertEqual(self.run_it("--check-bytes", "100000").returncode, 1)
         self.assertFalse((self.out / "retry.zip").exists())
 
-    def test_a_program_that_was_not_built_is_named(self):
+    def test_a_program_that_was_not_built_is_named_in_the_error(self):
         (self.binaries / "retry").unlink()
         done = self.run_it()
         self.assertEqual(done.returncode, 1)

@@ -1,4 +1,4 @@
-"""Tests of what was added to IAM in MiniStack.
+"""Tests of the additions to IAM in MiniStack.
 
 python -m unittest test_stack_grants     (ministack and botocore must be installed)
 """
@@ -12,7 +12,7 @@ import tempfile
 import threading
 import unittest
 
-from stack_grants import condition_keys, named, needed_to_know
+from stack_grants import actions_to_see_a_404, condition_keys, named
 from test_stack_process import Stack
 
 ROOT = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -20,13 +20,13 @@ TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "A
 
 
 def key_of(table: str, index: str | None) -> str:
-    return {"jobs": "job_id", "desk": "pk", "by_next_check": "check_shard", "": ""}[index or table]
+    return {"jobs": "job_id", "records": "pk", "by_next_check": "check_shard", "": ""}[index or table]
 
 
 class ConditionKeys(unittest.TestCase):
-    """What DynamoDB tells IAM about a request."""
+    """The condition keys of a DynamoDB request."""
 
-    def test_an_update_names_its_key_and_all_attributes(self) -> None:
+    def test_an_update_has_its_partition_key_and_all_attributes(self) -> None:
         update = {
             "TableName": "jobs",
             "Key": {"job_id": {"S": "j"}},
@@ -38,46 +38,46 @@ class ConditionKeys(unittest.TestCase):
         }
         found = condition_keys(update, key_of)
         self.assertEqual(found["dynamodb:LeadingKeys"], ["j"])
-        self.assertEqual(sorted(found["dynamodb:Attributes"]), ["c", "d", "e", "f", "g", "h-h", "job_id", "state", "next_check_at"])
+        self.assertEqual(sorted(found["dynamodb:Attributes"]), ["c", "d", "e", "f", "g", "h-h", "job_id", "next_check_at", "state"])
         self.assertEqual(found["dynamodb:ReturnValues"], "ALL_NEW")
 
-    def test_a_query_names_the_key_of_its_table_or_index(self) -> None:
+    def test_a_query_has_the_partition_key_of_its_table_or_index(self) -> None:
         values = {":a": {"S": "audit#1"}, ":b": {"N": "7"}}
-        query = {"TableName": "desk", "KeyConditionExpression": "sk > :b AND #p = :a", "ExpressionAttributeNames": {"#p": "pk"}}
+        query = {"TableName": "records", "KeyConditionExpression": "sk > :b AND #p = :a", "ExpressionAttributeNames": {"#p": "pk"}}
         found = condition_keys({**query, "ExpressionAttributeValues": values}, key_of)
         self.assertEqual(found["dynamodb:LeadingKeys"], ["audit#1"])
         query = {"TableName": "jobs", "IndexName": "by_next_check", "KeyConditionExpression": "check_shard = :b AND next_check_at <= :a"}
         found = condition_keys({**query, "ExpressionAttributeValues": values}, key_of)
         self.assertEqual(found["dynamodb:LeadingKeys"], ["7"])
 
-    def test_many_items_name_many_keys(self) -> None:
+    def test_batches_and_transactions_have_the_keys_of_all_items(self) -> None:
         keys = [{"job_id": {"S": name}} for name in "ab"]
         wanted = {"Keys": keys, "ProjectionExpression": "job_id, #s.x", "ExpressionAttributeNames": {"#s": "state"}}
         found = condition_keys({"RequestItems": {"jobs": wanted}}, key_of)
         self.assertEqual(found, {"dynamodb:LeadingKeys": ["a", "b"], "dynamodb:Attributes": ["job_id", "state"]})
-        write = {"RequestItems": {"desk": [{"PutRequest": {"Item": {"pk": {"S": "p"}, "x": {"N": "1"}}}}]}}
+        write = {"RequestItems": {"records": [{"PutRequest": {"Item": {"pk": {"S": "p"}, "x": {"N": "1"}}}}]}}
         self.assertEqual(condition_keys(write, key_of), {"dynamodb:LeadingKeys": ["p"], "dynamodb:Attributes": ["pk", "x"]})
-        transaction = {"TransactItems": [{"Put": {"TableName": "desk", "Item": {"pk": {"S": "p"}}}}]}
+        transaction = {"TransactItems": [{"Put": {"TableName": "records", "Item": {"pk": {"S": "p"}}}}]}
         self.assertEqual(condition_keys(transaction, key_of)["dynamodb:LeadingKeys"], ["p"])
 
-    def test_a_scan_names_none(self) -> None:
-        self.assertEqual(condition_keys({"TableName": "desk"}, key_of), {})
+    def test_a_scan_has_no_keys(self) -> None:
+        self.assertEqual(condition_keys({"TableName": "records"}, key_of), {})
 
-    def test_an_expression_names_no_values_functions_or_steps_of_a_path(self) -> None:
+    def test_values_functions_and_nested_names_in_an_expression_are_no_attributes(self) -> None:
         self.assertEqual(named("SET a.b.c = :d, #e[0].f = size(g)"), ["a", "#e", "g"])
 
 
 class Missing(unittest.TestCase):
-    """Who is told that an object is missing."""
+    """Who sees that an object is missing."""
 
-    def test_whoever_may_list(self) -> None:
+    def test_a_404_needs_the_permission_to_list(self) -> None:
         one, both = ["s3:ListBucket"], ["s3:ListBucket", "s3:ListBucketVersions"]
-        self.assertEqual(needed_to_know("GET", "/b/k", {}, {"x-id": ["GetObject"]}), one)
-        self.assertEqual(needed_to_know("HEAD", "/b/k/l", {}, {"X-Amz-Signature": ["0"]}), one)
-        self.assertEqual(needed_to_know("GET", "/b/k", {}, {"versionId": ["v"]}), both)
-        self.assertEqual(needed_to_know("PUT", "/b/k", {"x-amz-copy-source": "b/a?versionId=v"}, {}), both)
+        self.assertEqual(actions_to_see_a_404("GET", "/b/k", {}, {"x-id": ["GetObject"]}), one)
+        self.assertEqual(actions_to_see_a_404("HEAD", "/b/k/l", {}, {"X-Amz-Signature": ["0"]}), one)
+        self.assertEqual(actions_to_see_a_404("GET", "/b/k", {}, {"versionId": ["v"]}), both)
+        self.assertEqual(actions_to_see_a_404("PUT", "/b/k", {"x-amz-copy-source": "b/a?versionId=v"}, {}), both)
         for method, path, query in [("GET", "/b", {}), ("PUT", "/b/k", {}), ("GET", "/b/k", {"tagging": [""]})]:
-            self.assertEqual(needed_to_know(method, path, {}, query), [], (method, path, query))
+            self.assertEqual(actions_to_see_a_404(method, path, {}, query), [], (method, path, query))
 
 
 class Endpoint(http.server.BaseHTTPRequestHandler):
@@ -100,7 +100,7 @@ class Endpoint(http.server.BaseHTTPRequestHandler):
 
 @unittest.skipUnless(all(map(importlib.util.find_spec, ("ministack", "botocore"))), "ministack or botocore is not installed")
 class Enforced(Stack):
-    """A role that may do a little."""
+    """Calls with a role that has few permissions."""
 
     def setUp(self) -> None:
         endpoint = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
@@ -154,12 +154,12 @@ class Enforced(Stack):
             return True
         return False
 
-    def test_rows_by_their_keys_and_attributes(self) -> None:
+    def test_items_are_restricted_by_partition_key_and_attributes(self) -> None:
         table = self.client("dynamodb", ROOT).create_table(
-            TableName="desk", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            TableName="records", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
         )["TableDescription"]["TableArn"]  # fmt: skip
-        keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["note", "plan*", "audit*"]}}
+        keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["state", "plan*", "audit*"]}}
         few = {
             "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "a"]},
             "StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"},
@@ -169,9 +169,9 @@ class Enforced(Stack):
             {"Sid": "Few", "Action": "dynamodb:UpdateItem", "Resource": table, "Condition": few},
         )
         rows = self.client("dynamodb", credentials)
-        for name, wanted in [("note", False), ("plan#1", False), ("plan#2", False), ("ticket#1", True)]:
-            self.assertEqual(self.refused(rows.put_item, TableName="desk", Item={"pk": {"S": name}}), wanted, name)
-        update = {"TableName": "desk", "Key": {"pk": {"S": "x"}}, "ExpressionAttributeValues": {":x": {"S": "x"}}}
+        for name, wanted in [("state", False), ("plan#1", False), ("plan#2", False), ("ticket#1", True)]:
+            self.assertEqual(self.refused(rows.put_item, TableName="records", Item={"pk": {"S": name}}), wanted, name)
+        update = {"TableName": "records", "Key": {"pk": {"S": "x"}}, "ExpressionAttributeValues": {":x": {"S": "x"}}}
         self.assertFalse(self.refused(rows.update_item, UpdateExpression="SET a = :x", **update))
         self.assertTrue(self.refused(rows.update_item, UpdateExpression="SET a = :x, b = :x", **update))
         self.assertTrue(self.refused(rows.update_item, UpdateExpression="SET a = :x", ReturnValues="ALL_OLD", **update))
@@ -179,13 +179,13 @@ class Enforced(Stack):
         put, set_ = {"action": "dynamodb:PutItem", **whole}, {"action": "dynamodb:UpdateItem", **whole}
         no = {"allowed": False}
         kept = {"allowed": True, "sid": "Keys", "resources": [1], **put}
-        # The second plan and the second refused update are nothing new.
+        # The second plan and the second refused update are duplicates.
         self.assertEqual(self.decisions(), [
-            {**kept, "keys": ["note"]}, {**kept, "keys": ["plan*"]}, {**put, **no, "keys": ["ticket#1"]},
+            {**kept, "keys": ["state"]}, {**kept, "keys": ["plan*"]}, {**put, **no, "keys": ["ticket#1"]},
             {**set_, "allowed": True, "sid": "Few", "resources": [0], "keys": []}, {**set_, **no, "keys": ["x"]},
         ])  # fmt: skip
 
-    def test_missing_objects_are_hidden_and_wires_count_as_tls(self) -> None:
+    def test_missing_objects_are_a_403_and_connections_count_as_tls(self) -> None:
         s3 = self.client("s3", ROOT)
         s3.create_bucket(Bucket="bucket")
         everything = {"Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}
@@ -205,14 +205,14 @@ class Enforced(Stack):
         with self.assertRaises(mine.exceptions.NoSuchKey):
             mine.get_object(Bucket="bucket", Key="missing")
 
-    def test_a_batch_needs_what_one_message_needs(self) -> None:
+    def test_a_batch_needs_the_permission_for_one_message(self) -> None:
         queue = self.client("sqs", ROOT).create_queue(QueueName="q")["QueueUrl"]
         sqs = self.client("sqs", self.role({"Sid": "Send", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:*:*:q"}))
         sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": "0", "MessageBody": "x"}])
         self.assertEqual([line["action"] for line in self.decisions()], ["sqs:SendMessage"])
         self.assertTrue(self.refused(sqs.receive_message, QueueUrl=queue))
 
-    def test_endpoints_are_called_by_whoever_may(self) -> None:
+    def test_invoking_an_endpoint_needs_a_permission_for_it(self) -> None:
         allowed = {"Sid": "Invoke", "Action": "sagemaker:InvokeEndpointAsync", "Resource": "arn:aws:sagemaker:us-east-1:*:endpoint/docket-*"}
         runtime = self.client("sagemaker-runtime", self.role(allowed))
         said = runtime.invoke_endpoint_async(EndpointName="docket-a", InputLocation="s3://bucket/k", InferenceId="j.a1")

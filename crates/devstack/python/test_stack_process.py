@@ -1,4 +1,4 @@
-"""Tests that MiniStack never outlives its keeper, nor a function's process MiniStack, and what was mended in it.
+"""Tests that MiniStack never outlives its keeper, nor a function's process MiniStack, and of the patch for CORS.
 
 python -m unittest test_stack_process     (ministack must be installed)
 """
@@ -94,14 +94,14 @@ class Stack(unittest.TestCase):
 
 @unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
 class StackProcess(Stack):
-    """Each test starts the stack and one function, then ends it in another way."""
+    """Each test starts the stack and one function, then ends it in a different way."""
 
     def setUp(self) -> None:
         super().setUp()
         self.start_function()
 
     def start_function(self) -> None:
-        """Leaves a function's process behind, idle and warm."""
+        """Starts a function's process, which then is idle and warm."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             entry = zipfile.ZipInfo("bootstrap")
@@ -123,25 +123,25 @@ class StackProcess(Stack):
             watch.join(30)
             self.assertFalse(watch.is_alive(), f"{name} is left")
 
-    def test_end_of_standard_input(self) -> None:
+    def test_end_of_standard_input_stops_everything(self) -> None:
         self.ends_by(self.keeper.stdin.close, 0)
 
-    def test_terminated(self) -> None:
+    def test_sigterm_stops_everything(self) -> None:
         self.ends_by(self.keeper.terminate, 0)
 
-    def test_keeper_killed(self) -> None:
+    def test_killing_the_keeper_stops_everything(self) -> None:
         self.ends_by(self.keeper.kill, -signal.SIGKILL)
 
-    def test_ministack_killed(self) -> None:
+    def test_killing_ministack_stops_everything(self) -> None:
         self.ends_by(lambda: os.kill(self.stack, signal.SIGKILL), 1)
 
 
 @unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
-class Mended(Stack):
-    """What MiniStack itself does not do."""
+class Cors(Stack):
+    """CorsConfiguration of HTTP APIs in templates, which MiniStack itself ignores."""
 
     def deploy(self, action: str, origin: str) -> str:
-        """Creates or updates a stack with an API for pages of one origin, and answers the API's id."""
+        """Creates or updates a stack with an API for pages of one origin, and returns the API's id."""
         cors = {"AllowOrigins": [origin], "AllowMethods": ["GET"], "AllowHeaders": ["authorization"], "MaxAge": 60}
         api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "a", "ProtocolType": "HTTP", "CorsConfiguration": cors}}
         template = {"Resources": {"Api": api}, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}}
@@ -158,18 +158,18 @@ class Mended(Stack):
         return self.call("cloudformation", "/", body, "application/x-www-form-urlencoded").decode()
 
     def preflight(self, api: str, origin: str) -> tuple:
-        """What a browser is told before it sends a request with a token: status, origin, headers."""
+        """The answer to a browser's preflight request: status, origin, headers."""
         headers = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         request = urllib.request.Request(f"{self.url}/_aws/execute-api/{api}/x", headers=headers, method="OPTIONS")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                told = answer.headers
-                return answer.status, told["Access-Control-Allow-Origin"], told["Access-Control-Allow-Headers"]
+                headers = answer.headers
+                return answer.status, headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Headers"]
         except urllib.error.HTTPError as refused:
             refused.close()
             return refused.code, None, None
 
-    def test_pages_are_let_in_as_the_template_says(self) -> None:
+    def test_preflight_requests_are_answered_as_the_template_says_also_after_an_update(self) -> None:
         first, second = "http://127.0.0.1:1", "http://127.0.0.1:2"
         api = self.deploy("CreateStack", first)
         self.assertEqual(self.preflight(api, first), (204, first, "authorization"))

@@ -254,7 +254,7 @@ pub async fn ticket(subscription: &str) -> Result<String> {
     let cloud = Cloud::new(&running.url);
     let ticket = ticket::issue(
         &cloud.dynamodb,
-        &running.outputs.desk_table_name,
+        &running.outputs.records_table_name,
         subscription,
     )
     .await?;
@@ -324,11 +324,11 @@ fn exports(running: &Running) -> String {
     export("DOCKET_BUCKET", &outputs.jobs_bucket_name);
     export("DOCKET_JOBS_TABLE", &outputs.jobs_table_name);
     export("DOCKET_CONNECTIONS_TABLE", &outputs.connections_table_name);
-    export("DOCKET_DESK_TABLE", &outputs.desk_table_name);
+    export("DOCKET_RECORDS_TABLE", &outputs.records_table_name);
     export("DOCKET_UPLOADS_QUEUE", &outputs.uploads_queue_url);
     export("DOCKET_CHECKS_QUEUE", &outputs.checks_queue_url);
     export("DOCKET_EVENT_BUS", &outputs.event_bus_name);
-    export("DOCKET_WEBSOCKET_URL", &outputs.web_socket_url);
+    export("DOCKET_WEBSOCKET_MANAGEMENT_URL", &outputs.web_socket_url);
     export("DOCKET_API", &outputs.http_api_url);
     lines.join("\n") + "\n"
 }

@@ -114,7 +114,6 @@ impl Stack {
         let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
         let cli = Cli {
             python: &python,
-            dir: dir.path(),
             environment: clean_environment(dir, &cloud.url),
         };
 
@@ -196,7 +195,7 @@ impl Stack {
     pub async fn issue_ticket(&self, subscription: &str) -> Result<String> {
         ticket::issue(
             &self.cloud.dynamodb,
-            &self.outputs.desk_table_name,
+            &self.outputs.records_table_name,
             subscription,
         )
         .await

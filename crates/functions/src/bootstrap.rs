@@ -1,61 +1,42 @@
-//! What happens once per execution environment, before the first event: Lambda does not throttle the CPU of this
-//! phase, so what every event needs is done here, for functions that move jobs the TLS connection to DynamoDB included.
+//! What happens once per execution environment, before the first event. Lambda does not throttle the CPU of this phase,
+//! so what every event needs is done here.
 
-use api::types::Configuration;
-use jobs::pipeline::Pipelines;
+use std::sync::Arc;
 
 use crate::aws::Aws;
-use crate::config::{self, BadEnvironment, Config, Var};
+use crate::config::{self, BadEnvironment, Has, ReadEnvironment, variable};
 use crate::traces;
 
-/// What a handler works with.
+/// What a handler works with: the ports, and the settings `E` of its function.
 #[derive(Debug)]
-pub struct App<P = Aws> {
-    /// The outside world.
+pub struct App<P, E = ()> {
     pub ports: P,
-    /// The name of this service: a dimension of its metrics. Empty in functions that measure nothing.
-    pub service: String,
-    /// The pipelines; none in functions that do not touch jobs.
-    pub pipelines: Option<Pipelines>,
-    /// The bucket of inputs and outputs; empty in functions that do not ask for it.
-    pub bucket: String,
-    /// The origin that pages come from.
-    pub page_origin: String,
-    /// What programs must know before anyone has signed in; empty in functions that nobody asks.
-    pub configuration: Configuration,
+    pub environment: Arc<E>,
 }
 
-/// Sets up logging, reads the configuration, makes the clients, opens the first connection.
+/// Sets up logging, reads the environment, makes the clients.
 ///
 /// # Errors
 /// [`BadEnvironment`] says what is missing. Lambda then reports the function as failing to start.
-pub async fn init(needs: &[Var]) -> Result<App, BadEnvironment> {
+pub fn init<E: ReadEnvironment>() -> Result<App<Aws<E>, E>, BadEnvironment> {
     traces::subscribe(config::otlp_endpoint().as_deref());
-    let config = Config::from_env(needs)?;
-    let moves_jobs = needs.contains(&Var::ChecksQueueUrl);
-    let pipelines = if moves_jobs {
-        Some(config::pipelines()?)
-    } else {
-        None
-    };
-    let page_origin = config.get(Var::PageOrigin).to_owned();
-    let bucket = config.get(Var::Bucket).to_owned();
-    let service = config.get(Var::ServiceName).to_owned();
-    let configuration = Configuration {
-        sign_in_url: config.get(Var::SignInUrl).to_owned(),
-        client_id: config.get(Var::UserPoolClientId).to_owned(),
-        web_socket_url: config.get(Var::WebsocketPagesUrl).to_owned(),
-    };
-    let ports = Aws::new(config);
-    if moves_jobs {
-        ports.open_connection().await;
-    }
+    let (aws, environment) = config::from_env::<E>()?;
+    let environment = Arc::new(environment);
     Ok(App {
-        ports,
-        service,
-        pipelines,
-        bucket,
-        page_origin,
-        configuration,
+        ports: Aws::new(aws, Arc::clone(&environment)),
+        environment,
     })
+}
+
+/// As [`init`], and opens the TLS connection to DynamoDB: for functions whose every event reads the job table.
+///
+/// # Errors
+/// As [`init`]. A connection that does not open is no error.
+pub async fn init_and_connect<E>() -> Result<App<Aws<E>, E>, BadEnvironment>
+where
+    E: ReadEnvironment + Has<variable::JobsTable>,
+{
+    let app = init::<E>()?;
+    app.ports.open_connection().await;
+    Ok(app)
 }

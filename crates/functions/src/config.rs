@@ -1,241 +1,301 @@
-//! What a function is told by its environment. The only place that reads it.
+//! What a function reads from its environment, and the only code that reads it.
+//!
+//! Each function declares its own settings with [`environment!`]: a struct with one field per variable. A handler or an
+//! AWS adapter asks for a variable by a bound such as `E: Has<variable::JobsTable>`, so a function that does not declare
+//! a variable that it uses does not compile, and one whose variable is not set does not start.
+
+use std::fmt::Debug;
 
 use aws_credential_types::Credentials;
-use jobs::pipeline::{ConfigError, Pipelines};
+use jobs::pipeline::ConfigError;
+#[doc(hidden)]
+pub use jobs::pipeline::Pipelines; // for `environment!`
+use jobs::ports::Queue;
 
-/// A variable that names a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Var {
-    /// The job table.
-    JobsTable,
-    /// The table of open pages.
-    ConnectionsTable,
-    /// The table of tickets and quarantined messages.
-    RecordsTable,
-    /// The bucket of inputs and outputs.
-    Bucket,
-    /// The queue of wake-ups.
-    ChecksQueueUrl,
-    /// The queue of uploads.
-    UploadsQueueUrl,
-    /// Its dead letters.
-    UploadsDeadLettersUrl,
-    /// The queue of results.
-    InferenceSuccessQueueUrl,
-    /// Its dead letters.
-    InferenceSuccessDeadLettersUrl,
-    /// The queue of failures.
-    InferenceErrorQueueUrl,
-    /// Its dead letters.
-    InferenceErrorDeadLettersUrl,
-    /// The dead letters of the queue of wake-ups.
-    ChecksDeadLettersUrl,
-    /// The event bus.
-    EventBus,
-    /// The management URL of the WebSocket API.
-    WebsocketUrl,
-    /// The origin that pages come from; `*` for any.
-    PageOrigin,
-    /// Where pages connect to the WebSocket API.
-    WebsocketPagesUrl,
-    /// The client of the user pool that people sign in with.
-    UserPoolClientId,
-    /// Where people sign in.
-    SignInUrl,
-    /// The name of this service, of which an account may have several.
-    ServiceName,
-    /// Where traces go, by the name that OpenTelemetry has for it: the base URL of an OTLP/HTTP receiver.
-    OtlpEndpoint,
+/// An environment variable. The types in [`variable`] implement it.
+pub trait Variable {
+    /// Its name as `infra/service.yaml` sets it.
+    const NAME: &'static str;
 }
 
-impl Var {
-    const ALL: [Self; 20] = [
-        Self::JobsTable,
-        Self::ConnectionsTable,
-        Self::RecordsTable,
-        Self::Bucket,
-        Self::ChecksQueueUrl,
-        Self::UploadsQueueUrl,
-        Self::UploadsDeadLettersUrl,
-        Self::InferenceSuccessQueueUrl,
-        Self::InferenceSuccessDeadLettersUrl,
-        Self::InferenceErrorQueueUrl,
-        Self::InferenceErrorDeadLettersUrl,
-        Self::ChecksDeadLettersUrl,
-        Self::EventBus,
-        Self::WebsocketUrl,
-        Self::PageOrigin,
-        Self::WebsocketPagesUrl,
-        Self::UserPoolClientId,
-        Self::SignInUrl,
-        Self::ServiceName,
-        Self::OtlpEndpoint,
-    ];
+macro_rules! variables {
+    ($($(#[$doc:meta])* $variable:ident => $name:literal,)*) => {
+        /// Every variable that a function may be given.
+        pub mod variable {
+            $(
+                $(#[$doc])*
+                #[derive(Clone, Copy, Debug)]
+                pub enum $variable {}
 
-    const fn name(self) -> &'static str {
-        match self {
-            Self::JobsTable => "JOBS_TABLE",
-            Self::ConnectionsTable => "CONNECTIONS_TABLE",
-            Self::RecordsTable => "RECORDS_TABLE",
-            Self::Bucket => "BUCKET",
-            Self::ChecksQueueUrl => "CHECKS_QUEUE_URL",
-            Self::UploadsQueueUrl => "UPLOADS_QUEUE_URL",
-            Self::UploadsDeadLettersUrl => "UPLOADS_DEAD_LETTERS_URL",
-            Self::InferenceSuccessQueueUrl => "INFERENCE_SUCCESS_QUEUE_URL",
-            Self::InferenceSuccessDeadLettersUrl => "INFERENCE_SUCCESS_DEAD_LETTERS_URL",
-            Self::InferenceErrorQueueUrl => "INFERENCE_ERROR_QUEUE_URL",
-            Self::InferenceErrorDeadLettersUrl => "INFERENCE_ERROR_DEAD_LETTERS_URL",
-            Self::ChecksDeadLettersUrl => "CHECKS_DEAD_LETTERS_URL",
-            Self::EventBus => "EVENT_BUS",
-            Self::WebsocketUrl => "WEBSOCKET_URL",
-            Self::PageOrigin => "PAGE_ORIGIN",
-            Self::WebsocketPagesUrl => "WEBSOCKET_PAGES_URL",
-            Self::UserPoolClientId => "USER_POOL_CLIENT_ID",
-            Self::SignInUrl => "SIGN_IN_URL",
-            Self::ServiceName => "SERVICE_NAME",
-            Self::OtlpEndpoint => "OTEL_EXPORTER_OTLP_ENDPOINT",
+                impl super::Variable for $variable {
+                    const NAME: &'static str = $name;
+                }
+            )*
         }
-    }
+    };
+}
+
+variables! {
+    /// The job table.
+    JobsTable => "JOBS_TABLE",
+    /// The table of open WebSocket connections.
+    ConnectionsTable => "CONNECTIONS_TABLE",
+    /// The table of tickets, quarantined messages and all other records.
+    RecordsTable => "RECORDS_TABLE",
+    /// The bucket of inputs and outputs.
+    Bucket => "BUCKET",
+    /// The queue of checks.
+    ChecksQueueUrl => "CHECKS_QUEUE_URL",
+    /// The dead letters of the queue of checks.
+    ChecksDeadLettersUrl => "CHECKS_DEAD_LETTERS_URL",
+    /// The queue of S3's upload events.
+    UploadsQueueUrl => "UPLOADS_QUEUE_URL",
+    /// The dead letters of the queue of upload events.
+    UploadsDeadLettersUrl => "UPLOADS_DEAD_LETTERS_URL",
+    /// The queue of the endpoint's success notifications.
+    InferenceSuccessQueueUrl => "INFERENCE_SUCCESS_QUEUE_URL",
+    /// The dead letters of the queue of success notifications.
+    InferenceSuccessDeadLettersUrl => "INFERENCE_SUCCESS_DEAD_LETTERS_URL",
+    /// The queue of the endpoint's error notifications.
+    InferenceErrorQueueUrl => "INFERENCE_ERROR_QUEUE_URL",
+    /// The dead letters of the queue of error notifications.
+    InferenceErrorDeadLettersUrl => "INFERENCE_ERROR_DEAD_LETTERS_URL",
+    /// The name of the event bus.
+    EventBus => "EVENT_BUS",
+    /// The management URL of the WebSocket API.
+    WebsocketManagementUrl => "WEBSOCKET_MANAGEMENT_URL",
+    /// The origin that pages come from; `*` for any.
+    PageOrigin => "PAGE_ORIGIN",
+    /// The URL at which pages connect to the WebSocket API.
+    WebsocketConnectUrl => "WEBSOCKET_CONNECT_URL",
+    /// The client of the user pool that people sign in with.
+    UserPoolClientId => "USER_POOL_CLIENT_ID",
+    /// The URL of the sign-in page.
+    SignInUrl => "SIGN_IN_URL",
+    /// The name of this service, of which an account may have several: a dimension of its metrics.
+    ServiceName => "SERVICE_NAME",
+    /// The base URL of an OTLP/HTTP receiver of traces; optional, with OpenTelemetry's own name.
+    OtlpEndpoint => "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
+
+/// The settings of one function.
+pub trait Environment: Debug + Send + Sync + 'static {}
+
+impl<E: Debug + Send + Sync + 'static> Environment for E {}
+
+/// Settings that are read from environment variables.
+pub trait ReadEnvironment: Environment + Sized {
+    /// Takes the settings from `lookup`.
+    ///
+    /// # Errors
+    /// Names every variable that is not set, or says what is wrong with the file of pipelines.
+    fn read(lookup: &Lookup<'_>) -> Result<Self, BadEnvironment>;
+}
+
+/// Answers the value of a variable, if it is set.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// Settings with the variable `V`.
+pub trait Has<V: Variable>: Environment {
+    /// The variable's value.
+    fn value(&self) -> &str;
+}
+
+/// Settings of a function that works with jobs: they include the pipelines.
+pub trait HasPipelines: Environment {
+    /// All pipelines of `infra/pipelines.toml`.
+    fn pipelines(&self) -> &Pipelines;
+}
+
+/// Settings with the URLs of queues.
+pub trait QueueUrls: Environment {
+    /// The URL of a queue.
+    fn queue_url(&self, queue: Queue) -> &str;
+    /// The URL of a queue's dead letters; none if the function has nothing to do with them.
+    fn dead_letters_url(&self, queue: Queue) -> Option<&str>;
+}
+
+/// Declares the settings of a function: a struct with one text per variable of [`variable`](crate::config::variable),
+/// and the pipelines if `with pipelines` says so.
+///
+/// ```
+/// functions::environment! {
+///     /// What the function is told.
+///     pub struct Environment {
+///         jobs_table: JobsTable,
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! environment {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($field:ident: $variable:ident,)* }) => {
+        $crate::environment!(@struct $(#[$doc])* $vis $name { $($field: $variable,)* });
+
+        impl $crate::config::ReadEnvironment for $name {
+            fn read(lookup: &$crate::config::Lookup<'_>) -> ::std::result::Result<Self, $crate::config::BadEnvironment> {
+                $crate::environment!(@read lookup { $($field: $variable,)* });
+                Ok(Self { $($field,)* })
+            }
+        }
+    };
+    ($(#[$doc:meta])* $vis:vis struct $name:ident with pipelines { $($field:ident: $variable:ident,)* }) => {
+        $crate::environment!(@struct $(#[$doc])* $vis $name { $($field: $variable,)* } pipelines);
+
+        impl $crate::config::ReadEnvironment for $name {
+            fn read(lookup: &$crate::config::Lookup<'_>) -> ::std::result::Result<Self, $crate::config::BadEnvironment> {
+                $crate::environment!(@read lookup { $($field: $variable,)* });
+                let pipelines = $crate::config::pipelines(lookup)?;
+                Ok(Self { $($field,)* pipelines })
+            }
+        }
+
+        impl $crate::config::HasPipelines for $name {
+            fn pipelines(&self) -> &$crate::config::Pipelines {
+                &self.pipelines
+            }
+        }
+    };
+    (@struct $(#[$doc:meta])* $vis:vis $name:ident { $($field:ident: $variable:ident,)* } $($pipelines:ident)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        $vis struct $name {
+            $($vis $field: ::std::string::String,)*
+            $($vis $pipelines: $crate::config::Pipelines,)?
+        }
+
+        $(
+            impl $crate::config::Has<$crate::config::variable::$variable> for $name {
+                fn value(&self) -> &str {
+                    &self.$field
+                }
+            }
+        )*
+    };
+    (@read $lookup:ident { $($field:ident: $variable:ident,)* }) => {
+        $(let $field = $lookup(<$crate::config::variable::$variable as $crate::config::Variable>::NAME);)*
+        let missing = [$(
+            $field.is_none().then_some(<$crate::config::variable::$variable as $crate::config::Variable>::NAME),
+        )*];
+        let ($(Some($field),)*) = ($($field,)*) else {
+            return Err($crate::config::BadEnvironment::Missing(missing.into_iter().flatten().collect()));
+        };
+    };
 }
 
 /// The function's environment does not fit. Names everything that is wrong at once.
 #[derive(Debug, thiserror::Error)]
 pub enum BadEnvironment {
-    /// Variables are missing.
     #[error(
-        "environment variables are missing: {0}; the function's resource in infra/service.yaml sets them"
+        "environment variables are missing: {}; the function's resource in infra/service.yaml sets them", .0.join(", ")
     )]
-    Missing(String),
-    /// The file of pipelines is not beside the program.
+    Missing(Vec<&'static str>),
     #[error("cannot read {path}: {source}; `make package` puts it into the function's zip")]
     NoPipelines {
-        /// Where it was looked for.
         path: String,
-        /// Why it was not read.
         source: std::io::Error,
     },
-    /// The file of pipelines is wrong.
     #[error(transparent)]
     Pipelines(#[from] ConfigError),
 }
 
-/// The settings of one function.
+/// How AWS is called: the region, the function's credentials, and where services are if not where their SDKs expect them.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// The AWS region.
+pub struct AwsConfig {
     pub region: String,
-    /// The function's own credentials, as Lambda sets them for the life of the environment.
+    /// As Lambda sets them for the life of the execution environment.
     pub credentials: Credentials,
-    values: [Option<String>; Var::ALL.len()],
-    endpoints: Vec<(String, String)>,
+    endpoints: Vec<(&'static str, String)>,
 }
 
 /// The services that are called, as AWS's own variables name them. The WebSocket API is not among them: its address
 /// is a setting of ours.
 const SERVICES: [&str; 5] = ["DYNAMODB", "S3", "SAGEMAKER_RUNTIME", "SQS", "EVENTBRIDGE"];
 
-impl Config {
-    /// Settings that do not come from an environment: for programs that hold the ports themselves.
-    /// `endpoint_url` is where all services are, if they are not where their SDKs expect them.
-    pub fn new(
-        region: &str,
-        credentials: Credentials,
-        values: &[(Var, &str)],
-        endpoint_url: Option<&str>,
-    ) -> Self {
-        let mut all = [const { None }; Var::ALL.len()];
-        for (name, value) in values {
-            all[*name as usize] = Some((*value).to_owned());
-        }
-        let everywhere = |url: &str| {
-            SERVICES
-                .map(|service| (service.to_owned(), url.to_owned()))
-                .to_vec()
-        };
+impl AwsConfig {
+    /// For programs that hold the ports themselves. `endpoint_url` is the URL of all services, if they are not where
+    /// their SDKs expect them.
+    pub fn new(region: &str, credentials: Credentials, endpoint_url: Option<&str>) -> Self {
+        let everywhere = |url: &str| SERVICES.map(|service| (service, url.to_owned())).to_vec();
         Self {
             region: region.to_owned(),
             credentials,
-            values: all,
             endpoints: endpoint_url.map(everywhere).unwrap_or_default(),
         }
     }
 
-    /// Reads the environment. All of `needs` must be there.
+    /// Takes it from the variables that Lambda sets.
     ///
     /// # Errors
     /// [`BadEnvironment::Missing`] names every variable that is not set.
-    pub fn from_env(needs: &[Var]) -> Result<Self, BadEnvironment> {
-        let values = Var::ALL.map(|name| var(name.name()));
-        let mut missing: Vec<&str> = needs
-            .iter()
-            .filter(|name| values[**name as usize].is_none())
-            .map(|name| name.name())
-            .collect();
-        let own = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| {
-            let value = var(name);
-            if value.is_none() {
-                missing.push(name);
-            }
-            value.unwrap_or_default()
-        });
-        if !missing.is_empty() {
-            return Err(BadEnvironment::Missing(missing.join(", ")));
-        }
-        let [region, key, secret] = own;
-        let credentials =
-            Credentials::new(key, secret, var("AWS_SESSION_TOKEN"), None, "environment");
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, BadEnvironment> {
+        const NAMES: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let [Some(region), Some(key), Some(secret)] = NAMES.map(lookup) else {
+            let missing = NAMES.into_iter().filter(|name| lookup(name).is_none());
+            return Err(BadEnvironment::Missing(missing.collect()));
+        };
+        let session = lookup("AWS_SESSION_TOKEN");
         let endpoint = |service: &str| {
-            var(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| var("AWS_ENDPOINT_URL"))
+            lookup(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| lookup("AWS_ENDPOINT_URL"))
         };
         let endpoints = SERVICES
-            .iter()
-            .filter_map(|service| Some(((*service).to_owned(), endpoint(service)?)));
+            .into_iter()
+            .filter_map(|service| Some((service, endpoint(service)?)));
         Ok(Self {
             region,
-            credentials,
-            values,
+            credentials: Credentials::new(key, secret, session, None, "environment"),
             endpoints: endpoints.collect(),
         })
     }
 
-    /// The value of a variable; empty if the function did not ask for it and it is not set.
-    pub fn get(&self, name: Var) -> &str {
-        self.values[name as usize].as_deref().unwrap_or_default()
-    }
-
-    /// Where a service is, if it is not where its SDK expects it: AWS's own variables
-    /// `AWS_ENDPOINT_URL_<SERVICE>` and `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
-    pub fn endpoint_url(&self, service: &str) -> Option<&str> {
-        self.endpoints
-            .iter()
-            .find(|(name, _)| name == service)
-            .map(|(_, url)| url.as_str())
+    /// The URL of a service if it is not where its SDK expects it: AWS's own variables `AWS_ENDPOINT_URL_<SERVICE>` and
+    /// `AWS_ENDPOINT_URL` (AWS SDKs and Tools Reference Guide, "Service-specific endpoints").
+    pub(crate) fn endpoint_url(&self, service: &str) -> Option<&str> {
+        let mut endpoints = self.endpoints.iter();
+        let found = endpoints.find(|(name, _)| *name == service);
+        found.map(|(_, url)| url.as_str())
     }
 }
 
-/// Where traces go, if anywhere. Asked before anything else: what is wrong with the rest is logged.
-pub fn otlp_endpoint() -> Option<String> {
-    var(Var::OtlpEndpoint.name())
-}
-
-/// What Lambda calls this function; empty elsewhere.
-#[cfg(feature = "otel")]
-pub(crate) fn function_name() -> String {
-    var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()
-}
-
-/// The AWS region; empty if it is not set, which [`Config::from_env`] refuses.
-#[cfg(feature = "otel")]
-pub(crate) fn region() -> String {
-    var("AWS_REGION").unwrap_or_default()
-}
-
-/// Reads `pipelines.toml` from the folder that the program was unpacked to.
+/// Reads both parts of a function's configuration from the process's environment.
 ///
 /// # Errors
-/// If it is not there, or names the field that does not fit.
-pub fn pipelines() -> Result<Pipelines, BadEnvironment> {
-    let folder = var("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());
+/// Names every variable that is missing, of both parts.
+pub(crate) fn from_env<E: ReadEnvironment>() -> Result<(AwsConfig, E), BadEnvironment> {
+    read(&var)
+}
+
+fn read<E: ReadEnvironment>(lookup: &Lookup<'_>) -> Result<(AwsConfig, E), BadEnvironment> {
+    match (AwsConfig::read(lookup), E::read(lookup)) {
+        (Ok(aws), Ok(own)) => Ok((aws, own)),
+        (Err(BadEnvironment::Missing(aws)), Err(BadEnvironment::Missing(own))) => {
+            Err(BadEnvironment::Missing([own, aws].concat()))
+        }
+        (Err(bad), _) | (_, Err(bad)) => Err(bad),
+    }
+}
+
+/// The base URL of the receiver of traces, if there is one. Read before anything else, so that what is wrong with the
+/// rest is logged.
+pub(crate) fn otlp_endpoint() -> Option<String> {
+    var(variable::OtlpEndpoint::NAME)
+}
+
+/// Lambda's name for this function, if it runs there.
+#[cfg(feature = "otel")]
+pub(crate) fn function_name() -> Option<String> {
+    var("AWS_LAMBDA_FUNCTION_NAME")
+}
+
+/// The AWS region, if it is set; [`AwsConfig::read`] refuses to start without one.
+#[cfg(feature = "otel")]
+pub(crate) fn region() -> Option<String> {
+    var("AWS_REGION")
+}
+
+/// Reads `pipelines.toml` from the folder that the function's zip was unpacked to. For [`environment!`].
+#[doc(hidden)]
+pub fn pipelines(lookup: &Lookup<'_>) -> Result<Pipelines, BadEnvironment> {
+    let folder = lookup("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());
     let path = format!("{folder}/pipelines.toml");
     let text = std::fs::read_to_string(&path)
         .map_err(|source| BadEnvironment::NoPipelines { path, source })?;
@@ -248,4 +308,70 @@ pub fn pipelines() -> Result<Pipelines, BadEnvironment> {
 )]
 fn var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    environment! {
+        struct Two {
+            jobs_table: JobsTable,
+            bucket: Bucket,
+        }
+    }
+
+    environment! {
+        struct OfJobs with pipelines {
+            bucket: Bucket,
+        }
+    }
+
+    const AWS: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+
+    #[test]
+    fn every_missing_variable_is_named_at_once() {
+        let bad = read::<Two>(&|name| (name == "BUCKET").then(|| "b".to_owned())).unwrap_err();
+        let text = bad.to_string();
+        for name in AWS.into_iter().chain(["JOBS_TABLE"]) {
+            assert!(text.contains(name), "{text}");
+        }
+        assert!(!text.contains("BUCKET"), "{text}");
+    }
+
+    #[test]
+    fn a_complete_environment_gives_each_variable_to_its_field() {
+        let (aws, two) = read::<Two>(&|name| Some(format!("value of {name}"))).unwrap();
+        assert_eq!(aws.region, "value of AWS_REGION");
+        assert_eq!(
+            aws.endpoint_url("SQS"),
+            Some("value of AWS_ENDPOINT_URL_SQS")
+        );
+        assert_eq!(
+            Has::<variable::JobsTable>::value(&two),
+            "value of JOBS_TABLE"
+        );
+        assert_eq!(two.bucket, "value of BUCKET");
+    }
+
+    #[test]
+    fn a_function_of_jobs_does_not_start_without_its_pipelines() {
+        let bad = read::<OfJobs>(&|_| Some("/nowhere".to_owned())).unwrap_err();
+        let text = bad.to_string();
+        assert!(text.contains("/nowhere/pipelines.toml"), "{text}");
+    }
+
+    #[test]
+    fn one_endpoint_for_all_services_may_be_overridden_for_one() {
+        let lookup = |name: &str| match name {
+            "AWS_ENDPOINT_URL_S3" => Some("one".to_owned()),
+            "AWS_ENDPOINT_URL" => Some("all".to_owned()),
+            name => AWS.contains(&name).then(|| "x".to_owned()),
+        };
+        let aws = AwsConfig::read(&lookup).unwrap();
+        assert_eq!(
+            (aws.endpoint_url("S3"), aws.endpoint_url("SQS")),
+            (Some("one"), Some("all"))
+        );
+    }
 }

@@ -18,7 +18,7 @@ pub enum Metric {
     /// From the making of a job to `Ready`, in milliseconds.
     TimeToReady,
     /// Messages that were quarantined.
-    QuarantinedMessage,
+    Quarantined,
     /// Messages that were given back to their queue.
     Redelivered,
     /// Frames that reached a page.
@@ -26,21 +26,21 @@ pub enum Metric {
     /// Frames that did not; the page syncs within a minute.
     PushesDropped,
     /// Results that were found by looking, since nobody had told of them.
-    Adopted,
+    ResultsRecovered,
     /// Attempts that were given up without a trace at their deadline.
-    Lost,
+    AttemptsTimedOut,
     /// Open jobs that nothing was on its way for, so that a wake-up was sent.
-    CheckReport,
+    ChecksReenqueued,
     /// Open jobs whose rows cannot be read, at each look.
     JobsUnreadable,
     /// Objects without a job that were announced again.
-    Announced,
+    UploadEventsReenqueued,
     /// Age of the latest complete look through the bucket, in seconds.
-    SweepAge,
+    InventoryScanAge,
     /// Dead letters that were sent back to their queue.
-    SentBack,
+    DeadLettersRedriven,
     /// Runs of the reconciler in which everything answered.
-    Reconciled,
+    ReconcilerRuns,
     /// Announcements of `Ready` of probes, which are in none of the other figures of jobs that have ended.
     ProbesReady,
     /// Announcements of `Failed` of probes.
@@ -62,18 +62,18 @@ impl Metric {
             Self::JobsFailed => "JobsFailed",
             Self::RetriesScheduled => "RetriesScheduled",
             Self::TimeToReady => "TimeToReady",
-            Self::QuarantinedMessage => "Quarantined",
+            Self::Quarantined => "Quarantined",
             Self::Redelivered => "Redelivered",
             Self::Pushed => "Pushed",
             Self::PushesDropped => "PushesDropped",
-            Self::Adopted => "Adopted",
-            Self::Lost => "Lost",
-            Self::CheckReport => "Woken",
+            Self::ResultsRecovered => "ResultsRecovered",
+            Self::AttemptsTimedOut => "AttemptsTimedOut",
+            Self::ChecksReenqueued => "ChecksReenqueued",
             Self::JobsUnreadable => "JobsUnreadable",
-            Self::Announced => "Announced",
-            Self::SweepAge => "SweepAge",
-            Self::SentBack => "SentBack",
-            Self::Reconciled => "Reconciled",
+            Self::UploadEventsReenqueued => "UploadEventsReenqueued",
+            Self::InventoryScanAge => "InventoryScanAge",
+            Self::DeadLettersRedriven => "DeadLettersRedriven",
+            Self::ReconcilerRuns => "ReconcilerRuns",
             Self::ProbesReady => "ProbesReady",
             Self::ProbesFailed => "ProbesFailed",
             Self::Attempts => "Attempts",
@@ -89,23 +89,23 @@ impl Metric {
             Self::JobsReady
             | Self::JobsFailed
             | Self::RetriesScheduled
-            | Self::QuarantinedMessage
+            | Self::Quarantined
             | Self::Redelivered
             | Self::Pushed
             | Self::PushesDropped
-            | Self::Adopted
-            | Self::Lost
-            | Self::CheckReport
+            | Self::ResultsRecovered
+            | Self::AttemptsTimedOut
+            | Self::ChecksReenqueued
             | Self::JobsUnreadable
-            | Self::Announced
-            | Self::SentBack
-            | Self::Reconciled
+            | Self::UploadEventsReenqueued
+            | Self::DeadLettersRedriven
+            | Self::ReconcilerRuns
             | Self::ProbesReady
             | Self::ProbesFailed
             | Self::Attempts
             | Self::JobsOpen
             | Self::JobsAtRisk => "Count",
-            Self::SweepAge | Self::OldestOpenJobAge => "Seconds",
+            Self::InventoryScanAge | Self::OldestOpenJobAge => "Seconds",
         }
     }
 }
@@ -206,7 +206,7 @@ mod tests {
             value["_aws"]["CloudWatchMetrics"][0]["Metrics"][1],
             json!({"Name": "TimeToReady", "Unit": "Milliseconds"})
         );
-        let total = read(Dimension::Service, &[(Metric::SweepAge, vec![0])]);
+        let total = read(Dimension::Service, &[(Metric::InventoryScanAge, vec![0])]);
         assert_eq!(
             total["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
             json!([["Service"]])

@@ -9,6 +9,7 @@ use crate::id::{LeaseToken, Timestamp};
 use crate::job::Job;
 use crate::pipeline::Pipelines;
 use crate::ports::{Clock, JobStore, SaveError};
+use crate::save_request::SaveRequest;
 use crate::state::State;
 use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, Policy, transition};
 
@@ -29,24 +30,6 @@ pub enum Change {
     Ignored(IgnoreReason),
 }
 
-/// The next version of a row, for [`JobStore::save`]. Only this module makes one, so nothing else can save a job.
-#[derive(Clone, Copy, Debug)]
-pub struct SaveRequest<'a> {
-    job: &'a Job,
-}
-
-impl<'a> SaveRequest<'a> {
-    /// For tests of [`JobStore`] implementations.
-    #[cfg(feature = "test-util")]
-    pub const fn for_tests(job: &'a Job) -> Self {
-        Self { job }
-    }
-
-    pub const fn job(&self) -> &'a Job {
-        self.job
-    }
-}
-
 /// Records that a job's data was deleted, by whom and why. The state does not change, so no decision is made.
 ///
 /// # Errors
@@ -58,7 +41,7 @@ pub async fn save_erased<P: JobStore + Clock>(
     reason: &str,
 ) -> Result<Job, CommandError> {
     let erased = job.erased(actor, reason, ports.now());
-    match ports.save(SaveRequest { job: &erased }).await {
+    match ports.save(SaveRequest::new(&erased)).await {
         Ok(()) => Ok(erased),
         Err(SaveError::Conflict(now)) => Err(CommandError::Changed {
             seen: job.version,
@@ -134,7 +117,7 @@ where
         };
         let mut next = job.next_version(&event, advance, context.now);
         next.policy = policy;
-        match ports.save(SaveRequest { job: &next }).await {
+        match ports.save(SaveRequest::new(&next)).await {
             Ok(()) => {
                 log_change(&job.state, &event, &next);
                 return Ok((next, Change::Advanced));

@@ -3,7 +3,7 @@
 use crate::id::{Attempt, LeaseToken, Location, Timestamp};
 use crate::state::{Failure, State};
 
-/// The outcome of [`transition`].
+/// The outcome of [`crate::transition::transition`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Save the new state, then run its effects.

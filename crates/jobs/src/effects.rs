@@ -53,13 +53,15 @@ pub async fn run_effects<P>(
 where
     P: CheckQueue + EventBus + Connections + Pusher + Clock,
 {
-    let mut done = EffectsReport::default();
-    done.undelivered
+    let mut report = EffectsReport::default();
+    report
+        .undelivered
         .extend(schedule_retries(ports, pending).await);
-    done.undelivered
+    report
+        .undelivered
         .extend(publish_events(ports, pending).await);
-    push(ports, pending, push_until, &mut done).await;
-    done
+    push(ports, pending, push_until, &mut report).await;
+    report
 }
 
 /// Runs the effects of a user's command once, without redelivery. A command leads to a retry or to a cancelled job, never
@@ -144,7 +146,7 @@ async fn push<P: Connections + Pusher + Clock>(
     ports: &P,
     pending: &[PendingEffects],
     until: Timestamp,
-    done: &mut EffectsReport,
+    report: &mut EffectsReport,
 ) {
     let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndFrame<'_>>> = BTreeMap::new();
     for pending in with_effect(pending, Effect::PushUpdate) {
@@ -186,8 +188,8 @@ async fn push<P: Connections + Pusher + Clock>(
         let pages = reached.iter().filter(|id| **id == job.id).count();
         info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), pages, "change pushed");
     }
-    done.pushed = reached.len();
-    done.dropped = total - reached.len();
+    report.pushed = reached.len();
+    report.dropped = total - reached.len();
 }
 
 async fn connected<P: Connections + Clock>(

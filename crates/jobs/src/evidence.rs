@@ -5,6 +5,7 @@ use crate::event::Evidence;
 use crate::id::{Attempt, Location};
 use crate::input::{Delivery, delivery};
 use crate::job::Job;
+use crate::pipeline::output_prefix;
 use crate::ports::{ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
 
@@ -25,7 +26,7 @@ pub async fn find_output<P: ObjectStore>(
         }
     }
     let newest = job.state.attempt();
-    let prefix = format!("outbound/{}/{}/", job.pipeline, job.id);
+    let prefix = format!("{}{}/", output_prefix(&job.pipeline), job.id);
     let keys = ports.list(&job.input.bucket, &prefix).await?;
     let found = keys.into_iter().filter_map(|key| {
         let attempt = attempt_in(key.strip_prefix(&prefix)?)?;

@@ -31,7 +31,7 @@ const MAX_UPLOAD_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
 /// lack a job takes more than a hundred requests.
 const PAGE: u16 = 500;
 /// Where the checkpoint is stored.
-const COLLECTION: &str = "note";
+const COLLECTION: &str = "state";
 const KEY: &str = "inventory-scan";
 
 /// The progress of the scan, as stored between runs.

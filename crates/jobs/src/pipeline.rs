@@ -168,6 +168,11 @@ impl Pipelines {
     }
 }
 
+/// The key prefix of the outputs of a pipeline, which may no longer be configured.
+pub fn output_prefix(pipeline: &str) -> String {
+    format!("outbound/{pipeline}/")
+}
+
 impl Pipeline {
     /// The settings that the state machine needs.
     pub fn policy(&self) -> Policy {
@@ -188,7 +193,7 @@ impl Pipeline {
 
     /// The key prefix of this pipeline's outputs.
     pub fn output_prefix(&self) -> String {
-        format!("outbound/{}/", self.name)
+        output_prefix(&self.name)
     }
 
     /// The key prefix of this pipeline's failure objects.

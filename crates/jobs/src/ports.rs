@@ -5,7 +5,7 @@
 
 #![expect(
     async_fn_in_trait,
-    reason = "each program has one adapter type and one thread; nobody boxes these futures"
+    reason = "each program has one adapter type and one thread, so these futures need no Send bound"
 )]
 
 mod key_value;
@@ -15,9 +15,9 @@ mod results;
 use std::borrow::Cow;
 use std::error::Error;
 
-use crate::apply::SaveRequest;
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::job::Job;
+use crate::save_request::SaveRequest;
 use crate::state::StatusGroup;
 
 pub use key_value::{KeyValueStore, Record};
@@ -108,7 +108,7 @@ pub struct ObjectHead {
     pub first_bytes: Vec<u8>,
 }
 
-/// An object could not be looked at.
+/// An object could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PeekError {
     /// The object exists, but this service cannot read it: archived, or encrypted with the uploader's key.

@@ -220,7 +220,7 @@ pub struct RedriveReport {
     pub incomplete: bool,
 }
 
-/// Redrives the dead letters of a queue, and quarantines those older than [`REDRIVE_WINDOW`]. Stops at `until`.
+/// Redrives the dead letters of a queue, and quarantines those that have been redriven for six hours. Stops at `until`.
 pub async fn redrive<P>(ports: &P, queue: Queue, until: Timestamp) -> RedriveReport
 where
     P: DeadLetters + Quarantine + Clock,

@@ -5,7 +5,7 @@ use crate::error::MessageError;
 use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
-use crate::pipeline::Pipeline;
+use crate::pipeline::output_prefix;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_id};
@@ -13,7 +13,7 @@ use crate::transition::{DecisionContext, Event, IgnoreReason, transition};
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct AttemptOutcome {
     pub inference_id: InferenceId,
     /// The output's location if the notification names it, or the failure.
     pub result: Result<Option<Location>, Failure>,
@@ -28,7 +28,7 @@ pub struct Outcome {
 pub async fn record_outcome<P>(
     ports: &P,
     run: &RunContext<'_>,
-    outcome: &Outcome,
+    outcome: &AttemptOutcome,
 ) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + Clock,
@@ -52,7 +52,7 @@ where
                 },
             };
             let output = &output;
-            check_location(run, job, output)?;
+            check_location(job, output)?;
             succeeded(ports, job, outcome, output, context).await
         }
         Err(failure) => failed(ports, job, outcome, failure, context).await,
@@ -64,7 +64,7 @@ where
 }
 
 /// The output location that the response to the call named.
-fn recorded_output<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> {
+fn recorded_output<'a>(job: &'a Job, outcome: &AttemptOutcome) -> Option<&'a Location> {
     job.attempts
         .iter()
         .find(|record| record.attempt == outcome.inference_id.attempt)?
@@ -73,11 +73,8 @@ fn recorded_output<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> 
 }
 
 /// Rejects a location outside the pipeline's output prefix: its endpoint cannot have written there.
-fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<(), MessageError> {
-    let prefix = run.pipelines.get(&job.pipeline).map_or_else(
-        || format!("outbound/{}/", job.pipeline),
-        Pipeline::output_prefix,
-    );
+fn check_location(job: &Job, output: &Location) -> Result<(), MessageError> {
+    let prefix = output_prefix(&job.pipeline);
     if output.bucket == job.input.bucket && output.key.starts_with(&prefix) {
         return Ok(());
     }
@@ -90,7 +87,7 @@ fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<
 async fn succeeded<P: ObjectStore>(
     ports: &P,
     job: &Job,
-    outcome: &Outcome,
+    outcome: &AttemptOutcome,
     output: &Location,
     context: &DecisionContext,
 ) -> Result<Event, MessageError> {
@@ -124,7 +121,7 @@ async fn succeeded<P: ObjectStore>(
 async fn failed<P: ObjectStore>(
     ports: &P,
     job: &Job,
-    outcome: &Outcome,
+    outcome: &AttemptOutcome,
     failure: &Failure,
     context: &DecisionContext,
 ) -> Result<Event, MessageError> {

@@ -4,9 +4,9 @@ use crate::apply::{Change, RunContext, apply};
 use crate::commands::{JobCommand, ResubmitResult, resubmit};
 use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
+use crate::invoke::invoke_if_input_is_current;
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
-use crate::submit::begin_again;
 use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 
@@ -44,7 +44,7 @@ where
         })
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced) => begin_again(ports, run, job).await,
+        (job, Change::Advanced) => invoke_if_input_is_current(ports, run, job).await,
         (_, Change::Ignored(IgnoreReason::Leased)) => Err(MessageError::Leased),
         (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
         // Started and refused, and the function that did so may have died before it sent the next message.

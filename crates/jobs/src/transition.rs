@@ -9,8 +9,8 @@
 mod outcomes;
 
 use outcomes::{
-    advance, after_failure, after_loss, cancelled, start, submitting, succeeded, superseded,
-    take_over,
+    Age, advance, after_failure, after_loss, age, cancelled, start, submitting, succeeded,
+    superseded, take_over,
 };
 
 use crate::id::Attempt;
@@ -313,21 +313,5 @@ pub fn transition(
             | Event::Overwritten
             | Event::Resubmit { .. } => Ignore(IgnoreReason::Finished),
         },
-    })
-}
-
-enum Age {
-    Current,
-    Older,
-}
-
-fn age(got: Attempt, newest: Attempt) -> Result<Age, TransitionError> {
-    if got > newest || got == Attempt::NONE {
-        return Err(TransitionError::UnknownAttempt { newest, got });
-    }
-    Ok(if got == newest {
-        Age::Current
-    } else {
-        Age::Older
     })
 }

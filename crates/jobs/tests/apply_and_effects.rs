@@ -9,7 +9,7 @@ use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{CheckRequest, Connection};
-use jobs::record_outcome::{Outcome, record_outcome};
+use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Event, Evidence};
@@ -151,7 +151,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
             bucket: job.input.bucket.clone(),
             key: format!("outbound/{}/x.out", job.pipeline),
         };
-        let outcome = Outcome {
+        let outcome = AttemptOutcome {
             inference_id: jobs::id::InferenceId {
                 job: job.id,
                 attempt: Attempt(1),

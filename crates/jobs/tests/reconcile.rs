@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
@@ -14,6 +13,7 @@ use jobs::ports::{
     NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
 };
 use jobs::reconcile::{CheckReport, check_overdue};
+use jobs::save_request::SaveRequest;
 use jobs::state::{State, StatusGroup};
 use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{RunContext, SaveRequest};
+use jobs::apply::RunContext;
 use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
@@ -12,8 +12,9 @@ use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore,
     LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
 };
-use jobs::record_outcome::{Outcome, record_outcome};
+use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, State, StatusGroup};
 use jobs::submit::{UploadEvent, submit};
 use jobs::transition::Event;
@@ -190,7 +191,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     let location = job.attempts[1].output.clone().unwrap();
     memory.put(BUCKET, &location.key, b"{}");
     memory.state().fail_before.insert("list", 1);
-    let outcome = Outcome {
+    let outcome = AttemptOutcome {
         inference_id: InferenceId {
             job: job.id,
             attempt: Attempt(2),
@@ -204,7 +205,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     .unwrap();
     assert_eq!(pending[0].output(), Some(&location));
 
-    let first = Outcome {
+    let first = AttemptOutcome {
         inference_id: InferenceId {
             job: job.id,
             attempt: Attempt(1),

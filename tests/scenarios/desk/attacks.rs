@@ -1,4 +1,4 @@
-//! What the door itself keeps out. What the function refuses, `crates/functions/tests/handlers/api/attacks.rs` tries.
+//! What the door itself keeps out. What the function refuses, `crates/handler-tests/tests/handlers/api/attacks.rs` tries.
 
 use serde_json::{Value, json};
 

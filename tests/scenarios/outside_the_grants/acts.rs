@@ -69,7 +69,7 @@ pub(crate) fn assume(arn: &str, session: &str) -> Act {
 pub(crate) fn acts(stack: &Stack, arn: &str) -> Vec<Act> {
     let mut all = jobs(&stack.outputs.jobs_table_name);
     all.extend(pages(&stack.outputs.connections_table_name));
-    all.extend(desk(&stack.outputs.desk_table_name));
+    all.extend(desk(&stack.outputs.records_table_name));
     all.extend(objects(&stack.outputs.jobs_bucket_name));
     all.extend(queues(stack));
     all.extend(others(stack, arn));
@@ -129,7 +129,7 @@ fn jobs(table: &str) -> Vec<Act> {
         list(
             "list a tenant's jobs",
             "by_tenant",
-            "tenant_class",
+            "tenant_status_group",
             json!({"S": "outside#open"}),
         ),
         list(
@@ -194,8 +194,8 @@ fn desk(table: &str) -> Vec<Act> {
         list("list kept messages", "quarantine"),
         update("mark a kept message", "quarantine"),
         drop("drop a kept message", "quarantine"),
-        get("read a note", "note"),
-        put("write a note", "note"),
+        get("read the scan checkpoint", "state"),
+        put("write the scan checkpoint", "state"),
         put("write something else on the desk", "outside"),
     ]
 }

@@ -329,7 +329,7 @@ impl Stage {
             }
         }
         let query = self.stack.cloud.dynamodb.query();
-        let query = query.table_name(&self.stack.outputs.desk_table_name);
+        let query = query.table_name(&self.stack.outputs.records_table_name);
         let query = query.key_condition_expression("pk = :pk");
         let entry = AttributeValue::S("quarantine".to_owned());
         let found = query.expression_attribute_values(":pk", entry).send();

@@ -1,92 +1,101 @@
-/** The HTTP API: one method a request, answers as types, refusals as {@link Refused}, silence as {@link Unreached}. */
+/** The client of the HTTP API. Paths, parameters, bodies and answers are checked against the OpenAPI document. */
 
+import { SignInUnavailable } from "../auth/cognito";
 import type { Session } from "../auth/session";
-import { Unreachable } from "../auth/cognito";
 import { backoff, pause } from "../lib/backoff";
-import type * as t from "./types";
+import { ApiError, NetworkError, parseError } from "./errors";
+import type { paths } from "./openapi";
+import type { JobQuery } from "./types";
 
-/** The service answered, and the answer was no. */
-export class Refused extends Error {
-  constructor(
-    readonly status: number,
-    /** The last word of the problem's type, such as `changed`; empty if the answer was not the service's own. */
-    readonly word: string,
-    readonly detail: string,
-  ) {
-    super(detail);
-  }
-}
+/** How many times a GET request is sent, the first included. */
+const MAX_GET_ATTEMPTS = 3;
+/** API Gateway gives up after 30 s. */
+const REQUEST_TIMEOUT_MS = 35_000;
 
-/** No answer came. Whether the request was carried out is not known. */
-export class Unreached extends Error {
-  constructor() {
-    super("Docket was not reached. Check the connection, then try again.");
-  }
-}
+type Method = "get" | "post" | "delete";
+type PathWith<M extends Method> = { [P in keyof paths]: paths[P] extends Record<M, object> ? P : never }[keyof paths];
+type Operation<M extends Method, P extends keyof paths> = paths[P][M];
 
-/** How often a reading request is repeated by itself. */
-const TRIES = 3;
-/** A request without an answer for so long has failed. In milliseconds; API Gateway gives up after 30 s. */
-const ANSWER_MS = 35_000;
+/** No path has more than one parameter: the id. */
+type Id<O> = O extends { parameters: { path: object } } ? { id: string } : { id?: never };
+type Query<O> = O extends { parameters: { query?: infer Q extends object } }
+  ? { [K in keyof Q]: Q[K] | undefined }
+  : never;
+type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? { body: B } : { body?: never };
+type Json<R> = R extends { content: { "application/json": infer J } } ? J : undefined;
+type Answer<O> = O extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 202 | 204)]> : never;
+
+type JobCommand = Body<paths["/jobs/{job_id}/retry"]["post"]>["body"];
 
 export class Client {
   constructor(
-    private readonly base: string,
+    private readonly apiUrl: string,
     private readonly session: Session,
   ) {}
 
-  me = (): Promise<t.Me> => this.get("/me");
-  summary = (tenant?: string): Promise<t.Summary> => this.get("/summary", { tenant });
-  jobs = (query: t.JobQuery): Promise<t.JobPage> => this.get("/jobs", { ...query });
-  job = (id: string): Promise<t.JobDetail> => this.get(`/jobs/${segment(id)}`);
-  result = (id: string): Promise<t.ResultView> => this.get(`/jobs/${segment(id)}/result`);
-  retry = (id: string, order: t.JobOrder): Promise<t.JobAnswer> => this.send("POST", `/jobs/${segment(id)}/retry`, order);
-  cancel = (id: string, order: t.JobOrder): Promise<t.JobAnswer> => this.send("POST", `/jobs/${segment(id)}/cancel`, order);
-  deleteData = (id: string, order: t.JobOrder): Promise<t.JobAnswer> => this.send("DELETE", `/jobs/${segment(id)}/data`, order);
-  newUpload = (upload: t.NewUpload): Promise<t.UploadView> => this.send("POST", "/uploads", upload);
-  upload = (id: string): Promise<t.UploadView> => this.get(`/uploads/${segment(id)}`);
-  parts = (id: string, numbers: number[]): Promise<t.SignedParts> => this.send("POST", `/uploads/${segment(id)}/parts`, { numbers });
-  complete = (id: string): Promise<t.UploadView> => this.send("POST", `/uploads/${segment(id)}/complete`, {});
-  dropUpload = (id: string): Promise<void> => this.send("DELETE", `/uploads/${segment(id)}`);
-  ticket = (tenant?: string): Promise<t.TicketView> => this.send("POST", "/ws-tickets", tenant === undefined ? {} : { tenant });
-  plans = (): Promise<{ plans: t.PlanView[] }> => this.get("/retry-plans");
-  plan = (id: string): Promise<t.PlanView> => this.get(`/retry-plans/${segment(id)}`);
-  newPlan = (plan: t.NewPlan): Promise<t.PlanView> => this.send("POST", "/retry-plans", plan);
-  applyPlan = (id: string): Promise<t.PlanView> => this.send("POST", `/retry-plans/${segment(id)}/apply`, {});
-  quarantine = (cursor?: string): Promise<t.QuarantinePage> => this.get("/quarantine", { cursor });
-  quarantined = (id: string): Promise<t.QuarantineEntry> => this.get(`/quarantine/${segment(id)}`);
-  replay = (id: string, reason: string): Promise<t.QuarantineEntry> => this.send("POST", `/quarantine/${segment(id)}/replay`, { reason });
-  discard = (id: string, reason: string): Promise<void> => this.send("POST", `/quarantine/${segment(id)}/discard`, { reason });
-  audit = (cursor?: string): Promise<t.AuditPage> => this.get("/audit", { cursor });
+  me = () => this.get("/me", {});
+  summary = (tenant?: string) => this.get("/summary", { query: { tenant } });
+  jobs = (query: JobQuery) => this.get("/jobs", { query });
+  job = (id: string) => this.get("/jobs/{job_id}", { id });
+  result = (id: string) => this.get("/jobs/{job_id}/result", { id });
+  retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
+  cancel = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
+  deleteData = (id: string, body: JobCommand) => this.send("delete", "/jobs/{job_id}/data", { id, body });
+  createUpload = (body: Body<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });
+  upload = (id: string) => this.get("/uploads/{job_id}", { id });
+  signParts = (id: string, numbers: number[]) =>
+    this.send("post", "/uploads/{job_id}/parts", { id, body: { numbers } });
+  completeUpload = (id: string) => this.send("post", "/uploads/{job_id}/complete", { id });
+  abortUpload = (id: string) => this.send("delete", "/uploads/{job_id}", { id });
+  createTicket = (tenant?: string) =>
+    this.send("post", "/ws-tickets", { body: tenant === undefined ? {} : { tenant } });
+  plans = () => this.get("/retry-plans", {});
+  plan = (id: string) => this.get("/retry-plans/{plan_id}", { id });
+  createPlan = (body: Body<paths["/retry-plans"]["post"]>["body"]) => this.send("post", "/retry-plans", { body });
+  applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
+  quarantine = (cursor?: string) => this.get("/quarantine", { query: { cursor } });
+  quarantineEntry = (id: string) => this.get("/quarantine/{entry_id}", { id });
+  replay = (id: string, reason: string) => this.send("post", "/quarantine/{entry_id}/replay", { id, body: { reason } });
+  discard = (id: string, reason: string) =>
+    this.send("post", "/quarantine/{entry_id}/discard", { id, body: { reason } });
+  audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
 
-  /** Reading again does no harm, so a bad moment is waited out. */
-  private async get<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
-    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-    for (let tries = 1; ; tries += 1) {
+  /** Sends a GET request, and repeats it if the failure is likely to pass. */
+  private async get<P extends PathWith<"get">>(
+    path: P,
+    { id, query }: Id<Operation<"get", P>> & { query?: Query<Operation<"get", P>> },
+  ): Promise<Answer<Operation<"get", P>>> {
+    const url = fill(path, id) + search(query ?? {});
+    for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.request<T>("GET", search ? `${path}?${search}` : path);
+        return (await this.request("GET", url)) as Answer<Operation<"get", P>>;
       } catch (error) {
-        const passing = error instanceof Unreached || (error instanceof Refused && (error.status === 429 || error.status >= 502));
-        if (!passing || tries >= TRIES) throw error;
-        await pause(300 + backoff(tries, 500, 4000));
+        const isTransient = error instanceof NetworkError || (error instanceof ApiError && error.isTransient);
+        if (!isTransient || attempt >= MAX_GET_ATTEMPTS) throw error;
+        await pause(300 + backoff(attempt, 500, 4000));
       }
     }
   }
 
-  /** An order is sent once: whether to send it again is for the person, who sees what became of it. */
-  private send<T>(method: string, path: string, body?: unknown): Promise<T> {
-    return this.request<T>(method, path, body);
+  /** Sends a request that changes something, once. The person sees what became of it and decides about another try. */
+  private async send<M extends "post" | "delete", P extends PathWith<M>>(
+    method: M,
+    path: P,
+    { id, body }: Id<Operation<M, P>> & Body<Operation<M, P>>,
+  ): Promise<Answer<Operation<M, P>>> {
+    // A POST request without fields still has a JSON body.
+    const json = body ?? (method === "post" ? {} : undefined);
+    return (await this.request(method.toUpperCase(), fill(path, id), json)) as Answer<Operation<M, P>>;
   }
 
-  private async request<T>(method: string, path: string, body?: unknown): Promise<T> {
-    for (let again = true; ; again = false) {
+  private async request(method: string, path: string, body?: unknown): Promise<unknown> {
+    for (let isFirst = true; ; isFirst = false) {
       const token = await this.session.token().catch((error: unknown) => {
-        throw error instanceof Unreachable ? new Unreached() : error;
+        throw error instanceof SignInUnavailable ? new NetworkError() : error;
       });
       let response: Response;
       try {
-        response = await fetch(this.base + path, {
+        response = await fetch(this.apiUrl + path, {
           method,
           headers: {
             authorization: `Bearer ${token}`,
@@ -95,52 +104,33 @@ export class Client {
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           credentials: "omit",
           cache: "no-store",
-          signal: AbortSignal.timeout(ANSWER_MS),
+          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
         });
       } catch {
-        throw new Unreached();
+        throw new NetworkError();
       }
-      if (response.status === 401 && again) {
-        await this.session.refused(token).catch(() => {
-          throw new Unreached();
+      if (response.status === 401 && isFirst) {
+        await this.session.tokenRejected(token).catch(() => {
+          throw new NetworkError();
         });
         continue;
       }
       const text = await response.text().catch(() => {
-        throw new Unreached();
+        throw new NetworkError();
       });
-      if (response.ok) return (text === "" ? undefined : JSON.parse(text)) as T;
-      throw refusal(response.status, text);
+      if (response.ok) return text === "" ? undefined : JSON.parse(text);
+      throw parseError(response.status, text);
     }
   }
 }
 
-function segment(id: string): string {
-  return encodeURIComponent(id);
+/** Puts the id into the path's only parameter. */
+function fill(path: string, id = ""): string {
+  return path.replace(/\{\w+\}/, encodeURIComponent(id));
 }
 
-export function refusal(status: number, text: string): Refused {
-  try {
-    const problem = JSON.parse(text) as Partial<t.Problem>;
-    if (typeof problem.detail === "string" && typeof problem.type === "string") {
-      return new Refused(status, problem.type.split(":").pop() ?? "", problem.detail);
-    }
-  } catch {
-    // Not JSON: API Gateway's own, or a proxy's.
-  }
-  if (status === 429) return new Refused(status, "", "Docket is asked too much at the moment. Try again in a few seconds.");
-  if (status >= 500) return new Refused(status, "", `Docket has a problem (${status}). Try again in a minute.`);
-  return new Refused(status, "", `The request was refused (${status}).`);
-}
-
-/** What to tell a person about any failure. */
-export function wordsFor(error: unknown): string {
-  if (error instanceof Refused) return sentence(error.detail);
-  return error instanceof Error ? sentence(error.message) : "Something went wrong.";
-}
-
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
-  return /[.!?…]$/.test(start) ? start : `${start}.`;
+function search(query: object): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text === "" ? "" : `?${text}`;
 }

@@ -5,13 +5,13 @@
 
 import type { Configuration } from "../api/types";
 
-export interface Answer {
+export interface CognitoAnswer {
   AuthenticationResult?: { IdToken?: string; RefreshToken?: string };
   ChallengeName?: string;
   Session?: string;
 }
 
-/** Cognito said no, in its words and ours. */
+/** Cognito refused the sign-in. The message is for the user. */
 export class SignInError extends Error {
   constructor(
     readonly code: string,
@@ -21,21 +21,21 @@ export class SignInError extends Error {
   }
 }
 
-/** The service was not reached; nothing is known about the password. */
-export class Unreachable extends Error {}
+/** Cognito did not answer, or answered with a server error. */
+export class SignInUnavailable extends Error {}
 
-const WORDS: Record<string, string> = {
-  NotAuthorizedException: "That e-mail address and password do not go together.",
-  UserNotFoundException: "That e-mail address and password do not go together.",
-  UserNotConfirmedException: "This account has not been confirmed yet. Whoever invited you can do that.",
-  PasswordResetRequiredException: "The password has to be reset first. Whoever runs Docket for you can do that.",
+const MESSAGES: Record<string, string> = {
+  NotAuthorizedException: "Incorrect e-mail address or password.",
+  UserNotFoundException: "Incorrect e-mail address or password.",
+  UserNotConfirmedException: "This account is not confirmed yet. Ask your administrator to confirm it.",
+  PasswordResetRequiredException: "Your password must be reset. Ask your administrator to reset it.",
   InvalidPasswordException: "The new password is too weak: ",
-  TooManyRequestsException: "Too many tries in a short time. Wait a minute, then try again.",
-  LimitExceededException: "Too many tries in a short time. Wait a minute, then try again.",
-  CodeMismatchException: "The session ended while you were typing. Sign in once more.",
+  TooManyRequestsException: "Too many attempts. Wait a minute, then try again.",
+  LimitExceededException: "Too many attempts. Wait a minute, then try again.",
+  CodeMismatchException: "The session expired. Sign in again.",
 };
 
-async function call(at: Configuration, action: string, body: unknown): Promise<Answer> {
+async function call(at: Configuration, action: string, body: unknown): Promise<CognitoAnswer> {
   let response: Response;
   try {
     response = await fetch(at.sign_in_url, {
@@ -48,18 +48,21 @@ async function call(at: Configuration, action: string, body: unknown): Promise<A
       credentials: "omit",
     });
   } catch {
-    throw new Unreachable("the sign-in service was not reached");
+    throw new SignInUnavailable("the sign-in service did not answer");
   }
   const answer: unknown = await response.json().catch(() => ({}));
-  if (response.ok) return answer as Answer;
-  if (response.status >= 500) throw new Unreachable("the sign-in service has a problem");
+  if (response.ok) return answer as CognitoAnswer;
+  if (response.status >= 500) throw new SignInUnavailable("the sign-in service has a problem");
   const { __type = "", message = "" } = answer as { __type?: string; message?: string };
   const code = __type.split("#").pop() ?? "";
-  const words = WORDS[code];
-  throw new SignInError(code, words === undefined ? message || "Sign-in was refused." : words.endsWith(": ") ? words + message : words);
+  const words = MESSAGES[code];
+  throw new SignInError(
+    code,
+    words === undefined ? message || "Sign-in failed." : words.endsWith(": ") ? words + message : words,
+  );
 }
 
-export function withPassword(at: Configuration, email: string, password: string): Promise<Answer> {
+export function withPassword(at: Configuration, email: string, password: string): Promise<CognitoAnswer> {
   return call(at, "InitiateAuth", {
     AuthFlow: "USER_PASSWORD_AUTH",
     ClientId: at.client_id,
@@ -67,7 +70,7 @@ export function withPassword(at: Configuration, email: string, password: string)
   });
 }
 
-export function withRefreshToken(at: Configuration, refresh: string): Promise<Answer> {
+export function withRefreshToken(at: Configuration, refresh: string): Promise<CognitoAnswer> {
   return call(at, "InitiateAuth", {
     AuthFlow: "REFRESH_TOKEN_AUTH",
     ClientId: at.client_id,
@@ -75,8 +78,13 @@ export function withRefreshToken(at: Configuration, refresh: string): Promise<An
   });
 }
 
-/** The first sign-in with the password that an invitation named. */
-export function withNewPassword(at: Configuration, email: string, session: string, password: string): Promise<Answer> {
+/** Answers the challenge of the first sign-in with a temporary password. */
+export function withNewPassword(
+  at: Configuration,
+  email: string,
+  session: string,
+  password: string,
+): Promise<CognitoAnswer> {
   return call(at, "RespondToAuthChallenge", {
     ChallengeName: "NEW_PASSWORD_REQUIRED",
     ClientId: at.client_id,

@@ -1,60 +1,60 @@
 /**
- * Who is signed in, and a token that is good whenever one is asked for.
+ * The sign-in, and a valid token for each request.
  *
- * Tokens are kept in sessionStorage: a reload keeps the sign-in, closing the tab ends it, and no cookie is sent by
- * anybody's link. A new tab of the same browser asks the open ones over a BroadcastChannel, which like the storage only
- * this origin can hear. docs/adr/0013-web-page.md argues it.
+ * Tokens are in sessionStorage: a reload keeps the sign-in, closing the tab ends it, and there is no cookie that a foreign
+ * link could send. A new tab asks the open ones over a BroadcastChannel, which like the storage is limited to this origin.
+ * docs/adr/0013-web-page.md explains the choice.
  */
 
 import type { Configuration } from "../api/types";
-import { clockOffset, now, setServiceTime } from "../lib/clock";
+import { clockOffsetMs, now, setServiceTime } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { type Answer, SignInError, withNewPassword, withPassword, withRefreshToken } from "./cognito";
-import { type Tokens, claims } from "./tokens";
+import { type CognitoAnswer, SignInError, withNewPassword, withPassword, withRefreshToken } from "./cognito";
+import { readClaims, type Tokens } from "./tokens";
 
 const KEY = "docket.session";
-/** A token with less left than this is renewed first: a request may take a while to arrive. In milliseconds. */
-const MARGIN_MS = 60_000;
-/** How long a new tab waits for an older one to share its sign-in. In milliseconds. */
-const ASK_MS = 200;
+/** A token that expires sooner is renewed before use: a request may take a while to arrive. */
+const RENEWAL_MARGIN_MS = 60_000;
+/** How long a new tab waits for another tab to share its sign-in. */
+const TAB_ANSWER_TIMEOUT_MS = 200;
 
-export type Standing = "out" | "in" | "expired";
+export type SessionStatus = "out" | "in" | "expired";
 
 type Message = { kind: "ask" } | { kind: "tokens"; tokens: Tokens } | { kind: "out" };
 
 export class Session extends Emitter {
-  standing: Standing = "out";
+  status: SessionStatus = "out";
   private tokens: Tokens | undefined;
   private renewing: Promise<void> | undefined;
-  private waiting: (() => void)[] = [];
+  private waitingForSignIn: (() => void)[] = [];
   private readonly channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEY) : undefined;
 
   constructor(private readonly configuration: Configuration) {
     super();
-    const kept = sessionStorage.getItem(KEY);
-    if (kept) {
+    const saved = sessionStorage.getItem(KEY);
+    if (saved) {
       try {
-        this.tokens = JSON.parse(kept) as Tokens;
-        setServiceTime(Date.now() + this.tokens.behind);
-        this.standing = "in";
+        this.tokens = JSON.parse(saved) as Tokens;
+        setServiceTime(Date.now() + this.tokens.clockOffsetMs);
+        this.status = "in";
       } catch {
         sessionStorage.removeItem(KEY);
       }
     }
-    this.channel?.addEventListener("message", (event: MessageEvent<Message>) => this.heard(event.data));
+    this.channel?.addEventListener("message", (event: MessageEvent<Message>) => this.receive(event.data));
   }
 
   get email(): string {
     return this.tokens?.email ?? "";
   }
 
-  /** When the token that requests carry now ends. */
+  /** When the current token expires. */
   get expiresAt(): number {
     return this.tokens?.expiresAt ?? 0;
   }
 
-  /** Asks the other tabs for their sign-in, if this one has none. */
-  async borrow(): Promise<void> {
+  /** Asks the other tabs for their sign-in if this tab has none. */
+  async requestFromOtherTabs(): Promise<void> {
     if (this.tokens || !this.channel) return;
     this.channel.postMessage({ kind: "ask" } satisfies Message);
     await new Promise<void>((resolve) => {
@@ -65,46 +65,46 @@ export class Session extends Emitter {
       setTimeout(() => {
         stop();
         resolve();
-      }, ASK_MS);
+      }, TAB_ANSWER_TIMEOUT_MS);
     });
   }
 
-  /** Signs in; answers with the session of a challenge if a new password must be chosen first. */
+  /** Signs in. Returns the session of a challenge if the user has to choose a new password first. */
   async signIn(email: string, password: string): Promise<string | undefined> {
-    return this.take(await withPassword(this.configuration, email, password));
+    return this.acceptAnswer(await withPassword(this.configuration, email, password));
   }
 
   async choosePassword(email: string, challenge: string, password: string): Promise<void> {
-    await this.take(await withNewPassword(this.configuration, email, challenge, password));
+    await this.acceptAnswer(await withNewPassword(this.configuration, email, challenge, password));
   }
 
   signOut(): void {
-    this.forget();
+    this.clearTokens();
     this.channel?.postMessage({ kind: "out" } satisfies Message);
   }
 
   /**
-   * A token that is good for a request. Renews it when it is about to end, and waits for the person where that is
-   * refused: whoever asked goes on as if nothing had happened.
+   * A valid token. It is renewed if it is about to expire. If Cognito refuses that, the call waits until the user has
+   * signed in again.
    */
   async token(): Promise<string> {
     for (;;) {
       const tokens = this.tokens;
-      if (this.standing === "in" && tokens && tokens.expiresAt - MARGIN_MS > now()) return tokens.id;
-      if (this.standing === "in" && tokens) await this.renew();
-      else await new Promise<void>((resolve) => this.waiting.push(resolve));
+      if (this.status === "in" && tokens && tokens.expiresAt - RENEWAL_MARGIN_MS > now()) return tokens.id;
+      if (this.status === "in" && tokens) await this.renew();
+      else await new Promise<void>((resolve) => this.waitingForSignIn.push(resolve));
     }
   }
 
-  /** Renews the token if it has less than `left` milliseconds to go: what is bought with it ends with it. */
-  async fresh(left: number): Promise<void> {
+  /** Renews the token if it expires in less than `minLifeMs`: a WebSocket ticket expires with its token. */
+  async ensureTokenLife(minLifeMs: number): Promise<void> {
     await this.token();
-    if (this.expiresAt - left < now()) await this.renew();
+    if (this.expiresAt - minLifeMs < now()) await this.renew();
   }
 
-  /** The service refused this token although it looked good: renew it, or ask the person. */
-  async refused(token: string): Promise<void> {
-    if (this.tokens?.id === token && this.standing === "in") await this.renew();
+  /** Renews a token that the service rejected although it looked valid. */
+  async tokenRejected(token: string): Promise<void> {
+    if (this.tokens?.id === token && this.status === "in") await this.renew();
   }
 
   private renew(): Promise<void> {
@@ -118,61 +118,62 @@ export class Session extends Emitter {
     const tokens = this.tokens;
     if (!tokens) return;
     try {
-      await this.take(await withRefreshToken(this.configuration, tokens.refresh));
+      await this.acceptAnswer(await withRefreshToken(this.configuration, tokens.refresh));
     } catch (error) {
-      // Not reached: the caller tells, and tries again. Refused: only the person can help.
+      // Without an answer the caller retries. After a refusal the user has to sign in again.
       if (!(error instanceof SignInError)) throw error;
-      if (this.tokens === tokens) this.become("expired");
+      if (this.tokens === tokens) this.setStatus("expired");
     }
   }
 
-  private async take(answer: Answer): Promise<string | undefined> {
+  private async acceptAnswer(answer: CognitoAnswer): Promise<string | undefined> {
     const id = answer.AuthenticationResult?.IdToken;
     if (id === undefined) {
       if (answer.ChallengeName === "NEW_PASSWORD_REQUIRED" && answer.Session) return answer.Session;
-      throw new SignInError("", `This account asks for a step that this page does not know (${answer.ChallengeName ?? "none"}).`);
+      throw new SignInError("", `This page does not support the challenge ${answer.ChallengeName ?? "none"}.`);
     }
-    const { subject, email, expiresAt, issuedAt } = claims(id);
+    const { subject, email, expiresAt, issuedAt } = readClaims(id);
     if (issuedAt) setServiceTime(issuedAt);
-    // A renewal answers with a refresh token only if the user pool rotates them.
+    // A renewal returns a refresh token only if the user pool rotates them.
     const refresh = answer.AuthenticationResult?.RefreshToken ?? this.tokens?.refresh ?? "";
-    const other = this.tokens !== undefined && this.tokens.subject !== subject;
-    const tokens: Tokens = { id, refresh, expiresAt, subject, email, behind: clockOffset() };
-    this.keep(tokens);
+    const isOtherUser = this.tokens !== undefined && this.tokens.subject !== subject;
+    const tokens: Tokens = { id, refresh, expiresAt, subject, email, clockOffsetMs: clockOffsetMs() };
+    this.storeTokens(tokens);
     this.channel?.postMessage({ kind: "tokens", tokens } satisfies Message);
-    // What the page shows is somebody else's.
-    if (other) location.assign("/");
+    // The page still shows the data of the previous user.
+    if (isOtherUser) location.assign("/");
     return undefined;
   }
 
-  private keep(tokens: Tokens): void {
+  private storeTokens(tokens: Tokens): void {
     this.tokens = tokens;
-    setServiceTime(Date.now() + tokens.behind);
+    setServiceTime(Date.now() + tokens.clockOffsetMs);
     sessionStorage.setItem(KEY, JSON.stringify(tokens));
-    this.become("in");
+    this.setStatus("in");
   }
 
-  private forget(): void {
+  private clearTokens(): void {
     this.tokens = undefined;
     sessionStorage.removeItem(KEY);
-    this.become("out");
+    this.setStatus("out");
   }
 
-  private become(standing: Standing): void {
-    this.standing = standing;
-    if (standing === "in") for (const resume of this.waiting.splice(0)) resume();
+  private setStatus(status: SessionStatus): void {
+    this.status = status;
+    if (status === "in") for (const resume of this.waitingForSignIn.splice(0)) resume();
     this.emit();
   }
 
-  private heard(message: Message): void {
-    if (message.kind === "ask" && this.standing === "in" && this.tokens) {
+  private receive(message: Message): void {
+    if (message.kind === "ask" && this.status === "in" && this.tokens) {
       this.channel?.postMessage({ kind: "tokens", tokens: this.tokens } satisfies Message);
     } else if (message.kind === "tokens") {
       const mine = this.tokens;
-      // Another person's sign-in in another tab is theirs; the same person's newer token serves here too.
-      if (!mine || (mine.subject === message.tokens.subject && mine.expiresAt < message.tokens.expiresAt)) this.keep(message.tokens);
+      // Ignore the sign-in of another user; a newer token of the same user is valid here too.
+      if (!mine || (mine.subject === message.tokens.subject && mine.expiresAt < message.tokens.expiresAt))
+        this.storeTokens(message.tokens);
     } else if (message.kind === "out" && this.tokens) {
-      this.forget();
+      this.clearTokens();
     }
   }
 }

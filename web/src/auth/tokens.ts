@@ -1,14 +1,14 @@
-/** What a page keeps of a sign-in. */
+/** The tokens of a sign-in and what the page needs to know about them. */
 export interface Tokens {
   id: string;
   refresh: string;
-  /** When the ID token ends, in milliseconds since 1970 UTC, by the service's clock. */
+  /** When the ID token expires, in milliseconds since 1970 UTC by the service's clock. */
   expiresAt: number;
-  /** Who it is, to tell whether somebody else signs in after it ended. */
+  /** The user's `sub` claim, to notice when another user signs in. */
   subject: string;
   email: string;
-  /** How much the reader's clock was behind the service's when the token was issued, in milliseconds. */
-  behind: number;
+  /** How far the browser's clock was behind the service's when the token was issued. */
+  clockOffsetMs: number;
 }
 
 interface Claims {
@@ -18,13 +18,14 @@ interface Claims {
   iat?: unknown;
 }
 
-/** What an ID token says. It is read, not verified: the service does that, and the page only shows it. */
-export function claims(token: string): { subject: string; email: string; expiresAt: number; issuedAt: number } {
+/** Reads the claims of an ID token without verifying it. The service verifies it; the page only displays the claims. */
+export function readClaims(token: string): { subject: string; email: string; expiresAt: number; issuedAt: number } {
   const middle = token.split(".")[1] ?? "";
   const binary = atob(middle.replace(/-/g, "+").replace(/_/g, "/"));
   const text = new TextDecoder().decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
   const found = JSON.parse(text) as Claims;
-  if (typeof found.sub !== "string" || typeof found.exp !== "number") throw new Error("an ID token without sub or exp");
+  if (typeof found.sub !== "string" || typeof found.exp !== "number")
+    throw new Error("the ID token has no sub or exp claim");
   return {
     subject: found.sub,
     email: typeof found.email === "string" ? found.email : "",

@@ -1,9 +1,9 @@
 /**
- * The service's time, as well as the page can know it. A reader's clock may be wrong by minutes; waiting times and the
- * end of a sign-in are told in the service's time, so the difference is taken from what the service says now and then.
+ * The service's time. A browser's clock may be wrong by minutes, but waiting times and token expiry are in the service's
+ * time, so the page keeps the difference, which it learns from each ID token.
  */
 
-/** Below it the difference is the network's, not the clock's. In milliseconds. */
+/** A smaller difference is network delay, not a wrong clock. */
 const TOLERANCE_MS = 5000;
 
 let offset = 0;
@@ -12,14 +12,14 @@ export function now(): number {
   return Date.now() + offset;
 }
 
-/** What the service's clock showed just now. */
+/** Sets the offset from what the service's clock shows now. */
 export function setServiceTime(at: number): void {
   const difference = at - Date.now();
   offset = Math.abs(difference) > TOLERANCE_MS ? difference : 0;
 }
 
-/** How much the reader's clock is behind, to be kept with a sign-in. In milliseconds. */
-export function clockOffset(): number {
+/** How far the browser's clock is behind the service's. */
+export function clockOffsetMs(): number {
   return offset;
 }
 
@@ -27,7 +27,7 @@ type Tick = () => void;
 const ticks = new Set<Tick>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
-/** Calls back every second while there is anybody who wants it, and the page is seen. */
+/** Calls back every second while the page is visible, until the returned function is called. */
 export function everySecond(tick: Tick): () => void {
   ticks.add(tick);
   timer ??= setInterval(() => {

@@ -1,4 +1,3 @@
-/** Somebody who can be listened to. */
 export class Emitter {
   private readonly listeners = new Set<() => void>();
 

@@ -1,11 +1,11 @@
-/** Numbers and times in the reader's own language and zone. */
+/** Formats numbers and times in the reader's locale and time zone. */
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** "340 KB", "25 MB", "1.0 GB": in powers of 1024, as the pipelines' limits are, so that those come out round. */
-export function bytes(count: number): string {
+/** "340 KB", "25 MB", "1.0 GB": in powers of 1024, as the pipelines' limits are. */
+export function formatBytes(count: number): string {
   if (count < 1024) return `${count} B`;
   const units = ["KB", "MB", "GB", "TB"];
   let value = count;
@@ -18,8 +18,8 @@ export function bytes(count: number): string {
   return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
-/** "8 s", "4 min", "2 h 5 min", "3 days": two units at most, since nobody waits by the second for hours. */
-export function duration(ms: number): string {
+/** "8 s", "4 min", "2 h 5 min", "3 days": two units at most. */
+export function formatDuration(ms: number): string {
   const left = Math.max(0, ms);
   if (left < MINUTE) return `${Math.floor(left / 1000)} s`;
   if (left < 10 * MINUTE) {
@@ -35,8 +35,8 @@ export function duration(ms: number): string {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
-/** A promise or a typical time, rounded: "8 hours", "45 seconds". */
-export function about(seconds: number): string {
+/** An SLO or a typical run time, rounded: "8 hours", "45 seconds". */
+export function roughDuration(seconds: number): string {
   if (seconds < 90) return `${seconds} seconds`;
   if (seconds < 5400 && seconds % 3600 !== 0) return plural(Math.round(seconds / 60), "minute");
   if (seconds < 36 * 3600) return plural(Math.round(seconds / 3600), "hour");
@@ -44,12 +44,12 @@ export function about(seconds: number): string {
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${number(count)} ${count === 1 ? one : many}`;
+  return `${formatNumber(count)} ${count === 1 ? one : many}`;
 }
 
 const numbers = new Intl.NumberFormat();
 
-export function number(count: number): string {
+export function formatNumber(count: number): string {
   return numbers.format(count);
 }
 
@@ -58,12 +58,12 @@ const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric
 const year = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
-export function time(at: number): string {
+export function formatTime(at: number): string {
   return clock.format(at);
 }
 
 /** "10:31" today, "yesterday 10:31", "Tue, 3 Nov 10:31" this year, else the date. */
-export function moment(at: number, now: number): string {
+export function formatMoment(at: number, now: number): string {
   const midnight = new Date(now);
   midnight.setHours(0, 0, 0, 0);
   if (at >= midnight.getTime() && at < midnight.getTime() + DAY) return clock.format(at);
@@ -72,13 +72,13 @@ export function moment(at: number, now: number): string {
   return year.format(at);
 }
 
-/** The whole truth about a moment, for a tooltip. */
-export function exactly(at: number): string {
+/** Full date and time, for a tooltip. */
+export function formatExactly(at: number): string {
   return exact.format(at);
 }
 
 /** "ModelError" → "model error"; "liability_cap" → "liability cap". */
-export function words(name: string): string {
+export function humanize(name: string): string {
   return name
     .replace(/([a-z])([A-Z])/g, "$1 $2")
     .replace(/[_-]+/g, " ")
@@ -86,7 +86,7 @@ export function words(name: string): string {
 }
 
 /** "liability_cap" → "Liability cap". */
-export function title(name: string): string {
-  const plain = words(name);
+export function titleCase(name: string): string {
+  const plain = humanize(name);
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }

@@ -1,27 +1,27 @@
-/** Telling a person who looks elsewhere: the tab's title, and the system's notifications if they want them. */
+/** System notifications about results, if the user has turned them on. */
 
-import type { Change } from "../live/merge";
+import type { JobChange } from "../live/merge";
 
 const KEY = "docket.notify";
 
-export type Permission = "unsupported" | "denied" | "off" | "on";
+export type NotificationState = "unsupported" | "denied" | "off" | "on";
 
-export function permission(): Permission {
+export function notificationState(): NotificationState {
   if (typeof Notification === "undefined") return "unsupported";
   if (Notification.permission === "denied") return "denied";
   return Notification.permission === "granted" && localStorage.getItem(KEY) === "on" ? "on" : "off";
 }
 
-/** Only ever after a click: a page that asks by itself is refused for good by most people. */
-export async function turn(on: boolean): Promise<Permission> {
+/** Turns notifications on or off. The browser's permission prompt appears only after the user's click. */
+export async function setNotifications(on: boolean): Promise<NotificationState> {
   if (typeof Notification === "undefined") return "unsupported";
   if (on && Notification.permission === "default") await Notification.requestPermission();
   localStorage.setItem(KEY, on && Notification.permission === "granted" ? "on" : "off");
-  return permission();
+  return notificationState();
 }
 
-/** What happened, in a sentence. */
-export function sentence(results: readonly Change[]): string {
+/** The results as one sentence. */
+export function summarize(results: readonly JobChange[]): string {
   const [first] = results;
   if (first === undefined) return "";
   if (results.length === 1) return `${first.after.name} ${first.after.status === "Ready" ? "is ready" : "failed"}`;
@@ -31,19 +31,22 @@ export function sentence(results: readonly Change[]): string {
   return `${results.length} contracts: ${parts.join(", ")}`;
 }
 
-export function show(results: readonly Change[], open: (id: string) => void): void {
-  if (permission() !== "on" || !document.hidden) return;
+export function notify(results: readonly JobChange[], open: (id: string) => void): void {
+  if (notificationState() !== "on" || !document.hidden) return;
   const [first] = results;
   if (first === undefined) return;
   try {
-    // The same tag from two tabs is one notification.
-    const note = new Notification(sentence(results), { tag: `docket-${first.after.id}-${first.after.version}`, icon: "/icon.svg" });
-    note.onclick = () => {
+    // The tag makes one notification of those from two tabs.
+    const notification = new Notification(summarize(results), {
+      tag: `docket-${first.after.id}-${first.after.version}`,
+      icon: "/icon.svg",
+    });
+    notification.onclick = () => {
       window.focus();
       if (results.length === 1) open(first.after.id);
-      note.close();
+      notification.close();
     };
   } catch {
-    // Some browsers only let service workers notify. The title tells all the same.
+    // Some browsers let only service workers notify. The tab's title shows the count anyway.
   }
 }

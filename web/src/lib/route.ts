@@ -1,10 +1,17 @@
-/** Which screen the address names. Addresses are plain paths, so that they can be kept, sent and opened anew. */
+/** Routes: plain paths, so that people can bookmark and share them. */
 
-import type { Group } from "../live/merge";
+import { isStatusGroup } from "../api/status";
+import type { StatusGroup } from "../api/types";
 import { Emitter } from "./emitter";
 
 export type Route =
-  | { screen: "list"; status?: Group | undefined; q?: string | undefined; pipeline?: string | undefined; cause?: string | undefined }
+  | {
+      screen: "list";
+      status?: StatusGroup | undefined;
+      q?: string | undefined;
+      pipeline?: string | undefined;
+      cause?: string | undefined;
+    }
   | { screen: "job"; id: string }
   | { screen: "support" }
   | { screen: "plans" }
@@ -14,9 +21,7 @@ export type Route =
   | { screen: "audit" }
   | { screen: "unknown" };
 
-const GROUPS: readonly string[] = ["open", "ready", "failed", "cancelled"];
-
-export function parse(path: string, search: string): Route {
+export function parseRoute(path: string, search: string): Route {
   const query = new URLSearchParams(search);
   const parts = path.split("/").filter(Boolean).map(decode);
   const [first, second, third, ...rest] = parts;
@@ -24,7 +29,7 @@ export function parse(path: string, search: string): Route {
     const status = query.get("status");
     return {
       screen: "list",
-      status: status !== null && GROUPS.includes(status) ? (status as Group) : undefined,
+      status: isStatusGroup(status) ? status : undefined,
       q: query.get("q") ?? undefined,
       pipeline: query.get("pipeline") ?? undefined,
       cause: query.get("cause") ?? undefined,
@@ -34,12 +39,18 @@ export function parse(path: string, search: string): Route {
   if (first !== "support" || rest.length > 0) return { screen: "unknown" };
   if (second === undefined) return { screen: "support" };
   if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };
-  if (second === "quarantine") return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
+  if (second === "quarantine")
+    return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
   if (second === "audit" && third === undefined) return { screen: "audit" };
   return { screen: "unknown" };
 }
 
-export function listPath(filter: { status?: string | undefined; q?: string | undefined; pipeline?: string | undefined; cause?: string | undefined }): string {
+export function listPath(filter: {
+  status?: string | undefined;
+  q?: string | undefined;
+  pipeline?: string | undefined;
+  cause?: string | undefined;
+}): string {
   const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]));
   const search = new URLSearchParams(given).toString();
   return search ? `/?${search}` : "/";
@@ -57,10 +68,10 @@ function decode(part: string): string {
   }
 }
 
-/** The address bar. */
+/** The current route, kept in sync with the address bar. */
 export class Router extends Emitter {
-  route: Route = parse(location.pathname, location.search);
-  /** Where the list was left, to come back to it. */
+  route: Route = parseRoute(location.pathname, location.search);
+  /** The address of the list as it was last shown. */
   lastList = "/";
 
   constructor() {
@@ -71,9 +82,17 @@ export class Router extends Emitter {
       const y = (event.state as { y?: number } | null)?.y ?? 0;
       requestAnimationFrame(() => scrollTo(0, y));
     });
-    // Links are links: only a plain click stays in the page.
+    // Only a plain click on a link navigates within the page; the browser handles all others.
     document.addEventListener("click", (event) => {
-      if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      if (
+        event.defaultPrevented ||
+        event.button !== 0 ||
+        event.metaKey ||
+        event.ctrlKey ||
+        event.shiftKey ||
+        event.altKey
+      )
+        return;
       const link = (event.target as Element | null)?.closest?.("a");
       if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
       event.preventDefault();
@@ -93,7 +112,7 @@ export class Router extends Emitter {
   }
 
   private read(): void {
-    this.route = parse(location.pathname, location.search);
+    this.route = parseRoute(location.pathname, location.search);
     if (this.route.screen === "list") this.lastList = location.pathname + location.search;
     this.emit();
   }

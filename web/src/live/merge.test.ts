@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
-import { group, isResult, matches, merge, rows } from "./merge";
+import { isResult, matchesFilter, merge, visibleJobs } from "./merge";
 
 const job = (id: string, version: number, some: Partial<JobView> = {}): JobView => ({
   id,
@@ -17,8 +18,14 @@ const job = (id: string, version: number, some: Partial<JobView> = {}): JobView 
   ...some,
 });
 
-test("the highest version of a job is kept, whatever the order of arrival", () => {
-  const versions = [job("a", 1), job("a", 2), job("a", 3, { status: "Ready" }), job("b", 1), job("b", 2, { status: "Failed" })];
+test("the highest version of a job wins in any order of arrival", () => {
+  const versions = [
+    job("a", 1),
+    job("a", 2),
+    job("a", 3, { status: "Ready" }),
+    job("b", 1),
+    job("b", 2, { status: "Failed" }),
+  ];
   const orders = permutations(versions);
   const seen = new Set(
     orders.map((order) => {
@@ -31,22 +38,22 @@ test("the highest version of a job is kept, whatever the order of arrival", () =
   assert.deepEqual([...seen], [JSON.stringify([versions[2], versions[4]])]);
 });
 
-test("two pages that heard the same in other ways show the same", () => {
+test("two pages that received the same jobs by push and by snapshot show the same", () => {
   const pushes = [job("a", 2), job("a", 3, { status: "Ready" }), job("b", 4)];
   const snapshot = [job("a", 2), job("b", 4)];
   const one = merge(merge(new Map(), pushes).jobs, snapshot).jobs;
   const other = merge(merge(new Map(), snapshot).jobs, [...pushes].reverse()).jobs;
-  assert.deepEqual(rows(one, {}, 0), rows(other, {}, 0));
+  assert.deepEqual(visibleJobs(one, {}, 0), visibleJobs(other, {}, 0));
 });
 
-test("what is old or the same changes nothing, not even the map", () => {
+test("an older or equal version changes nothing and returns the same map", () => {
   const known = merge(new Map(), [job("a", 3)]).jobs;
   const { jobs, changes } = merge(known, [job("a", 2, { status: "Failed" }), job("a", 3, { status: "Failed" })]);
   assert.equal(jobs, known);
   assert.deepEqual(changes, []);
 });
 
-test("one answer with several versions of a job counts as the highest", () => {
+test("several versions of a job in one answer are merged to the highest", () => {
   const { jobs, changes } = merge(new Map(), [job("a", 2), job("a", 5, { status: "Ready" }), job("a", 4)]);
   assert.equal(jobs.get("a")?.version, 5);
   assert.deepEqual(
@@ -58,43 +65,46 @@ test("one answer with several versions of a job counts as the highest", () => {
   );
 });
 
-test("a result is what somebody waited for", () => {
+test("a change counts as a result if the user waits for it", () => {
   const open = job("a", 1);
   const ready = job("a", 2, { status: "Ready" });
   const failed = job("a", 2, { status: "Failed" });
   assert.equal(isResult({ before: open, after: ready }, false), true);
   assert.equal(isResult({ before: open, after: failed }, false), true);
   assert.equal(isResult({ before: failed, after: { ...ready, version: 3 } }, false), true, "a correction");
-  assert.equal(isResult({ before: undefined, after: ready }, true), true, "pushed, so it has just happened");
-  assert.equal(isResult({ before: undefined, after: ready }, false), false, "listed, so it may be of last year");
+  assert.equal(isResult({ before: undefined, after: ready }, true), true, "pushed, so it is new");
+  assert.equal(isResult({ before: undefined, after: ready }, false), false, "listed, so it may be old");
   assert.equal(isResult({ before: ready, after: { ...ready, version: 3 } }, true), false);
   assert.equal(isResult({ before: open, after: job("a", 2, { status: "Cancelled" }) }, true), false);
 });
 
-test("a status that this release does not know waits", () => {
-  assert.equal(group("Thinking" as JobView["status"]), "open");
+test("an unknown status counts as open", () => {
+  assert.equal(statusGroup("Thinking" as JobView["status"]), "open");
 });
 
-test("rows are newest first, of the filter, and not older than the list goes back", () => {
+test("visible jobs match the filter, are newest first and not older than the horizon", () => {
   const jobs = merge(new Map(), [
     job("a", 1, { created_at: 1 }),
     job("b", 1, { created_at: 3, status: "Ready" }),
     job("c", 1, { created_at: 2 }),
     job("d", 1, { created_at: 4, tenant: "globex" }),
   ]).jobs;
-  const ids = (...args: Parameters<typeof rows> extends [unknown, ...infer Rest] ? Rest : never): string[] => rows(jobs, ...args).map((one) => one.id);
+  const ids = (...args: Parameters<typeof visibleJobs> extends [unknown, ...infer Rest] ? Rest : never): string[] =>
+    visibleJobs(jobs, ...args).map((one) => one.id);
   assert.deepEqual(ids({}, 0), ["d", "b", "c", "a"]);
   assert.deepEqual(ids({ tenant: "acme" }, 0), ["b", "c", "a"]);
   assert.deepEqual(ids({ tenant: "acme", status: "open" }, 0), ["c", "a"]);
   assert.deepEqual(ids({}, 3), ["d", "b"]);
 });
 
-test("a name is searched by its beginning, in any case, as the service does", () => {
-  assert.equal(matches({ q: "NDA" }, job("a", 1, { name: "nda halden.pdf" })), true);
-  assert.equal(matches({ q: "halden" }, job("a", 1, { name: "nda halden.pdf" })), false);
+test("a name is matched by its beginning, ignoring case, as the service does", () => {
+  assert.equal(matchesFilter({ q: "NDA" }, job("a", 1, { name: "nda halden.pdf" })), true);
+  assert.equal(matchesFilter({ q: "halden" }, job("a", 1, { name: "nda halden.pdf" })), false);
 });
 
 function permutations<T>(of: readonly T[]): T[][] {
   if (of.length <= 1) return [[...of]];
-  return of.flatMap((one, index) => permutations([...of.slice(0, index), ...of.slice(index + 1)]).map((rest) => [one, ...rest]));
+  return of.flatMap((one, index) =>
+    permutations([...of.slice(0, index), ...of.slice(index + 1)]).map((rest) => [one, ...rest]),
+  );
 }

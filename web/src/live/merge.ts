@@ -1,20 +1,21 @@
 /**
- * What is known of the jobs, from three sources that overlap: lists, snapshots and pushes. The table counts a job's
- * changes, so whatever the order of arrival the highest version is the newest, and two pages end up with the same.
+ * Merges jobs from three overlapping sources: lists, snapshots and pushes. Each change increments a job's version, so the
+ * highest version is the newest whatever the order of arrival, and two pages end up with the same state.
  */
 
-import type { JobView, Status } from "../api/types";
+import { statusGroup } from "../api/status";
+import type { JobView, StatusGroup } from "../api/types";
 
-export type Jobs = ReadonlyMap<string, JobView>;
+export type JobMap = ReadonlyMap<string, JobView>;
 
-export interface Change {
+export interface JobChange {
   before: JobView | undefined;
   after: JobView;
 }
 
-/** The jobs with those of `incoming` that are newer. The same map if none is. */
-export function merge(known: Jobs, incoming: readonly JobView[]): { jobs: Jobs; changes: Change[] } {
-  const changes: Change[] = [];
+/** Adds the jobs of `incoming` that are newer. Returns the same map if there are none. */
+export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobMap; changes: JobChange[] } {
+  const changes: JobChange[] = [];
   let jobs: Map<string, JobView> | undefined;
   for (const after of incoming) {
     const before = (jobs ?? known).get(after.id);
@@ -26,42 +27,27 @@ export function merge(known: Jobs, incoming: readonly JobView[]): { jobs: Jobs; 
   return { jobs: jobs ?? known, changes };
 }
 
-export type Group = "open" | "ready" | "failed" | "cancelled";
-
-export function group(status: Status): Group {
-  switch (status) {
-    case "Ready":
-      return "ready";
-    case "Failed":
-      return "failed";
-    case "Cancelled":
-      return "cancelled";
-    // A word of a later release is most likely a new way of waiting.
-    default:
-      return "open";
-  }
-}
-
-/** Whether this change is one that a person waited for. */
-export function isResult(change: Change, pushed: boolean): boolean {
-  const after = group(change.after.status);
+/** Whether this change is a result that the user waits for. */
+export function isResult(change: JobChange, pushed: boolean): boolean {
+  const after = statusGroup(change.after.status);
   if (after !== "ready" && after !== "failed") return false;
-  return change.before ? group(change.before.status) === "open" || (after === "ready" && change.before.status === "Failed") : pushed;
+  return change.before
+    ? statusGroup(change.before.status) === "open" || (after === "ready" && change.before.status === "Failed")
+    : pushed;
 }
 
-/** What a list shows. */
-export interface Filter {
+export interface JobFilter {
   tenant?: string | undefined;
-  status?: Group | undefined;
+  status?: StatusGroup | undefined;
   pipeline?: string | undefined;
   cause?: string | undefined;
   q?: string | undefined;
 }
 
-export function matches(filter: Filter, job: JobView): boolean {
+export function matchesFilter(filter: JobFilter, job: JobView): boolean {
   return (
     (filter.tenant === undefined || job.tenant === filter.tenant) &&
-    (filter.status === undefined || group(job.status) === filter.status) &&
+    (filter.status === undefined || statusGroup(job.status) === filter.status) &&
     (filter.pipeline === undefined || job.pipeline === filter.pipeline) &&
     (filter.cause === undefined || job.failure?.cause === filter.cause) &&
     (!filter.q || job.name.toLowerCase().startsWith(filter.q.toLowerCase()))
@@ -69,12 +55,14 @@ export function matches(filter: Filter, job: JobView): boolean {
 }
 
 /**
- * The rows of a list, newest first; the failed ones of all tenants by when they failed, as the service lists them. A list that was read back to `horizon` shows nothing older: other lists may have
- * brought a few such jobs, and a list with holes would be taken for the whole.
+ * The jobs of a list, newest first. Failed jobs of all tenants are ordered by when they failed, as the service does.
+ * A list that is loaded back to `horizon` shows nothing older: other lists may have loaded a few such jobs, and a list
+ * with gaps would look complete.
  */
-export function rows(jobs: Jobs, filter: Filter, horizon: number): JobView[] {
+export function visibleJobs(jobs: JobMap, filter: JobFilter, horizon: number): JobView[] {
   const found: JobView[] = [];
-  for (const job of jobs.values()) if (job.created_at >= horizon && matches(filter, job)) found.push(job);
-  const at = (job: JobView): number => (filter.tenant === undefined && filter.status === "failed" ? job.updated_at : job.created_at);
+  for (const job of jobs.values()) if (job.created_at >= horizon && matchesFilter(filter, job)) found.push(job);
+  const at = (job: JobView): number =>
+    filter.tenant === undefined && filter.status === "failed" ? job.updated_at : job.created_at;
   return found.sort((a, b) => at(b) - at(a) || (a.id < b.id ? -1 : 1));
 }

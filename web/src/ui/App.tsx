@@ -1,4 +1,4 @@
-/** The frame around the screens: signed in or not, whose contracts, how live they are. */
+/** The root component: sign-in, tenant selection, header and the current screen. */
 
 import type { ComponentType, JSX } from "preact";
 import { Component, type ComponentChildren } from "preact";
@@ -8,24 +8,24 @@ import type { Me } from "../api/types";
 import type { Session } from "../auth/session";
 import type { Route, Router } from "../lib/route";
 import { UploadQueue } from "../upload/queue";
-import { Desk, DeskContext } from "./desk";
+import { EmptyState, ErrorMessage, Heading, Loading } from "./components";
+import { AppContext, AppContextRoot } from "./context";
 import { Dialog } from "./Dialog";
-import { useHeard, useLoaded } from "./hooks";
+import { Header } from "./Header";
+import { useAsync, useEmitters } from "./hooks";
 import { JobScreen } from "./JobScreen";
 import { ListScreen } from "./ListScreen";
-import { Empty, Heading, Trouble, Waiting } from "./parts";
-import { Header } from "./Header";
 import { SignIn } from "./SignIn";
-import { Tray } from "./Tray";
+import { UploadTray } from "./UploadTray";
 
-const TENANT = "docket.tenant";
+const TENANT_KEY = "docket.tenant";
 
 export function App({ session, apiUrl, router }: { session: Session; apiUrl: string; router: Router }): JSX.Element {
-  useHeard(session);
-  if (session.standing === "out") {
+  useEmitters(session);
+  if (session.status === "out") {
     document.title = "Sign in · Docket";
     return (
-      <main class="door">
+      <main class="start-page">
         <SignIn session={session} />
       </main>
     );
@@ -33,9 +33,9 @@ export function App({ session, apiUrl, router }: { session: Session; apiUrl: str
   return (
     <>
       <SignedIn key="in" session={session} apiUrl={apiUrl} router={router} />
-      {session.standing === "expired" && (
+      {session.status === "expired" && (
         <Dialog title="Please sign in again">
-          <SignIn session={session} again />
+          <SignIn session={session} hasExpired />
         </Dialog>
       )}
     </>
@@ -44,75 +44,92 @@ export function App({ session, apiUrl, router }: { session: Session; apiUrl: str
 
 function SignedIn({ session, apiUrl, router }: { session: Session; apiUrl: string; router: Router }): JSX.Element {
   const client = useMemo(() => new Client(apiUrl, session), []);
-  const [me, again] = useLoaded<Me>("me", () => client.me());
+  const [me, reload] = useAsync<Me>("me", () => client.me());
   if (me.value === undefined) {
     return (
-      <main class="door">
+      <main class="start-page">
         {me.state === "failed" ? (
           <>
-            <Trouble error={me.error} again={again} />
+            <ErrorMessage error={me.error} onRetry={reload} />
             <button type="button" class="quiet" onClick={() => session.signOut()}>
               Sign out
             </button>
           </>
         ) : (
-          <Waiting what="Opening Docket…" />
+          <Loading what="Opening Docket…" />
         )}
       </main>
     );
   }
-  return <Work session={session} client={client} router={router} me={me.value} />;
+  return <Main session={session} client={client} router={router} me={me.value} />;
 }
 
-function Work({ session, client, router, me }: { session: Session; client: Client; router: Router; me: Me }): JSX.Element {
-  useHeard(router);
+function Main({
+  session,
+  client,
+  router,
+  me,
+}: {
+  session: Session;
+  client: Client;
+  router: Router;
+  me: Me;
+}): JSX.Element {
+  useEmitters(router);
   const isSupport = me.roles.includes("support");
   const [tenant, setTenant] = useState<string | undefined>(() => {
-    const kept = sessionStorage.getItem(TENANT) ?? "";
-    if (isSupport) return kept || undefined;
-    return me.tenants.includes(kept) ? kept : me.tenants[0];
+    const saved = sessionStorage.getItem(TENANT_KEY) ?? "";
+    if (isSupport) return saved || undefined;
+    return me.tenants.includes(saved) ? saved : me.tenants[0];
   });
-  const queue = useMemo(() => new UploadQueue(client, me.actor), []);
-  const desk = useMemo(() => new Desk(session, client, router, queue, me, tenant), [tenant]);
-  useEffect(() => () => queue.stop(), [queue]);
+  const uploads = useMemo(() => new UploadQueue(client, me.actor), []);
+  const app = useMemo(() => new AppContext(session, client, router, uploads, me, tenant), [tenant]);
+  useEffect(() => () => uploads.stop(), [uploads]);
   useEffect(() => {
-    desk.start();
-    return () => desk.stop();
-  }, [desk]);
-  const choose = (next: string | undefined): void => {
-    if (next === undefined) sessionStorage.removeItem(TENANT);
-    else sessionStorage.setItem(TENANT, next);
+    app.start();
+    return () => app.stop();
+  }, [app]);
+  const selectTenant = (next: string | undefined): void => {
+    if (next === undefined) sessionStorage.removeItem(TENANT_KEY);
+    else sessionStorage.setItem(TENANT_KEY, next);
     setTenant(next);
     if (router.route.screen === "job") router.go("/");
   };
   return (
-    <DeskContext.Provider value={desk}>
-      <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), document.getElementById("main")?.focus())}>
-        Skip to the contents
+    <AppContextRoot.Provider value={app}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
+        Skip to content
       </a>
-      <Header desk={desk} choose={choose} />
+      <Header app={app} onSelectTenant={selectTenant} />
       <main id="main" tabIndex={-1}>
-        <Guard key={location.pathname}>
+        <ErrorBoundary key={location.pathname}>
           {!isSupport && me.tenants.length === 0 ? (
-            <Empty icon="inbox" title="Your account has no contracts to show">
-              It belongs to no tenant yet. Whoever runs Docket for you can add it to one; then sign in again.
-            </Empty>
+            <EmptyState icon="inbox" title="Your account has no contracts to show">
+              Your account belongs to no tenant. Ask your administrator to add it to one, then sign in again.
+            </EmptyState>
           ) : (
-            <Screen desk={desk} />
+            <Screen app={app} />
           )}
-        </Guard>
+        </ErrorBoundary>
       </main>
-      <Tray />
-      <p class="unseen" role="status" aria-live="polite">
-        <Said desk={desk} />
+      <UploadTray />
+      <p class="visually-hidden" role="status" aria-live="polite">
+        <Announcement app={app} />
       </p>
-    </DeskContext.Provider>
+    </AppContextRoot.Provider>
   );
 }
 
-function Said({ desk }: { desk: Desk }): JSX.Element {
-  useHeard(desk);
-  return <>{desk.said}</>;
+function Announcement({ app }: { app: AppContext }): JSX.Element {
+  useEmitters(app);
+  return <>{app.announcement}</>;
 }
 
 const TITLES: Record<Route["screen"], string> = {
@@ -127,11 +144,11 @@ const TITLES: Record<Route["screen"], string> = {
   unknown: "Not found",
 };
 
-function Screen({ desk }: { desk: Desk }): JSX.Element {
-  useHeard(desk.router, desk, desk.store);
-  const { route } = desk.router;
-  const name = route.screen === "job" ? (desk.store.jobs.get(route.id)?.name ?? TITLES.job) : TITLES[route.screen];
-  const title = `${desk.unseen > 0 ? `(${desk.unseen}) ` : ""}${name} · Docket`;
+function Screen({ app }: { app: AppContext }): JSX.Element {
+  useEmitters(app.router, app, app.store);
+  const { route } = app.router;
+  const name = route.screen === "job" ? (app.store.jobs.get(route.id)?.name ?? TITLES.job) : TITLES[route.screen];
+  const title = `${app.unseen > 0 ? `(${app.unseen}) ` : ""}${name} · Docket`;
   useEffect(() => {
     document.title = title;
   }, [title]);
@@ -141,34 +158,43 @@ function Screen({ desk }: { desk: Desk }): JSX.Element {
     case "job":
       return <JobScreen key={route.id} id={route.id} />;
     case "unknown":
-      return <NotHere />;
+      return <NotFound />;
     default:
-      return desk.isSupport ? <Later route={route} /> : <NotHere />;
+      return app.isSupport ? <SupportScreens route={route} /> : <NotFound />;
   }
 }
 
-function NotHere(): JSX.Element {
+function NotFound(): JSX.Element {
   return (
     <>
       <Heading>Not found</Heading>
-      <Empty icon="search" title="There is nothing at this address">
+      <EmptyState icon="search" title="This page does not exist">
         <a href="/">Go to the contracts</a>
-      </Empty>
+      </EmptyState>
     </>
   );
 }
 
-/** The screens of support, fetched when they are first wanted. */
-function Later({ route }: { route: Route }): JSX.Element {
-  const [support, again] = useLoaded<{ default: ComponentType<{ route: Route }> }>("support", () => import("./support/Support"));
-  if (support.state === "failed") return <Trouble error={new Error("This screen could not be fetched. Try again, or reload the page.")} again={again} />;
-  if (support.value === undefined) return <Waiting what="One moment…" />;
+/** The support screens. They are a separate chunk, loaded on first use. */
+function SupportScreens({ route }: { route: Route }): JSX.Element {
+  const [support, reload] = useAsync<{ default: ComponentType<{ route: Route }> }>(
+    "support",
+    () => import("./support/Support"),
+  );
+  if (support.state === "failed")
+    return (
+      <ErrorMessage
+        error={new Error("This screen could not be loaded. Try again, or reload the page.")}
+        onRetry={reload}
+      />
+    );
+  if (support.value === undefined) return <Loading what="Loading…" />;
   const Support = support.value.default;
   return <Support key={"id" in route ? route.id : route.screen} route={route} />;
 }
 
-/** A screen that breaks leaves the rest standing. */
-class Guard extends Component<{ children: ComponentChildren }, { error?: unknown }> {
+/** Contains an error to the screen that threw it. */
+class ErrorBoundary extends Component<{ children: ComponentChildren }, { error?: unknown }> {
   override state: { error?: unknown } = {};
 
   override componentDidCatch(error: unknown): void {
@@ -178,6 +204,11 @@ class Guard extends Component<{ children: ComponentChildren }, { error?: unknown
 
   override render(): ComponentChildren {
     if (this.state.error === undefined) return this.props.children;
-    return <Trouble error={new Error("This screen broke. What it showed is safe.")} again={() => location.reload()} />;
+    return (
+      <ErrorMessage
+        error={new Error("This screen failed to render. No data was lost.")}
+        onRetry={() => location.reload()}
+      />
+    );
   }
 }

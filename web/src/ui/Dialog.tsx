@@ -1,10 +1,18 @@
-/** A dialog of the browser's own: it keeps the focus inside, Escape closes it, the rest of the page is out of reach. */
+/** A modal `<dialog>`: the browser traps the focus, makes the rest of the page inert, and closes it on Escape. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Refused, wordsFor } from "../api/client";
+import { ApiError, errorMessage } from "../api/errors";
 
-export function Dialog({ title, onClose, children }: { title: string; onClose?: () => void; children: ComponentChildren }): JSX.Element {
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string;
+  onClose?: () => void;
+  children: ComponentChildren;
+}): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current;
@@ -32,25 +40,34 @@ export function Dialog({ title, onClose, children }: { title: string; onClose?: 
   );
 }
 
-interface Asked {
+interface ReasonDialogProps {
   title: string;
-  /** What will happen. */
+  /** Explains what the action does. */
   children?: ComponentChildren;
   action: string;
   danger?: boolean;
-  /** Characters, as the API allows. */
-  most?: number;
-  /** Shown when the service says that it would be in vain; then the order can be forced. */
+  /** The API's limit, in characters. */
+  maxLength?: number;
+  /** Offers to force the retry if the service refuses it as `poisoned`. */
   canForce?: boolean;
-  order(reason: string, force: boolean): Promise<void>;
+  onSubmit(reason: string, force: boolean): Promise<void>;
   onClose(): void;
 }
 
-/** Asks for a reason, then does it. Whoever reads the audit log later should not have to guess. */
-export function ReasonDialog({ title, children, action, danger, most = 500, canForce, order, onClose }: Asked): JSX.Element {
+/** Asks for a reason, which goes into the audit log, then runs the action. */
+export function ReasonDialog({
+  title,
+  children,
+  action,
+  danger,
+  maxLength: most = 500,
+  canForce,
+  onSubmit,
+  onClose,
+}: ReasonDialogProps): JSX.Element {
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
-  const [poisoned, setPoisoned] = useState(false);
+  const [isPoisoned, setIsPoisoned] = useState(false);
   const [force, setForce] = useState(false);
   const [error, setError] = useState<string>();
   const submit = async (event: Event): Promise<void> => {
@@ -58,11 +75,11 @@ export function ReasonDialog({ title, children, action, danger, most = 500, canF
     setBusy(true);
     setError(undefined);
     try {
-      await order(reason.trim(), force);
+      await onSubmit(reason.trim(), force);
       onClose();
     } catch (problem) {
-      setError(wordsFor(problem));
-      setPoisoned(problem instanceof Refused && problem.word === "poisoned");
+      setError(errorMessage(problem));
+      setIsPoisoned(problem instanceof ApiError && problem.code === "poisoned");
       setBusy(false);
     }
   };
@@ -72,31 +89,32 @@ export function ReasonDialog({ title, children, action, danger, most = 500, canF
         <h2>{title}</h2>
         {children}
         <label>
-          Why?
+          Reason
           <textarea
             required
             maxLength={most}
             rows={3}
             value={reason}
             autofocus
-            placeholder="For the contract's history, in a sentence"
+            placeholder="One sentence for the contract's history"
             onInput={(event) => setReason(event.currentTarget.value)}
           />
         </label>
         <p class="form-error" role="alert">
           {error}
         </p>
-        {poisoned && canForce && (
+        {isPoisoned && canForce && (
           <label class="check">
-            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Do it all the same
+            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Retry
+            anyway
           </label>
         )}
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
-            Leave it
+            Close
           </button>
           <button type="submit" class={danger ? "danger" : "primary"} disabled={busy || reason.trim() === ""}>
-            {busy ? "One moment…" : action}
+            {busy ? "Working…" : action}
           </button>
         </div>
       </form>

@@ -1,23 +1,23 @@
-/** Where files come in: dropped anywhere on the page, or chosen. */
+/** Accepts files for upload: dropped anywhere on the page, or chosen with the file dialog. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { bytes } from "../lib/format";
-import { kinds } from "../upload/check";
-import { useDesk } from "./desk";
-import { useHeard } from "./hooks";
-import { Icon, Name } from "./parts";
+import { formatBytes } from "../lib/format";
+import { fileKinds } from "../upload/file";
+import { Icon, Name } from "./components";
+import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
 
 const KEY = "docket.pipeline";
 
 export function DropZone(): JSX.Element | null {
-  const desk = useDesk();
-  const { pipelines } = desk.me;
+  const app = useAppContext();
+  const { pipelines } = app.me;
   const [name, setName] = useState(() => localStorage.getItem(KEY) ?? "");
   const pipeline = pipelines.find((one) => one.name === name) ?? pipelines[0];
   const [over, setOver] = useState(false);
   const input = useRef<HTMLInputElement>(null);
-  const canUpload = pipeline !== undefined && (!desk.isSupport || desk.tenant !== undefined);
+  const canUpload = pipeline !== undefined && (!app.isSupport || app.tenant !== undefined);
 
   useEffect(() => {
     if (!canUpload || !pipeline) return;
@@ -42,7 +42,7 @@ export function DropZone(): JSX.Element | null {
       event.preventDefault();
       depth = 0;
       setOver(false);
-      desk.queue.add([...(event.dataTransfer?.files ?? [])], pipeline, desk.tenant);
+      app.uploads.add([...(event.dataTransfer?.files ?? [])], pipeline, app.tenant);
     };
     addEventListener("dragenter", enter);
     addEventListener("dragleave", leave);
@@ -54,7 +54,7 @@ export function DropZone(): JSX.Element | null {
       removeEventListener("dragover", hold);
       removeEventListener("drop", drop);
     };
-  }, [desk, canUpload, pipeline]);
+  }, [app, canUpload, pipeline]);
 
   if (!pipeline) return null;
   if (!canUpload) return null;
@@ -63,12 +63,12 @@ export function DropZone(): JSX.Element | null {
       <Icon name="upload" />
       <p>
         {over ? (
-          <strong>Let go to upload to {pipeline.name}</strong>
+          <strong>Drop to upload to {pipeline.name}</strong>
         ) : (
           <>
-            <strong class="wide">Drop {kinds(pipeline)}s anywhere on this page</strong>
-            <strong class="narrow">Upload {kinds(pipeline)}s</strong>
-            <span class="muted">Up to {bytes(pipeline.max_bytes)} each</span>
+            <strong class="wide">Drop {fileKinds(pipeline)}s anywhere on this page</strong>
+            <strong class="narrow">Upload {fileKinds(pipeline)}s</strong>
+            <span class="muted">Up to {formatBytes(pipeline.max_bytes)} each</span>
           </>
         )}
       </p>
@@ -99,7 +99,7 @@ export function DropZone(): JSX.Element | null {
         hidden
         accept={pipeline.content_types.join(",")}
         onChange={(event) => {
-          desk.queue.add([...(event.currentTarget.files ?? [])], pipeline, desk.tenant);
+          app.uploads.add([...(event.currentTarget.files ?? [])], pipeline, app.tenant);
           event.currentTarget.value = "";
         }}
       />
@@ -108,24 +108,24 @@ export function DropZone(): JSX.Element | null {
   );
 }
 
-/** Uploads that were cut off by a reload: the page may not open the files by itself. */
+/** Uploads that a reload interrupted. A page cannot reopen files by itself, so the person has to drop them again. */
 function Unfinished(): JSX.Element | null {
-  const { queue } = useDesk();
-  useHeard(queue);
-  const open = queue.unfinished();
+  const { uploads } = useAppContext();
+  useEmitters(uploads);
+  const open = uploads.unfinished();
   if (open.length === 0) return null;
   return (
     <div class="unfinished">
       <p>
         {open.length === 1 ? "One upload was interrupted." : `${open.length} uploads were interrupted.`} Drop the same{" "}
-        {open.length === 1 ? "file" : "files"} again, and sending goes on where it stopped.
+        {open.length === 1 ? "file" : "files"} again to resume.
       </p>
       <ul>
         {open.slice(0, 5).map((one) => (
           <li key={one.jobId}>
-            <Name text={one.name} /> <span class="muted">{bytes(one.bytes)}</span>
-            <button type="button" class="link" onClick={() => void queue.discard(one)}>
-              Give up
+            <Name text={one.name} /> <span class="muted">{formatBytes(one.bytes)}</span>
+            <button type="button" class="link" onClick={() => void uploads.discard(one)}>
+              Discard
             </button>
           </li>
         ))}

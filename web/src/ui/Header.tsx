@@ -1,29 +1,35 @@
-/** The top of the page: where one is, whose contracts, how live they are, who one is. */
+/** The header: navigation, live status, tenant, notifications, user menu. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { exactly, time } from "../lib/format";
+import { formatExactly, formatTime } from "../lib/format";
 import * as notify from "../lib/notify";
-import type { Sign } from "../live/live";
-import type { Desk } from "./desk";
-import { useHeard } from "./hooks";
-import { Icon } from "./parts";
+import type { LiveStatus } from "../live/updates";
+import { Icon } from "./components";
+import type { AppContext } from "./context";
+import { useEmitters } from "./hooks";
 import { Logo } from "./SignIn";
 
-/** A line that is back before that was hardly away. In milliseconds. */
-const SAY_AFTER_MS = 3000;
+/** A screen reader announces an interruption only if it lasts this long. */
+const ANNOUNCE_DELAY_MS = 3000;
 
-export function Header({ desk, choose }: { desk: Desk; choose: (tenant: string | undefined) => void }): JSX.Element {
-  useHeard(desk.router);
-  const { screen } = desk.router.route;
+export function Header({
+  app,
+  onSelectTenant,
+}: {
+  app: AppContext;
+  onSelectTenant: (tenant: string | undefined) => void;
+}): JSX.Element {
+  useEmitters(app.router);
+  const { screen } = app.router.route;
   const current = (...screens: string[]): "page" | undefined => (screens.includes(screen) ? "page" : undefined);
   return (
     <header class="top">
-      <a class="home" href="/" aria-label="Docket, contracts">
+      <a class="home" href="/" aria-label="Docket: contracts">
         <Logo />
         <span>Docket</span>
       </a>
-      {desk.isSupport && (
+      {app.isSupport && (
         <nav aria-label="Screens" class="screens">
           <a href="/" aria-current={current("list", "job")}>
             Contracts
@@ -43,17 +49,17 @@ export function Header({ desk, choose }: { desk: Desk; choose: (tenant: string |
         </nav>
       )}
       <div class="top-end">
-        <LiveSign desk={desk} />
-        <Tenant desk={desk} choose={choose} />
-        <Bell />
-        <Person desk={desk} />
+        <LiveIndicator app={app} />
+        <TenantSelect app={app} onSelectTenant={onSelectTenant} />
+        <NotificationToggle />
+        <UserMenu app={app} />
       </div>
     </header>
   );
 }
 
-function words(sign: Sign): string {
-  const asOf = "asOf" in sign && sign.asOf !== undefined ? `, showing state of ${time(sign.asOf)}` : "";
+function statusText(sign: LiveStatus): string {
+  const asOf = "asOf" in sign && sign.asOf !== undefined ? `, last update ${formatTime(sign.asOf)}` : "";
   switch (sign.kind) {
     case "connecting":
       return "Connecting…";
@@ -66,26 +72,29 @@ function words(sign: Sign): string {
   }
 }
 
-/** Says how much of what is shown can be trusted to be the newest. */
-function LiveSign({ desk }: { desk: Desk }): JSX.Element {
-  useHeard(desk.live);
-  const { sign } = desk.live;
+/** Shows whether the data is live, and if not, how old it is. */
+function LiveIndicator({ app }: { app: AppContext }): JSX.Element {
+  useEmitters(app.live);
+  const { status: sign } = app.live;
   const broken = sign.kind === "offline" || (sign.kind === "reconnecting" && sign.asOf !== undefined);
-  const saidBroken = useRef(false);
-  const text = words(sign);
+  const announcedBroken = useRef(false);
+  const text = statusText(sign);
   useEffect(() => {
     if (!broken) {
-      if (saidBroken.current) desk.say("Live again");
-      saidBroken.current = false;
+      if (announcedBroken.current) app.announce("Live again");
+      announcedBroken.current = false;
       return;
     }
     const timer = setTimeout(() => {
-      saidBroken.current = true;
-      desk.say(text);
-    }, SAY_AFTER_MS);
+      announcedBroken.current = true;
+      app.announce(text);
+    }, ANNOUNCE_DELAY_MS);
     return () => clearTimeout(timer);
   }, [broken]);
-  const hover = sign.kind === "live" ? `Changes appear by themselves. Last heard ${exactly(sign.asOf)}` : "Changes will appear once the connection is back. It is tried again and again.";
+  const hover =
+    sign.kind === "live"
+      ? `Changes appear automatically. Last update ${formatExactly(sign.asOf)}`
+      : "Docket is reconnecting. Changes appear when the connection is back.";
   return (
     <span class={`live is-${sign.kind}`} title={hover}>
       <span class="dot" aria-hidden="true" />
@@ -94,12 +103,18 @@ function LiveSign({ desk }: { desk: Desk }): JSX.Element {
   );
 }
 
-function Tenant({ desk, choose }: { desk: Desk; choose: (tenant: string | undefined) => void }): JSX.Element | null {
-  const { me, tenant, isSupport } = desk;
-  if (isSupport) return <AnyTenant desk={desk} choose={choose} />;
+function TenantSelect({
+  app,
+  onSelectTenant,
+}: {
+  app: AppContext;
+  onSelectTenant: (tenant: string | undefined) => void;
+}): JSX.Element | null {
+  const { me, tenant, isSupport } = app;
+  if (isSupport) return <SupportTenantInput app={app} onSelectTenant={onSelectTenant} />;
   if (me.tenants.length < 2) return null;
   return (
-    <select aria-label="Tenant" value={tenant} onChange={(event) => choose(event.currentTarget.value)}>
+    <select aria-label="Tenant" value={tenant} onChange={(event) => onSelectTenant(event.currentTarget.value)}>
       {me.tenants.map((one) => (
         <option key={one}>{one}</option>
       ))}
@@ -107,19 +122,31 @@ function Tenant({ desk, choose }: { desk: Desk; choose: (tenant: string | undefi
   );
 }
 
-/** Support works with all tenants and knows their names; the page proposes those that it has seen. */
-function AnyTenant({ desk, choose }: { desk: Desk; choose: (tenant: string | undefined) => void }): JSX.Element {
-  useHeard(desk.store);
-  const [text, setText] = useState(desk.tenant ?? "");
-  useEffect(() => setText(desk.tenant ?? ""), [desk.tenant]);
-  const known = [...new Set([...desk.store.jobs.values()].map((job) => job.tenant))].sort();
+/** Support may enter any tenant. The input suggests the tenants of the jobs that the page has loaded. */
+function SupportTenantInput({
+  app,
+  onSelectTenant,
+}: {
+  app: AppContext;
+  onSelectTenant: (tenant: string | undefined) => void;
+}): JSX.Element {
+  useEmitters(app.store);
+  const [text, setText] = useState(app.tenant ?? "");
+  useEffect(() => setText(app.tenant ?? ""), [app.tenant]);
+  const known = [...new Set([...app.store.jobs.values()].map((job) => job.tenant))].sort();
   const go = (value: string): void => {
     const name = value.trim().toLowerCase();
-    if (name === (desk.tenant ?? "") || (name !== "" && !/^[a-z0-9-]{1,40}$/.test(name))) return;
-    choose(name || undefined);
+    if (name === (app.tenant ?? "") || (name !== "" && !/^[a-z0-9-]{1,40}$/.test(name))) return;
+    onSelectTenant(name || undefined);
   };
   return (
-    <form class="tenant" onSubmit={(event) => (event.preventDefault(), go(text))}>
+    <form
+      class="tenant"
+      onSubmit={(event) => {
+        event.preventDefault();
+        go(text);
+      }}
+    >
       <input
         list="tenants"
         aria-label="Tenant; empty for all"
@@ -127,7 +154,8 @@ function AnyTenant({ desk, choose }: { desk: Desk; choose: (tenant: string | und
         value={text}
         onInput={(event) => {
           setText(event.currentTarget.value);
-          if (known.includes(event.currentTarget.value) || event.currentTarget.value === "") go(event.currentTarget.value);
+          if (known.includes(event.currentTarget.value) || event.currentTarget.value === "")
+            go(event.currentTarget.value);
         }}
         onBlur={() => go(text)}
       />
@@ -140,20 +168,33 @@ function AnyTenant({ desk, choose }: { desk: Desk; choose: (tenant: string | und
   );
 }
 
-function Bell(): JSX.Element | null {
-  const [state, setState] = useState(notify.permission);
+function NotificationToggle(): JSX.Element | null {
+  const [state, setState] = useState(notify.notificationState);
   if (state === "unsupported") return null;
   const on = state === "on";
-  const label = state === "denied" ? "This browser does not let Docket notify you; its settings can change that" : on ? "Notifications are on. Switch them off" : "Notify me when a contract is ready";
+  const label =
+    state === "denied"
+      ? "Notifications are blocked in the browser's settings"
+      : on
+        ? "Turn notifications off"
+        : "Notify me when a contract is ready";
   return (
-    <button type="button" class={on ? "icon-button on" : "icon-button"} aria-pressed={on} aria-label={label} title={label} disabled={state === "denied"} onClick={() => void notify.turn(!on).then(setState)}>
+    <button
+      type="button"
+      class={on ? "icon-button on" : "icon-button"}
+      aria-pressed={on}
+      aria-label={label}
+      title={label}
+      disabled={state === "denied"}
+      onClick={() => void notify.setNotifications(!on).then(setState)}
+    >
       <Icon name="bell" />
     </button>
   );
 }
 
-function Person({ desk }: { desk: Desk }): JSX.Element {
-  const { me, session } = desk;
+function UserMenu({ app }: { app: AppContext }): JSX.Element {
+  const { me, session } = app;
   return (
     <details class="person">
       <summary aria-label={`Signed in as ${me.actor}`}>{me.actor.slice(0, 1).toUpperCase()}</summary>

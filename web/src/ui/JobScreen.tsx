@@ -1,74 +1,76 @@
-/** One contract: where it stands, what was found, what happened, what can be done. */
+/** The screen of a contract: status, result, history and actions. */
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Refused, wordsFor } from "../api/client";
+import { ApiError, errorMessage } from "../api/errors";
+import { statusGroup } from "../api/status";
 import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
-import { bytes, duration, plural } from "../lib/format";
-import { group } from "../live/merge";
-import { useDesk } from "./desk";
+import { formatBytes, formatDuration, plural } from "../lib/format";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
+import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
-import { useHeard, useLoaded } from "./hooks";
-import { Empty, Heading, Icon, Moment, Name, Trouble, Waiting } from "./parts";
+import { useAsync, useEmitters } from "./hooks";
+import { StatusIcon, WaitingTime } from "./JobRow";
+import { ACTION_LABELS, causeLabel, sentence, sloSentence, statusLabel } from "./labels";
 import { Result, useDownload } from "./Result";
-import { Mark, WaitingTime } from "./Row";
-import { cause, promise, sentence, waiting } from "./words";
 
 export function JobScreen({ id }: { id: string }): JSX.Element {
-  const desk = useDesk();
-  useHeard(desk.store);
-  const pushed = desk.store.jobs.get(id);
-  // Asked again for each version that is pushed: the timeline is not in the push.
-  const [detail, again] = useLoaded<JobDetail>(id, async () => {
-    const found = await desk.client.job(id);
-    if (found.job) desk.store.take([found.job]);
+  const app = useAppContext();
+  useEmitters(app.store);
+  const pushed = app.store.jobs.get(id);
+  // Loaded again for each version that is pushed, because a push has no timeline.
+  const [detail, reload] = useAsync<JobDetail>(id, async () => {
+    const found = await app.client.job(id);
+    if (found.job) app.store.add([found.job]);
     return found;
   });
-  const told = detail.value?.job?.version ?? 0;
+  const loadedVersion = detail.value?.job?.version ?? 0;
   useEffect(() => {
-    if (pushed && detail.state === "done" && pushed.version > told) again();
+    if (pushed && detail.state === "done" && pushed.version > loadedVersion) reload();
   }, [pushed?.version, detail.state]);
   useEffect(() => {
-    desk.lastOpened = id;
-    desk.store.read(id);
+    app.lastOpened = id;
+    app.store.markRead(id);
   }, [id, pushed?.version]);
 
   const job = pushed ?? detail.value?.job;
-  const missing = detail.state === "failed" && detail.error instanceof Refused && detail.error.status === 404;
+  const missing = detail.state === "failed" && detail.error instanceof ApiError && detail.error.status === 404;
   return (
     <>
-      <a class="back" href={desk.router.lastList}>
+      <a class="back" href={app.router.lastList}>
         <Icon name="back" /> Contracts
       </a>
       {missing ? (
         <>
           <Heading>Not found</Heading>
-          <Empty icon="search" title="There is no such contract">It may belong to somebody else, or its record was deleted after its time.</Empty>
+          <EmptyState icon="search" title="This contract does not exist">
+            It may belong to another tenant, or its record has expired.
+          </EmptyState>
         </>
       ) : job ? (
         <>
-          <Job job={job} detail={detail.value} changed={again} />
-          {detail.state === "failed" && <Trouble error={detail.error} again={again} />}
+          <Job job={job} detail={detail.value} changed={reload} />
+          {detail.state === "failed" && <ErrorMessage error={detail.error} onRetry={reload} />}
         </>
       ) : detail.value?.upload ? (
-        <Arriving detail={detail.value} again={again} />
+        <PendingUpload detail={detail.value} reload={reload} />
       ) : detail.state === "failed" ? (
-        <Trouble error={detail.error} again={again} />
+        <ErrorMessage error={detail.error} onRetry={reload} />
       ) : (
-        <Waiting what="Fetching the contract…" />
+        <Loading what="Loading the contract…" />
       )}
     </>
   );
 }
 
-function Arriving({ detail, again }: { detail: JobDetail; again: () => void }): JSX.Element {
+function PendingUpload({ detail, reload }: { detail: JobDetail; reload: () => void }): JSX.Element {
   const upload = detail.upload;
   useEffect(() => {
-    const timer = setInterval(again, 10_000);
+    const timer = setInterval(reload, 10_000);
     return () => clearInterval(timer);
   }, []);
-  if (!upload) return <Waiting what="Fetching the contract…" />;
+  if (!upload) return <Loading what="Loading the contract…" />;
   return (
     <>
       <Heading>
@@ -77,37 +79,50 @@ function Arriving({ detail, again }: { detail: JobDetail; again: () => void }): 
       <Card>
         <p class="lead">The file has not arrived yet.</p>
         <p class="muted">
-          {sentence(detail.explanation.summary)} The upload was begun <Moment at={upload.created_at} /> and can be completed until <Moment at={upload.expires_at} />.
+          {sentence(detail.explanation.summary)} The upload started <Time at={upload.created_at} /> and can be completed
+          until <Time at={upload.expires_at} />.
         </p>
       </Card>
     </>
   );
 }
 
-function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undefined; changed: () => void }): JSX.Element {
-  const desk = useDesk();
-  const pipeline = desk.pipeline(job.pipeline);
-  const [asking, setAsking] = useState<"retry" | "cancel" | "delete">();
-  const [note, setNote] = useState<string>();
-  const state = group(job.status);
+function Job({
+  job,
+  detail,
+  changed,
+}: {
+  job: JobView;
+  detail: JobDetail | undefined;
+  changed: () => void;
+}): JSX.Element {
+  const app = useAppContext();
+  const pipeline = app.pipeline(job.pipeline);
+  const [dialog, setDialog] = useState<"retry" | "cancel" | "delete">();
+  const [message, setMessage] = useState<string>();
+  const state = statusGroup(job.status);
   const help = detail?.explanation.help ?? [];
   const canRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
-  const showTenant = desk.isSupport || desk.me.tenants.length > 1;
+  const showTenant = app.isSupport || app.me.tenants.length > 1;
 
-  const order = async (reason: string, force: boolean): Promise<void> => {
-    const seen = { seen: job.version, reason, ...(force ? { force } : {}) };
-    const { client } = desk;
+  const submit = async (reason: string, force: boolean): Promise<void> => {
+    const body = { seen: job.version, reason, ...(force ? { force } : {}) };
+    const { client } = app;
     try {
       const answer =
-        asking === "retry" ? await client.retry(job.id, seen) : asking === "cancel" ? await client.cancel(job.id, seen) : await client.deleteData(job.id, seen);
-      desk.store.take([answer.job]);
-      if (answer.result_found) setNote("A result had come after all; no new run was needed.");
-      else if (asking === "delete") setNote("The document and its result are deleted. The record of what happened stays.");
-      else setNote(undefined);
+        dialog === "retry"
+          ? await client.retry(job.id, body)
+          : dialog === "cancel"
+            ? await client.cancel(job.id, body)
+            : await client.deleteData(job.id, body);
+      app.store.add([answer.job]);
+      if (answer.result_found) setMessage("A result had already arrived, so no new run was needed.");
+      else if (dialog === "delete") setMessage("The document and its result are deleted. The history stays.");
+      else setMessage(undefined);
     } catch (error) {
-      if (error instanceof Refused && error.word === "changed") {
+      if (error instanceof ApiError && error.code === "changed") {
         changed();
-        throw new Error("The contract has changed in the meantime. Look at where it stands now, then decide again.");
+        throw new Error("The contract has changed in the meantime. Check its current status, then decide again.");
       }
       throw error;
     } finally {
@@ -124,69 +139,73 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
         <div class="buttons">
           {state === "ready" && <Download id={job.id} />}
           {canRetry && (
-            <button type="button" class="primary" onClick={() => setAsking("retry")}>
-              <Icon name="retry" /> Try again
+            <button type="button" class="primary" onClick={() => setDialog("retry")}>
+              <Icon name="retry" /> Retry
             </button>
           )}
           {state === "open" && (
-            <button type="button" class="quiet" onClick={() => setAsking("cancel")}>
+            <button type="button" class="quiet" onClick={() => setDialog("cancel")}>
               Cancel
             </button>
           )}
         </div>
       </div>
       <p class="meta">
-        {job.pipeline} · {bytes(job.bytes)}
-        {showTenant && <> · {job.tenant}</>} · uploaded <Moment at={job.created_at} />
+        {job.pipeline} · {formatBytes(job.bytes)}
+        {showTenant && <> · {job.tenant}</>} · uploaded <Time at={job.created_at} />
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
       </p>
-      {note !== undefined && (
+      {message !== undefined && (
         <p class="note" role="status">
-          {note}
+          {message}
         </p>
       )}
 
       {state === "ready" && (
         <p class="ready-line">
-          <Mark job={job} />
+          <StatusIcon job={job} />
           <span>
-            <strong>Ready{job.corrected ? " after all" : ""}</strong>{" "}
+            <strong>{statusLabel(job)}</strong>{" "}
             <span class="muted">
-              <Moment at={job.updated_at} />, after {duration(job.updated_at - job.created_at)}
-              {job.corrected && ". It had been announced as failed; then the result came."}
+              <Time at={job.updated_at} />, after {formatDuration(job.updated_at - job.created_at)}
+              {job.corrected && ". Docket had reported it as failed before the result arrived."}
             </span>
           </span>
         </p>
       )}
       {state !== "ready" && (
         <Card kind={state}>
-          <div class="standing">
-            <Mark job={job} />
+          <div class="status-summary">
+            <StatusIcon job={job} />
             <div>
               {state === "open" && (
                 <>
-                  <p class="lead">{detail?.explanation.waiting?.on === "stalled" ? "Held up: nobody looks after it" : waiting(job)}</p>
+                  <p class="lead">
+                    {detail?.explanation.waiting?.on === "stalled"
+                      ? "Stalled: no check ran at its deadline"
+                      : statusLabel(job)}
+                  </p>
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
                   {detail && <p class="muted">{sentence(detail.explanation.summary)}</p>}
-                  {pipeline && <p class="muted">{promise(pipeline)} You may close this page; nothing is lost.</p>}
+                  {pipeline && <p class="muted">{sloSentence(pipeline)} You can close this page.</p>}
                 </>
               )}
               {state === "failed" && (
                 <>
-                  <p class="lead">{cause(job.failure?.cause ?? "Unknown")}</p>
-                  {job.failure?.detail && <p class="said">{job.failure.detail}</p>}
+                  <p class="lead">{causeLabel(job.failure?.cause ?? "Unknown")}</p>
+                  {job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
                   <p class="muted">
-                    Failed <Moment at={job.updated_at} /> after {plural(job.attempt, "attempt")}.
+                    Failed <Time at={job.updated_at} /> after {plural(job.attempt, "attempt")}.
                   </p>
                 </>
               )}
               {state === "cancelled" && (
                 <>
-                  <p class="lead">Canceled</p>
+                  <p class="lead">Cancelled</p>
                   <p class="muted">
-                    <Moment at={job.updated_at} />. If a result still comes, it is dropped.
+                    <Time at={job.updated_at} />. Docket discards a result that still arrives.
                   </p>
                 </>
               )}
@@ -196,7 +215,7 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
                     .filter((one) => one.action !== "cancel")
                     .map((one) => (
                       <li key={one.action}>
-                        <strong>{HELP[one.action]}:</strong> {one.why}
+                        <strong>{ACTION_LABELS[one.action]}:</strong> {one.why}
                       </li>
                     ))}
                 </ul>
@@ -208,28 +227,52 @@ function Job({ job, detail, changed }: { job: JobView; detail: JobDetail | undef
 
       {state === "ready" && <Result id={job.id} version={job.version} />}
       {detail && <History detail={detail} />}
-      {detail && <Technical job={job} detail={detail} onDelete={desk.isSupport && state !== "open" ? () => setAsking("delete") : undefined} />}
+      {detail && (
+        <Technical
+          job={job}
+          detail={detail}
+          onDelete={app.isSupport && state !== "open" ? () => setDialog("delete") : undefined}
+        />
+      )}
 
-      {asking === "retry" && (
-        <ReasonDialog title="Try this contract again" action="Try again" canForce={desk.isSupport} order={order} onClose={() => setAsking(undefined)}>
-          <p class="muted">The same file is sent to the model once more. {pipeline && promise(pipeline)}</p>
+      {dialog === "retry" && (
+        <ReasonDialog
+          title="Retry this contract"
+          action="Retry"
+          canForce={app.isSupport}
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
+        >
+          <p class="muted">Docket sends the same file to the model again. {pipeline && sloSentence(pipeline)}</p>
         </ReasonDialog>
       )}
-      {asking === "cancel" && (
-        <ReasonDialog title="Cancel this contract" action="Cancel the contract" danger order={order} onClose={() => setAsking(undefined)}>
-          <p class="muted">A canceled contract stays canceled. What runs already runs to its end, and its result is dropped.</p>
+      {dialog === "cancel" && (
+        <ReasonDialog
+          title="Cancel this contract"
+          action="Cancel the contract"
+          danger
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
+        >
+          <p class="muted">
+            You cannot undo this. If the model is already processing the contract, Docket discards its result.
+          </p>
         </ReasonDialog>
       )}
-      {asking === "delete" && (
-        <ReasonDialog title="Delete document and result" action="Delete for good" danger order={order} onClose={() => setAsking(undefined)}>
-          <p class="muted">The file and what was made of it are deleted for good. The record of what happened stays.</p>
+      {dialog === "delete" && (
+        <ReasonDialog
+          title="Delete document and result"
+          action="Delete permanently"
+          danger
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
+        >
+          <p class="muted">The file and its result are deleted permanently. The history stays.</p>
         </ReasonDialog>
       )}
     </>
   );
 }
-
-const HELP = { retry: "Try again", cancel: "Cancel", result: "Result", upload: "Upload again", operate: "For operators" } as const;
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {
   return <section class={`card ${kind}`}>{children}</section>;
@@ -244,7 +287,7 @@ function Download({ id }: { id: string }): JSX.Element {
       </button>
       {state.error !== undefined && (
         <span class="form-error" role="alert">
-          {wordsFor(state.error)}
+          {errorMessage(state.error)}
         </span>
       )}
     </>
@@ -255,15 +298,15 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
   const { timeline, next } = detail.explanation;
   return (
     <section class="card">
-      <h2>What happened</h2>
+      <h2>History</h2>
       <ol class="timeline">
         {timeline.map((step, index) => (
           <li key={index}>
-            <Moment at={step.at} />
+            <Time at={step.at} />
             <div>
               {sentence(step.what)}
               {step.actor !== undefined && <span class="muted"> {step.actor}</span>}
-              {step.reason !== undefined && <q class="said">{step.reason}</q>}
+              {step.reason !== undefined && <q class="quote">{step.reason}</q>}
             </div>
           </li>
         ))}
@@ -271,7 +314,7 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
           <li key={`next-${index}`} class="coming">
             <span>
               {step.at > now() ? "by " : ""}
-              <Moment at={step.at} />
+              <Time at={step.at} />
             </span>
             <div>{sentence(step.what)}</div>
           </li>
@@ -281,10 +324,18 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
   );
 }
 
-function Technical({ job, detail, onDelete }: { job: JobView; detail: JobDetail; onDelete: (() => void) | undefined }): JSX.Element {
+function Technical({
+  job,
+  detail,
+  onDelete,
+}: {
+  job: JobView;
+  detail: JobDetail;
+  onDelete: (() => void) | undefined;
+}): JSX.Element {
   return (
     <details class="card">
-      <summary>For support: ids, attempts, addresses</summary>
+      <summary>Technical details: ids and attempts</summary>
       <dl class="ids">
         <Id name="Job" text={job.id} />
         <Id name="Version" text={String(job.version)} />
@@ -295,7 +346,7 @@ function Technical({ job, detail, onDelete }: { job: JobView; detail: JobDetail;
           <>
             <dt>Record kept until</dt>
             <dd>
-              <Moment at={detail.expires_at} />
+              <Time at={detail.expires_at} />
             </dd>
           </>
         )}
@@ -306,9 +357,9 @@ function Technical({ job, detail, onDelete }: { job: JobView; detail: JobDetail;
             <thead>
               <tr>
                 <th>Attempt</th>
-                <th>Began</th>
+                <th>Started</th>
                 <th>Ended</th>
-                <th>What came of it</th>
+                <th>Outcome</th>
                 <th>Inference id</th>
               </tr>
             </thead>
@@ -317,17 +368,17 @@ function Technical({ job, detail, onDelete }: { job: JobView; detail: JobDetail;
                 <tr key={attempt.attempt}>
                   <td>{attempt.attempt}</td>
                   <td>
-                    <Moment at={attempt.started_at} />
+                    <Time at={attempt.started_at} />
                   </td>
-                  <td>{attempt.closed_at !== undefined ? <Moment at={attempt.closed_at} /> : "–"}</td>
+                  <td>{attempt.closed_at !== undefined ? <Time at={attempt.closed_at} /> : "–"}</td>
                   <td>
                     {attempt.failure ? (
                       <>
-                        {cause(attempt.failure.cause)}
-                        {attempt.failure.detail && <span class="said">{attempt.failure.detail}</span>}
+                        {causeLabel(attempt.failure.cause)}
+                        {attempt.failure.detail && <span class="quote">{attempt.failure.detail}</span>}
                       </>
                     ) : attempt.closed_at !== undefined ? (
-                      "A result"
+                      "Result"
                     ) : (
                       "Open"
                     )}
@@ -365,7 +416,13 @@ function Id({ name, text }: { name: string; text: string }): JSX.Element {
       <dt>{name}</dt>
       <dd>
         <code>{text}</code>
-        <button type="button" class="icon-button" aria-label={`Copy ${name}`} title={copied ? "Copied" : "Copy"} onClick={copy}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={`Copy ${name}`}
+          title={copied ? "Copied" : "Copy"}
+          onClick={copy}
+        >
           <Icon name={copied ? "check" : "copy"} />
         </button>
       </dd>

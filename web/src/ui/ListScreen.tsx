@@ -1,41 +1,38 @@
-/** The list of contracts: filtered, searched, live. */
+/** The list of contracts, with upload, filters and search. */
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { JobPage, JobView } from "../api/types";
-import { moment, number } from "../lib/format";
+import type { JobPage, JobView, StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
+import { formatMoment, formatNumber } from "../lib/format";
 import { listPath, type Route } from "../lib/route";
-import { type Filter, type Group, rows } from "../live/merge";
-import { useDesk } from "./desk";
+import { type JobFilter, visibleJobs } from "../live/merge";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
+import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
-import { looksLikeId } from "./find";
-import { useHeard, useLoaded } from "./hooks";
-import { Empty, Heading, Icon, Trouble, Waiting } from "./parts";
-import { Row } from "./Row";
-import { cause as causeWords } from "./words";
+import { useAsync, useEmitters } from "./hooks";
+import { isId } from "./ids";
+import { JobRow } from "./JobRow";
+import { causeLabel, GROUP_LABELS } from "./labels";
 
-const TABS: readonly { status: Group | undefined; label: string }[] = [
+const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   { status: undefined, label: "All" },
-  { status: "open", label: "Waiting" },
-  { status: "ready", label: "Ready" },
-  { status: "failed", label: "Failed" },
-  { status: "cancelled", label: "Canceled" },
+  ...(Object.keys(GROUP_LABELS) as StatusGroup[]).map((status) => ({ status, label: GROUP_LABELS[status] })),
 ];
 
 export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }> }): JSX.Element {
-  const desk = useDesk();
-  const { router, tenant } = desk;
-  // Across all tenants the service lists only what is open or failed.
+  const app = useAppContext();
+  const { router, tenant } = app;
+  // Across all tenants the service lists only open and failed jobs.
   const tabs = tenant === undefined ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
   const status = tabs.some((tab) => tab.status === route.status) ? route.status : tabs[0]?.status;
   const here = { status: route.status, q: route.q, pipeline: route.pipeline, cause: route.cause };
-  const searchesId = route.q !== undefined && looksLikeId(route.q);
+  const searchesId = route.q !== undefined && isId(route.q);
   return (
     <>
       <div class="screen-head">
         <Heading>Contracts</Heading>
-        {tenant === undefined && <p class="muted">Choose a tenant above to see what is ready, and to upload.</p>}
+        {tenant === undefined && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
       </div>
       <DropZone />
       <div class="toolbar">
@@ -51,7 +48,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
             </a>
           ))}
         </nav>
-        {desk.me.pipelines.length > 1 && (
+        {app.me.pipelines.length > 1 && (
           <select
             class="filter"
             aria-label="Pipeline"
@@ -59,7 +56,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
             onChange={(event) => router.go(listPath({ ...here, pipeline: event.currentTarget.value || undefined }))}
           >
             <option value="">All pipelines</option>
-            {desk.me.pipelines.map(({ name }) => (
+            {app.me.pipelines.map(({ name }) => (
               <option key={name}>{name}</option>
             ))}
           </select>
@@ -68,13 +65,17 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
       </div>
       {route.cause !== undefined && (
         <p class="chip-line">
-          <a class="chip" href={listPath({ ...here, cause: undefined })} aria-label={`Failed by: ${causeWords(route.cause)}. Remove this filter`}>
-            {causeWords(route.cause)} <Icon name="cross" />
+          <a
+            class="chip"
+            href={listPath({ ...here, cause: undefined })}
+            aria-label={`Failed by: ${causeLabel(route.cause)}. Remove filter`}
+          >
+            {causeLabel(route.cause)} <Icon name="cross" />
           </a>
         </p>
       )}
       {searchesId && route.q !== undefined ? (
-        <Found find={route.q} />
+        <FoundById find={route.q} />
       ) : (
         <Jobs filter={{ tenant, status, pipeline: route.pipeline, cause: route.cause, q: route.q }} />
       )}
@@ -83,10 +84,10 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
 }
 
 function OpenCount(): JSX.Element | null {
-  const { store, tenant } = useDesk();
-  useHeard(store);
-  const count = useMemo(() => rows(store.jobs, { tenant, status: "open" }, 0).length, [store.jobs]);
-  return count > 0 ? <span class="count">{number(count)}</span> : null;
+  const { store, tenant } = useAppContext();
+  useEmitters(store);
+  const count = useMemo(() => visibleJobs(store.jobs, { tenant, status: "open" }, 0).length, [store.jobs]);
+  return count > 0 ? <span class="count">{formatNumber(count)}</span> : null;
 }
 
 function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element {
@@ -99,7 +100,8 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
   useEffect(() => {
     const slash = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement;
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || target.closest("input, textarea, select, dialog")) return;
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || target.closest("input, textarea, select, dialog"))
+        return;
       event.preventDefault();
       field.current?.focus();
     };
@@ -112,13 +114,20 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
     timer.current = setTimeout(() => go(value.trim()), wait);
   };
   return (
-    <form class="search" role="search" onSubmit={(event) => (event.preventDefault(), change(text, 0))}>
+    <form
+      class="search"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        change(text, 0);
+      }}
+    >
       <Icon name="search" />
       <input
         ref={field}
         type="search"
         aria-label="Search by the beginning of a file name, or by any id"
-        title="The beginning of a file name, or any id: of a job, an inference, an object, a message. Press / to come here."
+        title="The beginning of a file name, or the id of a job, inference, object or message. Press / to search."
         placeholder="File name or any id"
         value={text}
         onInput={(event) => change(event.currentTarget.value, 250)}
@@ -128,76 +137,105 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
   );
 }
 
-function Jobs({ filter }: { filter: Filter }): JSX.Element {
-  const desk = useDesk();
-  const list = desk.list(filter);
-  useHeard(desk.store, list);
-  const jobs = useMemo(() => rows(desk.store.jobs, filter, list.horizon), [desk.store.jobs, list, list.horizon]);
+function Jobs({ filter }: { filter: JobFilter }): JSX.Element {
+  const app = useAppContext();
+  const list = app.list(filter);
+  useEmitters(app.store, list);
+  const jobs = useMemo(() => visibleJobs(app.store.jobs, filter, list.horizon), [app.store.jobs, list, list.horizon]);
   if (jobs.length === 0) {
-    if (list.state === "loading") return <Waiting what="Fetching the list…" />;
-    if (list.state === "failed") return <Trouble error={list.error} again={() => void list.more()} />;
+    if (list.state === "loading") return <Loading what="Loading the list…" />;
+    if (list.state === "failed") return <ErrorMessage error={list.error} onRetry={() => void list.loadMore()} />;
   }
   return (
     <>
-      {jobs.length === 0 ? <Nothing filter={filter} /> : <Rows jobs={jobs} />}
+      {jobs.length === 0 ? <NoJobs filter={filter} /> : <Rows jobs={jobs} />}
       <End filter={filter} />
     </>
   );
 }
 
-function Nothing({ filter }: { filter: Filter }): JSX.Element {
-  if (filter.q) return <Empty icon="search" title={`No file name begins with “${filter.q}”`}>An id is found too: of a job, an inference or an object.</Empty>;
-  if (filter.pipeline || filter.cause) return <Empty icon="inbox" title="Nothing here">No contract fits these filters.</Empty>;
+function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
+  if (filter.q)
+    return (
+      <EmptyState icon="search" title={`No file name begins with “${filter.q}”`}>
+        You can also search for the id of a job, an inference or an object.
+      </EmptyState>
+    );
+  if (filter.pipeline || filter.cause)
+    return (
+      <EmptyState icon="inbox" title="No contracts">
+        No contract matches these filters.
+      </EmptyState>
+    );
   switch (filter.status) {
     case "open":
-      return <Empty icon="check" title="Nothing is waiting">Everything that was uploaded has been dealt with.</Empty>;
+      return (
+        <EmptyState icon="check" title="No open contracts">
+          All uploaded contracts are processed.
+        </EmptyState>
+      );
     case "failed":
-      return <Empty icon="check" title="Nothing has failed" />;
+      return <EmptyState icon="check" title="No failed contracts" />;
     case "ready":
-      return <Empty icon="inbox" title="Nothing is ready yet">Results appear here by themselves.</Empty>;
+      return (
+        <EmptyState icon="inbox" title="No ready contracts yet">
+          Results appear here automatically.
+        </EmptyState>
+      );
     case "cancelled":
-      return <Empty icon="inbox" title="Nothing was canceled" />;
+      return <EmptyState icon="inbox" title="No cancelled contracts" />;
     case undefined:
-      return <Empty icon="upload" title="No contracts yet">Drop the first one anywhere on this page.</Empty>;
+      return (
+        <EmptyState icon="upload" title="No contracts yet">
+          Drop a file anywhere on this page.
+        </EmptyState>
+      );
   }
 }
 
-/** More is read when the end comes near; the button is for when that is refused, and for the keyboard. */
-function End({ filter }: { filter: Filter }): JSX.Element | null {
-  const desk = useDesk();
-  const list = desk.list(filter);
-  useHeard(list);
+/** Loads more when the end of the list comes into view. The button serves keyboards and retries. */
+function End({ filter }: { filter: JobFilter }): JSX.Element | null {
+  const app = useAppContext();
+  const list = app.list(filter);
+  useEmitters(list);
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const end = ref.current;
     if (!end || filter.q || list.loading) return;
-    const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void list.more(), { rootMargin: "1200px" });
+    const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void list.loadMore(), {
+      rootMargin: "1200px",
+    });
     watch.observe(end);
     return () => watch.disconnect();
-    // Watched anew after each page: an end that stayed in sight would not be reported again.
+    // Observed anew after each page: the observer does not report an end that stays in view again.
   }, [list, list.loading]);
-  if (list.state === "whole") return null;
+  if (list.state === "complete") return null;
   return (
     <div ref={ref} class="list-end">
-      {list.searchedBackTo !== undefined && <span class="muted">Searched back to {moment(list.searchedBackTo, now())}.</span>}
-      <button type="button" class="quiet" disabled={list.loading} onClick={() => void list.more()}>
-        {list.loading ? "Fetching more…" : filter.q ? "Search further back" : "Show more"}
+      {list.searchedBackTo !== undefined && (
+        <span class="muted">Searched back to {formatMoment(list.searchedBackTo, now())}.</span>
+      )}
+      <button type="button" class="quiet" disabled={list.loading} onClick={() => void list.loadMore()}>
+        {list.loading ? "Loading…" : filter.q ? "Search further back" : "Show more"}
       </button>
     </div>
   );
 }
 
-/** The rows. All of them are in the page, so that the browser's own search and screen readers find them; those out of sight are not laid out (see list.css). */
+/**
+ * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
+ * not lay out rows that are out of view (see list.css).
+ */
 export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
-  const desk = useDesk();
+  const app = useAppContext();
   const [active, setActive] = useState<string>();
   const ref = useRef<HTMLUListElement>(null);
   const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
-  const showTenant = desk.tenant === undefined;
-  // Who comes back from a contract goes on from its row.
+  const showTenant = app.tenant === undefined;
+  // After returning from a contract, the focus goes back to its row.
   useEffect(() => {
-    const left = desk.lastOpened;
-    desk.lastOpened = undefined;
+    const left = app.lastOpened;
+    app.lastOpened = undefined;
     const at = document.activeElement;
     if (left !== undefined && (at === document.body || at?.tagName === "H1")) {
       ref.current?.querySelector<HTMLElement>(`a[data-id="${CSS.escape(left)}"]`)?.focus({ preventScroll: true });
@@ -224,16 +262,16 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
     <ul
       ref={ref}
       class="rows"
-      aria-label="Contracts, newest first. The arrow keys go from one to the next."
+      aria-label="Contracts, newest first. Use the arrow keys to move between rows."
       onKeyDown={keys}
-      onFocusIn={(event) => setActive((event.target as HTMLElement).dataset["id"])}
+      onFocusIn={(event) => setActive((event.target as HTMLElement).dataset.id)}
     >
       {jobs.map((job) => (
-        <Row
+        <JobRow
           key={job.id}
           job={job}
-          pipeline={desk.pipeline(job.pipeline)}
-          unread={desk.store.unread.has(job.id)}
+          pipeline={app.pipeline(job.pipeline)}
+          unread={app.store.unread.has(job.id)}
           showTenant={showTenant}
           active={job.id === current}
         />
@@ -242,20 +280,25 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
   );
 }
 
-/** What an id led to. */
-function Found({ find }: { find: string }): JSX.Element {
-  const desk = useDesk();
-  const [found, again] = useLoaded<JobPage>(find, async () => {
-    const page = await desk.client.jobs({ find, ...(desk.tenant === undefined ? {} : { tenant: desk.tenant }) });
-    desk.store.take(page.jobs);
+/** The jobs and messages that an id leads to. */
+function FoundById({ find }: { find: string }): JSX.Element {
+  const app = useAppContext();
+  const [found, reload] = useAsync<JobPage>(find, async () => {
+    const page = await app.client.jobs({ find, ...(app.tenant === undefined ? {} : { tenant: app.tenant }) });
+    app.store.add(page.jobs);
     return page;
   });
-  useHeard(desk.store);
-  if (found.state === "failed") return <Trouble error={found.error} again={again} />;
-  if (found.value === undefined) return <Waiting what="Looking for this id…" />;
-  const jobs = found.value.jobs.map((job) => desk.store.jobs.get(job.id) ?? job);
+  useEmitters(app.store);
+  if (found.state === "failed") return <ErrorMessage error={found.error} onRetry={reload} />;
+  if (found.value === undefined) return <Loading what="Searching for this id…" />;
+  const jobs = found.value.jobs.map((job) => app.store.jobs.get(job.id) ?? job);
   const messages = found.value.quarantine ?? [];
-  if (jobs.length + messages.length === 0) return <Empty icon="search" title="Nothing has this id">It may belong to somebody else, or its record was deleted after its time.</Empty>;
+  if (jobs.length + messages.length === 0)
+    return (
+      <EmptyState icon="search" title="Nothing found for this id">
+        It may belong to another tenant, or its record has expired.
+      </EmptyState>
+    );
   return (
     <>
       {jobs.length > 0 && <Rows jobs={jobs} />}

@@ -1,48 +1,58 @@
-/** What the model found: summary, points to look at, clauses, facts. */
+/** The result of a contract: summary, findings, clauses, facts. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { Refused, Unreached } from "../api/client";
-import { bytes, plural, title } from "../lib/format";
-import { useDesk } from "./desk";
-import { useLoaded } from "./hooks";
-import { Empty, Icon, Trouble, Waiting } from "./parts";
-import { sentence } from "./words";
-import { type Clause, type Flag, type Review, review } from "./review";
+import { ApiError, NetworkError } from "../api/errors";
+import { formatBytes, plural, titleCase } from "../lib/format";
+import { EmptyState, ErrorMessage, Icon, Loading } from "./components";
+import { useAppContext } from "./context";
+import { useAsync } from "./hooks";
+import { sentence } from "./labels";
+import { type Clause, type Flag, parseReview, type Review, type Severity } from "./review";
 
-/** A result is read into the page up to this size; a larger one is for a program of its own. In bytes. */
-const MOST_BYTES = 10_000_000;
+/** Larger results are offered as a download only. */
+const MAX_INLINE_BYTES = 10_000_000;
 
-type Found = { kind: "review"; review: Review } | { kind: "text"; text: string } | { kind: "file"; name: string; bytes: number; type: string };
+type LoadedResult =
+  | { kind: "review"; review: Review }
+  | { kind: "text"; text: string }
+  | { kind: "file"; name: string; bytes: number; type: string };
 
 export function Result({ id, version }: { id: string; version: number }): JSX.Element {
-  const { client } = useDesk();
-  const [result, again] = useLoaded<Found>(`${id}:${version}`, async () => {
+  const { client } = useAppContext();
+  const [result, reload] = useAsync<LoadedResult>(`${id}:${version}`, async () => {
     const view = await client.result(id);
-    if (!/json|^text\//.test(view.content_type) || view.bytes > MOST_BYTES) {
+    if (!/json|^text\//.test(view.content_type) || view.bytes > MAX_INLINE_BYTES) {
       return { kind: "file", name: view.name, bytes: view.bytes, type: view.content_type };
     }
     const response = await fetch(view.request.url, { headers: view.request.headers, credentials: "omit" }).catch(() => {
-      throw new Unreached();
+      throw new NetworkError();
     });
-    if (!response.ok) throw new Refused(response.status, "", `The result could not be fetched (${response.status}). Try again.`);
+    if (!response.ok)
+      throw new ApiError(response.status, "", `The result could not be loaded (${response.status}). Try again.`);
     const body = await response.text();
     try {
       const json: unknown = JSON.parse(body);
-      const found = review(json);
+      const found = parseReview(json);
       return found ? { kind: "review", review: found } : { kind: "text", text: JSON.stringify(json, null, 2) };
     } catch {
       return { kind: "text", text: body };
     }
   });
   if (result.state === "failed") {
-    const gone = result.error instanceof Refused && result.error.status === 410;
-    return gone ? <Empty icon="inbox" title="The result is no longer kept">Its time was over, or it was deleted on request.</Empty> : <Trouble error={result.error} again={again} />;
+    const gone = result.error instanceof ApiError && result.error.status === 410;
+    return gone ? (
+      <EmptyState icon="inbox" title="The result is no longer available">
+        It has expired or was deleted.
+      </EmptyState>
+    ) : (
+      <ErrorMessage error={result.error} onRetry={reload} />
+    );
   }
-  if (result.value === undefined) return <Waiting what="Fetching the result…" />;
+  if (result.value === undefined) return <Loading what="Loading the result…" />;
   switch (result.value.kind) {
     case "review":
-      return <Reviewed found={result.value.review} />;
+      return <ReviewView found={result.value.review} />;
     case "text":
       return (
         <section class="card">
@@ -55,17 +65,17 @@ export function Result({ id, version }: { id: string; version: number }): JSX.El
         <section class="card">
           <h2>Result</h2>
           <p>
-            <bdi>{result.value.name}</bdi> <span class="muted">{bytes(result.value.bytes)}</span>
+            <bdi>{result.value.name}</bdi> <span class="muted">{formatBytes(result.value.bytes)}</span>
           </p>
-          <p class="muted">This result is a file: download it to read it.</p>
+          <p class="muted">This result cannot be shown here. Download it to read it.</p>
         </section>
       );
   }
 }
 
-/** A fresh link for each click, since a link serves for five minutes. */
+/** Requests a new link for each click: a link is valid for five minutes. */
 export function useDownload(id: string): [{ busy: boolean; error: unknown }, () => void] {
-  const { client } = useDesk();
+  const { client } = useAppContext();
   const [state, set] = useState<{ busy: boolean; error: unknown }>({ busy: false, error: undefined });
   const download = (): void => {
     set({ busy: true, error: undefined });
@@ -84,7 +94,7 @@ export function useDownload(id: string): [{ busy: boolean; error: unknown }, () 
   return [state, download];
 }
 
-function Reviewed({ found }: { found: Review }): JSX.Element {
+function ReviewView({ found }: { found: Review }): JSX.Element {
   const high = found.flags.filter((flag) => flag.severity === "high").length;
   return (
     <div class="review">
@@ -94,10 +104,10 @@ function Reviewed({ found }: { found: Review }): JSX.Element {
       </section>
       <section class="card flags" aria-labelledby="flags-title">
         <h2 id="flags-title">
-          {found.flags.length === 0 ? "Nothing stands out" : `${plural(found.flags.length, "point")} to look at`}
-          {high > 0 && <span class="badge high">{high} serious</span>}
+          {found.flags.length === 0 ? "No findings" : plural(found.flags.length, "finding")}
+          {high > 0 && <span class="badge high">{high} high</span>}
         </h2>
-        {found.flags.length === 0 && <p class="muted">The model found nothing that it would point out. That is no advice.</p>}
+        {found.flags.length === 0 && <p class="muted">The model reported no findings. This is not legal advice.</p>}
         <ul>
           {found.flags.map((flag, index) => (
             <FlagItem key={index} flag={flag} />
@@ -129,15 +139,16 @@ function Reviewed({ found }: { found: Review }): JSX.Element {
   );
 }
 
-const SEVERITY = { high: "Serious", medium: "Worth a look", low: "Minor" } as const;
+const SEVERITY_LABELS: Record<Severity, string> = { high: "High", medium: "Medium", low: "Low" };
 
 function FlagItem({ flag }: { flag: Flag }): JSX.Element {
   return (
     <li class={`flag ${flag.severity}`}>
-      <span class={`badge ${flag.severity}`}>{SEVERITY[flag.severity]}</span>
+      <span class={`badge ${flag.severity}`}>{SEVERITY_LABELS[flag.severity]}</span>
       <div>
         <p>
-          <strong>{title(flag.clause)}</strong> <span class="muted">{flag.page > 0 ? `page ${flag.page}` : "whole document"}</span>
+          <strong>{titleCase(flag.clause)}</strong>{" "}
+          <span class="muted">{flag.page > 0 ? `page ${flag.page}` : "whole document"}</span>
         </p>
         <p>
           <bdi>{sentence(flag.reason)}</bdi>
@@ -156,11 +167,11 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
       <div class="card-head">
         <h2 id="clauses-title">{plural(clauses.length, "clause")}</h2>
         {kinds.length > 1 && (
-          <select aria-label="Kind of clause" value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
-            <option value="">All kinds</option>
+          <select aria-label="Clause type" value={kind} onChange={(event) => setKind(event.currentTarget.value)}>
+            <option value="">All types</option>
             {kinds.map((one) => (
               <option key={one} value={one}>
-                {title(one)}
+                {titleCase(one)}
               </option>
             ))}
           </select>
@@ -169,7 +180,7 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
       {shown.map((clause, index) => (
         <article key={`${clause.type}-${index}`} class="clause">
           <h3>
-            {title(clause.type)}
+            {titleCase(clause.type)}
             {clause.title && <bdi class="muted">{clause.title}</bdi>}
           </h3>
           <p class="prose">
@@ -179,7 +190,7 @@ function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
             Page {clause.page}
             {clause.confidence !== undefined && clause.confidence < 0.7 && (
               <span class="unsure">
-                <Icon name="alert" /> The model is not sure ({Math.round(clause.confidence * 100)} %)
+                <Icon name="alert" /> Low confidence ({Math.round(clause.confidence * 100)} %)
               </span>
             )}
           </p>

@@ -1,13 +1,13 @@
-/** Signing in: for the first time, with a password that must be changed, and again after the sign-in ended. */
+/** The sign-in form: for a normal sign-in, for choosing a first password, and for signing in again after expiry. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { SignInError, Unreachable } from "../auth/cognito";
+import { SignInError, SignInUnavailable } from "../auth/cognito";
 import type { Session } from "../auth/session";
-import { Icon } from "./parts";
+import { Icon } from "./components";
 
-export function SignIn({ session, again }: { session: Session; again?: boolean }): JSX.Element {
-  const [email, setEmail] = useState(again ? session.email : "");
+export function SignIn({ session, hasExpired }: { session: Session; hasExpired?: boolean }): JSX.Element {
+  const [email, setEmail] = useState(hasExpired ? session.email : "");
   const [password, setPassword] = useState("");
   const [challenge, setChallenge] = useState<string>();
   const [chosen, setChosen] = useState("");
@@ -27,9 +27,9 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
       if (problem instanceof SignInError) {
         setError(problem.message);
         if (challenge !== undefined && problem.code !== "InvalidPasswordException") setChallenge(undefined);
-      } else if (problem instanceof Unreachable) {
-        setError("The sign-in service was not reached. Check the connection, then try again.");
-      } else setError("Sign-in did not work. Try again.");
+      } else if (problem instanceof SignInUnavailable) {
+        setError("The sign-in service cannot be reached. Check your connection, then try again.");
+      } else setError("Sign-in failed. Try again.");
     } finally {
       setBusy(false);
     }
@@ -38,25 +38,27 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
   return (
     <form class="sign-in" onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
       <Logo />
-      <h1 id="sign-in-title">{challenge !== undefined ? "Choose a password" : again ? "Please sign in again" : "Sign in to Docket"}</h1>
+      <h1 id="sign-in-title">
+        {challenge !== undefined ? "Choose a password" : hasExpired ? "Please sign in again" : "Sign in to Docket"}
+      </h1>
       <p class="muted">
         {challenge !== undefined
-          ? "The one you were given was for the first time only."
-          : again
-            ? "Your sign-in has ended. The page stays as it is; uploads go on once you are back."
-            : "See where your contracts stand."}
+          ? "Your temporary password works only once."
+          : hasExpired
+            ? "Your sign-in has expired. The page keeps its state, and uploads continue after you sign in."
+            : "See the status of your contracts."}
       </p>
       {challenge === undefined ? (
         <>
           <label>
             E-mail
             <input
-              ref={again && email ? null : field}
+              ref={hasExpired && email ? null : field}
               type="email"
               name="email"
               autocomplete="username"
               required
-              readOnly={Boolean(again && session.email)}
+              readOnly={Boolean(hasExpired && session.email)}
               value={email}
               onInput={(event) => setEmail(event.currentTarget.value)}
             />
@@ -64,7 +66,7 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
           <label>
             Password
             <input
-              ref={again && email ? field : null}
+              ref={hasExpired && email ? field : null}
               type="password"
               name="password"
               autocomplete="current-password"
@@ -99,9 +101,9 @@ export function SignIn({ session, again }: { session: Session; again?: boolean }
       <button type="submit" class="primary" disabled={busy}>
         {busy ? "Signing in…" : challenge !== undefined ? "Save and sign in" : "Sign in"}
       </button>
-      {again && (
+      {hasExpired && (
         <button type="button" class="quiet" onClick={() => session.signOut()}>
-          Sign in as somebody else
+          Sign in as a different user
         </button>
       )}
     </form>

@@ -1,9 +1,9 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Emitter } from "../lib/emitter";
 import { everySecond } from "../lib/clock";
+import type { Emitter } from "../lib/emitter";
 
-/** Draws again whenever one of these has something to say. */
-export function useHeard(...sources: readonly Emitter[]): void {
+/** Renders again whenever one of the emitters emits. */
+export function useEmitters(...sources: readonly Emitter[]): void {
   const [, bump] = useState(0);
   useLayoutEffect(() => {
     const heard = (): void => bump((count) => count + 1);
@@ -14,8 +14,8 @@ export function useHeard(...sources: readonly Emitter[]): void {
   }, sources);
 }
 
-/** A text that may change every second; draws only when it does. */
-export function useTicking(text: () => string): string {
+/** A text that depends on the time. It is computed every second and rendered only if it changed. */
+export function useTickingText(text: () => string): string {
   const [, bump] = useState(0);
   const shown = useRef("");
   const make = useRef(text);
@@ -31,23 +31,35 @@ export function useTicking(text: () => string): string {
   return shown.current;
 }
 
-export type Loaded<T> = { state: "loading"; value?: T } | { state: "done"; value: T } | { state: "failed"; error: unknown; value?: T };
+export type AsyncState<T> =
+  | { state: "loading"; value?: T }
+  | { state: "done"; value: T }
+  | { state: "failed"; error: unknown; value?: T };
 
-/** Something that is asked for when `key` changes; what was there stays while it is asked again. */
-export function useLoaded<T>(key: string, load: () => Promise<T>): [Loaded<T>, () => void] {
-  const [at, again] = useState(0);
-  const [loaded, set] = useState<Loaded<T> & { key: string }>({ state: "loading", key });
+/** Loads a value when `key` changes or on reload. The previous value stays available during a reload. */
+export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>, () => void] {
+  const [reloads, setReloads] = useState(0);
+  const [loaded, set] = useState<AsyncState<T> & { key: string }>({ state: "loading", key });
   useEffect(() => {
     let current = true;
     set((before) => (before.key === key && before.value !== undefined ? { ...before } : { state: "loading", key }));
     load().then(
       (value) => current && set({ state: "done", value, key }),
       (error: unknown) =>
-        current && set((before) => ({ state: "failed", error, key, ...(before.key === key && before.value !== undefined ? { value: before.value } : {}) }) as Loaded<T> & { key: string }),
+        current &&
+        set(
+          (before) =>
+            ({
+              state: "failed",
+              error,
+              key,
+              ...(before.key === key && before.value !== undefined ? { value: before.value } : {}),
+            }) as AsyncState<T> & { key: string },
+        ),
     );
     return () => {
       current = false;
     };
-  }, [key, at]);
-  return [loaded.key === key ? loaded : { state: "loading" }, () => again((count) => count + 1)];
+  }, [key, reloads]);
+  return [loaded.key === key ? loaded : { state: "loading" }, () => setReloads((count) => count + 1)];
 }

@@ -1,11 +1,11 @@
-/** The result of a review, read with care: models change, and a page that breaks over a new field hides a finding. */
+/** Parses the result of a contract review. It tolerates unknown and missing fields: an error here would hide findings. */
 
 export type Severity = "high" | "medium" | "low";
 
 export interface Flag {
   severity: Severity;
   clause: string;
-  /** 0 where something is missing from the whole document. */
+  /** 0 if the finding concerns the whole document. */
   page: number;
   reason: string;
 }
@@ -32,30 +32,35 @@ export interface Review {
 
 type Fields = Record<string, unknown>;
 
-/** The review in an answer of the model, or nothing if it is something else. */
-export function review(json: unknown): Review | undefined {
-  if (!isFields(json) || !Array.isArray(json["clauses"]) || !Array.isArray(json["flags"])) return undefined;
-  const document = fields(json["document"]);
+/** The review in the model's result. Undefined if the result is something else. */
+export function parseReview(json: unknown): Review | undefined {
+  if (!isFields(json) || !Array.isArray(json.clauses) || !Array.isArray(json.flags)) return undefined;
+  const document = fields(json.document);
   const order: Severity[] = ["high", "medium", "low"];
   return {
-    kind: text(document["kind"]),
-    title: text(document["title"]),
-    pages: typeof document["pages"] === "number" ? document["pages"] : undefined,
-    language: text(document["language"]),
-    summary: text(json["summary"]),
-    flags: json["flags"]
+    kind: text(document.kind),
+    title: text(document.title),
+    pages: typeof document.pages === "number" ? document.pages : undefined,
+    language: text(document.language),
+    summary: text(json.summary),
+    flags: json.flags
       .filter(isFields)
-      .map((one) => ({ severity: severity(one["severity"]), clause: text(one["clause"]), page: count(one["page"]), reason: text(one["reason"]) }))
+      .map((one) => ({
+        severity: severity(one.severity),
+        clause: text(one.clause),
+        page: count(one.page),
+        reason: text(one.reason),
+      }))
       .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)),
-    clauses: json["clauses"].filter(isFields).map((one) => ({
-      type: text(one["type"]),
-      title: text(one["title"]),
-      page: count(one["page"]),
-      text: text(one["text"]),
-      confidence: typeof one["confidence"] === "number" ? one["confidence"] : undefined,
+    clauses: json.clauses.filter(isFields).map((one) => ({
+      type: text(one.type),
+      title: text(one.title),
+      page: count(one.page),
+      text: text(one.text),
+      confidence: typeof one.confidence === "number" ? one.confidence : undefined,
     })),
-    facts: facts(fields(json["facts"])),
-    note: text(fields(json["model"])["note"]),
+    facts: facts(fields(json.facts)),
+    note: text(fields(json.model).note),
   };
 }
 
@@ -78,13 +83,13 @@ function facts(found: Fields): [string, string[]][] {
 
 function fact(value: unknown): string {
   if (!isFields(value)) return text(value);
-  const name = text(value["name"]);
-  const role = text(value["role"]);
+  const name = text(value.name);
+  const role = text(value.role);
   return role ? `${name} (${role})` : name;
 }
 
 function severity(value: unknown): Severity {
-  // What is new is shown where it is not overlooked.
+  // An unknown severity is shown as the highest, so that it is not overlooked.
   return value === "low" || value === "medium" ? value : "high";
 }
 

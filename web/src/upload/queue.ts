@@ -1,37 +1,37 @@
-/** The files that a person has dropped: what becomes of each, a few at a time. */
+/** The queue of files to upload, a few at a time. */
 
-import { type Client, Refused, wordsFor } from "../api/client";
+import type { Client } from "../api/client";
+import { ApiError, errorMessage } from "../api/errors";
 import type { PipelineView, UploadView } from "../api/types";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { fingerprint, mediaType, refusal, shortName } from "./check";
-import { type Kept, drop, keep, kept } from "./kept";
+import { fingerprint, mediaType, rejectionReason, shortName } from "./file";
 import { SendError } from "./send";
-import { carry } from "./upload";
+import { transfer } from "./transfer";
+import { removeUnfinished, saveUnfinished, type UnfinishedUpload, unfinishedUploads } from "./unfinished";
 
 const PARALLEL_FILES = 3;
 
-export interface Item {
+export interface UploadItem {
   readonly key: number;
   readonly file: File;
   readonly pipeline: string;
   readonly tenant: string | undefined;
   state: "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
   sent: number;
-  /** Why it was refused or failed. */
-  why?: string;
+  error?: string;
   jobId?: string;
-  /** It goes on with an upload that had begun before. */
+  /** Whether it continues an upload that an earlier page started. */
   resumed?: boolean;
-  /** When sending began and with how much, for the speed. */
+  /** When sending started and from how many bytes, to estimate the time left. */
   began?: { at: number; sent: number };
 }
 
 export class UploadQueue extends Emitter {
-  items: readonly Item[] = [];
+  items: readonly UploadItem[] = [];
   private key = 0;
   private readonly running = new Map<number, AbortController>();
-  private drawn = 0;
+  private throttle = 0;
 
   constructor(
     private readonly client: Client,
@@ -40,59 +40,60 @@ export class UploadQueue extends Emitter {
     super();
   }
 
-  /** Uploads that an earlier page began and did not end. */
-  unfinished(): Kept[] {
+  /** Uploads that an earlier page started and did not finish. */
+  unfinished(): UnfinishedUpload[] {
     const here = new Set(this.items.map((item) => item.jobId));
-    return kept(this.actor, now()).filter((one) => !here.has(one.jobId));
+    return unfinishedUploads(this.actor, now()).filter((one) => !here.has(one.jobId));
   }
 
-  async discard(one: Kept): Promise<void> {
-    drop(one.jobId);
+  async discard(one: UnfinishedUpload): Promise<void> {
+    removeUnfinished(one.jobId);
     this.emit();
-    await this.client.dropUpload(one.jobId).catch(() => {});
+    await this.client.abortUpload(one.jobId).catch(() => {});
   }
 
   add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined): void {
-    const under = (item: Item): boolean => item.state !== "refused" && item.state !== "failed" && item.state !== "received";
+    const under = (item: UploadItem): boolean =>
+      item.state !== "refused" && item.state !== "failed" && item.state !== "received";
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
-      .map((file): Item => {
+      .map((file): UploadItem => {
         this.key += 1;
-        const why = refusal(file, pipeline);
+        const why = rejectionReason(file, pipeline);
         const item = { key: this.key, file, pipeline: pipeline.name, tenant, sent: 0 };
-        return why === undefined ? { ...item, state: "queued" } : { ...item, state: "refused", why };
+        return why === undefined ? { ...item, state: "queued" } : { ...item, state: "refused", error: why };
       });
     this.items = [...this.items, ...items];
-    this.types.set(pipeline.name, pipeline);
+    this.pipelines.set(pipeline.name, pipeline);
     this.emit();
-    this.go();
+    this.startNext();
   }
 
-  cancel(item: Item): void {
-    this.running.get(item.key)?.abort(new DOMException("given up", "AbortError"));
+  cancel(item: UploadItem): void {
+    this.running.get(item.key)?.abort(new DOMException("cancelled", "AbortError"));
     this.items = this.items.filter((other) => other !== item);
     if (item.jobId !== undefined && item.state !== "received") {
-      drop(item.jobId);
-      void this.client.dropUpload(item.jobId).catch(() => {});
+      removeUnfinished(item.jobId);
+      void this.client.abortUpload(item.jobId).catch(() => {});
     }
     this.emit();
-    this.go();
+    this.startNext();
   }
 
-  again(item: Item): void {
+  retry(item: UploadItem): void {
     item.state = "queued";
     this.emit();
-    this.go();
+    this.startNext();
   }
 
-  /** Breaks everything off, as when somebody signs out; what has begun can be gone on with later. */
+  /** Stops all uploads, as on sign-out. They can be resumed later. */
   stop(): void {
     for (const control of this.running.values()) control.abort(new DOMException("signed out", "AbortError"));
     this.items = [];
   }
 
-  /** Takes what has ended off the list. */
+  /** Removes finished uploads from the list. */
   clear(): void {
     this.items = this.items.filter((item) => !["received", "refused", "failed"].includes(item.state));
     this.emit();
@@ -102,38 +103,38 @@ export class UploadQueue extends Emitter {
     return this.items.some((item) => ["queued", "sending", "paused", "retrying"].includes(item.state));
   }
 
-  private readonly types = new Map<string, PipelineView>();
+  private readonly pipelines = new Map<string, PipelineView>();
 
-  private go(): void {
+  private startNext(): void {
     for (const item of this.items) {
       if (this.running.size >= PARALLEL_FILES) return;
       if (item.state === "queued" && !this.running.has(item.key)) void this.run(item);
     }
   }
 
-  private async run(item: Item): Promise<void> {
+  private async run(item: UploadItem): Promise<void> {
     const control = new AbortController();
     this.running.set(item.key, control);
     try {
       item.state = "sending";
       this.emit();
-      const upload = await this.open(item);
+      const upload = await this.openUpload(item);
       if (upload) {
         item.jobId = upload.job_id;
         if (control.signal.aborted) {
-          // Given up while it was being announced.
-          drop(upload.job_id);
-          await this.client.dropUpload(upload.job_id);
+          // Cancelled while the upload session was being created.
+          removeUnfinished(upload.job_id);
+          await this.client.abortUpload(upload.job_id);
           return;
         }
-        await carry(upload, item.file, {
+        await transfer(upload, item.file, {
           client: this.client,
           signal: control.signal,
           progress: (sent) => {
             item.state = "sending";
             item.sent = Math.min(sent, item.file.size);
             item.began ??= { at: performance.now(), sent: item.sent };
-            this.draw();
+            this.emitThrottled();
           },
           paused: (why) => {
             item.state = why === "offline" ? "paused" : "retrying";
@@ -144,55 +145,59 @@ export class UploadQueue extends Emitter {
       }
       item.sent = item.file.size;
       item.state = "received";
-      if (item.jobId !== undefined) drop(item.jobId);
+      if (item.jobId !== undefined) removeUnfinished(item.jobId);
     } catch (error) {
       if (!control.signal.aborted) {
         item.state = "failed";
-        if (error instanceof Refused && error.status === 410 && item.jobId !== undefined) {
-          // What had begun is gone: the next try begins anew.
-          drop(item.jobId);
+        if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
+          // The upload session has expired: the next attempt starts from the beginning.
+          removeUnfinished(item.jobId);
           delete item.jobId;
         }
-        item.why = error instanceof SendError ? `Sending broke off: ${error.message}. Try again; it goes on where it stopped.` : wordsFor(error);
+        item.error =
+          error instanceof SendError
+            ? `The upload was interrupted: ${error.message}. Try again to resume it.`
+            : errorMessage(error);
       }
     } finally {
       this.running.delete(item.key);
       this.emit();
-      this.go();
+      this.startNext();
     }
   }
 
-  /** Begins an upload, or finds the one that had begun. None if its file has arrived already. */
-  private async open(item: Item): Promise<UploadView | undefined> {
-    const mark = fingerprint(item.file, item.pipeline, item.tenant);
-    const old = item.jobId ?? kept(this.actor, now()).find((one) => one.fingerprint === mark)?.jobId;
-    if (old !== undefined) {
+  /** Creates an upload session, or finds the one to resume. Undefined if the file has already arrived. */
+  private async openUpload(item: UploadItem): Promise<UploadView | undefined> {
+    const fileId = fingerprint(item.file, item.pipeline, item.tenant);
+    const oldJobId =
+      item.jobId ?? unfinishedUploads(this.actor, now()).find((one) => one.fingerprint === fileId)?.jobId;
+    if (oldJobId !== undefined) {
       try {
-        const upload = await this.client.upload(old);
+        const upload = await this.client.upload(oldJobId);
         item.resumed = true;
         return upload;
       } catch (error) {
-        // Unknown by now, or its time is over.
-        if (!(error instanceof Refused && (error.status === 404 || error.status === 410))) throw error;
-        drop(old);
+        // The upload session is unknown or has expired.
+        if (!(error instanceof ApiError && (error.status === 404 || error.status === 410))) throw error;
+        removeUnfinished(oldJobId);
         delete item.jobId;
-        if (await this.arrived(old)) {
-          item.jobId = old;
+        if (await this.hasArrived(oldJobId)) {
+          item.jobId = oldJobId;
           return undefined;
         }
       }
     }
-    const type = mediaType(item.file, this.types.get(item.pipeline) as PipelineView);
-    const upload = await this.client.newUpload({
+    const type = mediaType(item.file, this.pipelines.get(item.pipeline) as PipelineView);
+    const upload = await this.client.createUpload({
       pipeline: item.pipeline,
       ...(item.tenant === undefined ? {} : { tenant: item.tenant }),
       name: shortName(item.file.name),
       bytes: item.file.size,
       content_type: type ?? item.file.type,
     });
-    keep({
+    saveUnfinished({
       actor: this.actor,
-      fingerprint: mark,
+      fingerprint: fileId,
       jobId: upload.job_id,
       name: item.file.name,
       bytes: item.file.size,
@@ -201,7 +206,7 @@ export class UploadQueue extends Emitter {
     return upload;
   }
 
-  private async arrived(id: string): Promise<boolean> {
+  private async hasArrived(id: string): Promise<boolean> {
     try {
       return (await this.client.job(id)).job !== undefined;
     } catch {
@@ -209,11 +214,11 @@ export class UploadQueue extends Emitter {
     }
   }
 
-  /** Progress comes many times a second; it is drawn four times. */
-  private draw(): void {
-    if (this.drawn !== 0) return;
-    this.drawn = setTimeout(() => {
-      this.drawn = 0;
+  /** Progress events come many times a second; the page renders four times a second. */
+  private emitThrottled(): void {
+    if (this.throttle !== 0) return;
+    this.throttle = setTimeout(() => {
+      this.throttle = 0;
       this.emit();
     }, 250) as unknown as number;
   }

@@ -1,35 +1,40 @@
-/** One signed request with a body. XMLHttpRequest, since fetch does not tell how much has been sent. */
+/** Sends one signed request. It uses XMLHttpRequest because fetch does not report upload progress. */
 
 import type { SignedRequest } from "../api/types";
 
-/** A request of which nothing was sent for so long is begun again. In milliseconds. */
-const STALL_MS = 60_000;
+/** A request without progress for this long has failed. */
+const STALL_TIMEOUT_MS = 60_000;
 
-/** S3's answer, 0 if there was none. */
+/** S3 answered with an error status, or with none (0). */
 export class SendError extends Error {
   constructor(readonly status: number) {
-    super(status === 0 ? "the connection broke" : `S3 answered ${status}`);
+    super(status === 0 ? "the connection was lost" : `S3 answered ${status}`);
   }
 
-  /** Whether the same request may work later; a signature that ended needs a new one. */
-  get passing(): boolean {
-    // 409: S3 is busy with another request for the same key, and asks to be asked again.
+  /** Whether the same request may succeed later. An expired signature (403) needs a new request. */
+  get isTransient(): boolean {
+    // 409: S3 is processing another request for the same key, and asks for a retry.
     return this.status === 0 || this.status === 408 || this.status === 409 || this.status === 429 || this.status >= 500;
   }
 }
 
-export function send(request: SignedRequest, body: Blob, onProgress: (sent: number) => void, signal: AbortSignal): Promise<void> {
+export function send(
+  request: SignedRequest,
+  body: Blob,
+  onProgress: (sent: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);
     const xhr = new XMLHttpRequest();
     let stall: ReturnType<typeof setTimeout> | undefined;
-    const patience = (): void => {
+    const restartStallTimer = (): void => {
       clearTimeout(stall);
       stall = setTimeout(() => {
         finish();
         xhr.abort();
         reject(new SendError(0));
-      }, STALL_MS);
+      }, STALL_TIMEOUT_MS);
     };
     const abort = (): void => {
       finish();
@@ -41,7 +46,7 @@ export function send(request: SignedRequest, body: Blob, onProgress: (sent: numb
       signal.removeEventListener("abort", abort);
     };
     xhr.upload.onprogress = (event) => {
-      patience();
+      restartStallTimer();
       onProgress(event.loaded);
     };
     xhr.onload = () => {
@@ -56,10 +61,10 @@ export function send(request: SignedRequest, body: Blob, onProgress: (sent: numb
     signal.addEventListener("abort", abort);
     xhr.open(request.method, request.url);
     for (const [name, value] of request.headers) {
-      // The browser sets these by itself and lets nobody else.
+      // Only the browser may set these.
       if (!/^(content-length|host)$/i.test(name)) xhr.setRequestHeader(name, value);
     }
-    patience();
+    restartStallTimer();
     xhr.send(body);
   });
 }

@@ -83,7 +83,7 @@ impl Parameters {
                 .positive("BacklogPerInstanceTarget", base.backlog_per_instance_target)?,
             scale_in_cooldown: seconds("ScaleInCooldownSeconds", base.scale_in_cooldown)?,
             scale_out_cooldown: seconds("ScaleOutCooldownSeconds", base.scale_out_cooldown)?,
-            wake_cooldown: seconds("WakeCooldownSeconds", base.wake_cooldown)?,
+            wake_cooldown: seconds("ScaleFromZeroCooldownSeconds", base.wake_cooldown)?,
             scale_in: ScaleIn::WhenIdle {
                 periods: narrow(rows.idle_minutes()? * 60_000 / IDLE_PERIOD.0),
             },
@@ -212,7 +212,7 @@ mod tests {
       {"ParameterKey": "MaxConcurrentInvocationsPerInstance", "ParameterValue": "4"},
       {"ParameterKey": "ScaleInCooldownSeconds", "ParameterValue": "900"},
       {"ParameterKey": "ScaleOutCooldownSeconds", "ParameterValue": "60"},
-      {"ParameterKey": "WakeCooldownSeconds", "ParameterValue": "700"},
+      {"ParameterKey": "ScaleFromZeroCooldownSeconds", "ParameterValue": "700"},
       {"ParameterKey": "IdleMinutes", "ParameterValue": "15"},
       {"ParameterKey": "WarmInstances", "ParameterValue": "2"},
       {"ParameterKey": "WarmDays", "ParameterValue": "MON-FRI"},

@@ -6,19 +6,19 @@ use jobs::ports::{Connection, Connections, Unavailable};
 
 use super::row::Reader;
 use super::{Aws, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 /// A connection lives two hours at most (API Gateway WebSocket quotas); what its `$disconnect` did not remove
 /// goes ten minutes later.
 const LIFETIME_SECONDS: u64 = 2 * 3600 + 600;
 
-impl Connections for Aws {
+impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
     async fn register(&self, connection: &Connection) -> Result<(), Unavailable> {
         let number = |number: u64| AttributeValue::N(number.to_string());
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::ConnectionsTable))
+            .table_name(self.name::<variable::ConnectionsTable>())
             .item("tenant", AttributeValue::S(connection.subscription.clone()))
             .item(
                 "connection_id",
@@ -44,7 +44,7 @@ impl Connections for Aws {
         let request = self
             .dynamodb()
             .delete_item()
-            .table_name(self.name(Var::ConnectionsTable))
+            .table_name(self.name::<variable::ConnectionsTable>())
             .key("tenant", AttributeValue::S(subscription.to_owned()))
             .key("connection_id", AttributeValue::S(connection_id.to_owned()));
         request
@@ -61,7 +61,7 @@ impl Connections for Aws {
             let request = self
                 .dynamodb()
                 .query()
-                .table_name(self.name(Var::ConnectionsTable))
+                .table_name(self.name::<variable::ConnectionsTable>())
                 .key_condition_expression("tenant = :watches")
                 .expression_attribute_values(":watches", AttributeValue::S(subscription.to_owned()))
                 // A page that registered a moment ago may be showing the state from before this change.

@@ -8,20 +8,20 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError, Unavailable};
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
-use super::row::{BadRow, Item, OWNED, from_item, tenant_class, to_item};
+use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
-use crate::config::Var;
+use crate::config::{Environment, Has, variable};
 
 /// The most keys of one `BatchGetItem` (API reference).
 pub(super) const BATCH: usize = 100;
 
-impl Aws {
+impl<E: Environment> Aws<E> {
     pub(super) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.dynamodb.get_or_init(|| {
             client!(
@@ -33,12 +33,14 @@ impl Aws {
             )
         })
     }
+}
 
+impl<E: Has<variable::JobsTable>> Aws<E> {
     /// Opens the connection to DynamoDB while the CPU is not throttled yet, by looking for a job that there is not:
     /// half a read unit per cold start. A failure is no matter, the first real call opens its own.
     pub(crate) async fn open_connection(&self) {
         let nobody = AttributeValue::S("-".to_owned());
-        let table = self.name(Var::JobsTable);
+        let table = self.name::<variable::JobsTable>();
         let _ = self
             .dynamodb()
             .get_item()
@@ -85,7 +87,7 @@ impl Aws {
         let answer = self
             .dynamodb()
             .update_item()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .key("job_id", AttributeValue::S(job.id.to_string()))
             .update_expression(update)
             .condition_expression(condition)
@@ -126,13 +128,13 @@ fn read(id: JobId, item: &Item) -> Result<Job, LoadError> {
     })
 }
 
-impl JobStore for Aws {
+impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
     async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
         let key = AttributeValue::S(id.to_string());
         let request = self
             .dynamodb()
             .get_item()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .key("job_id", key)
             .consistent_read(true);
         let answer = request
@@ -158,17 +160,17 @@ impl JobStore for Aws {
         class: StatusGroup,
         limit: usize,
     ) -> Result<NewestJobs, LoadError> {
-        let table = self.name(Var::JobsTable);
+        let table = self.name::<variable::JobsTable>();
         let wanted = limit.min(BATCH);
         let answer = self
             .dynamodb()
             .query()
             .table_name(table)
             .index_name("by_tenant")
-            .key_condition_expression("tenant_class = :class")
+            .key_condition_expression("tenant_status_group = :class")
             .expression_attribute_values(
                 ":class",
-                AttributeValue::S(tenant_class(tenant.as_str(), class)),
+                AttributeValue::S(tenant_status_group(tenant.as_str(), class)),
             )
             .scan_index_forward(false)
             .limit(i32::try_from(wanted + 1).unwrap_or(i32::MAX))
@@ -188,7 +190,7 @@ impl JobStore for Aws {
     }
 }
 
-impl Aws {
+impl<E: Has<variable::JobsTable>> Aws<E> {
     /// Reads rows by their keys, at most a hundred, as `wanted` says.
     pub(super) async fn load_all(
         &self,

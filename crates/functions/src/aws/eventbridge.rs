@@ -8,7 +8,7 @@ use jobs::view::JobView;
 use serde::Serialize;
 
 use super::{Aws, client, retries, timeouts, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 /// The most entries of one `PutEvents` (API reference).
 const BATCH: usize = 10;
@@ -30,7 +30,7 @@ struct Detail {
     output: Option<String>,
 }
 
-impl Aws {
+impl<E: Has<variable::EventBus>> Aws<E> {
     fn events(&self) -> &aws_sdk_eventbridge::Client {
         self.events.get_or_init(|| {
             client!(
@@ -57,7 +57,7 @@ impl Aws {
             "JobFailed"
         };
         PutEventsRequestEntry::builder()
-            .event_bus_name(self.name(Var::EventBus))
+            .event_bus_name(self.name::<variable::EventBus>())
             .source(SOURCE)
             .detail_type(kind)
             .detail(serde_json::to_string(&detail).unwrap_or_default())
@@ -66,7 +66,7 @@ impl Aws {
     }
 }
 
-impl EventBus for Aws {
+impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
     async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
         let mut failed = Vec::new();
         for (chunk, start) in jobs.chunks(BATCH).zip((0..).step_by(BATCH)) {

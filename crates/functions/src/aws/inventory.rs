@@ -6,8 +6,9 @@ use jobs::ports::{Inventory, ListedObject, Listing, ListingCursor, Unavailable};
 
 use super::s3::plain;
 use super::{Aws, broken, unavailable};
+use crate::config::Environment;
 
-impl Inventory for Aws {
+impl<E: Environment> Inventory for Aws<E> {
     async fn page(
         &self,
         bucket: &str,

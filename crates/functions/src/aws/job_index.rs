@@ -10,7 +10,7 @@ use jobs::ports::{JobIndex, Listing, OpenJob, ScheduledCheck, Unavailable};
 use super::dynamodb::BATCH;
 use super::row::{BadRow, Item, Reader, n};
 use super::{Aws, done_or, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 pub(super) fn key(id: JobId) -> Item {
     HashMap::from([("job_id".to_owned(), AttributeValue::S(id.to_string()))])
@@ -24,7 +24,7 @@ fn due(item: &Item) -> Result<ScheduledCheck, BadRow> {
     })
 }
 
-impl Aws {
+impl<E: Has<variable::JobsTable>> Aws<E> {
     /// A page of a shard of the index of open jobs; it lacks its condition, which asks for `:shard` at least.
     fn by_next_check(
         &self,
@@ -40,7 +40,7 @@ impl Aws {
         });
         self.dynamodb()
             .query()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .index_name("by_next_check")
             .expression_attribute_values(":shard", n(shard))
             .set_exclusive_start_key(start)
@@ -56,7 +56,7 @@ fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
     })
 }
 
-impl JobIndex for Aws {
+impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
     async fn due_by(
         &self,
         shard: u8,
@@ -108,7 +108,7 @@ impl JobIndex for Aws {
         let answer = self
             .dynamodb()
             .update_item()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .set_key(Some(key(due.job)))
             .update_expression("SET next_check_at = :until")
             .condition_expression("next_check_at = :here")
@@ -132,7 +132,7 @@ impl JobIndex for Aws {
         let mut found = BTreeMap::new();
         for chunk in ids.chunks(BATCH) {
             let keys = chunk.iter().map(|id| key(*id)).collect();
-            let table = self.name(Var::JobsTable);
+            let table = self.name::<variable::JobsTable>();
             for item in self.batch_get(table, keys, wanted.clone()).await? {
                 let row = Reader {
                     item: &item,

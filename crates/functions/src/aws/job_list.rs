@@ -8,16 +8,16 @@ use jobs::ports::{LoadError, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::job_index::key;
-use super::row::{BadRow, Item, Reader, n, tenant_class};
+use super::row::{BadRow, Item, Reader, n, tenant_status_group};
 use super::{Aws, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 /// The index of a list: its name, the names of its keys, and the partition.
 fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, AttributeValue) {
     match list {
         JobListKey::OfTenant(tenant, class) => {
-            let partition = AttributeValue::S(tenant_class(tenant.as_str(), *class));
-            ("by_tenant", "tenant_class", "created_at", partition)
+            let partition = AttributeValue::S(tenant_status_group(tenant.as_str(), *class));
+            ("by_tenant", "tenant_status_group", "created_at", partition)
         }
         JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
         JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),
@@ -32,7 +32,7 @@ fn entry(item: &Item, sorted_by: &'static str) -> Result<JobListEntry, BadRow> {
     })
 }
 
-impl JobList for Aws {
+impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
     async fn list_entries(
         &self,
         list: &JobListKey,
@@ -43,7 +43,7 @@ impl JobList for Aws {
         let answer = self
             .dynamodb()
             .query()
-            .table_name(self.name(Var::JobsTable))
+            .table_name(self.name::<variable::JobsTable>())
             .index_name(index)
             .key_condition_expression("#partition = :partition AND #sort BETWEEN :from AND :to")
             .expression_attribute_names("#partition", partition_key)
@@ -80,7 +80,7 @@ impl JobList for Aws {
             // A list is a moment old anyway: half the read units.
             let wanted = KeysAndAttributes::builder();
             rows.extend(
-                self.load_all(self.name(Var::JobsTable), keys, wanted)
+                self.load_all(self.name::<variable::JobsTable>(), keys, wanted)
                     .await?,
             );
         }

@@ -7,7 +7,7 @@ use jobs::ports::{KeyValueStore, Record, Unavailable};
 
 use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 fn document(item: &Item) -> Result<(String, Record), BadRow> {
     let row = Reader { item, path: "" };
@@ -27,12 +27,12 @@ fn readable(item: &Item) -> Result<(String, Record), Unavailable> {
     document(item).map_err(|bad| broken("a document", format!("{bad:?}")))
 }
 
-impl KeyValueStore for Aws {
+impl<E: Has<variable::RecordsTable>> KeyValueStore for Aws<E> {
     async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
         let answer = self
             .dynamodb()
             .get_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .key("pk", s(folder))
             .key("sk", s(name))
             .consistent_read(true)
@@ -52,7 +52,7 @@ impl KeyValueStore for Aws {
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .item("pk", s(folder))
             .item("sk", s(name))
             .item("text", s(&document.text))
@@ -88,7 +88,7 @@ impl KeyValueStore for Aws {
     async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
         self.dynamodb()
             .delete_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .key("pk", s(folder))
             .key("sk", s(name))
             .send()
@@ -106,7 +106,7 @@ impl KeyValueStore for Aws {
         let mut request = self
             .dynamodb()
             .query()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .expression_attribute_values(":folder", s(folder))
             .scan_index_forward(false)
             .limit(i32::from(limit));

@@ -18,7 +18,7 @@ mod transfers;
 mod websocket;
 
 use std::error::Error;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -29,7 +29,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, Unavailable};
 
-use crate::config::{Config, Var};
+use crate::config::{AwsConfig, Environment, Has, Variable};
 
 pub use row::SCHEMA;
 
@@ -41,10 +41,11 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection may take to open; the default of the SDK's current behavior version.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// Every port, on AWS.
+/// Every port on AWS whose variables the function's settings `E` have.
 #[derive(Debug)]
-pub struct Aws {
-    config: Config,
+pub struct Aws<E> {
+    config: AwsConfig,
+    environment: Arc<E>,
     http: SharedHttpClient,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
@@ -57,7 +58,7 @@ pub struct Aws {
 /// The settings that all clients share; each service's `Config` is a type of its own, hence a macro.
 macro_rules! client {
     ($aws:expr, $sdk:ident, $endpoint:expr, $timeouts:expr, $retries:expr) => {{
-        let aws: &Aws = $aws;
+        let aws: &Aws<_> = $aws;
         let mut config = $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::v2026_01_12())
             .region($sdk::config::Region::new(aws.config.region.clone()))
@@ -73,11 +74,12 @@ macro_rules! client {
 }
 use client;
 
-impl Aws {
-    /// Ports that act with `config`. No connection is opened yet.
-    pub fn new(config: Config) -> Self {
+impl<E: Environment> Aws<E> {
+    /// Opens no connection yet.
+    pub fn new(config: AwsConfig, environment: Arc<E>) -> Self {
         Self {
             config,
+            environment,
             http: http::client(),
             dynamodb: OnceLock::new(),
             s3: OnceLock::new(),
@@ -88,8 +90,11 @@ impl Aws {
         }
     }
 
-    fn name(&self, name: Var) -> &str {
-        self.config.get(name)
+    fn name<V: Variable>(&self) -> &str
+    where
+        E: Has<V>,
+    {
+        self.environment.value()
     }
 
     fn endpoint(&self, service: &str) -> Option<String> {
@@ -115,7 +120,7 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-impl Clock for Aws {
+impl<E: Environment> Clock for Aws<E> {
     #[expect(clippy::disallowed_methods, reason = "this is the Clock port")]
     fn now(&self) -> Timestamp {
         let since_1970 = SystemTime::now()

@@ -9,7 +9,7 @@ use jobs::ports::{Quarantine, QuarantinedMessage, Unavailable};
 
 use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 /// The part of a quarantined message that stays on the row; one that is longer lies in S3 as a whole. Lists read whole
 /// rows, whatever they ask for, and nearly all messages are shorter than this.
@@ -58,13 +58,13 @@ fn decode(item: &Item) -> Result<StoredMessage, BadRow> {
     })
 }
 
-impl Quarantine for Aws {
+impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<E> {
     async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         let cut = entry.body.floor_char_boundary(BODY_BYTES);
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .set_item(Some(key(&entry.source, &entry.message_id)))
             .item("source", s(&entry.source))
             .item("message_id", s(&entry.message_id))
@@ -82,7 +82,7 @@ impl Quarantine for Aws {
             let put = self
                 .s3()
                 .put_object()
-                .bucket(self.name(Var::Bucket))
+                .bucket(self.name::<variable::Bucket>())
                 .key(&key)
                 .body(body);
             put.content_type("text/plain; charset=utf-8")
@@ -98,7 +98,7 @@ impl Quarantine for Aws {
     }
 }
 
-impl QuarantineStore for Aws {
+impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for Aws<E> {
     async fn list_messages(
         &self,
         after: Option<(&str, &str)>,
@@ -111,7 +111,7 @@ impl QuarantineStore for Aws {
             let answer = self
                 .dynamodb()
                 .query()
-                .table_name(self.name(Var::RecordsTable))
+                .table_name(self.name::<variable::RecordsTable>())
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", s(PARTITION))
                 .projection_expression(
@@ -147,7 +147,7 @@ impl QuarantineStore for Aws {
         let answer = self
             .dynamodb()
             .get_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .set_key(Some(key(source, message_id)))
             .consistent_read(true)
             .send()
@@ -162,7 +162,7 @@ impl QuarantineStore for Aws {
             let object = self
                 .s3()
                 .get_object()
-                .bucket(self.name(Var::Bucket))
+                .bucket(self.name::<variable::Bucket>())
                 .key(key)
                 .send()
                 .await
@@ -183,7 +183,7 @@ impl QuarantineStore for Aws {
         let answer = self
             .dynamodb()
             .update_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .set_key(Some(key(source, message_id)))
             .update_expression("SET replayed_at = :at")
             .condition_expression(
@@ -208,7 +208,7 @@ impl QuarantineStore for Aws {
         let mut request = self
             .dynamodb()
             .delete_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .set_key(Some(key(source, message_id)));
         if let Some(at) = replayed_at {
             request = request

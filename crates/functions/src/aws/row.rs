@@ -37,7 +37,7 @@ pub(super) const OWNED: [&str; 22] = [
     "row_ttl_days",
     "trace_id",
     "corrected",
-    "tenant_class",
+    "tenant_status_group",
     "check_shard",
     "next_check_at",
     "failed_shard",
@@ -65,7 +65,7 @@ fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     }
 }
 
-pub(super) fn tenant_class(tenant: &str, class: jobs::state::StatusGroup) -> String {
+pub(super) fn tenant_status_group(tenant: &str, class: jobs::state::StatusGroup) -> String {
     format!("{tenant}#{}", class.name())
 }
 
@@ -103,8 +103,11 @@ pub(super) fn to_item(job: &Job) -> Item {
         ("updated_at", n(job.updated_at.0)),
         ("row_ttl_days", n(job.row_ttl_days)),
         (
-            "tenant_class",
-            s(tenant_class(job.tenant.as_str(), job.state.status_group())),
+            "tenant_status_group",
+            s(tenant_status_group(
+                job.tenant.as_str(),
+                job.state.status_group(),
+            )),
         ),
     ]);
     put(

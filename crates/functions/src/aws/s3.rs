@@ -13,6 +13,7 @@ use jobs::ports::{CopyError, ObjectHead, ObjectStore, PeekError, Unavailable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
+use crate::config::Environment;
 
 /// User metadata of an upload: the file name, percent-encoded since headers carry ASCII.
 pub(super) const NAME: &str = "original-name";
@@ -25,7 +26,7 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-impl Aws {
+impl<E: Environment> Aws<E> {
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
         self.s3
             .get_or_init(|| client!(self, aws_sdk_s3, self.endpoint("S3"), timeouts(), retries()))
@@ -123,7 +124,7 @@ pub(super) fn plain(key: &str, encoded: bool) -> String {
     }
 }
 
-impl ObjectStore for Aws {
+impl<E: Environment> ObjectStore for Aws<E> {
     async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
             Start::Missing => Ok(None),

@@ -8,11 +8,12 @@ use jobs::id::Location;
 use jobs::ports::{Accepted, InferenceEndpoint, Invocation, InvokeError};
 
 use super::{Aws, CONNECT_TIMEOUT, client, no_retries, unavailable};
+use crate::config::Environment;
 
 /// How long an answer is waited for. Longer than for other calls: giving up may mean a second run on a GPU.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
 
-impl Aws {
+impl<E: Environment> Aws<E> {
     fn sagemaker(&self) -> &aws_sdk_sagemakerruntime::Client {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -31,7 +32,7 @@ impl Aws {
     }
 }
 
-impl InferenceEndpoint for Aws {
+impl<E: Environment> InferenceEndpoint for Aws<E> {
     async fn invoke(&self, invocation: &Invocation) -> Result<Accepted, InvokeError> {
         let id = invocation.inference_id;
         let seconds = |seconds: u32| i32::try_from(seconds).unwrap_or(i32::MAX);

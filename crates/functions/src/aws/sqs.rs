@@ -13,7 +13,7 @@ use jobs::ports::{
 use jobs::submit::UploadEvent;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
-use crate::config::Var;
+use crate::config::{Environment, Has, QueueUrls, variable};
 use crate::handlers::batch::{FIRST_MESSAGE_ID, TRACE_ID};
 use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
 use crate::handlers::s3_event::announcement;
@@ -27,7 +27,7 @@ const DEAD_SINCE: &str = "dead-since";
 /// Dead letters that were received and not deleted are shown again after this many seconds: more than a function has.
 const INVISIBLE_SECONDS: i32 = 180;
 
-impl Aws {
+impl<E: Environment> Aws<E> {
     fn sqs(&self) -> &aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| {
             client!(
@@ -90,18 +90,19 @@ impl Aws {
     }
 }
 
-impl CheckQueue for Aws {
+impl<E: Has<variable::ChecksQueueUrl>> CheckQueue for Aws<E> {
     async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         let text = |check| serde_json::to_string(&CheckMessage::from(check)).unwrap_or_default();
         let texts: Vec<(String, u32)> = messages
             .iter()
             .map(|(check, delay)| (text(check), *delay))
             .collect();
-        self.send_all(self.name(Var::ChecksQueueUrl), &texts).await
+        self.send_all(self.name::<variable::ChecksQueueUrl>(), &texts)
+            .await
     }
 }
 
-impl RetryCommandQueue for Aws {
+impl<E: Has<variable::ChecksQueueUrl>> RetryCommandQueue for Aws<E> {
     async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
         let text =
             |order| serde_json::to_string(&RetryCommandMessage::from(order)).unwrap_or_default();
@@ -109,33 +110,19 @@ impl RetryCommandQueue for Aws {
             .iter()
             .map(|(order, delay)| (text(order), *delay))
             .collect();
-        self.send_all(self.name(Var::ChecksQueueUrl), &texts).await
+        self.send_all(self.name::<variable::ChecksQueueUrl>(), &texts)
+            .await
     }
 }
 
-impl UploadQueue for Aws {
+impl<E: Has<variable::UploadsQueueUrl>> UploadQueue for Aws<E> {
     async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
         let texts: Vec<(String, u32)> = uploads
             .iter()
             .map(|upload| (announcement(upload), 0))
             .collect();
-        self.send_all(self.name(Var::UploadsQueueUrl), &texts).await
-    }
-}
-
-/// A queue's own address and that of its dead letters.
-const fn addresses(queue: Queue) -> (Var, Var) {
-    match queue {
-        Queue::Uploads => (Var::UploadsQueueUrl, Var::UploadsDeadLettersUrl),
-        Queue::InferenceSuccess => (
-            Var::InferenceSuccessQueueUrl,
-            Var::InferenceSuccessDeadLettersUrl,
-        ),
-        Queue::InferenceError => (
-            Var::InferenceErrorQueueUrl,
-            Var::InferenceErrorDeadLettersUrl,
-        ),
-        Queue::Checks => (Var::ChecksQueueUrl, Var::ChecksDeadLettersUrl),
+        self.send_all(self.name::<variable::UploadsQueueUrl>(), &texts)
+            .await
     }
 }
 
@@ -164,12 +151,26 @@ fn dead_letter(message: Message) -> Option<DeadLetter> {
     })
 }
 
-impl DeadLetters for Aws {
+impl<E: QueueUrls> Aws<E> {
+    fn dead_letters_url(&self, what: &'static str, queue: Queue) -> Result<&str, Unavailable> {
+        let url = self.environment.dead_letters_url(queue);
+        url.ok_or_else(|| {
+            let name = queue.name();
+            broken(
+                what,
+                format!("this function is not given the dead letters of queue {name}"),
+            )
+        })
+    }
+}
+
+impl<E: QueueUrls> DeadLetters for Aws<E> {
     async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable> {
+        let url = self.dead_letters_url("SQS ReceiveMessage", queue)?;
         let request = self
             .sqs()
             .receive_message()
-            .queue_url(self.name(addresses(queue).1))
+            .queue_url(url)
             .max_number_of_messages(10)
             .visibility_timeout(INVISIBLE_SECONDS)
             // Without waiting only some of the queue's servers are asked (SQS developer guide, "short and long polling").
@@ -198,7 +199,7 @@ impl DeadLetters for Aws {
         let mut request = self
             .sqs()
             .send_message()
-            .queue_url(self.name(addresses(queue).0))
+            .queue_url(self.environment.queue_url(queue))
             .message_body(&letter.body)
             .message_attributes(FIRST_MESSAGE_ID, attribute("String", &letter.first_id)?)
             .message_attributes(DEAD_SINCE, attribute("Number", &dead_since.0.to_string())?);
@@ -213,10 +214,11 @@ impl DeadLetters for Aws {
     }
 
     async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable> {
+        let url = self.dead_letters_url("SQS DeleteMessage", queue)?;
         let request = self
             .sqs()
             .delete_message()
-            .queue_url(self.name(addresses(queue).1))
+            .queue_url(url)
             .receipt_handle(&letter.receipt);
         match request.send().await {
             Ok(_) => Ok(()),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::row::Reader;
 use super::{Aws, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 /// The table knows a ticket by its hash: whoever reads the table cannot use it.
 fn ticket_key(secret: &str) -> String {
@@ -19,14 +19,14 @@ fn ticket_key(secret: &str) -> String {
     })
 }
 
-impl Tickets for Aws {
+impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {
     async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let number = |number: u64| AttributeValue::N(number.to_string());
         let mut request = self
             .dynamodb()
             .put_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .item("pk", AttributeValue::S(ticket_key(secret)))
             .item("sk", text("-"))
             .item("watches", text(&ticket.subscription))
@@ -48,7 +48,7 @@ impl Tickets for Aws {
         let request = self
             .dynamodb()
             .delete_item()
-            .table_name(self.name(Var::RecordsTable))
+            .table_name(self.name::<variable::RecordsTable>())
             .key("pk", AttributeValue::S(ticket_key(secret)))
             .key("sk", AttributeValue::S("-".to_owned()))
             .return_values(ReturnValue::AllOld);

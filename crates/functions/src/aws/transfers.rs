@@ -15,6 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::s3::NAME;
 use super::{Aws, CONNECT_TIMEOUT, broken, no_retries, unavailable};
+use crate::config::Environment;
 
 /// How long a signed upload may wait to begin. The function's own credentials outlive that.
 const UPLOAD_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -40,7 +41,7 @@ fn attachment(name: &str) -> String {
     format!("attachment; filename*=UTF-8''{encoded}")
 }
 
-impl Aws {
+impl<E: Environment> Aws<E> {
     fn signed(&self, request: &PresignedRequest, lifetime: Duration) -> SignedRequest {
         let headers = request.headers();
         SignedRequest {
@@ -70,7 +71,7 @@ fn metadata_name(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-impl ObjectTransfers for Aws {
+impl<E: Environment> ObjectTransfers for Aws<E> {
     async fn sign_put(
         &self,
         to: &Location,

@@ -7,18 +7,18 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::ports::{PushError, Pusher};
 
 use super::{Aws, client, no_retries, unavailable};
-use crate::config::Var;
+use crate::config::{Has, variable};
 
 /// A page that does not take a frame within a second gets it with its next sync.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Aws {
+impl<E: Has<variable::WebsocketManagementUrl>> Aws<E> {
     fn websocket(&self) -> &aws_sdk_apigatewaymanagement::Client {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(PUSH_TIMEOUT)
             .operation_timeout(PUSH_TIMEOUT)
             .build();
-        let url = Some(self.name(Var::WebsocketUrl).to_owned());
+        let url = Some(self.name::<variable::WebsocketManagementUrl>().to_owned());
         self.websocket.get_or_init(|| {
             client!(
                 self,
@@ -31,7 +31,7 @@ impl Aws {
     }
 }
 
-impl Pusher for Aws {
+impl<E: Has<variable::WebsocketManagementUrl>> Pusher for Aws<E> {
     async fn push(&self, connection_id: &str, frame: &[u8]) -> Result<(), PushError> {
         let request = self
             .websocket()

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = bootstrap::init(inference_error::NEEDS).await?;
+    let app = bootstrap::init_and_connect::<inference_error::Environment>().await?;
     run(service_fn(async |event| {
         traced(event, async |event| {
             inference_error::handle(&app, event).await

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let api = api::Api::new(bootstrap::init(api::NEEDS).await?);
+    let api = api::Api::new(bootstrap::init_and_connect::<api::Environment>().await?);
     run(service_fn(async |event| {
         traced(event, async |event| api::handle(&api, event).await).await
     }))

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = bootstrap::init(upload_trigger::NEEDS).await?;
+    let app = bootstrap::init_and_connect::<upload_trigger::Environment>().await?;
     run(service_fn(async |event| {
         traced(event, async |event| {
             upload_trigger::handle(&app, event).await

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = bootstrap::init(ws_connect::NEEDS).await?;
+    let app = bootstrap::init::<ws_connect::Environment>()?;
     run(service_fn(async |event| {
         traced(event, async |event| ws_connect::handle(&app, event).await).await
     }))

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let app = bootstrap::init(ws_default::NEEDS).await?;
+    let app = bootstrap::init::<ws_default::Environment>()?;
     run(service_fn(async |event| {
         traced(event, async |event| ws_default::handle(&app, event).await).await
     }))

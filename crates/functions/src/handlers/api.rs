@@ -8,57 +8,104 @@ pub mod problem;
 mod query;
 pub mod routes;
 
+use api::types::Configuration;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
-use jobs::pipeline::Pipelines;
+use jobs::ports::Queue;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use tracing::field::Empty;
 use tracing::{Instrument, info, info_span};
 
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::config::{Has, HasPipelines, QueueUrls, variable};
+use crate::environment;
 use cursor::CursorSigner;
 pub use dispatch::ApiPorts;
-use dispatch::{RequestContext, Response, dispatch};
+use dispatch::{ApiRequest, Response, dispatch};
 pub use http::{HttpEvent, HttpResponse};
 use problem::HttpError;
 
-/// The configuration of the function `support-api`.
-pub const NEEDS: &[Var] = &[
-    Var::JobsTable,
-    Var::ConnectionsTable,
-    Var::RecordsTable,
-    Var::Bucket,
-    Var::UploadsQueueUrl,
-    Var::InferenceSuccessQueueUrl,
-    Var::InferenceErrorQueueUrl,
-    Var::ChecksQueueUrl,
-    Var::WebsocketUrl,
-    Var::WebsocketPagesUrl,
-    Var::UserPoolClientId,
-    Var::SignInUrl,
-];
+environment! {
+    /// The configuration of the function `support-api`.
+    pub struct Environment with pipelines {
+        jobs_table: JobsTable,
+        connections_table: ConnectionsTable,
+        records_table: RecordsTable,
+        bucket: Bucket,
+        uploads_queue_url: UploadsQueueUrl,
+        inference_success_queue_url: InferenceSuccessQueueUrl,
+        inference_error_queue_url: InferenceErrorQueueUrl,
+        checks_queue_url: ChecksQueueUrl,
+        websocket_url: WebsocketManagementUrl,
+        websocket_connect_url: WebsocketConnectUrl,
+        user_pool_client_id: UserPoolClientId,
+        sign_in_url: SignInUrl,
+    }
+}
+
+impl QueueUrls for Environment {
+    fn queue_url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Uploads => &self.uploads_queue_url,
+            Queue::InferenceSuccess => &self.inference_success_queue_url,
+            Queue::InferenceError => &self.inference_error_queue_url,
+            Queue::Checks => &self.checks_queue_url,
+        }
+    }
+
+    /// Quarantined messages are sent to their queues; dead letters are the reconciler's.
+    fn dead_letters_url(&self, _: Queue) -> Option<&str> {
+        None
+    }
+}
+
+/// The settings that requests need.
+pub trait Settings:
+    HasPipelines
+    + Has<variable::Bucket>
+    + Has<variable::SignInUrl>
+    + Has<variable::UserPoolClientId>
+    + Has<variable::WebsocketConnectUrl>
+{
+}
+
+impl<E> Settings for E where
+    E: HasPipelines
+        + Has<variable::Bucket>
+        + Has<variable::SignInUrl>
+        + Has<variable::UserPoolClientId>
+        + Has<variable::WebsocketConnectUrl>
+{
+}
 
 /// How long after the function's deadline its leases expire, because of clock skew.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
 /// State of one instance of the function.
 #[derive(Debug)]
-pub struct Api<P> {
-    app: App<P>,
+pub struct Api<P, E> {
+    app: App<P, E>,
+    configuration: Configuration,
     cursor_signer: CursorSigner,
 }
 
-impl<P> Api<P> {
-    pub const fn new(app: App<P>) -> Self {
+impl<P, E: Settings> Api<P, E> {
+    pub fn new(app: App<P, E>) -> Self {
+        let environment = &*app.environment;
+        let configuration = Configuration {
+            sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
+            client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
+            web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
+        };
         Self {
             app,
+            configuration,
             cursor_signer: CursorSigner::new(),
         }
     }
 
-    pub const fn app(&self) -> &App<P> {
+    pub const fn app(&self) -> &App<P, E> {
         &self.app
     }
 }
@@ -71,17 +118,16 @@ impl<P> Api<P> {
 ///
 /// # Errors
 /// None: errors are in the response.
-pub async fn handle<P: ApiPorts>(
-    api: &Api<P>,
+pub async fn handle<P: ApiPorts, E: Settings>(
+    api: &Api<P, E>,
     event: LambdaEvent<HttpEvent>,
 ) -> Result<HttpResponse, Error> {
     let request = event.payload;
     let app = &api.app;
     let now = app.ports.now();
     let deadline = event.context.deadline;
-    let none = Pipelines::none();
     let run = RunContext {
-        pipelines: app.pipelines.as_ref().unwrap_or(&none),
+        pipelines: app.environment.pipelines(),
         lease_expires_at: Timestamp(deadline + LEASE_MARGIN_MS),
     };
     let span = info_span!(
@@ -92,14 +138,16 @@ pub async fn handle<P: ApiPorts>(
     );
     let work = async {
         let principal = claims::principal(&request, now);
-        let context = RequestContext {
-            app,
+        let api_request = ApiRequest {
+            ports: &app.ports,
+            bucket: Has::<variable::Bucket>::value(&*app.environment),
+            configuration: &api.configuration,
             cursor_signer: &api.cursor_signer,
             run: &run,
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
-            request: &request,
+            event: &request,
         };
-        let response = match dispatch(&context, principal.as_ref()).await {
+        let response = match dispatch(&api_request, principal.as_ref()).await {
             Ok(response) => success_response(response),
             Err(error) => problem_response(&error),
         };

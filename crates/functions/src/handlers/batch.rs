@@ -13,7 +13,6 @@ use jobs::error::{Disposition, MessageError};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::job::Job;
-use jobs::pipeline::Pipelines;
 use jobs::ports::{
     CheckQueue, Clock, Connections, EventBus, Pusher, Quarantine, QuarantinedMessage, Unavailable,
 };
@@ -23,20 +22,28 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::config::{Has, HasPipelines, variable};
+use crate::environment;
 use crate::handlers::report::report;
 
-/// What every function needs that moves jobs.
-pub const NEEDS: &[Var] = &[
-    Var::JobsTable,
-    Var::ConnectionsTable,
-    Var::RecordsTable,
-    Var::Bucket,
-    Var::ChecksQueueUrl,
-    Var::EventBus,
-    Var::WebsocketUrl,
-    Var::ServiceName,
-];
+environment! {
+    /// What each of the four functions behind queues is told.
+    pub struct QueueEnvironment with pipelines {
+        jobs_table: JobsTable,
+        connections_table: ConnectionsTable,
+        records_table: RecordsTable,
+        bucket: Bucket,
+        checks_queue_url: ChecksQueueUrl,
+        event_bus: EventBus,
+        websocket_url: WebsocketManagementUrl,
+        service_name: ServiceName,
+    }
+}
+
+/// The settings that a batch is processed with.
+pub trait QueueSettings: HasPipelines + Has<variable::ServiceName> {}
+
+impl<E: HasPipelines + Has<variable::ServiceName>> QueueSettings for E {}
 
 /// How many messages of a batch are worked off at once. `MaximumConcurrency` in `infra/service.yaml` counts on it.
 pub const SIDE_BY_SIDE: usize = 4;
@@ -240,21 +247,21 @@ impl Time {
 ///
 /// # Errors
 /// None for single messages: those are in the response.
-pub async fn work_off<P, W>(
-    app: &App<P>,
+pub async fn work_off<P, E, W>(
+    app: &App<P, E>,
     queue: &'static str,
     event: LambdaEvent<SqsEvent>,
     work: W,
 ) -> SqsBatchResponse
 where
     P: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    E: QueueSettings,
     W: AsyncFn(&P, &RunContext<'_>, &Message) -> Worked,
 {
     let ports = &app.ports;
     let time = Time::until(event.context.deadline, ports.now());
-    let none = Pipelines::none();
     let run = RunContext {
-        pipelines: app.pipelines.as_ref().unwrap_or(&none),
+        pipelines: app.environment.pipelines(),
         lease_expires_at: time.lease_expires_at,
     };
     let messages = &event.payload.records;
@@ -312,7 +319,7 @@ where
     }
     come_back.extend(delivered.undelivered.iter().map(|message| message.0));
     report(
-        &app.service,
+        Has::<variable::ServiceName>::value(&*app.environment),
         now,
         queue,
         &pending,

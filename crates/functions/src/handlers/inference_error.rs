@@ -5,11 +5,11 @@ use jobs::ports::{
 };
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{SqsBatchResponse, SqsEvent, work_off};
+use super::batch::{QueueSettings, SqsBatchResponse, SqsEvent, work_off};
 use super::inference_success::work;
 use crate::bootstrap::App;
 
-pub use super::batch::NEEDS;
+pub use super::batch::QueueEnvironment as Environment;
 
 /// The queue that it works off.
 const QUEUE: &str = Queue::InferenceError.name();
@@ -21,12 +21,13 @@ const QUEUE: &str = Queue::InferenceError.name();
 ///
 /// # Errors
 /// None: single failures are in the response.
-pub async fn handle<P>(
-    app: &App<P>,
+pub async fn handle<P, E>(
+    app: &App<P, E>,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
     P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    E: QueueSettings,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }

@@ -7,11 +7,13 @@ use jobs::ports::{
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{Message, PATIENCE, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
+use super::batch::{
+    Message, PATIENCE, QueueSettings, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off,
+};
 use super::notification::outcome;
 use crate::bootstrap::App;
 
-pub use super::batch::NEEDS;
+pub use super::batch::QueueEnvironment as Environment;
 
 /// The queue that it works off.
 const QUEUE: &str = Queue::InferenceSuccess.name();
@@ -26,12 +28,13 @@ const QUEUE: &str = Queue::InferenceSuccess.name();
 ///
 /// # Errors
 /// None: single failures are in the response.
-pub async fn handle<P>(
-    app: &App<P>,
+pub async fn handle<P, E>(
+    app: &App<P, E>,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
     P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    E: QueueSettings,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }

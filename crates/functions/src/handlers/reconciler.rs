@@ -5,7 +5,6 @@ use futures_util::future::join_all;
 use jobs::backlog::{Backlogs, count_open_jobs};
 use jobs::id::Timestamp;
 use jobs::inventory_scan::{ScanReport, ScanScope, scan};
-use jobs::pipeline::Pipelines;
 use jobs::ports::{
     CheckQueue, Clock, DeadLetters, Inventory, JobIndex, JobStore, KeyValueStore, Quarantine,
     Queue, RetryCommandQueue, UploadQueue,
@@ -16,24 +15,47 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::config::{Has, HasPipelines, QueueUrls, variable};
+use crate::environment;
 use crate::metrics::{Dimension, Metric, emit};
 
-/// What it needs.
-pub const NEEDS: &[Var] = &[
-    Var::JobsTable,
-    Var::RecordsTable,
-    Var::Bucket,
-    Var::UploadsQueueUrl,
-    Var::UploadsDeadLettersUrl,
-    Var::InferenceSuccessQueueUrl,
-    Var::InferenceSuccessDeadLettersUrl,
-    Var::InferenceErrorQueueUrl,
-    Var::InferenceErrorDeadLettersUrl,
-    Var::ChecksQueueUrl,
-    Var::ChecksDeadLettersUrl,
-    Var::ServiceName,
-];
+environment! {
+    /// What the function is told.
+    pub struct Environment with pipelines {
+        jobs_table: JobsTable,
+        records_table: RecordsTable,
+        bucket: Bucket,
+        uploads_queue_url: UploadsQueueUrl,
+        uploads_dead_letters_url: UploadsDeadLettersUrl,
+        inference_success_queue_url: InferenceSuccessQueueUrl,
+        inference_success_dead_letters_url: InferenceSuccessDeadLettersUrl,
+        inference_error_queue_url: InferenceErrorQueueUrl,
+        inference_error_dead_letters_url: InferenceErrorDeadLettersUrl,
+        checks_queue_url: ChecksQueueUrl,
+        checks_dead_letters_url: ChecksDeadLettersUrl,
+        service_name: ServiceName,
+    }
+}
+
+impl QueueUrls for Environment {
+    fn queue_url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Uploads => &self.uploads_queue_url,
+            Queue::InferenceSuccess => &self.inference_success_queue_url,
+            Queue::InferenceError => &self.inference_error_queue_url,
+            Queue::Checks => &self.checks_queue_url,
+        }
+    }
+
+    fn dead_letters_url(&self, queue: Queue) -> Option<&str> {
+        Some(match queue {
+            Queue::Uploads => &self.uploads_dead_letters_url,
+            Queue::InferenceSuccess => &self.inference_success_dead_letters_url,
+            Queue::InferenceError => &self.inference_error_dead_letters_url,
+            Queue::Checks => &self.checks_dead_letters_url,
+        })
+    }
+}
 
 /// What is left of the function's time when the last step is begun, in milliseconds. A step is a page, at most about
 /// thirty calls one after another: enough if each takes a second.
@@ -82,7 +104,7 @@ pub struct Reconciled {
 ///
 /// # Errors
 /// None: what went wrong is in the answer.
-pub async fn handle<P>(app: &App<P>, event: LambdaEvent<Call>) -> Result<Reconciled, Error>
+pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Reconciled, Error>
 where
     P: Clock
         + JobStore
@@ -94,6 +116,7 @@ where
         + UploadQueue
         + KeyValueStore
         + RetryCommandQueue,
+    E: HasPipelines + Has<variable::Bucket> + Has<variable::ServiceName>,
 {
     let ports = &app.ports;
     let began_at = ports.now();
@@ -110,8 +133,7 @@ where
     let checks_sent = check_overdue(ports, until(1)).await;
     let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
     let letters: Vec<RedriveReport> = join_all(letters).await;
-    let none = Pipelines::none();
-    let pipelines = app.pipelines.as_ref().unwrap_or(&none);
+    let pipelines = app.environment.pipelines();
     let open = count_open_jobs(ports, pipelines, until(3)).await;
     let open = open.unwrap_or_else(|error| {
         warn!(error = %error, "the open jobs were not counted");
@@ -123,7 +145,8 @@ where
     } else {
         ScanScope::Due
     };
-    let swept = scan(ports, pipelines, &app.bucket, scope, until(4)).await;
+    let bucket = Has::<variable::Bucket>::value(&*app.environment);
+    let swept = scan(ports, pipelines, bucket, scope, until(4)).await;
     let swept: Option<ScanReport> = match swept {
         Ok(swept) => Some(swept),
         Err(error) => {
@@ -148,7 +171,8 @@ where
             || swept.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),
     };
-    report(&app.service, began_at, &done, &letters);
+    let service = Has::<variable::ServiceName>::value(&*app.environment);
+    report(service, began_at, &done, &letters);
     info!(
         released = done.released,
         checks_sent = done.checks_sent,
@@ -170,8 +194,8 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             now.0,
             Dimension::Queue(queue.name()),
             &[
-                (Metric::SentBack, count(redriven.redriven)),
-                (Metric::QuarantinedMessage, count(redriven.quarantined)),
+                (Metric::DeadLettersRedriven, count(redriven.redriven)),
+                (Metric::Quarantined, count(redriven.quarantined)),
             ],
         );
     }
@@ -193,15 +217,15 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
         now.0,
         Dimension::Service,
         &[
-            (Metric::CheckReport, count(done.checks_sent)),
+            (Metric::ChecksReenqueued, count(done.checks_sent)),
             (Metric::JobsUnreadable, count(done.unreadable)),
-            (Metric::Announced, count(done.announced)),
+            (Metric::UploadEventsReenqueued, count(done.announced)),
             (
-                Metric::SweepAge,
+                Metric::InventoryScanAge,
                 done.sweep_age_seconds.into_iter().collect(),
             ),
             // An alarm watches for its absence, so it is said of every run that did all that it should.
-            (Metric::Reconciled, count(u64::from(!done.incomplete))),
+            (Metric::ReconcilerRuns, count(u64::from(!done.incomplete))),
         ],
     );
 }

@@ -35,7 +35,7 @@ pub(super) fn report(
         now.0,
         Dimension::Queue(queue),
         &[
-            (Metric::QuarantinedMessage, count(quarantined)),
+            (Metric::Quarantined, count(quarantined)),
             (Metric::Redelivered, count(come_back)),
             (Metric::Pushed, count(delivered.pushed)),
             (Metric::PushesDropped, count(delivered.dropped)),
@@ -73,11 +73,11 @@ fn report_pipeline(service: &str, now: Timestamp, pipeline: &str, jobs: &[&Job])
                 ready().map(|job| job.state.attempt().0.into()).collect(),
             ),
             (
-                Metric::Adopted,
+                Metric::ResultsRecovered,
                 after_wake_up(jobs, |job| matches!(job.state, State::Ready { .. })),
             ),
             (
-                Metric::Lost,
+                Metric::AttemptsTimedOut,
                 after_wake_up(jobs, |job| {
                     job.failure()
                         .is_some_and(|failure| failure.cause == Cause::Lost)

@@ -11,10 +11,10 @@ use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
+use super::batch::{Message, QueueSettings, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
 use crate::bootstrap::App;
 
-pub use super::batch::NEEDS;
+pub use super::batch::QueueEnvironment as Environment;
 
 /// The queue that it works off.
 const QUEUE: &str = Queue::Checks.name();
@@ -85,8 +85,8 @@ impl From<&CheckRequest> for CheckMessage {
 ///
 /// # Errors
 /// None: single failures are in the response.
-pub async fn handle<P>(
-    app: &App<P>,
+pub async fn handle<P, E>(
+    app: &App<P, E>,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
@@ -99,6 +99,7 @@ where
         + Connections
         + Pusher
         + Quarantine,
+    E: QueueSettings,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }

@@ -10,11 +10,11 @@ use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use super::batch::{Message, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
+use super::batch::{Message, QueueSettings, SqsBatchResponse, SqsEvent, Trouble, Worked, work_off};
 use super::s3_event::uploads;
 use crate::bootstrap::App;
 
-pub use super::batch::NEEDS;
+pub use super::batch::QueueEnvironment as Environment;
 
 /// The queue that it works off.
 const QUEUE: &str = Queue::Uploads.name();
@@ -28,8 +28,8 @@ const QUEUE: &str = Queue::Uploads.name();
 ///
 /// # Errors
 /// None: single failures are in the response.
-pub async fn handle<P>(
-    app: &App<P>,
+pub async fn handle<P, E>(
+    app: &App<P, E>,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
@@ -43,6 +43,7 @@ where
         + Connections
         + Pusher
         + Quarantine,
+    E: QueueSettings,
 {
     Ok(work_off(app, QUEUE, event, work).await)
 }

@@ -9,10 +9,16 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::config::{Has, variable};
+use crate::environment;
 
-/// What it needs.
-pub const NEEDS: &[Var] = &[Var::RecordsTable, Var::PageOrigin];
+environment! {
+    /// What the function is told.
+    pub struct Environment {
+        records_table: RecordsTable,
+        page_origin: PageOrigin,
+    }
+}
 
 /// A request authorizer's event (API Gateway developer guide, "Lambda authorizers for WebSocket APIs").
 #[derive(Debug, Deserialize)]
@@ -33,10 +39,15 @@ pub struct AuthorizerEvent {
 ///
 /// # Errors
 /// If the ticket could not be looked up.
-pub async fn handle<P: Tickets>(
-    app: &App<P>,
+pub async fn handle<P, E>(
+    app: &App<P, E>,
     event: LambdaEvent<AuthorizerEvent>,
-) -> Result<Value, Error> {
+) -> Result<Value, Error>
+where
+    P: Tickets,
+    E: Has<variable::PageOrigin>,
+{
+    let page_origin = Has::<variable::PageOrigin>::value(&*app.environment);
     let event = event.payload;
     let header = |name: &str| {
         event
@@ -48,8 +59,8 @@ pub async fn handle<P: Tickets>(
     };
     // Programs send no origin; a browser always does, and another site's page must not ride on a ticket.
     if let Some(origin) = header("origin")
-        && app.page_origin != "*"
-        && *origin != app.page_origin
+        && page_origin != "*"
+        && origin != page_origin
     {
         warn!("a page of another origin was denied");
         return Ok(policy(&event.method_arn, None));

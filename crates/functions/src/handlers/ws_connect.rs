@@ -5,10 +5,14 @@ use lambda_runtime::{Error, LambdaEvent};
 
 use super::ws::{Reply, WebSocketEvent};
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::environment;
 
-/// What it needs.
-pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
+environment! {
+    /// What the function is told.
+    pub struct Environment {
+        connections_table: ConnectionsTable,
+    }
+}
 
 /// Registers the page, so that changes are pushed to it from its first moment.
 ///
@@ -17,8 +21,8 @@ pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
 ///
 /// # Errors
 /// If the page could not be registered.
-pub async fn handle<P: Connections + Clock>(
-    app: &App<P>,
+pub async fn handle<P: Connections + Clock, E>(
+    app: &App<P, E>,
     event: LambdaEvent<WebSocketEvent>,
 ) -> Result<Reply, Error> {
     let connection = event.payload.connection(app.ports.now())?;

@@ -9,10 +9,16 @@ use tracing::info;
 
 use super::ws::{Reply, WebSocketEvent};
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::environment;
 
-/// What it needs.
-pub const NEEDS: &[Var] = &[Var::ConnectionsTable, Var::JobsTable, Var::WebsocketUrl];
+environment! {
+    /// What the function is told.
+    pub struct Environment {
+        connections_table: ConnectionsTable,
+        jobs_table: JobsTable,
+        websocket_url: WebsocketManagementUrl,
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
@@ -30,7 +36,10 @@ enum Said {
 ///
 /// # Errors
 /// If the page could not be registered or the table not be read.
-pub async fn handle<P>(app: &App<P>, event: LambdaEvent<WebSocketEvent>) -> Result<Reply, Error>
+pub async fn handle<P, E>(
+    app: &App<P, E>,
+    event: LambdaEvent<WebSocketEvent>,
+) -> Result<Reply, Error>
 where
     P: JobStore + Connections + Pusher + Clock,
 {

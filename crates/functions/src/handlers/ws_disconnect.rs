@@ -5,10 +5,14 @@ use lambda_runtime::{Error, LambdaEvent};
 
 use super::ws::{Reply, WebSocketEvent};
 use crate::bootstrap::App;
-use crate::config::Var;
+use crate::environment;
 
-/// What it needs.
-pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
+environment! {
+    /// What the function is told.
+    pub struct Environment {
+        connections_table: ConnectionsTable,
+    }
+}
 
 /// Forgets the page.
 ///
@@ -18,8 +22,8 @@ pub const NEEDS: &[Var] = &[Var::ConnectionsTable];
 ///
 /// # Errors
 /// If the page could not be forgotten.
-pub async fn handle<P: Connections + Clock>(
-    app: &App<P>,
+pub async fn handle<P: Connections + Clock, E>(
+    app: &App<P, E>,
     event: LambdaEvent<WebSocketEvent>,
 ) -> Result<Reply, Error> {
     let connection = event.payload.connection(app.ports.now())?;

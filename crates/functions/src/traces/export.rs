@@ -97,7 +97,8 @@ pub(super) async fn traced<E, R>(
         otel.kind = "server",
         otel.status_code = Empty,
     );
-    let answer = handle(event).instrument(span.clone()).await;
+    // Boxed: as a part of this future the handler's would nest deeper than the compiler's recursion limit.
+    let answer = Box::pin(handle(event)).instrument(span.clone()).await;
     if answer.is_err() {
         span.record("otel.status_code", "ERROR");
     }
@@ -244,13 +245,13 @@ fn system_roots() -> Result<RootCertStore, String> {
 
 /// Who speaks (OpenTelemetry semantic conventions, "Resource": service, faas, cloud).
 fn resource() -> Resource {
-    let function = config::function_name();
+    let function = config::function_name().unwrap_or_default();
     let words = [
         ("service.namespace", "docket".to_owned()),
         ("faas.name", function.clone()),
         ("cloud.provider", "aws".to_owned()),
         ("cloud.platform", "aws_lambda".to_owned()),
-        ("cloud.region", config::region()),
+        ("cloud.region", config::region().unwrap_or_default()),
     ];
     Resource::builder()
         .with_service_name(function)

@@ -2,13 +2,29 @@
 
 use std::time::Duration;
 
-use super::age;
 use crate::decision::{
     Advance, AttemptChange, Decision, DecisionContext, IgnoreReason, TransitionError,
 };
 use crate::id::{Attempt, Location, Timestamp};
 use crate::policy::Policy;
 use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
+
+/// Whether an event is about the newest attempt or an older one.
+pub(super) enum Age {
+    Current,
+    Older,
+}
+
+pub(super) fn age(got: Attempt, newest: Attempt) -> Result<Age, TransitionError> {
+    if got > newest || got == Attempt::NONE {
+        return Err(TransitionError::UnknownAttempt { newest, got });
+    }
+    Ok(if got == newest {
+        Age::Current
+    } else {
+        Age::Older
+    })
+}
 
 pub(super) const fn advance(state: State, attempts: AttemptChange) -> Decision {
     Decision::Advance(Advance { state, attempts })

@@ -9,10 +9,10 @@
 use super::full_job;
 use crate::fixture::AdvanceJob as _;
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
-use jobs::apply::SaveRequest;
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{JobStore, KeyValueStore, Record};
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
 use jobs::transition::Event;
 

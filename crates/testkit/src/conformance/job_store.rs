@@ -9,9 +9,9 @@
 
 use super::{TestEnvironment, full_job, one_in_every_state};
 use crate::fixture::AdvanceJob as _;
-use jobs::apply::SaveRequest;
 use jobs::id::{Attempt, Tenant};
 use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError};
+use jobs::save_request::SaveRequest;
 use jobs::state::{State, StatusGroup};
 use jobs::transition::Event;
 

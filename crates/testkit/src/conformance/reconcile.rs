@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use super::{TestEnvironment, full_job};
 use crate::fixture::AdvanceJob as _;
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
+use jobs::save_request::SaveRequest;
 use jobs::transition::Event;
 
 /// [`JobIndex`]: open jobs by next check, and jobs by id.

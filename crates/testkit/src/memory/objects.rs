@@ -1,7 +1,6 @@
 //! Jobs and objects in memory.
 
 use super::{Memory, MemoryState, Object};
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -9,6 +8,7 @@ use jobs::ports::{
     CopyError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, SaveError,
     Unavailable,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
 impl JobStore for Memory {

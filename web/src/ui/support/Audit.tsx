@@ -1,47 +1,51 @@
-/** Who did what, and why. */
+/** The audit log. */
 
 import type { JSX } from "preact";
 import type { AuditEntry } from "../../api/types";
-import { title } from "../../lib/format";
+import { titleCase } from "../../lib/format";
 import { jobPath } from "../../lib/route";
-import { useDesk } from "../desk";
-import { Empty, Heading, Moment, Trouble, Waiting } from "../parts";
+import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
+import { useAppContext } from "../context";
 import { usePaged } from "./paged";
 
 export function Audit(): JSX.Element {
-  const { client } = useDesk();
+  const { client } = useAppContext();
   const page = usePaged((cursor) => client.audit(cursor));
   return (
     <>
       <div class="screen-head">
         <Heading>Audit</Heading>
       </div>
-      {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
-      {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the log…" />}
-      {page.entries.length === 0 && page.state === "whole" && <Empty icon="inbox" title="Nothing was done yet">Every retry, cancellation and deletion will be here, with who and why.</Empty>}
+      {page.state === "failed" && <ErrorMessage error={page.error} onRetry={page.more} />}
+      {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the audit log…" />}
+      {page.entries.length === 0 && page.state === "complete" && (
+        <EmptyState icon="inbox" title="No actions yet">
+          Retries, cancellations and deletions appear here with their user and reason.
+        </EmptyState>
+      )}
       {page.entries.length > 0 && (
         <section class="card scroll-x" tabIndex={0} aria-label="Audit log">
           <table>
             <thead>
               <tr>
-                <th>When</th>
-                <th>Who</th>
-                <th>What</th>
-                <th>Why</th>
-                <th>To what</th>
+                <th>Time</th>
+                <th>User</th>
+                <th>Action</th>
+                <th>Reason</th>
+                <th>Target</th>
               </tr>
             </thead>
             <tbody>
               {page.entries.map((entry, index) => (
                 <tr key={index}>
                   <td class="nowrap">
-                    <Moment at={entry.at} />
+                    <Time at={entry.at} />
                   </td>
                   <td>{entry.actor}</td>
-                  <td class="nowrap">{title(entry.action)}</td>
+                  <td class="nowrap">{titleCase(entry.action)}</td>
                   <td>
                     <bdi>{entry.reason}</bdi>
-                    {entry.detail && <span class="said">{entry.detail}</span>}
+                    {entry.detail && <span class="quote">{entry.detail}</span>}
                   </td>
                   <td>
                     <Target entry={entry} />
@@ -64,10 +68,25 @@ export function Audit(): JSX.Element {
   );
 }
 
-function Target({ entry }: { entry: AuditEntry }): JSX.Element {
-  const { action, target } = entry;
+const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
+  retry: "job",
+  cancel: "job",
+  "delete-data": "job",
+  plan: "plan",
+  "apply-plan": "plan",
+  replay: "message",
+  discard: "message",
+};
+
+function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {
   const short = <code title={target}>{target.length > 18 ? `${target.slice(0, 17)}…` : target}</code>;
-  if (action === "replay" || action === "discard") return short;
-  const href = action.includes("plan") ? `/support/plans/${encodeURIComponent(target)}` : jobPath(target);
-  return <a href={href}>{short}</a>;
+  switch (TARGETS[action]) {
+    case "job":
+      return <a href={jobPath(target)}>{short}</a>;
+    case "plan":
+      return <a href={`/support/plans/${encodeURIComponent(target)}`}>{short}</a>;
+    // A replayed or discarded message has left quarantine, and an unknown action has no screen.
+    default:
+      return short;
+  }
 }

@@ -1,12 +1,12 @@
-/** Choosing which failed contracts are to be tried again. It makes a plan; nothing is started by it. */
+/** The dialog that creates a retry plan from a filter. Creating a plan starts nothing. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { wordsFor } from "../../api/client";
+import { errorMessage } from "../../api/errors";
 import { now } from "../../lib/clock";
-import { useDesk } from "../desk";
+import { useAppContext } from "../context";
 import { Dialog } from "../Dialog";
-import { cause as causeWords } from "../words";
+import { causeLabel } from "../labels";
 
 const HOUR_MS = 3_600_000;
 const SINCE: readonly [string, number][] = [
@@ -17,7 +17,7 @@ const SINCE: readonly [string, number][] = [
 ];
 
 export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; onClose: () => void }): JSX.Element {
-  const desk = useDesk();
+  const app = useAppContext();
   const [pipeline, setPipeline] = useState("");
   const [since, setSince] = useState(1);
   const [perMinute, setPerMinute] = useState("20");
@@ -31,9 +31,9 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
     setError(undefined);
     const span = SINCE[since]?.[1] ?? 0;
     try {
-      const plan = await desk.client.newPlan({
+      const plan = await app.client.createPlan({
         filter: {
-          ...(desk.tenant === undefined ? {} : { tenant: desk.tenant }),
+          ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
           ...(pipeline === "" ? {} : { pipeline }),
           ...(cause === undefined ? {} : { cause }),
           ...(span === 0 ? {} : { since: now() - span }),
@@ -43,9 +43,9 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         ...(force ? { force } : {}),
       });
       onClose();
-      desk.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
+      app.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
     } catch (problem) {
-      setError(wordsFor(problem));
+      setError(errorMessage(problem));
       setBusy(false);
     }
   };
@@ -54,15 +54,16 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
       <form onSubmit={(event) => void submit(event)}>
         <h2>Plan a retry</h2>
         <p class="muted">
-          {cause === undefined ? "Failed contracts" : <>Contracts that failed: “{causeWords(cause)}”</>}
-          {desk.tenant === undefined ? " of all tenants" : <> of {desk.tenant}</>}. You see the plan before anything is started.
+          {cause === undefined ? "Failed contracts" : <>Contracts that failed: “{causeLabel(cause)}”</>}
+          {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can review the plan before it
+          starts.
         </p>
         <div class="fields">
           <label>
             Pipeline
             <select value={pipeline} onChange={(event) => setPipeline(event.currentTarget.value)}>
               <option value="">All</option>
-              {desk.me.pipelines.map(({ name }) => (
+              {app.me.pipelines.map(({ name }) => (
                 <option key={name}>{name}</option>
               ))}
             </select>
@@ -78,26 +79,41 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             </select>
           </label>
           <label>
-            Started in a minute
-            <input type="number" min={1} max={600} required value={perMinute} onInput={(event) => setPerMinute(event.currentTarget.value)} />
+            Contracts per minute
+            <input
+              type="number"
+              min={1}
+              max={600}
+              required
+              value={perMinute}
+              onInput={(event) => setPerMinute(event.currentTarget.value)}
+            />
           </label>
         </div>
         <label class="check">
-          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Also those that have failed the same way again and again
+          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Include
+          contracts that keep failing in the same way
         </label>
         <label>
-          Why?
-          <textarea required maxLength={400} rows={2} value={reason} placeholder="For the history of each contract" onInput={(event) => setReason(event.currentTarget.value)} />
+          Reason
+          <textarea
+            required
+            maxLength={400}
+            rows={2}
+            value={reason}
+            placeholder="For the history of each contract"
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
         </label>
         <p class="form-error" role="alert">
           {error}
         </p>
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
-            Leave it
+            Close
           </button>
           <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
-            {busy ? "Counting…" : "Make the plan"}
+            {busy ? "Counting…" : "Create plan"}
           </button>
         </div>
       </form>

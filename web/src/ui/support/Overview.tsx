@@ -1,26 +1,25 @@
-/** What needs a person's eye: the numbers, and what failed by cause. */
+/** The overview for support: numbers, and recent failures by cause. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Summary } from "../../api/types";
-import { number } from "../../lib/format";
+import { formatNumber } from "../../lib/format";
 import { listPath } from "../../lib/route";
-import { useDesk } from "../desk";
-import { useLoaded } from "../hooks";
-import { Empty, Heading, Icon, Moment, Trouble, Waiting } from "../parts";
-import { cause } from "../words";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
+import { useAppContext } from "../context";
+import { useAsync } from "../hooks";
+import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
 import { PlanRows } from "./Plans";
 
-/** The numbers are counted anew so often while somebody looks. In milliseconds. */
-const AGAIN_MS = 60_000;
+const REFRESH_MS = 60_000;
 
 export function Overview(): JSX.Element {
-  const desk = useDesk();
-  const [summary, again] = useLoaded<Summary>(desk.tenant ?? "", () => desk.client.summary(desk.tenant));
+  const app = useAppContext();
+  const [summary, reload] = useAsync<Summary>(app.tenant ?? "", () => app.client.summary(app.tenant));
   const [planning, setPlanning] = useState<string>();
   useEffect(() => {
-    const timer = setInterval(() => document.hidden || again(), AGAIN_MS);
+    const timer = setInterval(() => document.hidden || reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
   const found = summary.value;
@@ -30,34 +29,60 @@ export function Overview(): JSX.Element {
         <Heading>Overview</Heading>
         {found && (
           <span class="muted">
-            counted <Moment at={found.at} />
+            counted <Time at={found.at} />
           </span>
         )}
       </div>
-      {summary.state === "failed" && <Trouble error={summary.error} again={again} />}
+      {summary.state === "failed" && <ErrorMessage error={summary.error} onRetry={reload} />}
       {!found ? (
-        summary.state !== "failed" && <Waiting what="Counting…" />
+        summary.state !== "failed" && <Loading what="Counting…" />
       ) : (
         <>
           <ul class="numbers">
-            <Figure label="Waiting" count={found.open} more={found.open_more} href={listPath({ status: "open" })} />
-            {found.stalled !== undefined && <Figure label="Stalled" count={found.stalled} bad={found.stalled > 0} href={listPath({ status: "open" })} note="nobody looks after them: see the alarms" />}
-            <Figure label="Failed in 24 hours" count={found.failed} more={found.failed_more} bad={found.failed > 0} href={listPath({ status: "failed" })} />
-            {found.quarantined !== undefined && <Figure label="In quarantine" count={found.quarantined} bad={found.quarantined > 0} href="/support/quarantine" />}
+            <Figure label="Open" count={found.open} more={found.open_more} href={listPath({ status: "open" })} />
+            {found.stalled !== undefined && (
+              <Figure
+                label="Stalled"
+                count={found.stalled}
+                bad={found.stalled > 0}
+                href={listPath({ status: "open" })}
+                note="no check ran at their deadline, see the alarms"
+              />
+            )}
+            <Figure
+              label="Failed in 24 hours"
+              count={found.failed}
+              more={found.failed_more}
+              bad={found.failed > 0}
+              href={listPath({ status: "failed" })}
+            />
+            {found.quarantined !== undefined && (
+              <Figure
+                label="In quarantine"
+                count={found.quarantined}
+                bad={found.quarantined > 0}
+                href="/support/quarantine"
+              />
+            )}
           </ul>
           <section class="card">
             <h2>Failed in the last 24 hours, by cause</h2>
             {found.failed_by_cause.length === 0 ? (
-              <Empty icon="check" title="Nothing has failed" />
+              <EmptyState icon="check" title="Nothing has failed" />
             ) : (
               <ul class="causes">
                 {[...found.failed_by_cause]
                   .sort((a, b) => b.count - a.count)
                   .map((one) => (
                     <li key={one.name}>
-                      <a href={listPath({ status: "failed", cause: one.name })}>{cause(one.name)}</a>
-                      <meter min={0} max={Math.max(found.failed, 1)} value={one.count} aria-label={`${cause(one.name)}: share of the failed`} />
-                      <span class="figure">{number(one.count)}</span>
+                      <a href={listPath({ status: "failed", cause: one.name })}>{causeLabel(one.name)}</a>
+                      <meter
+                        min={0}
+                        max={Math.max(found.failed, 1)}
+                        value={one.count}
+                        aria-label={`${causeLabel(one.name)}: share of the failed`}
+                      />
+                      <span class="figure">{formatNumber(one.count)}</span>
                       <button type="button" class="quiet" onClick={() => setPlanning(one.name)}>
                         Plan a retry…
                       </button>
@@ -74,10 +99,10 @@ export function Overview(): JSX.Element {
   );
 }
 
-/** The plans that are under way or were made last. */
+/** The newest plans. */
 function Recent(): JSX.Element | null {
-  const { client } = useDesk();
-  const [plans] = useLoaded("", () => client.plans());
+  const { client } = useAppContext();
+  const [plans] = useAsync("", () => client.plans());
   const recent = plans.value?.plans.slice(0, 3) ?? [];
   if (recent.length === 0) return null;
   return (
@@ -90,12 +115,26 @@ function Recent(): JSX.Element | null {
   );
 }
 
-function Figure({ label, count, more, bad, href, note }: { label: string; count: number; more?: boolean; bad?: boolean; href: string; note?: string }): JSX.Element {
+function Figure({
+  label,
+  count,
+  more,
+  bad,
+  href,
+  note,
+}: {
+  label: string;
+  count: number;
+  more?: boolean;
+  bad?: boolean;
+  href: string;
+  note?: string;
+}): JSX.Element {
   return (
     <li class={bad ? "bad" : ""}>
       <a href={href}>
         <span class="figure">
-          {number(count)}
+          {formatNumber(count)}
           {more && "+"}
         </span>
         <span>{label}</span>

@@ -1,24 +1,23 @@
-/** Retry plans: what one would do, doing it, what came of it. */
+/** Retry plans: preview, start, progress. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { wordsFor } from "../../api/client";
+import { errorMessage } from "../../api/errors";
 import type { Count, PlanView } from "../../api/types";
-import { duration, number, plural } from "../../lib/format";
-import { useDesk } from "../desk";
-import { useLoaded } from "../hooks";
-import { Empty, Heading, Icon, Moment, Trouble, Waiting } from "../parts";
-import { cause, sentence } from "../words";
+import { formatDuration, formatNumber, plural } from "../../lib/format";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
+import { useAppContext } from "../context";
+import { useAsync } from "../hooks";
+import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
 
-/** A plan under way is looked at so often. In milliseconds. */
-const AGAIN_MS = 5000;
+const REFRESH_MS = 5000;
 
-const STATUS = { planned: "Not started", releasing: "Starting", released: "All started" } as const;
+const STATUS: Record<PlanView["status"], string> = { planned: "Planned", releasing: "Releasing", released: "Released" };
 
 export function Plans(): JSX.Element {
-  const { client } = useDesk();
-  const [plans, again] = useLoaded("", () => client.plans());
+  const { client } = useAppContext();
+  const [plans, reload] = useAsync("", () => client.plans());
   const [planning, setPlanning] = useState(false);
   return (
     <>
@@ -28,11 +27,13 @@ export function Plans(): JSX.Element {
           New plan…
         </button>
       </div>
-      {plans.state === "failed" && <Trouble error={plans.error} again={again} />}
+      {plans.state === "failed" && <ErrorMessage error={plans.error} onRetry={reload} />}
       {!plans.value ? (
-        plans.state !== "failed" && <Waiting what="Fetching the plans…" />
+        plans.state !== "failed" && <Loading what="Loading the plans…" />
       ) : plans.value.plans.length === 0 ? (
-        <Empty icon="retry" title="No plans yet">A plan tries many failed contracts again, after it has shown which.</Empty>
+        <EmptyState icon="retry" title="No plans yet">
+          A plan retries many failed contracts after you have reviewed them.
+        </EmptyState>
       ) : (
         <PlanRows plans={plans.value.plans} />
       )}
@@ -56,11 +57,11 @@ export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element
             <span class="row-state">
               <strong>{STATUS[plan.status]}</strong>
               <span class="row-about">
-                {number(plan.released)} of {plural(plan.jobs, "contract")}
+                {formatNumber(plan.released)} of {plural(plan.jobs, "contract")}
               </span>
             </span>
             <span class="row-when">
-              <Moment at={plan.created_at} />
+              <Time at={plan.created_at} />
             </span>
           </a>
         </li>
@@ -70,23 +71,26 @@ export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element
 }
 
 export function Plan({ id }: { id: string }): JSX.Element {
-  const { client } = useDesk();
-  const [plan, again] = useLoaded<PlanView>(id, () => client.plan(id));
+  const { client } = useAppContext();
+  const [plan, reload] = useAsync<PlanView>(id, () => client.plan(id));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const found = plan.value;
-  const underWay = found !== undefined && found.status !== "planned" && (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
+  const underWay =
+    found !== undefined &&
+    found.status !== "planned" &&
+    (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
   useEffect(() => {
     if (!underWay) return;
-    const timer = setInterval(() => document.hidden || again(), AGAIN_MS);
+    const timer = setInterval(() => document.hidden || reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [underWay]);
   const apply = async (): Promise<void> => {
     setBusy(true);
     setError(undefined);
-    await client.applyPlan(id).catch((problem: unknown) => setError(wordsFor(problem)));
+    await client.applyPlan(id).catch((problem: unknown) => setError(errorMessage(problem)));
     setBusy(false);
-    again();
+    reload();
   };
   return (
     <>
@@ -97,7 +101,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
         <Heading>Retry plan</Heading>
         {found?.status === "planned" && found.jobs > 0 && (
           <button type="button" class="primary" disabled={busy} onClick={() => void apply()}>
-            {busy ? "One moment…" : `Start ${plural(found.jobs, "contract")}`}
+            {busy ? "Working…" : `Retry ${plural(found.jobs, "contract")}`}
           </button>
         )}
       </div>
@@ -106,8 +110,8 @@ export function Plan({ id }: { id: string }): JSX.Element {
           {error}
         </p>
       )}
-      {plan.state === "failed" && <Trouble error={plan.error} again={again} />}
-      {!found ? plan.state !== "failed" && <Waiting what="Fetching the plan…" /> : <PlanBody plan={found} />}
+      {plan.state === "failed" && <ErrorMessage error={plan.error} onRetry={reload} />}
+      {!found ? plan.state !== "failed" && <Loading what="Loading the plan…" /> : <PlanBody plan={found} />}
     </>
   );
 }
@@ -117,16 +121,19 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
   return (
     <>
       <p class="meta">
-        {plan.actor} · <Moment at={plan.created_at} /> · <q>{plan.reason}</q>
+        {plan.actor} · <Time at={plan.created_at} /> · <q>{plan.reason}</q>
       </p>
       <section class={`card ${plan.status === "planned" ? "open" : ""}`}>
         {plan.status === "planned" ? (
           <>
-            <p class="lead">{plan.jobs === 0 ? "No contract fits. Nothing can be started." : "Nothing has been started yet."}</p>
+            <p class="lead">
+              {plan.jobs === 0 ? "No contract matches. There is nothing to start." : "Nothing has been started yet."}
+            </p>
             {plan.jobs > 0 && (
               <p class="muted">
-                {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about {duration(minutes * 60_000)}. Together they take about{" "}
-                {plural(plan.gpu_minutes, "minute")} on a GPU. A contract that changes before its turn is left alone.
+                {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about{" "}
+                {formatDuration(minutes * 60_000)}. Together they take about {plural(plan.gpu_minutes, "minute")} on a
+                GPU. A contract that changes before its turn is skipped.
               </p>
             )}
           </>
@@ -135,18 +142,19 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
         )}
         {plan.poisoned > 0 && (
           <p>
-            <Icon name="alert" /> {plural(plan.poisoned, "contract")} left out: the same document failed the same way again and again. {sentence("a plan can be forced to take them in")}
+            <Icon name="alert" /> {plural(plan.poisoned, "contract")} skipped: the same document keeps failing in the
+            same way. A new plan can include them.
           </p>
         )}
         {plan.truncated && (
           <p>
-            <Icon name="alert" /> There are more than one plan takes. Make another after this one.
+            <Icon name="alert" /> More contracts match than one plan can hold. Create another plan after this one.
           </p>
         )}
       </section>
       <div class="columns">
-        <Counts title="By cause" counts={plan.by_cause} words={cause} />
-        <Counts title="By pipeline" counts={plan.by_pipeline} words={(name) => name} />
+        <Counts title="By cause" counts={plan.by_cause} label={causeLabel} />
+        <Counts title="By pipeline" counts={plan.by_pipeline} label={(name) => name} />
       </div>
     </>
   );
@@ -157,7 +165,7 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
   return (
     <>
       <p class="lead">
-        {number(plan.released)} of {plural(plan.jobs, "contract")} started
+        {formatNumber(plan.released)} of {plural(plan.jobs, "contract")} started
       </p>
       <progress max={Math.max(plan.jobs, 1)} value={plan.released} aria-label="Contracts started" />
       {outcome && (
@@ -167,12 +175,12 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
               ["Ready", outcome.ready],
               ["Failed again", outcome.failed],
               ["Running", outcome.open],
-              ["Not started yet", outcome.waiting],
-              ["Left alone, had changed", outcome.skipped],
+              ["Not started", outcome.waiting],
+              ["Skipped (changed)", outcome.skipped],
             ] as const
           ).map(([label, count]) => (
             <li key={label}>
-              <span class="figure">{number(count)}</span>
+              <span class="figure">{formatNumber(count)}</span>
               <span>{label}</span>
             </li>
           ))}
@@ -182,18 +190,26 @@ function Progress({ plan }: { plan: PlanView }): JSX.Element {
   );
 }
 
-function Counts({ title, counts, words }: { title: string; counts: readonly Count[]; words: (name: string) => string }): JSX.Element {
+function Counts({
+  title,
+  counts,
+  label,
+}: {
+  title: string;
+  counts: readonly Count[];
+  label: (name: string) => string;
+}): JSX.Element {
   return (
     <section class="card">
       <h2>{title}</h2>
       {counts.length === 0 ? (
         <p class="muted">None.</p>
       ) : (
-        <dl class="tally">
+        <dl class="counts">
           {counts.map((one) => (
             <div key={one.name}>
-              <dt>{words(one.name)}</dt>
-              <dd>{number(one.count)}</dd>
+              <dt>{label(one.name)}</dt>
+              <dd>{formatNumber(one.count)}</dd>
             </div>
           ))}
         </dl>

@@ -1,27 +1,31 @@
-/** Messages that could not be understood: read them, send them once more, or let them go. */
+/** Messages that could not be processed: read, replay or discard them. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { QuarantineEntry } from "../../api/types";
-import { bytes, title } from "../../lib/format";
-import { useDesk } from "../desk";
+import { formatBytes, titleCase } from "../../lib/format";
+import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
+import { useAppContext } from "../context";
 import { ReasonDialog } from "../Dialog";
-import { useLoaded } from "../hooks";
-import { Empty, Heading, Icon, Moment, Trouble, Waiting } from "../parts";
-import { sentence } from "../words";
+import { useAsync } from "../hooks";
+import { sentence } from "../labels";
 import { usePaged } from "./paged";
 
 export function Quarantine(): JSX.Element {
-  const { client } = useDesk();
+  const { client } = useAppContext();
   const page = usePaged((cursor) => client.quarantine(cursor));
   return (
     <>
       <div class="screen-head">
         <Heading>Quarantine</Heading>
       </div>
-      {page.state === "failed" && <Trouble error={page.error} again={page.more} />}
-      {page.entries.length === 0 && page.state === "loading" && <Waiting what="Fetching the messages…" />}
-      {page.entries.length === 0 && page.state === "whole" && <Empty icon="check" title="No message is in quarantine">What cannot be understood is kept here, never dropped.</Empty>}
+      {page.state === "failed" && <ErrorMessage error={page.error} onRetry={page.more} />}
+      {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the messages…" />}
+      {page.entries.length === 0 && page.state === "complete" && (
+        <EmptyState icon="check" title="Quarantine is empty">
+          Docket keeps messages here that it cannot process.
+        </EmptyState>
+      )}
       {page.entries.length > 0 && (
         <ul class="rows">
           {page.entries.map((entry) => (
@@ -33,11 +37,11 @@ export function Quarantine(): JSX.Element {
                 <span class="row-main">
                   <span class="row-name">{sentence(entry.problem)}</span>
                   <span class="row-about">
-                    {title(entry.cause)} · from {entry.source} · {bytes(entry.body_bytes)}
+                    {titleCase(entry.cause)} · from {entry.source} · {formatBytes(entry.body_bytes)}
                   </span>
                 </span>
                 <span class="row-when">
-                  <Moment at={entry.at} />
+                  <Time at={entry.at} />
                 </span>
               </a>
             </li>
@@ -55,10 +59,10 @@ export function Quarantine(): JSX.Element {
   );
 }
 
-export function Quarantined({ id }: { id: string }): JSX.Element {
-  const { client, router } = useDesk();
-  const [entry, again] = useLoaded<QuarantineEntry>(id, () => client.quarantined(id));
-  const [asking, setAsking] = useState<"replay" | "discard">();
+export function QuarantineMessage({ id }: { id: string }): JSX.Element {
+  const { client, router } = useAppContext();
+  const [entry, reload] = useAsync<QuarantineEntry>(id, () => client.quarantineEntry(id));
+  const [dialog, setDialog] = useState<"replay" | "discard">();
   const found = entry.value;
   return (
     <>
@@ -69,67 +73,71 @@ export function Quarantined({ id }: { id: string }): JSX.Element {
         <Heading>{found ? sentence(found.problem) : "Message"}</Heading>
         {found && (
           <div class="buttons">
-            <button type="button" class="primary" onClick={() => setAsking("replay")}>
-              Send once more…
+            <button type="button" class="primary" onClick={() => setDialog("replay")}>
+              Replay…
             </button>
-            <button type="button" class="danger quiet" onClick={() => setAsking("discard")}>
-              Let it go…
+            <button type="button" class="danger quiet" onClick={() => setDialog("discard")}>
+              Discard…
             </button>
           </div>
         )}
       </div>
-      {entry.state === "failed" && <Trouble error={entry.error} again={again} />}
+      {entry.state === "failed" && <ErrorMessage error={entry.error} onRetry={reload} />}
       {!found ? (
-        entry.state !== "failed" && <Waiting what="Fetching the message…" />
+        entry.state !== "failed" && <Loading what="Loading the message…" />
       ) : (
         <>
           <p class="meta">
-            {title(found.cause)} · from {found.source} · <Moment at={found.at} /> · {bytes(found.body_bytes)}
+            {titleCase(found.cause)} · from {found.source} · <Time at={found.at} /> · {formatBytes(found.body_bytes)}
           </p>
           <section class="card">
-            <h2>The message</h2>
+            <h2>Message</h2>
             <pre class="raw" tabIndex={0}>
               {pretty(found.body ?? "")}
             </pre>
-            {found.body !== undefined && found.body_bytes > 65_536 && <p class="muted">Its first 64 KB.</p>}
+            {found.body !== undefined && found.body_bytes > 65_536 && (
+              <p class="muted">Only the first 64 KB are shown.</p>
+            )}
             <p class="muted small">
               Id <code>{found.id}</code>
             </p>
           </section>
         </>
       )}
-      {asking === "replay" && (
+      {dialog === "replay" && (
         <ReasonDialog
-          title="Send this message once more"
-          action="Send it"
-          order={async (reason) => {
+          title="Replay this message"
+          action="Replay"
+          onSubmit={async (reason) => {
             await client.replay(id, reason);
             router.go("/support/quarantine");
           }}
-          onClose={() => setAsking(undefined)}
+          onClose={() => setDialog(undefined)}
         >
-          <p class="muted">It goes to its queue again. If it still cannot be understood, it comes back here.</p>
+          <p class="muted">
+            Docket sends the message to its queue again. If it still cannot be processed, it comes back here.
+          </p>
         </ReasonDialog>
       )}
-      {asking === "discard" && (
+      {dialog === "discard" && (
         <ReasonDialog
-          title="Let this message go"
-          action="Let it go"
+          title="Discard this message"
+          action="Discard"
           danger
-          order={async (reason) => {
+          onSubmit={async (reason) => {
             await client.discard(id, reason);
             router.go("/support/quarantine");
           }}
-          onClose={() => setAsking(undefined)}
+          onClose={() => setDialog(undefined)}
         >
-          <p class="muted">It is deleted for good. What it was about is not changed by that.</p>
+          <p class="muted">The message is deleted permanently. The job that it belongs to does not change.</p>
         </ReasonDialog>
       )}
     </>
   );
 }
 
-/** JSON with line breaks; anything else as it is. */
+/** JSON with line breaks, any other text unchanged. */
 function pretty(body: string): string {
   try {
     return JSON.stringify(JSON.parse(body), null, 2);

@@ -1,4 +1,4 @@
-/** The screens of support. They come as a file of their own when somebody of support looks at them. */
+/** The support screens, a separate chunk. */
 
 import type { JSX } from "preact";
 import type { Route } from "../../lib/route";
@@ -6,7 +6,7 @@ import "../../style/support.css";
 import { Audit } from "./Audit";
 import { Overview } from "./Overview";
 import { Plan, Plans } from "./Plans";
-import { Quarantine, Quarantined } from "./Quarantine";
+import { Quarantine, QuarantineMessage } from "./Quarantine";
 
 export default function Support({ route }: { route: Route }): JSX.Element | null {
   switch (route.screen) {
@@ -19,7 +19,7 @@ export default function Support({ route }: { route: Route }): JSX.Element | null
     case "quarantine":
       return <Quarantine />;
     case "quarantined":
-      return <Quarantined id={route.id} />;
+      return <QuarantineMessage id={route.id} />;
     case "audit":
       return <Audit />;
     default:

@@ -2,23 +2,25 @@ import { useEffect, useState } from "preact/hooks";
 
 export interface Paged<T> {
   entries: T[];
-  state: "loading" | "more" | "whole" | "failed";
+  state: "loading" | "more" | "complete" | "failed";
   error?: unknown;
   more(): void;
-  /** Takes out what is no longer there. */
   without(keep: (entry: T) => boolean): void;
 }
 
-/** A list that is read page by page when asked to. */
+/** A list that is loaded page by page on request. */
 export function usePaged<T>(load: (cursor?: string) => Promise<{ entries: T[]; cursor?: string }>): Paged<T> {
-  const [at, set] = useState<{ entries: T[]; state: Paged<T>["state"]; cursor?: string; error?: unknown }>({ entries: [], state: "loading" });
+  const [at, set] = useState<{ entries: T[]; state: Paged<T>["state"]; cursor?: string; error?: unknown }>({
+    entries: [],
+    state: "loading",
+  });
   const more = (): void => {
     set((before) => ({ ...before, state: "loading" }));
     load(at.cursor).then(
       (page) =>
         set((before) => ({
           entries: [...before.entries, ...page.entries],
-          state: page.cursor === undefined ? "whole" : "more",
+          state: page.cursor === undefined ? "complete" : "more",
           ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
         })),
       (error: unknown) => set((before) => ({ ...before, state: "failed", error })),

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
 /// The key is in the table `records`. A reader of that table needs no cursor to read its data.
-const COLLECTION: &str = "note";
+const COLLECTION: &str = "state";
 const KEY: &str = "cursor-key";
 /// The size of an HMAC-SHA256 tag.
 const TAG_BYTES: usize = 32;

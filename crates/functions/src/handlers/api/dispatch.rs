@@ -2,8 +2,8 @@
 
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    JobCommandRequest, JobQuery, Me, NewRetryPlan, NewTicket, NewUpload, PageQuery, PipelineView,
-    QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
+    Configuration, JobCommandRequest, JobQuery, Me, NewRetryPlan, NewTicket, NewUpload, PageQuery,
+    PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
 };
 use api::{
     ApiError, Principal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
@@ -25,7 +25,6 @@ use super::cursor::CursorSigner;
 use super::http::HttpEvent;
 use super::problem::HttpError;
 use super::routes::{Operation, find_route};
-use crate::bootstrap::App;
 
 macro_rules! api_ports {
     ($($port:path),*) => {
@@ -51,12 +50,14 @@ api_ports!(
 );
 
 /// A request, and what is needed to handle it.
-pub(super) struct RequestContext<'a, P> {
-    pub(super) app: &'a App<P>,
+pub(super) struct ApiRequest<'a, P> {
+    pub(super) ports: &'a P,
+    pub(super) bucket: &'a str,
+    pub(super) configuration: &'a Configuration,
     pub(super) cursor_signer: &'a CursorSigner,
     pub(super) run: &'a RunContext<'a>,
     pub(super) push_until: Timestamp,
-    pub(super) request: &'a HttpEvent,
+    pub(super) event: &'a HttpEvent,
 }
 
 /// A successful response.
@@ -69,18 +70,18 @@ pub(super) struct Response {
 
 /// Handles a request.
 pub(super) async fn dispatch<P: ApiPorts>(
-    context: &RequestContext<'_, P>,
+    api_request: &ApiRequest<'_, P>,
     principal: Option<&Principal>,
 ) -> Result<Response, HttpError> {
-    let (route, path) = find_route(context.request)?;
-    let (app, request, run) = (context.app, context.request, context.run);
-    let (ports, pipelines) = (&app.ports, run.pipelines);
+    let (route, path) = find_route(api_request.event)?;
+    let (ports, request, run) = (api_request.ports, api_request.event, api_request.run);
+    let pipelines = run.pipelines;
     let response = |body: Value| Response {
         status: route.status,
         body,
     };
     if route.operation == Operation::GetConfiguration {
-        return Ok(response(to_json(&app.configuration)));
+        return Ok(response(to_json(api_request.configuration)));
     }
     let principal = principal.ok_or_else(|| {
         ApiError::Forbidden(
@@ -96,7 +97,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetMe => to_json(&me(principal, pipelines)),
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
-            to_json(&uploads::create(ports, pipelines, &app.bucket, principal, &upload).await?)
+            to_json(
+                &uploads::create(ports, pipelines, api_request.bucket, principal, &upload).await?,
+            )
         }
         Operation::GetUpload => to_json(&uploads::show(ports, principal, job_id()).await?),
         Operation::SignUploadParts => {
@@ -108,24 +111,24 @@ pub(super) async fn dispatch<P: ApiPorts>(
             uploads::abort(ports, principal, job_id()).await?;
             Value::Null
         }
-        Operation::ListJobs => list_jobs(context, principal).await?,
+        Operation::ListJobs => list_jobs(api_request, principal).await?,
         Operation::GetJob => to_json(&job_detail::show(ports, principal, job_id()).await?),
         Operation::GetResult => {
             to_json(&job_detail::result(ports, pipelines, principal, job_id()).await?)
         }
         Operation::RetryJob => {
             let command: JobCommandRequest = request.json()?;
-            let until = context.push_until;
+            let until = api_request.push_until;
             to_json(&commands::retry(ports, run, principal, job_id(), &command, until).await?)
         }
         Operation::CancelJob => {
             let command: JobCommandRequest = request.json()?;
-            let until = context.push_until;
+            let until = api_request.push_until;
             to_json(&commands::cancel(ports, run, principal, job_id(), &command, until).await?)
         }
         Operation::DeleteJobData => {
             let command: JobCommandRequest = request.json()?;
-            let until = context.push_until;
+            let until = api_request.push_until;
             to_json(&commands::delete_data(ports, run, principal, job_id(), &command, until).await?)
         }
         Operation::CreateRetryPlan => {
@@ -144,9 +147,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
             to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
         }
         Operation::ListQuarantine => {
-            let (query_id, after) = context.page_position(principal, "quarantine").await?;
+            let (query_id, after) = api_request.page_position(principal, "quarantine").await?;
             let (mut page, next) = quarantine::list(ports, principal, after.as_deref()).await?;
-            page.cursor = context.sign_cursor(&query_id, next.as_ref()).await?;
+            page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
             to_json(&page)
         }
         Operation::GetQuarantineEntry => {
@@ -162,9 +165,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
             Value::Null
         }
         Operation::ListAudit => {
-            let (query_id, before) = context.page_position(principal, "audit").await?;
+            let (query_id, before) = api_request.page_position(principal, "audit").await?;
             let (mut page, next) = audit::list(ports, principal, before.as_deref()).await?;
-            page.cursor = context.sign_cursor(&query_id, next.as_ref()).await?;
+            page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
             to_json(&page)
         }
         Operation::GetSummary => {
@@ -173,7 +176,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::CreateTicket => {
             let ticket: NewTicket = request.json()?;
-            let url = &app.configuration.web_socket_url;
+            let url = &api_request.configuration.web_socket_url;
             to_json(&tickets::issue(ports, principal, url, &ticket).await?)
         }
     }))
@@ -215,15 +218,15 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> Me {
 }
 
 async fn list_jobs<P: ApiPorts>(
-    context: &RequestContext<'_, P>,
+    api_request: &ApiRequest<'_, P>,
     principal: &Principal,
 ) -> Result<Value, ApiError> {
-    let mut query: JobQuery = context.request.query()?;
-    let ports = &context.app.ports;
-    let pipelines = context.run.pipelines;
+    let mut query: JobQuery = api_request.event.query()?;
+    let ports = api_request.ports;
+    let pipelines = api_request.run.pipelines;
     if let Some(text) = &query.find {
         let tenant = query.tenant.as_deref();
-        let bucket = &context.app.bucket;
+        let bucket = api_request.bucket;
         return Ok(to_json(
             &search::find(ports, pipelines, bucket, principal, tenant, text).await?,
         ));
@@ -237,9 +240,9 @@ async fn list_jobs<P: ApiPorts>(
     };
     let filters = serde_json::to_string(&filters).unwrap_or_default();
     let query_id = query_id(principal, "jobs", &filters);
-    let from = context.verify_cursor(&query_id, cursor).await?;
+    let from = api_request.verify_cursor(&query_id, cursor).await?;
     let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
-    page.cursor = context.sign_cursor(&query_id, next.as_ref()).await?;
+    page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
     Ok(to_json(&page))
 }
 
@@ -282,14 +285,14 @@ fn query_id(principal: &Principal, list: &str, filters: &str) -> String {
     .to_string()
 }
 
-impl<P: ApiPorts> RequestContext<'_, P> {
+impl<P: ApiPorts> ApiRequest<'_, P> {
     /// The query id of a list without filters, and the position in the request's cursor.
     async fn page_position(
         &self,
         principal: &Principal,
         list: &str,
     ) -> Result<(String, Option<String>), ApiError> {
-        let PageQuery { cursor } = self.request.query()?;
+        let PageQuery { cursor } = self.event.query()?;
         let query_id = query_id(principal, list, "");
         let position = self.verify_cursor(&query_id, cursor).await?;
         Ok((query_id, position))
@@ -303,7 +306,7 @@ impl<P: ApiPorts> RequestContext<'_, P> {
         let Some(cursor) = cursor else {
             return Ok(None);
         };
-        let ports = &self.app.ports;
+        let ports = self.ports;
         let position = self.cursor_signer.verify(ports, query_id, &cursor).await?;
         Ok(Some(position))
     }
@@ -316,7 +319,7 @@ impl<P: ApiPorts> RequestContext<'_, P> {
         let Some(next) = next else {
             return Ok(None);
         };
-        let ports = &self.app.ports;
+        let ports = self.ports;
         Ok(Some(self.cursor_signer.sign(ports, query_id, next).await?))
     }
 }

@@ -1,0 +1,458 @@
+//! What becomes of the endpoint's notifications: the real handlers over in-memory ports.
+
+use crate::world::{
+    BUCKET, PDF, TestApp, advance, announced, app, batch, failed, failures, job, run, succeeded,
+    write_output,
+};
+use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
+use jobs::id::Attempt;
+use jobs::state::{Cause, State};
+
+const KEY: &str = "inbound/acme/nda.pdf";
+
+/// An app with one job in progress.
+fn submitted() -> TestApp {
+    let app = app();
+    let version = app.ports.put(BUCKET, KEY, PDF);
+    let response = run(upload_trigger::handle(
+        &app,
+        batch(&app, &[announced(KEY, &version)], 1),
+    ))
+    .unwrap();
+    assert!(failures(&response).is_empty());
+    app
+}
+
+fn success(app: &TestApp, body: &str, received: u32) -> usize {
+    run(inference_success::handle(
+        app,
+        batch(app, &[body.to_owned()], received),
+    ))
+    .unwrap()
+    .batch_item_failures
+    .len()
+}
+
+fn error(app: &TestApp, body: &str) -> usize {
+    run(inference_error::handle(
+        app,
+        batch(app, &[body.to_owned()], 1),
+    ))
+    .unwrap()
+    .batch_item_failures
+    .len()
+}
+
+fn wake(app: &TestApp) -> usize {
+    let (check, _) = app
+        .ports
+        .state()
+        .checks
+        .pop()
+        .expect("a retry was scheduled");
+    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
+        .to_string();
+    run(retry::handle(app, batch(app, &[body], 1)))
+        .unwrap()
+        .batch_item_failures
+        .len()
+}
+
+const SERVER_ERROR: &str =
+    "ClientError: Received server error (500) from model. See the SageMaker Endpoint logs.";
+const CLIENT_ERROR: &str =
+    "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs.";
+
+/// "`Ready` means: the output object is there, its location is recorded, and it was made from this version of the input."
+#[test]
+fn a_success_makes_the_job_ready() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    let ready = job(&app, KEY);
+    assert_eq!(
+        ready.state,
+        State::Ready {
+            attempt: Attempt::FIRST
+        }
+    );
+    assert_eq!(ready.output().unwrap().to_string(), output);
+    assert_eq!(app.ports.state().events[0].0, "JobReady");
+}
+
+#[test]
+fn a_success_whose_output_is_missing_is_waited_for_and_then_tried_again() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let body = succeeded(
+        &before,
+        &before.attempts[0].output.as_ref().unwrap().to_string(),
+    );
+    for received in 1..=3 {
+        assert_eq!(success(&app, &body, received), 1, "comes back");
+        assert!(matches!(job(&app, KEY).state, State::InProgress { .. }));
+    }
+    assert_eq!(success(&app, &body, 4), 0);
+    assert!(matches!(
+        job(&app, KEY).state,
+        State::RetryScheduled {
+            next: Attempt(2),
+            ..
+        }
+    ));
+}
+
+/// "A final state is never overwritten by a late or doubled message, with one exception: a success of any attempt counts
+/// unless the job is `Ready` or `Cancelled`."
+#[test]
+fn late_and_doubled_messages_change_nothing() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let output = write_output(&app, &before);
+    success(&app, &succeeded(&before, &output), 1);
+    let ready = job(&app, KEY);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert_eq!(error(&app, &failed(&before, SERVER_ERROR)), 0);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert_eq!(job(&app, KEY), ready);
+}
+
+#[test]
+fn a_late_success_of_a_failed_job_is_announced_as_a_correction() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    error(&app, &failed(&before, CLIENT_ERROR));
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::ModelRejected)
+    );
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
+    let told: Vec<_> = app
+        .ports
+        .state()
+        .events
+        .iter()
+        .map(|(kind, _)| *kind)
+        .collect();
+    assert_eq!(told, ["JobFailed", "JobReady"]);
+}
+
+#[test]
+fn a_success_of_an_older_attempt_counts_and_its_failure_does_not() {
+    let app = submitted();
+    let first = job(&app, KEY);
+    error(&app, &failed(&first, SERVER_ERROR));
+    assert_eq!(wake(&app), 0);
+    let second = job(&app, KEY);
+    assert!(matches!(
+        second.state,
+        State::InProgress {
+            attempt: Attempt(2),
+            ..
+        }
+    ));
+    assert_eq!(
+        error(&app, &failed(&first, SERVER_ERROR)),
+        0,
+        "stale evidence is acknowledged"
+    );
+    assert_eq!(job(&app, KEY), second);
+    let place = first.attempts[0].output.clone().unwrap();
+    app.ports.put(&place.bucket, &place.key, b"{}");
+    assert_eq!(success(&app, &succeeded(&first, &place.to_string()), 1), 0);
+    assert_eq!(
+        job(&app, KEY).state,
+        State::Ready {
+            attempt: Attempt::FIRST
+        }
+    );
+}
+
+#[test]
+fn transient_failures_are_retried_until_the_attempts_are_used_up() {
+    let app = submitted();
+    for attempt in 1..=3 {
+        let running = job(&app, KEY);
+        assert!(
+            matches!(running.state, State::InProgress { .. })
+                && running.state.attempt() == Attempt(attempt),
+            "{:?}",
+            running.state
+        );
+        assert_eq!(error(&app, &failed(&running, SERVER_ERROR)), 0);
+        if attempt < 3 {
+            assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
+            advance(&app, 900_000);
+            assert_eq!(wake(&app), 0);
+        }
+    }
+    let done = job(&app, KEY);
+    assert!(
+        matches!(&done.state, State::Failed { failure, .. } if failure.cause == Cause::ModelError)
+    );
+    assert_eq!(app.ports.state().invocations.len(), 3);
+    assert_eq!(done.attempts.len(), 3);
+}
+
+/// "Before any step to `Failed` … look at the locations of *all* attempts."
+#[test]
+fn before_it_fails_the_outputs_are_looked_at() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_output(&app, &before);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert_eq!(
+        job(&app, KEY).state,
+        State::Ready {
+            attempt: Attempt::FIRST
+        }
+    );
+}
+
+#[test]
+fn an_output_whose_call_was_never_answered_is_found_by_its_folder() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(
+        BUCKET,
+        &format!("outbound/legal-review/{}/a1/other.out", before.id),
+        b"{}",
+    );
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert!(
+        job(&app, KEY)
+            .output()
+            .unwrap()
+            .key
+            .ends_with("a1/other.out")
+    );
+}
+
+#[test]
+fn a_result_made_from_another_version_is_not_announced() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, PDF);
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn a_completion_may_overtake_the_submits_own_write() {
+    let app = app();
+    let version = app.ports.put(BUCKET, KEY, PDF);
+    // The call goes through, the record of it does not.
+    app.ports.state().fail_before.insert("save", 1);
+    let body = announced(KEY, &version);
+    assert_eq!(
+        run(upload_trigger::handle(
+            &app,
+            batch(&app, std::slice::from_ref(&body), 1)
+        ))
+        .unwrap()
+        .batch_item_failures
+        .len(),
+        1
+    );
+    let submitting = job(&app, KEY);
+    assert!(matches!(submitting.state, State::Submitting { .. }));
+    let output = format!(
+        "s3://{BUCKET}/outbound/legal-review/{}/a1/x.out",
+        submitting.id
+    );
+    app.ports.put(
+        BUCKET,
+        output.strip_prefix(&format!("s3://{BUCKET}/")).unwrap(),
+        b"{}",
+    );
+    assert_eq!(success(&app, &succeeded(&submitting, &output), 1), 0);
+    assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
+    advance(&app, 66_000);
+    assert_eq!(
+        run(upload_trigger::handle(&app, batch(&app, &[body], 1)))
+            .unwrap()
+            .batch_item_failures
+            .len(),
+        0
+    );
+    assert_eq!(app.ports.state().invocations.len(), 1, "no second run");
+}
+
+#[test]
+fn an_unknown_job_is_waited_for_and_then_quarantined() {
+    let app = app();
+    let body = include_str!("../../../../events/inference-success/completed.json");
+    for received in 1..=3 {
+        assert_eq!(success(&app, body, received), 1);
+    }
+    assert_eq!(success(&app, body, 4), 0);
+    assert_eq!(app.ports.state().quarantine[0].cause, "UnknownJob");
+}
+
+#[test]
+fn a_foreign_inference_id_is_quarantined_at_once() {
+    let app = app();
+    let job_id = jobs::id::JobId::of_key(BUCKET, KEY).to_string();
+    let body = include_str!("../../../../events/inference-success/completed.json").replace(
+        &format!("{job_id}.a1\""),
+        "6f1c1b9e-9e7e-4d0e-8a53-6d1a7a0e7c11\"",
+    );
+    assert_eq!(success(&app, &body, 1), 0);
+    assert_eq!(app.ports.state().quarantine[0].cause, "Malformed");
+}
+
+#[test]
+fn an_output_elsewhere_is_a_contradiction() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    for place in [
+        "s3://evil/outbound/legal-review/x.out",
+        "s3://docket-jobs/outbound/ocr-batch/x.out",
+        "s3://docket-jobs/inbound/acme/nda.pdf",
+    ] {
+        assert_eq!(success(&app, &succeeded(&before, place), 1), 0);
+    }
+    assert_eq!(job(&app, KEY), before);
+    assert_eq!(
+        app.ports.state().quarantine.len(),
+        1,
+        "the same message is kept once"
+    );
+    assert_eq!(app.ports.state().quarantine[0].cause, "Contradiction");
+}
+
+#[test]
+fn an_attempt_that_was_never_made_is_a_contradiction() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let body = failed(&before, SERVER_ERROR).replace(".a1", ".a7");
+    assert_eq!(error(&app, &body), 0);
+    assert_eq!(job(&app, KEY), before);
+    assert_eq!(app.ports.state().quarantine[0].cause, "Contradiction");
+}
+
+#[test]
+fn test_notifications_are_acknowledged_in_silence() {
+    let app = app();
+    assert_eq!(
+        success(
+            &app,
+            include_str!("../../../../events/inference-success/test-notification.json"),
+            1
+        ),
+        0
+    );
+    assert!(app.ports.state().quarantine.is_empty());
+}
+
+#[test]
+fn an_event_that_was_not_taken_brings_the_message_back() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let output = write_output(&app, &before);
+    app.ports.state().fail_before.insert("publish", 1);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 1);
+    assert_eq!(success(&app, &succeeded(&before, &output), 2), 0);
+    assert_eq!(app.ports.state().events.len(), 1);
+}
+
+/// The customer is told what the model said, not where the operator could read it.
+#[test]
+fn a_rejection_carries_the_models_own_words() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let place = before.attempts[0].failure_object.clone().unwrap();
+    app.ports.put(&place.bucket, &place.key, br#"{"error":{"status":400,"code":"broken","reason":"the cross-reference table is missing"}}"#);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    let State::Failed { failure, .. } = job(&app, KEY).state else {
+        panic!()
+    };
+    assert_eq!(
+        (failure.cause, failure.detail.as_str()),
+        (Cause::ModelRejected, "the cross-reference table is missing")
+    );
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn a_result_found_while_failing_is_announced_even_if_the_first_announcement_was_lost() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_output(&app, &before);
+    app.ports.state().fail_before.insert("publish", 1);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 1);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert_eq!(app.ports.state().events.len(), 1);
+}
+
+#[test]
+fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_was_lost() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_output(&app, &before);
+    advance(&app, 24 * 3_600_000);
+    let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
+    app.ports.state().fail_before.insert("publish", 1);
+    for (received, comes_back) in [(1, 1), (2, 0)] {
+        let response = run(retry::handle(
+            &app,
+            batch(&app, std::slice::from_ref(&body), received),
+        ))
+        .unwrap();
+        assert_eq!(response.batch_item_failures.len(), comes_back);
+    }
+    assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
+    assert_eq!(app.ports.state().events.len(), 1);
+}
+
+/// The endpoint reads what lies at the key when it comes to it.
+#[test]
+fn a_failure_made_of_another_version_is_no_word_about_this_one() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, b"not a PDF at all");
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn a_result_of_an_object_that_was_replaced_and_then_deleted_is_not_announced() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, PDF);
+    app.ports.put_object(BUCKET, KEY, None);
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn a_retry_does_not_run_on_bytes_that_nobody_has_looked_at() {
+    let app = submitted();
+    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
+    app.ports.put(BUCKET, KEY, b"not a PDF at all");
+    assert_eq!(wake(&app), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+    assert_eq!(app.ports.state().invocations.len(), 1);
+}
+
+#[test]
+fn a_correction_says_that_it_is_one() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    error(&app, &failed(&before, CLIENT_ERROR));
+    let output = write_output(&app, &before);
+    success(&app, &succeeded(&before, &output), 1);
+    assert!(job(&app, KEY).corrected);
+}

@@ -1,0 +1,520 @@
+//! What is found when nobody speaks of it any more: the real reconciler over in-memory ports.
+
+use crate::world::{
+    BUCKET, NOW, PDF, TestApp, advance, announced, app, batch, event, failed, job, run,
+    write_output,
+};
+use functions::handlers::reconciler::{self, Reconciled};
+use functions::handlers::{inference_error, retry, upload_trigger};
+use jobs::backlog::Backlog;
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::Queue;
+use jobs::ports::Record;
+use jobs::state::State;
+use serde_json::json;
+use testkit::conformance::TestEnvironment;
+use testkit::memory::Object;
+
+const KEY: &str = "inbound/acme/nda.pdf";
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+fn reconcile(app: &TestApp) -> Reconciled {
+    run(reconciler::handle(app, event(app, json!({})))).unwrap()
+}
+
+fn upload(app: &TestApp, key: &str) -> String {
+    let version = app.ports.put(BUCKET, key, PDF);
+    announce(app, key, &version);
+    version
+}
+
+fn announce(app: &TestApp, key: &str, version: &str) {
+    let body = announced(key, version);
+    let response = run(upload_trigger::handle(app, batch(app, &[body], 1))).unwrap();
+    assert!(response.batch_item_failures.is_empty());
+}
+
+/// Hands the wake-ups that are due to `retry`.
+fn work_off_wake_ups(app: &TestApp) -> usize {
+    let sent = std::mem::take(&mut app.ports.state().checks);
+    for (check, delay) in &sent {
+        advance(app, u64::from(*delay) * 1000);
+        let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
+        let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
+        assert!(response.batch_item_failures.is_empty());
+    }
+    sent.len()
+}
+
+fn next_check_at(app: &TestApp) -> Timestamp {
+    job(app, KEY)
+        .state
+        .check_deadline()
+        .expect("the job is open")
+}
+
+/// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
+/// lost, doubled, late or swapped, and wherever a function dies."
+#[test]
+fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
+    let app = app();
+    upload(&app, KEY);
+    write_output(&app, &job(&app, KEY));
+    let look = job(&app, KEY).next_check_at().unwrap();
+    let minutes = (look.0 - NOW.0) / MINUTE;
+    assert!((15..30).contains(&minutes), "after a while: {minutes}");
+
+    advance(&app, look.0 - NOW.0 - 10 * MINUTE);
+    assert_eq!(
+        reconcile(&app).checks_sent,
+        0,
+        "nothing is done before its time: the notification may only be late"
+    );
+    advance(&app, 5 * MINUTE);
+    assert_eq!(reconcile(&app).checks_sent, 1);
+    assert_eq!(
+        app.ports.state().checks[0].1,
+        5 * 60 + 2,
+        "the wake-up comes on time, and not at the next run after it"
+    );
+    assert_eq!(work_off_wake_ups(&app), 1);
+    assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
+    advance(&app, HOUR);
+    assert_eq!(
+        reconcile(&app).checks_sent,
+        0,
+        "a job that has ended is not woken"
+    );
+}
+
+#[test]
+fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_given_up() {
+    let app = app();
+    upload(&app, KEY);
+    let deadline = next_check_at(&app);
+    let mut looks = Vec::new();
+    while app.ports.state().now.0 + 10 * MINUTE < deadline.0 {
+        if reconcile(&app).checks_sent > 0 {
+            looks.push((app.ports.state().now.0 - NOW.0) / MINUTE);
+        }
+        work_off_wake_ups(&app);
+        advance(&app, 5 * MINUTE);
+    }
+    assert!((5..12).contains(&looks.len()), "{looks:?}");
+    assert!(matches!(job(&app, KEY).state, State::InProgress { .. }));
+    assert_eq!(app.ports.state().invocations.len(), 1, "and not run again");
+}
+
+#[test]
+fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
+    let app = app();
+    upload(&app, KEY);
+    for _ in 0..400 {
+        if job(&app, KEY).state.check_deadline().is_none() {
+            break;
+        }
+        advance(&app, 5 * MINUTE);
+        reconcile(&app);
+        work_off_wake_ups(&app);
+    }
+    let job = job(&app, KEY);
+    assert!(matches!(job.state, State::Failed { .. }), "{:?}", job.state);
+    let pipeline = app.environment.pipelines.get("legal-review").unwrap();
+    let bound = job.created_at.0 + u64::from(pipeline.job_deadline_seconds) * 1000;
+    assert!(job.updated_at.0 <= bound, "within the bound");
+    assert_eq!(
+        app.ports.state().invocations.len(),
+        3,
+        "as often as is paid for"
+    );
+}
+
+#[test]
+fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
+    let app = app();
+    upload(&app, KEY);
+    let deadline = next_check_at(&app);
+    advance(&app, deadline.0 - NOW.0 + 10 * MINUTE);
+    // The queue of wake-ups takes them, and nothing comes of them: the function is down for hours.
+    let mut checks_sent = 0;
+    for _ in 0..(5 * 12) {
+        checks_sent += reconcile(&app).checks_sent;
+        advance(&app, 5 * MINUTE);
+    }
+    assert!(
+        (6..18).contains(&checks_sent),
+        "more and more seldom, not every five minutes: {checks_sent}"
+    );
+    assert_eq!(next_check_at(&app), deadline, "the row itself is as it was");
+    app.ports.state().checks.truncate(1);
+    work_off_wake_ups(&app);
+    assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
+}
+
+#[test]
+fn a_wake_up_that_the_queue_did_not_take_is_sent_by_the_next_run() {
+    let app = app();
+    upload(&app, KEY);
+    advance(&app, next_check_at(&app).0 - NOW.0);
+    app.ports.state().fail_before.insert("send", 1);
+    let done = reconcile(&app);
+    assert_eq!((done.checks_sent, done.incomplete), (0, true));
+    let done = reconcile(&app);
+    assert_eq!((done.checks_sent, done.incomplete), (1, false));
+}
+
+#[test]
+fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
+    for (attempt_fails, has_message) in [(1, true), (3, false)] {
+        let mut app = app();
+        // The third delay of legal-review is half an hour, which no message can wait.
+        let toml = include_str!("../../../../infra/pipelines.toml");
+        let toml = toml.replacen("attempts = 3", "attempts = 4", 1);
+        let toml = toml.replacen(
+            "job_deadline_seconds = 82_800",
+            "job_deadline_seconds = 172_800",
+            1,
+        );
+        let pipelines = jobs::pipeline::Pipelines::parse(&toml).unwrap();
+        std::sync::Arc::make_mut(&mut app.environment).pipelines = pipelines;
+        upload(&app, KEY);
+        for _ in 0..attempt_fails {
+            // Until the random delay of the last one is what is asked for, with another seed.
+            work_off_wake_ups(&app);
+            fail(&app);
+        }
+        let State::RetryScheduled { due, .. } = job(&app, KEY).state else {
+            panic!("{:?}", job(&app, KEY).state)
+        };
+        let delay = due.since(app.ports.state().now).as_secs();
+        if !has_message && delay <= 900 {
+            // Full jitter drew a short delay; the state is what counts here.
+            continue;
+        }
+        assert_eq!(app.ports.state().checks.len(), usize::from(has_message));
+        app.ports.state().checks.clear();
+        advance(&app, (delay.saturating_sub(60)) * 1000);
+        let checks_sent = reconcile(&app).checks_sent;
+        assert_eq!(
+            checks_sent,
+            u64::from(!has_message),
+            "after {attempt_fails}"
+        );
+        if !has_message {
+            let (check, seconds) = app.ports.state().checks[0];
+            let at = app.ports.state().now.0 + u64::from(seconds) * 1000;
+            assert!(at.abs_diff(due.0) <= 3000, "on time: {at} {due:?}");
+            assert_eq!(check.due, Some(due));
+        }
+        // Even one that had a message is woken once that must have been lost.
+        advance(&app, 60_000 + 2 * MINUTE + 11 * MINUTE);
+        assert_eq!(reconcile(&app).checks_sent, 1);
+    }
+}
+
+fn fail(app: &TestApp) {
+    let body = failed(
+        &job(app, KEY),
+        "ClientError: Received server error (500) from model.",
+    );
+    let response = run(inference_error::handle(app, batch(app, &[body], 1))).unwrap();
+    assert!(response.batch_item_failures.is_empty());
+}
+
+#[test]
+fn one_row_or_shard_that_cannot_be_read_does_not_hold_up_the_others() {
+    let app = app();
+    for number in 0..40 {
+        upload(&app, &format!("inbound/acme/{number}.pdf"));
+    }
+    let newer = JobId::of_key(BUCKET, "inbound/acme/7.pdf");
+    app.ports.state().newer_schema.insert(newer);
+    advance(&app, 12 * HOUR);
+    app.ports.state().fail_before.insert("due_by", 1);
+    let first = reconcile(&app);
+    assert!(
+        first.incomplete && (20..39).contains(&first.checks_sent),
+        "{first:?}"
+    );
+    let second = reconcile(&app);
+    assert!(!second.incomplete);
+    assert_eq!(
+        first.checks_sent + second.checks_sent,
+        39,
+        "all but the newer one"
+    );
+}
+
+#[test]
+fn what_is_open_is_counted_by_pipeline_with_its_age_and_what_is_at_risk() {
+    let app = app();
+    let none = reconcile(&app).open.unwrap();
+    assert_eq!(none["legal-review"], Backlog::default());
+    assert_eq!(none.len(), 3, "a pipeline without open jobs says so");
+
+    let promise = 8 * HOUR;
+    upload(&app, "inbound/acme/early.pdf");
+    advance(&app, HOUR);
+    for number in 0..40 {
+        upload(&app, &format!("inbound/acme/{number}.pdf"));
+    }
+    upload(&app, "inbound-documents/acme/a.pdf");
+    advance(&app, promise * 3 / 4 - HOUR - 1000);
+    let open = |pipeline: &str| reconcile(&app).open.unwrap()[pipeline];
+    assert_eq!(open("legal-review").open, 41);
+    assert_eq!(open("legal-review").at_risk, 0);
+    assert_eq!(open("doc-understanding").at_risk, 1, "half an hour is over");
+    advance(&app, 1000);
+    let tally = open("legal-review");
+    assert_eq!((tally.open, tally.at_risk), (41, 1));
+    assert_eq!(tally.oldest_age_seconds, promise * 3 / 4 / 1000);
+}
+
+/// The number decides when instances may go.
+#[test]
+fn a_count_that_is_not_whole_is_none() {
+    let app = app();
+    upload(&app, KEY);
+    app.ports.state().fail_before.insert("open_jobs", 1);
+    let done = reconcile(&app);
+    assert!(done.open.is_none() && done.incomplete, "{done:?}");
+    let done = reconcile(&app);
+    assert!(done.open.is_some() && !done.incomplete, "{done:?}");
+}
+
+/// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
+#[test]
+fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
+    let app = app();
+    for queue in Queue::ALL {
+        run(app
+            .ports
+            .add_dead_letter(queue, &format!("poison of {}", queue.name())));
+    }
+    let mut redriven = 0;
+    let mut quarantined = 0;
+    let began = app.ports.state().now.0;
+    while quarantined == 0 {
+        let done = reconcile(&app);
+        redriven += done.redriven;
+        quarantined += done.quarantined;
+        for queue in Queue::ALL {
+            run(app.ports.fail_redriven(queue));
+        }
+        advance(&app, 37 * MINUTE);
+    }
+    let tried = (app.ports.state().now.0 - began) / HOUR;
+    assert_eq!((redriven, quarantined, tried), (4 * 10, 4, 6));
+    let world = app.ports.state();
+    assert!(world.dead_letters.is_empty() && world.redriven.is_empty());
+    for (queue, entry) in Queue::ALL.iter().zip(&world.quarantine) {
+        assert_eq!(entry.source, queue.name());
+        assert_eq!(entry.cause, "DeadLetter");
+        assert_eq!(entry.body, format!("poison of {}", queue.name()));
+        assert_eq!(
+            entry.message_id,
+            "m0".replace('0', &(*queue as u8).to_string())
+        );
+    }
+}
+
+#[test]
+fn a_dead_letter_is_deleted_only_after_it_was_sent_or_kept() {
+    let long_ago = Some(Timestamp(NOW.0 - 6 * HOUR));
+    for (step, since) in [
+        ("redrive_letter", None),
+        ("discard", None),
+        ("keep", long_ago),
+        ("discard", long_ago),
+    ] {
+        let app = app();
+        run(app.ports.add_dead_letter(Queue::Uploads, "text"));
+        app.ports.state().dead_letters[0].1.dead_since = since;
+        app.ports.state().fail_before.insert(step, 1);
+        assert!(reconcile(&app).incomplete, "{step}");
+        assert_eq!(app.ports.state().dead_letters.len(), 1, "{step}");
+        let done = reconcile(&app);
+        assert!(!done.incomplete, "{step}");
+        let world = app.ports.state();
+        assert!(world.dead_letters.is_empty());
+        assert!(
+            !world.redriven.is_empty() || world.quarantine.len() == 1,
+            "{step}"
+        );
+    }
+}
+
+/// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled
+/// or reordered."
+#[test]
+fn an_object_whose_event_was_lost_is_announced_once() {
+    let app = app();
+    upload(&app, "inbound/acme/told.pdf");
+    let keys = [
+        "inbound/acme/Müller + Söhne 100%.pdf",
+        "inbound-batches/acme/scan.pdf",
+    ];
+    let mut lost: Vec<(&str, String)> = Vec::new();
+    for key in keys {
+        lost.push((key, app.ports.put(BUCKET, key, PDF)));
+    }
+    // Not ours, deleted, and too young for long.
+    app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
+    app.ports.put(BUCKET, "inbound/acme/gone.pdf", PDF);
+    app.ports.put_object(BUCKET, "inbound/acme/gone.pdf", None);
+    assert_eq!(reconcile(&app).announced, 0, "S3 is given its time");
+
+    let mut all = Vec::new();
+    for _ in 0..12 {
+        advance(&app, 5 * MINUTE);
+        let done = reconcile(&app);
+        let announced = std::mem::take(&mut app.ports.state().upload_events);
+        assert_eq!(done.announced, announced.len() as u64);
+        for upload in announced {
+            announce(&app, &upload.key, upload.version.as_deref().unwrap());
+            all.push((upload.key, upload.version.unwrap()));
+        }
+    }
+    all.sort();
+    let mut expected: Vec<(String, String)> = lost
+        .into_iter()
+        .map(|(key, version)| (key.to_owned(), version))
+        .collect();
+    expected.sort();
+    assert_eq!(all, expected);
+    for key in keys {
+        assert!(job(&app, key).state.check_deadline().is_some());
+    }
+}
+
+#[test]
+fn a_newer_version_whose_event_was_lost_is_announced() {
+    let app = app();
+    upload(&app, KEY);
+    advance(&app, MINUTE);
+    let second = app.ports.put(BUCKET, KEY, PDF);
+    advance(&app, HOUR);
+    assert_eq!(reconcile(&app).announced, 1);
+    let upload = app.ports.state().upload_events[0].clone();
+    assert_eq!(upload.version.as_deref(), Some(second.as_str()));
+    announce(&app, &upload.key, &second);
+    advance(&app, 25 * HOUR);
+    assert_eq!(reconcile(&app).announced, 0, "its job has an id of its own");
+}
+
+#[test]
+fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
+    let app = app();
+    assert_eq!(reconcile(&app).announced, 0);
+    advance(&app, HOUR);
+    reconcile(&app);
+    let began_at = app.ports.state().now;
+    // A day and many complete looks later it is there, and as old as that.
+    let days = 25;
+    for _ in 0..(days * 2) {
+        advance(&app, HOUR / 2);
+        reconcile(&app);
+    }
+    for (key, multipart) in [
+        ("inbound-batches/acme/parts.pdf", true),
+        ("inbound/acme/whole.pdf", false),
+    ] {
+        let object = Object {
+            content: PDF.to_vec(),
+            bytes: 1 << 30,
+            multipart,
+            ..Object::default()
+        };
+        app.ports.put_object(BUCKET, key, Some(object));
+        let mut world = app.ports.state();
+        let versions = world
+            .objects
+            .get_mut(&(BUCKET.to_owned(), key.to_owned()))
+            .unwrap();
+        versions[0].1.as_mut().unwrap().put_at = began_at;
+    }
+    advance(&app, HOUR / 2);
+    assert_eq!(reconcile(&app).announced, 1, "the one in parts");
+    let announced = app.ports.state().upload_events[0].clone();
+    assert_eq!(announced.key, "inbound-batches/acme/parts.pdf");
+    advance(&app, 24 * HOUR);
+    assert_eq!(
+        reconcile(&app).announced,
+        2,
+        "once a day all are asked about"
+    );
+}
+
+#[test]
+fn a_look_through_the_bucket_goes_on_where_it_stopped() {
+    let app = app();
+    for number in 0..2500 {
+        app.ports
+            .put(BUCKET, &format!("inbound/acme/{number:04}.pdf"), PDF);
+    }
+    advance(&app, HOUR);
+    // The answer about the first page of five is lost.
+    app.ports.state().fail_after.insert("enqueue", 1);
+    let first = reconcile(&app);
+    assert!(first.incomplete, "{first:?}");
+    assert_eq!(app.ports.state().upload_events.len(), 500);
+    let rest = reconcile(&app);
+    assert!(!rest.incomplete);
+    assert_eq!(
+        rest.announced, 2500,
+        "the page that nobody knows of is done again"
+    );
+    let age = rest.sweep_age_seconds.unwrap();
+    assert_eq!(age, 0);
+    // Nobody works off the queue, and still nothing is announced twice a quarter of an hour later.
+    advance(&app, 16 * MINUTE);
+    assert_eq!(reconcile(&app).announced, 0);
+}
+
+#[test]
+fn somebody_who_knows_that_events_were_lost_need_not_wait() {
+    let app = app();
+    reconcile(&app);
+    app.ports.put(BUCKET, KEY, PDF);
+    assert_eq!(reconcile(&app).announced, 0);
+    let everything = event(&app, json!({"everything": true}));
+    let done = run(reconciler::handle(&app, everything)).unwrap();
+    assert_eq!(done.announced, 1);
+    advance(&app, 10 * MINUTE);
+    assert_eq!(
+        reconcile(&app).announced,
+        0,
+        "and the schedule goes on as before"
+    );
+}
+
+#[test]
+fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
+    let app = app();
+    app.ports.put(BUCKET, KEY, PDF);
+    run(app.ports.add_dead_letter(Queue::Uploads, "text"));
+    advance(&app, HOUR);
+    let mut now = event(&app, json!({}));
+    now.context.deadline = app.ports.state().now.0;
+    let done = run(reconciler::handle(&app, now)).unwrap();
+    assert_eq!((done.announced, done.redriven), (0, 0));
+    assert_eq!(reconcile(&app).announced, 1);
+}
+
+#[test]
+fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
+    let app = app();
+    app.ports.put(BUCKET, KEY, PDF);
+    let note = Record {
+        text: "{\"began_at\":\"soon\"}".to_owned(),
+        revision: 1,
+        expires_at: None,
+    };
+    app.ports
+        .state()
+        .records
+        .write("state", "inventory-scan", &note);
+    advance(&app, HOUR);
+    assert_eq!(reconcile(&app).announced, 1);
+}

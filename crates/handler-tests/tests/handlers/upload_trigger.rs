@@ -1,0 +1,529 @@
+//! What becomes of uploads: the real handler over in-memory ports.
+
+use crate::world::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
+use functions::handlers::{retry, upload_trigger};
+use jobs::id::{Attempt, JobId};
+use jobs::ports::Connection;
+use jobs::state::{Cause, State};
+use testkit::memory::Object;
+
+fn upload(app: &crate::world::TestApp, bodies: &[String]) -> Vec<String> {
+    let response = run(upload_trigger::handle(app, batch(app, bodies, 1))).unwrap();
+    failures(&response).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_pdf_is_submitted_once() {
+    let app = app();
+    app.ports.state().connections.push(Connection {
+        uploader: None,
+        subscription: "acme".into(),
+        connection_id: "c".into(),
+        registered_at: crate::world::NOW,
+        token_expires_at: jobs::id::Timestamp(u64::MAX),
+    });
+    let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
+    assert!(upload(&app, &[announced("inbound/acme/nda.pdf", &version)]).is_empty());
+    let job = job(&app, "inbound/acme/nda.pdf");
+    assert!(
+        matches!(
+            job.state,
+            State::InProgress {
+                attempt: Attempt::FIRST,
+                ..
+            }
+        ),
+        "{:?}",
+        job.state
+    );
+    let world = app.ports.state();
+    let invocation = &world.invocations[0];
+    assert_eq!(invocation.endpoint, "docket-legal-review");
+    assert_eq!(
+        invocation.input.to_string(),
+        "s3://docket-jobs/inbound/acme/nda.pdf"
+    );
+    assert_eq!(
+        (invocation.content_type.as_str(), invocation.accept),
+        ("application/pdf", "application/json")
+    );
+    assert_eq!(
+        (
+            invocation.queue_ttl_seconds,
+            invocation.invocation_timeout_seconds
+        ),
+        (21_600, 120)
+    );
+    assert_eq!(
+        invocation.trace_id.to_string(),
+        "1-67891233-abcdef012345678912345678"
+    );
+    assert!(
+        world.frames[0].1.contains("\"status\":\"InProgress\""),
+        "{:?}",
+        world.frames
+    );
+}
+
+/// "A duplicate event costs no second GPU run."
+#[test]
+fn a_doubled_event_costs_no_second_run() {
+    let app = app();
+    let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
+    let body = announced("inbound/acme/nda.pdf", &version);
+    for bodies in [vec![body.clone(), body.clone(), body.clone()], vec![body]] {
+        let come_back = upload(&app, &bodies);
+        // Side by side, all but one may find the claim taken; those come back and then find the work done.
+        assert!(come_back.len() < bodies.len());
+    }
+    assert_eq!(app.ports.state().invocations.len(), 1);
+    assert_eq!(app.ports.state().jobs.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
+    for (key, content, bytes, want) in [
+        ("inbound/acme/empty.pdf", &b""[..], 0, "empty"),
+        ("inbound/acme/text.pdf", b"hello", 5, "not a PDF"),
+        (
+            "inbound-batches/acme/huge.pdf",
+            PDF,
+            (1 << 30) + 1,
+            "1073741825 bytes",
+        ),
+        ("inbound/acme/../other/x.pdf", PDF, 30, "'..'"),
+        ("inbound/acme/a\r\nb.pdf", PDF, 30, "control character"),
+        ("inbound/ACME Corp/x.pdf", PDF, 30, "not a tenant"),
+        ("inbound/acme/", PDF, 30, "no file name"),
+    ] {
+        let app = app();
+        let version = app.ports.put_object(
+            BUCKET,
+            key,
+            Some(Object {
+                content: content.to_vec(),
+                bytes,
+                ..Object::default()
+            }),
+        );
+        assert!(
+            upload(&app, &[announced(key, &version)]).is_empty(),
+            "{key:?}"
+        );
+        let job = job(&app, key);
+        let State::Failed {
+            attempt: Attempt::NONE,
+            failure,
+        } = &job.state
+        else {
+            panic!("{key:?}: {:?}", job.state)
+        };
+        assert_eq!(failure.cause, Cause::InvalidInput, "{key:?}");
+        assert!(failure.detail.contains(want), "{key:?}: {}", failure.detail);
+        assert!(app.ports.state().invocations.is_empty(), "{key:?}");
+        assert_eq!(app.ports.state().events[0].0, "JobFailed", "{key:?}");
+    }
+}
+
+#[test]
+fn odd_keys_are_copied_and_succeed() {
+    let long = format!("inbound/acme/{}.pdf", "x".repeat(1007));
+    assert_eq!(long.len(), 1024);
+    for key in [
+        "inbound/acme/a b.pdf",
+        "inbound/acme/a+b.pdf",
+        "inbound/acme/Müller & Söhne 契約.pdf",
+        &long,
+    ] {
+        let app = app();
+        let version = app.ports.put(BUCKET, key, PDF);
+        assert!(upload(&app, &[announced(key, &version)]).is_empty());
+        let job = job(&app, key);
+        assert!(
+            matches!(job.state, State::InProgress { .. }),
+            "{key}: {:?}",
+            job.state
+        );
+        let input = app.ports.state().invocations[0].input.clone();
+        assert_eq!(input.key, format!("work/{}", job.id), "{key}");
+        assert!(input.to_string().len() <= 1024);
+    }
+}
+
+#[test]
+fn another_tenants_uuid_as_a_file_name_is_just_a_name() {
+    let app = app();
+    let name = "6f1c1b9e-9e7e-4d0e-8a53-6d1a7a0e7c11.pdf";
+    for tenant in ["acme", "globex"] {
+        let key = format!("inbound/{tenant}/{name}");
+        let version = app.ports.put(BUCKET, &key, PDF);
+        upload(&app, &[announced(&key, &version)]);
+    }
+    let world = app.ports.state();
+    let mut tenants: Vec<_> = world
+        .jobs
+        .values()
+        .map(|job| job.tenant.to_string())
+        .collect();
+    tenants.sort();
+    assert_eq!(tenants, ["acme", "globex"]);
+}
+
+/// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost,
+/// doubled or reordered."
+#[test]
+fn every_current_version_has_one_job_in_any_order_of_events() {
+    let key = "inbound/acme/nda.pdf";
+    for order in [[0, 1, 0, 1], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]] {
+        let app = app();
+        let versions = [
+            app.ports.put(BUCKET, key, PDF),
+            app.ports.put(BUCKET, key, PDF),
+        ];
+        for i in order {
+            assert!(upload(&app, &[announced(key, &versions[i])]).is_empty());
+        }
+        let world = app.ports.state();
+        assert_eq!(world.jobs.len(), 2, "{order:?}");
+        for job in world.jobs.values() {
+            let current = job.input.version == versions[1];
+            match &job.state {
+                State::InProgress { .. } => assert!(current, "{order:?}"),
+                State::Failed { failure, .. } => {
+                    assert!(!current && failure.cause == Cause::Superseded, "{order:?}")
+                }
+                other => panic!("{order:?}: {other:?}"),
+            }
+        }
+        assert_eq!(world.invocations.len(), 1, "{order:?}");
+    }
+}
+
+#[test]
+fn a_newer_version_closes_the_open_job_of_an_older_one() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let first = app.ports.put(BUCKET, key, PDF);
+    upload(&app, &[announced(key, &first)]);
+    crate::world::advance(&app, 120_000);
+    let second = app.ports.put(BUCKET, key, PDF);
+    upload(&app, &[announced(key, &second)]);
+    crate::world::advance(&app, 120_000);
+    let third = app.ports.put(BUCKET, key, PDF);
+    upload(&app, &[announced(key, &third)]);
+    assert!(
+        matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+    let of = |version: &str| {
+        find(&app, JobId::of_version(BUCKET, key, version))
+            .unwrap()
+            .state
+    };
+    assert!(
+        matches!(of(&second), State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+    assert!(matches!(of(&third), State::InProgress { .. }));
+    let told: Vec<_> = app
+        .ports
+        .state()
+        .events
+        .iter()
+        .map(|(kind, job)| (*kind, job.input.version.clone()))
+        .collect();
+    assert_eq!(told, [("JobFailed", first), ("JobFailed", second)]);
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was_behind() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let first = app.ports.put(BUCKET, key, PDF);
+    upload(&app, &[announced(key, &first)]);
+    let second = app.ports.put(BUCKET, key, PDF);
+    // One function makes the new job and dies before it closes the old one.
+    app.ports.state().fail_before.insert("versions", 1);
+    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    // Another closes it, by a clock that is a second behind, and cannot announce it.
+    app.ports.state().now.0 -= 1000;
+    app.ports.state().fail_before.insert("publish", 1);
+    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    crate::world::advance(&app, 180_000);
+    assert!(upload(&app, &[announced(key, &second)]).is_empty());
+    let told: Vec<_> = app
+        .ports
+        .state()
+        .events
+        .iter()
+        .map(|(kind, job)| (*kind, job.input.version.clone()))
+        .collect();
+    assert_eq!(told, [("JobFailed", first)]);
+}
+
+#[test]
+fn a_deleted_object_fails_with_a_reason() {
+    let app = app();
+    let key = "inbound/acme/gone.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports.put_object(BUCKET, key, None);
+    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(
+        matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("deleted"))
+    );
+}
+
+#[test]
+fn a_test_event_is_acknowledged_in_silence() {
+    let app = app();
+    assert!(
+        upload(
+            &app,
+            &[include_str!("../../../../events/upload-trigger/test-event.json").to_owned()]
+        )
+        .is_empty()
+    );
+    let world = app.ports.state();
+    assert!(world.jobs.is_empty() && world.quarantine.is_empty());
+}
+
+/// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
+#[test]
+fn a_malformed_message_does_not_hold_up_its_neighbors() {
+    let app = app();
+    let mut bodies: Vec<String> = (0..9)
+        .map(|i| {
+            let key = format!("inbound/acme/{i}.pdf");
+            let version = app.ports.put(BUCKET, &key, PDF);
+            announced(&key, &version)
+        })
+        .collect();
+    bodies.insert(4, "{\"Records\":[{\"oops\"".to_owned());
+    assert!(upload(&app, &bodies).is_empty());
+    let world = app.ports.state();
+    assert_eq!(world.invocations.len(), 9);
+    assert_eq!(
+        (
+            world.quarantine.len(),
+            world.quarantine[0].cause.as_ref(),
+            world.quarantine[0].message_id.as_str()
+        ),
+        (1, "Malformed", "m4")
+    );
+    assert_eq!(world.quarantine[0].body, bodies[4]);
+}
+
+#[test]
+fn a_key_of_no_pipeline_is_quarantined() {
+    let app = app();
+    let version = app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
+    assert!(upload(&app, &[announced("elsewhere/x.pdf", &version)]).is_empty());
+    assert_eq!(app.ports.state().quarantine[0].cause, "NotOurs");
+}
+
+#[test]
+fn a_quarantine_that_does_not_answer_keeps_the_message() {
+    let app = app();
+    app.ports.state().fail_before.insert("keep", 1);
+    assert_eq!(upload(&app, &["nonsense".to_owned()]), ["m0"]);
+    assert!(upload(&app, &["nonsense".to_owned()]).is_empty());
+    assert_eq!(app.ports.state().quarantine.len(), 1);
+}
+
+/// "Lease live: the message goes back to the queue. Lease over: whoever comes takes it over, then invokes."
+#[test]
+fn a_crash_after_the_row_is_taken_over_after_the_lease() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    let body = announced(key, &version);
+    app.ports.state().fail_before.insert("invoke", 1);
+    assert_eq!(
+        upload(&app, std::slice::from_ref(&body)),
+        ["m0"],
+        "an unanswered call comes back"
+    );
+    assert!(matches!(job(&app, key).state, State::Submitting { .. }));
+    assert_eq!(
+        upload(&app, std::slice::from_ref(&body)),
+        ["m0"],
+        "while the lease lives nobody else calls"
+    );
+    assert!(app.ports.state().invocations.is_empty());
+    crate::world::advance(&app, 66_000);
+    assert!(upload(&app, &[body]).is_empty());
+    assert!(matches!(
+        job(&app, key).state,
+        State::InProgress {
+            attempt: Attempt::FIRST,
+            ..
+        }
+    ));
+    assert_eq!(app.ports.state().invocations.len(), 1);
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn effects_are_carried_out_again_when_the_message_comes_back() {
+    for lost in ["create", "save", "publish"] {
+        let app = app();
+        let key = "inbound/acme/text.pdf";
+        let content = if lost == "save" { PDF } else { b"hello" };
+        let version = app.ports.put(BUCKET, key, content);
+        let body = announced(key, &version);
+        app.ports.state().fail_after.insert(lost, 1);
+        assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"], "{lost}");
+        crate::world::advance(&app, 66_000);
+        assert!(upload(&app, &[body]).is_empty(), "{lost}");
+        let world = app.ports.state();
+        if lost == "save" {
+            assert_eq!(
+                world.invocations.len(),
+                1,
+                "the call was answered and recorded, only that record's answer was lost"
+            );
+        } else {
+            assert!(
+                world.events.iter().any(|(kind, _)| *kind == "JobFailed"),
+                "{lost}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refused_call_schedules_the_same_attempt_again() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports
+        .state()
+        .refusals
+        .push_back("ThrottlingException: slow down".to_owned());
+    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    let scheduled = job(&app, key);
+    let State::RetryScheduled {
+        next: Attempt::FIRST,
+        ..
+    } = scheduled.state
+    else {
+        panic!("{:?}", scheduled.state)
+    };
+    let (check, delay) = app.ports.state().checks[0];
+    assert_eq!((check.job, check.attempt), (scheduled.id, Attempt::FIRST));
+    assert!(delay <= 30, "{delay}");
+    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
+        .to_string();
+    let response = run(retry::handle(&app, batch(&app, &[body.clone(), body], 1))).unwrap();
+    assert!(failures(&response).len() <= 1);
+    assert!(matches!(
+        job(&app, key).state,
+        State::InProgress {
+            attempt: Attempt::FIRST,
+            ..
+        }
+    ));
+    assert_eq!(app.ports.state().invocations.len(), 1);
+}
+
+#[test]
+fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    let body = announced(key, &version);
+    app.ports
+        .state()
+        .refusals
+        .push_back("ServiceUnavailable: no".to_owned());
+    app.ports.state().fail_before.insert("send", 1);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
+    assert!(upload(&app, &[body]).is_empty());
+    assert_eq!(app.ports.state().checks.len(), 1);
+}
+
+/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+#[test]
+fn a_failure_is_announced_although_the_key_was_written_again_meanwhile() {
+    let app = app();
+    let key = "inbound/acme/text.pdf";
+    let first = app.ports.put(BUCKET, key, b"hello");
+    app.ports.state().fail_before.insert("publish", 1);
+    assert_eq!(upload(&app, &[announced(key, &first)]), ["m0"]);
+    app.ports.put(BUCKET, key, PDF);
+    assert!(upload(&app, &[announced(key, &first)]).is_empty());
+    assert_eq!(app.ports.state().events.len(), 1);
+}
+
+#[test]
+fn an_object_that_cannot_be_read_fails_with_a_reason() {
+    let app = app();
+    let key = "inbound/acme/archived.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports.state().unreadable.push(key.to_owned());
+    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(
+        matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("InvalidObjectState"))
+    );
+}
+
+#[test]
+fn one_bad_record_of_a_message_does_not_stop_the_others() {
+    let app = app();
+    let version = app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
+    let good: serde_json::Value =
+        serde_json::from_str(&announced("inbound/acme/good.pdf", &version)).unwrap();
+    let bad: serde_json::Value = serde_json::from_str(&announced("elsewhere/x.pdf", "v")).unwrap();
+    let body = serde_json::json!({"Records": [bad["Records"][0], good["Records"][0]]}).to_string();
+    assert!(upload(&app, &[body]).is_empty());
+    assert!(matches!(
+        job(&app, "inbound/acme/good.pdf").state,
+        State::InProgress { .. }
+    ));
+    assert_eq!(app.ports.state().quarantine.len(), 1);
+}
+
+#[test]
+fn a_copy_that_was_made_is_not_made_again() {
+    let app = app();
+    let key = "inbound/acme/a b.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports.state().fail_after.insert("copy", 1);
+    assert_eq!(upload(&app, &[announced(key, &version)]), ["m0"]);
+    crate::world::advance(&app, 66_000);
+    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    let copy = format!("work/{}", job(&app, key).id);
+    assert_eq!(
+        app.ports.state().objects[&(BUCKET.to_owned(), copy)].len(),
+        1
+    );
+}
+
+/// Before a job fails its outputs are looked at, also where it is the endpoint that refuses.
+#[test]
+fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    let body = announced(key, &version);
+    app.ports.state().fail_after.insert("invoke", 1);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
+    let id = job(&app, key).id;
+    app.ports.put(
+        BUCKET,
+        &format!("outbound/legal-review/{id}/a1/x.out"),
+        b"{}",
+    );
+    // Refused from now on, and so late that no further attempt could end within the bound.
+    crate::world::advance(&app, 70_000_000);
+    app.ports
+        .state()
+        .refusals
+        .push_back("ServiceUnavailable: no".to_owned());
+    assert!(upload(&app, &[body]).is_empty());
+    assert!(
+        matches!(job(&app, key).state, State::Ready { .. }),
+        "{:?}",
+        job(&app, key).state
+    );
+    assert_eq!(app.ports.state().events[0].0, "JobReady");
+}

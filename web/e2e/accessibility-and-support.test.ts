@@ -1,0 +1,155 @@
+/** Keyboard, support screens and accessibility, over the fixture. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { describe, test } from "node:test";
+import { signIn } from "./browser";
+import { newJob } from "./fixture/jobs";
+import { sample } from "./fixture/sample";
+import { PASSWORD } from "./fixture/state";
+import { browser, fixture, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
+
+const AXE = readFileSync(createRequire(`${process.cwd()}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
+
+describe("accessibility and support", { skip: SKIP_REASON }, () => {
+  setUp();
+
+  test("sign-in, search, opening a contract and returning to its row work with the keyboard alone", async () => {
+    for (let index = 0; index < 5; index += 1)
+      fixture.set(
+        newJob({ name: `c${index}.pdf`, status: "Ready", version: 3, created_at: Date.now() - index * 1000 }),
+      );
+    await page.goto(fixture.pageUrl);
+    await page.getByLabel("E-mail").waitFor();
+    await page.keyboard.type(REVIEWER);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(PASSWORD);
+    await page.keyboard.press("Enter");
+    await row("c4.pdf").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("c");
+    await page.waitForURL(/q=c/);
+    await page.keyboard.press("Escape");
+    await page.waitForURL((url) => !url.search.includes("q="));
+    const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? "");
+    for (let tabs = 0; tabs < 10 && !(await focused()).includes("c0.pdf"); tabs += 1) await page.keyboard.press("Tab");
+    assert.match(await focused(), /c0\.pdf/);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("j");
+    assert.match(await focused(), /c2\.pdf/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "c2.pdf" }).waitFor();
+    // The heading of the new screen takes the focus.
+    await page.waitForFunction(
+      () => document.activeElement?.matches("h1") && document.activeElement.textContent === "c2.pdf",
+    );
+    await page.goBack();
+    await row("c2.pdf").waitFor();
+    await page.waitForFunction(
+      () => document.activeElement?.matches(".row a") && document.activeElement.textContent?.includes("c2.pdf"),
+    );
+  });
+
+  test("support plans and starts a retry, replays a quarantined message and reads the audit log", async () => {
+    sample(fixture);
+    await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
+    await page.getByRole("button", { name: "Plan a retry…" }).first().click();
+    await page.getByLabel("Reason").fill("The model was rolled back");
+    await page.getByRole("button", { name: "Create plan" }).click();
+    await page.getByText("Nothing has been started yet").waitFor();
+    assert.equal(fixture.plans[0]?.status, "planned");
+    await page.getByRole("button", { name: /^Retry \d+ contracts/ }).click();
+    await page.getByText(/contracts started/).waitFor();
+    assert.equal(fixture.plans[0]?.status, "releasing");
+    await page.getByRole("link", { name: "Quarantine" }).first().click();
+    await page.getByRole("link", { name: /no S3 event/ }).click();
+    await page.getByText("<script>alert(1)</script>").waitFor();
+    await page.getByRole("button", { name: "Replay…" }).click();
+    await page.getByLabel("Reason").fill("fixed the parser");
+    await page.getByRole("button", { name: "Replay", exact: true }).click();
+    await page.getByRole("heading", { name: "Quarantine", exact: true }).waitFor();
+    await page.getByRole("link", { name: "Audit" }).click();
+    await page.getByRole("cell", { name: "fixed the parser" }).waitFor();
+    await page.getByRole("link", { name: "Contracts" }).first().click();
+    await page.getByRole("navigation", { name: "Filter" }).getByRole("link", { name: "Failed" }).click();
+    await row("Purchase order").first().waitFor();
+    await page.getByLabel("Tenant; empty for all").fill("globex");
+    await page.getByRole("link", { name: "Cancelled" }).waitFor();
+  });
+
+  for (const scheme of ["light", "dark"] as const) {
+    test(`no screen has a serious axe violation (${scheme})`, async () => {
+      const ids = sample(fixture);
+      const checkAxe = async (name: string, at = page): Promise<void> => {
+        await at.evaluate(AXE);
+        const found = await at.evaluate(async () => {
+          const axe = (
+            window as unknown as {
+              axe: {
+                run(
+                  options: object,
+                ): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
+              };
+            }
+          ).axe;
+          const { violations } = await axe.run({ resultTypes: ["violations"] });
+          return violations
+            .filter((one) => one.impact === "serious" || one.impact === "critical")
+            .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+        });
+        assert.deepEqual(found, [], name);
+      };
+      // The test injects axe into the page, which the Content-Security-Policy forbids.
+      const free = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
+      const at = await free.newPage();
+      await at.goto(fixture.pageUrl);
+      await at.getByLabel("E-mail").waitFor();
+      await checkAxe("sign-in", at);
+      await signIn(at, fixture.pageUrl, REVIEWER);
+      await row("NDA Halden", at).waitFor();
+      await checkAxe("list", at);
+      await at
+        .locator("input[type=file]")
+        .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
+      await at.getByText("Received").waitFor();
+      await checkAxe("uploads", at);
+      for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
+        await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
+        await at.getByText("History").waitFor();
+        if (key === "ready") await at.getByText("11 clauses").waitFor();
+        await at.locator("details.card summary").click();
+        await checkAxe(key, at);
+      }
+      await at.goto(`${fixture.pageUrl}/jobs/${ids.failed}`);
+      await at.getByRole("button", { name: "Retry" }).click();
+      await checkAxe("dialog", at);
+      await at.goto(`${fixture.pageUrl}/?q=nothing-begins-so`);
+      await at.getByText("No file name begins with").waitFor();
+      await checkAxe("empty", at);
+      await at.setViewportSize({ width: 390, height: 844 });
+      await at.goto(fixture.pageUrl);
+      await row("NDA Halden", at).waitFor();
+      await checkAxe("narrow", at);
+      await free.close();
+      const support = await browser.newContext({ bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
+      const supportPage = await support.newPage();
+      await signIn(supportPage, `${fixture.pageUrl}/support`, SUPPORT);
+      const screens: [string, string][] = [
+        ["/support", "Failed in the last 24 hours"],
+        ["/support/plans", "The model was rolled back"],
+        ["/support/plans/0b0d0a52-plan", "contracts started"],
+        ["/support/quarantine", "no S3 event"],
+        ["/support/quarantine/uploads%3A6f2c1a", "Message"],
+        ["/support/audit", "Apply plan"],
+        ["/?status=failed", "Purchase order"],
+      ];
+      for (const [path, text] of screens) {
+        await supportPage.goto(fixture.pageUrl + path);
+        await supportPage.getByText(text).first().waitFor();
+        await checkAxe(path, supportPage);
+      }
+      await support.close();
+    });
+  }
+});

@@ -1,0 +1,221 @@
+/**
+ * Keeps the page's jobs in step with the table over a WebSocket connection. The connection is replaced before it expires,
+ * reconnected with jitter when it breaks, and checked whenever the page may have slept. A push is only a hint: each new
+ * connection starts with a snapshot, and if a snapshot is incomplete, the page refreshes its lists.
+ */
+
+import type { JobView } from "../api/types";
+import { backoff } from "../lib/backoff";
+import { now } from "../lib/clock";
+import { Emitter } from "../lib/emitter";
+import { ANSWER_TIMEOUT_MS, Connection, RESUME_ANSWER_TIMEOUT_MS, type Socket, SYNC_INTERVAL_MS } from "./connection";
+
+/** API Gateway closes a WebSocket after two hours (API Gateway quotas). The jitter spreads the replacements of many pages. */
+const MAX_CONNECTION_AGE_MS = 110 * 60_000;
+const CONNECTION_AGE_JITTER_MS = 8 * 60_000;
+/** The service drops a connection when the ID token that opened it expires. */
+const TOKEN_EXPIRY_MARGIN_MS = 2 * 60_000;
+const RECONNECT_BASE_MS = 500;
+const MAX_RECONNECT_DELAY_MS = 30_000;
+const TICK_INTERVAL_MS = 5000;
+/** A tick that comes this late means that the machine slept or the browser suspended the tab. */
+const SLEEP_THRESHOLD_MS = 20_000;
+/** The delay before another refresh of lists that could not be loaded. */
+const REFRESH_RETRY_MS = 10_000;
+
+export type LiveStatus =
+  | { kind: "connecting" }
+  | { kind: "live"; asOf: number }
+  | { kind: "reconnecting"; asOf: number | undefined }
+  | { kind: "offline"; asOf: number | undefined };
+
+export interface Environment {
+  /** Requests a WebSocket ticket. */
+  requestTicket(): Promise<{ url: string; tokenExpiresAt: number }>;
+  connect(url: string): Socket;
+  storeJobs(jobs: JobView[], pushed: boolean): void;
+  /** Refreshes the lists, if a snapshot is incomplete or there is no connection. Rejects if one could not be loaded. */
+  refreshLists(): Promise<void>;
+  isOnline(): boolean;
+  isHidden(): boolean;
+  random(): number;
+}
+
+export class LiveUpdates extends Emitter {
+  status: LiveStatus = { kind: "connecting" };
+  private connection: Connection | undefined;
+  private replacement: Connection | undefined;
+  private requestingTicket = false;
+  private attempts = 0;
+  private reconnectTimer: ReturnType<typeof setTimeout> | undefined;
+  private replaceTimer: ReturnType<typeof setTimeout> | undefined;
+  private tickTimer: ReturnType<typeof setInterval> | undefined;
+  private lastTick = 0;
+  private lastRefresh = 0;
+  private asOf: number | undefined;
+  /** The connection is up, but the lists could not be refreshed. */
+  private listsAreStale = false;
+  private stopped = false;
+
+  constructor(private readonly env: Environment) {
+    super();
+  }
+
+  start(): void {
+    this.lastTick = now();
+    this.lastRefresh = now();
+    this.tickTimer = setInterval(() => this.tick(), TICK_INTERVAL_MS);
+    if (!this.env.isOnline()) this.updateStatus();
+    void this.connect();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearInterval(this.tickTimer);
+    clearTimeout(this.reconnectTimer);
+    clearTimeout(this.replaceTimer);
+    this.connection?.close();
+    this.replacement?.close();
+  }
+
+  /** Checks the connection after an event that may have broken it: the page is visible again, or the network is back. */
+  resume(afterSleep = false): void {
+    if (this.stopped) return;
+    if (this.connection) {
+      if (afterSleep) {
+        // Not live until the connection has answered.
+        this.status = { kind: "reconnecting", asOf: this.asOf };
+        this.emit();
+      }
+      this.connection.sync(afterSleep ? RESUME_ANSWER_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
+    } else {
+      if (afterSleep) {
+        // It was opened before the sleep or without a network, so it would only run into its timeout.
+        this.replacement?.close();
+        this.replacement = undefined;
+      }
+      this.attempts = 0;
+      clearTimeout(this.reconnectTimer);
+      void this.connect();
+    }
+  }
+
+  /** The browser reports that it is offline. */
+  offline(): void {
+    this.updateStatus();
+  }
+
+  private tick(): void {
+    const at = now();
+    const gap = at - this.lastTick;
+    this.lastTick = at;
+    if (gap > SLEEP_THRESHOLD_MS) this.resume(true);
+    // Without a connection, the lists are refreshed as often as a connection would sync.
+    const interval = this.connection
+      ? this.listsAreStale
+        ? REFRESH_RETRY_MS
+        : Number.POSITIVE_INFINITY
+      : SYNC_INTERVAL_MS;
+    if (at - this.lastRefresh >= interval && !this.env.isHidden() && this.env.isOnline()) this.refreshLists(true);
+  }
+
+  private async connect(): Promise<void> {
+    if (this.requestingTicket || this.replacement || this.stopped) return;
+    this.requestingTicket = true;
+    try {
+      const { url, tokenExpiresAt } = await this.env.requestTicket();
+      if (this.stopped) return;
+      this.replacement = this.open(url, tokenExpiresAt);
+    } catch {
+      this.scheduleReconnect();
+    } finally {
+      this.requestingTicket = false;
+    }
+  }
+
+  private open(url: string, tokenExpiresAt: number): Connection {
+    const connection: Connection = new Connection(this.env.connect(url), {
+      snapshot: (jobs, more) => {
+        const isNew = connection !== this.connection;
+        if (isNew) this.promote(connection, tokenExpiresAt);
+        this.env.storeJobs(jobs, false);
+        const needsRefresh = (isNew || more) && !this.env.isHidden();
+        // With an incomplete snapshot, a new connection is live only after the lists are refreshed.
+        if (!(more && needsRefresh) || (this.status.kind === "live" && !this.listsAreStale)) this.markLive();
+        if (needsRefresh) this.refreshLists(more);
+      },
+      changed: (job) => {
+        this.env.storeJobs([job], true);
+        if (connection === this.connection && this.status.kind === "live") this.markLive();
+      },
+      ended: () => {
+        if (connection === this.replacement) this.replacement = undefined;
+        else if (connection === this.connection) this.connection = undefined;
+        this.scheduleReconnect();
+      },
+    });
+    return connection;
+  }
+
+  /** Makes a connection that has answered the current one, and closes the old one. */
+  private promote(connection: Connection, tokenExpiresAt: number): void {
+    this.connection?.close();
+    this.connection = connection;
+    this.replacement = undefined;
+    this.attempts = 0;
+    clearTimeout(this.reconnectTimer);
+    clearTimeout(this.replaceTimer);
+    const life = Math.min(
+      MAX_CONNECTION_AGE_MS - this.env.random() * CONNECTION_AGE_JITTER_MS,
+      tokenExpiresAt - now() - TOKEN_EXPIRY_MARGIN_MS,
+    );
+    this.replaceTimer = setTimeout(() => void this.connect(), Math.max(life, 30_000));
+  }
+
+  private scheduleReconnect(): void {
+    if (this.stopped) return;
+    this.updateStatus();
+    clearTimeout(this.reconnectTimer);
+    this.reconnectTimer = setTimeout(
+      () => void this.connect(),
+      backoff(this.attempts, RECONNECT_BASE_MS, MAX_RECONNECT_DELAY_MS, this.env.random),
+    );
+    this.attempts += 1;
+  }
+
+  /** Refreshes the lists. With `decidesStatus`, the page is live only if that succeeds. */
+  private refreshLists(decidesStatus: boolean): void {
+    this.lastRefresh = now();
+    const { connection } = this;
+    void this.env.refreshLists().then(
+      () => {
+        if (!decidesStatus || this.stopped || connection !== this.connection) return;
+        this.listsAreStale = false;
+        if (this.connection) return this.markLive();
+        this.asOf = now();
+        this.updateStatus();
+      },
+      () => {
+        if (!decidesStatus || this.stopped || !this.connection) return;
+        this.listsAreStale = true;
+        this.status = { kind: this.env.isOnline() ? "reconnecting" : "offline", asOf: this.asOf };
+        this.emit();
+      },
+    );
+  }
+
+  private markLive(): void {
+    this.asOf = now();
+    this.status = { kind: "live", asOf: this.asOf };
+    this.emit();
+  }
+
+  /** Sets the status after the network or the connection changed. */
+  private updateStatus(): void {
+    if (!this.env.isOnline()) this.status = { kind: "offline", asOf: this.asOf };
+    else if (this.connection) return;
+    else if (this.asOf === undefined && this.attempts === 0) this.status = { kind: "connecting" };
+    else this.status = { kind: "reconnecting", asOf: this.asOf };
+    this.emit();
+  }
+}

@@ -1,0 +1,109 @@
+/** A contract in the list. */
+
+import { Component, type JSX } from "preact";
+import { statusGroup } from "../api/status";
+import type { JobView, PipelineView } from "../api/types";
+import { now } from "../lib/clock";
+import { formatBytes, formatDuration, roughDuration } from "../lib/format";
+import { jobPath } from "../lib/route";
+import { Elapsed, Icon, Name, Time } from "./components";
+import { useTickingText } from "./hooks";
+import { causeLabel, isPastSlo, statusIcon, statusLabel } from "./labels";
+
+interface Props {
+  job: JobView;
+  pipeline: PipelineView | undefined;
+  unread: boolean;
+  showTenant: boolean;
+  /** Whether Tab reaches this row (roving tabindex). The arrow keys move to the others. */
+  active: boolean;
+}
+
+/** Renders again only when its own job changes: a push to a list of 1,000 rows renders one. */
+export class JobRow extends Component<Props> {
+  override shouldComponentUpdate(next: Props): boolean {
+    const { job, unread, active, showTenant } = this.props;
+    return next.job !== job || next.unread !== unread || next.active !== active || next.showTenant !== showTenant;
+  }
+
+  override render({ job, pipeline, unread, showTenant, active }: Props): JSX.Element {
+    return (
+      <li class={`row ${statusGroup(job.status)}`}>
+        <a href={jobPath(job.id)} data-id={job.id} tabIndex={active ? 0 : -1}>
+          <StatusIcon job={job} />
+          <span class="row-main">
+            <span class="row-name">
+              <Name text={job.name} />
+              {unread && <span class="badge new">New</span>}
+            </span>
+            <span class="row-about">
+              {job.pipeline} · {formatBytes(job.bytes)}
+              {showTenant && <> · {job.tenant}</>}
+            </span>
+          </span>
+          <StatusCell job={job} pipeline={pipeline} />
+          <span class="row-when">
+            <Time at={job.created_at} />
+          </span>
+        </a>
+      </li>
+    );
+  }
+}
+
+export function StatusIcon({ job }: { job: JobView }): JSX.Element {
+  const icon = statusIcon(job.status);
+  return (
+    <span class={`mark ${statusGroup(job.status)}`} aria-hidden="true">
+      {icon === "spinner" ? <span class="ring" /> : <Icon name={icon} />}
+    </span>
+  );
+}
+
+function StatusCell({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
+  return (
+    <span class="row-state">
+      <strong>{statusLabel(job)}</strong>
+      <span class="row-about">
+        <StatusDetail job={job} pipeline={pipeline} />
+      </span>
+    </span>
+  );
+}
+
+function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
+  switch (statusGroup(job.status)) {
+    case "open":
+      return <WaitingTime job={job} pipeline={pipeline} />;
+    case "ready":
+      return <>after {formatDuration(job.updated_at - job.created_at)}</>;
+    case "failed":
+      return <>{causeLabel(job.failure?.cause ?? "Unknown")}</>;
+    case "cancelled":
+      return <Time at={job.updated_at} />;
+  }
+}
+
+/** The time since the upload, not since the latest attempt. */
+export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
+  const pastSlo = useTickingText(() => (isPastSlo(job, pipeline, now()) ? "late" : ""));
+  return (
+    <>
+      waiting <Elapsed since={job.created_at} />
+      {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.promise_seconds)}</span> : null}
+      {job.retry_at !== undefined && !pastSlo ? <RetryIn at={job.retry_at} /> : null}
+    </>
+  );
+}
+
+function RetryIn({ at }: { at: number }): JSX.Element {
+  const due = useTickingText(() => (at <= now() ? "due" : ""));
+  return due ? (
+    <> · retry is due</>
+  ) : (
+    <>
+      {" "}
+      · retry in <Elapsed until={at} />
+    </>
+  );
+}

@@ -1,0 +1,135 @@
+/** The list of uploads in a corner of the page. It overlays the page, so that nothing else moves. */
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { formatBytes, formatDuration, plural } from "../lib/format";
+import { jobPath } from "../lib/route";
+import type { UploadItem } from "../upload/queue";
+import { Icon, Name } from "./components";
+import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
+
+export function UploadTray(): JSX.Element | null {
+  const { uploads } = useAppContext();
+  useEmitters(uploads);
+  const [folded, setFolded] = useState(false);
+  useEffect(() => {
+    // The browser asks for confirmation before it abandons uploads.
+    const ask = (event: BeforeUnloadEvent): void => {
+      if (uploads.busy) event.preventDefault();
+    };
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, [uploads]);
+  const { items } = uploads;
+  if (items.length === 0) return null;
+  const active = items.filter((item) => !["received", "refused", "failed"].includes(item.state)).length;
+  const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
+  const title =
+    active > 0
+      ? `Uploading ${plural(active, "file")}`
+      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} failed` : ""]
+          .filter(Boolean)
+          .join(", ");
+  return (
+    <aside class="tray" aria-label="Uploads">
+      <header>
+        <h2 aria-live="polite">{title}</h2>
+        <button type="button" class="link" aria-expanded={!folded} onClick={() => setFolded(!folded)}>
+          {folded ? "Show" : "Hide"}
+        </button>
+        {active === 0 && (
+          <button type="button" class="link" onClick={() => uploads.clear()}>
+            Clear
+          </button>
+        )}
+      </header>
+      {!folded && (
+        <ul>
+          {items.map((item) => (
+            <Upload key={item.key} item={item} />
+          ))}
+        </ul>
+      )}
+    </aside>
+  );
+}
+
+function Upload({ item }: { item: UploadItem }): JSX.Element {
+  const { uploads } = useAppContext();
+  const { state, file } = item;
+  const over = state === "received" || state === "refused";
+  return (
+    <li class={`upload ${state}`}>
+      <div class="upload-line">
+        {state === "received" && item.jobId !== undefined ? (
+          <a href={jobPath(item.jobId)}>
+            <Name text={file.name} />
+          </a>
+        ) : (
+          <Name text={file.name} />
+        )}
+        {state === "failed" && (
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={`Try to upload ${file.name} again`}
+            title="Try again"
+            onClick={() => uploads.retry(item)}
+          >
+            <Icon name="retry" />
+          </button>
+        )}
+        {state === "received" ? (
+          <span class="mark ready">
+            <Icon name="check" />
+          </span>
+        ) : (
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={over ? `Remove ${file.name} from the list` : `Stop uploading ${file.name}`}
+            title={over ? "Remove from the list" : "Stop"}
+            onClick={() => uploads.cancel(item)}
+          >
+            <Icon name="cross" />
+          </button>
+        )}
+      </div>
+      {!over && state !== "failed" && (
+        <progress max={file.size} value={state === "queued" ? 0 : item.sent} aria-label={`${file.name}: sent`} />
+      )}
+      <p class="upload-note">{progressText(item)}</p>
+    </li>
+  );
+}
+
+function progressText(item: UploadItem): string {
+  const { file, sent } = item;
+  switch (item.state) {
+    case "refused":
+    case "failed":
+      return item.error ?? "";
+    case "queued":
+      return "Queued";
+    case "paused":
+      return `No network. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. The upload resumes automatically`;
+    case "retrying":
+      return `The connection was lost. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. Retrying`;
+    case "received":
+      return "Received";
+    case "sending": {
+      if (sent >= file.size) return "Sent. Waiting for confirmation";
+      const resumed = item.resumed && sent > 0 ? "Resumed: " : "";
+      return `${resumed}${formatBytes(sent)} of ${formatBytes(file.size)}${remainingTime(item)}`;
+    }
+  }
+}
+
+function remainingTime(item: UploadItem): string {
+  if (!item.began) return "";
+  const took = performance.now() - item.began.at;
+  const done = item.sent - item.began.sent;
+  if (took < 3000 || done <= 0) return "";
+  return `, about ${formatDuration(((item.file.size - item.sent) * took) / done)} left`;
+}

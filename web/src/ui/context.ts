@@ -1,0 +1,140 @@
+/** The application context that all screens share: user, tenant, jobs, live updates, uploads. */
+
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Client } from "../api/client";
+import type { Me, PipelineView } from "../api/types";
+import type { Session } from "../auth/session";
+import { Emitter } from "../lib/emitter";
+import * as notify from "../lib/notify";
+import { jobPath, type Router } from "../lib/route";
+import { JobList } from "../live/job-list";
+import type { JobChange, JobFilter } from "../live/merge";
+import { JobStore } from "../live/store";
+import { LiveUpdates } from "../live/updates";
+import type { UploadQueue } from "../upload/queue";
+
+/** A connection lives only as long as the token that opened it, so the token is renewed if it expires sooner. */
+const MIN_TOKEN_LIFE_MS = 4 * 60_000;
+/** Lists that are kept while another is shown. */
+const MAX_LISTS = 8;
+
+export class AppContext extends Emitter {
+  readonly store: JobStore;
+  readonly live: LiveUpdates;
+  /** Results that arrived while the tab was hidden: the number in its title. */
+  unseen = 0;
+  /** The contract that was opened last. */
+  lastOpened: string | undefined;
+  /** The latest message for screen readers. */
+  announcement = "";
+  private readonly lists = new Map<string, JobList>();
+  private readonly openJobs: JobList;
+  private removeListeners = (): void => {};
+
+  constructor(
+    readonly session: Session,
+    readonly client: Client,
+    readonly router: Router,
+    readonly uploads: UploadQueue,
+    readonly me: Me,
+    /** The selected tenant. Undefined for support: all tenants. */
+    readonly tenant: string | undefined,
+  ) {
+    super();
+    this.store = new JobStore((results) => this.notifyResults(results));
+    this.openJobs = new JobList(client, this.store, { tenant, status: "open" });
+    this.live = new LiveUpdates({
+      requestTicket: async () => {
+        await session.ensureTokenLife(MIN_TOKEN_LIFE_MS);
+        const tokenExpiresAt = session.expiresAt;
+        return { url: (await client.createTicket(tenant)).url, tokenExpiresAt };
+      },
+      connect: (url) => new WebSocket(url),
+      storeJobs: (jobs, pushed) => this.store.add(jobs, pushed),
+      refreshLists: async () => {
+        const lists = [this.openJobs, ...this.currentList()];
+        await Promise.all(lists.map((list) => list.refresh()));
+        const broken = lists.find((list) => list.error !== undefined);
+        if (broken) throw broken.error;
+      },
+      isOnline: () => navigator.onLine,
+      isHidden: () => document.hidden,
+      random: Math.random,
+    });
+  }
+
+  get isSupport(): boolean {
+    return this.me.roles.includes("support");
+  }
+
+  pipeline(name: string): PipelineView | undefined {
+    return this.me.pipelines.find((pipeline) => pipeline.name === name);
+  }
+
+  start(): void {
+    const onVisible = (): void => {
+      if (document.hidden) return;
+      this.unseen = 0;
+      this.emit();
+      this.live.resume();
+    };
+    const onOnline = (): void => this.live.resume(true);
+    const onOffline = (): void => this.live.offline();
+    document.addEventListener("visibilitychange", onVisible);
+    addEventListener("pageshow", onVisible);
+    addEventListener("online", onOnline);
+    addEventListener("offline", onOffline);
+    this.removeListeners = () => {
+      document.removeEventListener("visibilitychange", onVisible);
+      removeEventListener("pageshow", onVisible);
+      removeEventListener("online", onOnline);
+      removeEventListener("offline", onOffline);
+    };
+    this.live.start();
+  }
+
+  stop(): void {
+    this.removeListeners();
+    this.live.stop();
+  }
+
+  /** The list for a filter. It is kept, so that returning to it shows it unchanged. */
+  list(filter: JobFilter): JobList {
+    const key = JSON.stringify(filter);
+    const known = this.lists.get(key);
+    this.lists.delete(key);
+    const list = known ?? new JobList(this.client, this.store, filter);
+    this.lists.set(key, list);
+    const [oldest] = this.lists.keys();
+    if (this.lists.size > MAX_LISTS && oldest !== undefined) this.lists.delete(oldest);
+    if (!known) void list.loadMore();
+    return list;
+  }
+
+  /** The list that is shown or was shown last. The others are dropped, and loaded again when they are shown. */
+  private currentList(): JobList[] {
+    const all = [...this.lists.values()];
+    for (const old of all.slice(0, -1)) this.lists.delete(JSON.stringify(old.filter));
+    return all.slice(-1);
+  }
+
+  announce(text: string): void {
+    this.announcement = text;
+    this.emit();
+  }
+
+  private notifyResults(results: JobChange[]): void {
+    if (document.hidden) this.unseen += results.length;
+    notify.notify(results, (id) => this.router.go(jobPath(id)));
+    this.announce(notify.summarize(results));
+  }
+}
+
+export const AppContextRoot = createContext<AppContext | undefined>(undefined);
+
+export function useAppContext(): AppContext {
+  const app = useContext(AppContextRoot);
+  if (!app) throw new Error("there is no application context");
+  return app;
+}

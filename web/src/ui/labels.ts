@@ -1,0 +1,82 @@
+/** What a job's fields are called on the page. Nothing here says more than the service knows. */
+
+import { statusGroup } from "../api/status";
+import type { Action, Cause, JobStatus, JobView, PipelineView, StatusGroup } from "../api/types";
+import { humanize, roughDuration } from "../lib/format";
+import type { IconName } from "./components";
+
+const STATUS_LABELS: Record<JobStatus, (job: JobView) => string> = {
+  Submitting: () => "Submitting",
+  // SageMaker does not report whether the request is queued or running.
+  InProgress: (job) => (job.attempt > 1 ? `Processing, attempt ${job.attempt}` : "Processing"),
+  RetryScheduled: () => "Retry scheduled",
+  Ready: (job) => (job.corrected ? "Ready (corrected)" : "Ready"),
+  Failed: () => "Failed",
+  Cancelled: () => "Cancelled",
+};
+
+export function statusLabel(job: JobView): string {
+  return (STATUS_LABELS[job.status] ?? STATUS_LABELS.InProgress)(job);
+}
+
+const STATUS_ICONS: Record<JobStatus, IconName | "spinner"> = {
+  Submitting: "spinner",
+  InProgress: "spinner",
+  RetryScheduled: "retry",
+  Ready: "check",
+  Failed: "alert",
+  Cancelled: "stop",
+};
+
+export function statusIcon(status: JobStatus): IconName | "spinner" {
+  return STATUS_ICONS[status] ?? "spinner";
+}
+
+export const GROUP_LABELS: Record<StatusGroup, string> = {
+  open: "Open",
+  ready: "Ready",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+
+const CAUSE_LABELS: Record<Cause, string> = {
+  InvalidInput: "The document cannot be read",
+  Superseded: "A newer version replaced it",
+  ModelRejected: "The model rejected the document",
+  ModelError: "The model failed",
+  TimedOut: "The model timed out",
+  Expired: "The request expired before the model took it",
+  Lost: "No answer arrived in time",
+  PipelineGone: "The pipeline no longer accepts documents",
+  Refused: "The endpoint refused the request",
+  Unknown: "Unknown error",
+};
+
+/** The label of a cause. Counts and filters carry causes as plain text, and a later release may add one. */
+export function causeLabel(cause: string): string {
+  return cause in CAUSE_LABELS ? CAUSE_LABELS[cause as Cause] : humanize(cause);
+}
+
+export const ACTION_LABELS: Record<Action, string> = {
+  retry: "Retry",
+  cancel: "Cancel",
+  result: "Result",
+  upload: "Upload again",
+  operate: "For operators",
+};
+
+export function isPastSlo(job: JobView, pipeline: PipelineView | undefined, now: number): boolean {
+  if (pipeline === undefined || statusGroup(job.status) !== "open") return false;
+  return now - job.created_at > pipeline.promise_seconds * 1000;
+}
+
+export function sloSentence(pipeline: PipelineView): string {
+  return `A run takes about ${roughDuration(pipeline.typical_run_seconds)}; the SLO is ${roughDuration(pipeline.promise_seconds)}.`;
+}
+
+/** Makes a sentence of a phrase of the service, which starts in lower case and has no full stop. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?…”"]$/.test(start) ? start : `${start}.`;
+}

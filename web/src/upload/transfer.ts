@@ -1,0 +1,160 @@
+/** Sends a file to S3: in one request, or in parts of which several are sent at a time. */
+
+import type { Client } from "../api/client";
+import { ApiError, NetworkError } from "../api/errors";
+import type { SignedRequest, UploadView } from "../api/types";
+import { backoff, pause } from "../lib/backoff";
+import { now } from "../lib/clock";
+import { missingParts, partRange } from "./file";
+import { SendError, send } from "./send";
+
+const PARALLEL_PARTS = 3;
+/** Few enough that a slow network can send them before the signatures expire. */
+const SIGNED_PARTS_PER_REQUEST = 12;
+const MAX_ATTEMPTS = 8;
+/** A signature that expires sooner is not used. */
+const MIN_SIGNATURE_LIFE_MS = 30_000;
+
+export interface TransferOptions {
+  client: Pick<Client, "upload" | "signParts" | "completeUpload">;
+  signal: AbortSignal;
+  /** Bytes that have been sent, including parts in progress. */
+  progress(sent: number): void;
+  /** The transfer was interrupted and will continue. */
+  paused(reason: "offline" | "retry"): void;
+}
+
+/** Sends what is missing. Resolves when S3 has the whole file. */
+export async function transfer(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
+  if (upload.multipart) await sendParts(upload, upload.multipart, file, way);
+  else await sendWhole(upload, file, way);
+}
+
+async function sendWhole(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
+  let request = upload.put;
+  await withRetries(way, async () => {
+    if (!request || request.expires_at - MIN_SIGNATURE_LIFE_MS < now())
+      request = (await way.client.upload(upload.job_id)).put;
+    if (!request) throw new ApiError(409, "", "The upload can no longer be completed.");
+    try {
+      await send(request, file, way.progress, way.signal);
+    } catch (error) {
+      // The object exists: an earlier attempt succeeded although its answer was lost.
+      if (error instanceof SendError && error.status === 412) return;
+      if (error instanceof SendError && error.status === 403) request = undefined;
+      throw error;
+    }
+  });
+}
+
+async function sendParts(
+  upload: UploadView,
+  plan: NonNullable<UploadView["multipart"]>,
+  file: Blob,
+  way: TransferOptions,
+): Promise<void> {
+  const todo = missingParts(plan.parts, plan.arrived);
+  const sent = new Map<number, number>();
+  for (const part of plan.arrived) sent.set(part, size(part, plan.part_bytes, file.size));
+  const reportProgress = (): void => way.progress([...sent.values()].reduce((sum, one) => sum + one, 0));
+  reportProgress();
+
+  const signed = new Map<number, SignedRequest>();
+  let signing: Promise<void> | undefined;
+  const sign = async (part: number): Promise<SignedRequest> => {
+    for (;;) {
+      const request = signed.get(part);
+      if (request && request.expires_at - MIN_SIGNATURE_LIFE_MS > now()) return request;
+      // One request signs several parts; the workers wait for the same answer.
+      signing ??= (async () => {
+        const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(
+          0,
+          SIGNED_PARTS_PER_REQUEST,
+        );
+        for (const { number, request: made } of (await way.client.signParts(upload.job_id, numbers)).parts)
+          signed.set(number, made);
+      })().finally(() => {
+        signing = undefined;
+      });
+      await signing;
+    }
+  };
+
+  const worker = async (): Promise<void> => {
+    for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
+      const number = part;
+      const [start, end] = partRange(number, plan.part_bytes, file.size);
+      await withRetries(way, async () => {
+        const request = await sign(number);
+        try {
+          await send(
+            request,
+            file.slice(start, end),
+            (bytes) => {
+              sent.set(number, Math.min(bytes, end - start));
+              reportProgress();
+            },
+            way.signal,
+          );
+          sent.set(number, end - start);
+        } catch (error) {
+          sent.delete(number);
+          if (error instanceof SendError && error.status === 403) signed.delete(number);
+          throw error;
+        }
+      });
+      reportProgress();
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_PARTS }, worker));
+  await withRetries(way, async () => {
+    await way.client.completeUpload(upload.job_id);
+  });
+}
+
+function size(part: number, partBytes: number, whole: number): number {
+  const [start, end] = partRange(part, partBytes, whole);
+  return end - start;
+}
+
+/** Repeats `work` until it succeeds, is cancelled or fails permanently. While offline, it waits for the network. */
+async function withRetries(way: TransferOptions, work: () => Promise<void>): Promise<void> {
+  for (let tries = 0; ; tries += 1) {
+    way.signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      way.signal.throwIfAborted();
+      if (!navigator.onLine) {
+        way.paused("offline");
+        await online(way.signal);
+        tries = 0;
+        continue;
+      }
+      const expired = error instanceof SendError && error.status === 403;
+      const isTransient =
+        error instanceof NetworkError ||
+        (error instanceof SendError && error.isTransient) ||
+        (error instanceof ApiError && (error.status === 429 || error.status >= 500));
+      if (!(isTransient || (expired && tries < 2)) || tries >= MAX_ATTEMPTS) throw error;
+      way.paused("retry");
+      await pause(250 + backoff(tries, 1000, 20_000));
+    }
+  }
+}
+
+function online(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      removeEventListener("online", done);
+      signal.removeEventListener("abort", stop);
+      resolve();
+    };
+    const stop = (): void => {
+      removeEventListener("online", done);
+      reject(signal.reason as Error);
+    };
+    addEventListener("online", done);
+    signal.addEventListener("abort", stop);
+  });
+}
