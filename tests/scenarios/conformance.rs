@@ -12,8 +12,8 @@ use jobs::job::Job;
 use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 use testkit::conformance::{
-    Outside, connections, dead_letters, documents, inventory, job_index, job_list, job_store,
-    lists, object_store, quarantine, quarantine_desk, tickets,
+    TestEnvironment, connections, dead_letters, inventory, job_index, job_list, job_store,
+    key_value_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 
 use crate::support::{aws, run, run_alone};
@@ -102,7 +102,7 @@ async fn ports_with_queue(stack: &Stack) -> Aws<OneQueue> {
 /// The customer's and the operator's half, by the stack's own clients.
 struct Hands<'a>(&'a Stack);
 
-impl Outside for Hands<'_> {
+impl TestEnvironment for Hands<'_> {
     fn bucket(&self) -> String {
         self.0.outputs.jobs_bucket_name.clone()
     }
@@ -135,7 +135,7 @@ impl Outside for Hands<'_> {
             .unwrap();
     }
 
-    async fn issue(&self, secret: &str, subscription: &str, expires_at: Timestamp) {
+    async fn issue_ticket(&self, secret: &str, subscription: &str, expires_at: Timestamp) {
         let hash: String = Sha256::digest(secret.as_bytes())
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -160,7 +160,7 @@ impl Outside for Hands<'_> {
     }
 
     /// A queue that is its own queue of dead letters: see `ports_with_queue`.
-    async fn bury(&self, _: Queue, body: &str) {
+    async fn add_dead_letter(&self, _: Queue, body: &str) {
         let send = self.0.cloud.sqs.send_message();
         send.queue_url(own_queue(self.0).await)
             .message_body(body)
@@ -169,7 +169,7 @@ impl Outside for Hands<'_> {
             .unwrap();
     }
 
-    async fn die_again(&self, _: Queue) {}
+    async fn fail_redriven(&self, _: Queue) {}
 
     async fn save_as_newer_release(&self, job: &Job) {
         ports(self.0).await.create(job).await.unwrap();
@@ -188,7 +188,7 @@ impl Outside for Hands<'_> {
 #[test]
 fn the_job_table() {
     run(async |stack| job_store(&ports(stack).await, &Hands(stack), "conformance-rows").await);
-    run(async |stack| lists(&ports(stack).await, &Hands(stack), "conformance-lists").await);
+    run(async |stack| newest_jobs(&ports(stack).await, &Hands(stack), "conformance-lists").await);
     run(async |stack| {
         job_list(
             &ports(stack).await,
@@ -210,7 +210,7 @@ fn the_indexes_of_the_job_table() {
 #[test]
 fn dead_letters_and_documents() {
     run(async |stack| dead_letters(&ports_with_queue(stack).await, &Hands(stack)).await);
-    run(async |stack| documents(&ports(stack).await, "conformance").await);
+    run(async |stack| key_value_store(&ports(stack).await, "conformance").await);
 }
 
 /// Outside the pipelines' prefixes, so that no function takes these objects for uploads.
@@ -232,5 +232,5 @@ fn open_pages_and_tickets() {
 #[test]
 fn the_quarantine() {
     run(async |stack| quarantine(&ports(stack).await, "conformance").await);
-    run(async |stack| quarantine_desk(&ports(stack).await, "conformance-desk").await);
+    run(async |stack| quarantine_store(&ports(stack).await, "conformance-desk").await);
 }

@@ -90,7 +90,7 @@ async fn failed_job(stack: &Stack, name: &str) {
     .await;
     let output = ready.output().unwrap().clone();
     for version in ports.versions(bucket, &output.key).await.unwrap() {
-        ports.delete(&output, &version).await.unwrap();
+        ports.delete_version(&output, &version).await.unwrap();
     }
     let failure = Failure::new(Cause::ModelError, "the model broke down");
     let attempt = ready.state.attempt();

@@ -1,122 +1,152 @@
 //! The audit log: who did what, and why.
 //!
-//! A line is written before the deed, so that none goes without one, and again after it, with what came of it.
+//! An entry is written before the action, so that no action goes unrecorded, and again after it with the outcome.
 
 use super::{ApiError, Principal};
 use crate::types::{AuditEntry, AuditPage};
 use jobs::commands::{MAX_REASON, check_reason};
 use jobs::id::{Tenant, Timestamp};
+use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, Record, Unavailable};
 
-const FOLDER: &str = "audit";
-/// How many lines are answered at once.
-const PAGE: u16 = 50;
+const COLLECTION: &str = "audit";
+const PAGE_SIZE: u16 = 50;
+const DEFAULT_RETENTION_DAYS: u16 = 365;
 
-/// A line of the log whose deed is being done.
+/// What an audited action is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditTarget<'a> {
+    /// The id of a job, a retry plan or a message in quarantine.
+    pub id: &'a str,
+    pub tenant: Option<&'a Tenant>,
+    /// Decides how long the entry is kept. Without a pipeline the longest retention of all pipelines applies.
+    pub pipeline: Option<&'a str>,
+}
+
+impl<'a> AuditTarget<'a> {
+    /// A target that belongs to no tenant and no pipeline.
+    pub const fn id(id: &'a str) -> Self {
+        Self {
+            id,
+            tenant: None,
+            pipeline: None,
+        }
+    }
+
+    /// A job, under the id that the caller gave.
+    pub fn job(id: &'a str, job: &'a Job) -> Self {
+        Self {
+            id,
+            tenant: Some(&job.tenant),
+            pipeline: Some(&job.pipeline),
+        }
+    }
+}
+
+/// The entry of an action that has begun and whose outcome is not recorded yet.
+#[must_use = "record the outcome with `finish` or `refuse`"]
 #[derive(Debug)]
-pub struct Line {
-    name: String,
+pub struct PendingAudit {
+    key: String,
     entry: AuditEntry,
     expires_at: Timestamp,
 }
 
-/// Writes down what is about to be done. `tenant` and `pipeline` are the job's, where one is concerned.
+/// Records that an action is about to be carried out.
 ///
 /// # Errors
-/// If the reason is missing or too long, or the log does not answer: then nothing may be done.
+/// If the reason is missing or too long, or the store does not answer. The action must not be carried out then.
 pub async fn begin<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
     action: &str,
-    target: &str,
-    (tenant, pipeline): (Option<&Tenant>, Option<&str>),
+    target: AuditTarget<'_>,
     reason: &str,
-) -> Result<Line, ApiError> {
+) -> Result<PendingAudit, ApiError> {
     let reason = check_reason(reason).ok_or_else(|| {
-        ApiError::BadRequest(format!("give a reason of at most {MAX_REASON} characters"))
+        ApiError::BadRequest(format!("give a reason of 1 to {MAX_REASON} characters"))
     })?;
     let now = ports.now();
-    let keep = pipeline.and_then(|name| pipelines.get(name));
-    let days = match keep {
+    let pipeline = target.pipeline.and_then(|name| pipelines.get(name));
+    let retention_days = match pipeline {
         Some(pipeline) => pipeline.retention_days.audit,
-        None => {
-            let all = pipelines
-                .iter()
-                .map(|pipeline| pipeline.retention_days.audit);
-            all.max().unwrap_or(365)
-        }
+        None => pipelines
+            .iter()
+            .map(|pipeline| pipeline.retention_days.audit)
+            .max()
+            .unwrap_or(DEFAULT_RETENTION_DAYS),
     };
-    let line = Line {
-        name: format!("{:013}-{:016x}", now.0, ports.random()),
+    let pending = PendingAudit {
+        key: format!("{:013}-{:016x}", now.0, ports.random()),
         entry: AuditEntry {
             at: now.0,
             actor: principal.actor.clone(),
             action: action.to_owned(),
-            target: target.to_owned(),
-            tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
+            target: target.id.to_owned(),
+            tenant: target.tenant.map(|tenant| tenant.as_str().to_owned()),
             reason: reason.to_owned(),
             detail: None,
         },
-        expires_at: Timestamp(now.0 + u64::from(days) * 86_400_000),
+        expires_at: Timestamp(now.0 + u64::from(retention_days) * 86_400_000),
     };
-    line.write(ports, 1).await?;
-    Ok(line)
+    pending.write(ports, 1).await?;
+    Ok(pending)
 }
 
-impl Line {
-    /// Adds what came of it. If that cannot be written the line stays without it: the deed is done.
-    pub async fn end<P: KeyValueStore>(mut self, ports: &P, detail: impl Into<String>) {
-        self.entry.detail = Some(detail.into());
+impl PendingAudit {
+    /// Records the outcome. If the store does not answer, the entry stays without one: the action is already done.
+    pub async fn finish<P: KeyValueStore>(mut self, ports: &P, outcome: impl Into<String>) {
+        self.entry.detail = Some(outcome.into());
         if let Err(error) = self.write(ports, 2).await {
-            tracing::warn!(error = %error, "what came of an action is not in the audit log");
+            tracing::warn!(error = %error, "the outcome of an action is not in the audit log");
         }
     }
 
-    /// Adds that it was refused, and why, and gives the refusal back.
-    pub async fn refuse<P: KeyValueStore>(self, ports: &P, refusal: ApiError) -> ApiError {
-        self.end(ports, format!("refused: {refusal}")).await;
-        refusal
+    /// Records that the action was refused, and returns the error.
+    pub async fn refuse<P: KeyValueStore>(self, ports: &P, error: ApiError) -> ApiError {
+        self.finish(ports, format!("refused: {error}")).await;
+        error
     }
 
     async fn write<P: KeyValueStore>(&self, ports: &P, revision: u64) -> Result<(), Unavailable> {
-        let document = Record {
+        let record = Record {
             text: serde_json::to_string(&self.entry).unwrap_or_default(),
             revision,
             expires_at: Some(self.expires_at),
         };
-        ports.write(FOLDER, &self.name, &document).await.map(drop)
+        ports.write(COLLECTION, &self.key, &record).await.map(drop)
     }
 }
 
-/// The log, newest first. Answers the page without its cursor, and where to go on.
+/// A page of the log, newest first, without its cursor, and the key to continue before.
 ///
 /// # Errors
-/// For all but support, and if the log does not answer.
+/// Unless the caller is support, and if the store does not answer.
 pub async fn list<P: KeyValueStore>(
     ports: &P,
     principal: &Principal,
     before: Option<&str>,
 ) -> Result<(AuditPage, Option<String>), ApiError> {
     principal.must_be_support()?;
-    let found = ports.last(FOLDER, before, PAGE).await?;
-    let is_full = found.len() >= usize::from(PAGE);
-    let next = found
+    let records = ports.last(COLLECTION, before, PAGE_SIZE).await?;
+    let is_full = records.len() >= usize::from(PAGE_SIZE);
+    let next = records
         .last()
-        .map(|(name, _)| name.clone())
+        .map(|(key, _)| key.clone())
         .filter(|_| is_full);
-    let entry = |document: &Record| {
-        serde_json::from_str(&document.text)
+    let decode = |record: &Record| {
+        serde_json::from_str(&record.text)
             .inspect_err(
-                |error| tracing::error!(error = %error, "a line of the audit log cannot be read"),
+                |error| tracing::error!(error = %error, "an entry of the audit log cannot be decoded"),
             )
             .ok()
     };
     let page = AuditPage {
-        entries: found
+        entries: records
             .iter()
-            .filter_map(|(_, document)| entry(document))
+            .filter_map(|(_, record)| decode(record))
             .collect(),
         cursor: None,
     };

@@ -1,11 +1,12 @@
-//! What people order about a job: to run it again, to give it up, to delete its data.
+//! Commands about one job: retry it, cancel it, delete its data.
 
-use super::job_detail::seen;
-use super::{ApiError, Principal, audit, uploads};
+use super::audit::{self, AuditTarget, PendingAudit};
+use super::job_detail::visible_job;
+use super::{ApiError, Principal, uploads};
 use crate::ports::ObjectTransfers;
 use crate::types::{JobCommandRequest, JobCommandResult};
 use jobs::apply::{RunContext, save_erased};
-use jobs::commands::{CancelResult, JobCommand, ResubmitResult, cancel as give_up, resubmit};
+use jobs::commands::{CancelResult, JobCommand, ResubmitResult, cancel as cancel_job, resubmit};
 use jobs::effects::run_command_effects;
 use jobs::id::{Location, Timestamp};
 use jobs::input::{Delivery, delivery};
@@ -15,168 +16,185 @@ use jobs::state::StatusGroup;
 use jobs::transition::IgnoreReason;
 use jobs::view::JobView;
 
-fn order(
+fn job_command(
     principal: &Principal,
     job: &Job,
-    asked: &JobCommandRequest,
+    request: &JobCommandRequest,
 ) -> Result<JobCommand, ApiError> {
-    let order = JobCommand::new(job.id, asked.seen, &principal.actor, &asked.reason)
-        .map_err(|bad| ApiError::BadRequest(bad.to_string()))?;
-    if asked.force && !principal.is_support() {
+    let command = JobCommand::new(
+        job.id,
+        request.expected_version,
+        &principal.actor,
+        &request.reason,
+    )
+    .map_err(|invalid| ApiError::BadRequest(invalid.to_string()))?;
+    if request.force && !principal.is_support() {
         return Err(ApiError::Forbidden(
             "only support may force a retry".to_owned(),
         ));
     }
-    Ok(if asked.force { order.forced() } else { order })
+    Ok(if request.force {
+        command.forced()
+    } else {
+        command
+    })
 }
 
-fn answered(job: &Job, result_found: bool) -> JobCommandResult {
+fn command_result(job: &Job, result_recovered: bool) -> JobCommandResult {
     JobCommandResult {
         job: JobView::from(job),
-        result_found,
+        result_recovered,
     }
 }
 
-/// Schedules another attempt of a failed job. Its start is left to a message, so it lives on if this dies.
+async fn begin_audit<P: KeyValueStore + Clock>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    action: &str,
+    target: AuditTarget<'_>,
+    request: &JobCommandRequest,
+) -> Result<PendingAudit, ApiError> {
+    audit::begin(
+        ports,
+        run.pipelines,
+        principal,
+        action,
+        target,
+        &request.reason,
+    )
+    .await
+}
+
+/// Schedules another attempt of a failed job.
+///
+/// A message starts the attempt. If this function dies before it has sent the message, the reconciler sends it.
 ///
 /// # Errors
-/// If the job has changed, is not failed, or has failed the same way again and again.
+/// If the job has changed, is not failed, or has repeated the same failure too often.
 pub async fn retry<P>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
-    asked: &JobCommandRequest,
+    request: &JobCommandRequest,
     push_until: Timestamp,
 ) -> Result<JobCommandResult, ApiError>
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = seen(ports, principal, id).await?;
+    let job = visible_job(ports, principal, id).await?;
     if job.is_erased() {
         return Err(ApiError::Refused(
-            "its data was deleted: there is nothing to run".to_owned(),
+            "the job's data was deleted; there is no input to run".to_owned(),
         ));
     }
-    let order = order(principal, &job, asked)?;
-    let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
-    let line = audit::begin(
-        ports,
-        run.pipelines,
-        principal,
-        "retry",
-        id,
-        of,
-        &asked.reason,
-    )
-    .await?;
-    let answer = match resubmit(ports, run, &order).await {
-        Ok(answer) => answer,
+    let command = job_command(principal, &job, request)?;
+    let target = AuditTarget::job(id, &job);
+    let audit = begin_audit(ports, run, principal, "retry", target, request).await?;
+    let outcome = match resubmit(ports, run, &command).await {
+        Ok(outcome) => outcome,
         Err(error) => {
-            return Err(line.refuse(ports, ApiError::from(error)).await);
+            return Err(audit.refuse(ports, ApiError::from(error)).await);
         }
     };
-    match answer {
+    match outcome {
         ResubmitResult::Scheduled(job) => {
-            line.end(
-                ports,
-                format!("attempt {} is scheduled", job.state.attempt()),
-            )
-            .await;
-            let answer = answered(&job, false);
-            // Should the message not be taken, the reconciler sends it: the row says when.
+            let attempt = job.state.attempt();
+            audit
+                .finish(ports, format!("attempt {attempt} is scheduled"))
+                .await;
+            let result = command_result(&job, false);
+            // If the queue does not take the message, the reconciler sends it: the row holds the time it is due.
             run_command_effects(ports, job, push_until).await;
-            Ok(answer)
+            Ok(result)
         }
         ResubmitResult::ResultFound(check) => {
-            line.end(ports, "a result was there after all").await;
+            audit
+                .finish(ports, "no attempt was needed: an earlier result was found")
+                .await;
             let failed = ports.send(&[(check, 0)]).await;
             if !failed.is_empty() {
                 return Err(ApiError::Unavailable(
-                    "a result was found, but could not be announced; try again in a moment"
+                    "a result was found, but the job could not be updated; try again in a moment"
                         .to_owned(),
                 ));
             }
-            Ok(answered(&job, true))
+            Ok(command_result(&job, true))
         }
-        ResubmitResult::Refused(job, why) => {
-            Err(line.refuse(ports, refused(&job, why, "retried")).await)
+        ResubmitResult::Refused(job, reason) => {
+            Err(audit.refuse(ports, refusal(&job, reason, "retried")).await)
         }
     }
 }
 
-/// Gives an open job up.
+/// Cancels an open job.
 ///
 /// # Errors
-/// If the job has changed, or has ended.
+/// If the job has changed or is final.
 pub async fn cancel<P>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
-    asked: &JobCommandRequest,
+    request: &JobCommandRequest,
     push_until: Timestamp,
 ) -> Result<JobCommandResult, ApiError>
 where
     P: JobStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = seen(ports, principal, id).await?;
-    let order = order(principal, &job, asked)?;
-    let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
-    let line = audit::begin(
-        ports,
-        run.pipelines,
-        principal,
-        "cancel",
-        id,
-        of,
-        &asked.reason,
-    )
-    .await?;
-    match give_up(ports, run, &order).await {
+    let job = visible_job(ports, principal, id).await?;
+    let command = job_command(principal, &job, request)?;
+    let target = AuditTarget::job(id, &job);
+    let audit = begin_audit(ports, run, principal, "cancel", target, request).await?;
+    match cancel_job(ports, run, &command).await {
         Ok(CancelResult::Cancelled(job)) => {
-            line.end(ports, "canceled").await;
-            let answer = answered(&job, false);
+            audit.finish(ports, "cancelled").await;
+            let result = command_result(&job, false);
             run_command_effects(ports, job, push_until).await;
-            Ok(answer)
+            Ok(result)
         }
-        Ok(CancelResult::Refused(job, why)) => {
-            Err(line.refuse(ports, refused(&job, why, "canceled")).await)
-        }
-        Err(error) => Err(line.refuse(ports, ApiError::from(error)).await),
+        Ok(CancelResult::Refused(job, reason)) => Err(audit
+            .refuse(ports, refusal(&job, reason, "cancelled"))
+            .await),
+        Err(error) => Err(audit.refuse(ports, ApiError::from(error)).await),
     }
 }
 
-fn refused(job: &Job, why: IgnoreReason, what: &str) -> ApiError {
-    let advice = match why {
-        IgnoreReason::StillOpen => "it is still open: wait for its end",
-        IgnoreReason::NotRetryable => "another run cannot help; upload a document that can be read",
-        IgnoreReason::NoAttemptsLeft => {
-            "it has used all attempts of its life; upload the document again"
+fn refusal(job: &Job, reason: IgnoreReason, action: &str) -> ApiError {
+    let advice = match reason {
+        IgnoreReason::StillOpen => "it is still open; wait until it is final",
+        IgnoreReason::NotRetryable => {
+            "another attempt cannot succeed; upload a document that the pipeline can read"
         }
-        IgnoreReason::AlreadyApplied | IgnoreReason::Finished => "it has ended that way",
+        IgnoreReason::NoAttemptsLeft => {
+            "it has used the maximum number of attempts; upload the document again"
+        }
+        IgnoreReason::AlreadyApplied | IgnoreReason::Finished => "it is already final",
         IgnoreReason::Leased
         | IgnoreReason::StaleEvidence
         | IgnoreReason::TooEarly
-        | IgnoreReason::EvidenceNeeded => "it is just changing; look at it again",
+        | IgnoreReason::EvidenceNeeded => "it is changing right now; reload it and try again",
     };
     ApiError::Refused(format!(
-        "the job is {} and cannot be {what}: {advice}",
+        "the job is {} and cannot be {action}: {advice}",
         job.state.name()
     ))
 }
 
-/// Deletes all that is kept of a job but its record: the uploaded version, copies, outputs, failure objects, the file's
-/// name. The record stays, so that the object is not taken for a lost one, with who ordered it and why.
+/// Deletes the uploaded version, its copies, outputs and failure objects, and the file's name.
+///
+/// The row stays, with who deleted the data and why. Without it the inventory scan would take the object for one whose
+/// event was lost.
 ///
 /// # Errors
-/// If the job is open, or has changed.
+/// If the job is open or has changed.
 pub async fn delete_data<P>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
-    asked: &JobCommandRequest,
+    request: &JobCommandRequest,
     push_until: Timestamp,
 ) -> Result<JobCommandResult, ApiError>
 where
@@ -190,93 +208,92 @@ where
         + Clock,
 {
     principal.must_be_support()?;
-    let job = seen(ports, principal, id).await?;
+    let job = visible_job(ports, principal, id).await?;
     if job.state.status_group() == StatusGroup::Open {
         return Err(ApiError::Refused(
             "the job is still open; cancel it first".to_owned(),
         ));
     }
-    if asked.seen.is_some_and(|seen| seen != job.version) {
+    if request
+        .expected_version
+        .is_some_and(|expected| expected != job.version)
+    {
         return Err(ApiError::Changed(
-            "the job has changed since; look at it again first".to_owned(),
+            "the job has changed since; reload it first".to_owned(),
         ));
     }
     if let Some(until) = job.may_write_until(ports.now()) {
         return Err(ApiError::Refused(format!(
-            "SageMaker cannot cancel: an attempt that was begun may still write a result, until {} (milliseconds since 1970 UTC); do it again then",
+            "SageMaker cannot cancel a request: an earlier attempt may still write a result until {} (milliseconds since 1970 UTC); delete the data after that",
             until.0
         )));
     }
-    let of = (Some(&job.tenant), Some(job.pipeline.as_str()));
-    let line = audit::begin(
-        ports,
-        run.pipelines,
-        principal,
-        "delete-data",
-        id,
-        of,
-        &asked.reason,
-    )
-    .await?;
-    // The record first: from then on the job is not run again, and a deletion that breaks off can be ordered once more.
+    let target = AuditTarget::job(id, &job);
+    let audit = begin_audit(ports, run, principal, "delete-data", target, request).await?;
+    // The row first: from then on no attempt can start, and an interrupted deletion can be repeated.
     let erased = if job.is_erased() {
         job
     } else {
-        match save_erased(ports, &job, &principal.actor, asked.reason.trim()).await {
+        match save_erased(ports, &job, &principal.actor, request.reason.trim()).await {
             Ok(erased) => erased,
             Err(error) => {
-                return Err(line.refuse(ports, ApiError::from(error)).await);
+                return Err(audit.refuse(ports, ApiError::from(error)).await);
             }
         }
     };
-    match erase(ports, &erased).await {
-        Ok(objects) => {
-            line.end(ports, format!("{objects} object versions were deleted"))
+    match delete_objects(ports, &erased).await {
+        Ok(deleted) => {
+            audit
+                .finish(ports, format!("{deleted} object versions were deleted"))
                 .await;
-            let answer = answered(&erased, false);
-            // Pages still show the file's name.
+            let result = command_result(&erased, false);
+            // Connected pages still show the file's name.
             run_command_effects(ports, erased, push_until).await;
-            Ok(answer)
+            Ok(result)
         }
-        Err(refusal) => {
-            line.end(ports, "broke off; to be ordered once more").await;
-            Err(refusal)
+        Err(error) => {
+            audit
+                .finish(ports, "interrupted; repeat the deletion")
+                .await;
+            Err(error)
         }
     }
 }
 
-async fn erase<P>(ports: &P, job: &Job) -> Result<usize, ApiError>
+/// Returns the number of deleted object versions.
+async fn delete_objects<P>(ports: &P, job: &Job) -> Result<usize, ApiError>
 where
     P: ObjectStore + ObjectTransfers + KeyValueStore,
 {
     let bucket = &job.input.bucket;
-    let here = |key: String| Location {
+    let location = |key: String| Location {
         bucket: bucket.clone(),
         key,
     };
-    uploads::forget_name(ports, job.id).await?;
+    uploads::clear_name(ports, job.id).await?;
     ports
-        .delete(&here(job.input.key.clone()), &job.input.version)
+        .delete_version(&location(job.input.key.clone()), &job.input.version)
         .await?;
-    let mut objects = 1;
-    let mut rest: Vec<Location> = Vec::new();
+    let mut deleted = 1;
+    let mut objects: Vec<Location> = Vec::new();
     if let Delivery::Copy(copy) = delivery(job.id, bucket, &job.input.key) {
-        rest.push(copy);
+        objects.push(copy);
     }
     for record in &job.attempts {
-        rest.extend(record.output.iter().cloned());
-        rest.extend(record.failure_object.iter().cloned());
+        objects.extend(record.output.iter().cloned());
+        objects.extend(record.failure_object.iter().cloned());
     }
-    // Outputs of calls that nobody heard of.
+    // Outputs of calls whose response was lost.
     let prefix = format!("outbound/{}/{}/", job.pipeline, job.id);
-    rest.extend(ports.list(bucket, &prefix).await?.into_iter().map(here));
-    rest.sort_by_key(ToString::to_string);
-    rest.dedup();
-    for object in rest {
+    let outputs = ports.list(bucket, &prefix).await?;
+    objects.extend(outputs.into_iter().map(location));
+    objects.sort_by_key(ToString::to_string);
+    objects.dedup();
+    for object in objects {
         for version in ports.versions(&object.bucket, &object.key).await? {
-            ports.delete(&object, &version).await?;
-            objects += 1;
+            ports.delete_version(&object, &version).await?;
+            deleted += 1;
         }
     }
-    Ok(objects)
+    Ok(deleted)
 }

@@ -1,94 +1,59 @@
-//! Why somebody's request is not carried out, in words that say what to do.
+//! Why a request is not carried out.
 
-use crate::types::Problem;
 use jobs::error::{ApplyError, CommandError};
 use jobs::ports::{LoadError, Unavailable};
 
-/// Why a request is refused. Nothing was done, unless the text says so.
+/// Why a request is not carried out. Nothing was changed, unless the text says otherwise.
+///
+/// Every text tells the caller what is wrong and what to do. The HTTP layer maps the variants to statuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The request makes no sense.
+    /// The request is malformed.
     #[error("{0}")]
     BadRequest(String),
-    /// The person may not do this.
+    /// The principal may not do this.
     #[error("{0}")]
     Forbidden(String),
-    /// There is no such thing, or it is somebody else's.
+    /// It does not exist, or the principal may not see it.
     #[error("{0}")]
     NotFound(String),
-    /// There is such a thing, but it takes other methods.
-    #[error("{0}")]
-    MethodNotAllowed(String),
-    /// The job is no longer as the person saw it.
+    /// The job's version is not the one that the caller expected.
     #[error("{0}")]
     Changed(String),
-    /// It makes no sense for the job as it is.
+    /// The job's current state does not allow it.
     #[error("{0}")]
     Refused(String),
-    /// The same input has failed the same way again and again.
+    /// The job has repeated the same failure too often.
     #[error("{0}")]
     Poisoned(String),
-    /// There is no result yet.
+    /// The job has no result yet.
     #[error("{0}")]
     NotReady(String),
-    /// The upload is not complete.
+    /// Parts of a multipart upload are missing.
     #[error("{0}")]
     PartsMissing(String),
-    /// It was there, and is no more.
+    /// It existed and was deleted, aborted or has expired.
     #[error("{0}")]
     Gone(String),
-    /// The file is too large.
+    /// The file is larger than the pipeline takes.
     #[error("{0}")]
     TooLarge(String),
-    /// The file is of a wrong type.
+    /// The pipeline does not take this media type.
     #[error("{0}")]
     UnsupportedType(String),
-    /// The cursor is none of ours, or of another question.
+    /// The cursor was not issued by this API, or for another query or caller.
     #[error("{0}")]
     BadCursor(String),
-    /// Something did not answer.
+    /// A dependency did not answer. The caller may try again.
     #[error("{0}")]
     Unavailable(String),
 }
 
-impl ApiError {
-    /// Its HTTP status, the word that programs know it by, and its title.
-    pub const fn kind(&self) -> (u16, &'static str, &'static str) {
-        match self {
-            Self::BadRequest(_) => (400, "bad-request", "The request makes no sense"),
-            Self::BadCursor(_) => (400, "bad-cursor", "The cursor does not fit"),
-            Self::Forbidden(_) => (403, "forbidden", "Not allowed"),
-            Self::NotFound(_) => (404, "not-found", "Not found"),
-            Self::MethodNotAllowed(_) => (405, "method-not-allowed", "Method not allowed"),
-            Self::Changed(_) => (409, "changed", "It has changed"),
-            Self::Refused(_) => (409, "refused", "It makes no sense now"),
-            Self::Poisoned(_) => (409, "poisoned", "It fails again and again"),
-            Self::NotReady(_) => (409, "not-ready", "There is no result yet"),
-            Self::PartsMissing(_) => (409, "parts-missing", "Parts are missing"),
-            Self::Gone(_) => (410, "gone", "It is gone"),
-            Self::TooLarge(_) => (413, "too-large", "Too large"),
-            Self::UnsupportedType(_) => (415, "unsupported-type", "Wrong type"),
-            Self::Unavailable(_) => (503, "unavailable", "Try again later"),
-        }
-    }
-
-    /// As it goes over the wire.
-    pub fn problem(&self) -> Problem {
-        let (status, word, title) = self.kind();
-        Problem {
-            kind: format!("urn:docket:problem:{word}"),
-            title: title.to_owned(),
-            status,
-            detail: self.to_string(),
-        }
-    }
-}
-
 impl From<Unavailable> for ApiError {
     fn from(error: Unavailable) -> Self {
-        // What did not answer is in the log; the person can only try again.
+        // The log names the dependency; the caller can only try again.
         tracing::warn!(error = %error, source = %error.source, "a request was not carried out");
-        Self::Unavailable("something did not answer; try again in a moment".to_owned())
+        Self::Unavailable("a dependency did not answer; try again in a moment".to_owned())
     }
 }
 
@@ -97,12 +62,12 @@ impl From<LoadError> for ApiError {
         match error {
             LoadError::Unavailable(error) => error.into(),
             LoadError::NewerSchema(_) => Self::Unavailable(
-                "a new release is being rolled out; try again in a moment".to_owned(),
+                "a new release is being deployed; try again in a moment".to_owned(),
             ),
             LoadError::Unreadable { id, problem } => {
                 tracing::error!(job.id = %id, problem, "a row cannot be read");
                 Self::Unavailable(format!(
-                    "the record of job {id} cannot be read; tell whoever runs this service"
+                    "the record of job {id} cannot be read; contact the operators of this service"
                 ))
             }
         }
@@ -126,9 +91,7 @@ impl From<ApplyError> for ApiError {
 impl From<CommandError> for ApiError {
     fn from(error: CommandError) -> Self {
         match error {
-            CommandError::Changed { .. } => {
-                Self::Changed(format!("{error}; look at it again first"))
-            }
+            CommandError::Changed { .. } => Self::Changed(format!("{error}; reload it first")),
             CommandError::Poisoned { .. } => Self::Poisoned(error.to_string()),
             CommandError::Apply(error) => error.into(),
         }

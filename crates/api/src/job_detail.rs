@@ -1,6 +1,6 @@
-//! One job: all that is known about it, and its result.
+//! One job with its attempts and explanation, and the download of its result.
 
-use super::uploads::view;
+use super::uploads::upload_view;
 use super::{ApiError, Principal};
 use crate::explain::{Explanation, Waiting, WaitsOn, explain};
 use crate::ports::ObjectTransfers;
@@ -11,19 +11,19 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
 use jobs::state::State;
 use jobs::trace::about;
-use jobs::upload_session::intent;
+use jobs::upload_session::intent as find_upload_session;
 use jobs::view::{FailureView, JobView};
 
-/// A job that the person may see. One of somebody else's is as good as none.
+/// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
 ///
 /// # Errors
 /// [`ApiError::NotFound`].
-pub async fn seen<P: JobStore>(
+pub async fn visible_job<P: JobStore>(
     ports: &P,
     principal: &Principal,
     id: &str,
 ) -> Result<Job, ApiError> {
-    // As people copy them.
+    // Some programs copy UUIDs in capitals.
     let id: JobId = id.to_lowercase().parse().map_err(|_| no_job(id))?;
     let job = ports.load(id).await?.filter(|job| principal.sees(job));
     let job = job.ok_or_else(|| no_job(&id.to_string()))?;
@@ -33,24 +33,26 @@ pub async fn seen<P: JobStore>(
 
 fn no_job(id: &str) -> ApiError {
     let id: String = id.chars().take(80).collect();
-    ApiError::NotFound(format!("there is no job {id:?}, or it is not yours"))
+    ApiError::NotFound(format!(
+        "there is no job {id:?}, or you have no access to it"
+    ))
 }
 
-/// All about a job, or about the upload that it will be made from.
+/// A job in full, or the upload session it will be created from.
 ///
 /// # Errors
-/// If there is no such job, or it is somebody else's.
+/// If there is no such job or the principal may not see it.
 pub async fn show<P: JobStore + KeyValueStore + Clock>(
     ports: &P,
     principal: &Principal,
     id: &str,
 ) -> Result<JobDetail, ApiError> {
-    let job = match seen(ports, principal, id).await {
+    let job = match visible_job(ports, principal, id).await {
         Ok(job) => job,
-        Err(ApiError::NotFound(none)) => {
-            return announced(ports, principal, id)
+        Err(ApiError::NotFound(message)) => {
+            return pending_upload(ports, principal, id)
                 .await?
-                .ok_or(ApiError::NotFound(none));
+                .ok_or(ApiError::NotFound(message));
         }
         Err(other) => return Err(other),
     };
@@ -62,7 +64,7 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         attempts: job
             .attempts
             .iter()
-            .map(|record| attempt(job.id, record))
+            .map(|record| attempt_view(job.id, record))
             .collect(),
         input: format!("s3://{}/{}", job.input.bucket, job.input.key),
         input_version: Some(job.input.version),
@@ -72,14 +74,14 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
     })
 }
 
-fn attempt(job: JobId, record: &AttemptRecord) -> AttemptView {
-    let inference = InferenceId {
+fn attempt_view(job: JobId, record: &AttemptRecord) -> AttemptView {
+    let inference_id = InferenceId {
         job,
         attempt: record.attempt,
     };
     AttemptView {
         attempt: record.attempt.0,
-        inference_id: inference.to_string(),
+        inference_id: inference_id.to_string(),
         started_at: record.started_at.0,
         closed_at: record.closed_at.map(|at| at.0),
         output: record.output.as_ref().map(ToString::to_string),
@@ -87,8 +89,8 @@ fn attempt(job: JobId, record: &AttemptRecord) -> AttemptView {
     }
 }
 
-/// A job whose file has been announced and has not arrived.
-async fn announced<P: KeyValueStore + Clock>(
+/// A job whose upload session exists and whose file is not uploaded yet.
+async fn pending_upload<P: KeyValueStore + Clock>(
     ports: &P,
     principal: &Principal,
     id: &str,
@@ -96,18 +98,18 @@ async fn announced<P: KeyValueStore + Clock>(
     let Ok(id) = id.parse::<JobId>() else {
         return Ok(None);
     };
-    let Some(intent) = intent(ports, id).await? else {
+    let Some(session) = find_upload_session(ports, id).await? else {
         return Ok(None);
     };
-    let is_his =
-        intent.uploaded_by == principal.actor && principal.tenant(Some(&intent.tenant)).is_ok();
-    if !principal.is_support() && !is_his {
+    let is_uploader =
+        session.uploaded_by == principal.actor && principal.tenant(Some(&session.tenant)).is_ok();
+    if !principal.is_support() && !is_uploader {
         return Ok(None);
     }
-    let summary = if intent.expires_at <= ports.now() {
-        "the file never arrived, and its upload can no longer be completed: announce it again"
+    let summary = if session.expires_at <= ports.now() {
+        "the file was never uploaded, and the upload session has expired; create a new upload"
     } else {
-        "the file has not arrived yet; if its upload was just completed, this takes a few seconds"
+        "the file is not uploaded yet; after an upload is completed, it takes a few seconds until the job exists"
     };
     Ok(Some(JobDetail {
         job: None,
@@ -115,63 +117,68 @@ async fn announced<P: KeyValueStore + Clock>(
             summary: summary.to_owned(),
             waiting: Some(Waiting {
                 on: WaitsOn::Upload,
-                since: intent.created_at.0,
+                since: session.created_at.0,
             }),
             next: vec![],
             timeline: vec![],
             help: vec![],
         },
         attempts: vec![],
-        input: intent.location().to_string(),
+        input: session.location().to_string(),
         input_version: None,
-        uploaded_by: Some(intent.uploaded_by.clone()),
+        uploaded_by: Some(session.uploaded_by.clone()),
         trace_id: None,
         expires_at: None,
-        upload: Some(view(&intent)),
+        upload: Some(upload_view(&session)),
     }))
 }
 
-/// How to fetch a job's result.
+/// Signs the download of a job's result.
 ///
 /// # Errors
-/// If there is none, or none any more.
+/// If the job has no result, or the result was deleted.
 pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
     id: &str,
 ) -> Result<ResultView, ApiError> {
-    let job = seen(ports, principal, id).await?;
+    let job = visible_job(ports, principal, id).await?;
     let (State::Ready { .. }, Some(output)) = (&job.state, job.output()) else {
         return Err(ApiError::NotReady(format!(
-            "job {} is {}, there is no result",
+            "job {} is {} and has no result",
             job.id,
             job.state.name()
         )));
     };
     let Some(head) = ports.head(output).await? else {
         return Err(ApiError::Gone(
-            "the result has been deleted: its time was up, or somebody asked for it".to_owned(),
+            "the result was deleted: its retention time is over, or support deleted the job's data"
+                .to_owned(),
         ));
     };
-    let (content_type, ending) = match pipelines.get(&job.pipeline) {
+    let (content_type, extension) = match pipelines.get(&job.pipeline) {
         Some(pipeline) => (pipeline.output.content_type(), pipeline.output.extension()),
         None => ("application/octet-stream", "out"),
     };
-    let name = job.input.display_name();
-    let ends = name
-        .len()
-        .checked_sub(4)
-        .and_then(|at| name.split_at_checked(at));
-    let stem = match ends {
-        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
-        Some(_) | None => name,
-    };
-    let name = format!("{stem}.{ending}");
+    let name = result_name(job.input.display_name(), extension);
     Ok(ResultView {
         request: ports.sign_get(output, &name, content_type).await?,
         name,
         content_type: content_type.to_owned(),
         bytes: head.bytes,
     })
+}
+
+/// The document's name with the result's extension in place of `.pdf`.
+fn result_name(document: &str, extension: &str) -> String {
+    let split = document
+        .len()
+        .checked_sub(4)
+        .and_then(|at| document.split_at_checked(at));
+    let stem = match split {
+        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
+        Some(_) | None => document,
+    };
+    format!("{stem}.{extension}")
 }

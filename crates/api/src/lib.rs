@@ -1,7 +1,7 @@
-//! What people do: customers who upload, reviewers who wait, support that finds and repairs.
+//! Use cases and types of the HTTP API, without HTTP.
 //!
-//! Each use case is told who asks ([`Principal`]), decides by that alone what may be seen and done, and answers in the
-//! words of [`crate::types`] or refuses with a [`ApiError`].
+//! Every use case takes a [`Principal`], decides from it what the caller may see and do, and returns a type of
+//! [`crate::types`] or an [`ApiError`]. The function `support-api` maps both to HTTP.
 
 pub mod audit;
 pub mod commands;

@@ -1,8 +1,8 @@
-//! What the use cases need beside the ports of [`jobs::ports`]: lists of jobs, uploads and downloads, the quarantine.
+//! Ports that the use cases need in addition to those of [`jobs::ports`].
 
 #![expect(
     async_fn_in_trait,
-    reason = "each program has one adapter type and one thread; nobody boxes these futures"
+    reason = "each program has one adapter type and one thread; these futures are never boxed"
 )]
 
 use crate::types::SignedRequest;
@@ -12,162 +12,170 @@ use jobs::ports::LoadError;
 use jobs::ports::{QuarantinedMessage, Unavailable};
 use jobs::state::StatusGroup;
 
-/// A list of jobs that an index holds.
+/// A page of a longer list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Whether the list goes on after `items`.
+    pub more: bool,
+}
+
+/// Names a list of jobs that an index holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobListKey {
-    /// A tenant's jobs of one class, by when they were made, newest first.
+    /// A tenant's jobs of one status group, by creation time, newest first.
     OfTenant(Tenant, StatusGroup),
-    /// One shard of the failed jobs of all tenants, by when they failed, newest first.
+    /// One shard of the failed jobs of all tenants, by the time they failed, newest first.
     Failed(u8),
-    /// One shard of the open jobs of all tenants, by when somebody must look at them, soonest first.
+    /// One shard of the open jobs of all tenants, by the time of their next check, soonest first.
     Open(u8),
 }
 
-/// A job's place in a list.
+/// An entry of a list of jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobListEntry {
-    /// The time that the list is ordered by.
+    /// The time that the list is sorted by.
     pub at: Timestamp,
-    /// The job.
     pub job: JobId,
 }
 
-/// A stretch of time, both ends included.
+/// A range of time. Both ends are included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
-    /// The earliest.
     pub from: Timestamp,
-    /// The latest.
     pub to: Timestamp,
 }
 
 impl TimeRange {
-    /// Any time.
     pub const ALL: Self = Self {
         from: Timestamp(0),
-        // The largest number that DynamoDB and JSON readers keep exactly.
+        // The largest integer that DynamoDB and all JSON readers represent exactly.
         to: Timestamp((1 << 53) - 1),
     };
 }
 
-/// Lists of jobs. They may lag behind the rows by moments.
+/// Lists of jobs. They are eventually consistent with the rows.
 pub trait JobList {
-    /// The places of a list within a span, in its order, at most `limit`, and whether there are more.
-    async fn places(
+    /// At most `limit` entries of a list within a range, in the list's order.
+    async fn list_entries(
         &self,
         list: &JobListKey,
-        span: TimeRange,
+        range: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<JobListEntry>, bool), Unavailable>;
-    /// The rows of at most 100 jobs, in any order. Missing ones, and ones that this release cannot read, are left out.
-    async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError>;
+    ) -> Result<Page<JobListEntry>, Unavailable>;
+    /// The rows of at most 100 jobs, in any order. Leaves out rows that do not exist or that this release cannot read.
+    async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError>;
 }
 
-/// What S3 is to hold an uploader to.
+/// What a signed upload binds the uploader to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadConstraints {
-    /// The media type.
     pub content_type: String,
-    /// The file's name, kept with the object.
+    /// The file's name, stored as object metadata.
     pub name: String,
-    /// The size in bytes.
     pub bytes: u64,
 }
 
-/// A part of an upload that has arrived.
+/// A part of a multipart upload that S3 has stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedPart {
-    /// Its number, from 1.
-    pub number: u32,
-    /// Its entity tag.
+    /// From 1.
+    pub part_number: u32,
     pub etag: String,
-    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// Transfers between the bucket and people, who do them with requests that are signed for them; and deletion.
+/// Presigned requests, multipart uploads and deletion in S3. Callers send the presigned requests themselves.
 pub trait ObjectTransfers {
-    /// Signs the upload of an object in one piece, which is refused if there is an object already.
+    /// Signs the upload of an object in one request. S3 refuses it if the object exists.
     async fn sign_put(
         &self,
         to: &Location,
-        terms: &UploadConstraints,
+        constraints: &UploadConstraints,
     ) -> Result<SignedRequest, Unavailable>;
-    /// Signs a download, to be saved under a name.
+    /// Signs a download that the browser saves under `name`.
     async fn sign_get(
         &self,
         from: &Location,
         name: &str,
         content_type: &str,
     ) -> Result<SignedRequest, Unavailable>;
-    /// Begins an upload in parts and answers S3's name for it.
-    async fn begin(&self, to: &Location, terms: &UploadConstraints) -> Result<String, Unavailable>;
-    /// Signs the upload of a part of exactly that size.
-    async fn sign_part(
+    /// Starts a multipart upload and returns its upload id.
+    async fn create_multipart_upload(
         &self,
         to: &Location,
-        upload: &str,
-        number: u32,
+        constraints: &UploadConstraints,
+    ) -> Result<String, Unavailable>;
+    /// Signs the upload of a part of exactly this size.
+    async fn sign_upload_part(
+        &self,
+        to: &Location,
+        upload_id: &str,
+        part_number: u32,
         bytes: u64,
     ) -> Result<SignedRequest, Unavailable>;
-    /// The parts that have arrived; `None` if there is no such upload, because it was completed or given up.
-    async fn arrived(
+    /// The parts that S3 has stored. `None` if there is no such upload: it was completed or aborted.
+    async fn list_parts(
         &self,
         to: &Location,
-        upload: &str,
+        upload_id: &str,
     ) -> Result<Option<Vec<UploadedPart>>, Unavailable>;
-    /// Makes the object of its parts. An upload that was completed or given up before, or is being completed, is no error:
-    /// whoever asks looks at what is there.
-    async fn complete(
+    /// Creates the object from its parts. Succeeds if the upload was already completed or aborted, or is being completed:
+    /// the caller must check that the object exists.
+    async fn complete_multipart_upload(
         &self,
         to: &Location,
-        upload: &str,
+        upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<(), Unavailable>;
-    /// Gives an upload up. Giving up one that is gone is no error.
-    async fn abort(&self, to: &Location, upload: &str) -> Result<(), Unavailable>;
-    /// Deletes one version of an object for good. Deleting one that is gone is no error.
-    async fn delete(&self, object: &Location, version: &str) -> Result<(), Unavailable>;
+    /// Aborts a multipart upload. Succeeds if it does not exist.
+    async fn abort_multipart_upload(
+        &self,
+        to: &Location,
+        upload_id: &str,
+    ) -> Result<(), Unavailable>;
+    /// Permanently deletes one version of an object. Succeeds if it does not exist.
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable>;
 }
 
-/// A message in quarantine as it is kept.
+/// A message as the quarantine stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuarantineItem {
-    /// The message. In lists its text is left out.
-    pub entry: QuarantinedMessage,
-    /// Its whole length in bytes.
+pub struct StoredMessage {
+    /// In lists, the body is empty.
+    pub message: QuarantinedMessage,
+    /// Length of the full body.
     pub body_bytes: u64,
-    /// When somebody last began to send it again.
+    /// When a replay was last started.
     pub replayed_at: Option<Timestamp>,
 }
 
-/// What can be done with the quarantine. Messages are named by their queue and the id of the first message.
+/// Operations of support on the quarantine. A message is identified by its queue and the id of its first message.
 pub trait QuarantineStore {
-    /// Some messages by queue and id, from after `after` on, at most `limit`, and whether there are more.
-    async fn kept(
+    /// At most `limit` messages after `after`, by queue and message id.
+    async fn list_messages(
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<(Vec<QuarantineItem>, bool), Unavailable>;
-    /// One message with its whole text.
-    async fn entry(
+    ) -> Result<Page<StoredMessage>, Unavailable>;
+    /// One message with its full body.
+    async fn get_message(
         &self,
         source: &str,
         message_id: &str,
-    ) -> Result<Option<QuarantineItem>, Unavailable>;
-    /// Notes that it is being sent again; from then on, quarantining it anew overwrites it. Answers whether it is there and
-    /// was not noted within the last minute: somebody else may be sending it.
-    async fn mark(
+    ) -> Result<Option<StoredMessage>, Unavailable>;
+    /// Records that a replay starts. If the message is quarantined again after that, the new entry replaces this one.
+    /// Returns whether the replay may go on: the message exists and no other replay started within the last minute.
+    async fn mark_replayed(
         &self,
         source: &str,
         message_id: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// Removes it; if a mark is given, only if it still bears that mark.
-    async fn take_out(
+    /// Removes a message. With `replayed_at`, only if that is still the time of its last replay.
+    async fn remove_message(
         &self,
         source: &str,
         message_id: &str,
-        marked: Option<Timestamp>,
+        replayed_at: Option<Timestamp>,
     ) -> Result<(), Unavailable>;
 }

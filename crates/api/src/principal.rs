@@ -1,4 +1,4 @@
-//! Who asks, and what that person may see and do.
+//! The caller of a request, and what it may see and do.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,20 @@ use super::ApiError;
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 
-/// What somebody is.
+/// A role, granted by membership in the user pool's group of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Uploads, and sees what came of it.
+    /// Uploads documents and sees the jobs of its own uploads.
     Customer,
-    /// Waits for a tenant's contracts, and reads them.
+    /// Sees all jobs of its tenants.
     Reviewer,
-    /// Finds and repairs, for all tenants.
+    /// Sees and repairs the jobs of all tenants.
     Support,
 }
 
 impl Role {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Customer, Self::Reviewer, Self::Support];
 
-    /// Its name, which is that of its group of users.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
@@ -31,24 +29,22 @@ impl Role {
     }
 }
 
-/// How the group of a tenant's users begins.
-const TENANT_GROUP: &str = "tenant:";
+const TENANT_GROUP_PREFIX: &str = "tenant:";
 
-/// Somebody who has signed in.
+/// A caller who has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The name that histories and the audit log know.
+    /// The name in job histories and in the audit log.
     pub actor: String,
-    /// What the person is.
     pub roles: BTreeSet<Role>,
-    /// Whose jobs the person works with.
+    /// The tenants that the caller belongs to.
     pub tenants: BTreeSet<Tenant>,
     /// When the sign-in ends.
     pub expires_at: Timestamp,
 }
 
 impl Principal {
-    /// A person of these groups. Groups that mean nothing here are passed over.
+    /// A principal of these user pool groups. Ignores groups that are neither a role nor `tenant:<name>`.
     pub fn of_groups<'a>(
         actor: &str,
         groups: impl IntoIterator<Item = &'a str>,
@@ -64,7 +60,7 @@ impl Principal {
             principal
                 .roles
                 .extend(Role::ALL.into_iter().find(|role| role.name() == group));
-            let tenant = group.strip_prefix(TENANT_GROUP);
+            let tenant = group.strip_prefix(TENANT_GROUP_PREFIX);
             principal
                 .tenants
                 .extend(tenant.and_then(|name| name.parse::<Tenant>().ok()));
@@ -72,53 +68,48 @@ impl Principal {
         principal
     }
 
-    /// Whether the person is support.
     pub fn is_support(&self) -> bool {
         self.roles.contains(&Role::Support)
     }
 
-    /// Whose uploads alone the person sees: a customer's own. None: those of everyone in the tenant.
+    /// `Some(actor)` for customers, who see only their own uploads; `None` for roles that see the whole tenant.
     pub fn only_uploads_of(&self) -> Option<&str> {
         let sees_all = self.is_support() || self.roles.contains(&Role::Reviewer);
         (!sees_all).then_some(self.actor.as_str())
     }
 
-    /// Whether the person may see a job, and so fetch its result and have it retried or canceled.
+    /// Whether the principal may see a job. If so, it may also fetch its result, retry it and cancel it.
     pub fn sees(&self, job: &Job) -> bool {
         if self.is_support() {
             return true;
         }
         let uploader = job.input.uploaded_by.as_deref();
-        let of_others = self.only_uploads_of().is_some_and(|own| {
-            // What nobody is known to have uploaded is the whole tenant's.
+        let is_of_other_uploader = self.only_uploads_of().is_some_and(|own| {
+            // A job without a known uploader is visible to the whole tenant.
             uploader.is_some_and(|uploader| uploader != own)
         });
-        self.has_role() && self.tenants.contains(&job.tenant) && !of_others
+        self.has_role() && self.tenants.contains(&job.tenant) && !is_of_other_uploader
     }
 
-    /// Somebody without a role may do nothing at all.
-    ///
     /// # Errors
-    /// Says whom to ask.
+    /// If the sign-in has expired, or the principal has no role or no tenant.
     pub fn check(&self, now: Timestamp) -> Result<(), ApiError> {
         if self.expires_at <= now {
             return Err(ApiError::Forbidden(
-                "the sign-in has expired; sign in again".to_owned(),
+                "your sign-in has expired; sign in again".to_owned(),
             ));
         }
         if !self.has_role() || (self.tenants.is_empty() && !self.is_support()) {
             return Err(ApiError::Forbidden(format!(
-                "{} has no role or no tenant here; ask whoever runs this service for the group customer, reviewer or support, and for tenant:<name>",
+                "{} has no role or no tenant; ask the operators of this service for one of the groups customer, reviewer or support, and for a group tenant:<name>",
                 self.actor
             )));
         }
         Ok(())
     }
 
-    /// Only support may go on.
-    ///
     /// # Errors
-    /// For everyone else.
+    /// [`ApiError::Forbidden`] unless the principal is support.
     pub fn must_be_support(&self) -> Result<(), ApiError> {
         if self.is_support() {
             return Ok(());
@@ -126,23 +117,23 @@ impl Principal {
         Err(ApiError::Forbidden("only support may do this".to_owned()))
     }
 
-    /// The tenant that a request is about: the one it names, if the person works with it, or else the only one.
+    /// The tenant of a request: the named one if the principal has access to it, or else the principal's only tenant.
     ///
     /// # Errors
-    /// If it is somebody else's, or there is a choice.
+    /// If the principal has no access to the named tenant, or names none and has several.
     pub fn tenant(&self, named: Option<&str>) -> Result<Tenant, ApiError> {
         match named {
             Some(name) => {
                 let tenant: Tenant = name.parse().map_err(|_| {
                     ApiError::BadRequest(format!(
-                        "{name:?} is no tenant: 1 to 40 of a-z, 0-9 and '-'"
+                        "{name:?} is not a tenant name: 1 to 40 characters of a-z, 0-9 and '-'"
                     ))
                 })?;
                 if self.is_support() || self.tenants.contains(&tenant) {
                     Ok(tenant)
                 } else {
                     Err(ApiError::Forbidden(format!(
-                        "{} does not work with tenant {tenant}",
+                        "{} has no access to tenant {tenant}",
                         self.actor
                     )))
                 }
@@ -152,7 +143,7 @@ impl Principal {
                 match (all.next(), all.next()) {
                     (Some(only), None) => Ok(only.clone()),
                     (None | Some(_), _) => Err(ApiError::BadRequest(
-                        "name the tenant, since there are several: tenant=<name>".to_owned(),
+                        "you have access to several tenants; name one: tenant=<name>".to_owned(),
                     )),
                 }
             }

@@ -1,36 +1,35 @@
-//! Messages in quarantine: looking at them, sending them again after a fix, discarding them.
+//! Messages in quarantine: list them, show one, replay one after a fix, discard one.
 
-use super::{ApiError, Principal, audit};
-use crate::ports::{QuarantineItem, QuarantineStore};
+use super::audit::{self, AuditTarget};
+use super::{ApiError, Principal};
+use crate::ports::{QuarantineStore, StoredMessage};
 use crate::types::{QuarantineEntry, QuarantinePage};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, DeadLetter, DeadLetters, KeyValueStore, Queue};
 
-/// How many messages are answered at once.
-const PAGE: u16 = 50;
-/// How much of a message that is thrown away stays in the audit log, in bytes.
-const LOGGED_BYTES: usize = 2000;
-/// How much of a message is shown, in bytes.
-const SHOWN_BYTES: usize = 64 * 1024;
+const PAGE_SIZE: u16 = 50;
+/// How much of a discarded message's body the audit log keeps.
+const MAX_LOGGED_BODY_BYTES: usize = 2000;
+const MAX_SHOWN_BODY_BYTES: usize = 64 * 1024;
 
-/// A message as it is listed.
-pub fn listed(kept: &QuarantineItem) -> QuarantineEntry {
-    let entry = &kept.entry;
+/// The message without its body, as lists show it.
+pub(super) fn list_entry(stored: &StoredMessage) -> QuarantineEntry {
+    let message = &stored.message;
     QuarantineEntry {
-        id: format!("{}:{}", entry.source, entry.message_id),
-        source: entry.source.clone(),
-        cause: entry.cause.to_string(),
-        problem: entry.problem.clone(),
-        at: entry.at.0,
-        body_bytes: kept.body_bytes,
+        id: format!("{}:{}", message.source, message.message_id),
+        source: message.source.clone(),
+        cause: message.cause.to_string(),
+        problem: message.problem.clone(),
+        at: message.at.0,
+        body_bytes: stored.body_bytes,
         body: None,
     }
 }
 
-/// Some messages. Answers the page without its cursor, and where to go on.
+/// A page of messages without its cursor, and the id to continue after.
 ///
 /// # Errors
-/// For all but support, and if the quarantine does not answer.
+/// Unless the caller is support, and if the store does not answer.
 pub async fn list<P: QuarantineStore>(
     ports: &P,
     principal: &Principal,
@@ -38,51 +37,51 @@ pub async fn list<P: QuarantineStore>(
 ) -> Result<(QuarantinePage, Option<String>), ApiError> {
     principal.must_be_support()?;
     let after = after.and_then(|id| id.split_once(':'));
-    let (found, more) = ports.kept(after, PAGE).await?;
-    let entries: Vec<QuarantineEntry> = found.iter().map(listed).collect();
+    let found = ports.list_messages(after, PAGE_SIZE).await?;
+    let entries: Vec<QuarantineEntry> = found.items.iter().map(list_entry).collect();
     let next = entries.last().map(|entry| entry.id.clone());
     let page = QuarantinePage {
         entries,
         cursor: None,
     };
-    Ok((page, next.filter(|_| more)))
+    Ok((page, next.filter(|_| found.more)))
 }
 
-async fn entry<P: QuarantineStore>(ports: &P, id: &str) -> Result<QuarantineItem, ApiError> {
-    let kept = match id.split_once(':') {
-        Some((source, message_id)) => ports.entry(source, message_id).await?,
+async fn get<P: QuarantineStore>(ports: &P, id: &str) -> Result<StoredMessage, ApiError> {
+    let stored = match id.split_once(':') {
+        Some((source, message_id)) => ports.get_message(source, message_id).await?,
         None => None,
     };
-    kept.ok_or_else(|| {
+    stored.ok_or_else(|| {
         let id: String = id.chars().take(120).collect();
         ApiError::NotFound(format!(
-            "there is no message {id:?} in quarantine; perhaps somebody sent it again or discarded it: see the audit log"
+            "there is no message {id:?} in quarantine; the audit log shows whether it was replayed or discarded"
         ))
     })
 }
 
-/// One message with its text.
+/// One message with its body.
 ///
 /// # Errors
-/// For all but support, and if there is no such message.
+/// Unless the caller is support, and if there is no such message.
 pub async fn show<P: QuarantineStore>(
     ports: &P,
     principal: &Principal,
     id: &str,
 ) -> Result<QuarantineEntry, ApiError> {
     principal.must_be_support()?;
-    let kept = entry(ports, id).await?;
-    let body = &kept.entry.body;
+    let stored = get(ports, id).await?;
+    let body = &stored.message.body;
     Ok(QuarantineEntry {
-        body: Some(body[..body.floor_char_boundary(SHOWN_BYTES)].to_owned()),
-        ..listed(&kept)
+        body: Some(body[..body.floor_char_boundary(MAX_SHOWN_BODY_BYTES)].to_owned()),
+        ..list_entry(&stored)
     })
 }
 
-/// Sends a message to its queue again. It leaves the quarantine, and comes back if it fails again.
+/// Sends a message to its queue again and removes it from quarantine. If it fails again, it is quarantined again.
 ///
 /// # Errors
-/// For all but support, and if there is no such message.
+/// Unless the caller is support, and if there is no such message.
 pub async fn replay<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -94,53 +93,50 @@ where
     P: QuarantineStore + DeadLetters + KeyValueStore + Clock,
 {
     principal.must_be_support()?;
-    let kept = entry(ports, id).await?;
-    let (source, message_id) = (&kept.entry.source, &kept.entry.message_id);
+    let stored = get(ports, id).await?;
+    let (source, message_id) = (&stored.message.source, &stored.message.message_id);
     let queue = Queue::from_name(source)
-        .ok_or_else(|| ApiError::Refused(format!("there is no queue {source:?} any more")))?;
-    let line = audit::begin(
-        ports,
-        pipelines,
-        principal,
-        "replay",
-        id,
-        (None, None),
-        reason,
-    )
-    .await?;
+        .ok_or_else(|| ApiError::Refused(format!("the queue {source:?} no longer exists")))?;
+    let target = AuditTarget::id(id);
+    let audit = audit::begin(ports, pipelines, principal, "replay", target, reason).await?;
     let now = ports.now();
-    // Marked first: should it fail again before it is taken out here, it is kept anew and stays.
-    let sent = async {
-        if !ports.mark(source, message_id, now).await? {
+    // Marked first: if the message fails again before it is removed here, the new entry replaces it and stays.
+    let replayed = async {
+        if !ports.mark_replayed(source, message_id, now).await? {
             return Err(ApiError::Changed(
-                "somebody else is sending it again just now, or has taken it out".to_owned(),
+                "the message was replayed within the last minute, or is no longer in quarantine"
+                    .to_owned(),
             ));
         }
         let letter = DeadLetter {
             first_id: message_id.clone(),
             dead_since: None,
-            body: kept.entry.body.clone(),
+            body: stored.message.body.clone(),
             trace_id: None,
             receipt: String::new(),
         };
         ports.redrive_letter(queue, &letter, now).await?;
-        Ok(ports.take_out(source, message_id, Some(now)).await?)
+        Ok(ports.remove_message(source, message_id, Some(now)).await?)
     };
-    match sent.await {
+    match replayed.await {
         Ok(()) => {
-            let problem = &kept.entry.problem;
-            line.end(ports, format!("sent to {source}; it was {problem}"))
+            let problem = &stored.message.problem;
+            audit
+                .finish(
+                    ports,
+                    format!("sent to {source}; its problem was: {problem}"),
+                )
                 .await;
-            Ok(listed(&kept))
+            Ok(list_entry(&stored))
         }
-        Err(refusal) => Err(line.refuse(ports, refusal).await),
+        Err(error) => Err(audit.refuse(ports, error).await),
     }
 }
 
-/// Throws a message away. What it was is in the audit log.
+/// Deletes a message. The audit log keeps the beginning of its body.
 ///
 /// # Errors
-/// For all but support, and if there is no such message.
+/// Unless the caller is support, and if there is no such message.
 pub async fn discard<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -152,23 +148,17 @@ where
     P: QuarantineStore + KeyValueStore + Clock,
 {
     principal.must_be_support()?;
-    let kept = entry(ports, id).await?;
-    let line = audit::begin(
-        ports,
-        pipelines,
-        principal,
-        "discard",
-        id,
-        (None, None),
-        reason,
-    )
-    .await?;
+    let stored = get(ports, id).await?;
+    let message = &stored.message;
+    let target = AuditTarget::id(id);
+    let audit = audit::begin(ports, pipelines, principal, "discard", target, reason).await?;
     ports
-        .take_out(&kept.entry.source, &kept.entry.message_id, None)
+        .remove_message(&message.source, &message.message_id, None)
         .await?;
-    let body = &kept.entry.body;
-    let body = &body[..body.floor_char_boundary(LOGGED_BYTES)];
-    let problem = &kept.entry.problem;
-    line.end(ports, format!("it was {problem}: {body}")).await;
+    let body = &message.body[..message.body.floor_char_boundary(MAX_LOGGED_BODY_BYTES)];
+    let problem = &message.problem;
+    audit
+        .finish(ports, format!("its problem was: {problem}; body: {body}"))
+        .await;
     Ok(())
 }

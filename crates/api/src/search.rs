@@ -1,6 +1,6 @@
-//! Finding a job by whatever id a person holds.
+//! Finds jobs by any id that a caller may hold.
 
-use super::quarantine::listed;
+use super::quarantine::list_entry;
 use super::{ApiError, Principal, uploads};
 use crate::ports::QuarantineStore;
 use crate::types::{JobPage, QuarantineEntry};
@@ -10,16 +10,18 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
 
-/// The longest text that can be an id, in bytes: an object's address.
-const MAX_BYTES: usize = 1024;
-/// The most versions of an object whose jobs are looked for.
-const VERSIONS: usize = 10;
+/// The longest id is an object's URL.
+const MAX_ID_BYTES: usize = 1024;
+/// A message id has at most 100 characters (SQS); the queue's name may precede it.
+const MAX_MESSAGE_ID_BYTES: usize = 120;
+/// How many versions of an object have their jobs looked up.
+const MAX_VERSIONS: usize = 10;
 
-/// Finds jobs by the id of a job or an inference, an object's key or address, an output's, or the UUID in a key; and
-/// for support, messages in quarantine by their ids.
+/// Finds jobs by a job id, an inference id, an object's key or URL, an output's key, or the UUID in a key. For support,
+/// also finds messages in quarantine by their ids.
 ///
 /// # Errors
-/// If the text can be no id, or something does not answer. Finding nothing is no error.
+/// If the text cannot be an id, or a dependency does not answer. Finding nothing is not an error.
 pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     ports: &P,
     pipelines: &Pipelines,
@@ -29,26 +31,28 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     text: &str,
 ) -> Result<JobPage, ApiError> {
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_BYTES || text.chars().any(char::is_control) {
-        return Err(ApiError::BadRequest("that is no id".to_owned()));
+    if text.is_empty() || text.len() > MAX_ID_BYTES || text.chars().any(char::is_control) {
+        return Err(ApiError::BadRequest(format!(
+            "find takes an id of 1 to {MAX_ID_BYTES} bytes"
+        )));
     }
     let mut found: Vec<Job> = Vec::new();
-    for id in ids(pipelines, bucket, principal, tenant, text)? {
+    for id in candidate_ids(pipelines, bucket, principal, tenant, text)? {
         if let Some(job) = ports.load(id).await? {
             found.push(job);
         }
     }
     if let Ok(uuid) = text.to_lowercase().parse::<JobId>()
-        && let Some(id) = uploads::job_of_uuid(ports, &uuid.to_string()).await?
+        && let Some(id) = uploads::job_of_upload(ports, &uuid.to_string()).await?
     {
         found.extend(ports.load(id).await?);
     }
-    if let Some(key) = key(bucket, text)
+    if let Some(key) = object_key(bucket, text)
         && pipelines.of_key(&key).is_some()
     {
-        // Later versions at the key have jobs of their own.
+        // Jobs of later versions have ids made of key and version.
         let versions = ports.versions(bucket, &key).await?;
-        for version in versions.iter().take(VERSIONS) {
+        for version in versions.iter().take(MAX_VERSIONS) {
             let id = JobId::of_version(bucket, &key, version);
             found.extend(ports.load(id).await?);
         }
@@ -57,7 +61,7 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     found.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
     found.dedup_by_key(|job| job.id);
     let quarantine = if principal.is_support() {
-        quarantined(ports, text).await?
+        find_messages(ports, text).await?
     } else {
         vec![]
     };
@@ -68,16 +72,16 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     })
 }
 
-/// The key in a text that is a key or an address in our bucket.
-fn key(bucket: &str, text: &str) -> Option<String> {
+/// The key, if the text is a key or the URL of an object in this service's bucket.
+fn object_key(bucket: &str, text: &str) -> Option<String> {
     match text.parse::<Location>() {
         Ok(location) => (location.bucket == bucket).then_some(location.key),
         Err(_) => text.contains('/').then(|| text.to_owned()),
     }
 }
 
-/// The ids that the text may stand for.
-fn ids(
+/// The job ids that the text may stand for.
+fn candidate_ids(
     pipelines: &Pipelines,
     bucket: &str,
     principal: &Principal,
@@ -93,13 +97,13 @@ fn ids(
             .ok()
             .map(|inference| inference.job),
     );
-    if let Some(key) = key(bucket, text) {
+    if let Some(key) = object_key(bucket, text) {
         ids.push(JobId::of_key(bucket, &key));
-        // `outbound/<pipeline>/<job>/a1/…`: an output.
+        // An output's key contains the job id: `outbound/<pipeline>/<job>/a1/…`.
         let segments = key.split('/');
         ids.extend(segments.filter_map(|segment| segment.parse::<JobId>().ok()));
     } else if let Ok(uuid) = lower.parse::<JobId>() {
-        // The UUID in a key.
+        // The UUID in a key, whose pipeline and tenant are not known.
         let tenants: Vec<Tenant> = match tenant {
             Some(_) => vec![principal.tenant(tenant)?],
             None => principal.tenants.iter().cloned().collect(),
@@ -107,9 +111,9 @@ fn ids(
         for pipeline in pipelines.iter() {
             let prefix = &pipeline.prefix;
             ids.push(JobId::of_key(bucket, &format!("{prefix}{uuid}.pdf")));
-            let of =
+            let of_tenant =
                 |tenant: &Tenant| JobId::of_key(bucket, &format!("{prefix}{tenant}/{uuid}.pdf"));
-            ids.extend(tenants.iter().map(of));
+            ids.extend(tenants.iter().map(of_tenant));
         }
     }
     ids.sort();
@@ -117,24 +121,24 @@ fn ids(
     Ok(ids)
 }
 
-async fn quarantined<P: QuarantineStore>(
+/// Messages in quarantine with this id, which may be preceded by the queue's name and a colon.
+async fn find_messages<P: QuarantineStore>(
     ports: &P,
     text: &str,
 ) -> Result<Vec<QuarantineEntry>, ApiError> {
-    let named = text.split_once(':');
+    let qualified = text.split_once(':');
     let mut found = Vec::new();
-    // An id of a message has no more than 100 characters (SQS).
-    if text.len() > 120 {
+    if text.len() > MAX_MESSAGE_ID_BYTES {
         return Ok(vec![]);
     }
     for queue in Queue::ALL {
-        let message_id = match named {
+        let message_id = match qualified {
             Some((source, id)) if source == queue.name() => id,
             Some(_) => continue,
             None => text,
         };
-        let kept = ports.entry(queue.name(), message_id).await?;
-        found.extend(kept.as_ref().map(listed));
+        let stored = ports.get_message(queue.name(), message_id).await?;
+        found.extend(stored.as_ref().map(list_entry));
     }
     Ok(found)
 }

@@ -1,4 +1,4 @@
-//! Open pages: registering one, and telling it what the table says.
+//! The first frame of a connection: registers it, and reads the jobs it shows.
 
 use jobs::effects::ALL_TENANTS;
 use jobs::error::MessageError;
@@ -8,25 +8,25 @@ use jobs::ports::{Connection, Connections, JobStore};
 use jobs::state::StatusGroup;
 use jobs::view::Frame;
 
-/// How many jobs of each class a snapshot asks for: what waits is what the reviewer looks at.
-const SNAPSHOT: [(StatusGroup, usize); 3] = [
+/// How many jobs of each status group a snapshot reads.
+const SNAPSHOT_LIMITS: [(StatusGroup, usize); 3] = [
     (StatusGroup::Open, 50),
     (StatusGroup::Failed, 20),
     (StatusGroup::Ready, 50),
 ];
 
-/// Registers the page, then answers what the table says. In this order a change in between is pushed,
-/// in the other it would be missed.
+/// Registers the connection, then reads the snapshot. In this order a change between the two is pushed to the
+/// connection; in the other order it would be missed.
 ///
 /// # Errors
-/// If the page could not be registered or the table not be read; the page asks again.
+/// If the connection cannot be registered or the table cannot be read. The page tries again.
 pub async fn sync<P: Connections + JobStore>(
     ports: &P,
     connection: &Connection,
 ) -> Result<Frame, MessageError> {
     ports.register(connection).await?;
     if connection.subscription == ALL_TENANTS {
-        // Support pages list through the API, which pages and filters; here they get the changes.
+        // Support pages read their lists through the API, which pages and filters. The connection only gets changes.
         return Ok(Frame::Snapshot {
             jobs: vec![],
             more: true,
@@ -37,12 +37,12 @@ pub async fn sync<P: Connections + JobStore>(
     })?;
     let mut jobs: Vec<Job> = Vec::new();
     let mut more = false;
-    for (class, limit) in SNAPSHOT {
-        let newest = ports.newest(&tenant, class, limit).await?;
-        // A job that just changed its class may stand in two lists for a moment.
+    for (status_group, limit) in SNAPSHOT_LIMITS {
+        let newest = ports.newest(&tenant, status_group, limit).await?;
+        // A job that has just changed its status group may be in two lists for a moment.
         for job in newest.jobs {
-            let shown = connection.shows(job.input.uploaded_by.as_deref());
-            if shown && !jobs.iter().any(|known| known.id == job.id) {
+            let is_visible = connection.shows(job.input.uploaded_by.as_deref());
+            if is_visible && !jobs.iter().any(|known| known.id == job.id) {
                 jobs.push(job);
             }
         }

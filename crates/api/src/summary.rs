@@ -1,8 +1,8 @@
-//! How things stand, in a few numbers.
+//! Counts of open and failed jobs and of quarantined messages.
 
 use std::collections::BTreeMap;
 
-use super::job_list::{MOST_ROWS, Source, look_through};
+use super::job_list::{JobScan, MAX_EXAMINED_JOBS, scan_jobs};
 use super::{ApiError, Principal};
 use crate::explain::is_stalled;
 use crate::ports::{JobList, QuarantineStore, TimeRange};
@@ -13,63 +13,69 @@ use jobs::ports::Clock;
 use jobs::state::{State, StatusGroup};
 
 const DAY_MS: u64 = 86_400_000;
-/// The most messages in quarantine that are counted: each costs a read of a few kilobytes.
-const MOST_QUARANTINED: u16 = 100;
+/// Counting a message reads a few kilobytes.
+const MAX_COUNTED_MESSAGES: u16 = 100;
 
-/// Counts jobs, up to a bound; of all tenants for support that names none.
+/// Counts jobs, up to a limit; of all tenants for support that names none.
 ///
 /// # Errors
-/// If the tenant is not the person's, or something does not answer.
+/// If the principal has no access to the tenant, or a dependency does not answer.
 pub async fn summary<P: JobList + QuarantineStore + Clock>(
     ports: &P,
     principal: &Principal,
     tenant: Option<&str>,
 ) -> Result<Summary, ApiError> {
     let now = ports.now();
-    let recent = TimeRange {
+    let last_day = TimeRange {
         from: Timestamp(now.0.saturating_sub(DAY_MS)),
         ..TimeRange::ALL
     };
-    let everywhere = principal.is_support() && tenant.is_none();
+    let is_all_tenants = principal.is_support() && tenant.is_none();
     let tenants: Vec<Tenant> = match tenant {
         Some(_) => vec![principal.tenant(tenant)?],
         None => principal.tenants.iter().cloned().collect(),
     };
-    let (open, failed) = if everywhere {
-        (Source::open(), Source::failed(None, recent))
+    let (open, failed) = if is_all_tenants {
+        (JobScan::open(), JobScan::failed(None, last_day))
     } else {
         (
-            Source::of_tenants(&tenants, &[StatusGroup::Open], TimeRange::ALL),
-            // By when they were made; when they failed, the rows say.
-            Source::of_tenants(&tenants, &[StatusGroup::Failed], TimeRange::ALL),
+            JobScan::of_tenants(&tenants, &[StatusGroup::Open], TimeRange::ALL),
+            // Sorted by creation time; only the rows tell when a job failed.
+            JobScan::of_tenants(&tenants, &[StatusGroup::Failed], TimeRange::ALL),
         )
     };
-    let mine = |job: &Job| principal.sees(job);
-    let is_open = |job: &Job| mine(job) && job.state.status_group() == StatusGroup::Open;
-    let open = look_through(ports, &open, None, usize::MAX, MOST_ROWS, is_open).await?;
-    let has_failed = |job: &Job| {
-        mine(job)
+    let is_open = |job: &Job| principal.sees(job) && job.state.status_group() == StatusGroup::Open;
+    let open = scan_jobs(ports, &open, None, usize::MAX, MAX_EXAMINED_JOBS, is_open).await?;
+    let is_failed = |job: &Job| {
+        principal.sees(job)
             && job.state.status_group() == StatusGroup::Failed
-            && job.updated_at >= recent.from
+            && job.updated_at >= last_day.from
     };
-    let failed = look_through(ports, &failed, None, usize::MAX, MOST_ROWS, has_failed).await?;
-    let is_late = |job: &&Job| is_stalled(&job.state, now);
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let failed = scan_jobs(
+        ports,
+        &failed,
+        None,
+        usize::MAX,
+        MAX_EXAMINED_JOBS,
+        is_failed,
+    )
+    .await?;
+    let stalled = open.jobs.iter().filter(|job| is_stalled(&job.state, now));
+    let as_u32 = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let quarantined = if principal.is_support() {
-        Some(count(ports.kept(None, MOST_QUARANTINED).await?.0.len()))
+        let messages = ports.list_messages(None, MAX_COUNTED_MESSAGES).await?;
+        Some(as_u32(messages.items.len()))
     } else {
         None
     };
     Ok(Summary {
         at: now.0,
-        open: count(open.jobs.len()),
+        open: as_u32(open.jobs.len()),
         open_more: open.next.is_some(),
-        stalled: principal
-            .is_support()
-            .then(|| count(open.jobs.iter().filter(is_late).count())),
-        failed: count(failed.jobs.len()),
+        stalled: principal.is_support().then(|| as_u32(stalled.count())),
+        failed: as_u32(failed.jobs.len()),
         failed_more: failed.next.is_some(),
-        failed_by_cause: by(&failed.jobs, |job| match &job.state {
+        failed_by_cause: count_jobs_by(&failed.jobs, |job| match &job.state {
             State::Failed { failure, .. } => failure.cause.name().to_owned(),
             State::Submitting { .. }
             | State::InProgress { .. }
@@ -81,11 +87,11 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
     })
 }
 
-/// How many jobs there are of each kind, the most first.
-pub(super) fn by(jobs: &[Job], kind: impl Fn(&Job) -> String) -> Vec<Count> {
+/// Counts jobs by a property, the most frequent value first.
+pub(super) fn count_jobs_by(jobs: &[Job], property: impl Fn(&Job) -> String) -> Vec<Count> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for job in jobs {
-        *counts.entry(kind(job)).or_default() += 1;
+        *counts.entry(property(job)).or_default() += 1;
     }
     let mut counts: Vec<Count> = counts
         .into_iter()

@@ -1,4 +1,4 @@
-//! Tickets for WebSockets: a browser cannot send its sign-in along with one.
+//! Tickets for WebSockets: a browser cannot send an `Authorization` header when it opens one.
 
 use super::{ApiError, Principal};
 use crate::types::{NewTicket, TicketView};
@@ -6,30 +6,29 @@ use jobs::effects::ALL_TENANTS;
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, Ticket, Tickets};
 
-/// How long a ticket may wait to be used, in milliseconds.
-const LIFETIME_MS: u64 = 60_000;
+const TICKET_LIFETIME_MS: u64 = 60_000;
 
 /// Issues a ticket for one connection to `url`.
 ///
 /// # Errors
-/// If the tenant is not the person's, or the ticket cannot be kept.
+/// If the principal has no access to the tenant, or the ticket cannot be stored.
 pub async fn issue<P: Tickets + Clock>(
     ports: &P,
     principal: &Principal,
     url: &str,
-    asked: &NewTicket,
+    request: &NewTicket,
 ) -> Result<TicketView, ApiError> {
-    let everywhere = principal.is_support() && asked.tenant.is_none();
-    let subscription = if everywhere {
+    let is_all_tenants = principal.is_support() && request.tenant.is_none();
+    let subscription = if is_all_tenants {
         ALL_TENANTS.to_owned()
     } else {
         principal
-            .tenant(asked.tenant.as_deref())?
+            .tenant(request.tenant.as_deref())?
             .as_str()
             .to_owned()
     };
     let secret = format!("{:016x}{:016x}", ports.random(), ports.random());
-    let expires_at = Timestamp(ports.now().0 + LIFETIME_MS);
+    let expires_at = Timestamp(ports.now().0 + TICKET_LIFETIME_MS);
     let ticket = Ticket {
         subscription,
         uploader: principal.only_uploads_of().map(str::to_owned),

@@ -1,7 +1,8 @@
-//! What goes over the HTTP API, in the words of its JSON: requests, answers, problems. A public format, shared by the
-//! function that answers, the CLI and the page: fields are added, never changed. `docs/api.md` is written from it.
+//! The JSON of the HTTP API: requests, responses and problems. A public format, shared by the function `support-api`,
+//! the CLI and the web app. Releases may add fields; they never change or remove one. `docs/api.md` is generated from
+//! these types and their comments.
 //!
-//! All times are milliseconds since 1970 UTC. A request with a field that is not here is refused.
+//! All times are milliseconds since 1970 UTC. A request with an unknown field is refused.
 
 mod job;
 mod plan;
@@ -13,55 +14,56 @@ use serde::{Deserialize, Serialize};
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
 };
-pub use plan::{NewPlan, PlanFilter, PlanOutcome, PlanView, Plans};
+pub use plan::{NewRetryPlan, RetryPlanFilter, RetryPlanOutcome, RetryPlanView, RetryPlans};
 pub use support::{
-    AuditEntry, AuditPage, NewTicket, QuarantineEntry, QuarantinePage, Reason, Summary, TicketView,
+    AuditEntry, AuditPage, NewTicket, PageQuery, QuarantineCommandRequest, QuarantineEntry,
+    QuarantinePage, Summary, SummaryQuery, TicketView,
 };
-pub use upload::{Multipart, NewUpload, PartsWanted, SignedPart, SignedParts, UploadView};
+pub use upload::{
+    MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
+};
 
-/// `GET /configuration`: what a program must know before anyone has signed in.
+/// Response of `GET /configuration`: what a client needs to sign in and to connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Configuration {
-    /// Where people sign in: the address of Amazon Cognito's user pools API.
+    /// URL of the Amazon Cognito user pools API.
     pub sign_in_url: String,
-    /// The client id to sign in with.
+    /// Client id for the sign-in.
     pub client_id: String,
-    /// Where pages connect, with `?ticket=…`.
+    /// URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket.
     pub web_socket_url: String,
 }
 
-/// `GET /me`: who the caller is and may do.
+/// Response of `GET /me`: the caller, and the pipelines it can upload to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Me {
-    /// The name that the audit log knows the caller by.
+    /// The caller's name in job histories and in the audit log.
     pub actor: String,
-    /// What the caller is: some of `customer`, `reviewer`, `support`.
+    /// The caller's roles: any of `customer`, `reviewer`, `support`.
     pub roles: Vec<String>,
-    /// Whose jobs the caller works with; empty for support, who works with all.
+    /// The caller's tenants. Support has access to all tenants without being listed here.
     pub tenants: Vec<String>,
-    /// When the sign-in ends.
+    /// When the sign-in expires.
     pub expires_at: u64,
-    /// What can be uploaded.
     pub pipelines: Vec<PipelineView>,
 }
 
-/// A pipeline as uploaders see it.
+/// A pipeline that takes uploads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PipelineView {
-    /// Its name.
     pub name: String,
-    /// The media types that it takes.
+    /// The media types that the pipeline takes.
     pub content_types: Vec<String>,
-    /// The largest file, in bytes.
+    /// The size of the largest file, in bytes.
     pub max_bytes: u64,
-    /// The media type of its results.
+    /// The media type of results.
     pub result_type: String,
-    /// "Ready within", in seconds.
+    /// Target time from upload to result (SLO), in seconds.
     pub slo_seconds: u32,
-    /// What one run takes as a rule, in seconds.
+    /// Typical time of one run on the endpoint, in seconds.
     pub typical_run_seconds: u32,
 }
 
@@ -69,10 +71,10 @@ pub struct PipelineView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
-    /// The kind of problem, `urn:docket:problem:<word>`, for programs.
+    /// The problem type, `urn:docket:problem:<code>`. Programs should use it rather than the texts.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind of problem, for people.
+    /// A short text for the problem type.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
@@ -80,26 +82,24 @@ pub struct Problem {
     pub detail: String,
 }
 
-/// A request to S3 that the service has signed. It is sent as it is: another size, type or key is refused by S3.
+/// A presigned request to S3. Send it unchanged: S3 refuses another size, media type or key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedRequest {
     /// `PUT` or `GET`.
     pub method: String,
-    /// The address.
     pub url: String,
-    /// The headers that must be sent with it. A browser sets `content-length` by itself.
+    /// Headers that are part of the signature. A browser sets `content-length` itself.
     pub headers: Vec<(String, String)>,
-    /// Until when it must have begun.
+    /// The request must start before this time.
     pub expires_at: u64,
 }
 
-/// A word and how often.
+/// How often a value occurs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Count {
-    /// The word.
+    /// The value.
     pub name: String,
-    /// How often.
     pub count: u32,
 }

@@ -1,4 +1,4 @@
-//! What people are told about a job, at the edges.
+//! Limits: when a job counts as stalled, and how much of a job fits into views and frames.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +17,7 @@ fn in_state(wanted: &str) -> Job {
 }
 
 #[test]
-fn a_job_is_called_stalled_a_quarter_of_an_hour_after_its_time() {
+fn job_is_stalled_when_its_check_is_15_minutes_overdue() {
     let job = in_state("InProgress");
     let next_check_at = job.state.check_deadline().unwrap();
     let limit = next_check_at.0 + 15 * 60_000;
@@ -30,15 +30,15 @@ fn a_job_is_called_stalled_a_quarter_of_an_hour_after_its_time() {
     }
 }
 
-/// The same numbers as the rules: an attempt is made only if it is paid for and can end within the bound.
+/// The same limits as the state machine: the retry budget allows the attempt, and it can end before the job's deadline.
 #[test]
-fn another_attempt_is_foretold_only_if_there_will_be_one() {
+fn another_attempt_is_predicted_only_if_the_retry_budget_allows_it() {
     let mut job = in_state("InProgress");
-    let span = u64::from(job.policy.attempt_seconds) * 1000;
-    for (last, left, again) in [
-        (Attempt(2), span, true),
-        (Attempt(2), span - 1, false),
-        (Attempt(1), span, false),
+    let attempt_ms = u64::from(job.policy.attempt_seconds) * 1000;
+    for (last_attempt, left_ms, expected) in [
+        (Attempt(2), attempt_ms, true),
+        (Attempt(2), attempt_ms - 1, false),
+        (Attempt(1), attempt_ms, false),
     ] {
         if let State::InProgress {
             attempt,
@@ -47,17 +47,17 @@ fn another_attempt_is_foretold_only_if_there_will_be_one() {
         } = &mut job.state
         {
             assert_eq!(*attempt, Attempt(1));
-            budget.last_attempt = last;
-            budget.expires_at = Timestamp(deadline.0 + left);
+            budget.last_attempt = last_attempt;
+            budget.expires_at = Timestamp(deadline.0 + left_ms);
         }
         let what = explain(&job, job.updated_at).next[0].what.clone();
-        assert_eq!(what.contains("another attempt is made"), again, "{what}");
-        assert_eq!(what.contains("the job fails"), !again, "{what}");
+        assert_eq!(what.contains("another attempt starts"), expected, "{what}");
+        assert_eq!(what.contains("the job fails"), !expected, "{what}");
     }
 }
 
 #[test]
-fn a_long_file_name_keeps_its_beginning_and_its_end() {
+fn long_file_name_is_shortened_in_the_middle() {
     let shown = |name: &str| {
         let mut job = in_state("Ready");
         job.input.name = Some(name.to_owned());
@@ -72,7 +72,7 @@ fn a_long_file_name_keeps_its_beginning_and_its_end() {
 }
 
 #[test]
-fn a_snapshot_is_one_frame_with_as_many_jobs_as_fit() {
+fn snapshot_contains_as_many_jobs_as_fit_into_one_frame() {
     for length in 1..=150 {
         let mut job = in_state("Ready");
         job.input.name = Some("n".repeat(length));
@@ -80,7 +80,7 @@ fn a_snapshot_is_one_frame_with_as_many_jobs_as_fit() {
         let snapshot = Frame::snapshot(&vec![job; 200], false);
         assert!(matches!(snapshot, Frame::Snapshot { more: true, .. }));
         let bytes = snapshot.to_json().len();
-        // "true" is a byte shorter than the "false" that is reckoned with.
+        // "true" is a byte shorter than the "false" that the limit assumes.
         let fits = MAX_FRAME_BYTES - one_more..MAX_FRAME_BYTES;
         assert!(fits.contains(&bytes), "{bytes} with names of {length}");
     }

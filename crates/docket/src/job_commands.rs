@@ -16,7 +16,7 @@ pub(crate) async fn retry(
     force: bool,
 ) -> Result<Exit> {
     send_to_each(context, args, force, "retry", |result| {
-        if result.result_found {
+        if result.result_recovered {
             "no retry needed: a result exists and will be recorded shortly"
         } else {
             "retry started"
@@ -43,7 +43,7 @@ async fn send_to_each(
         ));
     }
     let body = JobCommandRequest {
-        seen: args.expected_version,
+        expected_version: args.expected_version,
         reason: args.reason,
         force,
     };
@@ -96,14 +96,14 @@ pub(crate) async fn delete_data(
     )
     .await?;
     let body = JobCommandRequest {
-        seen: None,
+        expected_version: None,
         reason,
         force: false,
     };
-    let path = format!("/jobs/{}/data", path_segment(id));
+    let path = format!("/jobs/{}/data-deletion", path_segment(id));
     let response = context
         .client
-        .send_json(Method::DELETE, &path, &body, Idempotency::Idempotent)
+        .send_json(Method::POST, &path, &body, Idempotency::Idempotent)
         .await?;
     let result: JobCommandResult = context.client.decode(&response)?;
     if context.printer.json {

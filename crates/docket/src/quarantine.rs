@@ -1,6 +1,6 @@
 //! `docket quarantine`.
 
-use api::types::{QuarantineEntry, Reason};
+use api::types::{QuarantineCommandRequest, QuarantineEntry};
 use console::Style;
 use http::Method;
 
@@ -87,7 +87,11 @@ async fn replay(context: &CommandContext, id: &str, reason: String) -> Result<Ex
     let path = format!("/quarantine/{}/replay", path_segment(id));
     let entry: QuarantineEntry = context
         .client
-        .post(&path, &Reason { reason }, Idempotency::NotIdempotent)
+        .post(
+            &path,
+            &QuarantineCommandRequest { reason },
+            Idempotency::NotIdempotent,
+        )
         .await?;
     if context.printer.json {
         context.printer.json_document(&entry)?;
@@ -107,7 +111,7 @@ async fn discard(context: &CommandContext, id: &str, reason: String) -> Result<E
         .send_json(
             Method::POST,
             &path,
-            &Reason { reason },
+            &QuarantineCommandRequest { reason },
             Idempotency::NotIdempotent,
         )
         .await?;

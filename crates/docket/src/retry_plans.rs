@@ -1,6 +1,6 @@
 //! `docket retry-plan`.
 
-use api::types::{NewPlan, PlanFilter, PlanView, Plans};
+use api::types::{NewRetryPlan, RetryPlanFilter, RetryPlanView, RetryPlans};
 use serde_json::json;
 
 use crate::CommandContext;
@@ -15,7 +15,7 @@ pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> 
         RetryPlanCommand::Create(args) => create(context, args).await,
         RetryPlanCommand::List => list(context).await,
         RetryPlanCommand::Show { id } => {
-            let plan: PlanView = context
+            let plan: RetryPlanView = context
                 .client
                 .get(&format!("/retry-plans/{}", path_segment(&id)))
                 .await?;
@@ -26,8 +26,8 @@ pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> 
 }
 
 async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> {
-    let body = NewPlan {
-        filter: PlanFilter {
+    let body = NewRetryPlan {
+        filter: RetryPlanFilter {
             tenant: args.tenant,
             pipeline: args.pipeline,
             cause: args.cause,
@@ -39,7 +39,7 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
         force: args.force,
     };
     // Not idempotent: a second request would create a second plan. That starts nothing, but would confuse people.
-    let plan: PlanView = context
+    let plan: RetryPlanView = context
         .client
         .post("/retry-plans", &body, Idempotency::NotIdempotent)
         .await?;
@@ -60,7 +60,7 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
 }
 
 async fn list(context: &CommandContext) -> Result<Exit> {
-    let plans: Plans = context.client.get("/retry-plans").await?;
+    let plans: RetryPlans = context.client.get("/retry-plans").await?;
     let printer = &context.printer;
     if printer.json {
         printer.json_document(&plans)?;
@@ -97,7 +97,7 @@ async fn list(context: &CommandContext) -> Result<Exit> {
 async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
     let path = format!("/retry-plans/{}", path_segment(id));
     if !yes && !context.printer.json && Printer::is_interactive() {
-        let plan: PlanView = context.client.get(&path).await?;
+        let plan: RetryPlanView = context.client.get(&path).await?;
         print_plan(context, &plan)?;
         let question = format!(
             "Start {}, {} per minute?",
@@ -106,7 +106,7 @@ async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
         );
         confirm(context, &question, yes).await?;
     }
-    let plan: PlanView = context
+    let plan: RetryPlanView = context
         .client
         .post(
             &format!("{path}/apply"),
@@ -128,7 +128,7 @@ async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn print_plan(context: &CommandContext, plan: &PlanView) -> Result<Exit> {
+fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     let printer = &context.printer;
     if printer.json {
         printer.json_document(plan)?;
@@ -185,7 +185,7 @@ fn print_plan(context: &CommandContext, plan: &PlanView) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn describe_filter(filter: &PlanFilter) -> String {
+fn describe_filter(filter: &RetryPlanFilter) -> String {
     let mut words = vec!["failed jobs".to_owned()];
     let named = [
         ("of tenant", &filter.tenant),

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use api::Principal;
 use api::job_list::list;
-use api::ports::{JobList, JobListEntry, JobListKey, TimeRange};
+use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use api::types::JobQuery;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
@@ -63,14 +63,14 @@ impl Counted<'_> {
 }
 
 impl JobList for Counted<'_> {
-    async fn places(
+    async fn list_entries(
         &self,
         list: &JobListKey,
-        span: TimeRange,
+        range: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<JobListEntry>, bool), Unavailable> {
-        let found = self.memory.places(list, span, limit).await?;
-        let places = found.0.len() as u64;
+    ) -> Result<Page<JobListEntry>, Unavailable> {
+        let found = self.memory.list_entries(list, range, limit).await?;
+        let places = found.items.len() as u64;
         // A query is charged for the sum of what it reads, and for half a unit if that is nothing.
         self.add(
             1,
@@ -81,8 +81,8 @@ impl JobList for Counted<'_> {
         Ok(found)
     }
 
-    async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
-        let rows = self.memory.rows(ids).await?;
+    async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
+        let rows = self.memory.get_jobs(ids).await?;
         let each = ROW_BYTES.div_ceil(UNIT_BYTES);
         self.add(1, 0, rows.len() as u64, ids.len() as u64 * each);
         Ok(rows)
@@ -93,7 +93,7 @@ impl JobList for Counted<'_> {
 fn table(size: u64) -> Memory {
     let memory = Memory::at(NOW);
     let model = full_job("docket-jobs", "acme", 0);
-    let mut world = memory.world();
+    let mut world = memory.state();
     for number in 0..size {
         let mut job = model.clone();
         let key = format!("inbound/t{}/{number}.pdf", number % TENANTS);

@@ -124,10 +124,10 @@ fn a_document_is_one_trace_from_its_upload_to_its_end() {
     let said: Vec<&str> = first.events.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(said, ["job changed", "job changed"]);
 
-    let output = app.ports.world().jobs[&id].attempts[0].output.clone();
+    let output = app.ports.state().jobs[&id].attempts[0].output.clone();
     let output = output.unwrap();
     app.ports.put(&output.bucket, &output.key, b"{}");
-    app.ports.world().now.0 += 90_000;
+    app.ports.state().now.0 += 90_000;
     let message = json!({"eventSource": "aws:sagemaker", "eventName": "InferenceResult", "invocationStatus": "Completed",
         "inferenceId": format!("{id}.a1"), "responseParameters": {"outputLocation": output.to_string()}});
     let ended = run(traced(batch(&app, &message.to_string()), async |event| {

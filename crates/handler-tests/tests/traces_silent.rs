@@ -35,7 +35,7 @@ fn a_receiver_that_says_nothing_is_left_alone_and_the_work_is_done() {
         }));
         assert!(response.unwrap().batch_item_failures.is_empty());
     }
-    let job = app.ports.world().jobs[&id()].clone();
+    let job = app.ports.state().jobs[&id()].clone();
     assert!(
         matches!(job.state, State::InProgress { .. }),
         "{:?}",

@@ -41,7 +41,7 @@ fn in_state(wanted: &str) -> Job {
 
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     memory
 }
 
@@ -145,7 +145,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
         let job = in_state(state);
         let memory = table(&job);
         for call in ["head", "list", "read", "versions"] {
-            memory.world().fail_before.insert(call, 1);
+            memory.state().fail_before.insert(call, 1);
         }
         let output = Location {
             bucket: job.input.bucket.clone(),
@@ -177,7 +177,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
 fn frames_that_did_not_arrive_are_counted_as_dropped() {
     let memory = Memory::at(NOW);
     for id in ["here", "gone", "gone too"] {
-        memory.world().connections.push(Connection {
+        memory.state().connections.push(Connection {
             uploader: None,
             subscription: "acme".to_owned(),
             connection_id: id.to_owned(),
@@ -185,7 +185,7 @@ fn frames_that_did_not_arrive_are_counted_as_dropped() {
             token_expires_at: Timestamp(NOW.0 + 60_000),
         });
     }
-    memory.world().gone = vec!["gone".to_owned(), "gone too".to_owned()];
+    memory.state().gone = vec!["gone".to_owned(), "gone too".to_owned()];
     let pending = [PendingEffects {
         message: MessageIndex(0),
         job: in_state("Ready"),

@@ -63,7 +63,7 @@ fn done(answer: Result<Answer, CommandError>) -> Job {
 /// A store with only this job.
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     memory
 }
 
@@ -131,7 +131,7 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
             Some("the model was fixed")
         )
     );
-    assert_eq!(memory.world().jobs[&job.id], job, "and it is saved");
+    assert_eq!(memory.state().jobs[&job.id], job, "and it is saved");
     // The same command once more.
     let again = ask(&memory, &Command::Resubmit, &command(&failed));
     assert!(
@@ -154,7 +154,7 @@ fn retry_command_uses_an_existing_result_instead_of_another_run() {
     let Answer::ResultFound(check) = answer else {
         panic!("{answer:?}")
     };
-    assert_eq!(memory.world().jobs[&failed.id], failed, "nothing is saved");
+    assert_eq!(memory.state().jobs[&failed.id], failed, "nothing is saved");
     // The function that receives the check makes the job ready and publishes it.
     let pending = in_run(async |run| retry(&memory, run, &check, false).await).unwrap();
     assert!(matches!(pending[0].state, State::Ready { .. }));
@@ -225,7 +225,7 @@ fn command_with_an_outdated_version_is_rejected() {
 fn command_whose_save_was_lost_is_rejected_when_repeated() {
     let failed = in_state("Failed");
     let memory = table(&failed);
-    memory.world().fail_after.insert("save", 1);
+    memory.state().fail_after.insert("save", 1);
     assert!(matches!(
         ask(&memory, &Command::Resubmit, &command(&failed)),
         Err(CommandError::Apply(ApplyError::Unavailable(_)))

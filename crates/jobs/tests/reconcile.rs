@@ -46,7 +46,7 @@ fn one_overdue_in_every_shard() -> Memory {
                 id,
                 ..in_state("InProgress")
             };
-            memory.world().jobs.insert(id, job);
+            memory.state().jobs.insert(id, job);
         }
         if shards.len() == 16 {
             break;
@@ -60,10 +60,10 @@ fn every_run_queries_all_shards_starting_at_a_random_one() {
     let mut first = BTreeSet::new();
     for seed in 0..64 {
         let memory = one_overdue_in_every_shard();
-        memory.world().seed = seed;
+        memory.state().seed = seed;
         let done = wait(check_overdue(&memory, Timestamp(LATER.0 + 1)));
         assert_eq!(done.checks_sent, 16, "seed {seed}");
-        first.insert(memory.world().checks[0].0.job);
+        first.insert(memory.state().checks[0].0.job);
     }
     assert!(first.len() >= 12, "{} of 16", first.len());
 }
@@ -79,14 +79,14 @@ fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
         }
         let now = Timestamp(at.0 - 60_000);
         let memory = Memory::at(now);
-        memory.world().jobs.insert(job.id, job.clone());
+        memory.state().jobs.insert(job.id, job.clone());
         wait(check_overdue(&memory, LATER));
         let expected = CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
             due: Some(at),
         };
-        let sent = memory.world().checks.clone();
+        let sent = memory.state().checks.clone();
         let ours = [(expected, 62)];
         assert_eq!(sent, if is_ours { &ours[..] } else { &[] }, "{minutes} min");
     }
@@ -100,10 +100,10 @@ fn overdue_job_is_checked_again_at_growing_intervals() {
     for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
         let now = Timestamp(deadline.0 + late * 60_000);
         let memory = Memory::at(now);
-        memory.world().jobs.insert(job.id, job.clone());
+        memory.state().jobs.insert(job.id, job.clone());
         let done = wait(check_overdue(&memory, LATER));
         assert_eq!(done.checks_sent, 1);
-        let (_, again_at) = memory.world().postponed[&job.id];
+        let (_, again_at) = memory.state().postponed[&job.id];
         assert_eq!(again_at.since(now).as_secs() / 60, pause, "{late} min late");
     }
 }
@@ -182,7 +182,7 @@ impl Clock for Damaged {
 #[test]
 fn unreadable_rows_are_counted_and_do_not_block_other_jobs() {
     let memory = one_overdue_in_every_shard();
-    let rows: Vec<JobId> = memory.world().jobs.keys().take(2).copied().collect();
+    let rows: Vec<JobId> = memory.state().jobs.keys().take(2).copied().collect();
     let damaged = Damaged { memory, rows };
     let done = wait(check_overdue(&damaged, Timestamp(LATER.0 + 1)));
     let expected = CheckReport {
@@ -198,7 +198,7 @@ const MINUTE: u64 = 60_000;
 /// Runs the scan `minutes` after the start; returns how many upload events were re-sent.
 fn scan_at(memory: &Memory, minutes: u64) -> u64 {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
-    memory.world().now = Timestamp(NOW.0 + minutes * MINUTE);
+    memory.state().now = Timestamp(NOW.0 + minutes * MINUTE);
     let report = wait(scan(
         memory,
         &pipelines,
@@ -211,11 +211,11 @@ fn scan_at(memory: &Memory, minutes: u64) -> u64 {
 
 /// Puts an object whose event is lost, `seconds` after the start.
 fn put_without_event(memory: &Memory, seconds: u64) {
-    let now = memory.world().now;
-    memory.world().now = Timestamp(NOW.0 + seconds * 1000);
+    let now = memory.state().now;
+    memory.state().now = Timestamp(NOW.0 + seconds * 1000);
     let key = format!("inbound/acme/{seconds}.pdf");
     memory.put("docket-jobs", &key, b"%PDF-1.7");
-    memory.world().now = now;
+    memory.state().now = now;
 }
 
 #[test]

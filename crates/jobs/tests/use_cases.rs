@@ -49,7 +49,7 @@ fn in_state(wanted: &str) -> Job {
 
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     memory
 }
 
@@ -80,7 +80,7 @@ fn upload_to_a_retired_pipeline_fails() {
         panic!("{:?}", pending[0].state)
     };
     assert_eq!(failure.cause, Cause::PipelineGone);
-    assert!(memory.world().invocations.is_empty());
+    assert!(memory.state().invocations.is_empty());
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn row_records_s3_metadata_if_the_version_is_current_and_the_event_otherwise() {
 fn versions_are_listed_only_for_a_valid_key_that_is_written_again() {
     for (key, uploads) in [(KEY, 1), ("inbound/acme/a\nb.pdf", 2)] {
         let memory = Memory::at(NOW);
-        memory.world().fail_before.insert("versions", 1);
+        memory.state().fail_before.insert("versions", 1);
         for _ in 0..uploads {
             let version = memory.put(BUCKET, key, PDF);
             submit_event(&memory, &upload_event(key, Some(&version)));
         }
-        assert_eq!(memory.world().fail_before["versions"], 1, "{key:?}");
+        assert_eq!(memory.state().fail_before["versions"], 1, "{key:?}");
     }
 }
 
@@ -134,14 +134,14 @@ fn row_about_another_object_is_a_contradiction() {
         row.input.key = key.to_owned();
         let memory = table(&row);
         row.input.version = memory.put(BUCKET, KEY, PDF);
-        memory.world().jobs.insert(row.id, row.clone());
+        memory.state().jobs.insert(row.id, row.clone());
         let upload = upload_event(KEY, Some(&row.input.version));
         let answer = in_run(TOML, async |run| submit(&memory, run, &upload).await);
         assert!(
             matches!(answer, Err(MessageError::Contradiction(_))),
             "{answer:?}"
         );
-        assert_eq!(memory.world().jobs[&row.id], row);
+        assert_eq!(memory.state().jobs[&row.id], row);
     }
 }
 
@@ -190,7 +190,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
     let memory = table(&job);
     let location = job.attempts[1].output.clone().unwrap();
     memory.put(BUCKET, &location.key, b"{}");
-    memory.world().fail_before.insert("list", 1);
+    memory.state().fail_before.insert("list", 1);
     let outcome = AttemptOutcome {
         inference_id: InferenceId {
             job: job.id,
@@ -212,7 +212,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
         },
         ..outcome
     };
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     let answer = in_run(TOML, async |run| record_outcome(&memory, run, &first).await);
     assert!(
         matches!(answer, Err(MessageError::OutputMissing(_))),
@@ -254,8 +254,8 @@ fn check_that_starts_an_attempt_asks_s3_only_after_the_deadline() {
     };
     for (late, asks) in [(-1, false), (0, true)] {
         let memory = table(&job);
-        memory.world().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
-        memory.world().fail_before.insert("head", 1);
+        memory.state().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
+        memory.state().fail_before.insert("head", 1);
         let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
         assert_eq!(pending.is_err(), asks, "{pending:?}");
     }
@@ -365,7 +365,7 @@ fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
         *lease_expires_at = NOW;
         budget.expires_at = NOW;
     }
-    memory.world().jobs.insert(job.id, job.clone());
+    memory.state().jobs.insert(job.id, job.clone());
     let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);
     memory.put(BUCKET, &output, b"{}");
     let again = CheckRequest {

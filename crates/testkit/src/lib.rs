@@ -1,4 +1,4 @@
-//! For tests only: every port in memory, and the conformance suite that the in-memory ports and the AWS adapters must pass.
+//! For tests only: all ports in memory, and the conformance suite for every adapter of a port.
 
 pub mod conformance;
 pub mod fixture;

@@ -1,16 +1,16 @@
-//! The in-memory ports pass the suite that the AWS ones pass (`tests/scenarios/conformance.rs`).
+//! The in-memory ports pass the conformance suite. `tests/scenarios/conformance.rs` runs it against the AWS adapters.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jobs::id::Timestamp;
 use jobs::ports::Clock;
 use testkit::conformance::{
-    connections, dead_letters, documents, inventory, job_index, job_list, job_store, lists,
-    object_store, quarantine, quarantine_desk, tickets,
+    connections, dead_letters, inventory, job_index, job_list, job_store, key_value_store,
+    newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 use testkit::memory::Memory;
 
-fn run(suite: impl AsyncFn(&Memory)) {
+fn check(suite: impl AsyncFn(&Memory)) {
     let memory = Memory::at(Timestamp(1_767_607_442_118));
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -19,37 +19,37 @@ fn run(suite: impl AsyncFn(&Memory)) {
 }
 
 #[test]
-fn the_job_table() {
-    run(async |memory| job_store(memory, memory, "acme").await);
-    run(async |memory| lists(memory, memory, "acme").await);
-    run(async |memory| job_list(memory, "docket-jobs", "acme").await);
+fn job_table_conforms() {
+    check(async |memory| job_store(memory, memory, "acme").await);
+    check(async |memory| newest_jobs(memory, memory, "acme").await);
+    check(async |memory| job_list(memory, "docket-jobs", "acme").await);
 }
 
 #[test]
-fn the_indexes_of_the_job_table() {
-    run(async |memory| job_index(memory, memory, "acme").await);
+fn indexes_of_the_job_table_conform() {
+    check(async |memory| job_index(memory, memory, "acme").await);
 }
 
 #[test]
-fn dead_letters_and_documents() {
-    run(async |memory| dead_letters(memory, memory).await);
-    run(async |memory| documents(memory, "acme").await);
+fn dead_letters_and_key_value_store_conform() {
+    check(async |memory| dead_letters(memory, memory).await);
+    check(async |memory| key_value_store(memory, "acme").await);
 }
 
 #[test]
-fn the_object_store() {
-    run(async |memory| inventory(memory, memory, "acme").await);
-    run(async |memory| object_store(memory, memory, "acme").await);
+fn object_store_conforms() {
+    check(async |memory| inventory(memory, memory, "acme").await);
+    check(async |memory| object_store(memory, memory, "acme").await);
 }
 
 #[test]
-fn open_pages_and_tickets() {
-    run(async |memory| connections(memory, "acme").await);
-    run(async |memory| tickets(memory, memory, "acme", memory.now()).await);
+fn connections_and_tickets_conform() {
+    check(async |memory| connections(memory, "acme").await);
+    check(async |memory| tickets(memory, memory, "acme", memory.now()).await);
 }
 
 #[test]
-fn the_quarantine() {
-    run(async |memory| quarantine(memory, "acme").await);
-    run(async |memory| quarantine_desk(memory, "acme").await);
+fn quarantine_conforms() {
+    check(async |memory| quarantine(memory, "acme").await);
+    check(async |memory| quarantine_store(memory, "acme").await);
 }

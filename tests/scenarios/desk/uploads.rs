@@ -115,10 +115,10 @@ fn in_parts_goes_on_after_a_break() {
         let id = view["job_id"].as_str().unwrap();
         let part_bytes =
             usize::try_from(view["multipart"]["part_bytes"].as_u64().unwrap()).unwrap();
-        let count = view["multipart"]["parts"].as_u64().unwrap();
+        let count = view["multipart"]["part_count"].as_u64().unwrap();
         let path = format!("/uploads/{id}");
         let part = async |number: u64| {
-            let wanted = Some(json!({"numbers": [number]}));
+            let wanted = Some(json!({"part_numbers": [number]}));
             let signed = api(stack, CUSTOMER, "POST", &format!("{path}/parts"), wanted)
                 .await
                 .json();
@@ -155,7 +155,7 @@ fn in_parts_goes_on_after_a_break() {
         assert_eq!(early.json()["type"], "urn:docket:problem:parts-missing");
         // Somebody comes back with the same file, and is told what is missing.
         let view = api(stack, CUSTOMER, "GET", &path, None).await.json();
-        let arrived: Vec<u64> = view["multipart"]["arrived"]
+        let arrived: Vec<u64> = view["multipart"]["uploaded_parts"]
             .as_array()
             .unwrap()
             .iter()

@@ -1,4 +1,4 @@
-//! Jobs: finding them, reading about them, orders.
+//! Jobs: queries, details, commands.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,145 +6,140 @@ use super::{QuarantineEntry, SignedRequest, UploadView};
 use crate::explain::Explanation;
 use jobs::view::{FailureView, JobView};
 
-/// `GET /jobs`, as query parameters.
+/// Query parameters of `GET /jobs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct JobQuery {
-    /// Of which tenant. Support sees all if it names none, but then only those that are open or failed.
+    /// Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// `open`, `failed`, `ready` or `cancelled`; of a tenant also none, for all.
+    /// Only this status: `open`, `failed`, `ready` or `cancelled`. Without it, all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Of which pipeline.
+    /// Only this pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
-    /// Failed by which cause, such as `ModelError`.
+    /// Only this failure cause, such as `ModelError`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Made (failed, if failed jobs of all tenants are listed) at or after this time.
+    /// Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// How the file's name begins, in any case.
+    /// Only files whose name starts with this text, ignoring case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Any id that a person may hold: of a job or an inference, an object's key or address, the UUID in a key, a message
-    /// in quarantine. All other filters are left aside, and at most a few jobs found.
+    /// Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
+    /// id of a message in quarantine. All other filters are ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub find: Option<String>,
-    /// How many jobs at most, 1 to 100; 50 if it is not said.
+    /// Maximum number of jobs in the response, 1 to 100. The default is 50.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u16>,
-    /// Where to go on, as an earlier answer said. Good only with the same filters and the same sign-in.
+    /// Continues a list where an earlier response ended. Valid only with the same filters and for the same caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// Some jobs: newest first; the open ones of all tenants by when somebody must look at them.
+/// A page of jobs, newest first. Open jobs of all tenants are sorted by the time of their next check instead.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobPage {
-    /// The jobs.
     pub jobs: Vec<JobView>,
-    /// There may be more: ask again with it.
+    /// Present if there may be more jobs. Pass it in the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// How far back was searched: at most 500 jobs are looked at for one answer.
+    /// The time of the oldest examined job, if the search stopped early. One response examines at most 500 jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched_back_to: Option<u64>,
-    /// Messages in quarantine that were found; only with `find`, and only for support.
+    /// Messages in quarantine that match `find`. Support only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<QuarantineEntry>,
 }
 
-/// `GET /jobs/{id}`.
+/// Response of `GET /jobs/{job_id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobDetail {
-    /// The job; none while its file has not arrived.
+    /// Absent until the file is uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobView>,
-    /// The upload that it will be made from, while it has not arrived.
+    /// The upload session. Present until the file is uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadView>,
-    /// Where it stands, in plain words.
     pub explanation: Explanation,
-    /// Its attempts, oldest first.
+    /// Oldest first.
     pub attempts: Vec<AttemptView>,
-    /// The object's address, `s3://bucket/key`.
+    /// The uploaded object, `s3://bucket/key`.
     pub input: String,
-    /// The object's version.
+    /// The version id of the uploaded object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_version: Option<String>,
-    /// Who uploaded it, if that went through this API.
+    /// Who uploaded the file, if it was uploaded through this API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_by: Option<String>,
-    /// The trace that its logs carry.
+    /// The id of the job's trace, in logs and traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
-    /// When this record may be deleted; none while the job is open.
+    /// When the job's row may be deleted. Absent while the job is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
 }
 
-/// One attempt.
+/// One request to the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AttemptView {
-    /// Its number, from 1.
+    /// The attempt's number, from 1.
     pub attempt: u8,
-    /// What SageMaker calls it.
+    /// SageMaker's inference id.
     pub inference_id: String,
-    /// When it began.
     pub started_at: u64,
-    /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<u64>,
-    /// Where its output is, or is said to become.
+    /// Where the endpoint writes the output. The object may not exist yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// Why it failed, if it did.
+    /// Present if the attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
 }
 
-/// `GET /jobs/{id}/result`.
+/// Response of `GET /jobs/{job_id}/result`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResultView {
-    /// How to fetch it.
+    /// The request that downloads the result.
     pub request: SignedRequest,
-    /// What to call it.
+    /// A file name for the result.
     pub name: String,
-    /// Its media type.
     pub content_type: String,
-    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// `POST /jobs/{id}/retry`, `POST /jobs/{id}/cancel` and `DELETE /jobs/{id}/data`.
+/// Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobCommandRequest {
-    /// The version of the job that the caller saw; if it has changed since, nothing is done. None: whatever it is now.
+    /// The job's version that the caller has seen. If the job has another version, the request is refused as `changed`.
+    /// Without it, the command applies to any version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<u64>,
-    /// Why, for the job's history and the audit log: 1 to 500 characters.
+    pub expected_version: Option<u64>,
+    /// The reason, for the job's history and the audit log: 1 to 500 characters.
     pub reason: String,
-    /// A retry although the same input has failed the same way again and again. Support only.
+    /// Retries even if the job has repeated the same failure too often. Support only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
 }
 
-/// What came of it.
+/// Outcome of a command about a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobCommandResult {
-    /// The job as it is now.
+    /// The job after the command.
     pub job: JobView,
-    /// No run was needed: a result had come after all, and the job is about to become ready.
+    /// A retry found the result of an earlier attempt. No attempt was scheduled, and the job becomes `Ready` in a moment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub result_found: bool,
+    pub result_recovered: bool,
 }

@@ -4,42 +4,42 @@ use serde::{Deserialize, Serialize};
 
 use super::Count;
 
-/// `POST /retry-plans`: failed jobs to run again together. It names them and starts none.
+/// Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct NewPlan {
-    /// Which jobs.
+pub struct NewRetryPlan {
+    /// Without it, all failed jobs.
     #[serde(default)]
-    pub filter: PlanFilter,
-    /// Why, for each job's history and the audit log: 1 to 400 characters.
+    pub filter: RetryPlanFilter,
+    /// The reason, for each job's history and the audit log: 1 to 400 characters.
     pub reason: String,
-    /// How many jobs to start in a minute, 1 to 600; 20 if it is not said.
+    /// How many jobs to start per minute, 1 to 600. The default is 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<u16>,
-    /// Also those that have failed the same way again and again.
+    /// Includes jobs that have repeated the same failure too often.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
 }
 
-/// Which failed jobs a plan is about.
+/// Selects the failed jobs of a retry plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
-pub struct PlanFilter {
-    /// Of which tenant.
+pub struct RetryPlanFilter {
+    /// Only this tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Of which pipeline.
+    /// Only this pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
-    /// Failed by which cause.
+    /// Only this failure cause.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Failed at or after this time.
+    /// Only jobs that failed at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// Failed before this time.
+    /// Only jobs that failed before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
 }
@@ -47,63 +47,60 @@ pub struct PlanFilter {
 /// A retry plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PlanView {
-    /// Its id.
+pub struct RetryPlanView {
     pub id: String,
     /// `planned`, `releasing` or `released`.
     pub status: String,
-    /// When it was made.
     pub created_at: u64,
-    /// When its jobs began to be started.
+    /// When the release of the jobs began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_at: Option<u64>,
-    /// Who made it.
+    /// Who created the plan.
     pub actor: String,
-    /// Why. Text, never markup.
+    /// Plain text. Escape it before you show it as HTML.
     pub reason: String,
-    /// Which jobs it asked for.
-    pub filter: PlanFilter,
-    /// How many jobs are started in a minute.
+    pub filter: RetryPlanFilter,
+    /// How many jobs are started per minute.
     pub per_minute: u16,
-    /// How many jobs it names.
+    /// How many jobs the plan retries.
     pub jobs: u32,
-    /// How many of which cause.
+    /// The jobs by failure cause.
     pub by_cause: Vec<Count>,
-    /// How many of which pipeline.
+    /// The jobs by pipeline.
     pub by_pipeline: Vec<Count>,
-    /// How many were left out because they have failed the same way again and again; `force` takes them in.
+    /// How many jobs were left out because they have repeated the same failure too often. `force` includes them.
     pub poisoned: u32,
-    /// There are more jobs than one plan takes; make another after this one.
+    /// More jobs match the filter than one plan takes. Create another plan after this one.
     pub truncated: bool,
-    /// What the runs take on a GPU as a rule, in minutes.
+    /// Estimated GPU time of all runs, in minutes.
     pub gpu_minutes: u32,
-    /// How many have been handed on so far.
+    /// How many jobs were released so far.
     pub released: u32,
-    /// What became of them; only of a single plan that was applied.
+    /// Progress of the jobs. Only in responses about a single plan that was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<PlanOutcome>,
+    pub outcome: Option<RetryPlanOutcome>,
 }
 
-/// What became of a plan's jobs.
+/// Progress of the jobs of a plan. The counts add up to the plan's jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct PlanOutcome {
+pub struct RetryPlanOutcome {
     /// Not started yet.
     pub waiting: u32,
-    /// Not started: the job had changed since the plan was made, or could not be run again.
+    /// Not started, because the job has changed since the plan was created or cannot be retried.
     pub skipped: u32,
-    /// Started, and not ended yet.
+    /// Started and still open.
     pub open: u32,
-    /// Ready: by another run, or by a result that had come after all.
+    /// Ready, through a new attempt or because the result of an earlier attempt was found.
     pub ready: u32,
-    /// Started, and failed again or canceled.
+    /// Started, then failed again or cancelled.
     pub failed: u32,
 }
 
-/// `GET /retry-plans`: the newest 50.
+/// Response of `GET /retry-plans`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Plans {
-    /// Newest first.
-    pub plans: Vec<PlanView>,
+pub struct RetryPlans {
+    /// The newest 50, newest first.
+    pub plans: Vec<RetryPlanView>,
 }

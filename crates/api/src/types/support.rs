@@ -1,114 +1,133 @@
-//! What support works with beside jobs: quarantine, audit, summary; and tickets for pages.
+//! Quarantine, audit log, summary and WebSocket tickets.
 
 use serde::{Deserialize, Serialize};
 
 use super::Count;
 
-/// A message that could not be understood or contradicts what is known.
+/// Query parameters of `GET /quarantine` and `GET /audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct PageQuery {
+    /// Continues a list where an earlier response ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Query parameters of `GET /summary`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct SummaryQuery {
+    /// Only this tenant. Without it, all tenants of the caller; for support, all tenants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
+
+/// A message in quarantine: it could not be decoded, contradicts a job's row, or failed until it was a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantineEntry {
-    /// Its id: the queue and the id of the first message that carried it.
+    /// `<queue>:<id of the first message>`.
     pub id: String,
-    /// The queue that it came from.
+    /// The queue that the message came from.
     pub source: String,
-    /// A word for the kind of trouble.
+    /// The kind of error, for programs.
     pub cause: String,
-    /// What is wrong, in a sentence.
+    /// What is wrong with the message.
     pub problem: String,
-    /// When it was set aside.
+    /// When the message was quarantined.
     pub at: u64,
-    /// How long it is, in bytes.
+    /// Length of the full body.
     pub body_bytes: u64,
-    /// The message, its first 64 KB; only of a single entry. Text, never markup.
+    /// The first 64 KB of the body. Only in responses about a single message. Plain text. Escape it before you show it as
+    /// HTML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
-/// `GET /quarantine`.
+/// Response of `GET /quarantine`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuarantinePage {
-    /// By queue, then by message.
+    /// Sorted by queue, then by message id.
     pub entries: Vec<QuarantineEntry>,
-    /// There are more: ask again with it.
+    /// Present if there are more entries. Pass it in the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// `POST /quarantine/{id}/replay`, `POST /quarantine/{id}/discard`.
+/// Body of `POST /quarantine/{entry_id}/replay` and `POST /quarantine/{entry_id}/discard`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Reason {
-    /// Why, for the audit log: 1 to 500 characters.
+pub struct QuarantineCommandRequest {
+    /// The reason, for the audit log: 1 to 500 characters.
     pub reason: String,
 }
 
-/// `GET /audit`.
+/// Response of `GET /audit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// Newest first.
     pub entries: Vec<AuditEntry>,
-    /// There are more: ask again with it.
+    /// Present if there may be more entries. Pass it in the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// Who did what, and why.
+/// An entry of the audit log: who did what, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
-    /// When.
     pub at: u64,
-    /// Who.
     pub actor: String,
-    /// What: `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `replay`, `discard`.
+    /// `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `replay` or `discard`.
     pub action: String,
-    /// To what: the id of a job, a plan or a message in quarantine.
+    /// The id of a job, a retry plan or a message in quarantine.
     pub target: String,
-    /// Whose it was, where that is known.
+    /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Why, in that person's words. Text, never markup.
+    /// The actor's reason. Plain text. Escape it before you show it as HTML.
     pub reason: String,
-    /// What came of it, where there is something to say.
+    /// The outcome. Absent if it could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// `POST /ws-tickets`.
+/// Body of `POST /ws-tickets`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NewTicket {
-    /// Which tenant to watch; needed only if the caller has several. Support watches all if it names none.
+    /// The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
 }
 
-/// A ticket for one WebSocket.
+/// A ticket that opens one WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TicketView {
-    /// Where to connect, the ticket included.
+    /// The URL to connect to, with the ticket.
     pub url: String,
-    /// Until when; it serves once.
+    /// The ticket is valid once, until this time.
     pub expires_at: u64,
 }
 
-/// `GET /summary`: of all tenants for support, else of the caller's.
+/// Response of `GET /summary`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// When it was made.
+    /// The time of the counts.
     pub at: u64,
     /// Open jobs, counted up to 500.
     pub open: u32,
     /// There are more open jobs than were counted.
     pub open_more: bool,
-    /// Open jobs at which somebody should have looked, and nobody has; only for support.
+    /// Open jobs whose check is more than 15 minutes overdue. Support only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<u32>,
     /// Jobs that failed in the last 24 hours, counted up to 500.
@@ -117,7 +136,7 @@ pub struct Summary {
     pub failed_more: bool,
     /// The failed jobs by cause.
     pub failed_by_cause: Vec<Count>,
-    /// Messages in quarantine, counted up to 100; only for support.
+    /// Messages in quarantine, counted up to 100. Support only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<u32>,
 }

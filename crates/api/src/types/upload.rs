@@ -4,87 +4,80 @@ use serde::{Deserialize, Serialize};
 
 use super::SignedRequest;
 
-/// `POST /uploads`.
+/// Body of `POST /uploads`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewUpload {
-    /// For which pipeline.
     pub pipeline: String,
-    /// For which of the caller's tenants; needed only if there are several.
+    /// One of the caller's tenants. Required if the caller has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The file's name, 1 to 200 characters. Text, never markup.
+    /// The file's name, 1 to 200 characters and at most 500 bytes.
     pub name: String,
-    /// Its size in bytes.
+    /// The file's size in bytes.
     pub bytes: u64,
-    /// Its media type, one of the pipeline's.
+    /// The file's media type, one of the pipeline's `content_types`.
     pub content_type: String,
 }
 
-/// An upload that may begin: the answer to `POST /uploads`, and to `GET /uploads/{id}` while the file has not arrived.
+/// An upload session: response of `POST /uploads` and `GET /uploads/{job_id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadView {
-    /// The job that it becomes, and its own name.
+    /// The id of the upload session, and of the job that is created when the file is uploaded.
     pub job_id: String,
-    /// The tenant's name.
     pub tenant: String,
-    /// The pipeline's name.
     pub pipeline: String,
-    /// The file's name. Text, never markup.
+    /// The file's name. Plain text. Escape it before you show it as HTML.
     pub name: String,
-    /// Its size in bytes.
+    /// The file's size in bytes.
     pub bytes: u64,
-    /// Its media type.
     pub content_type: String,
-    /// When it was announced.
     pub created_at: u64,
-    /// When it can no longer be completed.
+    /// The upload must be completed before this time.
     pub expires_at: u64,
-    /// How to send the file, if it goes in one piece.
+    /// The request that uploads the file, if it is uploaded as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put: Option<SignedRequest>,
-    /// How to send the file, if it goes in parts.
+    /// Present if the file is uploaded in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub multipart: Option<Multipart>,
+    pub multipart: Option<MultipartUploadView>,
 }
 
-/// An upload in parts.
+/// A multipart upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Multipart {
-    /// How large a part is, in bytes; the last one is what is left.
+pub struct MultipartUploadView {
+    /// The size of every part but the last, in bytes.
     pub part_bytes: u64,
-    /// How many there are, numbered from 1.
-    pub parts: u32,
-    /// The numbers of those that have arrived.
-    pub arrived: Vec<u32>,
+    /// How many parts there are. Part numbers start at 1.
+    pub part_count: u32,
+    /// The numbers of the parts that are already uploaded.
+    pub uploaded_parts: Vec<u32>,
 }
 
-/// `POST /uploads/{id}/parts`: signed requests for some parts.
+/// Body of `POST /uploads/{job_id}/parts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PartsWanted {
-    /// Their numbers, at most 100.
-    pub numbers: Vec<u32>,
+pub struct SignPartsRequest {
+    /// The parts to sign, 1 to 100.
+    pub part_numbers: Vec<u32>,
 }
 
-/// The answer to it.
+/// Response of `POST /uploads/{job_id}/parts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedParts {
-    /// One for each number.
+    /// In the order of the request.
     pub parts: Vec<SignedPart>,
 }
 
-/// How to send one part.
+/// The request that uploads one part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedPart {
-    /// Its number.
-    pub number: u32,
-    /// The request.
+    pub part_number: u32,
     pub request: SignedRequest,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use api::types::{PartsWanted, SignedParts, SignedRequest, UploadView};
+use api::types::{SignPartsRequest, SignedParts, SignedRequest, UploadView};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -61,15 +61,16 @@ pub(super) async fn send(
                 "the service did not send instructions for the upload",
             ));
         };
-        if parts.part_bytes == 0 || file.bytes.div_ceil(parts.part_bytes) != u64::from(parts.parts)
+        if parts.part_bytes == 0
+            || file.bytes.div_ceil(parts.part_bytes) != u64::from(parts.part_count)
         {
             return Err(refused_error(format!(
                 "{} parts of {} bytes do not add up to the file's size",
-                parts.parts, parts.part_bytes
+                parts.part_count, parts.part_bytes
             )));
         }
-        let missing: VecDeque<u32> = (1..=parts.parts)
-            .filter(|number| !parts.arrived.contains(number))
+        let missing: VecDeque<u32> = (1..=parts.part_count)
+            .filter(|number| !parts.uploaded_parts.contains(number))
             .collect();
         let upload = MultipartSender {
             context,
@@ -181,7 +182,9 @@ impl MultipartSender<'_> {
 
     async fn sign(&self, numbers: Vec<u32>) -> Result<Vec<Part>> {
         let path = format!("/uploads/{}/parts", path_segment(&self.id));
-        let wanted = PartsWanted { numbers };
+        let wanted = SignPartsRequest {
+            part_numbers: numbers,
+        };
         // Idempotent: signing changes nothing.
         let signed: SignedParts = self
             .context
@@ -189,8 +192,8 @@ impl MultipartSender<'_> {
             .post(&path, &wanted, Idempotency::Idempotent)
             .await?;
         let mut parts = Vec::new();
-        for number in wanted.numbers {
-            let part = signed.parts.iter().find(|part| part.number == number);
+        for number in wanted.part_numbers {
+            let part = signed.parts.iter().find(|part| part.part_number == number);
             let Some(part) = part else {
                 return Err(refused_error(format!("part {number} was not signed")));
             };

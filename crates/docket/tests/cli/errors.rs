@@ -116,7 +116,7 @@ fn throttled_job_command_is_sent_again() {
     let state = setup.service.state();
     assert_eq!(state.count(request_line), 2);
     let sent: serde_json::Value = serde_json::from_slice(&state.requests[1].body).unwrap();
-    assert_eq!(sent, json!({"seen": 3, "reason": "not needed"}));
+    assert_eq!(sent, json!({"expected_version": 3, "reason": "not needed"}));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn retry_of_several_jobs_continues_after_one_is_refused() {
     setup.service.respond_once(
         "POST /jobs/j3/retry",
         202,
-        &json!({"job": job("j3", 4, "Failed"), "result_found": true}),
+        &json!({"job": job("j3", 4, "Failed"), "result_recovered": true}),
     );
     let output = setup.run([
         "jobs",

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use api::types::{Multipart, NewUpload, SignedPart, SignedParts, SignedRequest, UploadView};
+use api::types::{
+    MultipartUploadView, NewUpload, SignedPart, SignedParts, SignedRequest, UploadView,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -271,11 +273,15 @@ fn default_response(
             (204, Full::default())
         }
         ["POST", "uploads", id, "parts"] => {
-            let wanted: api::types::PartsWanted = serde_json::from_slice(&request.body).unwrap();
-            let parts = wanted.numbers.into_iter().map(|number| SignedPart {
-                number,
-                request: signed("PUT", format!("{base}/s3/{id}?part={number}")),
-            });
+            let wanted: api::types::SignPartsRequest =
+                serde_json::from_slice(&request.body).unwrap();
+            let parts = wanted
+                .part_numbers
+                .into_iter()
+                .map(|part_number| SignedPart {
+                    part_number,
+                    request: signed("PUT", format!("{base}/s3/{id}?part={part_number}")),
+                });
             json(
                 200,
                 json!(SignedParts {
@@ -323,7 +329,7 @@ fn complete(state: &mut ServiceState, base: &str, id: &str) -> (u16, Full<Bytes>
     let upload = state.uploads.get_mut(id).unwrap();
     upload.parts.retain(|number, _| !lost.contains(number));
     let multipart = answer.multipart.as_ref().unwrap();
-    let missing: Vec<u32> = (1..=multipart.parts)
+    let missing: Vec<u32> = (1..=multipart.part_count)
         .filter(|number| !upload.parts.contains_key(number))
         .collect();
     if !missing.is_empty() {
@@ -350,10 +356,10 @@ fn view(state: &ServiceState, base: &str, id: &str) -> UploadView {
         created_at: 1,
         expires_at: u64::MAX / 2,
         put: (!in_parts).then(|| signed("PUT", format!("{base}/s3/{id}"))),
-        multipart: in_parts.then(|| Multipart {
+        multipart: in_parts.then(|| MultipartUploadView {
             part_bytes: state.part_bytes,
-            parts: u32::try_from(new.bytes.div_ceil(state.part_bytes)).unwrap(),
-            arrived: stored.parts.keys().copied().collect(),
+            part_count: u32::try_from(new.bytes.div_ceil(state.part_bytes)).unwrap(),
+            uploaded_parts: stored.parts.keys().copied().collect(),
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! The indexes of the job table as lists for people: `JobList`.
 
-use api::ports::{JobList, JobListEntry, JobListKey, TimeRange};
+use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::JobId;
 use jobs::job::Job;
@@ -24,7 +24,7 @@ fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, Attrib
     }
 }
 
-fn place(item: &Item, sorted_by: &'static str) -> Result<JobListEntry, BadRow> {
+fn entry(item: &Item, sorted_by: &'static str) -> Result<JobListEntry, BadRow> {
     let row = Reader { item, path: "" };
     Ok(JobListEntry {
         at: row.time(sorted_by)?,
@@ -33,12 +33,12 @@ fn place(item: &Item, sorted_by: &'static str) -> Result<JobListEntry, BadRow> {
 }
 
 impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
-    async fn places(
+    async fn list_entries(
         &self,
         list: &JobListKey,
-        span: TimeRange,
+        range: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<JobListEntry>, bool), Unavailable> {
+    ) -> Result<Page<JobListEntry>, Unavailable> {
         let (index, partition_key, sort_key, partition) = index(list);
         let answer = self
             .dynamodb()
@@ -49,29 +49,31 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
             .expression_attribute_names("#partition", partition_key)
             .expression_attribute_names("#sort", sort_key)
             .expression_attribute_values(":partition", partition)
-            .expression_attribute_values(":from", n(span.from.0))
-            .expression_attribute_values(":to", n(span.to.0))
+            .expression_attribute_values(":from", n(range.from.0))
+            .expression_attribute_values(":to", n(range.to.0))
             .scan_index_forward(matches!(list, JobListKey::Open(_)))
             .limit(i32::from(limit))
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
         // A row that is none of ours must not hide the others.
-        let places = answer.items().iter().filter_map(|item| {
-            place(item, sort_key)
+        let entries = answer.items().iter().filter_map(|item| {
+            entry(item, sort_key)
                 .inspect_err(
-                    |bad| tracing::error!(problem = ?bad, "a place in a list cannot be read"),
+                    |bad| tracing::error!(problem = ?bad, "an entry of a list cannot be read"),
                 )
                 .ok()
         });
-        let places = places.collect();
         let more = answer
             .last_evaluated_key()
             .is_some_and(|key| !key.is_empty());
-        Ok((places, more))
+        Ok(Page {
+            items: entries.collect(),
+            more,
+        })
     }
 
-    async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
+    async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
         let mut rows = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(MAX_BATCH_GET_KEYS) {
             let keys = chunk.iter().map(|id| key(*id)).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use api::ports::{QuarantineItem, QuarantineStore};
+use api::ports::{Page, QuarantineStore, StoredMessage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
 use jobs::ports::{Quarantine, QuarantinedMessage, Unavailable};
@@ -33,7 +33,7 @@ fn key(source: &str, message_id: &str) -> Item {
     ])
 }
 
-fn kept(item: &Item) -> Result<QuarantineItem, BadRow> {
+fn decode(item: &Item) -> Result<StoredMessage, BadRow> {
     let row = Reader { item, path: "" };
     // Lists do not ask for the text.
     let body = if item.contains_key("body") {
@@ -41,8 +41,8 @@ fn kept(item: &Item) -> Result<QuarantineItem, BadRow> {
     } else {
         String::new()
     };
-    Ok(QuarantineItem {
-        entry: QuarantinedMessage {
+    Ok(StoredMessage {
+        message: QuarantinedMessage {
             source: row.text("source")?.to_owned(),
             message_id: row.text("message_id")?.to_owned(),
             cause: row.text("cause")?.to_owned().into(),
@@ -99,11 +99,11 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<
 }
 
 impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for Aws<E> {
-    async fn kept(
+    async fn list_messages(
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<(Vec<QuarantineItem>, bool), Unavailable> {
+    ) -> Result<Page<StoredMessage>, Unavailable> {
         let mut found = Vec::new();
         let mut start = after.map(|(source, id)| key(source, id));
         for _ in 0..MAX_QUERY_PAGES {
@@ -124,7 +124,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .await
                 .map_err(|error| unavailable("DynamoDB Query", error))?;
             found.extend(answer.items().iter().filter_map(|item| {
-                kept(item)
+                decode(item)
                     .inspect_err(|bad| tracing::error!(problem = ?bad, "a message in quarantine cannot be read"))
                     .ok()
             }));
@@ -133,14 +133,17 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 break;
             }
         }
-        Ok((found, start.is_some()))
+        Ok(Page {
+            items: found,
+            more: start.is_some(),
+        })
     }
 
-    async fn entry(
+    async fn get_message(
         &self,
         source: &str,
         message_id: &str,
-    ) -> Result<Option<QuarantineItem>, Unavailable> {
+    ) -> Result<Option<StoredMessage>, Unavailable> {
         let answer = self
             .dynamodb()
             .get_item()
@@ -154,7 +157,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
             return Ok(None);
         };
         let mut found =
-            kept(&item).map_err(|bad| broken("a message in quarantine", format!("{bad:?}")))?;
+            decode(&item).map_err(|bad| broken("a message in quarantine", format!("{bad:?}")))?;
         if let Some(AttributeValue::S(key)) = item.get("body_key") {
             let object = self
                 .s3()
@@ -166,12 +169,12 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .map_err(|error| unavailable("S3 GetObject", error))?;
             let body = object.body.collect().await;
             let body = body.map_err(|error| broken("S3 GetObject", error))?;
-            found.entry.body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+            found.message.body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
         }
         Ok(Some(found))
     }
 
-    async fn mark(
+    async fn mark_replayed(
         &self,
         source: &str,
         message_id: &str,
@@ -196,18 +199,18 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         Ok(marked.is_some())
     }
 
-    async fn take_out(
+    async fn remove_message(
         &self,
         source: &str,
         message_id: &str,
-        marked: Option<Timestamp>,
+        replayed_at: Option<Timestamp>,
     ) -> Result<(), Unavailable> {
         let mut request = self
             .dynamodb()
             .delete_item()
             .table_name(self.name::<variable::RecordsTable>())
             .set_key(Some(key(source, message_id)));
-        if let Some(at) = marked {
+        if let Some(at) = replayed_at {
             request = request
                 .condition_expression("replayed_at = :at")
                 .expression_attribute_values(":at", n(at.0));

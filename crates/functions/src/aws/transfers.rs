@@ -75,16 +75,16 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
     async fn sign_put(
         &self,
         to: &Location,
-        terms: &UploadConstraints,
+        constraints: &UploadConstraints,
     ) -> Result<SignedRequest, Unavailable> {
         let request = self
             .s3()
             .put_object()
             .bucket(&to.bucket)
             .key(&to.key)
-            .content_type(&terms.content_type)
-            .set_content_length(length(terms.bytes))
-            .metadata(NAME, metadata_name(&terms.name))
+            .content_type(&constraints.content_type)
+            .set_content_length(length(constraints.bytes))
+            .metadata(NAME, metadata_name(&constraints.name))
             // Refused if there is an object (S3 user guide, "Conditional writes").
             .if_none_match("*")
             .customize()
@@ -117,14 +117,18 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         Ok(self.signed(&request, DOWNLOAD_LIFETIME))
     }
 
-    async fn begin(&self, to: &Location, terms: &UploadConstraints) -> Result<String, Unavailable> {
+    async fn create_multipart_upload(
+        &self,
+        to: &Location,
+        constraints: &UploadConstraints,
+    ) -> Result<String, Unavailable> {
         let answer = self
             .s3()
             .create_multipart_upload()
             .bucket(&to.bucket)
             .key(&to.key)
-            .content_type(&terms.content_type)
-            .metadata(NAME, metadata_name(&terms.name))
+            .content_type(&constraints.content_type)
+            .metadata(NAME, metadata_name(&constraints.name))
             .send()
             .await
             .map_err(|error| unavailable("S3 CreateMultipartUpload", error))?;
@@ -133,11 +137,11 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .ok_or_else(|| broken("S3 CreateMultipartUpload", "no upload id"))
     }
 
-    async fn sign_part(
+    async fn sign_upload_part(
         &self,
         to: &Location,
-        upload: &str,
-        number: u32,
+        upload_id: &str,
+        part_number: u32,
         bytes: u64,
     ) -> Result<SignedRequest, Unavailable> {
         let request = self
@@ -145,8 +149,8 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .upload_part()
             .bucket(&to.bucket)
             .key(&to.key)
-            .upload_id(upload)
-            .set_part_number(i32::try_from(number).ok())
+            .upload_id(upload_id)
+            .set_part_number(i32::try_from(part_number).ok())
             .set_content_length(length(bytes))
             .customize()
             .config_override(without_checksums())
@@ -156,10 +160,10 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         Ok(self.signed(&request, PART_LIFETIME))
     }
 
-    async fn arrived(
+    async fn list_parts(
         &self,
         to: &Location,
-        upload: &str,
+        upload_id: &str,
     ) -> Result<Option<Vec<UploadedPart>>, Unavailable> {
         // One page has 1,000 parts; the largest upload has 64.
         let answer = self
@@ -167,7 +171,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .list_parts()
             .bucket(&to.bucket)
             .key(&to.key)
-            .upload_id(upload)
+            .upload_id(upload_id)
             .send()
             .await;
         let answer = match answer {
@@ -177,7 +181,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         };
         let part = |part: aws_sdk_s3::types::Part| {
             Some(UploadedPart {
-                number: u32::try_from(part.part_number?).ok()?,
+                part_number: u32::try_from(part.part_number?).ok()?,
                 bytes: u64::try_from(part.size?).ok()?,
                 etag: part.e_tag?,
             })
@@ -192,15 +196,15 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         ))
     }
 
-    async fn complete(
+    async fn complete_multipart_upload(
         &self,
         to: &Location,
-        upload: &str,
+        upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<(), Unavailable> {
         let parts = parts.iter().map(|part| {
             CompletedPart::builder()
-                .set_part_number(i32::try_from(part.number).ok())
+                .set_part_number(i32::try_from(part.part_number).ok())
                 .e_tag(&part.etag)
                 .build()
         });
@@ -210,7 +214,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .complete_multipart_upload()
             .bucket(&to.bucket)
             .key(&to.key)
-            .upload_id(upload)
+            .upload_id(upload_id)
             .if_none_match("*")
             .multipart_upload(all.build())
             .customize()
@@ -236,13 +240,17 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         }
     }
 
-    async fn abort(&self, to: &Location, upload: &str) -> Result<(), Unavailable> {
+    async fn abort_multipart_upload(
+        &self,
+        to: &Location,
+        upload_id: &str,
+    ) -> Result<(), Unavailable> {
         let answer = self
             .s3()
             .abort_multipart_upload()
             .bucket(&to.bucket)
             .key(&to.key)
-            .upload_id(upload)
+            .upload_id(upload_id)
             .send()
             .await;
         match answer {
@@ -252,7 +260,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         }
     }
 
-    async fn delete(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
         self.s3()
             .delete_object()
             .bucket(&object.bucket)

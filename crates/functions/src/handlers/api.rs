@@ -2,10 +2,12 @@
 
 mod claims;
 mod cursor;
+mod dispatch;
 mod http;
+pub mod problem;
+mod query;
 pub mod routes;
 
-use api::ApiError;
 use api::types::Configuration;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -19,11 +21,13 @@ use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, QueueUrls, variable};
 use crate::environment;
 use cursor::CursorSigner;
-pub use http::{HttpEvent, HttpReply};
-use routes::{Answer, ApiPorts, ApiRequest, answer, path_of};
+pub use dispatch::ApiPorts;
+use dispatch::{ApiRequest, Response, dispatch};
+pub use http::{HttpEvent, HttpResponse};
+use problem::HttpError;
 
 environment! {
-    /// What the function is told.
+    /// The configuration of the function `support-api`.
     pub struct Environment with pipelines {
         jobs_table: JobsTable,
         connections_table: ConnectionsTable,
@@ -56,7 +60,7 @@ impl QueueUrls for Environment {
     }
 }
 
-/// The settings that requests are answered with.
+/// The settings that requests need.
 pub trait Settings:
     HasPipelines
     + Has<variable::Bucket>
@@ -75,15 +79,15 @@ impl<E> Settings for E where
 {
 }
 
-/// How long after the function's own end its claims may be taken over: clocks differ a little.
+/// How long after the function's deadline its leases expire, because of clock skew.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
-/// The API, for as long as this instance of the function lives.
+/// State of one instance of the function.
 #[derive(Debug)]
 pub struct Api<P, E> {
     app: App<P, E>,
     configuration: Configuration,
-    signer: CursorSigner,
+    cursor_signer: CursorSigner,
 }
 
 impl<P, E: Settings> Api<P, E> {
@@ -97,7 +101,7 @@ impl<P, E: Settings> Api<P, E> {
         Self {
             app,
             configuration,
-            signer: CursorSigner::new(),
+            cursor_signer: CursorSigner::new(),
         }
     }
 
@@ -106,18 +110,18 @@ impl<P, E: Settings> Api<P, E> {
     }
 }
 
-/// Answers a request.
+/// Handles an HTTP request.
 ///
-/// - **Input**: an HTTP request whose token API Gateway has checked. The token alone says who asks.
+/// - **Input**: a request whose token API Gateway has verified. The token alone identifies the caller.
 /// - **On bad input**: a problem (RFC 9457) that says what to do.
-/// - **On failure**: 503; the client tries again. What was begun is on the job's row and is finished in any case.
+/// - **On failure**: 503; the caller tries again. A command whose new state was saved is completed without the caller.
 ///
 /// # Errors
-/// None: what went wrong is in the answer.
+/// None: errors are in the response.
 pub async fn handle<P: ApiPorts, E: Settings>(
     api: &Api<P, E>,
     event: LambdaEvent<HttpEvent>,
-) -> Result<HttpReply, Error> {
+) -> Result<HttpResponse, Error> {
     let request = event.payload;
     let app = &api.app;
     let now = app.ports.now();
@@ -130,51 +134,50 @@ pub async fn handle<P: ApiPorts, E: Settings>(
         "request",
         http.request.id = request.request_id(),
         http.method = request.method(),
-        http.route = path_of(&request),
+        http.route = routes::path_of(&request),
         http.status = Empty,
         job.id = Empty,
         trace.id = Empty
     );
     let work = async {
         let principal = claims::principal(&request, now);
-        let asked = ApiRequest {
+        let api_request = ApiRequest {
             ports: &app.ports,
             bucket: Has::<variable::Bucket>::value(&*app.environment),
             configuration: &api.configuration,
-            signer: &api.signer,
+            cursor_signer: &api.cursor_signer,
             run: &run,
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
             event: &request,
         };
-        let answered = answer(&asked, principal.as_ref()).await;
-        let reply = match answered {
-            Ok(answer) => reply(answer),
-            Err(refusal) => refused(&refusal),
+        let response = match dispatch(&api_request, principal.as_ref()).await {
+            Ok(response) => success_response(response),
+            Err(error) => problem_response(&error),
         };
         // Signed: traces would get an unsigned number as text.
-        Span::current().record("http.status", i64::from(reply.status_code));
+        Span::current().record("http.status", i64::from(response.status_code));
         info!(
             actor = principal.as_ref().map(|principal| principal.actor.as_str()),
             "answered"
         );
-        reply
+        response
     };
     Ok(work.instrument(span).await)
 }
 
-fn reply(answer: Answer) -> HttpReply {
-    match answer.body {
-        Value::Null => HttpReply::empty(answer.status),
-        body => HttpReply::json(answer.status, "application/json", &body),
+fn success_response(response: Response) -> HttpResponse {
+    match response.body {
+        Value::Null => HttpResponse::empty(response.status),
+        body => HttpResponse::json(response.status, "application/json", &body),
     }
 }
 
-fn refused(refusal: &ApiError) -> HttpReply {
-    let problem = refusal.problem();
+fn problem_response(error: &HttpError) -> HttpResponse {
+    let problem = error.problem();
     let body = serde_json::to_value(&problem).unwrap_or_default();
-    let mut reply = HttpReply::json(problem.status, "application/problem+json", &body);
+    let mut response = HttpResponse::json(problem.status, "application/problem+json", &body);
     if problem.status == 503 {
-        reply = reply.with("retry-after", "2");
+        response = response.with_header("retry-after", "2");
     }
-    reply
+    response
 }

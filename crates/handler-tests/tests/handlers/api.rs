@@ -1,4 +1,4 @@
-//! The HTTP API over in-memory ports: what each kind of person gets, and what nobody gets.
+//! The HTTP API over in-memory ports: what each role may do, and what every caller is refused.
 
 mod attacks;
 mod document;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use api::types::Problem;
 use functions::handlers::api::routes::ROUTES;
-use functions::handlers::api::{Api, HttpEvent, HttpReply, handle};
+use functions::handlers::api::{Api, HttpEvent, HttpResponse, handle};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::state::{Cause, Failure, State};
@@ -24,7 +24,7 @@ use testkit::memory::Memory;
 
 use super::world::{BUCKET, Environment, NOW, app, run};
 
-/// The claims of an ID token as API Gateway hands them on.
+/// The claims of an ID token as API Gateway passes them to the function.
 pub(super) fn claims(name: &str, groups: &str) -> Value {
     json!({
         "sub": format!("sub-of-{name}"), "token_use": "id", "aud": "client", "iss": "https://cognito-idp.eu-central-1.amazonaws.com/pool",
@@ -33,56 +33,56 @@ pub(super) fn claims(name: &str, groups: &str) -> Value {
     })
 }
 
-/// Somebody with a browser.
+/// A signed-in caller.
 #[derive(Clone)]
-pub(super) struct Caller<'a> {
-    pub(super) api: &'a Api<Memory, Environment>,
+pub(super) struct Client<'a> {
+    pub(super) handler: &'a Api<Memory, Environment>,
     pub(super) claims: Value,
 }
 
-/// The desk and the people at it.
-pub(super) struct Office {
-    pub(super) api: Api<Memory, Environment>,
+/// The API with its in-memory state.
+pub(super) struct TestApi {
+    pub(super) handler: Api<Memory, Environment>,
 }
 
-impl Office {
-    pub(super) fn open() -> Self {
+impl TestApi {
+    pub(super) fn new() -> Self {
         Self {
-            api: Api::new(app()),
+            handler: Api::new(app()),
         }
     }
 
     pub(super) fn ports(&self) -> &Memory {
-        &self.api.app().ports
+        &self.handler.app().ports
     }
 
-    pub(super) fn caller(&self, name: &str, groups: &str) -> Caller<'_> {
-        Caller {
-            api: &self.api,
+    pub(super) fn client(&self, name: &str, groups: &str) -> Client<'_> {
+        Client {
+            handler: &self.handler,
             claims: claims(name, groups),
         }
     }
 
-    pub(super) fn customer(&self) -> Caller<'_> {
-        self.caller("carla@acme.example", "[customer tenant:acme]")
+    pub(super) fn customer(&self) -> Client<'_> {
+        self.client("carla@acme.example", "[customer tenant:acme]")
     }
 
-    pub(super) fn reviewer(&self) -> Caller<'_> {
-        self.caller("rita@acme.example", "[reviewer tenant:acme]")
+    pub(super) fn reviewer(&self) -> Client<'_> {
+        self.client("rita@acme.example", "[reviewer tenant:acme]")
     }
 
-    pub(super) fn stranger(&self) -> Caller<'_> {
-        self.caller("gustav@globex.example", "[reviewer customer tenant:globex]")
+    pub(super) fn other_tenant(&self) -> Client<'_> {
+        self.client("gustav@globex.example", "[reviewer customer tenant:globex]")
     }
 
-    pub(super) fn support(&self) -> Caller<'_> {
-        self.caller("sam@docket.example", "[support]")
+    pub(super) fn support(&self) -> Client<'_> {
+        self.client("sam@docket.example", "[support]")
     }
 
-    /// Puts a job into the table, made `age` milliseconds ago, in a state.
-    pub(super) fn job(&self, key: &str, age: u64, change: impl FnOnce(&mut Job)) -> Job {
+    /// Adds a job that was created `age_ms` milliseconds ago.
+    pub(super) fn job(&self, key: &str, age_ms: u64, change: impl FnOnce(&mut Job)) -> Job {
         let mut job = testkit::conformance::full_job(BUCKET, "acme", 0);
-        let at = Timestamp(NOW.0 - age);
+        let at = Timestamp(NOW.0 - age_ms);
         job.id = JobId::of_key(BUCKET, key);
         job.input.key = key.to_owned();
         job.input.name = None;
@@ -92,18 +92,18 @@ impl Office {
         job.corrected = false;
         job.input.version = self.ports().put(BUCKET, key, b"%PDF-1.7");
         change(&mut job);
-        self.ports().world().jobs.insert(job.id, job.clone());
+        self.ports().state().jobs.insert(job.id, job.clone());
         job
     }
 
-    pub(super) fn failed(&self, key: &str, age: u64, cause: Cause) -> Job {
-        self.job(key, age, |job| fail(job, cause))
+    pub(super) fn failed_job(&self, key: &str, age_ms: u64, cause: Cause) -> Job {
+        self.job(key, age_ms, |job| fail(job, cause))
     }
 }
 
-/// Makes a job one that failed after its first attempt.
+/// Turns a job into one that failed after its first attempt.
 pub(super) fn fail(job: &mut Job, cause: Cause) {
-    let failure = Failure::new(cause, "the model's own words");
+    let failure = Failure::new(cause, "an error message of the model");
     for record in &mut job.attempts {
         record.closed_at = Some(job.updated_at);
         record.failure = Some(failure.clone());
@@ -115,9 +115,9 @@ pub(super) fn fail(job: &mut Job, cause: Cause) {
     };
 }
 
-impl Caller<'_> {
-    /// Asks, and answers the reply as it is.
-    pub(super) fn reply(&self, method: &str, path: &str, body: Option<&Value>) -> HttpReply {
+impl Client<'_> {
+    /// Sends a request and returns the response.
+    pub(super) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> HttpResponse {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let event = json!({
             "version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": path, "rawQueryString": query,
@@ -127,67 +127,68 @@ impl Caller<'_> {
         });
         let event: HttpEvent = serde_json::from_value(event).unwrap();
         let mut context = Context::default();
-        context.deadline = self.api.app().ports.world().now.0 + 29_000;
-        run(handle(self.api, LambdaEvent::new(event, context))).unwrap()
+        context.deadline = self.handler.app().ports.state().now.0 + 29_000;
+        run(handle(self.handler, LambdaEvent::new(event, context))).unwrap()
     }
 
-    /// Asks for something that must be answered, by a type that has every field of the answer.
-    pub(super) fn ask<T: DeserializeOwned + Serialize>(
+    /// Sends a request that must succeed, and decodes its response. Checks that the route table names the type and that the
+    /// type has every field of the response.
+    pub(super) fn request<T: DeserializeOwned + Serialize>(
         &self,
         method: &str,
         path: &str,
         body: Option<Value>,
     ) -> T {
-        let reply = self.reply(method, path, body.as_ref());
+        let response = self.send(method, path, body.as_ref());
         let route = route(method, path);
-        assert_eq!(reply.status_code, route.answers.0, "{}", reply.body);
-        let named = std::any::type_name::<T>().rsplit("::").next();
+        assert_eq!(response.status_code, route.status, "{}", response.body);
+        let type_name = std::any::type_name::<T>().rsplit("::").next();
         assert_eq!(
-            route.answers.1, named,
-            "{method} {path} is said to answer another type"
+            route.response, type_name,
+            "the route table names another type for {method} {path}"
         );
-        let answer: T = serde_json::from_str(&reply.body).unwrap();
-        let said: Value = serde_json::from_str(&reply.body).unwrap();
+        let value: T = serde_json::from_str(&response.body).unwrap();
+        let json: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(
-            serde_json::to_value(&answer).unwrap(),
-            said,
-            "the type says it all"
+            serde_json::to_value(&value).unwrap(),
+            json,
+            "the type lacks a field of the response"
         );
-        answer
+        value
     }
 
     pub(super) fn get<T: DeserializeOwned + Serialize>(&self, path: &str) -> T {
-        self.ask("GET", path, None)
+        self.request("GET", path, None)
     }
 
     pub(super) fn post<T: DeserializeOwned + Serialize>(&self, path: &str, body: Value) -> T {
-        self.ask("POST", path, Some(body))
+        self.request("POST", path, Some(body))
     }
 
-    /// Asks for something that must be refused, and answers the word for why and what was said.
-    pub(super) fn refused(
+    /// Sends a request that must be refused, and returns the code and the detail of the problem.
+    pub(super) fn problem(
         &self,
         method: &str,
         path: &str,
         body: Option<Value>,
     ) -> (String, String) {
-        let reply = self.reply(method, path, body.as_ref());
+        let response = self.send(method, path, body.as_ref());
         assert_eq!(
-            reply.headers.get("content-type"),
+            response.headers.get("content-type"),
             Some(&"application/problem+json"),
             "{method} {path} was not refused: {} {}",
-            reply.status_code,
-            reply.body
+            response.status_code,
+            response.body
         );
-        let problem: Problem = serde_json::from_str(&reply.body).unwrap();
-        assert_eq!(problem.status, reply.status_code);
-        let word = problem.kind.strip_prefix("urn:docket:problem:").unwrap();
-        (word.to_owned(), problem.detail)
+        let problem: Problem = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(problem.status, response.status_code);
+        let code = problem.kind.strip_prefix("urn:docket:problem:").unwrap();
+        (code.to_owned(), problem.detail)
     }
 
-    /// Why a request is refused, in a word.
-    pub(super) fn word(&self, method: &str, path: &str, body: Option<Value>) -> String {
-        self.refused(method, path, body).0
+    /// The code of the problem with which a request is refused.
+    pub(super) fn problem_code(&self, method: &str, path: &str, body: Option<Value>) -> String {
+        self.problem(method, path, body).0
     }
 }
 
@@ -208,16 +209,13 @@ fn route(method: &str, path: &str) -> &'static functions::handlers::api::routes:
         .unwrap_or_else(|| panic!("there is no route for {method} {path}"))
 }
 
-/// The lines of the audit log: what was done to what, and what came of it.
-pub(super) fn audited(office: &Office) -> Vec<(String, String, Option<String>)> {
-    let page: api::types::AuditPage = office.support().get("/audit");
-    let lines = page.entries.into_iter();
-    lines
-        .map(|entry| (entry.actor, entry.action, entry.detail))
-        .collect()
+/// The audit log, newest first.
+pub(super) fn audit_log(api: &TestApi) -> Vec<api::types::AuditEntry> {
+    let page: api::types::AuditPage = api.support().get("/audit");
+    page.entries
 }
 
-/// How many of each there are.
+/// Counts by name.
 pub(super) fn counts(counts: &[api::types::Count]) -> BTreeMap<&str, u32> {
     counts
         .iter()

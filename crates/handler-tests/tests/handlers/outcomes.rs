@@ -46,7 +46,7 @@ fn error(app: &TestApp, body: &str) -> usize {
 fn wake(app: &TestApp) -> usize {
     let (check, _) = app
         .ports
-        .world()
+        .state()
         .checks
         .pop()
         .expect("a retry was scheduled");
@@ -78,7 +78,7 @@ fn a_success_makes_the_job_ready() {
         }
     );
     assert_eq!(ready.output().unwrap().to_string(), output);
-    assert_eq!(app.ports.world().events[0].0, "JobReady");
+    assert_eq!(app.ports.state().events[0].0, "JobReady");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_late_success_of_a_failed_job_is_announced_as_a_correction() {
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
     let told: Vec<_> = app
         .ports
-        .world()
+        .state()
         .events
         .iter()
         .map(|(kind, _)| *kind)
@@ -192,7 +192,7 @@ fn transient_failures_are_retried_until_the_attempts_are_used_up() {
     assert!(
         matches!(&done.state, State::Failed { failure, .. } if failure.cause == Cause::ModelError)
     );
-    assert_eq!(app.ports.world().invocations.len(), 3);
+    assert_eq!(app.ports.state().invocations.len(), 3);
     assert_eq!(done.attempts.len(), 3);
 }
 
@@ -247,7 +247,7 @@ fn a_completion_may_overtake_the_submits_own_write() {
     let app = app();
     let version = app.ports.put(BUCKET, KEY, PDF);
     // The call goes through, the record of it does not.
-    app.ports.world().fail_before.insert("save", 1);
+    app.ports.state().fail_before.insert("save", 1);
     let body = announced(KEY, &version);
     assert_eq!(
         run(upload_trigger::handle(
@@ -280,7 +280,7 @@ fn a_completion_may_overtake_the_submits_own_write() {
             .len(),
         0
     );
-    assert_eq!(app.ports.world().invocations.len(), 1, "no second run");
+    assert_eq!(app.ports.state().invocations.len(), 1, "no second run");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn an_unknown_job_is_waited_for_and_then_quarantined() {
         assert_eq!(success(&app, body, received), 1);
     }
     assert_eq!(success(&app, body, 4), 0);
-    assert_eq!(app.ports.world().quarantine[0].cause, "UnknownJob");
+    assert_eq!(app.ports.state().quarantine[0].cause, "UnknownJob");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn a_foreign_inference_id_is_quarantined_at_once() {
         "6f1c1b9e-9e7e-4d0e-8a53-6d1a7a0e7c11\"",
     );
     assert_eq!(success(&app, &body, 1), 0);
-    assert_eq!(app.ports.world().quarantine[0].cause, "Malformed");
+    assert_eq!(app.ports.state().quarantine[0].cause, "Malformed");
 }
 
 #[test]
@@ -319,11 +319,11 @@ fn an_output_elsewhere_is_a_contradiction() {
     }
     assert_eq!(job(&app, KEY), before);
     assert_eq!(
-        app.ports.world().quarantine.len(),
+        app.ports.state().quarantine.len(),
         1,
         "the same message is kept once"
     );
-    assert_eq!(app.ports.world().quarantine[0].cause, "Contradiction");
+    assert_eq!(app.ports.state().quarantine[0].cause, "Contradiction");
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn an_attempt_that_was_never_made_is_a_contradiction() {
     let body = failed(&before, SERVER_ERROR).replace(".a1", ".a7");
     assert_eq!(error(&app, &body), 0);
     assert_eq!(job(&app, KEY), before);
-    assert_eq!(app.ports.world().quarantine[0].cause, "Contradiction");
+    assert_eq!(app.ports.state().quarantine[0].cause, "Contradiction");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn test_notifications_are_acknowledged_in_silence() {
         ),
         0
     );
-    assert!(app.ports.world().quarantine.is_empty());
+    assert!(app.ports.state().quarantine.is_empty());
 }
 
 #[test]
@@ -355,10 +355,10 @@ fn an_event_that_was_not_taken_brings_the_message_back() {
     let app = submitted();
     let before = job(&app, KEY);
     let output = write_output(&app, &before);
-    app.ports.world().fail_before.insert("publish", 1);
+    app.ports.state().fail_before.insert("publish", 1);
     assert_eq!(success(&app, &succeeded(&before, &output), 1), 1);
     assert_eq!(success(&app, &succeeded(&before, &output), 2), 0);
-    assert_eq!(app.ports.world().events.len(), 1);
+    assert_eq!(app.ports.state().events.len(), 1);
 }
 
 /// The customer is told what the model said, not where the operator could read it.
@@ -384,10 +384,10 @@ fn a_result_found_while_failing_is_announced_even_if_the_first_announcement_was_
     let app = submitted();
     let before = job(&app, KEY);
     write_output(&app, &before);
-    app.ports.world().fail_before.insert("publish", 1);
+    app.ports.state().fail_before.insert("publish", 1);
     assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 1);
     assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
-    assert_eq!(app.ports.world().events.len(), 1);
+    assert_eq!(app.ports.state().events.len(), 1);
 }
 
 #[test]
@@ -397,7 +397,7 @@ fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_wa
     write_output(&app, &before);
     advance(&app, 24 * 3_600_000);
     let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
-    app.ports.world().fail_before.insert("publish", 1);
+    app.ports.state().fail_before.insert("publish", 1);
     for (received, comes_back) in [(1, 1), (2, 0)] {
         let response = run(retry::handle(
             &app,
@@ -407,7 +407,7 @@ fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_wa
         assert_eq!(response.batch_item_failures.len(), comes_back);
     }
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
-    assert_eq!(app.ports.world().events.len(), 1);
+    assert_eq!(app.ports.state().events.len(), 1);
 }
 
 /// The endpoint reads what lies at the key when it comes to it.
@@ -444,7 +444,7 @@ fn a_retry_does_not_run_on_bytes_that_nobody_has_looked_at() {
     assert!(
         matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
     );
-    assert_eq!(app.ports.world().invocations.len(), 1);
+    assert_eq!(app.ports.state().invocations.len(), 1);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn with_ticket(expires_at: Timestamp) -> TestApp {
         expires_at,
         token_expires_at: Timestamp(NOW.0 + 3_600_000),
     };
-    app.ports.world().tickets.insert("0d5a1f".into(), ticket);
+    app.ports.state().tickets.insert("0d5a1f".into(), ticket);
     app
 }
 
@@ -65,7 +65,7 @@ fn without_a_good_ticket_there_is_no_connection() {
     let mut none = connect_event();
     none["queryStringParameters"] = Value::Null;
     assert_eq!(effect(&authorize(&app, none)), "Deny", "missing");
-    app.ports.world().fail_before.insert("redeem", 1);
+    app.ports.state().fail_before.insert("redeem", 1);
     let unavailable: lambda_runtime::LambdaEvent<_> = event(&app, connect_event());
     assert!(
         run(ws_authorizer::handle(&app, unavailable)).is_err(),
@@ -99,7 +99,7 @@ fn a_page_is_registered_told_and_forgotten() {
         ),
     ))
     .unwrap();
-    assert_eq!(app.ports.world().connections.len(), 1);
+    assert_eq!(app.ports.state().connections.len(), 1);
     run(ws_default::handle(
         &app,
         event(
@@ -109,11 +109,11 @@ fn a_page_is_registered_told_and_forgotten() {
     ))
     .unwrap();
     assert_eq!(
-        app.ports.world().connections.len(),
+        app.ports.state().connections.len(),
         1,
         "a sync renews the registration"
     );
-    let (connection, frame) = app.ports.world().frames[0].clone();
+    let (connection, frame) = app.ports.state().frames[0].clone();
     let frame: Value = serde_json::from_str(&frame).unwrap();
     assert_eq!(connection, "TWegAcfRoowCGnA=");
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_page_is_registered_told_and_forgotten() {
         ),
     ))
     .unwrap();
-    assert!(app.ports.world().connections.is_empty());
+    assert!(app.ports.state().connections.is_empty());
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_snapshot_of_many_jobs_fits_one_frame_and_says_that_there_are_more() {
         ))
         .unwrap();
     }
-    app.ports.world().frames.clear();
+    app.ports.state().frames.clear();
     run(ws_default::handle(
         &app,
         event(
@@ -155,7 +155,7 @@ fn a_snapshot_of_many_jobs_fits_one_frame_and_says_that_there_are_more() {
         ),
     ))
     .unwrap();
-    let frame = app.ports.world().frames[0].1.clone();
+    let frame = app.ports.state().frames[0].1.clone();
     assert!(frame.len() <= 32 * 1024, "{}", frame.len());
     let frame: Value = serde_json::from_str(&frame).unwrap();
     assert_eq!(frame["more"], true);
@@ -175,7 +175,7 @@ fn what_is_not_understood_is_answered() {
         run(ws_default::handle(&app, event(&app, said))).unwrap();
         assert!(
             app.ports
-                .world()
+                .state()
                 .frames
                 .pop()
                 .unwrap()
@@ -183,7 +183,7 @@ fn what_is_not_understood_is_answered() {
                 .contains("not understood")
         );
     }
-    assert!(app.ports.world().connections.is_empty());
+    assert!(app.ports.state().connections.is_empty());
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn an_expired_sign_in_gets_nothing() {
     let mut said = fixture(include_str!("../../../../events/ws-default/sync.json"));
     said["requestContext"]["authorizer"]["token_expires_at"] = (NOW.0 - 1).to_string().into();
     run(ws_default::handle(&app, event(&app, said))).unwrap();
-    assert!(app.ports.world().frames[0].1.contains("expired"));
-    assert!(app.ports.world().connections.is_empty());
+    assert!(app.ports.state().frames[0].1.contains("expired"));
+    assert!(app.ports.state().connections.is_empty());
 }
 
 fn connection(subscription: &str, id: &str, age_ms: u64, token_ms: i64) -> Connection {
@@ -210,7 +210,7 @@ fn connection(subscription: &str, id: &str, age_ms: u64, token_ms: i64) -> Conne
 #[test]
 fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
     let app = app();
-    app.ports.world().connections = vec![
+    app.ports.state().connections = vec![
         connection("acme", "own", 0, 1000),
         connection("globex", "other", 0, 1000),
         connection("*", "support", 0, 1000),
@@ -224,7 +224,7 @@ fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
     .unwrap();
     let mut told: Vec<_> = app
         .ports
-        .world()
+        .state()
         .frames
         .iter()
         .map(|(id, _)| id.clone())
@@ -236,12 +236,12 @@ fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
 #[test]
 fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
     let app = app();
-    app.ports.world().connections = vec![
+    app.ports.state().connections = vec![
         connection("acme", "old", 60_000, 1000),
         connection("acme", "fresh", 1_000, 1000),
         connection("acme", "live", 60_000, 1000),
     ];
-    app.ports.world().gone = vec!["old".into(), "fresh".into()];
+    app.ports.state().gone = vec!["old".into(), "fresh".into()];
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let response = run(upload_trigger::handle(
         &app,
@@ -254,24 +254,24 @@ fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
     );
     let left: Vec<_> = app
         .ports
-        .world()
+        .state()
         .connections
         .iter()
         .map(|connection| connection.connection_id.clone())
         .collect();
     assert_eq!(left, ["fresh", "live"]);
-    assert_eq!(app.ports.world().frames.len(), 1);
+    assert_eq!(app.ports.state().frames.len(), 1);
 }
 
 #[test]
 fn a_push_that_fails_fails_nothing_else() {
     let app = app();
-    app.ports.world().connections = vec![
+    app.ports.state().connections = vec![
         connection("acme", "a", 0, 1000),
         connection("acme", "b", 0, 1000),
     ];
     app.ports
-        .world()
+        .state()
         .fail_before
         .extend([("push", 1), ("forget", 1)]);
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
@@ -281,5 +281,5 @@ fn a_push_that_fails_fails_nothing_else() {
     ))
     .unwrap();
     assert!(response.batch_item_failures.is_empty());
-    assert_eq!(app.ports.world().frames.len(), 1);
+    assert_eq!(app.ports.state().frames.len(), 1);
 }

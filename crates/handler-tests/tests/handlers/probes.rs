@@ -7,7 +7,7 @@ use jobs::job::Job;
 use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 
-use crate::api::{Office, fail};
+use crate::api::{TestApi, fail};
 use crate::world::{BUCKET, NOW, PDF, announced, app, batch, job, run, succeeded, write_output};
 
 const PROBE: &str = "inbound/probe/scheduled.pdf";
@@ -16,7 +16,7 @@ const CONTRACT: &str = "inbound/acme/nda.pdf";
 #[test]
 fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
     let app = app();
-    app.ports.world().connections = ["probe", "acme", "*"]
+    app.ports.state().connections = ["probe", "acme", "*"]
         .map(|subscription| Connection {
             uploader: None,
             subscription: subscription.into(),
@@ -34,7 +34,7 @@ fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
         run(inference_success::handle(&app, batch(&app, &[body], 1))).unwrap();
         assert!(matches!(job(&app, key).state, State::Ready { .. }));
     }
-    let world = app.ports.world();
+    let world = app.ports.state();
     let told = |of: &str, key: &str| {
         let id = JobId::of_key(BUCKET, key).to_string();
         let about = |(page, frame): &&(String, String)| page == of && frame.contains(&id);
@@ -57,15 +57,15 @@ fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
 
 #[test]
 fn lists_of_all_tenants_are_of_peoples_documents() {
-    let office = Office::open();
-    office.failed(CONTRACT, 10, Cause::ModelError);
+    let api = TestApi::new();
+    api.failed_job(CONTRACT, 10, Cause::ModelError);
     let own = |job: &mut Job| job.tenant = "probe".parse().unwrap();
-    office.job(PROBE, 20, |job| {
+    api.job(PROBE, 20, |job| {
         fail(job, Cause::ModelError);
         own(job);
     });
-    office.job("inbound/probe/open.pdf", 30, own);
-    let support = office.support();
+    api.job("inbound/probe/open.pdf", 30, own);
+    let support = api.support();
     let failed: JobPage = support.get("/jobs?status=failed");
     let names: Vec<&str> = failed.jobs.iter().map(|job| job.name.as_str()).collect();
     assert_eq!(names, ["nda.pdf"]);

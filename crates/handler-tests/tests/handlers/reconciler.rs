@@ -12,7 +12,7 @@ use jobs::ports::Queue;
 use jobs::ports::Record;
 use jobs::state::State;
 use serde_json::json;
-use testkit::conformance::Outside;
+use testkit::conformance::TestEnvironment;
 use testkit::memory::Object;
 
 const KEY: &str = "inbound/acme/nda.pdf";
@@ -37,7 +37,7 @@ fn announce(app: &TestApp, key: &str, version: &str) {
 
 /// Hands the wake-ups that are due to `retry`.
 fn work_off_wake_ups(app: &TestApp) -> usize {
-    let sent = std::mem::take(&mut app.ports.world().checks);
+    let sent = std::mem::take(&mut app.ports.state().checks);
     for (check, delay) in &sent {
         advance(app, u64::from(*delay) * 1000);
         let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
@@ -74,7 +74,7 @@ fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     advance(&app, 5 * MINUTE);
     assert_eq!(reconcile(&app).checks_sent, 1);
     assert_eq!(
-        app.ports.world().checks[0].1,
+        app.ports.state().checks[0].1,
         5 * 60 + 2,
         "the wake-up comes on time, and not at the next run after it"
     );
@@ -94,16 +94,16 @@ fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_give
     upload(&app, KEY);
     let deadline = next_check_at(&app);
     let mut looks = Vec::new();
-    while app.ports.world().now.0 + 10 * MINUTE < deadline.0 {
+    while app.ports.state().now.0 + 10 * MINUTE < deadline.0 {
         if reconcile(&app).checks_sent > 0 {
-            looks.push((app.ports.world().now.0 - NOW.0) / MINUTE);
+            looks.push((app.ports.state().now.0 - NOW.0) / MINUTE);
         }
         work_off_wake_ups(&app);
         advance(&app, 5 * MINUTE);
     }
     assert!((5..12).contains(&looks.len()), "{looks:?}");
     assert!(matches!(job(&app, KEY).state, State::InProgress { .. }));
-    assert_eq!(app.ports.world().invocations.len(), 1, "and not run again");
+    assert_eq!(app.ports.state().invocations.len(), 1, "and not run again");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
     let bound = job.created_at.0 + u64::from(pipeline.job_deadline_seconds) * 1000;
     assert!(job.updated_at.0 <= bound, "within the bound");
     assert_eq!(
-        app.ports.world().invocations.len(),
+        app.ports.state().invocations.len(),
         3,
         "as often as is paid for"
     );
@@ -147,7 +147,7 @@ fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
         "more and more seldom, not every five minutes: {checks_sent}"
     );
     assert_eq!(next_check_at(&app), deadline, "the row itself is as it was");
-    app.ports.world().checks.truncate(1);
+    app.ports.state().checks.truncate(1);
     work_off_wake_ups(&app);
     assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
 }
@@ -157,7 +157,7 @@ fn a_wake_up_that_the_queue_did_not_take_is_sent_by_the_next_run() {
     let app = app();
     upload(&app, KEY);
     advance(&app, next_check_at(&app).0 - NOW.0);
-    app.ports.world().fail_before.insert("send", 1);
+    app.ports.state().fail_before.insert("send", 1);
     let done = reconcile(&app);
     assert_eq!((done.checks_sent, done.incomplete), (0, true));
     let done = reconcile(&app);
@@ -187,13 +187,13 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
         let State::RetryScheduled { due, .. } = job(&app, KEY).state else {
             panic!("{:?}", job(&app, KEY).state)
         };
-        let delay = due.since(app.ports.world().now).as_secs();
+        let delay = due.since(app.ports.state().now).as_secs();
         if !has_message && delay <= 900 {
             // Full jitter drew a short delay; the state is what counts here.
             continue;
         }
-        assert_eq!(app.ports.world().checks.len(), usize::from(has_message));
-        app.ports.world().checks.clear();
+        assert_eq!(app.ports.state().checks.len(), usize::from(has_message));
+        app.ports.state().checks.clear();
         advance(&app, (delay.saturating_sub(60)) * 1000);
         let checks_sent = reconcile(&app).checks_sent;
         assert_eq!(
@@ -202,8 +202,8 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
             "after {attempt_fails}"
         );
         if !has_message {
-            let (check, seconds) = app.ports.world().checks[0];
-            let at = app.ports.world().now.0 + u64::from(seconds) * 1000;
+            let (check, seconds) = app.ports.state().checks[0];
+            let at = app.ports.state().now.0 + u64::from(seconds) * 1000;
             assert!(at.abs_diff(due.0) <= 3000, "on time: {at} {due:?}");
             assert_eq!(check.due, Some(due));
         }
@@ -229,9 +229,9 @@ fn one_row_or_shard_that_cannot_be_read_does_not_hold_up_the_others() {
         upload(&app, &format!("inbound/acme/{number}.pdf"));
     }
     let newer = JobId::of_key(BUCKET, "inbound/acme/7.pdf");
-    app.ports.world().newer.insert(newer);
+    app.ports.state().newer_schema.insert(newer);
     advance(&app, 12 * HOUR);
-    app.ports.world().fail_before.insert("due_by", 1);
+    app.ports.state().fail_before.insert("due_by", 1);
     let first = reconcile(&app);
     assert!(
         first.incomplete && (20..39).contains(&first.checks_sent),
@@ -276,7 +276,7 @@ fn what_is_open_is_counted_by_pipeline_with_its_age_and_what_is_at_risk() {
 fn a_count_that_is_not_whole_is_none() {
     let app = app();
     upload(&app, KEY);
-    app.ports.world().fail_before.insert("open_jobs", 1);
+    app.ports.state().fail_before.insert("open_jobs", 1);
     let done = reconcile(&app);
     assert!(done.open.is_none() && done.incomplete, "{done:?}");
     let done = reconcile(&app);
@@ -290,23 +290,23 @@ fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
     for queue in Queue::ALL {
         run(app
             .ports
-            .bury(queue, &format!("poison of {}", queue.name())));
+            .add_dead_letter(queue, &format!("poison of {}", queue.name())));
     }
     let mut redriven = 0;
     let mut quarantined = 0;
-    let began = app.ports.world().now.0;
+    let began = app.ports.state().now.0;
     while quarantined == 0 {
         let done = reconcile(&app);
         redriven += done.redriven;
         quarantined += done.quarantined;
         for queue in Queue::ALL {
-            run(app.ports.die_again(queue));
+            run(app.ports.fail_redriven(queue));
         }
         advance(&app, 37 * MINUTE);
     }
-    let tried = (app.ports.world().now.0 - began) / HOUR;
+    let tried = (app.ports.state().now.0 - began) / HOUR;
     assert_eq!((redriven, quarantined, tried), (4 * 10, 4, 6));
-    let world = app.ports.world();
+    let world = app.ports.state();
     assert!(world.dead_letters.is_empty() && world.redriven.is_empty());
     for (queue, entry) in Queue::ALL.iter().zip(&world.quarantine) {
         assert_eq!(entry.source, queue.name());
@@ -323,20 +323,20 @@ fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
 fn a_dead_letter_is_deleted_only_after_it_was_sent_or_kept() {
     let long_ago = Some(Timestamp(NOW.0 - 6 * HOUR));
     for (step, since) in [
-        ("send_back", None),
+        ("redrive_letter", None),
         ("discard", None),
         ("keep", long_ago),
         ("discard", long_ago),
     ] {
         let app = app();
-        run(app.ports.bury(Queue::Uploads, "text"));
-        app.ports.world().dead_letters[0].1.dead_since = since;
-        app.ports.world().fail_before.insert(step, 1);
+        run(app.ports.add_dead_letter(Queue::Uploads, "text"));
+        app.ports.state().dead_letters[0].1.dead_since = since;
+        app.ports.state().fail_before.insert(step, 1);
         assert!(reconcile(&app).incomplete, "{step}");
-        assert_eq!(app.ports.world().dead_letters.len(), 1, "{step}");
+        assert_eq!(app.ports.state().dead_letters.len(), 1, "{step}");
         let done = reconcile(&app);
         assert!(!done.incomplete, "{step}");
-        let world = app.ports.world();
+        let world = app.ports.state();
         assert!(world.dead_letters.is_empty());
         assert!(
             !world.redriven.is_empty() || world.quarantine.len() == 1,
@@ -373,7 +373,7 @@ fn an_object_whose_event_was_lost_is_announced_once() {
     for _ in 0..12 {
         advance(&app, 5 * MINUTE);
         let done = reconcile(&app);
-        let announced = std::mem::take(&mut app.ports.world().announced);
+        let announced = std::mem::take(&mut app.ports.state().upload_events);
         assert_eq!(done.upload_events_reenqueued, announced.len() as u64);
         for upload in announced {
             announce(&app, &upload.key, upload.version.as_deref().unwrap());
@@ -400,7 +400,7 @@ fn a_newer_version_whose_event_was_lost_is_announced() {
     let second = app.ports.put(BUCKET, KEY, PDF);
     advance(&app, HOUR);
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
-    let upload = app.ports.world().announced[0].clone();
+    let upload = app.ports.state().upload_events[0].clone();
     assert_eq!(upload.version.as_deref(), Some(second.as_str()));
     announce(&app, &upload.key, &second);
     advance(&app, 25 * HOUR);
@@ -417,7 +417,7 @@ fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
     assert_eq!(reconcile(&app).upload_events_reenqueued, 0);
     advance(&app, HOUR);
     reconcile(&app);
-    let began_at = app.ports.world().now;
+    let began_at = app.ports.state().now;
     // A day and many complete looks later it is there, and as old as that.
     let days = 25;
     for _ in 0..(days * 2) {
@@ -435,7 +435,7 @@ fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
             ..Object::default()
         };
         app.ports.put_object(BUCKET, key, Some(object));
-        let mut world = app.ports.world();
+        let mut world = app.ports.state();
         let versions = world
             .objects
             .get_mut(&(BUCKET.to_owned(), key.to_owned()))
@@ -448,7 +448,7 @@ fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
         1,
         "the one in parts"
     );
-    let announced = app.ports.world().announced[0].clone();
+    let announced = app.ports.state().upload_events[0].clone();
     assert_eq!(announced.key, "inbound-batches/acme/parts.pdf");
     advance(&app, 24 * HOUR);
     assert_eq!(
@@ -467,10 +467,10 @@ fn a_look_through_the_bucket_goes_on_where_it_stopped() {
     }
     advance(&app, HOUR);
     // The answer about the first page of five is lost.
-    app.ports.world().fail_after.insert("announce", 1);
+    app.ports.state().fail_after.insert("enqueue", 1);
     let first = reconcile(&app);
     assert!(first.incomplete, "{first:?}");
-    assert_eq!(app.ports.world().announced.len(), 500);
+    assert_eq!(app.ports.state().upload_events.len(), 500);
     let rest = reconcile(&app);
     assert!(!rest.incomplete);
     assert_eq!(
@@ -505,10 +505,10 @@ fn somebody_who_knows_that_events_were_lost_need_not_wait() {
 fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
     let app = app();
     app.ports.put(BUCKET, KEY, PDF);
-    run(app.ports.bury(Queue::Uploads, "text"));
+    run(app.ports.add_dead_letter(Queue::Uploads, "text"));
     advance(&app, HOUR);
     let mut now = event(&app, json!({}));
-    now.context.deadline = app.ports.world().now.0;
+    now.context.deadline = app.ports.state().now.0;
     let done = run(reconciler::handle(&app, now)).unwrap();
     assert_eq!((done.upload_events_reenqueued, done.redriven), (0, 0));
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
@@ -524,8 +524,8 @@ fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
         expires_at: None,
     };
     app.ports
-        .world()
-        .folders
+        .state()
+        .records
         .write("state", "inventory-scan", &note);
     advance(&app, HOUR);
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);

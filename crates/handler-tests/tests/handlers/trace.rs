@@ -34,7 +34,7 @@ fn header() -> Value {
 /// An app with an open page.
 fn watched() -> TestApp {
     let app = app();
-    app.ports.world().connections.push(Connection {
+    app.ports.state().connections.push(Connection {
         uploader: None,
         subscription: "acme".into(),
         connection_id: "c".into(),
@@ -46,7 +46,7 @@ fn watched() -> TestApp {
 
 /// The traces of all calls of the endpoint and of all pushes.
 fn carried(app: &TestApp) -> Vec<String> {
-    let world = app.ports.world();
+    let world = app.ports.state();
     let calls = world
         .invocations
         .iter()
@@ -75,8 +75,8 @@ fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() 
     let said = failed(&first, "ModelError: it crashed");
     let response = run(inference_error::handle(&app, plain(&app, &said))).unwrap();
     assert!(response.batch_item_failures.is_empty());
-    let check = app.ports.world().checks.pop().unwrap().0;
-    app.ports.world().now = check.due.unwrap();
+    let check = app.ports.state().checks.pop().unwrap().0;
+    app.ports.state().now = check.due.unwrap();
     let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
     let response = run(retry::handle(&app, plain(&app, &body.to_string()))).unwrap();
     assert!(response.batch_item_failures.is_empty());

@@ -15,7 +15,7 @@ fn upload(app: &crate::world::TestApp, bodies: &[String]) -> Vec<String> {
 #[test]
 fn a_pdf_is_submitted_once() {
     let app = app();
-    app.ports.world().connections.push(Connection {
+    app.ports.state().connections.push(Connection {
         uploader: None,
         subscription: "acme".into(),
         connection_id: "c".into(),
@@ -36,7 +36,7 @@ fn a_pdf_is_submitted_once() {
         "{:?}",
         job.state
     );
-    let world = app.ports.world();
+    let world = app.ports.state();
     let invocation = &world.invocations[0];
     assert_eq!(invocation.endpoint, "docket-legal-review");
     assert_eq!(
@@ -76,8 +76,8 @@ fn a_doubled_event_costs_no_second_run() {
         // Side by side, all but one may find the claim taken; those come back and then find the work done.
         assert!(come_back.len() < bodies.len());
     }
-    assert_eq!(app.ports.world().invocations.len(), 1);
-    assert_eq!(app.ports.world().jobs.len(), 1);
+    assert_eq!(app.ports.state().invocations.len(), 1);
+    assert_eq!(app.ports.state().jobs.len(), 1);
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
         };
         assert_eq!(failure.cause, Cause::InvalidInput, "{key:?}");
         assert!(failure.detail.contains(want), "{key:?}: {}", failure.detail);
-        assert!(app.ports.world().invocations.is_empty(), "{key:?}");
-        assert_eq!(app.ports.world().events[0].0, "JobFailed", "{key:?}");
+        assert!(app.ports.state().invocations.is_empty(), "{key:?}");
+        assert_eq!(app.ports.state().events[0].0, "JobFailed", "{key:?}");
     }
 }
 
@@ -144,7 +144,7 @@ fn odd_keys_are_copied_and_succeed() {
             "{key}: {:?}",
             job.state
         );
-        let input = app.ports.world().invocations[0].input.clone();
+        let input = app.ports.state().invocations[0].input.clone();
         assert_eq!(input.key, format!("work/{}", job.id), "{key}");
         assert!(input.to_string().len() <= 1024);
     }
@@ -159,7 +159,7 @@ fn another_tenants_uuid_as_a_file_name_is_just_a_name() {
         let version = app.ports.put(BUCKET, &key, PDF);
         upload(&app, &[announced(&key, &version)]);
     }
-    let world = app.ports.world();
+    let world = app.ports.state();
     let mut tenants: Vec<_> = world
         .jobs
         .values()
@@ -183,7 +183,7 @@ fn every_current_version_has_one_job_in_any_order_of_events() {
         for i in order {
             assert!(upload(&app, &[announced(key, &versions[i])]).is_empty());
         }
-        let world = app.ports.world();
+        let world = app.ports.state();
         assert_eq!(world.jobs.len(), 2, "{order:?}");
         for job in world.jobs.values() {
             let current = job.input.version == versions[1];
@@ -225,7 +225,7 @@ fn a_newer_version_closes_the_open_job_of_an_older_one() {
     assert!(matches!(of(&third), State::InProgress { .. }));
     let told: Vec<_> = app
         .ports
-        .world()
+        .state()
         .events
         .iter()
         .map(|(kind, job)| (*kind, job.input.version.clone()))
@@ -242,17 +242,17 @@ fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was
     upload(&app, &[announced(key, &first)]);
     let second = app.ports.put(BUCKET, key, PDF);
     // One function makes the new job and dies before it closes the old one.
-    app.ports.world().fail_before.insert("versions", 1);
+    app.ports.state().fail_before.insert("versions", 1);
     assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
     // Another closes it, by a clock that is a second behind, and cannot announce it.
-    app.ports.world().now.0 -= 1000;
-    app.ports.world().fail_before.insert("publish", 1);
+    app.ports.state().now.0 -= 1000;
+    app.ports.state().fail_before.insert("publish", 1);
     assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
     crate::world::advance(&app, 180_000);
     assert!(upload(&app, &[announced(key, &second)]).is_empty());
     let told: Vec<_> = app
         .ports
-        .world()
+        .state()
         .events
         .iter()
         .map(|(kind, job)| (*kind, job.input.version.clone()))
@@ -282,7 +282,7 @@ fn a_test_event_is_acknowledged_in_silence() {
         )
         .is_empty()
     );
-    let world = app.ports.world();
+    let world = app.ports.state();
     assert!(world.jobs.is_empty() && world.quarantine.is_empty());
 }
 
@@ -299,7 +299,7 @@ fn a_malformed_message_does_not_hold_up_its_neighbors() {
         .collect();
     bodies.insert(4, "{\"Records\":[{\"oops\"".to_owned());
     assert!(upload(&app, &bodies).is_empty());
-    let world = app.ports.world();
+    let world = app.ports.state();
     assert_eq!(world.invocations.len(), 9);
     assert_eq!(
         (
@@ -317,16 +317,16 @@ fn a_key_of_no_pipeline_is_quarantined() {
     let app = app();
     let version = app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
     assert!(upload(&app, &[announced("elsewhere/x.pdf", &version)]).is_empty());
-    assert_eq!(app.ports.world().quarantine[0].cause, "NotOurs");
+    assert_eq!(app.ports.state().quarantine[0].cause, "NotOurs");
 }
 
 #[test]
 fn a_quarantine_that_does_not_answer_keeps_the_message() {
     let app = app();
-    app.ports.world().fail_before.insert("keep", 1);
+    app.ports.state().fail_before.insert("keep", 1);
     assert_eq!(upload(&app, &["nonsense".to_owned()]), ["m0"]);
     assert!(upload(&app, &["nonsense".to_owned()]).is_empty());
-    assert_eq!(app.ports.world().quarantine.len(), 1);
+    assert_eq!(app.ports.state().quarantine.len(), 1);
 }
 
 /// "Lease live: the message goes back to the queue. Lease over: whoever comes takes it over, then invokes."
@@ -336,7 +336,7 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     let body = announced(key, &version);
-    app.ports.world().fail_before.insert("invoke", 1);
+    app.ports.state().fail_before.insert("invoke", 1);
     assert_eq!(
         upload(&app, std::slice::from_ref(&body)),
         ["m0"],
@@ -348,7 +348,7 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
         ["m0"],
         "while the lease lives nobody else calls"
     );
-    assert!(app.ports.world().invocations.is_empty());
+    assert!(app.ports.state().invocations.is_empty());
     crate::world::advance(&app, 66_000);
     assert!(upload(&app, &[body]).is_empty());
     assert!(matches!(
@@ -358,7 +358,7 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
             ..
         }
     ));
-    assert_eq!(app.ports.world().invocations.len(), 1);
+    assert_eq!(app.ports.state().invocations.len(), 1);
 }
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
@@ -370,11 +370,11 @@ fn effects_are_carried_out_again_when_the_message_comes_back() {
         let content = if lost == "save" { PDF } else { b"hello" };
         let version = app.ports.put(BUCKET, key, content);
         let body = announced(key, &version);
-        app.ports.world().fail_after.insert(lost, 1);
+        app.ports.state().fail_after.insert(lost, 1);
         assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"], "{lost}");
         crate::world::advance(&app, 66_000);
         assert!(upload(&app, &[body]).is_empty(), "{lost}");
-        let world = app.ports.world();
+        let world = app.ports.state();
         if lost == "save" {
             assert_eq!(
                 world.invocations.len(),
@@ -396,7 +396,7 @@ fn a_refused_call_schedules_the_same_attempt_again() {
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports
-        .world()
+        .state()
         .refusals
         .push_back("ThrottlingException: slow down".to_owned());
     assert!(upload(&app, &[announced(key, &version)]).is_empty());
@@ -408,7 +408,7 @@ fn a_refused_call_schedules_the_same_attempt_again() {
     else {
         panic!("{:?}", scheduled.state)
     };
-    let (check, delay) = app.ports.world().checks[0];
+    let (check, delay) = app.ports.state().checks[0];
     assert_eq!((check.job, check.attempt), (scheduled.id, Attempt::FIRST));
     assert!(delay <= 30, "{delay}");
     let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
@@ -422,7 +422,7 @@ fn a_refused_call_schedules_the_same_attempt_again() {
             ..
         }
     ));
-    assert_eq!(app.ports.world().invocations.len(), 1);
+    assert_eq!(app.ports.state().invocations.len(), 1);
 }
 
 #[test]
@@ -432,13 +432,13 @@ fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
     let version = app.ports.put(BUCKET, key, PDF);
     let body = announced(key, &version);
     app.ports
-        .world()
+        .state()
         .refusals
         .push_back("ServiceUnavailable: no".to_owned());
-    app.ports.world().fail_before.insert("send", 1);
+    app.ports.state().fail_before.insert("send", 1);
     assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
     assert!(upload(&app, &[body]).is_empty());
-    assert_eq!(app.ports.world().checks.len(), 1);
+    assert_eq!(app.ports.state().checks.len(), 1);
 }
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
@@ -447,11 +447,11 @@ fn a_failure_is_announced_although_the_key_was_written_again_meanwhile() {
     let app = app();
     let key = "inbound/acme/text.pdf";
     let first = app.ports.put(BUCKET, key, b"hello");
-    app.ports.world().fail_before.insert("publish", 1);
+    app.ports.state().fail_before.insert("publish", 1);
     assert_eq!(upload(&app, &[announced(key, &first)]), ["m0"]);
     app.ports.put(BUCKET, key, PDF);
     assert!(upload(&app, &[announced(key, &first)]).is_empty());
-    assert_eq!(app.ports.world().events.len(), 1);
+    assert_eq!(app.ports.state().events.len(), 1);
 }
 
 #[test]
@@ -459,7 +459,7 @@ fn an_object_that_cannot_be_read_fails_with_a_reason() {
     let app = app();
     let key = "inbound/acme/archived.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    app.ports.world().unreadable.push(key.to_owned());
+    app.ports.state().unreadable.push(key.to_owned());
     assert!(upload(&app, &[announced(key, &version)]).is_empty());
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("InvalidObjectState"))
@@ -479,7 +479,7 @@ fn one_bad_record_of_a_message_does_not_stop_the_others() {
         job(&app, "inbound/acme/good.pdf").state,
         State::InProgress { .. }
     ));
-    assert_eq!(app.ports.world().quarantine.len(), 1);
+    assert_eq!(app.ports.state().quarantine.len(), 1);
 }
 
 #[test]
@@ -487,13 +487,13 @@ fn a_copy_that_was_made_is_not_made_again() {
     let app = app();
     let key = "inbound/acme/a b.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    app.ports.world().fail_after.insert("copy", 1);
+    app.ports.state().fail_after.insert("copy", 1);
     assert_eq!(upload(&app, &[announced(key, &version)]), ["m0"]);
     crate::world::advance(&app, 66_000);
     assert!(upload(&app, &[announced(key, &version)]).is_empty());
     let copy = format!("work/{}", job(&app, key).id);
     assert_eq!(
-        app.ports.world().objects[&(BUCKET.to_owned(), copy)].len(),
+        app.ports.state().objects[&(BUCKET.to_owned(), copy)].len(),
         1
     );
 }
@@ -505,7 +505,7 @@ fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     let body = announced(key, &version);
-    app.ports.world().fail_after.insert("invoke", 1);
+    app.ports.state().fail_after.insert("invoke", 1);
     assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
     let id = job(&app, key).id;
     app.ports.put(
@@ -516,7 +516,7 @@ fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
     // Refused from now on, and so late that no further attempt could end within the bound.
     crate::world::advance(&app, 70_000_000);
     app.ports
-        .world()
+        .state()
         .refusals
         .push_back("ServiceUnavailable: no".to_owned());
     assert!(upload(&app, &[body]).is_empty());
@@ -525,5 +525,5 @@ fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
         "{:?}",
         job(&app, key).state
     );
-    assert_eq!(app.ports.world().events[0].0, "JobReady");
+    assert_eq!(app.ports.state().events[0].0, "JobReady");
 }

@@ -61,7 +61,7 @@ pub(crate) fn event<T: serde::de::DeserializeOwned>(
     payload: Value,
 ) -> LambdaEvent<T> {
     let mut context = Context::default();
-    context.deadline = app.ports.world().now.0 + 60_000;
+    context.deadline = app.ports.state().now.0 + 60_000;
     LambdaEvent::new(serde_json::from_value(payload).unwrap(), context)
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn job(app: &TestApp, key: &str) -> Job {
 }
 
 pub(crate) fn find(app: &TestApp, id: JobId) -> Option<Job> {
-    app.ports.world().jobs.get(&id).cloned()
+    app.ports.state().jobs.get(&id).cloned()
 }
 
 /// The place that the endpoint named for the output of a job's newest attempt, now with an object in it.
@@ -124,7 +124,7 @@ pub(crate) fn write_output(app: &TestApp, job: &Job) -> String {
 }
 
 pub(crate) fn advance(app: &TestApp, ms: u64) {
-    app.ports.world().now.0 += ms;
+    app.ports.state().now.0 += ms;
 }
 
 /// Runs a future that never waits for anything but memory.

@@ -61,7 +61,7 @@ pub(crate) fn event<T: serde::de::DeserializeOwned>(
 ) -> LambdaEvent<T> {
     let mut context = Context::default();
     context.request_id = "request-1".to_owned();
-    context.deadline = app.ports.world().now.0 + 60_000;
+    context.deadline = app.ports.state().now.0 + 60_000;
     LambdaEvent::new(serde_json::from_value(payload).unwrap(), context)
 }
 

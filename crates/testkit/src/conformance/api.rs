@@ -1,82 +1,93 @@
-//! What the ports of the desk must do.
+//! What every adapter of [`KeyValueStore`] and [`JobList`] must do.
 
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
-    reason = "a test suite: it panics when a sentence does not hold"
+    reason = "a test suite: it panics when an expectation does not hold"
 )]
 
 use super::full_job;
 use crate::fixture::AdvanceJob as _;
-use api::ports::{JobList, JobListEntry, JobListKey, QuarantineStore, TimeRange};
+use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{JobStore, KeyValueStore, Quarantine, QuarantinedMessage, Record};
+use jobs::ports::{JobStore, KeyValueStore, Record};
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
 use jobs::transition::Event;
 
-/// Documents.
-pub async fn documents<P: KeyValueStore>(ports: &P, unique: &str) {
-    let folder = format!("state#{unique}");
-    let document = |text: &str, revision: u64| Record {
+/// [`KeyValueStore`]: revisions and listing.
+pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
+    let collection = format!("conformance#{unique}");
+    let record = |text: &str, revision: u64| Record {
         text: text.to_owned(),
         revision,
         expires_at: (revision > 1).then_some(Timestamp(1_900_000_000_000)),
     };
-    let read = async |name: &str| ports.read(&folder, name).await.unwrap();
+    let read = async |key: &str| ports.read(&collection, key).await.unwrap();
     let write =
-        async |name: &str, document: &Record| ports.write(&folder, name, document).await.unwrap();
-    assert_eq!(read("a").await, None, "what was never written is not there");
-    let first = document("{\"at\":\"Müller/Söhne\"}", 1);
+        async |key: &str, record: &Record| ports.write(&collection, key, record).await.unwrap();
+    assert_eq!(
+        read("a").await,
+        None,
+        "read returns nothing for a key that was never written"
+    );
+    let first = record("{\"at\":\"Müller/Söhne\"}", 1);
     assert!(write("a", &first).await);
     assert_eq!(read("a").await, Some(first.clone()));
-    assert!(write("a", &first).await, "a repeated write succeeds");
-    let second = document("2", 2);
+    assert!(
+        write("a", &first).await,
+        "repeating a write must succeed: the first response may have been lost"
+    );
+    let second = record("2", 2);
     assert!(write("a", &second).await);
     assert!(
-        !write("a", &document("late", 2)).await,
-        "the second writer is refused"
+        !write("a", &record("late", 2)).await,
+        "writing different content under a stored revision must be refused"
     );
     assert!(
-        !write("a", &document("first", 1)).await,
-        "it is there already"
+        !write("a", &record("first", 1)).await,
+        "writing revision 1 of an existing key must be refused"
     );
     assert!(
-        !write("b", &document("early", 2)).await,
-        "it is not there yet"
+        !write("b", &record("early", 2)).await,
+        "writing revision 2 of a new key must be refused"
     );
     assert_eq!(read("a").await, Some(second.clone()));
 
-    for name in ["b", "c", "d"] {
-        assert!(write(name, &first).await);
+    for key in ["b", "c", "d"] {
+        assert!(write(key, &first).await);
     }
-    let names = async |before: Option<&str>, limit: u16| -> Vec<String> {
-        let found = ports.last(&folder, before, limit).await.unwrap();
-        found.into_iter().map(|(name, _)| name).collect()
+    let keys = async |before: Option<&str>, limit: u16| -> Vec<String> {
+        let found = ports.last(&collection, before, limit).await.unwrap();
+        found.into_iter().map(|(key, _)| key).collect()
     };
-    assert_eq!(names(None, 9).await, ["d", "c", "b", "a"], "the last first");
     assert_eq!(
-        names(Some("d"), 2).await,
-        ["c", "b"],
-        "a page goes on before a name"
+        keys(None, 9).await,
+        ["d", "c", "b", "a"],
+        "records must be sorted by key, descending"
     );
-    let found = ports.last(&folder, Some("b"), 1).await.unwrap();
-    assert_eq!(found, [("a".to_owned(), second)]);
-    ports.remove(&folder, "c").await.unwrap();
-    ports.remove(&folder, "c").await.unwrap();
     assert_eq!(
-        names(None, 9).await,
+        keys(Some("d"), 2).await,
+        ["c", "b"],
+        "a page must continue before the given key"
+    );
+    let found = ports.last(&collection, Some("b"), 1).await.unwrap();
+    assert_eq!(found, [("a".to_owned(), second)]);
+    ports.remove(&collection, "c").await.unwrap();
+    ports.remove(&collection, "c").await.unwrap();
+    assert_eq!(
+        keys(None, 9).await,
         ["d", "b", "a"],
-        "what was removed is gone"
+        "a removed record must not be listed"
     );
     assert!(
         ports.last(unique, None, 9).await.unwrap().is_empty(),
-        "another folder has none of them"
+        "a collection must not contain records of another"
     );
 }
 
-/// Lists of jobs.
+/// [`JobList`]: entries and rows.
 pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &str) {
     let tenant: Tenant = unique.parse().unwrap();
     let mut jobs: Vec<Job> = Vec::new();
@@ -95,46 +106,59 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
         .collect();
     expected.sort();
     expected.reverse();
+    let page = |entries: &[JobListEntry], more: bool| Page {
+        items: entries.to_vec(),
+        more,
+    };
     assert_eq!(
-        ports.places(&open, TimeRange::ALL, 9).await.unwrap(),
-        (expected.clone(), false),
-        "newest first"
+        ports.list_entries(&open, TimeRange::ALL, 9).await.unwrap(),
+        page(&expected, false),
+        "entries must be sorted newest first"
     );
     assert_eq!(
-        ports.places(&open, TimeRange::ALL, 2).await.unwrap(),
-        (expected[..2].to_vec(), true),
-        "no more than were asked for"
+        ports.list_entries(&open, TimeRange::ALL, 2).await.unwrap(),
+        page(&expected[..2], true),
+        "a page must have no more entries than the limit"
     );
-    let span = TimeRange {
+    let range = TimeRange {
         from: expected[4].at,
         to: expected[2].at,
     };
     assert_eq!(
-        ports.places(&open, span, 9).await.unwrap(),
-        (expected[2..=4].to_vec(), false),
-        "both ends of a span belong to it"
+        ports.list_entries(&open, range, 9).await.unwrap(),
+        page(&expected[2..=4], false),
+        "a range must include both of its ends"
     );
 
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    let unknown = JobId::of_key(bucket, "nobody's");
-    let mut rows = ports.rows(&[&ids[..], &[unknown]].concat()).await.unwrap();
+    let unknown = JobId::of_key(bucket, "unknown");
+    let mut rows = ports
+        .get_jobs(&[&ids[..], &[unknown]].concat())
+        .await
+        .unwrap();
     rows.sort_by_key(|job| job.created_at);
-    assert_eq!(rows, jobs, "rows are whole; what there is not is left out");
-    assert!(ports.rows(&[]).await.unwrap().is_empty());
+    assert_eq!(
+        rows, jobs,
+        "rows must be complete, and ids without a row must be left out"
+    );
+    assert!(ports.get_jobs(&[]).await.unwrap().is_empty());
 
-    // One in the index of what must be looked at, then in that of the failed.
+    // A job that is first in the list of open jobs, then in that of failed jobs.
     let job = &jobs[0];
-    let has = async |list: &JobListKey| {
-        let (places, _) = ports.places(list, TimeRange::ALL, 1000).await.unwrap();
-        places.into_iter().find(|place| place.job == job.id)
+    let find = async |list: &JobListKey| {
+        let found = ports
+            .list_entries(list, TimeRange::ALL, 1000)
+            .await
+            .unwrap();
+        found.items.into_iter().find(|entry| entry.job == job.id)
     };
-    let in_open = has(&JobListKey::Open(job.id.shard())).await.unwrap();
+    let in_open = find(&JobListKey::Open(job.id.shard())).await.unwrap();
     assert_eq!(
         Some(in_open.at),
         job.next_check_at(),
-        "an open job stands by when to look"
+        "an open job must be listed by the time of its next check"
     );
-    assert_eq!(has(&JobListKey::Failed(job.id.shard())).await, None);
+    assert_eq!(find(&JobListKey::Failed(job.id.shard())).await, None);
     let failed = State::Failed {
         attempt: Attempt(1),
         failure: Failure::new(Cause::ModelError, "it broke"),
@@ -142,93 +166,13 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     let failed = job.advanced(&Event::Overwritten, failed, Timestamp(job.created_at.0 + 5));
     ports.save(SaveRequest::for_tests(&failed)).await.unwrap();
     assert_eq!(
-        has(&JobListKey::Open(job.id.shard())).await,
+        find(&JobListKey::Open(job.id.shard())).await,
         None,
-        "it is not open any more"
+        "a failed job must not be listed as open"
     );
-    let in_failed = has(&JobListKey::Failed(job.id.shard())).await.unwrap();
+    let in_failed = find(&JobListKey::Failed(job.id.shard())).await.unwrap();
     assert_eq!(
         in_failed.at, failed.updated_at,
-        "a failed job stands by when it failed"
-    );
-}
-
-/// The desk's side of the quarantine.
-pub async fn quarantine_desk<P: Quarantine + QuarantineStore>(ports: &P, unique: &str) {
-    let entry = |id: &str, body: String| QuarantinedMessage {
-        source: "uploads".to_owned(),
-        message_id: format!("{unique}-{id}"),
-        cause: "Malformed".into(),
-        problem: "it is not JSON".to_owned(),
-        body,
-        at: Timestamp(1_767_607_442_118),
-    };
-    let long = entry("a", "ü".repeat(100_000));
-    let short = entry("b", "x".to_owned());
-    ports.keep(&long).await.unwrap();
-    ports.keep(&short).await.unwrap();
-    let own = |kept: &api::ports::QuarantineItem| kept.entry.message_id.starts_with(unique);
-    let (listed, _) = ports.kept(Some(("uploads", unique)), 100).await.unwrap();
-    let listed: Vec<_> = listed.into_iter().filter(own).collect();
-    let sizes: Vec<u64> = listed.iter().map(|kept| kept.body_bytes).collect();
-    assert_eq!(
-        sizes,
-        [200_000, 1],
-        "by their ids, with their whole lengths"
-    );
-    let first = &long.message_id;
-    let (after, _) = ports.kept(Some(("uploads", first)), 1).await.unwrap();
-    assert_eq!(
-        after[0].entry.message_id, short.message_id,
-        "a page goes on after a message"
-    );
-    let whole = ports.entry("uploads", first).await.unwrap().unwrap();
-    assert_eq!(
-        (whole.entry, whole.replayed_at),
-        (long.clone(), None),
-        "the whole text is there"
-    );
-    assert!(ports.entry("checks", first).await.unwrap().is_none());
-
-    let mark = Timestamp(1_767_607_442_200);
-    assert!(ports.mark("uploads", first, mark).await.unwrap());
-    assert!(!ports.mark("uploads", "nobody's", mark).await.unwrap());
-    let at_once = Timestamp(mark.0 + 50);
-    assert!(
-        !ports.mark("uploads", first, at_once).await.unwrap(),
-        "somebody else is sending it"
-    );
-    let again = QuarantinedMessage {
-        problem: "it still is not".to_owned(),
-        ..long.clone()
-    };
-    ports.keep(&again).await.unwrap();
-    ports.take_out("uploads", first, Some(mark)).await.unwrap();
-    let kept = ports.entry("uploads", first).await.unwrap().unwrap();
-    assert_eq!(
-        (kept.entry.problem.as_str(), kept.replayed_at),
-        ("it still is not", None),
-        "one that failed again while it was being sent again stays"
-    );
-    assert!(ports.mark("uploads", first, mark).await.unwrap());
-    ports.take_out("uploads", first, Some(mark)).await.unwrap();
-    assert!(
-        ports.entry("uploads", first).await.unwrap().is_none(),
-        "else it is taken out"
-    );
-    ports
-        .take_out("uploads", &short.message_id, None)
-        .await
-        .unwrap();
-    ports
-        .take_out("uploads", &short.message_id, None)
-        .await
-        .unwrap();
-    assert!(
-        ports
-            .entry("uploads", &short.message_id)
-            .await
-            .unwrap()
-            .is_none()
+        "a failed job must be listed by the time it failed"
     );
 }

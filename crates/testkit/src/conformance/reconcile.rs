@@ -1,24 +1,28 @@
-//! What the ports of the reconciler must do.
+//! What every adapter of [`JobIndex`], [`Inventory`] and [`DeadLetters`] must do.
 
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
-    reason = "a test suite: it panics when a sentence does not hold"
+    reason = "a test suite: it panics when an expectation does not hold"
 )]
 
 use std::collections::BTreeMap;
 
-use super::{Outside, full_job};
+use super::{TestEnvironment, full_job};
 use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
 use jobs::save_request::SaveRequest;
 use jobs::transition::Event;
 
-/// The indexes of the job table.
-pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &O, unique: &str) {
-    let bucket = outside.bucket();
+/// [`JobIndex`]: open jobs by next check, and jobs by id.
+pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
+    ports: &P,
+    environment: &E,
+    unique: &str,
+) {
+    let bucket = environment.bucket();
     let mut jobs = Vec::new();
     for number in 0..12 {
         let mut job = full_job(&bucket, unique, number);
@@ -27,17 +31,26 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         jobs.push(job);
     }
     let next_check_at = |at: usize| jobs[at].next_check_at().unwrap();
-    // All open jobs of this suite that the index has by a time, shard by shard, in pages of two.
-    let by = async |by: Timestamp| {
+    // The open jobs of this suite that are due by a time, read shard by shard in pages of two.
+    let due_by = async |by: Timestamp| {
         let mut found = Vec::new();
         for shard in 0..JobId::SHARDS {
             let mut after = None;
             loop {
                 let page = ports.due_by(shard, by, after, 2).await.unwrap();
-                assert!(page.len() <= 2, "a page has no more than were asked for");
-                assert!(page.is_sorted(), "the earliest come first: {page:?}");
+                assert!(
+                    page.len() <= 2,
+                    "a page must have no more entries than the limit"
+                );
+                assert!(
+                    page.is_sorted(),
+                    "entries must be sorted earliest first: {page:?}"
+                );
                 let Some(last) = page.last() else { break };
-                assert!(after < Some(*last), "a page goes on after the one before");
+                assert!(
+                    after < Some(*last),
+                    "a page must continue after the one before"
+                );
                 after = Some(*last);
                 found.extend(page);
             }
@@ -55,18 +68,18 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         })
         .collect();
     assert_eq!(
-        by(next_check_at(11)).await,
+        due_by(next_check_at(11)).await,
         all,
-        "every open job is found in its shard, once"
+        "every open job must be listed once, in its shard"
     );
     assert_eq!(
-        by(next_check_at(3)).await,
+        due_by(next_check_at(3)).await,
         all[..4],
-        "up to and with the time asked for"
+        "the given time must be included"
     );
 
-    // However small the pages, all open jobs are counted once, those of others among them.
-    let count = async |limit: u16| {
+    // Lists all open jobs once with any page size. A shared store may hold other jobs as well.
+    let open_jobs = async |limit: u16| {
         let mut found = Vec::new();
         for shard in 0..JobId::SHARDS {
             let mut after = None;
@@ -87,8 +100,8 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         found.sort();
         found
     };
-    let found = count(2).await;
-    assert_eq!(found, count(1000).await);
+    let found = open_jobs(2).await;
+    assert_eq!(found, open_jobs(1000).await);
     for job in &jobs {
         let own = (job.created_at, job.pipeline.clone());
         assert!(found.contains(&own), "{own:?} is not among {found:?}");
@@ -97,26 +110,26 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
     let later = Timestamp(next_check_at(11).0 + 5);
     ports.postpone(all[0], later).await.unwrap();
     assert_eq!(
-        by(next_check_at(11)).await,
+        due_by(next_check_at(11)).await,
         all[1..],
-        "a postponed job is not due"
+        "a postponed job must not be due"
     );
     ports
         .postpone(all[0], Timestamp(later.0 + 5))
         .await
-        .expect("a job that has left its place stays where it is");
+        .expect("postponing a job whose entry has changed must succeed without effect");
     let moved = ScheduledCheck {
         next_check_at: later,
         job: jobs[0].id,
     };
     assert!(
-        by(later).await.contains(&moved),
-        "and it is due at its new place"
+        due_by(later).await.contains(&moved),
+        "a postponed job must be due at the new time"
     );
     assert_eq!(
         ports.load(jobs[0].id).await.unwrap().as_ref(),
         Some(&jobs[0]),
-        "its row is as it was"
+        "postponing must not change the row"
     );
     let next = jobs[0].advanced(
         &Event::Uploaded,
@@ -126,28 +139,28 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
     ports
         .save(SaveRequest::for_tests(&next))
         .await
-        .expect("and can be saved as if nothing had happened");
+        .expect("saving a postponed job must succeed");
     assert_eq!(
-        by(next_check_at(11)).await,
+        due_by(next_check_at(11)).await,
         all,
-        "a save puts it where its state belongs"
+        "a save must move the entry to the state's next check"
     );
-    let nobody = ScheduledCheck {
+    let unknown = ScheduledCheck {
         next_check_at: Timestamp(1),
-        job: JobId::of_key(&bucket, "nobody's"),
+        job: JobId::of_key(&bucket, "unknown"),
     };
     ports
-        .postpone(nobody, Timestamp(2))
+        .postpone(unknown, Timestamp(2))
         .await
-        .expect("a job that is gone is no error");
+        .expect("postponing a job without a row must succeed");
     assert!(
-        ports.load(nobody.job).await.unwrap().is_none(),
-        "and is not made by it"
+        ports.load(unknown.job).await.unwrap().is_none(),
+        "postponing must not create a row"
     );
 
     let mut ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    ids.push(nobody.job);
-    // More than one request takes.
+    ids.push(unknown.job);
+    // More ids than one request takes.
     ids.extend((0..150).map(|number| JobId::of_key(&bucket, &format!("nothing {number}"))));
     let known = ports.versions_of(&ids).await.unwrap();
     let expected: BTreeMap<JobId, String> = jobs
@@ -156,30 +169,30 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         .collect();
     assert_eq!(
         known, expected,
-        "the jobs that there are, each with its version"
+        "versions_of must return the version of every existing job"
     );
     assert!(ports.versions_of(&[]).await.unwrap().is_empty());
 }
 
-/// The listing of the bucket.
-pub async fn inventory<P: Inventory, O: Outside>(ports: &P, outside: &O, unique: &str) {
-    let bucket = outside.bucket();
+/// [`Inventory`]: the current objects of the bucket.
+pub async fn inventory<P: Inventory, E: TestEnvironment>(ports: &P, environment: &E, unique: &str) {
+    let bucket = environment.bucket();
     let prefix = format!("elsewhere/{unique}/");
     let names = ["a b", "a+b", "gone", "twice", "Verträge %41 {x}", "z"];
     let mut current = BTreeMap::new();
     for name in names {
         let key = format!("{prefix}{name}.pdf");
-        let mut version = outside.upload(&key, b"first").await;
+        let mut version = environment.upload(&key, b"first").await;
         if name == "twice" {
-            version = outside.upload(&key, b"second").await;
+            version = environment.upload(&key, b"second").await;
         }
         if name == "gone" {
-            outside.delete(&key).await;
+            environment.delete(&key).await;
         } else {
             current.insert(key, version);
         }
     }
-    outside
+    environment
         .upload(&format!("elsewhere/{unique}-other/x.pdf"), b"x")
         .await;
     for limit in [1, 2, 3, 1000] {
@@ -207,31 +220,34 @@ pub async fn inventory<P: Inventory, O: Outside>(ports: &P, outside: &O, unique:
             .collect();
         assert_eq!(
             keys, expected,
-            "each current object once, in order, in pages of {limit}"
+            "each current object must be listed once, sorted by key, in pages of {limit}"
         );
         for object in &found {
             let bytes = if object.key.contains("twice") { 6 } else { 5 };
-            assert_eq!(object.bytes, bytes, "with its size");
-            assert!(object.put_at > Timestamp(1_700_000_000_000), "and its time");
+            assert_eq!(object.bytes, bytes, "an object must have its size");
+            assert!(
+                object.put_at > Timestamp(1_700_000_000_000),
+                "an object must have the time of its upload"
+            );
             assert!(
                 !object.etag.is_empty() && !object.etag.contains('"'),
-                "and its entity tag without quotes"
+                "an object must have its entity tag, without quotes"
             );
         }
     }
 }
 
-/// Dead letters.
-pub async fn dead_letters<P: DeadLetters, O: Outside>(ports: &P, outside: &O) {
+/// [`DeadLetters`]: receiving, redriving and discarding.
+pub async fn dead_letters<P: DeadLetters, E: TestEnvironment>(ports: &P, environment: &E) {
     let queue = Queue::InferenceSuccess;
     assert!(ports.receive(queue).await.unwrap().is_empty());
     let body = "{\"text\":\"Müller & Söhne\"}";
-    outside.bury(queue, body).await;
+    environment.add_dead_letter(queue, body).await;
     let letter = first(ports, queue).await;
     assert_eq!(
         (letter.body.as_str(), letter.dead_since),
         (body, None),
-        "a dead letter reads as it was sent"
+        "a dead letter must have the body that was sent"
     );
     assert!(!letter.first_id.is_empty());
 
@@ -241,17 +257,17 @@ pub async fn dead_letters<P: DeadLetters, O: Outside>(ports: &P, outside: &O) {
     ports
         .discard(queue, &letter)
         .await
-        .expect("deleting twice is no error");
-    outside.die_again(queue).await;
+        .expect("discarding twice must succeed");
+    environment.fail_redriven(queue).await;
     let again = first(ports, queue).await;
     assert_eq!(
         (again.body.as_str(), again.dead_since, &again.first_id),
         (body, Some(since), &letter.first_id),
-        "one that was sent back and died again is known by its first id, and since when"
+        "a redriven dead letter that fails again must keep its first id and the time of its first redrive"
     );
     ports.redrive_letter(queue, &again, since).await.unwrap();
     ports.discard(queue, &again).await.unwrap();
-    outside.die_again(queue).await;
+    environment.fail_redriven(queue).await;
     let third = first(ports, queue).await;
     assert_eq!(
         (third.dead_since, &third.first_id),
@@ -260,16 +276,17 @@ pub async fn dead_letters<P: DeadLetters, O: Outside>(ports: &P, outside: &O) {
     ports.discard(queue, &third).await.unwrap();
     assert!(
         ports.receive(queue).await.unwrap().is_empty(),
-        "what was deleted is gone"
+        "a discarded dead letter must not be received"
     );
 }
 
-/// A queue may be slow to show what it has (SQS developer guide, "At-least-once delivery").
+/// Receives until the queue returns its message: one receive may return none (SQS developer guide, "Amazon SQS short
+/// and long polling").
 async fn first<P: DeadLetters>(ports: &P, queue: Queue) -> jobs::ports::DeadLetter {
     for _ in 0..20 {
         if let Some(letter) = ports.receive(queue).await.unwrap().pop() {
             return letter;
         }
     }
-    panic!("there is no dead letter")
+    panic!("no dead letter was received")
 }

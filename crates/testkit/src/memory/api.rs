@@ -1,9 +1,9 @@
-//! The ports of the desk, in memory.
+//! The ports of the API, in memory.
 
-use super::{Memory, Object, World};
+use super::{Memory, MemoryState, Object};
 use api::ports::{
-    JobList, JobListEntry, JobListKey, ObjectTransfers, QuarantineItem, QuarantineStore, TimeRange,
-    UploadConstraints, UploadedPart,
+    JobList, JobListEntry, JobListKey, ObjectTransfers, Page, QuarantineStore, StoredMessage,
+    TimeRange, UploadConstraints, UploadedPart,
 };
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
@@ -14,44 +14,44 @@ use jobs::ports::{
 use jobs::state::State;
 
 impl KeyValueStore for Memory {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
-        self.attempt("read_document", |world| world.folders.read(folder, name))
+    async fn read(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
+        self.operation("read_record", |state| state.records.read(collection, key))
     }
 
     async fn write(
         &self,
-        folder: &str,
-        name: &str,
-        document: &Record,
+        collection: &str,
+        key: &str,
+        record: &Record,
     ) -> Result<bool, Unavailable> {
-        self.attempt("write_document", |world| {
-            world.folders.write(folder, name, document)
+        self.operation("write_record", |state| {
+            state.records.write(collection, key, record)
         })
     }
 
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
-        self.attempt("remove_document", |world| {
-            world.folders.remove(folder, name);
+    async fn remove(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
+        self.operation("remove_record", |state| {
+            state.records.remove(collection, key);
         })
     }
 
     async fn last(
         &self,
-        folder: &str,
+        collection: &str,
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        self.attempt("last_documents", |world| {
-            world.folders.last(folder, before, limit)
+        self.operation("last_records", |state| {
+            state.records.last(collection, before, limit)
         })
     }
 }
 
-fn place(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
+fn entry(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
     let at = match list {
-        JobListKey::OfTenant(tenant, class) => {
-            (job.tenant == *tenant && job.state.status_group() == *class).then_some(job.created_at)
-        }
+        JobListKey::OfTenant(tenant, status_group) => (job.tenant == *tenant
+            && job.state.status_group() == *status_group)
+            .then_some(job.created_at),
         JobListKey::Failed(shard) => (job.id.shard() == *shard
             && matches!(job.state, State::Failed { .. }))
         .then_some(job.updated_at),
@@ -64,50 +64,49 @@ fn place(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
 }
 
 impl JobList for Memory {
-    async fn places(
+    async fn list_entries(
         &self,
         list: &JobListKey,
-        span: TimeRange,
+        range: TimeRange,
         limit: u16,
-    ) -> Result<(Vec<JobListEntry>, bool), Unavailable> {
-        self.attempt("places", |world| {
-            let mut places: Vec<JobListEntry> = world
+    ) -> Result<Page<JobListEntry>, Unavailable> {
+        self.operation("list_entries", |state| {
+            let mut items: Vec<JobListEntry> = state
                 .jobs
                 .values()
-                .filter_map(|job| place(list, job))
-                .filter(|place| (span.from..=span.to).contains(&place.at))
+                .filter_map(|job| entry(list, job))
+                .filter(|entry| (range.from..=range.to).contains(&entry.at))
                 .collect();
-            places.sort();
+            items.sort();
             if !matches!(list, JobListKey::Open(_)) {
-                places.reverse();
+                items.reverse();
             }
-            let more = places.len() > usize::from(limit);
-            places.truncate(usize::from(limit));
-            (places, more)
+            let more = items.len() > usize::from(limit);
+            items.truncate(usize::from(limit));
+            Page { items, more }
         })
     }
 
-    async fn rows(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
-        assert!(ids.len() <= 100, "at most a hundred rows are read at once");
-        Ok(self.attempt("rows", |world| {
-            let readable = ids.iter().filter(|id| !world.newer.contains(id));
+    async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
+        assert!(ids.len() <= 100, "at most 100 rows are read at once");
+        Ok(self.operation("get_jobs", |state| {
+            let readable = ids.iter().filter(|id| !state.newer_schema.contains(id));
             readable
-                .filter_map(|id| world.jobs.get(id).cloned())
+                .filter_map(|id| state.jobs.get(id).cloned())
                 .collect()
         })?)
     }
 }
 
-/// An upload in parts: where it goes, and what has arrived.
+/// A multipart upload that is neither completed nor aborted.
 #[derive(Clone, Debug)]
 pub struct MultipartUpload {
-    /// Where the object will be.
     pub to: Location,
-    /// Its parts.
+    /// The parts that are uploaded.
     pub parts: Vec<UploadedPart>,
 }
 
-impl World {
+impl MemoryState {
     fn sign(&self, method: &str, what: &Location, rest: &str) -> SignedRequest {
         SignedRequest {
             method: method.to_owned(),
@@ -122,10 +121,10 @@ impl ObjectTransfers for Memory {
     async fn sign_put(
         &self,
         to: &Location,
-        terms: &UploadConstraints,
+        constraints: &UploadConstraints,
     ) -> Result<SignedRequest, Unavailable> {
-        self.attempt("sign_put", |world| {
-            world.sign("PUT", to, &format!("?bytes={}", terms.bytes))
+        self.operation("sign_put", |state| {
+            state.sign("PUT", to, &format!("?bytes={}", constraints.bytes))
         })
     }
 
@@ -135,61 +134,66 @@ impl ObjectTransfers for Memory {
         name: &str,
         _content_type: &str,
     ) -> Result<SignedRequest, Unavailable> {
-        self.attempt("sign_get", |world| {
-            world.sign("GET", from, &format!("?name={name}"))
+        self.operation("sign_get", |state| {
+            state.sign("GET", from, &format!("?name={name}"))
         })
     }
 
-    async fn begin(
+    async fn create_multipart_upload(
         &self,
         to: &Location,
-        _terms: &UploadConstraints,
+        _constraints: &UploadConstraints,
     ) -> Result<String, Unavailable> {
-        self.attempt("begin", |world| {
-            let name = format!("upload-{}", world.uploads.len());
+        self.operation("create_multipart_upload", |state| {
+            let name = format!("upload-{}", state.multipart_uploads.len());
             let upload = MultipartUpload {
                 to: to.clone(),
                 parts: vec![],
             };
-            world.uploads.insert(name.clone(), upload);
+            state.multipart_uploads.insert(name.clone(), upload);
             name
         })
     }
 
-    async fn sign_part(
+    async fn sign_upload_part(
         &self,
         to: &Location,
-        upload: &str,
-        number: u32,
+        upload_id: &str,
+        part_number: u32,
         bytes: u64,
     ) -> Result<SignedRequest, Unavailable> {
-        self.attempt("sign_part", |world| {
-            world.sign(
+        self.operation("sign_upload_part", |state| {
+            state.sign(
                 "PUT",
                 to,
-                &format!("?upload={upload}&part={number}&bytes={bytes}"),
+                &format!("?upload={upload_id}&part={part_number}&bytes={bytes}"),
             )
         })
     }
 
-    async fn arrived(
+    async fn list_parts(
         &self,
         _to: &Location,
-        upload: &str,
+        upload_id: &str,
     ) -> Result<Option<Vec<UploadedPart>>, Unavailable> {
-        self.attempt("arrived", |world| {
-            world.uploads.get(upload).map(|upload| upload.parts.clone())
+        self.operation("list_parts", |state| {
+            state
+                .multipart_uploads
+                .get(upload_id)
+                .map(|upload| upload.parts.clone())
         })
     }
 
-    async fn complete(
+    async fn complete_multipart_upload(
         &self,
         to: &Location,
-        upload: &str,
+        upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<(), Unavailable> {
-        let begun = self.attempt("complete", |world| world.uploads.remove(upload))?;
-        if begun.is_some() {
+        let upload = self.operation("complete_multipart_upload", |state| {
+            state.multipart_uploads.remove(upload_id)
+        })?;
+        if upload.is_some() {
             let object = Object {
                 content: b"%PDF-1.7".to_vec(),
                 bytes: parts.iter().map(|part| part.bytes).sum(),
@@ -201,117 +205,129 @@ impl ObjectTransfers for Memory {
         Ok(())
     }
 
-    async fn abort(&self, _to: &Location, upload: &str) -> Result<(), Unavailable> {
-        self.attempt("abort", |world| {
-            world.uploads.remove(upload);
+    async fn abort_multipart_upload(
+        &self,
+        _to: &Location,
+        upload_id: &str,
+    ) -> Result<(), Unavailable> {
+        self.operation("abort_multipart_upload", |state| {
+            state.multipart_uploads.remove(upload_id);
         })
     }
 
-    async fn delete(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
-        self.attempt("delete", |world| {
-            let place = (object.bucket.clone(), object.key.clone());
-            if let Some(versions) = world.objects.get_mut(&place) {
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
+        self.operation("delete_version", |state| {
+            let key = (object.bucket.clone(), object.key.clone());
+            if let Some(versions) = state.objects.get_mut(&key) {
                 versions.retain(|(known, _)| known != version);
                 if versions.is_empty() {
-                    world.objects.remove(&place);
+                    state.objects.remove(&key);
                 }
             }
         })
     }
 }
 
-impl World {
-    fn kept_at(&self, source: &str, message_id: &str) -> Option<usize> {
+impl MemoryState {
+    fn message_index(&self, source: &str, message_id: &str) -> Option<usize> {
         self.quarantine
             .iter()
             .position(|entry| entry.source == source && entry.message_id == message_id)
     }
 
-    fn kept(&self, at: usize) -> QuarantineItem {
-        let entry = self.quarantine[at].clone();
-        let name = (entry.source.clone(), entry.message_id.clone());
-        QuarantineItem {
-            body_bytes: entry.body.len() as u64,
+    fn stored_message(&self, index: usize) -> StoredMessage {
+        let message = self.quarantine[index].clone();
+        let name = (message.source.clone(), message.message_id.clone());
+        StoredMessage {
+            body_bytes: message.body.len() as u64,
             replayed_at: self.replayed.get(&name).copied(),
-            entry,
+            message,
         }
     }
 }
 
 impl QuarantineStore for Memory {
-    async fn kept(
+    async fn list_messages(
         &self,
         after: Option<(&str, &str)>,
         limit: u16,
-    ) -> Result<(Vec<QuarantineItem>, bool), Unavailable> {
-        self.attempt("kept", |world| {
-            let mut all: Vec<QuarantineItem> = (0..world.quarantine.len())
-                .map(|at| world.kept(at))
+    ) -> Result<Page<StoredMessage>, Unavailable> {
+        self.operation("list_messages", |state| {
+            let mut items: Vec<StoredMessage> = (0..state.quarantine.len())
+                .map(|index| state.stored_message(index))
                 .collect();
-            let name =
-                |kept: &QuarantineItem| (kept.entry.source.clone(), kept.entry.message_id.clone());
-            all.sort_by_key(name);
+            let name = |stored: &StoredMessage| {
+                (
+                    stored.message.source.clone(),
+                    stored.message.message_id.clone(),
+                )
+            };
+            items.sort_by_key(name);
             let after = after.map(|(source, id)| (source.to_owned(), id.to_owned()));
-            all.retain(|kept| after.as_ref().is_none_or(|after| name(kept) > *after));
-            let more = all.len() > usize::from(limit);
-            all.truncate(usize::from(limit));
-            (all, more)
+            items.retain(|stored| after.as_ref().is_none_or(|after| name(stored) > *after));
+            let more = items.len() > usize::from(limit);
+            items.truncate(usize::from(limit));
+            Page { items, more }
         })
     }
 
-    async fn entry(
+    async fn get_message(
         &self,
         source: &str,
         message_id: &str,
-    ) -> Result<Option<QuarantineItem>, Unavailable> {
-        self.attempt("entry", |world| {
-            world.kept_at(source, message_id).map(|at| world.kept(at))
+    ) -> Result<Option<StoredMessage>, Unavailable> {
+        self.operation("get_message", |state| {
+            state
+                .message_index(source, message_id)
+                .map(|index| state.stored_message(index))
         })
     }
 
-    async fn mark(
+    async fn mark_replayed(
         &self,
         source: &str,
         message_id: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
-        self.attempt("mark", |world| {
+        self.operation("mark_replayed", |state| {
             let name = (source.to_owned(), message_id.to_owned());
-            let marked = world.replayed.get(&name);
-            let busy = marked.is_some_and(|marked| marked.0 + 60_000 > at.0);
-            let free = world.kept_at(source, message_id).is_some() && !busy;
-            if free {
-                world.replayed.insert(name, at);
+            let last = state.replayed.get(&name);
+            let is_recent = last.is_some_and(|last| last.0 + 60_000 > at.0);
+            let may_replay = state.message_index(source, message_id).is_some() && !is_recent;
+            if may_replay {
+                state.replayed.insert(name, at);
             }
-            free
+            may_replay
         })
     }
 
-    async fn take_out(
+    async fn remove_message(
         &self,
         source: &str,
         message_id: &str,
-        marked: Option<Timestamp>,
+        replayed_at: Option<Timestamp>,
     ) -> Result<(), Unavailable> {
-        self.attempt("take_out", |world| {
+        self.operation("remove_message", |state| {
             let name = (source.to_owned(), message_id.to_owned());
-            let mark = world.replayed.get(&name).copied();
-            if marked.is_some() && marked != mark {
+            let last = state.replayed.get(&name).copied();
+            if replayed_at.is_some() && replayed_at != last {
                 return;
             }
-            if let Some(at) = world.kept_at(source, message_id) {
-                world.quarantine.remove(at);
-                world.replayed.remove(&name);
+            if let Some(index) = state.message_index(source, message_id) {
+                state.quarantine.remove(index);
+                state.replayed.remove(&name);
             }
         })
     }
 }
 
 impl RetryCommandQueue for Memory {
-    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
-        match self.attempt("order", |world| world.orders.extend_from_slice(orders)) {
+    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> FailedEntries {
+        match self.operation("send_commands", |state| {
+            state.retry_commands.extend_from_slice(commands);
+        }) {
             Ok(()) => FailedEntries::none(),
-            Err(_) => FailedEntries::all(orders.len()),
+            Err(_) => FailedEntries::all(commands.len()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Memory, World};
+use super::{Memory, MemoryState};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
     DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, ListedObject, Listing,
@@ -10,9 +10,9 @@ use jobs::ports::{
 };
 use jobs::submit::UploadEvent;
 
-impl World {
-    /// The index of open jobs, in order.
-    fn dues(&self) -> Vec<ScheduledCheck> {
+impl MemoryState {
+    /// The index of open jobs by next check, in order.
+    fn scheduled_checks(&self) -> Vec<ScheduledCheck> {
         let open = self.jobs.values().filter_map(|job| {
             let own = job.next_check_at()?;
             let next_check_at = match self.postponed.get(&job.id) {
@@ -24,9 +24,9 @@ impl World {
                 job: job.id,
             })
         });
-        let mut dues: Vec<ScheduledCheck> = open.collect();
-        dues.sort();
-        dues
+        let mut checks: Vec<ScheduledCheck> = open.collect();
+        checks.sort();
+        checks
     }
 }
 
@@ -38,9 +38,10 @@ impl JobIndex for Memory {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Vec<ScheduledCheck>, Unavailable> {
-        self.attempt("due_by", |world| {
-            let dues = world.dues().into_iter();
-            dues.filter(|due| due.job.shard() == shard && due.next_check_at <= by)
+        self.operation("due_by", |state| {
+            let checks = state.scheduled_checks().into_iter();
+            checks
+                .filter(|due| due.job.shard() == shard && due.next_check_at <= by)
                 .filter(|due| after.is_none_or(|after| *due > after))
                 .take(usize::from(limit))
                 .collect()
@@ -53,14 +54,14 @@ impl JobIndex for Memory {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
-        self.attempt("open_jobs", |world| {
-            let dues = world.dues().into_iter();
-            let mut rest = dues
+        self.operation("open_jobs", |state| {
+            let checks = state.scheduled_checks().into_iter();
+            let mut rest = checks
                 .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
                 .peekable();
             let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit)).collect();
             let next = page.last().copied().filter(|_| rest.peek().is_some());
-            let rows = page.iter().filter_map(|due| world.jobs.get(&due.job));
+            let rows = page.iter().filter_map(|due| state.jobs.get(&due.job));
             Listing {
                 items: rows.map(OpenJob::from).collect(),
                 next,
@@ -69,17 +70,17 @@ impl JobIndex for Memory {
     }
 
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
-        self.attempt("postpone", |world| {
-            if world.dues().contains(&due) {
-                let version = world.jobs.get(&due.job).map_or(0, |job| job.version);
-                world.postponed.insert(due.job, (version, until));
+        self.operation("postpone", |state| {
+            if state.scheduled_checks().contains(&due) {
+                let version = state.jobs.get(&due.job).map_or(0, |job| job.version);
+                state.postponed.insert(due.job, (version, until));
             }
         })
     }
 
     async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
-        self.attempt("versions_of", |world| {
-            let jobs = ids.iter().filter_map(|id| world.jobs.get(id));
+        self.operation("versions_of", |state| {
+            let jobs = ids.iter().filter_map(|id| state.jobs.get(id));
             jobs.map(|job| (job.id, job.input.version.clone()))
                 .collect()
         })
@@ -94,9 +95,9 @@ impl Inventory for Memory {
         after: Option<&ListingCursor>,
         limit: u16,
     ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
-        self.attempt("page", |world| {
+        self.operation("page", |state| {
             // Newest first at each key, as S3 lists them.
-            let all = world
+            let all = state
                 .objects
                 .iter()
                 .filter(|((b, key), _)| b == bucket && key.starts_with(prefix))
@@ -107,13 +108,13 @@ impl Inventory for Memory {
                     })
                 });
             let mut rest = all.skip_while(|(key, version, ..)| {
-                after.is_some_and(|mark| match &mark.version {
-                    None => **key <= mark.key,
-                    Some(last) => **key < mark.key || (**key == mark.key && *version != last),
+                after.is_some_and(|cursor| match &cursor.version {
+                    None => **key <= cursor.key,
+                    Some(last) => **key < cursor.key || (**key == cursor.key && *version != last),
                 })
             });
-            let at_mark = after.is_some_and(|mark| mark.version.is_some());
-            if at_mark {
+            let is_at_cursor = after.is_some_and(|cursor| cursor.version.is_some());
+            if is_at_cursor {
                 rest.next();
             }
             let mut rest = rest.peekable();
@@ -146,8 +147,8 @@ impl Inventory for Memory {
 
 impl UploadQueue for Memory {
     async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
-        let done = self.attempt("announce", |world| {
-            world.announced.extend_from_slice(uploads);
+        let done = self.operation("enqueue", |state| {
+            state.upload_events.extend_from_slice(uploads);
         });
         if done.is_ok() {
             FailedEntries::none()
@@ -159,8 +160,8 @@ impl UploadQueue for Memory {
 
 impl DeadLetters for Memory {
     async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable> {
-        self.attempt("receive", |world| {
-            let here = world.dead_letters.iter().filter(|(at, _)| *at == queue);
+        self.operation("receive", |state| {
+            let here = state.dead_letters.iter().filter(|(at, _)| *at == queue);
             here.take(10).map(|(_, letter)| letter.clone()).collect()
         })
     }
@@ -171,18 +172,18 @@ impl DeadLetters for Memory {
         letter: &DeadLetter,
         dead_since: Timestamp,
     ) -> Result<(), Unavailable> {
-        self.attempt("send_back", |world| {
+        self.operation("redrive_letter", |state| {
             let sent = DeadLetter {
                 dead_since: Some(dead_since),
                 ..letter.clone()
             };
-            world.redriven.push((queue, sent));
+            state.redriven.push((queue, sent));
         })
     }
 
     async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable> {
-        self.attempt("discard", |world| {
-            world
+        self.operation("discard", |state| {
+            state
                 .dead_letters
                 .retain(|(at, known)| *at != queue || known.receipt != letter.receipt);
         })

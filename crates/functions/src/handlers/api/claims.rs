@@ -1,4 +1,4 @@
-//! The principal of a request, by the claims of the token that API Gateway has checked.
+//! The caller, from the claims of a token that API Gateway has verified.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::http::HttpEvent;
 
-/// The principal of a request; none if its token does not identify one.
+/// The caller of a request; `None` without a valid ID token.
 ///
-/// Only ID tokens count: an access token names neither the e-mail nor, of some flows, the groups. API Gateway has checked
-/// signature, issuer, audience and time. The time is checked again here, and the kind of token only here.
+/// Access tokens are refused: they have no e-mail address and, with some sign-in flows, no groups. API Gateway has verified
+/// signature, issuer, audience and expiry. The expiry is checked again; the kind of token is checked only here.
 pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal> {
     let claims = request.claims()?;
     let text = |name: &str| claim(claims, name);
@@ -22,12 +22,12 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
     if expires_at <= now {
         return None;
     }
-    // Anyone can enter an unverified address.
+    // Users can enter any address; only a verified one identifies them.
     let verified = text("email_verified").is_some_and(|verified| verified == "true");
     let email = text("email").filter(|_| verified);
     let actor = email.or_else(|| text("cognito:username"))?;
     let groups = text("cognito:groups").unwrap_or_default();
-    Some(Principal::of_groups(&actor, words(&groups), expires_at))
+    Some(Principal::of_groups(&actor, values(&groups), expires_at))
 }
 
 fn claim(claims: &BTreeMap<String, Value>, name: &str) -> Option<String> {
@@ -35,19 +35,19 @@ fn claim(claims: &BTreeMap<String, Value>, name: &str) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(yes) => Some(yes.to_string()),
-        Value::Array(many) => {
-            let texts: Vec<&str> = many.iter().filter_map(Value::as_str).collect();
+        Value::Array(values) => {
+            let texts: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
             Some(texts.join(" "))
         }
         Value::Null | Value::Object(_) => None,
     }
 }
 
-/// The words of a claim with several values. API Gateway writes `[a b]` (HTTP APIs), others `["a","b"]`.
-/// Groups of ours have none of these characters in their names.
-fn words(list: &str) -> impl Iterator<Item = &str> {
+/// The values of a claim with several values. API Gateway's HTTP APIs write `[a b]`, other programs `["a","b"]`.
+/// The names of this service's groups contain none of these characters.
+fn values(list: &str) -> impl Iterator<Item = &str> {
     list.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '"'))
-        .filter(|word| !word.is_empty())
+        .filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -55,18 +55,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn several_values_of_a_claim_are_read_in_every_spelling() {
+    fn claim_with_several_values_is_parsed_in_every_format() {
         for list in [
             "[support tenant:acme]",
             "support,tenant:acme",
             "[\"support\", \"tenant:acme\"]",
         ] {
             assert_eq!(
-                words(list).collect::<Vec<_>>(),
+                values(list).collect::<Vec<_>>(),
                 ["support", "tenant:acme"],
                 "{list}"
             );
         }
-        assert_eq!(words("[]").count(), 0);
+        assert_eq!(values("[]").count(), 0);
     }
 }

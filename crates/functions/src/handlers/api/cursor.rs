@@ -1,5 +1,4 @@
-//! Cursors of lists: the position from which a list goes on, signed so that a client can neither change it nor use it
-//! for another list.
+//! Cursors: the position in a list, authenticated with a key that only this service knows (HMAC-SHA256).
 
 use std::sync::OnceLock;
 
@@ -12,15 +11,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
 
-/// The key's collection and key in the records table. A caller who can read that table needs no cursor.
-const KEY: (&str, &str) = ("state", "cursor-key");
-/// The length of an HMAC-SHA-256 tag, in bytes.
+/// The key is in the table `records`. A reader of that table needs no cursor to read its data.
+const COLLECTION: &str = "state";
+const KEY: &str = "cursor-key";
+/// The size of an HMAC-SHA256 tag.
 const TAG_BYTES: usize = 32;
-/// The longest cursor, in characters: a page may end amid hundreds of jobs of one millisecond. API Gateway takes 10,240
-/// bytes of request line and headers, a token included.
+/// A page may end amid hundreds of jobs of the same millisecond, which makes a long cursor. API Gateway takes 10,240 bytes
+/// of request line and headers, including the token.
 const MAX_CURSOR_BYTES: usize = 8_000;
 
-/// Signs and verifies cursors. The key is read once in the life of an instance.
+/// Signs and verifies cursors. Reads the key once per instance of the function.
 #[derive(Debug, Default)]
 pub(super) struct CursorSigner {
     key: OnceLock<Vec<u8>>,
@@ -33,11 +33,11 @@ impl CursorSigner {
         }
     }
 
-    /// A cursor for a position, good only for the same question of the same person.
+    /// A cursor for a position. It is valid only for the same query of the same caller.
     pub(super) async fn sign<P, T>(
         &self,
         ports: &P,
-        question: &str,
+        query_id: &str,
         position: &T,
     ) -> Result<String, ApiError>
     where
@@ -45,44 +45,49 @@ impl CursorSigner {
         T: Serialize,
     {
         let position = serde_json::to_vec(position).unwrap_or_default();
-        let tag = self.mac(ports, question, &position).await?.finalize();
+        let tag = self.mac(ports, query_id, &position).await?.finalize();
         let mut signed = tag.into_bytes().to_vec();
         signed.extend_from_slice(&position);
         Ok(BASE64_URL_SAFE_NO_PAD.encode(signed))
     }
 
     /// The position in a cursor.
+    ///
+    /// # Errors
+    /// [`ApiError::BadCursor`] unless this service signed it for the same query.
     pub(super) async fn verify<P, T>(
         &self,
         ports: &P,
-        question: &str,
+        query_id: &str,
         cursor: &str,
     ) -> Result<T, ApiError>
     where
         P: KeyValueStore + Clock,
         T: DeserializeOwned,
     {
-        let bad = || {
+        let invalid = || {
             ApiError::BadCursor(
-                "the cursor is of another question or another person; ask again without one"
+                "the cursor belongs to another query or another caller; start again without a cursor"
                     .to_owned(),
             )
         };
         if cursor.len() > MAX_CURSOR_BYTES {
-            return Err(bad());
+            return Err(invalid());
         }
-        let signed = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
-        let (tag, position) = signed.split_at_checked(TAG_BYTES).ok_or_else(bad)?;
-        let mac = self.mac(ports, question, position).await?;
+        let signed = BASE64_URL_SAFE_NO_PAD
+            .decode(cursor)
+            .map_err(|_| invalid())?;
+        let (tag, position) = signed.split_at_checked(TAG_BYTES).ok_or_else(invalid)?;
+        let mac = self.mac(ports, query_id, position).await?;
         // In constant time.
-        mac.verify_slice(tag).map_err(|_| bad())?;
-        serde_json::from_slice(position).map_err(|_| bad())
+        mac.verify_slice(tag).map_err(|_| invalid())?;
+        serde_json::from_slice(position).map_err(|_| invalid())
     }
 
     async fn mac<P: KeyValueStore + Clock>(
         &self,
         ports: &P,
-        question: &str,
+        query_id: &str,
         position: &[u8],
     ) -> Result<Hmac<Sha256>, ApiError> {
         let key = match self.key.get() {
@@ -94,29 +99,29 @@ impl CursorSigner {
         };
         let mac = Hmac::<Sha256>::new_from_slice(key);
         let mut mac = mac.map_err(|error| ApiError::Unavailable(error.to_string()))?;
-        // The length first, so that no end of a question is taken for the beginning of a position.
-        mac.update(&(question.len() as u64).to_be_bytes());
-        mac.update(question.as_bytes());
+        // The length first, so that the end of a query id cannot pass for the start of a position.
+        mac.update(&(query_id.len() as u64).to_be_bytes());
+        mac.update(query_id.as_bytes());
         mac.update(position);
         Ok(mac)
     }
 }
 
-/// The key. The first call ever makes it.
+/// Reads the key, or creates it if it does not exist.
 async fn key<P: KeyValueStore + Clock>(ports: &P) -> Result<Vec<u8>, ApiError> {
     for _ in 0..2 {
-        if let Some(there) = ports.read(KEY.0, KEY.1).await? {
-            return BASE64_STANDARD
-                .decode(&there.text)
-                .map_err(|error| ApiError::Unavailable(format!("the key of cursors: {error}")));
+        if let Some(record) = ports.read(COLLECTION, KEY).await? {
+            return BASE64_STANDARD.decode(&record.text).map_err(|error| {
+                ApiError::Unavailable(format!("the cursor key is invalid: {error}"))
+            });
         }
         let random: Vec<u8> = (0..4).flat_map(|_| ports.random().to_be_bytes()).collect();
-        let document = Record {
+        let record = Record {
             text: BASE64_STANDARD.encode(&random),
             revision: 1,
             expires_at: None,
         };
-        if ports.write(KEY.0, KEY.1, &document).await? {
+        if ports.write(COLLECTION, KEY, &record).await? {
             return Ok(random);
         }
     }

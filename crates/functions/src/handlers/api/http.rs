@@ -1,5 +1,5 @@
-//! Requests and replies as API Gateway's HTTP APIs carry them (developer guide, "AWS Lambda proxy integrations for HTTP
-//! APIs", payload format 2.0). Only the fields that are used: ADR 17 says what the library's types would cost.
+//! Requests and responses of API Gateway's HTTP APIs (developer guide, "Create AWS Lambda proxy integrations for HTTP
+//! APIs", payload format 2.0), with only the fields that are used.
 
 use std::collections::BTreeMap;
 
@@ -55,25 +55,25 @@ struct Jwt {
 }
 
 impl HttpEvent {
-    /// The method, in capitals.
+    /// The method, in upper case.
     pub fn method(&self) -> &str {
         &self.request_context.http.method
     }
 
-    /// API Gateway's name for the request.
+    /// API Gateway's request id.
     pub fn request_id(&self) -> &str {
         &self.request_context.request_id
     }
 
-    /// The claims of the token that API Gateway has checked; none if the route asks for no token.
+    /// The claims of the token, which API Gateway has verified; `None` if the route requires no token.
     pub fn claims(&self) -> Option<&BTreeMap<String, Value>> {
         let authorizer = self.request_context.authorizer.as_ref()?;
         authorizer.jwt.as_ref().map(|jwt| &jwt.claims)
     }
 
-    /// The segments of the path, decoded; none if it is not UTF-8.
+    /// The decoded segments of the path; `None` if one is not UTF-8.
     pub fn segments(&self) -> Option<Vec<String>> {
-        // A named stage stands before the path; the default one does not.
+        // The path begins with the stage unless it is the default one.
         let stage = format!("/{}", self.request_context.stage);
         let path = self
             .raw_path
@@ -90,101 +90,70 @@ impl HttpEvent {
     /// The query's parameters.
     ///
     /// # Errors
-    /// Names the parameter that is unknown or of the wrong type.
+    /// Names the parameter that is unknown, given twice or invalid.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        let mut fields = serde_json::Map::new();
-        for pair in self
-            .raw_query_string
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decode = |text: &str| {
-                let spaced = text.replace('+', " ");
-                let text = percent_decode_str(&spaced).decode_utf8();
-                text.map(std::borrow::Cow::into_owned)
-                    .map_err(|_| ApiError::BadRequest("the query is not UTF-8".to_owned()))
-            };
-            let (name, value) = (decode(name)?, decode(value)?);
-            // The numbers among the parameters are times and counts.
-            let value = match value.parse::<u64>() {
-                Ok(number) if NUMBERS.contains(&name.as_str()) => Value::from(number),
-                Ok(_) | Err(_) => Value::from(value),
-            };
-            if fields.insert(name.clone(), value).is_some() {
-                return Err(ApiError::BadRequest(format!(
-                    "the parameter {name} is given twice"
-                )));
-            }
-        }
-        serde_json::from_value(Value::Object(fields))
-            .map_err(|error| ApiError::BadRequest(format!("the query: {error}")))
+        super::query::parse(&self.raw_query_string)
     }
 
-    /// The body.
+    /// The JSON body.
     ///
     /// # Errors
-    /// Says what is wrong with it.
+    /// Says why the body is invalid.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        let wrong = |error: String| ApiError::BadRequest(format!("the body: {error}"));
+        let invalid = |error: String| ApiError::BadRequest(format!("the body is invalid: {error}"));
         let body = self.body.as_deref().unwrap_or_default();
         let decoded;
         let bytes = if self.is_base64_encoded {
             decoded = BASE64_STANDARD
                 .decode(body)
-                .map_err(|error| wrong(error.to_string()))?;
+                .map_err(|error| invalid(error.to_string()))?;
             decoded.as_slice()
         } else {
             body.as_bytes()
         };
         if bytes.is_empty() {
-            return Err(wrong("it is empty; send JSON".to_owned()));
+            return Err(invalid("it is empty; send JSON".to_owned()));
         }
-        serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))
+        serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))
     }
 }
 
-/// The parameters that are numbers.
-const NUMBERS: [&str; 2] = ["since", "limit"];
-
-/// A reply.
+/// A response.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HttpReply {
-    /// The status.
+pub struct HttpResponse {
     pub status_code: u16,
-    /// The headers.
     pub headers: BTreeMap<&'static str, &'static str>,
-    /// The body, JSON if there is one.
+    /// JSON, or empty.
     pub body: String,
 }
 
-impl HttpReply {
-    /// A reply without a body.
+impl HttpResponse {
+    /// A response without a body.
     pub fn empty(status_code: u16) -> Self {
         Self {
             status_code,
-            // Responses hold data of one person or tenant, so none may be stored.
+            // Responses hold the caller's own data.
             headers: BTreeMap::from([("cache-control", "no-store")]),
             body: String::new(),
         }
     }
 
-    /// A reply of JSON.
+    /// A response with JSON.
     pub fn json(status_code: u16, content_type: &'static str, body: &Value) -> Self {
-        let reply = Self {
+        let response = Self {
             body: body.to_string(),
             ..Self::empty(status_code)
         };
-        // Browsers must never take text of users for a page.
-        reply
-            .with("content-type", content_type)
-            .with("x-content-type-options", "nosniff")
+        // A browser must not interpret text of users as HTML.
+        response
+            .with_header("content-type", content_type)
+            .with_header("x-content-type-options", "nosniff")
     }
 
-    /// The reply with a header more.
+    /// Adds a header.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.insert(name, value);
         self
     }

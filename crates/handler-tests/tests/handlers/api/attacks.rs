@@ -1,20 +1,20 @@
-//! What must not work, whoever tries. What API Gateway refuses before the function is asked, `tests/scenarios` try.
+//! Requests that must be refused for every caller. `tests/scenarios` tests what API Gateway refuses itself.
 
 use api::types::{AuditPage, Configuration, JobPage};
 use jobs::state::Cause;
 use serde_json::{Value, json};
 
 use super::super::world::NOW;
-use super::{Caller, Office, claims};
+use super::{Client, TestApi, claims};
 
 #[test]
-fn a_token_that_does_not_say_who_it_is_opens_nothing_but_the_configuration() {
-    let office = Office::open();
+fn token_that_does_not_identify_the_caller_gives_access_to_the_configuration_only() {
+    let api = TestApi::new();
     let with = |change: fn(&mut Value)| {
         let mut claims = claims("rita@acme.example", "[reviewer tenant:acme]");
         change(&mut claims);
-        Caller {
-            api: &office.api,
+        Client {
+            handler: &api.handler,
             claims,
         }
     };
@@ -30,33 +30,33 @@ fn a_token_that_does_not_say_who_it_is_opens_nothing_but_the_configuration() {
         },
     ];
     for change in broken {
-        let caller = with(change);
+        let client = with(change);
         assert_eq!(
-            caller.word("GET", "/jobs", None),
+            client.problem_code("GET", "/jobs", None),
             "forbidden",
             "{}",
-            caller.claims
+            client.claims
         );
-        let _: Configuration = caller.get("/configuration");
+        let _: Configuration = client.get("/configuration");
     }
-    let nobody = with(|claims| claims["cognito:groups"] = json!("[]"));
-    assert_eq!(nobody.word("GET", "/me", None), "forbidden");
+    let no_groups = with(|claims| claims["cognito:groups"] = json!("[]"));
+    assert_eq!(no_groups.problem_code("GET", "/me", None), "forbidden");
     let no_tenant = with(|claims| claims["cognito:groups"] = json!("[reviewer]"));
-    assert_eq!(no_tenant.word("GET", "/jobs", None), "forbidden");
+    assert_eq!(no_tenant.problem_code("GET", "/jobs", None), "forbidden");
     let only_tenant = with(|claims| claims["cognito:groups"] = json!("[tenant:acme]"));
-    assert_eq!(only_tenant.word("GET", "/jobs", None), "forbidden");
+    assert_eq!(only_tenant.problem_code("GET", "/jobs", None), "forbidden");
     let unverified = with(|claims| claims["email_verified"] = json!("false"));
     let me: api::types::Me = unverified.get("/me");
     assert_eq!(
         me.actor, "id-of-rita@acme.example",
-        "an unverified address is not a name"
+        "an unverified address must not be used as the name"
     );
 }
 
 #[test]
-fn groups_that_only_look_like_ours_mean_nothing() {
-    let office = Office::open();
-    let job = office.job("inbound/acme/a.pdf", 10, |_| {});
+fn group_with_a_similar_name_grants_no_access() {
+    let api = TestApi::new();
+    let job = api.job("inbound/acme/a.pdf", 10, |_| {});
     for groups in [
         "[Support]",
         "[supporter tenant:acme]",
@@ -67,102 +67,106 @@ fn groups_that_only_look_like_ours_mean_nothing() {
         "[reviewer custom:tenant:acme]",
         "[reviewer tenant:acme/../globex]",
     ] {
-        let caller = office.caller("eve@evil.example", groups);
-        let word = caller.word("GET", &format!("/jobs/{}", job.id), None);
+        let client = api.client("eve@evil.example", groups);
+        let code = client.problem_code("GET", &format!("/jobs/{}", job.id), None);
         assert!(
-            ["forbidden", "not-found"].contains(&word.as_str()),
-            "{groups}: {word}"
+            ["forbidden", "not-found"].contains(&code.as_str()),
+            "{groups}: {code}"
         );
     }
 }
 
 #[test]
-fn another_tenants_job_is_as_good_as_none_for_every_request() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 10, Cause::ModelError);
-    let stranger = office.stranger();
+fn every_request_about_a_job_of_another_tenant_is_refused_as_not_found() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 10, Cause::ModelError);
+    let other_tenant = api.other_tenant();
     let reason = || Some(json!({"reason": "x"}));
-    let of = |id: &str| {
+    let problems = |id: &str| {
         [
-            stranger.refused("GET", &format!("/jobs/{id}"), None),
-            stranger.refused("GET", &format!("/jobs/{id}/result"), None),
-            stranger.refused("POST", &format!("/jobs/{id}/retry"), reason()),
-            stranger.refused("POST", &format!("/jobs/{id}/cancel"), reason()),
+            other_tenant.problem("GET", &format!("/jobs/{id}"), None),
+            other_tenant.problem("GET", &format!("/jobs/{id}/result"), None),
+            other_tenant.problem("POST", &format!("/jobs/{id}/retry"), reason()),
+            other_tenant.problem("POST", &format!("/jobs/{id}/cancel"), reason()),
         ]
-        .map(|(word, detail)| (word, detail.replace(id, "<id>")))
+        .map(|(code, detail)| (code, detail.replace(id, "<id>")))
     };
     let none = "5b9c3e9e-8f6b-5f57-9b4e-0d6d1d1f5a2b";
     assert_eq!(
-        of(&job.id.to_string()),
-        of(none),
-        "not even its existence shows"
+        problems(&job.id.to_string()),
+        problems(none),
+        "the response must not reveal that the job exists"
     );
-    assert_eq!(of(none)[0].0, "not-found");
-    let log: AuditPage = office.support().get("/audit");
+    assert_eq!(problems(none)[0].0, "not-found");
+    let log: AuditPage = api.support().get("/audit");
     assert!(log.entries.is_empty());
 }
 
 #[test]
-fn a_cursor_serves_its_own_question_and_person_and_nobody_can_make_one() {
-    let office = Office::open();
+fn cursor_is_valid_only_for_its_query_and_caller_and_cannot_be_forged() {
+    let api = TestApi::new();
     for number in 0..20_u64 {
-        office.job(&format!("inbound/acme/{number}.pdf"), number * 1000, |_| {});
+        api.job(&format!("inbound/acme/{number}.pdf"), number * 1000, |_| {});
     }
-    let page: JobPage = office.reviewer().get("/jobs?limit=5&pipeline=legal-review");
+    let page: JobPage = api.reviewer().get("/jobs?limit=5&pipeline=legal-review");
     let cursor = page.cursor.unwrap();
-    let next: JobPage = office.reviewer().get(&format!(
+    let next: JobPage = api.reviewer().get(&format!(
         "/jobs?limit=7&pipeline=legal-review&cursor={cursor}"
     ));
-    assert_eq!(next.jobs.len(), 7, "how many are wanted may change");
-    let bad = |caller: Caller<'_>, path: String| {
-        assert_eq!(caller.word("GET", &path, None), "bad-cursor", "{path}")
+    assert_eq!(next.jobs.len(), 7, "the limit may differ between pages");
+    let check_refused = |client: Client<'_>, path: String| {
+        assert_eq!(
+            client.problem_code("GET", &path, None),
+            "bad-cursor",
+            "{path}"
+        )
     };
-    bad(office.reviewer(), format!("/jobs?limit=5&cursor={cursor}"));
-    bad(
-        office.reviewer(),
+    check_refused(api.reviewer(), format!("/jobs?limit=5&cursor={cursor}"));
+    check_refused(
+        api.reviewer(),
         format!("/jobs?pipeline=legal-review&status=open&cursor={cursor}"),
     );
-    bad(
-        office.stranger(),
+    check_refused(
+        api.other_tenant(),
         format!("/jobs?pipeline=legal-review&cursor={cursor}"),
     );
-    bad(
-        office.caller("rita@acme.example", "[reviewer tenant:globex]"),
+    check_refused(
+        api.client("rita@acme.example", "[reviewer tenant:globex]"),
         format!("/jobs?pipeline=legal-review&cursor={cursor}"),
     );
-    bad(office.support(), format!("/audit?cursor={cursor}"));
+    check_refused(api.support(), format!("/audit?cursor={cursor}"));
     for at in [0, cursor.len() / 2, cursor.len() - 1] {
         let mut tampered = cursor.clone().into_bytes();
         tampered[at] = if tampered[at] == b'A' { b'B' } else { b'A' };
         let tampered = String::from_utf8(tampered).unwrap();
-        bad(
-            office.reviewer(),
+        check_refused(
+            api.reviewer(),
             format!("/jobs?pipeline=legal-review&cursor={tampered}"),
         );
     }
-    for made in ["", "A", "eyJhdCI6MH0", "%00", &"A".repeat(50_000)] {
-        bad(office.reviewer(), format!("/jobs?cursor={made}"));
+    for forged in ["", "A", "eyJhdCI6MH0", "%00", &"A".repeat(50_000)] {
+        check_refused(api.reviewer(), format!("/jobs?cursor={forged}"));
     }
-    // The key outlives the instance of the function.
-    let key = office.ports().world().folders.read("state", "cursor-key");
-    assert!(key.is_some_and(|document| document.text.len() == 44));
+    // The key is stored, so that cursors stay valid in other instances of the function.
+    let key = api.ports().state().records.read("state", "cursor-key");
+    assert!(key.is_some_and(|record| record.text.len() == 44));
 }
 
 #[test]
-fn text_of_users_stays_text() {
-    let office = Office::open();
+fn text_of_users_is_returned_as_json_text_and_not_as_markup() {
+    let api = TestApi::new();
     let name = "inbound/acme/<img src=x onerror=alert(1)>.pdf";
-    let job = office.failed(name, 10, Cause::ModelError);
+    let job = api.failed_job(name, 10, Cause::ModelError);
     let reason = "x\",\"actor\":\"root\"}\n{\"level\":\"ERROR\"";
     let path = format!("/jobs/{}/retry", job.id);
-    let reply = office
+    let response = api
         .reviewer()
-        .reply("POST", &path, Some(&json!({"reason": reason})));
-    assert_eq!(reply.status_code, 202);
-    assert_eq!(reply.headers["content-type"], "application/json");
-    assert_eq!(reply.headers["x-content-type-options"], "nosniff");
-    assert_eq!(reply.headers["cache-control"], "no-store");
-    let log: AuditPage = office.support().get("/audit");
+        .send("POST", &path, Some(&json!({"reason": reason})));
+    assert_eq!(response.status_code, 202);
+    assert_eq!(response.headers["content-type"], "application/json");
+    assert_eq!(response.headers["x-content-type-options"], "nosniff");
+    assert_eq!(response.headers["cache-control"], "no-store");
+    let log: AuditPage = api.support().get("/audit");
     assert_eq!(
         (
             log.entries[0].reason.as_str(),
@@ -173,8 +177,8 @@ fn text_of_users_stays_text() {
 }
 
 #[test]
-fn addresses_and_methods_that_are_not_ours_are_refused() {
-    let office = Office::open();
+fn unknown_path_unknown_method_or_malformed_body_is_refused() {
+    let api = TestApi::new();
     for path in [
         "/",
         "/job",
@@ -186,10 +190,10 @@ fn addresses_and_methods_that_are_not_ours_are_refused() {
         "/quarantine/%00",
         &format!("/retry-plans/{}", "p".repeat(2000)),
     ] {
-        let word = office.support().word("GET", path, None);
+        let code = api.support().problem_code("GET", path, None);
         assert!(
-            ["not-found", "method-not-allowed"].contains(&word.as_str()),
-            "{path}: {word}"
+            ["not-found", "method-not-allowed"].contains(&code.as_str()),
+            "{path}: {code}"
         );
     }
     for (method, path) in [
@@ -200,19 +204,19 @@ fn addresses_and_methods_that_are_not_ours_are_refused() {
         ("HEAD", "/me"),
     ] {
         assert_eq!(
-            office.support().word(method, path, None),
+            api.support().problem_code(method, path, None),
             "method-not-allowed",
             "{method} {path}"
         );
     }
     for body in ["", "{", "[]", "null", "\"x\"", "{\"reason\":1}"] {
-        let caller = office.support();
-        let job = office.failed("inbound/acme/a.pdf", 10, Cause::ModelError);
-        let reply = caller.reply(
+        let client = api.support();
+        let job = api.failed_job("inbound/acme/a.pdf", 10, Cause::ModelError);
+        let response = client.send(
             "POST",
             &format!("/jobs/{}/retry", job.id),
             serde_json::from_str(body).ok().as_ref(),
         );
-        assert_eq!(reply.status_code, 400, "{body}");
+        assert_eq!(response.status_code, 400, "{body}");
     }
 }

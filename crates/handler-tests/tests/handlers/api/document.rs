@@ -1,31 +1,16 @@
-//! `docs/openapi.json` and `docs/api.md` say what the code does: they are written from its table of routes and its types.
-//! `make docs` writes them anew.
+//! `docs/openapi.json` and `docs/api.md` are generated from the table of routes and the types of the API. `make docs`
+//! updates them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use api::ApiError;
-use functions::handlers::api::routes::{ROUTES, Route};
+use functions::handlers::api::problem::{HttpError, ProblemKind};
+use functions::handlers::api::routes::{Access, ROUTES, Route};
+use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
-
-/// Where the cursor of a simple list goes.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is looked at")]
-struct Page {
-    /// Where to go on, as an earlier answer said.
-    cursor: Option<String>,
-}
-
-/// Of which tenant.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is looked at")]
-struct Of {
-    /// Of which tenant; support that names none means all.
-    tenant: Option<String>,
-}
 
 fn generator() -> SchemaGenerator {
     let mut settings = SchemaSettings::draft2020_12();
@@ -33,7 +18,7 @@ fn generator() -> SchemaGenerator {
     settings.into_generator()
 }
 
-/// Every type that the routes name, and those within them.
+/// The schemas of all types that the routes name, and of the types within them.
 fn schemas() -> Map<String, Value> {
     let mut generator = generator();
     macro_rules! all {
@@ -44,7 +29,7 @@ fn schemas() -> Map<String, Value> {
         Me,
         NewUpload,
         UploadView,
-        PartsWanted,
+        SignPartsRequest,
         SignedParts,
         JobQuery,
         JobPage,
@@ -52,20 +37,20 @@ fn schemas() -> Map<String, Value> {
         ResultView,
         JobCommandRequest,
         JobCommandResult,
-        NewPlan,
-        PlanView,
-        Plans,
+        NewRetryPlan,
+        RetryPlanView,
+        RetryPlans,
         QuarantinePage,
         QuarantineEntry,
-        Reason,
+        QuarantineCommandRequest,
+        PageQuery,
+        SummaryQuery,
         AuditPage,
         NewTicket,
         TicketView,
         Summary,
         Problem
     );
-    let _ = generator.subschema_for::<Page>();
-    let _ = generator.subschema_for::<Of>();
     generator.take_definitions(true)
 }
 
@@ -74,43 +59,42 @@ fn reference(name: &str) -> Value {
 }
 
 fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
-    let name = format!("{:?}", route.what);
-    let mut operation = json!({"operationId": name, "summary": route.does, "description": format!("Who: {}.", route.who)});
+    let name = format!("{:?}", route.operation);
+    let mut operation = json!({"operationId": name, "summary": route.summary, "description": format!("Access: {}.", route.access.description())});
     let mut parameters: Vec<Value> = route
         .path
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
-    if let Some(takes) = route.takes {
+    if let Some(name) = route.request {
         let schema = schemas
-            .get(takes)
-            .unwrap_or_else(|| panic!("{takes} has no schema"));
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} has no schema"));
         if route.method == "GET" {
             for (name, schema) in schema["properties"].as_object().unwrap() {
-                let about = schema["description"].clone();
+                let description = schema["description"].clone();
                 let mut schema = schema.clone();
                 schema.as_object_mut().unwrap().remove("description");
                 parameters.push(
-                    json!({"name": name, "in": "query", "description": about, "schema": schema}),
+                    json!({"name": name, "in": "query", "description": description, "schema": schema}),
                 );
             }
         } else {
-            operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": reference(takes)}}});
+            operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": reference(name)}}});
         }
     }
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);
     }
-    let (status, answers) = route.answers;
-    let mut answer = json!({"description": "Done."});
-    if let Some(answers) = answers {
-        assert!(schemas.contains_key(answers), "{answers} has no schema");
-        answer["content"] = json!({"application/json": {"schema": reference(answers)}});
+    let mut success = json!({"description": "Success."});
+    if let Some(name) = route.response {
+        assert!(schemas.contains_key(name), "{name} has no schema");
+        success["content"] = json!({"application/json": {"schema": reference(name)}});
     }
-    let refused = json!({"description": "Refused, and why.", "content": {"application/problem+json": {"schema": reference("Problem")}}});
-    operation["responses"] = json!({status.to_string(): answer, "default": refused});
-    if route.who == "anyone" {
+    let problem = json!({"description": "The request was refused.", "content": {"application/problem+json": {"schema": reference("Problem")}}});
+    operation["responses"] = json!({route.status.to_string(): success, "default": problem});
+    if route.access == Access::Public {
         operation["security"] = json!([]);
     }
     operation
@@ -126,25 +110,24 @@ fn openapi() -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Docket", "version": env!("CARGO_PKG_VERSION"), "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            "description": "Upload documents, follow their jobs, fetch results; for support, find and repair."},
+            "description": "Upload documents, follow their jobs and download results. For support: find, retry and repair jobs."},
         "security": [{"signIn": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"signIn": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The ID token of a sign-in to the user pool."}},
+            "securitySchemes": {"signIn": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The ID token of a sign-in to the Amazon Cognito user pool."}},
             "schemas": schemas,
         },
     })
 }
 
-/// Every problem, by the word for it.
-fn problems() -> Vec<(u16, &'static str, &'static str)> {
+/// The kinds of all problems.
+fn problems() -> Vec<ProblemKind> {
     let text = String::new;
-    [
+    let api_errors = [
         ApiError::BadRequest(text()),
         ApiError::BadCursor(text()),
         ApiError::Forbidden(text()),
         ApiError::NotFound(text()),
-        ApiError::MethodNotAllowed(text()),
         ApiError::Changed(text()),
         ApiError::Refused(text()),
         ApiError::Poisoned(text()),
@@ -154,10 +137,15 @@ fn problems() -> Vec<(u16, &'static str, &'static str)> {
         ApiError::TooLarge(text()),
         ApiError::UnsupportedType(text()),
         ApiError::Unavailable(text()),
-    ]
-    .iter()
-    .map(ApiError::kind)
-    .collect()
+    ];
+    let mut kinds: Vec<ProblemKind> = api_errors
+        .into_iter()
+        .map(HttpError::from)
+        .chain([HttpError::MethodNotAllowed(text())])
+        .map(|error| error.kind())
+        .collect();
+    kinds.sort_by_key(|kind| kind.status);
+    kinds
 }
 
 fn type_of(schema: &Value) -> String {
@@ -196,16 +184,16 @@ fn cell(text: &str) -> String {
 
 fn describe(name: &str, schema: &Value, text: &mut String) {
     writeln!(text, "\n### {name}\n").unwrap();
-    let about = schema["description"].as_str().unwrap_or_default();
-    writeln!(text, "{}", about.replace('\n', " ")).unwrap();
-    if let Some(words) = schema["oneOf"].as_array() {
-        writeln!(text, "\n| word | |\n|---|---|").unwrap();
-        for word in words {
-            let constant = word["const"].as_str().unwrap_or_default();
+    let description = schema["description"].as_str().unwrap_or_default();
+    writeln!(text, "{}", description.replace('\n', " ")).unwrap();
+    if let Some(values) = schema["oneOf"].as_array() {
+        writeln!(text, "\n| value | |\n|---|---|").unwrap();
+        for value in values {
+            let constant = value["const"].as_str().unwrap_or_default();
             writeln!(
                 text,
                 "| `{constant}` | {} |",
-                cell(word["description"].as_str().unwrap_or_default())
+                cell(value["description"].as_str().unwrap_or_default())
             )
             .unwrap();
         }
@@ -239,12 +227,12 @@ fn describe(name: &str, schema: &Value, text: &mut String) {
 fn markdown() -> String {
     let schemas = schemas();
     let mut text = String::from(
-        "# The HTTP API\n\nWritten from the code by `make docs`; the same as an OpenAPI 3.1 document is [openapi.json](openapi.json).\n\
-         Its address is the output `HttpApiUrl` of the stack; `make up` prints the local one.\n\
-         Every request but `GET /configuration` bears `Authorization: Bearer <ID token>` of a sign-in to the user pool.\n\
-         What a principal may see and do follows from the groups in that token: `customer`, `reviewer`, `support`, `tenant:<name>`.\n\
-         All times are milliseconds since 1970 UTC; ids in paths are percent-encoded; a field that is not listed here is refused.\n\n\
-         ## Requests\n\n| request | takes | answers | who | |\n|---|---|---|---|---|\n",
+        "# HTTP API\n\nGenerated from the code by `make docs`. The same API as an OpenAPI 3.1 document: [openapi.json](openapi.json).\n\n\
+         - **URL**: the output `HttpApiUrl` of the stack. `make up` prints the local one.\n\
+         - **Authentication**: every request except `GET /configuration` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool.\n\
+         - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `tenant:<name>`.\n\
+         - **Format**: times are milliseconds since 1970 UTC. Percent-encode ids in paths. A request with an unknown field is refused.\n\n\
+         ## Requests\n\n| request | takes | returns | access | |\n|---|---|---|---|---|\n",
     );
     let link = |name: Option<&str>| {
         name.map_or_else(String::new, |name| {
@@ -252,26 +240,31 @@ fn markdown() -> String {
         })
     };
     for route in ROUTES {
-        let (status, answers) = route.answers;
         writeln!(
             text,
-            "| `{} {}` | {} | {status} {} | {} | {} |",
+            "| `{} {}` | {} | {} {} | {} | {} |",
             route.method,
             route.path,
-            link(route.takes),
-            link(answers),
-            route.who,
-            route.does
+            link(route.request),
+            route.status,
+            link(route.response),
+            route.access.description(),
+            route.summary
         )
         .unwrap();
     }
     text.push_str(
-        "\n## Problems\n\nWhat is refused is answered as `application/problem+json` ([Problem](#problem), RFC 9457) with the type `urn:docket:problem:<word>`.\n\
-         API Gateway itself answers 401 to a token that is missing, expired or not of this user pool, and 429 when there are too many requests.\n\n\
-         | status | word | |\n|---|---|---|\n",
+        "\n## Problems\n\nA refused request returns `application/problem+json` ([Problem](#problem), RFC 9457) with the type `urn:docket:problem:<code>`.\n\
+         API Gateway itself returns 401 for a token that is missing, expired or of another user pool, and 429 for too many requests.\n\n\
+         | status | code | |\n|---|---|---|\n",
     );
-    for (status, word, title) in problems() {
-        writeln!(text, "| {status} | `{word}` | {title} |").unwrap();
+    for kind in problems() {
+        let ProblemKind {
+            status,
+            code,
+            title,
+        } = kind;
+        writeln!(text, "| {status} | `{code}` | {title} |").unwrap();
     }
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -287,15 +280,15 @@ fn check(name: &str, text: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        there == text,
-        "docs/{name} is not what the code says; `make docs` writes it anew"
+        stored == text,
+        "docs/{name} does not match the code; `make docs` updates it"
     );
 }
 
 #[test]
-fn the_documents_say_what_the_code_does() {
+fn api_documents_match_the_code() {
     let document = openapi();
     check(
         "openapi.json",
@@ -305,14 +298,14 @@ fn the_documents_say_what_the_code_does() {
 }
 
 #[test]
-fn every_reference_of_the_document_leads_somewhere() {
+fn every_reference_in_the_openapi_document_resolves() {
     fn walk(value: &Value, root: &Value) {
         match value {
             Value::Object(fields) => {
                 if let Some(Value::String(to)) = fields.get("$ref") {
                     assert!(
                         root.pointer(to.trim_start_matches('#')).is_some(),
-                        "{to} leads nowhere"
+                        "{to} does not resolve"
                     );
                 }
                 fields.values().for_each(|value| walk(value, root));
@@ -326,7 +319,7 @@ fn every_reference_of_the_document_leads_somewhere() {
     let routes = ROUTES.len();
     let ids: std::collections::BTreeSet<String> = ROUTES
         .iter()
-        .map(|route| format!("{:?}", route.what))
+        .map(|route| format!("{:?}", route.operation))
         .collect();
-    assert_eq!(ids.len(), routes, "each request has a name of its own");
+    assert_eq!(ids.len(), routes, "operation ids must be unique");
 }

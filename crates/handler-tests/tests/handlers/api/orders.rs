@@ -1,4 +1,4 @@
-//! Running a job again, giving it up, deleting its data.
+//! Commands about one job: retry, cancel, data deletion. And the download of its result.
 
 use api::types::{JobCommandResult, JobDetail, ResultView};
 use jobs::event::EventKind;
@@ -8,79 +8,81 @@ use jobs::state::{Cause, State};
 use serde_json::json;
 
 use super::super::world::{BUCKET, NOW, find};
-use super::{Office, audited};
+use super::{TestApi, audit_log};
 
 fn reason() -> Option<serde_json::Value> {
-    Some(json!({"reason": "the model was mended"}))
+    Some(json!({"reason": "the model was fixed"}))
 }
 
 #[test]
-fn a_failed_job_is_run_again_with_a_name_and_a_reason() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 5000, Cause::ModelRejected);
+fn retry_schedules_an_attempt_and_records_actor_and_reason() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 5000, Cause::ModelRejected);
     let path = format!("/jobs/{}/retry", job.id);
-    let order = json!({"seen": job.version, "reason": " the model was mended "});
-    let answer: JobCommandResult = office.reviewer().post(&path, order.clone());
+    let command = json!({"expected_version": job.version, "reason": " the model was fixed "});
+    let answer: JobCommandResult = api.reviewer().post(&path, command.clone());
     assert_eq!(
-        (answer.job.status.as_ref(), answer.result_found),
+        (answer.job.status.as_ref(), answer.result_recovered),
         ("RetryScheduled", false)
     );
     assert_eq!(
-        office.ports().world().checks.len(),
+        api.ports().state().checks.len(),
         1,
-        "the attempt has its message"
+        "a message must start the attempt"
     );
-    let detail: JobDetail = office.reviewer().get(&format!("/jobs/{}", job.id));
-    let asked = detail.explanation.timeline.last().unwrap();
+    let detail: JobDetail = api.reviewer().get(&format!("/jobs/{}", job.id));
+    let requested = detail.explanation.timeline.last().unwrap();
     assert_eq!(
-        (asked.actor.as_deref(), asked.reason.as_deref()),
-        (Some("rita@acme.example"), Some("the model was mended"))
+        (requested.actor.as_deref(), requested.reason.as_deref()),
+        (Some("rita@acme.example"), Some("the model was fixed"))
     );
+    let log = audit_log(&api);
+    assert_eq!(log.len(), 1);
     assert_eq!(
-        audited(&office),
-        [(
-            "rita@acme.example".to_owned(),
-            "retry".to_owned(),
-            Some("attempt 2 is scheduled".to_owned())
-        )]
+        (
+            log[0].actor.as_str(),
+            log[0].action.as_str(),
+            log[0].detail.as_deref()
+        ),
+        ("rita@acme.example", "retry", Some("attempt 2 is scheduled"))
     );
-    let (word, detail) = office.reviewer().refused("POST", &path, Some(order));
-    assert_eq!(word, "changed");
-    assert!(detail.contains("look at it again"), "{detail}");
+    let (code, detail) = api.reviewer().problem("POST", &path, Some(command));
+    assert_eq!(code, "changed");
+    assert!(detail.contains("reload it first"), "{detail}");
     assert_eq!(
-        office.reviewer().word("POST", &path, reason()),
+        api.reviewer().problem_code("POST", &path, reason()),
         "refused",
-        "it is not failed any more"
+        "the job is no longer failed"
     );
-    assert_eq!(office.ports().world().checks.len(), 1);
+    assert_eq!(api.ports().state().checks.len(), 1);
 }
 
 #[test]
-fn a_result_that_came_after_all_saves_the_run() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 5000, Cause::Lost);
-    office.ports().put(
+fn retry_of_a_job_whose_result_exists_schedules_a_check_and_no_attempt() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 5000, Cause::Lost);
+    api.ports().put(
         BUCKET,
         &format!("outbound/legal-review/{}/a1/x.out", job.id),
         b"{}",
     );
-    let answer: JobCommandResult = office
+    let answer: JobCommandResult = api
         .reviewer()
         .post(&format!("/jobs/{}/retry", job.id), reason().unwrap());
-    assert!(answer.result_found);
-    let world = office.ports().world();
+    assert!(answer.result_recovered);
+    let state = api.ports().state();
     assert_eq!(
-        (world.checks.len(), world.checks[0].0.due),
+        (state.checks.len(), state.checks[0].0.due),
         (1, None),
-        "somebody is told to look"
+        "a check must be sent"
     );
-    assert_eq!(world.invocations.len(), 0);
+    assert_eq!(state.invocations.len(), 0);
 }
 
 #[test]
-fn a_job_that_fails_the_same_way_again_and_again_needs_somebody_who_insists() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 5000, Cause::ModelError);
+fn retry_of_a_job_that_repeats_the_same_failure_must_be_forced_by_support() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 5000, Cause::ModelError);
     let failure = job.failure().cloned();
     let mut poisoned = job.clone();
     poisoned.attempts.clear();
@@ -107,28 +109,29 @@ fn a_job_that_fails_the_same_way_again_and_again_needs_somebody_who_insists() {
         attempt: Attempt(3),
         failure: failure.unwrap(),
     };
-    office.ports().world().jobs.insert(job.id, poisoned);
+    api.ports().state().jobs.insert(job.id, poisoned);
     let path = format!("/jobs/{}/retry", job.id);
-    let (word, detail) = office.support().refused("POST", &path, reason());
-    assert_eq!(word, "poisoned");
+    let (code, detail) = api.support().problem("POST", &path, reason());
+    assert_eq!(code, "poisoned");
     assert!(
         detail.contains("3 times") && detail.contains("ModelError"),
         "{detail}"
     );
-    let force = json!({"reason": "the model was mended", "force": true});
+    let force = json!({"reason": "the model was fixed", "force": true});
     assert_eq!(
-        office.reviewer().word("POST", &path, Some(force.clone())),
+        api.reviewer()
+            .problem_code("POST", &path, Some(force.clone())),
         "forbidden",
-        "support insists"
+        "only support may force a retry"
     );
-    let answer: JobCommandResult = office.support().post(&path, force);
+    let answer: JobCommandResult = api.support().post(&path, force);
     assert_eq!(answer.job.status, "RetryScheduled");
 }
 
 #[test]
-fn an_order_needs_a_reason_and_a_log_to_be_written_to() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 5000, Cause::ModelError);
+fn command_without_a_reason_or_without_an_audit_entry_is_refused() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 5000, Cause::ModelError);
     let path = format!("/jobs/{}/retry", job.id);
     for body in [
         json!({}),
@@ -137,47 +140,49 @@ fn an_order_needs_a_reason_and_a_log_to_be_written_to() {
         json!({"reason": "x", "actor": "y"}),
     ] {
         assert_eq!(
-            office.reviewer().word("POST", &path, Some(body)),
+            api.reviewer().problem_code("POST", &path, Some(body)),
             "bad-request"
         );
     }
-    assert_eq!(office.reviewer().word("POST", &path, None), "bad-request");
-    office
-        .ports()
-        .world()
-        .fail_before
-        .insert("write_document", 1);
     assert_eq!(
-        office.reviewer().word("POST", &path, reason()),
+        api.reviewer().problem_code("POST", &path, None),
+        "bad-request"
+    );
+    api.ports().state().fail_before.insert("write_record", 1);
+    assert_eq!(
+        api.reviewer().problem_code("POST", &path, reason()),
         "unavailable"
     );
-    let after = find(office.api.app(), job.id).unwrap();
+    let after = find(api.handler.app(), job.id).unwrap();
     assert_eq!(
         after.version, job.version,
-        "without a line in the log nothing is done"
+        "nothing may change without an audit entry"
     );
 }
 
 #[test]
-fn an_open_job_is_given_up() {
-    let office = Office::open();
-    let job = office.job("inbound/acme/a.pdf", 5000, |_| {});
+fn cancel_ends_an_open_job_and_is_refused_for_a_final_one() {
+    let api = TestApi::new();
+    let job = api.job("inbound/acme/a.pdf", 5000, |_| {});
     let path = format!("/jobs/{}/cancel", job.id);
-    let answer: JobCommandResult = office.reviewer().post(&path, reason().unwrap());
+    let answer: JobCommandResult = api.reviewer().post(&path, reason().unwrap());
     assert_eq!(answer.job.status, "Cancelled");
-    assert_eq!(office.reviewer().word("POST", &path, reason()), "refused");
     assert_eq!(
-        audited(&office).len(),
+        api.reviewer().problem_code("POST", &path, reason()),
+        "refused"
+    );
+    assert_eq!(
+        audit_log(&api).len(),
         2,
-        "what was refused is in the log as well"
+        "the audit log must contain refused commands"
     );
 }
 
 #[test]
-fn a_result_is_fetched_by_those_who_may_see_it() {
-    let office = Office::open();
+fn result_can_be_downloaded_only_by_callers_who_can_see_the_job() {
+    let api = TestApi::new();
     let output = format!("outbound/legal-review/opaque/{}", "x.out");
-    let job = office.job("inbound/acme/Vertrag Müller.pdf", 5000, |job| {
+    let job = api.job("inbound/acme/Vertrag Müller.pdf", 5000, |job| {
         job.state = State::Ready {
             attempt: Attempt(1),
         };
@@ -190,88 +195,94 @@ fn a_result_is_fetched_by_those_who_may_see_it() {
     });
     let path = format!("/jobs/{}/result", job.id);
     assert_eq!(
-        office.reviewer().word("GET", &path, None),
+        api.reviewer().problem_code("GET", &path, None),
         "gone",
-        "it was deleted"
+        "the output was deleted"
     );
-    office.ports().put(BUCKET, &output, b"{\"clauses\":[]}");
-    let view: ResultView = office.reviewer().get(&path);
+    api.ports().put(BUCKET, &output, b"{\"clauses\":[]}");
+    let view: ResultView = api.reviewer().get(&path);
     assert_eq!(
         (view.name.as_str(), view.content_type.as_str(), view.bytes),
         ("Vertrag Müller.json", "application/json", 14)
     );
     assert_eq!(view.request.method, "GET");
-    assert_eq!(office.stranger().word("GET", &path, None), "not-found");
-    let open = office.job("inbound/acme/b.pdf", 5000, |_| {});
     assert_eq!(
-        office
-            .reviewer()
-            .word("GET", &format!("/jobs/{}/result", open.id), None),
+        api.other_tenant().problem_code("GET", &path, None),
+        "not-found"
+    );
+    let open = api.job("inbound/acme/b.pdf", 5000, |_| {});
+    assert_eq!(
+        api.reviewer()
+            .problem_code("GET", &format!("/jobs/{}/result", open.id), None),
         "not-ready"
     );
 }
 
 #[test]
-fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
-    let office = Office::open();
+fn data_deletion_removes_all_objects_of_the_job_and_records_the_actor() {
+    let api = TestApi::new();
     let failure_object = Location {
         bucket: BUCKET.to_owned(),
         key: "failure/legal-review/f.out".to_owned(),
     };
-    let job = office.job("inbound/acme/geheim.pdf", 5000, |job| {
+    let job = api.job("inbound/acme/geheim.pdf", 5000, |job| {
         super::fail(job, Cause::ModelError);
         job.attempts[0].failure_object = Some(failure_object.clone());
     });
-    office.ports().put(BUCKET, &failure_object.key, b"x");
+    api.ports().put(BUCKET, &failure_object.key, b"x");
     let orphan = format!("outbound/legal-review/{}/a1/x.out", job.id);
-    office.ports().put(BUCKET, &orphan, b"{}");
-    office.ports().put(BUCKET, &orphan, b"{}");
-    let newer = office
+    api.ports().put(BUCKET, &orphan, b"{}");
+    api.ports().put(BUCKET, &orphan, b"{}");
+    let newer = api
         .ports()
         .put(BUCKET, "inbound/acme/geheim.pdf", b"%PDF-1.7 newer");
-    let path = format!("/jobs/{}/data", job.id);
+    let path = format!("/jobs/{}/data-deletion", job.id);
     assert_eq!(
-        office.reviewer().word("DELETE", &path, reason()),
+        api.reviewer().problem_code("POST", &path, reason()),
         "forbidden"
     );
-    let answer: JobCommandResult = office.support().ask("DELETE", &path, reason());
+    let answer: JobCommandResult = api.support().request("POST", &path, reason());
     assert_eq!(answer.job.version, job.version + 1);
     {
-        let world = office.ports().world();
-        let left: Vec<_> = world
+        let state = api.ports().state();
+        let left: Vec<_> = state
             .objects
             .values()
             .flatten()
             .map(|(version, _)| version)
             .collect();
-        assert_eq!(left, [&newer], "the newer version belongs to another job");
+        assert_eq!(
+            left,
+            [&newer],
+            "a newer version belongs to another job and must stay"
+        );
     }
-    let detail: JobDetail = office.support().get(&format!("/jobs/{}", job.id));
+    let detail: JobDetail = api.support().get(&format!("/jobs/{}", job.id));
     let last = detail.explanation.timeline.last().unwrap();
     assert_eq!(
         (last.what.as_str(), last.actor.as_deref()),
-        ("its data was deleted", Some("sam@docket.example"))
+        ("the job's data was deleted", Some("sam@docket.example"))
     );
     assert!(
-        audited(&office)[0]
-            .2
+        audit_log(&api)[0]
+            .detail
             .as_deref()
             .unwrap()
             .starts_with("4 object versions")
     );
-    let again: JobCommandResult = office.support().ask("DELETE", &path, reason());
+    let again: JobCommandResult = api.support().request("POST", &path, reason());
     assert_eq!(
         again.job.version, answer.job.version,
-        "it can be ordered once more"
+        "repeating the deletion must succeed"
     );
     assert_eq!(
         answer.job.updated_at, job.updated_at.0,
-        "it ended when it ended"
+        "the deletion must not change when the job ended"
     );
-    let word = office
+    let code = api
         .support()
-        .word("POST", &format!("/jobs/{}/retry", job.id), reason());
-    assert_eq!(word, "refused", "there is nothing to run");
+        .problem_code("POST", &format!("/jobs/{}/retry", job.id), reason());
+    assert_eq!(code, "refused", "a job without data cannot be retried");
     assert!(
         detail
             .explanation
@@ -279,50 +290,53 @@ fn one_jobs_data_is_deleted_and_its_record_says_by_whom() {
             .iter()
             .all(|help| help.action != api::explain::Action::Retry)
     );
-    let open = office.job("inbound/acme/open.pdf", 5, |_| {});
+    let open = api.job("inbound/acme/open.pdf", 5, |_| {});
     assert_eq!(
-        office
-            .support()
-            .word("DELETE", &format!("/jobs/{}/data", open.id), reason()),
+        api.support().problem_code(
+            "POST",
+            &format!("/jobs/{}/data-deletion", open.id),
+            reason()
+        ),
         "refused"
     );
 }
 
 #[test]
-fn data_is_not_deleted_while_an_attempt_may_still_write_a_result() {
-    let office = Office::open();
-    let job = office.job("inbound/acme/a.pdf", 5000, |_| {});
+fn data_deletion_is_refused_while_an_attempt_may_still_write_a_result() {
+    let api = TestApi::new();
+    let job = api.job("inbound/acme/a.pdf", 5000, |_| {});
     let path = format!("/jobs/{}", job.id);
-    let _: JobCommandResult = office
+    let _: JobCommandResult = api
         .support()
         .post(&format!("{path}/cancel"), reason().unwrap());
-    let (word, detail) = office
+    let (code, detail) = api
         .support()
-        .refused("DELETE", &format!("{path}/data"), reason());
-    assert_eq!(word, "refused");
+        .problem("POST", &format!("{path}/data-deletion"), reason());
+    assert_eq!(code, "refused");
     assert!(detail.contains("may still write"), "{detail}");
-    super::super::world::advance(office.api.app(), 8 * 3_600_000);
-    let later = office.api.app().ports.world().now.0;
-    let mut support = office.support();
+    super::super::world::advance(api.handler.app(), 8 * 3_600_000);
+    let later = api.handler.app().ports.state().now.0;
+    let mut support = api.support();
     support.claims["exp"] = json!((later / 1000 + 3600).to_string());
-    let answer: JobCommandResult = support.ask("DELETE", &format!("{path}/data"), reason());
+    let answer: JobCommandResult =
+        support.request("POST", &format!("{path}/data-deletion"), reason());
     assert_eq!(answer.job.status, "Cancelled");
 }
 
 #[test]
-fn a_deletion_that_breaks_off_is_ordered_once_more() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 5000, Cause::ModelError);
-    let path = format!("/jobs/{}/data", job.id);
-    office.ports().world().fail_before.insert("delete", 1);
+fn interrupted_data_deletion_can_be_repeated() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 5000, Cause::ModelError);
+    let path = format!("/jobs/{}/data-deletion", job.id);
+    api.ports().state().fail_before.insert("delete_version", 1);
     assert_eq!(
-        office.support().word("DELETE", &path, reason()),
+        api.support().problem_code("POST", &path, reason()),
         "unavailable"
     );
     assert_eq!(
-        audited(&office)[0].2.as_deref(),
-        Some("broke off; to be ordered once more")
+        audit_log(&api)[0].detail.as_deref(),
+        Some("interrupted; repeat the deletion")
     );
-    let _: JobCommandResult = office.support().ask("DELETE", &path, reason());
-    assert!(office.ports().world().objects.is_empty());
+    let _: JobCommandResult = api.support().request("POST", &path, reason());
+    assert!(api.ports().state().objects.is_empty());
 }

@@ -1,6 +1,6 @@
-//! Retry plans: made, applied, released, told about.
+//! Retry plans: creating, applying, releasing and showing them.
 
-use api::types::{PlanOutcome, PlanView, Plans};
+use api::types::{RetryPlanOutcome, RetryPlanView, RetryPlans};
 use functions::handlers::{reconciler, retry};
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
@@ -9,53 +9,53 @@ use jobs::state::{Cause, State};
 use serde_json::{Value, json};
 
 use super::super::world::{NOW, advance, batch, event, failures, find, run};
-use super::{Office, audited, counts};
+use super::{TestApi, audit_log, counts};
 
-/// What was ordered so far, as messages.
-fn orders(office: &Office) -> Vec<(String, u32)> {
-    let sent = std::mem::take(&mut office.ports().world().orders);
-    let text = |order: &jobs::ports::RetryCommand| {
-        let wire = retry::RetryCommandMessage::from(order);
-        serde_json::to_string(&wire).unwrap()
+/// Takes the retry commands that were sent so far, each as the text of its message and its delay in seconds.
+fn take_commands(api: &TestApi) -> Vec<(String, u32)> {
+    let sent = std::mem::take(&mut api.ports().state().retry_commands);
+    let text = |command: &jobs::ports::RetryCommand| {
+        let message = retry::RetryCommandMessage::from(command);
+        serde_json::to_string(&message).unwrap()
     };
     sent.iter()
-        .map(|(order, delay)| (text(order), *delay))
+        .map(|(command, delay)| (text(command), *delay))
         .collect()
 }
 
-fn run_effects(office: &Office, bodies: &[String], received: u32) {
+fn receive(api: &TestApi, bodies: &[String], received: u32) {
     for chunk in bodies.chunks(10) {
-        let batch = batch(office.api.app(), chunk, received);
-        let response = run(retry::handle(office.api.app(), batch)).unwrap();
+        let batch = batch(api.handler.app(), chunk, received);
+        let response = run(retry::handle(api.handler.app(), batch)).unwrap();
         assert!(failures(&response).is_empty());
     }
 }
 
-fn reconcile(office: &Office) {
+fn reconcile(api: &TestApi) {
     run(reconciler::handle(
-        office.api.app(),
-        event(office.api.app(), json!({})),
+        api.handler.app(),
+        event(api.handler.app(), json!({})),
     ))
     .unwrap();
 }
 
-fn plan(office: &Office, body: Value) -> PlanView {
-    office.support().post("/retry-plans", body)
+fn plan(api: &TestApi, body: Value) -> RetryPlanView {
+    api.support().post("/retry-plans", body)
 }
 
 #[test]
-fn a_plan_says_what_it_would_do_and_does_nothing() {
-    let office = Office::open();
+fn created_plan_shows_its_jobs_and_starts_none() {
+    let api = TestApi::new();
     for number in 0..12_u64 {
         let cause = if number < 9 {
             Cause::ModelError
         } else {
             Cause::TimedOut
         };
-        office.failed(&format!("inbound/acme/{number}.pdf"), number * 1000, cause);
+        api.failed_job(&format!("inbound/acme/{number}.pdf"), number * 1000, cause);
     }
-    office.job("inbound/acme/open.pdf", 10, |_| {});
-    let all = plan(&office, json!({"reason": "the model was mended"}));
+    api.job("inbound/acme/open.pdf", 10, |_| {});
+    let all = plan(&api, json!({"reason": "the model was fixed"}));
     assert_eq!(
         (all.status.as_str(), all.jobs, all.released, all.truncated),
         ("planned", 12, 0, false)
@@ -65,24 +65,26 @@ fn a_plan_says_what_it_would_do_and_does_nothing() {
         [("ModelError", 9), ("TimedOut", 3)].into()
     );
     assert_eq!(counts(&all.by_pipeline), [("legal-review", 12)].into());
-    assert_eq!(all.gpu_minutes, 9, "twelve runs of 45 s");
+    assert_eq!(
+        all.gpu_minutes, 9,
+        "the estimate must be twelve runs of 45 s"
+    );
     let some = plan(
-        &office,
+        &api,
         json!({"reason": "x", "filter": {"cause": "ModelError", "since": NOW.0 - 3500, "tenant": "acme"}}),
     );
     assert_eq!(some.jobs, 4);
     let none = plan(
-        &office,
+        &api,
         json!({"reason": "x", "filter": {"pipeline": "ocr-batch"}}),
     );
     assert_eq!(none.jobs, 0);
-    let listed: Plans = office.support().get("/retry-plans");
+    let listed: RetryPlans = api.support().get("/retry-plans");
     assert_eq!(listed.plans.len(), 3);
-    assert_eq!(office.ports().world().orders.len(), 0);
+    assert_eq!(api.ports().state().retry_commands.len(), 0);
     assert_eq!(
-        office
-            .reviewer()
-            .word("POST", "/retry-plans", Some(json!({"reason": "x"}))),
+        api.reviewer()
+            .problem_code("POST", "/retry-plans", Some(json!({"reason": "x"}))),
         "forbidden"
     );
     for body in [
@@ -92,91 +94,99 @@ fn a_plan_says_what_it_would_do_and_does_nothing() {
         json!({"reason": "x", "filter": {"status": "open"}}),
     ] {
         assert_eq!(
-            office.support().word("POST", "/retry-plans", Some(body)),
+            api.support()
+                .problem_code("POST", "/retry-plans", Some(body)),
             "bad-request"
         );
     }
 }
 
 #[test]
-fn an_applied_plan_releases_its_jobs_at_its_rate_and_once() {
-    let office = Office::open();
+fn applied_plan_releases_every_job_once_at_its_rate() {
+    let api = TestApi::new();
     for number in 0..250_u64 {
-        office.failed(
+        api.failed_job(
             &format!("inbound/acme/{number}.pdf"),
             number * 1000,
             Cause::ModelError,
         );
     }
     let made = plan(
-        &office,
-        json!({"reason": "the model was mended", "per_minute": 20}),
+        &api,
+        json!({"reason": "the model was fixed", "per_minute": 20}),
     );
-    advance(office.api.app(), 1);
+    advance(api.handler.app(), 1);
     let apply = format!("/retry-plans/{}/apply", made.id);
     assert_eq!(
-        office.reviewer().word("POST", &apply, Some(json!({}))),
+        api.reviewer().problem_code("POST", &apply, Some(json!({}))),
         "forbidden"
     );
-    let applied: PlanView = office.support().post(&apply, json!({}));
+    let applied: RetryPlanView = api.support().post(&apply, json!({}));
     assert_eq!(
         (applied.status.as_str(), applied.released),
         ("releasing", 141),
-        "seven minutes' worth, and the first"
+        "the jobs of seven minutes must be released, and the first one"
     );
-    let again: PlanView = office.support().post(&apply, json!({}));
+    let again: RetryPlanView = api.support().post(&apply, json!({}));
     assert_eq!(
         (again.applied_at, again.released),
         (applied.applied_at, 141),
-        "a second time changes nothing"
+        "applying a plan twice must have no effect"
     );
-    let first = orders(&office);
+    let first = take_commands(&api);
     assert_eq!(first.len(), 141);
     assert!(
         first
             .iter()
             .zip(0_u32..)
-            .all(|((_, delay), place)| *delay == place * 3),
-        "one every three seconds"
+            .all(|((_, delay), index)| *delay == index * 3),
+        "one job must start every three seconds"
     );
 
-    // One has moved on since, one had its message twice.
+    // One job has changed since, and one command is delivered twice.
     let skipped = made.jobs;
     let mut bodies: Vec<String> = first.into_iter().map(|(body, _)| body).collect();
     let doubled = bodies[7].clone();
     bodies.push(doubled);
     let moved: Value = serde_json::from_str(&bodies[3]).unwrap();
     let moved = moved["job_id"].as_str().unwrap().parse().unwrap();
-    let mut job = find(office.api.app(), moved).unwrap();
+    let mut job = find(api.handler.app(), moved).unwrap();
     job.version += 1;
-    office.ports().world().jobs.insert(moved, job);
-    run_effects(&office, &bodies, 1);
+    api.ports().state().jobs.insert(moved, job);
+    receive(&api, &bodies, 1);
     assert_eq!(
-        office.ports().world().checks.len(),
+        api.ports().state().checks.len(),
         140,
-        "each is started once"
+        "every unchanged job must be started once"
     );
-    run_effects(&office, &bodies[7..8], 2);
+    receive(&api, &bodies[7..8], 2);
     assert_eq!(
-        office.ports().world().checks.len(),
+        api.ports().state().checks.len(),
         141,
-        "a redelivered order sends its message once more"
+        "a redelivered command must send its check again"
     );
     assert_eq!(skipped, 250);
 
-    advance(office.api.app(), 300_000);
-    reconcile(&office);
-    advance(office.api.app(), 300_000);
-    reconcile(&office);
-    let rest = orders(&office);
-    assert_eq!(rest.len(), 109, "the reconciler sends the rest");
-    reconcile(&office);
-    assert!(orders(&office).is_empty(), "and then nothing more");
-    let shown: PlanView = office.support().get(&format!("/retry-plans/{}", made.id));
+    advance(api.handler.app(), 300_000);
+    reconcile(&api);
+    advance(api.handler.app(), 300_000);
+    reconcile(&api);
+    let rest = take_commands(&api);
+    assert_eq!(
+        rest.len(),
+        109,
+        "the reconciler must send the remaining commands"
+    );
+    reconcile(&api);
+    assert!(
+        take_commands(&api).is_empty(),
+        "no command may be sent twice"
+    );
+    let shown: RetryPlanView = api.support().get(&format!("/retry-plans/{}", made.id));
     assert_eq!(shown.status, "released");
     assert_eq!(
         shown.outcome,
-        Some(PlanOutcome {
+        Some(RetryPlanOutcome {
             waiting: 109,
             skipped: 1,
             open: 140,
@@ -184,10 +194,10 @@ fn an_applied_plan_releases_its_jobs_at_its_rate_and_once() {
             failed: 0
         })
     );
-    let ids: Vec<_> = office.ports().world().jobs.keys().copied().collect();
+    let ids: Vec<_> = api.ports().state().jobs.keys().copied().collect();
     for id in &ids[..5] {
-        let mut world = office.ports().world();
-        let job = world.jobs.get_mut(id).unwrap();
+        let mut state = api.ports().state();
+        let job = state.jobs.get_mut(id).unwrap();
         let by_plan = job.history.iter().any(|entry| {
             entry
                 .reason
@@ -200,43 +210,47 @@ fn an_applied_plan_releases_its_jobs_at_its_rate_and_once() {
             };
         }
     }
-    let shown: PlanView = office.support().get(&format!("/retry-plans/{}", made.id));
+    let shown: RetryPlanView = api.support().get(&format!("/retry-plans/{}", made.id));
     assert!(shown.outcome.unwrap().ready > 0);
-    let actions: Vec<String> = audited(&office)
+    let actions: Vec<String> = audit_log(&api)
         .into_iter()
-        .map(|(_, action, _)| action)
+        .map(|entry| entry.action)
         .collect();
-    assert_eq!(actions, ["apply-plan", "plan"], "each once");
+    assert_eq!(
+        actions,
+        ["apply-plan", "plan"],
+        "every action must be in the audit log once"
+    );
 }
 
 #[test]
-fn orders_that_the_queue_does_not_take_are_sent_again() {
-    let office = Office::open();
+fn retry_command_that_the_queue_does_not_take_is_sent_by_the_next_run() {
+    let api = TestApi::new();
     for number in 0..5_u64 {
-        office.failed(
+        api.failed_job(
             &format!("inbound/acme/{number}.pdf"),
             number,
             Cause::ModelError,
         );
     }
-    let made = plan(&office, json!({"reason": "x"}));
-    office.ports().world().fail_before.insert("order", 1);
-    let applied: PlanView = office
+    let made = plan(&api, json!({"reason": "x"}));
+    api.ports().state().fail_before.insert("send_commands", 1);
+    let applied: RetryPlanView = api
         .support()
         .post(&format!("/retry-plans/{}/apply", made.id), json!({}));
     assert_eq!(
         (applied.status.as_str(), applied.released),
         ("releasing", 0)
     );
-    reconcile(&office);
-    assert_eq!(orders(&office).len(), 5);
+    reconcile(&api);
+    assert_eq!(take_commands(&api).len(), 5);
 }
 
 #[test]
-fn the_poisoned_are_left_out_unless_somebody_insists() {
-    let office = Office::open();
-    office.failed("inbound/acme/fine.pdf", 1000, Cause::ModelError);
-    office.job("inbound/acme/poisoned.pdf", 1000, |job| {
+fn plan_leaves_out_jobs_that_repeat_the_same_failure_unless_forced() {
+    let api = TestApi::new();
+    api.failed_job("inbound/acme/fine.pdf", 1000, Cause::ModelError);
+    api.job("inbound/acme/poisoned.pdf", 1000, |job| {
         super::fail(job, Cause::ModelError);
         job.attempts[0].closed_at = Some(Timestamp(NOW.0 - 5000));
         for minute in [4000, 3000] {
@@ -248,42 +262,51 @@ fn the_poisoned_are_left_out_unless_somebody_insists() {
             });
         }
     });
-    let careful = plan(&office, json!({"reason": "x"}));
+    let careful = plan(&api, json!({"reason": "x"}));
     assert_eq!((careful.jobs, careful.poisoned), (1, 1));
-    let forced = plan(&office, json!({"reason": "x", "force": true}));
+    let forced = plan(&api, json!({"reason": "x", "force": true}));
     assert_eq!((forced.jobs, forced.poisoned), (2, 0));
-    let _: PlanView = office
+    let _: RetryPlanView = api
         .support()
         .post(&format!("/retry-plans/{}/apply", forced.id), json!({}));
-    let bodies: Vec<String> = orders(&office).into_iter().map(|(body, _)| body).collect();
-    run_effects(&office, &bodies, 1);
-    assert_eq!(office.ports().world().checks.len(), 2);
+    let bodies: Vec<String> = take_commands(&api)
+        .into_iter()
+        .map(|(body, _)| body)
+        .collect();
+    receive(&api, &bodies, 1);
+    assert_eq!(api.ports().state().checks.len(), 2);
 }
 
 #[test]
-fn what_cannot_be_run_again_is_not_planned() {
-    let office = Office::open();
-    office.failed("inbound/acme/fine.pdf", 1000, Cause::ModelError);
-    office.failed("inbound/acme/no.pdf", 1000, Cause::InvalidInput);
-    office.failed("inbound/acme/old.pdf", 1000, Cause::Superseded);
-    office.job("inbound/acme/erased.pdf", 1000, |job| {
+fn plan_leaves_out_jobs_that_cannot_be_retried() {
+    let api = TestApi::new();
+    api.failed_job("inbound/acme/fine.pdf", 1000, Cause::ModelError);
+    api.failed_job("inbound/acme/no.pdf", 1000, Cause::InvalidInput);
+    api.failed_job("inbound/acme/old.pdf", 1000, Cause::Superseded);
+    api.job("inbound/acme/erased.pdf", 1000, |job| {
         super::fail(job, Cause::ModelError);
         *job = job.erased("sam@docket.example", "asked for", NOW);
     });
-    assert_eq!(plan(&office, json!({"reason": "x"})).jobs, 1);
+    assert_eq!(plan(&api, json!({"reason": "x"})).jobs, 1);
     let body = json!({"reason": "x", "filter": {"since": 5, "until": 5}});
-    let word = office.support().word("POST", "/retry-plans", Some(body));
-    assert_eq!(word, "bad-request");
-    assert_eq!(audited(&office).len(), 1, "nothing was about to be done");
+    let code = api
+        .support()
+        .problem_code("POST", "/retry-plans", Some(body));
+    assert_eq!(code, "bad-request");
+    assert_eq!(
+        audit_log(&api).len(),
+        1,
+        "an invalid request must not be in the audit log"
+    );
 }
 
 #[test]
-fn a_plan_that_cannot_be_read_does_not_hold_up_the_others() {
-    let office = Office::open();
-    office.failed("inbound/acme/a.pdf", 1000, Cause::ModelError);
-    let made = plan(&office, json!({"reason": "x"}));
-    office.ports().world().fail_before.insert("order", 1);
-    let _: PlanView = office
+fn unreadable_plan_does_not_block_the_release_of_other_plans() {
+    let api = TestApi::new();
+    api.failed_job("inbound/acme/a.pdf", 1000, Cause::ModelError);
+    let made = plan(&api, json!({"reason": "x"}));
+    api.ports().state().fail_before.insert("send_commands", 1);
+    let _: RetryPlanView = api
         .support()
         .post(&format!("/retry-plans/{}/apply", made.id), json!({}));
     let broken = jobs::ports::Record {
@@ -292,33 +315,33 @@ fn a_plan_that_cannot_be_read_does_not_hold_up_the_others() {
         expires_at: None,
     };
     {
-        let mut world = office.ports().world();
-        world.folders.write("plan", "p-broken", &broken);
-        world.folders.write("plan-active", "p-broken", &broken);
+        let mut state = api.ports().state();
+        state.records.write("plan", "p-broken", &broken);
+        state.records.write("plan-active", "p-broken", &broken);
     }
-    reconcile(&office);
-    assert_eq!(orders(&office).len(), 1);
+    reconcile(&api);
+    assert_eq!(take_commands(&api).len(), 1);
 }
 
 #[test]
-fn an_order_that_was_refused_is_told_as_skipped() {
-    let office = Office::open();
-    let job = office.failed("inbound/acme/a.pdf", 1000, Cause::ModelError);
-    let made = plan(&office, json!({"reason": "x"}));
+fn refused_retry_command_is_counted_as_skipped() {
+    let api = TestApi::new();
+    let job = api.failed_job("inbound/acme/a.pdf", 1000, Cause::ModelError);
+    let made = plan(&api, json!({"reason": "x"}));
     let path = format!("/retry-plans/{}", made.id);
-    let shown: PlanView = office.support().post(&format!("{path}/apply"), json!({}));
+    let shown: RetryPlanView = api.support().post(&format!("{path}/apply"), json!({}));
     assert_eq!(shown.outcome.map(|outcome| outcome.waiting), Some(1));
-    advance(office.api.app(), 31 * 60_000);
-    let shown: PlanView = office.support().get(&path);
+    advance(api.handler.app(), 31 * 60_000);
+    let shown: RetryPlanView = api.support().get(&path);
     let outcome = shown.outcome.unwrap();
     assert_eq!((outcome.waiting, outcome.skipped), (0, 1));
-    office.ports().world().jobs.get_mut(&job.id).unwrap().state = State::Ready {
+    api.ports().state().jobs.get_mut(&job.id).unwrap().state = State::Ready {
         attempt: Attempt(1),
     };
-    let shown: PlanView = office.support().get(&path);
+    let shown: RetryPlanView = api.support().get(&path);
     assert_eq!(
         shown.outcome.unwrap().ready,
         1,
-        "its result had come after all"
+        "a job that became ready without a new attempt must be counted as ready"
     );
 }

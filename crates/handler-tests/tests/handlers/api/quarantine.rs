@@ -1,4 +1,4 @@
-//! The desk's side of the quarantine.
+//! Listing, replaying and discarding messages in quarantine.
 
 use api::types::{QuarantineEntry, QuarantinePage};
 use functions::handlers::retry;
@@ -6,46 +6,46 @@ use jobs::ports::{Quarantine, QuarantinedMessage, Queue};
 use serde_json::json;
 
 use super::super::world::{NOW, batch, run};
-use super::{Office, audited};
+use super::{TestApi, audit_log};
 
-fn keep(office: &Office, source: &str, id: &str) {
+fn keep(api: &TestApi, source: &str, id: &str) {
     let entry = QuarantinedMessage {
         source: source.to_owned(),
         message_id: id.to_owned(),
         cause: "Malformed".into(),
-        problem: "not a wake-up: <script>".to_owned(),
+        problem: "not a check: <script>".to_owned(),
         body: "{\"broken\": 1}".to_owned(),
         at: NOW,
     };
-    run(office.ports().keep(&entry)).unwrap();
+    run(api.ports().keep(&entry)).unwrap();
 }
 
 fn reason() -> serde_json::Value {
-    json!({"reason": "the sender was mended"})
+    json!({"reason": "the sender was fixed"})
 }
 
 #[test]
-fn messages_are_listed_in_pages_and_shown_whole() {
-    let office = Office::open();
+fn messages_are_listed_in_pages_and_shown_with_their_body() {
+    let api = TestApi::new();
     for number in 0..120 {
-        keep(&office, "checks", &format!("m{number:03}"));
+        keep(&api, "checks", &format!("m{number:03}"));
     }
-    let mut seen = 0;
+    let mut listed = 0;
     let mut path = "/quarantine".to_owned();
     loop {
-        let page: QuarantinePage = office.support().get(&path);
-        seen += page.entries.len();
+        let page: QuarantinePage = api.support().get(&path);
+        listed += page.entries.len();
         assert!(page.entries.iter().all(|entry| entry.body.is_none()));
         match page.cursor {
             Some(cursor) => path = format!("/quarantine?cursor={cursor}"),
             None => break,
         }
     }
-    assert_eq!(seen, 120);
-    let entry: QuarantineEntry = office.support().get("/quarantine/checks%3Am007");
+    assert_eq!(listed, 120);
+    let entry: QuarantineEntry = api.support().get("/quarantine/checks%3Am007");
     assert_eq!(entry.body.as_deref(), Some("{\"broken\": 1}"));
     assert_eq!(
-        office.support().word("GET", "/quarantine/m007", None),
+        api.support().problem_code("GET", "/quarantine/m007", None),
         "not-found"
     );
     for path in [
@@ -55,12 +55,12 @@ fn messages_are_listed_in_pages_and_shown_whole() {
         "/retry-plans",
     ] {
         assert_eq!(
-            office.reviewer().word("GET", path, None),
+            api.reviewer().problem_code("GET", path, None),
             "forbidden",
             "{path}"
         );
         assert_eq!(
-            office.customer().word("GET", path, None),
+            api.customer().problem_code("GET", path, None),
             "forbidden",
             "{path}"
         );
@@ -68,106 +68,106 @@ fn messages_are_listed_in_pages_and_shown_whole() {
 }
 
 #[test]
-fn a_message_is_sent_again_and_comes_back_if_it_fails_again() {
-    let office = Office::open();
-    keep(&office, "checks", "m1");
-    let entry: QuarantineEntry = office
-        .support()
-        .post("/quarantine/checks:m1/replay", reason());
+fn replayed_message_that_fails_again_is_quarantined_again() {
+    let api = TestApi::new();
+    keep(&api, "checks", "m1");
+    let entry: QuarantineEntry = api.support().post("/quarantine/checks:m1/replay", reason());
     assert_eq!(entry.id, "checks:m1");
-    let sent = office.ports().world().redriven.clone();
+    let sent = api.ports().state().redriven.clone();
     assert_eq!(
         (sent.len(), sent[0].0, sent[0].1.first_id.as_str()),
         (1, Queue::Checks, "m1")
     );
-    let page: QuarantinePage = office.support().get("/quarantine");
-    assert!(page.entries.is_empty(), "it has left");
+    let page: QuarantinePage = api.support().get("/quarantine");
+    assert!(
+        page.entries.is_empty(),
+        "a replayed message must leave the quarantine"
+    );
     assert_eq!(
-        office
-            .support()
-            .word("POST", "/quarantine/checks:m1/replay", Some(reason())),
+        api.support()
+            .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason())),
         "not-found"
     );
 
-    // It has the first message's id with it, and is as broken as before.
-    let mut event = batch(office.api.app(), &[sent[0].1.body.clone()], 1);
+    // The message carries the first message's id and is as invalid as before.
+    let mut event = batch(api.handler.app(), &[sent[0].1.body.clone()], 1);
     let attribute = json!({"stringValue": "m1", "dataType": "String"});
     event.payload.records[0].message_attributes =
         serde_json::from_value(json!({"first-message-id": attribute})).unwrap();
-    run(retry::handle(office.api.app(), event)).unwrap();
-    let page: QuarantinePage = office.support().get("/quarantine");
+    run(retry::handle(api.handler.app(), event)).unwrap();
+    let page: QuarantinePage = api.support().get("/quarantine");
     assert_eq!(
         page.entries[0].id, "checks:m1",
-        "it is back, under its name"
+        "the message must be quarantined under its first id"
     );
-    assert_eq!(audited(&office)[0].1, "replay");
+    assert_eq!(audit_log(&api)[0].action, "replay");
 }
 
 #[test]
-fn what_fails_while_it_is_being_sent_again_is_not_taken_out() {
-    let office = Office::open();
-    keep(&office, "checks", "m1");
-    // The queue's answer is lost: it may have been sent.
-    office.ports().world().fail_after.insert("send_back", 1);
+fn message_whose_replay_fails_stays_in_quarantine() {
+    let api = TestApi::new();
+    keep(&api, "checks", "m1");
+    // The response of the queue is lost: the message may have been sent.
+    api.ports().state().fail_after.insert("redrive_letter", 1);
     assert_eq!(
-        office
-            .support()
-            .word("POST", "/quarantine/checks:m1/replay", Some(reason())),
+        api.support()
+            .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason())),
         "unavailable"
     );
-    let page: QuarantinePage = office.support().get("/quarantine");
-    assert_eq!(page.entries.len(), 1, "it is still here");
+    let page: QuarantinePage = api.support().get("/quarantine");
+    assert_eq!(
+        page.entries.len(),
+        1,
+        "the message must still be in quarantine"
+    );
     assert!(
-        audited(&office)[0]
-            .2
+        audit_log(&api)[0]
+            .detail
             .as_deref()
             .unwrap()
             .starts_with("refused")
     );
-    // Whoever tries at once may be sending it a second time.
-    let word = office
+    // A replay right after it could send the message twice.
+    let code = api
         .support()
-        .word("POST", "/quarantine/checks:m1/replay", Some(reason()));
-    assert_eq!(word, "changed");
-    super::super::world::advance(office.api.app(), 60_000);
-    let entry: QuarantineEntry = office
-        .support()
-        .post("/quarantine/checks:m1/replay", reason());
+        .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason()));
+    assert_eq!(code, "changed");
+    super::super::world::advance(api.handler.app(), 60_000);
+    let entry: QuarantineEntry = api.support().post("/quarantine/checks:m1/replay", reason());
     assert_eq!(entry.id, "checks:m1");
 }
 
 #[test]
-fn a_message_is_discarded_with_a_reason_that_is_kept() {
-    let office = Office::open();
-    keep(&office, "uploads", "m1");
+fn discarded_message_is_kept_in_the_audit_log_with_the_reason() {
+    let api = TestApi::new();
+    keep(&api, "uploads", "m1");
     let path = "/quarantine/uploads:m1/discard";
     assert_eq!(
-        office
-            .support()
-            .word("POST", path, Some(json!({"reason": ""}))),
+        api.support()
+            .problem_code("POST", path, Some(json!({"reason": ""}))),
         "bad-request"
     );
     assert_eq!(
-        office.reviewer().word("POST", path, Some(reason())),
+        api.reviewer().problem_code("POST", path, Some(reason())),
         "forbidden"
     );
     assert_eq!(
-        office
-            .support()
-            .reply("POST", path, Some(&reason()))
+        api.support()
+            .send("POST", path, Some(&reason()))
             .status_code,
         204
     );
     assert_eq!(
-        office.support().word("GET", "/quarantine/uploads:m1", None),
+        api.support()
+            .problem_code("GET", "/quarantine/uploads:m1", None),
         "not-found"
     );
-    let line = &audited(&office)[0];
+    let entry = &audit_log(&api)[0];
     assert_eq!(
-        (line.1.as_str(), line.2.as_deref()),
+        (entry.action.as_str(), entry.detail.as_deref()),
         (
             "discard",
-            Some("it was not a wake-up: <script>: {\"broken\": 1}")
+            Some("its problem was: not a check: <script>; body: {\"broken\": 1}")
         )
     );
 }

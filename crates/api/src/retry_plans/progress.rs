@@ -1,0 +1,76 @@
+//! What became of the jobs of an applied plan, read from their rows.
+
+use std::time::Duration;
+
+use super::record::{JOBS_PER_RECORD, PlanRecord, PlannedJob, read_jobs};
+use crate::ApiError;
+use crate::ports::JobList;
+use crate::types::RetryPlanOutcome;
+use jobs::id::JobId;
+use jobs::job::Job;
+use jobs::ports::{Clock, KeyValueStore};
+use jobs::state::State;
+
+/// A released job that is unchanged this long after it was due will not start: its retry command was refused. Until then
+/// the command may be delayed by throttling and redeliveries.
+const REFUSED_AFTER: Duration = Duration::from_secs(30 * 60);
+
+pub(super) async fn outcome<P: KeyValueStore + JobList + Clock>(
+    ports: &P,
+    plan: &PlanRecord,
+) -> Result<RetryPlanOutcome, ApiError> {
+    let mut outcome = RetryPlanOutcome::default();
+    let jobs = usize::try_from(plan.jobs).unwrap_or(0);
+    let now = ports.now();
+    let is_refused = |index: u32| {
+        let due_at = plan.due_at(plan.applied_at.unwrap_or(now), index);
+        index < plan.released && now.since(due_at) > REFUSED_AFTER
+    };
+    let mut indexes = 0_u32..;
+    for number in 0..jobs.div_ceil(JOBS_PER_RECORD) {
+        let planned = read_jobs(ports, &plan.id, number).await?;
+        let ids: Vec<JobId> = planned.iter().map(|planned| planned.job).collect();
+        let rows = ports.get_jobs(&ids).await?;
+        for (planned, index) in planned.into_iter().zip(indexes.by_ref()) {
+            let row = rows.iter().find(|row| row.id == planned.job);
+            *counter(&mut outcome, plan, planned, row, is_refused(index)) += 1;
+        }
+    }
+    Ok(outcome)
+}
+
+fn counter<'a>(
+    outcome: &'a mut RetryPlanOutcome,
+    plan: &PlanRecord,
+    planned: PlannedJob,
+    row: Option<&Job>,
+    is_refused: bool,
+) -> &'a mut u32 {
+    let Some(row) = row else {
+        return &mut outcome.skipped;
+    };
+    let suffix = plan.reason_suffix();
+    let mut reasons = row.history.iter().filter_map(|entry| entry.reason.as_ref());
+    let is_started = reasons.any(|reason| reason.ends_with(&suffix));
+    match row.state {
+        // Without a start, an earlier result was found and no attempt was needed.
+        State::Ready { .. } => &mut outcome.ready,
+        State::Failed { .. } | State::Cancelled { .. } if is_started => &mut outcome.failed,
+        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. }
+            if is_started =>
+        {
+            &mut outcome.open
+        }
+        State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::RetryScheduled { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. } => {
+            if row.version == planned.version && !is_refused {
+                &mut outcome.waiting
+            } else {
+                &mut outcome.skipped
+            }
+        }
+    }
+}

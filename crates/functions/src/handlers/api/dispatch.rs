@@ -1,0 +1,325 @@
+//! Calls the use case of a route: decodes the request, and encodes the response.
+
+use api::ports::{JobList, ObjectTransfers, QuarantineStore};
+use api::types::{
+    Configuration, JobCommandRequest, JobQuery, Me, NewRetryPlan, NewTicket, NewUpload, PageQuery,
+    PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
+};
+use api::{
+    ApiError, Principal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
+    summary, tickets, uploads,
+};
+use jobs::apply::RunContext;
+use jobs::id::Timestamp;
+use jobs::pipeline::{Pipeline, Pipelines};
+use jobs::ports::{
+    CheckQueue, Clock, Connections, DeadLetters, JobStore, KeyValueStore, ObjectStore, Pusher,
+    RetryCommandQueue, Tickets,
+};
+use jobs::state::Cause;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::cursor::CursorSigner;
+use super::http::HttpEvent;
+use super::problem::HttpError;
+use super::routes::{Operation, find_route};
+
+macro_rules! api_ports {
+    ($($port:path),*) => {
+        /// All ports of the HTTP API.
+        pub trait ApiPorts: Clock $(+ $port)* {}
+        impl<P: Clock $(+ $port)*> ApiPorts for P {}
+    };
+}
+
+api_ports!(
+    JobStore,
+    JobList,
+    ObjectStore,
+    ObjectTransfers,
+    KeyValueStore,
+    Tickets,
+    QuarantineStore,
+    DeadLetters,
+    CheckQueue,
+    RetryCommandQueue,
+    Connections,
+    Pusher
+);
+
+/// A request, and what is needed to handle it.
+pub(super) struct ApiRequest<'a, P> {
+    pub(super) ports: &'a P,
+    pub(super) bucket: &'a str,
+    pub(super) configuration: &'a Configuration,
+    pub(super) cursor_signer: &'a CursorSigner,
+    pub(super) run: &'a RunContext<'a>,
+    pub(super) push_until: Timestamp,
+    pub(super) event: &'a HttpEvent,
+}
+
+/// A successful response.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    /// `Null` if the response has no body.
+    pub(super) body: Value,
+}
+
+/// Handles a request.
+pub(super) async fn dispatch<P: ApiPorts>(
+    api_request: &ApiRequest<'_, P>,
+    principal: Option<&Principal>,
+) -> Result<Response, HttpError> {
+    let (route, path) = find_route(api_request.event)?;
+    let (ports, request, run) = (api_request.ports, api_request.event, api_request.run);
+    let pipelines = run.pipelines;
+    let response = |body: Value| Response {
+        status: route.status,
+        body,
+    };
+    if route.operation == Operation::GetConfiguration {
+        return Ok(response(to_json(api_request.configuration)));
+    }
+    let principal = principal.ok_or_else(|| {
+        ApiError::Forbidden(
+            "the token does not identify you; send the ID token of your sign-in".to_owned(),
+        )
+    })?;
+    principal.check(ports.now())?;
+    let job_id = || path.get("job_id");
+    let plan_id = || path.get("plan_id");
+    let entry_id = || path.get("entry_id");
+    Ok(response(match route.operation {
+        Operation::GetConfiguration => Value::Null,
+        Operation::GetMe => to_json(&me(principal, pipelines)),
+        Operation::CreateUpload => {
+            let upload: NewUpload = request.json()?;
+            to_json(
+                &uploads::create(ports, pipelines, api_request.bucket, principal, &upload).await?,
+            )
+        }
+        Operation::GetUpload => to_json(&uploads::show(ports, principal, job_id()).await?),
+        Operation::SignUploadParts => {
+            let parts: SignPartsRequest = request.json()?;
+            to_json(&uploads::sign_parts(ports, principal, job_id(), &parts).await?)
+        }
+        Operation::CompleteUpload => to_json(&uploads::complete(ports, principal, job_id()).await?),
+        Operation::AbortUpload => {
+            uploads::abort(ports, principal, job_id()).await?;
+            Value::Null
+        }
+        Operation::ListJobs => list_jobs(api_request, principal).await?,
+        Operation::GetJob => to_json(&job_detail::show(ports, principal, job_id()).await?),
+        Operation::GetResult => {
+            to_json(&job_detail::result(ports, pipelines, principal, job_id()).await?)
+        }
+        Operation::RetryJob => {
+            let command: JobCommandRequest = request.json()?;
+            let until = api_request.push_until;
+            to_json(&commands::retry(ports, run, principal, job_id(), &command, until).await?)
+        }
+        Operation::CancelJob => {
+            let command: JobCommandRequest = request.json()?;
+            let until = api_request.push_until;
+            to_json(&commands::cancel(ports, run, principal, job_id(), &command, until).await?)
+        }
+        Operation::DeleteJobData => {
+            let command: JobCommandRequest = request.json()?;
+            let until = api_request.push_until;
+            to_json(&commands::delete_data(ports, run, principal, job_id(), &command, until).await?)
+        }
+        Operation::CreateRetryPlan => {
+            let plan: NewRetryPlan = request.json()?;
+            let filter = &plan.filter;
+            check_names(
+                pipelines,
+                filter.pipeline.as_deref(),
+                filter.cause.as_deref(),
+            )?;
+            to_json(&retry_plans::create(ports, pipelines, principal, &plan).await?)
+        }
+        Operation::ListRetryPlans => to_json(&retry_plans::list(ports, principal).await?),
+        Operation::GetRetryPlan => to_json(&retry_plans::show(ports, principal, plan_id()).await?),
+        Operation::ApplyRetryPlan => {
+            to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
+        }
+        Operation::ListQuarantine => {
+            let (query_id, after) = api_request.page_position(principal, "quarantine").await?;
+            let (mut page, next) = quarantine::list(ports, principal, after.as_deref()).await?;
+            page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+            to_json(&page)
+        }
+        Operation::GetQuarantineEntry => {
+            to_json(&quarantine::show(ports, principal, entry_id()).await?)
+        }
+        Operation::ReplayQuarantineEntry => {
+            let QuarantineCommandRequest { reason } = request.json()?;
+            to_json(&quarantine::replay(ports, pipelines, principal, entry_id(), &reason).await?)
+        }
+        Operation::DiscardQuarantineEntry => {
+            let QuarantineCommandRequest { reason } = request.json()?;
+            quarantine::discard(ports, pipelines, principal, entry_id(), &reason).await?;
+            Value::Null
+        }
+        Operation::ListAudit => {
+            let (query_id, before) = api_request.page_position(principal, "audit").await?;
+            let (mut page, next) = audit::list(ports, principal, before.as_deref()).await?;
+            page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+            to_json(&page)
+        }
+        Operation::GetSummary => {
+            let SummaryQuery { tenant } = request.query()?;
+            to_json(&summary::summary(ports, principal, tenant.as_deref()).await?)
+        }
+        Operation::CreateTicket => {
+            let ticket: NewTicket = request.json()?;
+            let url = &api_request.configuration.web_socket_url;
+            to_json(&tickets::issue(ports, principal, url, &ticket).await?)
+        }
+    }))
+}
+
+fn to_json<T: Serialize>(value: &T) -> Value {
+    // Cannot fail: the types of the API consist of strings, integers, lists and structs.
+    serde_json::to_value(value).unwrap_or_else(|error| json!({"error": error.to_string()}))
+}
+
+fn me(principal: &Principal, pipelines: &Pipelines) -> Me {
+    let pipeline_view = |pipeline: &Pipeline| PipelineView {
+        name: pipeline.name.clone(),
+        content_types: pipeline.content_types.clone(),
+        max_bytes: pipeline.max_bytes,
+        result_type: pipeline.output.content_type().to_owned(),
+        slo_seconds: pipeline.slo_seconds,
+        typical_run_seconds: pipeline.typical_run_seconds,
+    };
+    Me {
+        actor: principal.actor.clone(),
+        roles: principal
+            .roles
+            .iter()
+            .map(|role| role.name().to_owned())
+            .collect(),
+        tenants: principal
+            .tenants
+            .iter()
+            .map(|tenant| tenant.as_str().to_owned())
+            .collect(),
+        expires_at: principal.expires_at.0,
+        pipelines: pipelines
+            .iter()
+            .filter(|pipeline| !pipeline.retired)
+            .map(pipeline_view)
+            .collect(),
+    }
+}
+
+async fn list_jobs<P: ApiPorts>(
+    api_request: &ApiRequest<'_, P>,
+    principal: &Principal,
+) -> Result<Value, ApiError> {
+    let mut query: JobQuery = api_request.event.query()?;
+    let ports = api_request.ports;
+    let pipelines = api_request.run.pipelines;
+    if let Some(text) = &query.find {
+        let tenant = query.tenant.as_deref();
+        let bucket = api_request.bucket;
+        return Ok(to_json(
+            &search::find(ports, pipelines, bucket, principal, tenant, text).await?,
+        ));
+    }
+    check_names(pipelines, query.pipeline.as_deref(), query.cause.as_deref())?;
+    let cursor = query.cursor.take();
+    // The limit may differ from page to page; the filters may not.
+    let filters = JobQuery {
+        limit: None,
+        ..query.clone()
+    };
+    let filters = serde_json::to_string(&filters).unwrap_or_default();
+    let query_id = query_id(principal, "jobs", &filters);
+    let from = api_request.verify_cursor(&query_id, cursor).await?;
+    let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
+    page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+    Ok(to_json(&page))
+}
+
+/// Refuses unknown names: the list would be empty, as if there were no such jobs.
+fn check_names(
+    pipelines: &Pipelines,
+    pipeline: Option<&str>,
+    cause: Option<&str>,
+) -> Result<(), ApiError> {
+    if let Some(name) = pipeline
+        && pipelines.get(name).is_none()
+    {
+        let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
+        return Err(ApiError::BadRequest(format!(
+            "there is no pipeline {name:?}; choose one of {}",
+            known.join(", ")
+        )));
+    }
+    if let Some(name) = cause
+        && Cause::ALL.iter().all(|cause| cause.name() != name)
+    {
+        let known = Cause::ALL.map(Cause::name).join(", ");
+        return Err(ApiError::BadRequest(format!(
+            "there is no cause {name:?}; choose one of {known}"
+        )));
+    }
+    Ok(())
+}
+
+/// Identifies a query of a caller. A cursor is valid only for the query that it was issued for.
+fn query_id(principal: &Principal, list: &str, filters: &str) -> String {
+    let tenants: Vec<&str> = principal.tenants.iter().map(|one| one.as_str()).collect();
+    json!([
+        list,
+        principal.actor,
+        principal.is_support(),
+        tenants,
+        filters
+    ])
+    .to_string()
+}
+
+impl<P: ApiPorts> ApiRequest<'_, P> {
+    /// The query id of a list without filters, and the position in the request's cursor.
+    async fn page_position(
+        &self,
+        principal: &Principal,
+        list: &str,
+    ) -> Result<(String, Option<String>), ApiError> {
+        let PageQuery { cursor } = self.event.query()?;
+        let query_id = query_id(principal, list, "");
+        let position = self.verify_cursor(&query_id, cursor).await?;
+        Ok((query_id, position))
+    }
+
+    async fn verify_cursor<T: DeserializeOwned>(
+        &self,
+        query_id: &str,
+        cursor: Option<String>,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let ports = self.ports;
+        let position = self.cursor_signer.verify(ports, query_id, &cursor).await?;
+        Ok(Some(position))
+    }
+
+    async fn sign_cursor<T: Serialize>(
+        &self,
+        query_id: &str,
+        next: Option<&T>,
+    ) -> Result<Option<String>, ApiError> {
+        let Some(next) = next else {
+            return Ok(None);
+        };
+        let ports = self.ports;
+        Ok(Some(self.cursor_signer.sign(ports, query_id, next).await?))
+    }
+}

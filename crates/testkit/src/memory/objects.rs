@@ -1,0 +1,165 @@
+//! Jobs and objects in memory.
+
+use super::{Memory, MemoryState, Object};
+use jobs::id::{JobId, Location, Tenant};
+use jobs::input::PEEK_BYTES;
+use jobs::job::Job;
+use jobs::ports::{
+    CopyError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, SaveError,
+    Unavailable,
+};
+use jobs::save_request::SaveRequest;
+use jobs::state::StatusGroup;
+
+impl JobStore for Memory {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
+        self.operation("load", |state| match state.jobs.get(&id) {
+            Some(_) if state.newer_schema.contains(&id) => Err(LoadError::NewerSchema(id)),
+            there => Ok(there.cloned()),
+        })?
+    }
+
+    async fn create(&self, job: &Job) -> Result<(), SaveError> {
+        self.operation("create", |state| match state.jobs.get(&job.id) {
+            Some(there) if there == job => Ok(()),
+            Some(there) => Err(SaveError::Conflict(Some(Box::new(there.clone())))),
+            None => {
+                state.jobs.insert(job.id, job.clone());
+                Ok(())
+            }
+        })?
+    }
+
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
+        self.operation("save", |state| match state.jobs.get(&job.id) {
+            Some(there) if there == job => Ok(()),
+            Some(there) if there.version + 1 == job.version => {
+                state.jobs.insert(job.id, job.clone());
+                Ok(())
+            }
+            there => Err(SaveError::Conflict(there.cloned().map(Box::new))),
+        })?
+    }
+
+    async fn newest(
+        &self,
+        tenant: &Tenant,
+        status_group: StatusGroup,
+        limit: usize,
+    ) -> Result<NewestJobs, LoadError> {
+        Ok(self.operation("newest", |state| {
+            let mut jobs: Vec<Job> = state
+                .jobs
+                .values()
+                .filter(|job| job.tenant == *tenant && job.state.status_group() == status_group)
+                .cloned()
+                .collect();
+            jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
+            let more = jobs.len() > limit;
+            jobs.truncate(limit);
+            NewestJobs { jobs, more }
+        })?)
+    }
+}
+
+impl MemoryState {
+    fn current(&self, bucket: &str, key: &str) -> Option<(&String, &Object)> {
+        let (version, object) = self
+            .objects
+            .get(&(bucket.to_owned(), key.to_owned()))?
+            .last()?;
+        Some((version, object.as_ref()?))
+    }
+
+    fn head(&self, bucket: &str, key: &str, first: usize) -> Option<ObjectHead> {
+        let (version, object) = self.current(bucket, key)?;
+        Some(ObjectHead {
+            version: version.clone(),
+            etag: format!("etag-{version}"),
+            bytes: object.bytes,
+            content_type: "application/pdf".to_owned(),
+            name: None,
+            first_bytes: object.content.iter().take(first).copied().collect(),
+        })
+    }
+}
+
+impl ObjectStore for Memory {
+    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
+        if self.state().unreadable.iter().any(|known| known == key) {
+            return Err(PeekError::Unreadable("InvalidObjectState".to_owned()));
+        }
+        Ok(self.operation("peek", |state| state.head(bucket, key, PEEK_BYTES))?)
+    }
+
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+        self.operation("head", |state| {
+            state.head(&location.bucket, &location.key, 0)
+        })
+    }
+
+    async fn read(
+        &self,
+        location: &Location,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.operation("read", |state| {
+            state
+                .head(&location.bucket, &location.key, limit)
+                .map(|head| head.first_bytes)
+        })
+    }
+
+    async fn copy(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: &str,
+        to: &Location,
+    ) -> Result<(), CopyError> {
+        let copied = self.operation("copy", |state| {
+            let versions = state.objects.get(&(bucket.to_owned(), key.to_owned()));
+            let object = versions
+                .into_iter()
+                .flatten()
+                .find(|(known, _)| known == version)
+                .and_then(|(_, object)| object.clone());
+            let Some(object) = object else { return false };
+            state.versions += 1;
+            let copy = format!("v{}", state.versions);
+            state
+                .objects
+                .entry((to.bucket.clone(), to.key.clone()))
+                .or_default()
+                .push((copy, Some(object)));
+            true
+        })?;
+        if copied { Ok(()) } else { Err(CopyError::Gone) }
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
+        self.operation("list", |state| {
+            let keys = state
+                .objects
+                .keys()
+                .filter(|(b, key)| b == bucket && key.starts_with(prefix));
+            keys.filter(|(b, key)| state.current(b, key).is_some())
+                .map(|(_, key)| key.clone())
+                .collect()
+        })
+    }
+
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+        self.operation("versions", |state| {
+            let versions = state.objects.get(&(bucket.to_owned(), key.to_owned()));
+            versions
+                .into_iter()
+                .flatten()
+                .rev()
+                .filter(|(_, object)| object.is_some())
+                .map(|(version, _)| version.clone())
+                .collect()
+        })
+    }
+}
