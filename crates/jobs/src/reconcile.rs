@@ -24,8 +24,8 @@ const CONCURRENCY: usize = 8;
 /// The interval of the reconciler's schedule in `infra/service.yaml`.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(300);
 /// Jobs whose check is due within this time get a message with a delay now, so that the check is on time although the next
-/// run is later. A retry's index entry is due [`LOST_RETRY_DELAY`] after the retry itself.
-const LOOKAHEAD: Duration =
+/// run is later. A retry's index entry is due two minutes (`LOST_RETRY_DELAY`) after the retry itself.
+pub const LOOKAHEAD: Duration =
     Duration::from_secs(RECONCILE_INTERVAL.as_secs() + LOST_RETRY_DELAY.as_secs());
 /// Added to the delay of a check, so that clock differences do not let it arrive before it is due.
 const DELAY_MARGIN_SECONDS: u32 = 2;
