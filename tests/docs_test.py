@@ -200,7 +200,7 @@ Rules = templates.check(
         ],
         metrics_are_explained: [
             in_doc("docs/operations.md", "`TimeToReady`", "`Time`"),
-            lambda p: p.metrics.update(Unknown={}),
+            lambda p: p.metrics.update(NoSuchMetric={}),
         ],
         log_fields_are_explained: [
             in_doc("docs/operations.md", "`inference.id`", "`id`"),

@@ -140,7 +140,7 @@ pub fn variants(options: &ReplayOptions, file: &str) -> Result<Vec<Variant>, Str
     let variant = |change: Option<&SettingChange>| {
         let (mut options, mut file) = (options.clone(), file.to_owned());
         let label = match change {
-            None => "as it is".to_owned(),
+            None => "unchanged".to_owned(),
             Some(change) => change.apply(&mut options, &mut file)?,
         };
         let day = replay(&options).map_err(|error| error.to_string())?;
@@ -164,7 +164,7 @@ pub fn table(variants: &[Variant], price: f64) -> String {
         .map(|variant| variant.day.options.scenario.nouns());
     let (_, many) = nouns.unwrap_or_default();
     let mut text = format!(
-        "| | half wait up to | 9 in 10 up to | the longest | cold starts | out of none | GPU hours | idle | a day | {many} ready in time |\n|---|---|---|---|---|---|---|---|---|---|\n"
+        "| | p50 | p90 | max | cold starts | from zero | GPU hours | idle | cost per day | {many} within the SLO |\n|---|---|---|---|---|---|---|---|---|---|\n"
     );
     for Variant {
         label,

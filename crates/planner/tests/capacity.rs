@@ -129,9 +129,9 @@ fn days() -> String {
     let about = [
         "pipeline",
         "documents",
-        "when",
-        "how they come",
-        "a run takes",
+        "arrival",
+        "bursts",
+        "duration of a run",
     ];
     for (about, (one, other)) in about.iter().zip(words[0].iter().zip(&words[1])) {
         let _ = writeln!(text, "| {about} | {one} | {other} |");
@@ -144,10 +144,10 @@ fn assumptions() -> String {
     let price = |kind| price_of(kind).unwrap();
     format!(
         "- A cold start takes {}, from the decision to add an instance to its first run.\n  \
-         That is an assumption: between 3 and 11 minutes have been seen on such instances. Measure yours.\n\
-         - An hour of `ml.g5.2xlarge` is taken to cost ${}, one of `ml.g5.xlarge` ${}: on demand in us-east-1, as calculators other than AWS's own had it in 2025 and 2026.\n  \
-         Look at your bill, and say `--price`.\n  \
-         Requests, storage and logs are left out.\n",
+         This is an assumption: such instances have been seen to take between 3 and 11 minutes. Measure yours.\n\
+         - An hour of `ml.g5.2xlarge` is assumed to cost ${}, one of `ml.g5.xlarge` ${}: on-demand prices in us-east-1, as calculators other than AWS's own had them in 2025 and 2026.\n  \
+         Check your bill, and set `--price`.\n  \
+         Requests, storage and logs are not included.\n",
         span(cold_start.0),
         price("ml.g5.2xlarge"),
         price("ml.g5.xlarge"),
@@ -185,18 +185,18 @@ impl Compared {
 
     /// The day with the shipped settings, in two sentences.
     fn figures(&self) -> String {
-        let Variant { day, figures, .. } = self.get("as it is");
+        let Variant { day, figures, .. } = self.get("unchanged");
         let (one, many) = day.options.scenario.nouns();
         let documents = day.documents.len();
         let kept = if figures.within_slo == documents {
-            format!("kept for all {many}")
+            format!("met for all {many}")
         } else {
-            format!("kept for {} of {documents} {many}", figures.within_slo)
+            format!("met for {} of {documents} {many}", figures.within_slo)
         };
-        let cost = self.cost("as it is");
+        let cost = self.cost("unchanged");
         format!(
-            "Half of the {many} are ready after {}, nine in ten after {}, the slowest after {}; the promise of {} is {kept}.\n\
-             The day costs ${cost:.2}, or {:.0} cents a {one}; of {:.1} GPU hours {:.1} are work.\n",
+            "Time to ready: p50 {}, p90 {}, maximum {}. The SLO of {} is {kept}.\n\
+             The day costs ${cost:.2}, or {:.0} cents per {one}. Of {:.1} GPU hours, {:.1} are work.\n",
             span(figures.total.p50),
             span(figures.total.p90),
             span(figures.total.max),
@@ -208,41 +208,41 @@ impl Compared {
     }
 
     fn deal_day_conclusions(&self) -> String {
-        let now = "as it is";
+        let now = "unchanged";
         let (few, kept) = (
             "`MaxInstances` 1, `IdleMinutes` 5",
             "`MaxInstances` 3, `IdleMinutes` 5, one kept 7:30–19:30",
         );
         claim(
-            "one instance does, at less than half the cost",
+            "one instance is enough, at less than half the cost",
             self.all_within_slo(few) && self.cost(few) < self.cost(now) / 2.0,
         );
         let half = |label| self.figures_of(label).total.p50;
         claim(
-            "an instance that is kept takes minutes off the wait of half, and with few beside it costs less than now",
+            "an instance that is kept reduces p50 by minutes, and with few beside it costs less than now",
             half(kept) + 120_000 < half(now) && self.cost(kept) < self.cost(now),
         );
         let (more, lower) = ("`MaxInstances` 8", "`BacklogPerInstanceTarget` 2");
         claim(
-            "more instances and a lower target take less than half a minute off the longest wait",
+            "more instances and a lower target reduce the maximum wait by less than half a minute",
             [more, lower]
                 .iter()
                 .all(|label| self.longest(label) + 30_000 > self.longest(now)),
         );
         let short = "cold start 3 min";
         claim(
-            "two minutes less of cold start take more than three off the longest wait, and cost nothing",
+            "a cold start that is two minutes shorter reduces the maximum wait by more than three minutes, at no cost",
             self.longest(short) + 180_000 < self.longest(now)
                 && self.cost(short) < 1.05 * self.cost(now),
         );
         format!(
-            "- **For \"the same day\" one or two instances do.**\n  \
-             `MaxInstances` 1 with `IdleMinutes` 5 costs ${:.2} instead of ${:.2}, and lets the last contract wait {} longer.\n\
-             - **To wait less, keep one instance in business hours**, and few beside it (`WarmInstances` 1, `MaxInstances` 3, `IdleMinutes` 5): half of the contracts are ready after {} instead of {}, and the day costs ${:.2}.\n  \
-             From 8:00 to 18:00 alone, with all else as it is: {} and ${:.2}.\n\
-             - **More than five instances, or a lower target, buy nothing**: they come too late for a burst of twenty.\n  \
-             The longest wait is {} with eight instances, {} with a target of 2, and {} without either.\n\
-             - **A shorter cold start counts twice**, for the first instance and for those after it: two minutes less take {} off the longest wait, and cost nothing.\n",
+            "- **For \"the same day\", one or two instances are enough.**\n  \
+             `MaxInstances` 1 with `IdleMinutes` 5 costs ${:.2} instead of ${:.2}, and the last contract waits {} longer.\n\
+             - **To reduce waits, keep one instance during business hours**, and few beside it (`WarmInstances` 1, `MaxInstances` 3, `IdleMinutes` 5): p50 is {} instead of {}, and the day costs ${:.2}.\n  \
+             Kept from 8:00 to 18:00, with everything else unchanged: {} and ${:.2}.\n\
+             - **More than five instances, or a lower target, do not help**: they start too late for a burst of twenty.\n  \
+             The maximum wait is {} with eight instances, {} with a target of 2, and {} with neither.\n\
+             - **A shorter cold start counts twice**, for the first instance and for those after it: two minutes less reduce the maximum wait by {}, at no cost.\n",
             self.cost(few),
             self.cost(now),
             span(self.longest(few).saturating_sub(self.longest(now))),
@@ -259,12 +259,12 @@ impl Compared {
     }
 
     fn tuesday_conclusions(&self) -> String {
-        let now = "as it is";
+        let now = "unchanged";
         let most = |number: u32| format!("`MaxInstances` {number}");
         let slow = "`MaxInstances` 2, cold start 11 min";
         let promise = self.get(now).day.slo_ms;
         claim(
-            "one instance does not keep the promise, two and three do, two also with slow cold starts",
+            "one instance does not meet the SLO, two and three do, two also with slow cold starts",
             !self.all_within_slo(&most(1))
                 && [&most(2), &most(3), slow]
                     .iter()
@@ -272,7 +272,7 @@ impl Compared {
         );
         let higher = "`BacklogPerInstanceTarget` 3";
         claim(
-            "a higher target keeps the promise at less cost",
+            "a higher target meets the SLO at less cost",
             self.all_within_slo(higher) && self.cost(higher) < 0.9 * self.cost(now),
         );
         let twice = day(&ReplayOptions {
@@ -285,10 +285,10 @@ impl Compared {
             twice.p50 <= self.figures_of(now).total.p50 && twice.max < promise,
         );
         format!(
-            "- **One instance does not keep the promise, two do, three with room to spare.**\n  \
-             The longest wait is {} with one, {} with two, {} with three; with two and cold starts of 11 minutes it is {}.\n\
-             - **A higher target does with fewer instances**: 3 keeps the promise for ${:.2} instead of ${:.2}.\n\
-             - Twice the batches (`--jobs {}`) wait no longer, half of them up to {}: they come twice as often, not twice as many at a time, and find instances that are still there.\n",
+            "- **One instance does not meet the SLO; two do, and three do with a margin.**\n  \
+             The maximum wait is {} with one, {} with two, {} with three; with two and cold starts of 11 minutes it is {}.\n\
+             - **A higher target needs fewer instances**: a target of 3 meets the SLO for ${:.2} instead of ${:.2}.\n\
+             - Twice as many batches (`--jobs {}`) wait no longer, with a p50 of {}: they arrive twice as often, not twice as many at a time, and find instances still in service.\n",
             span(self.longest(&most(1))),
             span(self.longest(&most(2))),
             span(self.longest(&most(3))),
@@ -310,7 +310,7 @@ fn claim(what: &str, holds: bool) {
 
 /// The range over other seeds: one day is one draw.
 fn seeds() -> String {
-    let mut text = format!("- One day is one draw. Over {} seeds, ", SEEDS.count());
+    let mut text = format!("- One day is one sample. Over {} seeds, ", SEEDS.count());
     for scenario in Scenario::ALL {
         let (mut costs, mut longest) = (Vec::new(), Vec::new());
         for seed in SEEDS {
@@ -330,7 +330,7 @@ fn seeds() -> String {
         };
         let _ = write!(
             text,
-            "`{}` costs ${:.0} to ${:.0} and its longest wait is {} to {}{end}",
+            "`{}` costs ${:.0} to ${:.0} and its maximum wait is {} to {}{end}",
             scenario.name(),
             costs[0],
             costs[costs.len() - 1],

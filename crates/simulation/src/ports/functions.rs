@@ -1,7 +1,6 @@
 //! The ports that all functions use.
 
 use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
-use jobs::apply::SaveRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -13,6 +12,7 @@ use jobs::ports::{
     PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
     RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
 use super::call::Ports;
