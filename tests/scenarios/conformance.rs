@@ -186,7 +186,7 @@ impl Outside for Hands<'_> {
 }
 
 #[test]
-fn the_job_table() {
+fn job_table_conforms() {
     run(async |stack| job_store(&ports(stack).await, &Hands(stack), "conformance-rows").await);
     run(async |stack| lists(&ports(stack).await, &Hands(stack), "conformance-lists").await);
     run(async |stack| {
@@ -200,7 +200,7 @@ fn the_job_table() {
 }
 
 #[test]
-fn the_indexes_of_the_job_table() {
+fn job_table_indexes_conform() {
     // Others make and move jobs in the same table.
     run_alone(async |stack| {
         job_index(&ports(stack).await, &Hands(stack), "conformance-index").await
@@ -208,20 +208,20 @@ fn the_indexes_of_the_job_table() {
 }
 
 #[test]
-fn dead_letters_and_documents() {
+fn dead_letter_queues_and_records_conform() {
     run(async |stack| dead_letters(&ports_with_queue(stack).await, &Hands(stack)).await);
     run(async |stack| documents(&ports(stack).await, "conformance").await);
 }
 
 /// Outside the pipelines' prefixes, so that no function takes these objects for uploads.
 #[test]
-fn the_object_store() {
+fn object_store_conforms() {
     run(async |stack| object_store(&ports(stack).await, &Hands(stack), "conformance").await);
     run(async |stack| inventory(&ports(stack).await, &Hands(stack), "conformance-inventory").await);
 }
 
 #[test]
-fn open_pages_and_tickets() {
+fn connections_and_tickets_conform() {
     run(async |stack| connections(&ports(stack).await, "conformance").await);
     run(async |stack| {
         let ports = ports(stack).await;
@@ -230,7 +230,7 @@ fn open_pages_and_tickets() {
 }
 
 #[test]
-fn the_quarantine() {
+fn quarantine_conforms() {
     run(async |stack| quarantine(&ports(stack).await, "conformance").await);
     run(async |stack| quarantine_desk(&ports(stack).await, "conformance-desk").await);
 }

@@ -1,7 +1,7 @@
 //! The whole flow on the local stack, as a person would see it. `make test` runs this after building the zips.
 //!
 //! All scenarios share one stack and run side by side; each has a tenant of its own. Nothing waits for a fixed
-//! time: every wait ends with what it waits for, or fails after [`support::PATIENCE`].
+//! time: every wait ends with what it waits for, or fails after [`support::WAIT_TIMEOUT`].
 
 #![expect(
     clippy::unwrap_used,
@@ -25,11 +25,11 @@ mod an_overwritten_object;
 mod an_unsuitable_document;
 mod an_unusual_key;
 mod conformance;
-mod desk;
+mod api;
 mod logs;
-mod nobody_says_a_word;
+mod lost_notifications;
 mod one_trace;
-mod only_s3_knows;
+mod endpoint_notifications;
 mod outside_the_grants;
 mod the_page;
 #[cfg(target_os = "linux")]

@@ -5,10 +5,10 @@ use devstack::Stack;
 use jobs::id::TraceId;
 use serde_json::{Value, json};
 
-use crate::a_contract_becomes_ready::Listener;
-use crate::desk::{SUPPORT, api};
+use crate::support::EventListener;
+use crate::api::{SUPPORT, api};
 use crate::logs::logs;
-use crate::support::{Tenant, contract, run, sample, soon, until};
+use crate::support::{TestTenant, contract, run, sample, soon, until};
 
 /// The log lines of a function that say a trace.
 async fn lines(stack: &Stack, function: &str, trace: &str) -> Vec<Value> {
@@ -31,7 +31,7 @@ async fn logged(stack: &Stack, function: &str, trace: &str, is: (&str, &str)) ->
 }
 
 /// The frame that tells of a job in a state, word for word.
-async fn told(page: &mut Tenant, id: &str, status: &str) -> Value {
+async fn told(page: &mut TestTenant, id: &str, status: &str) -> Value {
     let hear = async {
         loop {
             let frame: Value = serde_json::from_str(&page.next().await.text).unwrap();
@@ -44,10 +44,10 @@ async fn told(page: &mut Tenant, id: &str, status: &str) -> Value {
 }
 
 #[test]
-fn leads_from_the_upload_to_the_push_and_the_event() {
+fn trace_id_links_logs_push_and_event_of_an_upload() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "traced").await;
-        let listener = Listener::new(stack, "traced-listener", acme.name).await;
+        let mut acme = TestTenant::new(stack, "traced").await;
+        let listener = EventListener::new(stack, "traced-listener", acme.name).await;
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
         // Known to whoever knows where the file lies.
@@ -92,9 +92,9 @@ fn leads_from_the_upload_to_the_push_and_the_event() {
 }
 
 #[test]
-fn stays_the_same_when_a_person_has_it_tried_again() {
+fn trace_id_is_kept_across_a_support_retry() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "traced-again").await;
+        let mut acme = TestTenant::new(stack, "traced-again").await;
         let broken = sample("bad/broken.pdf");
         let key = acme
             .upload("inbound/", "traced-and-broken.pdf", broken)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CUSTOMER, REVIEWER, Reply, api, ask};
+use super::{CUSTOMER, REVIEWER, HttpResponse, api, ask};
 use crate::support::{run, run_alone, until};
 
 const MB: usize = 1024 * 1024;
@@ -19,7 +19,7 @@ async fn announce(stack: &devstack::Stack, bytes: usize, pipeline: &str) -> Valu
     reply.json()
 }
 
-async fn send(request: &Value, body: Vec<u8>) -> Reply {
+async fn send(request: &Value, body: Vec<u8>) -> HttpResponse {
     let headers: Vec<(&str, &str)> = request["headers"]
         .as_array()
         .unwrap()
@@ -46,7 +46,7 @@ fn parameter<'a>(url: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn in_one_piece_is_bound_to_key_size_type_and_an_empty_place() {
+fn presigned_put_is_limited_to_size_and_type_and_never_overwrites() {
     run(async |stack| {
         let view = announce(stack, 14_000, "legal-review").await;
         let put = &view["put"];
@@ -91,7 +91,7 @@ fn in_one_piece_is_bound_to_key_size_type_and_an_empty_place() {
 }
 
 #[test]
-fn in_parts_can_be_given_up() {
+fn multipart_upload_is_aborted() {
     run(async |stack| {
         let view = announce(stack, 101 * MB, "ocr-batch").await;
         let id = view["job_id"].as_str().unwrap();
@@ -108,7 +108,7 @@ fn in_parts_can_be_given_up() {
 
 /// By itself: it moves 101 MB through the emulator, a single thread.
 #[test]
-fn in_parts_goes_on_after_a_break() {
+fn interrupted_multipart_upload_is_resumed() {
     run_alone(async |stack| {
         let bytes = 101 * MB;
         let view = announce(stack, bytes, "ocr-batch").await;

@@ -2,12 +2,12 @@
 
 use jobs::id::JobId;
 
-use crate::support::{Tenant, contract, row, run, sample, text};
+use crate::support::{TestTenant, contract, row, run, sample, text};
 
 #[test]
-fn ends_the_older_job_and_the_newer_one_becomes_ready() {
+fn overwriting_a_running_upload_supersedes_its_job() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "overwritten").await;
+        let mut acme = TestTenant::new(stack, "overwritten").await;
         let key = format!("inbound/{}/draft.pdf", acme.name);
         // 35 pages: the model is not done with them when the next version is there.
         let long = sample("contracts/Master Services Agreement - Northwind & Calder, signed.pdf");
@@ -37,9 +37,9 @@ fn ends_the_older_job_and_the_newer_one_becomes_ready() {
 }
 
 #[test]
-fn after_its_job_was_ready_is_a_second_job() {
+fn overwriting_a_finished_upload_creates_a_second_job() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "second-version").await;
+        let mut acme = TestTenant::new(stack, "second-version").await;
         let key = acme.upload("inbound/", "policy.pdf", contract()).await;
         let first = acme.job(&key);
         acme.ready(&first).await;

@@ -4,10 +4,10 @@ use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
 use serde_json::{Value, json};
 
-use crate::desk::{SUPPORT, api};
+use crate::api::{SUPPORT, api};
 use crate::logs::{logs, service};
-use crate::nobody_says_a_word::reconcile;
-use crate::support::{Tenant, contract, run, sample, until};
+use crate::lost_notifications::reconcile;
+use crate::support::{TestTenant, contract, run, sample, until};
 
 /// The jobs that a list of support's has of a file name.
 async fn listed(stack: &Stack, query: &str, name: &str) -> Vec<Value> {
@@ -37,7 +37,7 @@ async fn figures(stack: &Stack, function: &str, metric: &str, of: &[(&str, &str)
 
 /// As the schedule of infra/endpoint.yaml has it made every day: the same copy to the same key.
 #[test]
-fn that_is_copied_every_day_becomes_ready_and_nobody_is_shown_it() {
+fn daily_probe_becomes_ready_and_is_hidden_from_job_lists() {
     run(async |stack| {
         let (s3, bucket) = (&stack.cloud.s3, &stack.outputs.jobs_bucket_name);
         let document = ByteStream::from(contract());
@@ -79,9 +79,9 @@ fn that_is_copied_every_day_becomes_ready_and_nobody_is_shown_it() {
 }
 
 #[test]
-fn beside_it_the_reconciler_counts_what_is_open() {
+fn reconciler_publishes_the_backlog_of_every_pipeline() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "counted").await;
+        let mut acme = TestTenant::new(stack, "counted").await;
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
         acme.see(&id, |_| true).await;

@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::{Frame, PageError, PageJob, Stack};
 use serde_json::json;
 
-use crate::desk::{SUPPORT, api};
-use crate::only_s3_knows::{Silence, publish, unheard};
-use crate::support::{Tenant, contract, run, run_alone, soon, until};
+use crate::api::{SUPPORT, api};
+use crate::endpoint_notifications::{SilencedEndpoint, publish, unreported_job};
+use crate::support::{TestTenant, contract, run, run_alone, soon, until};
 
 async fn connections(stack: &Stack, tenant: &str) -> Vec<String> {
     let query = stack
@@ -30,7 +30,7 @@ async fn connections(stack: &Stack, tenant: &str) -> Vec<String> {
 }
 
 #[test]
-fn opens_once_with_a_ticket_and_never_without() {
+fn ticket_opens_one_connection_and_reuse_is_refused() {
     run(async |stack| {
         let ticket = stack.issue_ticket("tickets").await.unwrap();
         let page = stack.connect(&ticket).await.unwrap();
@@ -45,9 +45,9 @@ fn opens_once_with_a_ticket_and_never_without() {
 }
 
 #[test]
-fn that_says_something_strange_is_told_what_to_say() {
+fn unknown_frame_is_answered_with_an_error() {
     run(async |stack| {
-        let mut strange = Tenant::new(stack, "strange").await;
+        let mut strange = TestTenant::new(stack, "strange").await;
         strange.page.send("hello?").await.unwrap();
         let frame = strange.next().await.frame;
         assert!(
@@ -58,9 +58,9 @@ fn that_says_something_strange_is_told_what_to_say() {
 }
 
 #[test]
-fn that_is_closed_is_forgotten() {
+fn closed_connection_is_deregistered() {
     run(async |stack| {
-        let tenant = Tenant::new(stack, "closed").await;
+        let tenant = TestTenant::new(stack, "closed").await;
         assert_eq!(connections(stack, "closed").await.len(), 1);
         tenant.page.close().await;
         until("the page to be forgotten", async || {
@@ -72,60 +72,60 @@ fn that_is_closed_is_forgotten() {
 
 /// API Gateway does not always tell when a page is gone; the next push finds out.
 #[test]
-fn that_is_gone_without_a_word_harms_no_job_and_is_forgotten() {
+fn stale_connection_is_removed_by_the_next_push_and_the_job_becomes_ready() {
     run(async |stack| {
-        leave_behind(stack, "gone").await;
-        let mut tenant = Tenant::new(stack, "gone").await;
+        add_stale_connection(stack, "gone").await;
+        let mut tenant = TestTenant::new(stack, "gone").await;
         let key = tenant.upload("inbound/", "nda.pdf", contract()).await;
         let id = tenant.job(&key);
         tenant.ready(&id).await;
-        is_alone(stack, "gone").await;
+        wait_for_one_connection(stack, "gone").await;
     });
 }
 
 #[test]
-fn that_is_gone_is_forgotten_whoever_finds_out() {
+fn every_pushing_function_removes_stale_connections() {
     const NAME: &str = "gone-later";
     const WANTS_LESS: &str = "gone-at-last";
     run_alone(async |stack| {
-        let mut tenant = Tenant::new(stack, NAME).await;
-        let silence = Silence::of(stack);
+        let mut tenant = TestTenant::new(stack, NAME).await;
+        let silence = SilencedEndpoint::of(stack);
         // The function that hears of an error, the one that tries again, and the one that hears of a success.
-        let job = unheard(&mut tenant, "first.pdf", contract(), "out").await;
-        leave_behind(stack, NAME).await;
+        let job = unreported_job(&mut tenant, "first.pdf", contract(), "out").await;
+        add_stale_connection(stack, NAME).await;
         let topic = &stack.outputs.inference_error_topic_arn;
         let example = "inference-error/server-error.json";
         publish(stack, topic, example, &job.id, "").await;
         tenant
             .see(&job.id, |job| job.status == "RetryScheduled")
             .await;
-        is_alone(stack, NAME).await;
-        leave_behind(stack, NAME).await;
+        wait_for_one_connection(stack, NAME).await;
+        add_stale_connection(stack, NAME).await;
         let is_running = |job: &PageJob| job.status == "InProgress" && job.attempt == 2;
         tenant.see(&job.id, is_running).await;
-        is_alone(stack, NAME).await;
-        leave_behind(stack, NAME).await;
+        wait_for_one_connection(stack, NAME).await;
+        add_stale_connection(stack, NAME).await;
         let output = format!("s3://{}/{}", tenant.bucket(), job.left);
         let topic = &stack.outputs.inference_success_topic_arn;
         let example = "inference-success/completed.json";
         publish(stack, topic, example, &job.id, &output).await;
         tenant.ready(&job.id).await;
-        is_alone(stack, NAME).await;
-        // And the desk's.
-        let mut tenant = Tenant::new(stack, WANTS_LESS).await;
-        let job = unheard(&mut tenant, "second.pdf", contract(), "out").await;
+        wait_for_one_connection(stack, NAME).await;
+        // And the api's.
+        let mut tenant = TestTenant::new(stack, WANTS_LESS).await;
+        let job = unreported_job(&mut tenant, "second.pdf", contract(), "out").await;
         drop(silence);
-        leave_behind(stack, WANTS_LESS).await;
+        add_stale_connection(stack, WANTS_LESS).await;
         let order = Some(json!({"reason": "no longer wanted"}));
         let path = format!("/jobs/{}/cancel", job.id);
         let cancelled = api(stack, SUPPORT, "POST", &path, order).await;
         assert_eq!(cancelled.status, 200);
-        is_alone(stack, WANTS_LESS).await;
+        wait_for_one_connection(stack, WANTS_LESS).await;
     });
 }
 
 /// A page of a tenant that went away without a word.
-async fn leave_behind(stack: &Stack, tenant: &str) {
+async fn add_stale_connection(stack: &Stack, tenant: &str) {
     let put = stack.cloud.dynamodb.put_item();
     let number = |n: u64| AttributeValue::N(n.to_string());
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -141,7 +141,7 @@ async fn leave_behind(stack: &Stack, tenant: &str) {
 }
 
 /// Waits until a tenant's only page is the one that is open.
-async fn is_alone(stack: &Stack, tenant: &str) {
+async fn wait_for_one_connection(stack: &Stack, tenant: &str) {
     until("the page to be forgotten", async || {
         (connections(stack, tenant).await.len() == 1).then_some(())
     })
@@ -149,10 +149,10 @@ async fn is_alone(stack: &Stack, tenant: &str) {
 }
 
 #[test]
-fn that_watches_every_tenant_sees_jobs_of_all() {
+fn support_connection_receives_jobs_of_every_tenant() {
     run(async |stack| {
-        let mut support = Tenant::new(stack, "*").await;
-        let one = Tenant::new(stack, "watched").await;
+        let mut support = TestTenant::new(stack, "*").await;
+        let one = TestTenant::new(stack, "watched").await;
         let key = one.upload("inbound/", "nda.pdf", contract()).await;
         let id = one.job(&key);
         let job = soon("the push", support.ready(&id)).await;

@@ -9,7 +9,7 @@ use super::book::{Fault, Plan};
 use super::call::{INVOKE, PUSH};
 use super::stage::Stage;
 
-use crate::support::{PATIENCE, sample, until};
+use crate::support::{WAIT_TIMEOUT, sample, until};
 
 /// How often a function tries a call (`retries` in `crates/functions/src/aws/mod.rs`).
 pub(crate) const TRIES: usize = 3;
@@ -91,7 +91,7 @@ impl Experiment {
         let documents = self.disturbed(stage, &calls);
         self.process(stage, &documents).await;
         stage.quiet().await;
-        let mut problems = self.problems(stage, &documents, PATIENCE).await;
+        let mut problems = self.problems(stage, &documents, WAIT_TIMEOUT).await;
         problems.extend(stage.set_aside().await);
         let name = self.name;
         assert!(problems.is_empty(), "{name}:\n{}", problems.join("\n"));

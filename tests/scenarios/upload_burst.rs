@@ -5,11 +5,11 @@ use std::time::Instant;
 use async_endpoint::{Fault as Chance, Faults};
 use futures_util::{StreamExt, stream};
 
-use crate::support::{contract, let_the_deadline_pass, until};
-use crate::wire::book::{Fault, Plan};
-use crate::wire::call::INVOKE;
-use crate::wire::experiment::{SAVE, TRIES};
-use crate::wire::stage::run_alone;
+use crate::support::{contract, expire_deadline, until};
+use crate::fault_proxy::state::{Fault, Plan};
+use crate::fault_proxy::protocol::INVOKE;
+use crate::fault_proxy::fault_matrix::{SAVE, TRIES};
+use crate::fault_proxy::stack::run_alone;
 
 const CONTRACTS: usize = 20;
 /// Its first retry is due within 15 s; that of a review within 30 s.
@@ -49,7 +49,7 @@ fn may_repeat(number: usize) -> bool {
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies."
 #[test]
-fn and_all_become_ready_though_half_of_the_results_are_not_announced() {
+fn burst_with_half_of_the_notifications_lost_becomes_ready() {
     run_alone(async |stage| {
         stage.batches_of(10).await;
         let keys: Vec<String> = (0..CONTRACTS)
@@ -90,7 +90,7 @@ fn and_all_become_ready_though_half_of_the_results_are_not_announced() {
         );
         let settled = began.elapsed();
         for job in &silent {
-            let_the_deadline_pass(&stage.stack, job).await;
+            expire_deadline(&stage.stack, job).await;
         }
         let repair = Instant::now();
         let found = stage.reconcile(false).await;

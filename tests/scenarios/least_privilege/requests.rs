@@ -69,7 +69,7 @@ pub(crate) fn assume(arn: &str, session: &str) -> Act {
 pub(crate) fn acts(stack: &Stack, arn: &str) -> Vec<Act> {
     let mut all = jobs(&stack.outputs.jobs_table_name);
     all.extend(pages(&stack.outputs.connections_table_name));
-    all.extend(desk(&stack.outputs.records_table_name));
+    all.extend(api(&stack.outputs.records_table_name));
     all.extend(objects(&stack.outputs.jobs_bucket_name));
     all.extend(queues(stack));
     all.extend(others(stack, arn));
@@ -158,7 +158,7 @@ fn pages(table: &str) -> Vec<Act> {
     ]
 }
 
-fn desk(table: &str) -> Vec<Act> {
+fn api(table: &str) -> Vec<Act> {
     let key = |folder: &str| json!({"pk": {"S": folder}, "sk": {"S": "outside"}});
     let get = |what, folder: &str| row(what, "GetItem", table, json!({"Key": key(folder)}));
     let drop = |what, folder: &str| row(what, "DeleteItem", table, json!({"Key": key(folder)}));

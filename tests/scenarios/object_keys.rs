@@ -1,11 +1,11 @@
 //! File names are what people make them. All succeed but those that could do harm.
 
-use crate::support::{Tenant, contract, row, run, s3_event, text};
+use crate::support::{TestTenant, contract, row, run, s3_event, text};
 
 #[test]
-fn with_spaces_plus_signs_or_unicode_succeeds() {
+fn keys_with_spaces_plus_signs_and_unicode_become_ready() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "names").await;
+        let mut acme = TestTenant::new(stack, "names").await;
         let names = [
             "a contract with spaces.pdf",
             "terms+conditions+final.pdf",
@@ -26,9 +26,9 @@ fn with_spaces_plus_signs_or_unicode_succeeds() {
 }
 
 #[test]
-fn of_1024_bytes_succeeds() {
+fn key_of_1024_bytes_becomes_ready() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "long").await;
+        let mut acme = TestTenant::new(stack, "long").await;
         let prefix = format!("inbound/{}/", acme.name);
         let name = format!("{}.pdf", "n".repeat(1024 - prefix.len() - ".pdf".len()));
         let key = acme.upload("inbound/", &name, contract()).await;
@@ -45,9 +45,9 @@ fn of_1024_bytes_succeeds() {
 
 /// These are announced by hand: some clients cannot even write them into a URL.
 #[test]
-fn that_could_do_harm_fails_with_a_reason() {
+fn unsafe_key_fails_with_reason() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "harm").await;
+        let mut acme = TestTenant::new(stack, "harm").await;
         let cases = [
             (
                 "inbound/harm/../other/contract.pdf",
@@ -86,10 +86,10 @@ fn that_could_do_harm_fails_with_a_reason() {
 
 /// A job's id is a UUID; naming a file after another tenant's job must lead nowhere.
 #[test]
-fn with_another_tenants_uuid_is_a_job_of_its_own() {
+fn file_named_after_another_tenants_job_id_is_a_separate_job() {
     run(async |stack| {
-        let mut victim = Tenant::new(stack, "uuid-victim").await;
-        let mut other = Tenant::new(stack, "uuid-other").await;
+        let mut victim = TestTenant::new(stack, "uuid-victim").await;
+        let mut other = TestTenant::new(stack, "uuid-other").await;
         let key = victim.upload("inbound/", "ours.pdf", contract()).await;
         let id = victim.job(&key);
         let theirs = other

@@ -3,9 +3,9 @@
 use devstack::Stack;
 use serde_json::{Value, json};
 
-use crate::desk::{SUPPORT, api};
-use crate::nobody_says_a_word::reconcile;
-use crate::support::{bury_for_good, messages, quarantined, run, run_alone, text, until};
+use crate::api::{SUPPORT, api};
+use crate::lost_notifications::reconcile;
+use crate::support::{add_expired_dead_letter, messages, quarantined, run, run_alone, text, until};
 
 /// More than a row keeps of it (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
 const LONG: usize = 5000;
@@ -39,7 +39,7 @@ fn queues(stack: &Stack) -> [(&'static str, &str, &str); 4] {
 
 /// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
 #[test]
-fn is_kept_whole_shown_and_sent_again() {
+fn malformed_message_of_every_queue_is_quarantined_shown_and_replayed() {
     run(async |stack| {
         let ask = async |method: &str, path: &str, body: Option<Value>| {
             let reply = api(stack, SUPPORT, method, path, body).await;
@@ -76,7 +76,7 @@ fn is_kept_whole_shown_and_sent_again() {
 }
 
 #[test]
-fn comes_back_from_its_dead_letters() {
+fn dead_letters_of_every_queue_are_redriven_or_quarantined() {
     run_alone(async |stack| {
         let sqs = &stack.cloud.sqs;
         for (name, _, dead) in queues(stack) {
@@ -87,7 +87,7 @@ fn comes_back_from_its_dead_letters() {
         // And one that has been sent back for a day, longer than a row keeps of it.
         let (_, _, dead) = queues(stack)[3];
         let body = format!("one that never ends {}", "x".repeat(LONG));
-        bury_for_good(stack, dead, &body, "the-very-first").await;
+        add_expired_dead_letter(stack, dead, &body, "the-very-first").await;
 
         let done = reconcile(stack, "{}");
         assert_eq!(

@@ -6,7 +6,7 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use devstack::Stack;
 use serde_json::{Value, json};
 
-use crate::support::{Tenant, contract, messages, quarantined, run, s3_event, soon, text};
+use crate::support::{TestTenant, contract, messages, quarantined, run, s3_event, soon, text};
 
 /// A notification as the endpoint sends it.
 fn completed(inference_id: &str, output: &str) -> Value {
@@ -26,9 +26,9 @@ async fn publish(stack: &Stack, message: &Value) {
 }
 
 #[test]
-fn in_a_batch_of_ten_does_not_hold_up_the_nine_others() {
+fn malformed_message_does_not_delay_the_rest_of_its_batch() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "batch").await;
+        let mut acme = TestTenant::new(stack, "batch").await;
         let entry = |at: usize, body: String| {
             SendMessageBatchRequestEntry::builder()
                 .id(format!("m{at}"))
@@ -75,7 +75,7 @@ fn in_a_batch_of_ten_does_not_hold_up_the_nine_others() {
 }
 
 #[test]
-fn because_its_inference_id_is_unknown_is_quarantined() {
+fn notification_with_unknown_inference_id_is_quarantined() {
     run(async |stack| {
         let unknown = "b1c2d3e4-0000-5000-8000-00000000abcd.a1";
         let bucket = &stack.outputs.jobs_bucket_name;
@@ -112,9 +112,9 @@ fn because_its_inference_id_is_unknown_is_quarantined() {
 }
 
 #[test]
-fn because_it_names_a_place_outside_the_pipeline_is_quarantined() {
+fn notification_with_output_outside_the_pipeline_is_quarantined() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "elsewhere").await;
+        let mut acme = TestTenant::new(stack, "elsewhere").await;
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
         acme.ready(&id).await;
@@ -127,7 +127,7 @@ fn because_it_names_a_place_outside_the_pipeline_is_quarantined() {
 }
 
 #[test]
-fn that_is_only_a_test_is_dropped_silently() {
+fn test_notifications_are_ignored() {
     run(async |stack| {
         let test = json!({"eventSource": "aws:sagemaker", "eventName": "TestNotification", "mark": "only a test"});
         publish(stack, &test).await;
@@ -170,10 +170,10 @@ fn that_is_only_a_test_is_dropped_silently() {
 
 /// `Ready` means that the result is there. Here it is not, whatever the message says.
 #[test]
-fn because_the_output_it_names_is_missing_is_not_believed() {
+fn success_without_output_object_is_retried() {
     run(async |stack| {
         const ENDPOINT: &str = "docket-doc-understanding";
-        let mut acme = Tenant::new(stack, "missing").await;
+        let mut acme = TestTenant::new(stack, "missing").await;
         let mut seen = stack.observations();
         let lossy = Faults {
             lose_notification: Fault::ALWAYS.times(1),

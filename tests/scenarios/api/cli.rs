@@ -1,8 +1,8 @@
-//! What the people at the desk do in a day.
+//! What the people at the api do in a day.
 
 use serde_json::{Value, json};
 
-use super::{CUSTOMER, REVIEWER, STRANGER, SUPPORT, Terminal, api};
+use super::{CUSTOMER, REVIEWER, STRANGER, SUPPORT, CliUser, api};
 use crate::support::{run, until};
 
 fn sample(name: &str) -> String {
@@ -11,7 +11,7 @@ fn sample(name: &str) -> String {
 }
 
 /// Uploads a document that the model will not take, and waits for its failure.
-async fn failed(terminal: &Terminal) -> Value {
+async fn failed(terminal: &CliUser) -> Value {
     let ran = terminal
         .docket(&[
             "upload",
@@ -30,9 +30,9 @@ async fn failed(terminal: &Terminal) -> Value {
 }
 
 #[test]
-fn a_customer_uploads_waits_and_has_the_result() {
+fn customer_uploads_with_the_cli_and_saves_the_result() {
     run(async |stack| {
-        let customer = Terminal::sign_in(stack, CUSTOMER).await;
+        let customer = CliUser::sign_in(stack, CUSTOMER).await;
         let doctor = customer.docket(&["doctor"]).await;
         assert_eq!(doctor.status, 0, "{}{}", doctor.out, doctor.err);
         let file = sample("contracts/Mietvertrag Müller & Söhne (2026) v2+final.pdf");
@@ -63,7 +63,7 @@ fn a_customer_uploads_waits_and_has_the_result() {
         let id = job["id"].as_str().unwrap();
         let detail = customer.json(&["jobs", "show", id]).await;
         assert_eq!(detail["uploaded_by"], CUSTOMER);
-        let stranger = Terminal::sign_in(stack, STRANGER).await;
+        let stranger = CliUser::sign_in(stack, STRANGER).await;
         for what in ["show", "explain", "result"] {
             let ran = stranger.docket(&["jobs", what, id]).await;
             assert_eq!(ran.status, 4, "{what}: {}{}", ran.out, ran.err);
@@ -82,10 +82,10 @@ fn a_customer_uploads_waits_and_has_the_result() {
 }
 
 #[test]
-fn support_runs_a_failed_job_again_and_it_is_known_who_and_why() {
+fn support_retry_records_actor_and_reason() {
     run(async |stack| {
-        let reviewer = Terminal::sign_in(stack, REVIEWER).await;
-        let support = Terminal::sign_in(stack, SUPPORT).await;
+        let reviewer = CliUser::sign_in(stack, REVIEWER).await;
+        let support = CliUser::sign_in(stack, SUPPORT).await;
         let job = failed(&reviewer).await;
         let id = job["id"].as_str().unwrap();
         let explained = support.docket(&["jobs", "explain", id]).await;
@@ -123,10 +123,10 @@ fn support_runs_a_failed_job_again_and_it_is_known_who_and_why() {
 }
 
 #[test]
-fn failed_jobs_are_run_again_together_after_a_look() {
+fn retry_plan_retries_every_matching_failed_job() {
     run(async |stack| {
-        let reviewer = Terminal::sign_in(stack, REVIEWER).await;
-        let support = Terminal::sign_in(stack, SUPPORT).await;
+        let reviewer = CliUser::sign_in(stack, REVIEWER).await;
+        let support = CliUser::sign_in(stack, SUPPORT).await;
         let first = failed(&reviewer).await;
         let since = (first["updated_at"].as_u64().unwrap()).to_string();
         for _ in 0..2 {
@@ -155,9 +155,9 @@ fn failed_jobs_are_run_again_together_after_a_look() {
 }
 
 #[test]
-fn a_message_in_quarantine_is_sent_again_or_discarded() {
+fn quarantined_message_is_replayed_and_discarded_with_the_cli() {
     run(async |stack| {
-        let support = Terminal::sign_in(stack, SUPPORT).await;
+        let support = CliUser::sign_in(stack, SUPPORT).await;
         let sent = stack
             .cloud
             .sqs
@@ -204,10 +204,10 @@ fn a_message_in_quarantine_is_sent_again_or_discarded() {
 }
 
 #[test]
-fn one_documents_data_is_deleted_for_good() {
+fn delete_data_removes_every_version_of_input_and_output() {
     run(async |stack| {
-        let reviewer = Terminal::sign_in(stack, REVIEWER).await;
-        let support = Terminal::sign_in(stack, SUPPORT).await;
+        let reviewer = CliUser::sign_in(stack, REVIEWER).await;
+        let support = CliUser::sign_in(stack, SUPPORT).await;
         // Beside the sample it would be left there.
         let folder = reviewer.folder().to_string_lossy().into_owned();
         let file = sample("contracts/NDA Halden-Brightwater.pdf");

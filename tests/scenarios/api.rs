@@ -1,4 +1,4 @@
-//! The desk as its people use it: the CLI that ships, and requests like those of a page, with real sign-ins.
+//! The api as its people use it: the CLI that ships, and requests like those of a page, with real sign-ins.
 
 mod attacks;
 mod care;
@@ -26,13 +26,13 @@ pub(crate) const SUPPORT: &str = "support@docket.example";
 pub(crate) const STRANGER: &str = "reviewer@globex.example";
 
 /// An answer.
-pub(crate) struct Reply {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Bytes,
 }
 
-impl Reply {
+impl HttpResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
@@ -45,7 +45,7 @@ pub(crate) async fn ask(
     url: &str,
     headers: &[(&str, &str)],
     body: impl Into<Bytes>,
-) -> Reply {
+) -> HttpResponse {
     let http: Client<HttpConnector, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).build_http();
     let mut request = Request::builder().method(method).uri(url);
@@ -61,7 +61,7 @@ pub(crate) async fn ask(
         .map(|(name, value)| (name.as_str().to_owned(), text(value)))
         .collect();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
-    Reply {
+    HttpResponse {
         status,
         headers,
         body,
@@ -75,7 +75,7 @@ pub(crate) async fn with_token(
     method: &str,
     path: &str,
     body: Option<Value>,
-) -> Reply {
+) -> HttpResponse {
     let url = format!("{}{path}", stack.outputs.http_api_url);
     let authorization = format!("Bearer {token}");
     let headers = [
@@ -93,31 +93,31 @@ pub(crate) async fn api(
     method: &str,
     path: &str,
     body: Option<Value>,
-) -> Reply {
+) -> HttpResponse {
     let token = stack.id_token(who).await.unwrap();
     with_token(stack, &token, method, path, body).await
 }
 
 /// Somebody with a terminal, signed in.
-pub(crate) struct Terminal {
+pub(crate) struct CliUser {
     home: PathBuf,
     url: String,
 }
 
-impl Drop for Terminal {
+impl Drop for CliUser {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.home).ok();
     }
 }
 
 /// What a command did.
-pub(crate) struct Ran {
+pub(crate) struct CliOutput {
     pub(crate) status: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Terminal {
+impl CliUser {
     pub(crate) async fn sign_in(stack: &Stack, who: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl Terminal {
     }
 
     /// Runs the CLI.
-    pub(crate) async fn docket(&self, arguments: &[&str]) -> Ran {
+    pub(crate) async fn docket(&self, arguments: &[&str]) -> CliOutput {
         let program = devstack::file("target/release/docket");
         let program = match std::env::var_os("CARGO_TARGET_DIR") {
             Some(target) => PathBuf::from(target).join("release/docket"),
@@ -156,7 +156,7 @@ impl Terminal {
             .unwrap_or_else(|error| {
                 panic!("{}: {error}; `make build` makes it", program.display())
             });
-        Ran {
+        CliOutput {
             status: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),

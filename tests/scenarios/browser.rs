@@ -102,7 +102,7 @@ async fn failed_job(stack: &Stack, name: &str) {
 
 /// By itself: a browser and the functions want both cores.
 #[test]
-fn in_a_real_browser_is_what_the_table_says() {
+fn browser_page_shows_the_job_table() {
     if let Some(missing) = missing() {
         assert!(std::env::var_os("CI").is_none(), "{missing}");
         eprintln!("skipped: {missing}");

@@ -20,7 +20,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_token_that_is_not_of_this_user_pool_opens_nothing() {
+fn token_not_issued_by_the_user_pool_is_refused() {
     run(async |stack| {
         let good = stack.id_token(CUSTOMER).await.unwrap();
         assert_eq!(
@@ -80,7 +80,7 @@ fn a_token_that_is_not_of_this_user_pool_opens_nothing() {
 }
 
 #[test]
-fn a_page_of_any_allowed_origin_may_ask_and_read() {
+fn cors_preflight_allows_the_configured_origin() {
     run(async |stack| {
         let url = format!("{}/jobs", stack.outputs.http_api_url);
         let preflight = [
@@ -104,7 +104,7 @@ fn a_page_of_any_allowed_origin_may_ask_and_read() {
 }
 
 #[test]
-fn a_ticket_opens_one_socket_that_shows_its_owners_jobs_alone() {
+fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
     run(async |stack| {
         let ticket = async |who: &str, body: Value| {
             let reply = api(stack, who, "POST", "/ws-tickets", Some(body)).await;

@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use crate::support::until;
-use crate::wire::book::{Fault, Plan};
-use crate::wire::call::INVOKE;
-use crate::wire::experiment::{Experiment, SAVE};
-use crate::wire::stage::run;
+use crate::fault_proxy::state::{Fault, Plan};
+use crate::fault_proxy::protocol::INVOKE;
+use crate::fault_proxy::fault_matrix::{Experiment, SAVE};
+use crate::fault_proxy::stack::run;
 
 /// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled
 /// or reordered."
 #[test]
-fn while_it_submits_a_document() {
+fn submission_survives_every_fault_at_every_call() {
     run(async |stage| {
         let submit = Experiment {
             name: "submit",
@@ -30,7 +30,7 @@ fn while_it_submits_a_document() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn while_it_records_a_result() {
+fn result_recording_survives_every_fault_at_every_call() {
     run(async |stage| {
         let result = Experiment {
             name: "result",
@@ -46,7 +46,7 @@ fn while_it_records_a_result() {
 
 /// "A final state is never overwritten by a late or doubled message."
 #[test]
-fn while_it_records_a_failure() {
+fn failure_recording_survives_every_fault_at_every_call() {
     run(async |stage| {
         let failure = Experiment {
             name: "failure",
@@ -63,7 +63,7 @@ fn while_it_records_a_failure() {
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies."
 #[test]
-fn while_it_plans_another_attempt() {
+fn retry_scheduling_survives_every_fault_at_every_call() {
     run(async |stage| {
         let again = Experiment {
             name: "again",
@@ -80,7 +80,7 @@ fn while_it_plans_another_attempt() {
 /// "A duplicate event costs no second GPU run. Only a lost answer or record of the invoke call, or an attempt past its
 /// deadline, may repeat one."
 #[test]
-fn while_it_starts_another_attempt() {
+fn retry_invocation_survives_every_fault_at_every_call() {
     run(async |stage| {
         let retry = Experiment {
             name: "retry",
@@ -96,7 +96,7 @@ fn while_it_starts_another_attempt() {
 
 /// The scenarios above can fail: where a service lies, or a call is made twice that must not be, they say so.
 #[test]
-fn and_what_is_lost_or_doubled_would_be_noticed() {
+fn fault_checks_detect_lost_events_lost_writes_and_duplicate_runs() {
     run(async |stage| {
         let lies = Experiment {
             name: "lies",

@@ -5,8 +5,8 @@ use devstack::Stack;
 use jobs::id::JobId;
 use serde_json::{Value, json};
 
-use super::{CUSTOMER, SUPPORT, Terminal, api};
-use crate::nobody_says_a_word::reconcile;
+use super::{CUSTOMER, SUPPORT, CliUser, api};
+use crate::lost_notifications::reconcile;
 use crate::support::{Item, row, run, run_alone, sample, text, until};
 
 /// Uploads a document that the model will not take, for `acme`, and waits for its failure.
@@ -29,7 +29,7 @@ async fn failed(stack: &Stack, name: &str) -> (String, String) {
 }
 
 #[test]
-fn everybodys_jobs_are_counted_and_listed() {
+fn support_counts_and_lists_jobs_of_every_tenant() {
     run(async |stack| {
         failed(stack, "counted-before.pdf").await;
         let (_, id) = failed(stack, "counted.pdf").await;
@@ -56,9 +56,9 @@ fn everybodys_jobs_are_counted_and_listed() {
 
 /// Its name cannot be called, so the endpoint is given a copy; when the retry comes, S3 has removed that.
 #[test]
-fn a_document_with_an_odd_name_is_run_again_and_then_deleted() {
+fn retry_recreates_a_deleted_work_copy_and_delete_data_removes_all_objects() {
     run(async |stack| {
-        let support = Terminal::sign_in(stack, SUPPORT).await;
+        let support = CliUser::sign_in(stack, SUPPORT).await;
         let (key, id) = failed(stack, "Prüfung + Anhang.pdf").await;
         let s3 = &stack.cloud.s3;
         let bucket = &stack.outputs.jobs_bucket_name;
@@ -97,7 +97,7 @@ fn a_document_with_an_odd_name_is_run_again_and_then_deleted() {
 
 /// Support's function sends the first orders of a plan. Should it die before, the reconciler does.
 #[test]
-fn a_plan_that_was_applied_is_released_whoever_dies() {
+fn reconciler_releases_a_retry_plan_after_the_api_function_died() {
     run_alone(async |stack| {
         let (_, id) = failed(stack, "planned.pdf").await;
         let detail = api(stack, SUPPORT, "GET", &format!("/jobs/{id}"), None).await;

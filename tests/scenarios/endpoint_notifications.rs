@@ -5,18 +5,18 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
 use serde_json::Value;
 
-use crate::nobody_says_a_word::reconcile;
+use crate::lost_notifications::reconcile;
 use crate::support::{
-    Tenant, contract, let_the_deadline_pass, row, run_alone, s3_event, sample, text, until,
+    TestTenant, contract, expire_deadline, row, run_alone, s3_event, sample, text, until,
 };
 
 const ENDPOINT: &str = "docket-doc-understanding";
 const PAST: &str = "1767607442118";
 
 /// The endpoint tells nobody what became of a run, until this is dropped.
-pub(crate) struct Silence(&'static Stack);
+pub(crate) struct SilencedEndpoint(&'static Stack);
 
-impl Silence {
+impl SilencedEndpoint {
     pub(crate) fn of(stack: &'static Stack) -> Self {
         let silent = Faults {
             lose_notification: Fault::ALWAYS,
@@ -27,7 +27,7 @@ impl Silence {
     }
 }
 
-impl Drop for Silence {
+impl Drop for SilencedEndpoint {
     fn drop(&mut self) {
         let Self(stack) = self;
         stack
@@ -38,7 +38,7 @@ impl Drop for Silence {
 }
 
 /// A document whose run is over, though its job does not know.
-pub(crate) struct Unheard {
+pub(crate) struct UnreportedJob {
     pub(crate) key: String,
     pub(crate) id: String,
     /// The key of what the first attempt left: an output (`out`) or a failure (`err`).
@@ -46,12 +46,12 @@ pub(crate) struct Unheard {
 }
 
 /// Uploads a document to a silent endpoint, and waits until its run has left something.
-pub(crate) async fn unheard(
-    tenant: &mut Tenant,
+pub(crate) async fn unreported_job(
+    tenant: &mut TestTenant,
     name: &str,
     bytes: Vec<u8>,
     leaves: &str,
-) -> Unheard {
+) -> UnreportedJob {
     let key = tenant.upload("inbound-documents/", name, bytes).await;
     let id = tenant.job(&key);
     tenant.see(&id, |job| job.status == "InProgress").await;
@@ -64,10 +64,10 @@ pub(crate) async fn unheard(
         head.send().await.ok()
     })
     .await;
-    Unheard { key, id, left }
+    UnreportedJob { key, id, left }
 }
 
-async fn delete(tenant: &Tenant, key: &str) {
+async fn delete(tenant: &TestTenant, key: &str) {
     let delete = tenant.stack.cloud.s3.delete_object();
     let delete = delete.bucket(tenant.bucket()).key(key);
     delete.send().await.unwrap();
@@ -115,14 +115,14 @@ pub(crate) async fn publish(stack: &Stack, topic: &str, example: &str, id: &str,
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies." Here the input is gone too.
 #[test]
-fn about_a_failure_and_it_is_found_at_the_deadline() {
+fn lost_error_notification_is_recovered_at_the_deadline() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "lost-failure").await;
-        let silence = Silence::of(stack);
-        let job = unheard(&mut acme, "broken.pdf", sample("bad/broken.pdf"), "err").await;
+        let mut acme = TestTenant::new(stack, "lost-failure").await;
+        let silence = SilencedEndpoint::of(stack);
+        let job = unreported_job(&mut acme, "broken.pdf", sample("bad/broken.pdf"), "err").await;
         delete(&acme, &job.key).await;
         drop(silence);
-        let_the_deadline_pass(stack, &job.id).await;
+        expire_deadline(stack, &job.id).await;
         assert_eq!(reconcile(stack, "{}")["woken"], 1);
         let seen = acme
             .see(&job.id, |job| job.status == "RetryScheduled")
@@ -138,11 +138,11 @@ fn about_a_failure_and_it_is_found_at_the_deadline() {
 /// "`Ready` means: the output object is there, its location is recorded, and it was made from this version of the
 /// input." It was, though the input has been deleted since.
 #[test]
-fn that_the_result_is_of_a_deleted_input() {
+fn success_counts_although_the_input_was_deleted() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "deleted-input").await;
-        let silence = Silence::of(stack);
-        let job = unheard(&mut acme, "document.pdf", contract(), "out").await;
+        let mut acme = TestTenant::new(stack, "deleted-input").await;
+        let silence = SilencedEndpoint::of(stack);
+        let job = unreported_job(&mut acme, "document.pdf", contract(), "out").await;
         drop(silence);
         delete(&acme, &job.key).await;
         let output = format!("s3://{}/{}", acme.bucket(), job.left);
@@ -156,11 +156,11 @@ fn that_the_result_is_of_a_deleted_input() {
 /// "`Ready` means: the output object is there, its location is recorded, and it was made from this version of the
 /// input." A job that may not run again fails.
 #[test]
-fn that_an_output_is_missing_and_the_last_attempt_fails() {
+fn last_attempt_without_output_object_fails() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "missing-at-last").await;
-        let silence = Silence::of(stack);
-        let job = unheard(&mut acme, "document.pdf", contract(), "out").await;
+        let mut acme = TestTenant::new(stack, "missing-at-last").await;
+        let silence = SilencedEndpoint::of(stack);
+        let job = unreported_job(&mut acme, "document.pdf", contract(), "out").await;
         drop(silence);
         delete(&acme, &job.left).await;
         change(
@@ -182,11 +182,11 @@ fn that_an_output_is_missing_and_the_last_attempt_fails() {
 /// "A duplicate event costs no second GPU run." Whoever submitted the document died before saying that the endpoint
 /// took it, and the endpoint takes it no second time: the result is there all the same.
 #[test]
-fn of_a_result_whose_submission_was_not_recorded() {
+fn unrecorded_invocation_is_recovered_from_its_output() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "unrecorded").await;
-        let silence = Silence::of(stack);
-        let job = unheard(&mut acme, "document.pdf", contract(), "out").await;
+        let mut acme = TestTenant::new(stack, "unrecorded").await;
+        let silence = SilencedEndpoint::of(stack);
+        let job = unreported_job(&mut acme, "document.pdf", contract(), "out").await;
         let expression = "SET #status = :submitting, #state.claim = :claim, #state.lease_expires_at = :past, \
              #state.#until = :past";
         let values = [

@@ -187,7 +187,7 @@ const NOT_EVEN_ROOT: &[&str] = &[
 ];
 
 #[test]
-fn a_function_may_do_what_it_does_and_nothing_else() {
+fn every_function_is_limited_to_its_grants() {
     run(async |stack| {
         let roles = roles(stack).await;
         let names: BTreeSet<&str> = roles.iter().map(|(name, _)| name.as_str()).collect();

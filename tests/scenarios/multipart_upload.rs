@@ -5,12 +5,12 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use devstack::Stack;
 use tokio::process::Command;
 
-use crate::support::{Tenant, run_alone};
+use crate::support::{TestTenant, run_alone};
 
 const PART: usize = 64 * 1024 * 1024;
 
 /// Uploads 16 parts of 64 MB and a byte more. The parts are copies within the bucket, so only one of them travels.
-async fn upload_too_much(tenant: &Tenant, key: &str) {
+async fn upload_too_much(tenant: &TestTenant, key: &str) {
     let s3 = &tenant.stack.cloud.s3;
     let bucket = tenant.bucket();
     let source = "scratch/part";
@@ -81,9 +81,9 @@ async fn upload_too_much(tenant: &Tenant, key: &str) {
 }
 
 #[test]
-fn and_one_byte_fails_with_a_reason() {
+fn batch_larger_than_one_gibibyte_fails_with_reason() {
     run_alone(async |stack| {
-        let mut tenant = Tenant::new(stack, "gigabyte").await;
+        let mut tenant = TestTenant::new(stack, "gigabyte").await;
         let key = format!("inbound-batches/{}/archive.pdf", tenant.name);
         upload_too_much(&tenant, &key).await;
         let id = tenant.job(&key);
@@ -98,12 +98,12 @@ fn and_one_byte_fails_with_a_reason() {
 
 /// The whole way of the largest batch: in parts into S3, to the model, back as a searchable PDF. No function reads it.
 #[test]
-fn becomes_ready() {
+fn one_gibibyte_batch_becomes_ready() {
     if !has_memory() {
         return;
     }
     run_alone(async |stack| {
-        let mut tenant = Tenant::new(stack, "gigabyte").await;
+        let mut tenant = TestTenant::new(stack, "gigabyte").await;
         let file = std::env::temp_dir().join(format!("docket-gigabyte-{}.pdf", std::process::id()));
         let script = devstack::file("crates/devstack/python/make_large.py");
         let mut make = Command::new(devstack::python().unwrap());
@@ -125,7 +125,7 @@ fn becomes_ready() {
     });
 }
 
-/// The emulator keeps a gigabyte about three times meanwhile. CI must have the memory, a desk may say so.
+/// The emulator keeps a gigabyte about three times meanwhile. CI must have the memory, a api may say so.
 fn has_memory() -> bool {
     const NEEDED_KB: u64 = 5_000_000;
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();

@@ -7,11 +7,11 @@ use async_endpoint::{Fault as Chance, Faults};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use crate::support::{let_the_deadline_pass, sample, until};
-use crate::wire::book::{Fault, Plan};
-use crate::wire::call::START;
-use crate::wire::experiment::TRIES;
-use crate::wire::stage::{Stage, run_alone};
+use crate::support::{expire_deadline, sample, until};
+use crate::fault_proxy::state::{Fault, Plan};
+use crate::fault_proxy::protocol::START;
+use crate::fault_proxy::fault_matrix::TRIES;
+use crate::fault_proxy::stack::{Stage, run_alone};
 
 const ENDPOINT: &str = "docket-legal-review";
 const RECONCILER: &str = "reconciler";
@@ -50,7 +50,7 @@ impl Lost {
 
     /// Loses it.
     async fn lose(&self, stage: &Stage, bytes: &[u8]) {
-        let_the_deadline_pass(&stage.stack, &stage.job(&self.silent)).await;
+        expire_deadline(&stage.stack, &stage.job(&self.silent)).await;
         stage.upload(&self.unseen, bytes).await;
         let said = json!({
             "invocationStatus": "Completed",
@@ -126,7 +126,7 @@ async fn without_a_word(stage: &Stage, lost: &[Lost], bytes: &[u8]) {
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies."
 #[test]
-fn and_the_next_one_finds_what_it_was_to_find() {
+fn work_of_a_killed_reconciler_is_done_by_the_next_run() {
     run_alone(async |stage| {
         let began = Instant::now();
         let bytes = sample("contracts/Ledgerly SaaS subscription (36 months).pdf");

@@ -7,15 +7,15 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use devstack::{Frame, Stack};
 use serde_json::Value;
 
-use crate::support::{Tenant, contract, row, run, run_alone, sample, soon, text};
+use crate::support::{TestTenant, contract, row, run, run_alone, sample, soon, text};
 
 /// A queue that a rule on the bus puts events into, as a machine downstream would have it.
-pub(crate) struct Listener {
+pub(crate) struct EventListener {
     queue: String,
     stack: &'static Stack,
 }
 
-impl Listener {
+impl EventListener {
     pub(crate) async fn new(stack: &'static Stack, name: &str, tenant: &str) -> Self {
         let made = stack
             .cloud
@@ -93,11 +93,11 @@ impl Listener {
 }
 
 #[test]
-fn with_its_clauses_a_push_an_event_and_a_true_row() {
+fn uploaded_contract_becomes_ready_with_push_event_and_row() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "ready").await;
+        let mut acme = TestTenant::new(stack, "ready").await;
         assert_eq!(acme.first_snapshot, []);
-        let listener = Listener::new(stack, "ready-listener", acme.name).await;
+        let listener = EventListener::new(stack, "ready-listener", acme.name).await;
 
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
@@ -167,15 +167,15 @@ fn with_its_clauses_a_push_an_event_and_a_true_row() {
         );
 
         // A page that opens now sees it at once.
-        let later = Tenant::new(stack, "ready").await;
+        let later = TestTenant::new(stack, "ready").await;
         assert_eq!(later.first_snapshot.iter().collect::<Vec<_>>(), [job]);
     });
 }
 
 #[test]
-fn in_every_pipeline() {
+fn upload_becomes_ready_in_every_pipeline() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "pipelines").await;
+        let mut acme = TestTenant::new(stack, "pipelines").await;
         let batch = sample("batches/Scan 2026-03-14 0001.pdf");
         let batch = acme.upload("inbound-batches/", "scan.pdf", batch).await;
         let document = acme
@@ -189,9 +189,9 @@ fn in_every_pipeline() {
 }
 
 #[test]
-fn also_without_a_tenant_in_its_key() {
+fn key_without_tenant_folder_belongs_to_the_default_tenant() {
     run(async |stack| {
-        let mut nobody = Tenant::new(stack, "default").await;
+        let mut nobody = TestTenant::new(stack, "default").await;
         let key = "inbound/without-a-folder.pdf";
         nobody.put(key, contract()).await;
         let id = nobody.job(key);
@@ -200,9 +200,9 @@ fn also_without_a_tenant_in_its_key() {
 }
 
 #[test]
-fn with_one_result_however_often_it_is_announced() {
+fn duplicate_s3_events_cause_one_gpu_run() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "doubled").await;
+        let mut acme = TestTenant::new(stack, "doubled").await;
         let mut seen = stack.observations();
         let key = format!("inbound/{}/once.pdf", acme.name);
         let version = acme.put(&key, contract()).await;
@@ -238,9 +238,9 @@ fn with_one_result_however_often_it_is_announced() {
 
 /// The function that was refused says itself when to try again.
 #[test]
-fn although_the_endpoint_takes_it_only_the_second_time() {
+fn refused_invocation_is_retried_and_becomes_ready() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "refused").await;
+        let mut acme = TestTenant::new(stack, "refused").await;
         let refuses = Faults {
             refuse_invoke: Fault::ALWAYS.times(1),
             ..Faults::default()

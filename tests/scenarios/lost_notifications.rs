@@ -9,43 +9,16 @@ use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use serde_json::Value;
 
 use crate::support::{
-    Tenant, bury_for_good, contract, let_the_deadline_pass, messages, quarantined, row, run_alone,
+    TestTenant, add_expired_dead_letter, contract, expire_deadline, messages, quarantined, row, run_alone,
     s3_event, text, until,
 };
-
-/// Calls the reconciler as `docs/operations.md` says, and answers what it says.
-pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
-    let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
-    let done = Command::new(devstack::python().unwrap())
-        .args(["-m", "awscli", "lambda", "invoke"])
-        .args(["--function-name", &stack.outputs.reconciler_function_name])
-        .args(["--payload", payload])
-        .arg(&answer)
-        .env_clear()
-        .envs([
-            ("AWS_ENDPOINT_URL", stack.cloud.url.as_str()),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
-            ("AWS_DEFAULT_REGION", REGION),
-        ])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-    let text = std::fs::read_to_string(&answer).unwrap();
-    std::fs::remove_file(&answer).unwrap();
-    assert!(
-        done.status.success() && !said.contains("FunctionError"),
-        "{said}{text}"
-    );
-    serde_json::from_str(&text).unwrap()
-}
 
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies."
 #[test]
-fn about_a_result_and_it_is_found_at_the_deadline() {
+fn lost_success_notification_is_recovered_at_the_deadline() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "lost-result").await;
+        let mut acme = TestTenant::new(stack, "lost-result").await;
         let loses = Faults {
             lose_notification: Fault::ALWAYS,
             ..Faults::default()
@@ -74,7 +47,7 @@ fn about_a_result_and_it_is_found_at_the_deadline() {
         );
         assert_eq!(idle["woken"], 0, "it is not late yet");
 
-        let_the_deadline_pass(stack, &id).await;
+        expire_deadline(stack, &id).await;
         assert_eq!(reconcile(stack, "{}")["woken"], 1);
         let job = acme.ready(&id).await;
         assert_eq!(job.attempt, 1, "and no second run was made");
@@ -84,9 +57,9 @@ fn about_a_result_and_it_is_found_at_the_deadline() {
 /// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled
 /// or reordered."
 #[test]
-fn about_an_upload_and_it_is_found_by_looking_through_the_bucket() {
+fn lost_s3_event_is_recovered_by_the_inventory_scan() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "lost-upload").await;
+        let mut acme = TestTenant::new(stack, "lost-upload").await;
         let s3 = &stack.cloud.s3;
         let get = s3.get_bucket_notification_configuration();
         let configured = get.bucket(acme.bucket()).send().await.unwrap();
@@ -121,9 +94,9 @@ fn about_an_upload_and_it_is_found_by_looking_through_the_bucket() {
 
 /// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
 #[test]
-fn about_a_dead_letter_and_it_is_sent_back_or_quarantined() {
+fn dead_letter_is_redriven_and_after_a_day_quarantined() {
     run_alone(async |stack| {
-        let mut acme = Tenant::new(stack, "dead-letters").await;
+        let mut acme = TestTenant::new(stack, "dead-letters").await;
         let dead = &stack.outputs.uploads_dead_letters_url;
         let sqs = &stack.cloud.sqs;
         // An event that was given up while the table was down.
@@ -135,7 +108,7 @@ fn about_a_dead_letter_and_it_is_sent_back_or_quarantined() {
         let send = sqs.send_message().queue_url(dead).message_body(event);
         send.send().await.unwrap();
         // And one that has been sent back for a day.
-        bury_for_good(stack, dead, "a message that kills functions", "the-first").await;
+        add_expired_dead_letter(stack, dead, "a message that kills functions", "the-first").await;
 
         let done = reconcile(stack, "{}");
         assert_eq!(

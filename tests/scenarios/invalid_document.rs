@@ -1,11 +1,11 @@
 //! A document that cannot be processed fails with a reason, and costs no GPU where that can be seen before.
 
-use crate::support::{Tenant, contract, run, s3_event, sample, text};
+use crate::support::{TestTenant, contract, run, s3_event, sample, text};
 
 #[test]
-fn that_is_empty_fails_with_a_reason() {
+fn empty_document_fails_with_reason() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "empty").await;
+        let mut acme = TestTenant::new(stack, "empty").await;
         let key = acme
             .upload("inbound/", "empty.pdf", sample("bad/empty.pdf"))
             .await;
@@ -17,9 +17,9 @@ fn that_is_empty_fails_with_a_reason() {
 }
 
 #[test]
-fn that_is_no_pdf_fails_with_a_reason_and_is_never_invoked() {
+fn non_pdf_fails_with_reason_without_invocation() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "not-a-pdf").await;
+        let mut acme = TestTenant::new(stack, "not-a-pdf").await;
         let key = acme
             .upload("inbound/", "not-a-pdf.pdf", sample("bad/not-a-pdf.pdf"))
             .await;
@@ -32,9 +32,9 @@ fn that_is_no_pdf_fails_with_a_reason_and_is_never_invoked() {
 }
 
 #[test]
-fn that_is_too_large_for_a_review_fails_with_a_reason() {
+fn document_over_the_pipeline_limit_fails_with_reason() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "too-large").await;
+        let mut acme = TestTenant::new(stack, "too-large").await;
         let mut bytes = contract();
         bytes.resize(26_214_401, b' ');
         let key = acme.upload("inbound/", "large.pdf", bytes).await;
@@ -47,9 +47,9 @@ fn that_is_too_large_for_a_review_fails_with_a_reason() {
 
 /// The model answers 4xx, so the endpoint's message has no `responseParameters`.
 #[test]
-fn that_the_model_cannot_read_fails_with_the_models_reason() {
+fn document_rejected_by_the_model_fails_with_its_reason() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "broken").await;
+        let mut acme = TestTenant::new(stack, "broken").await;
         let key = acme
             .upload("inbound/", "broken.pdf", sample("bad/broken.pdf"))
             .await;
@@ -61,9 +61,9 @@ fn that_the_model_cannot_read_fails_with_the_models_reason() {
 }
 
 #[test]
-fn that_is_deleted_at_once_fails_with_a_reason() {
+fn document_deleted_before_inference_fails_with_reason() {
     run(async |stack| {
-        let mut acme = Tenant::new(stack, "deleted").await;
+        let mut acme = TestTenant::new(stack, "deleted").await;
         let key = acme.upload("inbound/", "withdrawn.pdf", contract()).await;
         let delete = stack
             .cloud
@@ -103,10 +103,10 @@ fn that_is_deleted_at_once_fails_with_a_reason() {
 }
 
 #[test]
-fn whose_folder_is_no_tenant_fails_where_somebody_sees_it() {
+fn invalid_tenant_folder_fails_in_the_default_tenant() {
     run(async |stack| {
         // The reserved tenant: of files without a folder, and of folders that are no tenant.
-        let mut somebody = Tenant::new(stack, "default").await;
+        let mut somebody = TestTenant::new(stack, "default").await;
         let key = "inbound/ACME Corp/contract.pdf";
         somebody.put(key, contract()).await;
         let id = somebody.job(key);
