@@ -1,9 +1,10 @@
-//! The api as its people use it: the CLI that ships, and requests like those of a page, with real sign-ins.
+//! The HTTP API as its users call it: with the CLI that ships, and with requests like those of the page. Users are
+//! signed in to a real user pool of the emulator.
 
-mod attacks;
-mod care;
-mod people;
-mod uploads;
+mod authorization;
+mod cli;
+mod operations;
+mod upload_sessions;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,9 +24,8 @@ use tokio::process::Command;
 pub(crate) const CUSTOMER: &str = "customer@acme.example";
 pub(crate) const REVIEWER: &str = "reviewer@acme.example";
 pub(crate) const SUPPORT: &str = "support@docket.example";
-pub(crate) const STRANGER: &str = "reviewer@globex.example";
+pub(crate) const OTHER_TENANT_REVIEWER: &str = "reviewer@globex.example";
 
-/// An answer.
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HashMap<String, String>,
@@ -39,8 +39,8 @@ impl HttpResponse {
     }
 }
 
-/// Asks anything that speaks HTTP.
-pub(crate) async fn ask(
+/// Sends an HTTP request to any URL.
+pub(crate) async fn http_request(
     method: &str,
     url: &str,
     headers: &[(&str, &str)],
@@ -53,14 +53,14 @@ pub(crate) async fn ask(
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body.into())).unwrap();
-    let answer = http.request(request).await.unwrap();
-    let status = answer.status().as_u16();
+    let response = http.request(request).await.unwrap();
+    let status = response.status().as_u16();
     let text = |value: &http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let headers = answer.headers().iter();
+    let headers = response.headers().iter();
     let headers = headers
         .map(|(name, value)| (name.as_str().to_owned(), text(value)))
         .collect();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
     HttpResponse {
         status,
         headers,
@@ -68,8 +68,8 @@ pub(crate) async fn ask(
     }
 }
 
-/// Asks the API with a token.
-pub(crate) async fn with_token(
+/// Calls the API with a token.
+pub(crate) async fn call_with_token(
     stack: &Stack,
     token: &str,
     method: &str,
@@ -83,22 +83,22 @@ pub(crate) async fn with_token(
         ("content-type", "application/json"),
     ];
     let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
-    ask(method, &url, &headers, body).await
+    http_request(method, &url, &headers, body).await
 }
 
-/// Asks the API as somebody.
-pub(crate) async fn api(
+/// Calls the API as a user.
+pub(crate) async fn call_as(
     stack: &Stack,
-    who: &str,
+    email: &str,
     method: &str,
     path: &str,
     body: Option<Value>,
 ) -> HttpResponse {
-    let token = stack.id_token(who).await.unwrap();
-    with_token(stack, &token, method, path, body).await
+    let token = stack.id_token(email).await.unwrap();
+    call_with_token(stack, &token, method, path, body).await
 }
 
-/// Somebody with a terminal, signed in.
+/// A user who is signed in with the CLI, with configuration files of their own.
 pub(crate) struct CliUser {
     home: PathBuf,
     url: String,
@@ -110,30 +110,28 @@ impl Drop for CliUser {
     }
 }
 
-/// What a command did.
 pub(crate) struct CliOutput {
     pub(crate) status: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl CliUser {
-    pub(crate) async fn sign_in(stack: &Stack, who: &str) -> Self {
+    pub(crate) async fn sign_in(stack: &Stack, email: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let home =
-            std::env::temp_dir().join(format!("docket-desk-{}-{number}", std::process::id()));
+        let home = std::env::temp_dir().join(format!("docket-cli-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
-        let terminal = Self {
+        let user = Self {
             home,
             url: stack.outputs.http_api_url.clone(),
         };
-        let signed_in = terminal.docket(&["login", "--email", who]).await;
-        assert_eq!(signed_in.status, 0, "{}", signed_in.err);
-        terminal
+        let signed_in = user.docket(&["login", "--email", email]).await;
+        assert_eq!(signed_in.status, 0, "{}", signed_in.stderr);
+        user
     }
 
-    pub(crate) fn folder(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.home
     }
 
@@ -154,20 +152,24 @@ impl CliUser {
             .output()
             .await
             .unwrap_or_else(|error| {
-                panic!("{}: {error}; `make build` makes it", program.display())
+                panic!("{}: {error}; `make build` creates it", program.display())
             });
         CliOutput {
             status: output.status.code().unwrap_or(-1),
-            out: String::from_utf8_lossy(&output.stdout).into_owned(),
-            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
 
-    /// Runs the CLI for its JSON, which it must print.
+    /// Runs the CLI with `--json`. Fails unless it succeeds and prints JSON.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
-        let ran = self.docket(&[arguments, &["--json"]].concat()).await;
-        assert_eq!(ran.status, 0, "{arguments:?}: {}{}", ran.out, ran.err);
-        serde_json::from_str(&ran.out)
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.out))
+        let output = self.docket(&[arguments, &["--json"]].concat()).await;
+        assert_eq!(
+            output.status, 0,
+            "{arguments:?}: {}{}",
+            output.stdout, output.stderr
+        );
+        serde_json::from_str(&output.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", output.stdout))
     }
 }

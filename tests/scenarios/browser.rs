@@ -1,4 +1,4 @@
-//! The page in a real browser, over the real functions: `web/e2e/stack.test.ts` drives it.
+//! The page in a real browser, connected to the real functions. `web/e2e/stack.test.ts` drives it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,45 +15,44 @@ use tokio::process::Command;
 
 use crate::support::{aws, contract, run_alone, until};
 
-/// How many rows a page has to show.
-const MANY: u64 = 1000;
+/// Number of rows that the page has to show.
+const MANY_JOBS: u64 = 1000;
 
-/// What the browser tests need that a machine for Rust may not have.
-fn missing() -> Option<&'static str> {
+/// What the browser test needs and this machine lacks.
+fn missing_prerequisite() -> Option<&'static str> {
     let web = devstack::file("web");
     if !web.join("node_modules").is_dir() || !web.join("dist/index.html").is_file() {
-        return Some("the page is not built: needs Node, run make web");
+        return Some("the page is not built: run `make web`, which needs Node");
     }
     let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
-    (!Path::new(&browser).is_file())
-        .then_some("there is no Chromium (CHROMIUM names another place)")
+    (!Path::new(&browser).is_file()).then_some("Chromium is not installed (CHROMIUM is its path)")
 }
 
 functions::environment! {
-    struct Tables {
+    struct BrowserTables {
         jobs_table: JobsTable,
         bucket: Bucket,
     }
 }
 
-fn ports(stack: &Stack) -> Aws<Tables> {
+fn ports(stack: &Stack) -> Aws<BrowserTables> {
     let outputs = &stack.outputs;
-    let tables = Tables {
+    let tables = BrowserTables {
         jobs_table: outputs.jobs_table_name.clone(),
         bucket: outputs.jobs_bucket_name.clone(),
     };
     aws(stack, tables)
 }
 
-/// As many ready jobs of the other tenant as a page may have to show.
-async fn many_jobs(stack: &Stack, many: u64) {
+/// Creates ready jobs of tenant `globex`.
+async fn create_ready_jobs(stack: &Stack, count: u64) {
     let ports = ports(stack);
     let bucket = &stack.outputs.jobs_bucket_name;
-    let model = testkit::conformance::full_job(bucket, "globex", 0);
+    let template = testkit::conformance::full_job(bucket, "globex", 0);
     let now = ports.now();
-    stream::iter(0..many)
+    stream::iter(0..count)
         .for_each_concurrent(8, async |number| {
-            let mut job = model.clone();
+            let mut job = template.clone();
             job.input.key = format!("inbound/globex/Contract {number}.pdf");
             job.input.name = None;
             job.input.uploaded_by = None;
@@ -67,9 +66,9 @@ async fn many_jobs(stack: &Stack, many: u64) {
         .await;
 }
 
-/// A job of the reviewer's tenant that failed, and that a retry makes ready: one that was ready, as if its result had
-/// never come. Failures of the model cannot be had at will, and those of documents stay.
-async fn failed_job(stack: &Stack, name: &str) {
+/// Creates a failed job of tenant `acme` that a retry makes ready: a ready job whose output is deleted and whose state is
+/// overwritten. A model error cannot be caused at will, and a broken document would fail again.
+async fn create_failed_job(stack: &Stack, name: &str) {
     let outputs = &stack.outputs;
     let bucket = &outputs.jobs_bucket_name;
     let key = format!("inbound/acme/{name}");
@@ -90,7 +89,7 @@ async fn failed_job(stack: &Stack, name: &str) {
     for version in ports.versions(bucket, &output.key).await.unwrap() {
         ports.delete(&output, &version).await.unwrap();
     }
-    let failure = Failure::new(Cause::ModelError, "the model broke down");
+    let failure = Failure::new(Cause::ModelError, "the model failed");
     let attempt = ready.state.attempt();
     let event = Event::AttemptFailed {
         attempt,
@@ -100,10 +99,10 @@ async fn failed_job(stack: &Stack, name: &str) {
     ports.save(&failed).await.unwrap();
 }
 
-/// By itself: a browser and the functions want both cores.
+/// Alone, because the browser and the functions need both cores.
 #[test]
 fn browser_page_shows_the_job_table() {
-    if let Some(missing) = missing() {
+    if let Some(missing) = missing_prerequisite() {
         assert!(std::env::var_os("CI").is_none(), "{missing}");
         eprintln!("skipped: {missing}");
         return;
@@ -112,23 +111,23 @@ fn browser_page_shows_the_job_table() {
         let site = Site::start(&stack.outputs, &stack.cloud.url).await.unwrap();
         let url = site.as_ref().map(|site| site.url.as_str()).unwrap();
         let name = "A contract that failed.pdf";
-        failed_job(stack, name).await;
-        many_jobs(stack, MANY).await;
+        create_failed_job(stack, name).await;
+        create_ready_jobs(stack, MANY_JOBS).await;
         let tests = Command::new("node")
             .args(["scripts/run.mjs", "--test", "e2e", "stack.test"])
             .current_dir(devstack::file("web"))
             .env("PAGE_URL", url)
             .env("PAGE_FAILED", name)
-            .env("PAGE_MANY", MANY.to_string())
+            .env("PAGE_MANY", MANY_JOBS.to_string())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
             .await
             .unwrap();
-        let said = String::from_utf8_lossy(&tests.stdout);
+        let output = String::from_utf8_lossy(&tests.stdout);
         assert!(
             tests.status.success(),
-            "{said}{}",
+            "{output}{}",
             String::from_utf8_lossy(&tests.stderr)
         );
     });

@@ -1,110 +1,90 @@
-//! Every queue's garbage is kept whole, shown to support, and sent again; every queue's dead letters come back to it.
+//! The reconciler redrives dead letters, and quarantines those that it has redriven for a day.
 
-use devstack::Stack;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::api::{SUPPORT, api};
-use crate::lost_notifications::reconcile;
-use crate::support::{add_expired_dead_letter, messages, quarantined, run, run_alone, text, until};
+use crate::support::{
+    TestTenant, add_expired_dead_letter, contract, messages, quarantined, queues, reconcile, row,
+    run_alone, s3_event, text, until,
+};
 
-/// More than a row keeps of it (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
-const LONG: usize = 5000;
-
-/// Each queue's name, the queue and its dead letters.
-fn queues(stack: &Stack) -> [(&'static str, &str, &str); 4] {
-    let outputs = &stack.outputs;
-    [
-        (
-            "uploads",
-            &outputs.uploads_queue_url,
-            &outputs.uploads_dead_letters_url,
-        ),
-        (
-            "inference-success",
-            &outputs.inference_success_queue_url,
-            &outputs.inference_success_dead_letters_url,
-        ),
-        (
-            "inference-error",
-            &outputs.inference_error_queue_url,
-            &outputs.inference_error_dead_letters_url,
-        ),
-        (
-            "checks",
-            &outputs.checks_queue_url,
-            &outputs.checks_dead_letters_url,
-        ),
-    ]
-}
-
-/// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
-#[test]
-fn malformed_message_of_every_queue_is_quarantined_shown_and_replayed() {
-    run(async |stack| {
-        let ask = async |method: &str, path: &str, body: Option<Value>| {
-            let reply = api(stack, SUPPORT, method, path, body).await;
-            let said = String::from_utf8_lossy(&reply.body).into_owned();
-            assert!((200..300).contains(&reply.status), "{path}: {said}");
-            reply
-        };
-        let mut sent = Vec::new();
-        for (name, queue, _) in queues(stack) {
-            let body = json!({"any": name, "padding": "x".repeat(LONG)}).to_string();
-            let send = stack.cloud.sqs.send_message().queue_url(queue);
-            let send = send.message_body(&body).send().await.unwrap();
-            sent.push((format!("{name}:{}", send.message_id.unwrap()), body));
-        }
-        for (id, body) in &sent {
-            let path = format!("/quarantine/{id}");
-            let shown = until("the message to be quarantined", async || {
-                let reply = api(stack, SUPPORT, "GET", &path, None).await;
-                (reply.status == 200).then(|| reply.json())
-            })
-            .await;
-            assert_eq!(shown["body"], body.as_str(), "all of it");
-            let reason = Some(json!({"reason": "mended"}));
-            ask("POST", &format!("{path}/replay"), reason).await;
-            until("it to be back, since nothing was mended", async || {
-                let reply = api(stack, SUPPORT, "GET", &path, None).await;
-                (reply.status == 200 && reply.json()["at"] != shown["at"]).then_some(())
-            })
-            .await;
-            let reason = Some(json!({"reason": "a test"}));
-            ask("POST", &format!("{path}/discard"), reason).await;
-        }
-    });
-}
+/// Longer than what a row stores of a body (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
+const LONG_BODY_BYTES: usize = 5000;
 
 #[test]
 fn dead_letters_of_every_queue_are_redriven_or_quarantined() {
     run_alone(async |stack| {
         let sqs = &stack.cloud.sqs;
-        for (name, _, dead) in queues(stack) {
-            let body = json!({"dead letter of": name}).to_string();
-            let send = sqs.send_message().queue_url(dead).message_body(body);
-            send.send().await.unwrap();
+        for queue in queues(stack) {
+            let body = json!({"dead letter of": queue.name}).to_string();
+            let send = sqs.send_message().queue_url(queue.dead_letters_url);
+            send.message_body(body).send().await.unwrap();
         }
-        // And one that has been sent back for a day, longer than a row keeps of it.
-        let (_, _, dead) = queues(stack)[3];
-        let body = format!("one that never ends {}", "x".repeat(LONG));
-        add_expired_dead_letter(stack, dead, &body, "the-very-first").await;
+        let body = format!("expired dead letter {}", "x".repeat(LONG_BODY_BYTES));
+        let checks = &stack.outputs.checks_dead_letters_url;
+        add_expired_dead_letter(stack, checks, &body, "first-id-of-check").await;
 
-        let done = reconcile(stack, "{}");
+        let report = reconcile(stack, "{}");
         assert_eq!(
-            (&done["sentBack"], &done["quarantined"]),
+            (&report["sentBack"], &report["quarantined"]),
             (&4.into(), &1.into()),
-            "{done}"
+            "{report}"
         );
-        for (name, _, dead) in queues(stack) {
-            let entry = quarantined(stack, &format!("\"dead letter of\":\"{name}\"")).await;
-            assert_eq!(text(&entry, &["source"]), name);
-            assert_eq!(messages(stack, dead).await, 0, "{name}");
+        // The functions cannot parse the redriven messages.
+        for queue in queues(stack) {
+            let part = format!("\"dead letter of\":\"{}\"", queue.name);
+            let entry = quarantined(stack, &part).await;
+            assert_eq!(text(&entry, &["source"]), queue.name);
+            let left = messages(stack, queue.dead_letters_url).await;
+            assert_eq!(left, 0, "{}", queue.name);
         }
-        let entry = quarantined(stack, "one that never ends").await;
-        let kept = text(&entry, &["body_key"]);
-        assert_eq!(kept, "quarantine/checks/the-very-first");
-        let get = stack.cloud.s3.head_object();
-        let get = get.bucket(&stack.outputs.jobs_bucket_name).key(kept);
-        assert!(get.send().await.unwrap().content_length.unwrap() > 5000);
+        let entry = quarantined(stack, "expired dead letter").await;
+        let body_key = text(&entry, &["body_key"]);
+        assert_eq!(body_key, "quarantine/checks/first-id-of-check");
+        let head = stack.cloud.s3.head_object();
+        let head = head.bucket(&stack.outputs.jobs_bucket_name).key(body_key);
+        let bytes = head.send().await.unwrap().content_length.unwrap();
+        assert!(bytes > 5000, "{bytes}");
+    });
+}
+
+/// Guarantee 6: no message is dropped. What cannot be understood is quarantined and visible to support.
+#[test]
+fn dead_letter_is_redriven_and_after_a_day_quarantined() {
+    run_alone(async |stack| {
+        let mut acme = TestTenant::new(stack, "dead-letters").await;
+        let dead_letters = &stack.outputs.uploads_dead_letters_url;
+        let sqs = &stack.cloud.sqs;
+        // An S3 event that used up its deliveries.
+        let key = acme.upload("inbound/", "nda.pdf", contract()).await;
+        let id = acme.job(&key);
+        acme.ready(&id).await;
+        let version = text(&row(stack, &id).await, &["input", "version"]).to_owned();
+        let event = s3_event(acme.bucket(), &key, &version);
+        let send = sqs.send_message().queue_url(dead_letters);
+        send.message_body(event).send().await.unwrap();
+        // A message that has been redriven for a day.
+        let body = "a message that kills functions";
+        add_expired_dead_letter(stack, dead_letters, body, "first-id").await;
+
+        let report = reconcile(stack, "{}");
+        assert_eq!(
+            (&report["sentBack"], &report["quarantined"]),
+            (&1.into(), &1.into()),
+            "{report}"
+        );
+        let entry = quarantined(stack, "kills functions").await;
+        assert_eq!(text(&entry, &["sk"]), "uploads#first-id");
+        assert_eq!(text(&entry, &["cause"]), "DeadLetter");
+        until("empty queues", async || {
+            let left = messages(stack, dead_letters).await
+                + messages(stack, &stack.outputs.uploads_queue_url).await;
+            (left == 0).then_some(())
+        })
+        .await;
+        assert_eq!(
+            text(&row(stack, &id).await, &["status"]),
+            "Ready",
+            "a duplicate event changes nothing"
+        );
     });
 }

@@ -1,13 +1,13 @@
-//! A proxy between the functions and everything they call, and between the endpoints and the model: it knows which
-//! process makes which call about which document, and cuts the wire, or kills the process, where it was told to.
+//! A proxy between the functions and every service that they call, and between the endpoints and the model. It knows
+//! which process makes which call about which document, and injects the planned faults.
 //!
-//! HTTP/1.1. Who calls is found out by the client's port, in `/proc`: Linux only.
+//! HTTP/1.1. The calling process is found by its port in `/proc`: Linux only.
 
-pub(crate) mod book;
-pub(crate) mod call;
-mod caller;
-pub(crate) mod experiment;
-pub(crate) mod stage;
+pub(crate) mod fault_matrix;
+mod process;
+pub(crate) mod protocol;
+pub(crate) mod stack;
+pub(crate) mod state;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::Authority;
-use http::{Request, Response, Uri};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -25,164 +25,164 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OnceCell, watch};
 
-use book::{Book, Fault};
-use caller::Caller;
+use process::FunctionProcess;
+use protocol::ProxyResponse;
+use state::{CallFault, ProxyState};
 
-/// How often is looked whether a run of the model is over.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the proxy checks whether a held run of the model may continue.
+const HOLD_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Where calls go, as `host:port`.
+/// Where calls are forwarded to, as `host:port`.
 #[derive(Clone, Debug)]
-pub(crate) struct Ways {
+pub(crate) struct Upstreams {
     pub(crate) cloud: Authority,
     pub(crate) model: Authority,
 }
 
-/// The proxy.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    /// Its base URL.
+pub(crate) struct FaultProxy {
+    /// Base URL.
     pub(crate) url: String,
-    ways: watch::Sender<Option<Ways>>,
+    upstreams: watch::Sender<Option<Upstreams>>,
     client: Client<HttpConnector, Full<Bytes>>,
-    book: Mutex<Book>,
+    state: Mutex<ProxyState>,
 }
 
-/// The connection ends without an answer.
+/// The connection ends without a response.
 #[derive(Debug)]
-struct Cut;
+struct ConnectionDropped;
 
-impl std::fmt::Display for Cut {
+impl std::fmt::Display for ConnectionDropped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the wire is cut")
+        f.write_str("the proxy dropped the connection")
     }
 }
 
-impl std::error::Error for Cut {}
+impl std::error::Error for ConnectionDropped {}
 
-impl Wire {
-    /// Starts to listen. Calls wait until [`Wire::lead_to`] says where they go.
+impl FaultProxy {
+    /// Starts to listen. Calls wait until [`FaultProxy::set_upstreams`] is called.
     pub(crate) async fn start() -> Arc<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let wire = Arc::new(Self {
+        let proxy = Arc::new(Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
-            ways: watch::Sender::new(None),
+            upstreams: watch::Sender::new(None),
             client: Client::builder(TokioExecutor::new()).build_http(),
-            book: Mutex::default(),
+            state: Mutex::default(),
         });
-        let serving = Arc::clone(&wire);
+        let serving = Arc::clone(&proxy);
         tokio::spawn(async move {
             while let Ok((stream, peer)) = listener.accept().await {
                 tokio::spawn(Arc::clone(&serving).serve(stream, peer));
             }
         });
-        wire
+        proxy
     }
 
-    pub(crate) fn lead_to(&self, ways: Ways) {
-        self.ways.send_replace(Some(ways));
+    pub(crate) fn set_upstreams(&self, upstreams: Upstreams) {
+        self.upstreams.send_replace(Some(upstreams));
     }
 
-    async fn ways(&self) -> Option<Ways> {
-        let mut ways = self.ways.subscribe();
-        let known = ways.wait_for(Option::is_some).await.ok()?;
+    async fn upstreams(&self) -> Option<Upstreams> {
+        let mut upstreams = self.upstreams.subscribe();
+        let known = upstreams.wait_for(Option::is_some).await.ok()?;
         known.clone()
     }
 
-    /// What is planned, and what was seen.
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap()
+    /// Planned faults and recorded calls.
+    pub(crate) fn state(&self) -> MutexGuard<'_, ProxyState> {
+        self.state.lock().unwrap()
     }
 
     async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         stream.set_nodelay(true).unwrap();
-        // Whoever is cut off is told so by a reset.
+        // A dropped connection is reset, not closed.
         stream.set_zero_linger().unwrap();
-        let caller = OnceCell::new();
-        let service = service_fn(|request| self.answer(&caller, peer, request));
+        let process = OnceCell::new();
+        let service = service_fn(|request| self.respond(&process, peer, request));
         let connection = hyper::server::conn::http1::Builder::new();
         let served = connection.serve_connection(TokioIo::new(stream), service);
-        // It ends with an error whenever a wire is cut.
+        // Ends with an error whenever a connection is dropped.
         served.await.ok();
     }
 
-    async fn answer(
+    async fn respond(
         &self,
-        caller: &OnceCell<Caller>,
+        process: &OnceCell<FunctionProcess>,
         peer: SocketAddr,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Cut> {
+    ) -> Result<ProxyResponse, ConnectionDropped> {
         let (mut head, body) = request.into_parts();
-        let mut body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        let ways = self.ways().await.ok_or(Cut)?;
-        let operation = call::operation(&head, &body);
-        let way = match operation.as_str() {
-            call::MODEL => ways.model,
-            _ => ways.cloud,
-        };
-        if operation == call::MODEL {
-            while self.book().is_held(call::inference(&head)) {
-                tokio::time::sleep(LOOK).await;
+        let body = body.collect().await.map_err(|_| ConnectionDropped)?;
+        let mut body = body.to_bytes();
+        let upstreams = self.upstreams().await.ok_or(ConnectionDropped)?;
+        let operation = protocol::operation(&head, &body);
+        if operation == protocol::MODEL {
+            while self.state().is_held(protocol::inference_id(&head)) {
+                tokio::time::sleep(HOLD_CHECK_INTERVAL).await;
             }
-            if let Some(status) = self.book().model_says(call::inference(&head)) {
-                return Ok(call::said_by_model(status));
+            let status = self.state().record_model_run(protocol::inference_id(&head));
+            if let Some(status) = status {
+                return Ok(protocol::model_response(status));
             }
-            return self.forward(way, head, body).await;
+            return self.forward(upstreams.model, head, body).await;
         }
-        let look = async || caller::of(peer.port(), &self.url).await;
-        let caller = caller.get_or_init(look).await;
-        let Caller { pid, function, .. } = caller;
-        if operation == call::RECEIVE {
-            body = call::hurried(&body);
-            caller.sign(&mut head, &body, &self.url);
+        let find = async || process::by_port(peer.port(), &self.url).await;
+        let process = process.get_or_init(find).await;
+        let FunctionProcess { pid, function, .. } = process;
+        if operation == protocol::RECEIVE {
+            body = protocol::with_short_waits(&body);
+            process.sign(&mut head, &body, &self.url);
         }
-        let text = call::text(&head, &body);
-        let fault = self.book().record(*pid, function, &operation, &text);
+        let text = protocol::text(&head, &body);
+        let fault = self.state().record_call(*pid, function, &operation, &text);
         let method = head.method.clone();
         match fault {
-            Some(Fault::KillBefore) => self.kill(*pid),
-            Some(Fault::Reset) => {}
-            Some(Fault::Throttle) => return Ok(call::throttled(&operation, &method)),
-            Some(Fault::Break) => return Ok(call::broken(&operation, &method)),
-            Some(Fault::Swallow) => return Ok(call::swallowed()),
-            None | Some(Fault::KillAfter | Fault::LoseReply) => {
+            Some(CallFault::KillBefore) => self.kill(*pid),
+            Some(CallFault::Reset) => {}
+            Some(CallFault::Throttle) => return Ok(protocol::throttled(&operation, &method)),
+            Some(CallFault::ServerError) => {
+                return Ok(protocol::server_error(&operation, &method));
+            }
+            Some(CallFault::FalseSuccess) => return Ok(protocol::false_success()),
+            None | Some(CallFault::KillAfter | CallFault::LoseResponse) => {
                 head.extensions.clear();
-                let inference = call::inference(&head).map(str::to_owned);
-                let answer = self.forward(way, head, body).await?;
-                if let Some(inference) = inference
-                    && answer.status().is_success()
+                let inference_id = protocol::inference_id(&head).map(str::to_owned);
+                let response = self.forward(upstreams.cloud, head, body).await?;
+                if let Some(inference_id) = inference_id
+                    && response.status().is_success()
                 {
-                    self.book().accepted(inference);
+                    self.state().record_accepted(inference_id);
                 }
                 match fault {
-                    None => return Ok(answer),
-                    Some(Fault::KillAfter) => self.kill(*pid),
+                    None => return Ok(response),
+                    Some(CallFault::KillAfter) => self.kill(*pid),
                     Some(_) => {}
                 }
             }
         }
-        Err(Cut)
+        Err(ConnectionDropped)
     }
 
     fn kill(&self, pid: u32) {
-        caller::kill(pid);
-        self.book().killed += 1;
+        process::kill(pid);
+        self.state().killed += 1;
     }
 
     async fn forward(
         &self,
-        way: Authority,
+        upstream: Authority,
         mut head: http::request::Parts,
         body: Bytes,
-    ) -> Result<Response<Full<Bytes>>, Cut> {
+    ) -> Result<ProxyResponse, ConnectionDropped> {
         let mut uri = head.uri.into_parts();
         uri.scheme = Some(http::uri::Scheme::HTTP);
-        uri.authority = Some(way);
-        head.uri = Uri::from_parts(uri).map_err(|_| Cut)?;
+        uri.authority = Some(upstream);
+        head.uri = Uri::from_parts(uri).map_err(|_| ConnectionDropped)?;
         let request = Request::from_parts(head, Full::new(body));
-        let answer = self.client.request(request).await.map_err(|_| Cut)?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        Ok(Response::from_parts(head, Full::new(body)))
+        let response = self.client.request(request).await;
+        let (head, body) = response.map_err(|_| ConnectionDropped)?.into_parts();
+        let body = body.collect().await.map_err(|_| ConnectionDropped)?;
+        Ok(ProxyResponse::from_parts(head, Full::new(body.to_bytes())))
     }
 }

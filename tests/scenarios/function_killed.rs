@@ -1,143 +1,142 @@
-//! A function dies, or what it calls does, at any of its calls: nothing is lost, nothing hangs, and no document is
-//! read twice but where nobody can know that it was read.
+//! A function is killed, or a call fails, at any of its calls. No job is lost or stuck, and no document is inferred
+//! twice unless the function cannot know that its invocation was accepted.
 //!
-//! Each scenario watches which calls an undisturbed run makes, and then runs every one of them with every fault.
+//! Each scenario records the calls of a run without faults, and then injects every fault into every one of them.
 
 use std::time::Duration;
 
-use crate::support::until;
-use crate::fault_proxy::state::{Fault, Plan};
+use crate::fault_proxy::fault_matrix::{FaultMatrix, SAVE};
 use crate::fault_proxy::protocol::INVOKE;
-use crate::fault_proxy::fault_matrix::{Experiment, SAVE};
 use crate::fault_proxy::stack::run;
+use crate::fault_proxy::state::{CallFault, PlannedFault};
+use crate::support::until;
 
-/// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled
-/// or reordered."
+/// Guarantee 1: every current object version has exactly one job, whatever S3 events are lost, duplicated or reordered.
 #[test]
 fn submission_survives_every_fault_at_every_call() {
-    run(async |stage| {
-        let submit = Experiment {
+    run(async |stack| {
+        let submit = FaultMatrix {
             name: "submit",
             prefix: "inbound/",
             function: "upload-trigger",
-            refused: false,
-            model: &[200],
-            end: "Ready",
+            throttle_first_invocation: false,
+            model_statuses: &[200],
+            final_status: "Ready",
         };
-        submit.run(stage).await;
+        submit.run(stack).await;
     });
 }
 
-/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+/// Guarantee 10: every effect of a state (invoke, retry message, push, event) runs at least once.
 #[test]
 fn result_recording_survives_every_fault_at_every_call() {
-    run(async |stage| {
-        let result = Experiment {
+    run(async |stack| {
+        let result = FaultMatrix {
             name: "result",
             prefix: "inbound-documents/",
             function: "inference-success",
-            refused: false,
-            model: &[200],
-            end: "Ready",
+            throttle_first_invocation: false,
+            model_statuses: &[200],
+            final_status: "Ready",
         };
-        result.run(stage).await;
+        result.run(stack).await;
     });
 }
 
-/// "A final state is never overwritten by a late or doubled message."
+/// Guarantee 4: a late or duplicated message never overwrites a final state.
 #[test]
 fn failure_recording_survives_every_fault_at_every_call() {
-    run(async |stage| {
-        let failure = Experiment {
+    run(async |stack| {
+        let failure = FaultMatrix {
             name: "failure",
             prefix: "inbound/",
             function: "inference-error",
-            refused: false,
-            model: &[400],
-            end: "Failed",
+            throttle_first_invocation: false,
+            model_statuses: &[400],
+            final_status: "Failed",
         };
-        failure.run(stage).await;
+        failure.run(stack).await;
     });
 }
 
-/// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
-/// lost, doubled, late or swapped, and wherever a function dies."
+/// Guarantee 2: every job ends within its pipeline's deadline, whatever messages are lost and wherever a function dies.
 #[test]
 fn retry_scheduling_survives_every_fault_at_every_call() {
-    run(async |stage| {
-        let again = Experiment {
+    run(async |stack| {
+        let again = FaultMatrix {
             name: "again",
             prefix: "inbound-documents/",
             function: "inference-error",
-            refused: false,
-            model: &[500, 200],
-            end: "Ready",
+            throttle_first_invocation: false,
+            model_statuses: &[500, 200],
+            final_status: "Ready",
         };
-        again.run(stage).await;
+        again.run(stack).await;
     });
 }
 
-/// "A duplicate event costs no second GPU run. Only a lost answer or record of the invoke call, or an attempt past its
-/// deadline, may repeat one."
+/// Guarantee 5: only a lost answer or record of the invoke call, or an attempt past its deadline, repeats a GPU run.
 #[test]
 fn retry_invocation_survives_every_fault_at_every_call() {
-    run(async |stage| {
-        let retry = Experiment {
+    run(async |stack| {
+        let retry = FaultMatrix {
             name: "retry",
             prefix: "inbound-documents/",
             function: "retry",
-            refused: true,
-            model: &[200],
-            end: "Ready",
+            throttle_first_invocation: true,
+            model_statuses: &[200],
+            final_status: "Ready",
         };
-        retry.run(stage).await;
+        retry.run(stack).await;
     });
 }
 
-/// The scenarios above can fail: where a service lies, or a call is made twice that must not be, they say so.
+/// The scenarios above can fail: they report an event that was not published, a row that was not saved, and a second
+/// invocation that was not expected.
 #[test]
 fn fault_checks_detect_lost_events_lost_writes_and_duplicate_runs() {
-    run(async |stage| {
-        let lies = Experiment {
-            name: "lies",
+    run(async |stack| {
+        let matrix = FaultMatrix {
+            name: "checks",
             prefix: "inbound/",
             function: "inference-success",
-            refused: false,
-            model: &[200],
-            end: "Ready",
+            throttle_first_invocation: false,
+            model_statuses: &[200],
+            final_status: "Ready",
         };
-        let plan = |function, operation: &str, fault| Plan {
+        let first_call = |function, operation: &str, fault| PlannedFault {
             function,
             operation: operation.to_owned(),
-            at: 0,
+            after: 0,
             fault,
             times: 1,
         };
-        let event = plan("inference-success", "EventBridge PutEvents", Fault::Swallow);
-        let save = plan("inference-success", SAVE, Fault::Swallow);
-        let twice = plan("upload-trigger", INVOKE, Fault::KillAfter);
-        let mut documents = vec![
-            lies.document(stage, "no-event", Some(event), false),
-            lies.document(stage, "twice", Some(twice), true),
+        let publish = "EventBridge PutEvents";
+        let no_event = first_call("inference-success", publish, CallFault::FalseSuccess);
+        let no_save = first_call("inference-success", SAVE, CallFault::FalseSuccess);
+        let invoked_twice = first_call("upload-trigger", INVOKE, CallFault::KillAfter);
+        let mut cases = vec![
+            matrix.case(stack, "no-event", Some(no_event)),
+            matrix.case_invoked_twice(stack, "twice", invoked_twice),
         ];
-        // As if it were not allowed.
-        documents[1].is_repeated = false;
-        lies.process(stage, &documents).await;
-        // Its function believes that it was saved, and says so.
-        let open = lies.document(stage, "not-saved", Some(save), false);
-        lies.upload(stage, std::slice::from_ref(&open)).await;
-        let heard = async || (!stage.heard(&open.job).is_empty()).then_some(());
-        until("the event of a job that was not saved", heard).await;
-        documents.push(open);
-        let mut problems = lies.problems(stage, &documents, Duration::ZERO).await;
+        // Expect one invocation.
+        cases[1].is_invoked_twice = false;
+        matrix.process(stack, &cases).await;
+        // The function believes that the row was saved, and publishes the event.
+        let not_saved = matrix.case(stack, "not-saved", Some(no_save));
+        matrix.upload(stack, std::slice::from_ref(&not_saved)).await;
+        let published = async || (!stack.events_of(&not_saved.job).is_empty()).then_some(());
+        until("the event of a job that was not saved", published).await;
+        cases.push(not_saved);
+        let mut problems = matrix.problems(stack, &cases, Duration::ZERO).await;
         problems.sort();
         assert!(
             problems.len() == 3
-                && problems[0] == "no-event: the bus said []"
+                && problems[0] == "no-event: the bus received []"
                 && problems[1] == "not-saved: is InProgress"
                 && problems[2].starts_with("twice: ")
-                && problems[2].contains(" of 2 calls ")
-                && problems[2].ends_with(", and 1 were planned"),
+                && problems[2].contains(" of 2 invocations ")
+                && problems[2].ends_with(", expected 1"),
             "{problems:?}"
         );
     });

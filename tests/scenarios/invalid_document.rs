@@ -1,6 +1,8 @@
-//! A document that cannot be processed fails with a reason, and costs no GPU where that can be seen before.
+//! A document that cannot be processed fails with a reason, without invoking the endpoint if possible.
 
-use crate::support::{TestTenant, contract, run, s3_event, sample, text};
+use crate::support::{
+    TestTenant, contract, delete, row, run, s3_event, sample, send_to_uploads, text,
+};
 
 #[test]
 fn empty_document_fails_with_reason() {
@@ -45,7 +47,7 @@ fn document_over_the_pipeline_limit_fails_with_reason() {
     });
 }
 
-/// The model answers 4xx, so the endpoint's message has no `responseParameters`.
+/// The model answers 4xx, so the endpoint's notification has no `responseParameters`.
 #[test]
 fn document_rejected_by_the_model_fails_with_its_reason() {
     run(async |stack| {
@@ -65,16 +67,10 @@ fn document_deleted_before_inference_fails_with_reason() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "deleted").await;
         let key = acme.upload("inbound/", "withdrawn.pdf", contract()).await;
-        let delete = stack
-            .cloud
-            .s3
-            .delete_object()
-            .bucket(acme.bucket())
-            .key(&key);
-        delete.send().await.unwrap();
+        delete(stack, &key).await;
         let id = acme.job(&key);
         let job = acme.ended(&id).await;
-        // Who deletes a moment too late still gets the result; a moment before, the endpoint finds nothing to read.
+        // The delete races with the endpoint: the job is ready if the endpoint has read the object before.
         if job.status != "Ready" {
             let failure = job.failure.unwrap();
             assert!(
@@ -84,17 +80,9 @@ fn document_deleted_before_inference_fails_with_reason() {
             assert!(!failure.detail.is_empty());
         }
 
-        // And one that was gone before anyone looked.
+        // An object that does not exist when its event arrives.
         let key = format!("inbound/{}/gone.pdf", acme.name);
-        let send = stack
-            .cloud
-            .sqs
-            .send_message()
-            .queue_url(&stack.outputs.uploads_queue_url);
-        send.message_body(s3_event(acme.bucket(), &key, "gone"))
-            .send()
-            .await
-            .unwrap();
+        send_to_uploads(stack, s3_event(acme.bucket(), &key, "gone")).await;
         let id = acme.job(&key);
         let (cause, detail) = acme.failed(&id).await;
         assert_eq!(cause, "InvalidInput");
@@ -105,15 +93,15 @@ fn document_deleted_before_inference_fails_with_reason() {
 #[test]
 fn invalid_tenant_folder_fails_in_the_default_tenant() {
     run(async |stack| {
-        // The reserved tenant: of files without a folder, and of folders that are no tenant.
-        let mut somebody = TestTenant::new(stack, "default").await;
+        // The reserved tenant of files without a folder, and of folders that are not a tenant.
+        let mut default = TestTenant::new(stack, "default").await;
         let key = "inbound/ACME Corp/contract.pdf";
-        somebody.put(key, contract()).await;
-        let id = somebody.job(key);
-        let (cause, detail) = somebody.failed(&id).await;
+        default.put(key, contract()).await;
+        let id = default.job(key);
+        let (cause, detail) = default.failed(&id).await;
         assert_eq!(cause, "InvalidInput");
         assert!(detail.contains("ACME Corp"), "{detail}");
-        let row = crate::support::row(stack, &id).await;
+        let row = row(stack, &id).await;
         assert_eq!(text(&row, &["tenant"]), "default");
     });
 }

@@ -1,9 +1,10 @@
-//! What each function may do, and that it may do nothing else: every act below is tried with every function's role.
+//! Sends every request of [`requests`] with the role of every function, and compares what is allowed with the lists
+//! below.
 //!
-//! The lists here are written by hand, not read from the template: who widens a role must say so in both places.
-//! Hardly an act does anything even where it is allowed: it names what is not there, or lacks what it needs.
+//! The lists are written by hand, not read from the template, so that a wider role has to be entered in both places.
+//! Most requests have no effect even if they are allowed.
 
-mod acts;
+mod requests;
 
 use std::collections::BTreeSet;
 
@@ -18,253 +19,284 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::support::run;
-use acts::{Act, acts};
+use requests::{AwsRequest, requests};
 
-/// What the log of decisions knows by: these refusals are asked for (`OUTSIDE` in `tests/grants.py`).
-const SESSION: &str = "outside-its-grants";
+/// Role session name. `tests/grants.py` ignores the refusals of sessions that are not a function's own.
+const SESSION: &str = "least-privilege-test";
 
-/// What functions that settle results have in common.
-const SETTLES: &[&str] = &[
+/// Shared by the functions that change the state of jobs.
+const CHANGES_JOBS: &[&str] = &[
     "read a job",
     "save a job",
-    "move a job in its index",
-    "see who watches",
-    "forget a page",
-    "keep a message",
-    "keep a long message",
+    "update the next check of a job",
+    "list connections",
+    "delete a connection",
+    "write a quarantine entry",
+    "write a quarantined body",
     "read an input",
     "read an output",
-    "list the bucket",
-    "list versions",
-    "come back later",
-    "announce",
-    "push",
+    "list objects",
+    "list object versions",
+    "send a check",
+    "publish an event",
+    "push to a connection",
 ];
-/// What those that submit documents do beside.
-const SUBMITS: &[&str] = &[
-    "read a version",
-    "read a copy",
-    "write a copy",
-    "call an endpoint",
+/// Shared by the functions that submit documents.
+const SUBMITS_DOCUMENTS: &[&str] = &[
+    "read an object version",
+    "read a work copy",
+    "write a work copy",
+    "invoke an endpoint",
 ];
 
-type Acts = &'static [&'static str];
+/// The actions of a function.
+struct Grants {
+    function: &'static str,
+    /// Actions that it shares with other functions.
+    shared: &'static [&'static [&'static str]],
+    own: &'static [&'static str],
+}
 
-/// Each function, what it shares with others, and what it does beside.
-const MAY: [(&str, &[Acts], Acts); 10] = [
-    (
-        "upload-trigger",
-        &[SETTLES, SUBMITS],
-        &["receive uploads", "see whose upload it is"],
-    ),
-    (
-        "inference-success",
-        &[SETTLES],
-        &["receive successes", "read a failure"],
-    ),
-    (
-        "inference-error",
-        &[SETTLES],
-        &["receive errors", "read a failure"],
-    ),
-    (
-        "retry",
-        &[SETTLES, SUBMITS],
-        &["receive wake-ups", "read a failure"],
-    ),
-    (
-        "reconciler",
-        &[],
-        &[
+impl Grants {
+    fn actions(&self) -> impl Iterator<Item = &'static str> {
+        self.shared
+            .iter()
+            .copied()
+            .flatten()
+            .chain(self.own)
+            .copied()
+    }
+}
+
+const GRANTS: [Grants; 10] = [
+    Grants {
+        function: "upload-trigger",
+        shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
+        own: &["receive uploads", "read an upload session"],
+    },
+    Grants {
+        function: "inference-success",
+        shared: &[CHANGES_JOBS],
+        own: &["receive success notifications", "read a failure"],
+    },
+    Grants {
+        function: "inference-error",
+        shared: &[CHANGES_JOBS],
+        own: &["receive error notifications", "read a failure"],
+    },
+    Grants {
+        function: "retry",
+        shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
+        own: &["receive checks", "read a failure"],
+    },
+    Grants {
+        function: "reconciler",
+        shared: &[],
+        own: &[
             "read a job",
-            "read many jobs",
-            "move a job in its index",
+            "read jobs in a batch",
+            "update the next check of a job",
             "list open jobs",
-            "read a plan",
-            "write a plan",
-            "drop a plan",
-            "list plans",
-            "keep a message",
-            "keep a long message",
+            "read a retry plan",
+            "write a retry plan",
+            "delete a retry plan",
+            "list retry plans",
+            "write a quarantine entry",
+            "write a quarantined body",
             "read the scan checkpoint",
             "write the scan checkpoint",
-            "list versions",
+            "list object versions",
             "receive dead letters",
             "delete dead letters",
-            "announce an upload",
-            "announce a success",
-            "announce an error",
-            "come back later",
+            "send to queue uploads",
+            "send to queue inference-success",
+            "send to queue inference-error",
+            "send a check",
         ],
-    ),
-    (
-        "support-api",
-        &[],
-        &[
+    },
+    Grants {
+        function: "support-api",
+        shared: &[],
+        own: &[
             "read a job",
-            "read many jobs",
+            "read jobs in a batch",
             "save a job",
-            "move a job in its index",
+            "update the next check of a job",
             "list a tenant's jobs",
             "list open jobs",
             "list failed jobs",
-            "see who watches",
-            "forget a page",
+            "list connections",
+            "delete a connection",
             "issue a ticket",
-            "see whose upload it is",
-            "announce whose upload it is",
-            "write the audit log",
+            "read an upload session",
+            "create an upload session",
+            "write an audit entry",
             "read the audit log",
-            "read a plan",
-            "write a plan",
-            "drop a plan",
-            "list plans",
-            "look at a kept message",
-            "list kept messages",
-            "mark a kept message",
-            "drop a kept message",
+            "read a retry plan",
+            "write a retry plan",
+            "delete a retry plan",
+            "list retry plans",
+            "read a quarantine entry",
+            "list quarantine entries",
+            "mark a quarantine entry as replayed",
+            "delete a quarantine entry",
             "read the scan checkpoint",
             "write the scan checkpoint",
             "read an input",
             "write an input",
-            "give an upload up",
-            "see the parts of an upload",
+            "abort a multipart upload",
+            "list the parts of a multipart upload",
             "read an output",
-            "read a long message",
-            "list the bucket",
-            "list versions",
+            "read a quarantined body",
+            "list objects",
+            "list object versions",
             "delete a version of an input",
             "delete a version of an output",
-            "announce an upload",
-            "announce a success",
-            "announce an error",
-            "come back later",
-            "push",
+            "send to queue uploads",
+            "send to queue inference-success",
+            "send to queue inference-error",
+            "send a check",
+            "push to a connection",
         ],
-    ),
-    ("ws-authorizer", &[], &["use a ticket up"]),
-    ("ws-connect", &[], &["register a page"]),
-    ("ws-disconnect", &[], &["forget a page"]),
-    (
-        "ws-default",
-        &[],
-        &[
-            "register a page",
+    },
+    Grants {
+        function: "ws-authorizer",
+        shared: &[],
+        own: &["consume a ticket"],
+    },
+    Grants {
+        function: "ws-connect",
+        shared: &[],
+        own: &["register a connection"],
+    },
+    Grants {
+        function: "ws-disconnect",
+        shared: &[],
+        own: &["delete a connection"],
+    },
+    Grants {
+        function: "ws-default",
+        shared: &[],
+        own: &[
+            "register a connection",
             "list a tenant's jobs",
-            "read many jobs",
-            "push",
+            "read jobs in a batch",
+            "push to a connection",
         ],
-    ),
+    },
 ];
 
-/// What nobody may do.
-const NOBODY: &[&str] = &[
-    "make a job from nothing",
+/// Not granted to any function.
+const NOT_GRANTED: &[&str] = &[
+    "put a job",
     "delete a job",
-    "read all jobs",
-    "rewrite the audit log",
-    "delete from the audit log",
-    "write something else on the desk",
+    "scan the job table",
+    "change an audit entry",
+    "delete an audit entry",
+    "write any other record",
     "write an output",
     "write a failure",
     "delete an input",
     "delete the bucket",
-    "empty a queue",
-    "publish a result",
-    "call somebody else's endpoint",
-    "close a page",
-    "grant itself more",
-    "take another role",
-    "call a function",
+    "purge a queue",
+    "publish to a result topic",
+    "invoke another endpoint",
+    "close a connection",
+    "change its own policy",
+    "assume a role",
+    "invoke a function",
 ];
 
-/// Those that do something where they are allowed.
-const NOT_EVEN_ROOT: &[&str] = &[
+/// Requests that have an effect if they are allowed.
+const HAS_EFFECT: &[&str] = &[
     "delete the bucket",
-    "empty a queue",
-    "grant itself more",
-    "take another role",
+    "purge a queue",
+    "change its own policy",
+    "assume a role",
 ];
 
 #[test]
 fn every_function_is_limited_to_its_grants() {
     run(async |stack| {
         let roles = roles(stack).await;
-        let names: BTreeSet<&str> = roles.iter().map(|(name, _)| name.as_str()).collect();
-        let known: BTreeSet<&str> = MAY.iter().map(|(name, ..)| *name).collect();
-        assert_eq!(names, known, "every function is in the list above");
-        let mut wrong = Vec::new();
-        for (function, arn) in &roles {
-            let (_, shared, own) = MAY.iter().find(|(name, ..)| name == function).unwrap();
-            let wanted: BTreeSet<&str> = shared
-                .iter()
-                .copied()
-                .flatten()
-                .chain(*own)
-                .copied()
-                .collect();
-            let acts = acts(stack, arn);
-            let all: BTreeSet<&str> = acts.iter().map(|act| act.what).collect();
-            assert_eq!(all.len(), acts.len(), "an act has a name of its own");
+        let names: BTreeSet<&str> = roles.iter().map(|role| role.function.as_str()).collect();
+        let known: BTreeSet<&str> = GRANTS.iter().map(|grants| grants.function).collect();
+        assert_eq!(names, known, "GRANTS lists every function");
+        let mut problems = Vec::new();
+        for Role { function, arn } in &roles {
+            let grants = GRANTS.iter().find(|grants| grants.function == function);
+            let wanted: BTreeSet<&str> = grants.unwrap().actions().collect();
+            let requests = requests(stack, arn);
+            let all: BTreeSet<&str> = requests.iter().map(|request| request.action).collect();
+            assert_eq!(all.len(), requests.len(), "names of actions are unique");
             assert!(wanted.is_subset(&all), "{:?}", wanted.difference(&all));
             let credentials = assume(stack, arn).await;
-            let tried = stream::iter(&acts).map(async |act| {
-                let allowed = is_allowed(stack, act, &credentials).await;
-                allowed.then_some(act.what)
+            let tried = stream::iter(&requests).map(async |request| {
+                let allowed = is_allowed(stack, request, &credentials).await;
+                allowed.then_some(request.action)
             });
             let allowed: BTreeSet<&str> =
                 tried.buffered(4).filter_map(async |it| it).collect().await;
-            wrong.extend(
+            problems.extend(
                 wanted
                     .difference(&allowed)
-                    .map(|act| format!("{function} may not {act}")),
+                    .map(|action| format!("{function} is not allowed to {action}")),
             );
-            wrong.extend(
+            problems.extend(
                 allowed
                     .difference(&wanted)
-                    .map(|act| format!("{function} may {act}")),
+                    .map(|action| format!("{function} is allowed to {action}")),
             );
         }
-        assert!(wrong.is_empty(), "{wrong:#?}");
-        // Each act is one that somebody may do, so that it cannot be refused for being badly put, or one for nobody.
-        let somebodys: BTreeSet<&str> = MAY
+        assert!(problems.is_empty(), "{problems:#?}");
+        // Every request is granted to a function, which shows that it is well formed, or is listed in NOT_GRANTED.
+        let listed: BTreeSet<&str> = GRANTS
             .iter()
-            .flat_map(|(_, shared, own)| shared.iter().copied().flatten().chain(*own))
-            .chain(NOBODY)
-            .copied()
+            .flat_map(Grants::actions)
+            .chain(NOT_GRANTED.iter().copied())
             .collect();
-        let all: BTreeSet<&str> = acts(stack, "").iter().map(|act| act.what).collect();
-        assert_eq!(all, somebodys);
-        // Root may do all of it.
-        for act in acts(stack, &roles[0].1) {
-            if !NOT_EVEN_ROOT.contains(&act.what) {
-                assert!(is_allowed(stack, &act, &root()).await, "{}", act.what);
+        let all: BTreeSet<&str> = requests(stack, "")
+            .iter()
+            .map(|request| request.action)
+            .collect();
+        assert_eq!(all, listed);
+        // Root is allowed everything.
+        for request in requests(stack, &roles[0].arn) {
+            if !HAS_EFFECT.contains(&request.action) {
+                let allowed = is_allowed(stack, &request, &root()).await;
+                assert!(allowed, "{}", request.action);
             }
         }
     });
 }
 
-/// Every function and the ARN of its role.
-async fn roles(stack: &Stack) -> Vec<(String, String)> {
-    let list = Act::rest("list", "lambda", "GET", "/2015-03-31/functions");
-    let (_, listed) = ask(stack, &list, &root()).await;
+/// A function and the ARN of its role.
+struct Role {
+    function: String,
+    arn: String,
+}
+
+async fn roles(stack: &Stack) -> Vec<Role> {
+    let list = AwsRequest::rest("list", "lambda", "GET", "/2015-03-31/functions");
+    let (_, listed) = send(stack, &list, &root()).await;
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    let text = |of: &Value| of.as_str().unwrap().to_owned();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     let functions = listed["Functions"].as_array().unwrap().iter();
     functions
-        .map(|one| {
-            let name = text(&one["FunctionName"]).replacen("docket-", "", 1);
-            (name, text(&one["Role"]))
+        .map(|function| Role {
+            function: text(&function["FunctionName"]).replacen("docket-", "", 1),
+            arn: text(&function["Role"]),
         })
         .collect()
 }
 
-/// Takes a function's role.
+/// The credentials of a role.
 async fn assume(stack: &Stack, arn: &str) -> Credentials {
-    let (status, said) = ask(stack, &acts::assume(arn, SESSION), &root()).await;
-    assert_eq!(status, 200, "{said}");
+    let request = requests::assume_role(arn, SESSION);
+    let (status, body) = send(stack, &request, &root()).await;
+    assert_eq!(status, 200, "{body}");
     let part = |name: &str| {
-        let (_, rest) = said.split_once(&format!("<{name}>")).unwrap();
+        let (_, rest) = body.split_once(&format!("<{name}>")).unwrap();
         rest.split_once('<').unwrap().0.to_owned()
     };
     Credentials::new(
@@ -276,33 +308,38 @@ async fn assume(stack: &Stack, arn: &str) -> Credentials {
     )
 }
 
-/// Whether an act is refused for want of a grant. What becomes of it beside is of no interest.
-async fn is_allowed(stack: &Stack, act: &Act, credentials: &Credentials) -> bool {
-    let (status, said) = ask(stack, act, credentials).await;
+/// Whether a request is authorized. Other errors do not matter.
+async fn is_allowed(stack: &Stack, request: &AwsRequest, credentials: &Credentials) -> bool {
+    let (status, body) = send(stack, request, credentials).await;
     let unsigned = ["Signature", "InvalidClientTokenId", "UnrecognizedClient"];
     assert!(
-        !unsigned.iter().any(|word| said.contains(word)),
-        "{}: {said}",
-        act.what
+        !unsigned.iter().any(|word| body.contains(word)),
+        "{}: {body}",
+        request.action
     );
     let refused = ["AccessDenied", "AuthorizationError", "not authorized to"];
-    let refused = refused.iter().any(|word| said.contains(word));
-    assert!(refused || status < 500, "{}: {status} {said}", act.what);
+    let refused = refused.iter().any(|word| body.contains(word));
+    assert!(
+        refused || status < 500,
+        "{}: {status} {body}",
+        request.action
+    );
     !refused
 }
 
-async fn ask(stack: &Stack, act: &Act, credentials: &Credentials) -> (u16, String) {
+/// Sends a request. Returns the status and the body of the response.
+async fn send(stack: &Stack, aws_request: &AwsRequest, credentials: &Credentials) -> (u16, String) {
     let mut request = Request::builder()
-        .method(act.method)
-        .uri(format!("{}{}", stack.cloud.url, act.path));
-    for (name, value) in &act.headers {
+        .method(aws_request.method)
+        .uri(format!("{}{}", stack.cloud.url, aws_request.path));
+    for (name, value) in &aws_request.headers {
         request = request.header(*name, value);
     }
-    let request = request.body(Bytes::from(act.body.clone())).unwrap();
-    let request = signed(request, act.service, credentials).unwrap();
+    let request = request.body(Bytes::from(aws_request.body.clone())).unwrap();
+    let request = signed(request, aws_request.service, credentials).unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let answer = client.request(request).await.unwrap();
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    let response = client.request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8_lossy(&body).into_owned())
 }

@@ -1,41 +1,45 @@
-//! What the service finds out about itself: by documents of its own, and by counting.
+//! Metrics that the service publishes about itself: results of probes, and the backlog.
 
 use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
 use serde_json::{Value, json};
 
-use crate::api::{SUPPORT, api};
+use crate::api::{SUPPORT, call_as};
 use crate::logs::{logs, service};
-use crate::lost_notifications::reconcile;
-use crate::support::{TestTenant, contract, run, sample, until};
+use crate::support::{TestTenant, contract, reconcile, run, sample, until};
 
-/// The jobs that a list of support's has of a file name.
+/// The jobs with a file name in a job list of support.
 async fn listed(stack: &Stack, query: &str, name: &str) -> Vec<Value> {
-    let page = api(stack, SUPPORT, "GET", &format!("/jobs?{query}"), None).await;
+    let page = call_as(stack, SUPPORT, "GET", &format!("/jobs?{query}"), None).await;
     let jobs = page.json()["jobs"].as_array().cloned().unwrap();
     jobs.into_iter().filter(|job| job["name"] == name).collect()
 }
 
-/// The figures of a metric that a function has written, by CloudWatch's rules for what is a metric in a log line.
-async fn figures(stack: &Stack, function: &str, metric: &str, of: &[(&str, &str)]) -> Vec<Value> {
+/// The values of a metric in a function's log, read by the rules of CloudWatch's embedded metric format.
+async fn metric_values(
+    stack: &Stack,
+    function: &str,
+    metric: &str,
+    dimensions: &[(&str, &str)],
+) -> Vec<Value> {
     let lines = logs(stack, function, metric).await;
-    let wanted: Vec<&str> = of.iter().map(|(name, _)| *name).collect();
-    let is_of = |line: &Value| {
-        let told = &line["_aws"]["CloudWatchMetrics"][0];
-        told["Namespace"] == "Docket"
-            && told["Dimensions"]
+    let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+    let has_metric = |line: &Value| {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        directive["Namespace"] == "Docket"
+            && directive["Dimensions"]
                 .as_array()
                 .unwrap()
-                .contains(&json!(wanted))
-            && of.iter().all(|(name, value)| line[*name] == *value)
+                .contains(&json!(names))
+            && dimensions.iter().all(|(name, value)| line[*name] == *value)
     };
-    let values = lines.iter().filter(|line| is_of(line));
+    let values = lines.iter().filter(|line| has_metric(line));
     values
         .filter_map(|line| line.get(metric).cloned())
         .collect()
 }
 
-/// As the schedule of infra/endpoint.yaml has it made every day: the same copy to the same key.
+/// The schedule of infra/endpoint.yaml makes the same copy to the same key every day.
 #[test]
 fn daily_probe_becomes_ready_and_is_hidden_from_job_lists() {
     run(async |stack| {
@@ -57,9 +61,9 @@ fn daily_probe_becomes_ready_and_is_hidden_from_job_lists() {
             })
             .await;
         }
-        let by = [("Service", service(stack)), ("Pipeline", "legal-review")];
-        until("both figures", async || {
-            let ready = figures(stack, "inference-success", "ProbesReady", &by).await;
+        let dimensions = [("Service", service(stack)), ("Pipeline", "legal-review")];
+        until("a metric for each probe", async || {
+            let ready = metric_values(stack, "inference-success", "ProbesReady", &dimensions).await;
             let count = ready.iter().map(|values| values[0].as_u64().unwrap());
             (count.sum::<u64>() >= 2).then_some(())
         })
@@ -84,14 +88,14 @@ fn reconciler_publishes_the_backlog_of_every_pipeline() {
         let mut acme = TestTenant::new(stack, "counted").await;
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
-        acme.see(&id, |_| true).await;
-        let counted = reconcile(stack, "{}")["open"].clone();
+        acme.wait_for(&id, |_| true).await;
+        let backlog = reconcile(stack, "{}")["open"].clone();
         for pipeline in ["legal-review", "ocr-batch", "doc-understanding"] {
-            assert!(counted[pipeline]["open"].is_u64(), "{counted}");
-            let by = [("Service", service(stack)), ("Pipeline", pipeline)];
-            until("the figure in the log", async || {
-                let open = figures(stack, "reconciler", "JobsOpen", &by).await;
-                open.contains(&json!([counted[pipeline]["open"]]))
+            assert!(backlog[pipeline]["open"].is_u64(), "{backlog}");
+            let dimensions = [("Service", service(stack)), ("Pipeline", pipeline)];
+            until("the metric in the log", async || {
+                let open = metric_values(stack, "reconciler", "JobsOpen", &dimensions).await;
+                open.contains(&json!([backlog[pipeline]["open"]]))
                     .then_some(())
             })
             .await;

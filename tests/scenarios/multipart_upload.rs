@@ -1,4 +1,4 @@
-//! The largest batches, uploaded in parts.
+//! Multipart uploads of the largest batches.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -7,9 +7,9 @@ use tokio::process::Command;
 
 use crate::support::{TestTenant, run_alone};
 
-const PART: usize = 64 * 1024 * 1024;
+const PART_BYTES: usize = 64 * 1024 * 1024;
 
-/// Uploads 16 parts of 64 MB and a byte more. The parts are copies within the bucket, so only one of them travels.
+/// Uploads 16 parts of 64 MiB and one byte. The parts are copies within the bucket, so only one of them is transferred.
 async fn upload_too_much(tenant: &TestTenant, key: &str) {
     let s3 = &tenant.stack.cloud.s3;
     let bucket = tenant.bucket();
@@ -17,7 +17,7 @@ async fn upload_too_much(tenant: &TestTenant, key: &str) {
     s3.put_object()
         .bucket(bucket)
         .key(source)
-        .body(ByteStream::from(vec![0; PART]))
+        .body(ByteStream::from(vec![0; PART_BYTES]))
         .send()
         .await
         .unwrap();
@@ -96,7 +96,7 @@ fn batch_larger_than_one_gibibyte_fails_with_reason() {
     });
 }
 
-/// The whole way of the largest batch: in parts into S3, to the model, back as a searchable PDF. No function reads it.
+/// From a multipart upload to a searchable PDF. No function reads the whole object.
 #[test]
 fn one_gibibyte_batch_becomes_ready() {
     if !has_memory() {
@@ -125,7 +125,8 @@ fn one_gibibyte_batch_becomes_ready() {
     });
 }
 
-/// The emulator keeps a gigabyte about three times meanwhile. CI must have the memory, a api may say so.
+/// Whether there is enough memory: the emulator holds the gibibyte about three times. Without it the test fails in CI and
+/// is skipped elsewhere.
 fn has_memory() -> bool {
     const NEEDED_KB: u64 = 5_000_000;
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -144,7 +145,7 @@ fn has_memory() -> bool {
     false
 }
 
-/// Removes all versions under a prefix: the emulator keeps objects in memory.
+/// Removes all versions under a prefix, because the emulator keeps objects in memory.
 async fn remove(stack: &Stack, prefix: &str) {
     let (s3, bucket) = (&stack.cloud.s3, &stack.outputs.jobs_bucket_name);
     let found = s3

@@ -1,6 +1,6 @@
-//! File names are what people make them. All succeed but those that could do harm.
+//! Unusual object keys are accepted; unsafe ones fail.
 
-use crate::support::{TestTenant, contract, row, run, s3_event, text};
+use crate::support::{TestTenant, contract, row, run, s3_event, send_to_uploads, text};
 
 #[test]
 fn keys_with_spaces_plus_signs_and_unicode_become_ready() {
@@ -43,7 +43,7 @@ fn key_of_1024_bytes_becomes_ready() {
     });
 }
 
-/// These are announced by hand: some clients cannot even write them into a URL.
+/// The test sends the S3 events, because some clients cannot write such keys into a URL.
 #[test]
 fn unsafe_key_fails_with_reason() {
     run(async |stack| {
@@ -67,15 +67,7 @@ fn unsafe_key_fails_with_reason() {
             ("inbound/harm/", "inbound/harm/", "no file name"),
         ];
         for (encoded, key, reason) in cases {
-            let send = stack
-                .cloud
-                .sqs
-                .send_message()
-                .queue_url(&stack.outputs.uploads_queue_url);
-            send.message_body(s3_event(acme.bucket(), encoded, "v"))
-                .send()
-                .await
-                .unwrap();
+            send_to_uploads(stack, s3_event(acme.bucket(), encoded, "v")).await;
             let id = acme.job(key);
             let (cause, detail) = acme.failed(&id).await;
             assert_eq!(cause, "InvalidInput");
@@ -84,7 +76,7 @@ fn unsafe_key_fails_with_reason() {
     });
 }
 
-/// A job's id is a UUID; naming a file after another tenant's job must lead nowhere.
+/// A job id is a UUID. A file named after another tenant's job id gives no access to that job.
 #[test]
 fn file_named_after_another_tenants_job_id_is_a_separate_job() {
     run(async |stack| {
@@ -92,18 +84,18 @@ fn file_named_after_another_tenants_job_id_is_a_separate_job() {
         let mut other = TestTenant::new(stack, "uuid-other").await;
         let key = victim.upload("inbound/", "ours.pdf", contract()).await;
         let id = victim.job(&key);
-        let theirs = other
+        let other_key = other
             .upload("inbound/", &format!("{id}.pdf"), contract())
             .await;
-        let their_id = other.job(&theirs);
-        assert_ne!(id, their_id);
+        let other_id = other.job(&other_key);
+        assert_ne!(id, other_id);
         assert_eq!(victim.ready(&id).await.tenant, "uuid-victim");
-        assert_eq!(other.ready(&their_id).await.tenant, "uuid-other");
+        assert_eq!(other.ready(&other_id).await.tenant, "uuid-other");
         assert_eq!(
             victim.page.jobs.keys().collect::<Vec<_>>(),
             [&id],
-            "nobody sees another tenant's job"
+            "each tenant sees its own job only"
         );
-        assert_eq!(other.page.jobs.keys().collect::<Vec<_>>(), [&their_id]);
+        assert_eq!(other.page.jobs.keys().collect::<Vec<_>>(), [&other_id]);
     });
 }

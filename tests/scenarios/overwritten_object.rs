@@ -1,4 +1,4 @@
-//! Somebody uploads a correction under the same name: the result is that of the newer version, and of no other.
+//! A second upload to the same key: only the result of the newer version counts.
 
 use jobs::id::JobId;
 
@@ -9,12 +9,12 @@ fn overwriting_a_running_upload_supersedes_its_job() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "overwritten").await;
         let key = format!("inbound/{}/draft.pdf", acme.name);
-        // 35 pages: the model is not done with them when the next version is there.
+        // 35 pages, so that the model still works when the next version arrives.
         let long = sample("contracts/Master Services Agreement - Northwind & Calder, signed.pdf");
         let old = acme.put(&key, long).await;
         let new = acme.put(&key, contract()).await;
 
-        // Which of the two was seen first, and so has the key's id, is chance.
+        // The first version that was processed has the id of the key. Either can be first.
         let first = acme.job(&key);
         let ended = acme.ended(&first).await;
         let (old_id, new_id) = if text(&row(stack, &first).await, &["input", "version"]) == old {
@@ -50,7 +50,7 @@ fn overwriting_a_finished_upload_creates_a_second_job() {
             .await;
         assert_eq!(
             acme.page.jobs[&first].status, "Ready",
-            "what was done stays done"
+            "the first job keeps its result"
         );
     });
 }

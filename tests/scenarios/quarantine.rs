@@ -1,54 +1,41 @@
-//! Nothing is dropped: what cannot be understood is set aside for support, and delays nobody.
+//! What a function cannot understand is quarantined for support, and does not delay other messages.
 
-use async_endpoint::server::What;
-use async_endpoint::{Fault, Faults};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use devstack::Stack;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{TestTenant, contract, messages, quarantined, run, s3_event, soon, text};
+use crate::api::{SUPPORT, call_as};
+use crate::support::{
+    TestTenant, contract, messages, publish_success, quarantined, queues, run, s3_event,
+    send_to_uploads, success_notification, text, until,
+};
 
-/// A notification as the endpoint sends it.
-fn completed(inference_id: &str, output: &str) -> Value {
-    let text = std::fs::read(devstack::file("events/inference-success/completed.json")).unwrap();
-    let mut message: Value = serde_json::from_slice(&text).unwrap();
-    message["inferenceId"] = inference_id.into();
-    message["responseParameters"]["outputLocation"] = output.into();
-    message
-}
-
-async fn publish(stack: &Stack, message: &Value) {
-    let sns = aws_sdk_sns::Client::new(stack.cloud.config());
-    let publish = sns
-        .publish()
-        .topic_arn(&stack.outputs.inference_success_topic_arn);
-    publish.message(message.to_string()).send().await.unwrap();
-}
+/// Longer than what a row stores of a body (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
+const LONG_BODY_BYTES: usize = 5000;
 
 #[test]
 fn malformed_message_does_not_delay_the_rest_of_its_batch() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "batch").await;
-        let entry = |at: usize, body: String| {
+        let entry = |index: usize, body: String| {
             SendMessageBatchRequestEntry::builder()
-                .id(format!("m{at}"))
+                .id(format!("m{index}"))
                 .message_body(body)
                 .build()
                 .unwrap()
         };
         let mut keys = Vec::new();
         let mut entries = Vec::new();
-        for at in 0..10 {
-            if at == 4 {
+        for index in 0..10 {
+            if index == 4 {
                 entries.push(entry(
-                    at,
+                    index,
                     "{\"Records\": \"this is no S3 event\"}".to_owned(),
                 ));
                 continue;
             }
-            let key = format!("inbound/{}/{at}.pdf", acme.name);
+            let key = format!("inbound/{}/{index}.pdf", acme.name);
             let version = acme.put(&key, contract()).await;
-            entries.push(entry(at, s3_event(acme.bucket(), &key, &version)));
+            entries.push(entry(index, s3_event(acme.bucket(), &key, &version)));
             keys.push(key);
         }
         let send = stack
@@ -77,35 +64,26 @@ fn malformed_message_does_not_delay_the_rest_of_its_batch() {
 #[test]
 fn notification_with_unknown_inference_id_is_quarantined() {
     run(async |stack| {
-        let unknown = "b1c2d3e4-0000-5000-8000-00000000abcd.a1";
-        let bucket = &stack.outputs.jobs_bucket_name;
-        publish(
-            stack,
-            &completed(
-                unknown,
-                &format!("s3://{bucket}/outbound/legal-review/x.out"),
-            ),
-        )
-        .await;
-        let foreign = "somebody-elses-request-17";
-        publish(
-            stack,
-            &completed(
-                foreign,
-                &format!("s3://{bucket}/outbound/legal-review/y.out"),
-            ),
-        )
-        .await;
+        let outputs = format!(
+            "s3://{}/outbound/legal-review",
+            stack.outputs.jobs_bucket_name
+        );
+        let unknown_job = "b1c2d3e4-0000-5000-8000-00000000abcd.a1";
+        let notification = success_notification(unknown_job, &format!("{outputs}/x.out"));
+        publish_success(stack, &notification).await;
+        let foreign = "request-of-another-system-17";
+        let notification = success_notification(foreign, &format!("{outputs}/y.out"));
+        publish_success(stack, &notification).await;
 
-        let item = quarantined(stack, foreign).await;
+        let entry = quarantined(stack, foreign).await;
         assert_eq!(
-            (text(&item, &["source"]), text(&item, &["cause"])),
+            (text(&entry, &["source"]), text(&entry, &["cause"])),
             ("inference-success", "Malformed")
         );
-        // The job's row may be late, so this one was given back a few times first.
-        let item = quarantined(stack, unknown).await;
+        // Delivered several times first, because the job's row might have been late.
+        let entry = quarantined(stack, unknown_job).await;
         assert_eq!(
-            (text(&item, &["source"]), text(&item, &["cause"])),
+            (text(&entry, &["source"]), text(&entry, &["cause"])),
             ("inference-success", "UnknownJob")
         );
     });
@@ -119,9 +97,10 @@ fn notification_with_output_outside_the_pipeline_is_quarantined() {
         let id = acme.job(&key);
         acme.ready(&id).await;
         let elsewhere = format!("s3://{}/{key}", acme.bucket());
-        publish(stack, &completed(&format!("{id}.a1"), &elsewhere)).await;
-        let item = quarantined(stack, &elsewhere).await;
-        assert_eq!(text(&item, &["cause"]), "Contradiction");
+        let notification = success_notification(&format!("{id}.a1"), &elsewhere);
+        publish_success(stack, &notification).await;
+        let entry = quarantined(stack, &elsewhere).await;
+        assert_eq!(text(&entry, &["cause"]), "Contradiction");
         assert_eq!(acme.page.jobs[&id].status, "Ready");
     });
 }
@@ -129,90 +108,59 @@ fn notification_with_output_outside_the_pipeline_is_quarantined() {
 #[test]
 fn test_notifications_are_ignored() {
     run(async |stack| {
-        let test = json!({"eventSource": "aws:sagemaker", "eventName": "TestNotification", "mark": "only a test"});
-        publish(stack, &test).await;
-        let send = stack
-            .cloud
-            .sqs
-            .send_message()
-            .queue_url(&stack.outputs.uploads_queue_url);
-        let event =
+        let of_sagemaker = json!({"eventSource": "aws:sagemaker", "eventName": "TestNotification", "mark": "only a test"});
+        publish_success(stack, &of_sagemaker).await;
+        let of_s3 =
             json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "only a test"});
-        send.message_body(event.to_string()).send().await.unwrap();
-        // A message that comes later, and is quarantined, has passed them by.
-        publish(stack, &json!({"after": "the test"})).await;
-        let send = stack
-            .cloud
-            .sqs
-            .send_message()
-            .queue_url(&stack.outputs.uploads_queue_url);
-        send.message_body("{\"after\": \"the test event\"}")
-            .send()
-            .await
-            .unwrap();
+        send_to_uploads(stack, of_s3.to_string()).await;
+        // Once later messages are in quarantine, the test notifications have been handled.
+        publish_success(stack, &json!({"after": "the test"})).await;
+        send_to_uploads(stack, "{\"after\": \"the test event\"}").await;
         quarantined(stack, "\"the test\"").await;
         quarantined(stack, "\"the test event\"").await;
-        let query = stack
-            .cloud
-            .dynamodb
-            .scan()
-            .table_name(&stack.outputs.records_table_name)
-            .send()
-            .await
-            .unwrap();
-        let bodies = query.items.unwrap_or_default();
-        assert!(bodies.iter().all(|item| {
+        let scan = stack.cloud.dynamodb.scan();
+        let scan = scan.table_name(&stack.outputs.records_table_name);
+        let items = scan.send().await.unwrap().items.unwrap_or_default();
+        assert!(items.iter().all(|item| {
             item.get("body")
                 .is_none_or(|body| !body.as_s().unwrap().contains("only a test"))
         }));
     });
 }
 
-/// `Ready` means that the result is there. Here it is not, whatever the message says.
+/// Guarantee 6: no message is dropped. What cannot be understood is quarantined and visible to support.
 #[test]
-fn success_without_output_object_is_retried() {
+fn malformed_message_of_every_queue_is_quarantined_shown_and_replayed() {
     run(async |stack| {
-        const ENDPOINT: &str = "docket-doc-understanding";
-        let mut acme = TestTenant::new(stack, "missing").await;
-        let mut seen = stack.observations();
-        let lossy = Faults {
-            lose_notification: Fault::ALWAYS.times(1),
-            ..Faults::default()
+        let post = async |path: &str, reason: &str| {
+            let body = Some(json!({"reason": reason}));
+            let response = call_as(stack, SUPPORT, "POST", path, body).await;
+            let text = String::from_utf8_lossy(&response.body).into_owned();
+            assert!((200..300).contains(&response.status), "{path}: {text}");
         };
-        stack.endpoints.set_faults(ENDPOINT, lossy).unwrap();
-        let key = acme
-            .upload("inbound-documents/", "missing.pdf", contract())
+        let mut sent = Vec::new();
+        for queue in queues(stack) {
+            let body = json!({"any": queue.name, "padding": "x".repeat(LONG_BODY_BYTES)});
+            let body = body.to_string();
+            let send = stack.cloud.sqs.send_message().queue_url(queue.url);
+            let send = send.message_body(&body).send().await.unwrap();
+            sent.push((format!("{}:{}", queue.name, send.message_id.unwrap()), body));
+        }
+        for (id, body) in &sent {
+            let path = format!("/quarantine/{id}");
+            let shown = until("the quarantined message", async || {
+                let response = call_as(stack, SUPPORT, "GET", &path, None).await;
+                (response.status == 200).then(|| response.json())
+            })
             .await;
-        let id = acme.job(&key);
-        let stored = async {
-            loop {
-                let seen = seen.recv().await.unwrap();
-                if let What::Completed { output } = seen.what
-                    && seen
-                        .inference_id
-                        .is_some_and(|inference| inference == format!("{id}.a1"))
-                {
-                    return output;
-                }
-            }
-        };
-        let output = soon("the output", stored).await;
-        let at: jobs::id::Location = output.parse().unwrap();
-        stack
-            .cloud
-            .s3
-            .delete_object()
-            .bucket(&at.bucket)
-            .key(&at.key)
-            .send()
-            .await
-            .unwrap();
-        publish(stack, &completed(&format!("{id}.a1"), &output)).await;
-
-        let job = acme.see(&id, |job| job.status == "RetryScheduled").await;
-        let detail = job.failure.unwrap().detail;
-        assert!(detail.contains(&output), "{detail}");
-        // The next attempt has its result.
-        assert_eq!(acme.ready(&id).await.attempt, 2);
+            assert_eq!(shown["body"], body.as_str(), "the whole body is kept");
+            post(&format!("{path}/replay"), "repaired").await;
+            until("the replayed message in quarantine again", async || {
+                let response = call_as(stack, SUPPORT, "GET", &path, None).await;
+                (response.status == 200 && response.json()["at"] != shown["at"]).then_some(())
+            })
+            .await;
+            post(&format!("{path}/discard"), "a test").await;
+        }
     });
 }

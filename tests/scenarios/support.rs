@@ -1,6 +1,7 @@
 //! The stack that scenarios share, and common steps of scenarios.
 
 mod event_listener;
+mod notifications;
 mod shared_stack;
 mod test_tenant;
 
@@ -21,6 +22,10 @@ use functions::config::{AwsConfig, Environment};
 use serde_json::Value;
 
 pub(crate) use event_listener::EventListener;
+pub(crate) use notifications::{
+    DOC_UNDERSTANDING, EndpointFaults, LEGAL_REVIEW, RunResult, UnreportedJob, publish_success,
+    success_notification,
+};
 pub(crate) use shared_stack::{SharedStack, start_stack};
 pub(crate) use test_tenant::TestTenant;
 
@@ -186,7 +191,12 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
 }
 
 /// Sends a message to a dead-letter queue that first died long ago: the reconciler quarantines it instead of redriving it.
-pub(crate) async fn add_expired_dead_letter(stack: &Stack, dead_letters: &str, body: &str, first_id: &str) {
+pub(crate) async fn add_expired_dead_letter(
+    stack: &Stack,
+    dead_letters: &str,
+    body: &str,
+    first_id: &str,
+) {
     let attribute = |kind: &str, value: &str| {
         let attribute = MessageAttributeValue::builder().data_type(kind);
         attribute.string_value(value).build().unwrap()
@@ -229,7 +239,7 @@ pub(crate) async fn messages(stack: &Stack, queue: &str) -> u64 {
 
 /// An S3 event notification, as the bucket would send it.
 pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
-    let mut event: serde_json::Value = serde_json::from_slice(
+    let mut event: Value = serde_json::from_slice(
         &std::fs::read(devstack::file("events/upload-trigger/put.json")).unwrap(),
     )
     .unwrap();
@@ -238,6 +248,38 @@ pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
     s3["object"]["key"] = key.into();
     s3["object"]["versionId"] = version.into();
     event.to_string()
+}
+
+/// Deletes an object of the jobs bucket.
+pub(crate) async fn delete(stack: &Stack, key: &str) {
+    let delete = stack.cloud.s3.delete_object();
+    let delete = delete.bucket(&stack.outputs.jobs_bucket_name).key(key);
+    delete.send().await.unwrap();
+}
+
+/// Changes the row of a job without any function.
+pub(crate) async fn update_row(
+    stack: &Stack,
+    id: &str,
+    expression: &str,
+    values: &[(&str, AttributeValue)],
+) {
+    let update = stack.cloud.dynamodb.update_item();
+    let mut update = update
+        .table_name(&stack.outputs.jobs_table_name)
+        .key("job_id", AttributeValue::S(id.to_owned()))
+        .update_expression(expression);
+    let reserved = ["status", "state", "last", "until"];
+    for name in reserved {
+        let placeholder = format!("#{name}");
+        if expression.contains(&placeholder) {
+            update = update.expression_attribute_names(placeholder, name);
+        }
+    }
+    for (name, value) in values {
+        update = update.expression_attribute_values(*name, value.clone());
+    }
+    update.send().await.unwrap();
 }
 
 /// Moves the deadline of a running job into the past: in the row and in the index.

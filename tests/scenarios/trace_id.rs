@@ -1,27 +1,30 @@
-//! Whoever has one id finds everything about a document: in every function's log, in what pages and programs are told,
-//! and in the API.
+//! One trace id marks a document in the log of every function, in pushes and events, and in the API.
 
 use devstack::Stack;
 use jobs::id::TraceId;
 use serde_json::{Value, json};
 
-use crate::support::EventListener;
-use crate::api::{SUPPORT, api};
+use crate::api::{SUPPORT, call_as};
 use crate::logs::logs;
-use crate::support::{TestTenant, contract, run, sample, soon, until};
+use crate::support::{EventListener, TestTenant, contract, run, sample, until, within_timeout};
 
-/// The log lines of a function that say a trace.
-async fn lines(stack: &Stack, function: &str, trace: &str) -> Vec<Value> {
+/// The log lines of a function with a trace id.
+async fn traced_lines(stack: &Stack, function: &str, trace: &str) -> Vec<Value> {
     let lines = logs(stack, function, trace).await;
-    let of_trace = lines.into_iter();
-    of_trace.filter(|line| line["trace.id"] == trace).collect()
+    let lines = lines.into_iter();
+    lines.filter(|line| line["trace.id"] == trace).collect()
 }
 
-/// Waits until a function has logged such a line about a document; answers all that it logged.
-async fn logged(stack: &Stack, function: &str, trace: &str, is: (&str, &str)) -> Vec<Value> {
-    let (name, value) = is;
+/// Waits until a function has logged a line with a field and its value. Returns all lines with the trace id.
+async fn wait_for_line(
+    stack: &Stack,
+    function: &str,
+    trace: &str,
+    field: (&str, &str),
+) -> Vec<Value> {
+    let (name, value) = field;
     until(&format!("{name} {value} from {function}"), async || {
-        let lines = lines(stack, function, trace).await;
+        let lines = traced_lines(stack, function, trace).await;
         lines
             .iter()
             .any(|line| line[name] == value)
@@ -30,9 +33,9 @@ async fn logged(stack: &Stack, function: &str, trace: &str, is: (&str, &str)) ->
     .await
 }
 
-/// The frame that tells of a job in a state, word for word.
-async fn told(page: &mut TestTenant, id: &str, status: &str) -> Value {
-    let hear = async {
+/// Waits for the push of a job with a status. Returns the frame as it was sent.
+async fn wait_for_push(page: &mut TestTenant, id: &str, status: &str) -> Value {
+    let receive = async {
         loop {
             let frame: Value = serde_json::from_str(&page.next().await.text).unwrap();
             if frame["job"]["id"] == id && frame["job"]["status"] == status {
@@ -40,20 +43,20 @@ async fn told(page: &mut TestTenant, id: &str, status: &str) -> Value {
             }
         }
     };
-    soon(&format!("the push that {id} is {status}"), hear).await
+    within_timeout(&format!("the push that {id} is {status}"), receive).await
 }
 
 #[test]
 fn trace_id_links_logs_push_and_event_of_an_upload() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "traced").await;
-        let listener = EventListener::new(stack, "traced-listener", acme.name).await;
+        let listener = EventListener::new(stack, "traced-listener", Some(acme.name)).await;
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
-        // Known to whoever knows where the file lies.
+        // The trace id follows from the job id, which follows from the key.
         let trace = TraceId::of_job(id.parse().unwrap()).to_string();
 
-        let frame = told(&mut acme, &id, "Ready").await;
+        let frame = wait_for_push(&mut acme, &id, "Ready").await;
         assert_eq!(frame["trace_id"], trace.as_str());
         let event = listener.next().await;
         assert_eq!(event["detail"]["trace_id"], trace.as_str());
@@ -62,7 +65,7 @@ fn trace_id_links_logs_push_and_event_of_an_upload() {
             ("upload-trigger", "job changed", "Submitting"),
             ("inference-success", "job changed", "Ready"),
         ] {
-            let lines = logged(stack, function, &trace, ("job.to", status)).await;
+            let lines = wait_for_line(stack, function, &trace, ("job.to", status)).await;
             assert!(
                 lines.iter().all(|line| line["job.id"] == id.as_str()),
                 "{lines:?}"
@@ -72,7 +75,7 @@ fn trace_id_links_logs_push_and_event_of_an_upload() {
                 "{lines:?}"
             );
         }
-        let lines = logged(
+        let lines = wait_for_line(
             stack,
             "inference-success",
             &trace,
@@ -81,7 +84,7 @@ fn trace_id_links_logs_push_and_event_of_an_upload() {
         .await;
         let pushed = lines.iter().find(|line| line["message"] == "pages told");
         assert!(pushed.unwrap()["pages"].as_u64() >= Some(1), "{pushed:?}");
-        logged(
+        wait_for_line(
             stack,
             "inference-success",
             &trace,
@@ -100,29 +103,29 @@ fn trace_id_is_kept_across_a_support_retry() {
             .upload("inbound/", "traced-and-broken.pdf", broken)
             .await;
         let id = acme.job(&key);
-        let first = told(&mut acme, &id, "Failed").await;
+        let first = wait_for_push(&mut acme, &id, "Failed").await;
         let trace = first["trace_id"].as_str().unwrap().to_owned();
 
-        let order = json!({"reason": "perhaps the model was ill"});
+        let reason = json!({"reason": "the model was repaired"});
         let path = format!("/jobs/{id}/retry");
-        let ordered = api(stack, SUPPORT, "POST", &path, Some(order)).await;
-        assert_eq!(ordered.status / 100, 2, "{}", ordered.json());
-        let mut again = told(&mut acme, &id, "Failed").await;
+        let retried = call_as(stack, SUPPORT, "POST", &path, Some(reason)).await;
+        assert_eq!(retried.status / 100, 2, "{}", retried.json());
+        let mut again = wait_for_push(&mut acme, &id, "Failed").await;
         while again["job"]["attempt"] != 2 {
-            again = told(&mut acme, &id, "Failed").await;
+            again = wait_for_push(&mut acme, &id, "Failed").await;
         }
         assert_eq!(again["trace_id"], trace.as_str());
 
-        logged(stack, "upload-trigger", &trace, ("job.to", "Submitting")).await;
-        logged(stack, "inference-error", &trace, ("job.to", "Failed")).await;
-        let said = logged(stack, "support-api", &trace, ("message", "answered")).await;
+        wait_for_line(stack, "upload-trigger", &trace, ("job.to", "Submitting")).await;
+        wait_for_line(stack, "inference-error", &trace, ("job.to", "Failed")).await;
+        let answered = wait_for_line(stack, "support-api", &trace, ("message", "answered")).await;
         assert!(
-            said.iter().any(|line| line["job.event"] == "Resubmit"),
-            "{said:?}"
+            answered.iter().any(|line| line["job.event"] == "Resubmit"),
+            "{answered:?}"
         );
-        logged(stack, "retry", &trace, ("job.to", "Submitting")).await;
+        wait_for_line(stack, "retry", &trace, ("job.to", "Submitting")).await;
 
-        let shown = api(stack, SUPPORT, "GET", &format!("/jobs/{id}"), None).await;
+        let shown = call_as(stack, SUPPORT, "GET", &format!("/jobs/{id}"), None).await;
         assert_eq!(shown.json()["trace_id"], trace.as_str());
     });
 }

@@ -1,132 +1,146 @@
-//! A burst, on a bad day: half of the results are announced to nobody, calls are refused, answers are lost.
+//! A burst of uploads while notifications are lost, calls are throttled and responses are lost.
 
 use std::time::Instant;
 
-use async_endpoint::{Fault as Chance, Faults};
+use async_endpoint::{Fault, Faults};
 use futures_util::{StreamExt, stream};
 
-use crate::support::{contract, expire_deadline, until};
-use crate::fault_proxy::state::{Fault, Plan};
+use crate::fault_proxy::fault_matrix::{MAX_TRIES, SAVE};
 use crate::fault_proxy::protocol::INVOKE;
-use crate::fault_proxy::fault_matrix::{SAVE, TRIES};
 use crate::fault_proxy::stack::run_alone;
+use crate::fault_proxy::state::{CallFault, JobRuns, PlannedFault};
+use crate::support::{DOC_UNDERSTANDING, contract, expire_deadline, until};
 
 const CONTRACTS: usize = 20;
-/// Its first retry is due within 15 s; that of a review within 30 s.
-const ENDPOINT: &str = "docket-doc-understanding";
 
-/// What happens to a contract, by its number.
-fn plan(number: usize) -> Option<Plan> {
-    let (function, operation, at, fault, times) = match number {
-        0 | 1 => ("upload-trigger", INVOKE, 0, Fault::LoseReply, 1),
-        2..=4 => ("upload-trigger", INVOKE, 0, Fault::Throttle, 1),
-        5 | 6 => ("upload-trigger", SAVE, 0, Fault::Throttle, TRIES),
-        7 | 8 => ("upload-trigger", SAVE, 1, Fault::LoseReply, TRIES),
-        9 | 10 => ("inference-success", SAVE, 0, Fault::LoseReply, TRIES),
-        11 => (
+/// The fault of a contract, by its number.
+fn planned_fault(number: usize) -> Option<PlannedFault> {
+    let fault = |function, operation: &str, fault, times| PlannedFault {
+        function,
+        operation: operation.to_owned(),
+        after: 0,
+        fault,
+        times,
+    };
+    let planned = match number {
+        0 | 1 => fault("upload-trigger", INVOKE, CallFault::LoseResponse, 1),
+        2..=4 => fault("upload-trigger", INVOKE, CallFault::Throttle, 1),
+        5 | 6 => fault("upload-trigger", SAVE, CallFault::Throttle, MAX_TRIES),
+        7 | 8 => PlannedFault {
+            after: 1,
+            ..fault("upload-trigger", SAVE, CallFault::LoseResponse, MAX_TRIES)
+        },
+        9 | 10 => fault(
+            "inference-success",
+            SAVE,
+            CallFault::LoseResponse,
+            MAX_TRIES,
+        ),
+        11 => fault(
             "inference-success",
             "S3 HeadObject",
-            0,
-            Fault::Throttle,
-            TRIES,
+            CallFault::Throttle,
+            MAX_TRIES,
         ),
         _ => return None,
     };
-    Some(Plan {
-        function,
-        operation: operation.to_owned(),
-        at,
-        fault,
-        times,
-    })
+    Some(planned)
 }
 
-/// Only an endpoint's answer that was lost may cost a second run.
-fn may_repeat(number: usize) -> bool {
+/// Only a lost response of the endpoint may cause a second run.
+fn may_run_twice(number: usize) -> bool {
     number < 2
 }
 
-/// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
-/// lost, doubled, late or swapped, and wherever a function dies."
+/// Guarantee 2: every job ends within its pipeline's deadline, whatever messages are lost and wherever a function dies.
+///
+/// Uses pipeline `doc-understanding`: its first retry is due within 15 s, that of `legal-review` within 30 s.
 #[test]
 fn burst_with_half_of_the_notifications_lost_becomes_ready() {
-    run_alone(async |stage| {
-        stage.batches_of(10).await;
+    run_alone(async |stack| {
+        stack.set_batch_size(10).await;
         let keys: Vec<String> = (0..CONTRACTS)
             .map(|number| format!("inbound-documents/burst/{number:02}.pdf"))
             .collect();
-        let jobs: Vec<String> = keys.iter().map(|key| stage.job(key)).collect();
+        let jobs: Vec<String> = keys.iter().map(|key| stack.job(key)).collect();
         for (number, (key, job)) in keys.iter().zip(&jobs).enumerate() {
-            let plans = plan(number).into_iter().collect();
-            stage.wire.book().expect(job, key, plans, &[]);
+            let faults = planned_fault(number).into_iter().collect();
+            stack.proxy.state().track(job, key, faults, &[]);
         }
-        let endpoints = &stage.stack.endpoints;
-        let lose = Faults {
-            lose_notification: Chance::ALWAYS.times(CONTRACTS as u32 / 2),
+        let endpoints = &stack.stack.endpoints;
+        let lose_half = Faults {
+            lose_notification: Fault::ALWAYS.times(CONTRACTS as u32 / 2),
             ..Faults::default()
         };
-        endpoints.set_faults(ENDPOINT, lose).unwrap();
-        let began = Instant::now();
+        endpoints.set_faults(DOC_UNDERSTANDING, lose_half).unwrap();
+        let started = Instant::now();
         let bytes = contract();
         stream::iter(&keys)
-            .for_each_concurrent(CONTRACTS, |key| stage.upload(key, &bytes))
+            .for_each_concurrent(CONTRACTS, |key| stack.upload(key, &bytes))
             .await;
-        // Until nothing moves by itself any more: each is ready, or runs no longer and nobody says so.
-        until("all that is announced", async || {
-            let states = stage.states(&jobs).await;
-            let settled = |state: &&String| matches!(state.as_str(), "Ready" | "InProgress");
-            let all = states.values().filter(settled).count() == CONTRACTS;
-            let state = endpoints.state(ENDPOINT).unwrap();
+        // Until nothing changes without the reconciler: each job is ready, or its run has ended without a notification.
+        until("the results with a notification", async || {
+            let statuses = stack.statuses(&jobs).await;
+            let settled = |status: &&String| matches!(status.as_str(), "Ready" | "InProgress");
+            let all_settled = statuses.values().filter(settled).count() == CONTRACTS;
+            let state = endpoints.state(DOC_UNDERSTANDING).unwrap();
             let idle = state.waiting + state.running == 0;
-            (all && idle && jobs.iter().all(|job| stage.wire.book().runs(job).0 > 0)).then_some(())
+            let ran = |job: &String| stack.proxy.state().runs(job).model_runs > 0;
+            (all_settled && idle && jobs.iter().all(ran)).then_some(())
         })
         .await;
-        stage.quiet().await;
-        let states = stage.states(&jobs).await;
-        let silent: Vec<&String> = jobs.iter().filter(|job| states[*job] != "Ready").collect();
+        stack.wait_for_empty_queues().await;
+        let statuses = stack.statuses(&jobs).await;
+        let unreported: Vec<&String> = jobs
+            .iter()
+            .filter(|job| statuses[*job] != "Ready")
+            .collect();
         assert!(
-            silent.len() >= CONTRACTS / 4,
-            "nothing is to be repaired: {states:?}"
+            unreported.len() >= CONTRACTS / 4,
+            "too few notifications were lost: {statuses:?}"
         );
-        let settled = began.elapsed();
-        for job in &silent {
-            expire_deadline(&stage.stack, job).await;
+        let settled = started.elapsed();
+        for job in &unreported {
+            expire_deadline(&stack.stack, job).await;
         }
-        let repair = Instant::now();
-        let found = stage.reconcile(false).await;
+        let recovery = Instant::now();
+        let report = stack.reconcile(false).await;
         assert!(
-            found["woken"].as_u64() >= Some(silent.len() as u64),
-            "{found}"
+            report["woken"].as_u64() >= Some(unreported.len() as u64),
+            "{report}"
         );
-        stage.ended(jobs.iter().cloned()).await;
-        let repaired = repair.elapsed();
-        stage.quiet().await;
+        stack.wait_for_end(jobs.iter().cloned()).await;
+        let recovered = recovery.elapsed();
+        stack.wait_for_empty_queues().await;
 
-        let mut problems = stage.set_aside().await;
-        let states = stage.states(&jobs).await;
-        let mut twice = 0;
+        let mut problems = stack.unprocessed_messages().await;
+        let statuses = stack.statuses(&jobs).await;
+        let mut invoked_twice = 0;
         for (number, job) in jobs.iter().enumerate() {
-            let heard = async || (!stage.heard(job).is_empty()).then_some(());
-            until("the event of a job", heard).await;
-            let (runs, accepted) = stage.wire.book().runs(job);
+            let published = async || (!stack.events_of(job).is_empty()).then_some(());
+            until("the event of a job", published).await;
+            let JobRuns {
+                model_runs,
+                accepted,
+            } = stack.proxy.state().runs(job);
             let accepted = accepted.len();
-            let most = 1 + usize::from(may_repeat(number));
-            twice += usize::from(accepted > 1);
-            if states[job] != "Ready" || !(1..=most).contains(&runs) || accepted > most {
-                let state = &states[job];
+            let max_runs = 1 + usize::from(may_run_twice(number));
+            invoked_twice += usize::from(accepted > 1);
+            let status = &statuses[job];
+            if status != "Ready" || !(1..=max_runs).contains(&model_runs) || accepted > max_runs {
                 problems.push(format!(
-                    "{number} is {state} after {runs} runs of {accepted} calls"
+                    "{number} is {status} after {model_runs} runs of {accepted} invocations"
                 ));
             }
         }
         assert!(problems.is_empty(), "{}", problems.join("\n"));
         eprintln!(
-            "burst: {CONTRACTS} contracts settled after {:.1} s, {} without a word; those were repaired {:.1} s after \
-             their deadline; {twice} called for twice",
+            "burst: {CONTRACTS} contracts settled after {:.1} s, {} without a notification; those recovered {:.1} s \
+             after their deadline; {invoked_twice} invoked twice",
             settled.as_secs_f64(),
-            silent.len(),
-            repaired.as_secs_f64(),
+            unreported.len(),
+            recovered.as_secs_f64(),
         );
-        stage.batches_of(1).await;
+        stack.set_batch_size(1).await;
     });
 }

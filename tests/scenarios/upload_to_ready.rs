@@ -1,103 +1,23 @@
-//! The main thing: a contract goes in, "ready" comes out, and everyone who waits for it is told.
+//! The main flow: a customer uploads a document, the job becomes `Ready`, and pages and other systems are notified.
 
 use std::time::Duration;
 
+use async_endpoint::server::What;
 use async_endpoint::{Fault, Faults};
-use aws_sdk_sqs::types::QueueAttributeName;
-use devstack::{Frame, Stack};
+use devstack::Frame;
 use serde_json::Value;
 
-use crate::support::{TestTenant, contract, row, run, run_alone, sample, soon, text};
-
-/// A queue that a rule on the bus puts events into, as a machine downstream would have it.
-pub(crate) struct EventListener {
-    queue: String,
-    stack: &'static Stack,
-}
-
-impl EventListener {
-    pub(crate) async fn new(stack: &'static Stack, name: &str, tenant: &str) -> Self {
-        let made = stack
-            .cloud
-            .sqs
-            .create_queue()
-            .queue_name(name)
-            .send()
-            .await
-            .unwrap();
-        let queue = made.queue_url.unwrap();
-        let arn = QueueAttributeName::QueueArn;
-        let get = stack
-            .cloud
-            .sqs
-            .get_queue_attributes()
-            .queue_url(&queue)
-            .attribute_names(arn.clone());
-        let arn = get.send().await.unwrap().attributes.unwrap()[&arn].clone();
-
-        let events = aws_sdk_eventbridge::Client::new(stack.cloud.config());
-        let bus = &stack.outputs.event_bus_name;
-        let pattern =
-            serde_json::json!({"source": ["docket"], "detail": {"job": {"tenant": [tenant]}}});
-        let rule = events
-            .put_rule()
-            .name(name)
-            .event_bus_name(bus)
-            .event_pattern(pattern.to_string());
-        rule.send().await.unwrap();
-        let target = aws_sdk_eventbridge::types::Target::builder()
-            .id("queue")
-            .arn(arn)
-            .build()
-            .unwrap();
-        events
-            .put_targets()
-            .rule(name)
-            .event_bus_name(bus)
-            .targets(target)
-            .send()
-            .await
-            .unwrap();
-        Self { queue, stack }
-    }
-
-    /// The next event.
-    pub(crate) async fn next(&self) -> Value {
-        let receiving = async {
-            loop {
-                let receive = self
-                    .stack
-                    .cloud
-                    .sqs
-                    .receive_message()
-                    .queue_url(&self.queue);
-                let got = receive
-                    .wait_time_seconds(5)
-                    .max_number_of_messages(1)
-                    .send()
-                    .await
-                    .unwrap();
-                if let Some(message) = got.messages.unwrap_or_default().pop() {
-                    let delete = self.stack.cloud.sqs.delete_message().queue_url(&self.queue);
-                    delete
-                        .receipt_handle(message.receipt_handle.unwrap())
-                        .send()
-                        .await
-                        .unwrap();
-                    return serde_json::from_str(&message.body.unwrap()).unwrap();
-                }
-            }
-        };
-        soon("an event", receiving).await
-    }
-}
+use crate::support::{
+    DOC_UNDERSTANDING, EventListener, TestTenant, contract, messages, row, run, run_alone,
+    s3_event, sample, send_to_uploads, text, until,
+};
 
 #[test]
 fn uploaded_contract_becomes_ready_with_push_event_and_row() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "ready").await;
         assert_eq!(acme.first_snapshot, []);
-        let listener = EventListener::new(stack, "ready-listener", acme.name).await;
+        let listener = EventListener::new(stack, "ready-listener", Some(acme.name)).await;
 
         let key = acme.upload("inbound/", "nda.pdf", contract()).await;
         let id = acme.job(&key);
@@ -108,7 +28,7 @@ fn uploaded_contract_becomes_ready_with_push_event_and_row() {
                 Frame::JobChanged { .. } | Frame::Snapshot { .. } | Frame::Error { .. } => {}
             }
         }
-        // Two copies may come, and a late one after the end; but the way is this.
+        // A push may arrive twice.
         pushes.dedup();
         assert_eq!(pushes, ["InProgress", "Ready"]);
 
@@ -123,18 +43,14 @@ fn uploaded_contract_becomes_ready_with_push_event_and_row() {
         );
         assert_eq!((job.bytes, job.attempt), (contract().len() as u64, 1));
 
-        // The row says the same, and where the result is.
         let row = row(stack, &id).await;
         assert_eq!(text(&row, &["status"]), "Ready");
         assert_eq!(row["version"].as_n().unwrap(), &job.version.to_string());
         assert_eq!(text(&row, &["input", "key"]), key);
-        assert!(
-            !row.contains_key("next_check_at"),
-            "nobody has to look at it again"
-        );
+        assert!(!row.contains_key("next_check_at"), "no check is due");
         assert_eq!(row["attempts"].as_l().unwrap().len(), 1);
 
-        // Machines are told where it is; the clauses are there.
+        // The event names the output, which contains the clauses.
         let event = listener.next().await;
         assert_eq!(
             (&event["source"], &event["detail-type"]),
@@ -166,7 +82,7 @@ fn uploaded_contract_becomes_ready_with_push_event_and_row() {
             "{clauses:?}"
         );
 
-        // A page that opens now sees it at once.
+        // A page that opens now shows the job in its first snapshot.
         let later = TestTenant::new(stack, "ready").await;
         assert_eq!(later.first_snapshot.iter().collect::<Vec<_>>(), [job]);
     });
@@ -191,11 +107,11 @@ fn upload_becomes_ready_in_every_pipeline() {
 #[test]
 fn key_without_tenant_folder_belongs_to_the_default_tenant() {
     run(async |stack| {
-        let mut nobody = TestTenant::new(stack, "default").await;
+        let mut default = TestTenant::new(stack, "default").await;
         let key = "inbound/without-a-folder.pdf";
-        nobody.put(key, contract()).await;
-        let id = nobody.job(key);
-        assert_eq!(nobody.ready(&id).await.tenant, "default");
+        default.put(key, contract()).await;
+        let id = default.job(key);
+        assert_eq!(default.ready(&id).await.tenant, "default");
     });
 }
 
@@ -203,28 +119,22 @@ fn key_without_tenant_folder_belongs_to_the_default_tenant() {
 fn duplicate_s3_events_cause_one_gpu_run() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "doubled").await;
-        let mut seen = stack.observations();
+        let mut observations = stack.observations();
         let key = format!("inbound/{}/once.pdf", acme.name);
         let version = acme.put(&key, contract()).await;
         let id = acme.job(&key);
-        let event = crate::support::s3_event(acme.bucket(), &key, &version);
+        let event = s3_event(acme.bucket(), &key, &version);
         for _ in 0..3 {
-            let send = stack
-                .cloud
-                .sqs
-                .send_message()
-                .queue_url(&stack.outputs.uploads_queue_url);
-            send.message_body(&event).send().await.unwrap();
+            send_to_uploads(stack, &event).await;
         }
         acme.ready(&id).await;
-        crate::support::until("the copies to be worked off", async || {
-            (crate::support::messages(stack, &stack.outputs.uploads_queue_url).await == 0)
-                .then_some(())
+        until("an empty queue of uploads", async || {
+            (messages(stack, &stack.outputs.uploads_queue_url).await == 0).then_some(())
         })
         .await;
         let mut runs = 0;
-        while let Ok(Ok(seen)) = tokio::time::timeout(Duration::ZERO, seen.recv()).await {
-            let is_run = matches!(seen.what, async_endpoint::server::What::Running { .. });
+        while let Ok(Ok(seen)) = tokio::time::timeout(Duration::ZERO, observations.recv()).await {
+            let is_run = matches!(seen.what, What::Running { .. });
             runs += usize::from(
                 is_run
                     && seen
@@ -236,22 +146,28 @@ fn duplicate_s3_events_cause_one_gpu_run() {
     });
 }
 
-/// The function that was refused says itself when to try again.
+/// The function schedules the next invocation itself.
 #[test]
 fn refused_invocation_is_retried_and_becomes_ready() {
     run_alone(async |stack| {
         let mut acme = TestTenant::new(stack, "refused").await;
-        let refuses = Faults {
+        let refuse_once = Faults {
             refuse_invoke: Fault::ALWAYS.times(1),
             ..Faults::default()
         };
-        let endpoint = "docket-doc-understanding";
-        stack.endpoints.set_faults(endpoint, refuses).unwrap();
+        stack
+            .endpoints
+            .set_faults(DOC_UNDERSTANDING, refuse_once)
+            .unwrap();
         let key = acme
             .upload("inbound-documents/", "refused.pdf", contract())
             .await;
         let id = acme.job(&key);
-        acme.see(&id, |job| job.status == "RetryScheduled").await;
-        assert_eq!(acme.ready(&id).await.attempt, 1, "nothing of it ran before");
+        acme.wait_for_status(&id, "RetryScheduled").await;
+        assert_eq!(
+            acme.ready(&id).await.attempt,
+            1,
+            "the refused invocation was not an attempt"
+        );
     });
 }

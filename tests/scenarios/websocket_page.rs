@@ -1,12 +1,14 @@
-//! Pages: who may open one, and what becomes of those that went away.
+//! WebSocket connections of pages: tickets, frames, and the removal of closed and stale connections.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::{Frame, PageError, PageJob, Stack};
 use serde_json::json;
 
-use crate::api::{SUPPORT, api};
-use crate::endpoint_notifications::{SilencedEndpoint, publish, unreported_job};
-use crate::support::{TestTenant, contract, run, run_alone, soon, until};
+use crate::api::{SUPPORT, call_as};
+use crate::support::{
+    DOC_UNDERSTANDING, EndpointFaults, RunResult, TestTenant, UnreportedJob, contract, run,
+    run_alone, until,
+};
 
 async fn connections(stack: &Stack, tenant: &str) -> Vec<String> {
     let query = stack
@@ -37,7 +39,7 @@ fn ticket_opens_one_connection_and_reuse_is_refused() {
         for refused in [ticket.as_str(), "not-a-ticket", ""] {
             match stack.connect(refused).await {
                 Err(PageError::Refused(401 | 403)) => {}
-                other => panic!("a page opened with {refused:?}: {other:?}"),
+                other => panic!("a connection opened with {refused:?}: {other:?}"),
             }
         }
         page.close().await;
@@ -63,14 +65,14 @@ fn closed_connection_is_deregistered() {
         let tenant = TestTenant::new(stack, "closed").await;
         assert_eq!(connections(stack, "closed").await.len(), 1);
         tenant.page.close().await;
-        until("the page to be forgotten", async || {
+        until("the end of the registration", async || {
             connections(stack, "closed").await.is_empty().then_some(())
         })
         .await;
     });
 }
 
-/// API Gateway does not always tell when a page is gone; the next push finds out.
+/// API Gateway does not always report a disconnect; the next push then fails with `GoneException`.
 #[test]
 fn stale_connection_is_removed_by_the_next_push_and_the_job_becomes_ready() {
     run(async |stack| {
@@ -86,45 +88,41 @@ fn stale_connection_is_removed_by_the_next_push_and_the_job_becomes_ready() {
 #[test]
 fn every_pushing_function_removes_stale_connections() {
     const NAME: &str = "gone-later";
-    const WANTS_LESS: &str = "gone-at-last";
+    const CANCELLED: &str = "gone-at-last";
     run_alone(async |stack| {
         let mut tenant = TestTenant::new(stack, NAME).await;
-        let silence = SilencedEndpoint::of(stack);
-        // The function that hears of an error, the one that tries again, and the one that hears of a success.
-        let job = unreported_job(&mut tenant, "first.pdf", contract(), "out").await;
+        let faults = EndpointFaults::lose_notifications(stack, DOC_UNDERSTANDING);
+        let output = RunResult::Output;
+        let job = UnreportedJob::create(&mut tenant, "first.pdf", contract(), output).await;
+        // Function inference-error.
         add_stale_connection(stack, NAME).await;
-        let topic = &stack.outputs.inference_error_topic_arn;
-        let example = "inference-error/server-error.json";
-        publish(stack, topic, example, &job.id, "").await;
-        tenant
-            .see(&job.id, |job| job.status == "RetryScheduled")
-            .await;
+        job.publish_error(stack).await;
+        tenant.wait_for_status(&job.id, "RetryScheduled").await;
         wait_for_one_connection(stack, NAME).await;
+        // Function retry.
         add_stale_connection(stack, NAME).await;
-        let is_running = |job: &PageJob| job.status == "InProgress" && job.attempt == 2;
-        tenant.see(&job.id, is_running).await;
+        let is_second_attempt = |job: &PageJob| job.status == "InProgress" && job.attempt == 2;
+        tenant.wait_for(&job.id, is_second_attempt).await;
         wait_for_one_connection(stack, NAME).await;
+        // Function inference-success.
         add_stale_connection(stack, NAME).await;
-        let output = format!("s3://{}/{}", tenant.bucket(), job.left);
-        let topic = &stack.outputs.inference_success_topic_arn;
-        let example = "inference-success/completed.json";
-        publish(stack, topic, example, &job.id, &output).await;
+        job.publish_success(stack).await;
         tenant.ready(&job.id).await;
         wait_for_one_connection(stack, NAME).await;
-        // And the api's.
-        let mut tenant = TestTenant::new(stack, WANTS_LESS).await;
-        let job = unreported_job(&mut tenant, "second.pdf", contract(), "out").await;
-        drop(silence);
-        add_stale_connection(stack, WANTS_LESS).await;
-        let order = Some(json!({"reason": "no longer wanted"}));
+        // Function support-api.
+        let mut tenant = TestTenant::new(stack, CANCELLED).await;
+        let job = UnreportedJob::create(&mut tenant, "second.pdf", contract(), output).await;
+        drop(faults);
+        add_stale_connection(stack, CANCELLED).await;
+        let reason = Some(json!({"reason": "no longer wanted"}));
         let path = format!("/jobs/{}/cancel", job.id);
-        let cancelled = api(stack, SUPPORT, "POST", &path, order).await;
+        let cancelled = call_as(stack, SUPPORT, "POST", &path, reason).await;
         assert_eq!(cancelled.status, 200);
-        wait_for_one_connection(stack, WANTS_LESS).await;
+        wait_for_one_connection(stack, CANCELLED).await;
     });
 }
 
-/// A page of a tenant that went away without a word.
+/// Registers a connection that does not exist any more.
 async fn add_stale_connection(stack: &Stack, tenant: &str) {
     let put = stack.cloud.dynamodb.put_item();
     let number = |n: u64| AttributeValue::N(n.to_string());
@@ -140,9 +138,9 @@ async fn add_stale_connection(stack: &Stack, tenant: &str) {
         .unwrap();
 }
 
-/// Waits until a tenant's only page is the one that is open.
+/// Waits until a tenant's only registered connection is the open one.
 async fn wait_for_one_connection(stack: &Stack, tenant: &str) {
-    until("the page to be forgotten", async || {
+    until("the removal of the stale connection", async || {
         (connections(stack, tenant).await.len() == 1).then_some(())
     })
     .await;
@@ -155,7 +153,7 @@ fn support_connection_receives_jobs_of_every_tenant() {
         let one = TestTenant::new(stack, "watched").await;
         let key = one.upload("inbound/", "nda.pdf", contract()).await;
         let id = one.job(&key);
-        let job = soon("the push", support.ready(&id)).await;
+        let job = support.ready(&id).await;
         assert_eq!(job.tenant, "watched");
     });
 }

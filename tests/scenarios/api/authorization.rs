@@ -1,8 +1,11 @@
-//! What the door itself keeps out. What the function refuses, `crates/handler-tests/tests/handlers/api/attacks.rs` tries.
+//! What API Gateway and the connection tickets refuse. `crates/handler-tests/tests/handlers/api/attacks.rs` tests what
+//! the function refuses.
 
 use serde_json::{Value, json};
 
-use super::{CUSTOMER, REVIEWER, STRANGER, SUPPORT, api, ask, with_token};
+use super::{
+    CUSTOMER, OTHER_TENANT_REVIEWER, REVIEWER, SUPPORT, call_as, call_with_token, http_request,
+};
 use crate::support::{run, until};
 
 fn base64(bytes: &[u8]) -> String {
@@ -24,11 +27,13 @@ fn token_not_issued_by_the_user_pool_is_refused() {
     run(async |stack| {
         let good = stack.id_token(CUSTOMER).await.unwrap();
         assert_eq!(
-            with_token(stack, &good, "GET", "/me", None).await.status,
+            call_with_token(stack, &good, "GET", "/me", None)
+                .await
+                .status,
             200
         );
         let mut parts = good.split('.');
-        let (header, claims, seal) = (
+        let (header, claims, signature) = (
             parts.next().unwrap(),
             parts.next().unwrap(),
             parts.next().unwrap(),
@@ -46,11 +51,11 @@ fn token_not_issued_by_the_user_pool_is_refused() {
             "rubbish".to_owned(),
             format!("{none}.{claims}."),
             format!("{none}.{promoted}."),
-            format!("{header}.{promoted}.{seal}"),
+            format!("{header}.{promoted}.{signature}"),
             format!("{header}.{claims}."),
             format!("{header}.{claims}.{}", base64(&[0; 256])),
         ] {
-            let reply = with_token(stack, &token, "GET", "/me", None).await;
+            let reply = call_with_token(stack, &token, "GET", "/me", None).await;
             assert_eq!(
                 reply.status,
                 401,
@@ -60,20 +65,20 @@ fn token_not_issued_by_the_user_pool_is_refused() {
         }
         let url = format!("{}/me", stack.outputs.http_api_url);
         assert_eq!(
-            ask("GET", &url, &[], "").await.status,
+            http_request("GET", &url, &[], "").await.status,
             401,
-            "no token at all"
+            "without a token"
         );
-        let open = ask(
+        let public = http_request(
             "GET",
             &format!("{}/configuration", stack.outputs.http_api_url),
             &[],
             "",
         )
         .await;
-        assert_eq!(open.status, 200);
+        assert_eq!(public.status, 200);
         assert_eq!(
-            open.json()["client_id"],
+            public.json()["client_id"],
             stack.outputs.user_pool_client_id.as_str()
         );
     });
@@ -91,14 +96,14 @@ fn cors_preflight_allows_the_configured_origin() {
                 "authorization,content-type",
             ),
         ];
-        let reply = ask("OPTIONS", &url, &preflight, "").await;
+        let reply = http_request("OPTIONS", &url, &preflight, "").await;
         assert!([200, 204].contains(&reply.status), "{}", reply.status);
         assert!(reply.headers.contains_key("access-control-allow-origin"));
         assert!(
             !reply
                 .headers
                 .contains_key("access-control-allow-credentials"),
-            "no cookies are wanted"
+            "the API does not use cookies"
         );
     });
 }
@@ -106,8 +111,8 @@ fn cors_preflight_allows_the_configured_origin() {
 #[test]
 fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
     run(async |stack| {
-        let ticket = async |who: &str, body: Value| {
-            let reply = api(stack, who, "POST", "/ws-tickets", Some(body)).await;
+        let ticket = async |email: &str, body: Value| {
+            let reply = call_as(stack, email, "POST", "/ws-tickets", Some(body)).await;
             assert_eq!(
                 reply.status,
                 201,
@@ -119,31 +124,34 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
         };
         let used = ticket(REVIEWER, json!({})).await;
         stack.connect(&used).await.unwrap().close().await;
-        assert!(stack.connect(&used).await.is_err(), "it served once");
-        let foreign = api(
+        assert!(
+            stack.connect(&used).await.is_err(),
+            "a ticket is valid once"
+        );
+        let other_tenant = call_as(
             stack,
-            STRANGER,
+            OTHER_TENANT_REVIEWER,
             "POST",
             "/ws-tickets",
             Some(json!({"tenant": "acme"})),
         )
         .await;
-        assert_eq!(foreign.status, 403);
+        assert_eq!(other_tenant.status, 403);
 
-        // A reviewer's upload is no business of a customer's page, nor of another tenant's.
-        let open = async |who: &str| {
-            let ticket = ticket(who, json!({})).await;
+        // A reviewer's upload is hidden from a customer, and from another tenant.
+        let open = async |email: &str| {
+            let ticket = ticket(email, json!({})).await;
             let mut page = stack.connect(&ticket).await.unwrap();
             page.sync().await.unwrap();
             page
         };
         let mut reviewer = open(REVIEWER).await;
         let mut customer = open(CUSTOMER).await;
-        let mut stranger = open(STRANGER).await;
+        let mut other_reviewer = open(OTHER_TENANT_REVIEWER).await;
         let mut support = open(SUPPORT).await;
         let document = crate::support::contract();
-        let body = json!({"pipeline": "legal-review", "name": "for the reviewer alone.pdf", "bytes": document.len(), "content_type": "application/pdf"});
-        let view = api(stack, REVIEWER, "POST", "/uploads", Some(body))
+        let body = json!({"pipeline": "legal-review", "name": "for reviewers only.pdf", "bytes": document.len(), "content_type": "application/pdf"});
+        let view = call_as(stack, REVIEWER, "POST", "/uploads", Some(body))
             .await
             .json();
         let headers: Vec<(String, String)> =
@@ -153,7 +161,7 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .filter(|(name, _)| *name != "content-length" && *name != "host")
             .collect();
-        let put = ask(
+        let put = http_request(
             "PUT",
             view["put"]["url"].as_str().unwrap(),
             &headers,
@@ -165,7 +173,7 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
         for page in [&mut reviewer, &mut support] {
             until("the push", async || {
                 let arrival = page.next().await;
-                assert!(arrival.is_some(), "the page was cut off");
+                assert!(arrival.is_some(), "the page was disconnected");
                 page.jobs
                     .get(&id)
                     .is_some_and(|job| job.has_ended())
@@ -173,15 +181,15 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
             })
             .await;
         }
-        // A snapshot after that has all that these may see.
-        for page in [&mut customer, &mut stranger] {
+        // A snapshot requested now contains every job that these users may see.
+        for page in [&mut customer, &mut other_reviewer] {
             page.sync().await.unwrap();
             until("a snapshot", async || {
                 let arrival = page.next().await.unwrap();
                 matches!(arrival.frame, devstack::Frame::Snapshot { .. }).then_some(())
             })
             .await;
-            assert!(!page.jobs.contains_key(&id), "a foreign job was shown");
+            assert!(!page.jobs.contains_key(&id), "the job was shown");
         }
     });
 }

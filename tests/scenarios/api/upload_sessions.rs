@@ -1,15 +1,15 @@
-//! Uploads that break, and uploads that try to be something else.
+//! Upload sessions: presigned requests, and multipart uploads that are aborted or resumed.
 
 use serde_json::{Value, json};
 
-use super::{CUSTOMER, REVIEWER, HttpResponse, api, ask};
+use super::{CUSTOMER, HttpResponse, REVIEWER, call_as, http_request};
 use crate::support::{run, run_alone, until};
 
-const MB: usize = 1024 * 1024;
+const MIB: usize = 1024 * 1024;
 
-async fn announce(stack: &devstack::Stack, bytes: usize, pipeline: &str) -> Value {
+async fn create_session(stack: &devstack::Stack, bytes: usize, pipeline: &str) -> Value {
     let body = json!({"pipeline": pipeline, "name": "Scan <b>1.pdf", "bytes": bytes, "content_type": "application/pdf"});
-    let reply = api(stack, CUSTOMER, "POST", "/uploads", Some(body)).await;
+    let reply = call_as(stack, CUSTOMER, "POST", "/uploads", Some(body)).await;
     assert_eq!(
         reply.status,
         201,
@@ -19,16 +19,16 @@ async fn announce(stack: &devstack::Stack, bytes: usize, pipeline: &str) -> Valu
     reply.json()
 }
 
-async fn send(request: &Value, body: Vec<u8>) -> HttpResponse {
+async fn send_presigned(request: &Value, body: Vec<u8>) -> HttpResponse {
     let headers: Vec<(&str, &str)> = request["headers"]
         .as_array()
         .unwrap()
         .iter()
         .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
-        // The client says it by itself.
+        // The client sets these headers.
         .filter(|(name, _)| *name != "content-length" && *name != "host")
         .collect();
-    ask(
+    http_request(
         request["method"].as_str().unwrap(),
         request["url"].as_str().unwrap(),
         &headers,
@@ -48,7 +48,7 @@ fn parameter<'a>(url: &'a str, name: &str) -> &'a str {
 #[test]
 fn presigned_put_is_limited_to_size_and_type_and_never_overwrites() {
     run(async |stack| {
-        let view = announce(stack, 14_000, "legal-review").await;
+        let view = create_session(stack, 14_000, "legal-review").await;
         let put = &view["put"];
         let url = put["url"].as_str().unwrap();
         let signed = parameter(url, "X-Amz-SignedHeaders");
@@ -66,20 +66,20 @@ fn presigned_put_is_limited_to_size_and_type_and_never_overwrites() {
         }
         assert!(
             !url.contains("x-amz-checksum"),
-            "nobody can know the checksum yet: {url}"
+            "the checksum is not known yet: {url}"
         );
         assert_eq!(parameter(url, "X-Amz-Expires"), "900");
         let mut document = crate::support::contract();
         document.resize(14_000, b'\n');
-        assert_eq!(send(put, document.clone()).await.status, 200);
+        assert_eq!(send_presigned(put, document.clone()).await.status, 200);
         assert_eq!(
-            send(put, document).await.status,
+            send_presigned(put, document).await.status,
             412,
-            "there is an object at the key"
+            "the key is taken"
         );
         let id = view["job_id"].as_str().unwrap();
         let detail = until("the job of the upload", async || {
-            let detail = api(stack, CUSTOMER, "GET", &format!("/jobs/{id}"), None)
+            let detail = call_as(stack, CUSTOMER, "GET", &format!("/jobs/{id}"), None)
                 .await
                 .json();
             detail["job"].is_object().then_some(detail)
@@ -93,25 +93,25 @@ fn presigned_put_is_limited_to_size_and_type_and_never_overwrites() {
 #[test]
 fn multipart_upload_is_aborted() {
     run(async |stack| {
-        let view = announce(stack, 101 * MB, "ocr-batch").await;
+        let view = create_session(stack, 101 * MIB, "ocr-batch").await;
         let id = view["job_id"].as_str().unwrap();
         let path = format!("/uploads/{id}");
-        let given_up = api(stack, CUSTOMER, "DELETE", &path, None).await;
-        assert_eq!(given_up.status, 204);
+        let aborted = call_as(stack, CUSTOMER, "DELETE", &path, None).await;
+        assert_eq!(aborted.status, 204);
         let listing = stack.cloud.s3.list_multipart_uploads();
         let listing = listing.bucket(&stack.outputs.jobs_bucket_name);
-        let under_way = listing.send().await.unwrap();
-        let mut keys = under_way.uploads().iter().filter_map(|it| it.key());
-        assert!(!keys.any(|key| key.contains(id)), "{under_way:?}");
+        let uploads = listing.send().await.unwrap();
+        let mut keys = uploads.uploads().iter().filter_map(|it| it.key());
+        assert!(!keys.any(|key| key.contains(id)), "{uploads:?}");
     });
 }
 
-/// By itself: it moves 101 MB through the emulator, a single thread.
+/// Alone, because it sends 101 MiB through the single-threaded emulator.
 #[test]
 fn interrupted_multipart_upload_is_resumed() {
     run_alone(async |stack| {
-        let bytes = 101 * MB;
-        let view = announce(stack, bytes, "ocr-batch").await;
+        let bytes = 101 * MIB;
+        let view = create_session(stack, bytes, "ocr-batch").await;
         let id = view["job_id"].as_str().unwrap();
         let part_bytes =
             usize::try_from(view["multipart"]["part_bytes"].as_u64().unwrap()).unwrap();
@@ -119,7 +119,7 @@ fn interrupted_multipart_upload_is_resumed() {
         let path = format!("/uploads/{id}");
         let part = async |number: u64| {
             let wanted = Some(json!({"numbers": [number]}));
-            let signed = api(stack, CUSTOMER, "POST", &format!("{path}/parts"), wanted)
+            let signed = call_as(stack, CUSTOMER, "POST", &format!("{path}/parts"), wanted)
                 .await
                 .json();
             let from = usize::try_from(number - 1).unwrap() * part_bytes;
@@ -133,17 +133,19 @@ fn interrupted_multipart_upload_is_resumed() {
             );
             assert!(
                 signed_headers.contains("content-length"),
-                "the size of a part is bound: {signed_headers}"
+                "the size of a part is signed: {signed_headers}"
             );
             assert_eq!(
-                send(&signed["parts"][0]["request"], content).await.status,
+                send_presigned(&signed["parts"][0]["request"], content)
+                    .await
+                    .status,
                 200
             );
         };
         for number in (1..=count).filter(|number| *number != 3) {
             part(number).await;
         }
-        let early = api(
+        let early = call_as(
             stack,
             CUSTOMER,
             "POST",
@@ -153,8 +155,8 @@ fn interrupted_multipart_upload_is_resumed() {
         .await;
         assert_eq!(early.status, 409);
         assert_eq!(early.json()["type"], "urn:docket:problem:parts-missing");
-        // Somebody comes back with the same file, and is told what is missing.
-        let view = api(stack, CUSTOMER, "GET", &path, None).await.json();
+        // The client resumes, and learns which parts are missing.
+        let view = call_as(stack, CUSTOMER, "GET", &path, None).await.json();
         let arrived: Vec<u64> = view["multipart"]["arrived"]
             .as_array()
             .unwrap()
@@ -169,7 +171,7 @@ fn interrupted_multipart_upload_is_resumed() {
         );
         part(3).await;
         for _ in 0..2 {
-            let done = api(
+            let done = call_as(
                 stack,
                 CUSTOMER,
                 "POST",
@@ -180,7 +182,7 @@ fn interrupted_multipart_upload_is_resumed() {
             assert_eq!(done.status, 200, "{}", String::from_utf8_lossy(&done.body));
         }
         until("the job of the upload", async || {
-            let detail = api(stack, REVIEWER, "GET", &format!("/jobs/{id}"), None)
+            let detail = call_as(stack, REVIEWER, "GET", &format!("/jobs/{id}"), None)
                 .await
                 .json();
             (detail["job"]["bytes"] == bytes).then_some(())

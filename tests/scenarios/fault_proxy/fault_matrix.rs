@@ -1,116 +1,147 @@
-//! Documents that all take the same way, each with one fault at one call of one function.
+//! Uploads documents that all take the same path, each with one fault at one call of one function.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 
-use super::book::{Fault, Plan};
-use super::call::{INVOKE, PUSH};
-use super::stage::Stage;
+use super::protocol::{INVOKE, PUSH};
+use super::stack::FaultStack;
+use super::state::{CallFault, JobRuns, PlannedFault};
 
 use crate::support::{WAIT_TIMEOUT, sample, until};
 
 /// How often a function tries a call (`retries` in `crates/functions/src/aws/mod.rs`).
-pub(crate) const TRIES: usize = 3;
-/// The faults that every call meets, and how often: some have to strike at every try to be felt.
-const FAULTS: [(Fault, usize); 7] = [
-    (Fault::KillBefore, 1),
-    (Fault::KillAfter, 1),
-    (Fault::Throttle, TRIES),
-    (Fault::Break, TRIES),
-    (Fault::Reset, TRIES),
-    (Fault::LoseReply, 1),
-    (Fault::LoseReply, TRIES),
+pub(crate) const MAX_TRIES: usize = 3;
+
+/// A fault, and how many tries of a call it affects.
+struct RepeatedFault {
+    fault: CallFault,
+    times: usize,
+}
+
+const fn once(fault: CallFault) -> RepeatedFault {
+    RepeatedFault { fault, times: 1 }
+}
+
+const fn every_try(fault: CallFault) -> RepeatedFault {
+    RepeatedFault {
+        fault,
+        times: MAX_TRIES,
+    }
+}
+
+/// The faults that are injected into every call. Those that the SDK retries must affect every try to have an effect.
+const FAULTS: [RepeatedFault; 7] = [
+    once(CallFault::KillBefore),
+    once(CallFault::KillAfter),
+    every_try(CallFault::Throttle),
+    every_try(CallFault::ServerError),
+    every_try(CallFault::Reset),
+    once(CallFault::LoseResponse),
+    every_try(CallFault::LoseResponse),
 ];
 
 /// The call that saves a row.
 pub(crate) const SAVE: &str = "DynamoDB UpdateItem";
-/// The calls that no SDK tries again.
-const ONCE: [&str; 2] = [INVOKE, PUSH];
-const UPLOADS_AT_A_TIME: usize = 8;
+/// The calls that the SDK does not retry.
+const NOT_RETRIED: [&str; 2] = [INVOKE, PUSH];
+const MAX_CONCURRENT_UPLOADS: usize = 8;
+const EVENT_CHECK_INTERVAL: Duration = Duration::from_millis(300);
 
-/// What happens to all documents of an experiment, and how they end.
-pub(crate) struct Experiment {
+/// A path of documents through one function, and how they end.
+pub(crate) struct FaultMatrix {
     pub(crate) name: &'static str,
     pub(crate) prefix: &'static str,
-    /// Which function meets the faults.
+    /// The function whose calls meet the faults.
     pub(crate) function: &'static str,
-    /// Refuse the first call of the endpoint, so that there is something to try again.
-    pub(crate) refused: bool,
-    /// What the model answers, one run after another.
-    pub(crate) model: &'static [u16],
+    /// Throttle the first invocation of the endpoint, so that the document needs a retry.
+    pub(crate) throttle_first_invocation: bool,
+    /// The status of each run of the model.
+    pub(crate) model_statuses: &'static [u16],
     /// `Ready` or `Failed`.
-    pub(crate) end: &'static str,
+    pub(crate) final_status: &'static str,
 }
 
-/// One document and what happens to it.
-pub(crate) struct Document {
+/// One document and its fault.
+pub(crate) struct FaultCase {
     key: String,
     pub(crate) job: String,
-    /// Nobody can know that the endpoint was called: it is called once more.
-    pub(crate) is_repeated: bool,
+    /// The function cannot know that the endpoint accepted the invocation, and invokes it once more.
+    pub(crate) is_invoked_twice: bool,
     name: String,
 }
 
-impl Experiment {
-    /// A document that is expected by the proxy, and not yet uploaded.
-    pub(crate) fn document(
+impl FaultMatrix {
+    /// A document that the proxy tracks, and that is not uploaded yet.
+    pub(crate) fn case(
         &self,
-        stage: &Stage,
+        stack: &FaultStack,
         name: &str,
-        plan: Option<Plan>,
-        is_repeated: bool,
-    ) -> Document {
+        fault: Option<PlannedFault>,
+    ) -> FaultCase {
         let key = format!("{}{}/{name}.pdf", self.prefix, self.name);
-        let job = stage.job(&key);
-        let refusal = self.refused.then(|| Plan {
+        let job = stack.job(&key);
+        let throttle = self.throttle_first_invocation.then(|| PlannedFault {
             function: "upload-trigger",
             operation: INVOKE.to_owned(),
-            at: 0,
-            fault: Fault::Throttle,
+            after: 0,
+            fault: CallFault::Throttle,
             times: 1,
         });
-        let plans = refusal.into_iter().chain(plan).collect();
-        stage.wire.book().expect(&job, &key, plans, self.model);
-        if is_repeated {
-            stage.wire.book().hold(&job);
-        }
-        Document {
+        let faults = throttle.into_iter().chain(fault).collect();
+        let mut state = stack.proxy.state();
+        state.track(&job, &key, faults, self.model_statuses);
+        FaultCase {
             key,
             job,
-            is_repeated,
+            is_invoked_twice: false,
             name: name.to_owned(),
         }
     }
 
-    /// Watches an undisturbed run, disturbs each of its calls with each fault, and checks what became of it.
-    pub(crate) async fn run(&self, stage: &'static Stage) {
-        let began = Instant::now();
-        let calls = self.watch(stage).await;
-        let documents = self.disturbed(stage, &calls);
-        self.process(stage, &documents).await;
-        stage.quiet().await;
-        let mut problems = self.problems(stage, &documents, WAIT_TIMEOUT).await;
-        problems.extend(stage.set_aside().await);
+    /// As [`FaultMatrix::case`], with a fault after which the endpoint is invoked twice. The model works until then.
+    pub(crate) fn case_invoked_twice(
+        &self,
+        stack: &FaultStack,
+        name: &str,
+        fault: PlannedFault,
+    ) -> FaultCase {
+        let case = self.case(stack, name, Some(fault));
+        stack.proxy.state().hold(&case.job);
+        FaultCase {
+            is_invoked_twice: true,
+            ..case
+        }
+    }
+
+    /// Records the calls of a run without faults, injects each fault into each of them, and checks the results.
+    pub(crate) async fn run(&self, stack: &'static FaultStack) {
+        let started = Instant::now();
+        let calls = self.record_calls(stack).await;
+        let cases = self.cases(stack, &calls);
+        self.process(stack, &cases).await;
+        stack.wait_for_empty_queues().await;
+        let mut problems = self.problems(stack, &cases, WAIT_TIMEOUT).await;
+        problems.extend(stack.unprocessed_messages().await);
         let name = self.name;
         assert!(problems.is_empty(), "{name}:\n{}", problems.join("\n"));
-        let repeated = documents.iter().filter(|one| one.is_repeated).count();
+        let twice = cases.iter().filter(|case| case.is_invoked_twice).count();
         eprintln!(
-            "{name}: {} documents with a fault each, {repeated} called for twice, all as they should be after {} s; \
-             {} processes killed by now",
-            documents.len(),
-            began.elapsed().as_secs(),
-            stage.wire.book().killed,
+            "{name}: {} documents with one fault each, {twice} invoked twice, all correct after {} s; \
+             {} processes killed so far",
+            cases.len(),
+            started.elapsed().as_secs(),
+            stack.proxy.state().killed,
         );
     }
 
-    /// The calls that the function makes about a document when nothing goes wrong.
-    async fn watch(&self, stage: &Stage) -> Vec<String> {
-        let first = self.document(stage, "undisturbed", None, false);
-        self.process(stage, std::slice::from_ref(&first)).await;
+    /// The calls that the function makes about a document without faults.
+    async fn record_calls(&self, stack: &FaultStack) -> Vec<String> {
+        let case = self.case(stack, "no-fault", None);
+        self.process(stack, std::slice::from_ref(&case)).await;
         let calls = until("the last call, which is a push", async || {
-            let calls = stage.wire.book().calls(self.function, Some(&first.job));
+            let calls = stack.proxy.state().calls(self.function, Some(&case.job));
             calls
                 .last()
                 .is_some_and(|last| last == PUSH)
@@ -126,92 +157,106 @@ impl Experiment {
         calls
     }
 
-    /// A document for every fault at every call.
-    fn disturbed(&self, stage: &Stage, calls: &[String]) -> Vec<Document> {
-        let mut documents = Vec::new();
-        let mut seen: HashMap<&str, usize> = HashMap::new();
-        let mut before = "";
-        for (place, operation) in calls.iter().enumerate() {
-            let at = seen.entry(operation).and_modify(|at| *at += 1).or_default();
-            for (fault, times) in FAULTS {
-                let times = if ONCE.contains(&operation.as_str()) {
+    /// One document for every fault at every call.
+    fn cases(&self, stack: &FaultStack, calls: &[String]) -> Vec<FaultCase> {
+        let mut cases = Vec::new();
+        let mut earlier_calls: HashMap<&str, usize> = HashMap::new();
+        let mut previous = "";
+        for (index, operation) in calls.iter().enumerate() {
+            let earlier = earlier_calls.entry(operation).or_default();
+            let after = *earlier;
+            *earlier += 1;
+            for RepeatedFault { fault, times } in FAULTS {
+                let times = if NOT_RETRIED.contains(&operation.as_str()) {
                     1
                 } else {
                     times
                 };
-                let took_effect = matches!(fault, Fault::KillAfter | Fault::LoseReply);
-                let is_repeated = (operation == INVOKE && took_effect)
-                    || (before == INVOKE && operation == SAVE && !took_effect);
-                let plan = Plan {
+                let took_effect = matches!(fault, CallFault::KillAfter | CallFault::LoseResponse);
+                let is_invoked_twice = (operation == INVOKE && took_effect)
+                    || (previous == INVOKE && operation == SAVE && !took_effect);
+                let planned = PlannedFault {
                     function: self.function,
                     operation: operation.clone(),
-                    at: *at,
+                    after,
                     fault,
                     times,
                 };
-                let word = operation.split(' ').next_back().unwrap_or_default();
-                let name = format!("{place:02}-{word}-{fault:?}-{times}");
-                documents.push(self.document(stage, &name, Some(plan), is_repeated));
+                let action = operation.split(' ').next_back().unwrap_or_default();
+                let name = format!("{index:02}-{action}-{fault:?}-{times}");
+                cases.push(if is_invoked_twice {
+                    self.case_invoked_twice(stack, &name, planned)
+                } else {
+                    self.case(stack, &name, Some(planned))
+                });
             }
-            before = operation;
+            previous = operation;
         }
-        documents.dedup_by(|a, b| a.job == b.job);
-        documents
+        cases.dedup_by(|a, b| a.job == b.job);
+        cases
     }
 
-    /// Uploads documents and waits until all have ended.
-    pub(crate) async fn process(&self, stage: &Stage, documents: &[Document]) {
-        self.upload(stage, documents).await;
-        stage
-            .ended(documents.iter().map(|one| one.job.clone()))
+    /// Uploads the documents and waits until all jobs have ended.
+    pub(crate) async fn process(&self, stack: &FaultStack, cases: &[FaultCase]) {
+        self.upload(stack, cases).await;
+        stack
+            .wait_for_end(cases.iter().map(|case| case.job.clone()))
             .await;
     }
 
-    /// Uploads documents.
-    pub(crate) async fn upload(&self, stage: &Stage, documents: &[Document]) {
+    pub(crate) async fn upload(&self, stack: &FaultStack, cases: &[FaultCase]) {
         let bytes = sample("contracts/Ledgerly SaaS subscription (36 months).pdf");
-        stream::iter(documents)
-            .for_each_concurrent(UPLOADS_AT_A_TIME, |one| stage.upload(&one.key, &bytes))
+        stream::iter(cases)
+            .for_each_concurrent(MAX_CONCURRENT_UPLOADS, |case| {
+                stack.upload(&case.key, &bytes)
+            })
             .await;
     }
 
-    /// What is not as it should be. An event takes its time through the bus: so long is it waited for.
+    /// What is not as expected. Waits up to `event_timeout` for the events, which take time to pass the bus.
     pub(crate) async fn problems(
         &self,
-        stage: &Stage,
-        documents: &[Document],
-        patience: Duration,
+        stack: &FaultStack,
+        cases: &[FaultCase],
+        event_timeout: Duration,
     ) -> Vec<String> {
-        let jobs: Vec<String> = documents.iter().map(|one| one.job.clone()).collect();
-        let states = stage.states(&jobs).await;
-        let event = format!("Job{}", self.end);
-        let give_up = Instant::now() + patience;
+        let jobs: Vec<String> = cases.iter().map(|case| case.job.clone()).collect();
+        let statuses = stack.statuses(&jobs).await;
+        let expected_event = format!("Job{}", self.final_status);
+        let give_up = Instant::now() + event_timeout;
         let mut problems = Vec::new();
-        for one in documents {
-            let mut wrong = |why: String| problems.push(format!("{}: {why}", one.name));
-            let state = states.get(&one.job).map_or("absent", String::as_str);
-            if state != self.end {
-                wrong(format!("is {state}"));
+        for case in cases {
+            let mut report = |problem: String| problems.push(format!("{}: {problem}", case.name));
+            let status = statuses.get(&case.job).map_or("absent", String::as_str);
+            if status != self.final_status {
+                report(format!("is {status}"));
             }
-            while stage.heard(&one.job).is_empty() && Instant::now() < give_up {
-                Stage::moment().await;
+            while stack.events_of(&case.job).is_empty() && Instant::now() < give_up {
+                tokio::time::sleep(EVENT_CHECK_INTERVAL).await;
             }
-            let heard = stage.heard(&one.job);
-            if heard.is_empty() || heard.iter().any(|kind| *kind != event) {
-                wrong(format!("the bus said {heard:?}"));
+            let events = stack.events_of(&case.job);
+            if events.is_empty() || events.iter().any(|kind| *kind != expected_event) {
+                report(format!("the bus received {events:?}"));
             }
-            for plan in stage.wire.book().left(&one.job) {
-                wrong(format!("was not disturbed as planned: {plan:?}"));
+            for fault in stack.proxy.state().unused_faults(&case.job) {
+                report(format!("the planned fault was not injected: {fault:?}"));
             }
-            let (runs, accepted) = stage.wire.book().runs(&one.job);
-            let least = self.model.len();
-            let planned = least + usize::from(one.is_repeated);
+            let JobRuns {
+                model_runs,
+                accepted,
+            } = stack.proxy.state().runs(&case.job);
+            let attempts_expected = self.model_statuses.len();
+            let expected = attempts_expected + usize::from(case.is_invoked_twice);
             let attempts: BTreeSet<&String> = accepted.iter().collect();
             let accepted = accepted.len();
-            // One that was called for twice ends with the first result, maybe before the second run.
-            if accepted != planned || attempts.len() != least || runs < least || runs > planned {
-                wrong(format!(
-                    "{runs} runs of {accepted} calls of attempts {attempts:?}, and {planned} were planned"
+            // A job that was invoked twice ends with the first result, possibly before the second run.
+            if accepted != expected
+                || attempts.len() != attempts_expected
+                || model_runs < attempts_expected
+                || model_runs > expected
+            {
+                report(format!(
+                    "{model_runs} runs of {accepted} invocations of attempts {attempts:?}, expected {expected}"
                 ));
             }
         }

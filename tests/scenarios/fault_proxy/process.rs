@@ -1,4 +1,4 @@
-//! Which process is at the other end of a connection, and its end.
+//! Finds the function's process at the other end of a connection, and kills it.
 
 use std::fs;
 use std::path::Path;
@@ -9,20 +9,18 @@ use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::{Request, request};
 
-/// A function's process.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct FunctionProcess {
     pub(crate) pid: u32,
-    /// Without the service's name.
+    /// Function name without the service's prefix.
     pub(crate) function: String,
-    /// What it signs with.
+    /// `None` if the process ended before it was found.
     credentials: Option<Credentials>,
 }
 
-impl Caller {
-    /// Signs anew what was changed on the way, as it would have.
+impl FunctionProcess {
+    /// Signs a request again whose body the proxy changed, with the process's own credentials.
     pub(crate) fn sign(&self, head: &mut request::Parts, body: &Bytes, url: &str) {
-        // The dead need no signature.
         let Some(credentials) = &self.credentials else {
             return;
         };
@@ -37,41 +35,42 @@ impl Caller {
     }
 }
 
-/// How often is looked: the kernel's table is not read at once, and what changes meanwhile can be missed.
-const LOOKS: usize = 10;
-const PAUSE: Duration = Duration::from_millis(10);
+/// Number of searches. The kernel's connection table is not read atomically, so a search can miss a connection.
+const MAX_SEARCHES: usize = 10;
+const SEARCH_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Whose connection from `port` to the proxy at `url` is. Only functions that call `url` are looked at: no other
-/// process can be meant.
-pub(crate) async fn of(port: u16, url: &str) -> Caller {
+/// The process that holds the connection from `port` to the proxy at `url`. Considers only processes whose
+/// environment has `url` as their AWS endpoint, so that no other process can be killed.
+pub(crate) async fn by_port(port: u16, url: &str) -> FunctionProcess {
     let mark = format!("AWS_ENDPOINT_URL={url}");
     let address = |port: u16| format!("0100007F:{port:04X}");
     let to = url.rsplit(':').next().and_then(|port| port.parse().ok());
     let ends = (address(port), address(to.unwrap()));
-    let look = move || {
-        (0..LOOKS).find_map(|_| {
+    let search = move || {
+        (0..MAX_SEARCHES).find_map(|_| {
             let found = find(&ends, &mark);
             if found.is_none() {
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(SEARCH_INTERVAL);
             }
             found
         })
     };
-    let found = tokio::task::spawn_blocking(look).await;
-    // It has died meanwhile, and nobody hears the answer.
-    found.unwrap().unwrap_or_else(|| Caller {
+    let found = tokio::task::spawn_blocking(search).await;
+    // The process has ended meanwhile.
+    found.unwrap().unwrap_or_else(|| FunctionProcess {
         pid: 0,
         function: String::new(),
         credentials: None,
     })
 }
 
-fn find((from, to): &(String, String), mark: &str) -> Option<Caller> {
+fn find((from, to): &(String, String), mark: &str) -> Option<FunctionProcess> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let row = table.lines().find_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        let is_it = columns.get(1) == Some(&from.as_str()) && columns.get(2) == Some(&to.as_str());
-        is_it.then(|| columns.get(9).map(|it| (*it).to_owned()))?
+        let matches =
+            columns.get(1) == Some(&from.as_str()) && columns.get(2) == Some(&to.as_str());
+        matches.then(|| columns.get(9).map(|it| (*it).to_owned()))?
     })?;
     let socket = format!("socket:[{row}]");
     fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
@@ -85,15 +84,15 @@ fn find((from, to): &(String, String), mark: &str) -> Option<Caller> {
         };
         let name = value("AWS_LAMBDA_FUNCTION_NAME")?;
         let name = name.strip_prefix("docket-")?;
-        let owns = |folder: &Path| {
+        let owns_socket = |folder: &Path| {
             let handles = fs::read_dir(folder).ok()?;
             let mut links = handles
                 .flatten()
                 .filter_map(|handle| fs::read_link(handle.path()).ok());
             links.find(|link| link.as_os_str() == &*socket)
         };
-        owns(&entry.path().join("fd"))?;
-        Some(Caller {
+        owns_socket(&entry.path().join("fd"))?;
+        Some(FunctionProcess {
             pid,
             function: name.to_owned(),
             credentials: Some(Credentials::new(
@@ -101,15 +100,16 @@ fn find((from, to): &(String, String), mark: &str) -> Option<Caller> {
                 value("AWS_SECRET_ACCESS_KEY")?,
                 value("AWS_SESSION_TOKEN"),
                 None,
-                "the function's own",
+                "function",
             )),
         })
     })
 }
 
-/// `kill -9`. Waits for it on the spot: whoever awaits anything here is dropped with the connection of the dead.
+/// `kill -9`. Blocks instead of awaiting: the end of the process closes its connection, and an awaiting task of that
+/// connection would be dropped.
 pub(crate) fn kill(pid: u32) {
-    assert_ne!(pid, 0, "nobody is known to call");
+    assert_ne!(pid, 0, "the calling process was not found");
     let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
-    assert!(kill.unwrap().success(), "{pid} was dead already");
+    assert!(kill.unwrap().success(), "process {pid} had already ended");
 }

@@ -1,23 +1,21 @@
-//! Which call a request is, and how services refuse one.
+//! Names the AWS operation of a request, and answers in place of AWS services.
 
 use bytes::Bytes;
 use http::{HeaderName, Method, Response, request};
 use http_body_util::Full;
 
-/// A run of the model, or a question whether it is ready.
+/// A run of the model, or a ping of its container.
 pub(crate) const MODEL: &str = "model";
-/// The call of the endpoint.
 pub(crate) const INVOKE: &str = "SageMaker InvokeEndpointAsync";
-/// The first call of a process, before any event.
-pub(crate) const START: &str = "DynamoDB GetItem at the start";
-/// Only the reconciler receives; the functions behind queues are called.
+/// The first call of a process, before any event: it opens the connection.
+pub(crate) const CONNECT: &str = "DynamoDB GetItem (opens a connection)";
+/// Called by the reconciler only: Lambda itself polls the queues of the other functions.
 pub(crate) const RECEIVE: &str = "SQS ReceiveMessage";
-/// A push to a page.
 pub(crate) const PUSH: &str = "WebSocket PostToConnection";
 
-type Answer = Response<Full<Bytes>>;
+pub(crate) type ProxyResponse = Response<Full<Bytes>>;
 
-/// The service and the operation.
+/// The service and the operation, such as `S3 HeadObject`.
 pub(crate) fn operation(head: &request::Parts, body: &[u8]) -> String {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let path = head.uri.path();
@@ -27,9 +25,9 @@ pub(crate) fn operation(head: &request::Parts, body: &[u8]) -> String {
             "AWSEvents" => "EventBridge",
             _ => "DynamoDB",
         };
-        // What a function asks before its first event, to open a connection, names a job that cannot be.
+        // The read that opens a function's connection names a job id that cannot exist.
         if operation == "GetItem" && body.windows(9).any(|part| part == br#"{"S":"-"}"#) {
-            return START.to_owned();
+            return CONNECT.to_owned();
         }
         return format!("{service} {operation}");
     }
@@ -54,31 +52,32 @@ pub(crate) fn operation(head: &request::Parts, body: &[u8]) -> String {
     format!("S3 {operation}")
 }
 
-/// The inference that a request is about.
-pub(crate) fn inference(head: &request::Parts) -> Option<&str> {
-    let inference = head.headers.get("x-amzn-sagemaker-inference-id")?;
-    inference.to_str().ok()
+/// The inference id in a request.
+pub(crate) fn inference_id(head: &request::Parts) -> Option<&str> {
+    let inference_id = head.headers.get("x-amzn-sagemaker-inference-id")?;
+    inference_id.to_str().ok()
 }
 
-/// All that may name what it is about.
+/// The parts of a request that may name its document: URI, inference id, body.
 pub(crate) fn text(head: &request::Parts, body: &[u8]) -> String {
-    let inference = inference(head).unwrap_or_default().as_bytes();
-    let parts = [head.uri.to_string().as_bytes(), inference, body].concat();
+    let inference_id = inference_id(head).unwrap_or_default().as_bytes();
+    let parts = [head.uri.to_string().as_bytes(), inference_id, body].concat();
     String::from_utf8_lossy(&parts).into_owned()
 }
 
-/// The reconciler waits a second for dead letters, and those that it did not settle show up after three minutes.
-/// A function that is killed dozens of times in a row has no time for either: at once, and after six seconds.
-pub(crate) fn hurried(body: &[u8]) -> Bytes {
+/// Shortens the waits of the reconciler's `ReceiveMessage`: no long polling instead of one second, and a visibility
+/// timeout of six seconds instead of three minutes. The reconciler is killed dozens of times in a row, and the dead
+/// letters that it received must reappear soon. Keeps the length of the body.
+pub(crate) fn with_short_waits(body: &[u8]) -> Bytes {
     let text = String::from_utf8_lossy(body);
     let text = text.replace("\"WaitTimeSeconds\":1", "\"WaitTimeSeconds\":0");
-    let hurried = text.replace("\"VisibilityTimeout\":180", "\"VisibilityTimeout\":  6");
-    assert!(hurried.contains("\":  6"), "{text}");
-    Bytes::from(hurried.into_bytes())
+    let shortened = text.replace("\"VisibilityTimeout\":180", "\"VisibilityTimeout\":  6");
+    assert!(shortened.contains("\":  6"), "{text}");
+    Bytes::from(shortened.into_bytes())
 }
 
-/// How a service says that there are too many calls: each in its own words.
-pub(crate) fn throttled(operation: &str, method: &Method) -> Answer {
+/// The error with which a service throttles a call.
+pub(crate) fn throttled(operation: &str, method: &Method) -> ProxyResponse {
     match operation {
         operation if operation.starts_with("S3 ") => xml(503, "SlowDown", method),
         operation if operation.starts_with("DynamoDB ") => {
@@ -93,8 +92,8 @@ pub(crate) fn throttled(operation: &str, method: &Method) -> Answer {
     }
 }
 
-/// How a service says that it is broken.
-pub(crate) fn broken(operation: &str, method: &Method) -> Answer {
+/// The internal error of a service.
+pub(crate) fn server_error(operation: &str, method: &Method) -> ProxyResponse {
     match operation {
         operation if operation.starts_with("S3 ") => xml(500, "InternalError", method),
         operation if operation.starts_with("DynamoDB ") => {
@@ -104,38 +103,38 @@ pub(crate) fn broken(operation: &str, method: &Method) -> Answer {
     }
 }
 
-/// What a service that has published an event says.
-pub(crate) fn swallowed() -> Answer {
+/// The response of EventBridge to a published event.
+pub(crate) fn false_success() -> ProxyResponse {
     let text = r#"{"FailedEntryCount":0,"Entries":[{"EventId":"0"}]}"#;
-    answer(200, "application/x-amz-json-1.1", text.to_owned())
+    response(200, "application/x-amz-json-1.1", text.to_owned())
 }
 
-/// What a model says that does not read.
-pub(crate) fn said_by_model(status: u16) -> Answer {
+/// A response of the model with a status.
+pub(crate) fn model_response(status: u16) -> ProxyResponse {
     let text = r#"{"message":"as planned"}"#;
-    answer(status, "application/json", text.to_owned())
+    response(status, "application/json", text.to_owned())
 }
 
-fn json(status: u16, kind: &str) -> Answer {
+fn json(status: u16, kind: &str) -> ProxyResponse {
     let text = format!(r#"{{"__type":"{kind}","message":"as planned"}}"#);
-    let mut answer = answer(status, "application/x-amz-json-1.0", text);
+    let mut response = response(status, "application/x-amz-json-1.0", text);
     let name = HeaderName::from_static("x-amzn-errortype");
-    answer.headers_mut().insert(name, kind.parse().unwrap());
-    answer
+    response.headers_mut().insert(name, kind.parse().unwrap());
+    response
 }
 
-fn xml(status: u16, code: &str, method: &Method) -> Answer {
+fn xml(status: u16, code: &str, method: &Method) -> ProxyResponse {
     let text = format!("<Error><Code>{code}</Code><Message>as planned</Message></Error>");
     let has_body = method != Method::HEAD;
-    answer(
+    response(
         status,
         "application/xml",
         if has_body { text } else { String::new() },
     )
 }
 
-fn answer(status: u16, kind: &str, text: String) -> Answer {
-    let answer = Response::builder().status(status);
-    let answer = answer.header(http::header::CONTENT_TYPE, kind);
-    answer.body(Full::new(Bytes::from(text))).unwrap()
+fn response(status: u16, content_type: &str, text: String) -> ProxyResponse {
+    let response = Response::builder().status(status);
+    let response = response.header(http::header::CONTENT_TYPE, content_type);
+    response.body(Full::new(Bytes::from(text))).unwrap()
 }

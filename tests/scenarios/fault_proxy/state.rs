@@ -1,213 +1,253 @@
-//! What is to happen to which call, and what has happened.
+//! Which faults are planned for which calls, and which calls the proxy has seen.
 
 use std::collections::{HashMap, VecDeque};
 
 /// What can go wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// `kill -9` of the caller before the call is passed on.
+pub(crate) enum CallFault {
+    /// `kill -9` of the caller before the call is forwarded.
     KillBefore,
-    /// `kill -9` of the caller after the call took effect, before its answer.
+    /// `kill -9` of the caller after the call took effect, before its response.
     KillAfter,
-    /// The service says that there are too many calls.
+    /// The service answers that the rate is exceeded.
     Throttle,
-    /// The service says that it is broken.
-    Break,
-    /// The connection is reset before the call is passed on.
+    /// The service answers with an internal error.
+    ServerError,
+    /// The connection is reset before the call is forwarded.
     Reset,
-    /// The call takes effect, and the connection is reset instead of an answer.
-    LoseReply,
-    /// The service says that all is well and has done nothing. No service does; it shows that tests can fail.
-    Swallow,
+    /// The call takes effect, and the connection is reset instead of a response.
+    LoseResponse,
+    /// The service answers with success and has done nothing. No real service does; it shows that tests can fail.
+    FalseSuccess,
 }
 
-/// A fault at a call.
+/// A fault for some calls of a function.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Who calls.
+pub(crate) struct PlannedFault {
     pub(crate) function: &'static str,
-    /// What, as [`super::call::operation`] says it.
+    /// As [`super::protocol::operation`] names it.
     pub(crate) operation: String,
-    /// From which call of that kind on, counted from zero, for each document.
-    pub(crate) at: usize,
-    pub(crate) fault: Fault,
-    /// How often.
+    /// How many calls of this operation pass first, counted per document.
+    pub(crate) after: usize,
+    pub(crate) fault: CallFault,
+    /// How many calls it affects.
     pub(crate) times: usize,
 }
 
-/// Something that calls are about.
+/// A planned fault, and how many calls it has affected.
+#[derive(Debug)]
+struct FaultUse {
+    planned: PlannedFault,
+    used: usize,
+}
+
+impl FaultUse {
+    fn new(planned: PlannedFault) -> Self {
+        Self { planned, used: 0 }
+    }
+}
+
+/// A function and one of its operations.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CallKind {
+    function: String,
+    operation: String,
+}
+
+/// Counts calls and applies planned faults to them.
 #[derive(Debug, Default)]
-struct Subject {
-    /// Faults, and how often each has struck.
-    plans: Vec<(Plan, usize)>,
-    /// How many calls of a kind there were.
-    seen: HashMap<(String, String), usize>,
-    /// What the model answers, if it is not asked itself; the last answer is repeated.
-    model: VecDeque<u16>,
-    /// The model works until the endpoint was called twice.
+struct FaultSchedule {
+    faults: Vec<FaultUse>,
+    /// Number of calls by kind.
+    calls: HashMap<CallKind, usize>,
+}
+
+impl FaultSchedule {
+    /// Counts a call. Returns the fault that is planned for it.
+    fn next(&mut self, kind: &CallKind) -> Option<CallFault> {
+        let calls = self.calls.entry(kind.clone()).or_default();
+        let earlier = *calls;
+        *calls += 1;
+        let fault = self.faults.iter_mut().find(|fault| {
+            let planned = &fault.planned;
+            planned.function == kind.function
+                && planned.operation == kind.operation
+                && fault.used < planned.times
+                && earlier >= planned.after
+        })?;
+        fault.used += 1;
+        Some(fault.planned.fault)
+    }
+}
+
+fn unused<'a>(faults: impl Iterator<Item = &'a FaultUse>) -> Vec<PlannedFault> {
+    let unused = faults.filter(|fault| fault.used == 0);
+    unused.map(|fault| fault.planned.clone()).collect()
+}
+
+/// A document that calls are about.
+#[derive(Debug, Default)]
+struct TrackedJob {
+    schedule: FaultSchedule,
+    /// Statuses with which the proxy answers in place of the model; the last one repeats. Empty: the model answers.
+    model_statuses: VecDeque<u16>,
+    /// The model works until the endpoint was invoked twice.
     held: bool,
-    /// How often the model ran.
-    runs: usize,
-    /// The inference ids of the calls that the endpoint took.
+    model_runs: usize,
+    /// The inference ids of the invocations that the endpoint accepted.
     accepted: Vec<String>,
 }
 
-/// A call that was made.
 #[derive(Debug)]
-struct Call {
-    function: String,
-    operation: String,
-    about: Option<String>,
+struct RecordedCall {
+    kind: CallKind,
+    job: Option<String>,
 }
 
-/// What is planned, and what was seen.
+/// What the endpoint and the model did for a job.
+pub(crate) struct JobRuns {
+    /// How often the model ran.
+    pub(crate) model_runs: usize,
+    /// The inference ids of the invocations that the endpoint accepted.
+    pub(crate) accepted: Vec<String>,
+}
+
+/// Planned faults and recorded calls.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct ProxyState {
     /// By job id.
-    subjects: HashMap<String, Subject>,
-    /// Job ids by key.
-    keys: HashMap<String, String>,
-    /// What a process last spoke of: some calls name no document.
-    last: HashMap<u32, String>,
-    /// Faults of a function, whatever it is about.
-    armed: Subject,
-    calls: Vec<Call>,
-    /// How many processes were killed so far.
+    jobs: HashMap<String, TrackedJob>,
+    /// Job ids by object key.
+    job_by_key: HashMap<String, String>,
+    /// The job that a process last named: some calls name no document.
+    last_job_of_process: HashMap<u32, String>,
+    /// Faults of functions, whatever job a call is about.
+    armed: FaultSchedule,
+    calls: Vec<RecordedCall>,
+    /// Number of processes killed so far.
     pub(crate) killed: usize,
 }
 
-impl Book {
-    /// Knows a document from now on.
-    pub(crate) fn expect(&mut self, job: &str, key: &str, plans: Vec<Plan>, model: &[u16]) {
-        let subject = Subject {
-            plans: plans.into_iter().map(|plan| (plan, 0)).collect(),
-            model: model.iter().copied().collect(),
-            ..Subject::default()
+impl ProxyState {
+    /// Tracks a document from now on.
+    pub(crate) fn track(
+        &mut self,
+        job: &str,
+        key: &str,
+        faults: Vec<PlannedFault>,
+        model_statuses: &[u16],
+    ) {
+        let tracked = TrackedJob {
+            schedule: FaultSchedule {
+                faults: faults.into_iter().map(FaultUse::new).collect(),
+                ..FaultSchedule::default()
+            },
+            model_statuses: model_statuses.iter().copied().collect(),
+            ..TrackedJob::default()
         };
-        self.subjects.insert(job.to_owned(), subject);
-        self.keys.insert(key.to_owned(), job.to_owned());
+        self.jobs.insert(job.to_owned(), tracked);
+        self.job_by_key.insert(key.to_owned(), job.to_owned());
     }
 
-    /// Plans faults of functions, whatever their calls are about.
-    pub(crate) fn arm(&mut self, plans: Vec<Plan>) {
-        for plan in &plans {
-            // Counted from now on.
-            let kind = (plan.function.to_owned(), plan.operation.clone());
-            self.armed.seen.remove(&kind);
-        }
-        let plans = plans.into_iter().map(|plan| (plan, 0));
-        self.armed.plans.extend(plans);
-    }
-
-    /// Forgets the faults of a function; answers those that never struck.
-    pub(crate) fn disarm(&mut self, function: &str) -> Vec<Plan> {
-        let plans = &mut self.armed.plans;
-        let all = plans.extract_if(.., |(plan, _)| plan.function == function);
-        never(all.collect::<Vec<_>>().iter())
-    }
-
-    /// Lets the model work on a document until its endpoint was called twice.
-    pub(crate) fn hold(&mut self, job: &str) {
-        self.subjects.get_mut(job).unwrap().held = true;
-    }
-
-    /// The calls of a function, about a job or all, in their order.
-    pub(crate) fn calls(&self, function: &str, about: Option<&str>) -> Vec<String> {
-        let of = self.calls.iter().filter(|call| {
-            call.function == function && (about.is_none() || call.about.as_deref() == about)
+    /// Plans a fault of a function, whatever job its calls are about. Calls are counted from now on.
+    pub(crate) fn arm(&mut self, planned: PlannedFault) {
+        self.armed.calls.remove(&CallKind {
+            function: planned.function.to_owned(),
+            operation: planned.operation.clone(),
         });
-        of.map(|call| call.operation.clone()).collect()
+        self.armed.faults.push(FaultUse::new(planned));
     }
 
-    /// How often the model ran for a job, and the inference ids of the calls that its endpoint took.
-    pub(crate) fn runs(&self, job: &str) -> (usize, Vec<String>) {
-        let subject = &self.subjects[job];
-        (subject.runs, subject.accepted.clone())
+    /// Drops the armed faults of a function. Returns those that affected no call.
+    pub(crate) fn disarm(&mut self, function: &str) -> Vec<PlannedFault> {
+        let faults = &mut self.armed.faults;
+        let removed = faults.extract_if(.., |fault| fault.planned.function == function);
+        unused(removed.collect::<Vec<_>>().iter())
     }
 
-    /// The faults of a job that never struck. One that was to strike every try may have struck only some: a function
-    /// that is out of time does not try again.
-    pub(crate) fn left(&self, job: &str) -> Vec<Plan> {
-        never(self.subjects[job].plans.iter())
+    /// Lets the model work on a document until its endpoint was invoked twice.
+    pub(crate) fn hold(&mut self, job: &str) {
+        self.jobs.get_mut(job).unwrap().held = true;
     }
 
-    /// The endpoint took a call.
-    pub(crate) fn accepted(&mut self, inference: String) {
-        let subject = job_of(&inference).and_then(|job| self.subjects.get_mut(job));
-        if let Some(subject) = subject {
-            subject.accepted.push(inference);
+    /// The operations that a function called, in order: about a job, or all.
+    pub(crate) fn calls(&self, function: &str, job: Option<&str>) -> Vec<String> {
+        let calls = self.calls.iter().filter(|call| {
+            call.kind.function == function && (job.is_none() || call.job.as_deref() == job)
+        });
+        calls.map(|call| call.kind.operation.clone()).collect()
+    }
+
+    pub(crate) fn runs(&self, job: &str) -> JobRuns {
+        let tracked = &self.jobs[job];
+        JobRuns {
+            model_runs: tracked.model_runs,
+            accepted: tracked.accepted.clone(),
         }
     }
 
-    /// Whether a run of the model must last.
-    pub(crate) fn is_held(&self, inference: Option<&str>) -> bool {
-        let job = inference.and_then(job_of);
-        let subject = job.and_then(|job| self.subjects.get(job));
-        subject.is_some_and(|subject| subject.held && subject.accepted.len() < 2)
+    /// The faults of a job that affected no call. One planned for every try may affect only some: a function that is
+    /// out of time does not try again.
+    pub(crate) fn unused_faults(&self, job: &str) -> Vec<PlannedFault> {
+        unused(self.jobs[job].schedule.faults.iter())
     }
 
-    /// The model runs: what it is to answer; nothing if it is to be asked.
-    pub(crate) fn model_says(&mut self, inference: Option<&str>) -> Option<u16> {
-        let subject = self.subjects.get_mut(job_of(inference?)?)?;
-        subject.runs += 1;
-        if subject.model.len() > 1 {
-            return subject.model.pop_front();
+    /// Records that the endpoint accepted an invocation.
+    pub(crate) fn record_accepted(&mut self, inference_id: String) {
+        let tracked = job_of(&inference_id).and_then(|job| self.jobs.get_mut(job));
+        if let Some(tracked) = tracked {
+            tracked.accepted.push(inference_id);
         }
-        subject.model.front().copied()
     }
 
-    /// Writes a call down, and answers what is planned for it.
-    pub(crate) fn record(
+    /// Whether a run of the model has to wait.
+    pub(crate) fn is_held(&self, inference_id: Option<&str>) -> bool {
+        let job = inference_id.and_then(job_of);
+        let tracked = job.and_then(|job| self.jobs.get(job));
+        tracked.is_some_and(|tracked| tracked.held && tracked.accepted.len() < 2)
+    }
+
+    /// Records a run of the model. Returns the status to answer with; `None` if the model itself answers.
+    pub(crate) fn record_model_run(&mut self, inference_id: Option<&str>) -> Option<u16> {
+        let tracked = self.jobs.get_mut(job_of(inference_id?)?)?;
+        tracked.model_runs += 1;
+        if tracked.model_statuses.len() > 1 {
+            return tracked.model_statuses.pop_front();
+        }
+        tracked.model_statuses.front().copied()
+    }
+
+    /// Records a call. Returns the fault that is planned for it.
+    pub(crate) fn record_call(
         &mut self,
         pid: u32,
         function: &str,
         operation: &str,
         text: &str,
-    ) -> Option<Fault> {
-        let named = self.keys.iter().find(|(key, _)| text.contains(*key));
-        let named = named.map(|(_, job)| job.clone()).or_else(|| {
-            let mut jobs = self.subjects.keys();
+    ) -> Option<CallFault> {
+        let mut keys = self.job_by_key.iter();
+        let by_key = keys.find(|(key, _)| text.contains(*key));
+        let named = by_key.map(|(_, job)| job.clone()).or_else(|| {
+            let mut jobs = self.jobs.keys();
             jobs.find(|job| text.contains(*job)).cloned()
         });
-        let about = named.or_else(|| self.last.get(&pid).cloned());
-        let kind = (function.to_owned(), operation.to_owned());
+        let job = named.or_else(|| self.last_job_of_process.get(&pid).cloned());
+        let kind = CallKind {
+            function: function.to_owned(),
+            operation: operation.to_owned(),
+        };
         let mut fault = self.armed.next(&kind);
-        if let Some(job) = &about {
-            self.last.insert(pid, job.clone());
-            let subject = self.subjects.get_mut(job);
-            fault = fault.or_else(|| subject?.next(&kind));
+        if let Some(job) = &job {
+            self.last_job_of_process.insert(pid, job.clone());
+            let tracked = self.jobs.get_mut(job);
+            fault = fault.or_else(|| tracked?.schedule.next(&kind));
         }
-        self.calls.push(Call {
-            function: kind.0,
-            operation: kind.1,
-            about,
-        });
+        self.calls.push(RecordedCall { kind, job });
         fault
     }
 }
 
-/// The job that an inference is about.
-fn job_of(inference: &str) -> Option<&str> {
-    Some(inference.split_once('.')?.0)
-}
-
-impl Subject {
-    /// Counts a call and answers what is planned for it.
-    fn next(&mut self, kind: &(String, String)) -> Option<Fault> {
-        let seen = self.seen.entry(kind.clone()).or_default();
-        let nth = *seen;
-        *seen += 1;
-        let (plan, struck) = self.plans.iter_mut().find(|(plan, struck)| {
-            (plan.function, &plan.operation) == (kind.0.as_str(), &kind.1)
-                && *struck < plan.times
-                && nth >= plan.at
-        })?;
-        *struck += 1;
-        Some(plan.fault)
-    }
-}
-
-fn never<'a>(plans: impl Iterator<Item = &'a (Plan, usize)>) -> Vec<Plan> {
-    let never = plans.filter(|(_, struck)| *struck == 0);
-    never.map(|(plan, _)| plan.clone()).collect()
+/// The job of an inference id `<job>.a<attempt>`.
+fn job_of(inference_id: &str) -> Option<&str> {
+    Some(inference_id.split_once('.')?.0)
 }

@@ -1,4 +1,4 @@
-//! Calls of AWS, put so that they are decided on and then come to nothing.
+//! Requests to AWS that are authorized and then have no effect: they name action does not exist, or lack a parameter.
 
 use devstack::Stack;
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 const JSON: &str = "application/x-amz-json-1.0";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A call.
-pub(crate) struct Act {
-    pub(crate) what: &'static str,
-    /// As it goes by in signatures.
+pub(crate) struct AwsRequest {
+    /// Names the request in the lists of grants.
+    pub(crate) action: &'static str,
+    /// As in SigV4's credential scope.
     pub(crate) service: &'static str,
     pub(crate) method: &'static str,
     pub(crate) path: String,
@@ -17,15 +17,15 @@ pub(crate) struct Act {
     pub(crate) body: String,
 }
 
-impl Act {
+impl AwsRequest {
     pub(crate) fn rest(
-        what: &'static str,
+        action: &'static str,
         service: &'static str,
         method: &'static str,
         path: impl Into<String>,
     ) -> Self {
         Self {
-            what,
+            action,
             service,
             method,
             path: path.into(),
@@ -34,7 +34,7 @@ impl Act {
         }
     }
 
-    fn json(what: &'static str, service: &'static str, target: &str, body: &Value) -> Self {
+    fn json(action: &'static str, service: &'static str, target: &str, body: &Value) -> Self {
         let headers = vec![
             ("content-type", JSON.to_owned()),
             ("x-amz-target", target.to_owned()),
@@ -43,89 +43,88 @@ impl Act {
         Self {
             headers,
             body,
-            ..Self::rest(what, service, "POST", "/")
+            ..Self::rest(action, service, "POST", "/")
         }
     }
 
-    fn form(what: &'static str, service: &'static str, body: String) -> Self {
+    fn form(action: &'static str, service: &'static str, body: String) -> Self {
         let headers = vec![("content-type", FORM.to_owned())];
         Self {
             headers,
             body,
-            ..Self::rest(what, service, "POST", "/")
+            ..Self::rest(action, service, "POST", "/")
         }
     }
 }
 
-/// Taking a role.
-pub(crate) fn assume(arn: &str, session: &str) -> Act {
+pub(crate) fn assume_role(arn: &str, session: &str) -> AwsRequest {
     let body = format!(
         "Action=AssumeRole&Version=2011-06-15&RoleArn={arn}&RoleSessionName={session}&DurationSeconds=900"
     );
-    Act::form("take another role", "sts", body)
+    AwsRequest::form("assume a role", "sts", body)
 }
 
-/// All that is tried, by the names that the lists of grants use. `arn` is the role of whoever tries.
-pub(crate) fn acts(stack: &Stack, arn: &str) -> Vec<Act> {
-    let mut all = jobs(&stack.outputs.jobs_table_name);
-    all.extend(pages(&stack.outputs.connections_table_name));
-    all.extend(api(&stack.outputs.records_table_name));
-    all.extend(objects(&stack.outputs.jobs_bucket_name));
-    all.extend(queues(stack));
-    all.extend(others(stack, arn));
+/// All requests. `arn` is the role of the caller.
+pub(crate) fn requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
+    let mut all = job_requests(&stack.outputs.jobs_table_name);
+    all.extend(connection_requests(&stack.outputs.connections_table_name));
+    all.extend(record_requests(&stack.outputs.records_table_name));
+    all.extend(object_requests(&stack.outputs.jobs_bucket_name));
+    all.extend(queue_requests(stack));
+    all.extend(other_requests(stack, arn));
     all
 }
 
-fn row(what: &'static str, operation: &str, table: &str, more: Value) -> Act {
+fn row(action: &'static str, operation: &str, table: &str, more: Value) -> AwsRequest {
     let mut body = json!({"TableName": table});
-    for (name, value) in more.as_object().unwrap() {
+    for (name, value) in parameters.as_object().unwrap() {
         body[name] = value.clone();
     }
-    Act::json(
-        what,
+    AwsRequest::json(
+        action,
         "dynamodb",
         &format!("DynamoDB_20120810.{operation}"),
         &body,
     )
 }
 
-/// Fails unless the item is there, and it never is.
-fn unless_there(key: &str) -> String {
+/// A condition that fails, because the item does not exist.
+fn item_exists(key: &str) -> String {
     format!("attribute_exists({key})")
 }
 
-fn jobs(table: &str) -> Vec<Act> {
+fn job_requests(table: &str) -> Vec<AwsRequest> {
     let key = json!({"job_id": {"S": "outside"}});
-    let there = unless_there("job_id");
-    let list = |what, index: &str, key: &str, value: Value| {
+    let exists = item_exists("job_id");
+    let list = |action, index: &str, key: &str, value: Value| {
         let query = json!({"IndexName": index, "KeyConditionExpression": format!("{key} = :here"),
             "ExpressionAttributeValues": {":here": value}});
-        row(what, "Query", table, query)
+        table_request(action, "Query", table, query)
     };
-    let update = |what, expression: &str| {
+    let update = |action, expression: &str| {
         let update = json!({"Key": key, "UpdateExpression": expression, "ConditionExpression": "next_check_at = :now",
             "ExpressionAttributeValues": {":now": {"N": "1"}}});
-        row(what, "UpdateItem", table, update)
+        table_request(action, "UpdateItem", table, update)
     };
-    let many = json!({"RequestItems": {table: {"Keys": [key]}}});
+    let batch = json!({"RequestItems": {table: {"Keys": [key]}}});
     vec![
-        row("read a job", "GetItem", table, json!({"Key": key})),
-        Act::json(
-            "read many jobs",
+        table_request("read a job", "GetItem", table, json!({"Key": key})),
+        AwsRequest::json(
+            "read jobs in a batch",
             "dynamodb",
             "DynamoDB_20120810.BatchGetItem",
-            &many,
+            &batch,
         ),
-        update("move a job in its index", "SET next_check_at = :now"),
+        update("update the next check of a job", "SET next_check_at = :now"),
         update("save a job", "SET attempts = :now"),
-        row(
-            "make a job from nothing",
+        table_request(
+            "put a job",
             "PutItem",
             table,
-            json!({"Item": key, "ConditionExpression": there}),
+            json!({"Item": key, "ConditionExpression": exists}),
         ),
-        row("delete a job", "DeleteItem", table, json!({"Key": key})),
-        row("read all jobs", "Scan", table, json!({"Limit": 1})),
+        table_request("delete a job", "DeleteItem", table, json!({"Key": key})),
+        table_request("scan the job table", "Scan", table, json!({"Limit": 1})),
         list(
             "list a tenant's jobs",
             "by_tenant",
@@ -147,93 +146,106 @@ fn jobs(table: &str) -> Vec<Act> {
     ]
 }
 
-fn pages(table: &str) -> Vec<Act> {
+fn connection_requests(table: &str) -> Vec<AwsRequest> {
     let key = json!({"tenant": {"S": "outside"}, "connection_id": {"S": "outside"}});
     let query = json!({"KeyConditionExpression": "tenant = :here", "ExpressionAttributeValues": {":here": {"S": "outside"}}});
-    let put = json!({"Item": key, "ConditionExpression": unless_there("tenant")});
+    let put = json!({"Item": key, "ConditionExpression": item_exists("tenant")});
     vec![
-        row("see who watches", "Query", table, query),
-        row("register a page", "PutItem", table, put),
-        row("forget a page", "DeleteItem", table, json!({"Key": key})),
+        table_request("list connections", "Query", table, query),
+        table_request("register a connection", "PutItem", table, put),
+        table_request(
+            "delete a connection",
+            "DeleteItem",
+            table,
+            json!({"Key": key}),
+        ),
     ]
 }
 
-fn api(table: &str) -> Vec<Act> {
-    let key = |folder: &str| json!({"pk": {"S": folder}, "sk": {"S": "outside"}});
-    let get = |what, folder: &str| row(what, "GetItem", table, json!({"Key": key(folder)}));
-    let drop = |what, folder: &str| row(what, "DeleteItem", table, json!({"Key": key(folder)}));
-    let put = |what, folder: &str| {
-        let put = json!({"Item": key(folder), "ConditionExpression": unless_there("pk")});
-        row(what, "PutItem", table, put)
+fn record_requests(table: &str) -> Vec<AwsRequest> {
+    let key = |prefix: &str| json!({"pk": {"S": prefix}, "sk": {"S": "outside"}});
+    let get =
+        |action, prefix: &str| table_request(action, "GetItem", table, json!({"Key": key(prefix)}));
+    let drop = |action, prefix: &str| {
+        table_request(action, "DeleteItem", table, json!({"Key": key(prefix)}))
     };
-    let update = |what, folder: &str| {
-        let update = json!({"Key": key(folder), "UpdateExpression": "SET replayed_at = :now",
-            "ConditionExpression": unless_there("pk"), "ExpressionAttributeValues": {":now": {"N": "1"}}});
-        row(what, "UpdateItem", table, update)
+    let put = |action, prefix: &str| {
+        let put = json!({"Item": key(prefix), "ConditionExpression": item_exists("pk")});
+        table_request(action, "PutItem", table, put)
     };
-    let list = |what, folder: &str| {
+    let update = |action, prefix: &str| {
+        let update = json!({"Key": key(prefix), "UpdateExpression": "SET replayed_at = :now",
+            "ConditionExpression": item_exists("pk"), "ExpressionAttributeValues": {":now": {"N": "1"}}});
+        table_request(action, "UpdateItem", table, update)
+    };
+    let list = |action, prefix: &str| {
         let query = json!({"KeyConditionExpression": "pk = :here", "Limit": 1,
-            "ExpressionAttributeValues": {":here": {"S": folder}}});
-        row(what, "Query", table, query)
+            "ExpressionAttributeValues": {":here": {"S": prefix}}});
+        table_request(action, "Query", table, query)
     };
     vec![
         put("issue a ticket", "ticket#outside"),
-        drop("use a ticket up", "ticket#outside"),
-        get("see whose upload it is", "upload#outside"),
-        put("announce whose upload it is", "upload#outside"),
-        put("write the audit log", "audit"),
+        drop("consume a ticket", "ticket#outside"),
+        get("read an upload session", "upload#outside"),
+        put("create an upload session", "upload#outside"),
+        put("write an audit entry", "audit"),
         list("read the audit log", "audit"),
-        update("rewrite the audit log", "audit"),
-        drop("delete from the audit log", "audit"),
-        get("read a plan", "plan#outside"),
-        put("write a plan", "plan"),
-        drop("drop a plan", "plan-active"),
-        list("list plans", "plan-active"),
-        put("keep a message", "quarantine"),
-        get("look at a kept message", "quarantine"),
-        list("list kept messages", "quarantine"),
-        update("mark a kept message", "quarantine"),
-        drop("drop a kept message", "quarantine"),
+        update("change an audit entry", "audit"),
+        drop("delete an audit entry", "audit"),
+        get("read a retry plan", "plan#outside"),
+        put("write a retry plan", "plan"),
+        drop("delete a retry plan", "plan-active"),
+        list("list retry plans", "plan-active"),
+        put("write a quarantine entry", "quarantine"),
+        get("read a quarantine entry", "quarantine"),
+        list("list quarantine entries", "quarantine"),
+        update("mark a quarantine entry as replayed", "quarantine"),
+        drop("delete a quarantine entry", "quarantine"),
         get("read the scan checkpoint", "state"),
         put("write the scan checkpoint", "state"),
-        put("write something else on the desk", "outside"),
+        put("write any other record", "outside"),
     ]
 }
 
-fn objects(bucket: &str) -> Vec<Act> {
-    let object = |what, method, folder: &str, query: &str| {
-        Act::rest(
-            what,
+fn object_requests(bucket: &str) -> Vec<AwsRequest> {
+    let object = |action, method, prefix: &str, query: &str| {
+        AwsRequest::rest(
+            action,
             "s3",
             method,
-            format!("/{bucket}/{folder}/outside/the-grants{query}"),
+            format!("/{bucket}/{prefix}/outside/object{query}"),
         )
     };
-    let get = |what, folder: &str| object(what, "GET", folder, "");
-    let put = |what, folder: &str| Act {
-        // Only over an object that is there.
+    let get = |action, prefix: &str| object(action, "GET", folder, "");
+    let put = |action, prefix: &str| AwsRequest {
+        // Only replaces an existing object.
         headers: vec![(
             "if-match",
             "\"00000000000000000000000000000000\"".to_owned(),
         )],
-        ..object(what, "PUT", folder, "")
+        ..object(action, "PUT", folder, "")
     };
     let version = "?versionId=3HL4kqtJlcpXrof3vjVBH40Nrjfkd";
     let upload = "?uploadId=outside";
     vec![
         get("read an input", "inbound"),
-        object("read a version", "GET", "inbound-batches", version),
+        object("read an object version", "GET", "inbound-batches", version),
         get("read an output", "outbound"),
         get("read a failure", "failure"),
-        get("read a copy", "work"),
-        get("read a long message", "quarantine"),
+        get("read a work copy", "work"),
+        get("read a quarantined body", "quarantine"),
         put("write an input", "inbound-documents"),
         put("write an output", "outbound"),
         put("write a failure", "failure"),
-        put("write a copy", "work"),
-        put("keep a long message", "quarantine"),
-        object("give an upload up", "DELETE", "inbound", upload),
-        object("see the parts of an upload", "GET", "inbound", upload),
+        put("write a work copy", "work"),
+        put("write a quarantined body", "quarantine"),
+        object("abort a multipart upload", "DELETE", "inbound", upload),
+        object(
+            "list the parts of a multipart upload",
+            "GET",
+            "inbound",
+            upload,
+        ),
         object("delete an input", "DELETE", "inbound", ""),
         object(
             "delete a version of an input",
@@ -247,34 +259,34 @@ fn objects(bucket: &str) -> Vec<Act> {
             "outbound",
             version,
         ),
-        Act::rest(
-            "list the bucket",
+        AwsRequest::rest(
+            "list objects",
             "s3",
             "GET",
             format!("/{bucket}?list-type=2&max-keys=1"),
         ),
-        Act::rest(
-            "list versions",
+        AwsRequest::rest(
+            "list object versions",
             "s3",
             "GET",
             format!("/{bucket}?max-keys=1&versions="),
         ),
-        Act::rest("delete the bucket", "s3", "DELETE", format!("/{bucket}")),
+        AwsRequest::rest("delete the bucket", "s3", "DELETE", format!("/{bucket}")),
     ]
 }
 
-fn queues(stack: &Stack) -> Vec<Act> {
+fn queue_requests(stack: &Stack) -> Vec<AwsRequest> {
     let outputs = &stack.outputs;
-    let call = |what, operation: &str, queue: &str, more: Value| {
-        let mut body = more;
+    let call = |action, operation: &str, queue: &str, parameters: Value| {
+        let mut body = parameters;
         body["QueueUrl"] = queue.into();
-        Act::json(what, "sqs", &format!("AmazonSQS.{operation}"), &body)
+        AwsRequest::json(action, "sqs", &format!("AmazonSQS.{operation}"), &body)
     };
-    // An empty message is none, and eleven are too many.
-    let send = |what, queue| call(what, "SendMessage", queue, json!({"MessageBody": ""}));
-    let receive = |what, queue| {
+    // Rejected after authorization: an empty body, and more than ten messages.
+    let send = |action, queue| call(action, "SendMessage", queue, json!({"MessageBody": ""}));
+    let receive = |action, queue| {
         call(
-            what,
+            action,
             "ReceiveMessage",
             queue,
             json!({"MaxNumberOfMessages": 11}),
@@ -282,14 +294,26 @@ fn queues(stack: &Stack) -> Vec<Act> {
     };
     let receipt = json!({"ReceiptHandle": "outside"});
     vec![
-        send("announce an upload", &outputs.uploads_queue_url),
-        send("announce a success", &outputs.inference_success_queue_url),
-        send("announce an error", &outputs.inference_error_queue_url),
-        send("come back later", &outputs.checks_queue_url),
+        send("send to queue uploads", &outputs.uploads_queue_url),
+        send(
+            "send to queue inference-success",
+            &outputs.inference_success_queue_url,
+        ),
+        send(
+            "send to queue inference-error",
+            &outputs.inference_error_queue_url,
+        ),
+        send("send a check", &outputs.checks_queue_url),
         receive("receive uploads", &outputs.uploads_queue_url),
-        receive("receive successes", &outputs.inference_success_queue_url),
-        receive("receive errors", &outputs.inference_error_queue_url),
-        receive("receive wake-ups", &outputs.checks_queue_url),
+        receive(
+            "receive success notifications",
+            &outputs.inference_success_queue_url,
+        ),
+        receive(
+            "receive error notifications",
+            &outputs.inference_error_queue_url,
+        ),
+        receive("receive checks", &outputs.checks_queue_url),
         receive("receive dead letters", &outputs.checks_dead_letters_url),
         call(
             "delete dead letters",
@@ -298,7 +322,7 @@ fn queues(stack: &Stack) -> Vec<Act> {
             receipt,
         ),
         call(
-            "empty a queue",
+            "purge a queue",
             "PurgeQueue",
             &outputs.uploads_queue_url,
             json!({}),
@@ -306,31 +330,31 @@ fn queues(stack: &Stack) -> Vec<Act> {
     ]
 }
 
-fn others(stack: &Stack, arn: &str) -> Vec<Act> {
+fn other_requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
     let outputs = &stack.outputs;
     let role = arn.rsplit('/').next().unwrap();
-    // Neither source nor text: the entry is refused, the call is not.
+    // The call succeeds; its entry is rejected for lack of source and detail.
     let event =
         json!({"Entries": [{"EventBusName": outputs.event_bus_name, "DetailType": "outside"}]});
     let api = outputs
         .web_socket_management_url
         .strip_prefix(&stack.cloud.url)
         .unwrap();
-    let page = |what, method| {
-        Act::rest(
-            what,
+    let connection = |action, method| {
+        AwsRequest::rest(
+            action,
             "execute-api",
             method,
             format!("{api}/@connections/outside"),
         )
     };
-    let invoke = |what, endpoint: &str| Act {
+    let invoke = |action, endpoint: &str| AwsRequest {
         headers: vec![(
             "x-amzn-sagemaker-inputlocation",
             "s3://outside/x".to_owned(),
         )],
-        ..Act::rest(
-            what,
+        ..AwsRequest::rest(
+            action,
             "sagemaker",
             "POST",
             format!("/endpoints/{endpoint}/async-invocations"),
@@ -338,28 +362,28 @@ fn others(stack: &Stack, arn: &str) -> Vec<Act> {
     };
     let topic = &outputs.inference_success_topic_arn;
     vec![
-        Act::json("announce", "events", "AWSEvents.PutEvents", &event),
-        page("push", "POST"),
-        page("close a page", "DELETE"),
-        invoke("call an endpoint", "docket-outside"),
-        invoke("call somebody else's endpoint", "outside"),
-        Act::form(
-            "publish a result",
+        AwsRequest::json("publish an event", "events", "AWSEvents.PutEvents", &event),
+        connection("push to a connection", "POST"),
+        connection("close a connection", "DELETE"),
+        invoke("invoke an endpoint", "docket-outside"),
+        invoke("invoke another endpoint", "outside"),
+        AwsRequest::form(
+            "publish to a result topic",
             "sns",
             format!("Action=Publish&Version=2010-03-31&TopicArn={topic}&Message="),
         ),
-        Act::form(
-            "grant itself more",
+        AwsRequest::form(
+            "change its own policy",
             "iam",
             format!(
                 "Action=PutRolePolicy&Version=2010-05-08&RoleName={role}&PolicyName=x&PolicyDocument=x"
             ),
         ),
-        assume(arn, "another"),
-        Act {
+        assume_role(arn, "another"),
+        AwsRequest {
             headers: vec![("x-amz-invocation-type", "DryRun".to_owned())],
-            ..Act::rest(
-                "call a function",
+            ..AwsRequest::rest(
+                "invoke a function",
                 "lambda",
                 "POST",
                 "/2015-03-31/functions/docket-ws-connect/invocations",

@@ -42,7 +42,7 @@ impl EventListener {
     pub(crate) async fn next(&self) -> Value {
         let receive = async {
             loop {
-                let events = self.receive().await.expect("the emulator answers");
+                let events = self.receive(1).await.expect("the emulator answers");
                 if let Some(event) = events.into_iter().next() {
                     return event;
                 }
@@ -51,10 +51,10 @@ impl EventListener {
         within_timeout("an event", receive).await
     }
 
-    /// Receives an event, waiting for up to five seconds. `None` if the emulator no longer answers.
-    pub(crate) async fn receive(&self) -> Option<Vec<Value>> {
+    /// Receives up to `max` events, waiting for up to five seconds. `None` if the emulator no longer answers.
+    pub(crate) async fn receive(&self, max: i32) -> Option<Vec<Value>> {
         let receive = self.sqs.receive_message().queue_url(&self.queue);
-        let receive = receive.wait_time_seconds(5).max_number_of_messages(1);
+        let receive = receive.wait_time_seconds(5).max_number_of_messages(max);
         let received = receive.send().await.ok()?;
         let mut events = Vec::new();
         for message in received.messages.unwrap_or_default() {
