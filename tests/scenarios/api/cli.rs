@@ -150,7 +150,7 @@ fn retry_plan_retries_every_matching_failed_job() {
         let shown = support.docket(&["retry-plan", "show", id]).await;
         assert!(shown.stdout.contains("planned"), "{}", shown.stdout);
         let applied = support.docket(&["retry-plan", "apply", id, "--yes"]).await;
-        assert_eq!(applied.status, 0, "{}{}", applied.stdout, applied.err);
+        assert_eq!(applied.status, 0, "{}{}", applied.stdout, applied.stderr);
         until("the end of every job of the plan", async || {
             let plan = support.json(&["retry-plan", "show", id]).await;
             let outcome = &plan["outcome"];

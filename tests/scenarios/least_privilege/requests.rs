@@ -75,7 +75,12 @@ pub(crate) fn requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
     all
 }
 
-fn row(action: &'static str, operation: &str, table: &str, more: Value) -> AwsRequest {
+fn table_request(
+    action: &'static str,
+    operation: &str,
+    table: &str,
+    parameters: Value,
+) -> AwsRequest {
     let mut body = json!({"TableName": table});
     for (name, value) in parameters.as_object().unwrap() {
         body[name] = value.clone();
@@ -216,14 +221,14 @@ fn object_requests(bucket: &str) -> Vec<AwsRequest> {
             format!("/{bucket}/{prefix}/outside/object{query}"),
         )
     };
-    let get = |action, prefix: &str| object(action, "GET", folder, "");
+    let get = |action, prefix: &str| object(action, "GET", prefix, "");
     let put = |action, prefix: &str| AwsRequest {
         // Only replaces an existing object.
         headers: vec![(
             "if-match",
             "\"00000000000000000000000000000000\"".to_owned(),
         )],
-        ..object(action, "PUT", folder, "")
+        ..object(action, "PUT", prefix, "")
     };
     let version = "?versionId=3HL4kqtJlcpXrof3vjVBH40Nrjfkd";
     let upload = "?uploadId=outside";

@@ -1,4 +1,4 @@
-"""Counts on the wire what one job costs from its upload to `Ready`, with one page open, on the local stack."""
+"""Counts the AWS calls and DynamoDB units of one job from upload to `Ready` on the local stack, with one page open."""
 
 from contextlib import contextmanager
 from collections.abc import Iterator
@@ -14,62 +14,60 @@ import time
 from typing import Any
 
 from build import ROOT, TARGET, functions
-from wire import Ledger, Table, Wire
+from proxies import Usage, Table, CountingProxies
 
 DEVSTACK = TARGET / "release" / "devstack"
-UP = ROOT / ".docket" / "up"
+STACK_FOLDER = ROOT / ".docket" / "up"
 SAMPLE = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 TENANT = "acme"
-PATIENCE_SECONDS = 120
-# The variables that name a service's own address (AWS SDKs and Tools Reference Guide).
+TIMEOUT_SECONDS = 120
+# Services whose address the functions read from AWS_ENDPOINT_URL_<service> (AWS SDKs and Tools Reference Guide).
 SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
 
 
 @dataclass(frozen=True)
-class Life:
-    """What one job cost."""
-
-    ledger: Ledger
+class JobCost:
+    usage: Usage
     jobs_table: str
     connections_table: str
 
 
-def measure() -> Life:
-    """Starts a stack, sends two jobs through it and counts the second. Raises RuntimeError, with what is wrong."""
+def measure() -> JobCost:
+    """Starts a stack, runs two jobs and counts the second. Raises RuntimeError."""
     with stack() as running, page() as seen:
         outputs = running["outputs"]
         tables = {name: describe(running, name) for key, name in outputs.items() if key.endswith("TableName")}
-        wire = Wire(running["url"], running["endpoints_url"], tables)
+        proxies = CountingProxies(running["url"], running["endpoints_url"], tables)
         try:
             for function in functions():
-                redirect(running, function, wire.proxy(function))
-            # The first opens connections and starts processes, which is not what a job costs.
+                redirect(running, function, proxies.proxy(function))
+            # The first job starts the processes and opens connections, which is not part of the cost of a job.
             run_job(running, seen, "warm-up.pdf")
-            wire.reset()
+            proxies.reset()
             run_job(running, seen, "measured.pdf")
         finally:
-            wire.close()
-        return Life(wire.ledger, outputs["JobsTableName"], outputs["ConnectionsTableName"])
+            proxies.close()
+        return JobCost(proxies.usage, outputs["JobsTableName"], outputs["ConnectionsTableName"])
 
 
 @contextmanager
 def stack() -> Iterator[dict[str, Any]]:
-    """A local stack of our own, the one of `make up`. Raises RuntimeError if it cannot be had."""
-    if busy():
-        raise RuntimeError("a local stack is running; `make down` stops it")
+    """Starts the local stack of `make up`. Raises RuntimeError if it does not start."""
+    if is_stack_running():
+        raise RuntimeError("a local stack is already running; `make down` stops it")
     started = subprocess.run([DEVSTACK, "up"], capture_output=True, text=True)
     if started.returncode != 0:
         raise RuntimeError(f"the local stack does not start\n{started.stdout}{started.stderr}")
     try:
-        yield json.loads((UP / "stack.json").read_text())
+        yield json.loads((STACK_FOLDER / "stack.json").read_text())
     finally:
         subprocess.run([DEVSTACK, "down"], capture_output=True)
 
 
-def busy() -> bool:
-    """Whether a stack of `make up` runs: its owner holds a lock."""
+def is_stack_running() -> bool:
+    """Whether a stack of `make up` is running: it holds a lock."""
     try:
-        with (UP / "lock").open() as lock:
+        with (STACK_FOLDER / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -80,7 +78,7 @@ def busy() -> bool:
 
 @contextmanager
 def page() -> Iterator[queue.Queue]:
-    """An open page; what it shows comes out of the queue, a line each."""
+    """Opens a page. The lines that it prints arrive in the queue."""
     lines: queue.Queue[str] = queue.Queue()
     process = subprocess.Popen([DEVSTACK, "watch", TENANT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -99,54 +97,54 @@ def page() -> Iterator[queue.Queue]:
 
 
 def until(lines: queue.Queue, wanted, what: str) -> str:
-    """Waits for a line. Raises RuntimeError if it does not come."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
+    """Waits for a line. Raises RuntimeError if it does not arrive in time."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     shown = []
     while True:
         try:
-            line = lines.get(timeout=max(0, give_up - time.monotonic()))
+            line = lines.get(timeout=max(0, deadline - time.monotonic()))
         except queue.Empty:
             line = "(the page is closed)"
         shown.append(line)
         if wanted(line):
             return line
         if line == "(the page is closed)":
-            raise RuntimeError("\n".join([f"{what} did not come; the page showed", *shown]))
+            raise RuntimeError("\n".join([f"{what} did not arrive; the page printed", *shown]))
 
 
 def run_job(running: dict[str, Any], seen: queue.Queue, name: str) -> None:
-    """Uploads a contract and waits until it is ready and nothing is under way any more."""
+    """Uploads a contract and waits until its job is `Ready` and all queues are empty."""
     aws(running, "s3", "cp", str(SAMPLE), f"s3://{running['outputs']['JobsBucketName']}/inbound/{TENANT}/{name}")
     line = until(seen, lambda line: name in line and any(f"  {end} " in line for end in ("Ready", "Failed")), f"the end of {name}")
     if "  Ready " not in line:
         raise RuntimeError(f"the job did not become ready: {line}")
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    # A message stays in flight until its function has answered, so then all calls were made.
-    while under_way(running):
-        if time.monotonic() > give_up:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    # A message is in flight until its function has returned, so with empty queues all calls were made.
+    while messages(running):
+        if time.monotonic() > deadline:
             raise RuntimeError("the queues do not become empty")
         time.sleep(0.1)
 
 
-def under_way(running: dict[str, Any]) -> int:
-    """How many messages wait or are being worked off."""
+def messages(running: dict[str, Any]) -> int:
+    """Number of messages in all queues, those in flight included."""
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
     total = 0
     for key, url in running["outputs"].items():
         if key.endswith("QueueUrl"):
             endpoint = ["--endpoint-url", running["url"]]
-            told = aws(running, "sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", *names, *endpoint)
-            total += sum(int(count) for count in told["Attributes"].values())
+            found = aws(running, "sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", *names, *endpoint)
+            total += sum(int(count) for count in found["Attributes"].values())
     return total
 
 
 def describe(running: dict[str, Any], table: str) -> Table:
-    """How a table is keyed."""
+    """The key schema of a table and its indexes."""
     return Table.described(aws(running, "dynamodb", "describe-table", "--table-name", table)["Table"])
 
 
 def redirect(running: dict[str, Any], function: str, proxy: str) -> None:
-    """Lets a function reach all services through its proxy. Nothing but its environment is changed."""
+    """Points a function at its proxy for all services. Changes only its environment."""
     name = f"docket-{function}"
     variables = aws(running, "lambda", "get-function-configuration", "--function-name", name)["Environment"]["Variables"]
     variables |= {f"AWS_ENDPOINT_URL_{service}": proxy for service in SERVICES}
@@ -157,7 +155,7 @@ def redirect(running: dict[str, Any], function: str, proxy: str) -> None:
 
 
 def aws(running: dict[str, Any], *arguments: str) -> Any:
-    """Runs the AWS CLI against the stack and answers what it says. Raises RuntimeError if it fails."""
+    """Runs the AWS CLI against the stack and returns its JSON output. Raises RuntimeError if it fails."""
     environment = {
         **os.environ,
         "AWS_ENDPOINT_URL": running["url"],
