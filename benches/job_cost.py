@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from build import ROOT, TARGET, functions
-from proxies import Usage, Table, CountingProxies
+from proxies import CountingProxies, Table, Usage
 
 DEVSTACK = TARGET / "release" / "devstack"
 STACK_FOLDER = ROOT / ".docket" / "up"

@@ -9,7 +9,7 @@ import zipfile
 import build
 import cold_start
 from capacity_units import table_write_units, index_write_units, item_bytes, read_units
-from proxies import Table, CountingProxies
+from proxies import CountingProxies, Table
 
 TABLE = Table(["job_id"], {"by_next_check": ["check_shard", "next_check_at"]})
 KEYS = (["job_id"], ["check_shard", "next_check_at"])

@@ -1,4 +1,4 @@
-"""The taps of one run: what each does with what passes it, for both sides alike."""
+"""The proxies of one run, and the faults that they inject on both sides."""
 
 from collections.abc import Callable
 import os
@@ -8,52 +8,52 @@ import threading
 import time
 from urllib.parse import unquote
 
-from taps import JOB, Activity, Exchange, Fault, Faults, NoAnswer, Seen, Tap, job_in, job_of, notice_of, operation, tag_in
+from proxies import JOB, Activity, Exchange, Fault, Faults, NoResponse, Proxy, Traffic, job_in, job_of, notification_of, operation, tag_in
 
 WRITES = {"dynamodb.PutItem", "dynamodb.UpdateItem"}
 
 
-class Network:
-    """All taps, and what they saw. `now` is the time of the emulated cloud, `ours` says whether a process is."""
+class FaultInjector:
+    """All proxies and their traffic. `now` is the emulator's time. `mark` is in the environment of the functions' processes."""
 
     def __init__(self, aws: str, model: str, now: Callable[[], float], mark: str, sides: list[str]):
         self.aws, self.now, self.mark = aws, now, mark
         self.activity = Activity()
         self.faults = Faults(now)
-        self.seen = {side: Seen() for side in sides}
+        self.traffic = {side: Traffic() for side in sides}
         self.lock = threading.Lock()
-        self.hung = 0
+        self.held_calls = 0
         self.late: list[tuple[float, Exchange]] = []
-        self.on_run: dict[tuple[str, str], Callable[[], None]] = {}  # called while a document's first run goes on
-        self.endpoints = ""  # known later
-        self.notices = Tap(aws, self._notice, self.activity)
-        self.models = {side: Tap(model, lambda exchange, side=side: self._model(side, exchange), self.activity) for side in sides}
-        self.functions: list[Tap] = []
+        self.on_run: dict[tuple[str, str], Callable[[], None]] = {}  # called during the first run of a document
+        self.endpoints = ""  # set when the endpoints have started
+        self.notifications = Proxy(aws, self._notification, self.activity)
+        self.models = {side: Proxy(model, lambda exchange, side=side: self._model(side, exchange), self.activity) for side in sides}
+        self.functions: list[Proxy] = []
 
     def function(self, side: str, name: str, role: str) -> str:
-        """A function's way to AWS; answers its URL. `role` is `submit` or `outcome` where faults ask for it."""
-        tap = Tap(self.aws, lambda exchange: self._call(side, name, role, exchange), self.activity)
-        self.functions.append(tap)
-        return tap.url
+        """Starts the proxy of a function. Returns its URL. Faults distinguish the roles `submit` and `outcome`."""
+        proxy = Proxy(self.aws, lambda exchange: self._call(side, name, role, exchange), self.activity)
+        self.functions.append(proxy)
+        return proxy.url
 
     def close(self) -> None:
-        """Ends all."""
-        for tap in [self.notices, *self.models.values(), *self.functions]:
-            tap.close()
+        """Stops all proxies."""
+        for proxy in [self.notifications, *self.models.values(), *self.functions]:
+            proxy.close()
 
     # ---------------------------------------------------------------- functions
 
     def _call(self, side: str, function: str, role: str, exchange: Exchange) -> None:
-        seen = self.seen[side]
+        traffic = self.traffic[side]
         name = operation(exchange)
         with self.lock:
-            seen.calls[function] += 1
+            traffic.calls[function] += 1
             inference = exchange.headers.get("x-amzn-sagemaker-inference-id", "")
             text = f"{unquote(exchange.path)} {inference} {exchange.body.decode(errors='replace')}"
-            about = tag_in(text) or next((seen.tag_of[job] for job in JOB.findall(text) if job in seen.tag_of), None)
-            # The reconciler is there for all; what it costs is told apart.
+            about = tag_in(text) or next((traffic.tag_of[job] for job in JOB.findall(text) if job in traffic.tag_of), None)
+            # The calls of the reconciler are reported separately.
             if about and role != "reconciler":
-                seen.calls_for[about][f"{function} {name}"] += 1
+                traffic.calls_for[about][f"{function} {name}"] += 1
         if exchange.path.startswith("/endpoints/"):
             exchange.upstream = self.endpoints
             self._invoke(side, exchange)
@@ -62,22 +62,22 @@ class Network:
         job = job_in(exchange.body) if name in WRITES else None
         if job:
             with self.lock:
-                tag = tag_in(exchange.body.decode()) or seen.tag_of.get(job)
+                tag = tag_in(exchange.body.decode()) or traffic.tag_of.get(job)
                 if tag:
-                    seen.tag_of[job] = tag
-                place = role if role != "submit" else "record" if tag in seen.accepted else "create"
-            fault = self.faults.at(side, tag, place)
+                    traffic.tag_of[job] = tag
+                point = role if role != "submit" else "record" if tag in traffic.accepted else "create"
+            fault = self.faults.at(side, tag, point)
         self._with_fault(fault, exchange)
 
     def _invoke(self, side: str, exchange: Exchange) -> None:
-        seen = self.seen[side]
-        inference, place = (exchange.headers.get(f"x-amzn-sagemaker-{name}", "") for name in ("inference-id", "inputlocation"))
-        tag = tag_in(place)
+        traffic = self.traffic[side]
+        inference, location = (exchange.headers.get(f"x-amzn-sagemaker-{name}", "") for name in ("inference-id", "inputlocation"))
+        tag = tag_in(location)
         with self.lock:
-            seen.input_of[inference] = place
-            tag = seen.tag_of.get(job_of(inference)) or tag
+            traffic.input_of[inference] = location
+            tag = traffic.tag_of.get(job_of(inference)) or tag
             if tag:
-                seen.tag_of[job_of(inference)] = tag
+                traffic.tag_of[job_of(inference)] = tag
         fault = self.faults.at(side, tag, "invoke")
         if fault and fault.what == "endpoint throttles":
             exchange.refuse(400, "ThrottlingException", "Rate exceeded")
@@ -95,13 +95,13 @@ class Network:
         exchange.forward()
         if exchange.status == 202:
             with self.lock:
-                seen.accepted.add(tag or "")
-                location = next(value for name, value in exchange.answer_headers if name.lower().endswith("outputlocation"))
-                seen.outputs[f"{inference} {len(seen.outputs)}"] = location
+                traffic.accepted.add(tag or "")
+                output = next(value for name, value in exchange.response_headers if name.lower().endswith("outputlocation"))
+                traffic.outputs[f"{inference} {len(traffic.outputs)}"] = output
         if fault and fault.what == "killed after the call":
             self._kill(exchange)
         if fault and fault.what == "answer of the call lost":
-            raise NoAnswer
+            raise NoResponse
 
     def _with_fault(self, fault: Fault | None, exchange: Exchange) -> None:
         what = fault.what if fault else ""
@@ -114,51 +114,51 @@ class Network:
         if what.startswith("killed after"):
             self._kill(exchange)
         if what.startswith("answer of"):
-            raise NoAnswer
+            raise NoResponse
 
     def _hang(self, exchange: Exchange) -> None:
-        """Keeps the caller waiting until it gives up. Meanwhile, others may go on."""
+        """Holds the call until the caller closes the connection. A held call does not count as activity."""
         self.activity.change(-1)
         with self.lock:
-            self.hung += 1
-        give_up = time.monotonic() + 120
-        while not exchange.gone() and time.monotonic() < give_up:
+            self.held_calls += 1
+        deadline = time.monotonic() + 120
+        while not exchange.is_disconnected() and time.monotonic() < deadline:
             time.sleep(0.2)
         with self.lock:
-            self.hung -= 1
+            self.held_calls -= 1
         self.activity.change(1)
-        raise NoAnswer
+        raise NoResponse
 
-    def wait_for_hung(self) -> None:
-        """Waits until nobody is kept waiting."""
-        while self.hung:
+    def wait_for_held_calls(self) -> None:
+        """Waits until no call is held."""
+        while self.held_calls:
             time.sleep(0.2)
 
     def _kill(self, exchange: Exchange) -> None:
-        """kill -9 of the function that asks, by the other end of its connection. It must be one of ours."""
+        """kill -9 of the calling function, found by its end of the connection. It must be one of this run."""
         pid = owner_of_port(exchange.client_port, self.mark)
-        # None: it died meanwhile, of a fault of another document in its batch.
+        # None: it has ended meanwhile, by a fault of another document in its batch.
         if pid is not None:
             os.kill(pid, signal.SIGKILL)
-        raise NoAnswer
+        raise NoResponse
 
     # ---------------------------------------------------------------- endpoints
 
-    def _notice(self, exchange: Exchange) -> None:
-        notice = notice_of(exchange)
-        if notice is None:
+    def _notification(self, exchange: Exchange) -> None:
+        notification = notification_of(exchange)
+        if notification is None:
             exchange.forward()
             return
-        inference = notice["inferenceId"]
-        side = next((side for side, seen in self.seen.items() if inference in seen.input_of), None)
-        tag = side and self.seen[side].tag_of.get(job_of(inference))
-        place = "success" if notice["invocationStatus"] == "Completed" else "error"
-        fault = self.faults.at(side, tag, place) if side else None
+        inference = notification["inferenceId"]
+        side = next((side for side, traffic in self.traffic.items() if inference in traffic.input_of), None)
+        tag = side and self.traffic[side].tag_of.get(job_of(inference))
+        point = "success" if notification["invocationStatus"] == "Completed" else "error"
+        fault = self.faults.at(side, tag, point) if side else None
         if fault and fault.what.endswith("lost"):
-            # The endpoint is told that it was taken: so it is with a notification that SNS lost.
+            # The endpoint receives a success response, as for a notification that SNS lost.
             answer = "<PublishResponse><PublishResult><MessageId>lost</MessageId></PublishResult></PublishResponse>"
-            exchange.status, exchange.answer = 200, answer.encode()
-            exchange.answer_headers = [("Content-Type", "text/xml")]
+            exchange.status, exchange.response = 200, answer.encode()
+            exchange.response_headers = [("Content-Type", "text/xml")]
             return
         exchange.forward()
         if fault and "doubled" in fault.what:
@@ -168,7 +168,7 @@ class Network:
                 self.late.append((self.now() + fault.minutes * 60, again))
 
     def deliver_late(self) -> int:
-        """Publishes what is due by now, once more; answers how many."""
+        """Publishes the late notifications that are due. Returns their number."""
         with self.lock:
             due = [exchange for at, exchange in self.late if at <= self.now()]
             self.late = [(at, exchange) for at, exchange in self.late if at > self.now()]
@@ -180,10 +180,10 @@ class Network:
         if exchange.method != "POST":
             exchange.forward()
             return
-        seen = self.seen[side]
+        traffic = self.traffic[side]
         inference = exchange.headers.get("x-amzn-sagemaker-inference-id", "")
         with self.lock:
-            tag = seen.tag_of.get(job_of(inference))
+            tag = traffic.tag_of.get(job_of(inference))
             meanwhile = self.on_run.pop((side, tag or ""), None)
         if meanwhile:
             meanwhile()
@@ -192,11 +192,11 @@ class Network:
         else:
             exchange.forward()
         with self.lock:
-            seen.runs.append((inference, exchange.status))
+            traffic.runs.append((inference, exchange.status))
 
 
 def owner_of_port(port: int, mark: str) -> int | None:
-    """The process that has a local TCP port (Linux), if `mark` is in its environment."""
+    """The process that holds a local TCP port (Linux), if `mark` is in its environment."""
     wanted = f"0100007F:{port:04X}"
     sockets = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:

@@ -1,5 +1,5 @@
-"""Everything that a comparison runs on: the emulator with a clock that can be put forward, the reference model, both
-services with their endpoints, and clients."""
+"""The testbed of a comparison: the emulator with an adjustable clock, the reference model, both services with their
+endpoints, and AWS clients."""
 
 from collections.abc import Callable
 import contextlib
@@ -18,7 +18,7 @@ import urllib.request
 import botocore.session
 from botocore.config import Config
 
-from network import Network
+from fault_injection import FaultInjector
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -29,10 +29,10 @@ DOCKET, BASELINE = "docket", "baseline"
 SIDES = (DOCKET, BASELINE)
 REGION, ACCOUNT = "us-east-1", "000000000000"
 TIME_FACTOR = 60.0
-# As much as the template allows for, and its default.
+# The default and maximum of the template.
 FUNCTION_SECONDS = 60
 SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
-# What faults ask for: who submits, who records outcomes, who looks for what was lost.
+# Roles of functions, which faults distinguish.
 ROLES = {
     "docket-upload-trigger": "submit",
     "docket-inference-success": "outcome",
@@ -45,29 +45,29 @@ RECONCILER = "docket-reconciler"
 
 
 class Clock:
-    """The emulated cloud's wall clock: this machine's, and as much ahead of it as was asked for."""
+    """The emulator's wall clock: this machine's plus an offset, which is in a file that clock.c reads."""
 
     def __init__(self, path: Path):
         path.write_bytes(bytes(8))
         with path.open("r+b") as file:
-            self.ahead = mmap.mmap(file.fileno(), 8)
+            self.mapping = mmap.mmap(file.fileno(), 8)
         self.path = path
 
     def offset(self) -> float:
-        """Seconds ahead."""
-        return struct.unpack("q", self.ahead[:])[0] / 1e9
+        """Offset in seconds."""
+        return struct.unpack("q", self.mapping[:])[0] / 1e9
 
     def now(self) -> float:
-        """Seconds since 1970."""
+        """Unix time in seconds."""
         return time.time() + self.offset()
 
-    def put_forward(self, seconds: float) -> None:
-        """Jumps."""
-        self.ahead[:] = struct.pack("q", int((self.offset() + seconds) * 1e9))
+    def advance(self, seconds: float) -> None:
+        """Moves the clock ahead."""
+        self.mapping[:] = struct.pack("q", int((self.offset() + seconds) * 1e9))
 
 
-class World:
-    """Starts with `start`; whatever was started ends with the `stack` that it is given."""
+class Testbed:
+    """Started by `start`. Everything that it starts ends with `stack`."""
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack, step: Callable[[str], None]):
         self.folder, self.stack, self.step = folder, stack, step
@@ -90,7 +90,7 @@ class World:
         }
 
     def start(self) -> None:
-        """All of it. Raises RuntimeError with the end of the log of what does not start."""
+        """Starts everything. Raises RuntimeError with the end of the log of a process that does not start."""
         self.step("starting MiniStack and the reference model")
         library = self.folder / "clock.so"
         subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library, HERE / "clock.c", "-ldl"], check=True)
@@ -103,10 +103,9 @@ class World:
         self.url = f"http://127.0.0.1:{port}"
         self._wait_for(f"{self.url}/_ministack/ready")
         self.environment["AWS_ENDPOINT_URL"] = self.url
-        self.network = Network(self.url, f"http://127.0.0.1:{model}", self.clock.now, str(self.clock.path), list(SIDES))
-        self.stack.callback(self.network.close)
+        self.injector = FaultInjector(self.url, f"http://127.0.0.1:{model}", self.clock.now, str(self.clock.path), list(SIDES))
+        self.stack.callback(self.injector.close)
         session = botocore.session.Session()
-        # One pool for all: the emulator is one process.
         settings = Config(retries={"max_attempts": 3}, s3={"addressing_style": "path"}, read_timeout=180)
 
         def client(service: str) -> Any:
@@ -123,8 +122,8 @@ class World:
         self.s3.create_bucket(Bucket="code")
         architecture = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
         site = next((TARGET / "venv-baseline" / "lib").glob("python*/site-packages"))
-        # The runtime's address is set below, function by function; here it must only not be AWS's own.
-        nowhere = "http://127.0.0.1:9"
+        # `_redirect` sets the address of each function. Until then it must not be that of AWS.
+        unreachable = "http://127.0.0.1:9"
         self._aws("s3", "cp", "--recursive", "--quiet", "target/lambda", "s3://code/zips/")
         self.outputs = {
             DOCKET: self._deploy("docket", ROOT / "infra" / "service.yaml", {
@@ -133,13 +132,13 @@ class World:
                 "Architecture": architecture,
                 "Scale": "small",
                 "ExecuteApiUrl": f"{self.url}/_aws/execute-api",
-                "SageMakerRuntimeUrl": nowhere,
+                "SageMakerRuntimeUrl": unreachable,
                 "TableDeletionProtection": "false",
                 "FunctionTimeoutSeconds": str(FUNCTION_SECONDS),
             }),
             BASELINE: self._deploy("baseline", HERE / "template.yaml", {
                 "EndpointName": "baseline-legal-review",
-                "SageMakerRuntimeUrl": nowhere,
+                "SageMakerRuntimeUrl": unreachable,
                 "PythonPath": str(site),
             }),
         }
@@ -147,83 +146,83 @@ class World:
         for side in SIDES:
             self._redirect(side)
         self._endpoints()
-        # Where S3 announces what must not reach a service, or must reach it otherwise.
-        self.aside = self.sqs.create_queue(QueueName="aside")["QueueUrl"]
+        # The queue for S3 events that must not reach a service directly.
+        self.intercepted = self.sqs.create_queue(QueueName="intercepted")["QueueUrl"]
 
     # ---------------------------------------------------------------- names
 
     def bucket(self, side: str) -> str:
-        """Where documents go."""
+        """Name of the bucket."""
         return self.outputs[side]["JobsBucketName" if side == DOCKET else "BucketName"]
 
     def table(self, side: str) -> str:
-        """The jobs."""
+        """Name of the job table."""
         return self.outputs[side]["JobsTableName" if side == DOCKET else "TableName"]
 
     def uploads(self, side: str) -> str:
-        """The queue of S3 events."""
+        """URL of the queue of S3 events."""
         return self.outputs[side]["UploadsQueueUrl" if side == DOCKET else "UploadsUrl"]
 
     def topics(self, side: str) -> tuple[str, str]:
-        """Success and error."""
+        """ARNs of the success and error topics."""
         prefix = "Inference" if side == DOCKET else ""
         return self.outputs[side][f"{prefix}SuccessTopicArn"], self.outputs[side][f"{prefix}ErrorTopicArn"]
 
     def queues(self, side: str) -> dict[str, str]:
-        """All queues, by the name of the stack's output, dead letters included."""
+        """URLs of all queues and dead-letter queues, by the name of the stack's output."""
         endings = ("QueueUrl", "UploadsUrl", "OutcomesUrl", "DeadLettersUrl")
         return {name: url for name, url in self.outputs[side].items() if name.endswith(endings)}
 
     def endpoint(self, side: str) -> str:
-        """`EndpointName`."""
+        """Name of the endpoint."""
         return f"{side}-legal-review"
 
     def submit_function(self, side: str) -> str:
-        """Who is told of uploads."""
+        """Name of the function that receives S3 events."""
         return next(name for name in self.names[side] if ROLES.get(name) == "submit")
 
-    # ---------------------------------------------------------------- looking
+    # ---------------------------------------------------------------- queries
 
-    def depth(self, url: str, hidden: bool = False) -> int:
-        """Messages that can be had now; with `hidden` also those that cannot."""
+    def depth(self, url: str, include_invisible: bool = False) -> int:
+        """Number of visible messages, with `include_invisible` also those in flight or delayed."""
         names = ["ApproximateNumberOfMessages"]
-        if hidden:
+        if include_invisible:
             names += ["ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
         found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)
         return sum(int(number) for number in found.get("Attributes", {}).values())
 
     def endpoint_state(self, side: str) -> dict[str, Any]:
-        """How an endpoint stands."""
-        with urllib.request.urlopen(f"{self.network.endpoints}/_endpoint/{self.endpoint(side)}", timeout=10) as answer:
+        """The state of an endpoint."""
+        with urllib.request.urlopen(f"{self.injector.endpoints}/_endpoint/{self.endpoint(side)}", timeout=10) as answer:
             return json.load(answer)
 
-    def busy(self) -> str | None:
-        """What goes on without the clock being put forward, if anything does."""
+    def pending_work(self) -> str | None:
+        """Describes work that continues without a jump of the clock, if there is any."""
         for side in SIDES:
             state = self.endpoint_state(side)
             if state["waiting"] or state["running"]:
                 return f"endpoint of {side}"
             for name, url in self.queues(side).items():
-                # A throttled function leaves its messages where they are.
-                waits = side in self.throttled and url == self.uploads(side)
-                if "DeadLetters" not in name and not waits and self.depth(url):
+                # The messages of a throttled function stay in its queue.
+                is_throttled = side in self.throttled and url == self.uploads(side)
+                if "DeadLetters" not in name and not is_throttled and self.depth(url):
                     return f"{side} {name}"
         return None
 
-    def settle(self, quiet_seconds: float = 1.3, patience_seconds: float = 120) -> None:
-        """Waits until nothing more happens at this time. Raises RuntimeError if that never comes."""
-        give_up = time.monotonic() + patience_seconds
+    def settle(self, quiet_seconds: float = 1.3, timeout_seconds: float = 120) -> None:
+        """Waits until nothing more happens at the current time. Raises RuntimeError after a timeout."""
+        deadline = time.monotonic() + timeout_seconds
         what = None
-        while time.monotonic() < give_up:
-            # A poller sleeps at most a second; a function that is starting is heard of within another.
-            if self.network.activity.quiet_seconds() < quiet_seconds:
+        while time.monotonic() < deadline:
+            # A poller sleeps for at most a second, and a new function makes its first call soon after.
+            if self.injector.activity.quiet_seconds() < quiet_seconds:
                 what = "calls"
             else:
-                what = self.busy()
-                if what is None and self.network.activity.quiet_seconds() >= quiet_seconds:
+                what = self.pending_work()
+                if what is None and self.injector.activity.quiet_seconds() >= quiet_seconds:
                     return
             time.sleep(0.1)
-        raise RuntimeError(f"it does not settle: {what}")
+        raise RuntimeError(f"still busy after {timeout_seconds:.0f} s: {what}")
 
     def rows(self, side: str) -> list[dict[str, Any]]:
         """All rows of the job table."""
@@ -237,14 +236,14 @@ class World:
             more = {"ExclusiveStartKey": found["LastEvaluatedKey"]}
 
     def keys(self, side: str) -> set[str]:
-        """All objects of the bucket."""
+        """Keys of all objects of the bucket."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket(side))
         return {found["Key"] for page in pages for found in page.get("Contents", [])}
 
-    # ---------------------------------------------------------------- doing
+    # ---------------------------------------------------------------- actions
 
     def reconcile(self) -> bool:
-        """Calls Docket's reconciler, if there is one, as its schedule does."""
+        """Invokes Docket's reconciler as its schedule does. Returns False if it is not deployed."""
         if RECONCILER not in self.names[DOCKET]:
             return False
         answer = self.functions.invoke(FunctionName=RECONCILER, Payload=b"{}")
@@ -253,7 +252,7 @@ class World:
         return True
 
     def throttle(self, side: str, on: bool) -> None:
-        """Takes all concurrency away from the function that submits, or gives it back."""
+        """Sets the reserved concurrency of the submitting function to zero, or removes it."""
         name = self.submit_function(side)
         (self.throttled.add if on else self.throttled.discard)(side)
         if on:
@@ -261,8 +260,8 @@ class World:
         else:
             self.functions.delete_function_concurrency(FunctionName=name)
 
-    def announce_to(self, side: str, queue: str) -> None:
-        """Has S3 send its events to another queue."""
+    def set_notification_queue(self, side: str, queue: str) -> None:
+        """Sends the S3 events of a bucket to another queue."""
         bucket = self.bucket(side)
         found = self.s3.get_bucket_notification_configuration(Bucket=bucket)
         found.pop("ResponseMetadata", None)
@@ -271,10 +270,10 @@ class World:
             entry["QueueArn"] = arn
         self.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=found)
 
-    # ---------------------------------------------------------------- starting
+    # ---------------------------------------------------------------- start
 
     def _child(self, name: str, command: list[Any], environment: dict[str, str]) -> int:
-        """Starts a program that ends with its standard input; answers the port that it says."""
+        """Starts a program that ends when its standard input closes. Returns the port that it prints."""
         process = self._spawn(name, command, environment)
         hello = process.stdout.readline()
         try:
@@ -301,7 +300,7 @@ class World:
         return process
 
     def log(self, name: str) -> str:
-        """The end of a log."""
+        """The last lines of a log."""
         return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
 
     def _wait_for(self, url: str) -> None:
@@ -331,25 +330,25 @@ class World:
         return {output["OutputKey"]: output["OutputValue"] for output in found}
 
     def _redirect(self, side: str) -> None:
-        """Leads every function's calls through a tap of its own. Nothing else in it is changed."""
+        """Points every function at its own proxy. Changes only its environment."""
         pages = self.functions.get_paginator("list_functions").paginate()
         names = [found["FunctionName"] for page in pages for found in page["Functions"]]
         self.names[side] = [name for name in names if name.startswith(f"{side}-") and "-ws-" not in name]
         for name in self.names[side]:
-            url = self.network.function(side, name, ROLES.get(name, "other"))
+            url = self.injector.function(side, name, ROLES.get(name, "other"))
             variables = self.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             variables |= {f"AWS_ENDPOINT_URL_{service}": url for service in SERVICES}
             self.functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     def _endpoints(self) -> None:
-        one = []
+        endpoints = []
         for side in SIDES:
             bucket, (success, error) = self.bucket(side), self.topics(side)
             pipeline = "legal-review/" if side == DOCKET else ""
-            one.append({
+            endpoints.append({
                 "name": self.endpoint(side),
                 "parameters": "infra/endpoints/legal-review.json",
-                "container_url": self.network.models[side].url,
+                "container_url": self.injector.models[side].url,
                 "output": f"s3://{bucket}/outbound/{pipeline}",
                 "failure": f"s3://{bucket}/failure/{pipeline}",
                 "success_topic": success,
@@ -357,23 +356,23 @@ class World:
             })
         program = Path(os.environ.get("DEVSTACK", BINARIES / "devstack"))
         process = self._spawn("endpoints", [program, "endpoints"], {})
-        wanted = {"aws_url": self.network.notices.url, "time_factor": TIME_FACTOR, "endpoints": one}
-        process.stdin.write(json.dumps(wanted) + "\n")
+        configuration = {"aws_url": self.injector.notifications.url, "time_factor": TIME_FACTOR, "endpoints": endpoints}
+        process.stdin.write(json.dumps(configuration) + "\n")
         process.stdin.flush()
         hello = process.stdout.readline()
         if not hello:
             raise RuntimeError(f"the endpoints do not start\n{self.log('endpoints')}")
-        self.network.endpoints = f"http://127.0.0.1:{json.loads(hello)['port']}"
+        self.injector.endpoints = f"http://127.0.0.1:{json.loads(hello)['port']}"
 
 
 STARTED = time.monotonic()
 
 
 def say(text: str) -> None:
-    """To standard error: standard output has the result alone."""
+    """Prints to standard error. Standard output contains only the result."""
     print(text, file=sys.stderr, flush=True)
 
 
 def step(text: str) -> None:
-    """What is done now, and when."""
+    """Prints the current step and the time since the start."""
     say(f"[{time.monotonic() - STARTED:6.1f} s] {text}")
