@@ -66,8 +66,8 @@ async fn create_ready_jobs(stack: &Stack, count: u64) {
         .await;
 }
 
-/// Creates a failed job of tenant `acme` that a retry makes ready: a ready job whose output is deleted and whose state is
-/// overwritten. A model error cannot be caused at will, and a broken document would fail again.
+/// Creates a failed job of tenant `acme` that a retry makes ready: a ready job whose output is deleted and whose state
+/// is overwritten. A model error cannot be caused at will, and a broken document would fail again.
 async fn create_failed_job(stack: &Stack, name: &str) {
     let outputs = &stack.outputs;
     let bucket = &outputs.jobs_bucket_name;

@@ -1,7 +1,7 @@
 //! The whole flow on the local stack: the template and the zips that ship. `make test` runs it after building the zips.
 //!
-//! All scenarios share one stack and run concurrently, each with a tenant of its own; those that inject faults into calls
-//! share a second stack. No scenario waits for a fixed time: a wait ends with its condition, or fails after
+//! All scenarios share one stack and run concurrently, each with a tenant of its own; those that inject faults into
+//! calls share a second stack. No scenario waits for a fixed time: a wait ends with its condition, or fails after
 //! [`support::WAIT_TIMEOUT`].
 
 #![expect(

@@ -125,8 +125,8 @@ fn one_gibibyte_batch_becomes_ready() {
     });
 }
 
-/// Whether there is enough memory: the emulator holds the gibibyte about three times. Without it the test fails in CI and
-/// is skipped elsewhere.
+/// Whether there is enough memory: the emulator holds the gibibyte about three times. Without it, the test fails in CI
+/// and is skipped elsewhere.
 fn has_memory() -> bool {
     const NEEDED_KB: u64 = 5_000_000;
     let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();

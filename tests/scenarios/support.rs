@@ -190,7 +190,8 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
     .await
 }
 
-/// Sends a message to a dead-letter queue that first died long ago: the reconciler quarantines it instead of redriving it.
+/// Sends a message to a dead-letter queue that has been redriven for more than a day: the reconciler quarantines it
+/// instead of redriving it again.
 pub(crate) async fn add_expired_dead_letter(
     stack: &Stack,
     dead_letters: &str,

@@ -58,8 +58,8 @@ fn support_counts_and_lists_jobs_of_every_tenant() {
     });
 }
 
-/// The invocation cannot carry this key, so the endpoint reads a copy under `work/`. When the retry starts, the copy has
-/// expired.
+/// The invocation cannot carry this key, so the endpoint reads a copy under `work/`. When the retry starts, the copy
+/// has expired.
 #[test]
 fn retry_recreates_a_deleted_work_copy_and_delete_data_removes_all_objects() {
     run(async |stack| {

@@ -47,7 +47,7 @@ impl Borrow<Stack> for FaultStack {
 }
 
 static SHARED: LazyLock<SharedStack<FaultStack>> =
-    LazyLock::new(|| SharedStack::start("fault-proxy", FaultStack::start));
+    LazyLock::new(|| SharedStack::start("faults", FaultStack::start));
 
 /// Runs a scenario concurrently with others. Fails if a part of the stack ends meanwhile.
 pub(crate) fn run(scenario: impl AsyncFnOnce(&'static FaultStack)) {

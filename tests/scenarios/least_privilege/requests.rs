@@ -1,4 +1,4 @@
-//! Requests to AWS that are authorized and then have no effect: they name action does not exist, or lack a parameter.
+//! Requests to AWS that are authorized and then have no effect: they name what does not exist, or lack a parameter.
 
 use devstack::Stack;
 use serde_json::{Value, json};
