@@ -154,9 +154,10 @@ SCENARIO ?= deal-day
 LIVE ?=
 replay: $(if $(LIVE),package page) ## replay a day of uploads in virtual time, SCENARIO=deal-day or tuesday: waiting, instances, cost, and a picture of it
 ifeq ($(LIVE),)
-	@$(CARGO) run --release -p simulation $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
+	@$(CARGO) run --release -p planner $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
 else
-	@$(DEVSTACK) replay $(SCENARIO) $(REPLAY)
+	@"$(TARGET)/release/planner" live-plan $(SCENARIO) --output "$(TARGET)/replay/$(SCENARIO).json" $(REPLAY)
+	@$(DEVSTACK) replay "$(TARGET)/replay/$(SCENARIO).json"
 endif
 
 compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)

@@ -244,7 +244,7 @@ def probe_verdict(row):
         "Submitting": "the endpoint has not answered the invocation; check the log of upload-trigger",
         "RetryScheduled": "an attempt failed and is retried; `attempts` in the job's row says why",
     }
-    return "waiting", f"job {job} is {status}: {hints.get(status, 'docs/operations.md, At one job')}"
+    return "waiting", f"job {job} is {status}: {hints.get(status, 'docs/operations.md, One job')}"
 
 
 def retained(outputs, page_bucket, code_bucket):

@@ -9,8 +9,10 @@ use functions::aws::Aws;
 use futures_util::{StreamExt, stream};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{Clock, JobStore, ObjectStore};
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;
+use testkit::fixture::AdvanceJob as _;
 use tokio::process::Command;
 
 use crate::support::{aws, contract, run_alone, until};
@@ -96,7 +98,7 @@ async fn create_failed_job(stack: &Stack, name: &str) {
         failure: failure.clone(),
     };
     let failed = ready.advanced(&event, State::Failed { attempt, failure }, ports.now());
-    ports.save(&failed).await.unwrap();
+    ports.save(SaveRequest::for_tests(&failed)).await.unwrap();
 }
 
 /// Alone, because the browser and the functions need both cores.

@@ -79,10 +79,10 @@ fn trace_id_links_logs_push_and_event_of_an_upload() {
             stack,
             "inference-success",
             &trace,
-            ("message", "pages told"),
+            ("message", "change pushed"),
         )
         .await;
-        let pushed = lines.iter().find(|line| line["message"] == "pages told");
+        let pushed = lines.iter().find(|line| line["message"] == "change pushed");
         assert!(pushed.unwrap()["pages"].as_u64() >= Some(1), "{pushed:?}");
         wait_for_line(
             stack,

@@ -5,7 +5,7 @@ use super::{ApiError, Principal, audit, uploads};
 use crate::ports::ObjectTransfers;
 use crate::types::{JobCommandRequest, JobCommandResult};
 use jobs::apply::{RunContext, save_erased};
-use jobs::commands::{Answer, JobCommand, cancel as give_up, resubmit};
+use jobs::commands::{CancelResult, JobCommand, ResubmitResult, cancel as give_up, resubmit};
 use jobs::effects::run_command_effects;
 use jobs::id::{Location, Timestamp};
 use jobs::input::{Delivery, delivery};
@@ -77,7 +77,7 @@ where
         }
     };
     match answer {
-        Answer::Done(job) => {
+        ResubmitResult::Scheduled(job) => {
             line.end(
                 ports,
                 format!("attempt {} is scheduled", job.state.attempt()),
@@ -88,7 +88,7 @@ where
             run_command_effects(ports, job, push_until).await;
             Ok(answer)
         }
-        Answer::Found(check) => {
+        ResubmitResult::ResultFound(check) => {
             line.end(ports, "a result was there after all").await;
             let failed = ports.send(&[(check, 0)]).await;
             if !failed.is_empty() {
@@ -99,7 +99,9 @@ where
             }
             Ok(answered(&job, true))
         }
-        Answer::Refused(job, why) => Err(line.refuse(ports, refused(&job, why, "retried")).await),
+        ResubmitResult::Refused(job, why) => {
+            Err(line.refuse(ports, refused(&job, why, "retried")).await)
+        }
     }
 }
 
@@ -132,17 +134,15 @@ where
     )
     .await?;
     match give_up(ports, run, &order).await {
-        Ok(Answer::Done(job)) => {
+        Ok(CancelResult::Cancelled(job)) => {
             line.end(ports, "canceled").await;
             let answer = answered(&job, false);
             run_command_effects(ports, job, push_until).await;
             Ok(answer)
         }
-        Ok(Answer::Refused(job, why)) => {
+        Ok(CancelResult::Refused(job, why)) => {
             Err(line.refuse(ports, refused(&job, why, "canceled")).await)
         }
-        // Only a retry looks for a result.
-        Ok(Answer::Found(_)) => Ok(answered(&job, true)),
         Err(error) => Err(line.refuse(ports, ApiError::from(error)).await),
     }
 }

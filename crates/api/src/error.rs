@@ -1,7 +1,7 @@
 //! Why somebody's request is not carried out, in words that say what to do.
 
 use crate::types::Problem;
-use jobs::apply::Error;
+use jobs::error::{ApplyError, CommandError};
 use jobs::ports::{LoadError, Unavailable};
 
 /// Why a request is refused. Nothing was done, unless the text says so.
@@ -109,20 +109,28 @@ impl From<LoadError> for ApiError {
     }
 }
 
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
+impl From<ApplyError> for ApiError {
+    fn from(error: ApplyError) -> Self {
         match error {
-            Error::Unavailable(error) => error.into(),
-            Error::Load(error) => error.into(),
-            Error::Leased | Error::Contended(_) => {
+            ApplyError::Unavailable(error) => error.into(),
+            ApplyError::Load(error) => error.into(),
+            ApplyError::Contended(_) => {
                 Self::Unavailable(format!("{error}; try again in a moment"))
             }
-            Error::UnknownJob(_) => Self::NotFound("there is no such job".to_owned()),
-            Error::Changed { .. } => Self::Changed(format!("{error}; look at it again first")),
-            Error::Poisoned { .. } => Self::Poisoned(error.to_string()),
-            Error::OutputMissing(_) | Error::Contradiction(_) | Error::NotOurs(_) => {
-                Self::Refused(error.to_string())
+            ApplyError::UnknownJob(_) => Self::NotFound("there is no such job".to_owned()),
+            ApplyError::Contradiction(_) => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Changed { .. } => {
+                Self::Changed(format!("{error}; look at it again first"))
             }
+            CommandError::Poisoned { .. } => Self::Poisoned(error.to_string()),
+            CommandError::Apply(error) => error.into(),
         }
     }
 }

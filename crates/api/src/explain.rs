@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use jobs::commands::{POISON, equal_failures};
+use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
-use jobs::job::{AttemptRecord, ERASED, HistoryEntry, Job};
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 
 /// A job that is this much past the time at which somebody had to look is stalled: the reconciler comes every five
@@ -203,7 +204,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         reason: None,
     };
     let look = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
-        let then = if attempt < budget.last && !is_too_late(job, deadline, budget) {
+        let then = if attempt < budget.last_attempt && !is_too_late(job, deadline, budget) {
             "if there is none, another attempt is made"
         } else {
             "if there is none, the job fails"
@@ -248,7 +249,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
         } => vec![look(*deadline, budget, *attempt)],
         State::RetryScheduled { next, due, budget } => vec![
             step(*due, format!("attempt {next} is handed to the endpoint")),
-            step(budget.until, "the job has ended by then".to_owned()),
+            step(budget.expires_at, "the job has ended by then".to_owned()),
         ],
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => job
             .expires_at
@@ -260,7 +261,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
 
 /// Whether an attempt that begins at the deadline of this one could end after the job's bound.
 fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
-    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.until.0
+    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.expires_at.0
 }
 
 fn past(job: &Job, entry: &HistoryEntry) -> Step {
@@ -281,7 +282,7 @@ fn past(job: &Job, entry: &HistoryEntry) -> Step {
 }
 
 fn past_words(
-    event: &str,
+    event: &EventKind,
     closed: Option<&AttemptRecord>,
     started: Option<&AttemptRecord>,
 ) -> String {
@@ -291,9 +292,9 @@ fn past_words(
         format!("attempt {} failed{why}", record.attempt)
     };
     match (event, closed, started) {
-        ("Uploaded", ..) => "the upload was announced".to_owned(),
-        ("Accepted", ..) => "the endpoint took the request".to_owned(),
-        ("SubmitFailed", Some(record), _) => format!(
+        (EventKind::Uploaded, ..) => "the upload was announced".to_owned(),
+        (EventKind::Accepted, ..) => "the endpoint took the request".to_owned(),
+        (EventKind::SubmitFailed, Some(record), _) => format!(
             "the endpoint did not take attempt {}{}",
             record.attempt,
             record
@@ -301,29 +302,30 @@ fn past_words(
                 .as_ref()
                 .map_or_else(String::new, |failure| format!(": {}", failure.detail))
         ),
-        ("SubmitFailed", None, _) => "the endpoint did not take the request".to_owned(),
-        ("Succeeded", Some(record), _) => {
+        (EventKind::SubmitFailed, None, _) => "the endpoint did not take the request".to_owned(),
+        (EventKind::Succeeded, Some(record), _) => {
             format!(
                 "the endpoint reported the result of attempt {}",
                 record.attempt
             )
         }
-        ("AttemptFailed", Some(record), _) if record.failure.is_some() => failed(record),
+        (EventKind::AttemptFailed, Some(record), _) if record.failure.is_some() => failed(record),
         // It has a result since, or was made again.
-        ("AttemptFailed", ..) => "an attempt failed".to_owned(),
-        ("Succeeded", None, _) => "the endpoint reported a result".to_owned(),
-        ("CheckDue", Some(record), _) if record.failure.is_some() => failed(record),
-        ("CheckDue", Some(record), _) => {
+        (EventKind::AttemptFailed, ..) => "an attempt failed".to_owned(),
+        (EventKind::Succeeded, None, _) => "the endpoint reported a result".to_owned(),
+        (EventKind::CheckDue, Some(record), _) if record.failure.is_some() => failed(record),
+        (EventKind::CheckDue, Some(record), _) => {
             format!("the result of attempt {} was found in S3", record.attempt)
         }
-        ("CheckDue", None, Some(record)) => format!("attempt {} was begun", record.attempt),
-        ("CheckDue", None, None) => "the attempt was begun again".to_owned(),
-        ("Overwritten", ..) => "a newer version of the document took over".to_owned(),
-        ("Resubmit", ..) => "another run was asked for".to_owned(),
-        ("Cancel", ..) => "it was given up".to_owned(),
-        (ERASED, ..) => "its data was deleted".to_owned(),
-        // A word that this release does not know.
-        (other, ..) => other.to_owned(),
+        (EventKind::CheckDue, None, Some(record)) => {
+            format!("attempt {} was begun", record.attempt)
+        }
+        (EventKind::CheckDue, None, None) => "the attempt was begun again".to_owned(),
+        (EventKind::Overwritten, ..) => "a newer version of the document took over".to_owned(),
+        (EventKind::Resubmit, ..) => "another run was asked for".to_owned(),
+        (EventKind::Cancel, ..) => "it was given up".to_owned(),
+        (EventKind::Erased, ..) => "its data was deleted".to_owned(),
+        (EventKind::Other(name), ..) => name.clone(),
     }
 }
 

@@ -476,7 +476,7 @@ where
     }
     let failed = ports.send_commands(&orders).await;
     // In their order, so that what was not taken is sent again next time.
-    let taken = failed.iter().min().copied().unwrap_or(places.len());
+    let taken = failed.first().unwrap_or(places.len());
     plan.released = first + u32::try_from(taken).unwrap_or(0);
     if plan.released > first && !ports.write(PLANS, id, &plan.document(revision + 1)).await? {
         info!(

@@ -1,7 +1,7 @@
 //! Open pages: registering one, and telling it what the table says.
 
-use jobs::apply::Error;
 use jobs::effects::ALL_TENANTS;
+use jobs::error::MessageError;
 use jobs::id::Tenant;
 use jobs::job::Job;
 use jobs::ports::{Connection, Connections, JobStore};
@@ -23,7 +23,7 @@ const SNAPSHOT: [(StatusGroup, usize); 3] = [
 pub async fn sync<P: Connections + JobStore>(
     ports: &P,
     connection: &Connection,
-) -> Result<Frame, Error> {
+) -> Result<Frame, MessageError> {
     ports.register(connection).await?;
     if connection.subscription == ALL_TENANTS {
         // Support pages list through the API, which pages and filters; here they get the changes.
@@ -32,22 +32,21 @@ pub async fn sync<P: Connections + JobStore>(
             more: true,
         });
     }
-    let tenant: Tenant = connection
-        .subscription
-        .parse()
-        .map_err(|_| Error::NotOurs(format!("{:?} is not a tenant", connection.subscription)))?;
+    let tenant: Tenant = connection.subscription.parse().map_err(|_| {
+        MessageError::NotOurs(format!("{:?} is not a tenant", connection.subscription))
+    })?;
     let mut jobs: Vec<Job> = Vec::new();
     let mut more = false;
     for (class, limit) in SNAPSHOT {
-        let (some, rest) = ports.newest(&tenant, class, limit).await?;
+        let newest = ports.newest(&tenant, class, limit).await?;
         // A job that just changed its class may stand in two lists for a moment.
-        for job in some {
+        for job in newest.jobs {
             let shown = connection.shows(job.input.uploaded_by.as_deref());
             if shown && !jobs.iter().any(|known| known.id == job.id) {
                 jobs.push(job);
             }
         }
-        more |= rest;
+        more |= newest.more;
     }
     Ok(Frame::snapshot(&jobs, more))
 }

@@ -13,6 +13,7 @@ use jobs::job::Job;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Event, Evidence};
 use testkit::conformance::one_in_every_state;
+use testkit::fixture::AdvanceJob as _;
 
 fn jobs() -> Vec<Job> {
     one_in_every_state("docket-jobs", "acme")

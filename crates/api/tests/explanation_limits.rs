@@ -47,8 +47,8 @@ fn another_attempt_is_foretold_only_if_there_will_be_one() {
         } = &mut job.state
         {
             assert_eq!(*attempt, Attempt(1));
-            budget.last = last;
-            budget.until = Timestamp(deadline.0 + left);
+            budget.last_attempt = last;
+            budget.expires_at = Timestamp(deadline.0 + left);
         }
         let what = explain(&job, job.updated_at).next[0].what.clone();
         assert_eq!(what.contains("another attempt is made"), again, "{what}");

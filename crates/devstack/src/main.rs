@@ -1,7 +1,7 @@
 //! `devstack`: the demo, and a stack to play with. `make help` lists the ways to start it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -14,15 +14,13 @@ devstack: the whole service on this machine
 
   devstack demo [--model URL] [--] [FILE|FOLDER]...
                                    upload the samples, or your own PDFs, and watch (exit 0: all ended as they should)
-  devstack replay deal-day|tuesday [--bursts N] [--seed N]
-                                   upload the bursts of a business day, and compare with the simulation of it
-                                   (exit 0: all became ready)
+  devstack replay PLAN.json        upload the bursts of a business day as `planner live-plan` planned them, and compare
+                                   with its forecast (exit 0: all became ready)
   devstack up [--model URL]        start a stack in the background and say how to use it
   devstack down                    stop it
   devstack watch [TENANT]          print what a page is told (tenant acme; * for all)
   devstack ticket [TENANT]         print a WebSocket URL that opens one connection within 60 s
   devstack serve [--model URL]     what `up` runs
-  devstack forecast …              what `replay` asks: the simulation's answer as JSON, on standard error
   devstack endpoints               asynchronous endpoints alone, as one line of JSON on standard input says
 
   --model URL    a container that runs already and speaks SageMaker's contract (GET /ping, POST /invocations),
@@ -45,9 +43,6 @@ fn main() -> ExitCode {
     };
     let mut arguments = std::env::args_os().skip(1);
     let command = arguments.next().unwrap_or_default();
-    if let Some(command @ ("replay" | "forecast")) = command.to_str() {
-        return runtime.block_on(run_replay(command, arguments));
-    }
     let (container, rest) = match options(arguments) {
         Ok(read) => read,
         Err(error) => {
@@ -68,6 +63,7 @@ fn main() -> ExitCode {
                 report(&format!("devstack: {command} takes no --model\n"));
                 ExitCode::from(USAGE_ERROR)
             }
+            (Some("replay"), 1) => run_replay(&rest[0]).await,
             (Some("down"), 0) => simple(background::down()).await,
             (Some("endpoints"), 0) => simple(endpoints::serve()).await,
             (Some("watch"), 0 | 1) => simple(background::watch(&tenant)).await,
@@ -103,26 +99,18 @@ fn options(
     Ok((container, rest))
 }
 
-async fn run_replay(command: &str, arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let words: Vec<String> = arguments
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let order = match replay::Order::parse(&words) {
-        Ok(order) => order,
+async fn run_replay(plan: &Path) -> ExitCode {
+    let plan = match replay::LivePlan::read(plan) {
+        Ok(plan) => plan,
         Err(error) => {
             fail(&error);
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    match command {
-        "forecast" => exit_code(Ended::Done(replay::forecast(&order))),
-        _ => {
-            run_here(command, async |dir, children| {
-                replay::run(&order, dir, children).await
-            })
-            .await
-        }
-    }
+    run_here("replay", async |dir, children| {
+        replay::run(plan, dir, children).await
+    })
+    .await
 }
 
 async fn run_demo(paths: &[PathBuf], container: Option<ContainerUrl>) -> ExitCode {

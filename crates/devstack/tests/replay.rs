@@ -1,4 +1,4 @@
-//! `devstack replay`: the first burst of a day on the local stack, beside the simulation of the same uploads.
+//! `devstack replay` carries out a plan on the local stack and compares it with the plan's forecast.
 //! `make test` runs this after making the zips that the stack deploys.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
@@ -6,57 +6,52 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn devstack(words: &[&str]) -> Output {
+/// The first burst of `tuesday`. A test of crate `planner` keeps it up to date.
+const PLAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live-plan.json");
+
+fn replay(plan: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_devstack"))
-        .args(words)
+        .args(["replay", plan])
         .output()
         .unwrap()
 }
 
-fn forecast(words: &[&str]) -> Value {
-    let output = devstack(&[&["forecast"], words].concat());
-    assert!(output.status.success());
-    serde_json::from_slice(&output.stderr).unwrap()
-}
-
 #[test]
-fn every_batch_of_the_first_burst_becomes_ready_and_is_counted_beside_the_simulation() {
-    let words = ["tuesday", "--bursts", "1"];
-    let there = forecast(&words);
-    let output = devstack(&[&["replay"], &words[..]].concat());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let here: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let uploads = there["uploads"].as_array().unwrap().len();
-    assert!(uploads >= 4, "{there}");
+fn all_documents_of_a_live_burst_become_ready_and_are_compared_with_the_forecast() {
+    let plan: Value = serde_json::from_slice(&std::fs::read(PLAN).unwrap()).unwrap();
+    let output = replay(PLAN);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let uploads = plan["uploads"].as_array().unwrap().len();
+    assert!(uploads >= 4, "{plan}");
     for (name, count) in [
         ("uploaded", uploads),
         ("ready", uploads),
         ("failed", 0),
         ("lost", 0),
     ] {
-        assert_eq!(here[name], count, "{name} of {here}");
+        assert_eq!(result[name], count, "{name} of {result}");
     }
-    let burst = &here["bursts"][0];
+    let burst = &result["bursts"][0];
     assert_eq!(burst["simulated"]["ready"], uploads);
-    // Out of none, and from both the same number of instances at most: those that the endpoint may have.
     assert_eq!(
         (&burst["found"], &burst["simulated"]["found"]),
         (&0.into(), &0.into())
     );
-    // Nothing is ready before a cold start is over, here as there.
-    for waited in [&burst["wait_p50_s"], &burst["simulated"]["wait_p50_s"]] {
-        assert!(waited.as_f64().unwrap() > 300.0, "{burst}");
+    // No document is ready before the cold start is over.
+    for wait in [&burst["wait_p50_s"], &burst["simulated"]["wait_p50_s"]] {
+        assert!(wait.as_f64().unwrap() > 300.0, "{burst}");
     }
     for part in ["burst 1:", "simulated", "0 lost"] {
-        assert!(said.contains(part), "{part} is not in {said}");
+        assert!(log.contains(part), "{part} is not in {log}");
     }
 }
 
 #[test]
-fn a_day_that_there_is_not_starts_nothing() {
-    let output = devstack(&["replay", "wednesday"]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("deal-day or tuesday"), "{said}");
+fn missing_plan_is_a_usage_error_and_starts_nothing() {
+    let output = replay("wednesday");
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{log}");
+    assert!(log.contains("wednesday cannot be read"), "{log}");
 }

@@ -1,140 +1,137 @@
 //! `docket login`, `logout`, `whoami`.
 
 use api::types::{Configuration, Me};
-use clap::Args;
 
-use crate::Context;
+use crate::CommandContext;
+use crate::cli::LoginArgs;
+use crate::client::ApiClient;
+use crate::cognito::{CognitoClient, SignInResult};
 use crate::config;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::print::{Print, harmless, size, span};
+use crate::error::{CliError, Exit, Result};
+use crate::print::{Printer, byte_size, duration, sanitize};
 use crate::session::{Session, Sessions};
-use crate::sign_in::{SignIn, Step};
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Login {
-    /// Who signs in; asked for if it is not said
-    #[arg(long, short, env = "DOCKET_EMAIL", hide_env_values = true)]
-    email: Option<String>,
-}
-
-pub(crate) async fn login(context: &Context, login: Login) -> Outcome<Exit> {
-    let answer = context.api.get_public("/configuration").await?;
-    let configuration: Configuration = context.api.read(&answer)?;
-    let email = match login.email {
+pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
+    let response = context.client.get_public("/configuration").await?;
+    let configuration: Configuration = context.client.decode(&response)?;
+    let email = match args.email {
         Some(email) => email,
         None => ask("E-mail address: ").await?,
     };
     let email = email.trim();
     if email.is_empty() {
-        return Err(Failure::usage("who signs in? Say --email"));
+        return Err(CliError::usage(
+            "an e-mail address is required; give one with --email",
+        ));
     }
     let password = secret(
         "DOCKET_PASSWORD",
-        &format!("Password of {}: ", harmless(email)),
+        &format!("Password of {}: ", sanitize(email)),
     )
     .await?;
-    let sign_in = SignIn {
-        http: &context.api.http,
+    let cognito = CognitoClient {
+        http: &context.client.http,
         url: &configuration.sign_in_url,
         client_id: &configuration.client_id,
     };
-    let tokens = match sign_in.password(email, &password).await? {
-        Step::Done(tokens) => tokens,
-        Step::NewPassword(session) => {
+    let tokens = match cognito.sign_in(email, &password).await? {
+        SignInResult::SignedIn(tokens) => tokens,
+        SignInResult::NewPasswordRequired { session } => {
             let new = new_password().await?;
-            match sign_in.new_password(email, &new, &session).await? {
-                Step::Done(tokens) => tokens,
-                Step::NewPassword(_) => {
-                    return Err(Failure::not_signed_in("the new password was not taken"));
+            match cognito.set_new_password(email, &new, &session).await? {
+                SignInResult::SignedIn(tokens) => tokens,
+                SignInResult::NewPasswordRequired { .. } => {
+                    return Err(CliError::not_signed_in("the new password was not accepted"));
                 }
             }
         }
     };
-    let api = context.api.address();
-    keep(api, tokens.session(&sign_in, email))?;
-    let me: Me = crate::api::Api::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
+    let api = context.client.address();
+    store(api, tokens.into_session(&cognito, email))?;
+    let me: Me = ApiClient::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
         .get("/me")
         .await?;
-    if context.print.json {
-        context.print.document(&me)?;
+    if context.printer.json {
+        context.printer.json_document(&me)?;
     } else {
         context
-            .print
-            .line(&format!("signed in to {api} as {}", person(&me)))?;
+            .printer
+            .line(&format!("signed in to {api} as {}", identity(&me)))?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
-fn keep(api: &str, session: Session) -> Outcome<()> {
+fn store(api: &str, session: Session) -> Result<()> {
     let mut all = Sessions::load()?;
     all.api = Some(api.to_owned());
     all.sign_ins.insert(api.to_owned(), session);
     all.save()
 }
 
-pub(crate) async fn logout(context: &Context) -> Outcome<Exit> {
-    let api = context.api.address();
+pub(crate) async fn logout(context: &CommandContext) -> Result<Exit> {
+    let api = context.client.address();
     let session = Sessions::load()?.sign_ins.remove(api);
     Sessions::update(api, None)?;
     if let Some(session) = &session
         && let Some(token) = &session.refresh_token
     {
-        let sign_in = SignIn {
-            http: &context.api.http,
+        let cognito = CognitoClient {
+            http: &context.client.http,
             url: &session.sign_in_url,
             client_id: &session.client_id,
         };
-        // It is forgotten here in any case; that it is worthless elsewhere, too, is more than was asked for.
-        if let Err(failure) = sign_in.revoke(token).await {
-            context.print.note(&format!(
-                "forgotten here, but not revoked: {}",
-                harmless(&failure.problem.detail)
+        // Deleting the file has signed the user out of this machine. Revoking the token protects against copies of it;
+        // if that fails, the command still succeeds.
+        if let Err(error) = cognito.revoke(token).await {
+            context.printer.info(&format!(
+                "signed out here, but the refresh token could not be revoked: {}",
+                sanitize(&error.problem.detail)
             ));
         }
     }
-    if !context.print.json {
-        context.print.line(&match session {
-            Some(session) => format!("{} is signed out of {api}", harmless(&session.email)),
-            None => format!("nobody was signed in to {api}"),
+    if !context.printer.json {
+        context.printer.line(&match session {
+            Some(session) => format!("signed out {} from {api}", sanitize(&session.email)),
+            None => format!("not signed in to {api}"),
         })?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
-pub(crate) async fn whoami(context: &Context) -> Outcome<Exit> {
-    let me: Me = context.api.get("/me").await?;
-    let print = &context.print;
-    if print.json {
-        print.document(&me)?;
-        return Ok(Exit::Done);
+pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
+    let me: Me = context.client.get("/me").await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&me)?;
+        return Ok(Exit::Success);
     }
-    print.field("signed in as", &harmless(&me.actor))?;
-    print.field("service", context.api.address())?;
-    print.field("roles", &or_none(&me.roles))?;
-    print.field("tenants", &tenants(&me))?;
-    print.field("until", &Print::when_exactly(me.expires_at))?;
+    printer.field("signed in as", &sanitize(&me.actor))?;
+    printer.field("service", context.client.address())?;
+    printer.field("roles", &comma_list(&me.roles))?;
+    printer.field("tenants", &tenants(&me))?;
+    printer.field("expires", &Printer::time_and_age(me.expires_at))?;
     for pipeline in &me.pipelines {
-        print.field(
+        printer.field(
             "pipeline",
-            &harmless(&format!(
-                "{}: {} up to {}, ready within {}, runs take {} as a rule",
+            &sanitize(&format!(
+                "{}: {} up to {}, ready within {}, a run usually takes {}",
                 pipeline.name,
                 pipeline.content_types.join(" or "),
-                size(pipeline.max_bytes),
-                span(u64::from(pipeline.slo_seconds) * 1000),
-                span(u64::from(pipeline.typical_run_seconds) * 1000)
+                byte_size(pipeline.max_bytes),
+                duration(u64::from(pipeline.slo_seconds) * 1000),
+                duration(u64::from(pipeline.typical_run_seconds) * 1000)
             )),
         )?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
-/// Who somebody is, in a line.
-pub(crate) fn person(me: &Me) -> String {
-    harmless(&format!(
+/// The user's name, roles and tenants in one line.
+pub(crate) fn identity(me: &Me) -> String {
+    sanitize(&format!(
         "{} ({}; {})",
         me.actor,
-        or_none(&me.roles),
+        comma_list(&me.roles),
         tenants(me)
     ))
 }
@@ -143,54 +140,54 @@ fn tenants(me: &Me) -> String {
     if me.roles.iter().any(|role| role == "support") {
         return "all tenants".to_owned();
     }
-    or_none(&me.tenants)
+    comma_list(&me.tenants)
 }
 
-fn or_none(words: &[String]) -> String {
-    if words.is_empty() {
+fn comma_list(items: &[String]) -> String {
+    if items.is_empty() {
         "none".to_owned()
     } else {
-        harmless(&words.join(", "))
+        sanitize(&items.join(", "))
     }
 }
 
-async fn new_password() -> Outcome<String> {
+async fn new_password() -> Result<String> {
     let new = secret(
         "DOCKET_NEW_PASSWORD",
-        "The password has to be replaced. New password: ",
+        "The password must be changed. New password: ",
     )
     .await?;
-    // Nobody saw what was typed.
-    let typed = config::variable("DOCKET_NEW_PASSWORD").is_none() && Print::is_interactive();
-    if typed && secret("DOCKET_NEW_PASSWORD", "Once more: ").await? != new {
-        return Err(Failure::usage("the two are not the same"));
+    // Typing is not echoed, so ask twice.
+    let typed = config::variable("DOCKET_NEW_PASSWORD").is_none() && Printer::is_interactive();
+    if typed && secret("DOCKET_NEW_PASSWORD", "Repeat the new password: ").await? != new {
+        return Err(CliError::usage("the two passwords differ"));
     }
     Ok(new)
 }
 
-/// Something that is not shown: from the environment, from the terminal, or a line of standard input.
-async fn secret(name: &str, prompt: &str) -> Outcome<String> {
+/// Reads a secret: from the environment, from the terminal without echo, or from a line of standard input.
+async fn secret(name: &str, prompt: &str) -> Result<String> {
     if let Some(value) = config::variable(name) {
         return Ok(value);
     }
-    if !Print::is_interactive() {
+    if !Printer::is_interactive() {
         return ask("").await;
     }
     let prompt = prompt.to_owned();
     let typed = blocking(move || rpassword::prompt_password(prompt)).await?;
     typed.map_err(|error| match error.kind() {
         std::io::ErrorKind::Interrupted => {
-            Failure::local(Exit::Interrupted, "interrupted", "interrupted")
+            CliError::new(Exit::Interrupted, "interrupted", "interrupted")
         }
-        _ => Failure::here(format!("cannot ask for the password: {error}"))
-            .hint("set DOCKET_PASSWORD"),
+        _ => CliError::local(format!("cannot ask for the password: {error}"))
+            .with_hint("set DOCKET_PASSWORD"),
     })
 }
 
-/// A line of standard input.
-async fn ask(prompt: &str) -> Outcome<String> {
+/// Reads a line of standard input.
+async fn ask(prompt: &str) -> Result<String> {
     use std::io::Write;
-    if Print::is_interactive() {
+    if Printer::is_interactive() {
         let mut err = std::io::stderr().lock();
         write!(err, "{prompt}").and_then(|()| err.flush()).ok();
     }
@@ -199,43 +196,44 @@ async fn ask(prompt: &str) -> Outcome<String> {
         std::io::stdin().read_line(&mut line).map(|_| line)
     })
     .await?
-    .map_err(|error| Failure::here(format!("cannot read standard input: {error}")))?;
+    .map_err(|error| CliError::local(format!("cannot read standard input: {error}")))?;
     let line = line.trim_end_matches(['\r', '\n']);
     if line.is_empty() {
-        return Err(Failure::usage("nothing was typed")
-            .hint("say --email, and set DOCKET_PASSWORD or give the password on standard input"));
+        return Err(CliError::usage("no input").with_hint(
+            "use --email, and set DOCKET_PASSWORD or write the password to standard input",
+        ));
     }
     Ok(line.to_owned())
 }
 
-/// Waits for somebody without keeping Ctrl-C from being heard.
+/// Runs blocking input on another thread, so that Ctrl-C still works.
 pub(crate) async fn blocking<T: Send + 'static>(
     wait: impl FnOnce() -> T + Send + 'static,
-) -> Outcome<T> {
+) -> Result<T> {
     tokio::task::spawn_blocking(wait)
         .await
-        .map_err(|error| Failure::here(format!("nobody could be asked: {error}")))
+        .map_err(|error| CliError::local(format!("cannot read input: {error}")))
 }
 
-/// Asks whether to go on; anything but yes is no. Where nobody can be asked, `--yes` must have said so.
-pub(crate) async fn confirm(context: &Context, question: &str, yes: bool) -> Outcome<()> {
+/// Asks for confirmation; every answer but yes means no. Without a terminal, `--yes` is required.
+pub(crate) async fn confirm(context: &CommandContext, question: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }
-    if context.print.json || !Print::is_interactive() {
-        return Err(Failure::local(
+    if context.printer.json || !Printer::is_interactive() {
+        return Err(CliError::new(
             Exit::Usage,
             "not-confirmed",
-            "nobody can be asked whether to go on: say --yes",
+            "confirmation is required; without a terminal, use --yes",
         ));
     }
-    let answer = ask(&format!("{question} [y/N] ")).await.unwrap_or_default();
-    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+    let reply = ask(&format!("{question} [y/N] ")).await.unwrap_or_default();
+    if matches!(reply.trim().to_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Failure::local(
+    Err(CliError::new(
         Exit::Failed,
         "not-confirmed",
-        "nothing was done",
+        "cancelled; nothing was done",
     ))
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! The commands and options that the program accepts.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::account::Login;
 use crate::config;
 use crate::print;
 
-const EXIT_CODES: &str = "\
+const HELP_FOOTER: &str = "\
 Exit codes:
-  0    done
+  0    success
   1    refused, or the job failed
   2    the command line is wrong
   3    not signed in, or not allowed
@@ -21,124 +20,134 @@ Exit codes:
   130  interrupted
 
 Environment:
-  DOCKET_API        the service's address, as --api
-  DOCKET_PASSWORD   the password for `docket login`
-  NO_COLOR          no colors
-  SSL_CERT_FILE     certificates to trust in place of the machine's";
+  DOCKET_API       address of the service, like --api
+  DOCKET_EMAIL     e-mail address for `docket login`, like --email
+  DOCKET_PASSWORD  password for `docket login`
+  NO_COLOR         turn colors off
+  SSL_CERT_FILE    certificates to trust instead of the system's";
 
-/// Uploads documents, shows where they are, fetches results, and repairs what went wrong.
+/// Upload documents, follow their jobs, fetch results and repair failures
 #[derive(Debug, Parser)]
-#[command(name = "docket", version, after_help = EXIT_CODES)]
+#[command(name = "docket", version, after_help = HELP_FOOTER)]
 pub(crate) struct Cli {
-    /// The service's address; the one of the last login if it is not said
+    /// Address of the service [default: that of the last login]
     #[arg(
         long,
         global = true,
         env = "DOCKET_API",
         value_name = "URL",
-        hide_env_values = true
+        hide_env_values = true,
+        help_heading = GLOBAL
     )]
     pub(crate) api: Option<String>,
-    /// For programs: JSON in the API's own types, problems on standard error
-    #[arg(long, global = true)]
+    /// Print JSON in the API's types, and errors as JSON on standard error
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
-    /// Exact times (UTC) in tables instead of "3 min ago"
-    #[arg(long, global = true)]
+    /// Show exact times in UTC instead of "3 min ago"
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) utc: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Sign in and stay signed in
-    Login(Login),
-    /// Forget the sign-in
+    /// Sign in and store the sign-in on this machine
+    Login(LoginArgs),
+    /// Sign out and delete the stored sign-in
     Logout,
-    /// Who is signed in, and what that person may do
+    /// Show who is signed in and what they may do
     Whoami,
-    /// Upload documents; with --wait until their results are there
+    /// Upload documents; with --wait, also save their results
     ///
-    /// Large files go in parts and can be resumed: run the same command again. With --json each file is one line: its
-    /// upload, or with --wait its job.
-    Upload(Upload),
-    /// Find jobs, read about them, and decide
+    /// Large files are uploaded in parts. To resume an interrupted upload, run the same command again. With --json, each
+    /// file prints one line: its upload, or with --wait its job.
+    Upload(UploadArgs),
+    /// Find, explain, retry and cancel jobs
     #[command(subcommand)]
-    Jobs(Jobs),
-    /// Retry many failed jobs at a measured pace
+    Jobs(JobsCommand),
+    /// Retry many failed jobs at a limited rate
     #[command(subcommand)]
-    RetryPlan(RetryPlan),
-    /// Messages that could not be understood
+    RetryPlan(RetryPlanCommand),
+    /// Inspect, replay or discard messages that could not be processed
     #[command(subcommand)]
-    Quarantine(Quarantine),
-    /// Who did what, and why
-    Audit(Paging),
-    /// How many jobs are open, stalled, failed
+    Quarantine(QuarantineCommand),
+    /// Show who did what, and why
+    Audit(PagingArgs),
+    /// Count open, stalled and failed jobs
     Summary {
-        /// Only of this tenant
+        /// Count only this tenant's jobs
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Show each change as it happens
+    /// Show job changes as they happen
     Watch {
-        /// Which tenant, if you have several; support sees all
+        /// Tenant to watch; required if you have several [default for support: all tenants]
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Check the configuration, the connection and the sign-in, and say what to do
+    /// Check the configuration, the connection and the sign-in
+    ///
+    /// Each check prints ok, warn or fail, and how to fix it. The last check creates an upload and deletes it again.
     Doctor {
-        /// Which tenant to try an upload for; support must name one
+        /// Tenant to test an upload for [default: your first one; required for support]
         #[arg(long)]
         tenant: Option<String>,
     },
-    /// Print a completion script for a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
+    /// Print a shell completion script
+    Completions { shell: Shell },
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Upload {
-    /// The files
+pub(crate) struct LoginArgs {
+    /// E-mail address of the user [default: ask]
+    #[arg(long, short, env = "DOCKET_EMAIL", hide_env_values = true)]
+    pub(crate) email: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UploadArgs {
+    /// Files to upload
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// For which pipeline; needed if there are several
+    /// Pipeline that processes the files; required if there are several
     #[arg(long, short)]
     pub(crate) pipeline: Option<String>,
-    /// For which tenant; needed if you have several
+    /// Tenant that owns the files; required if you have several
     #[arg(long, short)]
     pub(crate) tenant: Option<String>,
-    /// The media type, if the file does not show it
+    /// Media type of the files [default: detected from name and content]
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
     /// Wait for the results and save them
     #[arg(long, short)]
     pub(crate) wait: bool,
-    /// Where to save the results; beside each file if it is not said
+    /// Directory for the results [default: next to each file]
     #[arg(long, value_name = "DIR", requires = "wait")]
     pub(crate) save: Option<PathBuf>,
-    /// Overwrite results that are there
+    /// Overwrite existing results
     #[arg(long, requires = "wait")]
     pub(crate) force: bool,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Paging {
-    /// How many at most; with --json whole pages
+pub(crate) struct PagingArgs {
+    /// Maximum number of entries; with --json, rounded up to whole pages
     #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
-    /// All of them
+    /// Show all entries
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
-    /// Where to go on, as an earlier answer said
+    /// Continue from the `cursor` of an earlier answer
     #[arg(long)]
     pub(crate) cursor: Option<String>,
 }
 
-impl Paging {
-    /// How many are wanted.
-    pub(crate) fn wanted(&self) -> usize {
+impl PagingArgs {
+    pub(crate) fn max_items(&self) -> usize {
         if self.all {
             usize::MAX
         } else {
@@ -148,172 +157,172 @@ impl Paging {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Jobs {
+pub(crate) enum JobsCommand {
     /// List jobs, newest first
-    List(List),
-    /// Find a job by any id: of a job or an inference, an object's key or address, a message
+    List(JobListArgs),
+    /// Find a job by any id
     Find {
-        /// The id
+        /// Id of a job, an inference or a quarantined message, or an S3 key or address
         id: String,
     },
-    /// Everything about a job
+    /// Show everything about a job
     Show {
-        /// The job
+        /// Id of the job
         id: String,
     },
-    /// Where a job stands, in plain words, and what helps
+    /// Explain a job's state, what happens next and what helps
     Explain {
-        /// The job
+        /// Id of the job
         id: String,
     },
-    /// Fetch a job's result
+    /// Download a job's result
     ///
-    /// With --json the answer of the service is printed, with an address that is good for minutes, and a file is
-    /// written only if --output names one.
+    /// With --json, prints the service's answer, which holds a download URL that is valid for some minutes. The result
+    /// itself is then saved only if --output names a file.
     Result {
-        /// The job
+        /// Id of the job
         id: String,
-        /// Where to save it, `-` for standard output; its own name in this folder if it is not said
+        /// File to save it to, `-` for standard output [default: the result's name, in the current directory]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Overwrite a file that is there
+        /// Overwrite an existing file
         #[arg(long)]
         force: bool,
     },
-    /// Have jobs run once more
+    /// Retry failed jobs
     Retry {
         #[command(flatten)]
-        order: Order,
-        /// Although the same input has failed the same way again and again (support)
+        args: JobCommandArgs,
+        /// Retry even if the same input failed in the same way several times (support only)
         #[arg(long)]
         force: bool,
     },
-    /// Give jobs up
+    /// Cancel open jobs
     Cancel {
         #[command(flatten)]
-        order: Order,
+        args: JobCommandArgs,
     },
-    /// Delete a job's document and result for good (support)
+    /// Delete a job's document and result permanently (support only)
     DeleteData {
-        /// The job
+        /// Id of the job
         id: String,
-        /// Why, for the audit log
+        /// Reason, for the audit log
         #[arg(long, short)]
         reason: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Order {
-    /// The jobs
+pub(crate) struct JobCommandArgs {
+    /// Ids of the jobs
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
-    /// Why, for the job's history and the audit log
+    /// Reason, for the job's history and the audit log
     #[arg(long, short)]
     pub(crate) reason: String,
-    /// Only if the job is still at this version
+    /// Do nothing if the job is no longer at this version; only with one job
     #[arg(long, value_name = "VERSION")]
-    pub(crate) seen: Option<u64>,
+    pub(crate) expected_version: Option<u64>,
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct List {
-    /// Of which tenant
+pub(crate) struct JobListArgs {
+    /// Only jobs of this tenant
     #[arg(long)]
     pub(crate) tenant: Option<String>,
-    /// Only these
+    /// Only jobs with this status
     #[arg(long, value_parser = ["open", "failed", "ready", "cancelled"])]
     pub(crate) status: Option<String>,
-    /// Of which pipeline
+    /// Only jobs of this pipeline
     #[arg(long)]
     pub(crate) pipeline: Option<String>,
-    /// Failed by which cause, such as ModelError
+    /// Only jobs that failed with this cause, such as ModelError
     #[arg(long)]
     pub(crate) cause: Option<String>,
-    /// Not older than this: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
+    /// Only jobs since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,
-    /// How the file's name begins
+    /// Only files whose name starts with this, in upper or lower case
     #[arg(long, value_name = "PREFIX")]
     pub(crate) name: Option<String>,
     #[command(flatten)]
-    pub(crate) paging: Paging,
+    pub(crate) paging: PagingArgs,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum RetryPlan {
-    /// Choose failed jobs and show what a retry would do; nothing is started
-    Create(CreatePlan),
-    /// The newest plans
+pub(crate) enum RetryPlanCommand {
+    /// Select failed jobs and show what a retry would do; starts nothing
+    Create(CreatePlanArgs),
+    /// List the newest plans
     List,
-    /// A plan and what became of it
+    /// Show a plan and the outcome of its jobs
     Show {
-        /// The plan
+        /// Id of the plan
         id: String,
     },
-    /// Start the jobs of a plan, so many a minute
+    /// Start the jobs of a plan, at the plan's rate
     Apply {
-        /// The plan
+        /// Id of the plan
         id: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct CreatePlan {
-    /// Of which tenant
+pub(crate) struct CreatePlanArgs {
+    /// Only jobs of this tenant
     #[arg(long)]
     pub(crate) tenant: Option<String>,
-    /// Of which pipeline
+    /// Only jobs of this pipeline
     #[arg(long)]
     pub(crate) pipeline: Option<String>,
-    /// Failed by which cause, such as ModelError
+    /// Only jobs that failed with this cause, such as ModelError
     #[arg(long)]
     pub(crate) cause: Option<String>,
-    /// Failed at or after this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
+    /// Only jobs that failed at or after this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,
-    /// Failed before this time
+    /// Only jobs that failed before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) until: Option<u64>,
-    /// How many jobs to start in a minute
+    /// Number of jobs to start per minute
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=600))]
     pub(crate) per_minute: Option<u16>,
-    /// Also those that have failed the same way again and again
+    /// Include jobs that failed in the same way several times
     #[arg(long)]
     pub(crate) force: bool,
-    /// Why, for each job's history and the audit log
+    /// Reason, for each job's history and the audit log
     #[arg(long, short)]
     pub(crate) reason: String,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Quarantine {
-    /// What is set aside
-    List(Paging),
-    /// A message and what is wrong with it
+pub(crate) enum QuarantineCommand {
+    /// List quarantined messages
+    List(PagingArgs),
+    /// Show a message and its problem
     Show {
-        /// Its id
+        /// Id of the message
         id: String,
     },
-    /// Have a message read again, after what was wrong is mended
+    /// Process a message again, after its problem is fixed
     Replay {
-        /// Its id
+        /// Id of the message
         id: String,
-        /// Why, for the audit log
+        /// Reason, for the audit log
         #[arg(long, short)]
         reason: String,
     },
-    /// Throw a message away
+    /// Delete a message
     Discard {
-        /// Its id
+        /// Id of the message
         id: String,
-        /// Why, for the audit log
+        /// Reason, for the audit log
         #[arg(long, short)]
         reason: String,
     },
@@ -323,12 +332,12 @@ fn time(text: &str) -> Result<u64, String> {
     print::parse_time(text, config::now())
 }
 
-/// Prints a completion script.
+/// Prints a shell completion script.
 pub(crate) fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "docket", &mut script);
-    let printed = print::Print::new(false, false).bytes(&script);
-    ExitCode::from(printed.map_or_else(|failure| failure.exit.code(), |()| 0))
+    let printed = print::Printer::new(false, false).bytes(&script);
+    ExitCode::from(printed.map_or_else(|error| error.exit.code(), |()| 0))
 }
 
 #[cfg(test)]
@@ -336,12 +345,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_consistent() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn the_help_names_every_exit_code() {
+    fn help_lists_every_exit_code() {
         let help = Cli::command().render_help().to_string();
         for code in ["0", "1", "2", "3", "4", "5", "130"] {
             assert!(
@@ -353,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_need_a_reason() {
+    fn commands_that_change_something_require_a_reason() {
         let read = |words: &[&str]| Cli::try_parse_from(["docket"].iter().chain(words));
         assert!(read(&["jobs", "retry", "a", "b", "--reason", "r"]).is_ok());
         for words in [

@@ -1,4 +1,4 @@
-//! What the machine says: the environment, the clock, where files are kept. Nothing else reads them.
+//! The environment, the clock and the directories for files. No other module reads them.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
@@ -6,9 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::exit::{Failure, Outcome};
+use crate::error::{CliError, Result};
 
-/// Milliseconds since 1970 UTC.
+/// The time in milliseconds since 1970 UTC.
 pub(crate) fn now() -> u64 {
     #[expect(
         clippy::disallowed_methods,
@@ -18,13 +18,13 @@ pub(crate) fn now() -> u64 {
     millis(now)
 }
 
-/// A moment in milliseconds since 1970 UTC; what lies before is 1970.
+/// A time in milliseconds since 1970 UTC. Earlier times become 0.
 pub(crate) fn millis(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
 }
 
-/// A variable that is there and not empty.
+/// An environment variable, if it is set and not empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
@@ -34,29 +34,29 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
 
-/// Where the sign-in is kept: `$XDG_CONFIG_HOME/docket`.
-pub(crate) fn config_dir() -> Outcome<PathBuf> {
-    base("XDG_CONFIG_HOME", ".config")
+/// The directory for the sign-in: `$XDG_CONFIG_HOME/docket`.
+pub(crate) fn config_dir() -> Result<PathBuf> {
+    xdg_dir("XDG_CONFIG_HOME", ".config")
 }
 
-/// Where unfinished uploads are kept: `$XDG_STATE_HOME/docket`.
-pub(crate) fn state_dir() -> Outcome<PathBuf> {
-    base("XDG_STATE_HOME", ".local/state")
+/// The directory for unfinished uploads: `$XDG_STATE_HOME/docket`.
+pub(crate) fn state_dir() -> Result<PathBuf> {
+    xdg_dir("XDG_STATE_HOME", ".local/state")
 }
 
-/// XDG Base Directory Specification 0.8: a path that is not absolute is to be ignored.
-fn base(name: &str, otherwise: &str) -> Outcome<PathBuf> {
+/// Relative paths in the variable are ignored (XDG Base Directory Specification 0.8).
+fn xdg_dir(name: &str, default: &str) -> Result<PathBuf> {
     let named = variable(name)
         .map(PathBuf::from)
         .filter(|path| path.is_absolute());
     match (named, variable("HOME")) {
         (Some(path), _) => Ok(path.join("docket")),
-        (None, Some(home)) => Ok(Path::new(&home).join(otherwise).join("docket")),
-        (None, None) => Err(Failure::here(format!("neither {name} nor HOME is set"))),
+        (None, Some(home)) => Ok(Path::new(&home).join(default).join("docket")),
+        (None, None) => Err(CliError::local(format!("neither {name} nor HOME is set"))),
     }
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file atomically, readable only by its owner.
 pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
     if let Some(parent) = path.parent() {
         DirBuilder::new()
@@ -64,10 +64,10 @@ pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
             .mode(0o700)
             .create(parent)?;
     }
-    // Two commands may write at once; each has a file of its own until it is whole.
-    let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-    // What a killed command left behind may have another mode.
-    std::fs::remove_file(&unfinished).or_else(|error| match error.kind() {
+    // Two commands may write at the same time, so each writes to its own temporary file first.
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    // A file that a killed command left behind may have another mode.
+    std::fs::remove_file(&temporary).or_else(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),
     })?;
@@ -75,18 +75,18 @@ pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&unfinished)
+        .open(&temporary)
         .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&unfinished, path));
+        .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
-        std::fs::remove_file(&unfinished).ok();
+        std::fs::remove_file(&temporary).ok();
     }
     written
 }
 
-/// A number from 0 to 1 that nobody can guess, for jitter.
+/// A random number from 0 to 1, for jitter.
 pub(crate) fn random() -> f64 {
-    // Without a source of chance all clients wait equally long, which is no worse than no jitter.
+    // Without a random source, 0.5 is no worse than having no jitter.
     let number = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(number) / f64::from(u32::MAX)
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_files_are_private_and_replaced_whole() {
+    fn private_file_is_readable_only_by_its_owner_and_replaced_completely() {
         let dir = std::env::temp_dir().join(format!("docket-config-{}", std::process::id()));
         let path = dir.join("a/b.json");
         write_private(&path, b"one, and long").unwrap();

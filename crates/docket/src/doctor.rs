@@ -1,66 +1,65 @@
-//! `docket doctor`: looks at everything between here and the service, and says what to do.
+//! `docket doctor`: checks the configuration, the connection and the sign-in, and says how to fix what fails.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use api::types::{Configuration, Me, NewUpload, UploadView};
+use console::Style;
 use http::{Method, Request};
 use serde::Serialize;
 
-use crate::Context;
-use crate::account::person;
-use crate::api::{Repeat, segment, unreachable};
+use crate::CommandContext;
+use crate::account::identity;
+use crate::client::{Idempotency, path_segment, unreachable_error};
 use crate::config;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::http::{ANSWER, whole};
-use crate::print::{Style, harmless, parse_http_date, relative, span};
+use crate::error::{CliError, Exit, Result};
+use crate::http_client::{RESPONSE_TIMEOUT, full_body};
+use crate::print::{duration, parse_http_date, relative_time, sanitize};
 use crate::session::Sessions;
-use crate::socket::{Frame, Socket};
+use crate::web_socket::{ReceivedFrame, WebSocket};
 
-/// A clock that is so far off is worth a word, in milliseconds.
-const SKEW: u64 = 60_000;
-/// And so far, it is in the way: sign-ins seem to end too early or too late.
-const TOO_MUCH_SKEW: u64 = 300_000;
-/// How long the first snapshot may take.
-const SNAPSHOT: Duration = Duration::from_secs(15);
+/// A clock difference of more than this is a warning.
+const CLOCK_SKEW_WARNING_MS: u64 = 60_000;
+/// A clock difference of more than this is a failure: sign-ins would seem to expire too early or too late.
+const CLOCK_SKEW_FAILURE_MS: u64 = 300_000;
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum CheckStatus {
     Ok,
     Warn,
     Fail,
 }
 
-/// One line of the report.
 #[derive(Debug, Serialize)]
-struct Check {
+struct DoctorCheck {
     name: &'static str,
-    state: State,
+    state: CheckStatus,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
-    checks: Vec<Check>,
+struct DoctorReport {
+    checks: Vec<DoctorCheck>,
 }
 
 struct Doctor<'a> {
-    context: &'a Context,
-    report: Report,
+    context: &'a CommandContext,
+    report: DoctorReport,
     exit: Exit,
 }
 
-pub(crate) async fn run(context: &Context, tenant: Option<String>) -> Outcome<Exit> {
+pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let mut doctor = Doctor {
         context,
-        report: Report { checks: Vec::new() },
-        exit: Exit::Done,
+        report: DoctorReport { checks: Vec::new() },
+        exit: Exit::Success,
     };
     doctor.configuration()?;
-    if doctor.reach().await?
+    if doctor.service().await?
         && let Some(me) = doctor.sign_in().await?
     {
         doctor.roles(&me)?;
@@ -68,33 +67,34 @@ pub(crate) async fn run(context: &Context, tenant: Option<String>) -> Outcome<Ex
         doctor.web_socket(named.as_deref()).await?;
         doctor.uploads(&me, named).await?;
     }
-    if context.print.json {
-        context.print.document(&doctor.report)?;
+    if context.printer.json {
+        context.printer.json_document(&doctor.report)?;
     }
     Ok(doctor.exit)
 }
 
 impl Doctor<'_> {
-    fn tell(
+    /// Records the result of a check, and prints it for people.
+    fn report(
         &mut self,
         name: &'static str,
-        state: State,
+        state: CheckStatus,
         detail: String,
         hint: Option<String>,
-    ) -> Outcome<()> {
-        let print = &self.context.print;
-        if !print.json {
-            let word = match state {
-                State::Ok => print.paint(Style::Green, "ok  "),
-                State::Warn => print.paint(Style::Yellow, "warn"),
-                State::Fail => print.paint(Style::Red, "fail"),
+    ) -> Result<()> {
+        let printer = &self.context.printer;
+        if !printer.json {
+            let status = match state {
+                CheckStatus::Ok => printer.paint(Style::new().green(), "ok  "),
+                CheckStatus::Warn => printer.paint(Style::new().yellow(), "warn"),
+                CheckStatus::Fail => printer.paint(Style::new().red(), "fail"),
             };
-            print.line(&format!("{word}  {name:<14} {}", harmless(&detail)))?;
+            printer.line(&format!("{status}  {name:<14} {}", sanitize(&detail)))?;
             if let Some(hint) = &hint {
-                print.line(&format!("{:21}→ {}", "", harmless(hint)))?;
+                printer.line(&format!("{:21}→ {}", "", sanitize(hint)))?;
             }
         }
-        self.report.checks.push(Check {
+        self.report.checks.push(DoctorCheck {
             name,
             state,
             detail,
@@ -103,37 +103,42 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    fn ok(&mut self, name: &'static str, detail: impl Into<String>) -> Outcome<()> {
-        self.tell(name, State::Ok, detail.into(), None)
+    fn ok(&mut self, name: &'static str, detail: impl Into<String>) -> Result<()> {
+        self.report(name, CheckStatus::Ok, detail.into(), None)
     }
 
-    fn warn(&mut self, name: &'static str, detail: impl Into<String>, hint: &str) -> Outcome<()> {
-        self.tell(name, State::Warn, detail.into(), Some(hint.to_owned()))
+    fn warn(&mut self, name: &'static str, detail: impl Into<String>, hint: &str) -> Result<()> {
+        self.report(
+            name,
+            CheckStatus::Warn,
+            detail.into(),
+            Some(hint.to_owned()),
+        )
     }
 
-    fn fail(&mut self, name: &'static str, failure: Failure) -> Outcome<()> {
-        if self.exit == Exit::Done {
-            self.exit = failure.exit;
+    fn fail(&mut self, name: &'static str, error: CliError) -> Result<()> {
+        if self.exit == Exit::Success {
+            self.exit = error.exit;
         }
-        self.tell(name, State::Fail, failure.problem.detail, failure.hint)
+        self.report(name, CheckStatus::Fail, error.problem.detail, error.hint)
     }
 
-    fn configuration(&mut self) -> Outcome<()> {
+    fn configuration(&mut self) -> Result<()> {
         let path = Sessions::path()?;
         let shown = path.display();
         match std::fs::metadata(&path) {
-            Ok(about) if about.permissions().mode() & 0o077 != 0 => self.warn(
+            Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => self.warn(
                 "configuration",
-                format!("others can read {shown}"),
-                &format!("chmod 600 {shown}"),
+                format!("other users can read {shown}"),
+                &format!("run `chmod 600 {shown}`"),
             )?,
             Ok(_) => self.ok(
                 "configuration",
-                format!("{shown}, service {}", self.context.api.address()),
+                format!("{shown}, service {}", self.context.client.address()),
             )?,
             Err(_) => self.warn(
                 "configuration",
-                format!("there is no {shown}"),
+                format!("{shown} does not exist"),
                 "run `docket login`",
             )?,
         }
@@ -143,33 +148,33 @@ impl Doctor<'_> {
         if let Some(name) = proxy {
             self.warn(
                 "proxy",
-                format!("{name} is set, and this program connects directly"),
-                "if the service cannot be reached, have the network let it through",
+                format!("{name} is set, but this program does not use proxies"),
+                "if the service cannot be reached, allow direct connections to it",
             )?;
         }
         Ok(())
     }
 
-    async fn reach(&mut self) -> Outcome<bool> {
-        let begun = Instant::now();
-        let answer = self.context.api.get_public("/configuration").await;
-        let took = begun.elapsed().as_millis();
-        let read = answer.and_then(|answer| {
-            let configuration: Configuration = self.context.api.read(&answer)?;
-            Ok((answer, configuration))
+    async fn service(&mut self) -> Result<bool> {
+        let started = Instant::now();
+        let response = self.context.client.get_public("/configuration").await;
+        let took = started.elapsed().as_millis();
+        let decoded = response.and_then(|response| {
+            let configuration: Configuration = self.context.client.decode(&response)?;
+            Ok((response, configuration))
         });
-        let (answer, configuration) = match read {
-            Ok(read) => read,
-            Err(failure) => {
-                self.fail("service", failure)?;
+        let (response, configuration) = match decoded {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                self.fail("service", error)?;
                 return Ok(false);
             }
         };
         self.ok(
             "service",
-            format!("{} answers after {took} ms", self.context.api.address()),
+            format!("{} answered in {took} ms", self.context.client.address()),
         )?;
-        let date = answer
+        let date = response
             .headers
             .get("date")
             .and_then(|date| date.to_str().ok());
@@ -178,101 +183,117 @@ impl Doctor<'_> {
         Ok(true)
     }
 
-    fn clock(&mut self, theirs: Option<u64>) -> Outcome<()> {
+    fn clock(&mut self, service_time: Option<u64>) -> Result<()> {
         let now = config::now();
-        let Some(theirs) = theirs else {
+        let Some(service_time) = service_time else {
             return self.warn(
                 "clock",
-                "the service does not tell the time",
-                "see that this machine's clock is right",
+                "the service did not send its time",
+                "make sure that this machine's clock is right",
             );
         };
-        // The header has whole seconds.
-        let skew = now.abs_diff(theirs).saturating_sub(1000);
-        let way = if now > theirs { "ahead" } else { "behind" };
-        let said = format!("this machine is {} {way} of the service", span(skew));
-        if skew > TOO_MUCH_SKEW {
-            let failure = Failure::here(said).hint("set this machine's clock");
-            self.fail("clock", failure)
-        } else if skew > SKEW {
-            self.warn("clock", said, "set this machine's clock")
+        // The header has a resolution of one second.
+        let skew = now.abs_diff(service_time).saturating_sub(1000);
+        let direction = if now > service_time {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        let detail = format!(
+            "this machine's clock is {} {direction} the service's",
+            duration(skew)
+        );
+        if skew > CLOCK_SKEW_FAILURE_MS {
+            let error = CliError::local(detail).with_hint("set this machine's clock");
+            self.fail("clock", error)
+        } else if skew > CLOCK_SKEW_WARNING_MS {
+            self.warn("clock", detail, "set this machine's clock")
         } else {
             self.ok(
                 "clock",
-                format!("within {} of the service's", span(skew.max(1000))),
+                format!("within {} of the service's clock", duration(skew.max(1000))),
             )
         }
     }
 
-    async fn sign_in_address(&mut self, configuration: &Configuration) -> Outcome<()> {
-        let answer = self.probe(&configuration.sign_in_url, Method::GET).await;
-        match answer {
+    async fn sign_in_address(&mut self, configuration: &Configuration) -> Result<()> {
+        match self.probe(&configuration.sign_in_url, Method::GET).await {
             Ok(_) => self.ok("sign-in", format!("{} answers", configuration.sign_in_url)),
-            Err(failure) => self.fail("sign-in", failure),
+            Err(error) => self.fail("sign-in", error),
         }
     }
 
-    /// Whether anybody answers there, whatever the answer is.
-    async fn probe(&self, url: &str, method: Method) -> Outcome<u16> {
+    /// Checks that a server answers. The status of the answer does not matter.
+    async fn probe(&self, url: &str, method: Method) -> Result<u16> {
         let request = Request::builder()
             .method(method)
             .uri(url)
-            .body(whole(""))
-            .map_err(|error| Failure::here(format!("{url} is no address: {error}")))?;
-        let answer = self.context.api.http.call(request, ANSWER).await;
-        answer.map(|answer| answer.status).map_err(|no| {
-            unreachable(&no).hint("have the network let this machine through to that address")
+            .body(full_body(""))
+            .map_err(|error| CliError::local(format!("{url} is not a valid address: {error}")))?;
+        let result = self
+            .context
+            .client
+            .http
+            .call(request, RESPONSE_TIMEOUT)
+            .await;
+        result.map(|response| response.status).map_err(|error| {
+            unreachable_error(&error)
+                .with_hint("allow connections from this machine to that address")
         })
     }
 
-    async fn sign_in(&mut self) -> Outcome<Option<Me>> {
-        match self.context.api.get::<Me>("/me").await {
+    async fn sign_in(&mut self) -> Result<Option<Me>> {
+        match self.context.client.get::<Me>("/me").await {
             Ok(me) => {
                 self.ok(
                     "signed in",
                     format!(
-                        "as {}, until {}",
+                        "as {}, expires {}",
                         me.actor,
-                        relative(me.expires_at, config::now())
+                        relative_time(me.expires_at, config::now())
                     ),
                 )?;
                 Ok(Some(me))
             }
-            Err(failure) => {
-                self.fail("signed in", failure)?;
+            Err(error) => {
+                self.fail("signed in", error)?;
                 Ok(None)
             }
         }
     }
 
-    fn roles(&mut self, me: &Me) -> Outcome<()> {
-        let ask = "ask whoever manages the sign-ins";
+    fn roles(&mut self, me: &Me) -> Result<()> {
+        let hint = "ask the administrator of the user pool";
         let support = me.roles.iter().any(|role| role == "support");
         if me.roles.is_empty() {
-            let failure = Failure::local(Exit::Denied, "no-role", "no role: nothing is allowed");
-            return self.fail("roles", failure.hint(ask));
+            let error = CliError::new(
+                Exit::Denied,
+                "no-role",
+                "the user has no role, so nothing is allowed",
+            );
+            return self.fail("roles", error.with_hint(hint));
         }
         if me.tenants.is_empty() && !support {
-            let failure = Failure::local(
+            let error = CliError::new(
                 Exit::Denied,
                 "no-tenant",
-                "no tenant: there is nothing to see",
+                "the user has no tenant, so there are no jobs to see",
             );
-            return self.fail("roles", failure.hint(ask));
+            return self.fail("roles", error.with_hint(hint));
         }
-        self.ok("roles", person(me))
+        self.ok("roles", identity(me))
     }
 
-    async fn web_socket(&mut self, tenant: Option<&str>) -> Outcome<()> {
+    async fn web_socket(&mut self, tenant: Option<&str>) -> Result<()> {
         let opened = async {
-            let mut socket = Socket::open(self.context, tenant).await?;
+            let mut socket = WebSocket::open(self.context, tenant).await?;
             socket.sync().await?;
             loop {
                 match socket.next().await? {
-                    Some(Frame::Snapshot { jobs, more }) => return Ok((jobs.len(), more)),
+                    Some(ReceivedFrame::Snapshot { jobs, more }) => return Ok((jobs.len(), more)),
                     Some(_) => {}
                     None => {
-                        return Err(Failure::local(
+                        return Err(CliError::new(
                             Exit::Unavailable,
                             "web-socket",
                             "the service closed the WebSocket",
@@ -281,33 +302,40 @@ impl Doctor<'_> {
                 }
             }
         };
-        match tokio::time::timeout(SNAPSHOT, opened).await {
+        match tokio::time::timeout(SNAPSHOT_TIMEOUT, opened).await {
             Ok(Ok((jobs, more))) => self.ok(
                 "web socket",
                 format!(
-                    "open; the first snapshot has {jobs} jobs{}",
-                    if more { ", and there are more" } else { "" }
+                    "connected; the first snapshot has {jobs} jobs{}",
+                    if more {
+                        ", and there are more jobs"
+                    } else {
+                        ""
+                    }
                 ),
             ),
-            Ok(Err(failure)) => self.fail("web socket", failure),
+            Ok(Err(error)) => self.fail("web socket", error),
             Err(_) => {
-                let failure = Failure::local(
+                let error = CliError::new(
                     Exit::Unavailable,
                     "web-socket",
-                    "it opened, and no snapshot came",
+                    "connected, but no snapshot arrived",
                 );
-                self.fail("web socket", failure.hint("look at the logs of ws-default"))
+                self.fail(
+                    "web socket",
+                    error.with_hint("check the logs of the function ws-default"),
+                )
             }
         }
     }
 
-    /// Announces an upload, sees whether its address can be reached, and takes the announcement back.
-    async fn uploads(&mut self, me: &Me, tenant: Option<String>) -> Outcome<()> {
+    /// Creates an upload, checks that the address to send the file to can be reached, and deletes the upload.
+    async fn uploads(&mut self, me: &Me, tenant: Option<String>) -> Result<()> {
         let (Some(pipeline), Some(tenant)) = (me.pipelines.first(), tenant) else {
             return self.warn(
                 "uploads",
-                "not tried: no tenant was named",
-                "say --tenant to try one",
+                "not tested: no tenant given",
+                "use --tenant to test one",
             );
         };
         let new = NewUpload {
@@ -317,14 +345,14 @@ impl Doctor<'_> {
             bytes: 1,
             content_type: pipeline.content_types.first().cloned().unwrap_or_default(),
         };
-        let announced: Outcome<UploadView> = self
+        let created: Result<UploadView> = self
             .context
-            .api
-            .post("/uploads", &new, Repeat::Harmless)
+            .client
+            .post("/uploads", &new, Idempotency::Idempotent)
             .await;
-        let view = match announced {
+        let view = match created {
             Ok(view) => view,
-            Err(failure) => return self.fail("uploads", failure),
+            Err(error) => return self.fail("uploads", error),
         };
         let url = view
             .put
@@ -333,27 +361,24 @@ impl Doctor<'_> {
             .unwrap_or_default();
         let probed = match origin(&url) {
             Some(origin) => self.probe(&origin, Method::HEAD).await.map(|_| origin),
-            None => Err(Failure::here(
-                "the service did not say where to send a file",
-            )),
+            None => Err(CliError::local("the service sent no address to upload to")),
         };
-        let path = format!("/uploads/{}", segment(&view.job_id));
-        let back = self
+        let path = format!("/uploads/{}", path_segment(&view.job_id));
+        let deleted = self
             .context
-            .api
-            .order(
+            .client
+            .send_json(
                 Method::DELETE,
                 &path,
                 &serde_json::json!({}),
-                Repeat::Harmless,
+                Idempotency::Idempotent,
             )
             .await;
-        match (probed, back) {
-            (Err(failure), _) | (Ok(_), Err(failure)) => self.fail("uploads", failure),
-            (Ok(origin), Ok(_)) => self.ok(
-                "uploads",
-                format!("an address was signed, and {origin} answers"),
-            ),
+        match (probed, deleted) {
+            (Err(error), _) | (Ok(_), Err(error)) => self.fail("uploads", error),
+            (Ok(origin), Ok(_)) => {
+                self.ok("uploads", format!("created an upload; {origin} answers"))
+            }
         }
     }
 }
@@ -368,7 +393,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_an_address_only_the_origin_is_probed() {
+    fn origin_has_no_path_and_no_signature() {
         assert_eq!(
             origin("https://b.s3.amazonaws.com/key?X-Amz-Signature=1").as_deref(),
             Some("https://b.s3.amazonaws.com/")

@@ -1,11 +1,11 @@
-//! `docket`: the command line of Docket, for those who upload, fetch, find and repair.
+//! `docket`: the command line of Docket. It uploads documents, finds jobs, fetches results and repairs failures.
 //!
-//! It speaks the HTTP API and nothing else: what it may do, the service decides. What it keeps is the sign-in
-//! (`$XDG_CONFIG_HOME/docket`) and which uploads are unfinished (`$XDG_STATE_HOME/docket`).
+//! It talks only to the HTTP API; the service decides what a user may do. Two things are stored on this machine: the
+//! sign-in (`$XDG_CONFIG_HOME/docket`) and which uploads are unfinished (`$XDG_STATE_HOME/docket`).
 //!
-//! | exit code | means |
+//! | exit code | meaning |
 //! |---|---|
-//! | 0 | done |
+//! | 0 | success |
 //! | 1 | refused, or the job failed |
 //! | 2 | the command line is wrong |
 //! | 3 | not signed in, or not allowed |
@@ -13,72 +13,75 @@
 //! | 5 | the service cannot be reached, or cannot answer now |
 //! | 130 | interrupted |
 //!
-//! Of several things the first that failed decides. With `--json` standard output holds one JSON document of the
-//! API's types (JSON lines from `watch` and `upload`), and standard error one problem (RFC 9457) for each failure.
+//! A command that works on several things exits with the code of the first failure. With `--json`, standard output holds
+//! one JSON document of the API's types (JSON lines from `watch` and `upload`), and standard error holds one problem
+//! (RFC 9457) per failure.
 
 mod account;
-mod api;
+mod audit;
 mod cli;
+mod client;
+mod cognito;
 mod config;
-mod desk;
 mod doctor;
-mod exit;
-mod http;
-mod jobs_list;
-mod jobs_orders;
-mod jobs_show;
-mod plans;
+mod download;
+mod error;
+mod http_client;
+mod job_commands;
+mod job_detail;
+mod job_list;
+mod paging;
 mod print;
 mod quarantine;
-mod save;
+mod retry_plans;
 mod session;
-mod sign_in;
-mod socket;
+mod summary;
 mod upload;
 mod watch;
+mod web_socket;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
 
-use crate::api::Api;
-use crate::cli::{Cli, Command};
-use crate::exit::{Exit, Failure, Outcome};
-use crate::print::Print;
-use crate::session::{Sessions, api_address};
+use crate::cli::{Cli, Command, JobsCommand};
+use crate::client::ApiClient;
+use crate::error::{CliError, Exit, Result};
+use crate::print::Printer;
+use crate::session::{Sessions, parse_api_address};
 
-/// What every command works with.
+/// What every command needs.
 #[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) api: Api,
-    pub(crate) print: Print,
-    /// What is said if Ctrl-C comes now.
-    on_interrupt: Mutex<Option<String>>,
+pub(crate) struct CommandContext {
+    pub(crate) client: ApiClient,
+    pub(crate) printer: Printer,
+    /// The hint to print if Ctrl-C is pressed now.
+    interrupt_hint: Mutex<Option<String>>,
 }
 
-impl Context {
-    fn new(cli: &Cli, print: Print) -> Outcome<Self> {
+impl CommandContext {
+    fn new(cli: &Cli, printer: Printer) -> Result<Self> {
         let mut sessions = Sessions::load()?;
-        let named = cli.api.as_deref().map(api_address).transpose()?;
+        let named = cli.api.as_deref().map(parse_api_address).transpose()?;
         let Some(address) = named.or_else(|| sessions.api.take()) else {
-            return Err(Failure::usage("which service? none is known yet")
-                .hint("run `docket login --api URL`, or set DOCKET_API"));
+            return Err(CliError::usage("the service's address is not known yet")
+                .with_hint("run `docket login --api URL`, or set DOCKET_API"));
         };
         let session = sessions.sign_ins.remove(&address);
         Ok(Self {
-            api: Api::new(address, session),
-            print,
-            on_interrupt: Mutex::default(),
+            client: ApiClient::new(address, session),
+            printer,
+            interrupt_hint: Mutex::default(),
         })
     }
 
-    /// Sets what is said if Ctrl-C comes from now on.
-    pub(crate) fn on_interrupt(&self, said: &str) {
+    /// Sets the hint to print if Ctrl-C is pressed from now on.
+    pub(crate) fn set_interrupt_hint(&self, hint: &str) {
         *self
-            .on_interrupt
+            .interrupt_hint
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(said.to_owned());
+            .unwrap_or_else(PoisonError::into_inner) = Some(hint.to_owned());
     }
 }
 
@@ -87,12 +90,12 @@ fn main() -> ExitCode {
     if let Command::Completions { shell } = cli.command {
         return cli::completions(shell);
     }
-    let print = Print::new(cli.json, cli.utc);
-    let context = match Context::new(&cli, print) {
+    let printer = Printer::new(cli.json, cli.utc);
+    let context = match CommandContext::new(&cli, printer) {
         Ok(context) => context,
-        Err(failure) => {
-            Print::new(cli.json, cli.utc).failure(&failure);
-            return ExitCode::from(failure.exit.code());
+        Err(error) => {
+            Printer::new(cli.json, cli.utc).error(&error);
+            return ExitCode::from(error.exit.code());
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -102,57 +105,74 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             context
-                .print
-                .failure(&Failure::here(format!("cannot start: {error}")));
+                .printer
+                .error(&CliError::local(format!("cannot start: {error}")));
             return ExitCode::from(Exit::Failed.code());
         }
     };
-    let ended = runtime.block_on(async {
+    let result = runtime.block_on(async {
         tokio::select! {
-            ended = run(cli.command, &context) => ended,
+            result = run(cli.command, &context) => result,
             Ok(()) = tokio::signal::ctrl_c() => Err(interrupted(&context)),
         }
     });
-    // A question that nobody answered would hold the program up.
+    // Dropping the runtime would wait for a thread that still reads standard input.
     runtime.shutdown_background();
-    context.print.bars.clear().ok();
-    let exit = match ended {
+    context.printer.bars.clear().ok();
+    let exit = match result {
         Ok(exit) => exit,
-        Err(failure) => {
-            context.print.failure(&failure);
-            failure.exit
+        Err(error) => {
+            context.printer.error(&error);
+            error.exit
         }
     };
     ExitCode::from(exit.code())
 }
 
-fn interrupted(context: &Context) -> Failure {
-    let said = context
-        .on_interrupt
+fn interrupted(context: &CommandContext) -> CliError {
+    let hint = context
+        .interrupt_hint
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    let failure = Failure::local(Exit::Interrupted, "interrupted", "interrupted");
-    match said {
-        Some(said) => failure.hint(said),
-        None => failure,
+    let error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     }
 }
 
-async fn run(command: Command, context: &Context) -> Outcome<Exit> {
+async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
     match command {
-        Command::Login(login) => account::login(context, login).await,
+        Command::Login(args) => account::login(context, args).await,
         Command::Logout => account::logout(context).await,
         Command::Whoami => account::whoami(context).await,
-        Command::Upload(upload) => upload::run(context, upload).await,
-        Command::Jobs(command) => jobs_list::run(context, command).await,
-        Command::RetryPlan(command) => plans::run(context, command).await,
+        Command::Upload(args) => upload::run(context, args).await,
+        Command::Jobs(command) => run_jobs(context, command).await,
+        Command::RetryPlan(command) => retry_plans::run(context, command).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
-        Command::Audit(paging) => desk::audit(context, paging).await,
-        Command::Summary { tenant } => desk::summary(context, tenant).await,
+        Command::Audit(args) => audit::run(context, args).await,
+        Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,
         Command::Doctor { tenant } => doctor::run(context, tenant).await,
-        // Answered before there is a service to speak of.
-        Command::Completions { .. } => Ok(Exit::Done),
+        // Handled in `main`, since it needs no service.
+        Command::Completions { .. } => Ok(Exit::Success),
+    }
+}
+
+async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit> {
+    match command {
+        JobsCommand::List(args) => job_list::list(context, args).await,
+        JobsCommand::Find { id } => job_list::find(context, id).await,
+        JobsCommand::Show { id } => job_detail::show(context, &id).await,
+        JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
+        JobsCommand::Result { id, output, force } => {
+            download::run(context, &id, output, force).await
+        }
+        JobsCommand::Retry { args, force } => job_commands::retry(context, args, force).await,
+        JobsCommand::Cancel { args } => job_commands::cancel(context, args).await,
+        JobsCommand::DeleteData { id, reason, yes } => {
+            job_commands::delete_data(context, &id, reason, yes).await
+        }
     }
 }

@@ -1,131 +1,118 @@
 //! `docket quarantine`.
 
-use api::types::{QuarantineEntry, QuarantinePage, Reason};
+use api::types::{QuarantineEntry, Reason};
+use console::Style;
 use http::Method;
 
-use crate::Context;
-use crate::api::{Repeat, segment};
-use crate::cli::{Paging, Quarantine};
-use crate::desk::{Cursor, more};
-use crate::exit::{Exit, Outcome};
-use crate::print::{Cell, Column, Print, Style, Table, harmless, harmless_lines, size};
+use crate::CommandContext;
+use crate::cli::{PagingArgs, QuarantineCommand};
+use crate::client::{Idempotency, path_segment};
+use crate::error::{Exit, Result};
+use crate::paging::{fetch_entries, print_more};
+use crate::print::{Cell, Column, Printer, TextTable, byte_size, sanitize, sanitize_multiline};
 
-pub(crate) async fn run(context: &Context, command: Quarantine) -> Outcome<Exit> {
+pub(crate) async fn run(context: &CommandContext, command: QuarantineCommand) -> Result<Exit> {
     match command {
-        Quarantine::List(paging) => list(context, paging).await,
-        Quarantine::Show { id } => show(context, &id).await,
-        Quarantine::Replay { id, reason } => replay(context, &id, reason).await,
-        Quarantine::Discard { id, reason } => discard(context, &id, reason).await,
+        QuarantineCommand::List(args) => list(context, args).await,
+        QuarantineCommand::Show { id } => show(context, &id).await,
+        QuarantineCommand::Replay { id, reason } => replay(context, &id, reason).await,
+        QuarantineCommand::Discard { id, reason } => discard(context, &id, reason).await,
     }
 }
 
-async fn list(context: &Context, paging: Paging) -> Outcome<Exit> {
-    let mut all = QuarantinePage {
-        entries: Vec::new(),
-        cursor: paging.cursor.clone(),
-    };
-    loop {
-        let page: QuarantinePage = context
-            .api
-            .get(&format!("/quarantine{}", Cursor::query(all.cursor.take())))
-            .await?;
-        all.entries.extend(page.entries);
-        all.cursor = page.cursor;
-        if all.cursor.is_none() || all.entries.len() >= paging.wanted() {
-            break;
-        }
+async fn list(context: &CommandContext, args: PagingArgs) -> Result<Exit> {
+    let page = fetch_entries(context, "/quarantine", &args).await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&page)?;
+        return Ok(Exit::Success);
     }
-    let print = &context.print;
-    if print.json {
-        print.document(&all)?;
-    } else if all.entries.is_empty() {
-        print.line("nothing is in quarantine")?;
+    let shown = page.first(args.max_items());
+    if shown.is_empty() {
+        printer.line("the quarantine is empty")?;
     } else {
-        let shown = all.entries.len().min(paging.wanted());
-        print.table(&table(print, &all.entries[..shown]))?;
-        more(
-            print,
-            shown,
-            all.cursor.is_some() || shown < all.entries.len(),
-        );
+        printer.table(&table(printer, shown))?;
+        print_more(printer, shown.len(), &page);
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
-/// A list of messages.
-pub(crate) fn table(print: &Print, entries: &[QuarantineEntry]) -> Table {
-    let mut table = Table::new([
-        Column::new("SET ASIDE").spare(1),
+pub(crate) fn table(printer: &Printer, entries: &[QuarantineEntry]) -> TextTable {
+    let mut table = TextTable::new([
+        Column::new("QUARANTINED").drop_rank(1),
         Column::new("CAUSE"),
-        Column::new("PROBLEM").cut(),
-        Column::new("SIZE").right().spare(2),
+        Column::new("PROBLEM").truncate(),
+        Column::new("SIZE").align_right().drop_rank(2),
         Column::new("ID"),
     ]);
     for entry in entries {
         table.row([
-            Cell::from(print.when(entry.at)),
-            Cell::styled(Style::Yellow, &entry.cause),
+            Cell::from(printer.table_time(entry.at)),
+            Cell::styled(Style::new().yellow(), &entry.cause),
             Cell::from(&entry.problem),
-            Cell::from(size(entry.body_bytes)),
+            Cell::from(byte_size(entry.body_bytes)),
             Cell::from(&entry.id),
         ]);
     }
     table
 }
 
-async fn show(context: &Context, id: &str) -> Outcome<Exit> {
+async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
     let entry: QuarantineEntry = context
-        .api
-        .get(&format!("/quarantine/{}", segment(id)))
+        .client
+        .get(&format!("/quarantine/{}", path_segment(id)))
         .await?;
-    let print = &context.print;
-    if print.json {
-        print.document(&entry)?;
-        return Ok(Exit::Done);
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&entry)?;
+        return Ok(Exit::Success);
     }
-    print.field("message", &harmless(&entry.id))?;
-    print.field("from", &harmless(&entry.source))?;
-    print.field("set aside", &Print::when_exactly(entry.at))?;
-    print.field("cause", &harmless(&entry.cause))?;
-    print.field("problem", &harmless(&entry.problem))?;
-    print.field("size", &size(entry.body_bytes))?;
+    printer.field("message", &sanitize(&entry.id))?;
+    printer.field("queue", &sanitize(&entry.source))?;
+    printer.field("quarantined", &Printer::time_and_age(entry.at))?;
+    printer.field("cause", &sanitize(&entry.cause))?;
+    printer.field("problem", &sanitize(&entry.problem))?;
+    printer.field("size", &byte_size(entry.body_bytes))?;
     if let Some(body) = &entry.body {
-        print.line("")?;
-        print.line(&harmless_lines(body))?;
+        printer.line("")?;
+        printer.line(&sanitize_multiline(body))?;
         if (body.len() as u64) < entry.body_bytes {
-            print.note("the rest of the message is not shown");
+            printer.info("the message is longer; the rest is not shown");
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
-async fn replay(context: &Context, id: &str, reason: String) -> Outcome<Exit> {
-    let path = format!("/quarantine/{}/replay", segment(id));
+async fn replay(context: &CommandContext, id: &str, reason: String) -> Result<Exit> {
+    let path = format!("/quarantine/{}/replay", path_segment(id));
     let entry: QuarantineEntry = context
-        .api
-        .post(&path, &Reason { reason }, Repeat::Unsafe)
+        .client
+        .post(&path, &Reason { reason }, Idempotency::NotIdempotent)
         .await?;
-    if context.print.json {
-        context.print.document(&entry)?;
+    if context.printer.json {
+        context.printer.json_document(&entry)?;
     } else {
-        context.print.line(&harmless(&format!(
-            "{} is read again; if it still cannot be understood it comes back",
+        context.printer.line(&sanitize(&format!(
+            "{} will be processed again; if that fails, it returns to the quarantine",
             entry.id
         )))?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }
 
-async fn discard(context: &Context, id: &str, reason: String) -> Outcome<Exit> {
-    let path = format!("/quarantine/{}/discard", segment(id));
+async fn discard(context: &CommandContext, id: &str, reason: String) -> Result<Exit> {
+    let path = format!("/quarantine/{}/discard", path_segment(id));
     context
-        .api
-        .order(Method::POST, &path, &Reason { reason }, Repeat::Unsafe)
+        .client
+        .send_json(
+            Method::POST,
+            &path,
+            &Reason { reason },
+            Idempotency::NotIdempotent,
+        )
         .await?;
-    if !context.print.json {
-        context
-            .print
-            .line(&harmless(&format!("{id} is thrown away")))?;
+    if !context.printer.json {
+        context.printer.line(&sanitize(&format!("{id}  deleted")))?;
     }
-    Ok(Exit::Done)
+    Ok(Exit::Success)
 }

@@ -1,77 +1,86 @@
-//! `docket watch`: each change as it happens, over a WebSocket; what was missed comes with the next snapshot.
+//! `docket watch`: shows job changes as they arrive over a WebSocket. Snapshots fill in changes that were missed.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use api::types::{JobPage, JobQuery};
-use jobs::view::{Frame as Sent, JobView};
+use console::Style;
+use jobs::view::{Frame, JobView};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
-use crate::Context;
-use crate::api::{pause, query};
+use crate::CommandContext;
+use crate::client::{query_string, retry_delay};
 use crate::config;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::print::{Style, count, exact, harmless, status};
-use crate::socket::{Frame, Socket};
+use crate::error::{CliError, Exit, Result};
+use crate::job_detail::has_ended;
+use crate::print::{pluralize, relative_time, sanitize, status_style, utc_time};
+use crate::web_socket::{ReceivedFrame, WebSocket};
 
-/// How often is asked where all jobs stand: pushes are best effort.
-const SYNC: Duration = Duration::from_secs(60);
-/// A connection that says nothing for so long, although it is asked, is dead.
-const SILENCE: Duration = Duration::from_secs(150);
-/// Pages of 100 jobs that are listed where a snapshot does not hold all.
-const PAGES: usize = 5;
-/// So many versions are remembered.
-const REMEMBERED: usize = 200_000;
+/// A snapshot is requested this often, because pushes are best effort.
+const SYNC_INTERVAL: Duration = Duration::from_secs(60);
+/// A connection without a frame for this long is dead: a snapshot is due every minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
+/// Pages of 100 jobs to list if a snapshot does not hold all jobs.
+const MAX_PAGES: usize = 5;
+/// If more job versions than this are known, those of finished jobs are forgotten.
+const MAX_KNOWN_VERSIONS: usize = 200_000;
 
-pub(crate) async fn run(context: &Context, tenant: Option<String>) -> Outcome<Exit> {
+pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let mut watch = Watch {
         context,
         tenant,
-        seen: HashMap::new(),
-        begun: false,
+        known: HashMap::new(),
+        first_snapshot_received: false,
         failures: 0,
     };
     loop {
-        let failure = match watch.connected().await {
-            Ok(()) => Failure::local(
+        let error = match watch.stream_frames().await {
+            Ok(()) => CliError::new(
                 Exit::Unavailable,
                 "web-socket",
                 "the service closed the connection",
             ),
-            Err(failure) if failure.exit == Exit::Unavailable => failure,
-            Err(failure) => return Err(failure),
+            Err(error) if error.exit == Exit::Unavailable => error,
+            Err(error) => return Err(error),
         };
         watch.failures += 1;
-        let pause = pause(watch.failures + 1, None);
-        if context.print.json {
-            context.print.failure(&failure);
+        let delay = retry_delay(watch.failures + 1, None);
+        if context.printer.json {
+            context.printer.error(&error);
         } else {
-            context.print.note(&format!(
-                "{}; connecting again in {} s",
-                harmless(&failure.problem.detail),
-                pause.as_secs() + 1
+            context.printer.info(&format!(
+                "{}; reconnecting in {} s",
+                sanitize(&error.problem.detail),
+                delay.as_secs() + 1
             ));
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(delay).await;
     }
 }
 
+#[derive(Debug)]
+struct KnownVersion {
+    version: u64,
+    ended: bool,
+}
+
 struct Watch<'a> {
-    context: &'a Context,
+    context: &'a CommandContext,
     tenant: Option<String>,
-    /// The highest version of each job that was shown, and whether the job had ended.
-    seen: HashMap<String, (u64, bool)>,
-    /// The first snapshot has come.
-    begun: bool,
+    /// The newest version of each job that was received.
+    known: HashMap<String, KnownVersion>,
+    first_snapshot_received: bool,
+    /// Connections that failed since the last frame.
     failures: u32,
 }
 
 impl Watch<'_> {
-    async fn connected(&mut self) -> Outcome<()> {
-        let mut socket = Socket::open(self.context, self.tenant.as_deref()).await?;
-        let mut sync = interval(SYNC);
+    /// Connects and shows frames until the connection ends.
+    async fn stream_frames(&mut self) -> Result<()> {
+        let mut socket = WebSocket::open(self.context, self.tenant.as_deref()).await?;
+        let mut sync = interval(SYNC_INTERVAL);
         sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut deadline = Instant::now() + SILENCE;
+        let mut deadline = Instant::now() + IDLE_TIMEOUT;
         loop {
             let frame = tokio::select! {
                 _ = sync.tick() => {
@@ -86,53 +95,62 @@ impl Watch<'_> {
             let Some(frame) = frame? else {
                 return Ok(());
             };
-            deadline = Instant::now() + SILENCE;
+            deadline = Instant::now() + IDLE_TIMEOUT;
             if self.failures > 0 {
                 self.failures = 0;
-                if !self.context.print.json {
-                    self.context.print.note("connected again");
+                if !self.context.printer.json {
+                    self.context.printer.info("reconnected");
                 }
             }
-            self.take(frame).await?;
+            self.handle(frame).await?;
         }
     }
 
-    async fn take(&mut self, frame: Frame) -> Outcome<()> {
+    async fn handle(&mut self, frame: ReceivedFrame) -> Result<()> {
         match frame {
-            Frame::JobChanged { job, trace_id } => self.show(job, trace_id, false),
-            Frame::Snapshot { mut jobs, more } => {
-                if more {
-                    jobs.extend(self.listed().await?);
+            ReceivedFrame::JobChanged { job, trace_id } => {
+                if self.is_new(&job) {
+                    self.print(job, trace_id)?;
                 }
-                self.snapshot(jobs)
-            }
-            Frame::Error { message } => {
-                self.context.print.note(&harmless(&message));
                 Ok(())
             }
-            Frame::Other => Ok(()),
+            ReceivedFrame::Snapshot { mut jobs, more } => {
+                if more {
+                    jobs.extend(self.list_jobs().await?);
+                }
+                self.show_snapshot(jobs)
+            }
+            ReceivedFrame::Error { message } => {
+                self.context.printer.info(&sanitize(&message));
+                Ok(())
+            }
+            ReceivedFrame::Other => Ok(()),
         }
     }
 
-    fn snapshot(&mut self, mut jobs: Vec<JobView>) -> Outcome<()> {
-        let first = !self.begun;
-        self.begun = true;
+    /// Shows the jobs that are new. For people, the first snapshot shows only open jobs.
+    fn show_snapshot(&mut self, mut jobs: Vec<JobView>) -> Result<()> {
+        let first = !self.first_snapshot_received;
+        self.first_snapshot_received = true;
         jobs.sort_by_key(|job| job.updated_at);
-        if first && !self.context.print.json {
+        let only_open = first && !self.context.printer.json;
+        if only_open {
             let open = jobs.iter().filter(|job| !has_ended(job)).count();
-            self.context.print.note(&format!(
-                "{} now; watching",
-                count(open as u64, "open job", "open jobs")
+            self.context.printer.info(&format!(
+                "{} now; waiting for changes",
+                pluralize(open as u64, "open job", "open jobs")
             ));
         }
         for job in jobs {
-            self.show(job, None, first)?;
+            if self.is_new(&job) && !(only_open && has_ended(&job)) {
+                self.print(job, None)?;
+            }
         }
         Ok(())
     }
 
-    /// What a snapshot does not hold: the open and the failed jobs of all tenants, the newest of one.
-    async fn listed(&self) -> Outcome<Vec<JobView>> {
+    /// Lists jobs that a snapshot has no room for: a tenant's newest jobs, or the open and failed jobs of all tenants.
+    async fn list_jobs(&self) -> Result<Vec<JobView>> {
         let statuses: &[Option<&str>] = if self.tenant.is_some() {
             &[None]
         } else {
@@ -141,7 +159,7 @@ impl Watch<'_> {
         let mut out = Vec::new();
         for status in statuses {
             let mut cursor = None;
-            for _ in 0..PAGES {
+            for _ in 0..MAX_PAGES {
                 let filters = JobQuery {
                     tenant: self.tenant.clone(),
                     status: status.map(str::to_owned),
@@ -149,8 +167,8 @@ impl Watch<'_> {
                     cursor,
                     ..JobQuery::default()
                 };
-                let path = format!("/jobs{}", query(&filters));
-                let page: JobPage = self.context.api.get(&path).await?;
+                let path = format!("/jobs{}", query_string(&filters));
+                let page: JobPage = self.context.client.get(&path).await?;
                 out.extend(page.jobs);
                 cursor = page.cursor;
                 if cursor.is_none() {
@@ -161,53 +179,53 @@ impl Watch<'_> {
         Ok(out)
     }
 
-    /// Shows a job if that is news. People are not told at first what had ended before they came.
-    fn show(&mut self, job: JobView, trace_id: Option<String>, first: bool) -> Outcome<()> {
-        let ended = has_ended(&job);
-        let known = self.seen.get(&job.id).map_or(0, |(version, _)| *version);
+    /// Whether this version of the job was not seen yet. Remembers it.
+    fn is_new(&mut self, job: &JobView) -> bool {
+        let known = self.known.get(&job.id).map_or(0, |known| known.version);
         if job.version <= known {
-            return Ok(());
+            return false;
         }
-        if self.seen.len() >= REMEMBERED {
-            self.seen.retain(|_, (_, ended)| !*ended);
+        if self.known.len() >= MAX_KNOWN_VERSIONS {
+            self.known.retain(|_, known| !known.ended);
         }
-        self.seen.insert(job.id.clone(), (job.version, ended));
-        let print = &self.context.print;
-        if print.json {
-            return print.json_line(&Sent::JobChanged { job, trace_id });
+        let version = KnownVersion {
+            version: job.version,
+            ended: has_ended(job),
+        };
+        self.known.insert(job.id.clone(), version);
+        true
+    }
+
+    fn print(&self, job: JobView, trace_id: Option<String>) -> Result<()> {
+        let printer = &self.context.printer;
+        if printer.json {
+            return printer.json_line(&Frame::JobChanged { job, trace_id });
         }
-        if first && ended {
-            return Ok(());
-        }
-        let at = if print.utc {
-            exact(job.updated_at)
+        let at = if printer.utc {
+            utc_time(job.updated_at)
         } else {
-            let exact = exact(job.updated_at);
+            let exact = utc_time(job.updated_at);
             exact.split(' ').next_back().unwrap_or_default().to_owned()
         };
-        let why = job.failure.as_ref().map_or_else(String::new, |failure| {
+        let failure = job.failure.as_ref().map_or_else(String::new, |failure| {
             format!("  {}: {}", failure.cause, failure.detail)
         });
         let retry = job.retry_at.map_or_else(String::new, |at| {
-            format!("  again {}", crate::print::relative(at, config::now()))
+            format!("  next attempt {}", relative_time(at, config::now()))
         });
         let line = format!(
             "{}  {}  {}  {}",
-            print.paint(Style::Dim, &at),
-            print.paint(
-                status(&job.status),
-                &format!("{:<14}", harmless(&job.status))
+            printer.paint(Style::new().dim(), &at),
+            printer.paint(
+                status_style(&job.status),
+                &format!("{:<14}", sanitize(&job.status))
             ),
-            harmless(&job.id),
-            harmless(&format!(
-                "{}  {}/{}  try {}{retry}{why}",
+            sanitize(&job.id),
+            sanitize(&format!(
+                "{}  {}/{}  attempt {}{retry}{failure}",
                 job.name, job.tenant, job.pipeline, job.attempt
             ))
         );
-        print.fitted(&line)
+        printer.truncated_line(&line)
     }
-}
-
-fn has_ended(job: &JobView) -> bool {
-    matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
 }

@@ -111,8 +111,8 @@ fn table(size: u64) -> Memory {
                 attempt,
                 deadline: Timestamp(NOW.0 + number * 500),
                 budget: RetryBudget {
-                    last: Attempt(3),
-                    until: NOW,
+                    last_attempt: Attempt(3),
+                    expires_at: NOW,
                 },
             };
         } else {

@@ -1,4 +1,4 @@
-//! How much work is open, how old it is, and which promises are in danger: one count of the index of open jobs.
+//! Counts the open jobs of each pipeline: how many there are, how old the oldest is, and how many are close to their SLO.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,29 +9,30 @@ use crate::id::{JobId, Timestamp};
 use crate::pipeline::Pipelines;
 use crate::ports::{Clock, JobIndex, Unavailable};
 
-/// How many jobs are read from the index at once.
+/// Index entries read per query.
 const PAGE: u16 = 1000;
 
 /// The open jobs of a pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Backlog {
-    /// How many there are.
     pub open: u64,
-    /// Seconds since the oldest was made; 0 if there is none.
+    /// Age of the oldest open job; 0 if there is none.
     pub oldest_age_seconds: u64,
-    /// How many have used up three quarters of their pipeline's `slo_seconds`, or all of it.
+    /// Jobs that have used up at least three quarters of their pipeline's `slo_seconds`.
     pub at_risk: u64,
 }
 
-/// By pipeline.
+/// Backlogs by pipeline name.
 pub type Backlogs = BTreeMap<String, Backlog>;
 
-/// Counts all open jobs, by pipeline; those without any are there too. None if `until` came first: part of a count
-/// would be a wrong one, and the number decides when instances may go.
+/// Counts all open jobs by pipeline. Pipelines without open jobs are included.
+///
+/// Returns `None` if `until` passes before the count is complete. A partial count would be wrong, and endpoints scale in
+/// by this number.
 ///
 /// # Errors
-/// If the index does not answer.
+/// If the index is unavailable.
 pub async fn count_open_jobs<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -51,16 +52,17 @@ where
             if now >= until {
                 return Ok(None);
             }
-            let (jobs, next) = ports.open_jobs(shard, after, PAGE).await?;
-            for job in jobs {
+            let page = ports.open_jobs(shard, after, PAGE).await?;
+            for job in page.items {
                 let age = now.since(job.created_at);
-                let promise = pipelines.get(&job.pipeline).map(|its| its.slo_seconds);
-                let tally = backlogs.entry(job.pipeline).or_default();
-                tally.open += 1;
-                tally.oldest_age_seconds = tally.oldest_age_seconds.max(age.as_secs());
-                tally.at_risk += u64::from(promise.is_some_and(|seconds| is_at_risk(age, seconds)));
+                let slo_seconds = pipelines.get(&job.pipeline).map(|its| its.slo_seconds);
+                let backlog = backlogs.entry(job.pipeline).or_default();
+                backlog.open += 1;
+                backlog.oldest_age_seconds = backlog.oldest_age_seconds.max(age.as_secs());
+                backlog.at_risk +=
+                    u64::from(slo_seconds.is_some_and(|seconds| is_at_risk(age, seconds)));
             }
-            after = next;
+            after = page.next;
             if after.is_none() {
                 break;
             }
@@ -69,7 +71,7 @@ where
     Ok(Some(backlogs))
 }
 
-/// Late enough to be looked at by a person, and early enough for that to help.
+/// Three quarters of the SLO: late enough to deserve attention, early enough for an operator to still help.
 fn is_at_risk(age: Duration, slo_seconds: u32) -> bool {
     age.as_secs() >= u64::from(slo_seconds) * 3 / 4
 }

@@ -1,12 +1,14 @@
-//! From SageMaker's free text to a cause.
+//! Maps SageMaker's free-text failure reasons to a [`Cause`].
 
 use crate::state::{Cause, Failure};
 
-/// Reads a `failureReason`. The text is not a contract: only the status in parentheses and a few words are trusted,
-/// and what is not understood is [`Cause::Unknown`], which gets one more attempt.
+/// Classifies a `failureReason`.
 ///
-/// Shapes as captured in public projects: `ClientError: Received client error (400) from model. …`,
-/// `… server error (500) from model …`, `… server error (0) from model …` (the process died or gave no answer).
+/// The text is not a documented contract, so only the status code in parentheses and a few keywords are used.
+/// Anything else becomes [`Cause::Unknown`], which is retried once.
+///
+/// Formats captured from public projects: `ClientError: Received client error (400) from model. …`,
+/// `… server error (500) from model …`, `… server error (0) from model …` (the container died or did not answer).
 pub fn failure_reason(text: &str) -> Failure {
     Failure::new(cause(text), text)
 }
@@ -18,7 +20,7 @@ fn cause(text: &str) -> Cause {
     };
     if let Some(status) = model_status(text) {
         return match status {
-            // Both say "not now", which is no word about the document.
+            // Request timeout and throttling: neither says anything about the document.
             408 | 429 => Cause::ModelError,
             400..=499 => Cause::ModelRejected,
             _ if has(&["timed out", "timeout"]) => Cause::TimedOut,
@@ -38,7 +40,7 @@ fn cause(text: &str) -> Cause {
     }
 }
 
-/// The number in `(NNN) from`.
+/// The status code in `(NNN) from`.
 fn model_status(text: &str) -> Option<u16> {
     let before = &text[..text.find(") from")?];
     let digits = &before[before.rfind('(')? + 1..];
@@ -49,7 +51,7 @@ fn model_status(text: &str) -> Option<u16> {
     }
 }
 
-/// What a model said in its error answer: the text under the field that servers use for it, or a short plain text.
+/// Extracts the model's message from its error response: the value of a common message field, or a short plain text.
 pub fn model_message(answer: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(answer).ok()?.trim();
     if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_sentences_are_understood() {
+    fn known_failure_reasons_are_classified() {
         for (text, want) in [
             (
                 "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs in your account for more information.",
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_models_message_is_found() {
+    fn model_message_is_extracted_from_common_error_formats() {
         for (answer, want) in [
             (
                 r#"{"error":{"code":"broken","reason":"no xref"}}"#,
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_raw_text_is_kept_but_cut() {
+    fn failure_detail_keeps_the_text_cut_to_its_limit() {
         let failure = failure_reason(&"ü".repeat(500));
         assert!(failure.detail.len() <= Failure::MAX_DETAIL && failure.detail.ends_with('…'));
     }

@@ -1,58 +1,55 @@
-//! What a person may do to a job: have it run once more, or give it up. Always with a name and a reason, both of which
-//! the job's history keeps.
+//! Commands of users: retry a failed job, or cancel an open one. Each has an actor and a reason, which the job's history
+//! keeps.
 
-use crate::apply::{Change, Error, RunContext, apply};
+use crate::apply::{Change, RunContext, apply_command};
+use crate::error::{ApplyError, CommandError};
+use crate::event::{Event, EventKind, Evidence};
 use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
 use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, JobStore, ObjectStore};
 use crate::state::State;
 use crate::trace::{about, about_id};
-use crate::transition::{Event, Evidence, IgnoreReason};
+use crate::transition::IgnoreReason;
 
-/// The longest reason, in characters.
+/// Maximum length of a reason, in characters.
 pub const MAX_REASON: usize = 500;
-/// After how many equal failures, each with all the attempts that its submission had, a job is not run again unless
-/// somebody insists: it is the document, or the model.
+/// After this many equal failures, each after all attempts of a submission, a retry must be forced: the cause is the
+/// document or the model.
 pub const POISON: usize = 3;
-/// The longest name of an actor, in characters: an e-mail address at its longest is shorter.
+/// Maximum length of an actor's name, in characters. E-mail addresses are shorter.
 pub const MAX_ACTOR: usize = 320;
 
-/// Who asks for something, about which job, and why.
+/// A command of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobCommand {
-    /// Which job.
     pub job: JobId,
-    /// The version of the job that the person saw. If it has changed since, the order may no longer make sense.
+    /// The version of the job that the user saw. If the job has changed since, the command is rejected.
     pub seen: Option<u64>,
     actor: String,
     reason: String,
     force: bool,
 }
 
-/// An order that says too little, or too much.
+/// A command without a valid actor or reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCommand {
-    /// Nobody could tell later why.
     #[error("give a reason of at most {MAX_REASON} characters")]
     Reason,
-    /// Nobody could tell later who.
-    #[error("give the name of who asks, of at most {MAX_ACTOR} characters")]
+    #[error("give an actor of at most {MAX_ACTOR} characters")]
     Actor,
 }
 
 impl JobCommand {
-    /// An order of `actor`, because of `reason`.
-    ///
     /// # Errors
-    /// If either is empty or too long.
+    /// If `actor` or `reason` is empty or too long.
     pub fn new(
         job: JobId,
         seen: Option<u64>,
         actor: &str,
         reason: &str,
     ) -> Result<Self, InvalidCommand> {
-        let fits = |text: &str, most: usize| !text.is_empty() && text.chars().count() <= most;
+        let fits = |text: &str, max: usize| !text.is_empty() && text.chars().count() <= max;
         let actor = actor.trim();
         if !fits(actor, MAX_ACTOR) {
             return Err(InvalidCommand::Actor);
@@ -67,7 +64,7 @@ impl JobCommand {
         })
     }
 
-    /// The same order, given by somebody who knows how often the job has failed.
+    /// The same command, carried out even after [`POISON`] equal failures.
     #[must_use]
     pub fn forced(self) -> Self {
         Self {
@@ -76,9 +73,9 @@ impl JobCommand {
         }
     }
 
-    fn check(&self, job: &Job) -> Result<(), Error> {
+    fn check(&self, job: &Job) -> Result<(), CommandError> {
         match self.seen {
-            Some(seen) if seen != job.version => Err(Error::Changed {
+            Some(seen) if seen != job.version => Err(CommandError::Changed {
                 seen,
                 now: job.version,
             }),
@@ -87,14 +84,14 @@ impl JobCommand {
     }
 }
 
-/// A reason without spaces around it; none if it is empty or too long.
+/// Trims a reason; `None` if it is empty or too long.
 pub fn check_reason(reason: &str) -> Option<&str> {
     let reason = reason.trim();
     let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON;
     fits.then_some(reason)
 }
 
-/// Whether another run of a job is possible at all: it failed, after it was accepted, and has attempts left in its life.
+/// Whether another run is possible: the job failed after it was accepted, and has attempts left in its lifetime.
 pub fn may_be_resubmitted(job: &Job) -> bool {
     let State::Failed { attempt, .. } = &job.state else {
         return false;
@@ -102,7 +99,7 @@ pub fn may_be_resubmitted(job: &Job) -> bool {
     may_have_a_result(&job.state) && *attempt < Attempt::MAX && !job.is_erased()
 }
 
-/// How often in a row a failed job's submissions have ended in the way that the last one did.
+/// How many submissions in a row, including the last, ended with the same cause as the last one.
 pub fn equal_failures(job: &Job) -> usize {
     let State::Failed { failure, .. } = &job.state else {
         return 0;
@@ -119,47 +116,54 @@ pub fn equal_failures(job: &Job) -> usize {
         .history
         .iter()
         .rev()
-        .filter(|entry| entry.event == RESUBMIT);
+        .filter(|entry| entry.event == EventKind::Resubmit);
     let equal = resubmitted.take_while(|entry| ended_by(entry.at) == Some(failure.cause));
     1 + equal.count()
 }
 
-const RESUBMIT: &str = "Resubmit";
-
-/// What became of an order.
+/// The result of [`resubmit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It was carried out. What the new state owes is the caller's to do. A caller that dies before loses nothing but
-    /// a push: a retry is due at once, and the reconciler starts it.
-    Done(Job),
-    /// No run is needed: a result of the failed job is there. Send this wake-up, and the function that gets it makes the
-    /// job ready and announces that, since only a message can be sure to be carried out.
-    Found(CheckRequest),
-    /// It makes no sense for the job as it is.
+pub enum ResubmitResult {
+    /// The retry is saved; the caller runs the effects. If the caller dies first, only a push is lost: the reconciler starts
+    /// a retry whose message was never sent.
+    Scheduled(Job),
+    /// No run is needed: the failed job has a result. Send this check; the function that receives it makes the job ready
+    /// and publishes that. Only a message is guaranteed to be processed.
+    ResultFound(CheckRequest),
+    /// A job in this state cannot be retried.
     Refused(Job, IgnoreReason),
 }
 
-/// Schedules another attempt of a failed job, on the path that every retry takes.
+/// The result of [`cancel`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CancelResult {
+    /// The job is cancelled; the caller runs the effects.
+    Cancelled(Job),
+    /// A job in this state cannot be cancelled.
+    Refused(Job, IgnoreReason),
+}
+
+/// Schedules another attempt of a failed job. It then starts like every other retry.
 ///
 /// # Errors
-/// [`Error::UnknownJob`], [`Error::Changed`], and those of the stores.
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], and errors of the stores.
 pub async fn resubmit<P>(
     ports: &P,
     run: &RunContext<'_>,
-    order: &JobCommand,
-) -> Result<Answer, Error>
+    command: &JobCommand,
+) -> Result<ResubmitResult, CommandError>
 where
     P: JobStore + ObjectStore + Clock,
 {
-    let job = load(ports, order).await?;
-    let (job, change) = apply(ports, run, job, async |job, _| {
-        order.check(job)?;
+    let job = load(ports, command).await?;
+    let (job, change) = apply_command(ports, run, job, async |job, _| {
+        command.check(job)?;
         let attempt = job.state.attempt();
         if may_have_a_result(&job.state)
             && find_output(ports, job).await?.is_some()
             && !input_was_replaced(ports, job).await?
         {
-            // Changes nothing here: whoever gets it as a message looks for the result and announces it.
+            // Changes nothing here. The function that receives this check as a message finds the result and publishes it.
             return Ok(Event::CheckDue {
                 attempt,
                 due: None,
@@ -167,54 +171,60 @@ where
             });
         }
         let times = equal_failures(job);
-        if times >= POISON && !order.force {
+        if times >= POISON && !command.force {
             let cause = job.failure().map_or("", |failure| failure.cause.name());
-            return Err(Error::Poisoned { cause, times });
+            return Err(CommandError::Poisoned { cause, times });
         }
         Ok(Event::Resubmit {
-            actor: order.actor.clone(),
-            reason: order.reason.clone(),
+            actor: command.actor.clone(),
+            reason: command.reason.clone(),
         })
     })
     .await?;
     Ok(match change {
-        Change::Advanced => Answer::Done(job),
-        Change::Ignored(IgnoreReason::AlreadyApplied) => Answer::Found(CheckRequest {
-            job: job.id,
-            attempt: job.state.attempt(),
-            due: None,
-        }),
-        Change::Ignored(why) => Answer::Refused(job, why),
+        Change::Advanced => ResubmitResult::Scheduled(job),
+        Change::Ignored(IgnoreReason::AlreadyApplied) => {
+            ResubmitResult::ResultFound(CheckRequest {
+                job: job.id,
+                attempt: job.state.attempt(),
+                due: None,
+            })
+        }
+        Change::Ignored(why) => ResubmitResult::Refused(job, why),
     })
 }
 
-/// Gives an open job up. SageMaker cannot cancel: an attempt that runs goes on, and its result is dropped when it comes.
+/// Cancels an open job. SageMaker cannot cancel a request: a running attempt continues, and its result is ignored.
 ///
 /// # Errors
-/// As [`resubmit`].
-pub async fn cancel<P>(ports: &P, run: &RunContext<'_>, order: &JobCommand) -> Result<Answer, Error>
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], and errors of the stores.
+pub async fn cancel<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    command: &JobCommand,
+) -> Result<CancelResult, CommandError>
 where
     P: JobStore + Clock,
 {
-    let job = load(ports, order).await?;
-    let (job, change) = apply(ports, run, job, async |job, _| {
-        order.check(job)?;
+    let job = load(ports, command).await?;
+    let (job, change) = apply_command(ports, run, job, async |job, _| {
+        command.check(job)?;
         Ok(Event::Cancel {
-            actor: order.actor.clone(),
-            reason: order.reason.clone(),
+            actor: command.actor.clone(),
+            reason: command.reason.clone(),
         })
     })
     .await?;
     Ok(match change {
-        Change::Advanced => Answer::Done(job),
-        Change::Ignored(why) => Answer::Refused(job, why),
+        Change::Advanced => CancelResult::Cancelled(job),
+        Change::Ignored(why) => CancelResult::Refused(job, why),
     })
 }
 
-async fn load<P: JobStore>(ports: &P, order: &JobCommand) -> Result<Job, Error> {
-    about_id(order.job);
-    let job = ports.load(order.job).await?;
-    let job = job.ok_or(Error::UnknownJob(order.job))?;
+async fn load<P: JobStore>(ports: &P, command: &JobCommand) -> Result<Job, CommandError> {
+    about_id(command.job);
+    let job = ports.load(command.job).await?;
+    let job = job.ok_or(ApplyError::UnknownJob(command.job))?;
     about(&job);
     Ok(job)
 }

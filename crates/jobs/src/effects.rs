@@ -1,5 +1,5 @@
-//! Carrying out what saved states owe, for a whole batch of messages: retry messages and events first,
-//! since without them a message must come back; pushes last, since a push is only a hint.
+//! Runs the side effects of saved states for a whole batch of messages. Retry messages and events go first: if one fails,
+//! its message must be redelivered. Pushes go last, since a push is only a hint.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,35 +14,37 @@ use crate::ports::{
 use crate::state::{Effect, State};
 use crate::view::{Frame, JobView};
 
-/// A job whose effects are owed, and the message (by its place in the batch) that owes them.
+/// The index of a message in its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MessageIndex(pub usize);
+
+/// A job with effects to run, and the message that is redelivered if they fail.
 #[derive(Clone, Debug)]
 pub struct PendingEffects {
-    /// Its place in the batch.
-    pub message: usize,
+    pub message: MessageIndex,
     /// The job, as it was saved or found.
     pub job: Job,
 }
 
-/// How many posts to pages are under way at once.
+/// Maximum number of concurrent posts to pages.
 const CONCURRENT_PUSHES: usize = 32;
-/// A connection that answers "gone" is forgotten only when it is older than this, in milliseconds:
-/// a page can be registered moments before API Gateway opens it.
-const GONE_GRACE_MS: u64 = 30_000;
-/// Who watches every tenant.
+/// A connection that answers "gone" is only deleted once it is older than this: a page can be registered moments before
+/// API Gateway opens its connection.
+const MIN_GONE_AGE_MS: u64 = 30_000;
+/// The subscription of connections that show every tenant.
 pub const ALL_TENANTS: &str = "*";
 
-/// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EffectsReport {
-    /// The messages (by place) whose effects could not all be carried out: they must come back.
-    pub undelivered: BTreeSet<usize>,
+    /// The messages whose effects did not all run: they must be redelivered.
+    pub undelivered: BTreeSet<MessageIndex>,
     /// Frames that reached a page.
     pub pushed: usize,
-    /// Frames that did not.
+    /// Frames that did not reach a page.
     pub dropped: usize,
 }
 
-/// Carries out the effects of a batch. No push is begun after `push_until`.
+/// Runs the effects of a batch. No push starts after `push_until`.
 pub async fn run_effects<P>(
     ports: &P,
     pending: &[PendingEffects],
@@ -51,22 +53,27 @@ pub async fn run_effects<P>(
 where
     P: CheckQueue + EventBus + Connections + Pusher + Clock,
 {
-    let mut done = EffectsReport::default();
-    done.undelivered
+    let mut report = EffectsReport::default();
+    report
+        .undelivered
         .extend(schedule_retries(ports, pending).await);
-    done.undelivered
+    report
+        .undelivered
         .extend(publish_events(ports, pending).await);
-    push(ports, pending, push_until, &mut done).await;
-    done
+    push(ports, pending, push_until, &mut report).await;
+    report
 }
 
-/// Carries out what a person's order about a job owes, as far as that can be done now: an order leads to a retry or to
-/// the end that somebody asked for, so never to an event. What is left undone, the reconciler and the pages' own asking do.
+/// Runs the effects of a user's command once, without redelivery. A command leads to a retry or to a cancelled job, never
+/// to an event. The reconciler sends a retry message that fails here, and pages sync a lost push.
 pub async fn run_command_effects<P>(ports: &P, job: Job, push_until: Timestamp)
 where
     P: CheckQueue + Connections + Pusher + Clock,
 {
-    let pending = [PendingEffects { message: 0, job }];
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job,
+    }];
     schedule_retries(ports, &pending).await;
     push(ports, &pending, push_until, &mut EffectsReport::default()).await;
 }
@@ -81,20 +88,20 @@ fn with_effect(pending: &[PendingEffects], effect: Effect) -> Vec<&PendingEffect
 async fn schedule_retries<P: CheckQueue + Clock>(
     ports: &P,
     pending: &[PendingEffects],
-) -> Vec<usize> {
+) -> Vec<MessageIndex> {
     let now = ports.now();
-    let mut places = Vec::new();
+    let mut senders = Vec::new();
     let mut messages = Vec::new();
     for pending in with_effect(pending, Effect::ScheduleRetry) {
         let State::RetryScheduled { next, due, .. } = pending.job.state else {
             continue;
         };
         let delay = due.since(now).as_millis().div_ceil(1000);
-        // A longer delay than a message can have is the reconciler's: it sends the message when the retry is due.
+        // SQS delays no message for longer. The reconciler sends the message once the retry is due.
         if let Ok(delay) = u32::try_from(delay)
             && delay <= P::MAX_DELAY_SECONDS
         {
-            places.push(pending.message);
+            senders.push(pending.message);
             messages.push((
                 CheckRequest {
                     job: pending.job.id,
@@ -108,15 +115,14 @@ async fn schedule_retries<P: CheckQueue + Clock>(
     if messages.is_empty() {
         return vec![];
     }
-    ports
-        .send(&messages)
-        .await
-        .into_iter()
-        .filter_map(|at| places.get(at).copied())
+    let failed = ports.send(&messages).await;
+    failed
+        .iter()
+        .filter_map(|at| senders.get(at).copied())
         .collect()
 }
 
-async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> Vec<usize> {
+async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> Vec<MessageIndex> {
     let mut with_effect = with_effect(pending, Effect::PublishEvent);
     with_effect.retain(|pending| !pending.job.tenant.is_probe());
     if with_effect.is_empty() {
@@ -125,22 +131,22 @@ async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> V
     let jobs: Vec<&Job> = with_effect.iter().map(|pending| &pending.job).collect();
     let failed = ports.publish(&jobs).await;
     for (at, job) in jobs.iter().enumerate() {
-        if !failed.contains(&at) {
+        if !failed.contains(at) {
             info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), "event published");
         }
     }
-    let of = |at: &usize| with_effect.get(*at).map(|pending| pending.message);
-    failed.iter().filter_map(of).collect()
+    let message = |at: usize| with_effect.get(at).map(|pending| pending.message);
+    failed.iter().filter_map(message).collect()
 }
 
-/// A frame, and the job that it is about.
+/// A job and the frame about it.
 type JobAndFrame<'a> = (&'a Job, Vec<u8>);
 
 async fn push<P: Connections + Pusher + Clock>(
     ports: &P,
     pending: &[PendingEffects],
     until: Timestamp,
-    done: &mut EffectsReport,
+    report: &mut EffectsReport,
 ) {
     let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndFrame<'_>>> = BTreeMap::new();
     for pending in with_effect(pending, Effect::PushUpdate) {
@@ -180,10 +186,10 @@ async fn push<P: Connections + Pusher + Clock>(
         .await;
     for (job, _) in by_tenant.values().flatten() {
         let pages = reached.iter().filter(|id| **id == job.id).count();
-        info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), pages, "pages told");
+        info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), pages, "change pushed");
     }
-    done.pushed = reached.len();
-    done.dropped = total - reached.len();
+    report.pushed = reached.len();
+    report.dropped = total - reached.len();
 }
 
 async fn connected<P: Connections + Clock>(
@@ -191,13 +197,13 @@ async fn connected<P: Connections + Clock>(
     subscription: &str,
     until: Timestamp,
 ) -> Vec<Connection> {
-    // A table that answers slowly must not cost the batch.
+    // A slow table must not delay the batch.
     if ports.now() >= until {
         return vec![];
     }
     ports.connected(subscription).await.unwrap_or_else(|error| {
-        // The table is the truth; the pages sync within a minute.
-        warn!(error = %error, "the open pages could not be listed, nothing is pushed to them");
+        // The table is the source of truth; the pages sync within a minute.
+        warn!(error = %error, "open pages could not be listed, nothing is pushed to them");
         vec![]
     })
 }
@@ -216,12 +222,12 @@ async fn post<P: Connections + Pusher + Clock>(
     match ports.push(&connection.connection_id, frame).await {
         Ok(()) => true,
         Err(PushError::Gone) => {
-            if now.0.saturating_sub(connection.registered_at.0) > GONE_GRACE_MS
+            if now.0.saturating_sub(connection.registered_at.0) > MIN_GONE_AGE_MS
                 && let Err(error) = ports
                     .forget(&connection.subscription, &connection.connection_id)
                     .await
             {
-                info!(connection.id = %connection.connection_id, error = %error, "a gone connection stays listed until its time to live");
+                info!(connection.id = %connection.connection_id, error = %error, "a closed connection stays listed until its time to live");
             }
             false
         }

@@ -1,18 +1,19 @@
-//! Looking at S3 for what became of an attempt. SageMaker has no status call, so objects are the only witnesses.
+//! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
 use crate::classify::model_message;
+use crate::event::Evidence;
 use crate::id::{Attempt, Location};
-
+use crate::input::{Delivery, delivery};
 use crate::job::Job;
+use crate::pipeline::output_prefix;
 use crate::ports::{ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
-use crate::transition::Evidence;
 
-/// How much of a failure object is read: a model's message is a sentence or two.
+/// Bytes read of a failure object. A model's message is a sentence or two.
 const FAILURE_OBJECT_BYTES: usize = 4096;
 
-/// The output of any attempt of `job`: at the locations that were recorded, then under the job's own prefix,
-/// where the output of a call whose answer was lost would be.
+/// Finds the output of any attempt of `job`: first at the recorded locations, then under the job's own prefix,
+/// which also holds the output of a call whose response was lost.
 pub async fn find_output<P: ObjectStore>(
     ports: &P,
     job: &Job,
@@ -25,7 +26,7 @@ pub async fn find_output<P: ObjectStore>(
         }
     }
     let newest = job.state.attempt();
-    let prefix = format!("outbound/{}/{}/", job.pipeline, job.id);
+    let prefix = format!("{}{}/", output_prefix(&job.pipeline), job.id);
     let keys = ports.list(&job.input.bucket, &prefix).await?;
     let found = keys.into_iter().filter_map(|key| {
         let attempt = attempt_in(key.strip_prefix(&prefix)?)?;
@@ -42,44 +43,43 @@ pub async fn find_output<P: ObjectStore>(
     }))
 }
 
-/// All that S3 says about the current attempt of `job`.
+/// Collects all evidence in S3 about the current attempt of `job`.
 pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Unavailable> {
     if let Some((attempt, output)) = find_output(ports, job).await? {
         return Ok(Evidence::Output { attempt, output });
     }
     if let Some(said) = model_said(ports, job, job.state.attempt()).await? {
-        // The status of the container's answer is not in its failure object: one more attempt, then a person.
+        // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
         return Ok(Evidence::Failure(Failure::new(Cause::Unknown, said)));
     }
     Ok(Evidence::NothingFound)
 }
 
-/// What the model said in the failure object of an attempt; `None` if there is no such object.
+/// The model's message in the failure object of an attempt; `None` if there is no such object.
 pub async fn model_said<P: ObjectStore>(
     ports: &P,
     job: &Job,
     attempt: Attempt,
 ) -> Result<Option<String>, Unavailable> {
     let record = job.attempts.iter().find(|record| record.attempt == attempt);
-    let Some(place) = record.and_then(|record| record.failure_object.as_ref()) else {
+    let Some(location) = record.and_then(|record| record.failure_object.as_ref()) else {
         return Ok(None);
     };
-    let answer = ports.read(place, FAILURE_OBJECT_BYTES).await?;
+    let answer = ports.read(location, FAILURE_OBJECT_BYTES).await?;
     Ok(answer.map(|answer| {
         model_message(&answer).unwrap_or_else(|| "the model failed and gave no reason".to_owned())
     }))
 }
 
-/// Whether the job's input is still what S3 would hand to the endpoint. Not asked of copies, which are ours.
+/// Whether another version has replaced the job's input since. Always false for copies, which only this service writes.
 pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
-    use crate::input::{Delivery, delivery};
     match delivery(job.id, &job.input.bucket, &job.input.key) {
         Delivery::Copy(_) => Ok(false),
         Delivery::InPlace(location) => {
             if let Some(current) = ports.head(&location).await? {
                 return Ok(current.version != job.input.version);
             }
-            // Deleted since: what matters is whether another version was there before the delete marker.
+            // Deleted since. What matters is whether another version was written before the delete marker.
             let newest = ports.versions(&location.bucket, &location.key).await?;
             Ok(newest
                 .first()
@@ -88,12 +88,12 @@ pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<
     }
 }
 
-/// Whether a late result still matters.
+/// Whether the state is final for good: a late result changes nothing.
 pub const fn is_settled(state: &State) -> bool {
     matches!(state, State::Ready { .. } | State::Cancelled { .. })
 }
 
-/// Whether a job that failed may have a result that nobody has told of, and that may be taken.
+/// Whether a failed job may have a result that no notification reported and that may still be used.
 pub const fn may_have_a_result(state: &State) -> bool {
     match state {
         State::Failed { failure, .. } => {

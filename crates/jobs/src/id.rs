@@ -1,4 +1,4 @@
-//! Names and numbers: which job, which attempt, which object, which moment.
+//! Identifiers and timestamps.
 
 mod trace_id;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub use trace_id::TraceId;
 
-/// A moment, in milliseconds since 1970-01-01 UTC.
+/// A point in time, in milliseconds since 1970-01-01 UTC.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -19,13 +19,13 @@ pub use trace_id::TraceId;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// This moment and `duration` more; saturates at the end of time instead of wrapping.
+    /// Adds `duration`; saturates instead of wrapping.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// How long it is from `earlier` to here; zero when `earlier` is later (clocks differ between machines).
+    /// The duration from `earlier` to this time; zero if `earlier` is later, since clocks differ between machines.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -39,24 +39,28 @@ const fn millis(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 
-/// The id of a job: a UUID version 5 derived from where the input lies, so that whoever knows the object knows the job.
+/// How far the clocks of S3, of the functions and of DynamoDB may differ. A generous limit: AWS synchronizes them to
+/// milliseconds.
+pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// A job's id: a UUID version 5 derived from the object's location, so it can be computed without a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(Uuid);
 
-/// The namespace of all job ids (UUID version 5, RFC 9562, of the URL namespace and `urn:docket:job`).
+/// The namespace of all job ids: a UUID version 5 (RFC 9562) of `urn:docket:job` in the URL namespace.
 const NAMESPACE: Uuid = Uuid::from_u128(0x15a2_116a_a04c_5400_987c_c411_1802_e71e);
 
 impl JobId {
-    /// The id of the job of the first version seen at a key. Known before the upload.
+    /// The id of the job for the first version seen at a key. It can be computed before the upload.
     pub fn of_key(bucket: &str, key: &str) -> Self {
-        // A bucket name holds no slash, so the pair can be read back in one way only.
+        // A bucket name contains no slash, so two different pairs cannot produce the same string.
         Self(Uuid::new_v5(
             &NAMESPACE,
             format!("{bucket}/{key}").as_bytes(),
         ))
     }
 
-    /// The id of the job of a later version at the same key.
+    /// The id of the job for a later version at the same key.
     pub fn of_version(bucket: &str, key: &str, version: &str) -> Self {
         Self(Uuid::new_v5(
             &Self::of_key(bucket, key).0,
@@ -64,18 +68,18 @@ impl JobId {
         ))
     }
 
-    /// How many shards the indexes over all tenants are spread over: one partition takes 1,000 writes a second
+    /// Number of shards of the cross-tenant indexes: one partition takes 1,000 writes per second
     /// (DynamoDB developer guide, "Best practices for designing partition keys").
     pub const SHARDS: u8 = 16;
 
-    /// Its 128 bits.
+    /// The UUID as a number.
     pub const fn bits(self) -> u128 {
         self.0.as_u128()
     }
 
-    /// The shard that it belongs to.
+    /// The index shard that the job belongs to.
     pub const fn shard(self) -> u8 {
-        // The last digit of a name-based UUID is as good as random.
+        // The last byte of a name-based UUID is part of a hash, so jobs spread evenly.
         self.0.as_bytes()[15] % Self::SHARDS
     }
 }
@@ -88,10 +92,10 @@ impl fmt::Display for JobId {
 
 impl FromStr for JobId {
     type Err = BadId;
-    /// Reads the hyphenated lower-case form; anything else is [`BadId`].
+    /// Parses the hyphenated lower-case form only.
     fn from_str(text: &str) -> Result<Self, BadId> {
         let id = Uuid::try_parse(text).map_err(|_| BadId(text.to_owned()))?;
-        // One spelling only, or the same job would be found under several names.
+        // Only one spelling is valid; otherwise one job could be looked up under several ids.
         if id.as_hyphenated().to_string() == text {
             Ok(Self(id))
         } else {
@@ -100,24 +104,21 @@ impl FromStr for JobId {
     }
 }
 
-/// The text is not an id of ours.
+/// The text is not a valid identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an id of this service: {0:?}")]
 pub struct BadId(pub String);
 
-/// Which run of a job, counted from 1. `Attempt::NONE` stands for "never started".
+/// The number of an attempt, from 1. [`Attempt::NONE`] means that no attempt was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u8);
 
 impl Attempt {
-    /// No attempt was ever started.
     pub const NONE: Self = Self(0);
-    /// The first attempt.
     pub const FIRST: Self = Self(1);
-    /// The most attempts in a job's life, whoever asks: the last line against a loop that burns GPU hours.
+    /// Maximum attempts over a job's lifetime, including manual retries: a hard limit on GPU cost.
     pub const MAX: Self = Self(20);
 
-    /// The attempt after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -130,14 +131,14 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// What we call a request to the endpoint: `<job-id>.a<attempt>`, at most 40 of the 64 characters
+/// The `InferenceId` of a request to the endpoint: `<job-id>.a<attempt>`, at most 40 of the 64 characters
 /// that SageMaker allows (API reference, `InvokeEndpointAsync`, `InferenceId`).
-/// It is a label for matching notifications; SageMaker does not deduplicate by it.
+///
+/// It only correlates notifications with requests. SageMaker does not deduplicate by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InferenceId {
-    /// The job.
     pub job: JobId,
-    /// The attempt, from 1.
+    /// From 1.
     pub attempt: Attempt,
 }
 
@@ -149,7 +150,7 @@ impl fmt::Display for InferenceId {
 
 impl FromStr for InferenceId {
     type Err = BadId;
-    /// Reads `<job-id>.a<attempt>` with an attempt from 1 to 20; anything else is [`BadId`].
+    /// Parses `<job-id>.a<attempt>` with an attempt from 1 to 20.
     fn from_str(text: &str) -> Result<Self, BadId> {
         let bad = || BadId(text.to_owned());
         let (job, attempt) = text.split_once(".a").ok_or_else(bad)?;
@@ -165,28 +166,28 @@ impl FromStr for InferenceId {
     }
 }
 
-/// The random token of whoever is submitting an attempt right now.
+/// Random token that identifies the function invocation submitting an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LeaseToken(pub u64);
 
-/// A tenant: 1 to 40 of `a`–`z`, `0`–`9` and `-`.
+/// A tenant's name: 1 to 40 of `a`–`z`, `0`–`9` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant(String);
 
 impl Tenant {
-    /// The tenant of files that lie directly under a pipeline's prefix.
+    /// The tenant of objects directly under a pipeline's prefix.
     pub fn fallback() -> Self {
         Self("default".to_owned())
     }
 
-    /// Its name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether its files are probes: documents that the service gives itself to see whether it works. They go the way
-    /// of all others, but are nobody's: no list of all tenants shows them, no page but their own and no program hears
-    /// of them, and they are measured apart.
+    /// Whether this is the tenant of probes: synthetic documents that test the service end to end.
+    ///
+    /// Probes are processed like any other document. They are left out of cross-tenant lists and pushes, published to no
+    /// downstream program, and measured separately.
     pub fn is_probe(&self) -> bool {
         self.0 == "probe"
     }
@@ -213,12 +214,11 @@ impl fmt::Display for Tenant {
     }
 }
 
-/// Where an object lies in S3.
+/// The location of an object in S3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {
-    /// Bucket name.
     pub bucket: String,
-    /// Object key, decoded.
+    /// Decoded.
     pub key: String,
 }
 
@@ -230,7 +230,7 @@ impl fmt::Display for Location {
 
 impl FromStr for Location {
     type Err = BadId;
-    /// Reads `s3://bucket/key` and both https spellings, since SageMaker's output path may be given either way
+    /// Parses `s3://bucket/key` and both https styles. SageMaker accepts all three as output path
     /// (API reference, `AsyncInferenceOutputConfig`, pattern of `S3OutputPath`).
     fn from_str(text: &str) -> Result<Self, BadId> {
         let bad = || BadId(text.to_owned());
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_id_is_the_same_for_everyone_who_knows_the_object() {
+    fn job_id_is_derived_from_the_object_location_and_has_one_spelling() {
         let id = JobId::of_key("b", "inbound/acme/a.pdf");
         assert_eq!(id, JobId::of_key("b", "inbound/acme/a.pdf"));
         assert_ne!(id, JobId::of_key("b", "inbound/acme/b.pdf"));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inference_id_reads_back_and_fits_sagemakers_limit() {
+    fn inference_id_round_trips_and_fits_sagemakers_limit() {
         let id = InferenceId {
             job: JobId::of_key("b", "k"),
             attempt: Attempt(20),
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_read_in_every_spelling() {
+    fn location_parses_s3_and_https_urls() {
         let want = Location {
             bucket: "jobs".into(),
             key: "outbound/a/b.out".into(),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_is_a_short_plain_name() {
+    fn tenant_accepts_only_short_plain_names() {
         assert!("acme-2".parse::<Tenant>().is_ok());
         for bad in ["", "Acme", "a b", "*", &"x".repeat(41)] {
             assert!(bad.parse::<Tenant>().is_err(), "{bad}");

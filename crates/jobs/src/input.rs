@@ -1,31 +1,29 @@
-//! What was uploaded: whose it is, whether it can be submitted, and how the endpoint is told where it lies.
+//! Validation of uploaded objects, and how their location is passed to the endpoint.
 
 use crate::id::{JobId, Location, Tenant};
 use crate::pipeline::Pipeline;
 
-/// The object version that a job is about.
+/// The object version that a job processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Bucket name.
     pub bucket: String,
-    /// Object key, decoded.
+    /// Decoded.
     pub key: String,
     /// S3 version id.
     pub version: String,
-    /// Entity tag, without quotes.
+    /// Without quotes.
     pub etag: String,
-    /// Size in bytes.
     pub bytes: u64,
-    /// The media type that the object was stored with.
+    /// Media type stored with the object.
     pub content_type: String,
-    /// The file name that the uploader gave, where it is not the key's last segment.
+    /// The file name given by the uploader, if it differs from the key's last segment.
     pub name: Option<String>,
-    /// Who uploaded it, where the upload went through the API.
+    /// The user who uploaded it, if the upload went through the API.
     pub uploaded_by: Option<String>,
 }
 
 impl Input {
-    /// The file name that people see.
+    /// The file name to show to users.
     pub fn display_name(&self) -> &str {
         self.name
             .as_deref()
@@ -33,50 +31,38 @@ impl Input {
     }
 }
 
-/// Why an object cannot be submitted. The text is for the customer.
+/// Why an object cannot be submitted. The text is shown to the customer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputProblem {
-    /// Zero bytes.
     #[error("the file is empty; upload it again")]
     Empty,
-    /// Larger than the pipeline takes.
     #[error("the file has {bytes} bytes; this pipeline takes at most {max} bytes")]
-    TooLarge {
-        /// Its size.
-        bytes: u64,
-        /// The limit.
-        max: u64,
-    },
-    /// No `%PDF-` within the first 1,024 bytes.
+    TooLarge { bytes: u64, max: u64 },
     #[error("the file is not a PDF: there is no %PDF- in its first 1,024 bytes")]
     NotPdf,
-    /// The key has a `..` segment.
     #[error("the key has a '..' segment; upload it under a plain path")]
     DotDot,
-    /// The key has a control character.
     #[error("the key has a control character; upload it under a plain name")]
     ControlCharacter,
-    /// The key ends in a slash.
     #[error("the key has no file name; upload it as <folder>/<name>.pdf")]
     NoName,
-    /// The first folder is no tenant name.
     #[error("the first folder {0:?} is not a tenant: 1 to 40 of a-z, 0-9 and '-'")]
     NotATenant(String),
-    /// It is there, but cannot be read.
     #[error(
         "the file cannot be read ({0}); upload it again, unencrypted by own keys and not archived"
     )]
     Unreadable(String),
-    /// It was deleted before it was looked at.
+    /// Deleted before it was processed.
     #[error("the file was deleted before it could be processed")]
     Deleted,
 }
 
-/// How many bytes of an object are read to see what it is (PDF 1.7 readers look for the header in the first 1,024).
+/// Bytes read from an object to identify it: PDF 1.7 readers search the first 1,024 bytes for the header.
 pub const PEEK_BYTES: usize = 1024;
 
-/// The tenant of a key, and what is wrong with the key if something is.
-/// A key that names no tenant belongs to the fallback tenant, so that even its failure is seen by someone.
+/// The tenant of a key, and what is wrong with the key, if anything.
+///
+/// A key without a valid tenant belongs to the fallback tenant, so that its failure is visible in a list.
 pub fn check_key(pipeline: &Pipeline, key: &str) -> (Tenant, Option<InputProblem>) {
     let path = key.strip_prefix(&pipeline.prefix).unwrap_or(key);
     let (tenant, problem) = match path.split_once('/') {
@@ -89,7 +75,7 @@ pub fn check_key(pipeline: &Pipeline, key: &str) -> (Tenant, Option<InputProblem
             ),
         },
     };
-    // The order is from "dangerous" to "odd": the customer is told the worst.
+    // Most dangerous first: only one problem is reported.
     let problem = if path.chars().any(char::is_control) {
         Some(InputProblem::ControlCharacter)
     } else if path.split('/').any(|segment| segment == "..") {
@@ -102,7 +88,7 @@ pub fn check_key(pipeline: &Pipeline, key: &str) -> (Tenant, Option<InputProblem
     (tenant, problem)
 }
 
-/// What is wrong with an object's contents, judged by its size and its first [`PEEK_BYTES`] bytes.
+/// What is wrong with an object, judged by its size and its first [`PEEK_BYTES`] bytes.
 pub fn check_contents(pipeline: &Pipeline, bytes: u64, head: &[u8]) -> Option<InputProblem> {
     if bytes == 0 {
         return Some(InputProblem::Empty);
@@ -121,18 +107,20 @@ pub fn check_contents(pipeline: &Pipeline, bytes: u64, head: &[u8]) -> Option<In
     }
 }
 
-/// Where the endpoint should read an input.
+/// How the endpoint reads an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// From where it lies.
+    /// At its own location.
     InPlace(Location),
-    /// From a copy of this version that must be made first.
+    /// From a copy of this version, which must be made first.
     Copy(Location),
 }
 
-/// `InputLocation` is at most 1,024 characters long and travels in a header (API reference, `InvokeEndpointAsync`),
-/// and whether it is percent-decoded is not documented: so only plain keys are named directly,
-/// all others are copied to `work/<job-id>`.
+/// Decides how the endpoint reads an input.
+///
+/// `InputLocation` has at most 1,024 characters and is sent in a header (API reference, `InvokeEndpointAsync`). Whether
+/// SageMaker percent-decodes it is not documented. So only plain keys are passed as they are; all other objects are
+/// copied to `work/<job-id>` first.
 pub fn delivery(id: JobId, bucket: &str, key: &str) -> Delivery {
     let plain = key
         .bytes()
@@ -162,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_folder_is_the_tenant() {
+    fn first_folder_of_a_key_is_the_tenant() {
         let tenant = |key| check_key(&legal(), key);
         assert_eq!(
             tenant("inbound/acme/a.pdf"),
@@ -180,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn dangerous_keys_fail_with_a_reason() {
+    fn invalid_keys_are_rejected_with_a_reason() {
         let problem = |key| check_key(&legal(), key).1;
         assert_eq!(
             problem("inbound/acme/../other/a.pdf"),
@@ -201,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn contents_are_judged_by_size_and_header() {
+    fn contents_are_checked_by_size_and_pdf_header() {
         let check = |bytes, head: &[u8]| check_contents(&legal(), bytes, head);
         assert_eq!(check(0, b""), Some(InputProblem::Empty));
         assert_eq!(
@@ -217,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_keys_are_named_to_the_endpoint() {
+    fn only_plain_keys_are_passed_to_the_endpoint_without_a_copy() {
         let id = JobId::of_key("b", "k");
         let copy = Delivery::Copy(Location {
             bucket: "b".into(),

@@ -1,8 +1,8 @@
-//! Looking through the bucket for objects that no job is about, because their announcement was lost.
+//! Scans the bucket for objects without a job, whose S3 event was lost, and re-sends their upload events.
 //!
-//! One cycle goes through all pipelines' prefixes, page by page, over as many runs as it takes; a note says how far it
-//! has come. Listing is cheap (a thousand objects a request), asking for the jobs is not, so an ordinary cycle asks only
-//! about objects that were put since the last one began, and once a day one asks about all.
+//! A scan covers the prefixes of all pipelines, page by page, over as many runs as it takes; a checkpoint records its
+//! progress. Listing is cheap (a thousand objects per request) but looking up jobs is not. So an ordinary scan looks up
+//! only objects uploaded since the previous scan began, and once a day a full scan looks up all of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,8 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use crate::id::TraceId;
-use crate::id::{JobId, Timestamp};
+use crate::id::{CLOCK_SKEW, JobId, Timestamp, TraceId};
 use crate::pipeline::Pipelines;
 use crate::ports::{
     Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Record, Unavailable,
@@ -19,70 +18,69 @@ use crate::ports::{
 };
 use crate::submit::UploadEvent;
 
-/// The least time from the beginning of a cycle to that of the next.
-const EVERY: Duration = Duration::from_secs(15 * 60);
-/// The least time from one cycle that asks about all objects to the next.
-const EVERYTHING_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// Younger objects are left to S3's own announcement, which takes seconds, and to the queue of uploads.
-const YOUNG: Duration = Duration::from_secs(10 * 60);
-/// How far S3's clock and ours may be apart.
-const CLOCKS: Duration = Duration::from_secs(60);
-/// How long a multipart upload may take: the lifecycle rule `unfinished-uploads` in `infra/service.yaml`.
+/// Minimum time between the starts of two scans.
+const SCAN_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// Minimum time between the starts of two full scans.
+const FULL_SCAN_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// Younger objects are skipped: S3's own event takes seconds, and the queue of uploads some minutes.
+const MIN_OBJECT_AGE: Duration = Duration::from_secs(10 * 60);
+/// Maximum duration of a multipart upload: the lifecycle rule `unfinished-uploads` in `infra/service.yaml`.
 /// S3 dates such an object by when its upload began.
-const LONGEST_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How many versions are listed at once. S3 would allow 1,000, but a page is done whole or again, and one whose objects
-/// all have no job is a hundred calls and more.
+const MAX_UPLOAD_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Versions listed per request. S3 allows 1,000, but a page is either completed or repeated, and a page whose objects all
+/// lack a job takes more than a hundred requests.
 const PAGE: u16 = 500;
-/// The folder of notes that functions leave for their next run, and the name of this one.
-const NOTE: (&str, &str) = ("state", "inventory-scan");
+/// Where the checkpoint is stored.
+const COLLECTION: &str = "state";
+const KEY: &str = "inventory-scan";
 
-/// How far the look through the bucket has come, as it is noted.
+/// The progress of the scan, as stored between runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Progress {
-    /// When the latest cycle began.
-    began_at: Timestamp,
-    /// It asks about all objects.
-    everything: bool,
-    /// Somebody wants it now: it asks about young objects too.
+struct ScanCheckpoint {
+    /// When the latest scan began.
+    started_at: Timestamp,
+    /// It looks up all objects.
+    full: bool,
+    /// An operator started it: it also looks up young objects.
     #[serde(default)]
-    at_once: bool,
-    /// Where it goes on; none once it is complete.
-    place: Option<Place>,
-    /// When the latest complete cycle began.
-    complete: Option<Timestamp>,
-    /// When the latest complete one that asked about all objects began.
-    everything_complete: Option<Timestamp>,
+    immediate: bool,
+    /// Where it continues; `None` once it is complete.
+    position: Option<ScanPosition>,
+    /// When the latest complete scan began.
+    last_complete: Option<Timestamp>,
+    /// When the latest complete full scan began.
+    last_full: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
+struct ScanPosition {
     prefix: String,
     after: Option<ListingCursor>,
 }
 
-/// Which objects to ask about.
+/// Which objects to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanScope {
-    /// Those that may have been missed, when it is time.
+    /// Those that may have been missed, if a scan is due.
     Due,
-    /// All, from the start, and now: somebody knows that announcements were lost.
+    /// All objects, starting now: an operator knows that events were lost.
     Everything,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScanReport {
-    /// Objects that were announced again.
-    pub announced: u64,
-    /// The age of the latest complete cycle: an announcement that was lost before it began has been made up for.
-    /// While there is none, the time since the first one began.
+    /// Objects whose upload event was sent again.
+    pub resent: u64,
+    /// Time since the latest complete scan began: every event lost before that was re-sent. While no scan has completed,
+    /// the time since the first one began.
     pub age: Duration,
 }
 
-/// Goes on with the look through the bucket, or begins a new one if it is time. Stops at `until`.
+/// Continues the current scan, or begins a new one if it is due. Stops at `until`.
 ///
 /// # Errors
-/// If something does not answer. The next run goes on from the last page that was done.
+/// If a service is unavailable. The next run continues after the last completed page.
 pub async fn scan<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -93,106 +91,108 @@ pub async fn scan<P>(
 where
     P: Inventory + JobIndex + UploadQueue + KeyValueStore + Clock,
 {
-    let mut note = Note::read(ports).await?;
-    let mut progress = note.progress();
-    let mut announced = 0;
+    let mut stored = StoredCheckpoint::read(ports).await?;
+    let mut checkpoint = stored.checkpoint();
+    let mut resent = 0;
     let now = ports.now();
-    let at_once = scope == ScanScope::Everything;
-    if at_once || (progress.place.is_none() && now.since(progress.began_at) >= EVERY) {
-        progress.begin(now, pipelines, at_once);
-        if !note.write(ports, &progress).await? {
-            return Ok(progress.swept(0, ports.now()));
+    let immediate = scope == ScanScope::Everything;
+    if immediate
+        || (checkpoint.position.is_none() && now.since(checkpoint.started_at) >= SCAN_INTERVAL)
+    {
+        checkpoint.begin(now, pipelines, immediate);
+        if !stored.write(ports, &checkpoint).await? {
+            return Ok(checkpoint.report(0, ports.now()));
         }
     }
-    while let Some(place) = &progress.place {
+    while let Some(position) = &checkpoint.position {
         if ports.now() >= until {
             info!(
-                prefix = place.prefix,
-                "the time is up; the next run goes on"
+                prefix = position.prefix,
+                "time is up, the next run continues"
             );
             break;
         }
-        let (objects, next) = ports
-            .page(bucket, &place.prefix, place.after.as_ref(), PAGE)
+        let page = ports
+            .page(bucket, &position.prefix, position.after.as_ref(), PAGE)
             .await?;
-        announced += announce_missing(ports, bucket, &progress, &objects).await?;
-        progress.go_on(next, pipelines);
-        if !note.write(ports, &progress).await? {
+        resent += resend_missing(ports, bucket, &checkpoint, &page.items).await?;
+        checkpoint.advance(page.next, pipelines);
+        if !stored.write(ports, &checkpoint).await? {
             break;
         }
     }
-    Ok(progress.swept(announced, ports.now()))
+    Ok(checkpoint.report(resent, ports.now()))
 }
 
-impl Progress {
-    fn swept(&self, announced: u64, now: Timestamp) -> ScanReport {
-        let since = self.complete.unwrap_or(self.began_at);
+impl ScanCheckpoint {
+    fn report(&self, resent: u64, now: Timestamp) -> ScanReport {
+        let since = self.last_complete.unwrap_or(self.started_at);
         ScanReport {
-            announced,
+            resent,
             age: now.since(since),
         }
     }
 
-    fn begin(&mut self, now: Timestamp, pipelines: &Pipelines, at_once: bool) {
-        let last = self.everything_complete;
-        self.everything = at_once || last.is_none_or(|last| now.since(last) >= EVERYTHING_EVERY);
-        self.at_once = at_once;
-        self.began_at = now;
-        self.place = first_after(pipelines, "");
+    fn begin(&mut self, now: Timestamp, pipelines: &Pipelines, immediate: bool) {
+        let last = self.last_full;
+        self.full = immediate || last.is_none_or(|last| now.since(last) >= FULL_SCAN_INTERVAL);
+        self.immediate = immediate;
+        self.started_at = now;
+        self.position = first_after(pipelines, "");
     }
 
-    fn go_on(&mut self, next: Option<ListingCursor>, pipelines: &Pipelines) {
-        let Some(place) = self.place.take() else {
+    fn advance(&mut self, next: Option<ListingCursor>, pipelines: &Pipelines) {
+        let Some(position) = self.position.take() else {
             return;
         };
-        self.place = match next {
-            Some(mark) => Some(Place {
-                after: Some(mark),
-                ..place
+        self.position = match next {
+            Some(cursor) => Some(ScanPosition {
+                after: Some(cursor),
+                ..position
             }),
-            None => first_after(pipelines, &place.prefix),
+            None => first_after(pipelines, &position.prefix),
         };
-        if self.place.is_none() {
-            self.complete = Some(self.began_at);
-            if self.everything {
-                self.everything_complete = Some(self.began_at);
+        if self.position.is_none() {
+            self.last_complete = Some(self.started_at);
+            if self.full {
+                self.last_full = Some(self.started_at);
             }
         }
     }
 
-    /// Whether it is time to ask about an object, and no earlier cycle did.
-    fn asks_about(&self, object: &ListedObject, now: Timestamp) -> bool {
-        if now.since(object.put_at) < YOUNG {
-            return self.at_once;
+    /// Whether this scan looks up the object: it is old enough, and no earlier scan has covered it.
+    fn covers(&self, object: &ListedObject, now: Timestamp) -> bool {
+        if now.since(object.put_at) < MIN_OBJECT_AGE {
+            return self.immediate;
         }
-        let Some(complete) = self.complete.filter(|_| !self.everything) else {
+        let Some(last_complete) = self.last_complete.filter(|_| !self.full) else {
             return true;
         };
-        // S3 marks the entity tag of a multipart upload with the number of its parts.
+        // The entity tag of a multipart upload ends in a hyphen and its number of parts.
         let is_multipart = object.etag.contains('-');
-        let unsure = if is_multipart {
-            YOUNG + CLOCKS + LONGEST_UPLOAD
+        let uncertainty = if is_multipart {
+            MIN_OBJECT_AGE + CLOCK_SKEW + MAX_UPLOAD_DURATION
         } else {
-            YOUNG + CLOCKS
+            MIN_OBJECT_AGE + CLOCK_SKEW
         };
-        object.put_at.plus(unsure) >= complete
+        object.put_at.plus(uncertainty) >= last_complete
     }
 }
 
-/// The beginning of the first prefix that comes after another.
-fn first_after(pipelines: &Pipelines, prefix: &str) -> Option<Place> {
+/// The start of the first prefix after `prefix`.
+fn first_after(pipelines: &Pipelines, prefix: &str) -> Option<ScanPosition> {
     let prefixes = pipelines.iter().map(|pipeline| pipeline.prefix.as_str());
     let next = prefixes.filter(|known| *known > prefix).min()?;
-    Some(Place {
+    Some(ScanPosition {
         prefix: next.to_owned(),
         after: None,
     })
 }
 
-async fn announce_missing<P>(
+async fn resend_missing<P>(
     ports: &P,
     bucket: &str,
-    progress: &Progress,
+    checkpoint: &ScanCheckpoint,
     objects: &[ListedObject],
 ) -> Result<u64, Unavailable>
 where
@@ -201,9 +201,9 @@ where
     let now = ports.now();
     let mut missing: Vec<&ListedObject> = objects
         .iter()
-        .filter(|object| progress.asks_about(object, now))
+        .filter(|object| checkpoint.covers(object, now))
         .collect();
-    // The first version at a key has the key's id, which nearly all have; later ones have one of their own.
+    // Nearly all objects have the job id of their key; later versions at a key have an id of their own.
     let of_key = |object: &ListedObject| JobId::of_key(bucket, &object.key);
     let of_version =
         |object: &ListedObject| JobId::of_version(bucket, &object.key, &object.version);
@@ -224,9 +224,9 @@ where
         })
         .collect();
     for upload in &uploads {
-        // Its name is a user's text; this is the job that it will have, or has if it was overwritten.
+        // The key may contain personal data, so log the job id that it will have, or has if it was overwritten.
         let id = JobId::of_key(bucket, &upload.key);
-        info!(job.id = %id, trace.id = %TraceId::of_job(id), upload.version, "an object without a job is announced again");
+        info!(job.id = %id, trace.id = %TraceId::of_job(id), upload.version, "upload event re-sent for an object without a job");
     }
     let failed = ports.enqueue(&uploads).await;
     if failed.is_empty() {
@@ -234,7 +234,12 @@ where
     } else {
         Err(Unavailable {
             what: "the queue of uploads",
-            source: format!("{} of {} were not taken", failed.len(), uploads.len()).into(),
+            source: format!(
+                "{} of {} messages were not accepted",
+                failed.len(),
+                uploads.len()
+            )
+            .into(),
         })
     }
 }
@@ -253,50 +258,50 @@ async fn drop_known<P: JobIndex>(
     Ok(())
 }
 
-/// The note as it was read or last written here.
-struct Note {
+/// The checkpoint's record, as last read or written by this run.
+struct StoredCheckpoint {
     text: String,
     revision: u64,
 }
 
-impl Note {
+impl StoredCheckpoint {
     async fn read<P: KeyValueStore>(ports: &P) -> Result<Self, Unavailable> {
-        let found = ports.read(NOTE.0, NOTE.1).await?;
+        let found = ports.read(COLLECTION, KEY).await?;
         let (text, revision) =
             found.map_or_else(Default::default, |found| (found.text, found.revision));
         Ok(Self { text, revision })
     }
 
-    fn progress(&self) -> Progress {
+    fn checkpoint(&self) -> ScanCheckpoint {
         if self.text.is_empty() {
-            return Progress::default();
+            return ScanCheckpoint::default();
         }
         serde_json::from_str(&self.text).unwrap_or_else(|error| {
-            warn!(note = self.text, error = %error, "the note cannot be read; the bucket is looked through from the start");
-            Progress::default()
+            warn!(checkpoint = self.text, error = %error, "the checkpoint cannot be read, the scan starts over");
+            ScanCheckpoint::default()
         })
     }
 
-    /// Writes how far it has come, and answers whether it may go on: another run that wrote meanwhile does.
+    /// Stores the progress. Returns `false` if another run has stored its own meanwhile: that one continues.
     async fn write<P: KeyValueStore>(
         &mut self,
         ports: &P,
-        progress: &Progress,
+        checkpoint: &ScanCheckpoint,
     ) -> Result<bool, Unavailable> {
-        self.text = serde_json::to_string(progress).map_err(|error| Unavailable {
-            what: "the note",
+        self.text = serde_json::to_string(checkpoint).map_err(|error| Unavailable {
+            what: "the checkpoint",
             source: error.into(),
         })?;
         self.revision += 1;
-        let document = Record {
+        let record = Record {
             text: self.text.clone(),
             revision: self.revision,
             expires_at: None,
         };
-        let ours = ports.write(NOTE.0, NOTE.1, &document).await?;
-        if !ours {
-            info!("another run looks through the bucket; this one leaves it to that");
+        let written = ports.write(COLLECTION, KEY, &record).await?;
+        if !written {
+            info!("another run scans the bucket, this one stops");
         }
-        Ok(ours)
+        Ok(written)
     }
 }

@@ -1,180 +1,158 @@
-//! A job as it is stored: its state, what it was made from, its attempts and its history.
+//! The job row: state, input, attempts and history.
 
-use crate::id::TraceId;
-use crate::id::{Attempt, JobId, Location, Tenant, Timestamp};
+use crate::decision::{Advance, AttemptChange};
+use crate::event::{Event, EventKind};
+use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
-use crate::state::{Cause, Failure, State};
-use crate::transition::{Event, Evidence, Policy};
+use crate::policy::Policy;
+use crate::state::{Failure, State};
 
 /// One row of the job table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Its id.
     pub id: JobId,
-    /// Counts the saves, from 1. A save names the version it read; watchers keep the highest.
+    /// Counts the saves, from 1. A save is conditional on the version that was read; clients keep the highest they have seen.
     pub version: u64,
-    /// Whose it is.
     pub tenant: Tenant,
     /// The pipeline's name.
     pub pipeline: String,
-    /// The object version that it is about.
     pub input: Input,
-    /// Where it is.
     pub state: State,
-    /// The pipeline's numbers as they were when the current attempt began.
+    /// The pipeline's settings when the current attempt began.
     pub policy: Policy,
-    /// Every attempt that was started.
+    /// All attempts that were started.
     pub attempts: Vec<AttemptRecord>,
-    /// What happened, oldest first.
+    /// Oldest first.
     pub history: Vec<HistoryEntry>,
-    /// How many entries were dropped from `history`; never ones with an actor.
+    /// Number of entries dropped from `history`. Entries with an actor are never dropped.
     pub history_dropped: u32,
-    /// When the row was made.
     pub created_at: Timestamp,
-    /// When it was last saved.
     pub updated_at: Timestamp,
-    /// When a final row may be deleted; none while it is open.
+    /// When a final row may be deleted; `None` while the job is open.
     pub expires_at: Option<Timestamp>,
     /// How many days a final row is kept.
     pub row_ttl_days: u16,
-    /// It was `Failed` before it became `Ready`: its result is announced as a correction.
+    /// The job was `Failed` before it became `Ready`: its event is a correction.
     pub corrected: bool,
-    /// The trace that the upload came with, if it came with one. [`Job::trace`] is what the job goes by.
+    /// The trace id of the upload, if it had one. Use [`Job::trace`].
     pub trace_id: Option<TraceId>,
 }
 
-/// What is known about one attempt.
+/// What a job is made from.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    pub id: JobId,
+    pub tenant: Tenant,
+    pub pipeline: String,
+    pub row_ttl_days: u16,
+    pub policy: Policy,
+    pub input: Input,
+    /// The trace id of the upload, if it had one.
+    pub trace_id: Option<TraceId>,
+    /// `Submitting`, or `Failed` if the input is invalid.
+    pub state: State,
+    pub created_at: Timestamp,
+}
+
+/// What the row records about one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRecord {
-    /// Its number.
     pub attempt: Attempt,
-    /// When it was decided on.
+    /// When the attempt was decided on.
     pub started_at: Timestamp,
-    /// Where its output is, or is said to become.
+    /// Where the output is, or where SageMaker said it would be.
     pub output: Option<Location>,
-    /// Where its failure object is said to become.
+    /// Where SageMaker said a failure object would be.
     pub failure_object: Option<Location>,
-    /// When it ended.
     pub closed_at: Option<Timestamp>,
-    /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
 
-/// One line of a job's history.
+/// One entry of a job's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
     pub at: Timestamp,
-    /// What happened, a word of [`Event::name`].
-    pub event: String,
-    /// Who did it, if it was a person.
+    pub event: EventKind,
+    /// The user who caused it, if it was not a machine.
     pub actor: Option<String>,
-    /// Why, in that person's words.
+    /// The reason given by that user.
     pub reason: Option<String>,
 }
 
-impl Event {
-    /// Its stored and published name.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Uploaded => "Uploaded",
-            Self::Accepted { .. } => "Accepted",
-            Self::SubmitFailed { .. } => "SubmitFailed",
-            Self::Succeeded { .. } => "Succeeded",
-            Self::AttemptFailed { .. } => "AttemptFailed",
-            Self::CheckDue { .. } => "CheckDue",
-            Self::Overwritten => "Overwritten",
-            Self::Resubmit { .. } => "Resubmit",
-            Self::Cancel { .. } => "Cancel",
-        }
-    }
+/// Maximum history entries of machines per row. An ordinary job has three. A job whose endpoint is down all day
+/// would otherwise outgrow one kilobyte.
+const MAX_MACHINE_HISTORY: usize = 24;
 
-    const fn principal(&self) -> Option<(&String, &String)> {
-        match self {
-            Self::Resubmit { actor, reason } | Self::Cancel { actor, reason } => {
-                Some((actor, reason))
-            }
-            Self::Uploaded
-            | Self::Accepted { .. }
-            | Self::SubmitFailed { .. }
-            | Self::Succeeded { .. }
-            | Self::AttemptFailed { .. }
-            | Self::CheckDue { .. }
-            | Self::Overwritten => None,
-        }
-    }
-}
-
-/// What the history says when a job's data was deleted: no event, since its state stays as it is.
-pub const ERASED: &str = "Erased";
-
-/// The most history entries of machines that a row keeps. An ordinary job has three; a job whose endpoint is down
-/// all day would otherwise outgrow its kilobyte.
-const MACHINE_HISTORY: usize = 24;
-
-/// The first look at an attempt comes after this part of the time that it may take: 24 minutes for an attempt of six and
-/// a half hours. The reconciler then looks again whenever half as much time again has passed.
-const FIRST_LOOK: u64 = 16;
+/// The first check of an attempt comes after this fraction of its maximum duration: 24 minutes for an attempt of
+/// 6.5 hours. The reconciler then checks again after every further half of the elapsed time.
+const FIRST_CHECK_DIVISOR: u64 = 16;
 
 impl Job {
-    /// A new job that nobody has saved yet.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one caller; a builder would hide that all of it is needed"
-    )]
-    pub fn new(
-        id: JobId,
-        tenant: Tenant,
-        pipeline: &str,
-        row_ttl_days: u16,
-        policy: Policy,
-        input: Input,
-        trace_id: Option<TraceId>,
-        state: State,
-        now: Timestamp,
-    ) -> Self {
+    /// A job that is not saved yet.
+    pub fn new(new: NewJob) -> Self {
+        let NewJob {
+            id,
+            tenant,
+            pipeline,
+            row_ttl_days,
+            policy,
+            input,
+            trace_id,
+            state,
+            created_at,
+        } = new;
         let mut job = Self {
             id,
             version: 1,
             tenant,
-            pipeline: pipeline.to_owned(),
+            pipeline,
             input,
             state: state.clone(),
             policy,
             attempts: Vec::new(),
             history: Vec::new(),
             history_dropped: 0,
-            created_at: now,
-            updated_at: now,
+            created_at,
+            updated_at: created_at,
             expires_at: None,
             row_ttl_days,
             corrected: false,
             trace_id,
         };
-        job.enter(&Event::Uploaded, state, now);
+        let attempts = match state {
+            State::Submitting { attempt, .. } => AttemptChange::Started(attempt),
+            State::InProgress { .. }
+            | State::RetryScheduled { .. }
+            | State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. } => AttemptChange::Unchanged,
+        };
+        job.enter(&Event::Uploaded, Advance { state, attempts }, created_at);
         job
     }
 
-    /// This job after `event` led it to `state`: one version on, with the event in its history.
+    /// This job after `event`: version incremented, event added to the history.
     #[must_use]
-    pub fn advanced(&self, event: &Event, state: State, now: Timestamp) -> Self {
+    pub fn next_version(&self, event: &Event, advance: Advance, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.version += 1;
-        next.enter(event, state, now);
+        next.enter(event, advance, now);
         next
     }
 
-    /// The trace that everything about it carries.
+    /// The trace id for log lines, messages and spans about this job.
     pub fn trace(&self) -> TraceId {
         self.trace_id.unwrap_or_else(|| TraceId::of_job(self.id))
     }
 
     /// Whether its data was deleted.
     pub fn is_erased(&self) -> bool {
-        self.history.iter().any(|entry| entry.event == ERASED)
+        self.history
+            .iter()
+            .any(|entry| entry.event == EventKind::Erased)
     }
 
-    /// Until when an attempt that was begun and not heard of may still write a result; none if there is no such attempt.
+    /// Until when a started attempt without a known end may still write a result; `None` if there is no such attempt.
     pub fn may_write_until(&self, now: Timestamp) -> Option<Timestamp> {
         let span = u64::from(self.policy.attempt_seconds) * 1000;
         let open = self
@@ -185,8 +163,8 @@ impl Job {
         ends.filter(|end| *end > now).max()
     }
 
-    /// This job after its data was deleted: one version on, with who ordered that, and without the file's name.
-    /// The time of its last change stays, since that is when it ended.
+    /// This job after its data was deleted: version incremented, deletion added to the history, file name removed.
+    /// `updated_at` stays, since it says when the job ended.
     #[must_use]
     pub fn erased(&self, actor: &str, reason: &str, now: Timestamp) -> Self {
         let mut next = self.clone();
@@ -194,33 +172,34 @@ impl Job {
         next.input.name = None;
         next.history.push(HistoryEntry {
             at: now,
-            event: ERASED.to_owned(),
+            event: EventKind::Erased,
             actor: Some(actor.to_owned()),
             reason: Some(reason.to_owned()),
         });
         next
     }
 
-    fn enter(&mut self, event: &Event, state: State, now: Timestamp) {
+    fn enter(&mut self, event: &Event, advance: Advance, now: Timestamp) {
+        let Advance { state, attempts } = advance;
         self.updated_at = now;
-        self.note_attempts(event, &state, now);
+        self.change_attempts(attempts, now);
         let principal = event.principal();
         self.history.push(HistoryEntry {
             at: now,
-            event: event.name().to_owned(),
+            event: event.kind(),
             actor: principal.map(|(actor, _)| actor.clone()),
             reason: principal.map(|(_, reason)| reason.clone()),
         });
         let machine = |entry: &HistoryEntry| entry.actor.is_none();
-        if self.history.iter().filter(|entry| machine(entry)).count() > MACHINE_HISTORY
-            // The first entry says where the job came from; the second oldest goes.
+        if self.history.iter().filter(|entry| machine(entry)).count() > MAX_MACHINE_HISTORY
+            // Keep the first entry, which says where the job came from, and drop the second oldest.
             && let Some(oldest) = self.history.iter().skip(1).position(machine)
         {
             self.history.remove(oldest + 1);
             self.history_dropped += 1;
         }
         let is_final = state.check_deadline().is_none();
-        // To the second: that is what a time to live is counted in.
+        // DynamoDB's time to live counts in whole seconds.
         let seconds = now.0 / 1000 + u64::from(self.row_ttl_days) * 86_400;
         self.expires_at = is_final.then_some(Timestamp(seconds * 1000));
         self.corrected = matches!(
@@ -230,66 +209,35 @@ impl Job {
         self.state = state;
     }
 
-    fn note_attempts(&mut self, event: &Event, state: &State, now: Timestamp) {
-        match event {
-            Event::Accepted {
+    fn change_attempts(&mut self, change: AttemptChange, now: Timestamp) {
+        match change {
+            AttemptChange::Unchanged => {}
+            AttemptChange::Started(attempt) => {
+                let record = self.record(attempt, now);
+                record.closed_at = None;
+                record.failure = None;
+            }
+            AttemptChange::Accepted {
                 attempt,
                 output,
-                failure,
+                failure_object,
             } => {
-                let record = self.record(*attempt, now);
-                record.output.clone_from(output);
-                record.failure_object.clone_from(failure);
+                let record = self.record(attempt, now);
+                record.output = output;
+                record.failure_object = failure_object;
             }
-            Event::Succeeded { attempt, output }
-            | Event::CheckDue {
-                evidence: Evidence::Output { attempt, output },
-                ..
-            } => {
-                let record = self.record(*attempt, now);
-                record.output = Some(output.clone());
+            AttemptChange::Succeeded { attempt, output } => {
+                let record = self.record(attempt, now);
+                record.output = Some(output);
                 record.closed_at = Some(now);
                 record.failure = None;
             }
-            Event::SubmitFailed {
-                attempt, failure, ..
+            AttemptChange::Failed { attempt, failure } => {
+                let record = self.record(attempt, now);
+                record.closed_at = Some(now);
+                record.failure = Some(failure);
             }
-            | Event::AttemptFailed { attempt, failure }
-            | Event::CheckDue {
-                attempt,
-                evidence: Evidence::Failure(failure),
-                ..
-            } => self.close(*attempt, failure, now),
-            Event::CheckDue {
-                attempt,
-                evidence: Evidence::NothingFound,
-                ..
-            } => {
-                // Only if it was given up; the same event also starts attempts.
-                if !matches!(state, State::Submitting { .. }) {
-                    self.close(*attempt, &Failure::new(Cause::Lost, ""), now);
-                }
-            }
-            Event::CheckDue {
-                evidence: Evidence::NotChecked,
-                ..
-            }
-            | Event::Uploaded
-            | Event::Overwritten
-            | Event::Resubmit { .. }
-            | Event::Cancel { .. } => {}
         }
-        if let State::Submitting { attempt, .. } = state {
-            let record = self.record(*attempt, now);
-            record.closed_at = None;
-            record.failure = None;
-        }
-    }
-
-    fn close(&mut self, attempt: Attempt, failure: &Failure, now: Timestamp) {
-        let record = self.record(attempt, now);
-        record.closed_at = Some(now);
-        record.failure = Some(failure.clone());
     }
 
     fn record(&mut self, attempt: Attempt, now: Timestamp) -> &mut AttemptRecord {
@@ -311,16 +259,16 @@ impl Job {
         &mut self.attempts[at]
     }
 
-    /// When somebody must look at the job, if it is not saved before; none once it has ended.
+    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final.
     ///
-    /// An attempt is looked at long before its deadline, since its notification may be lost and its result be there.
-    /// The time is the same for `Submitting` and `InProgress`, so that going on costs no write to an index.
+    /// An attempt is checked long before its deadline, since its notification may be lost while its result exists.
+    /// The time is the same for `Submitting` and `InProgress`, so that advancing between them writes no index entry.
     pub fn next_check_at(&self) -> Option<Timestamp> {
         match self.state {
             State::Submitting { deadline, .. } | State::InProgress { deadline, .. } => {
                 let span = u64::from(self.policy.attempt_seconds) * 1000;
                 Some(Timestamp(
-                    deadline.0.saturating_sub(span - span / FIRST_LOOK),
+                    deadline.0.saturating_sub(span - span / FIRST_CHECK_DIVISOR),
                 ))
             }
             State::RetryScheduled { .. }
@@ -330,7 +278,7 @@ impl Job {
         }
     }
 
-    /// Where the result lies, once the job is `Ready`.
+    /// The location of the result, once the job is `Ready`.
     pub fn output(&self) -> Option<&Location> {
         let State::Ready { attempt } = self.state else {
             return None;
@@ -342,7 +290,7 @@ impl Job {
             .as_ref()
     }
 
-    /// The latest failure: of the job if it failed, else of its last attempt that did.
+    /// The latest failure: the job's own if it failed, otherwise that of its last failed attempt.
     pub fn failure(&self) -> Option<&Failure> {
         if let State::Failed { failure, .. } = &self.state {
             return Some(failure);

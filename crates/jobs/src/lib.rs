@@ -1,28 +1,30 @@
-//! The job protocol: what a job is, what may happen to it, and what it owes the outside world.
+//! The job protocol: the states of a job, the events that move it, and the side effects that each state requires.
 //!
 //! A job is one version of an uploaded object on its way through a SageMaker asynchronous endpoint.
-//! The endpoint has no status call, no cancel and no retry, and its notifications may be late, doubled or missing.
-//! This crate holds the rules that make one result or one honest failure out of that.
+//! The endpoint has no status call, no cancel and no retry. Its notifications can be late, duplicated or lost.
+//! This crate ensures that every job still ends with exactly one result or one recorded failure.
 //!
 //! ```text
 //!   message ──▶ use case ──▶ transition(state, event) ──▶ conditional save ──▶ effects ──▶ acknowledge
-//!               submit           pure, total                one writer           invoke, retry
+//!               submit           pure, total                single writer        invoke, retry
 //!               record_outcome                              (apply.rs)           message, event, push
 //!               retry
 //! ```
 //!
-//! It names no AWS type, reads no clock and no environment, and needs no async runtime: the outside world
-//! enters through [`ports`].
+//! The crate names no AWS type, reads no clock and no environment variable, and needs no async runtime.
+//! Use cases reach the outside world through the traits in [`ports`].
 //!
-//! | our word | SageMaker says | job queues say |
+//! | this crate | SageMaker | job queues |
 //! |---|---|---|
 //! | job, attempt | inference request, `InferenceId` | job, attempt |
 //! | `Submitting` | (call not answered yet) | available |
 //! | `InProgress` | accepted (202), output awaited | running |
 //! | `RetryScheduled` | – | retryable |
 //! | `Ready`, `Failed`, `Cancelled` | `Completed`, `Failed`, – | completed, discarded, cancelled |
-//! | watcher | – | subscriber |
-//! | quarantine | – | dead letter that a person looks at |
+//! | check | – | delayed message, timer |
+//! | lease | – | lock, visibility timeout |
+//! | connection | – | subscriber |
+//! | quarantine | – | dead letters kept for manual review |
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -30,17 +32,23 @@ pub mod apply;
 pub mod backlog;
 pub mod classify;
 pub mod commands;
+pub mod decision;
 pub mod effects;
+pub mod error;
+pub mod event;
 pub mod evidence;
 pub mod id;
 pub mod input;
 pub mod inventory_scan;
+mod invoke;
 pub mod job;
 pub mod pipeline;
+pub mod policy;
 pub mod ports;
 pub mod reconcile;
 pub mod record_outcome;
 pub mod retry;
+pub mod save_request;
 pub mod state;
 pub mod submit;
 pub mod trace;

@@ -1,61 +1,59 @@
-//! What is done with an object, by where it was put: the contents of `pipelines.toml`.
+//! The pipelines: how objects are processed, by their key prefix. Parsed from `pipelines.toml`.
 //!
-//! Not here: capacity. How many GPUs an endpoint has is the business of its own stack.
+//! Capacity is not configured here. The number of GPU instances belongs to the endpoint's own stack.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::transition::Policy;
+use crate::policy::Policy;
 
-/// All pipelines, checked.
+/// All pipelines, validated.
 #[derive(Clone, Debug)]
 pub struct Pipelines {
     by_name: BTreeMap<String, Pipeline>,
 }
 
-/// One pipeline.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pipeline {
-    /// Its name: 1 to 40 of `a`–`z`, `0`–`9`, `-`. The key of its table in the file.
+    /// 1 to 40 of `a`–`z`, `0`–`9`, `-`. The key of its table in the file.
     #[serde(skip)]
     pub name: String,
-    /// Objects under this prefix belong to it; ends in a slash.
+    /// Objects under this prefix belong to it. Ends in a slash.
     pub prefix: String,
     /// The SageMaker endpoint's name, at most 63 characters.
     pub endpoint: String,
-    /// What the model takes; the first is what it is told. What an object really is, its first bytes say.
+    /// Accepted media types. The first is sent to the model. The first bytes decide what an object really is.
     pub content_types: Vec<String>,
-    /// What the model is asked for.
+    /// The requested kind of output.
     pub output: Output,
-    /// The largest object, in bytes; at most 1 GB, SageMaker's own limit for asynchronous inference.
+    /// Maximum object size, at most 1 GB: SageMaker's own limit for asynchronous inference.
     pub max_bytes: u64,
-    /// How long one run may take, 1 to 3600 s (API reference, `InvocationTimeoutSeconds`).
+    /// Maximum duration of one run, 1 to 3600 s (API reference, `InvocationTimeoutSeconds`).
     pub invocation_timeout_seconds: u32,
-    /// How long a request may wait in the endpoint's queue, 60 to 21600 s (API reference, `RequestTTLSeconds`).
+    /// Maximum time in the endpoint's queue, 60 to 21600 s (API reference, `RequestTTLSeconds`).
     pub queue_ttl_seconds: u32,
-    /// How many attempts a submission may use, 1 to 20.
+    /// Attempts per submission, 1 to 20.
     pub attempts: u8,
-    /// Delays before the second, third … attempt, in seconds; the last one repeats.
+    /// Delays before the second, third … attempt; the last one repeats.
     pub backoff_seconds: Vec<u32>,
-    /// When every job has ended, in seconds from its upload or its last re-submission: no attempt is begun that could end later.
+    /// Every job ends within this time of its upload or its last manual retry: no attempt starts that could end later.
     pub job_deadline_seconds: u32,
-    /// What customers are told: "ready within", in seconds. For people; nothing is enforced by it.
+    /// The time to a result that customers are told. Not enforced; used for alarms and display.
     pub slo_seconds: u32,
-    /// What one run takes as a rule, in seconds. For people and estimates; nothing is enforced by it.
+    /// Usual duration of one run. Not enforced; used for estimates.
     pub typical_run_seconds: u32,
-    /// How long things are kept.
     pub retention_days: Retention,
-    /// No longer takes uploads; jobs that are open still end.
+    /// Accepts no uploads; open jobs still end.
     #[serde(default)]
     pub retired: bool,
-    /// How long after its own limits an attempt may still be heard of, in seconds. The same for all pipelines.
+    /// How late a notification of an attempt may arrive after the attempt's own limits. The same for all pipelines.
     #[serde(skip)]
     pub max_notification_delay_seconds: u32,
 }
 
-/// What a model answers.
+/// The kind of output of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Output {
@@ -66,7 +64,6 @@ pub enum Output {
 }
 
 impl Output {
-    /// Its media type.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -74,7 +71,7 @@ impl Output {
         }
     }
 
-    /// How the name of a file of it ends.
+    /// The file name extension, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -83,24 +80,21 @@ impl Output {
     }
 }
 
-/// How many days things are kept after the job ended (rows, outputs) or after the upload (inputs).
+/// Days to keep things, counted from the end of the job (rows, outputs) or from the upload (inputs).
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Uploaded objects.
     pub input: u16,
-    /// Results.
     pub output: u16,
-    /// Job rows; longer than inputs, so that an object always finds its job.
+    /// Longer than inputs, so that every object finds its job.
     pub row: u16,
-    /// The audit log.
     pub audit: u16,
 }
 
-/// Something in `pipelines.toml` does not fit.
+/// `pipelines.toml` is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not TOML, or a field is missing, misspelt or of the wrong type; the text names it.
+    /// Not TOML, or a field is missing, misspelled or of the wrong type; the message names it.
     #[error("pipelines.toml: {0}")]
     Syntax(#[from] toml::de::Error),
     /// A field is out of its range.
@@ -121,10 +115,10 @@ struct File {
 }
 
 impl Pipelines {
-    /// Reads and checks the text of `pipelines.toml`.
+    /// Parses and validates the text of `pipelines.toml`.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field that does not fit.
+    /// [`ConfigError`] names the invalid field.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text)?;
         let mut by_name = file.pipelines;
@@ -150,33 +144,37 @@ impl Pipelines {
         Ok(Self { by_name })
     }
 
-    /// No pipelines: for functions that do not move jobs.
+    /// For functions that do not process jobs.
     pub const fn none() -> Self {
         Self {
             by_name: BTreeMap::new(),
         }
     }
 
-    /// The pipeline that an object key belongs to.
+    /// The pipeline whose prefix matches an object key.
     pub fn of_key(&self, key: &str) -> Option<&Pipeline> {
         self.by_name
             .values()
             .find(|pipeline| key.starts_with(&pipeline.prefix))
     }
 
-    /// The pipeline of that name.
     pub fn get(&self, name: &str) -> Option<&Pipeline> {
         self.by_name.get(name)
     }
 
-    /// All of them, by name.
+    /// In order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Pipeline> {
         self.by_name.values()
     }
 }
 
+/// The key prefix of the outputs of a pipeline, which may no longer be configured.
+pub fn output_prefix(pipeline: &str) -> String {
+    format!("outbound/{pipeline}/")
+}
+
 impl Pipeline {
-    /// The numbers of the job rules.
+    /// The settings that the state machine needs.
     pub fn policy(&self) -> Policy {
         Policy {
             attempts: self.attempts,
@@ -186,19 +184,19 @@ impl Pipeline {
         }
     }
 
-    /// The media type that the model is told.
+    /// The media type that is sent to the model.
     pub fn content_type(&self) -> &str {
         self.content_types
             .first()
             .map_or("application/octet-stream", String::as_str)
     }
 
-    /// Where outputs of this pipeline lie.
+    /// The key prefix of this pipeline's outputs.
     pub fn output_prefix(&self) -> String {
-        format!("outbound/{}/", self.name)
+        output_prefix(&self.name)
     }
 
-    /// Where failure objects of this pipeline lie.
+    /// The key prefix of this pipeline's failure objects.
     pub fn failure_prefix(&self) -> String {
         format!("failure/{}/", self.name)
     }
@@ -244,7 +242,10 @@ impl Pipeline {
         {
             return Err(self.wrong(
                 "prefix",
-                format!("{:?} is where Docket itself writes", self.prefix),
+                format!(
+                    "{:?} is reserved for objects that Docket writes",
+                    self.prefix
+                ),
             ));
         }
         let endpoint_fits = self
@@ -312,20 +313,20 @@ impl Pipeline {
         let worst = u64::from(self.attempts) * u64::from(self.attempt_seconds())
             + delays.flatten().map(|d| u64::from(*d)).sum::<u64>();
         if worst > u64::from(self.job_deadline_seconds) {
-            let bound = self.job_deadline_seconds;
+            let deadline = self.job_deadline_seconds;
             return Err(self.wrong(
                 "job_deadline_seconds",
                 format!(
-                    "{bound} is less than the {worst} s that {} attempts may take",
+                    "{deadline} is less than the {worst} s that {} attempts may take",
                     self.attempts
                 ),
             ));
         }
-        let keep = self.retention_days;
-        range("retention_days.input", keep.input.into(), 1, 3650)?;
-        range("retention_days.output", keep.output.into(), 1, 3650)?;
-        range("retention_days.audit", keep.audit.into(), 1, 3650)?;
-        if keep.row <= keep.input {
+        let days = self.retention_days;
+        range("retention_days.input", days.input.into(), 1, 3650)?;
+        range("retention_days.output", days.output.into(), 1, 3650)?;
+        range("retention_days.audit", days.audit.into(), 1, 3650)?;
+        if days.row <= days.input {
             return Err(self.wrong(
                 "retention_days.row",
                 "must be longer than retention_days.input, or old objects would be run again",
@@ -342,7 +343,7 @@ mod tests {
     const SHIPPED: &str = include_str!("../../../infra/pipelines.toml");
 
     #[test]
-    fn the_shipped_file_is_right() {
+    fn shipped_pipelines_file_is_valid() {
         let pipelines = Pipelines::parse(SHIPPED).unwrap();
         assert_eq!(
             pipelines
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_field_is_named() {
+    fn invalid_field_is_named_in_the_error() {
         for (from, to, field) in [
             ("attempts = 3", "attempts = 0", "attempts"),
             ("attempts = 3", "attempts = 9", "job_deadline_seconds"),

@@ -1,7 +1,7 @@
-//! Looking for what no message speaks of any more: open jobs that nothing was heard of for a while, and dead letters.
+//! Finds open jobs whose messages were lost, and redrives dead letters.
 //!
-//! Nothing here writes a job's state. What is found is said again, as a message to the function that knows what to do,
-//! so that there is one way into every state. Saying it twice does no harm, hence two of these may run at once.
+//! The reconciler never writes a job's state. It sends checks to the function that processes them, so that every state has
+//! one way in. A second check of the same job is harmless, so two runs may overlap.
 //! [`crate::inventory_scan`] does the same for objects without a job.
 
 use std::time::Duration;
@@ -9,238 +9,229 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tracing::{error, info, warn};
 
-use crate::id::TraceId;
-use crate::id::{JobId, Timestamp};
+use crate::id::{JobId, Timestamp, TraceId};
 use crate::job::Job;
 use crate::ports::{
     CheckQueue, CheckRequest, Clock, DeadLetter, DeadLetters, JobIndex, JobStore, LoadError,
     Quarantine, QuarantinedMessage, Queue, ScheduledCheck, Unavailable,
 };
-use crate::state::State;
+use crate::state::{LOST_RETRY_DELAY, State};
 
-/// How many jobs of a shard are read from the index at once.
+/// Index entries of a shard read per query.
 const PAGE: u16 = 100;
-/// How many rows are looked at, or dead letters are settled, at once.
-const SIDE_BY_SIDE: usize = 8;
-/// Jobs that are due before the next run (5 min) are woken by a message with a delay, so that they are woken on time.
-/// A retry has its place in the index two minutes after it is due.
-const AHEAD: Duration = Duration::from_secs(300 + 120);
-/// How much later than due a wake-up with a delay comes: to the clock of who gets it, it must not be too early.
-const CLOCKS_SECONDS: u32 = 2;
-/// A job that was woken is left alone for at least that long, and longer the longer it has been overdue: while a
-/// service is down, messages must not pile up.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(600);
-/// And at most that long.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-/// For how long a dead letter is sent back again and again before a person has to look at it: an outage of some hours
-/// heals by itself.
-const HOPE: Duration = Duration::from_secs(6 * 3600);
+/// Rows loaded, or dead letters settled, concurrently.
+const CONCURRENCY: usize = 8;
+/// The interval of the reconciler's schedule in `infra/service.yaml`.
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(300);
+/// Jobs whose check is due within this time get a message with a delay now, so that the check is on time although the next
+/// run is later. A retry's index entry is due [`LOST_RETRY_DELAY`] after the retry itself.
+const LOOKAHEAD: Duration =
+    Duration::from_secs(RECONCILE_INTERVAL.as_secs() + LOST_RETRY_DELAY.as_secs());
+/// Added to the delay of a check, so that clock differences do not let it arrive before it is due.
+const DELAY_MARGIN_SECONDS: u32 = 2;
+/// Minimum time between two checks of a job. It grows with the time that the job is overdue, so that messages do not pile up
+/// while a service is down.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(600);
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
+/// How long a dead letter is redriven before it is quarantined: long enough for an outage of some hours to end.
+const REDRIVE_WINDOW: Duration = Duration::from_secs(6 * 3600);
 
-/// What came of a look at the open jobs.
+/// The result of [`check_overdue`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Jobs that a wake-up was sent for.
+    /// Jobs for which a check was sent.
     pub checks_sent: u64,
-    /// Rows that cannot be read.
+    /// Rows that could not be read.
     pub unreadable: u64,
-    /// Something did not answer, so that not all was looked at.
+    /// A service was unavailable, so some jobs were not checked.
     pub incomplete: bool,
 }
 
-/// Sends a wake-up for every open job that is due and that no message is on its way for. Stops at `until`; what is
-/// left is found by the next run.
+/// Sends a check for every open job that is due and has no message on its way. Stops at `until`; the next run continues.
 pub async fn check_overdue<P>(ports: &P, until: Timestamp) -> CheckReport
 where
     P: JobIndex + JobStore + CheckQueue + Clock,
 {
-    let mut done = CheckReport::default();
-    // A run that ends early must not always leave out the same shards.
+    let mut report = CheckReport::default();
+    // Start at a random shard, so that runs that end early do not always skip the same ones.
     let first = u8::try_from(ports.random() % u64::from(JobId::SHARDS)).unwrap_or(0);
     for i in 0..JobId::SHARDS {
         let shard = (first + i) % JobId::SHARDS;
-        // One shard that does not answer is no reason to leave the others alone.
-        if let Err(error) = check_shard(ports, shard, until, &mut done).await {
-            warn!(shard, error = %error, "not all open jobs were looked at");
-            done.incomplete = true;
+        // If one shard fails, continue with the others.
+        if let Err(error) = check_shard(ports, shard, until, &mut report).await {
+            warn!(shard, error = %error, "not all open jobs were checked");
+            report.incomplete = true;
         }
     }
-    done
+    report
 }
 
 async fn check_shard<P>(
     ports: &P,
     shard: u8,
     until: Timestamp,
-    done: &mut CheckReport,
+    report: &mut CheckReport,
 ) -> Result<(), Unavailable>
 where
     P: JobIndex + JobStore + CheckQueue + Clock,
 {
     let mut after = None;
     while ports.now() < until {
-        let by = ports.now().plus(AHEAD);
+        let by = ports.now().plus(LOOKAHEAD);
         let page = ports.due_by(shard, by, after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
         after = Some(*last);
-        check_page(ports, &page, done).await?;
+        check_page(ports, &page, report).await?;
     }
-    info!(shard, "the time is up; the next run goes on");
+    info!(shard, "time is up, the next run continues");
     Ok(())
 }
 
 async fn check_page<P>(
     ports: &P,
     page: &[ScheduledCheck],
-    done: &mut CheckReport,
+    report: &mut CheckReport,
 ) -> Result<(), Unavailable>
 where
     P: JobIndex + JobStore + CheckQueue + Clock,
 {
     let rows: Vec<(ScheduledCheck, Result<Option<Job>, LoadError>)> = stream::iter(page)
         .map(async |due| (*due, ports.load(due.job).await))
-        .buffered(SIDE_BY_SIDE)
+        .buffered(CONCURRENCY)
         .collect()
         .await;
     let now = ports.now();
-    let mut calls = Vec::new();
+    let mut planned = Vec::new();
     for (due, row) in rows {
         match row {
-            Ok(Some(job)) => calls.extend(call_for::<P>(&job, due, now).map(|call| (due, call))),
-            // The index lags, and the row is gone.
+            Ok(Some(job)) => {
+                planned.extend(plan_check::<P>(&job, due, now).map(|check| (due, check)))
+            }
+            // The index is behind, and the row is gone.
             Ok(None) => {}
             Err(LoadError::Unavailable(error)) => return Err(error),
             Err(LoadError::NewerSchema(id)) => {
-                info!(job.id = %id, trace.id = %TraceId::of_job(id), "a newer release wrote this row; one of its functions will look at it");
+                info!(job.id = %id, trace.id = %TraceId::of_job(id), "a newer release wrote this row, one of its functions will process it");
             }
-            // It stays where it is and is complained about until somebody mends it; the others behind it are not held up.
+            // It stays in the index and is logged by every run until an operator repairs it. The jobs after it continue.
             Err(error @ LoadError::Unreadable { .. }) => {
                 error!(job.id = %due.job, trace.id = %TraceId::of_job(due.job), problem = %error, "an open job cannot be read");
-                done.unreadable += 1;
+                report.unreadable += 1;
             }
         }
     }
-    if calls.is_empty() {
+    if planned.is_empty() {
         return Ok(());
     }
-    let messages: Vec<(CheckRequest, u32)> = calls
+    let messages: Vec<(CheckRequest, u32)> = planned
         .iter()
-        .map(|(_, call)| (call.check, call.delay_seconds))
+        .map(|(_, plan)| (plan.request, plan.delay_seconds))
         .collect();
     let failed = ports.send(&messages).await;
-    let sent = calls
+    let sent = planned
         .iter()
         .enumerate()
-        .filter(|(at, _)| !failed.contains(at));
+        .filter(|(at, _)| !failed.contains(*at));
     let postponed: Vec<Result<(), Unavailable>> = stream::iter(sent)
-        .map(async |(_, (due, call))| ports.postpone(*due, call.again_at).await)
-        .buffered(SIDE_BY_SIDE)
+        .map(async |(_, (due, plan))| ports.postpone(*due, plan.next_check_at).await)
+        .buffered(CONCURRENCY)
         .collect()
         .await;
-    done.checks_sent += postponed.len() as u64;
-    for (at, (due, call)) in calls.iter().enumerate() {
-        if !failed.contains(&at) {
-            info!(job.id = %due.job, trace.id = %call.trace, job.attempt = call.check.attempt.0, "job woken");
+    report.checks_sent += postponed.len() as u64;
+    for (at, (due, plan)) in planned.iter().enumerate() {
+        if !failed.contains(at) {
+            info!(job.id = %due.job, trace.id = %plan.trace, job.attempt = plan.request.attempt.0, "check sent");
         }
     }
-    // Those that were not taken are found again by the next run, as are those that were not put off.
-    done.incomplete |= !failed.is_empty();
+    // The next run finds those that were not accepted or not postponed.
+    report.incomplete |= !failed.is_empty();
     postponed.into_iter().collect()
 }
 
-struct Call {
+struct PlannedCheck {
     trace: TraceId,
-    check: CheckRequest,
+    request: CheckRequest,
     delay_seconds: u32,
-    /// If nothing has happened by then, another wake-up is sent.
-    again_at: Timestamp,
+    /// If nothing has happened by then, another check is sent.
+    next_check_at: Timestamp,
 }
 
-/// The wake-up that an open job at this place of the index needs from us, if any.
-fn call_for<P: CheckQueue>(job: &Job, place: ScheduledCheck, now: Timestamp) -> Option<Call> {
-    let next_check_at = job.state.check_deadline()?;
-    let (due, at) = match job.state {
-        // If the delay was short enough for a message, that one starts it; it is lost only once the job is overdue.
-        State::RetryScheduled { due, .. }
-            if seconds(due.since(job.updated_at)) <= P::MAX_DELAY_SECONDS =>
-        {
-            if next_check_at > now {
-                return None;
-            }
-            (Some(due), next_check_at)
+/// The check that an open job with this index entry needs, if any.
+fn plan_check<P: CheckQueue>(
+    job: &Job,
+    entry: ScheduledCheck,
+    now: Timestamp,
+) -> Option<PlannedCheck> {
+    let deadline = job.state.check_deadline()?;
+    let (due, at) = if let State::RetryScheduled { due, .. } = job.state {
+        // A message starts the retry if the delay allowed one. It counts as lost only once the job is overdue.
+        let has_message = seconds(due.since(job.updated_at)) <= P::MAX_DELAY_SECONDS;
+        if has_message && deadline > now {
+            return None;
         }
-        State::RetryScheduled { due, .. } => (Some(due), due),
-        // Without a time the wake-up asks for a look.
-        State::Submitting { .. }
-        | State::InProgress { .. }
-        | State::Ready { .. }
-        | State::Failed { .. }
-        | State::Cancelled { .. }
-            if next_check_at > now.plus(AHEAD) =>
-        {
-            (None, place.next_check_at)
-        }
-        State::Submitting { .. }
-        | State::InProgress { .. }
-        | State::Ready { .. }
-        | State::Failed { .. }
-        | State::Cancelled { .. } => (None, next_check_at),
+        (Some(due), if has_message { deadline } else { due })
+    } else if deadline > now.plus(LOOKAHEAD) {
+        // Without a due time, the check gathers evidence.
+        (None, entry.next_check_at)
+    } else {
+        (None, deadline)
     };
     let delay_seconds = match seconds(at.since(now)) {
         0 => 0,
-        delay => delay + CLOCKS_SECONDS,
+        delay => delay + DELAY_MARGIN_SECONDS,
     };
-    let again_at = if at < next_check_at && due.is_none() {
+    let delivered_at = at.max(now);
+    let next_check_at = if at < deadline && due.is_none() {
         let span = Duration::from_secs(job.policy.attempt_seconds.into());
-        let so_far = span.saturating_sub(next_check_at.since(at.max(now)));
-        at.max(now)
-            .plus((so_far / 2).max(SHORTEST_PAUSE))
-            .min(next_check_at)
+        let elapsed = span.saturating_sub(deadline.since(delivered_at));
+        delivered_at
+            .plus((elapsed / 2).max(MIN_CHECK_INTERVAL))
+            .min(deadline)
     } else {
-        let pause = (now.since(at) / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        at.max(now).plus(pause)
+        let interval = (now.since(at) / 2).clamp(MIN_CHECK_INTERVAL, MAX_CHECK_INTERVAL);
+        delivered_at.plus(interval)
     };
-    Some(Call {
+    Some(PlannedCheck {
         trace: job.trace(),
-        check: CheckRequest {
+        request: CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
             due,
         },
         delay_seconds,
-        again_at,
+        next_check_at,
     })
 }
 
-/// A delay in whole seconds, rounded up.
+/// A delay in seconds, rounded up.
 fn seconds(delay: Duration) -> u32 {
     u32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
-/// What came of a look at the dead letters of one queue.
+/// The result of [`redrive`] for one queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RedriveReport {
-    /// Sent back to their queue.
+    /// Returned to their queue.
     pub redriven: u64,
-    /// Set aside for a person.
     pub quarantined: u64,
-    /// Something did not answer, so that some were left.
+    /// A service was unavailable, so some dead letters remain.
     pub incomplete: bool,
 }
 
-/// Sends dead letters back to their queue, or quarantines those that have come back too often. Stops at `until`.
+/// Redrives the dead letters of a queue, and quarantines those that have been redriven for six hours. Stops at `until`.
 pub async fn redrive<P>(ports: &P, queue: Queue, until: Timestamp) -> RedriveReport
 where
     P: DeadLetters + Quarantine + Clock,
 {
-    let mut done = RedriveReport::default();
-    while ports.now() < until && !done.incomplete {
+    let mut report = RedriveReport::default();
+    while ports.now() < until && !report.incomplete {
         let letters = match ports.receive(queue).await {
             Ok(letters) => letters,
             Err(error) => {
-                warn!(queue = queue.name(), error = %error, "the dead letters cannot be had");
-                done.incomplete = true;
+                warn!(queue = queue.name(), error = %error, "dead letters could not be received");
+                report.incomplete = true;
                 break;
             }
         };
@@ -249,40 +240,40 @@ where
         }
         let settled: Vec<Result<bool, Unavailable>> = stream::iter(&letters)
             .map(async |letter| settle(ports, queue, letter).await)
-            .buffered(SIDE_BY_SIDE)
+            .buffered(CONCURRENCY)
             .collect()
             .await;
         for settled in settled {
             match settled {
-                Ok(true) => done.quarantined += 1,
-                Ok(false) => done.redriven += 1,
-                // It shows up again after its visibility timeout.
+                Ok(true) => report.quarantined += 1,
+                Ok(false) => report.redriven += 1,
+                // It becomes visible again after its visibility timeout.
                 Err(error) => {
-                    warn!(queue = queue.name(), error = %error, "a dead letter stays where it is");
-                    done.incomplete = true;
+                    warn!(queue = queue.name(), error = %error, "dead letter could not be redriven");
+                    report.incomplete = true;
                 }
             }
         }
     }
-    done
+    report
 }
 
-/// First sent or kept, then deleted: in this order none is lost. Answers whether it was quarantined.
+/// Sends or quarantines the letter first and deletes it last, so that none is lost. Returns whether it was quarantined.
 async fn settle<P>(ports: &P, queue: Queue, letter: &DeadLetter) -> Result<bool, Unavailable>
 where
     P: DeadLetters + Quarantine + Clock,
 {
     let now = ports.now();
     let dead_since = letter.dead_since.unwrap_or(now);
-    let gives_up = now.since(dead_since) >= HOPE;
-    if gives_up {
+    let is_expired = now.since(dead_since) >= REDRIVE_WINDOW;
+    if is_expired {
         let entry = QuarantinedMessage {
             source: queue.name().to_owned(),
             message_id: letter.first_id.clone(),
             cause: "DeadLetter".into(),
             problem: format!(
-                "could not be worked off for {} hours; the log of the queue's function says why",
-                HOPE.as_secs() / 3600
+                "could not be processed for {} hours; see the log of the queue's function",
+                REDRIVE_WINDOW.as_secs() / 3600
             ),
             body: letter.body.clone(),
             at: now,
@@ -301,9 +292,9 @@ where
             message.id = letter.first_id,
             queue = queue.name(),
             dead_since = dead_since.0,
-            "dead letter sent back"
+            "dead letter redriven"
         );
     }
     ports.discard(queue, letter).await?;
-    Ok(gives_up)
+    Ok(is_expired)
 }

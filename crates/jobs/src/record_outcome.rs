@@ -1,58 +1,58 @@
-//! The endpoint said how an attempt ended: check it against what is there, and record it.
+//! Processes a notification of the endpoint: verifies it against S3 and records the outcome of the attempt.
 
-use crate::apply::{Change, Error, RunContext, apply};
+use crate::apply::{Change, RunContext, apply};
+use crate::error::MessageError;
 use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
-use crate::pipeline::Pipeline;
+use crate::pipeline::output_prefix;
 use crate::ports::{Clock, JobStore, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_id};
-use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, transition};
+use crate::transition::{DecisionContext, Event, IgnoreReason, transition};
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Which attempt.
+pub struct AttemptOutcome {
     pub inference_id: InferenceId,
-    /// Where the output is, if that was said, or what was said about the failure.
+    /// The output's location if the notification names it, or the failure.
     pub result: Result<Option<Location>, Failure>,
-    /// This is the last time that an output which is not there is waited for.
+    /// Whether this is the last delivery that waits for a missing output.
     pub last_call: bool,
 }
 
-/// Records how an attempt ended. Answers the jobs whose effects are owed.
+/// Records the outcome of an attempt. Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error`]; the message must then be treated by its verdict.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn record_outcome<P>(
     ports: &P,
     run: &RunContext<'_>,
-    outcome: &Outcome,
-) -> Result<Vec<Job>, Error>
+    outcome: &AttemptOutcome,
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + Clock,
 {
     let id = outcome.inference_id.job;
     about_id(id);
-    let job = ports.load(id).await?.ok_or(Error::UnknownJob(id))?;
+    let job = ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?;
     about(&job);
     let event_for = async |job: &Job, context: &DecisionContext| match &outcome.result {
-        Ok(told) => {
-            let output = match told.as_ref().or_else(|| promised(job, outcome)) {
+        Ok(reported) => {
+            let output = match reported.as_ref().or_else(|| recorded_output(job, outcome)) {
                 Some(output) => output.clone(),
-                // It overtook the answer to the call, and does not say where: look.
+                // It arrived before the response to the call, and names no location: search the job's prefix.
                 None => match find_output(ports, job).await? {
                     Some((_, output)) => output,
                     None => {
-                        return Err(Error::OutputMissing(
-                            "of a success that names no place".to_owned(),
+                        return Err(MessageError::OutputMissing(
+                            "of a success notification that names no location".to_owned(),
                         ));
                     }
                 },
             };
             let output = &output;
-            check_location(run, job, output)?;
+            check_location(job, output)?;
             succeeded(ports, job, outcome, output, context).await
         }
         Err(failure) => failed(ports, job, outcome, failure, context).await,
@@ -63,8 +63,8 @@ where
     }
 }
 
-/// Where the answer to the call said that the output would be.
-fn promised<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> {
+/// The output location that the response to the call named.
+fn recorded_output<'a>(job: &'a Job, outcome: &AttemptOutcome) -> Option<&'a Location> {
     job.attempts
         .iter()
         .find(|record| record.attempt == outcome.inference_id.attempt)?
@@ -72,16 +72,13 @@ fn promised<'a>(job: &'a Job, outcome: &Outcome) -> Option<&'a Location> {
         .as_ref()
 }
 
-/// A location that is not where this pipeline's endpoint writes was not written by it.
-fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<(), Error> {
-    let prefix = run.pipelines.get(&job.pipeline).map_or_else(
-        || format!("outbound/{}/", job.pipeline),
-        Pipeline::output_prefix,
-    );
+/// Rejects a location outside the pipeline's output prefix: its endpoint cannot have written there.
+fn check_location(job: &Job, output: &Location) -> Result<(), MessageError> {
+    let prefix = output_prefix(&job.pipeline);
     if output.bucket == job.input.bucket && output.key.starts_with(&prefix) {
         return Ok(());
     }
-    Err(Error::Contradiction(format!(
+    Err(MessageError::Contradiction(format!(
         "the output {output} is not under s3://{}/{prefix}",
         job.input.bucket
     )))
@@ -90,10 +87,10 @@ fn check_location(run: &RunContext<'_>, job: &Job, output: &Location) -> Result<
 async fn succeeded<P: ObjectStore>(
     ports: &P,
     job: &Job,
-    outcome: &Outcome,
+    outcome: &AttemptOutcome,
     output: &Location,
     context: &DecisionContext,
-) -> Result<Event, Error> {
+) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::Succeeded {
         attempt,
@@ -102,11 +99,11 @@ async fn succeeded<P: ObjectStore>(
     if is_settled(&job.state) {
         return Ok(event);
     }
-    // The object is written before the notification, and S3 reads are consistent (S3 user guide, "data consistency model"):
-    // an output that is not there was deleted, or never was.
+    // SageMaker writes the object before it sends the notification, and S3 reads are strongly consistent (S3 user guide,
+    // "data consistency model"). So a missing output was deleted, or never written.
     if ports.head(output).await?.is_none() {
         if !outcome.last_call {
-            return Err(Error::OutputMissing(output.to_string()));
+            return Err(MessageError::OutputMissing(output.to_string()));
         }
         let failure = Failure::new(
             Cause::Unknown,
@@ -120,33 +117,33 @@ async fn succeeded<P: ObjectStore>(
     Ok(event)
 }
 
-/// Before a job fails, all its attempts are looked at: one of them may have succeeded without a word.
+/// Before a job fails, all its attempts are checked: one of them may have succeeded without a notification.
 async fn failed<P: ObjectStore>(
     ports: &P,
     job: &Job,
-    outcome: &Outcome,
+    outcome: &AttemptOutcome,
     failure: &Failure,
     context: &DecisionContext,
-) -> Result<Event, Error> {
+) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::AttemptFailed {
         attempt,
         failure: failure.clone(),
     };
     let decision = transition(&job.state, &event, context, &job.policy)?;
-    let Decision::Advance(State::Failed { .. }) = decision else {
+    let Some(State::Failed { .. }) = decision.new_state() else {
         return Ok(event);
     };
-    // What was made of another version, be it a failure, is no word about this one.
+    // A result of another version, even a failure, says nothing about this one.
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
     }
     if let Some((attempt, output)) = find_output(ports, job).await? {
         return Ok(Event::Succeeded { attempt, output });
     }
-    // SageMaker's sentence sends the reader to a log; the customer is told what the model said, if it can be had.
-    if let Ok(Some(said)) = model_said(ports, job, attempt).await {
-        let failure = Failure::new(failure.cause, said);
+    // SageMaker's message only refers to a log; show the customer the model's own message if there is one.
+    if let Ok(Some(message)) = model_said(ports, job, attempt).await {
+        let failure = Failure::new(failure.cause, message);
         return Ok(Event::AttemptFailed { attempt, failure });
     }
     Ok(event)

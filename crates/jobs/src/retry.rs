@@ -1,26 +1,28 @@
-//! A wake-up arrived: start the attempt that it names, or find out what became of it.
+//! Processes a check: starts the attempt that it names, or finds out what became of it.
 
-use crate::apply::{Change, Error, RunContext, apply};
-use crate::commands::{Answer, JobCommand, resubmit};
+use crate::apply::{Change, RunContext, apply};
+use crate::commands::{JobCommand, ResubmitResult, resubmit};
+use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
+use crate::invoke::invoke_if_input_is_current;
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
-use crate::submit::begin_again;
 use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 
-/// Works off a wake-up. One for an attempt that no longer needs it does nothing. `redelivered` says that the message
-/// was received before: then its effects may be owed although the job has moved on.
-/// Answers the jobs whose effects are owed.
+/// Processes a check. A check of an attempt that no longer needs it changes nothing.
+///
+/// `redelivered` says that the message was received before: then effects may be pending although the job has moved on.
+/// Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error`]; the message must then be treated by its verdict.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn retry<P>(
     ports: &P,
     run: &RunContext<'_>,
     check: &CheckRequest,
     redelivered: bool,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
@@ -28,10 +30,10 @@ where
     let job = ports
         .load(check.job)
         .await?
-        .ok_or(Error::UnknownJob(check.job))?;
+        .ok_or(MessageError::UnknownJob(check.job))?;
     about(&job);
     let event_for = async |job: &Job, context: &DecisionContext| {
-        let evidence = seek(ports, job, check, context).await?;
+        let evidence = gather_if_needed(ports, job, check, context).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
         }
@@ -42,10 +44,10 @@ where
         })
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced) => begin_again(ports, run, job).await,
-        (_, Change::Ignored(IgnoreReason::Leased)) => Err(Error::Leased),
+        (job, Change::Advanced) => invoke_if_input_is_current(ports, run, job).await,
+        (_, Change::Ignored(IgnoreReason::Leased)) => Err(MessageError::Leased),
         (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
-        // It was started and refused, and whoever did that may have died before the next message was sent.
+        // Started and refused, and the function that did so may have died before it sent the next message.
         (job, Change::Ignored(IgnoreReason::StaleEvidence))
             if redelivered && job.state.attempt() == check.attempt =>
         {
@@ -55,48 +57,49 @@ where
     }
 }
 
-/// Carries out somebody's order to run a failed job again, as it comes from a retry plan. A job that has moved on since is
-/// left alone, and so is one that has failed the same way again and again.
-/// Answers the jobs whose effects are owed.
+/// Runs a retry command of a retry plan. A job that has changed since is skipped, as is one that keeps failing the same way.
+/// Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error`]; the message must then be treated by its verdict.
-pub async fn carry_out<P>(
+/// See [`MessageError::disposition`] for what to do with the message.
+pub async fn run_command<P>(
     ports: &P,
     run: &RunContext<'_>,
-    order: &JobCommand,
+    command: &JobCommand,
     redelivered: bool,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    match resubmit(ports, run, order).await {
-        Ok(Answer::Done(job)) => Ok(vec![job]),
-        Ok(Answer::Found(check)) => retry(ports, run, &check, redelivered).await,
-        Ok(Answer::Refused(..)) | Err(Error::Poisoned { .. }) => Ok(vec![]),
-        // Perhaps by this very order, and whoever carried it out died before the next message was sent.
-        Err(Error::Changed { .. }) if redelivered => {
-            let job = ports.load(order.job).await?;
+    match resubmit(ports, run, command).await {
+        Ok(ResubmitResult::Scheduled(job)) => Ok(vec![job]),
+        Ok(ResubmitResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
+        Ok(ResubmitResult::Refused(..)) | Err(CommandError::Poisoned { .. }) => Ok(vec![]),
+        // This command may have changed it, and the function that ran it may have died before it sent the next message.
+        Err(CommandError::Changed { .. }) if redelivered => {
+            let job = ports.load(command.job).await?;
             Ok(job.into_iter().collect())
         }
-        Err(Error::Changed { .. } | Error::UnknownJob(_)) => Ok(vec![]),
-        Err(error) => Err(error),
+        Err(CommandError::Changed { .. } | CommandError::Apply(ApplyError::UnknownJob(_))) => {
+            Ok(vec![])
+        }
+        Err(CommandError::Apply(error)) => Err(error.into()),
     }
 }
 
-/// Evidence costs requests, so it is sought only where it decides: when the message asks for it, or time is up. A message
-/// that starts an attempt says when that was due; one that does not say so asks for a look.
-async fn seek<P: ObjectStore>(
+/// Gathers evidence only where it can decide, since it costs requests: if the message asks for it (without a due time), or
+/// if the deadline has passed.
+async fn gather_if_needed<P: ObjectStore>(
     ports: &P,
     job: &Job,
     check: &CheckRequest,
     context: &DecisionContext,
-) -> Result<Evidence, Error> {
-    let decides = match job.state.check_deadline() {
+) -> Result<Evidence, MessageError> {
+    let is_needed = match job.state.check_deadline() {
         Some(next_check_at) => check.due.is_none() || context.now >= next_check_at,
         None => check.due.is_none() && may_have_a_result(&job.state),
     };
-    if decides {
+    if is_needed {
         Ok(gather(ports, job).await?)
     } else {
         Ok(Evidence::NotChecked)

@@ -1,86 +1,82 @@
-//! The states of a job, what each owes the outside world, and when somebody must look again.
+//! The states of a job, the side effects that each requires, and when the reconciler checks it.
 
 use std::time::Duration;
 
 use crate::id::{Attempt, LeaseToken, Timestamp};
 
-/// Where a job is. The last three are final; support can reopen `Failed`.
+/// The state of a job. `Ready`, `Failed` and `Cancelled` are final, except that a failed job can be retried manually and
+/// a late success makes it `Ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Somebody decided to call the endpoint; the call may or may not have been made yet.
-    /// Left by the answer to that call, by a notification that overtakes it, or at the deadline.
+    /// The decision to call the endpoint is saved; the call may or may not have been made yet.
+    /// Left by the response, by a notification that arrives before it, or at the deadline.
     Submitting {
-        /// The attempt being started.
+        /// The attempt being submitted.
         attempt: Attempt,
-        /// Who is starting it.
+        /// Identifies the function invocation that submits it.
         lease_token: LeaseToken,
-        /// From then on whoever comes may take the claim over.
+        /// From this time on, another invocation may take over the lease.
         lease_expires_at: Timestamp,
-        /// From then on an attempt without a trace counts as lost.
+        /// From this time on, an attempt without evidence counts as lost.
         deadline: Timestamp,
-        /// What the job may still use.
         budget: RetryBudget,
     },
-    /// The endpoint took the request (202). Left by a notification or at the deadline.
+    /// The endpoint accepted the request (202). Left by a notification or at the deadline.
     InProgress {
         /// The attempt that runs or waits in the endpoint's queue.
         attempt: Attempt,
-        /// From then on an attempt without a trace counts as lost.
+        /// From this time on, an attempt without evidence counts as lost.
         deadline: Timestamp,
-        /// What the job may still use.
         budget: RetryBudget,
     },
-    /// The last attempt did not work out. Left by the wake-up that starts `next`.
+    /// The last attempt failed. Left by the check that starts `next`.
     RetryScheduled {
-        /// The attempt to start. After a refused call it is the refused one: nothing of it ever ran.
+        /// The attempt to start. After a refused call this is the refused attempt, since nothing of it ran.
         next: Attempt,
         /// When to start it.
         due: Timestamp,
-        /// What the job may still use.
         budget: RetryBudget,
     },
-    /// The output is there and recorded.
+    /// The output exists and its location is recorded.
     Ready {
-        /// The attempt whose output counts.
+        /// The attempt that produced the output.
         attempt: Attempt,
     },
-    /// There is no result, and `failure` says why.
+    /// There is no result; `failure` is the cause.
     Failed {
-        /// The newest attempt that was started or scheduled; none if the input was never submitted.
+        /// The newest attempt that was started or scheduled; [`Attempt::NONE`] if the input was never submitted.
         attempt: Attempt,
-        /// Why.
         failure: Failure,
     },
-    /// Somebody cancelled it. SageMaker cannot cancel, so a result may still arrive; it is dropped.
+    /// Cancelled by a user. SageMaker cannot cancel a request, so a result may still arrive; it is ignored.
     Cancelled {
         /// The last attempt that was started.
         attempt: Attempt,
     },
 }
 
-/// How much a job may still use before it fails; renewed when support re-submits it.
+/// What a job may still use before it fails. A manual retry renews it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RetryBudget {
-    /// The number of the last attempt that the policy pays for.
-    pub last: Attempt,
-    /// Until when refused calls and expired requests are tried again. They use up time, not attempts.
-    pub until: Timestamp,
+    /// The number of the last attempt that the policy allows.
+    pub last_attempt: Attempt,
+    /// Until when refused calls and expired requests are retried. They use up time, not attempts.
+    pub expires_at: Timestamp,
 }
 
-/// A failure, as it is kept on the row and shown to people.
+/// A failure as stored on the row and shown to users.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
-    /// Its kind.
     pub cause: Cause,
-    /// What was said about it, cut to [`Failure::MAX_DETAIL`] bytes. Not for programs.
+    /// Free text for people, cut to [`Failure::MAX_DETAIL`] bytes.
     pub detail: String,
 }
 
 impl Failure {
-    /// The most bytes of detail that are kept: a row is charged by the kilobyte, and SageMaker's sentences are shorter.
+    /// Maximum length of `detail` in bytes. DynamoDB charges writes per kilobyte, and SageMaker's messages are shorter.
     pub const MAX_DETAIL: usize = 240;
 
-    /// A failure with what was said about it.
+    /// Cuts `detail` to [`Failure::MAX_DETAIL`] bytes.
     pub fn new(cause: Cause, detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
         if detail.len() > Self::MAX_DETAIL {
@@ -94,43 +90,41 @@ impl Failure {
 /// Why an attempt or a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// The input cannot be processed by anyone; it was never submitted.
+    /// The input is invalid for every model; it was never submitted.
     InvalidInput,
-    /// A newer version of the object took over, or this one was no longer current.
+    /// A newer version of the object replaced this one.
     Superseded,
-    /// The model answered 4xx: it will not take this document.
+    /// The model answered 4xx: it rejects this document.
     ModelRejected,
-    /// The model answered 5xx, or died (SageMaker reports status 0).
+    /// The model answered 5xx, or its container died (SageMaker reports status 0).
     ModelError,
     /// The model did not answer within the invocation timeout.
     TimedOut,
-    /// The request waited longer than its time to live in the endpoint's queue.
+    /// The request waited in the endpoint's queue for longer than its time to live.
     Expired,
     /// No notification, no output and no failure object by the deadline.
     Lost,
-    /// The pipeline is retired or gone.
+    /// The pipeline is retired or no longer configured.
     PipelineGone,
-    /// The endpoint did not take the request: throttled, out of service, or misconfigured.
+    /// The endpoint refused the request: throttled, out of service, or misconfigured.
     Refused,
-    /// None of the above.
     Unknown,
 }
 
-/// What a cause means for the next attempt.
+/// Whether and how a failure is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retryability {
-    /// Another attempt cannot help.
+    /// Never: another attempt cannot help.
     Permanent,
-    /// Try again while the policy pays.
+    /// While the retry budget has attempts left.
     Retry,
-    /// Try once more.
+    /// Once.
     RetryOnce,
-    /// Try again at no cost in attempts, until the job's time is up.
+    /// Without using up attempts, until the job's deadline.
     Wait,
 }
 
 impl Cause {
-    /// Every cause, for tables and tests.
     pub const ALL: [Self; 10] = [
         Self::InvalidInput,
         Self::Superseded,
@@ -144,7 +138,6 @@ impl Cause {
         Self::Unknown,
     ];
 
-    /// Whether and how it is tried again.
     pub const fn retryability(self) -> Retryability {
         match self {
             Self::InvalidInput | Self::Superseded | Self::ModelRejected | Self::PipelineGone => {
@@ -156,7 +149,7 @@ impl Cause {
         }
     }
 
-    /// Its stored and published name.
+    /// The stored and published name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidInput => "InvalidInput",
@@ -172,7 +165,7 @@ impl Cause {
         }
     }
 
-    /// The cause of that name; a name we do not know is [`Cause::Unknown`].
+    /// The cause with this name; [`Cause::Unknown`] for names of other releases.
     pub fn from_name(name: &str) -> Self {
         Self::ALL
             .into_iter()
@@ -181,37 +174,32 @@ impl Cause {
     }
 }
 
-/// What entering a state asks of the outside world. Each may be carried out more than once.
+/// A side effect that entering a state requires. Each may run more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Call `InvokeEndpointAsync` for the state's attempt. Only the holder of the claim does.
+    /// Call `InvokeEndpointAsync` for the current attempt. Only the lease holder does.
     InvokeEndpoint,
-    /// Leave a delayed message that starts the next attempt.
+    /// Send the delayed message that starts the next attempt.
     ScheduleRetry,
-    /// Tell the tenant's open pages.
+    /// Push the change to the tenant's open pages.
     PushUpdate,
-    /// Tell machines downstream (`JobReady`, `JobFailed`).
+    /// Publish `JobReady` or `JobFailed` for downstream programs.
     PublishEvent,
 }
 
-/// How lists group jobs.
+/// The group under which lists show a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StatusGroup {
-    /// Not final.
     Open,
-    /// `Ready`.
     Ready,
-    /// `Failed`.
     Failed,
-    /// `Cancelled`.
     Cancelled,
 }
 
 impl StatusGroup {
-    /// Every class.
     pub const ALL: [Self; 4] = [Self::Open, Self::Ready, Self::Failed, Self::Cancelled];
 
-    /// Its stored name.
+    /// The stored name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -222,11 +210,11 @@ impl StatusGroup {
     }
 }
 
-/// How much later than due the reconciler starts a retry whose message was lost.
-const RETRY_GRACE: Duration = Duration::from_secs(120);
+/// How long after its due time the reconciler starts a retry whose message was lost.
+pub(crate) const LOST_RETRY_DELAY: Duration = Duration::from_secs(120);
 
 impl State {
-    /// What this state owes. A function of the state alone, so that a redelivered message finds it again.
+    /// The side effects of this state. They depend on the state alone, so a redelivered message finds them again.
     pub const fn effects(&self) -> &'static [Effect] {
         match self {
             Self::Submitting { .. } => &[Effect::InvokeEndpoint],
@@ -236,18 +224,18 @@ impl State {
         }
     }
 
-    /// When the reconciler must look at the job; none exactly when the state is final.
+    /// When the reconciler checks the job at the latest; `None` exactly if the state is final.
     pub const fn check_deadline(&self) -> Option<Timestamp> {
         match self {
             Self::Submitting { deadline, .. } | Self::InProgress { deadline, .. } => {
                 Some(*deadline)
             }
-            Self::RetryScheduled { due, .. } => Some(due.plus(RETRY_GRACE)),
+            Self::RetryScheduled { due, .. } => Some(due.plus(LOST_RETRY_DELAY)),
             Self::Ready { .. } | Self::Failed { .. } | Self::Cancelled { .. } => None,
         }
     }
 
-    /// The attempt that a notification may name at most: the newest that was started, or is about to be.
+    /// The newest attempt that was started or is scheduled: the highest number that a notification may name.
     pub const fn attempt(&self) -> Attempt {
         match self {
             Self::Submitting { attempt, .. }
@@ -259,7 +247,6 @@ impl State {
         }
     }
 
-    /// Which list it stands in.
     pub const fn status_group(&self) -> StatusGroup {
         match self {
             Self::Submitting { .. } | Self::InProgress { .. } | Self::RetryScheduled { .. } => {
@@ -271,7 +258,7 @@ impl State {
         }
     }
 
-    /// Its stored and published name.
+    /// The stored and published name.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Submitting { .. } => "Submitting",

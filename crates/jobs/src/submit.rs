@@ -1,64 +1,60 @@
-//! An object was uploaded: make its job, once, and start the first attempt.
+//! Processes an upload event: creates the job, once, and submits its first attempt.
 
-use std::time::Duration;
-
-use crate::apply::{Change, Error, RunContext, apply, context, log_change};
-use crate::evidence::{find_output, input_was_replaced};
-use crate::id::TraceId;
-use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
-use crate::input::{Delivery, Input, InputProblem, check_contents, check_key, delivery};
-use crate::job::Job;
+use crate::apply::{Change, RunContext, apply, context, log_change};
+use crate::error::MessageError;
+use crate::id::{Attempt, CLOCK_SKEW, JobId, Tenant, Timestamp, TraceId};
+use crate::input::{Input, InputProblem, check_contents, check_key};
+use crate::invoke::{invoke_endpoint, invoke_if_input_is_current};
+use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
 use crate::ports::{
-    Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore,
-    ObjectHead, ObjectStore, PeekError, SaveError,
+    Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectHead, ObjectStore, PeekError,
+    SaveError,
 };
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_upload};
-use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, first, transition};
+use crate::transition::{Event, IgnoreReason, first};
 use crate::upload_session::{UploadSession, intent, may_be_issued};
 
-/// An announcement of an object version.
+/// An S3 event about an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadEvent {
-    /// Bucket name.
     pub bucket: String,
-    /// Object key, decoded.
+    /// Decoded.
     pub key: String,
     /// S3 version id; events of an unversioned bucket have none.
     pub version: Option<String>,
-    /// Size in bytes, as announced.
     pub bytes: u64,
-    /// Entity tag, without quotes, as announced.
+    /// Without quotes.
     pub etag: String,
-    /// The trace that it came with, if it came with one.
+    /// The trace id of the upload, if it had one.
     pub trace_id: Option<TraceId>,
 }
 
-/// Makes the job of an upload and submits it. Answers the jobs whose effects are owed.
+/// Creates the job of an upload and submits it. Returns the jobs with pending effects.
 ///
 /// # Errors
-/// See [`Error`]; the message must then be treated by its verdict.
+/// See [`MessageError::disposition`] for what to do with the message.
 pub async fn submit<P>(
     ports: &P,
     run: &RunContext<'_>,
     upload: &UploadEvent,
-) -> Result<Vec<Job>, Error>
+) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     let Some(pipeline) = run.pipelines.of_key(&upload.key) else {
-        return Err(Error::NotOurs(format!(
+        return Err(MessageError::NotOurs(format!(
             "no pipeline has a prefix of the key {:?}",
             upload.key
         )));
     };
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
-    // A later version has an id of its own, which is known when the row is.
+    // A later version has an id of its own, which is known once the row is read.
     about_upload(first_id, upload.trace_id);
     let (tenant, problem) = check_key(pipeline, &upload.key);
     let (object, problem) = match problem {
-        // A key that is wrong is not asked for: some of them cannot even be written into a URL.
+        // No request for an invalid key: some cannot even be encoded in a URL.
         Some(problem) => (None, Some(problem)),
         None => match ports.peek(&upload.bucket, &upload.key).await {
             Ok(object) => (object, None),
@@ -67,98 +63,95 @@ where
         },
     };
     let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
-    let seen = Seen::judge(pipeline, upload, problem, object.as_ref());
-    let intent = if may_be_issued(pipeline, &upload.key) {
+    let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref());
+    let session = if may_be_issued(pipeline, &upload.key) {
         intent(ports, first_id).await?
     } else {
         None
     };
-    let input = input_of(upload, &seen, object, intent);
-    let found = create(ports, run, upload, pipeline, tenant, input, &seen).await?;
-    let (id, made_at) = (found.job().id, found.job().created_at);
-    about(found.job());
+    let input = input_of(upload, &upload_check, object, session);
+    let row = create(ports, run, upload, pipeline, tenant, input, &upload_check).await?;
+    let (id, created_at) = (row.job().id, row.job().created_at);
+    about(row.job());
 
-    let mut pending = match found {
-        Found::New(job) => begin(ports, run, job).await?,
-        Found::Old(job) => {
-            let replaced = matches!(seen.disposition, Judgement::Superseded);
-            let event = if replaced {
+    let mut pending = match row {
+        JobRow::Created(job) => invoke_endpoint(ports, run, job).await?,
+        JobRow::Existing(job) => {
+            let was_replaced = matches!(upload_check.validity, UploadValidity::Superseded);
+            let event = if was_replaced {
                 Event::Overwritten
             } else {
                 Event::Uploaded
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
-                (job, Change::Advanced) => begin_again(ports, run, job).await?,
-                (_, Change::Ignored(IgnoreReason::Leased)) => return Err(Error::Leased),
+                (job, Change::Advanced) => invoke_if_input_is_current(ports, run, job).await?,
+                (_, Change::Ignored(IgnoreReason::Leased)) => return Err(MessageError::Leased),
                 (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => vec![job],
                 (_, Change::Ignored(_)) => vec![],
             }
         }
     };
     if id != first_id && key_is_usable {
-        pending.extend(close_older(ports, run, upload, &seen.version, made_at).await?);
+        pending.extend(close_older(ports, run, upload, &upload_check.version, created_at).await?);
     }
     Ok(pending)
 }
 
-/// What the look at the object said.
-struct Seen {
+/// What reading the object showed.
+struct UploadCheck {
     version: String,
-    disposition: Judgement,
+    validity: UploadValidity,
 }
 
-enum Judgement {
-    Fine,
+enum UploadValidity {
+    Valid,
     Superseded,
-    Wrong(Failure),
+    Invalid(Failure),
 }
 
-impl Seen {
-    fn judge(
+impl UploadCheck {
+    fn new(
         pipeline: &Pipeline,
         upload: &UploadEvent,
         problem: Option<InputProblem>,
         object: Option<&ObjectHead>,
     ) -> Self {
         let current = object.map(|object| object.version.clone());
-        let announced = upload.version.clone();
-        let is_current = announced.is_none() || current.is_none() || announced == current;
-        let version = announced.or(current).unwrap_or_else(|| "null".to_owned());
-        let wrong = |problem: InputProblem| {
-            Judgement::Wrong(Failure::new(Cause::InvalidInput, problem.to_string()))
+        let named = upload.version.clone();
+        let is_current = named.is_none() || current.is_none() || named == current;
+        let version = named.or(current).unwrap_or_else(|| "null".to_owned());
+        let invalid = |problem: InputProblem| {
+            UploadValidity::Invalid(Failure::new(Cause::InvalidInput, problem.to_string()))
         };
-        let disposition = match (problem, object) {
-            (Some(problem), _) => wrong(problem),
-            (None, None) => wrong(InputProblem::Deleted),
-            (None, Some(_)) if !is_current => Judgement::Superseded,
-            (None, Some(_)) if pipeline.retired => Judgement::Wrong(Failure::new(
+        let validity = match (problem, object) {
+            (Some(problem), _) => invalid(problem),
+            (None, None) => invalid(InputProblem::Deleted),
+            (None, Some(_)) if !is_current => UploadValidity::Superseded,
+            (None, Some(_)) if pipeline.retired => UploadValidity::Invalid(Failure::new(
                 Cause::PipelineGone,
                 format!("the pipeline {} no longer takes uploads", pipeline.name),
             )),
             (None, Some(object)) => check_contents(pipeline, object.bytes, &object.first_bytes)
-                .map_or(Judgement::Fine, wrong),
+                .map_or(UploadValidity::Valid, invalid),
         };
-        Self {
-            version,
-            disposition,
-        }
+        Self { version, validity }
     }
 }
 
-enum Found {
-    New(Job),
-    Old(Job),
+enum JobRow {
+    Created(Job),
+    Existing(Job),
 }
 
-impl Found {
+impl JobRow {
     const fn job(&self) -> &Job {
         match self {
-            Self::New(job) | Self::Old(job) => job,
+            Self::Created(job) | Self::Existing(job) => job,
         }
     }
 }
 
-/// Makes the row, or finds it. The first version seen at a key has the key's id, later ones an id of their own.
+/// Creates the row, or finds it. The first version seen at a key has the key's id, later versions an id of their own.
 async fn create<P: JobStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
@@ -166,246 +159,109 @@ async fn create<P: JobStore + Clock>(
     pipeline: &Pipeline,
     tenant: Tenant,
     input: Input,
-    seen: &Seen,
-) -> Result<Found, Error> {
+    upload_check: &UploadCheck,
+) -> Result<JobRow, MessageError> {
     let context = context(ports, run);
     let policy = pipeline.policy();
     let failed = |failure: Failure| State::Failed {
         attempt: Attempt::NONE,
         failure,
     };
-    let state = match &seen.disposition {
-        Judgement::Fine => first(&context, &policy),
-        Judgement::Superseded => failed(Failure::new(
+    let state = match &upload_check.validity {
+        UploadValidity::Valid => first(&context, &policy),
+        UploadValidity::Superseded => failed(Failure::new(
             Cause::Superseded,
-            "a newer version was already there when this one was announced",
+            "a newer version had already replaced this one when its upload event was processed",
         )),
-        Judgement::Wrong(failure) => failed(failure.clone()),
+        UploadValidity::Invalid(failure) => failed(failure.clone()),
     };
-    let row_ttl_days = pipeline.retention_days.row;
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
-    let mut job = Job::new(
-        first_id,
+    let mut job = Job::new(NewJob {
+        id: first_id,
         tenant,
-        &pipeline.name,
-        row_ttl_days,
+        pipeline: pipeline.name.clone(),
+        row_ttl_days: pipeline.retention_days.row,
         policy,
         input,
-        upload.trace_id,
+        trace_id: upload.trace_id,
         state,
-        context.now,
-    );
-    let later_id = JobId::of_version(&upload.bucket, &upload.key, &seen.version);
+        created_at: context.now,
+    });
+    let later_id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
     for id in [first_id, later_id] {
         job.id = id;
         match ports.create(&job).await {
             Ok(()) => {
                 log_change(&job.state, &Event::Uploaded, &job);
-                return Ok(Found::New(job));
+                return Ok(JobRow::Created(job));
             }
             Err(SaveError::Conflict(row)) => {
                 let row = match row {
                     Some(row) => *row,
-                    None => ports.load(id).await?.ok_or(Error::UnknownJob(id))?,
+                    None => ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?,
                 };
                 if row.input.bucket != upload.bucket || row.input.key != upload.key {
-                    return Err(Error::Contradiction(format!(
+                    return Err(MessageError::Contradiction(format!(
                         "job {id} is about another object"
                     )));
                 }
-                if row.input.version == seen.version {
-                    return Ok(Found::Old(row));
+                if row.input.version == upload_check.version {
+                    return Ok(JobRow::Existing(row));
                 }
             }
             Err(SaveError::Load(error)) => return Err(error.into()),
             Err(SaveError::Unavailable(error)) => return Err(error.into()),
         }
     }
-    Err(Error::Contradiction(format!(
+    Err(MessageError::Contradiction(format!(
         "job {later_id} is about another version"
     )))
 }
 
 fn input_of(
     upload: &UploadEvent,
-    seen: &Seen,
+    upload_check: &UploadCheck,
     object: Option<ObjectHead>,
-    intent: Option<UploadSession>,
+    session: Option<UploadSession>,
 ) -> Input {
-    // What is announced and what is there differ when this version was replaced: the row is about the announced one.
-    let same = object.filter(|object| object.version == seen.version);
+    // Event and object differ if this version was replaced; the row is about the version of the event.
+    let matching = object.filter(|object| object.version == upload_check.version);
     Input {
         bucket: upload.bucket.clone(),
         key: upload.key.clone(),
-        version: seen.version.clone(),
-        etag: same
+        version: upload_check.version.clone(),
+        etag: matching
             .as_ref()
             .map_or(&upload.etag, |object| &object.etag)
             .clone(),
-        bytes: same.as_ref().map_or(upload.bytes, |object| object.bytes),
-        content_type: same
+        bytes: matching
+            .as_ref()
+            .map_or(upload.bytes, |object| object.bytes),
+        content_type: matching
             .as_ref()
             .map(|object| object.content_type.clone())
             .unwrap_or_default(),
-        name: match &intent {
-            Some(intent) => Some(intent.name.to_owned()).filter(|name| !name.is_empty()),
-            None => same.and_then(|object| object.name),
+        name: match &session {
+            Some(session) => Some(session.name.to_owned()).filter(|name| !name.is_empty()),
+            None => matching.and_then(|object| object.name),
         },
-        // Only the announcement can say so; what an object says of itself its uploader chose.
-        uploaded_by: intent.map(|intent| intent.uploaded_by),
+        // Only the upload session is trusted for this; object metadata is chosen by the uploader.
+        uploaded_by: session.map(|session| session.uploaded_by),
     }
 }
 
-/// As [`begin`], for a job that was seen before: its object may have been replaced meanwhile, by one that nobody has
-/// looked at, and the endpoint reads what is there now.
-pub(crate) async fn begin_again<P>(
-    ports: &P,
-    run: &RunContext<'_>,
-    job: Job,
-) -> Result<Vec<Job>, Error>
-where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
-{
-    let starts = matches!(job.state, State::Submitting { .. });
-    if starts && input_was_replaced(ports, &job).await? {
-        let (job, _) = apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await?;
-        return Ok(vec![job]);
-    }
-    begin(ports, run, job).await
-}
+/// How many older versions are checked. Each newer version closes the jobs of the versions before it. What a lost event
+/// leaves open beyond that is closed by the check of the input before `Ready`.
+const MAX_OLDER_VERSIONS: usize = 20;
 
-/// Carries out what a job that was just saved asks for at once: the call of the endpoint, if it is `Submitting`.
-/// Answers the jobs whose other effects are owed.
-async fn begin<P>(ports: &P, run: &RunContext<'_>, job: Job) -> Result<Vec<Job>, Error>
-where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
-{
-    let State::Submitting {
-        attempt,
-        lease_token,
-        ..
-    } = job.state
-    else {
-        return Ok(vec![job]);
-    };
-    let event = match invoke(ports, run, &job, attempt).await {
-        Ok(event) => event,
-        Err(Stop::Failed(failure)) => Event::SubmitFailed {
-            attempt,
-            lease_token,
-            failure,
-        },
-        // The claim stays: the message comes back after the lease, and the call is made again.
-        Err(Stop::Later(error)) => return Err(error),
-    };
-    let event_for = async |job: &Job, context: &DecisionContext| {
-        let decision = transition(&job.state, &event, context, &job.policy)?;
-        let Decision::Advance(State::Failed { .. }) = decision else {
-            return Ok(event.clone());
-        };
-        // An earlier call of which nobody heard may have been carried out.
-        match find_output(ports, job).await? {
-            Some(_) if input_was_replaced(ports, job).await? => Ok(Event::Overwritten),
-            Some((attempt, output)) => Ok(Event::Succeeded { attempt, output }),
-            None => Ok(event.clone()),
-        }
-    };
-    match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
-        // The result overtook the answer to the call, or somebody took the claim over; they owe the effects.
-        (_, Change::Ignored(_)) => Ok(vec![]),
-    }
-}
-
-enum Stop {
-    Failed(Failure),
-    Later(Error),
-}
-
-async fn invoke<P>(
-    ports: &P,
-    run: &RunContext<'_>,
-    job: &Job,
-    attempt: Attempt,
-) -> Result<Event, Stop>
-where
-    P: ObjectStore + InferenceEndpoint,
-{
-    let Some(pipeline) = run.pipelines.get(&job.pipeline) else {
-        return Err(Stop::Failed(Failure::new(
-            Cause::PipelineGone,
-            format!("the pipeline {} is gone", job.pipeline),
-        )));
-    };
-    let input = match delivery(job.id, &job.input.bucket, &job.input.key) {
-        Delivery::InPlace(location) => location,
-        Delivery::Copy(location) => match copied(ports, job, &location).await {
-            Ok(()) => location,
-            Err(CopyError::Gone) => {
-                let gone = InputProblem::Deleted.to_string();
-                return Err(Stop::Failed(Failure::new(Cause::InvalidInput, gone)));
-            }
-            Err(CopyError::Unavailable(error)) => return Err(Stop::Later(error.into())),
-        },
-    };
-    let invocation = Invocation {
-        endpoint: pipeline.endpoint.clone(),
-        inference_id: InferenceId {
-            job: job.id,
-            attempt,
-        },
-        input,
-        content_type: pipeline.content_type().to_owned(),
-        accept: pipeline.output.content_type(),
-        queue_ttl_seconds: pipeline.queue_ttl_seconds,
-        invocation_timeout_seconds: pipeline.invocation_timeout_seconds,
-        trace_id: job.trace(),
-    };
-    match ports.invoke(&invocation).await {
-        Ok(accepted) => {
-            // A place that this pipeline's endpoint has no business with would be asked about, and denied, for ever.
-            let ours = |place: Option<Location>, prefix: String| {
-                place.filter(|place| {
-                    place.bucket == job.input.bucket && place.key.starts_with(&prefix)
-                })
-            };
-            Ok(Event::Accepted {
-                attempt,
-                output: ours(accepted.output, pipeline.output_prefix()),
-                failure: ours(accepted.failure, pipeline.failure_prefix()),
-            })
-        }
-        Err(InvokeError::Refused(why)) => Err(Stop::Failed(Failure::new(Cause::Refused, why))),
-        Err(InvokeError::Unanswered(error)) => Err(Stop::Later(error.into())),
-    }
-}
-
-/// Makes the copy, unless an earlier try whose answer was lost has made it: a gigabyte takes its time.
-async fn copied<P: ObjectStore>(ports: &P, job: &Job, to: &Location) -> Result<(), CopyError> {
-    if ports.head(to).await?.is_some() {
-        return Ok(());
-    }
-    let input = &job.input;
-    ports
-        .copy(&input.bucket, &input.key, &input.version, to)
-        .await
-}
-
-/// How many older versions are looked at. Their jobs were closed one by one as each newer version came; what a lost
-/// event left open beyond that, the check before `Ready` closes.
-const OLDER_VERSIONS: usize = 20;
-
-/// How far the clocks of two functions may be apart. Far more than they are: what ended within it is announced again.
-const CLOCKS: Duration = Duration::from_secs(60);
-
-/// Closes the open jobs of older versions at the same key. Asked for only when a key is written a second time.
+/// Closes the open jobs of older versions at the same key. Called only when a key is written again.
 async fn close_older<P: JobStore + ObjectStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     upload: &UploadEvent,
     version: &str,
-    made_at: Timestamp,
-) -> Result<Vec<Job>, Error> {
+    created_at: Timestamp,
+) -> Result<Vec<Job>, MessageError> {
     let versions = ports.versions(&upload.bucket, &upload.key).await?;
     let Some(at) = versions.iter().position(|known| known == version) else {
         return Ok(vec![]);
@@ -413,16 +269,16 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     let older = &versions[at + 1..];
     let mut ids = vec![JobId::of_key(&upload.bucket, &upload.key)];
     let of_version = |older: &String| JobId::of_version(&upload.bucket, &upload.key, older);
-    ids.extend(older.iter().take(OLDER_VERSIONS).map(of_version));
+    ids.extend(older.iter().take(MAX_OLDER_VERSIONS).map(of_version));
     let mut closed = Vec::new();
     for id in ids {
         let Some(job) = ports.load(id).await? else {
             continue;
         };
         let is_older = older.contains(&job.input.version);
-        // What ended before this version's job was made owes nothing to this message.
+        // A job that ended before this version's job was created has no effects pending for this message.
         let ended_before =
-            job.state.check_deadline().is_none() && job.updated_at.plus(CLOCKS) < made_at;
+            job.state.check_deadline().is_none() && job.updated_at.plus(CLOCK_SKEW) < created_at;
         if !is_older || ended_before {
             continue;
         }

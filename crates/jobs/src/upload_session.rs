@@ -9,10 +9,10 @@ use crate::ports::{KeyValueStore, Record, Unavailable};
 
 /// The file name extension of every key that the API issues.
 pub const EXTENSION: &str = ".pdf";
-/// The name of the record within the collection of its upload session.
+/// The record's name within the collection of its upload session.
 pub const NAME: &str = "-";
 
-/// An upload that was announced. The job that its object becomes is attributed to whoever announced it.
+/// An upload created through the API. The job made from its object is attributed to `uploaded_by`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadSession {
     pub job: String,
@@ -23,21 +23,18 @@ pub struct UploadSession {
     pub name: String,
     pub bytes: u64,
     pub content_type: String,
-    /// Who announced it.
     pub uploaded_by: String,
-    /// When.
     pub created_at: Timestamp,
     /// When it can no longer be completed.
     pub expires_at: Timestamp,
-    /// S3's name for it, if it goes in parts.
+    /// S3's upload id of a multipart upload.
     pub multipart: Option<String>,
-    /// It can no longer be gone on with. What was signed before may still arrive, and is then its uploader's.
+    /// It can no longer be continued. Parts signed before may still arrive; the object then still belongs to its uploader.
     #[serde(default)]
     pub closed: bool,
 }
 
 impl UploadSession {
-    /// The object's location.
     pub fn location(&self) -> Location {
         Location {
             bucket: self.bucket.clone(),
@@ -46,8 +43,8 @@ impl UploadSession {
     }
 }
 
-/// The collection that holds the session of one upload. One collection each: a single one would put all uploads into one
-/// partition of the table.
+/// The collection that holds the session of one upload. Each upload has its own, since one shared collection would put all
+/// uploads into one partition of the table.
 pub fn folder(id: JobId) -> String {
     format!("upload#{id}")
 }
@@ -63,7 +60,7 @@ pub async fn intent<P: KeyValueStore>(
     Ok(read(ports, id).await?.map(|(intent, _)| intent))
 }
 
-/// As [`intent`], with the stored record, for writing it back.
+/// Like [`intent`], together with the stored record for writing it back.
 ///
 /// # Errors
 /// As [`intent`].

@@ -1,4 +1,4 @@
-//! A job as pages, programs downstream and people see it. A public format: fields are added, never changed.
+//! The public view of a job, for pages, downstream programs and the API. Fields may be added but never changed.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::job::Job;
 use crate::state::{Failure, State};
 
-/// A job as it is pushed to pages and listed. At most about 2 KB of JSON, most of it the file name.
+/// A job as pushed to pages and listed. At most about 2 KB of JSON, most of it the file name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
@@ -34,7 +34,7 @@ pub struct JobView {
     /// When the next attempt is due, in milliseconds since 1970 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<u64>,
-    /// It was announced as failed before, and this is the correction.
+    /// It was reported as failed before; this is a correction.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub corrected: bool,
     /// Why it failed, or why its last attempt did.
@@ -42,13 +42,13 @@ pub struct JobView {
     pub failure: Option<FailureView>,
 }
 
-/// A failure as people see it.
+/// A failure as shown to users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailureView {
     /// A word of [`crate::state::Cause`].
     pub cause: Cow<'static, str>,
-    /// What was said about it.
+    /// Free text for people.
     pub detail: String,
 }
 
@@ -61,7 +61,7 @@ impl From<&Failure> for FailureView {
     }
 }
 
-/// The most characters of a file name in a view: keys may have 1,024 bytes, and a frame has 32 KB.
+/// Maximum length of a file name in a view, in characters. Keys can have 1,024 bytes, and a frame has at most 32 KB.
 const MAX_NAME: usize = 200;
 
 impl From<&Job> for JobView {
@@ -95,7 +95,7 @@ impl From<&Job> for JobView {
     }
 }
 
-/// The start and the end of a long name: the end has the extension.
+/// Shortens a long name to its start and its end, which has the file name extension.
 fn shortened(name: &str) -> String {
     let count = name.chars().count();
     if count <= MAX_NAME {
@@ -107,7 +107,7 @@ fn shortened(name: &str) -> String {
     format!("{head}…{tail}")
 }
 
-/// What goes over a WebSocket.
+/// A message sent over a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type")]
 #[expect(
@@ -115,43 +115,37 @@ fn shortened(name: &str) -> String {
     reason = "frames are made one at a time, and nearly all are of the large kind"
 )]
 pub enum Frame {
-    /// One job changed.
     #[serde(rename = "job.changed")]
     JobChanged {
-        /// The job as it is now.
         job: JobView,
-        /// The trace that its log lines carry; missing where a job was learned of from a snapshot.
+        /// The trace id in the job's log lines.
         #[serde(skip_serializing_if = "Option::is_none")]
         trace_id: Option<String>,
     },
-    /// The answer to `sync`.
+    /// The response to `sync`.
     #[serde(rename = "snapshot")]
     Snapshot {
-        /// Newest first within each class.
+        /// Newest first within each status group.
         jobs: Vec<JobView>,
-        /// There are more jobs than fit.
+        /// Whether there are more jobs than fit.
         more: bool,
     },
-    /// The answer to something that was not understood.
+    /// The response to an invalid message.
     #[serde(rename = "error")]
-    Error {
-        /// What to do.
-        message: String,
-    },
+    Error { message: String },
 }
 
-/// The largest frame that API Gateway carries as one: a longer message is billed and buffered as several
+/// Maximum size of a frame. API Gateway bills and buffers longer messages as several
 /// (API Gateway WebSocket quotas: frame 32 KB, message 128 KB).
 pub const MAX_FRAME_BYTES: usize = 32 * 1024;
 
 impl Frame {
-    /// Its bytes on the wire.
     pub fn to_json(&self) -> Vec<u8> {
-        // A frame is made of strings and numbers: there is nothing in it that JSON cannot say.
+        // Frames contain only strings and numbers, so serialization cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// A snapshot of as many of `jobs` as fit into one frame.
+    /// A snapshot with as many of `jobs` as fit into one frame.
     pub fn snapshot(jobs: &[Job], more: bool) -> Self {
         let mut room = MAX_FRAME_BYTES - r#"{"type":"snapshot","jobs":[],"more":false}"#.len();
         let mut views = Vec::new();

@@ -1,12 +1,17 @@
-//! What people may do to a job, over in-memory ports.
+//! The retry and cancel commands, over in-memory ports.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Error, RunContext};
-use jobs::commands::{Answer, InvalidCommand, JobCommand, MAX_ACTOR, MAX_REASON, cancel, resubmit};
+use jobs::apply::RunContext;
+use jobs::commands::{
+    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR, MAX_REASON, ResubmitResult, cancel,
+    resubmit,
+};
+use jobs::error::{ApplyError, CommandError};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
+use jobs::ports::CheckRequest;
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::IgnoreReason;
@@ -15,30 +20,57 @@ use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_700_000_000);
 
-enum Wish {
+enum Command {
     Resubmit,
     Cancel,
 }
 
-/// The job of an order that was carried out.
-fn done(answer: Result<Answer, Error>) -> Job {
+/// The result of either command.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Done(Job),
+    ResultFound(CheckRequest),
+    Refused(Job, IgnoreReason),
+}
+
+impl From<ResubmitResult> for Answer {
+    fn from(result: ResubmitResult) -> Self {
+        match result {
+            ResubmitResult::Scheduled(job) => Self::Done(job),
+            ResubmitResult::ResultFound(check) => Self::ResultFound(check),
+            ResubmitResult::Refused(job, reason) => Self::Refused(job, reason),
+        }
+    }
+}
+
+impl From<CancelResult> for Answer {
+    fn from(result: CancelResult) -> Self {
+        match result {
+            CancelResult::Cancelled(job) => Self::Done(job),
+            CancelResult::Refused(job, reason) => Self::Refused(job, reason),
+        }
+    }
+}
+
+/// The job of a command that was carried out.
+fn done(answer: Result<Answer, CommandError>) -> Job {
     match answer {
         Ok(Answer::Done(job)) => job,
         other => panic!("{other:?}"),
     }
 }
 
-/// A table with this job alone.
+/// A store with only this job.
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
     memory.world().jobs.insert(job.id, job.clone());
     memory
 }
 
-fn ask(memory: &Memory, wish: &Wish, order: &JobCommand) -> Result<Answer, Error> {
-    in_run(async |run| match wish {
-        Wish::Resubmit => resubmit(memory, run, order).await,
-        Wish::Cancel => cancel(memory, run, order).await,
+fn ask(memory: &Memory, which: &Command, command: &JobCommand) -> Result<Answer, CommandError> {
+    in_run(async |run| match which {
+        Command::Resubmit => resubmit(memory, run, command).await.map(Answer::from),
+        Command::Cancel => cancel(memory, run, command).await.map(Answer::from),
     })
 }
 
@@ -54,12 +86,12 @@ fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
         .block_on(work(&run))
 }
 
-fn order(job: &Job) -> JobCommand {
+fn command(job: &Job) -> JobCommand {
     JobCommand::new(
         job.id,
         Some(job.version),
         " ops@example.com ",
-        "the model was mended\n",
+        "the model was fixed\n",
     )
     .unwrap()
 }
@@ -71,64 +103,67 @@ fn in_state(wanted: &str) -> Job {
         .unwrap()
 }
 
-/// "A support action names its actor and its reason, and is kept."
+/// Guarantee 9: "A support action names its actor and its reason, and is kept."
 #[test]
-fn a_failed_job_is_scheduled_once_more_with_who_and_why() {
+fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     let failed = in_state("Failed");
     let memory = table(&failed);
-    let job = done(ask(&memory, &Wish::Resubmit, &order(&failed)));
+    let job = done(ask(&memory, &Command::Resubmit, &command(&failed)));
     let State::RetryScheduled { next, due, budget } = job.state else {
         panic!("{:?}", job.state)
     };
     assert_eq!((next, due), (failed.state.attempt().next(), NOW), "at once");
     assert_eq!(
-        budget.last.0,
+        budget.last_attempt.0,
         next.0 + 2,
         "with as many attempts as a new job"
     );
     let last = job.history.last().unwrap();
     assert_eq!(
         (
-            last.event.as_str(),
+            last.event.name(),
             last.actor.as_deref(),
             last.reason.as_deref()
         ),
         (
             "Resubmit",
             Some("ops@example.com"),
-            Some("the model was mended")
+            Some("the model was fixed")
         )
     );
     assert_eq!(memory.world().jobs[&job.id], job, "and it is saved");
-    // The same click once more.
-    let again = ask(&memory, &Wish::Resubmit, &order(&failed));
-    assert!(matches!(again, Err(Error::Changed { .. })), "{again:?}");
+    // The same command once more.
+    let again = ask(&memory, &Command::Resubmit, &command(&failed));
+    assert!(
+        matches!(again, Err(CommandError::Changed { .. })),
+        "{again:?}"
+    );
     let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
-    let answer = ask(&memory, &Wish::Resubmit, &careless).unwrap();
+    let answer = ask(&memory, &Command::Resubmit, &careless).unwrap();
     assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
 }
 
 #[test]
-fn a_failed_job_whose_result_is_there_gets_it_instead_of_another_run() {
+fn retry_command_uses_an_existing_result_instead_of_another_run() {
     let failed = in_state("Failed");
     let memory = table(&failed);
     let input = &failed.input;
     let key = format!("outbound/{}/{}/a1/late.out", failed.pipeline, failed.id);
     memory.put(&input.bucket, &key, b"{}");
-    let answer = ask(&memory, &Wish::Resubmit, &order(&failed)).unwrap();
-    let Answer::Found(check) = answer else {
+    let answer = ask(&memory, &Command::Resubmit, &command(&failed)).unwrap();
+    let Answer::ResultFound(check) = answer else {
         panic!("{answer:?}")
     };
     assert_eq!(memory.world().jobs[&failed.id], failed, "nothing is saved");
-    // The function that gets the message makes it ready, and owes the announcement.
+    // The function that receives the check makes the job ready and publishes it.
     let pending = in_run(async |run| retry(&memory, run, &check, false).await).unwrap();
     assert!(matches!(pending[0].state, State::Ready { .. }));
-    assert!(pending[0].corrected, "it is announced as a correction");
+    assert!(pending[0].corrected, "its event is a correction");
     assert_eq!(pending[0].output().unwrap().key, key);
 }
 
 #[test]
-fn what_cannot_be_helped_is_refused_with_the_reason() {
+fn command_that_does_not_apply_is_refused_with_the_reason() {
     for (cause, why) in [
         (Cause::InvalidInput, IgnoreReason::NotRetryable),
         (Cause::Superseded, IgnoreReason::NotRetryable),
@@ -138,68 +173,69 @@ fn what_cannot_be_helped_is_refused_with_the_reason() {
             attempt: failed.state.attempt(),
             failure: Failure::new(cause, ""),
         };
-        let answer = ask(&table(&failed), &Wish::Resubmit, &order(&failed)).unwrap();
+        let answer = ask(&table(&failed), &Command::Resubmit, &command(&failed)).unwrap();
         assert_eq!(answer, Answer::Refused(failed, why));
     }
-    for (state, wish, why) in [
-        ("InProgress", Wish::Resubmit, IgnoreReason::StillOpen),
-        ("Ready", Wish::Resubmit, IgnoreReason::Finished),
-        ("Cancelled", Wish::Resubmit, IgnoreReason::Finished),
-        ("Ready", Wish::Cancel, IgnoreReason::Finished),
-        ("Failed", Wish::Cancel, IgnoreReason::Finished),
-        ("Cancelled", Wish::Cancel, IgnoreReason::AlreadyApplied),
+    for (state, kind, why) in [
+        ("InProgress", Command::Resubmit, IgnoreReason::StillOpen),
+        ("Ready", Command::Resubmit, IgnoreReason::Finished),
+        ("Cancelled", Command::Resubmit, IgnoreReason::Finished),
+        ("Ready", Command::Cancel, IgnoreReason::Finished),
+        ("Failed", Command::Cancel, IgnoreReason::Finished),
+        ("Cancelled", Command::Cancel, IgnoreReason::AlreadyApplied),
     ] {
         let job = in_state(state);
-        let answer = ask(&table(&job), &wish, &order(&job)).unwrap();
+        let answer = ask(&table(&job), &kind, &command(&job)).unwrap();
         assert_eq!(answer, Answer::Refused(job, why), "{state}");
     }
 }
 
 #[test]
-fn an_open_job_is_given_up_with_who_and_why() {
+fn cancel_command_ends_an_open_job_and_records_actor_and_reason() {
     for state in ["Submitting", "InProgress", "RetryScheduled"] {
         let open = in_state(state);
-        let job = done(ask(&table(&open), &Wish::Cancel, &order(&open)));
+        let job = done(ask(&table(&open), &Command::Cancel, &command(&open)));
         assert!(matches!(job.state, State::Cancelled { .. }));
         let last = job.history.last().unwrap();
         assert_eq!(last.actor.as_deref(), Some("ops@example.com"));
-        assert_eq!(last.reason.as_deref(), Some("the model was mended"));
+        assert_eq!(last.reason.as_deref(), Some("the model was fixed"));
     }
 }
 
 #[test]
-fn an_order_about_a_job_that_has_moved_on_is_refused() {
+fn command_with_an_outdated_version_is_rejected() {
     let failed = in_state("Failed");
-    for wish in [Wish::Resubmit, Wish::Cancel] {
+    for kind in [Command::Resubmit, Command::Cancel] {
         let stale = JobCommand::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
-        let answer = ask(&table(&failed), &wish, &stale);
-        let Err(Error::Changed { seen, now }) = answer else {
+        let answer = ask(&table(&failed), &kind, &stale);
+        let Err(CommandError::Changed { seen, now }) = answer else {
             panic!("{answer:?}")
         };
         assert_eq!((seen, now), (failed.version - 1, failed.version));
     }
-    let nobody = Memory::at(NOW);
-    let answer = ask(&nobody, &Wish::Cancel, &order(&failed));
-    assert!(matches!(answer, Err(Error::UnknownJob(id)) if id == failed.id));
+    let empty = Memory::at(NOW);
+    let answer = ask(&empty, &Command::Cancel, &command(&failed));
+    assert!(
+        matches!(answer, Err(CommandError::Apply(ApplyError::UnknownJob(id))) if id == failed.id)
+    );
 }
 
-/// The save loses a race, and the job is no longer what the person saw.
+/// The save succeeds but its response is lost, so the repeated command sees a newer version.
 #[test]
-fn an_order_that_loses_a_race_is_refused() {
+fn command_whose_save_was_lost_is_rejected_when_repeated() {
     let failed = in_state("Failed");
     let memory = table(&failed);
     memory.world().fail_after.insert("save", 1);
     assert!(matches!(
-        ask(&memory, &Wish::Resubmit, &order(&failed)),
-        Err(Error::Unavailable(_))
+        ask(&memory, &Command::Resubmit, &command(&failed)),
+        Err(CommandError::Apply(ApplyError::Unavailable(_)))
     ));
-    // The answer was lost, the order was not.
-    let answer = ask(&memory, &Wish::Resubmit, &order(&failed));
-    assert!(matches!(answer, Err(Error::Changed { .. })));
+    let answer = ask(&memory, &Command::Resubmit, &command(&failed));
+    assert!(matches!(answer, Err(CommandError::Changed { .. })));
 }
 
 #[test]
-fn an_order_says_who_and_why() {
+fn command_needs_an_actor_and_a_reason_of_limited_length() {
     let id = in_state("Failed").id;
     let of = |actor: &str, reason: &str| JobCommand::new(id, None, actor, reason).map(|_| ());
     assert_eq!(of("ops", "why"), Ok(()));

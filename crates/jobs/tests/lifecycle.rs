@@ -1,16 +1,17 @@
-//! Walks every state that a job can reach by every event in every order, with callbacks lost, late, doubled and
-//! swapped and with time standing still or running out; and generates `docs/job-lifecycle.md` from the same walk.
+//! Explores every state that a job can reach, by every event in every order: notifications lost, late, duplicated and
+//! reordered, with time standing still or running out. Generates `docs/job-lifecycle.md` from the same exploration.
 //!
-//! `UPDATE_DOCS=1 cargo test --release -p jobs --features test-util --test lifecycle` writes the document.
+//! `UPDATE_DOCS=1 cargo test --release -p jobs --test lifecycle` writes the document.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
+use jobs::event::EventKind;
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{
-    Decision, DecisionContext, Event, Evidence, IgnoreReason, Policy, TransitionError, first,
-    transition,
+    Advance, Decision, DecisionContext, Event, Evidence, IgnoreReason, Policy, TransitionError,
+    first, transition,
 };
 
 const LEASE_MS: u64 = 3_000;
@@ -40,12 +41,12 @@ fn context(now: Timestamp, lease_token: u64) -> DecisionContext {
     }
 }
 
-/// All attempts that a message could name, one more than exist included.
+/// All attempts that a message can name, including one that was never started.
 fn attempts(state: &State) -> impl Iterator<Item = Attempt> + use<> {
     (1..=state.attempt().0 + 1).map(Attempt)
 }
 
-fn claim_of(state: &State) -> LeaseToken {
+fn lease_of(state: &State) -> LeaseToken {
     if let State::Submitting { lease_token, .. } = state {
         *lease_token
     } else {
@@ -72,7 +73,7 @@ fn events(state: &State) -> Vec<Event> {
             output: somewhere(),
         });
         for cause in [Cause::Refused, Cause::InvalidInput, Cause::PipelineGone] {
-            for lease_token in [claim_of(state), LeaseToken(99)] {
+            for lease_token in [lease_of(state), LeaseToken(99)] {
                 all.push(Event::SubmitFailed {
                     attempt,
                     lease_token,
@@ -119,7 +120,7 @@ fn events(state: &State) -> Vec<Event> {
 }
 
 /// The state without its times. Rules compare `now` with the times of the state, and [`moments`] tries every outcome of
-/// those comparisons, so one representative of each shape is enough: the walk is finite.
+/// these comparisons. So one representative of each shape is enough, and the exploration is finite.
 fn shape(state: &State, now: Timestamp) -> String {
     let name = state.name();
     let attempt = state.attempt();
@@ -127,14 +128,18 @@ fn shape(state: &State, now: Timestamp) -> String {
         State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => {
-            format!("{name} {attempt} {} {}", budget.last, now >= budget.until)
+            format!(
+                "{name} {attempt} {} {}",
+                budget.last_attempt,
+                now >= budget.expires_at
+            )
         }
         State::Failed { failure, .. } => format!("{name} {attempt} {:?}", failure.cause),
         State::Ready { .. } | State::Cancelled { .. } => format!("{name} {attempt}"),
     }
 }
 
-/// The moments at which a rule can decide differently: now, and once each of the state's times has come.
+/// The times at which a rule can decide differently: now, and each time of the state that has not passed.
 fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
     let mut all = vec![now];
     match state {
@@ -143,11 +148,11 @@ fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
             deadline,
             budget,
             ..
-        } => all.extend([*lease_expires_at, *deadline, budget.until]),
+        } => all.extend([*lease_expires_at, *deadline, budget.expires_at]),
         State::InProgress {
             deadline, budget, ..
-        } => all.extend([*deadline, budget.until]),
-        State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.until]),
+        } => all.extend([*deadline, budget.expires_at]),
+        State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.expires_at]),
         State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => {}
     }
     all.extend(state.check_deadline());
@@ -157,10 +162,10 @@ fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
     all
 }
 
-/// How far a job has come. Machines can only raise it; with it, every history of machines ends.
+/// The progress of a job. Machine events only raise it, so every history without people ends.
 fn rank(state: &State, now: Timestamp) -> (u8, u8, u64) {
     match state {
-        // A refusal brings a job back to before its attempt, but later: then time is what has moved.
+        // A refused call returns the job to before its attempt, but at a later time.
         State::RetryScheduled { next, .. } => (next.0, 0, now.0),
         State::Submitting { attempt, .. } => (attempt.0, 0, now.0),
         State::InProgress { attempt, .. } => (attempt.0, 1, 0),
@@ -173,9 +178,9 @@ fn rank(state: &State, now: Timestamp) -> (u8, u8, u64) {
 struct Walk {
     states: usize,
     steps: usize,
-    /// state → event → what can come of it.
-    table: BTreeMap<(&'static str, &'static str), BTreeSet<String>>,
-    edges: BTreeSet<(&'static str, &'static str, &'static str)>,
+    /// state → event → possible results
+    table: BTreeMap<(&'static str, String), BTreeSet<String>>,
+    edges: BTreeSet<(&'static str, String, &'static str)>,
 }
 
 fn phase(name: &str) -> usize {
@@ -211,17 +216,18 @@ fn walk() -> Walk {
         for now in moments(&state, now) {
             for event in events(&state) {
                 out.steps += 1;
-                // Two re-submissions show everything that a third could.
+                // Two manual retries show everything that a third could.
                 if matches!(event, Event::Resubmit { .. }) && resubmits == 2 {
                     continue;
                 }
                 let decision = transition(&state, &event, &context(now, 2), &policy);
                 check(&state, &event, now, &decision);
-                let cell = out.table.entry((state.name(), event.name())).or_default();
+                let name = event.kind().name().to_owned();
+                let cell = out.table.entry((state.name(), name.clone())).or_default();
                 match decision {
-                    Ok(Decision::Advance(next)) => {
+                    Ok(Decision::Advance(Advance { state: next, .. })) => {
                         cell.insert(format!("**{}**", next.name()));
-                        out.edges.insert((state.name(), event.name(), next.name()));
+                        out.edges.insert((state.name(), name, next.name()));
                         let again = resubmits + u8::from(matches!(event, Event::Resubmit { .. }));
                         if seen.insert(format!("{} {again}", shape(&next, now))) {
                             queue.push((next, now, again));
@@ -244,15 +250,19 @@ fn check(
     now: Timestamp,
     decision: &Result<Decision, TransitionError>,
 ) {
-    let told = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
+    let context_text = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
     let by_person = matches!(event, Event::Resubmit { .. });
     match decision {
-        Ok(Decision::Advance(next)) => {
-            assert!(next != state, "an advance that changes nothing: {}", told());
+        Ok(Decision::Advance(Advance { state: next, .. })) => {
+            assert!(
+                next != state,
+                "an advance that changes nothing: {}",
+                context_text()
+            );
             assert!(
                 next.attempt() <= Attempt::MAX,
-                "more attempts than a life has: {}",
-                told()
+                "more attempts than a job may have: {}",
+                context_text()
             );
             if !by_person {
                 let takes_over = matches!((state, next), (State::Submitting { lease_expires_at, .. }, State::Submitting { .. }) if now >= *lease_expires_at);
@@ -260,15 +270,14 @@ fn check(
                 let refused = matches!((event, next), (Event::SubmitFailed { failure, .. }, State::RetryScheduled { .. }) if failure.cause == Cause::Refused);
                 assert!(
                     rank(state, now) < rank(next, now) || takes_over || starts || refused,
-                    "a history that may never end: {}",
-                    told()
+                    "a history that may not end: {}",
+                    context_text()
                 );
             }
-            // "A final state is never overwritten by a late or doubled message, with one exception: a success of any
-            // attempt counts unless the job is `Ready` or `Cancelled`."
+            // Guarantee 4: only a success changes a final state, and only a failed one.
             match state {
                 State::Ready { .. } | State::Cancelled { .. } => {
-                    panic!("a settled job moved: {}", told())
+                    panic!("a settled job changed: {}", context_text())
                 }
                 State::Failed { failure, .. } => {
                     let success = matches!(
@@ -281,22 +290,26 @@ fn check(
                     );
                     assert!(
                         (success && failure.cause != Cause::Superseded) || by_person,
-                        "a failed job moved: {}",
-                        told()
+                        "a failed job changed: {}",
+                        context_text()
                     );
                 }
                 State::Submitting { .. }
                 | State::InProgress { .. }
                 | State::RetryScheduled { .. } => {}
             }
-            finds_its_effects_again(event, next, now, &told);
-            // Refusals and expiries end with the job's time.
+            finds_its_effects_again(event, next, now, &context_text);
+            // Refused calls and expired requests are not retried after the budget has expired.
             if let (
                 State::Submitting { budget, .. } | State::InProgress { budget, .. },
                 State::RetryScheduled { .. },
             ) = (state, next)
             {
-                assert!(now < budget.until, "tried again after its time: {}", told());
+                assert!(
+                    now < budget.expires_at,
+                    "retried after the budget expired: {}",
+                    context_text()
+                );
             }
         }
         Ok(Decision::Ignore(why)) => {
@@ -312,39 +325,46 @@ fn check(
                 assert!(
                     !(overdue && *attempt == state.attempt()),
                     "it would sleep for ever: {}",
-                    told()
+                    context_text()
                 );
             }
             if *why == IgnoreReason::Leased {
                 assert!(
                     matches!(state, State::Submitting { lease_expires_at, .. } if now < *lease_expires_at),
                     "{}",
-                    told()
+                    context_text()
                 );
             }
         }
-        Err(TransitionError::UnknownAttempt { newest, got }) => assert!(got > newest, "{}", told()),
+        Err(TransitionError::UnknownAttempt { newest, got }) => {
+            assert!(got > newest, "{}", context_text())
+        }
     }
-    // Attempts are never given up without a look.
+    // No attempt is declared lost without evidence.
     if let (
         Event::CheckDue {
             evidence: Evidence::NotChecked,
             ..
         },
-        Ok(Decision::Advance(next)),
+        Ok(Decision::Advance(Advance { state: next, .. })),
     ) = (event, decision)
     {
         assert!(
             matches!(next, State::Submitting { .. }),
             "given up unseen: {}",
-            told()
+            context_text()
         );
     }
 }
 
-/// "A message is acknowledged only after the effects of the state it made or found were carried out": so a message that
-/// comes back after it was applied must find that it was, as the shell rebuilds it, without evidence.
-fn finds_its_effects_again(event: &Event, next: &State, now: Timestamp, told: &dyn Fn() -> String) {
+/// A message is acknowledged only after the effects of its state have run. So a message that is redelivered after it was
+/// applied must be recognized as such, with the event that the shell builds for it, which has no evidence.
+fn finds_its_effects_again(
+    event: &Event,
+    next: &State,
+    now: Timestamp,
+    context_text: &dyn Fn() -> String,
+) {
     let again = match event {
         Event::CheckDue { attempt, due, .. } => Event::CheckDue {
             attempt: *attempt,
@@ -355,39 +375,39 @@ fn finds_its_effects_again(event: &Event, next: &State, now: Timestamp, told: &d
         | Event::Succeeded { .. }
         | Event::AttemptFailed { .. }
         | Event::Overwritten => event.clone(),
-        // Not messages of their own: they happen while one is worked off.
+        // Not triggered by messages of their own: they occur while another message is processed.
         Event::Accepted { .. }
         | Event::SubmitFailed { .. }
         | Event::Resubmit { .. }
         | Event::Cancel { .. } => return,
     };
     let second = transition(next, &again, &context(now, 3), &policy());
-    let owes = matches!(
+    let runs_effects = matches!(
         second,
         Ok(Decision::Advance(_)
             | Decision::Ignore(IgnoreReason::AlreadyApplied | IgnoreReason::Leased))
     );
     assert!(
-        owes,
-        "its effects would be lost: {}\n  then {second:?}",
-        told()
+        runs_effects,
+        "its effects would not run: {}\n  then {second:?}",
+        context_text()
     );
 }
 
 #[test]
-fn every_history_moves_forward_and_ends() {
+fn every_history_advances_and_ends() {
     let walk = walk();
     println!("{} states, {} steps", walk.states, walk.steps);
     assert!(
         walk.states > 100,
-        "the walk is too small to mean anything: {}",
+        "the exploration is too small: {}",
         walk.states
     );
 }
 
-/// If the only thing that ever happens is the reconciler waking the job, it still ends within its bound.
+/// If the only events are the reconciler's checks, the job still ends within its deadline.
 #[test]
-fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
+fn job_without_any_notification_ends_within_its_deadline() {
     let policy = policy();
     let start = Timestamp(1_000_000);
     let mut state = first(&context(start, 1), &policy);
@@ -402,9 +422,10 @@ fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
             due: None,
             evidence: Evidence::NothingFound,
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &event, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &event, &context(now, 2), &policy)
         else {
-            panic!("{state:?} does not wake")
+            panic!("{state:?} does not advance")
         };
         state = next;
     }
@@ -419,7 +440,7 @@ fn a_job_that_nobody_speaks_of_ends_within_its_bound() {
 }
 
 #[test]
-fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
+fn refused_calls_use_up_time_but_no_attempts() {
     let policy = Policy {
         attempts: 3,
         backoff_seconds: vec![30, 1800],
@@ -443,19 +464,21 @@ fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
             lease_token,
             failure: Failure::new(Cause::Refused, "ServiceUnavailable"),
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &refused, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &refused, &context(now, 2), &policy)
         else {
             panic!("{state:?}")
         };
         state = next;
         if let State::RetryScheduled { next, due, .. } = state {
             now = due;
-            let wake = Event::CheckDue {
+            let check = Event::CheckDue {
                 attempt: next,
                 due: None,
                 evidence: Evidence::NotChecked,
             };
-            let Ok(Decision::Advance(next)) = transition(&state, &wake, &context(now, 3), &policy)
+            let Ok(Decision::Advance(Advance { state: next, .. })) =
+                transition(&state, &check, &context(now, 3), &policy)
             else {
                 panic!("{state:?}")
             };
@@ -470,9 +493,9 @@ fn an_endpoint_that_is_down_costs_time_but_no_attempts() {
     assert!(calls < 70, "a day's outage costs {calls} calls");
 }
 
-/// The bound holds whenever the endpoint comes back and whatever becomes of the attempt then.
+/// The deadline holds whenever the endpoint recovers and however the attempt then ends.
 #[test]
-fn an_attempt_that_could_end_after_the_bound_is_not_begun() {
+fn attempt_that_could_end_after_the_job_deadline_is_not_started() {
     let policy = Policy {
         attempts: 3,
         backoff_seconds: vec![30, 1800],
@@ -503,7 +526,8 @@ fn an_attempt_that_could_end_after_the_bound_is_not_begun() {
             }
             _ => break,
         };
-        let Ok(Decision::Advance(next)) = transition(&state, &event, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &event, &context(now, 2), &policy)
         else {
             panic!("{state:?}")
         };
@@ -515,9 +539,9 @@ fn an_attempt_that_could_end_after_the_bound_is_not_begun() {
     assert!(matches!(&state, State::Failed { failure, .. } if failure.cause == Cause::Refused));
 }
 
-/// A refused call keeps its number, so copies of one message must not each start it and each leave a further message.
+/// A refused attempt keeps its number, so duplicates of one message must not each start it and send another message.
 #[test]
-fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
+fn duplicate_of_an_old_message_does_not_start_a_refused_attempt_again() {
     let policy = policy();
     let now = Timestamp(1_000_000);
     let refused = |state: &State| {
@@ -535,7 +559,8 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
             lease_token,
             failure,
         };
-        let Ok(Decision::Advance(next)) = transition(state, &event, &context(now, 2), &policy)
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(state, &event, &context(now, 2), &policy)
         else {
             panic!()
         };
@@ -551,7 +576,9 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
         evidence: Evidence::NotChecked,
     };
     let later = context(Timestamp(due.0 + 1), 3);
-    let Ok(Decision::Advance(started)) = transition(&scheduled, &message, &later, &policy) else {
+    let Ok(Decision::Advance(Advance { state: started, .. })) =
+        transition(&scheduled, &message, &later, &policy)
+    else {
         panic!()
     };
     let State::Submitting {
@@ -567,7 +594,9 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
         lease_token,
         failure: Failure::new(Cause::Refused, ""),
     };
-    let Ok(Decision::Advance(again)) = transition(&started, &again, &later, &policy) else {
+    let Ok(Decision::Advance(Advance { state: again, .. })) =
+        transition(&started, &again, &later, &policy)
+    else {
         panic!()
     };
     assert_eq!(
@@ -577,7 +606,7 @@ fn a_copy_of_an_old_message_does_not_start_a_refused_attempt_again() {
 }
 
 #[test]
-fn an_expired_request_gets_a_number_of_its_own_and_costs_no_attempt() {
+fn expired_request_gets_a_new_number_and_uses_up_no_attempt() {
     let policy = policy();
     let now = Timestamp(1_000_000);
     let state = first(&context(now, 1), &policy);
@@ -585,16 +614,18 @@ fn an_expired_request_gets_a_number_of_its_own_and_costs_no_attempt() {
         attempt: Attempt(1),
         failure: Failure::new(Cause::Expired, ""),
     };
-    let Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) =
-        transition(&state, &expired, &context(now, 2), &policy)
+    let Ok(Decision::Advance(Advance {
+        state: State::RetryScheduled { next, budget, .. },
+        ..
+    })) = transition(&state, &expired, &context(now, 2), &policy)
     else {
         panic!()
     };
-    assert_eq!((next, budget.last), (Attempt(2), Attempt(4)));
+    assert_eq!((next, budget.last_attempt), (Attempt(2), Attempt(4)));
 }
 
 #[test]
-fn an_unknown_failure_gets_one_retry() {
+fn unknown_failure_is_retried_once() {
     let policy = policy();
     let now = Timestamp(1_000_000);
     let unknown = |attempt| Event::AttemptFailed {
@@ -602,20 +633,22 @@ fn an_unknown_failure_gets_one_retry() {
         failure: Failure::new(Cause::Unknown, "?"),
     };
     let state = first(&context(now, 1), &policy);
-    let Ok(Decision::Advance(state)) =
+    let Ok(Decision::Advance(Advance { state, .. })) =
         transition(&state, &unknown(Attempt(1)), &context(now, 2), &policy)
     else {
         panic!()
     };
-    let wake = Event::CheckDue {
+    let check = Event::CheckDue {
         attempt: Attempt(2),
         due: None,
         evidence: Evidence::NotChecked,
     };
-    let Ok(Decision::Advance(state)) = transition(&state, &wake, &context(now, 2), &policy) else {
+    let Ok(Decision::Advance(Advance { state, .. })) =
+        transition(&state, &check, &context(now, 2), &policy)
+    else {
         panic!()
     };
-    let Ok(Decision::Advance(state)) =
+    let Ok(Decision::Advance(Advance { state, .. })) =
         transition(&state, &unknown(Attempt(2)), &context(now, 2), &policy)
     else {
         panic!()
@@ -624,7 +657,7 @@ fn an_unknown_failure_gets_one_retry() {
 }
 
 #[test]
-fn a_life_has_twenty_attempts_whoever_asks() {
+fn job_has_at_most_twenty_attempts_in_its_lifetime() {
     let policy = policy();
     let mut state = State::Failed {
         attempt: Attempt(1),
@@ -638,11 +671,14 @@ fn a_life_has_twenty_attempts_whoever_asks() {
             reason: "again".into(),
         };
         match transition(&state, &resubmit, &context(now, 2), &policy) {
-            Ok(Decision::Advance(State::RetryScheduled { next, budget, .. })) => {
+            Ok(Decision::Advance(Advance {
+                state: State::RetryScheduled { next, budget, .. },
+                ..
+            })) => {
                 submissions += 1;
-                assert!(next <= Attempt::MAX && budget.last <= Attempt::MAX);
+                assert!(next <= Attempt::MAX && budget.last_attempt <= Attempt::MAX);
                 state = State::Failed {
-                    attempt: budget.last,
+                    attempt: budget.last_attempt,
                     failure: Failure::new(Cause::ModelError, ""),
                 };
             }
@@ -655,9 +691,8 @@ fn a_life_has_twenty_attempts_whoever_asks() {
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/job-lifecycle.md");
 
-/// The document is what the rules do, not what somebody remembers of them.
 #[test]
-fn the_document_is_what_the_rules_do() {
+fn lifecycle_document_matches_the_rules() {
     let text = document(&walk());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(DOCUMENT, &text).unwrap();
@@ -671,10 +706,10 @@ fn the_document_is_what_the_rules_do() {
 
 fn document(walk: &Walk) -> String {
     let mut text = String::from(
-        "# The life of a job\n\n\
+        "# Job lifecycle\n\n\
          Generated by `make docs` from the exploration in `crates/jobs/tests/lifecycle.rs`; do not edit.\n\
-         The exploration applies every event with every attempt number, at every context that a rule can tell apart, to every state that can be reached.\n\n\
-         ```mermaid\nstateDiagram-v2\n    [*] --> Submitting: upload that can be processed\n    [*] --> Failed: upload that cannot\n",
+         The exploration applies every event with every attempt number, at every time that a rule can distinguish, to every reachable state.\n\n\
+         ```mermaid\nstateDiagram-v2\n    [*] --> Submitting: valid upload\n    [*] --> Failed: invalid upload\n",
     );
     let mut arrows: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for (from, event, to) in &walk.edges {
@@ -688,7 +723,7 @@ fn document(walk: &Walk) -> String {
     for end in ["Ready", "Failed", "Cancelled"] {
         let _ = writeln!(text, "    {end} --> [*]");
     }
-    text.push_str("```\n\n## What a state owes and who looks at it again\n\n| state | owes | the reconciler looks at |\n|---|---|---|\n");
+    text.push_str("```\n\n## Effects and checks\n\n| state | effects | checked by the reconciler at the latest |\n|---|---|---|\n");
     let at = Timestamp(0);
     let samples: HashMap<&str, State> = samples(at);
     for name in [
@@ -700,21 +735,21 @@ fn document(walk: &Walk) -> String {
         "Cancelled",
     ] {
         let state = &samples[name];
-        let owes: Vec<String> = state
+        let effects: Vec<String> = state
             .effects()
             .iter()
             .map(|effect| format!("{effect:?}"))
             .collect();
-        let wake = match state {
+        let checked = match state {
             State::Submitting { .. } | State::InProgress { .. } => "the attempt's deadline",
             State::RetryScheduled { .. } => "two minutes after it is due",
             State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => "– (final)",
         };
-        let _ = writeln!(text, "| `{name}` | {} | {wake} |", owes.join(", "));
+        let _ = writeln!(text, "| `{name}` | {} | {checked} |", effects.join(", "));
     }
     text.push_str(
-        "\n## What an event does\n\nA state in bold is entered; a plain word is the named reason why nothing changes.\n\
-         An event that names an attempt which was never started is a contradiction in every state, and its message is quarantined.\n\n| event |",
+        "\n## Events\n\nA bold word is the state that is entered; a plain word is the reason why the event is ignored.\n\
+         An event that names an attempt that was never started is a contradiction in every state, and its message is quarantined.\n\n| event |",
     );
     let states = [
         "Submitting",
@@ -728,35 +763,30 @@ fn document(walk: &Walk) -> String {
         let _ = write!(text, " `{state}` |");
     }
     text.push_str("\n|---|---|---|---|---|---|---|\n");
-    for event in [
-        "Uploaded",
-        "Accepted",
-        "SubmitFailed",
-        "Succeeded",
-        "AttemptFailed",
-        "CheckDue",
-        "Overwritten",
-        "Resubmit",
-        "Cancel",
-    ] {
+    for event in EventKind::ALL {
+        if event == EventKind::Erased {
+            // Recorded without a transition.
+            continue;
+        }
+        let event = event.name();
         let _ = write!(text, "| `{event}` |");
         for state in states {
             let cell = walk
                 .table
-                .get(&(state, event))
+                .get(&(state, event.to_owned()))
                 .map(|cell| cell.iter().cloned().collect::<Vec<_>>().join(", "));
             let _ = write!(text, " {} |", cell.unwrap_or_default());
         }
         text.push('\n');
     }
-    text.push_str("\n## Causes of failure\n\n| cause | remedy |\n|---|---|\n");
+    text.push_str("\n## Causes of failure\n\n| cause | retry |\n|---|---|\n");
     for cause in Cause::ALL {
         let retryability = match cause.retryability() {
-            jobs::state::Retryability::Permanent => "none: another run cannot help",
-            jobs::state::Retryability::Retry => "retried while the pipeline's attempts last",
-            jobs::state::Retryability::RetryOnce => "retried once",
+            jobs::state::Retryability::Permanent => "never: another run cannot help",
+            jobs::state::Retryability::Retry => "while the pipeline's attempts last",
+            jobs::state::Retryability::RetryOnce => "once",
             jobs::state::Retryability::Wait => {
-                "retried until the pipeline's bound is past; uses up time, not attempts"
+                "until the job's deadline; uses up time, not attempts"
             }
         };
         let _ = writeln!(text, "| `{}` | {retryability} |", cause.name());

@@ -1,25 +1,27 @@
-//! Calls of functions on the cloud. Each is a point at which other functions go on, and at which things go wrong:
-//! first it travels, then it takes effect at one moment, then its answer travels.
+//! Calls of functions to the cloud. At each of them other functions continue, and faults may happen: the request
+//! travels, then takes effect at one point in time, then the answer travels.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
-use jobs::ports::Unavailable;
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::function::Functions;
+use crate::ids::FunctionId;
+use crate::time::SECOND;
+use crate::timeline::After;
 
-use crate::fault::Fault;
-use crate::lambda::FnId;
-use crate::world::{Event, SECOND, World};
-
-/// The longest that a call of a dead function may take to take effect, in milliseconds. With the clocks' difference it
-/// must stay below the margin that the product leaves between a function's end and that of its claims.
-const LANDING: u64 = 1500;
+/// The maximum delay, in milliseconds, after which a call of a dead function takes effect. Together with the clock skew
+/// it must stay below the margin that the product leaves between a function's end and that of its leases.
+const MAX_EFFECT_AFTER_CRASH: u64 = 1500;
+/// How long the product's clients wait for an answer.
+const INVOKE_TIMEOUT: u64 = 20 * SECOND;
+const CALL_TIMEOUT: u64 = 3 * SECOND;
 
 /// A time in which all calls of a kind fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outage {
-    pub(crate) what: &'static str,
+    pub(crate) call: &'static str,
     pub(crate) from: u64,
     pub(crate) until: u64,
 }
@@ -43,264 +45,259 @@ pub(crate) const CALLS: [&str; 23] = [
     "postpone",
     "versions of",
     "list versions",
-    "announce",
+    "resend upload event",
     "receive",
-    "send back",
+    "redrive",
     "discard",
     "recall",
     "state",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum CallFate {
     Fine,
     Throttled,
     AnswerLost,
-    /// Never answered; it takes effect or not.
+    /// It is never answered, and may take effect.
     Hangs {
-        lands: bool,
+        takes_effect: bool,
     },
     CrashBefore,
     CrashAfter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// On its way.
+enum CallPhase {
+    /// The request is on its way.
     Sent,
     /// It takes effect when the function is polled next.
-    Landing,
+    Due,
     /// It took effect; the answer is on its way.
-    Landed,
-    /// The answer is there: done, or with this reason not known to be done.
+    Done,
+    /// The answer arrived: the call succeeded, or failed for this reason.
     Answered(Option<&'static str>),
 }
 
 #[derive(Debug)]
-struct Call {
-    by: FnId,
-    what: &'static str,
-    fate: Fate,
-    phase: Phase,
+struct FunctionCall {
+    by: FunctionId,
+    name: &'static str,
+    fate: CallFate,
+    phase: CallPhase,
     waker: Waker,
     answer_after: u64,
+}
+
+/// What the runtime has to do when a call continues.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum CallStep {
+    Nothing,
+    /// Poll this function.
+    Poll(FunctionId),
+    /// This function crashes.
+    Crash(FunctionId),
+    /// This function is dead and has no calls under way any more.
+    Remove(FunctionId),
+}
+
+/// What a function finds when it polls its call.
+pub(crate) enum CallPoll {
+    Pending,
+    /// The call takes effect now.
+    TakesEffect {
+        by: FunctionId,
+        /// When the answer arrives.
+        answer: After<u64>,
+    },
+    Answered {
+        name: &'static str,
+        problem: Option<&'static str>,
+    },
 }
 
 /// The calls under way.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    calls: BTreeMap<u64, Call>,
+    calls: BTreeMap<u64, FunctionCall>,
+    pub(crate) outages: Vec<Outage>,
 }
 
-/// What the executor is to do.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    Nothing,
-    /// Poll this function.
-    Poll(FnId),
-    /// This function dies.
-    Kill(FnId),
-    /// This function is dead and has nothing under way any more.
-    Bury(FnId),
-}
-
-impl World {
-    fn begin_call(&mut self, what: &'static str, waker: Waker) -> u64 {
-        let id = self.fresh_id();
-        let by = self.current;
-        let mut answer_after = self.between(1, 15);
-        let mut travel = self.between(1, 15);
-        if self.rng.up_to(40) == 0 {
-            travel += self.between(0, 2 * SECOND);
+impl Calls {
+    /// Begins a call of the current function. Returns its id, and when it continues.
+    pub(crate) fn begin(
+        &mut self,
+        env: &mut Environment,
+        functions: &Functions,
+        name: &'static str,
+        waker: Waker,
+    ) -> (u64, After<u64>) {
+        let id = env.fresh_id();
+        let by = functions.current;
+        let mut answer_after = env.between(1, 15);
+        let mut travel = env.between(1, 15);
+        if env.rng.up_to(40) == 0 {
+            travel += env.between(0, 2 * SECOND);
         }
-        let fate = if self.strikes(Fault::CrashBeforeCall) {
-            Fate::CrashBefore
-        } else if self.strikes(Fault::CrashAfterCall) {
-            Fate::CrashAfter
-        } else if self.strikes(Fault::CallHangs) {
-            Fate::Hangs {
-                lands: self.rng.up_to(1) == 0,
-            }
-        } else if self.is_out(what) || self.strikes(Fault::CallThrottled) {
-            Fate::Throttled
-        } else if self.strikes(Fault::AnswerLost)
-            || (what == "invoke" && self.strikes(Fault::InvokeUnanswered))
-        {
-            // A client waits that long before it gives up.
-            answer_after = if what == "invoke" {
-                20 * SECOND
+        let fate = self.fate(env, name);
+        if fate == CallFate::AnswerLost {
+            answer_after = if name == "invoke" {
+                INVOKE_TIMEOUT
             } else {
-                3 * SECOND
+                CALL_TIMEOUT
             };
-            Fate::AnswerLost
-        } else {
-            Fate::Fine
-        };
-        if self.strikes(Fault::FunctionPaused) {
-            let left = self
-                .functions
-                .get(&by)
-                .map_or(0, |meta| meta.ends_at.saturating_sub(self.now));
-            let pause = self.between(left / 2, left);
-            if self.rng.up_to(1) == 0 {
+        }
+        if env.strikes(FaultKind::FunctionPaused) {
+            let left = functions
+                .get(by)
+                .map_or(0, |function| function.ends_at.saturating_sub(env.now));
+            let pause = env.between(left / 2, left);
+            if env.rng.up_to(1) == 0 {
                 travel += pause;
             } else {
                 answer_after += pause;
             }
         }
-        if fate != Fate::Fine {
-            self.log(|| format!("f{:<9} {what}: {fate:?}", by.0));
+        if fate != CallFate::Fine {
+            env.log(|| format!("f{:<9} {name}: {fate:?}", by.0));
         }
-        self.calls.calls.insert(
-            id,
-            Call {
-                by,
-                what,
-                fate,
-                phase: Phase::Sent,
-                waker,
-                answer_after,
-            },
-        );
-        self.after(travel, Event::Call(id));
-        id
+        let call = FunctionCall {
+            by,
+            name,
+            fate,
+            phase: CallPhase::Sent,
+            waker,
+            answer_after,
+        };
+        self.calls.insert(id, call);
+        (id, After::new(travel, id))
     }
 
-    fn is_out(&mut self, what: &str) -> bool {
-        let out = self
-            .outages
-            .iter()
-            .any(|outage| outage.what == what && (outage.from..outage.until).contains(&self.now));
-        if out && self.plan.rate(Fault::Outage) > 0 {
-            self.struck.0[Fault::Outage as usize] += 1;
+    fn fate(&self, env: &mut Environment, name: &str) -> CallFate {
+        if env.strikes(FaultKind::CrashBeforeCall) {
+            CallFate::CrashBefore
+        } else if env.strikes(FaultKind::CrashAfterCall) {
+            CallFate::CrashAfter
+        } else if env.strikes(FaultKind::CallHangs) {
+            CallFate::Hangs {
+                takes_effect: env.rng.up_to(1) == 0,
+            }
+        } else if self.has_outage(env, name) || env.strikes(FaultKind::CallThrottled) {
+            CallFate::Throttled
+        } else if env.strikes(FaultKind::AnswerLost)
+            || (name == "invoke" && env.strikes(FaultKind::InvokeUnanswered))
+        {
+            CallFate::AnswerLost
+        } else {
+            CallFate::Fine
         }
-        out && self.plan.rate(Fault::Outage) > 0
     }
 
-    /// A call goes on.
-    pub(crate) fn call_moves(&mut self, id: u64) -> Then {
-        let Some(call) = self.calls.calls.get_mut(&id) else {
-            return Then::Nothing;
+    fn has_outage(&self, env: &mut Environment, name: &str) -> bool {
+        let out = env.faults.rate(FaultKind::Outage) > 0
+            && self.outages.iter().any(|outage| {
+                outage.call == name && (outage.from..outage.until).contains(&env.now)
+            });
+        if out {
+            env.fault_counts.count(FaultKind::Outage);
+        }
+        out
+    }
+
+    /// A call continues.
+    pub(crate) fn advance(&mut self, functions: &Functions, id: u64) -> CallStep {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return CallStep::Nothing;
         };
         let by = call.by;
-        let dead = self.functions.get(&by).is_none_or(|meta| meta.dead);
+        let dead = !functions.is_alive(by);
         match (call.phase, call.fate) {
-            (Phase::Sent, Fate::CrashBefore) if !dead => Then::Kill(by),
-            (Phase::Sent, Fate::Throttled) if !dead => {
-                call.phase = Phase::Answered(Some("throttled, not done"));
+            (CallPhase::Sent, CallFate::CrashBefore) if !dead => CallStep::Crash(by),
+            (CallPhase::Sent, CallFate::Throttled) if !dead => {
+                call.phase = CallPhase::Answered(Some("throttled, not done"));
                 call.waker.wake_by_ref();
-                Then::Poll(by)
+                CallStep::Poll(by)
             }
-            (Phase::Sent, Fate::Hangs { lands: false }) if !dead => Then::Nothing,
-            (Phase::Sent, _) => {
-                call.phase = Phase::Landing;
+            (
+                CallPhase::Sent,
+                CallFate::Hangs {
+                    takes_effect: false,
+                },
+            ) if !dead => CallStep::Nothing,
+            (CallPhase::Sent, _) => {
+                call.phase = CallPhase::Due;
                 call.waker.wake_by_ref();
-                Then::Poll(by)
+                CallStep::Poll(by)
             }
-            (Phase::Landed, _) if dead => {
-                self.calls.calls.remove(&id);
-                if self.calls.calls.values().any(|call| call.by == by) {
-                    Then::Nothing
+            (CallPhase::Done, _) if dead => {
+                self.calls.remove(&id);
+                if self.calls.values().any(|call| call.by == by) {
+                    CallStep::Nothing
                 } else {
-                    Then::Bury(by)
+                    CallStep::Remove(by)
                 }
             }
-            (Phase::Landed, Fate::CrashAfter) => Then::Kill(by),
-            (Phase::Landed, Fate::Hangs { .. }) => Then::Nothing,
-            (Phase::Landed, fate) => {
-                call.phase = Phase::Answered(
-                    (fate == Fate::AnswerLost).then_some("done, but the answer was lost"),
-                );
+            (CallPhase::Done, CallFate::CrashAfter) => CallStep::Crash(by),
+            (CallPhase::Done, CallFate::Hangs { .. }) => CallStep::Nothing,
+            (CallPhase::Done, fate) => {
+                let lost = fate == CallFate::AnswerLost;
+                call.phase = CallPhase::Answered(lost.then_some("done, but the answer was lost"));
                 call.waker.wake_by_ref();
-                Then::Poll(by)
+                CallStep::Poll(by)
             }
-            (Phase::Landing | Phase::Answered(_), _) => Then::Nothing,
+            (CallPhase::Due | CallPhase::Answered(_), _) => CallStep::Nothing,
         }
     }
 
-    /// A function dies. Whether it is to be kept for calls that are still on their way.
-    pub(crate) fn orphan_calls(&mut self, by: FnId) -> bool {
+    /// A function polls its call.
+    pub(crate) fn poll(&mut self, id: u64, waker: &Waker) -> CallPoll {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return CallPoll::Pending;
+        };
+        call.waker.clone_from(waker);
+        match call.phase {
+            CallPhase::Sent | CallPhase::Done => CallPoll::Pending,
+            CallPhase::Due => {
+                call.phase = CallPhase::Done;
+                CallPoll::TakesEffect {
+                    by: call.by,
+                    answer: After::new(call.answer_after, id),
+                }
+            }
+            CallPhase::Answered(problem) => {
+                let name = call.name;
+                self.calls.remove(&id);
+                CallPoll::Answered { name, problem }
+            }
+        }
+    }
+
+    /// A function crashes. Returns the calls that take effect nevertheless; the others are dropped.
+    pub(crate) fn orphan(&mut self, env: &mut Environment, by: FunctionId) -> Vec<After<u64>> {
         let sent: Vec<u64> = self
-            .calls
             .calls
             .iter()
             .filter(|(_, call)| {
                 call.by == by
-                    && call.phase == Phase::Sent
-                    && call.fate != Fate::CrashBefore
-                    && call.fate != Fate::Throttled
+                    && call.phase == CallPhase::Sent
+                    && call.fate != CallFate::CrashBefore
+                    && call.fate != CallFate::Throttled
             })
             .map(|(id, _)| *id)
             .collect();
-        let mut landing = Vec::new();
-        for id in sent {
-            if self.strikes(Fault::LandsAfterDeath) {
-                landing.push(id);
-            }
-        }
+        let outlive: Vec<u64> = sent
+            .into_iter()
+            .filter(|_| env.strikes(FaultKind::CallOutlivesCrash))
+            .collect();
         self.calls
-            .calls
-            .retain(|id, call| call.by != by || landing.contains(id));
-        for id in &landing {
-            let delay = self.between(1, LANDING);
-            self.after(delay, Event::Call(*id));
-        }
-        !landing.is_empty()
+            .retain(|id, call| call.by != by || outlive.contains(id));
+        outlive
+            .into_iter()
+            .map(|id| After::new(env.between(1, MAX_EFFECT_AFTER_CRASH), id))
+            .collect()
     }
 
-    /// A function has ended: nobody waits for its calls any more.
-    pub(crate) fn forget_calls(&mut self, by: FnId) {
-        self.calls.calls.retain(|_, call| call.by != by);
+    /// A function has ended: its calls are dropped.
+    pub(crate) fn forget(&mut self, by: FunctionId) {
+        self.calls.retain(|_, call| call.by != by);
     }
-}
-
-/// Makes a call: `deed` is what the service does at the moment at which it takes effect.
-pub(crate) async fn call<T>(
-    world: &Rc<RefCell<World>>,
-    what: &'static str,
-    deed: impl FnOnce(&mut World) -> T,
-) -> Result<T, Unavailable> {
-    let mut id = None;
-    let mut deed = Some(deed);
-    let mut done = None;
-    std::future::poll_fn(move |context| {
-        let mut world = world.borrow_mut();
-        let Some(id) = id else {
-            id = Some(world.begin_call(what, context.waker().clone()));
-            return Poll::Pending;
-        };
-        let Some(call) = world.calls.calls.get_mut(&id) else {
-            return Poll::Pending;
-        };
-        call.waker.clone_from(context.waker());
-        match call.phase {
-            Phase::Sent | Phase::Landed => Poll::Pending,
-            Phase::Landing => {
-                call.phase = Phase::Landed;
-                let (answer_after, by) = (call.answer_after, call.by);
-                if let Some(deed) = deed.take() {
-                    if world.functions.get(&by).is_some_and(|meta| meta.dead) {
-                        world.log(|| format!("f{:<9} is dead, and its {what} takes effect", by.0));
-                    }
-                    done = Some(deed(&mut world));
-                }
-                world.after(answer_after, Event::Call(id));
-                Poll::Pending
-            }
-            Phase::Answered(problem) => {
-                let what = call.what;
-                world.calls.calls.remove(&id);
-                let unavailable = |why: &str| Unavailable {
-                    what,
-                    source: why.into(),
-                };
-                Poll::Ready(match (problem, done.take()) {
-                    (Some(why), _) => Err(unavailable(why)),
-                    (None, Some(done)) => Ok(done),
-                    (None, None) => Err(unavailable("nothing was done")),
-                })
-            }
-        }
-    })
-    .await
 }

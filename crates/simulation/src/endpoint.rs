@@ -1,318 +1,361 @@
 //! The asynchronous endpoints: the model of crate `async-endpoint`, driven in virtual time over the simulated S3.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_endpoint::{
     Action, ApiError, Endpoint, Failure, Faults, Millis, Outcome, Request, Rng, RunId, ScaleIn,
     Settings, Stopped,
 };
-use jobs::id::{InferenceId, Location};
+use jobs::backlog::Backlog;
+use jobs::id::Location;
+use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation};
 
-use crate::bucket::{Object, Source};
-use crate::fault::Fault;
-use crate::lambda::FnId;
-use crate::queue::{Kind, Message};
-use crate::world::{BUCKET, Event, MINUTE, SECOND, World};
-use jobs::ports::Queue;
+use crate::bucket::{BUCKET, SimulatedBucket};
+use crate::container::{start_run, store};
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::ids::{FunctionId, short_request};
+use crate::message::OutgoingMessage;
+use crate::request::InferenceRequest;
+use crate::time::MINUTE;
+use crate::timeline::After;
+use crate::topic::Topic;
 
-/// An accepted request.
+/// Something that happens at an endpoint.
 #[derive(Debug)]
-pub(crate) struct Req {
-    pub(crate) inference: InferenceId,
-    /// The function that made the call.
-    pub(crate) by: FnId,
-    input: String,
-    pub(crate) output: String,
-    failure: String,
-    /// What the latest run read: the version, and whether the model can read it.
-    read: RefCell<Option<String>>,
-    /// How it ended.
-    pub(crate) ended: Cell<Option<Outcome>>,
-    /// When it was accepted, in virtual time.
-    pub(crate) accepted: u64,
-    /// When the latest run began, and when the model answers, if it does.
-    pub(crate) ran: Cell<Option<(u64, u64)>>,
+pub(crate) enum EndpointEvent {
+    /// The model of the endpoint has something to do.
+    Wake,
+    /// The container answers.
+    Answer(RunId, Outcome),
+    /// The endpoint has written an object, or failed to.
+    Stored(RunId, Rc<InferenceRequest>, Option<Failure>),
+    /// The endpoint goes out of service, or comes back.
+    InService(bool),
+    /// The endpoint loses its capacity, or gets it back.
+    Capacity(bool),
 }
 
-/// One endpoint.
-pub(crate) struct Hosted {
-    pub(crate) name: String,
-    pub(crate) pipeline: String,
-    pub(crate) model: Endpoint<Rc<Req>>,
+#[derive(Debug)]
+pub(crate) enum EndpointConsequence {
+    /// Something happens at the endpoint with this index.
+    Event(usize, EndpointEvent),
+    Send(OutgoingMessage),
+}
+
+type EndpointConsequences = Vec<After<EndpointConsequence>>;
+
+struct HostedEndpoint {
+    pipeline: String,
+    model: Endpoint<Rc<InferenceRequest>>,
     limits: (u32, u32),
-    /// When the model is looked after next.
-    planned: Option<u64>,
-    /// Outputs carry the path extension that they were asked to.
+    /// When the model is driven next.
+    next_wake: Option<u64>,
+    /// Outputs are written under the path that the product expects.
     names_honest: bool,
-    pub(crate) enveloped: bool,
+    topic: Topic,
 }
 
-impl World {
-    /// Makes the endpoints of all pipelines, with numbers from the seed.
-    pub(crate) fn make_endpoints(&mut self) {
-        let pipelines: Vec<(String, String)> = self
-            .pipelines
-            .iter()
-            .map(|p| (p.endpoint.clone(), p.name.clone()))
-            .collect();
-        for (name, pipeline) in pipelines {
-            let announce_expiry = !self.strikes(Fault::ExpirySilent);
-            let names_honest = !self.strikes(Fault::NamesOpaque);
-            let max = u32::try_from(self.between(1, 4)).unwrap_or(1);
+/// All endpoints.
+#[derive(Default)]
+pub(crate) struct Endpoints {
+    hosted: Vec<HostedEndpoint>,
+    /// How long the model takes for an input, in milliseconds; for others it is random.
+    model_times: BTreeMap<String, u64>,
+}
+
+impl Endpoints {
+    /// Makes the endpoints of all pipelines, with settings from the seed.
+    pub(crate) fn make(
+        &mut self,
+        env: &mut Environment,
+        bucket: &mut SimulatedBucket,
+        pipelines: &Pipelines,
+    ) -> EndpointConsequences {
+        let mut consequences = Vec::new();
+        for pipeline in pipelines.iter() {
+            let announce_expiry = !env.strikes(FaultKind::ExpirySilent);
+            let names_honest = !env.strikes(FaultKind::NamesOpaque);
+            let max_instances = u32::try_from(env.between(1, 4)).unwrap_or(1);
             let settings = Settings {
-                max_instances: max,
-                max_concurrent_per_instance: u32::try_from(self.between(1, 4)).unwrap_or(1),
-                cold_start: Millis(self.between(MINUTE, 11 * MINUTE)),
+                max_instances,
+                max_concurrent_per_instance: u32::try_from(env.between(1, 4)).unwrap_or(1),
+                cold_start: Millis(env.between(MINUTE, 11 * MINUTE)),
                 announce_expiry,
-                failure_objects: self.rng.up_to(3) > 0,
-                scale_in: if self.rng.up_to(1) == 0 {
+                failure_objects: env.rng.up_to(3) > 0,
+                scale_in: if env.rng.up_to(1) == 0 {
                     ScaleIn::WhenIdle { periods: 2 }
                 } else {
                     ScaleIn::TargetTracking { datapoints: 15 }
                 },
                 ..Settings::default()
             };
-            self.host(name, pipeline, settings, names_honest);
-            let at = self.endpoints.len() - 1;
-            self.drive(at);
+            let (endpoint, name) = (pipeline.endpoint.clone(), pipeline.name.clone());
+            let index = self.host(env, endpoint, name, settings, names_honest);
+            consequences.extend(self.drive(env, bucket, index));
         }
+        consequences
     }
 
-    /// Makes an endpoint.
+    /// Makes an endpoint and returns its index. It does nothing before it is driven.
     pub(crate) fn host(
         &mut self,
-        name: String,
+        env: &mut Environment,
+        endpoint: String,
         pipeline: String,
         settings: Settings,
         names_honest: bool,
-    ) {
-        let model = Endpoint::new(
-            settings,
-            Faults::default(),
-            Rng::from_seed(self.rng.next_u64()),
-        );
-        let enveloped = self.rng.up_to(1) == 0;
-        self.endpoints.push(Hosted {
-            name,
+    ) -> usize {
+        let rng = Rng::from_seed(env.rng.next_u64());
+        let model = Endpoint::new(settings, Faults::default(), rng);
+        let enveloped = env.rng.up_to(1) == 0;
+        self.hosted.push(HostedEndpoint {
             pipeline,
             model,
             limits: (settings.min_instances, settings.max_instances),
-            planned: None,
+            next_wake: None,
             names_honest,
-            enveloped,
+            topic: Topic {
+                endpoint,
+                enveloped,
+            },
         });
+        self.hosted.len() - 1
     }
 
-    /// A call of `InvokeEndpointAsync` that reached the service.
-    pub(crate) fn invoke(&mut self, call: &Invocation) -> Result<Accepted, String> {
+    pub(crate) const fn len(&self) -> usize {
+        self.hosted.len()
+    }
+
+    pub(crate) fn model(&self, index: usize) -> &Endpoint<Rc<InferenceRequest>> {
+        &self.hosted[index].model
+    }
+
+    pub(crate) fn set_model_time(&mut self, input: String, milliseconds: u64) {
+        self.model_times.insert(input, milliseconds);
+    }
+
+    /// A call of `InvokeEndpointAsync` that reached the service. If the endpoint accepts it, it has to be driven.
+    pub(crate) fn invoke(
+        &mut self,
+        env: &mut Environment,
+        by: FunctionId,
+        call: &Invocation,
+    ) -> Result<(usize, Rc<InferenceRequest>), String> {
         let id = call.inference_id;
-        let Some(at) = self
-            .endpoints
+        let Some(index) = self
+            .hosted
             .iter()
-            .position(|hosted| hosted.name == call.endpoint)
+            .position(|hosted| hosted.topic.endpoint == call.endpoint)
         else {
             return Err("ValidationException: no such endpoint".to_owned());
         };
-        let refused = if self.strikes(Fault::InvokeRefused) {
-            Some("ThrottlingException: Rate exceeded".to_owned())
-        } else {
-            None
-        };
-        let opaque = format!("{:016x}", self.rng.next_u64());
-        let hosted = &mut self.endpoints[at];
+        let refused = env.strikes(FaultKind::InvokeRefused);
+        let opaque = format!("{:016x}", env.rng.next_u64());
+        let hosted = &mut self.hosted[index];
         let pipeline = &hosted.pipeline;
         let folder = if hosted.names_honest {
             format!("{}/a{}/", id.job, id.attempt)
         } else {
             String::new()
         };
-        let req = Rc::new(Req {
+        let request = Rc::new(InferenceRequest {
             inference: id,
-            by: self.current,
+            by,
             input: call.input.key.clone(),
             output: format!("outbound/{pipeline}/{folder}{opaque}.out"),
             failure: format!("failure/{pipeline}/{opaque}-error.out"),
             read: RefCell::new(None),
             ended: Cell::new(None),
-            accepted: self.now,
-            ran: Cell::new(None),
+            accepted_at: env.now,
+            run: Cell::new(None),
         });
-        let request = Request {
-            payload: Rc::clone(&req),
-            ttl: Millis::from_secs(call.queue_ttl_seconds.into()),
-            timeout: Millis::from_secs(call.invocation_timeout_seconds.into()),
+        let answer = if refused {
+            Err("ThrottlingException: Rate exceeded".to_owned())
+        } else {
+            let invoke = Request {
+                payload: Rc::clone(&request),
+                ttl: Millis::from_secs(call.queue_ttl_seconds.into()),
+                timeout: Millis::from_secs(call.invocation_timeout_seconds.into()),
+            };
+            let answer = hosted.model.invoke(Millis(env.now), invoke);
+            answer.map_err(|refusal: ApiError| refusal.to_string())
         };
-        let answer = match refused {
-            Some(why) => Err(why),
-            None => hosted
-                .model
-                .invoke(Millis(self.now), request)
-                .map(|_| ())
-                .map_err(|refusal: ApiError| refusal.to_string()),
-        };
-        if let Err(why) = answer {
-            self.ledger.refused.insert((id.job, id.attempt.0));
-            self.log(|| format!("endpoint   refuses {}: {why}", Self::short(id)));
-            return Err(why);
+        match answer {
+            Ok(_) => {
+                env.log(|| format!("endpoint   accepts {} of f{}", short_request(id), by.0));
+                Ok((index, request))
+            }
+            Err(why) => {
+                env.log(|| format!("endpoint   refuses {}: {why}", short_request(id)));
+                Err(why)
+            }
         }
-        self.log(|| format!("endpoint   accepts {} of f{}", Self::short(id), req.by.0));
-        self.judge_run(&req);
-        self.ledger.accepted += 1;
-        let runs = self.ledger.runs.entry((id.job, id.attempt.0)).or_default();
-        if !runs.is_empty() {
-            self.ledger.repeated += 1;
-        }
-        runs.push(Rc::clone(&req));
-        let claims = self
-            .functions
-            .get(&self.current)
-            .map(|meta| meta.messages.clone())
-            .unwrap_or_default();
-        self.ledger
-            .claims
-            .extend(claims.into_iter().map(|message| (id.job, message)));
-        self.drive(at);
-        let place = |key: &str| Location {
+    }
+
+    /// The answer to an accepted call.
+    pub(crate) fn accepted(env: &mut Environment, request: &InferenceRequest) -> Accepted {
+        let location = |key: &str| Location {
             bucket: BUCKET.to_owned(),
             key: key.to_owned(),
         };
-        let said = !self.strikes(Fault::PlaceUnsaid);
-        Ok(Accepted {
-            output: said.then(|| place(&req.output)),
-            failure: Some(place(&req.failure)),
-        })
-    }
-
-    pub(crate) fn set_in_service(&mut self, at: usize, in_service: bool) {
-        let name = self.endpoints[at].name.clone();
-        self.log(|| {
-            format!(
-                "endpoint   {name} is {}",
-                if in_service {
-                    "back in service"
-                } else {
-                    "out of service"
-                }
-            )
-        });
-        self.endpoints[at].model.set_in_service(in_service);
-    }
-
-    pub(crate) fn set_capacity(&mut self, at: usize, there: bool) {
-        let now = Millis(self.now);
-        let hosted = &mut self.endpoints[at];
-        let (min, max) = if there { hosted.limits } else { (0, 0) };
-        hosted.model.set_limits(now, min, max);
-        if !there {
-            while let Some(instance) = hosted.model.busiest_instance() {
-                if !hosted.model.kill_instance(now, instance)
-                    || hosted.model.instances().count() == 0
-                {
-                    break;
-                }
-            }
+        let omitted = env.strikes(FaultKind::OutputLocationOmitted);
+        Accepted {
+            output: (!omitted).then(|| location(&request.output)),
+            failure: Some(location(&request.failure)),
         }
-        let name = hosted.name.clone();
-        self.log(|| {
-            format!(
-                "endpoint   {name} {}",
-                if there {
-                    "has its capacity back"
-                } else {
-                    "has no capacity"
-                }
-            )
-        });
-        self.drive(at);
     }
 
-    /// Lets an endpoint do what it has to do, and plans the next look at it.
-    pub(crate) fn drive(&mut self, at: usize) {
+    /// The reconciler reported the backlog of each pipeline: the metric that the scaling policies use.
+    pub(crate) fn report_backlog(
+        &mut self,
+        env: &mut Environment,
+        bucket: &mut SimulatedBucket,
+        backlog: &BTreeMap<String, Backlog>,
+    ) -> EndpointConsequences {
+        let mut consequences = Vec::new();
+        for index in 0..self.hosted.len() {
+            let hosted = &mut self.hosted[index];
+            if let Some(known) = backlog.get(&hosted.pipeline) {
+                let open = u32::try_from(known.open).unwrap_or(u32::MAX);
+                hosted.model.tell_open_jobs(Millis(env.now), open);
+            }
+            consequences.extend(self.drive(env, bucket, index));
+        }
+        consequences
+    }
+
+    pub(crate) fn handle(
+        &mut self,
+        env: &mut Environment,
+        bucket: &mut SimulatedBucket,
+        index: usize,
+        event: EndpointEvent,
+    ) -> EndpointConsequences {
+        let hosted = &mut self.hosted[index];
+        match event {
+            EndpointEvent::Wake => {
+                if hosted.next_wake != Some(env.now) {
+                    return Vec::new();
+                }
+                hosted.next_wake = None;
+            }
+            EndpointEvent::Answer(run, outcome) => {
+                hosted.model.model_answered(Millis(env.now), run, outcome);
+            }
+            EndpointEvent::Stored(run, request, failure) => {
+                let written = store(env, bucket, &request, failure);
+                hosted.model.stored(Millis(env.now), run, written);
+            }
+            EndpointEvent::InService(in_service) => {
+                hosted.set_in_service(env, in_service);
+                return Vec::new();
+            }
+            EndpointEvent::Capacity(available) => hosted.set_capacity(env, available),
+        }
+        self.drive(env, bucket, index)
+    }
+
+    /// Lets an endpoint do what is due, and plans when it is driven next.
+    pub(crate) fn drive(
+        &mut self,
+        env: &mut Environment,
+        bucket: &mut SimulatedBucket,
+        index: usize,
+    ) -> EndpointConsequences {
+        let mut consequences = Vec::new();
         loop {
-            let actions = self.endpoints[at].model.advance(Millis(self.now));
+            let actions = self.hosted[index].model.advance(Millis(env.now));
             if actions.is_empty() {
                 break;
             }
             for action in actions {
-                self.perform(at, action);
+                self.perform(env, bucket, index, action, &mut consequences);
             }
         }
-        let hosted = &mut self.endpoints[at];
+        let hosted = &mut self.hosted[index];
         if let Some(next) = hosted.model.next_wake() {
-            let next = next.0.max(self.now);
-            if hosted
-                .planned
-                .is_none_or(|planned| planned > next || planned < self.now)
-            {
-                hosted.planned = Some(next);
-                self.after(next - self.now, Event::Endpoint(at));
+            let next = next.0.max(env.now);
+            let planned = hosted.next_wake;
+            if planned.is_none_or(|planned| planned > next || planned < env.now) {
+                hosted.next_wake = Some(next);
+                let wake = EndpointConsequence::Event(index, EndpointEvent::Wake);
+                consequences.push(After::new(next - env.now, wake));
             }
         }
+        consequences
     }
 
-    /// A planned look at an endpoint.
-    pub(crate) fn endpoint_wakes(&mut self, at: usize) {
-        if self.endpoints[at].planned == Some(self.now) {
-            self.endpoints[at].planned = None;
-            self.drive(at);
-        }
-    }
-
-    fn perform(&mut self, at: usize, action: Action<Rc<Req>>) {
+    fn perform(
+        &mut self,
+        env: &mut Environment,
+        bucket: &SimulatedBucket,
+        index: usize,
+        action: Action<Rc<InferenceRequest>>,
+        consequences: &mut EndpointConsequences,
+    ) {
+        let mut plan = |delay, event| {
+            let event = EndpointConsequence::Event(index, event);
+            consequences.push(After::new(delay, event));
+        };
         match action {
             Action::StartInvocation {
                 run,
                 instance,
                 request,
             } => {
-                self.start_run(at, run, &request);
-                if self.strikes(Fault::InstanceLost) {
-                    self.endpoints[at]
-                        .model
-                        .kill_instance(Millis(self.now), instance);
+                let known = self.model_times.get(&request.input).copied();
+                if let Some((delay, outcome)) = start_run(env, bucket, &request, known) {
+                    plan(delay, EndpointEvent::Answer(run, outcome));
+                }
+                if env.strikes(FaultKind::InstanceLost) {
+                    let model = &mut self.hosted[index].model;
+                    model.kill_instance(Millis(env.now), instance);
                 }
             }
             Action::PutOutput { run, request } => {
-                let failed = self
-                    .strikes(Fault::OutputUnwritable)
+                let failed = env
+                    .strikes(FaultKind::OutputUnwritable)
                     .then_some(Failure::OutputUnwritable);
-                let delay = self.between(5, 200);
-                self.after(delay, Event::Stored(at, run, request, failed));
+                let delay = env.between(5, 200);
+                plan(delay, EndpointEvent::Stored(run, request, failed));
             }
             Action::PutFailure {
                 run,
                 request,
                 failure,
             } => {
-                let delay = self.between(5, 200);
-                self.after(delay, Event::Stored(at, run, request, Some(failure)));
+                let delay = env.between(5, 200);
+                plan(delay, EndpointEvent::Stored(run, request, Some(failure)));
             }
-            Action::Publish(notice) => self.publish_notice(at, &notice),
+            Action::Publish(notice) => {
+                notice.request.ended.set(Some(notice.outcome));
+                let topic = &self.hosted[index].topic;
+                let messages = topic.publish(env, &notice.request, notice.outcome);
+                let send = |message: After<_>| message.map(EndpointConsequence::Send);
+                consequences.extend(messages.into_iter().map(send));
+            }
             Action::TestNotification => {
-                let body = r#"{"eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"TestNotification"}"#;
-                for queue in [Queue::InferenceSuccess, Queue::InferenceError] {
-                    self.send(queue, 50, Message::new(body.to_owned(), Kind::Test));
-                }
+                let send = |message: After<_>| message.map(EndpointConsequence::Send);
+                consequences.extend(Topic::test().map(send));
             }
             Action::Expired { request } => {
                 request.ended.set(Some(Outcome::Failed(Failure::Expired)));
-                self.log(|| {
-                    format!(
-                        "endpoint   {} expired in the queue",
-                        Self::short(request.inference)
-                    )
-                });
+                let name = short_request(request.inference);
+                env.log(|| format!("endpoint   {name} expired in the queue"));
             }
             Action::Redelivered { request } => {
-                self.log(|| format!("endpoint   {} waits again", Self::short(request.inference)));
+                let name = short_request(request.inference);
+                env.log(|| format!("endpoint   {name} waits again"));
             }
             Action::InstanceStopped {
                 instance,
                 why: Stopped::Lost,
             } => {
-                self.log(|| format!("endpoint   loses instance {}", instance.0));
+                env.log(|| format!("endpoint   loses instance {}", instance.0));
             }
             Action::Abandon { .. }
             | Action::NotificationLost(_)
@@ -322,88 +365,35 @@ impl World {
             | Action::InstanceStopped { .. } => {}
         }
     }
+}
 
-    /// A container is called: it reads what S3 has at that moment.
-    fn start_run(&mut self, at: usize, run: RunId, req: &Rc<Req>) {
-        let found = self
-            .bucket
-            .current(&req.input)
-            .map(|(version, object)| (version.id.clone(), object.source.clone()));
-        let (read, poisoned) = match found {
-            Some((version, Source::Upload { poisoned })) => (Some(version), poisoned),
-            Some((_, Source::Copy { of, poisoned })) => (Some(of), poisoned),
-            Some((_, Source::Output { .. } | Source::Failure)) | None => (None, false),
-        };
-        let missing = read.is_none();
-        self.log(|| {
-            format!(
-                "endpoint   runs {} on {}",
-                Self::short(req.inference),
-                read.as_deref().unwrap_or("nothing")
-            )
-        });
-        *req.read.borrow_mut() = read;
-        let outcome = if missing {
-            Outcome::Failed(Failure::InputUnreadable)
-        } else if poisoned {
-            Outcome::Failed(Failure::ClientError(400))
-        } else if self.strikes(Fault::ModelBroken) {
-            Outcome::Failed(if self.rng.up_to(1) == 0 {
-                Failure::ServerError(500)
-            } else {
-                Failure::NoResponse
-            })
-        } else if self.strikes(Fault::ModelSlow) {
-            return;
+impl HostedEndpoint {
+    fn set_in_service(&mut self, env: &mut Environment, in_service: bool) {
+        let state = if in_service {
+            "back in service"
         } else {
-            Outcome::Completed
+            "out of service"
         };
-        let known = self.takes.get(&req.input).copied();
-        let takes = known.unwrap_or_else(|| self.between(2 * SECOND, 90 * SECOND));
-        req.ran.set(Some((self.now, self.now + takes)));
-        self.after(takes, Event::Answer(at, run, outcome));
+        env.log(|| format!("endpoint   {} is {state}", self.topic.endpoint));
+        self.model.set_in_service(in_service);
     }
 
-    pub(crate) fn model_answers(&mut self, at: usize, run: RunId, outcome: Outcome) {
-        self.endpoints[at]
-            .model
-            .model_answered(Millis(self.now), run, outcome);
-        self.drive(at);
-    }
-
-    pub(crate) fn store(&mut self, at: usize, run: RunId, req: &Req, failed: Option<Failure>) {
-        let output = match failed {
-            None => {
-                let made_from = req.read.borrow().clone().unwrap_or_default();
-                Some((
-                    &req.output,
-                    Source::Output {
-                        job: req.inference.job,
-                        made_from,
-                    },
-                ))
-            }
-            Some(Failure::OutputUnwritable) => None,
-            Some(_) => Some((&req.failure, Source::Failure)),
-        };
-        let written = output.is_some();
-        if let Some((key, source)) = output {
-            let object = Object {
-                bytes: 100,
-                first: Rc::from(&b"{\"clauses\":[]}"[..]),
-                sealed: false,
-                source,
-            };
-            self.bucket.put(self.now, key, Some(object));
-            self.log(|| format!("endpoint   writes {key}"));
-            if failed.is_none() && self.strikes(Fault::OutputDeleted) {
-                self.bucket.put(self.now, key, None);
-                self.log(|| format!("somebody   deletes {key}"));
+    fn set_capacity(&mut self, env: &mut Environment, available: bool) {
+        let now = Millis(env.now);
+        let (min, max) = if available { self.limits } else { (0, 0) };
+        self.model.set_limits(now, min, max);
+        if !available {
+            while let Some(instance) = self.model.busiest_instance() {
+                if !self.model.kill_instance(now, instance) || self.model.instances().count() == 0 {
+                    break;
+                }
             }
         }
-        self.endpoints[at]
-            .model
-            .stored(Millis(self.now), run, written);
-        self.drive(at);
+        let state = if available {
+            "has its capacity back"
+        } else {
+            "has no capacity"
+        };
+        env.log(|| format!("endpoint   {} {state}", self.topic.endpoint));
     }
 }

@@ -1,23 +1,22 @@
-//! What can go wrong, how often in a given history, and how often it did.
+//! The kinds of fault, how often each happens in a history, and how often it did happen.
 
 use async_endpoint::Rng;
 
 macro_rules! faults {
-    ($($(#[doc = $doc:literal])* $name:ident $rarity:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident $max_rate:literal,)*) => {
         /// A kind of fault.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Fault {
+        pub enum FaultKind {
             $($(#[doc = $doc])* $name,)*
         }
 
-        impl Fault {
-            /// Every kind.
+        impl FaultKind {
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The highest chance that a history gives it, in a million occasions.
-            const fn highest(self) -> u32 {
+            /// The highest rate that a history gives it, per million occasions.
+            const fn max_rate(self) -> u32 {
                 match self {
-                    $(Self::$name => $rarity,)*
+                    $(Self::$name => $max_rate,)*
                 }
             }
         }
@@ -25,23 +24,23 @@ macro_rules! faults {
 }
 
 faults! {
-    /// S3 never announces an upload.
+    /// S3 loses the event about an upload.
     S3EventLost 300_000,
-    /// S3 announces an upload twice.
+    /// S3 sends the event about an upload twice.
     S3EventDoubled 300_000,
-    /// S3 announces an upload up to three hours late.
+    /// S3 sends the event about an upload up to three hours late.
     S3EventLate 200_000,
-    /// S3 announces an upload up to a minute late, so that later ones overtake it.
+    /// S3 sends the event about an upload up to a minute late, so that later events overtake it.
     S3EventOvertaken 300_000,
-    /// S3 announces an earlier upload once more, in the same message as the next.
+    /// S3 repeats an earlier event in the same message as the next.
     S3EventsBundled 200_000,
-    /// A queue hands a message to a second function while the first still has it.
+    /// A queue delivers a message to a second function while the first still has it.
     MessageDoubled 100_000,
-    /// A queue is slow to show a message.
+    /// A message becomes visible up to a minute late.
     MessageLate 100_000,
-    /// The deletion of a message that was worked off is lost.
+    /// The deletion of a processed message is lost.
     DeletionLost 50_000,
-    /// Lambda throttles a delivery: the message counts as received, and no function saw it.
+    /// Lambda throttles a delivery: the message counts as received, but no function gets it.
     DeliveryThrottled 50_000,
     /// The endpoint's notification never reaches a queue.
     NotificationLost 400_000,
@@ -49,19 +48,19 @@ faults! {
     NotificationDoubled 300_000,
     /// The endpoint's notification is up to two hours late.
     NotificationLate 200_000,
-    /// A notification about a job that never was.
+    /// A notification about a job that does not exist.
     NotificationStray 50_000,
-    /// A message that nobody can read.
+    /// A message that cannot be parsed.
     MessageGarbled 50_000,
-    /// A function dies at a call, which is not made.
+    /// A function crashes before a call.
     CrashBeforeCall 8_000,
-    /// A function dies at a call, which takes effect.
+    /// A function crashes after a call took effect.
     CrashAfterCall 8_000,
-    /// A call of a function that died takes effect shortly after its death.
-    LandsAfterDeath 500_000,
+    /// A call takes effect shortly after its function crashed.
+    CallOutlivesCrash 500_000,
     /// A call gets no answer until Lambda ends the function.
     CallHangs 4_000,
-    /// A function stands still at a call for most of its time, then goes on.
+    /// A function is paused at a call for up to all of its remaining time.
     FunctionPaused 5_000,
     /// A call is throttled: it has no effect.
     CallThrottled 60_000,
@@ -69,29 +68,29 @@ faults! {
     AnswerLost 40_000,
     /// Some entries of a batch call are not taken.
     BatchCut 200_000,
-    /// The clocks of functions differ by up to a second and a half.
+    /// The clock of a function is wrong by up to a second and a half.
     ClockSkew 1_000_000,
-    /// An index of the table lags behind by up to two seconds.
+    /// An index of the table lags behind the rows by up to two seconds.
     IndexLags 1_000_000,
-    /// A newer release goes live little by little, and the older cannot read its rows.
+    /// Two releases run at once during a deployment, and the older cannot read rows of the newer.
     ReleaseMixed 1_000_000,
     /// All calls of one kind fail for minutes to hours.
     Outage 300_000,
-    /// The endpoint takes a request, and its answer is lost.
+    /// The endpoint accepts a request, and its answer is lost.
     InvokeUnanswered 300_000,
-    /// The endpoint takes a request, and its answer does not say where the output will be.
-    PlaceUnsaid 100_000,
+    /// The endpoint accepts a request, and its answer lacks the location of the output.
+    OutputLocationOmitted 100_000,
     /// The endpoint refuses a call.
     InvokeRefused 200_000,
     /// An endpoint is out of service for minutes to hours.
     EndpointDown 500_000,
     /// An endpoint has no capacity for hours, so that requests expire in its queue.
     CapacityGone 300_000,
-    /// The endpoint says nothing about requests that expire.
+    /// The endpoint sends no notification about requests that expire.
     ExpirySilent 500_000,
-    /// The endpoint writes outputs under names that say nothing about the job.
+    /// The endpoint writes outputs under keys without the job's id.
     NamesOpaque 300_000,
-    /// An instance dies with work in flight.
+    /// An instance is lost with requests in flight.
     InstanceLost 50_000,
     /// The model answers 5xx.
     ModelBroken 500_000,
@@ -99,7 +98,7 @@ faults! {
     ModelSlow 300_000,
     /// The endpoint cannot write an output.
     OutputUnwritable 50_000,
-    /// Somebody deletes an output as soon as it is written.
+    /// An output is deleted as soon as it is written.
     OutputDeleted 100_000,
     /// An input is overwritten.
     InputOverwritten 400_000,
@@ -107,77 +106,80 @@ faults! {
     InputDeleted 100_000,
     /// An input that no model can read.
     InputPoisoned 150_000,
-    /// An input that nobody but its uploader may read.
+    /// An input that only its uploader may read.
     InputSealed 100_000,
-    /// A page goes away without a word.
+    /// A page disconnects without `$disconnect`.
     PageVanished 500_000,
     /// API Gateway opens a connection only seconds after it was registered.
     PageOpensSlowly 500_000,
-    /// A frame to a page is lost.
+    /// A push to a page is lost.
     PushLost 200_000,
     /// Two reconcilers run at once.
     TwoReconcilers 500_000,
 }
 
-impl Fault {
-    /// How many kinds there are.
+impl FaultKind {
     pub const COUNT: usize = Self::ALL.len();
 }
 
-/// How often each kind strikes in one history.
+/// How often each kind of fault happens in a history.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    per_million: [u32; Fault::COUNT],
+pub struct FaultProfile {
+    per_million: [u32; FaultKind::COUNT],
 }
 
-impl Plan {
-    /// Nothing goes wrong.
-    pub const CALM: Self = Self {
-        per_million: [0; Fault::COUNT],
+impl FaultProfile {
+    /// No faults.
+    pub const NONE: Self = Self {
+        per_million: [0; FaultKind::COUNT],
     };
 
-    /// About half of the kinds, each at a rate of its own, most of them low. One history in sixteen is without faults.
+    /// About half of the kinds, each with its own rate, most of them low. One history in 16 has no faults.
     pub fn draw(rng: &mut Rng) -> Self {
-        let mut plan = Self::CALM;
+        let mut profile = Self::NONE;
         if rng.up_to(15) == 0 {
-            return plan;
+            return profile;
         }
-        // Some histories have many kinds at once, others one or two, in which a reader can see what happened.
+        // Some histories have many kinds at once; others have few, whose traces are easier to read.
         let share = [12, 35, 60, 90][usize::try_from(rng.up_to(3)).unwrap_or(0)];
-        for fault in Fault::ALL {
+        for fault in FaultKind::ALL {
             let (enabled, u) = (rng.up_to(99) < share, rng.up_to(1000));
             if enabled {
-                let rate = u64::from(fault.highest()) * u * u / 1_000_000;
-                plan.per_million[*fault as usize] = u32::try_from(rate).unwrap_or(0);
+                let rate = u64::from(fault.max_rate()) * u * u / 1_000_000;
+                profile.per_million[*fault as usize] = u32::try_from(rate).unwrap_or(0);
             }
         }
-        plan
+        profile
     }
 
-    /// The rate of a kind, in a million.
-    pub const fn rate(&self, fault: Fault) -> u32 {
+    /// The rate of a kind, per million occasions.
+    pub const fn rate(&self, fault: FaultKind) -> u32 {
         self.per_million[fault as usize]
     }
 
-    /// The same plan with one kind at a rate, in a million.
+    /// The same profile with another rate for one kind, per million occasions.
     #[must_use]
-    pub const fn with(mut self, fault: Fault, per_million: u32) -> Self {
+    pub const fn with(mut self, fault: FaultKind, per_million: u32) -> Self {
         self.per_million[fault as usize] = per_million;
         self
     }
 }
 
-/// How often each kind struck.
+/// How often each kind of fault happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Struck(pub [u64; Fault::COUNT]);
+pub struct FaultCounts(pub [u64; FaultKind::COUNT]);
 
-impl Default for Struck {
+impl Default for FaultCounts {
     fn default() -> Self {
-        Self([0; Fault::COUNT])
+        Self([0; FaultKind::COUNT])
     }
 }
 
-impl Struck {
+impl FaultCounts {
+    pub(crate) const fn count(&mut self, fault: FaultKind) {
+        self.0[fault as usize] += 1;
+    }
+
     /// Adds the counts of another history.
     pub fn add(&mut self, other: &Self) {
         for (sum, count) in self.0.iter_mut().zip(other.0) {
@@ -186,8 +188,8 @@ impl Struck {
     }
 
     /// Every kind with its count.
-    pub fn iter(&self) -> impl Iterator<Item = (Fault, u64)> {
-        Fault::ALL
+    pub fn iter(&self) -> impl Iterator<Item = (FaultKind, u64)> {
+        FaultKind::ALL
             .iter()
             .map(|fault| (*fault, self.0[*fault as usize]))
     }

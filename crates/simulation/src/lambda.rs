@@ -1,115 +1,44 @@
-//! Lambda: functions as futures, each with a deadline, a clock of its own, and a death at any call.
+//! Lambda: runs functions. Each has a deadline and a clock of its own, and may crash at any call.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use functions::bootstrap::App;
-use functions::handlers::batch::{Message, SqsEvent};
-use functions::handlers::{
-    inference_error, inference_success, reconciler, retry, upload_trigger, ws, ws_authorizer,
-    ws_connect, ws_default, ws_disconnect,
-};
-use jobs::apply::RunContext;
-use jobs::backlog::Backlog;
-use jobs::commands::{self, Answer, JobCommand};
-use jobs::effects::{PendingEffects, run_effects};
-use jobs::id::{JobId, Timestamp};
-use jobs::ports::{CheckQueue, Clock};
-use lambda_runtime::LambdaEvent;
-use serde_json::Value;
-
-use crate::call::Then;
-use crate::fault::Fault;
-use crate::page::PageStep;
-use crate::ports::Ports;
-use crate::world::{BUCKET, Event, SECOND, World};
 use jobs::ports::Queue;
 
-/// Names one call of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FnId(pub(crate) u64);
+use crate::bucket::BUCKET;
+use crate::call::CallStep;
+use crate::environment::Environment;
+use crate::event::FunctionEvent;
+use crate::fault::FaultKind;
+use crate::function::{RunningFunction, Task};
+use crate::handlers::{HandlerOutcome, RunningHandler, Settings, begin};
+use crate::ids::FunctionId;
+use crate::page::PageStep;
+use crate::ports::Ports;
+use crate::simulation::Simulation;
+use crate::time::SECOND;
+use crate::timeline::After;
 
-/// What is known about a running function.
-#[derive(Debug)]
-pub(crate) struct Meta {
-    pub(crate) name: &'static str,
-    /// When Lambda ends it, in virtual time.
-    pub(crate) ends_at: u64,
-    /// When it began.
-    pub(crate) began_at: u64,
-    /// How much its clock is ahead, in milliseconds.
-    pub(crate) skew: i64,
-    /// It is of the newer release.
-    pub(crate) newer: bool,
-    /// It is dead; a call of it may still take effect.
-    pub(crate) dead: bool,
-    /// The ids of its messages.
-    pub(crate) messages: Vec<String>,
-    /// All its messages have been received before.
-    pub(crate) redelivered: bool,
-    queue: Option<Queue>,
-    page: Option<(usize, PageStep)>,
-}
+/// `Timeout` of the functions that have no queue, in `infra/service.yaml`.
+const PAGE_TIMEOUT: u64 = 10 * SECOND;
+const SUPPORT_TIMEOUT: u64 = 10 * SECOND;
+const RECONCILER_TIMEOUT: u64 = 60 * SECOND;
+/// The maximum deviation of a function's clock from the wall clock, in milliseconds.
+const MAX_SKEW: i64 = 1500;
 
-/// What a function is to do.
-#[derive(Debug)]
-pub(crate) enum Task {
-    /// Work off messages.
-    Batch(Queue, Vec<Message>),
-    /// Let a page in.
-    Authorize { page: usize, ticket: String },
-    /// Register, answer or forget a page.
-    Page {
-        page: usize,
-        step: PageStep,
-        event: ws::WebSocketEvent,
-    },
-    /// Repair.
-    Reconcile,
-    /// Do what support asks for.
-    Support { job: JobId, cancel: bool },
-}
-
-/// How a function ended.
-#[derive(Debug)]
-enum Ended {
-    /// These messages come back.
-    Batch(Vec<String>),
-    /// The authorizer's answer.
-    Authorized(Value),
-    /// It did what it was to do.
-    Done,
-    /// So did the reconciler, which may have counted the open jobs.
-    Counted(Option<BTreeMap<String, Backlog>>),
-    /// It says that it did not.
-    Failed,
-}
-
-functions::environment! {
-    /// The settings of all handlers in one.
-    struct Settings with pipelines {
-        service_name: ServiceName,
-        bucket: Bucket,
-        page_origin: PageOrigin,
-    }
-}
-
-type Running = Pin<Box<dyn Future<Output = Ended>>>;
-
-/// Runs functions.
 pub(crate) struct Lambda {
-    pub(crate) world: Rc<RefCell<World>>,
+    simulation: Rc<RefCell<Simulation>>,
     app: Rc<App<Ports, Settings>>,
-    running: BTreeMap<FnId, Running>,
+    running: BTreeMap<FunctionId, RunningHandler>,
 }
 
 impl Lambda {
-    pub(crate) fn new(world: Rc<RefCell<World>>) -> Self {
-        let pipelines = world.borrow().pipelines.clone();
+    pub(crate) fn new(simulation: Rc<RefCell<Simulation>>) -> Self {
+        let pipelines = simulation.borrow().pipelines.clone();
         let environment = Settings {
             service_name: "docket".to_owned(),
             bucket: BUCKET.to_owned(),
@@ -118,12 +47,12 @@ impl Lambda {
         };
         let app = App {
             ports: Ports {
-                world: Rc::clone(&world),
+                simulation: Rc::clone(&simulation),
             },
             environment: Arc::new(environment),
         };
         Self {
-            world,
+            simulation,
             app: Rc::new(app),
             running: BTreeMap::new(),
         }
@@ -133,248 +62,193 @@ impl Lambda {
         self.running.is_empty()
     }
 
-    pub(crate) fn start(&mut self, task: Task) {
-        let mut world = self.world.borrow_mut();
-        let id = FnId(world.fresh_id());
-        let (name, limit, queue, page, messages, redelivered) = describe(&task, &world);
-        let skew = if world.strikes(Fault::ClockSkew) {
-            i64::try_from(world.between(0, 3000)).unwrap_or(0) - 1500
-        } else {
-            0
-        };
-        let newer = world.released || world.rng.up_to(1) == 0;
-        let meta = Meta {
-            name,
-            ends_at: world.now + limit,
-            began_at: world.now,
-            skew,
-            newer,
-            dead: false,
-            messages,
-            redelivered,
-            queue,
-            page,
-        };
-        world.log(|| format!("f{:<9} {name} starts {}", id.0, meta.messages.join(" ")));
-        world.functions.insert(id, meta);
-        world.after(limit, Event::Deadline(id));
-        let deadline = world.wall().0 + limit;
-        drop(world);
-        let future = begin(Rc::clone(&self.app), task, deadline);
-        self.running.insert(id, future);
+    pub(crate) fn handle(&mut self, event: FunctionEvent) {
+        match event {
+            FunctionEvent::Start(task) => self.start(task),
+            FunctionEvent::Call(id) => self.advance_call(id),
+            FunctionEvent::Deadline(id) => {
+                let alive = self.simulation.borrow().functions.is_alive(id);
+                if alive {
+                    self.end(id, "is ended by Lambda");
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, task: Task) {
+        let mut simulation = self.simulation.borrow_mut();
+        let id = FunctionId(simulation.env.fresh_id());
+        let released = simulation.released;
+        let function = describe(&mut simulation.env, &task, released);
+        simulation.env.log(|| {
+            let messages = function.messages.join(" ");
+            format!("f{:<9} {} starts {messages}", id.0, function.name)
+        });
+        let limit = function.ends_at - function.began_at;
+        simulation.functions.insert(id, function);
+        simulation.plan_function(After::new(limit, FunctionEvent::Deadline(id)));
+        let deadline = simulation.env.wall().0 + limit;
+        drop(simulation);
+        let handler = begin(Rc::clone(&self.app), task, deadline);
+        self.running.insert(id, handler);
         self.poll(id);
     }
 
-    /// A call of a function goes on.
-    pub(crate) fn call_moves(&mut self, call: u64) {
-        let then = self.world.borrow_mut().call_moves(call);
-        match then {
-            Then::Nothing => {}
-            Then::Poll(id) => self.poll(id),
-            Then::Kill(id) => self.kill(id, "dies"),
-            Then::Bury(id) => self.bury(id),
+    fn advance_call(&mut self, call: u64) {
+        let step = {
+            let Simulation {
+                calls, functions, ..
+            } = &mut *self.simulation.borrow_mut();
+            calls.advance(functions, call)
+        };
+        match step {
+            CallStep::Nothing => {}
+            CallStep::Poll(id) => self.poll(id),
+            CallStep::Crash(id) => self.end(id, "dies"),
+            CallStep::Remove(id) => self.remove(id),
         }
     }
 
-    pub(crate) fn deadline(&mut self, id: FnId) {
-        let alive = self
-            .world
-            .borrow()
-            .functions
-            .get(&id)
-            .is_some_and(|meta| !meta.dead);
-        if alive {
-            self.kill(id, "is ended by Lambda");
-        }
-    }
-
-    fn poll(&mut self, id: FnId) {
-        let Some(future) = self.running.get_mut(&id) else {
+    fn poll(&mut self, id: FunctionId) {
+        let Some(handler) = self.running.get_mut(&id) else {
             return;
         };
-        self.world.borrow_mut().current = id;
+        self.simulation.borrow_mut().functions.current = id;
         let mut context = Context::from_waker(Waker::noop());
-        let Poll::Ready(ended) = future.as_mut().poll(&mut context) else {
+        let Poll::Ready(outcome) = handler.as_mut().poll(&mut context) else {
             return;
         };
         self.running.remove(&id);
-        let mut world = self.world.borrow_mut();
-        world.forget_calls(id);
-        if let Some(meta) = world.functions.remove(&id) {
-            finish(&mut world, id, meta, ended);
+        let mut simulation = self.simulation.borrow_mut();
+        simulation.calls.forget(id);
+        if let Some(function) = simulation.functions.remove(id) {
+            finish(&mut simulation, id, function, outcome);
         }
     }
 
-    fn kill(&mut self, id: FnId, how: &str) {
-        let mut world = self.world.borrow_mut();
-        world.log(|| format!("f{:<9} {how}", id.0));
-        let lingers = world.orphan_calls(id);
-        let Some(meta) = world.functions.get_mut(&id) else {
+    /// A function crashes, or is ended by Lambda.
+    fn end(&mut self, id: FunctionId, how: &str) {
+        let mut simulation = self.simulation.borrow_mut();
+        let Simulation {
+            env,
+            calls,
+            functions,
+            pages,
+            ..
+        } = &mut *simulation;
+        env.log(|| format!("f{:<9} {how}", id.0));
+        let outliving = calls.orphan(env, id);
+        let lingers = !outliving.is_empty();
+        let Some(function) = functions.get_mut(id) else {
             return;
         };
-        meta.dead = true;
-        let (queue, messages, page) = (meta.queue, std::mem::take(&mut meta.messages), meta.page);
+        function.dead = true;
+        let messages = std::mem::take(&mut function.messages);
+        let queue = function.queue;
+        let page = function.page;
+        let page = page.map_or_else(Vec::new, |(page, step)| pages.step_failed(page, step));
+        for call in outliving {
+            simulation.plan_function(call.map(FunctionEvent::Call));
+        }
         if let Some(queue) = queue {
-            world.batch_ended(queue, id, &messages, None);
+            simulation.batch_ended(queue, id, &messages, None);
         }
-        if let Some((page, step)) = page {
-            world.page_step_failed(page, step);
-        }
-        drop(world);
+        simulation.plan(page);
+        drop(simulation);
         if !lingers {
-            self.bury(id);
+            self.remove(id);
         }
     }
 
-    fn bury(&mut self, id: FnId) {
+    fn remove(&mut self, id: FunctionId) {
         self.running.remove(&id);
-        let mut world = self.world.borrow_mut();
-        world.forget_calls(id);
-        world.functions.remove(&id);
+        let mut simulation = self.simulation.borrow_mut();
+        simulation.calls.forget(id);
+        simulation.functions.remove(id);
     }
 }
 
-type Description = (
-    &'static str,
-    u64,
-    Option<Queue>,
-    Option<(usize, PageStep)>,
-    Vec<String>,
-    bool,
-);
-
-fn describe(task: &Task, world: &World) -> Description {
-    let pages = 10 * SECOND;
+fn describe(env: &mut Environment, task: &Task, released: bool) -> RunningFunction {
+    let skew = if env.strikes(FaultKind::ClockSkew) {
+        i64::try_from(env.between(0, 2 * MAX_SKEW.unsigned_abs())).unwrap_or(0) - MAX_SKEW
+    } else {
+        0
+    };
+    let newer = released || env.rng.up_to(1) == 0;
+    let function = |name, limit| RunningFunction {
+        name,
+        ends_at: env.now + limit,
+        began_at: env.now,
+        skew,
+        newer,
+        dead: false,
+        messages: vec![],
+        redelivered: false,
+        queue: None,
+        page: None,
+    };
     match task {
-        Task::Batch(queue, messages) => {
-            let name = match queue {
+        Task::Batch(batch) => {
+            let name = match batch.queue {
                 Queue::Uploads => "upload-trigger",
                 Queue::InferenceSuccess => "inference-success",
                 Queue::InferenceError => "inference-error",
                 Queue::Checks => "retry",
             };
-            let again = messages.iter().all(|message| message.receive_count() > 1);
-            let ids = messages
-                .iter()
-                .map(|message| message.message_id.clone())
-                .collect();
-            (name, world.timing.function, Some(*queue), None, ids, again)
+            let messages = batch.records.iter();
+            RunningFunction {
+                messages: messages.clone().map(|it| it.message_id.clone()).collect(),
+                redelivered: messages.clone().all(|it| it.receive_count() > 1),
+                queue: Some(batch.queue),
+                ..function(name, env.timing.function)
+            }
         }
-        Task::Authorize { page, .. } => (
-            "ws-authorizer",
-            pages,
-            None,
-            Some((*page, PageStep::Visit)),
-            vec![],
-            false,
-        ),
+        Task::Authorize { page, .. } => RunningFunction {
+            page: Some((*page, PageStep::Visit)),
+            ..function("ws-authorizer", PAGE_TIMEOUT)
+        },
         Task::Page { page, step, .. } => {
             let name = match step {
                 PageStep::Visit | PageStep::Opened => "ws-connect",
                 PageStep::Sync => "ws-default",
                 PageStep::Leave => "ws-disconnect",
             };
-            (name, pages, None, Some((*page, *step)), vec![], false)
+            RunningFunction {
+                page: Some((*page, *step)),
+                ..function(name, PAGE_TIMEOUT)
+            }
         }
-        Task::Reconcile => ("reconciler", 60 * SECOND, None, None, vec![], false),
-        Task::Support { .. } => ("support-api", 10 * SECOND, None, None, vec![], false),
+        Task::Reconcile => function("reconciler", RECONCILER_TIMEOUT),
+        Task::Support { .. } => function("support-api", SUPPORT_TIMEOUT),
     }
 }
 
-fn finish(world: &mut World, id: FnId, meta: Meta, ended: Ended) {
-    match (ended, meta.queue, meta.page) {
-        (Ended::Batch(failures), Some(queue), _) => {
-            world.batch_ended(queue, id, &meta.messages, Some(&failures))
+fn finish(
+    simulation: &mut Simulation,
+    id: FunctionId,
+    function: RunningFunction,
+    outcome: HandlerOutcome,
+) {
+    let Simulation { env, pages, .. } = simulation;
+    let messages = &function.messages;
+    match (outcome, function.queue, function.page) {
+        (HandlerOutcome::Batch(failures), Some(queue), _) => {
+            simulation.batch_ended(queue, id, messages, Some(&failures));
         }
-        (_, Some(queue), _) => world.batch_ended(queue, id, &meta.messages, None),
-        (Ended::Authorized(answer), _, Some((page, _))) => world.page_authorized(page, &answer),
-        (Ended::Failed, _, Some((page, step))) => world.page_step_failed(page, step),
-        (Ended::Done, _, Some((page, step))) => world.page_step_done(page, step),
-        (Ended::Counted(Some(open)), ..) => world.open_jobs_counted(&open),
+        (_, Some(queue), _) => simulation.batch_ended(queue, id, messages, None),
+        (HandlerOutcome::Authorized(answer), _, Some((page, _))) => {
+            let consequences = pages.authorized(page, &answer);
+            simulation.plan(consequences);
+        }
+        (HandlerOutcome::Failed, _, Some((page, step))) => {
+            let consequences = pages.step_failed(page, step);
+            simulation.plan(consequences);
+        }
+        (HandlerOutcome::Done, _, Some((page, step))) => {
+            let consequences = pages.step_done(env, page, step);
+            simulation.plan(consequences);
+        }
+        (HandlerOutcome::Reconciled(Some(backlog)), ..) => simulation.report_backlog(&backlog),
         _ => {}
     }
-}
-
-fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) -> Running {
-    let mut context = lambda_runtime::Context::default();
-    context.deadline = deadline;
-    Box::pin(async move {
-        let done = |ok: bool| if ok { Ended::Done } else { Ended::Failed };
-        match task {
-            Task::Batch(queue, records) => {
-                let event = LambdaEvent::new(SqsEvent { records }, context);
-                let answer = match queue {
-                    Queue::Uploads => upload_trigger::handle(&app, event).await,
-                    Queue::InferenceSuccess => inference_success::handle(&app, event).await,
-                    Queue::InferenceError => inference_error::handle(&app, event).await,
-                    Queue::Checks => retry::handle(&app, event).await,
-                };
-                answer.map_or(Ended::Failed, |answer| {
-                    Ended::Batch(
-                        answer
-                            .batch_item_failures
-                            .into_iter()
-                            .map(|failure| failure.item_identifier)
-                            .collect(),
-                    )
-                })
-            }
-            Task::Authorize { ticket, .. } => {
-                let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}});
-                let Ok(event) = serde_json::from_value(event) else {
-                    return Ended::Failed;
-                };
-                let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
-                answer.map_or(Ended::Failed, Ended::Authorized)
-            }
-            Task::Page { step, event, .. } => {
-                let event = LambdaEvent::new(event, context);
-                let answer = match step {
-                    PageStep::Visit | PageStep::Opened => ws_connect::handle(&app, event).await,
-                    PageStep::Sync => ws_default::handle(&app, event).await,
-                    PageStep::Leave => ws_disconnect::handle(&app, event).await,
-                };
-                done(answer.is_ok())
-            }
-            Task::Reconcile => {
-                let event = LambdaEvent::new(reconciler::Call::default(), context);
-                let done = reconciler::handle(&app, event).await;
-                done.map_or(Ended::Failed, |done| Ended::Counted(done.open))
-            }
-            Task::Support { job, cancel } => {
-                done(support(&app, job, cancel, deadline).await.is_ok())
-            }
-        }
-    })
-}
-
-/// A retry or a cancellation, and what it owes: no message stands behind it.
-async fn support(
-    app: &App<Ports, Settings>,
-    job: JobId,
-    cancel: bool,
-    deadline: u64,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let pipelines = &app.environment.pipelines;
-    let run = RunContext {
-        pipelines,
-        lease_expires_at: Timestamp(deadline),
-    };
-    let order = JobCommand::new(job, None, "support", "a customer asked")?;
-    let answer = if cancel {
-        commands::cancel(&app.ports, &run, &order).await?
-    } else {
-        commands::resubmit(&app.ports, &run, &order).await?
-    };
-    match answer {
-        Answer::Done(job) => {
-            let until = Timestamp(app.ports.now().0 + 3 * SECOND);
-            let _ = run_effects(&app.ports, &[PendingEffects { message: 0, job }], until).await;
-        }
-        Answer::Found(check) => {
-            let _ = app.ports.send(&[(check, 0)]).await;
-        }
-        Answer::Refused(..) => {}
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! A ledger of every request to an endpoint, for the question who paid for which run on a GPU.
+//! A record of the requests to the endpoints and of the writes of rows, for the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -7,126 +7,89 @@ use jobs::id::{InferenceId, JobId};
 use jobs::job::Job;
 use jobs::state::State;
 
-use crate::check::PROMISE_5;
-use crate::endpoint::Req;
-use crate::table::SKEW;
-use crate::world::{SECOND, World, short};
+use crate::request::InferenceRequest;
 
-/// What has been asked of endpoints, for the checks.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    pub(crate) runs: BTreeMap<(JobId, u8), Vec<Rc<Req>>>,
-    /// Calls that were refused.
-    pub(crate) refused: BTreeSet<(JobId, u8)>,
-    /// When the place of an output was first on its row.
-    recorded: BTreeMap<String, u64>,
-    /// When a job was last decided to be submitted.
-    decided: BTreeMap<JobId, u64>,
+    /// Accepted requests by job and attempt.
+    requests: BTreeMap<(JobId, u8), Vec<Rc<InferenceRequest>>>,
+    /// Attempts of which a call was refused.
+    refused: BTreeSet<(JobId, u8)>,
+    /// When the location of an output was first on its row.
+    output_recorded: BTreeMap<String, u64>,
+    /// When a job was last about to be submitted.
+    submitting_since: BTreeMap<JobId, u64>,
     /// Bodies that belong into quarantine.
     pub(crate) junk: BTreeSet<String>,
-    /// Messages that carried a claim.
-    pub(crate) claims: BTreeSet<(JobId, String)>,
-    /// Requests that were accepted.
+    /// The messages for which a job was submitted.
+    submitted_for: BTreeSet<(JobId, String)>,
+    /// Accepted requests.
     pub(crate) accepted: u64,
-    /// Requests that were accepted although their attempt already had one.
+    /// Accepted requests whose attempt already had one.
     pub(crate) repeated: u64,
 }
 
 impl Ledger {
-    pub(crate) fn claimed_by(&self, job: JobId, message: &str) -> bool {
-        self.claims.contains(&(job, message.to_owned()))
+    pub(crate) fn requests(&self, job: JobId, attempt: u8) -> &[Rc<InferenceRequest>] {
+        self.requests
+            .get(&(job, attempt))
+            .map_or(&[], Vec::as_slice)
     }
-}
 
-impl World {
-    /// Keeps in mind when a row said what.
-    pub(crate) fn note_row(&mut self, job: &Job) {
+    /// The requests of all attempts, in their order.
+    pub(crate) fn all_requests(&self, job: JobId) -> impl Iterator<Item = &InferenceRequest> {
+        self.requests
+            .range((job, 0)..=(job, u8::MAX))
+            .flat_map(|(_, requests)| requests)
+            .map(Rc::as_ref)
+    }
+
+    pub(crate) fn was_refused(&self, job: JobId, attempt: u8) -> bool {
+        self.refused.contains(&(job, attempt))
+    }
+
+    pub(crate) fn was_submitted_for(&self, job: JobId, message: &str) -> bool {
+        self.submitted_for.contains(&(job, message.to_owned()))
+    }
+
+    /// Whether the output location of a request was on the row before the job was last about to be submitted.
+    pub(crate) fn was_recorded_before_submitting(&self, request: &InferenceRequest) -> bool {
+        let recorded = self.output_recorded.get(&request.output);
+        let submitting = self.submitting_since.get(&request.inference.job);
+        recorded
+            .zip(submitting)
+            .is_some_and(|(recorded, submitting)| recorded < submitting)
+    }
+
+    pub(crate) fn record_write(&mut self, now: u64, job: &Job) {
         if matches!(job.state, State::Submitting { .. }) {
-            self.ledger.decided.insert(job.id, self.now);
+            self.submitting_since.insert(job.id, now);
         }
-        for place in job
+        for location in job
             .attempts
             .iter()
             .filter_map(|record| record.output.as_ref())
         {
-            if !self.ledger.recorded.contains_key(&place.key) {
-                self.ledger.recorded.insert(place.key.clone(), self.now);
+            if !self.output_recorded.contains_key(&location.key) {
+                self.output_recorded.insert(location.key.clone(), now);
             }
         }
     }
 
-    /// Whether anyone may ask for this run.
-    pub(crate) fn judge_run(&mut self, req: &Req) {
-        let InferenceId { job, attempt } = req.inference;
-        let name = Self::short(req.inference);
-        let Some(row) = self.table.rows.get(&job) else {
-            self.broken(PROMISE_5, || format!("{name} runs without a row"));
-            return;
-        };
-        let row = row.job.clone();
-        for earlier in self
-            .ledger
-            .runs
-            .get(&(job, attempt.0))
-            .cloned()
-            .unwrap_or_default()
-        {
-            if self
-                .functions
-                .get(&earlier.by)
-                .is_some_and(|meta| !meta.dead)
-                && earlier.by != req.by
-            {
-                let by = earlier.by.0;
-                self.broken(PROMISE_5, || {
-                    format!("{name} runs twice while f{by}, which made the first call, is alive")
-                });
-            }
-            // A success may be recorded while the call that nobody would miss any more is on its way.
-            let recorded = self.ledger.recorded.get(&earlier.output).is_some_and(|at| {
-                self.ledger
-                    .decided
-                    .get(&job)
-                    .is_some_and(|decided| at < decided)
-            });
-            if recorded {
-                self.broken(PROMISE_5, || {
-                    format!("{name} runs twice although its first call is recorded")
-                });
-            }
+    /// Records an accepted request, and the messages of the function that made it.
+    pub(crate) fn record_request(&mut self, request: Rc<InferenceRequest>, messages: &[String]) {
+        let InferenceId { job, attempt } = request.inference;
+        self.accepted += 1;
+        let requests = self.requests.entry((job, attempt.0)).or_default();
+        if !requests.is_empty() {
+            self.repeated += 1;
         }
-        let wall = self.wall().0;
-        for number in 1..attempt.0 {
-            let runs = self
-                .ledger
-                .runs
-                .get(&(job, number))
-                .cloned()
-                .unwrap_or_default();
-            let any_ended = runs.iter().any(|run| run.ended.get().is_some())
-                || self.ledger.refused.contains(&(job, number));
-            let started = row
-                .attempts
-                .iter()
-                .find(|record| record.attempt.0 == number)
-                .map(|record| record.started_at.0);
-            let over = started.is_some_and(|started| {
-                wall + SKEW >= started + u64::from(row.policy.attempt_seconds) * SECOND
-            });
-            if !runs.is_empty() && !any_ended && !over {
-                self.broken(PROMISE_5, || {
-                    format!(
-                        "{name} starts while attempt {number} still has time and nothing ended it"
-                    )
-                });
-            }
-        }
-        if matches!(row.state, State::Ready { .. })
-            && row.updated_at.0 + self.timing.function + SKEW < wall
-        {
-            self.broken(PROMISE_5, || {
-                format!("{} runs again although it is ready", short(job))
-            });
-        }
+        requests.push(request);
+        let messages = messages.iter().map(|message| (job, message.clone()));
+        self.submitted_for.extend(messages);
+    }
+
+    pub(crate) fn record_refusal(&mut self, id: InferenceId) {
+        self.refused.insert((id.job, id.attempt.0));
     }
 }

@@ -1,34 +1,58 @@
 //! The whole service in virtual time, from one seed, on one thread.
 //!
-//! The product's own handlers ([`functions::handlers`]) run over ports that lead into a simulated cloud: S3, SQS, SNS,
-//! DynamoDB's conditional writes, EventBridge, WebSocket pages, Lambda with its deadlines, and the model of an
-//! asynchronous endpoint ([`async_endpoint::Endpoint`]). Every call of a port is a point at which other functions go on
-//! and at which something may fail: [`fault::Fault`] is the list. A history ends when everything has come to rest;
-//! what must hold then, and at every write before, are the promises of the service.
+//! The product's own handlers ([`functions::handlers`]) run over ports to a simulated cloud: S3, SQS, SNS, DynamoDB's
+//! conditional writes, EventBridge, WebSocket pages, Lambda with its deadlines, and the model of an asynchronous endpoint
+//! ([`async_endpoint::Endpoint`]). At every call of a port other functions continue, and faults may happen:
+//! [`fault::FaultKind`] lists them. A history ends when nothing is under way any more. The guarantees of the service are
+//! checked at every write and at the end.
 //!
 //! The same seed gives the same history, event by event, on every machine. [`mistake::Mistake`] plants errors between
-//! the product and the cloud, to show that the checks would notice.
+//! the product and the cloud, to show that the checks would notice them.
 //!
-//! Not simulated: the AWS adapters and their wire formats, latency as AWS has it, quotas, and what a deployment can get
-//! wrong. The end-to-end tests see to those.
+//! How the modules depend on each other, from the bottom up:
+//!
+//! - `time`, `ids`, `timeline`, [`fault`], [`mistake`] and `environment` (clock, chance, faults, trace) know no service.
+//! - The services each own their state: `bucket`, `queue`, `topic`, `endpoint`, `table`, `page`, `event_bus`,
+//!   `quarantine`, `function`, `call`. Their methods return what follows as events with a delay.
+//! - `ledger` and `checks` observe the services. `tamper` plants mistakes that take more than one of them.
+//! - `simulation` knows all of them: it passes events and their consequences between them.
+//! - `ports` lets the product's `handlers` call the simulation, `lambda` runs them, `driver` takes event by event.
+//! - [`history`] runs a history with faults, [`workload`] given uploads without faults (crate `planner` uses it).
+//!
+//! Not simulated: the AWS adapters and their wire formats, AWS's real latencies, quotas, and errors of a deployment. The
+//! end-to-end tests cover those.
 
 #![expect(clippy::print_stderr, reason = "a trace is for the terminal")]
 
 mod bucket;
 mod call;
-mod check;
+mod checks;
+mod container;
+mod driver;
 mod endpoint;
+mod environment;
+mod event;
+mod event_bus;
 pub mod fault;
+mod function;
+mod handlers;
 pub mod history;
+mod history_plan;
+mod ids;
 mod lambda;
 mod ledger;
+mod message;
 pub mod mistake;
 mod page;
 mod ports;
+mod quarantine;
 mod queue;
-mod reconcile;
-pub mod replay;
-mod scenario;
+mod request;
+mod simulation;
 mod table;
+mod tamper;
+mod time;
+mod timeline;
 mod topic;
-mod world;
+mod user_action;
+pub mod workload;

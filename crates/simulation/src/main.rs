@@ -1,4 +1,4 @@
-//! `simulate`: many histories side by side, or one again with its trace; and days in which nothing goes wrong.
+//! `simulate`: runs many histories in parallel, or one with its trace.
 
 #![expect(
     clippy::print_stdout,
@@ -13,18 +13,15 @@ use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use simulation::fault::Fault;
-use simulation::history::{Options, Report, Tracing, run};
+use simulation::fault::FaultKind;
+use simulation::history::{HistoryOptions, HistoryReport, Tracing, run};
 use simulation::mistake::Mistake;
-use simulation::replay;
 
 const USAGE: &str = "\
 simulate --seeds N --jobs M [--first F] [--workers W] [--mistake NAME]
     runs N histories with M uploads each, from seed F (1) on, in W (all cores) processes
 simulate --seed S --jobs M [--trace] [--mistake NAME]
-    runs one history; --trace prints what happened in it
-simulate replay deal-day|tuesday [...]
-    replays a business day without faults: how long people wait, and what it costs";
+    runs one history; --trace prints what happened in it";
 
 #[derive(Clone, Debug, Default)]
 struct Arguments {
@@ -35,19 +32,12 @@ struct Arguments {
     seed: Option<u64>,
     trace: bool,
     mistake: Option<Mistake>,
-    /// This process is a worker: its standard output is thrown away, since the product's metrics go there.
+    /// This process is a worker. Its standard output is discarded, because the product's metrics go there.
     worker: bool,
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(("replay", words)) = words
-        .split_first()
-        .map(|(first, rest)| (first.as_str(), rest))
-    {
-        return replay::run(words);
-    }
-    let arguments = match parse(words.into_iter()) {
+    let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(problem) => {
             eprintln!("simulate: {problem}\n{USAGE}");
@@ -100,16 +90,16 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                     .ok_or_else(|| format!("--mistake is one of {}", known()))?;
                 arguments.mistake = Some(found);
             }
-            _ => return Err(format!("{word} is not understood")),
+            _ => return Err(format!("{word} is not an option")),
         }
     }
     Ok(arguments)
 }
 
-/// Runs its share of the seeds; says what it found on standard error, one JSON object a line.
+/// Runs its share of the seeds. Writes violations and the sum to standard error, one JSON object per line.
 fn work(arguments: &Arguments) -> ExitCode {
     if arguments.trace {
-        // What the product logs belongs into the trace; the time in it is virtual and already there.
+        // The product's logs belong into the trace, which has the virtual time already.
         let log = tracing_subscriber::fmt()
             .without_time()
             .with_target(false)
@@ -117,13 +107,13 @@ fn work(arguments: &Arguments) -> ExitCode {
             .compact();
         log.with_writer(std::io::stderr).init();
     }
-    let mut sum = Report::default();
+    let mut sum = HistoryReport::default();
     for seed in arguments.first..arguments.first + arguments.seeds {
-        let options = Options {
+        let options = HistoryOptions {
             seed,
             uploads: arguments.jobs,
             mistake: arguments.mistake,
-            plan: arguments.mistake.and_then(Mistake::weather),
+            faults: arguments.mistake.and_then(Mistake::fault_profile),
             trace: if arguments.trace {
                 Tracing::Print
             } else {
@@ -144,30 +134,31 @@ fn work(arguments: &Arguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn failed(problem: String) -> Report {
-    Report {
+fn failed(problem: String) -> HistoryReport {
+    HistoryReport {
         violations: vec![problem],
-        ..Report::default()
+        ..HistoryReport::default()
     }
 }
 
-fn add(sum: &mut Report, report: &Report) {
+fn add(sum: &mut HistoryReport, report: &HistoryReport) {
     sum.jobs += report.jobs;
-    for (sum, count) in sum.ended.iter_mut().zip(report.ended) {
-        *sum += count;
-    }
-    sum.runs += report.runs;
+    sum.ready += report.ready;
+    sum.failed += report.failed;
+    sum.cancelled += report.cancelled;
+    sum.requests += report.requests;
     sum.repeated += report.repeated;
     sum.quarantined += report.quarantined;
-    sum.struck.add(&report.struck);
-    sum.time += report.time;
-    sum.steps += report.steps;
+    sum.faults.add(&report.faults);
+    sum.time_ms += report.time_ms;
+    sum.events += report.events;
 }
 
-fn to_json(sum: &Report, seeds: u64) -> Value {
+fn to_json(sum: &HistoryReport, seeds: u64) -> Value {
     json!({
-        "seeds": seeds, "jobs": sum.jobs, "ended": sum.ended, "runs": sum.runs, "repeated": sum.repeated,
-        "quarantined": sum.quarantined, "struck": sum.struck.0.to_vec(), "time": sum.time, "steps": sum.steps,
+        "seeds": seeds, "jobs": sum.jobs, "ready": sum.ready, "failed": sum.failed, "cancelled": sum.cancelled,
+        "requests": sum.requests, "repeated": sum.repeated, "quarantined": sum.quarantined,
+        "faults": sum.faults.0.to_vec(), "time_ms": sum.time_ms, "events": sum.events,
     })
 }
 
@@ -195,30 +186,30 @@ fn supervise(arguments: &Arguments) -> ExitCode {
             thread::spawn(move || watch(&arguments))
         })
         .collect();
-    let mut sum = Report::default();
-    let (mut done, mut broken) = (0, false);
+    let mut sum = HistoryReport::default();
+    let (mut done, mut violated) = (0, false);
     for thread in threads {
         match thread.join() {
             Ok(Some(found)) => {
                 add_json(&mut sum, &found);
                 done += found["seeds"].as_u64().unwrap_or(0);
-                broken |= found["broken"] == true;
+                violated |= found["violated"] == true;
             }
             Ok(None) | Err(_) => {
                 eprintln!("simulate: a worker died");
-                broken = true;
+                violated = true;
             }
         }
     }
-    print(&sum, done, began.elapsed().as_secs_f64(), broken);
-    if broken {
+    print(&sum, done, began.elapsed().as_secs_f64(), violated);
+    if violated {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     }
 }
 
-/// Starts a worker and reads what it says.
+/// Starts a worker and reads its output.
 fn watch(arguments: &Arguments) -> Option<Value> {
     let mut command = Command::new(std::env::current_exe().ok()?);
     let numbers = [
@@ -242,60 +233,60 @@ fn watch(arguments: &Arguments) -> Option<Value> {
         .spawn()
         .ok()?;
     let mut found = None;
-    let mut broken = false;
+    let mut violated = false;
     for line in BufReader::new(child.stderr.take()?)
         .lines()
         .map_while(Result::ok)
     {
         match serde_json::from_str::<Value>(&line) {
-            Ok(said) if said["violation"].is_string() => {
-                broken = true;
+            Ok(line) if line["violation"].is_string() => {
+                violated = true;
                 eprintln!(
                     "seed {}: {}",
-                    said["seed"],
-                    said["violation"].as_str().unwrap_or_default()
+                    line["seed"],
+                    line["violation"].as_str().unwrap_or_default()
                 );
             }
-            Ok(said) if said["struck"].is_array() => found = Some(said),
+            Ok(line) if line["faults"].is_array() => found = Some(line),
             Ok(_) | Err(_) => eprintln!("{line}"),
         }
     }
     let _ = child.wait();
     let mut found = found?;
-    found["broken"] = broken.into();
+    found["violated"] = violated.into();
     Some(found)
 }
 
-fn add_json(sum: &mut Report, found: &Value) {
+fn add_json(sum: &mut HistoryReport, found: &Value) {
     let number = |value: &Value| value.as_u64().unwrap_or(0);
-    let mut report = Report {
+    let mut report = HistoryReport {
         jobs: number(&found["jobs"]),
-        runs: number(&found["runs"]),
+        ready: number(&found["ready"]),
+        failed: number(&found["failed"]),
+        cancelled: number(&found["cancelled"]),
+        requests: number(&found["requests"]),
         repeated: number(&found["repeated"]),
         quarantined: number(&found["quarantined"]),
-        time: number(&found["time"]),
-        steps: number(&found["steps"]),
-        ..Report::default()
+        time_ms: number(&found["time_ms"]),
+        events: number(&found["events"]),
+        ..HistoryReport::default()
     };
-    for (at, count) in report.ended.iter_mut().enumerate() {
-        *count = number(&found["ended"][at]);
-    }
-    for (at, count) in report.struck.0.iter_mut().enumerate() {
-        *count = number(&found["struck"][at]);
+    for (kind, count) in report.faults.0.iter_mut().enumerate() {
+        *count = number(&found["faults"][kind]);
     }
     add(sum, &report);
 }
 
-fn print(sum: &Report, seeds: u64, seconds: f64, broken: bool) {
-    let kinds: Vec<(Fault, u64)> = sum.struck.iter().filter(|(_, count)| *count > 0).collect();
+fn print(sum: &HistoryReport, seeds: u64, seconds: f64, violated: bool) {
+    let kinds: Vec<(FaultKind, u64)> = sum.faults.iter().filter(|(_, count)| *count > 0).collect();
     println!("histories   {seeds}");
     println!(
         "jobs        {}  ({} ready, {} failed, {} cancelled)",
-        sum.jobs, sum.ended[0], sum.ended[1], sum.ended[2]
+        sum.jobs, sum.ready, sum.failed, sum.cancelled
     );
     println!(
         "GPU runs    {}  ({} repeat an attempt whose call or record was lost)",
-        sum.runs, sum.repeated
+        sum.requests, sum.repeated
     );
     println!("quarantine  {}", sum.quarantined);
     println!(
@@ -308,19 +299,19 @@ fn print(sum: &Report, seeds: u64, seconds: f64, broken: bool) {
     }
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let (days, speed) = (
-        sum.time as f64 / 86_400_000.0,
+        sum.time_ms as f64 / 86_400_000.0,
         sum.jobs as f64 / seconds.max(0.001),
     );
     println!(
         "time        {days:.1} days simulated in {seconds:.1} s, {} events, {speed:.0} jobs/s",
-        sum.steps
+        sum.events
     );
     println!(
-        "promises    {}",
-        if broken {
-            "BROKEN, see the seeds above"
+        "guarantees  {}",
+        if violated {
+            "VIOLATED, see the seeds above"
         } else {
-            "kept"
+            "hold"
         }
     );
 }

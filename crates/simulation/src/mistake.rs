@@ -1,21 +1,19 @@
-//! Mistakes that somebody could make, planted between the product's code and the simulated cloud.
-//! The simulation is only worth its time if it notices each of them; a test makes sure.
+//! Mistakes that are planted between the product's code and the simulated cloud, to show that the checks would notice
+//! them. A test makes sure that each is noticed.
 
-use crate::fault::{Fault, Plan};
+use crate::fault::{FaultKind, FaultProfile};
 
 macro_rules! mistakes {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
-        /// A mistake.
+        /// A mistake to plant.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Mistake {
             $($(#[doc = $doc])* $name,)*
         }
 
         impl Mistake {
-            /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The mistake of that name.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| format!("{known:?}") == name)
             }
@@ -24,106 +22,108 @@ macro_rules! mistakes {
 }
 
 mistakes! {
-    /// A save goes through whatever version is stored.
+    /// A save succeeds regardless of the stored version.
     VersionIgnored,
-    /// A create replaces the row that is there.
+    /// A create replaces an existing row.
     CreateReplaces,
-    /// A claim is taken over before its lease is over.
+    /// A lease is taken over before it expires.
     LeaseIgnored,
-    /// A claim counts as one's own if the message has the same id.
-    ClaimByMessageId,
-    /// A message that comes again brings no events.
+    /// A function treats a lease as its own if the message has the same id.
+    LeaseByMessageId,
+    /// A redelivered message publishes no events.
     EffectsDroppedOnRedelivery,
-    /// A failure is applied to the newest attempt, whichever it names.
+    /// A failure is applied to the newest attempt, not to the one that it names.
     EvidenceOfAnotherAttempt,
-    /// A failure that comes late opens a job that is `Ready`.
+    /// A late failure reopens a job that is `Ready`.
     LateFailureOverwrites,
-    /// A success that comes after the job failed is thrown away.
+    /// A success after the job failed is dropped.
     LateSuccessDropped,
-    /// An attempt is given up at its deadline without a look at S3.
-    TimesOutWithoutLooking,
-    /// A success is believed without a look at its output.
+    /// An attempt is given up at its deadline without checking S3.
+    TimeoutWithoutEvidence,
+    /// A success is accepted without checking its output.
     OutputNotChecked,
-    /// A result is taken although its input was replaced meanwhile.
+    /// A result is accepted although its input was replaced meanwhile.
     InputNotRechecked,
-    /// Whoever answers "gone" is forgotten, however new the connection.
-    GoneForgetsFreshPages,
-    /// Quarantine keeps nothing.
+    /// A connection that answers 410 is deleted even if it has only just been registered.
+    GoneDeletesNewConnections,
+    /// The quarantine stores nothing.
     QuarantineDrops,
-    /// Entries that the event bus did not take are not sent again.
-    CutEventsForgotten,
-    /// All messages of a batch are acknowledged, whatever the function reported.
+    /// Entries that the event bus rejected are not sent again.
+    RejectedEventsDropped,
+    /// All messages of a batch are deleted, even those that the function reported as failed.
     FailuresAcknowledged,
     /// A push goes to the pages of every tenant.
     PushToEveryTenant,
-    /// Nobody sends wake-ups for overdue jobs.
-    NoWakeUps,
-    /// Nobody looks for objects without a job.
-    NoSweep,
-    /// Nobody looks at dead letters.
+    /// The reconciler finds no overdue jobs.
+    OverdueJobsSkipped,
+    /// The reconciler does not scan the inventory for objects without a job.
+    InventoryScanSkipped,
+    /// The reconciler receives no dead letters.
     DeadLettersForgotten,
-    /// Dead letters vanish when they are received, and not when they are deleted.
+    /// Dead letters are deleted when they are received, before they are processed.
     DeadLettersReceivedOnce,
-    /// A job that was woken once is never found in the index again.
+    /// A job that was checked once is not found in the index again.
     PostponedForGood,
-    /// Announcements of the reconciler go nowhere.
-    AnnouncementsForgotten,
-    /// A reason that support gives is not kept.
-    ReasonForgotten,
+    /// Upload events that the reconciler re-sends are lost.
+    ResentUploadEventsLost,
+    /// The reason of a support action is not stored.
+    ReasonDropped,
 }
 
 impl Mistake {
-    /// The weather in which it shows most often; `None`: in any.
-    pub fn weather(self) -> Option<Plan> {
-        let calm = Plan::CALM;
+    /// The faults under which it shows most often. `None`: those that a seed draws.
+    pub fn fault_profile(self) -> Option<FaultProfile> {
+        let none = FaultProfile::NONE;
         match self {
             Self::VersionIgnored | Self::LateFailureOverwrites => Some(
-                calm.with(Fault::MessageDoubled, 300_000)
-                    .with(Fault::FunctionPaused, 50_000)
-                    .with(Fault::AnswerLost, 100_000)
-                    .with(Fault::ModelBroken, 200_000),
+                none.with(FaultKind::MessageDoubled, 300_000)
+                    .with(FaultKind::FunctionPaused, 50_000)
+                    .with(FaultKind::AnswerLost, 100_000)
+                    .with(FaultKind::ModelBroken, 200_000),
             ),
-            Self::LeaseIgnored | Self::ClaimByMessageId => Some(
-                calm.with(Fault::MessageDoubled, 400_000)
-                    .with(Fault::S3EventDoubled, 400_000)
-                    .with(Fault::FunctionPaused, 50_000),
+            Self::LeaseIgnored | Self::LeaseByMessageId => Some(
+                none.with(FaultKind::MessageDoubled, 400_000)
+                    .with(FaultKind::S3EventDoubled, 400_000)
+                    .with(FaultKind::FunctionPaused, 50_000),
             ),
             Self::EvidenceOfAnotherAttempt => Some(
-                calm.with(Fault::ModelBroken, 500_000)
-                    .with(Fault::NotificationDoubled, 500_000)
-                    .with(Fault::NotificationLate, 300_000),
+                none.with(FaultKind::ModelBroken, 500_000)
+                    .with(FaultKind::NotificationDoubled, 500_000)
+                    .with(FaultKind::NotificationLate, 300_000),
             ),
             Self::LateSuccessDropped => Some(
-                calm.with(Fault::AnswerLost, 200_000)
-                    .with(Fault::ModelBroken, 600_000)
-                    .with(Fault::NotificationLate, 300_000),
+                none.with(FaultKind::AnswerLost, 200_000)
+                    .with(FaultKind::ModelBroken, 600_000)
+                    .with(FaultKind::NotificationLate, 300_000),
             ),
             Self::InputNotRechecked => Some(
-                calm.with(Fault::InputOverwritten, 500_000)
-                    .with(Fault::S3EventLost, 300_000)
-                    .with(Fault::CapacityGone, 500_000),
+                none.with(FaultKind::InputOverwritten, 500_000)
+                    .with(FaultKind::S3EventLost, 300_000)
+                    .with(FaultKind::CapacityGone, 500_000),
             ),
             Self::DeadLettersReceivedOnce => Some(
-                calm.with(Fault::MessageGarbled, 500_000)
-                    .with(Fault::DeliveryThrottled, 600_000)
-                    .with(Fault::CrashAfterCall, 60_000)
-                    .with(Fault::CallThrottled, 100_000),
+                none.with(FaultKind::MessageGarbled, 500_000)
+                    .with(FaultKind::DeliveryThrottled, 600_000)
+                    .with(FaultKind::CrashAfterCall, 60_000)
+                    .with(FaultKind::CallThrottled, 100_000),
             ),
-            Self::GoneForgetsFreshPages => Some(calm.with(Fault::PageOpensSlowly, 1_000_000)),
+            Self::GoneDeletesNewConnections => {
+                Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
+            }
             Self::CreateReplaces
             | Self::EffectsDroppedOnRedelivery
-            | Self::TimesOutWithoutLooking
+            | Self::TimeoutWithoutEvidence
             | Self::OutputNotChecked
             | Self::QuarantineDrops
-            | Self::CutEventsForgotten
+            | Self::RejectedEventsDropped
             | Self::FailuresAcknowledged
             | Self::PushToEveryTenant
-            | Self::NoWakeUps
-            | Self::NoSweep
+            | Self::OverdueJobsSkipped
+            | Self::InventoryScanSkipped
             | Self::DeadLettersForgotten
             | Self::PostponedForGood
-            | Self::AnnouncementsForgotten
-            | Self::ReasonForgotten => None,
+            | Self::ResentUploadEventsLost
+            | Self::ReasonDropped => None,
         }
     }
 }

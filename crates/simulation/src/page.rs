@@ -1,18 +1,19 @@
-//! Web pages: they ask for a ticket, connect, sync every minute, lose their connection and come back.
+//! Web pages: they get a ticket, connect, sync every minute, lose their connection and come back. And the two tables
+//! behind them, of tickets and of connections.
 
 use std::collections::BTreeMap;
 
 use functions::handlers::ws::{RequestContext, WebSocketEvent};
-use jobs::ports::Ticket;
-use jobs::state::State;
+use jobs::id::Timestamp;
+use jobs::ports::{Connection, Ticket};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::check::PROMISE_8;
-use crate::fault::Fault;
-use crate::lambda::Task;
-use crate::table::Row;
-use crate::world::{Event, HOUR, MINUTE, SECOND, World};
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::mistake::Mistake;
+use crate::time::{HOUR, MINUTE, SECOND};
+use crate::timeline::After;
 
 /// What a page does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +22,38 @@ pub(crate) enum PageStep {
     Visit,
     /// API Gateway opens the connection.
     Opened,
-    /// It asks what the table says.
+    /// It asks for a snapshot.
     Sync,
-    /// It goes away.
     Leave,
 }
 
+#[derive(Debug)]
+pub(crate) enum PageConsequence {
+    Step(usize, PageStep),
+    /// The authorizer is called.
+    Authorize {
+        page: usize,
+        ticket: String,
+    },
+    /// A WebSocket route is called.
+    Call {
+        page: usize,
+        step: PageStep,
+        event: WebSocketEvent,
+    },
+}
+
+type PageConsequences = Vec<After<PageConsequence>>;
+
 /// How a page is connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PageConnection {
+enum PageConnection {
     None,
-    /// The authorizer or `$connect` is at work.
+    /// The authorizer or `$connect` is running.
     Asking {
         id: String,
     },
-    /// `$connect` said yes; posts still answer 410.
+    /// `$connect` succeeded; posts still answer 410.
     Opening {
         id: String,
     },
@@ -45,21 +63,22 @@ pub(crate) enum PageConnection {
 }
 
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct SimulatedPage {
+    /// The tenant.
     pub(crate) subscription: String,
-    pub(crate) connection: PageConnection,
+    connection: PageConnection,
     /// The newest version seen of each job.
     pub(crate) known: BTreeMap<String, u64>,
-    /// The last snapshot had all jobs in it; a tenant with many sees the newest.
+    /// The last snapshot had all jobs. For a tenant with many jobs it has only the newest.
     pub(crate) complete: bool,
     context: BTreeMap<String, Value>,
-    /// When it goes away, in virtual time.
+    /// When it goes away.
     leaves_at: u64,
-    /// It comes back that often.
+    /// How often it comes back.
     visits_left: u32,
 }
 
-impl Page {
+impl SimulatedPage {
     pub(crate) const fn new(subscription: String, visits: u32) -> Self {
         Self {
             subscription,
@@ -71,225 +90,281 @@ impl Page {
             visits_left: visits,
         }
     }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.connection, PageConnection::Open { .. })
+    }
+
+    fn call(&self, page: usize, step: PageStep) -> Option<After<PageConsequence>> {
+        let (PageConnection::Asking { id }
+        | PageConnection::Opening { id }
+        | PageConnection::Open { id }) = &self.connection
+        else {
+            return None;
+        };
+        let event = WebSocketEvent {
+            request_context: RequestContext {
+                connection_id: id.clone(),
+                authorizer: self.context.clone(),
+            },
+            body: Some(r#"{"action":"sync"}"#.to_owned()),
+        };
+        Some(After::new(5, PageConsequence::Call { page, step, event }))
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type")]
-enum Frame {
+enum PushedFrame {
     #[serde(rename = "job.changed")]
-    Changed { job: View },
+    Changed { job: PushedJob },
     #[serde(rename = "snapshot")]
-    Snapshot { jobs: Vec<View>, more: bool },
+    Snapshot { jobs: Vec<PushedJob>, more: bool },
     #[serde(other)]
     Other,
 }
 
 #[derive(Deserialize)]
-struct View {
+struct PushedJob {
     id: String,
     version: u64,
     tenant: String,
 }
 
-impl World {
-    pub(crate) fn page_steps(&mut self, at: usize, step: PageStep) {
-        match (step, self.pages[at].connection.clone()) {
-            (PageStep::Visit, PageConnection::None) => self.visit(at),
+/// A frame that a page received.
+pub(crate) struct ReceivedFrame {
+    pub(crate) page: usize,
+    /// The tenants of jobs that are not the page's.
+    pub(crate) foreign_tenants: Vec<String>,
+    /// It was a snapshot with all jobs.
+    pub(crate) is_complete_snapshot: bool,
+}
+
+/// The result of posting a frame to a connection.
+pub(crate) enum PostedFrame {
+    /// There is no such open connection.
+    Gone,
+    Lost,
+    Received(ReceivedFrame),
+}
+
+/// All pages, tickets and connections.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    pub(crate) pages: Vec<SimulatedPage>,
+    tickets: BTreeMap<String, Ticket>,
+    /// The rows of the table of connections.
+    connections: Vec<Connection>,
+}
+
+impl Pages {
+    pub(crate) fn step(
+        &mut self,
+        env: &mut Environment,
+        index: usize,
+        step: PageStep,
+    ) -> PageConsequences {
+        let page = &mut self.pages[index];
+        match (step, page.connection.clone()) {
+            (PageStep::Visit, PageConnection::None) => vec![self.visit(env, index)],
             (PageStep::Opened, PageConnection::Opening { id }) => {
-                self.log(|| format!("page {at}     is connected as {id}"));
-                self.pages[at].connection = PageConnection::Open { id };
-                // A page starts empty and asks at once.
-                self.after(5, Event::Page(at, PageStep::Sync));
+                env.log(|| format!("page {index}     is connected as {id}"));
+                page.connection = PageConnection::Open { id };
+                // A new page is empty and asks for a snapshot at once.
+                vec![After::new(5, PageConsequence::Step(index, PageStep::Sync))]
             }
-            (PageStep::Sync, PageConnection::Open { .. })
-                if self.pages[at].leaves_at <= self.now =>
-            {
-                self.leave(at)
+            (PageStep::Sync, PageConnection::Open { .. }) if page.leaves_at <= env.now => {
+                self.leave(env, index)
             }
             (PageStep::Sync, PageConnection::Open { .. }) => {
-                self.ask(at, PageStep::Sync);
-                self.after(MINUTE, Event::Page(at, PageStep::Sync));
+                let next = After::new(MINUTE, PageConsequence::Step(index, PageStep::Sync));
+                let call = page.call(index, PageStep::Sync);
+                call.into_iter().chain([next]).collect()
             }
-            _ => {}
+            _ => vec![],
         }
     }
 
-    /// Everyone who comes back does so once more, and stays.
-    pub(crate) fn last_visit(&mut self) {
-        for at in 0..self.pages.len() {
-            self.pages[at].leaves_at = u64::MAX;
-            self.pages[at].visits_left = 0;
-            self.after(1, Event::Page(at, PageStep::Visit));
+    /// All pages connect once more and stay.
+    pub(crate) fn last_visit(&mut self) -> PageConsequences {
+        let mut consequences = Vec::new();
+        for (index, page) in self.pages.iter_mut().enumerate() {
+            page.leaves_at = u64::MAX;
+            page.visits_left = 0;
+            let visit = PageConsequence::Step(index, PageStep::Visit);
+            consequences.push(After::new(1, visit));
         }
+        consequences
     }
 
-    fn visit(&mut self, at: usize) {
-        let id = format!("c{}", self.fresh_id());
-        let ticket = format!("t{}", self.fresh_id());
-        let now = self.wall().0;
-        let page = &mut self.pages[at];
+    fn visit(&mut self, env: &mut Environment, index: usize) -> After<PageConsequence> {
+        let id = format!("c{}", env.fresh_id());
+        let ticket = format!("t{}", env.fresh_id());
+        let now = env.wall().0;
+        let page = &mut self.pages[index];
         page.connection = PageConnection::Asking { id };
         page.known.clear();
-        let ends = jobs::id::Timestamp(now + 2 * HOUR);
         let issued = Ticket {
             uploader: None,
             subscription: page.subscription.clone(),
-            actor: "somebody".to_owned(),
-            expires_at: jobs::id::Timestamp(now + MINUTE),
-            token_expires_at: ends,
+            actor: "reviewer".to_owned(),
+            expires_at: Timestamp(now + MINUTE),
+            token_expires_at: Timestamp(now + 2 * HOUR),
         };
         self.tickets.insert(ticket.clone(), issued);
-        let stays = self.between(30 * SECOND, 20 * MINUTE);
-        let page = &mut self.pages[at];
+        let stays = env.between(30 * SECOND, 20 * MINUTE);
         if page.leaves_at != u64::MAX {
-            page.leaves_at = self.now + stays;
+            page.leaves_at = env.now + stays;
         }
-        self.after(
-            10,
-            Event::Start(Box::new(Task::Authorize { page: at, ticket })),
-        );
+        let page = index;
+        After::new(10, PageConsequence::Authorize { page, ticket })
     }
 
-    pub(crate) fn page_authorized(&mut self, at: usize, answer: &Value) {
-        let allowed = answer["policyDocument"]["Statement"][0]["Effect"] == "Allow";
-        let Some(context) = answer["context"].as_object().filter(|_| allowed) else {
-            return self.page_step_failed(at, PageStep::Visit);
-        };
-        self.pages[at].context = context.clone().into_iter().collect();
-        self.ask(at, PageStep::Opened);
-    }
-
-    fn ask(&mut self, at: usize, step: PageStep) {
-        let page = &self.pages[at];
-        let (PageConnection::Asking { id }
-        | PageConnection::Opening { id }
-        | PageConnection::Open { id }) = &page.connection
-        else {
-            return;
-        };
-        let event = WebSocketEvent {
-            request_context: RequestContext {
-                connection_id: id.clone(),
-                authorizer: page.context.clone(),
-            },
-            body: Some(r#"{"action":"sync"}"#.to_owned()),
-        };
-        self.after(
-            5,
-            Event::Start(Box::new(Task::Page {
-                page: at,
-                step,
-                event,
-            })),
-        );
-    }
-
-    pub(crate) fn page_step_done(&mut self, at: usize, step: PageStep) {
-        if step == PageStep::Opened
-            && let PageConnection::Asking { id } = self.pages[at].connection.clone()
-        {
-            self.pages[at].connection = PageConnection::Opening { id };
-            let slow = if self.strikes(Fault::PageOpensSlowly) {
-                self.between(SECOND, 5 * SECOND)
-            } else {
-                5
-            };
-            self.after(slow, Event::Page(at, PageStep::Opened));
+    fn leave(&mut self, env: &mut Environment, index: usize) -> PageConsequences {
+        env.log(|| format!("page {index}     goes away"));
+        let page = &mut self.pages[index];
+        let mut consequences = Vec::new();
+        if !env.strikes(FaultKind::PageVanished) {
+            consequences.extend(page.call(index, PageStep::Leave));
         }
-    }
-
-    pub(crate) fn page_step_failed(&mut self, at: usize, step: PageStep) {
-        match step {
-            PageStep::Visit | PageStep::Opened => {
-                self.pages[at].connection = PageConnection::None;
-                self.after(5 * SECOND, Event::Page(at, PageStep::Visit));
-            }
-            // It asks again within a minute; a row that stays is found by the next push.
-            PageStep::Sync | PageStep::Leave => {}
-        }
-    }
-
-    fn leave(&mut self, at: usize) {
-        self.log(|| format!("page {at}     goes away"));
-        if !self.strikes(Fault::PageVanished) {
-            self.ask(at, PageStep::Leave);
-        }
-        let page = &mut self.pages[at];
         page.connection = PageConnection::None;
         if page.visits_left > 0 {
             page.visits_left -= 1;
-            let pause = self.between(SECOND, 4 * HOUR);
-            self.after(pause, Event::Page(at, PageStep::Visit));
+            let pause = env.between(SECOND, 4 * HOUR);
+            let visit = PageConsequence::Step(index, PageStep::Visit);
+            consequences.push(After::new(pause, visit));
+        }
+        consequences
+    }
+
+    /// The authorizer answered.
+    pub(crate) fn authorized(&mut self, index: usize, answer: &Value) -> PageConsequences {
+        let allowed = answer["policyDocument"]["Statement"][0]["Effect"] == "Allow";
+        let Some(context) = answer["context"].as_object().filter(|_| allowed) else {
+            return self.step_failed(index, PageStep::Visit);
+        };
+        let page = &mut self.pages[index];
+        page.context = context.clone().into_iter().collect();
+        page.call(index, PageStep::Opened).into_iter().collect()
+    }
+
+    /// The function of a route succeeded.
+    pub(crate) fn step_done(
+        &mut self,
+        env: &mut Environment,
+        index: usize,
+        step: PageStep,
+    ) -> PageConsequences {
+        let page = &mut self.pages[index];
+        if step == PageStep::Opened
+            && let PageConnection::Asking { id } = page.connection.clone()
+        {
+            page.connection = PageConnection::Opening { id };
+            let delay = if env.strikes(FaultKind::PageOpensSlowly) {
+                env.between(SECOND, 5 * SECOND)
+            } else {
+                5
+            };
+            let opened = PageConsequence::Step(index, PageStep::Opened);
+            return vec![After::new(delay, opened)];
+        }
+        vec![]
+    }
+
+    /// The function of a route failed.
+    pub(crate) fn step_failed(&mut self, index: usize, step: PageStep) -> PageConsequences {
+        match step {
+            PageStep::Visit | PageStep::Opened => {
+                self.pages[index].connection = PageConnection::None;
+                let visit = PageConsequence::Step(index, PageStep::Visit);
+                vec![After::new(5 * SECOND, visit)]
+            }
+            // The page syncs again within a minute; the next push deletes a row of a connection that is gone.
+            PageStep::Sync | PageStep::Leave => vec![],
         }
     }
 
-    /// A frame is posted to a connection. `false`: there is no such connection.
-    pub(crate) fn deliver_frame(&mut self, connection: &str, frame: &[u8]) -> bool {
-        let open = |page: &Page| matches!(&page.connection, PageConnection::Open { id } if id == connection);
-        let Some(at) = self.pages.iter().position(open) else {
-            return false;
+    /// A frame is posted to a connection.
+    pub(crate) fn post(
+        &mut self,
+        env: &mut Environment,
+        connection: &str,
+        frame: &[u8],
+    ) -> PostedFrame {
+        let open = |page: &SimulatedPage| matches!(&page.connection, PageConnection::Open { id } if id == connection);
+        let Some(index) = self.pages.iter().position(open) else {
+            return PostedFrame::Gone;
         };
-        if self.strikes(Fault::PushLost) {
-            return true;
+        if env.strikes(FaultKind::PushLost) {
+            return PostedFrame::Lost;
         }
-        let (views, snapshot) = match serde_json::from_slice(frame) {
-            Ok(Frame::Changed { job }) => (vec![job], None),
-            Ok(Frame::Snapshot { jobs, more }) => (jobs, Some(!more)),
-            Ok(Frame::Other) | Err(_) => (vec![], None),
+        let (jobs, snapshot) = match serde_json::from_slice(frame) {
+            Ok(PushedFrame::Changed { job }) => (vec![job], None),
+            Ok(PushedFrame::Snapshot { jobs, more }) => (jobs, Some(!more)),
+            Ok(PushedFrame::Other) | Err(_) => (vec![], None),
         };
-        for view in views {
-            if view.tenant != self.pages[at].subscription {
-                let (own, other) = (self.pages[at].subscription.clone(), view.tenant.clone());
-                self.broken(PROMISE_8, || {
-                    format!("a page of {own} was shown a job of {other}")
-                });
+        let page = &mut self.pages[index];
+        let mut foreign_tenants = Vec::new();
+        for job in jobs {
+            if job.tenant != page.subscription {
+                foreign_tenants.push(job.tenant);
             }
-            let known = self.pages[at].known.entry(view.id).or_default();
-            *known = (*known).max(view.version);
+            let known = page.known.entry(job.id).or_default();
+            *known = (*known).max(job.version);
         }
         if let Some(complete) = snapshot {
-            self.pages[at].complete = complete;
-            if complete {
-                self.check_snapshot(at);
-            }
+            page.complete = complete;
         }
-        true
+        PostedFrame::Received(ReceivedFrame {
+            page: index,
+            foreign_tenants,
+            is_complete_snapshot: snapshot == Some(true),
+        })
     }
 
-    /// A complete snapshot shows at least what the table said a moment before it was asked for.
-    fn check_snapshot(&mut self, at: usize) {
-        let Some(asked_at) = self.functions.get(&self.current).map(|meta| meta.began_at) else {
-            return;
-        };
-        let settled = asked_at.saturating_sub(3 * SECOND);
-        let tenant = &self.pages[at].subscription;
-        let known = &self.pages[at].known;
-        let missed = |row: &&Row| {
-            row.job.tenant.as_str() == tenant
-                && row.saved_at < settled
-                && is_listed(row)
-                && known
-                    .get(&row.job.id.to_string())
-                    .is_none_or(|known| *known < row.job.version)
-        };
-        let stale = self
-            .table
-            .rows
-            .values()
-            .find(missed)
-            .map(|row| (row.job.id, row.job.version));
-        if let Some((job, version)) = stale {
-            self.broken(crate::check::PROMISE_7, || {
-                format!(
-                    "page {at} asked, and was not told of {} v{version}",
-                    crate::world::short(job)
-                )
-            });
-        }
+    /// Whether a page has this connection, or is about to have it.
+    pub(crate) fn uses(&self, connection: &str) -> bool {
+        self.pages.iter().any(|page| match &page.connection {
+            PageConnection::Opening { id } | PageConnection::Open { id } => id == connection,
+            PageConnection::None | PageConnection::Asking { .. } => false,
+        })
     }
-}
 
-/// Snapshots do not list what was cancelled: a page drops what a complete snapshot does not have.
-pub(crate) const fn is_listed(row: &Row) -> bool {
-    !matches!(row.job.state, State::Cancelled { .. })
+    pub(crate) fn register(&mut self, connection: &Connection) {
+        self.forget(&connection.subscription, &connection.connection_id);
+        self.connections.push(connection.clone());
+    }
+
+    pub(crate) fn forget(&mut self, subscription: &str, connection_id: &str) {
+        self.connections.retain(|known| {
+            known.subscription != subscription || known.connection_id != connection_id
+        });
+    }
+
+    pub(crate) fn connected(&self, env: &Environment, subscription: &str) -> Vec<Connection> {
+        let all = env.has(Mistake::PushToEveryTenant);
+        let mut found: Vec<Connection> = self
+            .connections
+            .iter()
+            .filter(|known| all || known.subscription == subscription)
+            .cloned()
+            .collect();
+        if env.has(Mistake::GoneDeletesNewConnections) {
+            found
+                .iter_mut()
+                .for_each(|known| known.registered_at = Timestamp(0));
+        }
+        found
+    }
+
+    pub(crate) fn issue_ticket(&mut self, secret: &str, ticket: &Ticket) {
+        self.tickets.insert(secret.to_owned(), ticket.clone());
+    }
+
+    pub(crate) fn redeem_ticket(&mut self, env: &Environment, secret: &str) -> Option<Ticket> {
+        let now = env.wall();
+        self.tickets
+            .remove(secret)
+            .filter(|ticket| ticket.expires_at > now)
+    }
 }

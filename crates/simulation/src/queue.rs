@@ -1,25 +1,31 @@
-//! SQS and the pollers that feed functions from it: at least once, visibility timeout, receive count, dead letters.
+//! SQS and the event source mappings that feed functions from it: at-least-once delivery, visibility timeout, receive
+//! count, dead-letter queues.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use functions::handlers::batch;
-use jobs::id::{InferenceId, Timestamp};
-use jobs::ports::Queue;
-use jobs::state::{Cause, State};
+use jobs::id::Timestamp;
+use jobs::ports::{DeadLetter, Queue};
 
-use crate::check;
-use crate::fault::Fault;
-use crate::lambda::{FnId, Task};
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::ids::FunctionId;
+use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::mistake::Mistake;
-use crate::world::{Event, MINUTE, SECOND, World};
+use crate::time::{MINUTE, SECOND};
+use crate::timeline::After;
 
 /// `maxReceiveCount` in `infra/service.yaml`.
 const MAX_RECEIVES: u32 = 5;
 /// `BatchSize` in `infra/service.yaml`.
 const MAX_BATCH: u64 = 10;
+/// How long a received dead letter stays invisible: `INVISIBLE_SECONDS` of the AWS adapter.
+const DEAD_LETTER_INVISIBLE: u64 = 3 * MINUTE;
+/// `ReceiveMessage` returns at most ten messages.
+const MAX_DEAD_LETTERS: usize = 10;
 
-/// `MaximumConcurrency`, size `standard` in `infra/service.yaml`, and more.
-const fn concurrency(queue: Queue) -> usize {
+/// The event source mapping's maximum concurrency in size `standard` of `infra/service.yaml`, and more.
+const fn max_concurrency(queue: Queue) -> usize {
     match queue {
         Queue::Uploads => 16,
         Queue::InferenceSuccess | Queue::InferenceError => 8,
@@ -27,279 +33,268 @@ const fn concurrency(queue: Queue) -> usize {
     }
 }
 
-/// What a message really is: for the checks, never for the functions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// An upload.
-    Upload,
-    /// A success of this request, with its output's key.
-    Success(InferenceId, String),
-    /// A failure.
-    Failure(InferenceId),
-    /// A wake-up.
-    CheckRequest,
-    /// SageMaker's test.
-    Test,
-    /// What support replayed.
-    Replayed,
-    /// Something that belongs into quarantine.
-    Junk,
+#[derive(Debug)]
+pub(crate) enum QueueEvent {
+    Arrive(OutgoingMessage),
+    /// Messages may be visible.
+    Poll(Queue),
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) body: String,
-    pub(crate) kind: Kind,
-    /// The id of the first message that carried this text, if it was sent again.
-    pub(crate) first_id: Option<String>,
-    /// Since when it has been a dead letter, if it was sent back.
-    pub(crate) dead_since: Option<Timestamp>,
-}
-
-impl Message {
-    pub(crate) const fn new(body: String, kind: Kind) -> Self {
-        Self {
-            body,
-            kind,
-            first_id: None,
-            dead_since: None,
-        }
-    }
+/// A batch that a function is to process.
+#[derive(Debug)]
+pub(crate) struct MessageBatch {
+    pub(crate) queue: Queue,
+    pub(crate) records: Vec<batch::Message>,
 }
 
 #[derive(Debug)]
-struct Held {
-    message: Message,
+struct StoredMessage {
+    message: QueueMessage,
     visible_at: u64,
-    received: u32,
+    receives: u32,
 }
 
-/// A dead letter, with the id that it had.
+/// A message in the dead-letter queue, with the id that it had in its own queue.
 #[derive(Debug)]
-pub(crate) struct Dead {
-    pub(crate) id: u64,
-    pub(crate) message: Message,
-    pub(crate) visible_at: u64,
+struct DeadMessage {
+    id: u64,
+    message: QueueMessage,
+    visible_at: u64,
 }
 
-impl Dead {
-    pub(crate) fn receipt_is(&self, receipt: &str) -> bool {
+impl DeadMessage {
+    fn has_receipt(&self, receipt: &str) -> bool {
         self.id.to_string() == receipt
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Line {
-    held: BTreeMap<u64, Held>,
-    /// Dead letters.
-    pub(crate) dead: Vec<Dead>,
-    working: usize,
-    /// Moments for which a look at the queue is planned.
-    planned: BTreeSet<u64>,
+struct QueueState {
+    messages: BTreeMap<u64, StoredMessage>,
+    dead: Vec<DeadMessage>,
+    batches_in_flight: usize,
+    /// When polls are planned.
+    polls: BTreeSet<u64>,
+}
+
+/// Messages that were received for one batch.
+pub(crate) struct Received {
+    /// By message id. Empty if the delivery was throttled.
+    pub(crate) records: Vec<(u64, batch::Message)>,
+    pub(crate) polls: Vec<After<QueueEvent>>,
+}
+
+/// The result of a batch.
+pub(crate) struct BatchEnd {
+    /// Messages that were deleted from the queue.
+    pub(crate) deleted: Vec<MessageKind>,
+    pub(crate) poll: Option<After<QueueEvent>>,
 }
 
 /// All queues.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
-    queues: [Line; 4],
+    queues: [QueueState; 4],
 }
 
 impl Queues {
-    pub(crate) const fn get(&mut self, name: Queue) -> &mut Line {
-        &mut self.queues[name as usize]
+    const fn get(&mut self, queue: Queue) -> &mut QueueState {
+        &mut self.queues[queue as usize]
     }
 
-    /// Nothing waits and nothing is being worked off; dead letters count as waiting.
+    /// Whether no message is stored or in flight, dead letters included.
     pub(crate) fn are_empty(&self) -> bool {
-        self.queues
-            .iter()
-            .all(|queue| queue.held.is_empty() && queue.working == 0 && queue.dead.is_empty())
+        self.queues.iter().all(|queue| {
+            queue.messages.is_empty() && queue.batches_in_flight == 0 && queue.dead.is_empty()
+        })
     }
 
-    pub(crate) fn left(&self) -> String {
+    /// The number of messages in each queue, as text.
+    pub(crate) fn depths(&self) -> String {
         let each = Queue::ALL.map(|name| {
             let queue = &self.queues[name as usize];
             format!(
                 "{} {}+{} dead",
                 name.name(),
-                queue.held.len(),
+                queue.messages.len(),
                 queue.dead.len()
             )
         });
         each.join(", ")
     }
-}
 
-impl World {
-    /// Sends a message that arrives after `delay` milliseconds.
-    pub(crate) fn send(&mut self, queue: Queue, delay: u64, message: Message) {
-        self.after(delay, Event::Arrive(queue, Box::new(message)));
-    }
-
-    pub(crate) fn arrive(&mut self, name: Queue, message: Message) {
-        let id = self.fresh_id();
-        let late = if self.strikes(Fault::MessageLate) {
-            self.between(SECOND, MINUTE)
+    pub(crate) fn arrive(
+        &mut self,
+        env: &mut Environment,
+        outgoing: OutgoingMessage,
+    ) -> Option<After<QueueEvent>> {
+        let OutgoingMessage { queue, message } = outgoing;
+        let id = env.fresh_id();
+        let late = if env.strikes(FaultKind::MessageLate) {
+            env.between(SECOND, MINUTE)
         } else {
             0
         };
-        self.log(|| format!("{:<10} m{id} arrives: {:?}", name.name(), message.kind));
-        let visible_at = self.now + late;
-        self.queues.get(name).held.insert(
+        env.log(|| format!("{:<10} m{id} arrives: {:?}", queue.name(), message.kind));
+        let visible_at = env.now + late;
+        self.get(queue).messages.insert(
             id,
-            Held {
+            StoredMessage {
                 message,
                 visible_at,
-                received: 0,
+                receives: 0,
             },
         );
-        self.look(name, visible_at);
+        self.plan_poll(queue, env.now, visible_at)
     }
 
-    /// Plans a look at the queue.
-    fn look(&mut self, name: Queue, at: u64) {
-        let at = at.max(self.now);
-        if self.queues.get(name).planned.insert(at) {
-            self.after(at - self.now, Event::Poll(name));
-        }
+    fn plan_poll(&mut self, queue: Queue, now: u64, at: u64) -> Option<After<QueueEvent>> {
+        let at = at.max(now);
+        self.get(queue)
+            .polls
+            .insert(at)
+            .then(|| After::new(at - now, QueueEvent::Poll(queue)))
     }
 
-    /// Hands visible messages to functions.
-    pub(crate) fn poll(&mut self, name: Queue) {
-        let now = self.now;
-        let queue = self.queues.get(name);
-        queue.planned.remove(&now);
-        let mut visible: Vec<u64> = queue
-            .held
+    /// The visible messages, shuffled: a standard queue keeps no order.
+    pub(crate) fn visible(&mut self, env: &mut Environment, queue: Queue) -> Vec<u64> {
+        let now = env.now;
+        let state = self.get(queue);
+        state.polls.remove(&now);
+        let mut visible: Vec<u64> = state
+            .messages
             .iter()
-            .filter(|(_, held)| held.visible_at <= now)
+            .filter(|(_, stored)| stored.visible_at <= now)
             .map(|(id, _)| *id)
             .collect();
-        // A standard queue keeps no order.
         for i in (1..visible.len()).rev() {
-            let j = usize::try_from(self.rng.up_to(i as u64)).unwrap_or(0);
+            let j = usize::try_from(env.rng.up_to(i as u64)).unwrap_or(0);
             visible.swap(i, j);
         }
-        while !visible.is_empty() && self.queues.get(name).working < concurrency(name) {
-            let size = usize::try_from(self.between(1, MAX_BATCH)).unwrap_or(1);
-            let rest = visible.split_off(size.min(visible.len()));
-            let batch = std::mem::replace(&mut visible, rest);
-            self.hand_over(name, &batch);
-        }
+        visible
     }
 
-    fn hand_over(&mut self, name: Queue, batch: &[u64]) {
-        let again = self.now + self.timing.visibility;
-        let throttled = self.strikes(Fault::DeliveryThrottled);
-        let mut records = Vec::new();
-        for id in batch {
-            let doubled = !throttled && self.strikes(Fault::MessageDoubled);
-            let soon = self.now
-                + if doubled {
-                    self.between(1, 40 * SECOND)
-                } else {
-                    0
-                };
-            let queue = self.queues.get(name);
-            let Some(held) = queue.held.get_mut(id) else {
-                continue;
-            };
-            held.received += 1;
-            if held.received > MAX_RECEIVES {
-                if let Some(held) = queue.held.remove(id) {
-                    queue.dead.push(Dead {
-                        id: *id,
-                        message: held.message,
-                        visible_at: 0,
-                    });
-                    self.log(|| format!("{:<10} m{id} becomes a dead letter", name.name()));
-                }
-                continue;
-            }
-            held.visible_at = if doubled { soon } else { again };
-            let mut attributes = BTreeMap::new();
-            attributes.insert(
-                "ApproximateReceiveCount".to_owned(),
-                held.received.to_string(),
-            );
-            let mut message_attributes = BTreeMap::new();
-            if let Some(first) = &held.message.first_id {
-                let value = batch::MessageAttribute {
-                    string_value: Some(first.clone()),
-                };
-                message_attributes.insert("first-message-id".to_owned(), value);
-            }
-            records.push((
-                *id,
-                batch::Message {
-                    message_id: format!("m{id}"),
-                    body: held.message.body.clone(),
-                    attributes,
-                    message_attributes,
-                },
-            ));
-            self.look(name, if doubled { soon } else { again });
+    /// Receives some of the visible messages for a batch. `None`: there are no more, or enough functions are running.
+    pub(crate) fn receive(
+        &mut self,
+        env: &mut Environment,
+        queue: Queue,
+        visible: &mut Vec<u64>,
+    ) -> Option<Received> {
+        if visible.is_empty() || self.get(queue).batches_in_flight >= max_concurrency(queue) {
+            return None;
         }
-        if throttled || records.is_empty() {
-            return;
-        }
-        if self.made(Mistake::EvidenceOfAnotherAttempt) && name == Queue::InferenceError {
-            records
-                .iter_mut()
-                .for_each(|(_, record)| check::rename_attempt(self, record));
-        }
-        if self.made(Mistake::LateSuccessDropped) && name == Queue::InferenceSuccess {
-            let dropped: Vec<u64> = batch
-                .iter()
-                .copied()
-                .filter(|id| self.is_late_success(name, *id))
-                .collect();
-            records.retain(|(id, _)| !dropped.contains(id));
-            for id in &dropped {
-                self.acknowledged(name, *id);
-                self.delete(name, *id);
-            }
-            if records.is_empty() {
-                return;
-            }
-        }
-        self.queues.get(name).working += 1;
-        let task = Task::Batch(
-            name,
-            records.into_iter().map(|(_, record)| record).collect(),
-        );
-        let delay = self.between(1, 60);
-        self.after(delay, Event::Start(Box::new(task)));
-    }
-
-    fn is_late_success(&mut self, name: Queue, id: u64) -> bool {
-        let Some(Kind::Success(inference, _)) = self
-            .queues
-            .get(name)
-            .held
-            .get(&id)
-            .map(|held| held.message.kind.clone())
-        else {
-            return false;
+        let size = usize::try_from(env.between(1, MAX_BATCH)).unwrap_or(1);
+        let rest = visible.split_off(size.min(visible.len()));
+        let ids = std::mem::replace(visible, rest);
+        let throttled = env.strikes(FaultKind::DeliveryThrottled);
+        let mut received = Received {
+            records: Vec::new(),
+            polls: Vec::new(),
         };
-        let row = self.table.rows.get(&inference.job);
-        row.is_some_and(|row| matches!(row.job.state, State::Failed { .. }))
+        for id in ids {
+            let doubled = !throttled && env.strikes(FaultKind::MessageDoubled);
+            let visible_at = env.now
+                + if doubled {
+                    env.between(1, 40 * SECOND)
+                } else {
+                    env.timing.visibility
+                };
+            if let Some(record) = self.receive_message(env, queue, id, visible_at) {
+                received.records.push((id, record));
+                received
+                    .polls
+                    .extend(self.plan_poll(queue, env.now, visible_at));
+            }
+        }
+        if throttled {
+            received.records.clear();
+        }
+        Some(received)
     }
 
-    /// A function that worked off a batch has ended. `failures` are the messages that it wants back, all if it died.
+    /// Receives a message, or moves it to the dead-letter queue if it has been received too often.
+    fn receive_message(
+        &mut self,
+        env: &mut Environment,
+        queue: Queue,
+        id: u64,
+        visible_at: u64,
+    ) -> Option<batch::Message> {
+        let state = self.get(queue);
+        let stored = state.messages.get_mut(&id)?;
+        stored.receives += 1;
+        if stored.receives > MAX_RECEIVES {
+            if let Some(stored) = state.messages.remove(&id) {
+                state.dead.push(DeadMessage {
+                    id,
+                    message: stored.message,
+                    visible_at: 0,
+                });
+                env.log(|| format!("{:<10} m{id} becomes a dead letter", queue.name()));
+            }
+            return None;
+        }
+        stored.visible_at = visible_at;
+        let attributes = [(
+            "ApproximateReceiveCount".to_owned(),
+            stored.receives.to_string(),
+        )];
+        let first_id = stored.message.first_id.as_ref().map(|first| {
+            let value = batch::MessageAttribute {
+                string_value: Some(first.clone()),
+            };
+            ("first-message-id".to_owned(), value)
+        });
+        Some(batch::Message {
+            message_id: format!("m{id}"),
+            body: stored.message.body.clone(),
+            attributes: attributes.into(),
+            message_attributes: first_id.into_iter().collect(),
+        })
+    }
+
+    /// Hands received messages to a function. `None`: there are none.
+    pub(crate) fn hand_over(
+        &mut self,
+        env: &mut Environment,
+        queue: Queue,
+        records: Vec<batch::Message>,
+    ) -> Option<After<MessageBatch>> {
+        if records.is_empty() {
+            return None;
+        }
+        self.get(queue).batches_in_flight += 1;
+        let delay = env.between(1, 60);
+        Some(After::new(delay, MessageBatch { queue, records }))
+    }
+
+    pub(crate) fn kind(&self, queue: Queue, id: u64) -> Option<&MessageKind> {
+        let stored = self.queues[queue as usize].messages.get(&id)?;
+        Some(&stored.message.kind)
+    }
+
+    pub(crate) fn delete(&mut self, queue: Queue, id: u64) -> Option<MessageKind> {
+        let stored = self.get(queue).messages.remove(&id)?;
+        Some(stored.message.kind)
+    }
+
+    /// A function has ended. `failures` are the messages that it reported as failed; `None` if it crashed.
     pub(crate) fn batch_ended(
         &mut self,
-        name: Queue,
-        function: FnId,
+        env: &mut Environment,
+        queue: Queue,
+        function: FunctionId,
         batch: &[String],
         failures: Option<&[String]>,
-    ) {
-        self.queues.get(name).working -= 1;
+    ) -> BatchEnd {
+        self.get(queue).batches_in_flight -= 1;
+        let mut deleted = Vec::new();
         if let Some(mut failures) = failures {
-            if self.made(Mistake::FailuresAcknowledged) {
+            if env.has(Mistake::FailuresAcknowledged) {
                 failures = &[];
             }
-            self.log(|| {
+            env.log(|| {
                 format!(
                     "f{:<9} ends, {} of {} messages come back",
                     function.0,
@@ -308,53 +303,77 @@ impl World {
                 )
             });
             for id in batch.iter().filter(|id| !failures.contains(id)) {
-                if self.strikes(Fault::DeletionLost) {
+                if env.strikes(FaultKind::DeletionLost) {
                     continue;
                 }
                 if let Some(id) = id.strip_prefix('m').and_then(|id| id.parse().ok()) {
-                    self.acknowledged(name, id);
-                    self.delete(name, id);
+                    deleted.extend(self.delete(queue, id));
                 }
             }
         }
-        self.look(name, self.now);
+        BatchEnd {
+            deleted,
+            poll: self.plan_poll(queue, env.now, env.now),
+        }
     }
 
-    fn delete(&mut self, name: Queue, id: u64) {
-        self.queues.get(name).held.remove(&id);
-    }
-
-    /// "A success of any attempt counts unless the job is `Ready` or `Cancelled`."
-    fn acknowledged(&mut self, name: Queue, id: u64) {
-        let Some(Kind::Success(inference, output)) = self
-            .queues
-            .get(name)
-            .held
-            .get(&id)
-            .map(|held| held.message.kind.clone())
-        else {
-            return;
-        };
-        self.acknowledged += 1;
-        let Some(row) = self.table.rows.get(&inference.job) else {
-            return;
-        };
-        let replaced = self
-            .bucket
-            .current(&row.job.input.key)
-            .is_some_and(|(version, _)| version.id != row.job.input.version);
-        let counted = match &row.job.state {
-            State::Ready { .. } | State::Cancelled { .. } => true,
-            State::Failed { failure, .. } => failure.cause == Cause::Superseded || replaced,
-            State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
-                replaced
-            }
-        };
-        if !counted && self.bucket.current(&output).is_some() {
-            let (state, name) = (row.job.state.name(), Self::short(inference));
-            self.broken(check::PROMISE_4, || {
-                format!("the success of {name} was acknowledged, its output is there, and the job is {state}")
+    /// Receives dead letters.
+    pub(crate) fn receive_dead_letters(
+        &mut self,
+        env: &Environment,
+        queue: Queue,
+    ) -> Vec<DeadLetter> {
+        if env.has(Mistake::DeadLettersForgotten) {
+            return vec![];
+        }
+        let now = env.now;
+        let dead = &mut self.get(queue).dead;
+        let mut letters = Vec::new();
+        for known in dead
+            .iter_mut()
+            .filter(|known| known.visible_at <= now)
+            .take(MAX_DEAD_LETTERS)
+        {
+            known.visible_at = now + DEAD_LETTER_INVISIBLE;
+            let message = &known.message;
+            let own_id = || format!("m{}", known.id);
+            letters.push(DeadLetter {
+                first_id: message.first_id.clone().unwrap_or_else(own_id),
+                dead_since: message.dead_since,
+                body: message.body.clone(),
+                trace_id: None,
+                receipt: known.id.to_string(),
             });
         }
+        if env.has(Mistake::DeadLettersReceivedOnce) {
+            dead.retain(|known| known.visible_at <= now);
+        }
+        letters
+    }
+
+    /// Sends a dead letter to its queue again. It stays a dead letter until it is discarded.
+    pub(crate) fn redrive(
+        &mut self,
+        queue: Queue,
+        letter: &DeadLetter,
+        dead_since: Timestamp,
+    ) -> After<OutgoingMessage> {
+        let dead = &self.get(queue).dead;
+        let known = dead.iter().find(|known| known.has_receipt(&letter.receipt));
+        let kind = known.map_or(MessageKind::RedriveReport, |known| {
+            known.message.kind.clone()
+        });
+        let message = QueueMessage {
+            first_id: Some(letter.first_id.clone()),
+            dead_since: Some(dead_since),
+            ..QueueMessage::new(letter.body.clone(), kind)
+        };
+        send(queue, 20, message)
+    }
+
+    pub(crate) fn discard(&mut self, queue: Queue, letter: &DeadLetter) {
+        self.get(queue)
+            .dead
+            .retain(|known| !known.has_receipt(&letter.receipt));
     }
 }

@@ -1,51 +1,168 @@
-//! The job table: conditional writes, and a look at each of them for what must never happen.
+//! The table of jobs: conditional writes, and two indexes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jobs::id::{Attempt, JobId, Tenant};
+use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::ports::SaveError;
-use jobs::state::{Cause, State, StatusGroup};
+use jobs::ports::Listing;
+use jobs::ports::NewestJobs;
+use jobs::ports::{OpenJob, SaveError, ScheduledCheck};
+use jobs::state::{State, StatusGroup};
 
-use crate::bucket::Source;
-use crate::check::{self, PROMISE_1, PROMISE_2, PROMISE_3, PROMISE_4, PROMISE_9};
-use crate::fault::Fault;
+use crate::environment::Environment;
+use crate::ids::{FunctionId, short};
 use crate::mistake::Mistake;
-use crate::world::{HOUR, MINUTE, SECOND, World, short};
+use crate::time::HOUR;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct TableRow {
     pub(crate) job: Job,
-    /// When it was last saved, in virtual time.
+    /// When it was last saved.
     pub(crate) saved_at: u64,
-    /// Its class before that.
-    class_before: Option<StatusGroup>,
+    /// The status group before that.
+    group_before: Option<StatusGroup>,
     /// The newer release wrote it.
     pub(crate) newer: bool,
-    /// Its place in the index `by_next_check`.
-    pub(crate) next_check_at: Option<u64>,
+    /// Its key in the index of open jobs.
+    next_check_at: Option<u64>,
+}
+
+impl TableRow {
+    /// Whether snapshots list it: a page drops cancelled jobs, which a complete snapshot does not have.
+    pub(crate) const fn is_listed(&self) -> bool {
+        !matches!(self.job.state, State::Cancelled { .. })
+    }
+}
+
+/// Who writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writer {
+    pub(crate) function: FunctionId,
+    /// It belongs to the newer release.
+    pub(crate) newer: bool,
+}
+
+/// A write that took effect.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) before: Option<Job>,
+    pub(crate) job: Job,
+    /// Another job about the same version of the same object.
+    pub(crate) duplicate_of: Option<JobId>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Table {
-    pub(crate) rows: BTreeMap<JobId, Row>,
+pub(crate) struct JobTable {
+    rows: BTreeMap<JobId, TableRow>,
     by_input: BTreeMap<(String, String), JobId>,
-    /// The index `by_next_check`.
-    pub(crate) wake: BTreeSet<(u64, JobId)>,
+    /// The index of open jobs by their next check.
+    by_next_check: BTreeSet<(u64, JobId)>,
 }
 
-impl Table {
-    fn move_in_index(&mut self, id: JobId, from: Option<u64>, to: Option<u64>) {
-        if let Some(from) = from {
-            self.wake.remove(&(from, id));
+impl JobTable {
+    pub(crate) fn row(&self, id: JobId) -> Option<&TableRow> {
+        self.rows.get(&id)
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &TableRow> {
+        self.rows.values()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn job_of(&self, key: &str, version: &str) -> Option<&TableRow> {
+        let id = self.by_input.get(&(key.to_owned(), version.to_owned()))?;
+        self.rows.get(id)
+    }
+
+    /// Whether no job waits for a check.
+    pub(crate) fn has_no_open_jobs(&self) -> bool {
+        self.by_next_check.is_empty()
+    }
+
+    /// Creates a row. `Ok(None)`: the row exists already as it is.
+    pub(crate) fn create(
+        &mut self,
+        env: &mut Environment,
+        writer: Writer,
+        job: &Job,
+    ) -> Result<Option<Write>, SaveError> {
+        if let Some(row) = self.rows.get(&job.id) {
+            if row.job == *job {
+                return Ok(None);
+            }
+            if !env.has(Mistake::CreateReplaces) {
+                return Err(SaveError::Conflict(Some(Box::new(row.job.clone()))));
+            }
         }
-        if let Some(to) = to {
-            self.wake.insert((to, id));
+        Ok(Some(self.write(env, writer, job)))
+    }
+
+    /// Saves the next version of a row. `Ok(None)`: the row is as it should be already.
+    pub(crate) fn save(
+        &mut self,
+        env: &mut Environment,
+        writer: Writer,
+        job: &Job,
+    ) -> Result<Option<Write>, SaveError> {
+        let Some(row) = self.rows.get(&job.id) else {
+            return Err(SaveError::Conflict(None));
+        };
+        if row.job == *job {
+            return Ok(None);
+        }
+        if row.job.version + 1 != job.version && !env.has(Mistake::VersionIgnored) {
+            return Err(SaveError::Conflict(Some(Box::new(row.job.clone()))));
+        }
+        Ok(Some(self.write(env, writer, job)))
+    }
+
+    fn write(&mut self, env: &mut Environment, writer: Writer, job: &Job) -> Write {
+        let mut job = job.clone();
+        if env.has(Mistake::ReasonDropped) {
+            job.history.iter_mut().for_each(|entry| entry.reason = None);
+        }
+        let before = self.rows.get(&job.id).cloned();
+        env.log(|| describe_write(writer.function, before.as_ref().map(|row| &row.job), &job));
+        let input = (job.input.key.clone(), job.input.version.clone());
+        let other = self.by_input.insert(input, job.id);
+        let next_check_at = job.next_check_at().map(|at| at.0);
+        let indexed = before.as_ref().and_then(|row| row.next_check_at);
+        self.move_in_index(job.id, indexed, next_check_at);
+        let row = TableRow {
+            saved_at: env.now,
+            group_before: before.as_ref().map(|row| row.job.state.status_group()),
+            newer: writer.newer,
+            next_check_at,
+            job: job.clone(),
+        };
+        self.rows.insert(job.id, row);
+        Write {
+            before: before.map(|row| row.job),
+            duplicate_of: other.filter(|other| *other != job.id),
+            job,
         }
     }
 
-    /// Moves a row to another place in the index, if it is still at this one.
-    pub(crate) fn postpone(&mut self, id: JobId, from: u64, to: u64) {
+    fn move_in_index(&mut self, id: JobId, from: Option<u64>, to: Option<u64>) {
+        if let Some(from) = from {
+            self.by_next_check.remove(&(from, id));
+        }
+        if let Some(to) = to {
+            self.by_next_check.insert((to, id));
+        }
+    }
+
+    /// Postpones the next check of a job, if it is still due when the caller found it.
+    pub(crate) fn postpone(&mut self, env: &Environment, due: ScheduledCheck, until: Timestamp) {
+        let to = if env.has(Mistake::PostponedForGood) {
+            until.0 + 21 * 24 * HOUR
+        } else {
+            until.0
+        };
+        let (id, from) = (due.job, due.next_check_at.0);
         if let Some(row) = self.rows.get_mut(&id)
             && row.next_check_at == Some(from)
         {
@@ -54,350 +171,111 @@ impl Table {
         }
     }
 
-    pub(crate) fn job_of(&self, key: &str, version: &str) -> Option<&Job> {
-        let id = self.by_input.get(&(key.to_owned(), version.to_owned()))?;
-        Some(&self.rows.get(id)?.job)
-    }
-}
-
-/// How long after its bound a job may end: the last messages may have to be delivered several times over.
-pub(crate) const SLACK: u64 = 2 * HOUR;
-/// How far the clocks of two functions are apart at most.
-pub(crate) const SKEW: u64 = 3 * SECOND;
-
-impl World {
-    pub(crate) fn create_row(&mut self, job: &Job) -> Result<(), SaveError> {
-        if let Some(row) = self.table.rows.get(&job.id) {
-            if row.job == *job {
-                return Ok(());
-            }
-            if !self.made(Mistake::CreateReplaces) {
-                return Err(SaveError::Conflict(Some(Box::new(row.job.clone()))));
-            }
+    /// The jobs of a shard whose check is due. The index may lag behind the rows.
+    pub(crate) fn due_by(
+        &self,
+        env: &mut Environment,
+        shard: u8,
+        by: Timestamp,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Vec<ScheduledCheck> {
+        if env.has(Mistake::OverdueJobsSkipped) {
+            return vec![];
         }
-        self.write(job);
-        Ok(())
-    }
-
-    pub(crate) fn save_row(&mut self, job: &Job) -> Result<(), SaveError> {
-        let Some(row) = self.table.rows.get(&job.id) else {
-            return Err(SaveError::Conflict(None));
+        let known_at = env.now.saturating_sub(env.index_lag());
+        let known = |id| {
+            self.rows
+                .get(id)
+                .is_some_and(|row| row.saved_at <= known_at)
         };
-        if row.job == *job {
-            return Ok(());
-        }
-        if row.job.version + 1 != job.version && !self.made(Mistake::VersionIgnored) {
-            return Err(SaveError::Conflict(Some(Box::new(row.job.clone()))));
-        }
-        self.write(job);
-        Ok(())
-    }
-
-    fn write(&mut self, job: &Job) {
-        let mut job = job.clone();
-        if self.made(Mistake::ReasonForgotten) {
-            job.history.iter_mut().for_each(|entry| entry.reason = None);
-        }
-        let before = self.table.rows.get(&job.id).cloned();
-        let function = self.current;
-        self.log(|| {
-            let from = before.as_ref().map_or("-", |row| row.job.state.name());
-            let event = job.history.last().map_or("", |entry| &entry.event);
-            format!(
-                "f{:<9} saves {} v{}: {from} -> {} (attempt {}) by {event}{}",
-                function.0,
-                short(job.id),
-                job.version,
-                job.state.name(),
-                job.state.attempt(),
-                if let State::Failed { failure, .. } = &job.state {
-                    format!(": {}", failure.cause.name())
-                } else {
-                    String::new()
-                }
-            )
-        });
-        self.judge(before.as_ref().map(|row| &row.job), &job);
-        self.note_row(&job);
-        let input = (job.input.key.clone(), job.input.version.clone());
-        let other = self.table.by_input.insert(input, job.id);
-        if other.is_some_and(|other| other != job.id) {
-            self.broken(PROMISE_1, || {
-                format!(
-                    "{} and another job are about {} {}",
-                    short(job.id),
-                    job.input.key,
-                    job.input.version
-                )
-            });
-        }
-        let next_check_at = job.next_check_at().map(|next_check_at| next_check_at.0);
-        self.table.move_in_index(
-            job.id,
-            before.as_ref().and_then(|row| row.next_check_at),
-            next_check_at,
-        );
-        let newer = self.functions.get(&function).is_some_and(|meta| meta.newer);
-        let row = Row {
-            saved_at: self.now,
-            class_before: before.map(|row| row.job.state.status_group()),
-            newer,
-            next_check_at,
-            job,
-        };
-        self.table.rows.insert(row.job.id, row);
-    }
-
-    /// What every save must keep to.
-    fn judge(&mut self, before: Option<&Job>, job: &Job) {
-        if let Some(before) = before {
-            self.judge_final(before, job);
-            self.judge_bound(before, job);
-            self.judge_giving_up(before, job);
-        }
-        if let State::Ready { attempt } = job.state
-            && !before.is_some_and(|before| matches!(before.state, State::Ready { .. }))
-        {
-            self.judge_ready(job, attempt);
-        }
-        let people = |job: &Job| {
-            job.history
-                .iter()
-                .filter(|entry| entry.actor.is_some())
-                .count()
-        };
-        let complete = job
-            .history
+        self.by_next_check
             .iter()
-            .all(|entry| entry.actor.is_some() == entry.reason.is_some());
-        if before.is_some_and(|before| people(before) > people(job)) || !complete {
-            self.broken(PROMISE_9, || {
-                format!("{} lost who did what and why", short(job.id))
-            });
-        }
+            .take_while(|(at, _)| *at <= by.0)
+            .filter(|(_, id)| id.shard() == shard)
+            .filter(|(_, id)| known(id))
+            .map(due)
+            .filter(|due| after.is_none_or(|after| *due > after))
+            .take(usize::from(limit.min(2)))
+            .collect()
     }
 
-    fn judge_final(&mut self, before: &Job, job: &Job) {
-        let event = job.history.last().map_or("", |entry| entry.event.as_str());
-        let fine = match (&before.state, &job.state) {
-            (
-                State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. },
-                _,
-            ) => true,
-            (State::Failed { failure, .. }, State::Ready { .. }) => {
-                failure.cause != Cause::Superseded
-            }
-            (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Resubmit",
-            (State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }, _) => false,
-        };
-        if !fine {
-            self.broken(PROMISE_4, || {
-                format!(
-                    "{} went from {} to {} by {event}",
-                    short(job.id),
-                    before.state.name(),
-                    job.state.name()
-                )
-            });
-        }
-    }
-
-    fn judge_bound(&mut self, before: &Job, job: &Job) {
-        let until = match before.state {
-            State::Submitting { budget, .. }
-            | State::InProgress { budget, .. }
-            | State::RetryScheduled { budget, .. } => budget.until.0,
-            State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
-        };
-        let now = self.wall().0;
-        if job.state.check_deadline().is_none() && now > until + SLACK {
-            self.broken(PROMISE_2, || {
-                format!(
-                    "{} ended as {} {} min after its bound",
-                    short(job.id),
-                    job.state.name(),
-                    (now - until) / MINUTE
-                )
-            });
-        }
-    }
-
-    /// Before an attempt counts as lost, and before a job fails, S3 is asked.
-    fn judge_giving_up(&mut self, before: &Job, job: &Job) {
-        let was_open = before.state.check_deadline().is_some();
-        let attempt = before.state.attempt();
-        let lost = job.attempts.iter().any(|record| {
-            record.attempt == attempt
-                && record.closed_at == Some(job.updated_at)
-                && record
-                    .failure
-                    .as_ref()
-                    .is_some_and(|failure| failure.cause == Cause::Lost)
-        });
-        let failed = match &job.state {
-            State::Failed { failure, .. } => {
-                !matches!(failure.cause, Cause::Superseded | Cause::InvalidInput)
-            }
-            State::Submitting { .. }
-            | State::InProgress { .. }
-            | State::RetryScheduled { .. }
-            | State::Ready { .. }
-            | State::Cancelled { .. } => false,
-        };
-        if !was_open || !(lost || failed) {
-            return;
-        }
-        let replaced = self
-            .bucket
-            .current(&job.input.key)
-            .is_some_and(|(version, _)| version.id != job.input.version);
-        let settled = self.now.saturating_sub(self.timing.function + SKEW);
-        if let Some((key, at)) = self.findable(before)
-            && at < settled
-            && !replaced
-        {
-            let (what, since) = (
-                if lost { "gave an attempt up" } else { "failed" },
-                (self.now - at) / SECOND,
-            );
-            self.broken(PROMISE_2, || {
-                format!(
-                    "{} {what} although its output {key} has been there for {since} s",
-                    short(job.id)
-                )
-            });
-        }
-    }
-
-    fn judge_ready(&mut self, job: &Job, attempt: Attempt) {
-        let id = short(job.id);
-        let Some(output) = job.output() else {
-            self.broken(PROMISE_3, || {
-                format!("{id} is ready, and the place of its output is not recorded")
-            });
-            return;
-        };
-        let versions = self
-            .bucket
-            .objects
-            .get(&output.key)
-            .map_or(&[][..], Vec::as_slice);
-        // A deletion that strikes between the look and this save is nobody's fault.
-        let settled = self.now.saturating_sub(self.timing.function);
-        let there = versions
+    /// A page of the open jobs of a shard, and where the next page begins.
+    pub(crate) fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Listing<OpenJob, ScheduledCheck> {
+        let mut rest = self
+            .by_next_check
             .iter()
-            .rev()
-            .find_map(|version| version.object.as_ref());
-        let deleted = versions
-            .last()
-            .is_some_and(|last| last.object.is_none() && last.at < settled);
-        let Some(object) = there.filter(|_| !deleted) else {
-            self.broken(PROMISE_3, || {
-                format!("{id} is ready, and there is no {}", output.key)
-            });
-            return;
-        };
-        let Source::Output {
-            job: owner,
-            made_from,
-        } = &object.source
-        else {
-            self.broken(PROMISE_3, || {
-                format!("{id} is ready, and {} is no output", output.key)
-            });
-            return;
-        };
-        if *owner != job.id || *made_from != job.input.version {
-            let (owner, made_from) = (short(*owner), made_from.clone());
-            self.broken(PROMISE_3, || {
-                format!("{id} (attempt {attempt}) is about {}, and its output was made for {owner} from {made_from}", job.input.version)
-            });
+            .map(due)
+            .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
+            .peekable();
+        let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit.min(3))).collect();
+        let next = page.last().copied().filter(|_| rest.peek().is_some());
+        let rows = page.iter().filter_map(|due| self.rows.get(&due.job));
+        Listing {
+            items: rows.map(|row| OpenJob::from(&row.job)).collect(),
+            next,
         }
     }
 
-    /// An output of a job that a look at S3 must find: the place and when it was written.
-    fn findable(&self, job: &Job) -> Option<(String, u64)> {
-        let recorded = job
-            .attempts
-            .iter()
-            .filter_map(|record| Some(record.output.as_ref()?.key.clone()));
-        let listed = self
-            .bucket
-            .list(&format!("outbound/{}/{}/", job.pipeline, job.id));
-        recorded
-            .chain(listed)
-            .filter_map(|key| {
-                let (version, _) = self.bucket.current(&key)?;
-                let at = version.at;
-                Some((key, at))
-            })
-            .min_by_key(|(_, at)| *at)
-    }
-
-    /// The index `by_tenant`, which may lag behind by moments; the rows do not.
+    /// The newest jobs of a tenant in a status group, and whether there are more. The index may lag behind the rows.
     pub(crate) fn newest(
-        &mut self,
+        &self,
+        env: &mut Environment,
         tenant: &Tenant,
-        class: StatusGroup,
+        group: StatusGroup,
         limit: usize,
-    ) -> (Vec<Job>, bool) {
-        let lag = if self.strikes(Fault::IndexLags) {
-            self.between(0, 2 * SECOND)
-        } else {
-            0
-        };
-        let known_at = self.now - lag.min(self.now);
-        let listed = |row: &Row| {
-            let then = if row.saved_at > known_at {
-                row.class_before
+    ) -> NewestJobs {
+        let known_at = env.now.saturating_sub(env.index_lag());
+        let listed = |row: &TableRow| {
+            let indexed = if row.saved_at > known_at {
+                row.group_before
             } else {
                 Some(row.job.state.status_group())
             };
-            then == Some(class)
+            indexed == Some(group)
         };
-        let rows = self.table.rows.values();
-        let mut jobs: Vec<&Job> = rows
+        let mut jobs: Vec<&Job> = self
+            .rows()
             .filter(|row| row.job.tenant == *tenant && listed(row))
             .map(|row| &row.job)
             .collect();
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         let more = jobs.len() > limit;
         jobs.truncate(limit);
-        jobs.retain(|job| job.state.status_group() == class);
-        (jobs.into_iter().cloned().collect(), more)
+        jobs.retain(|job| job.state.status_group() == group);
+        NewestJobs {
+            jobs: jobs.into_iter().cloned().collect(),
+            more,
+        }
     }
 }
 
-/// A claim that this function took itself counts as free: what "claim by message id" amounts to.
-pub(crate) fn free_lease(job: &mut Job) {
-    if let State::Submitting {
-        lease_expires_at, ..
-    } = &mut job.state
-    {
-        lease_expires_at.0 = 0;
+fn due((at, job): &(u64, JobId)) -> ScheduledCheck {
+    ScheduledCheck {
+        next_check_at: Timestamp(*at),
+        job: *job,
     }
 }
 
-/// Shows a job as the mistakes would see it.
-pub(crate) fn as_mistaken(world: &World, mut job: Job) -> Job {
-    let meta = world.functions.get(&world.current);
-    if world.made(Mistake::LeaseIgnored) {
-        free_lease(&mut job);
-    }
-    if world.made(Mistake::ClaimByMessageId)
-        && meta.is_some_and(|meta| {
-            meta.messages
-                .iter()
-                .any(|id| world.ledger.claimed_by(job.id, id))
-        })
-    {
-        free_lease(&mut job);
-    }
-    if world.made(Mistake::LateFailureOverwrites)
-        && meta.is_some_and(|meta| meta.name == "inference-error")
-        && let State::Ready { attempt } = job.state
-    {
-        job.state = check::reopened(world, attempt);
-    }
-    job
+fn describe_write(function: FunctionId, before: Option<&Job>, job: &Job) -> String {
+    let from = before.map_or("-", |job| job.state.name());
+    let event = job.history.last().map_or("", |entry| entry.event.name());
+    let cause = if let State::Failed { failure, .. } = &job.state {
+        format!(": {}", failure.cause.name())
+    } else {
+        String::new()
+    };
+    format!(
+        "f{:<9} saves {} v{}: {from} -> {} (attempt {}) by {event}{cause}",
+        function.0,
+        short(job.id),
+        job.version,
+        job.state.name(),
+        job.state.attempt(),
+    )
 }

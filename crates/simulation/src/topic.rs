@@ -1,74 +1,100 @@
-//! SNS: what an endpoint publishes, on its way to the queues.
+//! SNS: the endpoint's notifications on their way to the queues.
 
-use std::rc::Rc;
-
-use async_endpoint::{Notice, Outcome};
-
-use crate::endpoint::{Hosted, Req};
-use crate::fault::Fault;
-use crate::queue::{Kind, Message};
-use crate::world::{BUCKET, HOUR, MINUTE, World};
+use async_endpoint::Outcome;
 use jobs::ports::Queue;
 
-impl World {
-    pub(crate) fn publish_notice(&mut self, at: usize, notice: &Notice<Rc<Req>>) {
-        let req = &notice.request;
-        req.ended.set(Some(notice.outcome));
-        let copies = if self.strikes(Fault::NotificationLost) {
-            self.log(|| {
+use crate::bucket::BUCKET;
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::ids::short_request;
+use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
+use crate::request::InferenceRequest;
+use crate::time::{HOUR, MINUTE};
+use crate::timeline::After;
+
+/// An endpoint's topics.
+pub(crate) struct Topic {
+    pub(crate) endpoint: String,
+    /// Without raw message delivery, SNS wraps each message in an envelope.
+    pub(crate) enveloped: bool,
+}
+
+impl Topic {
+    pub(crate) fn publish(
+        &self,
+        env: &mut Environment,
+        request: &InferenceRequest,
+        outcome: Outcome,
+    ) -> Vec<After<OutgoingMessage>> {
+        let inference = request.inference;
+        let copies = if env.strikes(FaultKind::NotificationLost) {
+            env.log(|| {
                 format!(
                     "SNS        loses the notification of {}",
-                    Self::short(req.inference)
+                    short_request(inference)
                 )
             });
             0
-        } else if self.strikes(Fault::NotificationDoubled) {
+        } else if env.strikes(FaultKind::NotificationDoubled) {
             2
         } else {
             1
         };
+        let mut messages = Vec::new();
         for _ in 0..copies {
-            let mut delay = self.between(20, 500);
-            if self.strikes(Fault::NotificationLate) {
-                delay += self.between(MINUTE, 2 * HOUR);
+            let mut delay = env.between(20, 500);
+            if env.strikes(FaultKind::NotificationLate) {
+                delay += env.between(MINUTE, 2 * HOUR);
             }
-            let body = notification(&self.endpoints[at], req, notice.outcome);
-            match notice.outcome {
-                Outcome::Completed => {
-                    let kind = Kind::Success(req.inference, req.output.clone());
-                    self.send(Queue::InferenceSuccess, delay, Message::new(body, kind));
-                }
-                Outcome::Failed(_) => {
-                    self.send(
-                        Queue::InferenceError,
-                        delay,
-                        Message::new(body, Kind::Failure(req.inference)),
-                    );
-                }
-            }
+            let body = self.notification(request, outcome);
+            let (queue, kind) = match outcome {
+                Outcome::Completed => (
+                    Queue::InferenceSuccess,
+                    MessageKind::Success(inference, request.output.clone()),
+                ),
+                Outcome::Failed(_) => (Queue::InferenceError, MessageKind::Failure(inference)),
+            };
+            messages.push(send(queue, delay, QueueMessage::new(body, kind)));
         }
+        messages
     }
-}
 
-/// The message as the endpoint publishes it, in SNS's envelope or raw.
-fn notification(hosted: &Hosted, req: &Req, outcome: Outcome) -> String {
-    let result = match outcome {
-        Outcome::Completed => format!(
-            r#""invocationStatus":"Completed","responseParameters":{{"contentType":"application/json","outputLocation":"s3://{BUCKET}/{}"}}"#,
-            req.output
-        ),
-        Outcome::Failed(failure) => {
-            format!(r#""invocationStatus":"Failed","failureReason":"{failure}""#)
+    /// SageMaker's `TestNotification`, to both queues.
+    pub(crate) fn test() -> impl Iterator<Item = After<OutgoingMessage>> {
+        let body = r#"{"eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"TestNotification"}"#;
+        [Queue::InferenceSuccess, Queue::InferenceError]
+            .into_iter()
+            .map(|queue| {
+                send(
+                    queue,
+                    50,
+                    QueueMessage::new(body.to_owned(), MessageKind::Test),
+                )
+            })
+    }
+
+    /// The message as the endpoint publishes it.
+    fn notification(&self, request: &InferenceRequest, outcome: Outcome) -> String {
+        let result = match outcome {
+            Outcome::Completed => format!(
+                r#""invocationStatus":"Completed","responseParameters":{{"contentType":"application/json","outputLocation":"s3://{BUCKET}/{}"}}"#,
+                request.output
+            ),
+            Outcome::Failed(failure) => {
+                format!(r#""invocationStatus":"Failed","failureReason":"{failure}""#)
+            }
+        };
+        let text = format!(
+            r#"{{"awsRegion":"eu-central-1",{result},"requestParameters":{{"endpointName":"{}"}},"inferenceId":"{}","eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"InferenceResult"}}"#,
+            self.endpoint, request.inference
+        );
+        if self.enveloped {
+            let quoted = serde_json::Value::String(text);
+            format!(
+                r#"{{"Type":"Notification","MessageId":"m","TopicArn":"t","Message":{quoted}}}"#
+            )
+        } else {
+            text
         }
-    };
-    let text = format!(
-        r#"{{"awsRegion":"eu-central-1",{result},"requestParameters":{{"endpointName":"{}"}},"inferenceId":"{}","eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"InferenceResult"}}"#,
-        hosted.name, req.inference
-    );
-    if hosted.enveloped {
-        let quoted = serde_json::Value::String(text);
-        format!(r#"{{"Type":"Notification","MessageId":"m","TopicArn":"t","Message":{quoted}}}"#)
-    } else {
-        text
     }
 }

@@ -1,51 +1,50 @@
-//! A few thousand histories, that they repeat, and that the checks notice planted mistakes.
+//! Thousands of histories keep the guarantees, a seed is deterministic, and the checks notice planted mistakes.
 
 use std::process::{Command, Stdio};
 
-use simulation::fault::{Fault, Plan};
-use simulation::history::{Options, Report, Tracing, run};
+use simulation::fault::{FaultKind, FaultProfile};
+use simulation::history::{HistoryOptions, HistoryReport, Tracing, run};
 use simulation::mistake::Mistake;
 
-fn options(seed: u64) -> Options {
-    Options {
+fn options(seed: u64) -> HistoryOptions {
+    HistoryOptions {
         seed,
         uploads: 6,
         mistake: None,
-        plan: None,
+        faults: None,
         trace: Tracing::Off,
     }
 }
 
-fn history(options: &Options) -> Report {
+fn history(options: &HistoryOptions) -> HistoryReport {
     run(options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// All promises of the service, in weather of every kind. The program is run as people run it, in processes of its
-/// own: what the product prints, a test would keep in memory.
+/// The program runs the histories in processes of its own: a test would keep the product's output in memory.
 #[test]
-fn the_promises_are_kept_whatever_fails() {
+fn all_guarantees_hold_in_3000_histories_with_every_kind_of_fault() {
     let output = Command::new(env!("CARGO_BIN_EXE_simulate"))
         .args(["--seeds", "3000", "--jobs", "5"])
         .stderr(Stdio::piped())
         .output()
         .expect("the simulation starts");
-    let (said, found) = (
+    let (summary, problems) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
-    assert!(output.status.success(), "{found}\n{said}");
-    for fault in Fault::ALL {
+    assert!(output.status.success(), "{problems}\n{summary}");
+    for fault in FaultKind::ALL {
         assert!(
-            said.contains(&format!("{fault:?} ")),
-            "{fault:?} never struck:\n{said}"
+            summary.contains(&format!("{fault:?} ")),
+            "{fault:?} never happened:\n{summary}"
         );
     }
 }
 
 #[test]
-fn the_same_seed_gives_the_same_history() {
+fn same_seed_gives_the_same_history_and_trace() {
     for seed in 1..=12 {
-        let options = Options {
+        let options = HistoryOptions {
             trace: Tracing::Keep,
             ..options(seed)
         };
@@ -60,15 +59,15 @@ fn the_same_seed_gives_the_same_history() {
 }
 
 #[test]
-fn in_fair_weather_every_upload_is_run_once() {
+fn every_upload_is_run_once_without_faults() {
     for seed in 1..=20 {
-        let report = history(&Options {
-            plan: Some(Plan::CALM),
+        let report = history(&HistoryOptions {
+            faults: Some(FaultProfile::NONE),
             ..options(seed)
         });
         assert_eq!(report.violations, [""; 0], "seed {seed}");
         assert_eq!(
-            (report.jobs, report.runs, report.repeated),
+            (report.jobs, report.requests, report.repeated),
             (6, 6, 0),
             "seed {seed}"
         );
@@ -78,13 +77,13 @@ fn in_fair_weather_every_upload_is_run_once() {
 
 #[test]
 fn every_planted_mistake_is_noticed() {
-    const ENOUGH: u64 = 400;
+    const MAX_HISTORIES: u64 = 400;
     let mut unnoticed = Vec::new();
     for mistake in Mistake::ALL {
-        let found = (1..=ENOUGH).any(|seed| {
-            let planted = Options {
+        let found = (1..=MAX_HISTORIES).any(|seed| {
+            let planted = HistoryOptions {
                 mistake: Some(*mistake),
-                plan: mistake.weather(),
+                faults: mistake.fault_profile(),
                 uploads: 12,
                 ..options(seed)
             };
@@ -96,6 +95,6 @@ fn every_planted_mistake_is_noticed() {
     }
     assert!(
         unnoticed.is_empty(),
-        "not noticed in {ENOUGH} histories: {unnoticed:?}"
+        "not noticed in {MAX_HISTORIES} histories: {unnoticed:?}"
     );
 }

@@ -14,13 +14,16 @@ use std::time::Duration;
 
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
-use jobs::job::Job;
+use jobs::job::{Job, NewJob};
 use jobs::ports::{
-    Connection, Connections, JobStore, LoadError, ObjectStore, Quarantine, QuarantinedMessage,
-    Queue, SaveError, Tickets,
+    Connection, Connections, JobStore, LoadError, NewestJobs, ObjectStore, Quarantine,
+    QuarantinedMessage, Queue, SaveError, Tickets,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, RetryBudget, State, StatusGroup};
 use jobs::transition::{Event, Evidence, Policy};
+
+use crate::fixture::AdvanceJob as _;
 
 mod api;
 mod reconcile;
@@ -67,8 +70,8 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
     };
     let now = Timestamp(1_767_607_442_118 + number * 1000);
     let budget = RetryBudget {
-        last: Attempt(3),
-        until: now.plus(Duration::from_secs(82_800)),
+        last_attempt: Attempt(3),
+        expires_at: now.plus(Duration::from_secs(82_800)),
     };
     let deadline = now.plus(Duration::from_secs(23_520));
     let state = State::Submitting {
@@ -79,17 +82,17 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         budget,
     };
     let tenant = unique.parse().unwrap_or_else(|_| Tenant::fallback());
-    Job::new(
-        JobId::of_key(bucket, &key),
+    Job::new(NewJob {
+        id: JobId::of_key(bucket, &key),
         tenant,
-        "legal-review",
-        180,
+        pipeline: "legal-review".to_owned(),
+        row_ttl_days: 180,
         policy,
         input,
-        "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
+        trace_id: "1-5759e988-bd862e3fe1be46a994272793".parse().ok(),
         state,
-        now,
-    )
+        created_at: now,
+    })
 }
 
 /// One job in every state, each a step on from the first.
@@ -214,31 +217,40 @@ pub async fn job_store<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: 
 
     let states = one_in_every_state(&bucket, unique);
     ports
-        .save(&states[1])
+        .save(SaveRequest::for_tests(&states[1]))
         .await
         .expect("the next version is saved");
     ports
-        .save(&states[1])
+        .save(SaveRequest::for_tests(&states[1]))
         .await
         .expect("the same save again succeeds: its first answer may have been lost");
     for stale in [&states[2], &states[3]] {
         let mut stale = stale.clone();
         stale.version = 2;
         assert!(
-            matches!(ports.save(&stale).await, Err(SaveError::Conflict(_))),
+            matches!(
+                ports.save(SaveRequest::for_tests(&stale)).await,
+                Err(SaveError::Conflict(_))
+            ),
             "a save of a version that is there already, but differs, is a conflict"
         );
     }
     let mut early = states[7].clone();
     early.version = 4;
     assert!(
-        matches!(ports.save(&early).await, Err(SaveError::Conflict(_))),
+        matches!(
+            ports.save(SaveRequest::for_tests(&early)).await,
+            Err(SaveError::Conflict(_))
+        ),
         "a save that skips a version is a conflict"
     );
     let never = full_job(&bucket, unique, 77);
     let never = never.advanced(&Event::Uploaded, never.state.clone(), never.created_at);
     assert!(
-        matches!(ports.save(&never).await, Err(SaveError::Conflict(None))),
+        matches!(
+            ports.save(SaveRequest::for_tests(&never)).await,
+            Err(SaveError::Conflict(None))
+        ),
         "a save of a row that is not there is a conflict"
     );
 
@@ -250,7 +262,7 @@ pub async fn job_store<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: 
         ports.create(&job).await.unwrap();
         job.version = version;
         job.version = 2;
-        ports.save(&job).await.unwrap();
+        ports.save(SaveRequest::for_tests(&job)).await.unwrap();
         assert_eq!(
             ports.load(job.id).await.unwrap(),
             Some(job.clone()),
@@ -277,7 +289,8 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
             .await
             .unwrap();
     }
-    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
+    let NewestJobs { jobs: page, more } =
+        ports.newest(&tenant, StatusGroup::Open, 3).await.unwrap();
     let created: Vec<_> = page.iter().map(|job| job.created_at).collect();
     assert_eq!(page.len(), 3, "a list has as many as were asked for");
     assert!(
@@ -285,22 +298,25 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
         "newest first: {created:?}"
     );
     assert!(more, "there are more");
-    let (page, more) = ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
+    let NewestJobs { jobs: page, more } =
+        ports.newest(&tenant, StatusGroup::Open, 5).await.unwrap();
     assert_eq!((page.len(), more), (5, false), "and then there are no more");
 
     let job = full_job(&bucket, unique, 0);
     ports
-        .save(&job.advanced(
+        .save(SaveRequest::for_tests(&job.advanced(
             &Event::Overwritten,
             State::Cancelled {
                 attempt: Attempt(1),
             },
             job.created_at,
-        ))
+        )))
         .await
         .unwrap();
-    let (open, _) = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
-    let (cancelled, _) = ports
+    let NewestJobs { jobs: open, .. } = ports.newest(&tenant, StatusGroup::Open, 9).await.unwrap();
+    let NewestJobs {
+        jobs: cancelled, ..
+    } = ports
         .newest(&tenant, StatusGroup::Cancelled, 9)
         .await
         .unwrap();
@@ -315,7 +331,7 @@ pub async fn lists<P: JobStore, O: Outside>(ports: &P, outside: &O, unique: &str
             .newest(&stranger, StatusGroup::Open, 9)
             .await
             .unwrap()
-            .0
+            .jobs
             .iter()
             .all(|job| job.tenant == stranger),
         "another tenant's list has none of them"

@@ -10,10 +10,11 @@ use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DeadLetter,
-    EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead,
-    ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
-    SaveError, Ticket, Tickets, Unavailable,
+    EventBus, FailedEntries, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
+    NewestJobs, ObjectHead, ObjectStore, PeekError, PushError, Pusher, Quarantine,
+    QuarantinedMessage, Queue, RetryCommand, SaveError, Ticket, Tickets, Unavailable,
 };
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 use jobs::submit::UploadEvent;
 
@@ -233,7 +234,8 @@ impl JobStore for Memory {
         })?
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         self.attempt("save", |world| match world.jobs.get(&job.id) {
             Some(there) if there == job => Ok(()),
             Some(there) if there.version + 1 == job.version => {
@@ -249,7 +251,7 @@ impl JobStore for Memory {
         tenant: &Tenant,
         class: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    ) -> Result<NewestJobs, LoadError> {
         Ok(self.attempt("newest", |world| {
             let mut jobs: Vec<Job> = world
                 .jobs
@@ -260,7 +262,7 @@ impl JobStore for Memory {
             jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
             let more = jobs.len() > limit;
             jobs.truncate(limit);
-            (jobs, more)
+            NewestJobs { jobs, more }
         })?)
     }
 }
@@ -381,16 +383,16 @@ impl InferenceEndpoint for Memory {
 }
 
 impl CheckQueue for Memory {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         match self.attempt("send", |world| world.checks.extend_from_slice(messages)) {
-            Ok(()) => vec![],
-            Err(_) => (0..messages.len()).collect(),
+            Ok(()) => FailedEntries::none(),
+            Err(_) => FailedEntries::all(messages.len()),
         }
     }
 }
 
 impl EventBus for Memory {
-    async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
         let published = self.attempt("publish", |world| {
             let kind = |job: &Job| {
                 if job.state.status_group() == StatusGroup::Ready {
@@ -404,9 +406,9 @@ impl EventBus for Memory {
                 .extend(jobs.iter().map(|job| (kind(job), (*job).clone())));
         });
         if published.is_ok() {
-            vec![]
+            FailedEntries::none()
         } else {
-            (0..jobs.len()).collect()
+            FailedEntries::all(jobs.len())
         }
     }
 }

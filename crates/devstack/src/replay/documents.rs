@@ -1,55 +1,49 @@
-//! The documents of a live replay: the samples, each made different, and how long the model takes for each.
+//! The documents of a live replay: copies of the samples, each with its own bytes, and the model time of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
-use simulation::replay::{Forecast, Scenario};
 
-use super::Order;
+use super::plan::LivePlan;
 use crate::place;
 use crate::ticket::hex;
 use crate::watch::{Expect, Plan, pdfs};
 
-/// What was written.
-pub(super) struct Written {
+/// The files of a live replay.
+pub(super) struct LiveDocuments {
     /// In the order of the uploads.
     pub(super) plans: Vec<Plan>,
-    /// Whose they are.
     pub(super) tenants: Vec<String>,
-    /// The file that tells the model how late to answer.
-    pub(super) takes: PathBuf,
+    /// The file that tells the reference model how long to take for each document.
+    pub(super) model_times: PathBuf,
 }
 
-/// Writes one PDF for each upload into a folder, and what the model is told about them.
-pub(super) fn write(folder: &Path, order: &Order, forecast: &Forecast) -> Result<Written> {
-    let scenario = order.options.scenario;
-    let samples: Vec<(String, Vec<u8>)> = pdfs(&place::file(match scenario {
-        Scenario::DealDay => "samples/contracts",
-        Scenario::Tuesday => "samples/batches",
-    }))?
-    .into_iter()
-    .map(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let bytes =
-            std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        Ok((name.into_owned(), bytes))
-    })
-    .collect::<Result<_>>()?;
+/// Writes one PDF for each upload and the model times into a folder.
+pub(super) fn write(folder: &Path, plan: &LivePlan) -> Result<LiveDocuments> {
+    let samples: Vec<(String, Vec<u8>)> = pdfs(&place::file(&plan.samples))?
+        .into_iter()
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let bytes = std::fs::read(&path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            Ok((name.into_owned(), bytes))
+        })
+        .collect::<Result<_>>()?;
     let write = |path: &Path, bytes: &[u8]| {
         std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
     };
-    let mut takes = BTreeMap::new();
+    let mut model_times = BTreeMap::new();
     let mut tenants = BTreeSet::new();
     let mut plans = Vec::new();
     for (number, (upload, (sample, bytes))) in
-        (1..).zip(forecast.uploads.iter().zip(samples.iter().cycle()))
+        (1..).zip(plan.uploads.iter().zip(samples.iter().cycle()))
     {
-        let bytes = different(bytes, number);
-        takes.insert(
+        let bytes = copy(bytes, number);
+        model_times.insert(
             hex(&Sha256::digest(&bytes)),
-            order.real(upload.takes).as_millis(),
+            plan.real(upload.model_ms).as_millis(),
         );
         let path = folder.join(format!("{number}.pdf"));
         write(&path, &bytes)?;
@@ -62,22 +56,22 @@ pub(super) fn write(folder: &Path, order: &Order, forecast: &Forecast) -> Result
             name: format!("{tenant}/{name} ({sample})"),
             path,
             key: upload.key.clone(),
-            pipeline: scenario.pipeline().to_owned(),
+            pipeline: plan.pipeline.clone(),
             bytes: bytes.len() as u64,
             expect: Expect::Ready,
         });
     }
-    let file = folder.join("takes.json");
-    write(&file, &serde_json::to_vec(&takes)?)?;
-    Ok(Written {
+    let file = folder.join("model-times.json");
+    write(&file, &serde_json::to_vec(&model_times)?)?;
+    Ok(LiveDocuments {
         plans,
         tenants: tenants.into_iter().collect(),
-        takes: file,
+        model_times: file,
     })
 }
 
-/// The same document in other bytes: with a comment after its end, where a reader looks for nothing.
-fn different(pdf: &[u8], number: u32) -> Vec<u8> {
+/// The same document with other bytes: a comment after its end, which PDF readers ignore.
+fn copy(pdf: &[u8], number: u32) -> Vec<u8> {
     let mut bytes = pdf.to_vec();
     bytes.extend_from_slice(format!("\n% copy {number}\n").as_bytes());
     bytes
@@ -87,40 +81,41 @@ fn different(pdf: &[u8], number: u32) -> Vec<u8> {
 mod tests {
     use std::time::Duration;
 
-    use simulation::replay::Upload;
-
+    use super::super::plan::LiveUpload;
+    use super::super::plan::tests::plan;
     use super::*;
     use crate::run_dir::RunDir;
 
     #[test]
-    fn every_upload_is_a_document_of_its_own_with_a_time_of_its_own() {
+    fn each_upload_gets_a_distinct_document_with_its_model_time() {
         let dir = RunDir::unique("documents").unwrap();
-        let order = Order::parse(&["deal-day".to_owned()]).unwrap();
-        let upload = |number: u64| Upload {
+        let upload = |number: u64| LiveUpload {
             burst: 1,
-            after: number,
+            after_ms: number,
             key: format!(
                 "inbound/{}/{number}.pdf",
                 ["acme", "globex"][number as usize % 2]
             ),
-            takes: 30_000 + 1_000 * number,
+            model_ms: 30_000 + 1_000 * number,
         };
-        let forecast = Forecast {
+        let plan = LivePlan {
             uploads: (1..=20).map(upload).collect(),
-            bursts: vec![],
-            violations: vec![],
+            ..plan()
         };
-        let written = write(dir.path(), &order, &forecast).unwrap();
+        let written = write(dir.path(), &plan).unwrap();
         assert_eq!(written.tenants, ["acme", "globex"]);
         let told: BTreeMap<String, u64> =
-            serde_json::from_slice(&std::fs::read(&written.takes).unwrap()).unwrap();
+            serde_json::from_slice(&std::fs::read(&written.model_times).unwrap()).unwrap();
         assert_eq!(told.len(), 20, "two documents are the same");
-        for (plan, upload) in written.plans.iter().zip(&forecast.uploads) {
-            let bytes = std::fs::read(&plan.path).unwrap();
-            assert_eq!(plan.bytes, bytes.len() as u64);
-            assert_eq!(plan.key, upload.key);
-            let takes = Duration::from_millis(told[&hex(&Sha256::digest(&bytes))]);
-            assert_eq!(takes.as_millis(), order.real(upload.takes).as_millis());
+        for (document, upload) in written.plans.iter().zip(&plan.uploads) {
+            let bytes = std::fs::read(&document.path).unwrap();
+            assert_eq!(document.bytes, bytes.len() as u64);
+            assert_eq!(document.key, upload.key);
+            let model_time = Duration::from_millis(told[&hex(&Sha256::digest(&bytes))]);
+            assert_eq!(
+                model_time.as_millis(),
+                plan.real(upload.model_ms).as_millis()
+            );
         }
         dir.remove();
     }

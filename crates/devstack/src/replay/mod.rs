@@ -1,21 +1,18 @@
-//! `make replay LIVE=1`: the bursts of a business day on the local stack, beside what the simulation says of them.
+//! `make replay LIVE=1`: the first bursts of a business day on the local stack, compared with the simulation's forecast.
 //!
-//! What is uploaded when, and how long the model takes for it, is the simulation's ([`simulation::replay`]); here it goes
-//! through the zips that ship, the emulated cloud, and the local asynchronous endpoints with the reference model. Their
-//! clock runs faster than ours, only the first bursts come, and long gaps between them are cut.
+//! `planner live-plan` decides what is uploaded when and how long the model takes for it ([`LivePlan`]). Here the
+//! uploads go through the zips that ship, the emulated cloud, and the local asynchronous endpoints with the reference
+//! model. The endpoints' clock runs faster than real time, and long gaps between bursts are cut.
 
+mod counts;
 mod documents;
-mod order;
-mod tally;
-mod view;
+mod plan;
+mod viewer;
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jobs::id::JobId;
-use simulation::replay::{self, Forecast, span};
-use tokio::process::Command;
 
 use crate::children::Children;
 use crate::model::Model;
@@ -24,106 +21,70 @@ use crate::run_dir::RunDir;
 use crate::stack::{Options, Stack, read_pipelines};
 use crate::upload::upload;
 use crate::watch::{self, Pace, Screen, Style, open, watch};
-pub use order::{Order, USAGE};
-use tally::Backlog;
-use view::Live;
+use counts::BurstCounter;
+pub use plan::LivePlan;
+use viewer::{BurstViewer, span};
 
-/// How long after the last upload what is still open is given up: the last burst needs less than a minute, and this is
-/// no time for a retry of half an hour.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long after the last upload the replay ends even if jobs are open. The last burst needs less than a minute; a
+/// retry after half an hour is not waited for.
+const MAX_WAIT_AFTER_LAST_UPLOAD: Duration = Duration::from_secs(300);
 
-/// The pipeline of the first document, which is not counted: one that no day goes through.
+/// The pipeline of the first document, which is not counted: no scenario uses it.
 const WARM_UP: &str = "doc-understanding";
 const WARM_UP_TENANT: &str = "warm-up";
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Prints what the simulation says of an order, as JSON on standard error: standard output gets the product's metrics,
-/// so whoever asks throws it away.
+/// Carries out a plan. Returns whether every document became ready. Writes the result as JSON to standard output, and
+/// everything else to standard error.
 ///
 /// # Errors
-/// The day does not end, or the shipped configuration is wrong.
-pub fn forecast(order: &Order) -> Result<()> {
-    let day = replay::replay(&order.options)?;
-    let said = serde_json::to_string(&replay::forecast(&day))?;
-    Ok(std::io::Write::write_all(
-        &mut std::io::stderr().lock(),
-        said.as_bytes(),
-    )?)
-}
-
-/// Has this program say it in a process of its own.
-async fn ask(order: &Order) -> Result<Forecast> {
-    let output = Command::new(std::env::current_exe()?)
-        .arg("forecast")
-        .args(order.words())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .output()
-        .await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        bail!("the simulation does not say what to upload: {said}");
-    }
-    let forecast: Forecast = serde_json::from_str(&said).context("the simulation is not read")?;
-    if let Some(broken) = forecast.violations.first() {
-        bail!("the simulation breaks a promise: {broken}");
-    }
-    Ok(forecast)
-}
-
-/// Replays. True: every document became ready. Writes the result as JSON to standard output, everything else to
-/// standard error.
-///
-/// # Errors
-/// The stack does not start or breaks down, or a file cannot be written or uploaded.
-pub async fn run(order: &Order, dir: &RunDir, children: &Children) -> Result<bool> {
-    let name = order.options.scenario.pipeline();
+/// The stack does not start or stops early, or a file cannot be written or uploaded.
+pub async fn run(plan: LivePlan, dir: &RunDir, children: &Children) -> Result<bool> {
+    let name = &plan.pipeline;
     let pipelines = read_pipelines()?;
     let pipeline = pipelines
         .get(name)
         .with_context(|| format!("there is no pipeline {name}"))?;
-    let forecast = ask(order).await?;
-    let written = documents::write(dir.path(), order, &forecast)?;
+    let documents = documents::write(dir.path(), &plan)?;
     let options = Options {
-        time_factor: order.factor,
+        time_factor: plan.time_factor,
         model: Model::Reference {
             delay: Duration::ZERO,
-            takes: Some(written.takes),
+            takes: Some(documents.model_times),
         },
         ..Options::DEMO
     };
     let mut screen = Screen::new().await;
-    explain(&mut screen, order, &forecast, &pipeline.endpoint);
+    explain(&mut screen, &plan, &pipeline.endpoint);
     let (stack, site) = open(&mut screen, options, dir, children).await?;
 
     warm_up(&mut screen, &stack).await?;
 
-    let times: Vec<Duration> = forecast
+    let times: Vec<Duration> = plan
         .uploads
         .iter()
-        .map(|upload| order.real(upload.after))
+        .map(|upload| plan.real(upload.after_ms))
         .collect();
-    let limit = times.iter().max().copied().unwrap_or_default() + PATIENCE;
+    let limit = times.iter().max().copied().unwrap_or_default() + MAX_WAIT_AFTER_LAST_UPLOAD;
     let watched = watch::Order {
-        plans: written.plans,
+        plans: documents.plans,
         pace: Pace::At(times),
-        tenants: written.tenants,
+        tenants: documents.tenants,
         limit: Some(limit),
     };
-    let tally = Backlog::new(&forecast, &pipeline.endpoint, order.factor);
-    let mut live = Live::new(tally, order.options.scenario);
-    let board = watch(&mut screen, &stack, watched, &mut live).await?;
-    let right = live.sum_up(&mut screen, &board, &forecast);
+    let counter = BurstCounter::new(&plan, &pipeline.endpoint);
+    let mut viewer = BurstViewer::new(counter, plan);
+    let board = watch(&mut screen, &stack, watched, &mut viewer).await?;
+    let all_ready = viewer.show_summary(&mut screen, &board);
     screen.line(&screen.paint(Style::Dim, "stopping"));
     drop(site);
     stack.stop().await;
-    live.print(&board, &forecast)?;
-    Ok(right)
+    viewer.print(&board)?;
+    Ok(all_ready)
 }
 
 /// Sends a document through another pipeline. The emulator takes seconds to start a function for the first time, which
-/// the endpoints' clock would make minutes of waiting; on AWS that is a tenth of a second.
+/// are minutes by the endpoints' clock; on AWS a cold start is a tenth of a second.
 async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
     screen.line(&screen.paint(
         Style::Dim,
@@ -139,7 +100,7 @@ async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
     let id = JobId::of_key(bucket, &key).to_string();
     let ended = tokio::select! {
         why = stack.failed() => bail!("a part of the stack broke down: {why}"),
-        ended = tokio::time::timeout(PATIENCE, page.until_ended(&id)) => ended,
+        ended = tokio::time::timeout(WARM_UP_TIMEOUT, page.until_ended(&id)) => ended,
     };
     page.close().await;
     match ended {
@@ -147,42 +108,41 @@ async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
         Ok(job) => bail!("the first document is not ready: {job:?}"),
         Err(_) => bail!(
             "the first document is not ready after {} s",
-            PATIENCE.as_secs()
+            WARM_UP_TIMEOUT.as_secs()
         ),
     }
 }
 
-/// Says what is replayed, and what is different from the whole day.
-fn explain(screen: &mut Screen, order: &Order, forecast: &Forecast, endpoint: &str) {
-    let options = &order.options;
-    let (_, many) = options.scenario.nouns();
-    let last = forecast.uploads.last().map_or(0, |upload| upload.after);
-    let rest = forecast.bursts.last().map_or(0, |burst| burst.wait.max);
+/// Shows what is replayed, and how it differs from the whole day.
+fn explain(screen: &mut Screen, plan: &LivePlan, endpoint: &str) {
+    let many = &plan.documents_name;
+    let last = plan.uploads.last().map_or(0, |upload| upload.after_ms);
+    let rest = plan.forecast.last().map_or(0, |burst| burst.wait_max_ms);
     let title = format!(
         "{}, live: {} of its {} {many} in {} bursts, through {endpoint}",
-        options.scenario.name(),
-        forecast.uploads.len(),
-        options.documents,
-        forecast.bursts.len(),
+        plan.scenario,
+        plan.uploads.len(),
+        plan.documents_per_day,
+        plan.forecast.len(),
     );
     screen.line(&screen.paint(Style::Bold, &title));
-    let minute = order.real(60_000).as_secs_f64();
+    let minute = plan.real(60_000).as_secs_f64();
     for line in [
         format!(
-            "they come when `make replay` has them come (seed {}), but no burst more than {} after the one before",
-            options.seed,
-            span(order.longest_gap())
+            "they arrive as in `make replay` (seed {}), but gaps between bursts are cut to {}",
+            plan.seed,
+            span(plan.max_gap_ms)
         ),
         format!(
-            "a run takes as long as there; the {many} themselves are the samples, each made different"
+            "a run takes as long as there; the {many} are the samples, each with its own bytes"
         ),
         format!(
             "the endpoint's clock runs {} times as fast, so a minute takes {minute} s, and waiting times are by its clock",
-            order.factor
+            plan.time_factor
         ),
         format!(
-            "all of it takes about {} from the first upload on",
-            span(u64::try_from(order.real(last + rest).as_millis()).unwrap_or(0))
+            "the replay takes about {} from the first upload on",
+            span(u64::try_from(plan.real(last + rest).as_millis()).unwrap_or(0))
         ),
     ] {
         screen.reason(&line);

@@ -1,42 +1,44 @@
-//! Jobs in a list.
+//! Tables of jobs.
 
+use api::types::Count;
+use console::Style;
 use jobs::view::JobView;
 
-use super::{Cell, Column, Print, Style, Table, size};
+use super::{Cell, Column, Printer, TextTable, byte_size, sanitize};
 
-/// How a job's status looks.
-pub(crate) fn status(status: &str) -> Style {
+/// The color of a job's status.
+pub(crate) fn status_style(status: &str) -> Style {
+    let style = Style::new();
     match status {
-        "Ready" => Style::Green,
-        "Failed" => Style::Red,
-        "RetryScheduled" => Style::Yellow,
-        "Cancelled" => Style::Dim,
-        _ => Style::Cyan,
+        "Ready" => style.green(),
+        "Failed" => style.red(),
+        "RetryScheduled" => style.yellow(),
+        "Cancelled" => style.dim(),
+        _ => style.cyan(),
     }
 }
 
-/// A list of jobs.
-pub(crate) fn jobs_table(print: &Print, jobs: &[JobView]) -> Table {
-    let mut table = Table::new([
+pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
+    let mut table = TextTable::new([
         Column::new("STATUS"),
-        Column::new("NAME").cut(),
-        Column::new("SIZE").right().spare(4),
-        Column::new("PIPELINE").spare(3),
-        Column::new("TENANT").spare(6),
-        Column::new("TRY").right().spare(5),
-        Column::new("CHANGED").spare(1),
-        Column::new("CAUSE").spare(2),
+        Column::new("NAME").truncate(),
+        Column::new("SIZE").align_right().drop_rank(4),
+        Column::new("PIPELINE").drop_rank(3),
+        Column::new("TENANT").drop_rank(6),
+        Column::new("ATTEMPT").align_right().drop_rank(5),
+        Column::new("CHANGED").drop_rank(1),
+        Column::new("CAUSE").drop_rank(2),
         Column::new("ID"),
     ]);
     for job in jobs {
         table.row([
-            Cell::styled(status(&job.status), &job.status),
+            Cell::styled(status_style(&job.status), &job.status),
             Cell::from(&job.name),
-            Cell::from(size(job.bytes)),
+            Cell::from(byte_size(job.bytes)),
             Cell::from(&job.pipeline),
             Cell::from(&job.tenant),
             Cell::from(job.attempt.to_string()),
-            Cell::from(print.when(job.updated_at)),
+            Cell::from(printer.table_time(job.updated_at)),
             Cell::from(
                 job.failure
                     .as_ref()
@@ -46,4 +48,16 @@ pub(crate) fn jobs_table(print: &Print, jobs: &[JobView]) -> Table {
         ]);
     }
     table
+}
+
+/// Counts on one line, such as `3 ModelError, 1 TimedOut`.
+pub(crate) fn counts(counts: &[Count]) -> String {
+    if counts.is_empty() {
+        return "none".to_owned();
+    }
+    let words: Vec<String> = counts
+        .iter()
+        .map(|count| format!("{} {}", count.count, count.name))
+        .collect();
+    sanitize(&words.join(", "))
 }

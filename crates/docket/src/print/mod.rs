@@ -1,4 +1,4 @@
-//! What people and programs are shown: results on standard output, everything else on standard error.
+//! Output: results on standard output; progress, hints and errors on standard error.
 
 mod job;
 mod table;
@@ -7,46 +7,35 @@ mod time;
 
 use std::io::{IsTerminal, Write};
 
+use console::Style;
 use indicatif::MultiProgress;
 use serde::Serialize;
 
 use crate::config;
-use crate::exit::{Failure, Outcome};
+use crate::error::{CliError, Result};
 
-pub(crate) use job::{jobs_table, status};
-pub(crate) use table::{Cell, Column, Table};
-pub(crate) use text::{count, harmless, harmless_lines, size};
-pub(crate) use time::{exact, parse as parse_time, parse_http_date, relative, span};
+pub(crate) use job::{counts, jobs_table, status_style};
+pub(crate) use table::{Cell, Column, TextTable};
+pub(crate) use text::{byte_size, pluralize, sanitize, sanitize_multiline};
+pub(crate) use time::{duration, parse as parse_time, parse_http_date, relative_time, utc_time};
 
-/// A color or weight. Its numbers are those of ECMA-48.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Style {
-    Bold = 1,
-    Dim = 2,
-    Red = 31,
-    Green = 32,
-    Yellow = 33,
-    Cyan = 36,
-}
-
-/// Where and how things are shown.
 #[derive(Debug)]
-pub(crate) struct Print {
-    /// For programs.
+pub(crate) struct Printer {
+    /// Print JSON for programs instead of text for people.
     pub(crate) json: bool,
-    /// Exact times instead of relative ones.
+    /// Print exact times instead of relative ones.
     pub(crate) utc: bool,
     color_out: bool,
     color_err: bool,
-    /// Columns of the terminal; none if standard output is not one, and then nothing is cut.
+    /// Columns of the terminal. If standard output is not a terminal, there is no width and nothing is cut.
     width: Option<usize>,
-    /// The bars that are on the screen; everything else is written above them.
+    /// The progress bars on the screen. Everything else is written above them.
     pub(crate) bars: MultiProgress,
 }
 
-impl Print {
+impl Printer {
     pub(crate) fn new(json: bool, utc: bool) -> Self {
-        // https://no-color.org: present and not empty.
+        // Any value but the empty one turns colors off (https://no-color.org).
         let wanted = config::variable("NO_COLOR").is_none()
             && config::variable("TERM").is_none_or(|term| term != "dumb");
         let out = console::Term::stdout();
@@ -65,101 +54,96 @@ impl Print {
         }
     }
 
-    /// Whether bars can be seen.
-    pub(crate) fn is_live(&self) -> bool {
+    /// Whether progress bars can be drawn.
+    pub(crate) fn shows_progress_bars(&self) -> bool {
         !self.json
             && std::io::stderr().is_terminal()
             && config::variable("TERM").is_none_or(|term| term != "dumb")
     }
 
-    /// Whether somebody is there to answer a question.
+    /// Whether a person can answer a question.
     pub(crate) fn is_interactive() -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// A line on standard output.
-    pub(crate) fn line(&self, text: &str) -> Outcome<()> {
+    /// Prints a line on standard output.
+    pub(crate) fn line(&self, text: &str) -> Result<()> {
         self.bars.suspend(|| {
             let mut out = std::io::stdout().lock();
-            written(writeln!(out, "{text}").and_then(|()| out.flush()))
+            stdout_result(writeln!(out, "{text}").and_then(|()| out.flush()))
         })
     }
 
-    /// The same, cut to the terminal's width.
-    pub(crate) fn fitted(&self, text: &str) -> Outcome<()> {
+    /// Prints a line on standard output, truncated to the terminal's width.
+    pub(crate) fn truncated_line(&self, text: &str) -> Result<()> {
         match self.width {
             Some(width) => self.line(&console::truncate_str(text, width, "…")),
             None => self.line(text),
         }
     }
 
-    /// Bytes on standard output.
-    pub(crate) fn bytes(&self, bytes: &[u8]) -> Outcome<()> {
+    /// Writes bytes to standard output.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        written(out.write_all(bytes).and_then(|()| out.flush()))
+        stdout_result(out.write_all(bytes).and_then(|()| out.flush()))
     }
 
-    /// A line on standard error.
-    pub(crate) fn note(&self, text: &str) {
-        // A closed standard error is no reason to fail.
+    /// Prints a line on standard error.
+    pub(crate) fn info(&self, text: &str) {
+        // A closed standard error must not fail the command.
         self.bars
             .suspend(|| writeln!(std::io::stderr().lock(), "{text}").ok());
     }
 
-    /// One JSON document on standard output.
-    pub(crate) fn document(&self, value: &impl Serialize) -> Outcome<()> {
-        self.line(&serde_json::to_string_pretty(value).map_err(unspeakable)?)
+    /// Prints an indented JSON document on standard output.
+    pub(crate) fn json_document(&self, value: &impl Serialize) -> Result<()> {
+        self.line(&serde_json::to_string_pretty(value).map_err(json_error)?)
     }
 
-    /// One line of JSON on standard output.
-    pub(crate) fn json_line(&self, value: &impl Serialize) -> Outcome<()> {
-        self.line(&serde_json::to_string(value).map_err(unspeakable)?)
+    /// Prints JSON on one line of standard output.
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<()> {
+        self.line(&serde_json::to_string(value).map_err(json_error)?)
     }
 
-    /// A failure on standard error: a problem for programs, words for people.
-    pub(crate) fn failure(&self, failure: &Failure) {
-        if failure.problem.detail.is_empty() {
+    /// Prints an error on standard error: a problem document for programs, the detail and the hint for people.
+    pub(crate) fn error(&self, error: &CliError) {
+        if error.problem.detail.is_empty() {
             return;
         }
         if self.json {
-            if let Ok(problem) = serde_json::to_string(&failure.problem) {
-                self.note(&problem);
+            if let Ok(problem) = serde_json::to_string(&error.problem) {
+                self.info(&problem);
             }
             return;
         }
-        let mark = self.paint_err(Style::Red, "docket:");
-        self.note(&format!("{mark} {}", harmless(&failure.problem.detail)));
-        if let Some(hint) = &failure.hint {
-            self.note(&format!("        {}", harmless(hint)));
+        let prefix = painted(self.color_err, Style::new().red(), "docket:");
+        self.info(&format!("{prefix} {}", sanitize(&error.problem.detail)));
+        if let Some(hint) = &error.hint {
+            self.info(&format!("        {}", sanitize(hint)));
         }
     }
 
-    /// Text in a style, if standard output shows colors.
+    /// Applies a style, if standard output shows colors.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         painted(self.color_out, style, text)
     }
 
-    /// Text in a style, if standard error shows colors.
-    pub(crate) fn paint_err(&self, style: Style, text: &str) -> String {
-        painted(self.color_err, style, text)
-    }
-
-    /// A time, in a table.
-    pub(crate) fn when(&self, at: u64) -> String {
+    /// A time for a table: relative, or exact with `--utc`.
+    pub(crate) fn table_time(&self, at: u64) -> String {
         if self.utc {
-            exact(at)
+            utc_time(at)
         } else {
-            relative(at, config::now())
+            relative_time(at, config::now())
         }
     }
 
-    /// A time with both: exactly and from now.
-    pub(crate) fn when_exactly(at: u64) -> String {
-        format!("{} ({})", exact(at), relative(at, config::now()))
+    /// A time both exact and relative.
+    pub(crate) fn time_and_age(at: u64) -> String {
+        format!("{} ({})", utc_time(at), relative_time(at, config::now()))
     }
 
-    /// A table on standard output.
-    pub(crate) fn table(&self, table: &Table) -> Outcome<()> {
+    /// Prints a table on standard output.
+    pub(crate) fn table(&self, table: &TextTable) -> Result<()> {
         let mut text = String::new();
         for line in table.lines(self.width, |style, text| self.paint(style, text)) {
             text.push_str(&line);
@@ -168,28 +152,31 @@ impl Print {
         self.bytes(text.as_bytes())
     }
 
-    /// A name and its value, one below the other. The value must be harmless.
-    pub(crate) fn field(&self, name: &str, value: &str) -> Outcome<()> {
-        let name = self.paint(Style::Dim, &format!("{name:<12}"));
+    /// Prints a name and its value on one line. The value must be sanitized.
+    pub(crate) fn field(&self, name: &str, value: &str) -> Result<()> {
+        let name = self.paint(Style::new().dim(), &format!("{name:<12}"));
         self.line(&format!("{name} {value}"))
+    }
+
+    /// Prints a heading with an empty line before it.
+    pub(crate) fn heading(&self, text: &str) -> Result<()> {
+        self.line("")?;
+        self.line(&self.paint(Style::new().bold(), text))
     }
 }
 
 fn painted(color: bool, style: Style, text: &str) -> String {
-    if color {
-        format!("\u{1b}[{}m{text}\u{1b}[0m", style as u8)
-    } else {
-        text.to_owned()
-    }
+    // The stream decides, not the library's own global detection.
+    style.force_styling(color).apply_to(text).to_string()
 }
 
-fn written(result: std::io::Result<()>) -> Outcome<()> {
+fn stdout_result(result: std::io::Result<()>) -> Result<()> {
     result.map_err(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Failure::reader_gone(),
-        _ => Failure::here(format!("cannot write to standard output: {error}")),
+        std::io::ErrorKind::BrokenPipe => CliError::broken_pipe(),
+        _ => CliError::local(format!("cannot write to standard output: {error}")),
     })
 }
 
-fn unspeakable(error: serde_json::Error) -> Failure {
-    Failure::here(format!("cannot be said in JSON: {error}"))
+fn json_error(error: serde_json::Error) -> CliError {
+    CliError::local(format!("cannot encode JSON: {error}"))
 }

@@ -1,57 +1,55 @@
-//! Tables that fit the terminal: what can be cut is cut, then what matters least is left out.
+//! Tables that fit the terminal. If a table is too wide, its truncatable columns are shortened first; then whole columns
+//! are dropped, by their rank.
+//!
+//! Table crates do not do this: comfy-table exceeds the width if its fixed columns do not fit, and tabled truncates every
+//! column, ids included.
 
-use console::{measure_text_width, truncate_str};
+use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 
-use super::Style;
-use super::text::harmless;
+use super::text::sanitize;
 
-/// Columns between two columns.
-const GAP: usize = 2;
-/// What can be cut keeps so many columns.
-const LEAST: usize = 12;
+const COLUMN_GAP: &str = "  ";
+/// A column is not truncated to less than this.
+const MIN_TRUNCATED_WIDTH: usize = 12;
 
-/// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     title: &'static str,
-    /// Its cells may be cut.
-    cut: bool,
-    /// The higher, the sooner it is left out; 0 stays.
-    spare: u8,
-    right: bool,
+    truncate: bool,
+    /// The column with the highest rank is dropped first. Rank 0 is never dropped.
+    drop_rank: u8,
+    alignment: Alignment,
 }
 
 impl Column {
-    /// A column that is always shown whole.
+    /// A column that is always shown completely.
     pub(crate) const fn new(title: &'static str) -> Self {
         Self {
             title,
-            cut: false,
-            spare: 0,
-            right: false,
+            truncate: false,
+            drop_rank: 0,
+            alignment: Alignment::Left,
         }
     }
 
-    /// Its cells may be cut.
-    pub(crate) const fn cut(mut self) -> Self {
-        self.cut = true;
+    /// Allows its cells to be truncated.
+    pub(crate) const fn truncate(mut self) -> Self {
+        self.truncate = true;
         self
     }
 
-    /// Where there is no room it is left out; the highest first.
-    pub(crate) const fn spare(mut self, rank: u8) -> Self {
-        self.spare = rank;
+    /// Allows it to be dropped. Columns with a higher rank are dropped first.
+    pub(crate) const fn drop_rank(mut self, rank: u8) -> Self {
+        self.drop_rank = rank;
         self
     }
 
-    /// Numbers stand to the right.
-    pub(crate) const fn right(mut self) -> Self {
-        self.right = true;
+    pub(crate) const fn align_right(mut self) -> Self {
+        self.alignment = Alignment::Right;
         self
     }
 }
 
-/// What stands in a column.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -59,10 +57,9 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// Text in a style.
     pub(crate) fn styled(style: Style, text: &str) -> Self {
         Self {
-            text: harmless(text),
+            text: sanitize(text),
             style: Some(style),
         }
     }
@@ -71,20 +68,19 @@ impl Cell {
 impl<T: AsRef<str>> From<T> for Cell {
     fn from(text: T) -> Self {
         Self {
-            text: harmless(text.as_ref()),
+            text: sanitize(text.as_ref()),
             style: None,
         }
     }
 }
 
-/// A table.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct TextTable {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
-impl Table {
+impl TextTable {
     pub(crate) fn new(columns: impl IntoIterator<Item = Column>) -> Self {
         Self {
             columns: columns.into_iter().collect(),
@@ -92,19 +88,18 @@ impl Table {
         }
     }
 
-    /// Adds a row: one cell a column.
+    /// Adds a row with one cell per column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         let cells: Vec<Cell> = cells.into_iter().collect();
         debug_assert_eq!(cells.len(), self.columns.len());
         self.rows.push(cells);
     }
 
-    /// Whether there is a row.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Its lines, none wider than `width`; without a width nothing is cut.
+    /// The header and the rows as lines of at most `width` columns. Without a width, nothing is cut.
     pub(crate) fn lines(
         &self,
         width: Option<usize>,
@@ -121,7 +116,7 @@ impl Table {
             })
             .collect();
         let widths = layout(&self.columns, &natural, width);
-        let title = |column: &Column| Cell::styled(Style::Dim, column.title);
+        let title = |column: &Column| Cell::styled(Style::new().dim(), column.title);
         let head: Vec<Cell> = self.columns.iter().map(title).collect();
         std::iter::once(&head)
             .chain(&self.rows)
@@ -136,44 +131,37 @@ fn line(
     widths: &[Option<usize>],
     paint: impl Fn(Style, &str) -> String,
 ) -> String {
-    let mut out = String::new();
-    let mut blanks = 0;
-    for ((column, cell), width) in columns.iter().zip(row).zip(widths) {
-        let Some(width) = *width else { continue };
-        let text = truncate_str(&cell.text, width, "…");
-        let missing = width.saturating_sub(measure_text_width(&text));
-        if column.right {
-            blanks += missing;
-        }
-        // Blanks only where something follows them.
-        if !text.is_empty() {
-            out.extend(std::iter::repeat_n(' ', blanks));
-            blanks = 0;
-            match cell.style {
-                Some(style) => out.push_str(&paint(style, &text)),
-                None => out.push_str(&text),
-            }
-        }
-        blanks += GAP;
-        if !column.right {
-            blanks += missing;
-        }
-    }
-    out
+    let cells: Vec<String> = columns
+        .iter()
+        .zip(row)
+        .zip(widths)
+        .filter_map(|((column, cell), width)| {
+            let width = (*width)?;
+            let text = truncate_str(&cell.text, width, "…");
+            let text = match &cell.style {
+                Some(style) if !text.is_empty() => paint(style.clone(), &text),
+                _ => text.into_owned(),
+            };
+            Some(pad_str(&text, width, column.alignment, None).into_owned())
+        })
+        .collect();
+    cells.join(COLUMN_GAP).trim_end().to_owned()
 }
 
-/// How wide each column becomes; none for what is left out.
-fn layout(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Option<usize>> {
+/// The width of each column; `None` for dropped columns.
+fn layout(columns: &[Column], natural: &[usize], max_width: Option<usize>) -> Vec<Option<usize>> {
     let mut widths: Vec<Option<usize>> = natural.iter().copied().map(Some).collect();
-    let Some(room) = width else { return widths };
+    let Some(max_width) = max_width else {
+        return widths;
+    };
     loop {
-        let mut over = total(&widths).saturating_sub(room);
-        // The widest gives first, until it is as wide as the next.
+        let mut over = total(&widths).saturating_sub(max_width);
+        // Shorten the widest column first, until it is as wide as the next one.
         while over > 0 {
             let widest = (0..columns.len())
-                .filter(|at| columns[*at].cut)
+                .filter(|at| columns[*at].truncate)
                 .filter_map(|at| widths[at].map(|width| (width, at)))
-                .filter(|(width, _)| *width > LEAST)
+                .filter(|(width, _)| *width > MIN_TRUNCATED_WIDTH)
                 .max();
             let Some((width, at)) = widest else { break };
             widths[at] = Some(width - 1);
@@ -182,37 +170,39 @@ fn layout(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Op
         if over == 0 {
             return widths;
         }
-        let spare = (0..columns.len())
-            .filter(|at| columns[*at].spare > 0 && widths[*at].is_some())
-            .max_by_key(|at| columns[*at].spare);
-        let Some(spare) = spare else { return widths };
-        // What was cut gets its room back, and the rest is shared anew.
+        let dropped = (0..columns.len())
+            .filter(|at| columns[*at].drop_rank > 0 && widths[*at].is_some())
+            .max_by_key(|at| columns[*at].drop_rank);
+        let Some(dropped) = dropped else {
+            return widths;
+        };
+        // Start again with the natural widths of the remaining columns.
         for (at, width) in widths.iter_mut().enumerate() {
-            *width = width.map(|_| natural[at]).filter(|_| at != spare);
+            *width = width.map(|_| natural[at]).filter(|_| at != dropped);
         }
     }
 }
 
 fn total(widths: &[Option<usize>]) -> usize {
     let shown = widths.iter().flatten();
-    shown.clone().sum::<usize>() + GAP * shown.count().saturating_sub(1)
+    shown.clone().sum::<usize>() + COLUMN_GAP.len() * shown.count().saturating_sub(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table() -> Table {
-        let mut table = Table::new([
+    fn table() -> TextTable {
+        let mut table = TextTable::new([
             Column::new("STATUS"),
-            Column::new("NAME").cut(),
-            Column::new("PIPELINE").spare(1),
-            Column::new("TENANT").spare(2),
-            Column::new("TRY").right(),
+            Column::new("NAME").truncate(),
+            Column::new("PIPELINE").drop_rank(1),
+            Column::new("TENANT").drop_rank(2),
+            Column::new("TRY").align_right(),
             Column::new("ID"),
         ]);
         table.row([
-            Cell::styled(Style::Green, "Ready"),
+            Cell::styled(Style::new().green(), "Ready"),
             Cell::from("a contract with a rather long name.pdf"),
             Cell::from("legal-review"),
             Cell::from("acme"),
@@ -228,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_width_nothing_is_cut() {
+    fn table_without_a_width_is_not_cut() {
         let lines = table().lines(None, plain);
         assert_eq!(
             lines,
@@ -241,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal_and_what_matters_stays() {
+    fn lines_fit_the_width_and_keep_columns_of_rank_0() {
         for width in 31..120 {
             let lines = table().lines(Some(width), plain);
             for line in &lines {
@@ -254,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_before_columns_are_left_out() {
+    fn columns_are_truncated_before_others_are_dropped() {
         let head = |width| table().lines(Some(width), plain).swap_remove(0);
         assert!(head(60).contains("TENANT"));
         assert!(!head(50).contains("TENANT"));
@@ -263,9 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_harmless_and_styles_take_no_room() {
-        let mut table = Table::new([Column::new("A"), Column::new("B")]);
-        table.row([Cell::styled(Style::Red, "x\u{1b}[2J"), Cell::from("y")]);
+    fn cells_are_sanitized_and_styles_have_no_width() {
+        let mut table = TextTable::new([Column::new("A"), Column::new("B")]);
+        table.row([
+            Cell::styled(Style::new().red(), "x\u{1b}[2J"),
+            Cell::from("y"),
+        ]);
         let lines = table.lines(None, |_, text| format!("\u{1b}[31m{text}\u{1b}[0m"));
         assert_eq!(lines[1], "\u{1b}[31mx\\x1b[2J\u{1b}[0m  y");
     }

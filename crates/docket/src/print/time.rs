@@ -1,12 +1,12 @@
-//! Times: as people say them, exactly, and as they type them. All exact times are UTC.
+//! Formats and parses times. All exact times are UTC.
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// How long, in the largest unit of which there are at least two (or one day).
-pub(crate) fn span(ms: u64) -> String {
+/// A duration in the largest unit of which there are at least two.
+pub(crate) fn duration(ms: u64) -> String {
     match ms {
         0..SECOND => "0 s".to_owned(),
         SECOND..=119_999 => format!("{} s", ms / SECOND),
@@ -16,17 +16,17 @@ pub(crate) fn span(ms: u64) -> String {
     }
 }
 
-/// A time as seen from now. Clocks differ a little: what is less than two seconds off is now.
-pub(crate) fn relative(at: u64, now: u64) -> String {
+/// A time relative to now. Clocks differ a little, so less than two seconds is "just now".
+pub(crate) fn relative_time(at: u64, now: u64) -> String {
     match at {
         at if at.abs_diff(now) < 2 * SECOND => "just now".to_owned(),
-        at if at < now => format!("{} ago", span(now - at)),
-        at => format!("in {}", span(at - now)),
+        at if at < now => format!("{} ago", duration(now - at)),
+        at => format!("in {}", duration(at - now)),
     }
 }
 
-/// A time exactly, such as `2026-11-23 10:31:05Z`.
-pub(crate) fn exact(at: u64) -> String {
+/// An exact time, such as `2026-11-23 10:31:05Z`.
+pub(crate) fn utc_time(at: u64) -> String {
     let (year, month, day) = date(at / DAY);
     let second = at % DAY / SECOND;
     format!(
@@ -37,8 +37,8 @@ pub(crate) fn exact(at: u64) -> String {
     )
 }
 
-/// The date so many days after 1970-01-01 ("days_from_civil" the other way round, H. Hinnant, chrono-compatible
-/// low-level date algorithms).
+/// The date of a day counted from 1970-01-01 (`civil_from_days` of H. Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
 const fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
@@ -56,7 +56,7 @@ const fn date(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
-/// How many days a date lies after 1970-01-01; none for a date that is not in the calendar.
+/// The number of days from 1970-01-01 to a date; `None` if the calendar has no such date.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 {
         return None;
@@ -70,18 +70,19 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     (date(days) == (year, month, day)).then_some(days)
 }
 
-/// Reads a time as people type it: `90s`, `30m`, `2h`, `7d`, `2w` ago, or a date with or without a time of day, in UTC.
+/// Parses a time from the command line: an age such as `90s`, `30m`, `2h`, `7d` or `2w`, or a UTC date with or without a
+/// time of day.
 pub(crate) fn parse(text: &str, now: u64) -> Result<u64, String> {
     let text = text.trim();
-    ago(text)
+    parse_age(text)
         .map(|ms| now.saturating_sub(ms))
-        .or_else(|| moment(text))
+        .or_else(|| parse_date_time(text))
         .ok_or_else(|| {
-            format!("`{text}` is no time; say 2h, 30m, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)")
+            format!("`{text}` is not a time; use 2h, 30m, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)")
         })
 }
 
-/// Reads a `Date` header, such as `Mon, 23 Nov 2026 01:31:05 GMT` (RFC 9110, section 5.6.7).
+/// Parses a `Date` header, such as `Mon, 23 Nov 2026 01:31:05 GMT` (RFC 9110, section 5.6.7).
 pub(crate) fn parse_http_date(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -91,10 +92,10 @@ pub(crate) fn parse_http_date(text: &str) -> Option<u64> {
         return None;
     };
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    moment(&format!("{year}-{month:02}-{day}T{time}"))
+    parse_date_time(&format!("{year}-{month:02}-{day}T{time}"))
 }
 
-fn ago(text: &str) -> Option<u64> {
+fn parse_age(text: &str) -> Option<u64> {
     let at = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(at);
     let unit = match unit.trim() {
@@ -108,12 +109,12 @@ fn ago(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-fn moment(text: &str) -> Option<u64> {
+fn parse_date_time(text: &str) -> Option<u64> {
     let (date, time) = match text.split_once(['T', ' ']) {
         Some((date, time)) => (date, Some(time.strip_suffix('Z').unwrap_or(time))),
         None => (text, None),
     };
-    let [year, month, day] = numbers(date, '-', &[4, 2, 2])?[..] else {
+    let [year, month, day] = parse_numbers(date, '-', &[4, 2, 2])?[..] else {
         return None;
     };
     let days = days(year, month, day)?;
@@ -121,7 +122,7 @@ fn moment(text: &str) -> Option<u64> {
         None => (0, 0, 0),
         Some(time) => {
             let widths: &[usize] = if time.len() > 5 { &[2, 2, 2] } else { &[2, 2] };
-            match numbers(time, ':', widths)?[..] {
+            match parse_numbers(time, ':', widths)?[..] {
                 [hour, minute] => (hour, minute, 0),
                 [hour, minute, second] => (hour, minute, second),
                 _ => return None,
@@ -132,8 +133,8 @@ fn moment(text: &str) -> Option<u64> {
         .then(|| days * DAY + hour * HOUR + minute * MINUTE + second * SECOND)
 }
 
-fn numbers(text: &str, between: char, widths: &[usize]) -> Option<Vec<u64>> {
-    let parts: Vec<&str> = text.split(between).collect();
+fn parse_numbers(text: &str, separator: char, widths: &[usize]) -> Option<Vec<u64>> {
+    let parts: Vec<&str> = text.split(separator).collect();
     let fits = parts.len() == widths.len()
         && parts
             .iter()
@@ -149,16 +150,16 @@ mod tests {
     const NOW: u64 = 1_795_397_465_000; // 2026-11-23 01:31:05 UTC
 
     #[test]
-    fn times_are_written_exactly() {
-        assert_eq!(exact(0), "1970-01-01 00:00:00Z");
-        assert_eq!(exact(NOW), "2026-11-23 01:31:05Z");
-        assert_eq!(exact(951_782_399_999), "2000-02-28 23:59:59Z");
-        assert_eq!(exact(951_782_400_000), "2000-02-29 00:00:00Z");
-        assert_eq!(exact(4_107_542_400_000), "2100-03-01 00:00:00Z");
+    fn utc_time_formats_date_and_time() {
+        assert_eq!(utc_time(0), "1970-01-01 00:00:00Z");
+        assert_eq!(utc_time(NOW), "2026-11-23 01:31:05Z");
+        assert_eq!(utc_time(951_782_399_999), "2000-02-28 23:59:59Z");
+        assert_eq!(utc_time(951_782_400_000), "2000-02-29 00:00:00Z");
+        assert_eq!(utc_time(4_107_542_400_000), "2100-03-01 00:00:00Z");
     }
 
     #[test]
-    fn every_day_of_four_centuries_is_read_as_it_is_written() {
+    fn date_and_days_are_inverse_for_every_day_of_four_centuries() {
         for day in 0..146_097 {
             let (year, month, of_month) = date(day);
             assert_eq!(days(year, month, of_month), Some(day));
@@ -166,17 +167,17 @@ mod tests {
     }
 
     #[test]
-    fn times_are_said_from_now() {
-        assert_eq!(relative(NOW, NOW), "just now");
-        assert_eq!(relative(NOW + 1500, NOW), "just now");
-        assert_eq!(relative(NOW - 3 * MINUTE, NOW), "3 min ago");
-        assert_eq!(relative(NOW - 90 * SECOND, NOW), "90 s ago");
-        assert_eq!(relative(NOW + 5 * HOUR, NOW), "in 5 h");
-        assert_eq!(relative(NOW - 3 * DAY, NOW), "3 d ago");
+    fn relative_time_counts_from_now() {
+        assert_eq!(relative_time(NOW, NOW), "just now");
+        assert_eq!(relative_time(NOW + 1500, NOW), "just now");
+        assert_eq!(relative_time(NOW - 3 * MINUTE, NOW), "3 min ago");
+        assert_eq!(relative_time(NOW - 90 * SECOND, NOW), "90 s ago");
+        assert_eq!(relative_time(NOW + 5 * HOUR, NOW), "in 5 h");
+        assert_eq!(relative_time(NOW - 3 * DAY, NOW), "3 d ago");
     }
 
     #[test]
-    fn typed_times_are_read() {
+    fn ages_and_dates_are_parsed() {
         let read = |text| parse(text, NOW).ok();
         assert_eq!(read("2h"), Some(NOW - 2 * HOUR));
         assert_eq!(read("30m"), Some(NOW - 30 * MINUTE));
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_times_are_rejected() {
         for text in [
             "",
             "h",
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_of_headers_are_read() {
+    fn http_dates_are_parsed() {
         assert_eq!(
             parse_http_date("Mon, 23 Nov 2026 01:31:05 GMT"),
             Some(1_795_397_465_000)

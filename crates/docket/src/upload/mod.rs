@@ -1,272 +1,280 @@
-//! `docket upload`: announce, send, perhaps wait, perhaps save.
+//! `docket upload`: creates uploads, sends the files, and with `--wait` waits for the results and saves them.
 
-mod parts;
-mod plan;
+mod files;
+mod multipart;
 mod progress;
-mod resume;
-mod send;
+mod put;
+mod resume_store;
 mod wait;
 
 use std::path::{Path, PathBuf};
 
 use api::types::{Me, NewUpload, UploadView};
+use console::Style;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
-use crate::Context;
-use crate::api::{Repeat, segment};
-use crate::cli::Upload;
-use crate::exit::{Exit, Failure, Outcome, Several};
-use crate::print::{Style, count, harmless};
-use crate::save;
+use crate::CommandContext;
+use crate::cli::UploadArgs;
+use crate::client::{Idempotency, path_segment};
+use crate::download;
+use crate::error::{CliError, CombinedExit, Exit, Result};
+use crate::print::sanitize;
 
-use self::plan::Item;
-use self::progress::Meter;
-use self::resume::{Key, Record};
+use self::files::UploadFile;
+use self::progress::FileProgress;
+use self::resume_store::{ResumeKey, UnfinishedUpload};
 
-/// So many files are sent at once.
-const FILES: usize = 3;
+const MAX_CONCURRENT_FILES: usize = 3;
+const RESUME_HINT: &str = "run the same command again to resume the upload";
 
-/// What is common to all files of one command.
-struct Batch<'a> {
-    context: &'a Context,
-    upload: &'a Upload,
+/// What the files of one command have in common.
+struct UploadCommand<'a> {
+    context: &'a CommandContext,
+    args: &'a UploadArgs,
     pipeline: String,
-    sending: Semaphore,
+    slots: Semaphore,
     files: usize,
 }
 
-pub(crate) async fn run(context: &Context, upload: Upload) -> Outcome<Exit> {
-    // Nothing is sent unless everything could be: a name mistyped is found at once, not after an hour.
-    let files = plan::files(&upload.files)?;
-    if let Some(dir) = upload.save.as_ref().filter(|dir| !dir.is_dir()) {
-        return Err(Failure::usage(format!("{} is no folder", dir.display())));
+pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Exit> {
+    // Check all files before the first one is sent: a mistyped name is reported at once, not after an hour.
+    let files = files::files(&args.files)?;
+    if let Some(dir) = args.save.as_ref().filter(|dir| !dir.is_dir()) {
+        return Err(CliError::usage(format!(
+            "{} is not a directory",
+            dir.display()
+        )));
     }
-    let me: Me = context.api.get("/me").await?;
-    let pipeline = plan::pipeline(&me.pipelines, upload.pipeline.as_deref())?;
-    let tenant = plan::tenant(&me, upload.tenant.as_deref())?;
-    let items = files
+    let me: Me = context.client.get("/me").await?;
+    let pipeline = files::choose_pipeline(&me.pipelines, args.pipeline.as_deref())?;
+    let tenant = files::choose_tenant(&me, args.tenant.as_deref())?;
+    let files = files
         .into_iter()
-        .map(|file| plan::item(file, pipeline, upload.content_type.as_deref()))
-        .collect::<Outcome<Vec<Item>>>()?;
-    resume::forget_old();
-    context.on_interrupt("run the same command again, and it goes on where it was");
-    let upload = Upload { tenant, ..upload };
-    let batch = Batch {
+        .map(|file| files::prepare(file, pipeline, args.content_type.as_deref()))
+        .collect::<Result<Vec<UploadFile>>>()?;
+    resume_store::delete_expired();
+    context.set_interrupt_hint(RESUME_HINT);
+    let args = UploadArgs { tenant, ..args };
+    let command = UploadCommand {
         context,
-        upload: &upload,
+        args: &args,
         pipeline: pipeline.name.clone(),
-        sending: Semaphore::new(FILES),
-        files: items.len(),
+        slots: Semaphore::new(MAX_CONCURRENT_FILES),
+        files: files.len(),
     };
-    let mut several = Several::default();
-    let mut ended: FuturesUnordered<_> = items.iter().map(|item| batch.one(item)).collect();
-    while let Some((item, outcome)) = ended.next().await {
-        match outcome {
-            Ok(exit) => several.ended(exit),
-            // Nobody reads on, or nobody is signed in any more: the others would not do better.
-            Err(failure) if failure.exit == Exit::Done => return Err(failure),
-            Err(failure) if failure.problem.status == 401 => return Err(failure),
-            Err(failure) => {
-                several.ended(failure.exit);
-                let failure = if batch.files > 1 {
-                    failure.about(&item.name)
+    let mut combined = CombinedExit::default();
+    let mut running: FuturesUnordered<_> = files.iter().map(|file| command.process(file)).collect();
+    while let Some((file, result)) = running.next().await {
+        match result {
+            Ok(exit) => combined.record(exit),
+            // Standard output was closed, or the sign-in has expired: the remaining files would fail as well.
+            Err(error) if error.exit == Exit::Success => return Err(error),
+            Err(error) if error.problem.status == 401 => return Err(error),
+            Err(error) => {
+                combined.record(error.exit);
+                let error = if command.files > 1 {
+                    error.with_subject(&file.name)
                 } else {
-                    failure
+                    error
                 };
-                context.print.failure(&failure);
+                context.printer.error(&error);
             }
         }
     }
-    Ok(several.exit())
+    Ok(combined.exit())
 }
 
-impl Batch<'_> {
-    /// One file from end to end.
-    async fn one<'i>(&self, item: &'i Item) -> (&'i Item, Outcome<Exit>) {
-        let meter = Meter::new(&self.context.print, item, self.files);
-        let outcome = self.send_and_wait(item, &meter).await;
-        meter.end();
-        (item, outcome)
+impl UploadCommand<'_> {
+    async fn process<'f>(&self, file: &'f UploadFile) -> (&'f UploadFile, Result<Exit>) {
+        let progress = FileProgress::new(&self.context.printer, file, self.files);
+        let result = self.upload_and_wait(file, &progress).await;
+        progress.finish();
+        (file, result)
     }
 
-    async fn send_and_wait(&self, item: &Item, meter: &Meter<'_>) -> Outcome<Exit> {
-        let slot = self.sending.acquire().await;
-        let key = Key::of(
-            self.context.api.address(),
+    async fn upload_and_wait(
+        &self,
+        file: &UploadFile,
+        progress: &FileProgress<'_>,
+    ) -> Result<Exit> {
+        let slot = self.slots.acquire().await;
+        let key = ResumeKey::new(
+            self.context.client.address(),
             &self.pipeline,
-            self.upload.tenant.as_deref(),
-            item,
+            self.args.tenant.as_deref(),
+            file,
         );
-        let view = self.sent(item, &key, meter).await?;
+        let view = self.upload(file, &key, progress).await?;
         drop(slot);
-        let print = &self.context.print;
-        if !self.upload.wait {
-            key.forget();
-            meter.end();
-            if print.json {
-                print.json_line(&view)?;
+        let printer = &self.context.printer;
+        if !self.args.wait {
+            key.delete();
+            progress.finish();
+            if printer.json {
+                printer.json_line(&view)?;
             } else {
-                let mark = print.paint(Style::Green, "✓");
-                print.line(&format!(
+                let mark = printer.paint(Style::new().green(), "✓");
+                printer.line(&format!(
                     "{mark} {}  uploaded, job {}",
-                    harmless(&item.name),
-                    harmless(&view.job_id)
+                    sanitize(&file.name),
+                    sanitize(&view.job_id)
                 ))?;
             }
-            return Ok(Exit::Done);
+            return Ok(Exit::Success);
         }
-        let detail = wait::until_ended(self.context, &view.job_id, meter, self.files).await?;
-        key.forget();
-        meter.end();
-        if print.json {
-            print.json_line(&detail)?;
+        let detail = wait::until_ended(self.context, &view.job_id, progress, self.files).await?;
+        key.delete();
+        progress.finish();
+        if printer.json {
+            printer.json_line(&detail)?;
         }
         let Some(job) = &detail.job else {
-            return Err(Failure::here("the service lost sight of the job"));
+            return Err(CliError::local("the service's answer holds no job"));
         };
         if job.status != "Ready" {
-            if !print.json {
-                let mark = print.paint(Style::Red, "✗");
-                print.line(&format!(
+            if !printer.json {
+                let mark = printer.paint(Style::new().red(), "✗");
+                printer.line(&format!(
                     "{mark} {}  {}",
-                    harmless(&item.name),
-                    harmless(&detail.explanation.summary)
+                    sanitize(&file.name),
+                    sanitize(&detail.explanation.summary)
                 ))?;
-                print.note(&format!(
-                    "  see what helps: docket jobs explain {}",
-                    harmless(&view.job_id)
+                printer.info(&format!(
+                    "  to see what helps, run: docket jobs explain {}",
+                    sanitize(&view.job_id)
                 ));
             }
             return Ok(Exit::Failed);
         }
-        let path = self.save(item, &view.job_id).await?;
-        if !print.json {
-            let mark = print.paint(Style::Green, "✓");
-            print.line(&format!(
+        let path = self.save_result(file, &view.job_id).await?;
+        if !printer.json {
+            let mark = printer.paint(Style::new().green(), "✓");
+            printer.line(&format!(
                 "{mark} {}  ready, saved as {}",
-                harmless(&item.name),
-                harmless(&path.to_string_lossy())
+                sanitize(&file.name),
+                sanitize(&path.to_string_lossy())
             ))?;
         }
-        Ok(Exit::Done)
+        Ok(Exit::Success)
     }
 
-    /// Brings the file to the service, from where an earlier command left off.
-    async fn sent(&self, item: &Item, key: &Key, meter: &Meter<'_>) -> Outcome<UploadView> {
-        let known = key.load();
-        let resumed = match &known {
-            Some(record) => self.resumed(record).await?,
-            None => Resumed::Anew,
+    /// Uploads the file, or the rest of it if an earlier command was interrupted.
+    async fn upload(
+        &self,
+        file: &UploadFile,
+        key: &ResumeKey,
+        progress: &FileProgress<'_>,
+    ) -> Result<UploadView> {
+        let stored = key.load();
+        let state = match &stored {
+            Some(stored) => self.resume_state(stored).await?,
+            None => ResumeState::New,
         };
-        let view = match (resumed, known) {
-            (Resumed::Arrived, Some(record)) => {
-                meter.says("was uploaded before");
-                return Ok(record.upload);
+        let view = match (state, stored) {
+            (ResumeState::Uploaded, Some(stored)) => {
+                progress.message("already uploaded");
+                return Ok(stored.upload);
             }
-            (Resumed::GoesOn(view), _) => *view,
-            (Resumed::Anew | Resumed::Arrived, _) => {
-                let view = self.announced(item).await?;
-                key.save(&Record::of(&view));
+            (ResumeState::Open(view), _) => *view,
+            (ResumeState::New | ResumeState::Uploaded, _) => {
+                let view = self.create_upload(file).await?;
+                key.save(&UnfinishedUpload::new(&view));
                 view
             }
         };
         let sent = match &view.multipart {
-            Some(_) => parts::send(self.context, item, &view, meter).await,
-            None => send::whole(self.context, item, &view, meter).await,
+            Some(_) => multipart::send(self.context, file, &view, progress).await,
+            None => put::send_file(self.context, file, &view, progress).await,
         };
-        sent.map_err(|failure| match failure.exit {
-            Exit::Unavailable => {
-                failure.hint("run the same command again, and it goes on where it was")
-            }
+        sent.map_err(|error| match error.exit {
+            Exit::Unavailable => error.with_hint(RESUME_HINT),
             _ => {
-                // What S3 will not have under this announcement it will not have tomorrow.
-                key.forget();
-                failure
+                // S3 would refuse this upload again, so the next command must create a new one.
+                key.delete();
+                error
             }
         })?;
-        meter.says("uploaded");
-        Ok(Record::of(&view).upload)
+        progress.message("uploaded");
+        Ok(UnfinishedUpload::new(&view).upload)
     }
 
-    async fn announced(&self, item: &Item) -> Outcome<UploadView> {
+    async fn create_upload(&self, file: &UploadFile) -> Result<UploadView> {
         let new = NewUpload {
             pipeline: self.pipeline.clone(),
-            tenant: self.upload.tenant.clone(),
-            name: item.name.clone(),
-            bytes: item.bytes,
-            content_type: item.content_type.clone(),
+            tenant: self.args.tenant.clone(),
+            name: file.name.clone(),
+            bytes: file.bytes,
+            content_type: file.content_type.clone(),
         };
-        // An announcement that nobody follows up ends by itself.
+        // Idempotent: an upload session that is not used expires.
         self.context
-            .api
-            .post("/uploads", &new, Repeat::Harmless)
+            .client
+            .post("/uploads", &new, Idempotency::Idempotent)
             .await
     }
 
-    async fn resumed(&self, record: &Record) -> Outcome<Resumed> {
-        let id = &record.upload.job_id;
-        // An upload stays known for a while after its file has arrived.
-        if arrived(self.context, id).await? {
-            return Ok(Resumed::Arrived);
+    async fn resume_state(&self, stored: &UnfinishedUpload) -> Result<ResumeState> {
+        let id = &stored.upload.job_id;
+        // Ask for the job first: the service knows the upload for a while after the job was created.
+        if job_exists(self.context, id).await? {
+            return Ok(ResumeState::Uploaded);
         }
-        let asked: Outcome<UploadView> = self
+        let upload: Result<UploadView> = self
             .context
-            .api
-            .get(&format!("/uploads/{}", segment(id)))
+            .client
+            .get(&format!("/uploads/{}", path_segment(id)))
             .await;
-        match asked {
-            Ok(view) if view.bytes == record.upload.bytes => Ok(Resumed::GoesOn(Box::new(view))),
-            Ok(_) => Ok(Resumed::Anew),
-            Err(failure) if is_over(&failure) => Ok(Resumed::Anew),
-            Err(failure) => Err(failure),
+        match upload {
+            Ok(view) if view.bytes == stored.upload.bytes => Ok(ResumeState::Open(Box::new(view))),
+            Ok(_) => Ok(ResumeState::New),
+            Err(error) if is_closed(&error) => Ok(ResumeState::New),
+            Err(error) => Err(error),
         }
     }
 
-    /// Saves the result in the folder that was named or beside the file.
-    async fn save(&self, item: &Item, id: &str) -> Outcome<PathBuf> {
-        let name = save::safe_name(&save::view(self.context, id).await?.name);
-        let folder = match &self.upload.save {
-            Some(folder) => folder.clone(),
-            None => item.path.parent().map(Path::to_owned).unwrap_or_default(),
+    /// Saves the result in the directory given with `--save`, or next to the file.
+    async fn save_result(&self, file: &UploadFile, id: &str) -> Result<PathBuf> {
+        let name = download::safe_name(&download::fetch_view(self.context, id).await?.name);
+        let dir = match &self.args.save {
+            Some(dir) => dir.clone(),
+            None => file.path.parent().map(Path::to_owned).unwrap_or_default(),
         };
-        let path = plan::result_path(&folder, &name, &item.path);
-        save::save(self.context, id, &path, self.upload.force)
+        let path = files::result_path(&dir, &name, &file.path);
+        download::save(self.context, id, &path, self.args.force)
             .await
-            .map_err(|failure| {
-                let hint = failure.hint.clone().unwrap_or_default();
-                let fetch = format!("the result stays: docket jobs result {id} -o FILE");
-                failure.hint([hint, fetch].join("\n        ").trim().to_owned())
+            .map_err(|error| {
+                let hint = error.hint.clone().unwrap_or_default();
+                let later = format!(
+                    "to download the result later, run: docket jobs result {id} --output FILE"
+                );
+                error.with_hint([hint, later].join("\n        ").trim().to_owned())
             })?;
         Ok(path)
     }
 }
 
-enum Resumed {
-    /// It goes on.
-    GoesOn(Box<UploadView>),
-    /// The file is there, and the job made.
-    Arrived,
-    /// From the start.
-    Anew,
+/// How far an earlier command came with an upload.
+enum ResumeState {
+    /// The upload is still open.
+    Open(Box<UploadView>),
+    /// The file has arrived, and its job exists.
+    Uploaded,
+    /// There is nothing to resume.
+    New,
 }
 
-/// Whether the service says that an upload is no longer open: completed, given up, or never made.
-fn is_over(failure: &Failure) -> bool {
-    matches!(failure.problem.status, 404 | 409 | 410)
+/// Whether the service says that an upload is no longer open: completed, expired, deleted or unknown.
+fn is_closed(error: &CliError) -> bool {
+    matches!(error.problem.status, 404 | 409 | 410)
 }
 
-/// Whether the file has arrived and become a job.
-async fn arrived(context: &Context, id: &str) -> Outcome<bool> {
-    match crate::jobs_show::detail(context, id).await {
+/// Whether the file has arrived and its job was created.
+async fn job_exists(context: &CommandContext, id: &str) -> Result<bool> {
+    match crate::job_detail::fetch(context, id).await {
         Ok(detail) => Ok(detail.job.is_some()),
-        Err(failure) if failure.problem.status == 404 => Ok(false),
-        Err(failure) => Err(failure),
+        Err(error) if error.problem.status == 404 => Ok(false),
+        Err(error) => Err(error),
     }
-}
-
-/// How many results are awaited, in words.
-fn results(number: usize) -> String {
-    count(number as u64, "result", "results")
 }

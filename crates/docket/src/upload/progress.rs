@@ -1,122 +1,121 @@
-//! How far a file has come: a bar on a terminal, a line for each change otherwise, nothing for programs.
+//! Progress of one file: a bar on a terminal, otherwise a line per change; nothing with `--json`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::print::{Print, harmless};
+use crate::print::{Printer, byte_size, sanitize};
 
-use super::plan::Item;
+use super::files::UploadFile;
 
-/// With more files than this, those that wait are not shown one by one: they would fill the screen.
-const SHOWN: usize = 8;
-/// Columns for a name.
-const NAME: usize = 28;
+/// With more files than this, waiting files have no line of their own: they would fill the screen.
+const MAX_WAITING_LINES: usize = 8;
+const NAME_COLUMNS: usize = 28;
 
-/// One file's.
 #[derive(Debug)]
-pub(super) struct Meter<'a> {
-    print: &'a Print,
+pub(super) struct FileProgress<'a> {
+    printer: &'a Printer,
     name: String,
     bar: ProgressBar,
     live: bool,
-    crowded: bool,
-    said: Mutex<String>,
+    hides_waiting: bool,
+    /// The last message, to print each one once.
+    message: Mutex<String>,
 }
 
-impl<'a> Meter<'a> {
-    pub(super) fn new(print: &'a Print, item: &Item, files: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(item.bytes), ProgressDrawTarget::hidden());
-        let name = harmless(&item.name);
-        let short = console::truncate_str(&name, NAME, "…").into_owned();
-        bar.set_prefix(console::pad_str(&short, NAME, console::Alignment::Left, None).into_owned());
+impl<'a> FileProgress<'a> {
+    pub(super) fn new(printer: &'a Printer, file: &UploadFile, files: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(file.bytes), ProgressDrawTarget::hidden());
+        let name = sanitize(&file.name);
+        let short = console::truncate_str(&name, NAME_COLUMNS, "…").into_owned();
+        bar.set_prefix(
+            console::pad_str(&short, NAME_COLUMNS, console::Alignment::Left, None).into_owned(),
+        );
         Self {
-            print,
+            printer,
             name,
             bar,
-            live: print.is_live(),
-            crowded: files > SHOWN,
-            said: Mutex::default(),
+            live: printer.shows_progress_bars(),
+            hides_waiting: files > MAX_WAITING_LINES,
+            message: Mutex::default(),
         }
     }
 
-    /// Whether what it says is replaced by what it says next.
-    pub(super) const fn is_live(&self) -> bool {
+    /// Whether a message replaces the one before it.
+    pub(super) const fn replaces_messages(&self) -> bool {
         self.live
     }
 
-    /// Sending begins, so many bytes having arrived earlier.
-    pub(super) fn uploading(&self, arrived: u64) {
-        self.bar.set_position(arrived);
+    /// Starts the upload bar. Some bytes may have been uploaded by an earlier command.
+    pub(super) fn start_upload(&self, uploaded: u64) {
+        self.bar.set_position(uploaded);
         if !self.live {
-            self.says(&if arrived > 0 {
-                format!("goes on after {}", crate::print::size(arrived))
+            self.message(&if uploaded > 0 {
+                format!("resuming after {}", byte_size(uploaded))
             } else {
                 "uploading".to_owned()
             });
             return;
         }
-        self.look(
+        self.set_template(
             "{prefix} {wide_bar} {decimal_bytes:>10} of {decimal_total_bytes}  {decimal_bytes_per_sec:>12}  {eta:>4}",
         );
         self.bar.reset_eta();
         self.show();
     }
 
-    /// So many bytes more are on their way.
-    pub(super) fn more(&self, bytes: u64) {
+    pub(super) fn add(&self, bytes: u64) {
         self.bar.inc(bytes);
     }
 
-    /// So many bytes did not arrive.
-    pub(super) fn lost(&self, bytes: u64) {
+    /// Takes back bytes of a failed request.
+    pub(super) fn subtract(&self, bytes: u64) {
         self.bar.dec(bytes);
     }
 
-    /// Something to say about the file.
-    pub(super) fn says(&self, text: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if *said == text {
+    pub(super) fn message(&self, text: &str) {
+        let mut last = self.message.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == text {
             return;
         }
-        text.clone_into(&mut said);
-        drop(said);
+        text.clone_into(&mut last);
+        drop(last);
         if self.live {
-            self.bar.set_message(harmless(text));
-        } else if !self.print.json {
-            self.print
-                .note(&format!("{}: {}", self.name, harmless(text)));
+            self.bar.set_message(sanitize(text));
+        } else if !self.printer.json {
+            self.printer
+                .info(&format!("{}: {}", self.name, sanitize(text)));
         }
     }
 
-    /// It is sent, and waits.
-    pub(super) fn waiting(&self) {
+    /// Replaces the upload bar with a spinner and the current message.
+    pub(super) fn start_waiting(&self) {
         if !self.live {
             return;
         }
-        if self.crowded {
-            self.end();
+        if self.hides_waiting {
+            self.finish();
             return;
         }
-        self.look("{spinner} {prefix} {wide_msg}");
+        self.set_template("{spinner} {prefix} {wide_msg}");
         self.show();
         self.bar.enable_steady_tick(Duration::from_millis(120));
     }
 
-    /// Takes it off the screen.
-    pub(super) fn end(&self) {
+    /// Removes the bar from the screen.
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
-        self.print.bars.remove(&self.bar);
+        self.printer.bars.remove(&self.bar);
     }
 
     fn show(&self) {
         if self.bar.is_hidden() {
-            self.print.bars.add(self.bar.clone());
+            self.printer.bars.add(self.bar.clone());
         }
     }
 
-    fn look(&self, template: &str) {
+    fn set_template(&self, template: &str) {
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style.progress_chars("━╸ "));
         }

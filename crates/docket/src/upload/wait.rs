@@ -1,79 +1,73 @@
-//! Waiting for a job to end, and saying what it waits for.
+//! Waits for a job to end and shows its state meanwhile.
 
 use std::time::Duration;
 
 use api::types::JobDetail;
 
-use crate::Context;
+use crate::CommandContext;
 use crate::config;
-use crate::exit::{Exit, Outcome};
-use crate::jobs_show;
-use crate::print::span;
+use crate::error::{Exit, Result};
+use crate::job_detail::{self, has_ended};
+use crate::print::{duration, pluralize};
 
-use super::progress::Meter;
-use super::results;
+use super::progress::FileProgress;
 
-/// The first pause; each is half as long again, up to the longest.
-const FIRST: Duration = Duration::from_millis(700);
-const LONGEST: Duration = Duration::from_secs(10);
-/// All files of one command ask this often in a second together.
-const ASKED_PER_SECOND: u32 = 5;
-/// A service that cannot be reached for so long is given up, in milliseconds. Laptops sleep, networks change.
-const PATIENCE: u64 = 15 * 60 * 1000;
+/// The delay before the second poll. It grows by half with each poll, up to the maximum.
+const INITIAL_POLL_DELAY: Duration = Duration::from_millis(700);
+const MAX_POLL_DELAY: Duration = Duration::from_secs(10);
+/// The limit for all files of one command together.
+const MAX_POLLS_PER_SECOND: u32 = 5;
+/// The command fails if the service cannot be reached for this long. Shorter outages are normal: laptops sleep, networks
+/// change.
+const MAX_OUTAGE_MS: u64 = 15 * 60 * 1000;
 
-/// Comes back when the job has ended, whichever way.
+/// Polls the job until it is ready, failed or cancelled.
 pub(super) async fn until_ended(
-    context: &Context,
+    context: &CommandContext,
     id: &str,
-    meter: &Meter<'_>,
+    progress: &FileProgress<'_>,
     files: usize,
-) -> Outcome<JobDetail> {
-    meter.says(&format!("job {id}"));
-    meter.waiting();
-    context.on_interrupt(&format!(
-        "what was uploaded is worked on; run the same command again to wait for {}",
-        results(files)
+) -> Result<JobDetail> {
+    progress.message(&format!("job {id}"));
+    progress.start_waiting();
+    context.set_interrupt_hint(&format!(
+        "uploaded files are still processed; run the same command again to wait for {}",
+        pluralize(files as u64, "result", "results")
     ));
-    let longest = LONGEST
-        .max(Duration::from_secs(1) * u32::try_from(files).unwrap_or(u32::MAX) / ASKED_PER_SECOND);
-    let mut pause = FIRST;
-    let mut silent_since = None;
+    let max_delay = MAX_POLL_DELAY.max(
+        Duration::from_secs(1) * u32::try_from(files).unwrap_or(u32::MAX) / MAX_POLLS_PER_SECOND,
+    );
+    let mut delay = INITIAL_POLL_DELAY;
+    let mut outage_since = None;
     loop {
-        match jobs_show::detail(context, id).await {
-            Ok(detail) if has_ended(&detail) => return Ok(detail),
+        match job_detail::fetch(context, id).await {
+            Ok(detail) if detail.job.as_ref().is_some_and(has_ended) => return Ok(detail),
             Ok(detail) => {
-                silent_since = None;
-                meter.says(&said(&detail, meter.is_live()));
+                outage_since = None;
+                progress.message(&describe(&detail, progress.replaces_messages()));
             }
-            Err(failure) if failure.exit == Exit::Unavailable => {
-                let since = *silent_since.get_or_insert_with(config::now);
-                if config::now().saturating_sub(since) > PATIENCE {
-                    return Err(failure.hint("run the same command again to go on waiting"));
+            Err(error) if error.exit == Exit::Unavailable => {
+                let since = *outage_since.get_or_insert_with(config::now);
+                if config::now().saturating_sub(since) > MAX_OUTAGE_MS {
+                    return Err(error.with_hint("run the same command again to continue waiting"));
                 }
-                meter.says(&format!("{}; asking again", failure.problem.detail));
+                progress.message(&format!("{}; trying again", error.problem.detail));
             }
-            Err(failure) => return Err(failure),
+            Err(error) => return Err(error),
         }
-        tokio::time::sleep(pause.mul_f64(0.75 + 0.5 * config::random())).await;
-        pause = pause.mul_f64(1.5).min(longest);
+        tokio::time::sleep(delay.mul_f64(0.75 + 0.5 * config::random())).await;
+        delay = delay.mul_f64(1.5).min(max_delay);
     }
 }
 
-fn has_ended(detail: &JobDetail) -> bool {
-    detail
-        .job
-        .as_ref()
-        .is_some_and(|job| matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled"))
-}
-
-/// What it waits for; how long already only where that can be replaced.
-fn said(detail: &JobDetail, live: bool) -> String {
+/// The job's state. The waiting time changes all the time, so it is added only where a message replaces the one before.
+fn describe(detail: &JobDetail, with_duration: bool) -> String {
     let explanation = &detail.explanation;
     match &explanation.waiting {
-        Some(waiting) if live => format!(
+        Some(waiting) if with_duration => format!(
             "{} ({})",
             explanation.summary,
-            span(config::now().saturating_sub(waiting.since))
+            duration(config::now().saturating_sub(waiting.since))
         ),
         _ => explanation.summary.clone(),
     }

@@ -1,11 +1,13 @@
-//! The program as it is run, against a service that speaks the contract and can be told to misbehave.
+//! Runs the program against a fake service that answers as the API does and can be told to fail.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+#![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
-mod account;
-mod answers;
+mod doctor;
+mod errors;
+mod fake_service;
 mod output;
-mod server;
 mod setup;
+mod sign_in;
 mod upload;
 mod watch;
+mod web_sockets;

@@ -1,14 +1,14 @@
-//! What people and programs are shown.
+//! Output for people and for programs.
 
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::server::{detail, job, me};
+use crate::fake_service::{detail, job, me};
 use crate::setup::Setup;
 
 #[test]
-fn programs_get_one_document_of_the_apis_types() {
+fn json_output_is_the_unchanged_answer_of_the_api() {
     let setup = Setup::signed_in();
     let answers = [
         ("GET /me", me(), &["whoami"][..]),
@@ -39,28 +39,31 @@ fn programs_get_one_document_of_the_apis_types() {
             &["retry-plan", "list"],
         ),
     ];
-    for (line, answer, arguments) in answers {
-        setup.server.script(line, 200, &answer);
-        let ran = setup.run(arguments.iter().chain(&["--json"]));
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
-        // Nothing is added and nothing is lost.
-        assert_eq!(ran.json::<Value>(), answer);
+    for (request_line, answer, arguments) in answers {
+        setup.service.respond_once(request_line, 200, &answer);
+        let output = setup.run(arguments.iter().chain(&["--json"]));
+        assert_eq!(
+            (output.code, output.stderr.as_str()),
+            (Some(0), ""),
+            "{output:?}"
+        );
+        assert_eq!(output.json::<Value>(), answer);
     }
 }
 
 #[test]
-fn an_explanation_is_that_of_the_job() {
+fn explain_prints_the_explanation_of_the_job() {
     let setup = Setup::signed_in();
     setup
-        .server
-        .script("GET /jobs/j1", 200, &detail("j1", "InProgress"));
+        .service
+        .respond_once("GET /jobs/j1", 200, &detail("j1", "InProgress"));
     let explanation: api::explain::Explanation =
         setup.run(["jobs", "explain", "j1", "--json"]).json();
     assert_eq!(explanation.summary, "it is InProgress");
 }
 
 #[test]
-fn text_from_people_cannot_act_on_the_terminal() {
+fn control_characters_in_names_and_failures_are_escaped() {
     let setup = Setup::signed_in();
     let mut evil = job("j1", 1, "Failed");
     evil["name"] = json!("a\u{1b}]0;owned\u{7}\u{202e}fdp.exe\nsecond line");
@@ -68,20 +71,23 @@ fn text_from_people_cannot_act_on_the_terminal() {
     let mut whole = detail("j1", "Failed");
     whole["job"] = evil.clone();
     setup
-        .server
-        .script("GET /jobs?limit=50", 200, &json!({"jobs": [evil]}));
-    setup.server.script("GET /jobs/j1", 200, &whole);
+        .service
+        .respond_once("GET /jobs?limit=50", 200, &json!({"jobs": [evil]}));
+    setup.service.respond_once("GET /jobs/j1", 200, &whole);
     for arguments in [&["jobs", "list"][..], &["jobs", "show", "j1"]] {
-        let ran = setup.run(arguments);
-        assert_eq!(ran.code, Some(0));
+        let output = setup.run(arguments);
+        assert_eq!(output.code, Some(0));
         let acting = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
-        assert!(!ran.out.contains(acting), "{ran:?}");
-        assert!(ran.out.contains("fdp.exe\\nsecond line"), "{ran:?}");
+        assert!(!output.stdout.contains(acting), "{output:?}");
+        assert!(
+            output.stdout.contains("fdp.exe\\nsecond line"),
+            "{output:?}"
+        );
     }
 }
 
-/// Runs a command on a terminal of 60 columns and hands back what it drew.
-fn on_a_terminal(setup: &Setup, arguments: &str, no_color: bool) -> String {
+/// Runs a command on a terminal of 60 columns and returns its output.
+fn run_on_a_terminal(setup: &Setup, arguments: &str, no_color: bool) -> String {
     let script = format!(
         "stty cols 60 rows 24; {} {arguments}",
         env!("CARGO_BIN_EXE_docket")
@@ -106,19 +112,19 @@ fn on_a_terminal(setup: &Setup, arguments: &str, no_color: bool) -> String {
 }
 
 #[test]
-fn colors_are_for_terminals_that_want_them() {
+fn colors_are_used_only_on_a_terminal_without_no_color() {
     let setup = Setup::signed_in();
     let page = json!({"jobs": [job("2f9c1a52-7d3b-5e10-9b1f-3a8a6f0f5d11", 1, "Failed")]});
     let show = |no_color| {
-        setup.server.script("GET /jobs?limit=50", 200, &page);
-        on_a_terminal(&setup, "jobs list", no_color)
+        setup.service.respond_once("GET /jobs?limit=50", 200, &page);
+        run_on_a_terminal(&setup, "jobs list", no_color)
     };
     let colored = show(false);
     assert!(colored.contains("\u{1b}[31mFailed\u{1b}[0m"), "{colored:?}");
     let plain = show(true);
     assert!(!plain.contains('\u{1b}'), "{plain:?}");
     assert!(plain.contains("Failed"));
-    // It fits, and the id is whole.
+    // The table fits the terminal, and the id is complete.
     assert!(
         plain
             .lines()
@@ -129,58 +135,61 @@ fn colors_are_for_terminals_that_want_them() {
         plain.contains("2f9c1a52-7d3b-5e10-9b1f-3a8a6f0f5d11"),
         "{plain}"
     );
-    setup.server.script("GET /jobs?limit=50", 200, &page);
+    setup.service.respond_once("GET /jobs?limit=50", 200, &page);
     let piped = setup.run(["jobs", "list"]);
-    assert!(!piped.out.contains('\u{1b}'));
+    assert!(!piped.stdout.contains('\u{1b}'));
 }
 
 #[test]
-fn times_are_relative_or_exact() {
+fn times_are_relative_unless_utc_is_given() {
     let setup = Setup::signed_in();
     let list = |arguments: &[&str]| {
-        setup.server.script(
+        setup.service.respond_once(
             "GET /jobs?limit=50",
             200,
             &json!({"jobs": [job("j1", 1, "Ready")]}),
         );
-        setup.run(arguments).out
+        setup.run(arguments).stdout
     };
     assert!(list(&["jobs", "list"]).contains(" d ago"));
     assert!(list(&["jobs", "list", "--utc"]).contains("1970-01-01 00:00:02Z"));
 }
 
 #[test]
-fn a_plan_is_shown_before_anything_starts() {
+fn retry_plan_create_shows_the_plan_and_starts_nothing() {
     let setup = Setup::signed_in();
     let plan = json!({
-        "id": "p1", "status": "planned", "created_at": 1, "actor": "sue", "reason": "model is mended",
+        "id": "p1", "status": "planned", "created_at": 1, "actor": "sue", "reason": "model is fixed",
         "filter": {"cause": "ModelError"}, "per_minute": 20, "jobs": 41, "by_cause": [{"name": "ModelError", "count": 41}],
         "by_pipeline": [{"name": "legal-review", "count": 41}], "poisoned": 2, "truncated": false, "gpu_minutes": 31,
         "released": 0
     });
-    setup.server.script("POST /retry-plans", 201, &plan);
-    let ran = setup.run([
+    setup.service.respond_once("POST /retry-plans", 201, &plan);
+    let output = setup.run([
         "retry-plan",
         "create",
         "--cause",
         "ModelError",
         "--reason",
-        "model is mended",
+        "model is fixed",
     ]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
     for words in [
         "41 ModelError",
         "about 31 min",
-        "all are started within 3 min",
-        "2 that failed the same way",
+        "all start within 3 min",
+        "2 that failed in the same way",
     ] {
-        assert!(ran.out.contains(words), "{ran:?}");
+        assert!(output.stdout.contains(words), "{output:?}");
     }
-    assert!(ran.err.contains("docket retry-plan apply p1"), "{ran:?}");
-    assert_eq!(setup.server.world().count("POST /retry-plans/p1/apply"), 0);
+    assert!(
+        output.stderr.contains("docket retry-plan apply p1"),
+        "{output:?}"
+    );
+    assert_eq!(setup.service.state().count("POST /retry-plans/p1/apply"), 0);
     setup
-        .server
-        .script("POST /retry-plans/p1/apply", 200, &plan);
+        .service
+        .respond_once("POST /retry-plans/p1/apply", 200, &plan);
     assert_eq!(
         setup.run(["retry-plan", "apply", "p1", "--yes"]).code,
         Some(0)
@@ -188,26 +197,58 @@ fn a_plan_is_shown_before_anything_starts() {
 }
 
 #[test]
-fn completions_need_no_service() {
+fn completions_work_without_a_service() {
     let setup = Setup::new();
     for shell in ["bash", "zsh", "fish"] {
-        let ran = setup.run(["completions", shell]);
-        assert_eq!(ran.code, Some(0));
-        assert!(ran.out.contains("retry-plan"), "{shell}");
+        let output = setup.run(["completions", shell]);
+        assert_eq!(output.code, Some(0));
+        assert!(output.stdout.contains("retry-plan"), "{shell}");
     }
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn audit_and_quarantine_fetch_pages_until_the_limit() {
+    let setup = Setup::signed_in();
+    let audit = |at: u64| json!({"at": at, "actor": "sue", "action": "retry", "target": format!("j{at}"), "reason": "r"});
+    let message = |at: u64| json!({"id": format!("retry:m{at}"), "source": "retry", "cause": "c", "problem": "p", "at": at, "body_bytes": 2});
+    let pages = |path: &str, entry: &dyn Fn(u64) -> Value| {
+        let first = json!({"entries": [entry(1), entry(2)], "cursor": "c/1"});
+        let second = json!({"entries": [entry(3), entry(4)], "cursor": "c2"});
+        setup
+            .service
+            .respond_once(&format!("GET {path}"), 200, &first);
+        setup
+            .service
+            .respond_once(&format!("GET {path}?cursor=c%2F1"), 200, &second);
+    };
+    pages("/audit", &audit);
+    let output = setup.run(["audit", "--limit", "3"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("j3"), "{output:?}");
+    assert!(!output.stdout.contains("j4"), "{output:?}");
+    assert!(
+        output.stderr.contains("3 entries shown; there are more"),
+        "{output:?}"
+    );
+    pages("/quarantine", &message);
+    let output = setup.run(["quarantine", "list", "--limit", "3", "--json"]);
+    // JSON keeps whole pages, since the cursor continues behind the last one.
+    let page: api::types::QuarantinePage = output.json();
+    assert_eq!(page.entries.len(), 4);
+    assert_eq!(page.cursor.as_deref(), Some("c2"));
+}
+
+#[test]
+fn closed_standard_output_is_not_an_error() {
     let setup = Setup::signed_in();
     let many: Vec<Value> = (0..2000)
         .map(|at| job(&format!("j{at}"), 1, "Ready"))
         .collect();
     setup
-        .server
-        .script("GET /jobs?limit=50", 200, &json!({"jobs": many}));
+        .service
+        .respond_once("GET /jobs?limit=50", 200, &json!({"jobs": many}));
     let mut child = setup.command(["jobs", "list"]).spawn().unwrap();
     drop(child.stdout.take());
-    let ran: crate::setup::Ran = child.wait_with_output().unwrap().into();
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let output: crate::setup::CommandOutput = child.wait_with_output().unwrap().into();
+    assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
 }

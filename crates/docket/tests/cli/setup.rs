@@ -1,4 +1,4 @@
-//! A home of its own for each test, and the program run in it.
+//! A home directory per test, and the program that runs in it.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::fake_service::FakeService;
 
-/// A service and somebody's home.
+/// A fake service and a home directory.
 pub(crate) struct Setup {
-    pub(crate) server: Server,
+    pub(crate) service: FakeService,
     pub(crate) home: PathBuf,
 }
 
@@ -21,54 +21,54 @@ impl Drop for Setup {
     }
 }
 
-/// What a run came to.
+/// The result of a command.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl From<Output> for Ran {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
 }
 
-impl Ran {
+impl CommandOutput {
     /// Standard output as one JSON document.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> T {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 impl Setup {
-    /// Nobody is signed in.
+    /// Without a stored sign-in.
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let home = std::env::temp_dir().join(format!("docket-cli-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&home).unwrap();
         Self {
-            server: Server::start(),
+            service: FakeService::start(),
             home,
         }
     }
 
-    /// Somebody is signed in.
+    /// With a stored sign-in.
     pub(crate) fn signed_in() -> Self {
         let setup = Self::new();
         setup.save_session("token-1", u64::MAX / 2);
         setup
     }
 
-    /// Keeps a sign-in as the program would.
+    /// Stores a sign-in as the program does.
     pub(crate) fn save_session(&self, token: &str, expires_at: u64) {
-        let api = self.server.address();
+        let api = self.service.address();
         let session = json!({
             "api": api,
             "sign_ins": {&api: {
@@ -92,15 +92,15 @@ impl Setup {
     pub(crate) fn session(&self) -> Value {
         let text = std::fs::read(self.session_path()).unwrap();
         let all: Value = serde_json::from_slice(&text).unwrap();
-        all["sign_ins"][self.server.address()].clone()
+        all["sign_ins"][self.service.address()].clone()
     }
 
-    /// How many unfinished uploads are remembered.
-    pub(crate) fn remembered(&self) -> usize {
+    /// The number of unfinished uploads in the store.
+    pub(crate) fn unfinished_uploads(&self) -> usize {
         std::fs::read_dir(self.home.join("state/docket/uploads")).map_or(0, Iterator::count)
     }
 
-    /// A file in the home.
+    /// Creates a file in the home directory.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.home.join(name);
         std::fs::write(&path, bytes).unwrap();
@@ -126,12 +126,15 @@ impl Setup {
         command
     }
 
-    pub(crate) fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
+    pub(crate) fn run<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> CommandOutput {
         self.command(arguments).output().unwrap().into()
     }
 }
 
-/// Ctrl-C.
+/// Sends SIGINT, as Ctrl-C does.
 pub(crate) fn interrupt(child: &Child) {
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])

@@ -1,51 +1,17 @@
-//! The live stream, and the doctor who looks at it.
+//! `docket watch`.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::server::job;
+use crate::fake_service::job;
 use crate::setup::{Setup, interrupt};
-
-/// Opens WebSockets one after the other; each answers the first `sync` with its frames and is closed, all but the last.
-fn sockets(connections: Vec<Vec<Value>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let url = format!("ws://{}/?ticket=t", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let last = connections.len() - 1;
-            for (at, frames) in connections.into_iter().enumerate() {
-                let (stream, _) = listener.accept().await.unwrap();
-                let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
-                let asked = socket.next().await.unwrap().unwrap();
-                assert_eq!(asked, Message::text(r#"{"action":"sync"}"#));
-                for frame in frames {
-                    socket.send(Message::text(frame.to_string())).await.unwrap();
-                }
-                if at < last {
-                    socket.close(None).await.unwrap();
-                }
-                // Until the other side has gone, too.
-                while let Some(Ok(_)) = socket.next().await {}
-            }
-        });
-    });
-    url
-}
+use crate::web_sockets::serve_web_sockets;
 
 #[test]
-fn every_change_is_told_once_across_connections() {
+fn watch_prints_each_job_version_once_across_connections() {
     let setup = Setup::signed_in();
-    setup.server.world().web_socket = sockets(vec![
+    setup.service.state().web_socket = serve_web_sockets(vec![
         vec![
             json!({"type": "snapshot", "jobs": [job("j1", 3, "InProgress"), job("j2", 9, "Ready")], "more": false}),
             json!({"type": "job.changed", "job": job("j1", 4, "Ready")}),
@@ -75,19 +41,19 @@ fn every_change_is_told_once_across_connections() {
 }
 
 #[test]
-fn what_a_snapshot_does_not_hold_is_listed() {
+fn watch_lists_jobs_that_do_not_fit_into_the_snapshot() {
     let setup = Setup::signed_in();
-    setup.server.world().web_socket = sockets(vec![vec![
+    setup.service.state().web_socket = serve_web_sockets(vec![vec![
         json!({"type": "snapshot", "jobs": [], "more": true}),
     ]]);
     let open = json!({"jobs": [job("j1", 1, "InProgress")]});
     setup
-        .server
-        .script("GET /jobs?limit=100&status=open", 200, &open);
+        .service
+        .respond_once("GET /jobs?limit=100&status=open", 200, &open);
     let failed = json!({"jobs": [job("j2", 1, "Failed")]});
     setup
-        .server
-        .script("GET /jobs?limit=100&status=failed", 200, &failed);
+        .service
+        .respond_once("GET /jobs?limit=100&status=failed", 200, &failed);
     let mut child = setup.command(["watch"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
@@ -100,70 +66,6 @@ fn what_a_snapshot_does_not_hold_is_listed() {
     assert!(
         String::from_utf8(rest.stderr)
             .unwrap()
-            .contains("1 open job now; watching")
+            .contains("1 open job now; waiting for changes")
     );
-}
-
-#[test]
-fn a_doctor_finds_nothing_wrong() {
-    let setup = Setup::signed_in();
-    setup.server.world().web_socket = sockets(vec![vec![
-        json!({"type": "snapshot", "jobs": [], "more": false}),
-    ]]);
-    let ran = setup.run(["doctor", "--json"]);
-    let report: Value = ran.json();
-    let checks = report["checks"].as_array().unwrap();
-    let states: Vec<_> = checks
-        .iter()
-        .map(|check| {
-            (
-                check["name"].as_str().unwrap(),
-                check["state"].as_str().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        states,
-        [
-            // The test's own file is readable by others.
-            ("configuration", "warn"),
-            ("service", "ok"),
-            ("clock", "ok"),
-            ("sign-in", "ok"),
-            ("signed in", "ok"),
-            ("roles", "ok"),
-            ("web socket", "ok"),
-            ("uploads", "ok"),
-        ],
-        "{ran:?}"
-    );
-    assert_eq!(ran.code, Some(0));
-    // The announcement was taken back.
-    assert!(setup.server.world().uploads.is_empty());
-}
-
-#[test]
-fn a_doctor_says_what_to_do() {
-    let setup = Setup::new();
-    let ran = setup.run(["--api", &setup.server.address(), "doctor"]);
-    assert_eq!(ran.code, Some(3), "{ran:?}");
-    assert!(ran.out.contains("fail  signed in"), "{ran:?}");
-    assert!(ran.out.contains("→ run `docket login`"), "{ran:?}");
-    let setup = Setup::signed_in();
-    let date = vec![("date", "Mon, 01 Jan 2024 00:00:00 GMT".to_owned())];
-    let answer = json!({"sign_in_url": format!("{}/sign-in", setup.server.address()), "client_id": "c", "web_socket_url": "ws://x"});
-    setup
-        .server
-        .script_with("GET /configuration", 200, date, &answer);
-    setup.server.script(
-        "GET /me",
-        200,
-        &json!({
-            "actor": "ann", "roles": [], "tenants": [], "expires_at": 1, "pipelines": []
-        }),
-    );
-    let ran = setup.run(["doctor"]);
-    assert!(ran.out.contains("fail  clock"), "{ran:?}");
-    assert!(ran.out.contains("fail  roles"), "{ran:?}");
-    assert_eq!(ran.code, Some(1));
 }

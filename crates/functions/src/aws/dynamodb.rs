@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::{
 };
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
-use jobs::ports::{JobStore, LoadError, SaveError, Unavailable};
+use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError, Unavailable};
+use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
 use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
@@ -147,7 +148,8 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
         self.write(job, "attribute_not_exists(job_id)", None).await
     }
 
-    async fn save(&self, job: &Job) -> Result<(), SaveError> {
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
         self.write(job, "version = :expected", Some(job.version - 1))
             .await
     }
@@ -157,7 +159,7 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
         tenant: &Tenant,
         class: StatusGroup,
         limit: usize,
-    ) -> Result<(Vec<Job>, bool), LoadError> {
+    ) -> Result<NewestJobs, LoadError> {
         let table = self.name::<variable::JobsTable>();
         let wanted = limit.min(BATCH);
         let answer = self
@@ -184,7 +186,7 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
         let wanted = KeysAndAttributes::builder().consistent_read(true);
         let mut jobs = self.load_all(table, keys, wanted).await?;
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
-        Ok((jobs, more))
+        Ok(NewestJobs { jobs, more })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jobs::job::Job;
-use jobs::ports::EventBus;
+use jobs::ports::{EventBus, FailedEntries};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
 use serde::Serialize;
@@ -67,7 +67,7 @@ impl<E: Has<variable::EventBus>> Aws<E> {
 }
 
 impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
-    async fn publish(&self, jobs: &[&Job]) -> Vec<usize> {
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
         let mut failed = Vec::new();
         for (chunk, start) in jobs.chunks(BATCH).zip((0..).step_by(BATCH)) {
             let entries = chunk.iter().map(|job| self.entry(job)).collect();
@@ -103,6 +103,6 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
                 }
             }
         }
-        failed
+        failed.into_iter().collect()
     }
 }

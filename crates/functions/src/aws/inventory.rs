@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::EncodingType;
 use jobs::id::Timestamp;
-use jobs::ports::{Inventory, ListedObject, ListingCursor, Unavailable};
+use jobs::ports::{Inventory, ListedObject, Listing, ListingCursor, Unavailable};
 
 use super::s3::plain;
 use super::{Aws, broken, unavailable};
@@ -15,7 +15,7 @@ impl<E: Environment> Inventory for Aws<E> {
         prefix: &str,
         after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
         let answer = self
             .s3()
             .list_object_versions()
@@ -61,6 +61,9 @@ impl<E: Environment> Inventory for Aws<E> {
                 put_at: Timestamp(u64::try_from(put_at).unwrap_or(0)),
             })
         });
-        Ok((listed.collect(), next))
+        Ok(Listing {
+            items: listed.collect(),
+            next,
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{JobIndex, OpenJob, ScheduledCheck, Unavailable};
+use jobs::ports::{JobIndex, Listing, OpenJob, ScheduledCheck, Unavailable};
 
 use super::dynamodb::BATCH;
 use super::row::{BadRow, Item, Reader, n};
@@ -85,7 +85,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         let answer = self
             .by_next_check(shard, after, limit)
             .key_condition_expression("check_shard = :shard")
@@ -98,9 +98,10 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
         };
         // One that cannot be read could be of any pipeline, so that no number would be right.
         let jobs = answer.items().iter().map(open_job);
-        let jobs = jobs.collect::<Result<_, _>>().map_err(bad)?;
+        let items = jobs.collect::<Result<_, _>>().map_err(bad)?;
         let next = answer.last_evaluated_key().map(due).transpose();
-        Ok((jobs, next.map_err(bad)?))
+        let next = next.map_err(bad)?;
+        Ok(Listing { items, next })
     }
 
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jobs::event::EventKind;
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
@@ -162,8 +163,8 @@ fn input_to_item(input: &Input) -> Item {
 fn state_to_item(state: &State) -> Item {
     let budget = |item: &mut Item, budget: &RetryBudget| {
         item.extend(map([
-            ("last", n(budget.last)),
-            ("until", n(budget.until.0)),
+            ("last", n(budget.last_attempt)),
+            ("until", n(budget.expires_at.0)),
         ]))
     };
     match state {
@@ -252,7 +253,7 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
 }
 
 fn entry_to_item(entry: &HistoryEntry) -> Item {
-    let mut item = map([("e", s(&entry.event)), ("at", n(entry.at.0))]);
+    let mut item = map([("e", s(entry.event.name())), ("at", n(entry.at.0))]);
     put(&mut item, "by", entry.actor.as_deref().map(s));
     put(&mut item, "why", entry.reason.as_deref().map(s));
     item
@@ -315,8 +316,8 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
     let attempt = Attempt(item.number("attempt")?);
     let budget = || {
         Ok(RetryBudget {
-            last: Attempt(item.number("last")?),
-            until: item.time("until")?,
+            last_attempt: Attempt(item.number("last")?),
+            expires_at: item.time("until")?,
         })
     };
     Ok(match status {
@@ -402,7 +403,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
 fn entry_from_item(item: Reader<'_>) -> Result<HistoryEntry, BadRow> {
     Ok(HistoryEntry {
         at: item.time("at")?,
-        event: item.text("e")?.to_owned(),
+        event: EventKind::from_name(item.text("e")?),
         actor: item.optional_text("by")?,
         reason: item.optional_text("why")?,
     })

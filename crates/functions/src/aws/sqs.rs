@@ -7,8 +7,8 @@ use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::ports::{
-    CheckQueue, CheckRequest, DeadLetter, DeadLetters, Queue, RetryCommand, RetryCommandQueue,
-    Unavailable, UploadQueue,
+    CheckQueue, CheckRequest, DeadLetter, DeadLetters, FailedEntries, Queue, RetryCommand,
+    RetryCommandQueue, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -40,15 +40,15 @@ impl<E: Environment> Aws<E> {
         })
     }
 
-    /// Sends texts, each with a delay in seconds. Answers which (by place) were not taken.
-    async fn send_all(&self, queue_url: &str, texts: &[(String, u32)]) -> Vec<usize> {
+    /// Sends texts, each with a delay in seconds.
+    async fn send_all(&self, queue_url: &str, texts: &[(String, u32)]) -> FailedEntries {
         let batches = texts.chunks(BATCH).zip((0..).step_by(BATCH));
         let failed: Vec<Vec<usize>> = stream::iter(batches)
             .map(async |(chunk, start)| self.send_batch(queue_url, chunk, start).await)
             .buffered(SIDE_BY_SIDE)
             .collect()
             .await;
-        failed.concat()
+        failed.into_iter().flatten().collect()
     }
 
     async fn send_batch(
@@ -91,7 +91,7 @@ impl<E: Environment> Aws<E> {
 }
 
 impl<E: Has<variable::ChecksQueueUrl>> CheckQueue for Aws<E> {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> Vec<usize> {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
         let text = |check| serde_json::to_string(&CheckMessage::from(check)).unwrap_or_default();
         let texts: Vec<(String, u32)> = messages
             .iter()
@@ -103,7 +103,7 @@ impl<E: Has<variable::ChecksQueueUrl>> CheckQueue for Aws<E> {
 }
 
 impl<E: Has<variable::ChecksQueueUrl>> RetryCommandQueue for Aws<E> {
-    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
         let text =
             |order| serde_json::to_string(&RetryCommandMessage::from(order)).unwrap_or_default();
         let texts: Vec<(String, u32)> = orders
@@ -116,7 +116,7 @@ impl<E: Has<variable::ChecksQueueUrl>> RetryCommandQueue for Aws<E> {
 }
 
 impl<E: Has<variable::UploadsQueueUrl>> UploadQueue for Aws<E> {
-    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
         let texts: Vec<(String, u32)> = uploads
             .iter()
             .map(|upload| (announcement(upload), 0))

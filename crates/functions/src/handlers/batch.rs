@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use jobs::apply::{Disposition, Error, RunContext};
-use jobs::effects::{PendingEffects, run_effects};
+use jobs::apply::RunContext;
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
+use jobs::error::{Disposition, MessageError};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::job::Job;
@@ -162,7 +163,7 @@ pub enum Trouble {
     /// Its text cannot be understood, whoever tries.
     Malformed(String),
     /// The use case says why.
-    Failed(Error),
+    Failed(MessageError),
 }
 
 impl Trouble {
@@ -204,8 +205,8 @@ impl From<Trouble> for Worked {
     }
 }
 
-impl From<Result<Vec<Job>, Error>> for Worked {
-    fn from(result: Result<Vec<Job>, Error>) -> Self {
+impl From<Result<Vec<Job>, MessageError>> for Worked {
+    fn from(result: Result<Vec<Job>, MessageError>) -> Self {
         match result {
             Ok(pending) => Self {
                 pending,
@@ -287,7 +288,7 @@ where
     let mut quarantined = 0;
     for (place, worked) in results {
         pending.extend(worked.pending.into_iter().map(|job| PendingEffects {
-            message: place,
+            message: MessageIndex(place),
             job,
         }));
         let Some(trouble) = worked.trouble else {
@@ -305,7 +306,7 @@ where
     let now = ports.now();
     let push_until = Timestamp(now.0 + time.deadline.0.saturating_sub(now.0) / 3);
     let delivered = run_effects(ports, &pending, push_until).await;
-    for place in &delivered.undelivered {
+    for MessageIndex(place) in &delivered.undelivered {
         let problem = "an event or a retry message was not taken";
         let _span = spans[*place].enter();
         info!(
@@ -316,7 +317,7 @@ where
             "message comes back"
         );
     }
-    come_back.extend(&delivered.undelivered);
+    come_back.extend(delivered.undelivered.iter().map(|message| message.0));
     report(
         Has::<variable::ServiceName>::value(&*app.environment),
         now,
@@ -393,7 +394,7 @@ async fn set_aside<P: Quarantine + Clock>(
 }
 
 /// An error with all its causes.
-fn chain(error: &Error) -> String {
+fn chain(error: &MessageError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -2,7 +2,7 @@
 //! with or without SNS's envelope, with any further fields, and with most fields absent.
 
 use jobs::classify::failure_reason;
-use jobs::record_outcome::Outcome;
+use jobs::record_outcome::AttemptOutcome;
 use serde::Deserialize;
 
 /// SNS's envelope, if the subscription does not deliver raw messages.
@@ -37,7 +37,7 @@ struct ResponseParameters {
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<Outcome>, String> {
+pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutcome>, String> {
     let envelope: Result<Envelope, _> = serde_json::from_str(body);
     let text = envelope.map_or_else(|_| body.to_owned(), |envelope| envelope.message);
     let told: Notification = serde_json::from_str(&text)
@@ -74,7 +74,7 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<Outcome>, St
         )),
         other => return Err(format!("a result with invocationStatus {other:?}")),
     };
-    Ok(Some(Outcome {
+    Ok(Some(AttemptOutcome {
         inference_id,
         result,
         last_call,

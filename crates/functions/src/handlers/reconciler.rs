@@ -162,7 +162,7 @@ where
         unreadable: checks_sent.unreadable,
         redriven: sum(|redriven| redriven.redriven),
         quarantined: sum(|redriven| redriven.quarantined),
-        announced: swept.as_ref().map_or(0, |swept| swept.announced),
+        announced: swept.as_ref().map_or(0, |swept| swept.resent),
         open,
         sweep_age_seconds: swept.as_ref().map(|swept| swept.age.as_secs()),
         incomplete: checks_sent.incomplete

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jobs::effects::{EffectsReport, PendingEffects};
+use jobs::event::EventKind;
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::state::{Cause, State};
@@ -127,7 +128,7 @@ fn in_state(jobs: &[&Job], is: fn(&State) -> bool) -> Vec<u64> {
 fn after_wake_up(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
     let checks_sent = |job: &Job| {
         let last = job.history.last();
-        last.is_some_and(|entry| entry.event == "CheckDue")
+        last.is_some_and(|entry| entry.event == EventKind::CheckDue)
     };
     count(
         jobs.iter()

@@ -7,7 +7,7 @@ use jobs::ports::{
     CheckQueue, CheckRequest, Clock, Connections, EventBus, InferenceEndpoint, JobStore,
     ObjectStore, Pusher, Quarantine, Queue, RetryCommand,
 };
-use jobs::retry::{carry_out, retry};
+use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +115,7 @@ where
             Err(bad) => Trouble::Malformed(format!("not a wake-up: {bad}")).into(),
         },
         Ok(Told::Order(message)) => match order(&message) {
-            Ok(order) => carry_out(ports, run, &order, redelivered).await.into(),
+            Ok(order) => run_command(ports, run, &order, redelivered).await.into(),
             Err(problem) => Trouble::Malformed(format!("not an order: {problem}")).into(),
         },
         Err(problem) => Trouble::Malformed(format!("not a wake-up: {problem}")).into(),

@@ -1,7 +1,7 @@
-//! The trace of a document: one id on every log line, message and span that is about it.
+//! Trace ids. Every log line, message and span about a document carries its trace id.
 //!
-//! Every job has one. An upload that came with a trace keeps it. Any other job's trace id is derived from its job id, so it
-//! is known before there is a row, and the row does not store it.
+//! A job keeps the trace id of its upload if there was one. Otherwise its trace id is derived from the job id: it is known
+//! before the row exists, and the row does not store it.
 
 use std::fmt;
 use std::num::NonZeroU128;
@@ -9,24 +9,26 @@ use std::str::FromStr;
 
 use super::{BadId, JobId};
 
-/// The id of a trace, 16 bytes of which one is not zero. Written as AWS X-Ray writes it: `1-`, 8 hexadecimal digits, `-`,
-/// 24 more. Without the `1-` and the hyphen it is the trace id of W3C Trace Context and OpenTelemetry; X-Ray takes ids
-/// whose first 8 digits are no time (X-Ray API reference, `PutTraceSegments`).
+/// A trace id: 16 bytes, not all zero.
+///
+/// Written in AWS X-Ray's format: `1-`, 8 hexadecimal digits, `-`, 24 hexadecimal digits. Without the `1-` and the hyphen
+/// it is the trace id of W3C Trace Context and OpenTelemetry. X-Ray accepts ids whose first 8 digits are not a time
+/// (X-Ray API reference, `PutTraceSegments`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId(NonZeroU128);
 
 impl TraceId {
-    /// The trace of a job whose upload came without one.
+    /// The trace id of a job whose upload had none.
     pub const fn of_job(id: JobId) -> Self {
         match NonZeroU128::new(id.bits()) {
             Some(bits) => Self(bits),
-            // No name-based UUID is all zeros: its version is in it (RFC 9562).
+            // Cannot happen: a name-based UUID contains its version, so it is never zero (RFC 9562).
             None => Self(NonZeroU128::MIN),
         }
     }
 
-    /// The trace in a header of AWS X-Ray, which may hold more (X-Ray developer guide, "Tracing header"); none if it is
-    /// not in there or is no trace.
+    /// The trace id in an X-Ray tracing header, which may have other fields (X-Ray developer guide, "Tracing header");
+    /// `None` if the header has no valid trace id.
     pub fn from_header(header: &str) -> Option<Self> {
         let mut parts = header.split(';').map(str::trim);
         parts
@@ -35,12 +37,12 @@ impl TraceId {
             .ok()
     }
 
-    /// The header of AWS X-Ray that names it.
+    /// The X-Ray tracing header with this trace id.
     pub fn to_header(self) -> String {
         format!("Root={self}")
     }
 
-    /// Its bytes, as W3C Trace Context and OpenTelemetry have them.
+    /// The bytes as used by W3C Trace Context and OpenTelemetry.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.get().to_be_bytes()
     }
@@ -55,14 +57,14 @@ impl fmt::Display for TraceId {
 
 impl FromStr for TraceId {
     type Err = BadId;
-    /// Reads X-Ray's form in lower case; anything else is [`BadId`].
+    /// Parses X-Ray's format in lower case only.
     fn from_str(text: &str) -> Result<Self, BadId> {
         let read = || {
             let digits = text.strip_prefix("1-")?;
             let bits = u128::from_str_radix(&digits.replacen('-', "", 1), 16).ok()?;
             NonZeroU128::new(bits).map(Self)
         };
-        // One spelling only, or the same trace would be searched for under several.
+        // Only one spelling is valid; otherwise one trace could be searched for under several ids.
         read()
             .filter(|id| id.to_string() == text)
             .ok_or_else(|| BadId(text.to_owned()))
@@ -76,7 +78,7 @@ mod tests {
     const ID: &str = "1-67891233-abcdef012345678912345678";
 
     #[test]
-    fn a_trace_reads_back_in_its_one_spelling() {
+    fn trace_id_round_trips_and_has_one_spelling() {
         let id: TraceId = ID.parse().unwrap();
         assert_eq!(id.to_string(), ID);
         assert_eq!(id.to_bytes()[..5], [0x67, 0x89, 0x12, 0x33, 0xab]);
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_may_hold_more_or_less() {
+    fn trace_id_is_found_among_other_header_fields() {
         let root = Some(ID.parse().unwrap());
         for (header, wanted) in [
             (format!("Root={ID};Parent=53995c3f42cd8ad8;Sampled=1"), root),
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_without_a_trace_of_its_upload_has_its_own() {
+    fn trace_id_of_a_job_without_upload_trace_is_its_job_id() {
         let id = JobId::of_key("b", "k");
         let digits: String = TraceId::of_job(id).to_string()[2..].replace('-', "");
         assert_eq!(digits, id.to_string().replace('-', ""));

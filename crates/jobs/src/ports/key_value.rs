@@ -3,32 +3,37 @@
 use super::Unavailable;
 use crate::id::Timestamp;
 
-/// A small text that is kept for later: an upload that was announced, a plan, a line of the audit log, a note.
+/// A small stored text: an upload session, a retry plan, an audit entry, a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its text, at most 300 KB.
+    /// At most 300 KB.
     pub text: String,
     /// Counts the writes, from 1.
     pub revision: u64,
-    /// When it may be deleted; none: never.
+    /// When it may be deleted; `None`: never.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Documents, by folder and name.
+/// Records by collection and key, with optimistic locking.
 pub trait KeyValueStore {
-    /// A document, read consistently.
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable>;
-    /// Writes a document if the stored one has the revision before, or there is none and this is the first.
-    /// Answers whether it was written. A repeated write of the very same one succeeds, since the first one's answer may
+    /// Reads a record consistently.
+    async fn read(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable>;
+    /// Writes a record if the stored revision is the one before, or if there is none and this is the first.
+    ///
+    /// Returns whether it was written. Writing the same record again succeeds, since the response to the first call may
     /// have been lost.
-    async fn write(&self, folder: &str, name: &str, document: &Record)
-    -> Result<bool, Unavailable>;
-    /// Removes a document. Removing one that is gone is no error.
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable>;
-    /// The documents of a folder by name, the last first, from before `before` on, at most `limit`.
+    async fn write(
+        &self,
+        collection: &str,
+        key: &str,
+        record: &Record,
+    ) -> Result<bool, Unavailable>;
+    /// Removes a record. Removing one that does not exist succeeds.
+    async fn remove(&self, collection: &str, key: &str) -> Result<(), Unavailable>;
+    /// The records of a collection in descending order of their keys, starting before `before`, at most `limit`.
     async fn last(
         &self,
-        folder: &str,
+        collection: &str,
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable>;

@@ -1,30 +1,26 @@
-//! What finding and repairing needs: indexes, listings, dead letters.
+//! The interfaces of the reconciler: indexes, listings and dead letters.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Unavailable;
+use super::{FailedEntries, Listing, Unavailable};
 use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::job::Job;
 use crate::submit::UploadEvent;
 
-/// An open job's place in the index of what somebody must look at.
+/// An entry of the index of open jobs by their next check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScheduledCheck {
-    /// When somebody must look.
     pub next_check_at: Timestamp,
-    /// At which job.
     pub job: JobId,
 }
 
-/// An open job, as far as the index shows it.
+/// An open job as the index shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenJob {
-    /// Its pipeline.
     pub pipeline: String,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
@@ -37,9 +33,9 @@ impl From<&Job> for OpenJob {
     }
 }
 
-/// What is found in the job table without knowing a job's id. It may lag behind the rows by moments.
+/// Queries of the job table without a job's id. Indexes are eventually consistent.
 pub trait JobIndex {
-    /// The open jobs of one shard that are due by then, earliest first, at most `limit`, from `after` on.
+    /// The open jobs of a shard whose next check is due by `by`, earliest first, at most `limit`, starting after `after`.
     async fn due_by(
         &self,
         shard: u8,
@@ -47,78 +43,74 @@ pub trait JobIndex {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Vec<ScheduledCheck>, Unavailable>;
-    /// All open jobs of one shard, a page from `after` on, and where to go on.
+    /// A page of all open jobs of a shard, starting after `after`.
     async fn open_jobs(
         &self,
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable>;
-    /// Moves a job to a later place in the index, unless it has left its place meanwhile. The row's state and version
-    /// stay as they are, and the next save puts the job where its state belongs.
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable>;
+    /// Moves the next check of a job to a later time, unless the index entry has changed meanwhile. State and version of the
+    /// row stay the same, and the next save sets the time that its state requires.
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable>;
-    /// The object versions that the jobs of these ids are about. Ids without a job are left out.
+    /// The object versions of the jobs with these ids. Ids without a job are left out.
     async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable>;
 }
 
-/// A current object version, as a listing of the bucket shows it.
+/// The current version of an object, as listed in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {
-    /// Object key.
     pub key: String,
-    /// Its current version.
     pub version: String,
-    /// Its entity tag, without quotes.
+    /// Without quotes.
     pub etag: String,
-    /// Its size in bytes.
     pub bytes: u64,
-    /// When it was put. For a multipart upload, when that was begun (S3 user guide, "Working with object metadata").
+    /// When it was uploaded. For a multipart upload: when that began (S3 user guide, "Working with object metadata").
     pub put_at: Timestamp,
 }
 
-/// A place in a listing of versions: the last one seen.
+/// A position in a listing of versions: the last entry seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListingCursor {
-    /// Object key.
     pub key: String,
-    /// Version id; none if the place is behind all versions at the key.
+    /// `None` if the position is after all versions at the key.
     pub version: Option<String>,
 }
 
-/// What is in the bucket.
+/// Lists the objects in the bucket.
 pub trait Inventory {
-    /// The current objects under a prefix in order of their keys, a page from `after` on, and where to go on.
-    /// `limit` (at most 1,000) counts older versions and delete markers too, so a page may be empty although there is more.
+    /// A page of the current objects under a prefix in key order, starting after `after`.
+    ///
+    /// `limit` (at most 1,000) also counts older versions and delete markers, so a page can be empty although more follow.
     async fn page(
         &self,
         bucket: &str,
         prefix: &str,
         after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable>;
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable>;
 }
 
-/// The queue of uploads, which S3 fills.
+/// The queue `uploads`, which receives S3's event notifications.
 pub trait UploadQueue {
-    /// Announces uploads as S3 would. Answers which (by place) were not taken.
-    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize>;
+    /// Sends upload events in S3's format.
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries;
 }
 
-/// A queue with a function behind it.
+/// A queue that triggers a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
-    /// What S3 says about new objects.
+    /// S3 event notifications.
     Uploads,
-    /// What the endpoint says about results.
+    /// Success notifications of the endpoints.
     InferenceSuccess,
-    /// What the endpoint says about failures.
+    /// Error notifications of the endpoints.
     InferenceError,
-    /// What the functions have to look at later.
+    /// Delayed checks and retry commands.
     Checks,
 }
 
 impl Queue {
-    /// All of them.
     pub const ALL: [Self; 4] = [
         Self::Uploads,
         Self::InferenceSuccess,
@@ -126,12 +118,11 @@ impl Queue {
         Self::Checks,
     ];
 
-    /// The queue of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|queue| queue.name() == name)
     }
 
-    /// Its name, as people see it.
+    /// The name without the service's prefix.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Uploads => "uploads",
@@ -142,32 +133,30 @@ impl Queue {
     }
 }
 
-/// A message that its queue gave up, after it was received a few times in vain.
+/// A message that its queue moved to the dead-letter queue after the maximum number of receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The id of the first message that carried this text.
+    /// The id of the first message with this body.
     pub first_id: String,
-    /// When it was first sent back to its queue, if it was.
+    /// When it was first redriven, if it was.
     pub dead_since: Option<Timestamp>,
-    /// The text.
     pub body: String,
-    /// The trace that it belongs to, if it came with one.
     pub trace_id: Option<TraceId>,
-    /// What the queue of dead letters wants to hear when it is deleted.
+    /// The receipt handle for deleting it.
     pub receipt: String,
 }
 
-/// The dead letters of the queues.
+/// The dead-letter queues.
 pub trait DeadLetters {
-    /// A few dead letters of a queue, at most 10. Nobody else gets them for as long as a function may run.
+    /// Receives up to 10 dead letters of a queue. They stay hidden for as long as a function may run.
     async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable>;
-    /// Sends the text to the queue again; should it die again, its first id and this time are known.
+    /// Sends the body to the queue again, with its first id and `dead_since` as attributes in case it dies again.
     async fn redrive_letter(
         &self,
         queue: Queue,
         letter: &DeadLetter,
         dead_since: Timestamp,
     ) -> Result<(), Unavailable>;
-    /// Deletes a dead letter. Deleting one that is gone is no error.
+    /// Deletes a dead letter. Deleting one that does not exist succeeds.
     async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable>;
 }

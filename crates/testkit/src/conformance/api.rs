@@ -7,10 +7,12 @@
 )]
 
 use super::full_job;
+use crate::fixture::AdvanceJob as _;
 use api::ports::{JobList, JobListEntry, JobListKey, QuarantineStore, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{JobStore, KeyValueStore, Quarantine, QuarantinedMessage, Record};
+use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
 use jobs::transition::Event;
 
@@ -138,7 +140,7 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
         failure: Failure::new(Cause::ModelError, "it broke"),
     };
     let failed = job.advanced(&Event::Overwritten, failed, Timestamp(job.created_at.0 + 5));
-    ports.save(&failed).await.unwrap();
+    ports.save(SaveRequest::for_tests(&failed)).await.unwrap();
     assert_eq!(
         has(&JobListKey::Open(job.id.shard())).await,
         None,

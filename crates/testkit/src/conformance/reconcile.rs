@@ -10,8 +10,10 @@
 use std::collections::BTreeMap;
 
 use super::{Outside, full_job};
+use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Queue, ScheduledCheck};
+use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
+use jobs::save_request::SaveRequest;
 use jobs::transition::Event;
 
 /// The indexes of the job table.
@@ -69,7 +71,8 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         for shard in 0..JobId::SHARDS {
             let mut after = None;
             loop {
-                let (page, next) = ports.open_jobs(shard, after, limit).await.unwrap();
+                let Listing { items: page, next } =
+                    ports.open_jobs(shard, after, limit).await.unwrap();
                 assert!(page.len() <= usize::from(limit));
                 found.extend(
                     page.iter()
@@ -121,7 +124,7 @@ pub async fn job_index<P: JobIndex + JobStore, O: Outside>(ports: &P, outside: &
         Timestamp(jobs[0].updated_at.0 + 1),
     );
     ports
-        .save(&next)
+        .save(SaveRequest::for_tests(&next))
         .await
         .expect("and can be saved as if nothing had happened");
     assert_eq!(
@@ -183,7 +186,7 @@ pub async fn inventory<P: Inventory, O: Outside>(ports: &P, outside: &O, unique:
         let mut found = Vec::new();
         let mut after = None;
         loop {
-            let (page, next) = ports
+            let Listing { items: page, next } = ports
                 .page(&bucket, &prefix, after.as_ref(), limit)
                 .await
                 .unwrap();

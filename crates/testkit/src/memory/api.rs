@@ -8,7 +8,9 @@ use api::ports::{
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{KeyValueStore, LoadError, Record, RetryCommand, RetryCommandQueue, Unavailable};
+use jobs::ports::{
+    FailedEntries, KeyValueStore, LoadError, Record, RetryCommand, RetryCommandQueue, Unavailable,
+};
 use jobs::state::State;
 
 impl KeyValueStore for Memory {
@@ -306,10 +308,10 @@ impl QuarantineStore for Memory {
 }
 
 impl RetryCommandQueue for Memory {
-    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> Vec<usize> {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
         match self.attempt("order", |world| world.orders.extend_from_slice(orders)) {
-            Ok(()) => vec![],
-            Err(_) => (0..orders.len()).collect(),
+            Ok(()) => FailedEntries::none(),
+            Err(_) => FailedEntries::all(orders.len()),
         }
     }
 }

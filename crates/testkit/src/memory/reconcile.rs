@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Memory, World};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,
-    ScheduledCheck, Unavailable, UploadQueue,
+    DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, ListedObject, Listing,
+    ListingCursor, OpenJob, Queue, ScheduledCheck, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -52,7 +52,7 @@ impl JobIndex for Memory {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Result<(Vec<OpenJob>, Option<ScheduledCheck>), Unavailable> {
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.attempt("open_jobs", |world| {
             let dues = world.dues().into_iter();
             let mut rest = dues
@@ -61,7 +61,10 @@ impl JobIndex for Memory {
             let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit)).collect();
             let next = page.last().copied().filter(|_| rest.peek().is_some());
             let rows = page.iter().filter_map(|due| world.jobs.get(&due.job));
-            (rows.map(OpenJob::from).collect(), next)
+            Listing {
+                items: rows.map(OpenJob::from).collect(),
+                next,
+            }
         })
     }
 
@@ -90,7 +93,7 @@ impl Inventory for Memory {
         prefix: &str,
         after: Option<&ListingCursor>,
         limit: u16,
-    ) -> Result<(Vec<ListedObject>, Option<ListingCursor>), Unavailable> {
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
         self.attempt("page", |world| {
             // Newest first at each key, as S3 lists them.
             let all = world
@@ -133,20 +136,23 @@ impl Inventory for Memory {
                 }
             }
             let more = rest.peek().is_some();
-            (page, last.filter(|_| more))
+            Listing {
+                items: page,
+                next: last.filter(|_| more),
+            }
         })
     }
 }
 
 impl UploadQueue for Memory {
-    async fn enqueue(&self, uploads: &[UploadEvent]) -> Vec<usize> {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
         let done = self.attempt("announce", |world| {
             world.announced.extend_from_slice(uploads);
         });
         if done.is_ok() {
-            vec![]
+            FailedEntries::none()
         } else {
-            (0..uploads.len()).collect()
+            FailedEntries::all(uploads.len())
         }
     }
 }

@@ -324,8 +324,8 @@ fn a_summary_counts_what_its_reader_may_see() {
             attempt: Attempt(1),
             deadline: jobs::id::Timestamp(NOW.0 - 3_600_000),
             budget: jobs::state::RetryBudget {
-                last: Attempt(3),
-                until: NOW,
+                last_attempt: Attempt(3),
+                expires_at: NOW,
             },
         };
     });

@@ -1,6 +1,7 @@
 //! Running a job again, giving it up, deleting its data.
 
 use api::types::{JobCommandResult, JobDetail, ResultView};
+use jobs::event::EventKind;
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry};
 use jobs::state::{Cause, State};
@@ -96,7 +97,7 @@ fn a_job_that_fails_the_same_way_again_and_again_needs_somebody_who_insists() {
         if round < 2 {
             poisoned.history.push(HistoryEntry {
                 at: at(3),
-                event: "Resubmit".to_owned(),
+                event: EventKind::Resubmit,
                 actor: Some("rita@acme.example".to_owned()),
                 reason: Some("again".to_owned()),
             });

@@ -2,6 +2,7 @@
 
 use api::types::{PlanOutcome, PlanView, Plans};
 use functions::handlers::{reconciler, retry};
+use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};
@@ -241,7 +242,7 @@ fn the_poisoned_are_left_out_unless_somebody_insists() {
         for minute in [4000, 3000] {
             job.history.push(HistoryEntry {
                 at: Timestamp(NOW.0 - minute),
-                event: "Resubmit".to_owned(),
+                event: EventKind::Resubmit,
                 actor: Some("x".to_owned()),
                 reason: Some("y".to_owned()),
             });

@@ -1,0 +1,376 @@
+//! The client of Docket's HTTP API: sign-in tokens, retries, and errors from problem documents.
+
+use std::time::Duration;
+
+use api::types::Problem;
+use http::{Method, Request};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::cognito::CognitoClient;
+use crate::config;
+use crate::error::{CliError, Exit, Result};
+use crate::http_client::{
+    HttpClient, HttpError, HttpErrorKind, HttpResponse, RESPONSE_TIMEOUT, full_body,
+};
+use crate::session::{Session, Sessions};
+
+/// A request is sent at most this often.
+const MAX_ATTEMPTS: u32 = 5;
+/// The upper limit of the first delay; it doubles with each attempt.
+const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(500);
+/// No delay is longer than this, whatever `Retry-After` asks for.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
+/// A token that expires within this time is refreshed before it is used.
+const REFRESH_MARGIN_MS: u64 = 60_000;
+/// Characters that need no escape in a path or a query (RFC 3986, section 2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Whether a request may be sent again when its outcome is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idempotency {
+    /// Sending it twice has the same effect as sending it once.
+    Idempotent,
+    /// It is sent again only if the service certainly did not process it: it was not sent, or it was throttled.
+    NotIdempotent,
+}
+
+/// The API at one address, with the user's session there.
+#[derive(Debug)]
+pub(crate) struct ApiClient {
+    pub(crate) http: HttpClient,
+    base: String,
+    session: Mutex<Option<Session>>,
+}
+
+/// One segment of a path, percent-encoded.
+pub(crate) fn path_segment(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+/// A query string from a flat struct, with the leading `?`. Fields that are not set are left out.
+pub(crate) fn query_string(parameters: &impl Serialize) -> String {
+    let Ok(Value::Object(fields)) = serde_json::to_value(parameters) else {
+        return String::new();
+    };
+    let pairs: Vec<String> = fields
+        .iter()
+        .filter_map(|(name, value)| {
+            let value = match value {
+                Value::Null => return None,
+                Value::String(text) => path_segment(text),
+                other => path_segment(&other.to_string()),
+            };
+            Some(format!("{name}={value}"))
+        })
+        .collect();
+    if pairs.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", pairs.join("&"))
+    }
+}
+
+impl ApiClient {
+    pub(crate) fn new(base: String, session: Option<Session>) -> Self {
+        Self {
+            http: HttpClient::default(),
+            base,
+            session: Mutex::new(session),
+        }
+    }
+
+    /// The address of the API, without a slash at the end.
+    pub(crate) fn address(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let response = self
+            .request(Method::GET, path, None, Idempotency::Idempotent)
+            .await?;
+        self.decode(&response)
+    }
+
+    /// Sends a GET request without a token.
+    pub(crate) async fn get_public(&self, path: &str) -> Result<HttpResponse> {
+        self.send_with_retries(Method::GET, path, None, Idempotency::Idempotent, None)
+            .await
+    }
+
+    /// Posts JSON and decodes the JSON of the answer.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        idempotency: Idempotency,
+    ) -> Result<T> {
+        let response = self
+            .send_json(Method::POST, path, body, idempotency)
+            .await?;
+        self.decode(&response)
+    }
+
+    /// Sends JSON and returns the answer as it is.
+    pub(crate) async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        idempotency: Idempotency,
+    ) -> Result<HttpResponse> {
+        let body = serde_json::to_vec(body)
+            .map_err(|error| CliError::local(format!("cannot encode the request: {error}")))?;
+        self.request(method, path, Some(body), idempotency).await
+    }
+
+    pub(crate) fn decode<T: DeserializeOwned>(&self, response: &HttpResponse) -> Result<T> {
+        serde_json::from_slice(&response.body).map_err(|error| {
+            CliError::new(
+                Exit::Unavailable,
+                "not-understood",
+                format!("unexpected answer from {}: {error}", self.address()),
+            )
+            .with_hint(
+                "check that this is Docket's API, and that this program is as new as the service",
+            )
+        })
+    }
+
+    /// The ID token, refreshed first if it is about to expire.
+    pub(crate) async fn token(&self) -> Result<String> {
+        let mut session = self.session.lock().await;
+        let Some(current) = session.as_ref() else {
+            return Err(CliError::not_signed_in(format!(
+                "not signed in to {}",
+                self.base
+            )));
+        };
+        if current.expires_at > config::now() + REFRESH_MARGIN_MS {
+            return Ok(current.id_token.clone());
+        }
+        self.refresh(&mut session).await
+    }
+
+    async fn refresh(&self, session: &mut Option<Session>) -> Result<String> {
+        let Some(current) = session.as_ref() else {
+            return Err(CliError::not_signed_in("not signed in"));
+        };
+        let cognito = CognitoClient {
+            http: &self.http,
+            url: &current.sign_in_url,
+            client_id: &current.client_id,
+        };
+        let refreshed = cognito.refresh(current).await.map_err(|mut error| {
+            if error.exit == Exit::Denied {
+                error = error
+                    .with_subject("the sign-in has expired")
+                    .with_hint("run `docket login`");
+            }
+            error
+        })?;
+        Sessions::update(&self.base, Some(refreshed.clone()))?;
+        let token = refreshed.id_token.clone();
+        *session = Some(refreshed);
+        Ok(token)
+    }
+
+    /// Replaces a token that the service rejected although it has not expired by this machine's clock.
+    async fn replace_token(&self, rejected: &str) -> Result<String> {
+        let mut session = self.session.lock().await;
+        // Another request may have replaced it already.
+        match session.as_ref() {
+            Some(current) if current.id_token != rejected => Ok(current.id_token.clone()),
+            _ => self.refresh(&mut session).await,
+        }
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        idempotency: Idempotency,
+    ) -> Result<HttpResponse> {
+        let token = self.token().await?;
+        let first = self
+            .send_with_retries(
+                method.clone(),
+                path,
+                body.clone(),
+                idempotency,
+                Some(&token),
+            )
+            .await;
+        match first {
+            // A request with a rejected token was not processed, so any request can be sent again.
+            Err(error) if error.problem.status == 401 => {
+                let token = self.replace_token(&token).await.map_err(|refresh_error| {
+                    if refresh_error.exit == Exit::Denied {
+                        refresh_error
+                    } else {
+                        error
+                    }
+                })?;
+                self.send_with_retries(method, path, body, idempotency, Some(&token))
+                    .await
+            }
+            other => other,
+        }
+    }
+
+    async fn send_with_retries(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        idempotency: Idempotency,
+        token: Option<&str>,
+    ) -> Result<HttpResponse> {
+        let url = format!("{}{path}", self.base);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let mut request = Request::builder()
+                .method(method.clone())
+                .uri(&url)
+                .header("accept", "application/json, application/problem+json")
+                .header("user-agent", concat!("docket/", env!("CARGO_PKG_VERSION")));
+            if let Some(token) = token {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            if body.is_some() {
+                request = request.header("content-type", "application/json");
+            }
+            let request = request
+                .body(full_body(body.clone().unwrap_or_default()))
+                .map_err(|error| CliError::local(format!("cannot send to {url}: {error}")))?;
+            let result = self.http.call(request, RESPONSE_TIMEOUT).await;
+            if attempts < MAX_ATTEMPTS && is_retryable(&result, idempotency) {
+                let retry_after = result.as_ref().ok().and_then(retry_after);
+                tokio::time::sleep(retry_delay(attempts, retry_after)).await;
+                continue;
+            }
+            return match result {
+                Ok(response) if response.status < 300 => Ok(response),
+                Ok(response) => Err(self.response_error(&response, attempts)),
+                Err(error) => Err(unreachable_error(&error)),
+            };
+        }
+    }
+
+    fn response_error(&self, response: &HttpResponse, attempts: u32) -> CliError {
+        let tried = if attempts > 1 {
+            format!(" (tried {attempts} times)")
+        } else {
+            String::new()
+        };
+        if let Ok(mut problem) = serde_json::from_slice::<Problem>(&response.body) {
+            problem.detail.push_str(&tried);
+            // The body might name another status; the response's own decides.
+            problem.status = response.status;
+            return CliError::from_problem(problem);
+        }
+        // API Gateway's own errors are no problem documents but {"message": …}.
+        let exit = Exit::of_status(response.status);
+        let mut error = match response.status {
+            401 => CliError::not_signed_in(format!("{} rejected the sign-in", self.base)),
+            429 => CliError::new(exit, "throttled", format!("too many requests{tried}"))
+                .with_hint("try again in a minute"),
+            status @ 500.. => CliError::new(
+                exit,
+                "unavailable",
+                format!("{} is unavailable: HTTP {status}{tried}", self.base),
+            )
+            .with_hint("try again in a minute; `docket doctor` checks the connection"),
+            status => CliError::new(
+                exit,
+                "answered",
+                format!("unexpected answer from {}: HTTP {status}", self.base),
+            )
+            .with_hint("check that this is Docket's API; `docket doctor` checks the connection"),
+        };
+        error.problem.status = response.status;
+        error
+    }
+}
+
+fn is_retryable(result: &Result<HttpResponse, HttpError>, idempotency: Idempotency) -> bool {
+    let idempotent = idempotency == Idempotency::Idempotent;
+    match result {
+        Ok(response) => {
+            response.status == 429
+                || (idempotent && matches!(response.status, 500 | 502 | 503 | 504))
+        }
+        Err(error) => match error.kind {
+            HttpErrorKind::Refused => false,
+            HttpErrorKind::NotSent => true,
+            HttpErrorKind::OutcomeUnknown => idempotent,
+        },
+    }
+}
+
+/// The error for a request without an answer.
+pub(crate) fn unreachable_error(error: &HttpError) -> CliError {
+    CliError::new(
+        Exit::Unavailable,
+        "unreachable",
+        format!("cannot reach {}: {}", error.address, error.message),
+    )
+    .with_hint("check the address (--api); `docket doctor` checks the connection")
+}
+
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    let value = response.headers.get("retry-after")?.to_str().ok()?;
+    value.parse().ok().map(Duration::from_secs)
+}
+
+/// The delay before the next attempt: what `Retry-After` asked for, plus exponential backoff with full jitter, so that
+/// throttled clients do not all come back at once.
+pub(crate) fn retry_delay(attempts: u32, retry_after: Option<Duration>) -> Duration {
+    let backoff = INITIAL_RETRY_DELAY
+        .saturating_mul(1 << attempts.saturating_sub(1).min(10))
+        .min(MAX_RETRY_DELAY);
+    let jitter = backoff.mul_f64(config::random());
+    (retry_after.unwrap_or_default() + jitter).min(MAX_RETRY_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use api::types::JobQuery;
+
+    use super::*;
+
+    #[test]
+    fn ids_and_filters_are_percent_encoded() {
+        assert_eq!(path_segment("retry:ab/../c?d"), "retry%3Aab%2F..%2Fc%3Fd");
+        let filters = JobQuery {
+            q: Some("a&b=c d".to_owned()),
+            limit: Some(50),
+            ..JobQuery::default()
+        };
+        assert_eq!(query_string(&filters), "?limit=50&q=a%26b%3Dc%20d");
+        assert_eq!(query_string(&JobQuery::default()), "");
+    }
+
+    #[test]
+    fn retry_delay_grows_up_to_its_maximum_and_respects_retry_after() {
+        for attempts in 1..40 {
+            let delay = retry_delay(attempts, None);
+            assert!(delay <= INITIAL_RETRY_DELAY * 2_u32.saturating_pow(attempts - 1));
+            assert!(delay <= MAX_RETRY_DELAY);
+        }
+        assert!(retry_delay(1, Some(Duration::from_secs(2))) >= Duration::from_secs(2));
+        assert_eq!(
+            retry_delay(1, Some(Duration::from_secs(9999))),
+            MAX_RETRY_DELAY
+        );
+    }
+}

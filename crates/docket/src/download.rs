@@ -1,0 +1,255 @@
+//! `docket jobs result`: downloads results. A result is written to a temporary file first, its name cannot point to another
+//! directory, and an existing file is overwritten only with `--force`.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use api::types::ResultView;
+use http_body_util::BodyExt;
+use tokio::fs::{File, OpenOptions};
+use tokio::io::AsyncWriteExt;
+
+use crate::CommandContext;
+use crate::client::{path_segment, retry_delay};
+use crate::error::{CliError, Exit, Result};
+use crate::http_client::{full_body, signed_request};
+use crate::print::{byte_size, sanitize};
+
+/// A download is attempted at most this often, each time with a newly signed URL.
+const MAX_DOWNLOAD_ATTEMPTS: u32 = 4;
+/// A download without any data for this long has failed.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most file systems allow file names of 255 bytes.
+const MAX_NAME_BYTES: usize = 240;
+
+pub(crate) async fn run(
+    context: &CommandContext,
+    id: &str,
+    output: Option<PathBuf>,
+    force: bool,
+) -> Result<Exit> {
+    let view = fetch_view(context, id).await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&view)?;
+    }
+    let path = match output {
+        Some(path) if path == Path::new("-") => {
+            if printer.json {
+                return Err(CliError::usage(
+                    "--json and --output - both need standard output; name a file instead",
+                ));
+            }
+            let temporary = TemporaryFile::next_to(&std::env::temp_dir().join("result"));
+            download(context, id, &temporary.0).await?;
+            let bytes = tokio::fs::read(&temporary.0)
+                .await
+                .map_err(|error| CliError::local(format!("cannot read the result: {error}")))?;
+            printer.bytes(&bytes)?;
+            return Ok(Exit::Success);
+        }
+        Some(path) => path,
+        None if printer.json => return Ok(Exit::Success),
+        None => PathBuf::from(safe_name(&view.name)),
+    };
+    let bytes = save(context, id, &path, force).await?;
+    if !printer.json {
+        printer.line(&format!(
+            "{}  {}",
+            sanitize(&path.to_string_lossy()),
+            byte_size(bytes)
+        ))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Requests the result's name and a signed URL for it.
+pub(crate) async fn fetch_view(context: &CommandContext, id: &str) -> Result<ResultView> {
+    context
+        .client
+        .get(&format!("/jobs/{}/result", path_segment(id)))
+        .await
+}
+
+/// Downloads a result into a file and returns its size in bytes.
+pub(crate) async fn save(
+    context: &CommandContext,
+    id: &str,
+    path: &Path,
+    force: bool,
+) -> Result<u64> {
+    let exists = || {
+        CliError::new(
+            Exit::Failed,
+            "exists",
+            format!("{} already exists", path.display()),
+        )
+        .with_hint("use --force to overwrite it")
+    };
+    if !force && path.exists() {
+        return Err(exists());
+    }
+    let temporary = TemporaryFile::next_to(path);
+    let bytes = download(context, id, &temporary.0).await?;
+    if !force {
+        // Creates the file, or fails if it has been created since. The rename below then replaces it.
+        let created = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path);
+        created.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => exists(),
+            _ => write_error(path, &error),
+        })?;
+    }
+    std::fs::rename(&temporary.0, path).map_err(|error| write_error(path, &error))?;
+    Ok(bytes)
+}
+
+fn write_error(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::local(format!("cannot write {}: {error}", path.display()))
+}
+
+/// A file for an incomplete download. It is deleted when dropped, unless it was renamed.
+struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    fn next_to(path: &Path) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self(path.with_file_name(format!(".docket-{}-{number}.part", std::process::id())))
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+async fn download(context: &CommandContext, id: &str, path: &Path) -> Result<u64> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let view = fetch_view(context, id).await?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+            .await
+            .map_err(|error| write_error(path, &error))?;
+        match receive(context, &view, &mut file).await {
+            Ok(()) => {
+                file.sync_all()
+                    .await
+                    .map_err(|error| write_error(path, &error))?;
+                return Ok(view.bytes);
+            }
+            Err(ReceiveError::Local(error)) => return Err(error),
+            Err(ReceiveError::Transfer(reason)) if attempts == MAX_DOWNLOAD_ATTEMPTS => {
+                return Err(CliError::new(
+                    Exit::Unavailable,
+                    "unreachable",
+                    format!("cannot download the result: {reason} (tried {attempts} times)"),
+                ));
+            }
+            Err(ReceiveError::Transfer(_)) => tokio::time::sleep(retry_delay(attempts, None)).await,
+        }
+    }
+}
+
+enum ReceiveError {
+    /// The transfer failed. Another attempt may succeed.
+    Transfer(String),
+    /// Something on this machine failed. Another attempt would fail as well.
+    Local(CliError),
+}
+
+async fn receive(
+    context: &CommandContext,
+    view: &ResultView,
+    file: &mut File,
+) -> Result<(), ReceiveError> {
+    let request = signed_request(&view.request, full_body("")).map_err(ReceiveError::Transfer)?;
+    let response =
+        context.client.http.send(request).await.map_err(|error| {
+            ReceiveError::Transfer(format!("{}: {}", error.address, error.message))
+        })?;
+    if !response.status().is_success() {
+        return Err(ReceiveError::Transfer(format!(
+            "S3 returned HTTP {}",
+            response.status()
+        )));
+    }
+    let mut body = response.into_body();
+    let mut bytes = 0;
+    loop {
+        let frame = tokio::time::timeout(STALL_TIMEOUT, body.frame())
+            .await
+            .map_err(|_| ReceiveError::Transfer("no data for a minute".to_owned()))?;
+        let Some(frame) = frame else { break };
+        let frame = frame
+            .map_err(|error| ReceiveError::Transfer(format!("the connection was lost: {error}")))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        bytes += data.len() as u64;
+        file.write_all(&data).await.map_err(|error| {
+            ReceiveError::Local(CliError::local(format!("cannot write the result: {error}")))
+        })?;
+    }
+    if bytes != view.bytes {
+        return Err(ReceiveError::Transfer(format!(
+            "{bytes} bytes arrived instead of {}",
+            view.bytes
+        )));
+    }
+    Ok(())
+}
+
+/// Turns a name from another user into a safe file name without a directory.
+pub(crate) fn safe_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = sanitize(last)
+        .chars()
+        .map(|c| if c == '\\' || c == ':' { '_' } else { c })
+        .collect();
+    // Exclude hidden files, `..`, and names that look like command line options.
+    let clean = clean.trim().trim_start_matches(['.', '-']);
+    if clean.is_empty() {
+        return "result".to_owned();
+    }
+    // Keep the end of a long name, which has the extension.
+    let cut = clean.len().saturating_sub(MAX_NAME_BYTES);
+    let cut = (cut..=clean.len())
+        .find(|at| clean.is_char_boundary(*at))
+        .unwrap_or(0);
+    clean[cut..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn safe_name_has_no_directory_and_no_special_characters() {
+        assert_eq!(safe_name("contract.json"), "contract.json");
+        assert_eq!(safe_name("../../etc/passwd"), "passwd");
+        assert_eq!(safe_name("C:\\windows\\x.json"), "x.json");
+        assert_eq!(safe_name(".bashrc"), "bashrc");
+        assert_eq!(safe_name("--output.json"), "output.json");
+        assert_eq!(safe_name(".."), "result");
+        assert_eq!(safe_name("a/"), "result");
+        assert_eq!(safe_name("a\u{1b}[2J.json"), "a_x1b[2J.json");
+        assert_eq!(safe_name("合同.json"), "合同.json");
+    }
+
+    #[test]
+    fn safe_name_keeps_the_extension_of_a_long_name() {
+        let name = safe_name(&format!("{}.json", "合".repeat(200)));
+        assert!(name.len() <= MAX_NAME_BYTES);
+        assert!(name.ends_with("合.json"));
+    }
+}

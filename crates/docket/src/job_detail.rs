@@ -1,0 +1,228 @@
+//! `docket jobs show` and `explain`.
+
+use api::explain::{Action, Explanation, Step, WaitsOn};
+use api::types::JobDetail;
+use console::Style;
+use jobs::view::JobView;
+
+use crate::CommandContext;
+use crate::client::path_segment;
+use crate::config;
+use crate::error::{Exit, Result};
+use crate::print::{
+    Cell, Column, Printer, TextTable, byte_size, duration, relative_time, sanitize, status_style,
+    utc_time,
+};
+
+pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
+    let detail = fetch(context, id).await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&detail)?;
+        return Ok(Exit::Success);
+    }
+    if let Some(job) = &detail.job {
+        print_job(printer, job)?;
+    }
+    if let Some(upload) = &detail.upload {
+        printer.field("job", &sanitize(&upload.job_id))?;
+        printer.field(
+            "file",
+            &sanitize(&format!("{} ({})", upload.name, byte_size(upload.bytes))),
+        )?;
+        printer.field("tenant", &sanitize(&upload.tenant))?;
+        printer.field("pipeline", &sanitize(&upload.pipeline))?;
+        printer.field(
+            "upload",
+            &format!("open until {}", Printer::time_and_age(upload.expires_at)),
+        )?;
+    }
+    printer.field("object", &sanitize(&detail.input))?;
+    let optional = [
+        ("version id", &detail.input_version),
+        ("uploaded by", &detail.uploaded_by),
+        ("trace", &detail.trace_id),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            printer.field(name, &sanitize(value))?;
+        }
+    }
+    if let Some(at) = detail.expires_at {
+        printer.field("kept until", &Printer::time_and_age(at))?;
+    }
+    if !detail.attempts.is_empty() {
+        printer.line("")?;
+        print_attempts(printer, &detail)?;
+    }
+    printer.line("")?;
+    print_explanation(printer, id, &detail.explanation)?;
+    Ok(Exit::Success)
+}
+
+pub(crate) async fn explain(context: &CommandContext, id: &str) -> Result<Exit> {
+    let detail = fetch(context, id).await?;
+    if context.printer.json {
+        context.printer.json_document(&detail.explanation)?;
+    } else {
+        print_explanation(&context.printer, id, &detail.explanation)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Whether a job has reached a final status.
+pub(crate) fn has_ended(job: &JobView) -> bool {
+    matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
+}
+
+pub(crate) async fn fetch(context: &CommandContext, id: &str) -> Result<JobDetail> {
+    context
+        .client
+        .get(&format!("/jobs/{}", path_segment(id)))
+        .await
+}
+
+fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
+    let corrected = if job.corrected {
+        ", corrected: it was reported as failed before"
+    } else {
+        ""
+    };
+    let status = printer.paint(status_style(&job.status), &sanitize(&job.status));
+    printer.field("job", &sanitize(&job.id))?;
+    printer.field(
+        "status",
+        &format!(
+            "{status}, attempt {}, version {}{corrected}",
+            job.attempt, job.version
+        ),
+    )?;
+    printer.field(
+        "file",
+        &sanitize(&format!("{} ({})", job.name, byte_size(job.bytes))),
+    )?;
+    printer.field("tenant", &sanitize(&job.tenant))?;
+    printer.field("pipeline", &sanitize(&job.pipeline))?;
+    printer.field("created", &Printer::time_and_age(job.created_at))?;
+    printer.field("changed", &Printer::time_and_age(job.updated_at))?;
+    if let Some(at) = job.retry_at {
+        printer.field("next attempt", &Printer::time_and_age(at))?;
+    }
+    if let Some(failure) = &job.failure {
+        printer.field(
+            "failure",
+            &sanitize(&format!("{}: {}", failure.cause, failure.detail)),
+        )?;
+    }
+    Ok(())
+}
+
+fn print_attempts(printer: &Printer, detail: &JobDetail) -> Result<()> {
+    let mut table = TextTable::new([
+        Column::new("ATTEMPT").align_right(),
+        Column::new("STARTED"),
+        Column::new("DURATION").drop_rank(3),
+        Column::new("FAILURE").truncate(),
+        Column::new("INFERENCE").truncate().drop_rank(1),
+        Column::new("OUTPUT").truncate().drop_rank(2),
+    ]);
+    for attempt in &detail.attempts {
+        let took = attempt.closed_at.map_or_else(
+            || "open".to_owned(),
+            |closed| duration(closed.saturating_sub(attempt.started_at)),
+        );
+        let failure = attempt
+            .failure
+            .as_ref()
+            .map_or_else(String::new, |failure| {
+                format!("{}: {}", failure.cause, failure.detail)
+            });
+        table.row([
+            Cell::from(attempt.attempt.to_string()),
+            Cell::from(printer.table_time(attempt.started_at)),
+            Cell::from(took),
+            Cell::from(failure),
+            Cell::from(&attempt.inference_id),
+            Cell::from(attempt.output.as_deref().unwrap_or_default()),
+        ]);
+    }
+    printer.table(&table)
+}
+
+fn print_explanation(printer: &Printer, id: &str, explanation: &Explanation) -> Result<()> {
+    printer.line(&printer.paint(Style::new().bold(), &sanitize(&explanation.summary)))?;
+    if let Some(waiting) = &explanation.waiting {
+        printer.line(&format!(
+            "waiting for {}, since {}",
+            waits_on(waiting.on),
+            Printer::time_and_age(waiting.since)
+        ))?;
+    }
+    print_steps(printer, "What happened", &explanation.timeline)?;
+    print_steps(
+        printer,
+        "What happens next, at the latest",
+        &explanation.next,
+    )?;
+    if !explanation.help.is_empty() {
+        printer.heading("What helps")?;
+    }
+    for help in &explanation.help {
+        let what = match command_for(help.action, id) {
+            Some(command) => printer.paint(Style::new().cyan(), &command),
+            None => "check the service".to_owned(),
+        };
+        printer.line(&format!("  {what}"))?;
+        printer.line(&format!("      {}", sanitize(&help.why)))?;
+    }
+    Ok(())
+}
+
+const fn waits_on(on: WaitsOn) -> &'static str {
+    match on {
+        WaitsOn::Upload => "its file",
+        WaitsOn::Submission => "its submission to the endpoint",
+        WaitsOn::Endpoint => "the endpoint",
+        WaitsOn::Retry => "its next attempt",
+        WaitsOn::Stalled => "an overdue check by the service (stalled)",
+    }
+}
+
+/// The command that carries out an action; `None` if no command does.
+fn command_for(action: Action, id: &str) -> Option<String> {
+    let id = sanitize(id);
+    Some(match action {
+        Action::Retry => format!("docket jobs retry {id} --reason '…'"),
+        Action::Cancel => format!("docket jobs cancel {id} --reason '…'"),
+        Action::Result => format!("docket jobs result {id}"),
+        Action::Upload => "docket upload FILE".to_owned(),
+        Action::Operate => return None,
+    })
+}
+
+fn print_steps(printer: &Printer, title: &str, steps: &[Step]) -> Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    printer.heading(title)?;
+    let now = config::now();
+    for step in steps {
+        let at = printer.paint(
+            Style::new().dim(),
+            &format!("{}  {:>11}", utc_time(step.at), relative_time(step.at, now)),
+        );
+        let actor = step
+            .actor
+            .as_ref()
+            .map_or_else(String::new, |actor| format!(", by {actor}"));
+        let reason = step
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(": {reason}"));
+        printer.line(&format!(
+            "  {at}  {}",
+            sanitize(&format!("{}{actor}{reason}", step.what))
+        ))?;
+    }
+    Ok(())
+}

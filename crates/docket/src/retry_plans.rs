@@ -1,0 +1,207 @@
+//! `docket retry-plan`.
+
+use api::types::{NewPlan, PlanFilter, PlanView, Plans};
+use serde_json::json;
+
+use crate::CommandContext;
+use crate::account::confirm;
+use crate::cli::{CreatePlanArgs, RetryPlanCommand};
+use crate::client::{Idempotency, path_segment};
+use crate::error::{Exit, Result};
+use crate::print::{Cell, Column, Printer, TextTable, counts, pluralize, sanitize, utc_time};
+
+pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> Result<Exit> {
+    match command {
+        RetryPlanCommand::Create(args) => create(context, args).await,
+        RetryPlanCommand::List => list(context).await,
+        RetryPlanCommand::Show { id } => {
+            let plan: PlanView = context
+                .client
+                .get(&format!("/retry-plans/{}", path_segment(&id)))
+                .await?;
+            print_plan(context, &plan)
+        }
+        RetryPlanCommand::Apply { id, yes } => apply(context, &id, yes).await,
+    }
+}
+
+async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> {
+    let body = NewPlan {
+        filter: PlanFilter {
+            tenant: args.tenant,
+            pipeline: args.pipeline,
+            cause: args.cause,
+            since: args.since,
+            until: args.until,
+        },
+        reason: args.reason,
+        per_minute: args.per_minute,
+        force: args.force,
+    };
+    // Not idempotent: a second request would create a second plan. That starts nothing, but would confuse people.
+    let plan: PlanView = context
+        .client
+        .post("/retry-plans", &body, Idempotency::NotIdempotent)
+        .await?;
+    print_plan(context, &plan)?;
+    if !context.printer.json {
+        if plan.jobs == 0 {
+            context
+                .printer
+                .info("no job matches; there is nothing to apply");
+        } else {
+            context.printer.info(&format!(
+                "nothing has started yet; to start these jobs, run: docket retry-plan apply {}",
+                sanitize(&plan.id)
+            ));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+async fn list(context: &CommandContext) -> Result<Exit> {
+    let plans: Plans = context.client.get("/retry-plans").await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&plans)?;
+        return Ok(Exit::Success);
+    }
+    let mut table = TextTable::new([
+        Column::new("STATUS"),
+        Column::new("JOBS").align_right(),
+        Column::new("RELEASED").align_right().drop_rank(3),
+        Column::new("CREATED").drop_rank(2),
+        Column::new("BY").truncate().drop_rank(4),
+        Column::new("REASON").truncate().drop_rank(1),
+        Column::new("ID"),
+    ]);
+    for plan in &plans.plans {
+        table.row([
+            Cell::from(&plan.status),
+            Cell::from(plan.jobs.to_string()),
+            Cell::from(plan.released.to_string()),
+            Cell::from(printer.table_time(plan.created_at)),
+            Cell::from(&plan.actor),
+            Cell::from(&plan.reason),
+            Cell::from(&plan.id),
+        ]);
+    }
+    if table.is_empty() {
+        printer.line("no plans")?;
+    } else {
+        printer.table(&table)?;
+    }
+    Ok(Exit::Success)
+}
+
+async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
+    let path = format!("/retry-plans/{}", path_segment(id));
+    if !yes && !context.printer.json && Printer::is_interactive() {
+        let plan: PlanView = context.client.get(&path).await?;
+        print_plan(context, &plan)?;
+        let question = format!(
+            "Start {}, {} per minute?",
+            pluralize(u64::from(plan.jobs), "job", "jobs"),
+            plan.per_minute
+        );
+        confirm(context, &question, yes).await?;
+    }
+    let plan: PlanView = context
+        .client
+        .post(
+            &format!("{path}/apply"),
+            &json!({}),
+            Idempotency::Idempotent,
+        )
+        .await?;
+    if context.printer.json {
+        context.printer.json_document(&plan)?;
+    } else {
+        context.printer.line(&sanitize(&format!(
+            "{} of {} released, {} per minute; to follow them, run: docket retry-plan show {}",
+            plan.released,
+            pluralize(u64::from(plan.jobs), "job", "jobs"),
+            plan.per_minute,
+            plan.id
+        )))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn print_plan(context: &CommandContext, plan: &PlanView) -> Result<Exit> {
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(plan)?;
+        return Ok(Exit::Success);
+    }
+    printer.field("plan", &sanitize(&plan.id))?;
+    printer.field("status", &sanitize(&plan.status))?;
+    printer.field(
+        "reason",
+        &sanitize(&format!("{} ({})", plan.reason, plan.actor)),
+    )?;
+    printer.field("created", &Printer::time_and_age(plan.created_at))?;
+    if let Some(at) = plan.applied_at {
+        printer.field("applied", &Printer::time_and_age(at))?;
+    }
+    printer.field("selects", &sanitize(&describe_filter(&plan.filter)))?;
+    printer.field("jobs", &plan.jobs.to_string())?;
+    printer.field("by cause", &counts(&plan.by_cause))?;
+    printer.field("by pipeline", &counts(&plan.by_pipeline))?;
+    let minutes = plan.jobs.div_ceil(u32::from(plan.per_minute.max(1)));
+    printer.field(
+        "rate",
+        &format!(
+            "{} per minute: all start within {minutes} min",
+            plan.per_minute
+        ),
+    )?;
+    printer.field("GPU time", &format!("about {} min", plan.gpu_minutes))?;
+    if plan.poisoned > 0 {
+        printer.field(
+            "excluded",
+            &format!(
+                "{} that failed in the same way several times; --force includes them",
+                plan.poisoned
+            ),
+        )?;
+    }
+    if plan.truncated {
+        printer.field(
+            "more",
+            "more jobs match than one plan can hold; create another plan after this one",
+        )?;
+    }
+    printer.field("released", &plan.released.to_string())?;
+    if let Some(outcome) = &plan.outcome {
+        printer.field(
+            "outcome",
+            &format!(
+                "{} ready, {} failed again, {} open, {} not started yet, {} skipped because they changed",
+                outcome.ready, outcome.failed, outcome.open, outcome.waiting, outcome.skipped
+            ),
+        )?;
+    }
+    Ok(Exit::Success)
+}
+
+fn describe_filter(filter: &PlanFilter) -> String {
+    let mut words = vec!["failed jobs".to_owned()];
+    let named = [
+        ("of tenant", &filter.tenant),
+        ("of pipeline", &filter.pipeline),
+        ("with cause", &filter.cause),
+    ];
+    for (name, value) in named {
+        if let Some(value) = value {
+            words.push(format!("{name} {value}"));
+        }
+    }
+    if let Some(at) = filter.since {
+        words.push(format!("since {}", utc_time(at)));
+    }
+    if let Some(at) = filter.until {
+        words.push(format!("before {}", utc_time(at)));
+    }
+    words.join(", ")
+}

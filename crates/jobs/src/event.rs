@@ -1,0 +1,147 @@
+//! The events of a job, and their names in its history.
+
+use crate::id::{Attempt, LeaseToken, Location, Timestamp};
+use crate::state::Failure;
+
+/// Something that happened to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The upload event of this job's object version arrived again.
+    Uploaded,
+    /// The endpoint accepted the request of `attempt`.
+    Accepted {
+        attempt: Attempt,
+        /// Where SageMaker will write the output, if the location belongs to this pipeline.
+        output: Option<Location>,
+        /// Where SageMaker would write a failure, if the endpoint has a failure path that belongs to this pipeline.
+        failure: Option<Location>,
+    },
+    /// The holder of `lease_token` knows that `attempt` was not submitted.
+    SubmitFailed {
+        attempt: Attempt,
+        lease_token: LeaseToken,
+        failure: Failure,
+    },
+    /// The output of `attempt` exists.
+    Succeeded { attempt: Attempt, output: Location },
+    /// `attempt` ran, or expired in the queue, without a result.
+    AttemptFailed { attempt: Attempt, failure: Failure },
+    /// A check of `attempt` is due: start it, or find out what became of it.
+    CheckDue {
+        attempt: Attempt,
+        /// The due time of the attempt that the message was sent to start. A refused attempt keeps its number, so
+        /// the number alone would let every copy of an old message start it again.
+        due: Option<Timestamp>,
+        evidence: Evidence,
+    },
+    /// A newer version was uploaded at the same key.
+    Overwritten,
+    /// An operator requests another run.
+    Resubmit { actor: String, reason: String },
+    /// A user cancels the job.
+    Cancel { actor: String, reason: String },
+}
+
+/// What S3 shows about an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// S3 was not asked: enough to start an attempt, never enough to declare one lost.
+    NotChecked,
+    /// There is no output of any attempt and no failure object of the current one.
+    NothingFound,
+    /// The output of `attempt` exists.
+    Output { attempt: Attempt, output: Location },
+    /// The failure object of the current attempt exists.
+    Failure(Failure),
+}
+
+/// The kind of an entry in a job's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    Uploaded,
+    Accepted,
+    SubmitFailed,
+    Succeeded,
+    AttemptFailed,
+    CheckDue,
+    Overwritten,
+    Resubmit,
+    Cancel,
+    /// The job's data was deleted. There is no such [`Event`], since the state does not change.
+    Erased,
+    /// A name that another release wrote. It is kept as it is.
+    Other(String),
+}
+
+impl EventKind {
+    /// Every kind that this release writes.
+    pub const ALL: [Self; 10] = [
+        Self::Uploaded,
+        Self::Accepted,
+        Self::SubmitFailed,
+        Self::Succeeded,
+        Self::AttemptFailed,
+        Self::CheckDue,
+        Self::Overwritten,
+        Self::Resubmit,
+        Self::Cancel,
+        Self::Erased,
+    ];
+
+    /// The stored and published name.
+    pub const fn name(&self) -> &str {
+        match self {
+            Self::Uploaded => "Uploaded",
+            Self::Accepted => "Accepted",
+            Self::SubmitFailed => "SubmitFailed",
+            Self::Succeeded => "Succeeded",
+            Self::AttemptFailed => "AttemptFailed",
+            Self::CheckDue => "CheckDue",
+            Self::Overwritten => "Overwritten",
+            Self::Resubmit => "Resubmit",
+            Self::Cancel => "Cancel",
+            Self::Erased => "Erased",
+            Self::Other(name) => name.as_str(),
+        }
+    }
+
+    /// The kind with this name; [`EventKind::Other`] for names of other releases.
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+}
+
+impl Event {
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Uploaded => EventKind::Uploaded,
+            Self::Accepted { .. } => EventKind::Accepted,
+            Self::SubmitFailed { .. } => EventKind::SubmitFailed,
+            Self::Succeeded { .. } => EventKind::Succeeded,
+            Self::AttemptFailed { .. } => EventKind::AttemptFailed,
+            Self::CheckDue { .. } => EventKind::CheckDue,
+            Self::Overwritten => EventKind::Overwritten,
+            Self::Resubmit { .. } => EventKind::Resubmit,
+            Self::Cancel { .. } => EventKind::Cancel,
+        }
+    }
+
+    /// Actor and reason, if a user caused it.
+    pub(crate) const fn principal(&self) -> Option<(&String, &String)> {
+        match self {
+            Self::Resubmit { actor, reason } | Self::Cancel { actor, reason } => {
+                Some((actor, reason))
+            }
+            Self::Uploaded
+            | Self::Accepted { .. }
+            | Self::SubmitFailed { .. }
+            | Self::Succeeded { .. }
+            | Self::AttemptFailed { .. }
+            | Self::CheckDue { .. }
+            | Self::Overwritten => None,
+        }
+    }
+}

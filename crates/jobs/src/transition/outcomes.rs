@@ -1,0 +1,178 @@
+//! The decisions that several states share.
+
+use std::time::Duration;
+
+use crate::decision::{
+    Advance, AttemptChange, Decision, DecisionContext, IgnoreReason, TransitionError,
+};
+use crate::id::{Attempt, Location, Timestamp};
+use crate::policy::Policy;
+use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
+
+/// Whether an event is about the newest attempt or an older one.
+pub(super) enum Age {
+    Current,
+    Older,
+}
+
+pub(super) fn age(got: Attempt, newest: Attempt) -> Result<Age, TransitionError> {
+    if got > newest || got == Attempt::NONE {
+        return Err(TransitionError::UnknownAttempt { newest, got });
+    }
+    Ok(if got == newest {
+        Age::Current
+    } else {
+        Age::Older
+    })
+}
+
+pub(super) const fn advance(state: State, attempts: AttemptChange) -> Decision {
+    Decision::Advance(Advance { state, attempts })
+}
+
+/// A success of any attempt counts, since the work was done.
+pub(super) fn succeeded(
+    got: Attempt,
+    output: &Location,
+    newest: Attempt,
+) -> Result<Decision, TransitionError> {
+    age(got, newest)?;
+    let attempts = AttemptChange::Succeeded {
+        attempt: got,
+        output: output.clone(),
+    };
+    Ok(advance(State::Ready { attempt: got }, attempts))
+}
+
+pub(super) const fn cancelled(attempt: Attempt) -> Decision {
+    advance(State::Cancelled { attempt }, AttemptChange::Unchanged)
+}
+
+pub(super) fn submitting(
+    attempt: Attempt,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> State {
+    State::Submitting {
+        attempt,
+        lease_token: context.lease_token,
+        lease_expires_at: context.lease_expires_at,
+        deadline: policy.deadline(context.now),
+        budget,
+    }
+}
+
+pub(super) fn start(
+    attempt: Attempt,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    let state = submitting(attempt, budget, context, policy);
+    advance(state, AttemptChange::Started(attempt))
+}
+
+/// Restarts the attempt with a full deadline: a redriven message may make the call long after the first decision.
+pub(super) fn take_over(
+    attempt: Attempt,
+    lease_expires_at: Timestamp,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    if context.now < lease_expires_at {
+        return Decision::Ignore(IgnoreReason::Leased);
+    }
+    start(attempt, budget, context, policy)
+}
+
+pub(super) fn after_failure(
+    attempt: Attempt,
+    failure: &Failure,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    let now = context.now;
+    let attempts = AttemptChange::Failed {
+        attempt,
+        failure: failure.clone(),
+    };
+    let fail = || {
+        let state = State::Failed {
+            attempt,
+            failure: failure.clone(),
+        };
+        advance(state, attempts.clone())
+    };
+    // Start an attempt only if it can end before the job's deadline.
+    let retry = |next: Attempt, delay: Duration, budget: RetryBudget| {
+        let wait = delay * u32::from(context.jitter_permille.min(1000)) / 1000;
+        let due = now.plus(wait);
+        if policy.deadline(due) > budget.expires_at {
+            return fail();
+        }
+        let state = State::RetryScheduled { next, due, budget };
+        advance(state, attempts.clone())
+    };
+    // Failed attempts of this submission, including this one.
+    let failures = policy
+        .attempts
+        .saturating_sub(budget.last_attempt.0.saturating_sub(attempt.0));
+    match failure.cause.retryability() {
+        Retryability::Retry if attempt < budget.last_attempt => {
+            retry(attempt.next(), policy.backoff(failures), budget)
+        }
+        Retryability::RetryOnce if attempt < budget.last_attempt => {
+            let one_more = RetryBudget {
+                last_attempt: attempt.next(),
+                ..budget
+            };
+            retry(attempt.next(), policy.backoff(failures), one_more)
+        }
+        // The request was queued, so the next one needs a new number; the budget grows by one attempt.
+        Retryability::Wait if failure.cause == Cause::Expired && attempt < Attempt::MAX => {
+            let extended = RetryBudget {
+                last_attempt: budget.last_attempt.next().min(Attempt::MAX),
+                ..budget
+            };
+            retry(attempt.next(), policy.backoff(1), extended)
+        }
+        Retryability::Wait if failure.cause == Cause::Refused => {
+            retry(attempt, policy.refusal_backoff(budget, now), budget)
+        }
+        Retryability::Permanent
+        | Retryability::Retry
+        | Retryability::RetryOnce
+        | Retryability::Wait => fail(),
+    }
+}
+
+/// The attempt ended without evidence. Its record keeps the cause only: the job's failure has the text.
+pub(super) fn after_loss(
+    attempt: Attempt,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    let failure = Failure::new(
+        Cause::Lost,
+        "no notification, no output and no failure object by the deadline",
+    );
+    match after_failure(attempt, &failure, budget, context, policy) {
+        Decision::Advance(Advance { state, .. }) => {
+            let failure = Failure::new(Cause::Lost, "");
+            advance(state, AttemptChange::Failed { attempt, failure })
+        }
+        Decision::Ignore(reason) => Decision::Ignore(reason),
+    }
+}
+
+pub(super) fn superseded(attempt: Attempt) -> Decision {
+    let failure = Failure::new(
+        Cause::Superseded,
+        "a newer version was uploaded at the same key",
+    );
+    advance(State::Failed { attempt, failure }, AttemptChange::Unchanged)
+}

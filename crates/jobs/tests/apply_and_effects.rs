@@ -1,0 +1,215 @@
+//! Applying events, the history of the row, running effects, and reading what other services say.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use jobs::apply::{Change, RunContext, apply, context};
+use jobs::classify::model_message;
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
+use jobs::id::{Attempt, Location, Timestamp};
+use jobs::job::Job;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{CheckRequest, Connection};
+use jobs::record_outcome::{AttemptOutcome, record_outcome};
+use jobs::retry::retry;
+use jobs::state::{Cause, Failure, State};
+use jobs::transition::{Event, Evidence};
+use testkit::conformance::one_in_every_state;
+use testkit::fixture::AdvanceJob as _;
+use testkit::memory::Memory;
+
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const TOML: &str = include_str!("../../../infra/pipelines.toml");
+
+fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
+    let pipelines = Pipelines::parse(toml).unwrap();
+    let run = RunContext {
+        pipelines: &pipelines,
+        lease_expires_at: Timestamp(NOW.0 + 65_000),
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work(&run))
+}
+
+fn in_state(wanted: &str) -> Job {
+    let all = one_in_every_state("docket-jobs", "acme");
+    all.into_iter()
+        .find(|job| job.state.name() == wanted)
+        .unwrap()
+}
+
+fn table(job: &Job) -> Memory {
+    let memory = Memory::at(NOW);
+    memory.world().jobs.insert(job.id, job.clone());
+    memory
+}
+
+/// Without jitter, retries that were scheduled together would all start at once.
+#[test]
+fn jitter_is_distributed_over_the_whole_delay() {
+    let memory = Memory::at(NOW);
+    let drawn = in_run(TOML, async |run| -> Vec<u16> {
+        (0..2000)
+            .map(|_| context(&memory, run).jitter_permille)
+            .collect()
+    });
+    assert!(drawn.iter().all(|permille| *permille <= 1000));
+    for quarter in 0..4 {
+        let (from, to) = (quarter * 250, quarter * 250 + 250);
+        let count = drawn
+            .iter()
+            .filter(|permille| (from..to).contains(*permille))
+            .count();
+        assert!(
+            (400..600).contains(&count),
+            "{count} of 2000 in {from}..{to}"
+        );
+    }
+}
+
+/// An attempt runs with the settings at its start; later events about it use the same settings.
+#[test]
+fn changed_pipeline_settings_apply_from_the_next_attempt_on() {
+    let changed = TOML.replacen(
+        "invocation_timeout_seconds = 120",
+        "invocation_timeout_seconds = 600",
+        1,
+    );
+    let failure = Failure::new(Cause::ModelError, "500");
+    let running = in_state("InProgress");
+    let failed = Event::AttemptFailed {
+        attempt: Attempt(1),
+        failure,
+    };
+    let memory = table(&running);
+    let (waiting, change) = in_run(&changed, async |run| {
+        apply(&memory, run, running.clone(), async |_, _| {
+            Ok(failed.clone())
+        })
+        .await
+    })
+    .unwrap();
+    assert_eq!(change, Change::Advanced);
+    assert_eq!(waiting.policy, running.policy, "judged by the old ones");
+
+    let begins = Event::CheckDue {
+        attempt: Attempt(2),
+        due: None,
+        evidence: Evidence::NotChecked,
+    };
+    let (begun, _) = in_run(&changed, async |run| {
+        apply(&memory, run, waiting.clone(), async |_, _| {
+            Ok(begins.clone())
+        })
+        .await
+    })
+    .unwrap();
+    assert!(matches!(begun.state, State::Submitting { .. }));
+    let pipelines = Pipelines::parse(&changed).unwrap();
+    let policy = pipelines.get("legal-review").unwrap().policy();
+    assert_eq!(begun.policy, policy, "begun under the new ones");
+    assert_ne!(begun.policy, running.policy);
+}
+
+#[test]
+fn history_keeps_the_first_and_latest_machine_entries_and_all_entries_of_people() {
+    let mut job = in_state("InProgress");
+    let (first, state) = (job.history[0].clone(), job.state.clone());
+    let people = Event::Cancel {
+        actor: "ops".to_owned(),
+        reason: "why".to_owned(),
+    };
+    job = job.advanced(&people, state.clone(), NOW);
+    for i in 0..40 {
+        job = job.advanced(&Event::Uploaded, state.clone(), Timestamp(NOW.0 + i));
+    }
+    let machine = job.history.iter().filter(|entry| entry.actor.is_none());
+    assert_eq!(machine.count(), 24);
+    assert_eq!(job.history.len(), 25, "and the person's");
+    assert_eq!(job.history[0], first);
+    assert_eq!(job.history[1].actor.as_deref(), Some("ops"));
+    assert_eq!(job.history.last().unwrap().at, Timestamp(NOW.0 + 39));
+    assert_eq!(
+        job.history_dropped,
+        42 - 24,
+        "what was dropped is counted: {:?}",
+        job.history.len()
+    );
+}
+
+/// A duplicate notification of a final job costs one read of the row.
+#[test]
+fn message_about_a_final_job_makes_no_s3_request() {
+    for state in ["Ready", "Cancelled"] {
+        let job = in_state(state);
+        let memory = table(&job);
+        for call in ["head", "list", "read", "versions"] {
+            memory.world().fail_before.insert(call, 1);
+        }
+        let output = Location {
+            bucket: job.input.bucket.clone(),
+            key: format!("outbound/{}/x.out", job.pipeline),
+        };
+        let outcome = AttemptOutcome {
+            inference_id: jobs::id::InferenceId {
+                job: job.id,
+                attempt: Attempt(1),
+            },
+            result: Ok(Some(output)),
+            last_call: false,
+        };
+        let pending = in_run(TOML, async |run| {
+            record_outcome(&memory, run, &outcome).await
+        });
+        assert!(pending.is_ok(), "{state}: {pending:?}");
+        let check = CheckRequest {
+            job: job.id,
+            attempt: Attempt(1),
+            due: None,
+        };
+        let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
+        assert!(pending.is_ok(), "{state}: {pending:?}");
+    }
+}
+
+#[test]
+fn frames_that_did_not_arrive_are_counted_as_dropped() {
+    let memory = Memory::at(NOW);
+    for id in ["here", "gone", "gone too"] {
+        memory.world().connections.push(Connection {
+            uploader: None,
+            subscription: "acme".to_owned(),
+            connection_id: id.to_owned(),
+            registered_at: NOW,
+            token_expires_at: Timestamp(NOW.0 + 60_000),
+        });
+    }
+    memory.world().gone = vec!["gone".to_owned(), "gone too".to_owned()];
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job: in_state("Ready"),
+    }];
+    let until = Timestamp(NOW.0 + 1000);
+    let done = in_run(TOML, async |_| run_effects(&memory, &pending, until).await);
+    assert_eq!((done.pushed, done.dropped), (1, 2));
+}
+
+#[test]
+fn empty_model_message_is_ignored() {
+    assert_eq!(
+        model_message(br#"{"message": "  ", "detail": "page 3"}"#).as_deref(),
+        Some("page 3")
+    );
+    assert_eq!(model_message(br#"{"message": ""}"#), None);
+    assert_eq!(model_message(b""), None);
+}
+
+#[test]
+fn location_is_parsed_only_from_s3_hosts() {
+    let read = |text: &str| text.parse::<Location>().is_ok();
+    assert!(read("https://s3.eu-central-1.amazonaws.com/bucket/key"));
+    assert!(read("https://bucket.s3.eu-central-1.amazonaws.com/key"));
+    assert!(!read("https://sts.amazonaws.com/bucket/key"));
+    assert!(!read("https://s3.example.com/bucket/key"));
+}

@@ -1,0 +1,252 @@
+//! The reconciler's checks of overdue jobs and its inventory scan: intervals, limits and counts.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jobs::id::{JobId, Tenant, Timestamp};
+use jobs::inventory_scan::{ScanScope, scan};
+use jobs::job::Job;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{
+    CheckQueue, CheckRequest, Clock, FailedEntries, JobIndex, JobStore, Listing, LoadError,
+    NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
+};
+use jobs::reconcile::{CheckReport, check_overdue};
+use jobs::save_request::SaveRequest;
+use jobs::state::{State, StatusGroup};
+use testkit::conformance::one_in_every_state;
+use testkit::memory::Memory;
+
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000_000);
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+fn in_state(wanted: &str) -> Job {
+    let all = one_in_every_state("docket-jobs", "acme");
+    all.into_iter()
+        .find(|job| job.state.name() == wanted)
+        .unwrap()
+}
+
+/// A running job long past its deadline in each shard of the index.
+fn one_overdue_in_every_shard() -> Memory {
+    let memory = Memory::at(LATER);
+    let mut shards = BTreeSet::new();
+    for number in 0.. {
+        let id = JobId::of_key("docket-jobs", &format!("inbound/acme/{number}.pdf"));
+        if shards.insert(id.to_string().pop()) {
+            let job = Job {
+                id,
+                ..in_state("InProgress")
+            };
+            memory.world().jobs.insert(id, job);
+        }
+        if shards.len() == 16 {
+            break;
+        }
+    }
+    memory
+}
+
+#[test]
+fn every_run_queries_all_shards_starting_at_a_random_one() {
+    let mut first = BTreeSet::new();
+    for seed in 0..64 {
+        let memory = one_overdue_in_every_shard();
+        memory.world().seed = seed;
+        let done = wait(check_overdue(&memory, Timestamp(LATER.0 + 1)));
+        assert_eq!(done.checks_sent, 16, "seed {seed}");
+        first.insert(memory.world().checks[0].0.job);
+    }
+    assert!(first.len() >= 12, "{} of 16", first.len());
+}
+
+/// No message can have such a long delay, so none is on its way and the reconciler sends one in time.
+#[test]
+fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
+    for (minutes, is_ours) in [(15, false), (16, true)] {
+        let mut job = in_state("RetryScheduled");
+        let at = Timestamp(job.updated_at.0 + minutes * 60_000);
+        if let State::RetryScheduled { due, .. } = &mut job.state {
+            *due = at;
+        }
+        let now = Timestamp(at.0 - 60_000);
+        let memory = Memory::at(now);
+        memory.world().jobs.insert(job.id, job.clone());
+        wait(check_overdue(&memory, LATER));
+        let expected = CheckRequest {
+            job: job.id,
+            attempt: job.state.attempt(),
+            due: Some(at),
+        };
+        let sent = memory.world().checks.clone();
+        let ours = [(expected, 62)];
+        assert_eq!(sent, if is_ours { &ours[..] } else { &[] }, "{minutes} min");
+    }
+}
+
+/// Messages must not pile up while a service is down, and an hour is the maximum once it is back.
+#[test]
+fn overdue_job_is_checked_again_at_growing_intervals() {
+    let job = in_state("InProgress");
+    let deadline = job.state.check_deadline().unwrap();
+    for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
+        let now = Timestamp(deadline.0 + late * 60_000);
+        let memory = Memory::at(now);
+        memory.world().jobs.insert(job.id, job.clone());
+        let done = wait(check_overdue(&memory, LATER));
+        assert_eq!(done.checks_sent, 1);
+        let (_, again_at) = memory.world().postponed[&job.id];
+        assert_eq!(again_at.since(now).as_secs() / 60, pause, "{late} min late");
+    }
+}
+
+/// A store in which some rows cannot be read.
+struct Damaged {
+    memory: Memory,
+    rows: Vec<JobId>,
+}
+
+impl JobStore for Damaged {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
+        if self.rows.contains(&id) {
+            let problem = "no state".to_owned();
+            return Err(LoadError::Unreadable { id, problem });
+        }
+        self.memory.load(id).await
+    }
+    async fn create(&self, job: &Job) -> Result<(), SaveError> {
+        self.memory.create(job).await
+    }
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        self.memory.save(request).await
+    }
+    async fn newest(
+        &self,
+        tenant: &Tenant,
+        group: StatusGroup,
+        limit: usize,
+    ) -> Result<NewestJobs, LoadError> {
+        self.memory.newest(tenant, group, limit).await
+    }
+}
+
+impl JobIndex for Damaged {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
+        self.memory.due_by(shard, by, after, limit).await
+    }
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
+        self.memory.open_jobs(shard, after, limit).await
+    }
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
+        self.memory.postpone(due, until).await
+    }
+    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+        self.memory.versions_of(ids).await
+    }
+}
+
+impl CheckQueue for Damaged {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
+        self.memory.send(messages).await
+    }
+}
+
+impl Clock for Damaged {
+    fn now(&self) -> Timestamp {
+        self.memory.now()
+    }
+    fn random(&self) -> u64 {
+        self.memory.random()
+    }
+}
+
+#[test]
+fn unreadable_rows_are_counted_and_do_not_block_other_jobs() {
+    let memory = one_overdue_in_every_shard();
+    let rows: Vec<JobId> = memory.world().jobs.keys().take(2).copied().collect();
+    let damaged = Damaged { memory, rows };
+    let done = wait(check_overdue(&damaged, Timestamp(LATER.0 + 1)));
+    let expected = CheckReport {
+        checks_sent: 14,
+        unreadable: 2,
+        incomplete: false,
+    };
+    assert_eq!(done, expected);
+}
+
+const MINUTE: u64 = 60_000;
+
+/// Runs the scan `minutes` after the start; returns how many upload events were re-sent.
+fn scan_at(memory: &Memory, minutes: u64) -> u64 {
+    let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+    memory.world().now = Timestamp(NOW.0 + minutes * MINUTE);
+    let report = wait(scan(
+        memory,
+        &pipelines,
+        "docket-jobs",
+        ScanScope::Due,
+        Timestamp(u64::MAX),
+    ));
+    report.unwrap().resent
+}
+
+/// Puts an object whose event is lost, `seconds` after the start.
+fn put_without_event(memory: &Memory, seconds: u64) {
+    let now = memory.world().now;
+    memory.world().now = Timestamp(NOW.0 + seconds * 1000);
+    let key = format!("inbound/acme/{seconds}.pdf");
+    memory.put("docket-jobs", &key, b"%PDF-1.7");
+    memory.world().now = now;
+}
+
+#[test]
+fn scan_skips_objects_younger_than_ten_minutes() {
+    let memory = Memory::at(NOW);
+    put_without_event(&memory, 49 * 60);
+    put_without_event(&memory, 51 * 60);
+    assert_eq!(scan_at(&memory, 60), 1);
+}
+
+/// An object that is too young for one scan must not be too old for the next.
+#[test]
+fn consecutive_scans_miss_no_object() {
+    let memory = Memory::at(NOW);
+    assert_eq!(scan_at(&memory, 0), 0);
+    for age in [1, 300, 570, 599] {
+        put_without_event(&memory, 3600 - age);
+    }
+    assert_eq!(scan_at(&memory, 60), 0);
+    assert_eq!(scan_at(&memory, 76), 4);
+    assert_eq!(scan_at(&memory, 100), 0, "once is enough");
+}
+
+#[test]
+fn full_scan_looks_up_all_objects_once_a_day() {
+    let memory = Memory::at(NOW);
+    assert_eq!(scan_at(&memory, 60), 0);
+    assert_eq!(scan_at(&memory, 120), 0);
+    put_without_event(&memory, 0);
+    for hours in 3..25 {
+        assert_eq!(scan_at(&memory, hours * 60), 0, "after {hours} h");
+    }
+    assert_eq!(scan_at(&memory, 25 * 60), 1);
+}

@@ -1,0 +1,38 @@
+//! How many instances a pipeline needs: a business day in virtual time.
+//!
+//! [`replay()`] sends the uploads of a day ([`Scenario`]) through the product's own handlers and the model of the
+//! endpoint (crate `simulation`), with the parameters that the endpoint is deployed with and without faults. The same
+//! [`ReplayOptions`] give the same [`Day`]. The rest turns a day into something to read: [`Figures`], [`report()`],
+//! [`picture()`], a [`table`] that compares settings, and a [`LivePlan`] that `devstack replay` carries out on a local
+//! stack.
+//!
+//! The model differs from AWS: alarms are evaluated once a minute without delay, a cold start always takes equally
+//! long, and an instance is always available.
+
+mod arrivals;
+mod bursts;
+pub mod cli;
+mod compare;
+mod day;
+mod figures;
+mod live;
+mod parameters;
+mod picture;
+mod replay;
+mod report;
+mod scenario;
+mod units;
+mod wait;
+
+pub use bursts::{Burst, bursts};
+pub use compare::{Variant, table, variants};
+pub use day::{Day, Excerpt, ReplayOptions, ReplayedDocument, Wait};
+pub use figures::{Figures, Percentiles};
+pub use live::{BurstForecast, LivePlan, LiveUpload, live_excerpt, live_plan};
+pub use parameters::price_of;
+pub use picture::picture;
+pub use replay::{ReplayError, replay};
+pub use report::report;
+pub use scenario::Scenario;
+pub use simulation::workload::EndpointSample;
+pub use units::span;

@@ -1,0 +1,134 @@
+//! The plan of a live replay: the first bursts of a day, for `devstack replay` to upload to a local stack, and the
+//! simulation's forecast to compare the result with. It is handed over as a JSON file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bursts::{Burst, bursts};
+use crate::day::{Day, Excerpt, ReplayOptions};
+use crate::scenario::Scenario;
+use crate::units::MINUTE;
+
+/// What `devstack replay` reads. Times are milliseconds by the endpoint's clock.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct LivePlan {
+    pub scenario: String,
+    pub pipeline: String,
+    /// What its documents are called, such as `contracts`.
+    pub documents_name: String,
+    /// The folder whose PDFs stand for the documents.
+    pub samples: String,
+    pub seed: u64,
+    /// Documents of the whole day, of which `uploads` are the first.
+    pub documents_per_day: u32,
+    /// Longer gaps between bursts were cut to this.
+    pub max_gap_ms: u64,
+    /// How many times as fast as real time the endpoint's clock has to run.
+    pub time_factor: f64,
+    /// The earliest first.
+    pub uploads: Vec<LiveUpload>,
+    pub forecast: Vec<BurstForecast>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct LiveUpload {
+    /// From 1 on.
+    pub burst: u32,
+    /// When its upload is complete, since the first upload.
+    pub after_ms: u64,
+    /// Its key in the bucket.
+    pub key: String,
+    /// How long a run of the model on it takes.
+    pub model_ms: u64,
+}
+
+/// What the simulation says about a burst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct BurstForecast {
+    /// From 1 on.
+    pub burst: u32,
+    pub uploaded: usize,
+    pub ready: usize,
+    pub failed: usize,
+    pub wait_p50_ms: u64,
+    pub wait_p95_ms: u64,
+    pub wait_max_ms: u64,
+    /// Instances in service when its first document arrived.
+    pub instances_found: u32,
+    /// The maximum number of instances until the next burst, cold starts included.
+    pub max_instances: u32,
+}
+
+impl From<Burst> for BurstForecast {
+    fn from(burst: Burst) -> Self {
+        Self {
+            burst: burst.number,
+            uploaded: burst.uploaded,
+            ready: burst.ready,
+            failed: burst.failed,
+            wait_p50_ms: burst.wait.p50,
+            wait_p95_ms: burst.wait.p95,
+            wait_max_ms: burst.wait.max,
+            instances_found: burst.instances_found,
+            max_instances: burst.max_instances,
+        }
+    }
+}
+
+/// The excerpt of the day that a live replay takes unless told otherwise. Its duration in real time is some minutes.
+///
+/// The maximum gap is what the endpoint needs to finish a burst and to release its instances (13 and 15 minutes for
+/// `deal-day`, 33 and 10 for `tuesday`), and a little more: a burst that came later would find the same endpoint.
+pub const fn live_excerpt(scenario: Scenario) -> Excerpt {
+    match scenario {
+        Scenario::DealDay => Excerpt {
+            bursts: 4,
+            max_gap_ms: 35 * MINUTE,
+        },
+        Scenario::Tuesday => Excerpt {
+            bursts: 7,
+            max_gap_ms: 50 * MINUTE,
+        },
+    }
+}
+
+/// The fastest clock that two cores can follow. At 30 a review takes a second and a half, and five instances need three
+/// contracts a second; at 120 an archive takes five seconds.
+const fn time_factor(scenario: Scenario) -> f64 {
+    match scenario {
+        Scenario::DealDay => 30.0,
+        Scenario::Tuesday => 120.0,
+    }
+}
+
+/// Makes the plan from a day that was replayed. [`ReplayOptions::excerpt`] should be set.
+pub fn live_plan(day: &Day) -> LivePlan {
+    let options: &ReplayOptions = &day.options;
+    let first = day.documents.iter().map(|known| known.uploaded_at).min();
+    let mut uploads: Vec<LiveUpload> = day
+        .documents
+        .iter()
+        .map(|known| LiveUpload {
+            burst: known.burst,
+            after_ms: known.uploaded_at - first.unwrap_or(0),
+            key: known.key.clone(),
+            model_ms: known.model_ms,
+        })
+        .collect();
+    uploads.sort_by_key(|upload| upload.after_ms);
+    let samples = match options.scenario {
+        Scenario::DealDay => "samples/contracts",
+        Scenario::Tuesday => "samples/batches",
+    };
+    LivePlan {
+        scenario: options.scenario.name().to_owned(),
+        pipeline: options.scenario.pipeline().to_owned(),
+        documents_name: options.scenario.nouns().1.to_owned(),
+        samples: samples.to_owned(),
+        seed: options.seed,
+        documents_per_day: options.documents,
+        max_gap_ms: options.excerpt.map_or(0, |excerpt| excerpt.max_gap_ms),
+        time_factor: time_factor(options.scenario),
+        uploads,
+        forecast: bursts(day).into_iter().map(BurstForecast::from).collect(),
+    }
+}

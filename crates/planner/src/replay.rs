@@ -1,0 +1,77 @@
+//! The replay of a day.
+
+use async_endpoint::Rng;
+use jobs::pipeline::{ConfigError, Pipelines};
+use simulation::workload::{self, EndlessWorkload, Workload, WorkloadUpload};
+
+use crate::arrivals::{arrivals, cut};
+use crate::day::{Day, ReplayOptions, ReplayedDocument};
+use crate::units::HOUR;
+use crate::wait::document;
+
+/// The shortest time that is measured: instances that are kept cost at night as well.
+const DAY: u64 = 24 * HOUR;
+/// The file that ships.
+const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
+
+/// Why a day cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The shipped `pipelines.toml` is wrong.
+    #[error(transparent)]
+    Pipelines(#[from] ConfigError),
+    #[error("pipelines.toml has no pipeline {0}")]
+    NoPipeline(&'static str),
+    /// Documents are still open after three weeks.
+    #[error(transparent)]
+    Endless(#[from] EndlessWorkload),
+}
+
+/// Replays a day.
+///
+/// # Errors
+/// The shipped `pipelines.toml` is wrong, or documents are still open after three weeks of virtual time.
+pub fn replay(options: &ReplayOptions) -> Result<Day, ReplayError> {
+    let pipelines = Pipelines::parse(PIPELINES)?;
+    let name = options.scenario.pipeline();
+    let Some(pipeline) = pipelines.iter().find(|known| known.name == name).cloned() else {
+        return Err(ReplayError::NoPipeline(name));
+    };
+    // The arrivals draw first, so what is uploaded does not depend on what the service does with it.
+    let mut rng = Rng::from_seed(options.seed ^ 0x00DA_1DEA);
+    let mut arrivals = arrivals(options, &pipeline.prefix, &mut rng);
+    if let Some(excerpt) = options.excerpt {
+        cut(&mut arrivals, excerpt);
+    }
+    let uploads = arrivals.iter().map(|arrival| WorkloadUpload {
+        at: arrival.at,
+        key: arrival.key.clone(),
+        bytes: arrival.bytes,
+        model_ms: arrival.model_ms,
+    });
+    let result = workload::run(Workload {
+        pipelines,
+        pipeline: name.to_owned(),
+        endpoint: options.endpoint.settings,
+        uploads: uploads.collect(),
+        min_duration_ms: DAY,
+        rng,
+    })?;
+    let documents: Vec<ReplayedDocument> = arrivals
+        .iter()
+        .zip(&result.documents)
+        .map(|(arrival, found)| document(arrival, found, &result.samples))
+        .collect();
+    let last = documents.iter().filter_map(|document| document.ended_at);
+    Ok(Day {
+        options: options.clone(),
+        slo_ms: u64::from(pipeline.slo_seconds) * 1000,
+        until: last.max().unwrap_or(0).max(DAY),
+        documents,
+        samples: result.samples,
+        instances_started: result
+            .instances
+            .saturating_sub(options.endpoint.settings.min_instances),
+        violations: result.violations,
+    })
+}

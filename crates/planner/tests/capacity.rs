@@ -1,0 +1,342 @@
+//! The figures of `docs/capacity.md` and the pictures of its days are those of the replay.
+//!
+//! `make docs` regenerates them. A sentence that draws a conclusion is written here next to the condition under which
+//! it is true. If the condition no longer holds the test fails, and the sentence has to be reconsidered.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail like tests"
+)]
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use planner::{
+    Day, Figures, ReplayOptions, Scenario, Variant, picture, price_of, replay, span, table,
+    variants,
+};
+
+/// The days that the last paragraph summarizes.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
+
+fn file(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+fn options(scenario: Scenario) -> ReplayOptions {
+    ReplayOptions::new(scenario).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn day(options: &ReplayOptions) -> Day {
+    replay(options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn price(options: &ReplayOptions) -> f64 {
+    price_of(&options.endpoint.instance_type)
+        .expect("the price of the shipped instance types is known")
+}
+
+/// Compares a file with what it should be, or writes it if `UPDATE_DOCS` is set.
+fn assert_same(path: &str, should: &str) {
+    let is = std::fs::read_to_string(file(path)).unwrap_or_default();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        if is != should {
+            std::fs::write(file(path), should).unwrap();
+        }
+        return;
+    }
+    let differ = is
+        .lines()
+        .zip(should.lines())
+        .find(|(is, should)| is != should);
+    assert!(
+        is == should,
+        "{path} differs from the replay from {differ:?} on; `make docs` regenerates it"
+    );
+}
+
+#[test]
+fn pictures_in_docs_are_those_of_the_replayed_days() {
+    for scenario in Scenario::ALL {
+        let path = format!("docs/pictures/{}.svg", scenario.name());
+        assert_same(&path, &picture(&day(&options(scenario))));
+    }
+}
+
+#[test]
+fn capacity_page_has_the_figures_of_the_replayed_days() {
+    let mut page = std::fs::read_to_string(file("docs/capacity.md")).unwrap();
+    fill(&mut page, "days", &days());
+    fill(&mut page, "assumptions", &assumptions());
+    for scenario in Scenario::ALL {
+        let all = variants(&options(scenario), scenario.parameters()).unwrap();
+        let all = Compared {
+            price: price(&all[0].day.options),
+            all,
+        };
+        let name = scenario.name();
+        fill(&mut page, &format!("{name} figures"), &all.figures());
+        fill(
+            &mut page,
+            &format!("{name} table"),
+            &table(&all.all, all.price),
+        );
+        let conclusions = match scenario {
+            Scenario::DealDay => all.deal_day_conclusions(),
+            Scenario::Tuesday => all.tuesday_conclusions(),
+        };
+        fill(&mut page, &format!("{name} conclusions"), &conclusions);
+    }
+    fill(&mut page, "seeds", &seeds());
+    assert_same("docs/capacity.md", &page);
+}
+
+#[test]
+fn live_plan_that_devstack_tests_is_what_the_command_writes() {
+    let written = std::env::temp_dir().join(format!("live-plan-{}.json", std::process::id()));
+    let status = Command::new(env!("CARGO_BIN_EXE_planner"))
+        .args(["live-plan", "tuesday", "--bursts", "1", "--output"])
+        .arg(&written)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let plan = std::fs::read_to_string(&written).unwrap();
+    std::fs::remove_file(&written).unwrap();
+    assert_same("crates/devstack/tests/live-plan.json", &plan);
+}
+
+/// Replaces the text between the two marks of a name, which must exist.
+fn fill(page: &mut String, name: &str, text: &str) {
+    let mark = |which: &str| format!("<!-- replay: {name} {which} -->\n");
+    let (begin, end) = (mark("begin"), mark("end"));
+    let from = page
+        .find(&begin)
+        .unwrap_or_else(|| panic!("{begin}is missing"))
+        + begin.len();
+    let until = page.find(&end).unwrap_or_else(|| panic!("{end}is missing"));
+    assert!(from <= until, "{end}comes too early");
+    page.replace_range(from..until, text);
+}
+
+fn days() -> String {
+    let words = Scenario::ALL.map(Scenario::in_words);
+    let names = Scenario::ALL.map(Scenario::name);
+    let mut text = format!("| | `{}` | `{}` |\n|---|---|---|\n", names[0], names[1]);
+    let about = [
+        "pipeline",
+        "documents",
+        "arrival",
+        "bursts",
+        "duration of a run",
+    ];
+    for (about, (one, other)) in about.iter().zip(words[0].iter().zip(&words[1])) {
+        let _ = writeln!(text, "| {about} | {one} | {other} |");
+    }
+    text
+}
+
+fn assumptions() -> String {
+    let cold_start = options(Scenario::DealDay).endpoint.settings.cold_start;
+    let price = |kind| price_of(kind).unwrap();
+    format!(
+        "- A cold start takes {}, from the decision to add an instance to its first run.\n  \
+         This is an assumption: such instances have been seen to take between 3 and 11 minutes. Measure yours.\n\
+         - An hour of `ml.g5.2xlarge` is assumed to cost ${}, one of `ml.g5.xlarge` ${}: on-demand prices in us-east-1, as calculators other than AWS's own had them in 2025 and 2026.\n  \
+         Check your bill, and set `--price`.\n  \
+         Requests, storage and logs are not included.\n",
+        span(cold_start.0),
+        price("ml.g5.2xlarge"),
+        price("ml.g5.xlarge"),
+    )
+}
+
+/// A day with each of its settings changed.
+struct Compared {
+    all: Vec<Variant>,
+    price: f64,
+}
+
+impl Compared {
+    fn get(&self, label: &str) -> &Variant {
+        let found = self.all.iter().find(|variant| variant.label == label);
+        found.unwrap_or_else(|| panic!("no variant is called {label}"))
+    }
+
+    fn figures_of(&self, label: &str) -> &Figures {
+        &self.get(label).figures
+    }
+
+    fn cost(&self, label: &str) -> f64 {
+        self.figures_of(label).hours() * self.price
+    }
+
+    fn longest(&self, label: &str) -> u64 {
+        self.figures_of(label).total.max
+    }
+
+    fn all_within_slo(&self, label: &str) -> bool {
+        let variant = self.get(label);
+        variant.figures.within_slo == variant.day.documents.len()
+    }
+
+    /// The day with the shipped settings, in two sentences.
+    fn figures(&self) -> String {
+        let Variant { day, figures, .. } = self.get("unchanged");
+        let (one, many) = day.options.scenario.nouns();
+        let documents = day.documents.len();
+        let kept = if figures.within_slo == documents {
+            format!("met for all {many}")
+        } else {
+            format!("met for {} of {documents} {many}", figures.within_slo)
+        };
+        let cost = self.cost("unchanged");
+        format!(
+            "Time to ready: p50 {}, p90 {}, maximum {}. The SLO of {} is {kept}.\n\
+             The day costs ${cost:.2}, or {:.0} cents per {one}. Of {:.1} GPU hours, {:.1} are work.\n",
+            span(figures.total.p50),
+            span(figures.total.p90),
+            span(figures.total.max),
+            span(day.slo_ms),
+            100.0 * cost / documents as f64,
+            figures.hours(),
+            figures.working as f64 / 3_600_000.0,
+        )
+    }
+
+    fn deal_day_conclusions(&self) -> String {
+        let now = "unchanged";
+        let (few, kept) = (
+            "`MaxInstances` 1, `IdleMinutes` 5",
+            "`MaxInstances` 3, `IdleMinutes` 5, one kept 7:30–19:30",
+        );
+        claim(
+            "one instance is enough, at less than half the cost",
+            self.all_within_slo(few) && self.cost(few) < self.cost(now) / 2.0,
+        );
+        let half = |label| self.figures_of(label).total.p50;
+        claim(
+            "an instance that is kept reduces p50 by minutes, and with few beside it costs less than now",
+            half(kept) + 120_000 < half(now) && self.cost(kept) < self.cost(now),
+        );
+        let (more, lower) = ("`MaxInstances` 8", "`BacklogPerInstanceTarget` 2");
+        claim(
+            "more instances and a lower target reduce the maximum wait by less than half a minute",
+            [more, lower]
+                .iter()
+                .all(|label| self.longest(label) + 30_000 > self.longest(now)),
+        );
+        let short = "cold start 3 min";
+        claim(
+            "a cold start that is two minutes shorter reduces the maximum wait by more than three minutes, at no cost",
+            self.longest(short) + 180_000 < self.longest(now)
+                && self.cost(short) < 1.05 * self.cost(now),
+        );
+        format!(
+            "- **For \"the same day\", one or two instances are enough.**\n  \
+             `MaxInstances` 1 with `IdleMinutes` 5 costs ${:.2} instead of ${:.2}, and the last contract waits {} longer.\n\
+             - **To reduce waits, keep one instance during business hours**, and few beside it (`WarmInstances` 1, `MaxInstances` 3, `IdleMinutes` 5): p50 is {} instead of {}, and the day costs ${:.2}.\n  \
+             Kept from 8:00 to 18:00, with everything else unchanged: {} and ${:.2}.\n\
+             - **More than five instances, or a lower target, do not help**: they start too late for a burst of twenty.\n  \
+             The maximum wait is {} with eight instances, {} with a target of 2, and {} with neither.\n\
+             - **A shorter cold start counts twice**, for the first instance and for those after it: two minutes less reduce the maximum wait by {}, at no cost.\n",
+            self.cost(few),
+            self.cost(now),
+            span(self.longest(few).saturating_sub(self.longest(now))),
+            span(half(kept)),
+            span(half(now)),
+            self.cost(kept),
+            span(half("one kept 8:00–18:00")),
+            self.cost("one kept 8:00–18:00"),
+            span(self.longest(more)),
+            span(self.longest(lower)),
+            span(self.longest(now)),
+            span(self.longest(now).saturating_sub(self.longest(short))),
+        )
+    }
+
+    fn tuesday_conclusions(&self) -> String {
+        let now = "unchanged";
+        let most = |number: u32| format!("`MaxInstances` {number}");
+        let slow = "`MaxInstances` 2, cold start 11 min";
+        let promise = self.get(now).day.slo_ms;
+        claim(
+            "one instance does not meet the SLO, two and three do, two also with slow cold starts",
+            !self.all_within_slo(&most(1))
+                && [&most(2), &most(3), slow]
+                    .iter()
+                    .all(|it| self.all_within_slo(it)),
+        );
+        let higher = "`BacklogPerInstanceTarget` 3";
+        claim(
+            "a higher target meets the SLO at less cost",
+            self.all_within_slo(higher) && self.cost(higher) < 0.9 * self.cost(now),
+        );
+        let twice = day(&ReplayOptions {
+            documents: 2 * self.get(now).day.options.documents,
+            ..self.get(now).day.options.clone()
+        });
+        let twice = Figures::of(&twice).total;
+        claim(
+            "twice the batches wait no longer",
+            twice.p50 <= self.figures_of(now).total.p50 && twice.max < promise,
+        );
+        format!(
+            "- **One instance does not meet the SLO; two do, and three do with a margin.**\n  \
+             The maximum wait is {} with one, {} with two, {} with three; with two and cold starts of 11 minutes it is {}.\n\
+             - **A higher target needs fewer instances**: a target of 3 meets the SLO for ${:.2} instead of ${:.2}.\n\
+             - Twice as many batches (`--jobs {}`) wait no longer, with a p50 of {}: they arrive twice as often, not twice as many at a time, and find instances still in service.\n",
+            span(self.longest(&most(1))),
+            span(self.longest(&most(2))),
+            span(self.longest(&most(3))),
+            span(self.longest(slow)),
+            self.cost(higher),
+            self.cost(now),
+            2 * self.get(now).day.options.documents,
+            span(twice.p50),
+        )
+    }
+}
+
+fn claim(what: &str, holds: bool) {
+    assert!(
+        holds,
+        "no longer true, so the conclusions in this file have to be reconsidered: {what}"
+    );
+}
+
+/// The range over other seeds: one day is one draw.
+fn seeds() -> String {
+    let mut text = format!("- One day is one sample. Over {} seeds, ", SEEDS.count());
+    for scenario in Scenario::ALL {
+        let (mut costs, mut longest) = (Vec::new(), Vec::new());
+        for seed in SEEDS {
+            let options = ReplayOptions {
+                seed,
+                ..options(scenario)
+            };
+            let figures = Figures::of(&day(&options));
+            costs.push(figures.hours() * price(&options));
+            longest.push(figures.total.max);
+        }
+        costs.sort_by(f64::total_cmp);
+        longest.sort_unstable();
+        let end = match scenario {
+            Scenario::DealDay => "; ",
+            Scenario::Tuesday => ".\n",
+        };
+        let _ = write!(
+            text,
+            "`{}` costs ${:.0} to ${:.0} and its maximum wait is {} to {}{end}",
+            scenario.name(),
+            costs[0],
+            costs[costs.len() - 1],
+            span(longest[0]),
+            span(longest[longest.len() - 1]),
+        );
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! What must hold of jobs and objects once nothing is under way and no fault has happened for a while.
+
+use jobs::pipeline::Pipelines;
+use jobs::state::State;
+
+use super::guarantees::{GUARANTEE_1, GUARANTEE_2, GUARANTEE_10};
+use crate::bucket::SimulatedBucket;
+use crate::environment::Environment;
+use crate::event_bus::{PublishedEvent, SimulatedEventBus};
+use crate::ids::short;
+use crate::table::JobTable;
+
+/// Every job has ended, and its end was published.
+pub(crate) fn check_jobs(env: &mut Environment, table: &JobTable, event_bus: &SimulatedEventBus) {
+    for row in table.rows() {
+        let job = &row.job;
+        let id = short(job.id);
+        match job.state {
+            State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
+                env.violation(GUARANTEE_2, || {
+                    format!("{id} is still {}", job.state.name())
+                });
+            }
+            State::Ready { .. } | State::Failed { .. } => {
+                let event = PublishedEvent {
+                    job: job.id,
+                    version: job.version,
+                    ready: matches!(job.state, State::Ready { .. }),
+                };
+                if !event_bus.has(&event) {
+                    env.violation(GUARANTEE_10, || {
+                        format!(
+                            "no event says that {id} v{} is {}",
+                            job.version,
+                            job.state.name()
+                        )
+                    });
+                }
+            }
+            State::Cancelled { .. } => {}
+        }
+    }
+}
+
+/// Every current version of an input has a job.
+pub(crate) fn check_inputs(
+    env: &mut Environment,
+    table: &JobTable,
+    bucket: &SimulatedBucket,
+    pipelines: &Pipelines,
+) {
+    for key in bucket.objects.keys() {
+        let Some((version, _)) = bucket
+            .current(key)
+            .filter(|_| pipelines.of_key(key).is_some())
+        else {
+            continue;
+        };
+        if table.job_of(key, &version.id).is_none() {
+            env.violation(GUARANTEE_1, || format!("{key} {} has no job", version.id));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The guarantees of the service, in the words of the documentation.
+
+pub(crate) const GUARANTEE_1: &str = "1. Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled or reordered.";
+pub(crate) const GUARANTEE_2: &str = "2. Every job reaches Ready, Failed or Cancelled by its pipeline's job deadline, whatever messages are lost, doubled, late or swapped, and wherever a function crashes.";
+pub(crate) const GUARANTEE_3: &str = "3. Ready means: the output object exists, its location is recorded, and it was made from this version of the input.";
+pub(crate) const GUARANTEE_4: &str = "4. A final state is never overwritten by a late or doubled message, with one exception: a success of any attempt counts unless the job is Ready or Cancelled.";
+pub(crate) const GUARANTEE_5: &str = "5. A duplicate event costs no second GPU run. Only a lost answer or record of the invoke call, or an attempt past its deadline, may repeat one.";
+pub(crate) const GUARANTEE_6: &str = "6. Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed.";
+pub(crate) const GUARANTEE_7: &str = "7. A connected page shows what the table says within a second of a change if the push arrives, within a minute if it was lost, and at once after any reconnect.";
+pub(crate) const GUARANTEE_8: &str =
+    "8. No one sees, is pushed, retries or downloads another tenant's job.";
+pub(crate) const GUARANTEE_9: &str =
+    "9. A support action names its actor and its reason, and is kept.";
+pub(crate) const GUARANTEE_10: &str = "10. Whatever a state asks for (invoke, retry message, push, event) is carried out at least once.";
+/// Not one of the ten: only junk belongs into quarantine.
+pub(crate) const NO_FALSE_QUARANTINE: &str = "The protocol never sends what it cannot understand.";
+
+/// How long after its deadline a job may end, in milliseconds: the last messages may have to be delivered several times.
+pub(crate) const MAX_DEADLINE_DELAY: u64 = 2 * crate::time::HOUR;
+/// The maximum difference between the clocks of two functions, in milliseconds.
+pub(crate) const MAX_CLOCK_SKEW: u64 = 3 * crate::time::SECOND;

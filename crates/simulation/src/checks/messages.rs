@@ -1,0 +1,76 @@
+//! What may be deleted from a queue, and what has to be in quarantine.
+
+use jobs::state::{Cause, State};
+
+use super::guarantees::{GUARANTEE_4, GUARANTEE_6, NO_FALSE_QUARANTINE};
+use crate::bucket::SimulatedBucket;
+use crate::environment::Environment;
+use crate::ids::short_request;
+use crate::ledger::Ledger;
+use crate::message::MessageKind;
+use crate::quarantine::QuarantineTable;
+use crate::queue::Queues;
+use crate::table::JobTable;
+
+/// Checks a message that was deleted from its queue as processed: a success of any attempt counts unless the job is
+/// `Ready` or `Cancelled`.
+pub(crate) fn check_deleted(
+    env: &mut Environment,
+    table: &JobTable,
+    bucket: &SimulatedBucket,
+    message: &MessageKind,
+) {
+    let MessageKind::Success(inference, output) = message else {
+        return;
+    };
+    let Some(row) = table.row(inference.job) else {
+        return;
+    };
+    let input = &row.job.input;
+    let replaced = bucket.is_replaced(&input.key, &input.version);
+    let counted = match &row.job.state {
+        State::Ready { .. } | State::Cancelled { .. } => true,
+        State::Failed { failure, .. } => failure.cause == Cause::Superseded || replaced,
+        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
+            replaced
+        }
+    };
+    if !counted && bucket.current(output).is_some() {
+        let (state, name) = (row.job.state.name(), short_request(*inference));
+        env.violation(GUARANTEE_4, || {
+            format!("the success of {name} was acknowledged, its output is there, and the job is {state}")
+        });
+    }
+}
+
+/// Once everything is at rest, the quarantine has all junk and nothing else.
+pub(crate) fn check_quarantine(
+    env: &mut Environment,
+    queues: &Queues,
+    quarantine: &QuarantineTable,
+    ledger: &Ledger,
+) {
+    if !queues.are_empty() {
+        env.violation(GUARANTEE_6, || {
+            format!("messages are left: {}", queues.depths())
+        });
+    }
+    let entries = &quarantine.entries;
+    for body in &ledger.junk {
+        if !entries.iter().any(|entry| entry.body == *body) {
+            env.violation(GUARANTEE_6, || {
+                format!("{body:?} is gone and not in quarantine")
+            });
+        }
+    }
+    for entry in entries {
+        if !ledger.junk.contains(&entry.body) {
+            env.violation(NO_FALSE_QUARANTINE, || {
+                format!(
+                    "quarantined: {} of {}: {}",
+                    entry.cause, entry.source, entry.problem
+                )
+            });
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Observers of the simulated cloud: they check the guarantees of the service, and change nothing.
+
+pub(crate) mod at_rest;
+pub(crate) mod guarantees;
+pub(crate) mod messages;
+pub(crate) mod pages;
+pub(crate) mod requests;
+pub(crate) mod writes;

@@ -1,0 +1,94 @@
+//! Whether a request to an endpoint is allowed to cost a GPU run.
+
+use jobs::id::InferenceId;
+use jobs::job::Job;
+use jobs::state::State;
+
+use super::guarantees::{GUARANTEE_5, MAX_CLOCK_SKEW};
+use crate::environment::Environment;
+use crate::function::Functions;
+use crate::ids::{short, short_request};
+use crate::ledger::Ledger;
+use crate::request::InferenceRequest;
+use crate::table::JobTable;
+use crate::time::SECOND;
+
+/// Checks an accepted request before it is recorded in the ledger.
+pub(crate) fn check(
+    env: &mut Environment,
+    table: &JobTable,
+    ledger: &Ledger,
+    functions: &Functions,
+    request: &InferenceRequest,
+) {
+    let InferenceId { job, .. } = request.inference;
+    let Some(row) = table.row(job) else {
+        let name = short_request(request.inference);
+        env.violation(GUARANTEE_5, || format!("{name} runs without a row"));
+        return;
+    };
+    check_same_attempt(env, ledger, functions, request);
+    check_earlier_attempts(env, ledger, request, &row.job);
+    if matches!(row.job.state, State::Ready { .. })
+        && row.job.updated_at.0 + env.timing.function + MAX_CLOCK_SKEW < env.wall().0
+    {
+        env.violation(GUARANTEE_5, || {
+            format!("{} runs again although it is ready", short(job))
+        });
+    }
+}
+
+fn check_same_attempt(
+    env: &mut Environment,
+    ledger: &Ledger,
+    functions: &Functions,
+    request: &InferenceRequest,
+) {
+    let InferenceId { job, attempt } = request.inference;
+    let name = short_request(request.inference);
+    for earlier in ledger.requests(job, attempt.0) {
+        let by = earlier.by;
+        if functions.is_alive(by) && by != request.by {
+            env.violation(GUARANTEE_5, || {
+                format!(
+                    "{name} runs twice while f{}, which made the first call, is alive",
+                    by.0
+                )
+            });
+        }
+        // A success may be recorded while a second call, which is no longer needed, is on its way.
+        if ledger.was_recorded_before_submitting(earlier) {
+            env.violation(GUARANTEE_5, || {
+                format!("{name} runs twice although its first call is recorded")
+            });
+        }
+    }
+}
+
+fn check_earlier_attempts(
+    env: &mut Environment,
+    ledger: &Ledger,
+    request: &InferenceRequest,
+    job: &Job,
+) {
+    let name = short_request(request.inference);
+    let wall = env.wall().0;
+    for number in 1..request.inference.attempt.0 {
+        let requests = ledger.requests(job.id, number);
+        let any_ended = requests.iter().any(|earlier| earlier.ended.get().is_some())
+            || ledger.was_refused(job.id, number);
+        let past_deadline = job
+            .attempts
+            .iter()
+            .find(|record| record.attempt.0 == number)
+            .is_some_and(|record| {
+                let limit = u64::from(job.policy.attempt_seconds) * SECOND;
+                wall + MAX_CLOCK_SKEW >= record.started_at.0 + limit
+            });
+        if !requests.is_empty() && !any_ended && !past_deadline {
+            env.violation(GUARANTEE_5, || {
+                format!("{name} starts while attempt {number} still has time and nothing ended it")
+            });
+        }
+    }
+}

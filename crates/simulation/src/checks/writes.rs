@@ -1,0 +1,210 @@
+//! What every write of a row must keep to.
+
+use jobs::id::Attempt;
+use jobs::job::Job;
+use jobs::state::{Cause, State};
+
+use super::guarantees::{
+    GUARANTEE_1, GUARANTEE_2, GUARANTEE_3, GUARANTEE_4, GUARANTEE_9, MAX_CLOCK_SKEW,
+    MAX_DEADLINE_DELAY,
+};
+use crate::bucket::{ObjectSource, SimulatedBucket};
+use crate::environment::Environment;
+use crate::ids::short;
+use crate::table::Write;
+use crate::time::{MINUTE, SECOND};
+
+/// Checks a write that took effect.
+pub(crate) fn check(env: &mut Environment, bucket: &SimulatedBucket, write: &Write) {
+    let job = &write.job;
+    if let Some(before) = &write.before {
+        check_final(env, before, job);
+        check_deadline(env, before, job);
+        check_evidence(env, bucket, before, job);
+    }
+    let was_ready = |before: &Job| matches!(before.state, State::Ready { .. });
+    if let State::Ready { attempt } = job.state
+        && !write.before.as_ref().is_some_and(was_ready)
+    {
+        check_ready(env, bucket, job, attempt);
+    }
+    check_history(env, write.before.as_ref(), job);
+    if write.duplicate_of.is_some() {
+        env.violation(GUARANTEE_1, || {
+            format!(
+                "{} and another job are about {} {}",
+                short(job.id),
+                job.input.key,
+                job.input.version
+            )
+        });
+    }
+}
+
+/// The actions of people stay in the history, each with its reason.
+fn check_history(env: &mut Environment, before: Option<&Job>, job: &Job) {
+    let by_people = |job: &Job| {
+        job.history
+            .iter()
+            .filter(|entry| entry.actor.is_some())
+            .count()
+    };
+    let complete = job
+        .history
+        .iter()
+        .all(|entry| entry.actor.is_some() == entry.reason.is_some());
+    if before.is_some_and(|before| by_people(before) > by_people(job)) || !complete {
+        env.violation(GUARANTEE_9, || {
+            format!("{} lost who did what and why", short(job.id))
+        });
+    }
+}
+
+fn check_final(env: &mut Environment, before: &Job, job: &Job) {
+    let event = job.history.last().map_or("", |entry| entry.event.name());
+    let allowed = match (&before.state, &job.state) {
+        (State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. }, _) => {
+            true
+        }
+        (State::Failed { failure, .. }, State::Ready { .. }) => failure.cause != Cause::Superseded,
+        (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Resubmit",
+        (State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }, _) => false,
+    };
+    if !allowed {
+        env.violation(GUARANTEE_4, || {
+            format!(
+                "{} went from {} to {} by {event}",
+                short(job.id),
+                before.state.name(),
+                job.state.name()
+            )
+        });
+    }
+}
+
+fn check_deadline(env: &mut Environment, before: &Job, job: &Job) {
+    let until = match before.state {
+        State::Submitting { budget, .. }
+        | State::InProgress { budget, .. }
+        | State::RetryScheduled { budget, .. } => budget.expires_at.0,
+        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
+    };
+    let now = env.wall().0;
+    if job.state.check_deadline().is_none() && now > until + MAX_DEADLINE_DELAY {
+        env.violation(GUARANTEE_2, || {
+            format!(
+                "{} ended as {} {} min after its deadline",
+                short(job.id),
+                job.state.name(),
+                (now - until) / MINUTE
+            )
+        });
+    }
+}
+
+/// Before an attempt counts as lost, and before a job fails, the function has to check S3.
+fn check_evidence(env: &mut Environment, bucket: &SimulatedBucket, before: &Job, job: &Job) {
+    let was_open = before.state.check_deadline().is_some();
+    let attempt = before.state.attempt();
+    let lost = job.attempts.iter().any(|record| {
+        record.attempt == attempt
+            && record.closed_at == Some(job.updated_at)
+            && record
+                .failure
+                .as_ref()
+                .is_some_and(|failure| failure.cause == Cause::Lost)
+    });
+    let failed = match &job.state {
+        State::Failed { failure, .. } => {
+            !matches!(failure.cause, Cause::Superseded | Cause::InvalidInput)
+        }
+        State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::RetryScheduled { .. }
+        | State::Ready { .. }
+        | State::Cancelled { .. } => false,
+    };
+    if !was_open || !(lost || failed) {
+        return;
+    }
+    let replaced = bucket.is_replaced(&job.input.key, &job.input.version);
+    let settled = env.now.saturating_sub(env.timing.function + MAX_CLOCK_SKEW);
+    if let Some((key, written_at)) = findable_output(bucket, before)
+        && written_at < settled
+        && !replaced
+    {
+        let what = if lost { "gave an attempt up" } else { "failed" };
+        let since = (env.now - written_at) / SECOND;
+        env.violation(GUARANTEE_2, || {
+            format!(
+                "{} {what} although its output {key} has been there for {since} s",
+                short(job.id)
+            )
+        });
+    }
+}
+
+fn check_ready(env: &mut Environment, bucket: &SimulatedBucket, job: &Job, attempt: Attempt) {
+    let id = short(job.id);
+    let Some(output) = job.output() else {
+        env.violation(GUARANTEE_3, || {
+            format!("{id} is ready, and the location of its output is not recorded")
+        });
+        return;
+    };
+    let versions = bucket
+        .objects
+        .get(&output.key)
+        .map_or(&[][..], Vec::as_slice);
+    // A deletion between the check of S3 and this save is not an error of the service.
+    let settled = env.now.saturating_sub(env.timing.function);
+    let newest = versions
+        .iter()
+        .rev()
+        .find_map(|version| version.object.as_ref());
+    let deleted = versions
+        .last()
+        .is_some_and(|last| last.object.is_none() && last.at < settled);
+    let Some(object) = newest.filter(|_| !deleted) else {
+        env.violation(GUARANTEE_3, || {
+            format!("{id} is ready, and there is no {}", output.key)
+        });
+        return;
+    };
+    let ObjectSource::Output {
+        job: owner,
+        made_from,
+    } = &object.source
+    else {
+        env.violation(GUARANTEE_3, || {
+            format!("{id} is ready, and {} is no output", output.key)
+        });
+        return;
+    };
+    if *owner != job.id || *made_from != job.input.version {
+        env.violation(GUARANTEE_3, || {
+            format!(
+                "{id} (attempt {attempt}) is about {}, and its output was made for {} from {made_from}",
+                job.input.version,
+                short(*owner)
+            )
+        });
+    }
+}
+
+/// The oldest output of a job that a check of S3 must find: its key, and when it was written.
+fn findable_output(bucket: &SimulatedBucket, job: &Job) -> Option<(String, u64)> {
+    let recorded = job
+        .attempts
+        .iter()
+        .filter_map(|record| Some(record.output.as_ref()?.key.clone()));
+    let listed = bucket.list(&format!("outbound/{}/{}/", job.pipeline, job.id));
+    recorded
+        .chain(listed)
+        .filter_map(|key| {
+            let (version, _) = bucket.current(&key)?;
+            let at = version.at;
+            Some((key, at))
+        })
+        .min_by_key(|(_, at)| *at)
+}

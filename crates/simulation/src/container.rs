@@ -1,0 +1,90 @@
+//! What happens around a run of the model: the input is read, and the result is written.
+
+use std::rc::Rc;
+
+use async_endpoint::{Failure, Outcome};
+
+use crate::bucket::{ObjectSource, SimulatedBucket, StoredObject};
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::ids::short_request;
+use crate::request::InferenceRequest;
+use crate::time::SECOND;
+
+/// A container is called: it reads what S3 has at that time. Returns its answer and after how
+/// many milliseconds it gives it, if it does. `model_ms` is how long the model takes; otherwise it is random.
+pub(crate) fn start_run(
+    env: &mut Environment,
+    bucket: &SimulatedBucket,
+    request: &InferenceRequest,
+    model_ms: Option<u64>,
+) -> Option<(u64, Outcome)> {
+    let found = bucket
+        .current(&request.input)
+        .map(|(version, object)| (version.id.clone(), object.source.clone()));
+    let (read, poisoned) = match found {
+        Some((version, ObjectSource::Upload { poisoned })) => (Some(version), poisoned),
+        Some((_, ObjectSource::Copy { of, poisoned })) => (Some(of), poisoned),
+        Some((_, ObjectSource::Output { .. } | ObjectSource::Failure)) | None => (None, false),
+    };
+    let missing = read.is_none();
+    env.log(|| {
+        format!(
+            "endpoint   runs {} on {}",
+            short_request(request.inference),
+            read.as_deref().unwrap_or("nothing")
+        )
+    });
+    *request.read.borrow_mut() = read;
+    let outcome = if missing {
+        Outcome::Failed(Failure::InputUnreadable)
+    } else if poisoned {
+        Outcome::Failed(Failure::ClientError(400))
+    } else if env.strikes(FaultKind::ModelBroken) {
+        Outcome::Failed(if env.rng.up_to(1) == 0 {
+            Failure::ServerError(500)
+        } else {
+            Failure::NoResponse
+        })
+    } else if env.strikes(FaultKind::ModelSlow) {
+        return None;
+    } else {
+        Outcome::Completed
+    };
+    let takes = model_ms.unwrap_or_else(|| env.between(2 * SECOND, 90 * SECOND));
+    request.run.set(Some((env.now, env.now + takes)));
+    Some((takes, outcome))
+}
+
+/// Writes the output or failure object of a request. Returns whether an object was written.
+pub(crate) fn store(
+    env: &mut Environment,
+    bucket: &mut SimulatedBucket,
+    request: &InferenceRequest,
+    failure: Option<Failure>,
+) -> bool {
+    let (key, source) = match failure {
+        None => (
+            &request.output,
+            ObjectSource::Output {
+                job: request.inference.job,
+                made_from: request.read.borrow().clone().unwrap_or_default(),
+            },
+        ),
+        Some(Failure::OutputUnwritable) => return false,
+        Some(_) => (&request.failure, ObjectSource::Failure),
+    };
+    let object = StoredObject {
+        bytes: 100,
+        first: Rc::from(&b"{\"clauses\":[]}"[..]),
+        sealed: false,
+        source,
+    };
+    bucket.put(env.now, key, Some(object));
+    env.log(|| format!("endpoint   writes {key}"));
+    if failure.is_none() && env.strikes(FaultKind::OutputDeleted) {
+        bucket.put(env.now, key, None);
+        env.log(|| format!("customer   deletes {key}"));
+    }
+    true
+}

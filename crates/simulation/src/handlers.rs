@@ -1,0 +1,147 @@
+//! The product's handlers as futures.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use functions::bootstrap::App;
+use functions::handlers::batch::SqsEvent;
+use functions::handlers::{
+    inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
+    ws_connect, ws_default, ws_disconnect,
+};
+use jobs::apply::RunContext;
+use jobs::backlog::Backlog;
+use jobs::commands::{self, CancelResult, JobCommand, ResubmitResult};
+use jobs::effects::{MessageIndex, PendingEffects, run_effects};
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::{CheckQueue, Clock, Queue};
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+
+use crate::function::Task;
+use crate::page::PageStep;
+use crate::ports::Ports;
+use crate::queue::MessageBatch;
+use crate::time::SECOND;
+
+/// How long support's function takes for the effects of its command.
+const SUPPORT_EFFECTS: u64 = 3 * SECOND;
+
+/// How a function ended.
+#[derive(Debug)]
+pub(crate) enum HandlerOutcome {
+    /// It reported these messages as failed.
+    Batch(Vec<String>),
+    /// The authorizer's answer.
+    Authorized(Value),
+    Done,
+    /// The reconciler's backlog of each pipeline, if it counted.
+    Reconciled(Option<BTreeMap<String, Backlog>>),
+    Failed,
+}
+
+functions::environment! {
+    /// The settings of all handlers in one.
+    pub(crate) struct Settings with pipelines {
+        service_name: ServiceName,
+        bucket: Bucket,
+        page_origin: PageOrigin,
+    }
+}
+
+pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = HandlerOutcome>>>;
+
+/// Begins a task. `deadline` is when Lambda ends the function, by the wall clock.
+pub(crate) fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) -> RunningHandler {
+    let mut context = lambda_runtime::Context::default();
+    context.deadline = deadline;
+    Box::pin(async move {
+        match task {
+            Task::Batch(batch) => process(&app, batch, context).await,
+            Task::Authorize { ticket, .. } => {
+                let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}});
+                let Ok(event) = serde_json::from_value(event) else {
+                    return HandlerOutcome::Failed;
+                };
+                let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
+                answer.map_or(HandlerOutcome::Failed, HandlerOutcome::Authorized)
+            }
+            Task::Page { step, event, .. } => {
+                let event = LambdaEvent::new(event, context);
+                let answer = match step {
+                    PageStep::Visit | PageStep::Opened => ws_connect::handle(&app, event).await,
+                    PageStep::Sync => ws_default::handle(&app, event).await,
+                    PageStep::Leave => ws_disconnect::handle(&app, event).await,
+                };
+                answer.map_or(HandlerOutcome::Failed, |_| HandlerOutcome::Done)
+            }
+            Task::Reconcile => {
+                let event = LambdaEvent::new(reconciler::Call::default(), context);
+                let report = reconciler::handle(&app, event).await;
+                report.map_or(HandlerOutcome::Failed, |report| {
+                    HandlerOutcome::Reconciled(report.open)
+                })
+            }
+            Task::Support { job, cancel } => {
+                let done = command(&app, job, cancel, deadline).await;
+                done.map_or(HandlerOutcome::Failed, |()| HandlerOutcome::Done)
+            }
+        }
+    })
+}
+
+async fn process(
+    app: &App<Ports, Settings>,
+    batch: MessageBatch,
+    context: lambda_runtime::Context,
+) -> HandlerOutcome {
+    let MessageBatch { queue, records } = batch;
+    let event = LambdaEvent::new(SqsEvent { records }, context);
+    let answer = match queue {
+        Queue::Uploads => upload_trigger::handle(app, event).await,
+        Queue::InferenceSuccess => inference_success::handle(app, event).await,
+        Queue::InferenceError => inference_error::handle(app, event).await,
+        Queue::Checks => retry::handle(app, event).await,
+    };
+    answer.map_or(HandlerOutcome::Failed, |answer| {
+        let failures = answer.batch_item_failures.into_iter();
+        HandlerOutcome::Batch(failures.map(|failure| failure.item_identifier).collect())
+    })
+}
+
+/// A retry or a cancellation by support, and its effects.
+async fn command(
+    app: &App<Ports, Settings>,
+    job: JobId,
+    cancel: bool,
+    deadline: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let run = RunContext {
+        pipelines: &app.environment.pipelines,
+        lease_expires_at: Timestamp(deadline),
+    };
+    let order = JobCommand::new(job, None, "support", "a customer asked")?;
+    let changed = if cancel {
+        match commands::cancel(&app.ports, &run, &order).await? {
+            CancelResult::Cancelled(job) => job,
+            CancelResult::Refused(..) => return Ok(()),
+        }
+    } else {
+        match commands::resubmit(&app.ports, &run, &order).await? {
+            ResubmitResult::Scheduled(job) => job,
+            ResubmitResult::ResultFound(check) => {
+                let _ = app.ports.send(&[(check, 0)]).await;
+                return Ok(());
+            }
+            ResubmitResult::Refused(..) => return Ok(()),
+        }
+    };
+    let until = Timestamp(app.ports.now().0 + SUPPORT_EFFECTS);
+    let pending = PendingEffects {
+        message: MessageIndex(0),
+        job: changed,
+    };
+    let _ = run_effects(&app.ports, &[pending], until).await;
+    Ok(())
+}

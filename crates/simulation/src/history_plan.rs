@@ -1,0 +1,182 @@
+//! What happens in a history from the outside: uploads, support actions, junk, outages, pages, a deployment.
+
+use jobs::pipeline::Pipelines;
+
+use crate::call::{CALLS, Outage};
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::page::SimulatedPage;
+use crate::time::{HOUR, MINUTE, SECOND};
+use crate::timeline::After;
+use crate::user_action::UserAction;
+
+const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+
+#[derive(Debug)]
+pub(crate) enum PlannedEvent {
+    Action(UserAction),
+    /// An endpoint goes out of service, or comes back.
+    InService {
+        endpoint: usize,
+        in_service: bool,
+    },
+    /// An endpoint loses its capacity, or gets it back.
+    Capacity {
+        endpoint: usize,
+        available: bool,
+    },
+    /// The newer release is live everywhere.
+    Released,
+    /// A page connects for the first time.
+    Visit {
+        page: usize,
+    },
+    /// The first run of the reconciler.
+    Tick,
+}
+
+pub(crate) struct HistoryPlan {
+    pub(crate) events: Vec<After<PlannedEvent>>,
+    pub(crate) outages: Vec<Outage>,
+    pub(crate) pages: Vec<SimulatedPage>,
+    /// Two releases run at once until [`PlannedEvent::Released`].
+    pub(crate) mixed_releases: bool,
+}
+
+impl HistoryPlan {
+    /// Draws a history with so many uploads.
+    pub(crate) fn draw(
+        env: &mut Environment,
+        pipelines: &Pipelines,
+        endpoints: usize,
+        uploads: u32,
+    ) -> Self {
+        let mut plan = Self {
+            events: Vec::new(),
+            outages: Vec::new(),
+            pages: Vec::new(),
+            mixed_releases: false,
+        };
+        let window = env.pick(&[MINUTE, 30 * MINUTE, 6 * HOUR]);
+        plan.plan_uploads(env, pipelines, uploads, window);
+        plan.plan_support(env, uploads, window);
+        plan.plan_junk(env, uploads, window);
+        plan.plan_endpoints(env, endpoints, window);
+        plan.plan_outages(env, window);
+        if env.strikes(FaultKind::ReleaseMixed) {
+            plan.mixed_releases = true;
+            let until = env.between(MINUTE, HOUR);
+            plan.add(until, PlannedEvent::Released);
+        }
+        for (page, tenant) in TENANTS.into_iter().enumerate() {
+            let visits = u32::try_from(env.rng.up_to(2)).unwrap_or(0);
+            plan.pages
+                .push(SimulatedPage::new(tenant.to_owned(), visits));
+            let at = env.between(0, window);
+            plan.add(at, PlannedEvent::Visit { page });
+        }
+        plan.add(env.timing.function, PlannedEvent::Tick);
+        plan
+    }
+
+    fn add(&mut self, at: u64, event: PlannedEvent) {
+        self.events.push(After::new(at, event));
+    }
+
+    fn plan_uploads(
+        &mut self,
+        env: &mut Environment,
+        pipelines: &Pipelines,
+        uploads: u32,
+        window: u64,
+    ) {
+        let prefixes: Vec<&str> = pipelines.iter().map(|p| p.prefix.as_str()).collect();
+        for number in 0..uploads {
+            let prefix = env.pick(&prefixes);
+            let at = env.between(0, window);
+            self.plan_upload(env, prefix, number, at);
+        }
+    }
+
+    fn plan_upload(&mut self, env: &mut Environment, prefix: &str, number: u32, at: u64) {
+        let tenant = env.pick(&TENANTS);
+        let name = match env.rng.up_to(9) {
+            0 => format!("Müller & Söhne {number}.pdf"),
+            1 => format!("a+b {number}.pdf"),
+            _ => format!("{number}.pdf"),
+        };
+        let key = format!("{prefix}{tenant}/{name}");
+        let poisoned = env.strikes(FaultKind::InputPoisoned);
+        let upload = |poisoned| {
+            PlannedEvent::Action(UserAction::Upload {
+                key: key.clone(),
+                poisoned,
+            })
+        };
+        self.add(at, upload(poisoned));
+        let max_pause = env.pick(&[10 * SECOND, 10 * MINUTE, 8 * HOUR]);
+        let mut last = at;
+        while env.strikes(FaultKind::InputOverwritten) {
+            last += env.between(1, max_pause);
+            self.add(last, upload(false));
+        }
+        if env.strikes(FaultKind::InputDeleted) {
+            last += env.between(1, max_pause);
+            self.add(last, PlannedEvent::Action(UserAction::Delete { key }));
+        }
+    }
+
+    fn plan_support(&mut self, env: &mut Environment, uploads: u32, window: u64) {
+        for _ in 0..uploads.div_ceil(8) {
+            if env.rng.up_to(2) == 0 {
+                let at = env.between(0, window + 2 * HOUR);
+                let cancel = env.rng.up_to(2) == 0;
+                self.add(at, PlannedEvent::Action(UserAction::Support { cancel }));
+            }
+        }
+    }
+
+    fn plan_junk(&mut self, env: &mut Environment, uploads: u32, window: u64) {
+        for number in 0..u64::from(uploads) {
+            if env.strikes(FaultKind::MessageGarbled) || env.strikes(FaultKind::NotificationStray) {
+                let at = env.between(0, window);
+                self.add(at, PlannedEvent::Action(UserAction::SendJunk { number }));
+            }
+        }
+    }
+
+    fn plan_endpoints(&mut self, env: &mut Environment, endpoints: usize, window: u64) {
+        for endpoint in 0..endpoints {
+            if env.strikes(FaultKind::EndpointDown) {
+                // One outage in four may last longer than most jobs may take.
+                let max = if env.rng.up_to(3) == 0 { 30 } else { 10 } * HOUR;
+                let (from, lasts) = (env.between(0, window), env.between(MINUTE, max));
+                let set = |in_service| PlannedEvent::InService {
+                    endpoint,
+                    in_service,
+                };
+                self.add(from, set(false));
+                self.add(from + lasts, set(true));
+            }
+            if env.strikes(FaultKind::CapacityGone) {
+                let (from, lasts) = (env.between(0, window), env.between(HOUR, 12 * HOUR));
+                let set = |available| PlannedEvent::Capacity {
+                    endpoint,
+                    available,
+                };
+                self.add(from, set(false));
+                self.add(from + lasts, set(true));
+            }
+        }
+    }
+
+    fn plan_outages(&mut self, env: &mut Environment, window: u64) {
+        for call in CALLS {
+            if env.rng.up_to(2) == 0 && env.strikes(FaultKind::Outage) {
+                let (from, lasts) = (env.between(0, window), env.between(MINUTE, 2 * HOUR));
+                let until = from + lasts;
+                self.outages.push(Outage { call, from, until });
+            }
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The ports that all functions use.
+
+use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
+use jobs::id::{JobId, Location, Tenant, Timestamp};
+use jobs::input::PEEK_BYTES;
+use jobs::job::Job;
+use jobs::ports::FailedEntries;
+use jobs::ports::NewestJobs;
+use jobs::ports::{
+    Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, EventBus,
+    InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead, ObjectStore,
+    PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
+    RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
+};
+use jobs::save_request::SaveRequest;
+use jobs::state::StatusGroup;
+
+use super::call::Ports;
+use crate::fault::FaultKind;
+use crate::message::{MessageKind, QueueMessage, send};
+use crate::mistake::Mistake;
+use crate::simulation::Simulation;
+use crate::tamper::loaded_job;
+use crate::time::{SECOND, START};
+
+impl Clock for Ports {
+    fn now(&self) -> Timestamp {
+        let simulation = self.simulation.borrow();
+        let current = simulation.functions.current();
+        let skew = current.map_or(0, |function| function.skew);
+        Timestamp((START + simulation.env.now).saturating_add_signed(skew))
+    }
+
+    fn random(&self) -> u64 {
+        self.simulation.borrow_mut().env.rng.next_u64()
+    }
+}
+
+/// Whether the current function belongs to the older release and the row was written by the newer.
+fn is_unreadable(simulation: &Simulation, id: JobId) -> bool {
+    simulation.table.row(id).is_some_and(|row| row.newer)
+        && !simulation.functions.current_is_newer()
+}
+
+/// The job as the current function sees it.
+fn seen_by_current(simulation: &Simulation, job: Job) -> Job {
+    let Simulation {
+        env,
+        functions,
+        ledger,
+        ..
+    } = simulation;
+    loaded_job(env, functions, ledger, job)
+}
+
+impl JobStore for Ports {
+    async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError> {
+        self.call("load", |simulation| {
+            let Some(row) = simulation.table.row(id) else {
+                return Ok(None);
+            };
+            if is_unreadable(simulation, id) {
+                return Err(LoadError::NewerSchema(id));
+            }
+            Ok(Some(seen_by_current(simulation, row.job.clone())))
+        })
+        .await?
+    }
+
+    async fn create(&self, job: &Job) -> Result<(), SaveError> {
+        let saved = self
+            .call("create", |simulation| simulation.create_row(job))
+            .await?;
+        self.readable(saved)
+    }
+
+    async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
+        let job = request.job();
+        let saved = self
+            .call("save", |simulation| simulation.save_row(job))
+            .await?;
+        self.readable(saved)
+    }
+
+    async fn newest(
+        &self,
+        tenant: &Tenant,
+        class: StatusGroup,
+        limit: usize,
+    ) -> Result<NewestJobs, LoadError> {
+        Ok(self
+            .call("newest", |Simulation { table, env, .. }| {
+                table.newest(env, tenant, class, limit)
+            })
+            .await?)
+    }
+}
+
+impl Ports {
+    /// A conflict carries the stored row, if this release can read it.
+    fn readable(&self, saved: Result<(), SaveError>) -> Result<(), SaveError> {
+        let simulation = self.simulation.borrow();
+        match saved {
+            Err(SaveError::Conflict(Some(row))) => {
+                if is_unreadable(&simulation, row.id) {
+                    return Err(LoadError::NewerSchema(row.id).into());
+                }
+                let row = seen_by_current(&simulation, *row);
+                Err(SaveError::Conflict(Some(Box::new(row))))
+            }
+            other => other,
+        }
+    }
+}
+
+impl ObjectStore for Ports {
+    async fn peek(&self, _: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
+        self.call("peek", |Simulation { bucket, .. }| {
+            if bucket.current(key).is_some_and(|(_, object)| object.sealed) {
+                return Err(PeekError::Unreadable(
+                    "encrypted with a key of the uploader's".to_owned(),
+                ));
+            }
+            Ok(bucket.head(key, PEEK_BYTES))
+        })
+        .await?
+    }
+
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+        self.call("head", |simulation| {
+            let found = simulation.bucket.head(&location.key, 0);
+            let is_output = location.key.starts_with("outbound/");
+            let has = |mistake| simulation.env.has(mistake);
+            let in_retry = simulation.functions.current_is("retry");
+            if has(Mistake::TimeoutWithoutEvidence) && is_output && in_retry {
+                return None;
+            }
+            if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
+                return Some(empty_object());
+            }
+            if has(Mistake::InputNotRechecked) && !is_output {
+                return None;
+            }
+            found
+        })
+        .await
+    }
+
+    async fn read(
+        &self,
+        location: &Location,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.call("read", |Simulation { bucket, .. }| {
+            let head = bucket.head(&location.key, limit);
+            head.map(|head| head.first_bytes)
+        })
+        .await
+    }
+
+    async fn copy(
+        &self,
+        _: &str,
+        key: &str,
+        version: &str,
+        to: &Location,
+    ) -> Result<(), CopyError> {
+        let copied = self
+            .call("copy", |Simulation { bucket, env, .. }| {
+                bucket.copy(env.now, key, version, &to.key)
+            })
+            .await?;
+        if copied { Ok(()) } else { Err(CopyError::Gone) }
+    }
+
+    async fn list(&self, _: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
+        self.call("list", |simulation| {
+            let in_retry = simulation.functions.current_is("retry");
+            if simulation.env.has(Mistake::TimeoutWithoutEvidence) && in_retry {
+                return vec![];
+            }
+            simulation.bucket.list(prefix)
+        })
+        .await
+    }
+
+    async fn versions(&self, _: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+        self.call("versions", |simulation| {
+            if simulation.env.has(Mistake::InputNotRechecked) {
+                return vec![];
+            }
+            simulation.bucket.version_ids(key)
+        })
+        .await
+    }
+}
+
+const fn empty_object() -> ObjectHead {
+    ObjectHead {
+        version: String::new(),
+        etag: String::new(),
+        bytes: 0,
+        content_type: String::new(),
+        name: None,
+        first_bytes: Vec::new(),
+    }
+}
+
+impl InferenceEndpoint for Ports {
+    async fn invoke(&self, invocation: &Invocation) -> Result<Accepted, InvokeError> {
+        let answer = self
+            .call("invoke", |simulation| simulation.invoke(invocation))
+            .await;
+        match answer {
+            Ok(Ok(accepted)) => Ok(accepted),
+            Ok(Err(why)) => Err(InvokeError::Refused(why)),
+            Err(error) => Err(InvokeError::Unanswered(error)),
+        }
+    }
+}
+
+impl Ports {
+    /// Sends messages to the queue of checks, each with its delay in seconds. Returns the indexes of rejected messages.
+    async fn send_later(&self, bodies: Vec<(String, u32)>) -> FailedEntries {
+        let all = bodies.len();
+        let sent = self
+            .call("send", |simulation| {
+                let mut rejected = Vec::new();
+                for (index, (body, delay_seconds)) in bodies.into_iter().enumerate() {
+                    if simulation.env.strikes(FaultKind::BatchCut) {
+                        rejected.push(index);
+                        continue;
+                    }
+                    let delay = u64::from(delay_seconds) * SECOND + 20;
+                    let message = QueueMessage::new(body, MessageKind::Check);
+                    simulation.plan([send(Queue::Checks, delay, message)]);
+                }
+                rejected.into_iter().collect()
+            })
+            .await;
+        sent.unwrap_or_else(|_| FailedEntries::all(all))
+    }
+}
+
+impl CheckQueue for Ports {
+    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
+        let body =
+            |message| serde_json::to_string(&CheckMessage::from(message)).unwrap_or_default();
+        let bodies = messages
+            .iter()
+            .map(|(message, delay)| (body(message), *delay));
+        self.send_later(bodies.collect()).await
+    }
+}
+
+impl RetryCommandQueue for Ports {
+    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
+        let body = |message| {
+            serde_json::to_string(&RetryCommandMessage::from(message)).unwrap_or_default()
+        };
+        let bodies = orders
+            .iter()
+            .map(|(message, delay)| (body(message), *delay));
+        self.send_later(bodies.collect()).await
+    }
+}
+
+impl EventBus for Ports {
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
+        let rejected = self
+            .call("publish", |simulation| {
+                let current = simulation.functions.current();
+                let redelivered = current.is_some_and(|function| function.redelivered);
+                let Simulation { event_bus, env, .. } = simulation;
+                event_bus.publish(env, jobs, redelivered)
+            })
+            .await;
+        rejected.unwrap_or_else(|_| FailedEntries::all(jobs.len()))
+    }
+}
+
+impl Connections for Ports {
+    async fn register(&self, connection: &Connection) -> Result<(), Unavailable> {
+        self.call("register", |Simulation { pages, .. }| {
+            pages.register(connection);
+        })
+        .await
+    }
+
+    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
+        self.call("forget", |simulation| {
+            simulation.forget_connection(subscription, connection_id);
+        })
+        .await
+    }
+
+    async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable> {
+        self.call("watching", |Simulation { pages, env, .. }| {
+            pages.connected(env, subscription)
+        })
+        .await
+    }
+}
+
+impl Pusher for Ports {
+    async fn push(&self, connection_id: &str, frame: &[u8]) -> Result<(), PushError> {
+        let found = self
+            .call("push", |simulation| {
+                simulation.post_frame(connection_id, frame)
+            })
+            .await?;
+        if found { Ok(()) } else { Err(PushError::Gone) }
+    }
+}
+
+impl Tickets for Ports {
+    async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable> {
+        self.call("issue", |Simulation { pages, .. }| {
+            pages.issue_ticket(secret, ticket);
+        })
+        .await
+    }
+
+    async fn redeem(&self, secret: &str) -> Result<Option<Ticket>, Unavailable> {
+        self.call("redeem", |Simulation { pages, env, .. }| {
+            pages.redeem_ticket(env, secret)
+        })
+        .await
+    }
+}
+
+impl Quarantine for Ports {
+    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
+        self.call(
+            "keep",
+            |Simulation {
+                 quarantine, env, ..
+             }| quarantine.keep(env, entry),
+        )
+        .await
+    }
+}

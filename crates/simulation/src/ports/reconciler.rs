@@ -1,0 +1,176 @@
+//! The ports that only the reconciler uses.
+
+use std::collections::BTreeMap;
+
+use jobs::id::{JobId, Timestamp};
+use jobs::ports::FailedEntries;
+use jobs::ports::Listing;
+use jobs::ports::{
+    DeadLetter, DeadLetters, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor,
+    OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
+};
+use jobs::submit::UploadEvent;
+
+use super::call::Ports;
+use crate::bucket::upload_event;
+use crate::fault::FaultKind;
+use crate::message::{MessageKind, QueueMessage, send};
+use crate::mistake::Mistake;
+use crate::simulation::Simulation;
+
+impl JobIndex for Ports {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
+        self.call("due by", |Simulation { table, env, .. }| {
+            table.due_by(env, shard, by, after, limit)
+        })
+        .await
+    }
+
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
+        self.call("open jobs", |Simulation { table, .. }| {
+            table.open_jobs(shard, after, limit)
+        })
+        .await
+    }
+
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
+        self.call("postpone", |Simulation { table, env, .. }| {
+            table.postpone(env, due, until);
+        })
+        .await
+    }
+
+    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+        self.call("versions of", |Simulation { table, .. }| {
+            let rows = ids.iter().filter_map(|id| table.row(*id));
+            rows.map(|row| (row.job.id, row.job.input.version.clone()))
+                .collect()
+        })
+        .await
+    }
+}
+
+impl Inventory for Ports {
+    async fn page(
+        &self,
+        _: &str,
+        prefix: &str,
+        after: Option<&ListingCursor>,
+        _: u16,
+    ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
+        self.call("list versions", |simulation| {
+            if simulation.env.has(Mistake::InventoryScanSkipped) {
+                return Listing {
+                    items: vec![],
+                    next: None,
+                };
+            }
+            simulation.bucket.page(prefix, after)
+        })
+        .await
+    }
+}
+
+impl UploadQueue for Ports {
+    async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
+        let sent = self
+            .call("resend upload event", |simulation| {
+                let mut rejected = Vec::new();
+                for (index, upload) in uploads.iter().enumerate() {
+                    if simulation.env.strikes(FaultKind::BatchCut) {
+                        rejected.push(index);
+                        continue;
+                    }
+                    let version = upload.version.clone().unwrap_or_default();
+                    let body = upload_event(&upload.key, &version, upload.bytes);
+                    if !simulation.env.has(Mistake::ResentUploadEventsLost) {
+                        let message = QueueMessage::new(body, MessageKind::Upload);
+                        simulation.plan([send(Queue::Uploads, 20, message)]);
+                    }
+                }
+                rejected.into_iter().collect()
+            })
+            .await;
+        sent.unwrap_or_else(|_| FailedEntries::all(uploads.len()))
+    }
+}
+
+impl DeadLetters for Ports {
+    async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable> {
+        self.call("receive", |Simulation { queues, env, .. }| {
+            queues.receive_dead_letters(env, queue)
+        })
+        .await
+    }
+
+    async fn redrive_letter(
+        &self,
+        queue: Queue,
+        letter: &DeadLetter,
+        dead_since: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.call("redrive", |simulation| {
+            let message = simulation.queues.redrive(queue, letter, dead_since);
+            simulation.plan([message]);
+        })
+        .await
+    }
+
+    async fn discard(&self, queue: Queue, letter: &DeadLetter) -> Result<(), Unavailable> {
+        self.call("discard", |Simulation { queues, .. }| {
+            queues.discard(queue, letter);
+        })
+        .await
+    }
+}
+
+impl KeyValueStore for Ports {
+    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
+        self.call("read record", |Simulation { records, .. }| {
+            records.read(folder, name)
+        })
+        .await
+    }
+
+    async fn write(
+        &self,
+        folder: &str,
+        name: &str,
+        document: &Record,
+    ) -> Result<bool, Unavailable> {
+        self.call("write record", |Simulation { records, .. }| {
+            records.write(folder, name, document)
+        })
+        .await
+    }
+
+    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
+        self.call("remove record", |Simulation { records, .. }| {
+            records.remove(folder, name);
+        })
+        .await
+    }
+
+    async fn last(
+        &self,
+        folder: &str,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
+        self.call("last records", |Simulation { records, .. }| {
+            records.last(folder, before, limit)
+        })
+        .await
+    }
+}

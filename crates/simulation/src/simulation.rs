@@ -1,0 +1,385 @@
+//! The simulated cloud: the only module that knows all services. It passes events and their consequences between them,
+//! and lets the checks observe.
+
+use std::collections::BTreeMap;
+
+use async_endpoint::Settings;
+use jobs::backlog::Backlog;
+use jobs::job::Job;
+use jobs::pipeline::Pipelines;
+use jobs::ports::{Accepted, Invocation, Queue, SaveError};
+use testkit::key_value_map::KeyValueMap;
+
+use crate::bucket::{SimulatedBucket, StoredObject};
+use crate::call::Calls;
+use crate::checks;
+use crate::endpoint::Endpoints;
+use crate::environment::Environment;
+use crate::event::{FunctionEvent, TimelineEvent};
+use crate::event_bus::SimulatedEventBus;
+use crate::fault::{FaultKind, FaultProfile};
+use crate::function::{Functions, Task};
+use crate::history_plan::HistoryPlan;
+use crate::ids::FunctionId;
+use crate::ledger::Ledger;
+use crate::message::{MessageKind, QueueMessage, send};
+use crate::mistake::Mistake;
+use crate::page::{Pages, PostedFrame};
+use crate::quarantine::QuarantineTable;
+use crate::queue::{QueueEvent, Queues};
+use crate::table::{JobTable, Write, Writer};
+use crate::tamper;
+use crate::time::{MINUTE, SECOND};
+use crate::timeline::{After, Timeline};
+use crate::user_action::{self, UserAction};
+
+/// How often the schedule calls the reconciler.
+const RECONCILER_PERIOD: u64 = 5 * MINUTE;
+
+pub(crate) struct Simulation {
+    pub(crate) env: Environment,
+    pub(crate) timeline: Timeline<TimelineEvent>,
+    pub(crate) pipelines: Pipelines,
+    pub(crate) bucket: SimulatedBucket,
+    pub(crate) table: JobTable,
+    pub(crate) queues: Queues,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) event_bus: SimulatedEventBus,
+    pub(crate) quarantine: QuarantineTable,
+    /// The table of the reconciler's state.
+    pub(crate) records: KeyValueMap,
+    pub(crate) pages: Pages,
+    pub(crate) functions: Functions,
+    pub(crate) calls: Calls,
+    pub(crate) ledger: Ledger,
+    /// User actions that have not happened yet.
+    actions_left: usize,
+    /// Only one release runs.
+    pub(crate) released: bool,
+}
+
+impl Simulation {
+    pub(crate) fn new(env: Environment, pipelines: Pipelines) -> Self {
+        Self {
+            env,
+            timeline: Timeline::default(),
+            pipelines,
+            bucket: SimulatedBucket::default(),
+            table: JobTable::default(),
+            queues: Queues::default(),
+            endpoints: Endpoints::default(),
+            event_bus: SimulatedEventBus::default(),
+            quarantine: QuarantineTable::default(),
+            records: KeyValueMap::default(),
+            pages: Pages::default(),
+            functions: Functions::default(),
+            calls: Calls::default(),
+            ledger: Ledger::default(),
+            actions_left: 0,
+            released: true,
+        }
+    }
+
+    /// Makes the endpoints of all pipelines and plans a history with so many uploads.
+    pub(crate) fn plan_history(&mut self, uploads: u32) {
+        let Self {
+            env,
+            bucket,
+            pipelines,
+            endpoints,
+            ..
+        } = self;
+        let events = endpoints.make(env, bucket, pipelines);
+        let plan = HistoryPlan::draw(env, pipelines, endpoints.len(), uploads);
+        self.plan(events);
+        self.calls.outages = plan.outages;
+        self.pages.pages = plan.pages;
+        self.released = !plan.mixed_releases;
+        self.plan(plan.events);
+    }
+
+    /// Makes an endpoint with these settings.
+    pub(crate) fn host_endpoint(&mut self, endpoint: String, pipeline: String, settings: Settings) {
+        let Self {
+            env,
+            bucket,
+            endpoints,
+            ..
+        } = self;
+        let index = endpoints.host(env, endpoint, pipeline, settings, true);
+        let events = endpoints.drive(env, bucket, index);
+        self.plan(events);
+    }
+
+    /// Plans events, in their order.
+    pub(crate) fn plan<E: Into<TimelineEvent>>(
+        &mut self,
+        events: impl IntoIterator<Item = After<E>>,
+    ) {
+        for After { delay, event } in events {
+            let event = event.into();
+            self.actions_left += usize::from(matches!(event, TimelineEvent::Action(_)));
+            self.timeline.plan(self.env.now + delay, event);
+        }
+    }
+
+    pub(crate) fn plan_function(&mut self, after: After<FunctionEvent>) {
+        self.plan([after.map(TimelineEvent::Function)]);
+    }
+
+    /// The next event. Moves the time on to it.
+    pub(crate) fn next(&mut self) -> Option<TimelineEvent> {
+        let (at, event) = self.timeline.next()?;
+        self.env.now = self.env.now.max(at);
+        Some(event)
+    }
+
+    /// Handles an event that is not for the runtime of the functions.
+    pub(crate) fn handle(&mut self, event: TimelineEvent) {
+        match event {
+            TimelineEvent::Function(_) => {}
+            TimelineEvent::Queue(QueueEvent::Arrive(message)) => {
+                let poll = self.queues.arrive(&mut self.env, message);
+                self.plan(poll);
+            }
+            TimelineEvent::Queue(QueueEvent::Poll(queue)) => self.poll(queue),
+            TimelineEvent::Endpoint(index, event) => {
+                let Self {
+                    env,
+                    bucket,
+                    endpoints,
+                    ..
+                } = self;
+                let consequences = endpoints.handle(env, bucket, index, event);
+                self.plan(consequences);
+            }
+            TimelineEvent::Page(page, step) => {
+                let consequences = self.pages.step(&mut self.env, page, step);
+                self.plan(consequences);
+            }
+            TimelineEvent::Action(action) => self.act(action),
+            TimelineEvent::Tick => self.tick(),
+            TimelineEvent::Released => self.released = true,
+        }
+    }
+
+    /// Hands the visible messages of a queue to functions.
+    fn poll(&mut self, queue: Queue) {
+        let mut visible = self.queues.visible(&mut self.env, queue);
+        while let Some(received) = self.queues.receive(&mut self.env, queue, &mut visible) {
+            self.plan(received.polls);
+            let records = self.tamper(queue, received.records);
+            let batch = self.queues.hand_over(&mut self.env, queue, records);
+            self.plan(batch);
+        }
+    }
+
+    /// Applies planted mistakes to received messages.
+    fn tamper(
+        &mut self,
+        queue: Queue,
+        mut records: Vec<(u64, functions::handlers::batch::Message)>,
+    ) -> Vec<functions::handlers::batch::Message> {
+        if self.env.has(Mistake::EvidenceOfAnotherAttempt) && queue == Queue::InferenceError {
+            for (_, record) in &mut records {
+                tamper::name_newest_attempt(&self.table, record);
+            }
+        }
+        if self.env.has(Mistake::LateSuccessDropped) && queue == Queue::InferenceSuccess {
+            records.retain(|(id, _)| {
+                let late = self
+                    .queues
+                    .kind(queue, *id)
+                    .is_some_and(|kind| tamper::is_late_success(&self.table, kind));
+                if late && let Some(kind) = self.queues.delete(queue, *id) {
+                    let Self {
+                        env, table, bucket, ..
+                    } = self;
+                    checks::messages::check_deleted(env, table, bucket, &kind);
+                }
+                !late
+            });
+        }
+        records.into_iter().map(|(_, record)| record).collect()
+    }
+
+    fn act(&mut self, action: UserAction) {
+        self.actions_left -= 1;
+        match action {
+            UserAction::Upload { key, poisoned } => {
+                let object = user_action::uploaded_object(&mut self.env, poisoned);
+                self.upload(&key, object);
+            }
+            UserAction::UploadPdf { key, bytes } => self.upload(&key, user_action::pdf(bytes)),
+            UserAction::Delete { key } => {
+                self.env.log(|| format!("customer   deletes {key}"));
+                self.bucket.put(self.env.now, &key, None);
+            }
+            UserAction::Support { cancel } => {
+                let job = user_action::job_for_support(&mut self.env, &self.table, cancel);
+                let support = job.map(|job| After::new(1, Task::Support { job, cancel }));
+                self.plan(support);
+            }
+            UserAction::SendJunk { number } => {
+                let (queue, body) = user_action::junk(&mut self.env, number);
+                self.env
+                    .log(|| format!("junk       {body} is sent to {}", queue.name()));
+                self.ledger.junk.insert(body.clone());
+                self.plan([send(queue, 10, QueueMessage::new(body, MessageKind::Junk))]);
+            }
+        }
+    }
+
+    fn upload(&mut self, key: &str, object: StoredObject) {
+        let events = self.bucket.upload(&mut self.env, key, object);
+        self.plan(events);
+    }
+
+    fn tick(&mut self) {
+        let two = self.env.strikes(FaultKind::TwoReconcilers);
+        for _ in 0..1 + u8::from(two) {
+            let delay = self.env.between(1, SECOND);
+            self.plan([After::new(delay, Task::Reconcile)]);
+        }
+        self.plan([After::new(RECONCILER_PERIOD, TimelineEvent::Tick)]);
+    }
+
+    const fn writer(&self, newer: bool) -> Writer {
+        Writer {
+            function: self.functions.current,
+            newer,
+        }
+    }
+
+    /// The current function creates a row.
+    pub(crate) fn create_row(&mut self, job: &Job) -> Result<(), SaveError> {
+        let writer = self.writer(self.functions.current_is_newer());
+        let write = self.table.create(&mut self.env, writer, job)?;
+        self.observe_write(write);
+        Ok(())
+    }
+
+    /// The current function saves a row.
+    pub(crate) fn save_row(&mut self, job: &Job) -> Result<(), SaveError> {
+        let writer = self.writer(self.functions.current_is_newer());
+        let write = self.table.save(&mut self.env, writer, job)?;
+        self.observe_write(write);
+        Ok(())
+    }
+
+    fn observe_write(&mut self, write: Option<Write>) {
+        if let Some(write) = write {
+            checks::writes::check(&mut self.env, &self.bucket, &write);
+            self.ledger.record_write(self.env.now, &write.job);
+        }
+    }
+
+    /// The current function calls `InvokeEndpointAsync`.
+    pub(crate) fn invoke(&mut self, call: &Invocation) -> Result<Accepted, String> {
+        let Self {
+            env,
+            bucket,
+            table,
+            endpoints,
+            functions,
+            ledger,
+            ..
+        } = self;
+        let (index, request) = endpoints
+            .invoke(env, functions.current, call)
+            .inspect_err(|_| ledger.record_refusal(call.inference_id))?;
+        checks::requests::check(env, table, ledger, functions, &request);
+        let messages = functions.current().map(|function| &function.messages[..]);
+        ledger.record_request(request.clone(), messages.unwrap_or_default());
+        let consequences = endpoints.drive(env, bucket, index);
+        self.plan(consequences);
+        Ok(Endpoints::accepted(&mut self.env, &request))
+    }
+
+    /// The current function posts a frame to a connection. `false`: there is no such connection.
+    pub(crate) fn post_frame(&mut self, connection: &str, frame: &[u8]) -> bool {
+        match self.pages.post(&mut self.env, connection, frame) {
+            PostedFrame::Gone => false,
+            PostedFrame::Lost => true,
+            PostedFrame::Received(frame) => {
+                let began_at = self.functions.current().map(|function| function.began_at);
+                let Self {
+                    env, table, pages, ..
+                } = self;
+                checks::pages::check_frame(env, table, pages, &frame, began_at);
+                true
+            }
+        }
+    }
+
+    /// The current function deletes a connection.
+    pub(crate) fn forget_connection(&mut self, subscription: &str, connection: &str) {
+        let by_disconnect = self.functions.current_is("ws-disconnect");
+        checks::pages::check_forgotten(&mut self.env, &self.pages, connection, by_disconnect);
+        self.pages.forget(subscription, connection);
+    }
+
+    /// A function that had a batch has ended. `failures` are the messages that it reported; `None` if it crashed.
+    pub(crate) fn batch_ended(
+        &mut self,
+        queue: Queue,
+        function: FunctionId,
+        batch: &[String],
+        failures: Option<&[String]>,
+    ) {
+        let env = &mut self.env;
+        let end = self
+            .queues
+            .batch_ended(env, queue, function, batch, failures);
+        for kind in &end.deleted {
+            checks::messages::check_deleted(env, &self.table, &self.bucket, kind);
+        }
+        self.plan(end.poll);
+    }
+
+    /// The reconciler counted the open jobs of each pipeline.
+    pub(crate) fn report_backlog(&mut self, backlog: &BTreeMap<String, Backlog>) {
+        let Self {
+            env,
+            bucket,
+            endpoints,
+            ..
+        } = self;
+        let consequences = endpoints.report_backlog(env, bucket, backlog);
+        self.plan(consequences);
+    }
+
+    /// Whether nothing is under way, beside running functions.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.actions_left == 0
+            && self.released
+            && self.queues.are_empty()
+            && self.table.has_no_open_jobs()
+    }
+
+    /// No more faults. Support redrives the dead letters that are in quarantine.
+    pub(crate) fn stop_faults(&mut self) {
+        self.env.log(|| "no more faults".to_owned());
+        self.env.faults = FaultProfile::NONE;
+        let junk = &self.ledger.junk;
+        let messages = self.quarantine.redrive_dead_letters(&mut self.env, junk);
+        self.plan(messages);
+    }
+
+    /// All pages connect once more and stay.
+    pub(crate) fn last_visit(&mut self) {
+        let consequences = self.pages.last_visit();
+        self.plan(consequences);
+    }
+
+    /// What must hold once nothing is under way and no fault has happened for a while.
+    pub(crate) fn check_at_rest(&mut self) {
+        let Self {
+            env, table, ledger, ..
+        } = self;
+        checks::at_rest::check_jobs(env, table, &self.event_bus);
+        checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines);
+        checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger);
+        checks::pages::check_at_rest(env, table, &self.pages);
+    }
+}

@@ -1,0 +1,88 @@
+//! Planted mistakes that take more than one service to make: they change what the product sees.
+
+use functions::handlers::batch;
+use jobs::id::{Attempt, InferenceId, Timestamp};
+use jobs::job::Job;
+use jobs::state::{RetryBudget, State};
+
+use crate::environment::Environment;
+use crate::function::Functions;
+use crate::ledger::Ledger;
+use crate::message::MessageKind;
+use crate::mistake::Mistake;
+use crate::table::JobTable;
+use crate::time::HOUR;
+
+/// [`Mistake::EvidenceOfAnotherAttempt`]: a failure's message names the newest attempt instead of its own.
+pub(crate) fn name_newest_attempt(table: &JobTable, record: &mut batch::Message) {
+    for row in table.rows() {
+        let job = row.job.id;
+        let newest = row.job.state.attempt();
+        let name = |attempt| InferenceId { job, attempt }.to_string();
+        for number in 1..newest.0 {
+            let own = name(Attempt(number));
+            if record.body.contains(&format!("{own}\"")) {
+                record.body = record.body.replace(&own, &name(newest));
+                return;
+            }
+        }
+    }
+}
+
+/// [`Mistake::LateSuccessDropped`]: whether the message is the success of a job that has failed.
+pub(crate) fn is_late_success(table: &JobTable, message: &MessageKind) -> bool {
+    let MessageKind::Success(inference, _) = message else {
+        return false;
+    };
+    let row = table.row(inference.job);
+    row.is_some_and(|row| matches!(row.job.state, State::Failed { .. }))
+}
+
+/// Shows a job to the current function as the planted mistake has it.
+pub(crate) fn loaded_job(
+    env: &Environment,
+    functions: &Functions,
+    ledger: &Ledger,
+    mut job: Job,
+) -> Job {
+    if env.has(Mistake::LeaseIgnored) {
+        free_lease(&mut job);
+    }
+    let submitted_by_its_messages = || {
+        functions.current().is_some_and(|function| {
+            let mut messages = function.messages.iter();
+            messages.any(|message| ledger.was_submitted_for(job.id, message))
+        })
+    };
+    if env.has(Mistake::LeaseByMessageId) && submitted_by_its_messages() {
+        free_lease(&mut job);
+    }
+    if env.has(Mistake::LateFailureOverwrites)
+        && functions.current_is("inference-error")
+        && let State::Ready { attempt } = job.state
+    {
+        job.state = reopened(env, attempt);
+    }
+    job
+}
+
+const fn free_lease(job: &mut Job) {
+    if let State::Submitting {
+        lease_expires_at, ..
+    } = &mut job.state
+    {
+        lease_expires_at.0 = 0;
+    }
+}
+
+const fn reopened(env: &Environment, attempt: Attempt) -> State {
+    let later = Timestamp(env.wall().0 + HOUR);
+    State::InProgress {
+        attempt,
+        deadline: later,
+        budget: RetryBudget {
+            last_attempt: Attempt(attempt.0 + 1),
+            expires_at: later,
+        },
+    }
+}

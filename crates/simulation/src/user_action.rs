@@ -1,0 +1,109 @@
+//! What people do: customers upload and delete, support retries and cancels, and junk arrives in the queues.
+
+use std::rc::Rc;
+
+use jobs::id::JobId;
+use jobs::ports::Queue;
+use jobs::state::State;
+
+use crate::bucket::{BUCKET, ObjectSource, StoredObject, upload_event};
+use crate::environment::Environment;
+use crate::fault::FaultKind;
+use crate::table::JobTable;
+
+#[derive(Debug)]
+pub(crate) enum UserAction {
+    Upload {
+        key: String,
+        poisoned: bool,
+    },
+    /// Upload a PDF of this size that the model can read.
+    UploadPdf {
+        key: String,
+        bytes: u64,
+    },
+    Delete {
+        key: String,
+    },
+    /// Support picks a job in a suitable state and cancels or retries it.
+    Support {
+        cancel: bool,
+    },
+    SendJunk {
+        number: u64,
+    },
+}
+
+/// The object of [`UserAction::Upload`]. A check of the input sees a part of the poison, the rest only the model sees.
+pub(crate) fn uploaded_object(env: &mut Environment, poisoned: bool) -> StoredObject {
+    let (first, bytes): (&[u8], u64) = match (poisoned, env.rng.up_to(3)) {
+        (true, 0) => (b"", 0),
+        (true, 1) => (b"PK\x03\x04", 1000),
+        _ => (b"%PDF-1.7\n", 20_000),
+    };
+    StoredObject {
+        bytes,
+        first: Rc::from(first),
+        sealed: env.strikes(FaultKind::InputSealed),
+        source: ObjectSource::Upload { poisoned },
+    }
+}
+
+/// The object of [`UserAction::UploadPdf`].
+pub(crate) fn pdf(bytes: u64) -> StoredObject {
+    StoredObject {
+        bytes,
+        first: Rc::from(&b"%PDF-1.7\n"[..]),
+        sealed: false,
+        source: ObjectSource::Upload { poisoned: false },
+    }
+}
+
+/// A random job that support can cancel or retry.
+pub(crate) fn job_for_support(
+    env: &mut Environment,
+    table: &JobTable,
+    cancel: bool,
+) -> Option<JobId> {
+    let suits = |state: &State| {
+        if cancel {
+            state.check_deadline().is_some()
+        } else {
+            matches!(state, State::Failed { .. })
+        }
+    };
+    let jobs: Vec<JobId> = table
+        .rows()
+        .filter(|row| suits(&row.job.state))
+        .map(|row| row.job.id)
+        .collect();
+    (!jobs.is_empty()).then(|| env.pick(&jobs))
+}
+
+/// A message that belongs into quarantine, and its queue.
+pub(crate) fn junk(env: &mut Environment, number: u64) -> (Queue, String) {
+    let stray = JobId::of_key("nobody", &number.to_string());
+    let result = |status: &str, attempt: &str| {
+        format!(
+            r#"{{"invocationStatus":"{status}","eventSource":"aws:sagemaker","eventName":"InferenceResult","inferenceId":"{stray}.{attempt}","responseParameters":{{"outputLocation":"s3://{BUCKET}/outbound/legal-review/{number}.out"}}}}"#
+        )
+    };
+    match env.rng.up_to(6) {
+        0 => (
+            Queue::Uploads,
+            format!("{{\"Records\":[{{\"n\":{number}}}]}}"),
+        ),
+        1 => (
+            Queue::Uploads,
+            upload_event(&format!("elsewhere/{number}.pdf"), "v0", 1),
+        ),
+        2 => (Queue::InferenceSuccess, result("Completed", "a1")),
+        3 => (Queue::InferenceError, result("Failed", "a1")),
+        4 => (Queue::InferenceError, result("Failed", "b7")),
+        5 => (
+            Queue::Checks,
+            format!(r#"{{"job_id":"{stray}","attempt":1}}"#),
+        ),
+        _ => (Queue::InferenceSuccess, format!("no JSON {number}")),
+    }
+}
