@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::{
-    TestTenant, add_expired_dead_letter, contract, messages, quarantined, queues, reconcile, row,
-    run_alone, s3_event, text, until,
+    REDRIVEN, TestTenant, add_expired_dead_letter, contract, messages, quarantined, queues,
+    reconcile, row, run_alone, s3_event, text, until,
 };
 
 /// Longer than what a row stores of a body (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
@@ -25,7 +25,7 @@ fn dead_letters_of_every_queue_are_redriven_or_quarantined() {
 
         let report = reconcile(stack, "{}");
         assert_eq!(
-            (&report["sentBack"], &report["quarantined"]),
+            (&report[REDRIVEN], &report["quarantined"]),
             (&4.into(), &1.into()),
             "{report}"
         );
@@ -68,7 +68,7 @@ fn dead_letter_is_redriven_and_after_a_day_quarantined() {
 
         let report = reconcile(stack, "{}");
         assert_eq!(
-            (&report["sentBack"], &report["quarantined"]),
+            (&report[REDRIVEN], &report["quarantined"]),
             (&1.into(), &1.into()),
             "{report}"
         );

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::NotificationConfiguration;
 
 use crate::support::{
-    DOC_UNDERSTANDING, EndpointFaults, LEGAL_REVIEW, PAST_MS, RunResult, TestTenant, UnreportedJob,
-    contract, delete, expire_deadline, reconcile, row, run_alone, s3_event, sample,
-    send_to_uploads, text, until, update_row,
+    CHECKS_SENT, DOC_UNDERSTANDING, EndpointFaults, LEGAL_REVIEW, PAST_MS, RESENT, RunResult,
+    TestTenant, UnreportedJob, contract, delete, expire_deadline, reconcile, row, run_alone,
+    s3_event, sample, send_to_uploads, text, until, update_row,
 };
 
 /// Guarantee 2: every job ends within its pipeline's deadline, whatever messages are lost and wherever a function dies.
@@ -29,10 +29,10 @@ fn lost_success_notification_is_recovered_at_the_deadline() {
         drop(faults);
         let report = reconcile(stack, "{}");
         assert_eq!(text(&row(stack, &id).await, &["status"]), "InProgress");
-        assert_eq!(report["woken"], 0, "the deadline has not passed");
+        assert_eq!(report[CHECKS_SENT], 0, "the deadline has not passed");
 
         expire_deadline(stack, &id).await;
-        assert_eq!(reconcile(stack, "{}")["woken"], 1);
+        assert_eq!(reconcile(stack, "{}")[CHECKS_SENT], 1);
         let job = acme.ready(&id).await;
         assert_eq!(job.attempt, 1, "the model ran once");
     });
@@ -50,7 +50,7 @@ fn lost_error_notification_is_recovered_at_the_deadline() {
         delete(stack, &job.key).await;
         drop(faults);
         expire_deadline(stack, &job.id).await;
-        assert_eq!(reconcile(stack, "{}")["woken"], 1);
+        assert_eq!(reconcile(stack, "{}")[CHECKS_SENT], 1);
         let scheduled = acme.wait_for_status(&job.id, "RetryScheduled").await;
         let detail = scheduled.failure.unwrap().detail;
         assert!(detail.contains("broken PDF"), "{detail}");
@@ -118,12 +118,12 @@ fn lost_s3_event_is_recovered_by_the_inventory_scan() {
         configure(restored).await;
 
         let report = reconcile(stack, "{\"everything\": true}");
-        assert_eq!(report["announced"], 2, "{report}");
+        assert_eq!(report[RESENT], 2, "{report}");
         for key in [&plain, &odd] {
             let id = acme.job(key);
             acme.ready(&id).await;
         }
         let report = reconcile(stack, "{\"everything\": true}");
-        assert_eq!(report["announced"], 0, "{report}");
+        assert_eq!(report[RESENT], 0, "{report}");
     });
 }

@@ -11,7 +11,7 @@ use crate::fault_proxy::fault_matrix::MAX_TRIES;
 use crate::fault_proxy::protocol::CONNECT;
 use crate::fault_proxy::stack::{FaultStack, run_alone};
 use crate::fault_proxy::state::{CallFault, JobRuns, PlannedFault};
-use crate::support::{LEGAL_REVIEW, expire_deadline, sample, until};
+use crate::support::{CHECKS_SENT, LEGAL_REVIEW, REDRIVEN, RESENT, expire_deadline, sample, until};
 
 const RECONCILER: &str = "reconciler";
 
@@ -142,7 +142,7 @@ fn work_of_a_killed_reconciler_is_done_by_the_next_run() {
         lost[0].lose(stack, &bytes).await;
         let report = stack.reconcile(true).await;
         let one = Value::from(1);
-        let counts = [&report["woken"], &report["sentBack"], &report["announced"]];
+        let counts = [&report[CHECKS_SENT], &report[REDRIVEN], &report[RESENT]];
         assert_eq!(counts, [&one; 3], "{report}");
         let calls = stack
             .proxy
@@ -176,7 +176,7 @@ fn work_of_a_killed_reconciler_is_done_by_the_next_run() {
             let report = stack.reconcile(true).await;
             stack.wait_for_empty_queues().await;
             let count = |name: &str| report[name].as_u64().unwrap();
-            let recovered = count("woken") + count("sentBack") + count("announced");
+            let recovered = count(CHECKS_SENT) + count(REDRIVEN) + count(RESENT);
             (recovered == 0 && stack.unprocessed_messages().await.is_empty()).then_some(())
         };
         until("a run that finds nothing to recover", nothing_left).await;

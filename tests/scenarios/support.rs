@@ -37,6 +37,11 @@ const VISIBILITY_TIMEOUT_SECONDS: u32 = 5;
 /// 5 January 2026: a time long past, in milliseconds.
 pub(crate) const PAST_MS: &str = "1767607442118";
 
+/// Counts in the report of the reconciler: checks sent for due jobs, dead letters redriven, S3 events re-sent.
+pub(crate) const CHECKS_SENT: &str = "checksSent";
+pub(crate) const REDRIVEN: &str = "redriven";
+pub(crate) const RESENT: &str = "announced";
+
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 static SHARED: LazyLock<SharedStack<Stack>> = LazyLock::new(|| SharedStack::start("test", start));

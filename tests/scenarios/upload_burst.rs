@@ -9,7 +9,7 @@ use crate::fault_proxy::fault_matrix::{MAX_TRIES, SAVE};
 use crate::fault_proxy::protocol::INVOKE;
 use crate::fault_proxy::stack::run_alone;
 use crate::fault_proxy::state::{CallFault, JobRuns, PlannedFault};
-use crate::support::{DOC_UNDERSTANDING, contract, expire_deadline, until};
+use crate::support::{CHECKS_SENT, DOC_UNDERSTANDING, contract, expire_deadline, until};
 
 const CONTRACTS: usize = 20;
 
@@ -106,7 +106,7 @@ fn burst_with_half_of_the_notifications_lost_becomes_ready() {
         let recovery = Instant::now();
         let report = stack.reconcile(false).await;
         assert!(
-            report["woken"].as_u64() >= Some(unreported.len() as u64),
+            report[CHECKS_SENT].as_u64() >= Some(unreported.len() as u64),
             "{report}"
         );
         stack.wait_for_end(jobs.iter().cloned()).await;
