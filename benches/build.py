@@ -1,8 +1,7 @@
-"""Builds the functions for the benchmark: the programs that ship, plus one root certificate, unstripped.
+"""Builds the functions for the benchmark: as they ship, but unstripped and with an additional root certificate.
 
-They are built in a target folder of their own, so that a program that trusts the benchmark's root can never
-get into a zip. Compiled dependencies are copied there from the ordinary target folder: they are the same, and
-compiling the AWS SDKs again would take minutes.
+The build has its own target folder, so that a program that trusts the benchmark's root cannot get into a zip.
+Compiled dependencies are copied from the ordinary target folder, because compiling the AWS SDKs again takes minutes.
 """
 
 import fcntl
@@ -18,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 BENCH = TARGET / "bench"
 ZIPS = ROOT / "target" / "lambda"
-# The variable that crates/functions/src/aws/http.rs takes a further root from, when it is compiled.
-VARIABLE = "BENCH_ROOT_PEM"
+# Compile-time variable of crates/functions/src/aws/http.rs: an additional root certificate.
+ROOT_VARIABLE = "BENCH_ROOT_PEM"
 
 
 def functions() -> list[str]:
@@ -28,54 +27,54 @@ def functions() -> list[str]:
 
 
 def build(root_pem: str) -> Path:
-    """Builds all functions with that root and answers the folder of the programs.
+    """Builds all functions with a root certificate. Returns the folder of the programs.
 
-    Raises CalledProcessError if the build fails, RuntimeError if the root is not in a program.
+    Raises CalledProcessError if the build fails, RuntimeError if a program does not contain the root.
     """
     BENCH.mkdir(parents=True, exist_ok=True)
-    seed(TARGET / "release", BENCH / "cargo" / "release")
+    copy_dependencies(TARGET / "release", BENCH / "cargo" / "release")
     names = functions()
-    # --workspace as in `make build`: other features would be other programs. Symbols change no instruction,
-    # and the profile needs them.
+    # --workspace as in `make build`, because other features would give other programs. The profile needs symbols, which
+    # change no instruction.
     command = ["cargo", "build", "--release", "--workspace", "--target-dir", str(BENCH / "cargo")]
     command += ["--config", 'profile.release.package.functions.strip="none"']
     for name in names:
         command += ["--bin", name]
     if os.environ.get("CI"):
         command.append("--locked")
-    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, VARIABLE: root_pem})
+    subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, ROOT_VARIABLE: root_pem})
     programs = BENCH / "cargo" / "release"
     for name in names:
         if not trusts(root_pem, (programs / name).read_bytes()):
-            raise RuntimeError(f"{name} was built without the benchmark's root; does aws/http.rs still read {VARIABLE}?")
+            raise RuntimeError(f"{name} was built without the benchmark's root; does aws/http.rs still read {ROOT_VARIABLE}?")
     return programs
 
 
-def tainted_zips(root_pem: str) -> list[str]:
-    """The deployable zips whose program trusts the benchmark's root. Must be empty."""
-    tainted = []
+def zips_with_bench_root(root_pem: str) -> list[str]:
+    """Names of deployable zips whose program trusts the benchmark's root. There must be none."""
+    names = []
     for path in sorted(ZIPS.glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
             if trusts(root_pem, archive.read("bootstrap")):
-                tainted.append(path.name)
-    return tainted
+                names.append(path.name)
+    return names
 
 
 def trusts(root_pem: str, program: bytes) -> bool:
-    """Whether a program holds that certificate: the text is compiled in as it is."""
+    """Whether a program contains the certificate, whose text is compiled in unchanged."""
     lines = root_pem.split()
     return lines[len(lines) // 2].encode() in program
 
 
-def seed(source: Path, target: Path) -> None:
-    """Copies compiled dependencies that the target folder does not have yet.
+def copy_dependencies(source: Path, target: Path) -> None:
+    """Copies compiled dependencies that the target folder does not contain yet.
 
-    What Cargo cannot use it compiles anew, so a wrong guess here costs time and nothing else.
+    Cargo compiles again what it cannot use, so a wrong copy costs only time.
     """
     if not (source / ".fingerprint").is_dir():
         return
     with (source / ".cargo-lock").open("a") as lock:
-        # Cargo's own lock: no build may be half done while its results are copied.
+        # Cargo's own lock: no build may run while its results are copied.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -85,8 +84,8 @@ def seed(source: Path, target: Path) -> None:
 
 
 def copy_units(source: Path, target: Path) -> None:
-    """The copying of `seed`. A unit's results come first and its fingerprint last, so that no half of one counts."""
-    # Our own crates change; they are compiled here. Tests and programs have no name of a registry crate.
+    """Copies compilation units. The fingerprint of a unit is copied last, so that a partial copy is not used."""
+    # The crates of this workspace are compiled here, because they change.
     own = {path.parent.name for path in ROOT.glob("crates/*/Cargo.toml")} | {"scenarios"}
     units = {}
     for unit in (source / ".fingerprint").iterdir():
@@ -102,5 +101,5 @@ def copy_units(source: Path, target: Path) -> None:
     for unit in units.values():
         for folder in ("build", ".fingerprint"):
             if (source / folder / unit).is_dir():
-                # Times are kept: Cargo compares them.
+                # Keeps modification times, which Cargo compares.
                 shutil.copytree(source / folder / unit, target / folder / unit, symlinks=True, dirs_exist_ok=True)

@@ -1,11 +1,10 @@
-"""Counts the instructions of a cold start: from the start of the process until the first signed call of an
-AWS service has been answered over TLS and the function turns to what comes next.
+"""Counts the instructions of a cold start: from the start of the process until the first signed call of an AWS service
+has been answered over TLS.
 
-The function runs under callgrind between two servers: a Lambda Runtime API that hands it one event
-(Lambda developer guide, "Using the Lambda runtime API for custom runtimes"), and a TLS server that answers as
-the AWS service would. What is counted ends where the future of that first call does. The request that comes
-next is never answered, so the function waits and can be ended at leisure. Only the keys of the handshake and
-hash seeds differ from run to run, by less than one percent.
+The function runs under callgrind between two servers: a Lambda Runtime API that delivers one event (Lambda developer
+guide, "Using the Lambda runtime API for custom runtimes"), and a TLS server in place of the AWS service. The count ends
+where the future of the first call ends. The next request is never answered, so the function waits until it is stopped.
+The keys of the handshake and hash seeds differ between runs, by less than one percent of the count.
 """
 
 from dataclasses import dataclass
@@ -22,15 +21,14 @@ import time
 from build import ROOT
 from certificates import Certificates
 
-# Under callgrind a cold start takes a second, a minute on a machine that is very busy.
-PATIENCE_SECONDS = 120
-# The future of an AWS call, and its end: callgrind writes what it counted so far whenever a function of
-# such a name is left.
+# Under callgrind a cold start takes a second, or a minute on a very busy machine.
+TIMEOUT_SECONDS = 120
+# The future of an AWS call. Callgrind dumps its count whenever a function of such a name returns.
 CALL = "*FluentBuilder::send*"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
-# The events that functions behind queues get as the text of a message.
-QUEUED = {"upload-trigger", "inference-success", "inference-error", "retry"}
-# One ordinary event of each function, of events/<function>/.
+# Functions that receive their event as the body of an SQS message.
+QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry"}
+# One event of each function, in events/<function>/.
 EVENTS = {
     "upload-trigger": "put",
     "inference-success": "completed",
@@ -43,7 +41,7 @@ EVENTS = {
     "ws-default": "sync",
     "ws-disconnect": "disconnect",
 }
-# The resources of infra/service.yaml by the names that config.rs reads; none of them is reached.
+# The environment that infra/service.yaml sets. No function reaches any of these resources.
 ENVIRONMENT = {
     "JOBS_TABLE": "docket-JobsTable-1KZ0M3W9Q2X4",
     "CONNECTIONS_TABLE": "docket-ConnectionsTable-7Y2L5C8V1B3N",
@@ -68,51 +66,49 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class ColdStart:
-    """What was counted."""
-
     instructions: int
     call: str  # the first signed call
     profile: Path  # callgrind's file
 
 
-class Script:
-    """What the two servers have seen so far."""
+class Progress:
+    """What the two servers have received so far."""
 
     def __init__(self, event: bytes) -> None:
         self.event = event
         self.call: str | None = None  # the first signed call, once it is answered
         self.problem: str | None = None
-        self.over = threading.Event()  # the function turned to what comes next, or something is wrong
-        self.release = threading.Event()  # the process has ended, requests need not be held any longer
+        self.over = threading.Event()  # the next request has arrived, or the run has failed
+        self.release = threading.Event()  # the process has ended, so that held requests can be released
         self.lock = threading.Lock()
 
     def holds(self) -> bool:
-        """Whether this request comes after the first answered call. Then it is kept waiting until the end."""
+        """Whether this request comes after the first answered call. If so, blocks until the process has ended."""
         with self.lock:
             after = self.call is not None
         if after:
             self.over.set()
-            self.release.wait(PATIENCE_SECONDS)
+            self.release.wait(TIMEOUT_SECONDS)
         return after
 
     def fail(self, problem: str) -> None:
-        """Ends the run."""
+        """Ends the run with a problem."""
         self.problem = self.problem or problem
         self.over.set()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """What both servers have in common."""
+    """Common to both servers."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    script: Script
+    progress: Progress
 
     def log_message(self, *_) -> None:
-        """Nothing is logged."""
+        """Logs nothing."""
 
     def body(self) -> bytes:
-        """The request's body; that of a request without a length is chunked."""
+        """The body of the request, which may be chunked."""
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = []
@@ -123,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        """Sends an answer in one write."""
+        """Sends a response in one write."""
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -136,7 +132,7 @@ class Runtime(Handler):
 
     def do_GET(self) -> None:
         """The next event."""
-        if self.script.holds():
+        if self.progress.holds():
             return
         headers = {
             "Content-Type": "application/json",
@@ -145,13 +141,13 @@ class Runtime(Handler):
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:123456789012:function:docket",
             "Lambda-Runtime-Trace-Id": "Root=1-67891233-abcdef012345678912345678;Sampled=0",
         }
-        self.answer(200, self.script.event, headers)
+        self.answer(200, self.progress.event, headers)
 
     def do_POST(self) -> None:
-        """An answer or an error of the function: too early, unless a signed call was answered."""
-        said = self.body()
-        if not self.script.holds():
-            self.script.fail(f"it called no AWS service, but POST {self.path}: {said[:500].decode(errors='replace')}")
+        """A response or an error of the function. Fails the run unless a signed call was answered before."""
+        content = self.body()
+        if not self.progress.holds():
+            self.progress.fail(f"it called POST {self.path} before any AWS service: {content[:500].decode(errors='replace')}")
             self.answer(202, b"", {})
 
 
@@ -159,59 +155,59 @@ class Service(Handler):
     """An AWS service with a JSON protocol, DynamoDB for instance."""
 
     def do_POST(self) -> None:
-        """Answers the first signed call that all is well and nothing was found."""
+        """Answers the first signed call with an empty result."""
         self.body()
-        if self.script.holds():
+        if self.progress.holds():
             return
         if not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
-            self.script.fail(f"POST {self.path} is not signed")
+            self.progress.fail(f"POST {self.path} is not signed")
             return
         target = self.headers.get("X-Amz-Target")
         if not target:
-            self.script.fail(f"no answer is known for POST {self.path}")
+            self.progress.fail(f"POST {self.path} has no X-Amz-Target")
             return
         headers = {"Content-Type": self.headers["Content-Type"], "x-amzn-RequestId": REQUEST_ID, "x-amz-crc32": "2745614147"}
-        with self.script.lock:
-            self.script.call = target.replace("_", ".").split(".")[0] + " " + target.rpartition(".")[2]
+        with self.progress.lock:
+            self.progress.call = target.replace("_", ".").split(".")[0] + " " + target.rpartition(".")[2]
         self.answer(200, b"{}", headers)
 
     def do_GET(self) -> None:
-        """The first call of no function is one of these."""
-        if not self.script.holds():
-            self.script.fail(f"no answer is known for {self.command} {self.path}")
+        """Fails the run: no function starts with such a call."""
+        if not self.progress.holds():
+            self.progress.fail(f"unexpected first call {self.command} {self.path}")
 
     do_HEAD = do_PUT = do_DELETE = do_GET
 
 
 class Server(ThreadingHTTPServer):
-    """A server on a free port. Waits for no thread at the end: some hold requests."""
+    """A server on a free port. Does not wait for its threads at the end, because some hold requests."""
 
     daemon_threads = True
     block_on_close = False
 
     def handle_error(self, *_) -> None:
-        """A connection ends with its process, in the middle of a request."""
+        """Ignores connections that end with the process."""
 
 
-def serve(handler: type[Handler], script: Script, tls: Certificates | None) -> Server:
+def serve(handler: type[Handler], progress: Progress, tls: Certificates | None) -> Server:
     """Starts a server."""
-    server = Server(("127.0.0.1", 0), type(handler.__name__, (handler,), {"script": script}))
+    server = Server(("127.0.0.1", 0), type(handler.__name__, (handler,), {"progress": progress}))
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.chain, tls.key)
-        # Handshakes are made by the connections' own threads, at their first read.
+        # The thread of the connection makes the handshake, at its first read.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
 def event(name: str) -> bytes:
-    """An ordinary event of that function. Raises KeyError for a function that this file does not know."""
+    """An event of a function, as Lambda delivers it. Raises KeyError for an unknown function."""
     text = (ROOT / "events" / name / f"{EVENTS[name]}.json").read_text()
-    if name not in QUEUED:
+    if name not in QUEUE_FUNCTIONS:
         parsed = json.loads(text)
         if authorizer := parsed.get("requestContext", {}).get("authorizer"):
-            # The sign-in of the file is long over.
+            # The token of the example has expired.
             in_an_hour = int(time.time()) + 3600
             if jwt := authorizer.get("jwt"):
                 jwt["claims"]["exp"] = str(in_an_hour)
@@ -224,14 +220,14 @@ def event(name: str) -> bytes:
 
 
 def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bool = False) -> ColdStart:
-    """Runs one cold start. Raises RuntimeError, with what the function said, if it does not get that far.
+    """Runs one cold start. Raises RuntimeError, with the output of the function, if it fails.
 
-    `whole` counts on until the next request is made: its profile is not cut into parts, which lose the cost of
-    the functions that were being called at the cut.
+    `whole` counts until the next request: the profile is not cut into parts, which would lose the cost of the functions
+    that are active at the cut.
     """
-    script = Script(event(name))
-    runtime = serve(Runtime, script, None)
-    service = serve(Service, script, tls)
+    progress = Progress(event(name))
+    runtime = serve(Runtime, progress, None)
+    service = serve(Service, progress, tls)
     profile, log = folder / f"{name}.callgrind", folder / f"{name}.log"
     profile.unlink(missing_ok=True)
     environment = {
@@ -246,10 +242,10 @@ def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bo
         "AWS_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE" + "A" * 800,  # about as long as Lambda's
+        "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE" + "A" * 800,  # similar length as in Lambda
         "AWS_ENDPOINT_URL": f"https://localhost:{service.server_port}",
         "WEBSOCKET_MANAGEMENT_URL": f"https://localhost:{service.server_port}/live",
-        "LAMBDA_TASK_ROOT": str(ROOT / "infra"),  # has pipelines.toml, as the zip does
+        "LAMBDA_TASK_ROOT": str(ROOT / "infra"),  # contains pipelines.toml, as the zip does
         "_HANDLER": "bootstrap",
     }
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
@@ -260,68 +256,68 @@ def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bo
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
             try:
-                wait(process, script)
-                # Callgrind writes its file when a signal ends the program.
+                wait(process, progress)
+                # Callgrind writes its file when a signal ends the process.
                 process.send_signal(signal.SIGTERM)
-                process.wait(PATIENCE_SECONDS)
+                process.wait(TIMEOUT_SECONDS)
             finally:
                 process.kill()
                 process.wait()
     finally:
-        script.release.set()
+        progress.release.set()
         for server in (runtime, service):
             server.shutdown()
             server.server_close()
-    if script.problem:
-        raise RuntimeError(f"{name}: {script.problem}\n{log.read_text(errors='replace')[-2000:]}")
-    call = script.call or ""
+    if progress.problem:
+        raise RuntimeError(f"{name}: {progress.problem}\n{log.read_text(errors='replace')[-2000:]}")
+    call = progress.call or ""
     return ColdStart(totals(profile.read_text()) if whole else cut(profile, call), call, profile)
 
 
 def totals(text: str) -> int:
-    """The instructions of all parts of a file of callgrind."""
+    """The sum of instructions in a file of callgrind."""
     return sum(int(total) for total in re.findall(r"^totals: (\d+)$", text, re.MULTILINE))
 
 
 def cut(profile: Path, call: str) -> int:
-    """Cuts callgrind's file off where the first call was over, and answers the instructions until then.
+    """Cuts callgrind's file at the end of the first call. Returns the instructions up to there.
 
-    Raises RuntimeError if that point cannot be found.
+    Raises RuntimeError if the end is not found.
     """
     head, *parts = re.split(r"^(?=part: \d+$)", profile.read_text(), flags=re.MULTILINE)
     # GetItem is aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder
     builder = f"::{call.rpartition(' ')[2]}FluentBuilder::send"
-    ends = [place for place, part in enumerate(parts) if builder in part.partition("\nevents:")[0]]
+    ends = [index for index, part in enumerate(parts) if builder in part.partition("\nevents:")[0]]
     if not ends:
-        raise RuntimeError(f"{profile} does not show where {call} was over; is {builder} still called so?")
+        raise RuntimeError(f"{profile} does not contain the end of {call}; was {builder} renamed?")
     parts = parts[: ends[-1] + 1]
     profile.write_text(head + "".join(parts))
     return totals("".join(parts))
 
 
-def wait(process: subprocess.Popen, script: Script) -> None:
-    """Waits until the run is over; a process that ends before that is a failure."""
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while not script.over.wait(0.05):
+def wait(process: subprocess.Popen, progress: Progress) -> None:
+    """Waits until the run is over. Fails it if the process ends or the time is over."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not progress.over.wait(0.05):
         if process.poll() is not None:
-            script.fail(f"it ended with status {process.returncode}")
-        elif time.monotonic() > give_up:
-            script.fail(f"it made no further request in {PATIENCE_SECONDS} s")
+            progress.fail(f"the process ended with status {process.returncode}")
+        elif time.monotonic() > deadline:
+            progress.fail(f"the process made no further request in {TIMEOUT_SECONDS} s")
 
 
-# What only passes a call on: the entry of the program and futures that wrap futures.
-PLUMBING = re.compile(r"PROGRAM TOTALS|below main|libc_start|:main$|lang_start|backtrace|function\.rs|Future>::poll|\{\{closure\}\}|'2$")
+# Frames that only call the next one: the entry of the program, and futures that wrap futures.
+WRAPPERS = re.compile(r"PROGRAM TOTALS|below main|libc_start|:main$|lang_start|backtrace|function\.rs|Future>::poll|\{\{closure\}\}|'2$")
 
 
 def profile(result: ColdStart, inclusive: bool, lines: int) -> list[str]:
-    """The most expensive functions, by themselves or with all that they call. Raises CalledProcessError."""
-    how = "--inclusive=yes" if inclusive else "--inclusive=no"
-    command = ["callgrind_annotate", how, "--threshold=100", "--show-percs=no", str(result.profile)]
+    """The most expensive functions, with or without their callees. Raises CalledProcessError."""
+    mode = "--inclusive=yes" if inclusive else "--inclusive=no"
+    command = ["callgrind_annotate", mode, "--threshold=100", "--show-percs=no", str(result.profile)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = []
     for count, where in re.findall(r"^ *([\d,]+) +(\S.*)$", text, re.MULTILINE):
         # <file>:<function> [<program>]
         name = re.sub(r" \[[^\]]*\]$", "", where).partition(":")[2] or where
-        if not PLUMBING.search(name) and not PLUMBING.search(where):
+        if not WRAPPERS.search(name) and not WRAPPERS.search(where):
             rows.append(f"{count:>12}  {name}")
     return rows[:lines]

@@ -1,4 +1,4 @@
-"""Makes the sample PDFs from texts/*.txt, each with another producer. Not needed to run anything.
+"""Creates the sample PDFs from texts/*.txt, each with a different producer. Nothing else uses this script.
 
 Python packages: typst reportlab fpdf2 weasyprint pillow. Programs: pdflatex, libreoffice,
 chromium, groff with ps2pdf, pdftoppm. DejaVu fonts. Run: `python make.py`.
@@ -38,7 +38,7 @@ def blocks(name: str) -> list[tuple[str, str]]:
 
 
 def run(*command: str, stdin: bytes | None = None) -> bytes:
-    """Runs a program in the temporary folder."""
+    """Runs a program in the temporary folder. Returns its output."""
     return subprocess.run(command, input=stdin, cwd=TMP, check=True, capture_output=True).stdout
 
 
@@ -91,7 +91,7 @@ def fpdf(name: str, out: Path) -> None:
 
 
 def html(name: str) -> str:
-    """A page for the producers that print HTML."""
+    """An HTML page, for the producers that print HTML."""
     tags = {"title": "h1", "heading": "h3", "text": "p"}
     body = "".join(f"<{tags[kind]}>{escape(words)}</{tags[kind]}>" for kind, words in blocks(name) if kind != "page")
     return f"<!doctype html><meta charset=utf-8><title>{escape(blocks(name)[0][1])}</title><style>body{{font:11pt/1.45 'DejaVu Serif',serif;hyphens:auto;text-align:justify}}</style><html lang=en>{body}"
@@ -137,7 +137,7 @@ def libreoffice(name: str, out: Path) -> None:
 def groff(name: str, out: Path) -> None:
     """groff, then Ghostscript: PostScript turned into PDF."""
     marks = {"title": ".TL\n{}", "heading": ".SH\n{}", "text": ".LP\n{}"}
-    # Without kerning: readers take its small moves for spaces ("Norw ay").
+    # Without kerning, because PDF readers take its small offsets for spaces ("Norw ay").
     source = ".kern 0\n" + "\n".join(marks[kind].format(words) for kind, words in blocks(name)) + "\n"
     postscript = run("groff", "-k", "-ms", "-Tps", stdin=source.encode())
     out.write_bytes(run("ps2pdf", "-", "-", stdin=postscript))
@@ -168,7 +168,7 @@ def pdftex(name: str, out: Path) -> None:
 
 
 def scan(source: Path, out: Path) -> None:
-    """Two pages as a scanner gives them: gray images, a little askew, no text."""
+    """Two pages like those of a scanner: gray images, slightly rotated, without text."""
     from PIL import Image
 
     run("pdftoppm", "-r", "110", "-gray", "-l", "2", str(source), "scan")
@@ -182,7 +182,7 @@ def scan(source: Path, out: Path) -> None:
 
 
 def main() -> None:
-    """Makes everything anew."""
+    """Creates all samples."""
     typst("nda", OUT / "NDA Halden-Brightwater.pdf")
     reportlab("saas", OUT / "Ledgerly SaaS subscription (36 months).pdf")
     pdftex("msa", OUT / "Master Services Agreement - Northwind & Calder, signed.pdf")

@@ -1,4 +1,4 @@
-"""The schedules of the long sample: one page a service, written from a table as such schedules are."""
+"""The schedules of the long sample: one page per service, written from a table."""
 
 import csv
 from pathlib import Path
@@ -7,7 +7,7 @@ TABLE = Path(__file__).parent / "texts" / "services.tsv"
 
 
 def schedules() -> list[str]:
-    """The schedules in the mark-up of the other texts; a form feed asks for a new page."""
+    """The schedules in the markup of the other texts. A form feed starts a new page."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         services = list(csv.DictReader(file, delimiter="\t"))
     out = []

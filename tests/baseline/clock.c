@@ -1,7 +1,7 @@
-/* Puts a process's wall clock forward by what a file says: eight bytes, nanoseconds, native order.
+/* Adds an offset to the wall clock of a process. The offset is in a file: eight bytes, nanoseconds, native byte order.
  *
- * The monotonic clock stays as it is, so that time limits and sleeps are those of the machine. Loaded with LD_PRELOAD
- * (Linux); CLOCK_OFFSET_FILE names the file. A jump is seen by every process at its next look at the clock.
+ * The monotonic clock is unchanged, so timeouts and sleeps are not affected. Loaded with LD_PRELOAD (Linux);
+ * CLOCK_OFFSET_FILE names the file. A process sees a change of the offset at its next call.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND 1000000000LL
+#define NS_PER_SECOND 1000000000LL
 
-static volatile const int64_t *ahead;
+static volatile const int64_t *offset_ns;
 
 __attribute__((constructor)) static void map_file(void)
 {
@@ -25,24 +25,24 @@ __attribute__((constructor)) static void map_file(void)
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         return;
-    void *there = mmap(NULL, sizeof *ahead, PROT_READ, MAP_SHARED, file, 0);
+    void *mapping = mmap(NULL, sizeof *offset_ns, PROT_READ, MAP_SHARED, file, 0);
     close(file);
-    if (there != MAP_FAILED)
-        ahead = there;
+    if (mapping != MAP_FAILED)
+        offset_ns = mapping;
 }
 
-static void move(struct timespec *at, int64_t by)
+static void add_ns(struct timespec *at, int64_t by)
 {
-    int64_t all = at->tv_sec * SECOND + at->tv_nsec + by;
-    at->tv_sec = all / SECOND;
-    at->tv_nsec = all % SECOND;
+    int64_t all = at->tv_sec * NS_PER_SECOND + at->tv_nsec + by;
+    at->tv_sec = all / NS_PER_SECOND;
+    at->tv_nsec = all % NS_PER_SECOND;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
-    if (result == 0 && ahead && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-        move(now, *ahead);
+    if (result == 0 && offset_ns && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        add_ns(now, *offset_ns);
     return result;
 }
 
@@ -65,14 +65,14 @@ time_t time(time_t *now)
     return precise.tv_sec;
 }
 
-/* The kernel knows nothing of the jump. */
+/* The kernel compares with its own clock, without the offset. */
 int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until)
 {
     static int (*real)(sem_t *, const struct timespec *);
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "sem_timedwait");
     struct timespec moved = *until;
-    if (ahead)
-        move(&moved, -*ahead);
+    if (offset_ns)
+        add_ns(&moved, -*offset_ns);
     return real(semaphore, &moved);
 }

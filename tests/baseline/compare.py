@@ -1,10 +1,10 @@
-"""Runs the same faults against Docket and against the plain baseline, and prints what became of every upload.
+"""Runs Docket and the plain baseline through the same faults, and prints the outcome of every upload.
 
-`make compare` starts it. The table goes to standard error, one line of JSON to standard output. Exit status: 0 if
-Docket lost nothing, left nothing open and says nothing wrong; 1 otherwise.
+`make compare` starts it. It prints a table to standard error and one line of JSON to standard output. Exit status: 0 if
+Docket has no upload that is lost, stuck or wrong; 1 otherwise.
 
-Time: the endpoints' clock runs sixty times as fast as this machine's. The emulated cloud's and the functions' wall
-clock runs as usual and jumps ahead (clock.c) whenever nothing more happens by itself, until a day and more is over.
+The endpoints' clock runs sixty times as fast as this machine's. The wall clock of the emulator and of the functions runs
+normally and jumps ahead (clock.c) whenever nothing more happens by itself, until more than a day has passed.
 """
 
 import argparse
@@ -20,111 +20,109 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from count import FAILED, READY, SUPERSEDED, Row, Tally, judge, sums, table
+from outcomes import FAILED, READY, SUPERSEDED, Row, Totals, classify, sum_by_side, table
 from scenarios import SCENARIOS, THROTTLED, Uploads
-from taps import job_of
-from world import BASELINE, DOCKET, RECONCILER, SIDES, TARGET, World, say, step
+from proxies import job_of
+from testbed import BASELINE, DOCKET, RECONCILER, SIDES, TARGET, Testbed, say, step
 
 MINUTE, HOUR = 60, 3600
-# Jumps of the clock. Short ones first, where most happens; each is followed by whatever became due.
-UNTIL_THROTTLED = [MINUTE] * 5 + [5 * MINUTE] * 11 + [10 * MINUTE] * 6
-WHILE_THROTTLED = [10 * MINUTE] * 6
-# Small ones again about when a request that nobody has heard of is overdue (6 h 32 min), then past Docket's own bound
-# (job_deadline_seconds of legal-review, 23 h) for the last upload too.
-TO_THE_END = [20 * MINUTE] * 3 + [30 * MINUTE] * 5 + [5 * MINUTE] * 12 + [2 * HOUR] * 9
-# The rate of the schedule in infra/service.yaml.
-RECONCILE_EVERY = 5 * MINUTE
+# Jumps of the clock. They are short at first, when most happens. After each jump, everything that became due happens.
+BEFORE_THROTTLING = [MINUTE] * 5 + [5 * MINUTE] * 11 + [10 * MINUTE] * 6
+DURING_THROTTLING = [10 * MINUTE] * 6
+# Short again when a request without a notification becomes overdue (6 h 32 min), then past Docket's job deadline
+# (job_deadline_seconds of legal-review, 23 h) of the last upload.
+AFTER_THROTTLING = [20 * MINUTE] * 3 + [30 * MINUTE] * 5 + [5 * MINUTE] * 12 + [2 * HOUR] * 9
+# The rate of the schedule in infra/service.yaml, in seconds.
+RECONCILE_INTERVAL = 5 * MINUTE
 
 
 class Comparison:
-    """One run."""
-
-    def __init__(self, world: World, only: str):
-        self.world = world
+    def __init__(self, testbed: Testbed, only: str):
+        self.testbed = testbed
         self.scenarios = [scenario for scenario in SCENARIOS if only in scenario.title]
-        self.uploads = Uploads(world)
+        self.uploads = Uploads(testbed)
         self.reconciled_at = 0.0
         self.reconciled = 0
-        # By side and job: the state, and when it was first seen in it. A late message may write the same once more.
-        self.since: dict[tuple[str, str], tuple[str, float]] = {}
+        # By side and job: the state, and when it was first observed. A late message may write the same state again.
+        self.state_since: dict[tuple[str, str], tuple[str, float]] = {}
 
     def run(self) -> None:
-        """All scenarios, and all the time that they may take."""
+        """Runs all scenarios, and lets more than a day pass."""
         for number, scenario in enumerate(self.scenarios):
             if scenario is THROTTLED:
                 continue
             step(scenario.title)
             self.uploads.run(number, scenario)
             self.settle()
-        # A function that waits for an answer would take a jump for its own slowness.
-        self.world.network.wait_for_hung()
+        # A function that waits for a response would take the jump for its own running time.
+        self.testbed.injector.wait_for_held_calls()
         step("two hours pass")
-        self.jump(UNTIL_THROTTLED)
+        self.jump(BEFORE_THROTTLING)
         if THROTTLED in self.scenarios:
             step(THROTTLED.title)
             self.uploads.run(len(SCENARIOS) - 1, THROTTLED)
-        self.jump(WHILE_THROTTLED)
+        self.jump(DURING_THROTTLING)
         for side in SIDES:
-            self.world.throttle(side, False)
-        self.uploads.announce_later()
+            self.testbed.throttle(side, False)
+        self.uploads.redeliver_events()
         step("a day passes")
-        self.jump(TO_THE_END)
+        self.jump(AFTER_THROTTLING)
 
     def jump(self, steps: list[int]) -> None:
-        """Puts the clock forward step by step, and lets happen what became due."""
-        world = self.world
+        """Advances the clock step by step. After each step, waits until everything that became due has happened."""
+        testbed = self.testbed
         for seconds in steps:
-            world.clock.put_forward(seconds)
-            world.network.deliver_late()
-            world.network.activity.change(0)
-            if world.clock.now() - self.reconciled_at >= RECONCILE_EVERY and world.reconcile():
-                self.reconciled_at = world.clock.now()
+            testbed.clock.advance(seconds)
+            testbed.injector.deliver_late()
+            testbed.injector.activity.change(0)
+            if testbed.clock.now() - self.reconciled_at >= RECONCILE_INTERVAL and testbed.reconcile():
+                self.reconciled_at = testbed.clock.now()
                 self.reconciled += 1
             self.settle()
 
     def settle(self) -> None:
-        """Waits until nothing more happens at this time, and looks at every row."""
-        self.world.settle()
+        """Waits until nothing more happens at the current time, and records the state of every row."""
+        self.testbed.settle()
         for side in SIDES:
             for row in self.rows(side):
-                if self.since.get((side, row.job), ("", 0.0))[0] != row.state:
-                    self.since[side, row.job] = (row.state, row.updated_at)
+                if self.state_since.get((side, row.job), ("", 0.0))[0] != row.state:
+                    self.state_since[side, row.job] = (row.state, row.updated_at)
 
     def rows(self, side: str) -> list[Row]:
-        """All jobs."""
-        return [ROWS[side](item) for item in self.world.rows(side)]
+        """All rows of the job table."""
+        return [ROWS[side](item) for item in self.testbed.rows(side)]
 
-    def tallies(self) -> tuple[dict[str, dict[str, Tally]], list[str]]:
-        """What became of everything, and a line for every document that did not end right."""
-        tallies = {scenario.title: {side: Tally() for side in SIDES} for scenario in self.scenarios}
+    def outcomes(self) -> tuple[dict[str, dict[str, Totals]], list[str]]:
+        """Totals by scenario and side, and a remark for every document without the right outcome."""
+        totals_by_scenario = {scenario.title: {side: Totals() for side in SIDES} for scenario in self.scenarios}
         remarks = []
         for side in SIDES:
-            seen = self.world.network.seen[side]
-            rows = [replace(row, updated_at=self.since[side, row.job][1]) for row in self.rows(side)]
-            objects = self.world.keys(side)
+            traffic = self.testbed.injector.traffic[side]
+            rows = [replace(row, updated_at=self.state_since[side, row.job][1]) for row in self.rows(side)]
+            objects = self.testbed.keys(side)
             for document in self.uploads.documents:
                 mine = [row for row in rows if row.etag == document.etag]
                 jobs = {row.job for row in mine}
-                # Runs and results are known by the job; without a record of it, by the document's name.
-                of_us = lambda inference: job_of(inference) in jobs if jobs else seen.tag_of.get(job_of(inference)) == document.tag
-                runs = [status for inference, status in seen.runs if of_us(inference)]
-                results = {location.split("/", 3)[3] for call, location in seen.outputs.items() if of_us(call.split(" ")[0])}
-                uploaded_at = self.uploads.at.get((side, document.etag))
+                # Runs and results belong to a document by its job; without a record, by its tag.
+                is_ours = lambda inference: job_of(inference) in jobs if jobs else traffic.tag_of.get(job_of(inference)) == document.tag
+                runs = [status for inference, status in traffic.runs if is_ours(inference)]
+                results = {location.split("/", 3)[3] for call, location in traffic.outputs.items() if is_ours(call.split(" ")[0])}
+                uploaded_at = self.uploads.uploaded_at.get((side, document.etag))
                 if uploaded_at is None:
-                    remarks.append(f"{side}: {document.scenario}: {document.key}: never uploaded, since the version before it never ran")
+                    remarks.append(f"{side}: {document.scenario}: {document.key}: not uploaded, because the previous version never ran")
                     continue
-                fate = judge(document, mine, runs, results, objects, uploaded_at)
-                # Two documents of one key share its calls.
-                calls = 0 if document.expected == SUPERSEDED else seen.calls_for[document.tag].total()
-                tallies[document.scenario][side].add(fate, calls)
-                if fate.why or fate.doubled:
-                    twice = f"{len(runs)} runs" if fate.doubled else ""
-                    remarks.append(f"{side}: {document.scenario}: {document.key}: {', '.join(filter(None, [fate.why, twice]))}")
-        return tallies, remarks
+                outcome = classify(document, mine, runs, results, objects, uploaded_at)
+                # Two versions of one key share its calls; they count for the newer one.
+                calls = 0 if document.expected == SUPERSEDED else traffic.calls_for[document.tag].total()
+                totals_by_scenario[document.scenario][side].add(outcome, calls)
+                if outcome.problem or outcome.doubled:
+                    repeated = f"{len(runs)} runs" if outcome.doubled else ""
+                    remarks.append(f"{side}: {document.scenario}: {document.key}: {', '.join(filter(None, [outcome.problem, repeated]))}")
+        return totals_by_scenario, remarks
 
 
 def docket_row(item: dict[str, Any]) -> Row:
-    """From Docket's job table."""
+    """A row of Docket's job table."""
     state = item["state"]["M"]
     status = item["status"]["S"]
     known = {"Ready": READY, "Failed": FAILED}.get(status, "open")
@@ -137,7 +135,7 @@ def docket_row(item: dict[str, Any]) -> Row:
 
 
 def baseline_row(item: dict[str, Any]) -> Row:
-    """From the baseline's."""
+    """A row of the baseline's table."""
     known = {"READY": READY, "FAILED": FAILED}.get(item["status"]["S"], "open")
     output = item.get("output_location", {}).get("S", "s3://-/").split("/", 3)[3]
     return Row(item["job_id"]["S"], item.get("etag", {}).get("S", ""), known, output, int(item["updated_at"]["N"]))
@@ -146,39 +144,39 @@ def baseline_row(item: dict[str, Any]) -> Row:
 ROWS = {DOCKET: docket_row, BASELINE: baseline_row}
 
 
-def left_over(world: World, side: str) -> int:
-    """Messages that are left in queues of dead letters."""
-    return sum(world.depth(url, hidden=True) for name, url in world.queues(side).items() if "DeadLetters" in name)
+def dead_letters(testbed: Testbed, side: str) -> int:
+    """Number of messages in the dead-letter queues."""
+    return sum(testbed.depth(url, include_invisible=True) for name, url in testbed.queues(side).items() if "DeadLetters" in name)
 
 
 def report(comparison: Comparison, seconds: float) -> bool:
-    """Prints all; whether Docket did as it promises."""
-    world = comparison.world
-    tallies, remarks = comparison.tallies()
-    for line in ["", *table(tallies, SIDES), ""]:
+    """Prints all results. Returns whether Docket has no upload that is lost, stuck or wrong."""
+    testbed = comparison.testbed
+    totals_by_scenario, remarks = comparison.outcomes()
+    for line in ["", *table(totals_by_scenario, SIDES), ""]:
         say(line)
     for remark in remarks:
         say(remark)
-    notes = [f"dead letters that are left: {left_over(world, DOCKET)} / {left_over(world, BASELINE)}"]
-    calls = {side: world.network.seen[side].calls for side in SIDES}
+    notes = [f"dead letters at the end: {dead_letters(testbed, DOCKET)} / {dead_letters(testbed, BASELINE)}"]
+    calls = {side: testbed.injector.traffic[side].calls for side in SIDES}
     if comparison.reconciled:
         each = calls[DOCKET][RECONCILER] / comparison.reconciled
-        often = f"{comparison.reconciled} times, directly, at most every {RECONCILE_EVERY // 60} min"
-        notes.append(f"Docket's reconciler was called {often}; {each:.0f} calls of AWS each")
+        often = f"{comparison.reconciled} times, directly, at most every {RECONCILE_INTERVAL // 60} min"
+        notes.append(f"Docket's reconciler was invoked {often}; {each:.0f} AWS calls each")
     else:
-        notes.append("Docket's reconciler is not deployed: nothing that it would repair is repaired")
-    notes.append("the baseline has no schedule; nobody works off dead letters on either side")
-    notes.append("times are of the cloud's clock, which jumps by 1 min to 2 h: a repair shows late by up to that much")
-    notes.append("a jump makes a delayed message and the reconciler's meet, so retries show more calls than they cost in life")
-    notes += [f"did not happen: {fault}" for fault in world.network.faults.unspent()]
+        notes.append("Docket's reconciler is not deployed, so what it recovers is not recovered")
+    notes.append("the baseline has no schedule; no operator redrives dead letters on either side")
+    notes.append("times are those of the emulator's clock, which jumps by 1 min to 2 h: a recovery appears late by up to one jump")
+    notes.append("after a jump, a delayed message and that of the reconciler arrive together, so retries show more calls than in reality")
+    notes += [f"fault not injected: {fault}" for fault in testbed.injector.faults.unused()]
     for note in notes:
         say(f"note: {note}")
     result = {"scenarios": {}, "seconds": round(seconds)}
-    for title, by_side in tallies.items():
-        result["scenarios"][title] = {side: tally.summary() for side, tally in by_side.items()}
-    total = sums(tallies, SIDES)
+    for title, by_side in totals_by_scenario.items():
+        result["scenarios"][title] = {side: totals.summary() for side, totals in by_side.items()}
+    total = sum_by_side(totals_by_scenario, SIDES)
     result |= {side: total[side].summary() for side in SIDES}
-    result["faults"] = {side: {what: n for (of, what), n in sorted(world.network.faults.struck.items()) if of == side} for side in SIDES}
+    result["faults"] = {side: {what: n for (of, what), n in sorted(testbed.injector.faults.injected.items()) if of == side} for side in SIDES}
     result["remarks"] = remarks
     print(json.dumps(result, ensure_ascii=False), flush=True)
     ours = total[DOCKET]
@@ -188,27 +186,27 @@ def report(comparison: Comparison, seconds: float) -> bool:
 def main() -> int:
     """The command line."""
     if not Path("/proc/net/tcp").exists():
-        say("compare: needs Linux: the clock is moved with LD_PRELOAD, and functions are found by /proc to be killed")
+        say("compare: needs Linux: the clock is changed with LD_PRELOAD, and processes are found in /proc")
         return 2
     arguments = argparse.ArgumentParser(description="Run the same faults against Docket and the baseline.")
-    arguments.add_argument("--only", default="", help="only scenarios with this in their title")
-    arguments.add_argument("--keep", action="store_true", help="keep the logs, and of each side the job table and the calls as JSON")
+    arguments.add_argument("--only", default="", help="run only scenarios whose title contains this text")
+    arguments.add_argument("--keep", action="store_true", help="keep the logs, and the job table and calls of each side as JSON")
     options = arguments.parse_args()
     started = time.monotonic()
     TARGET.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="compare-", dir=TARGET))
-    right = False
+    passed = False
     try:
         with contextlib.ExitStack() as stack:
-            world = World(folder, stack, step)
-            world.start()
-            comparison = Comparison(world, options.only)
+            testbed = Testbed(folder, stack, step)
+            testbed.start()
+            comparison = Comparison(testbed, options.only)
             comparison.run()
-            right = report(comparison, time.monotonic() - started)
+            passed = report(comparison, time.monotonic() - started)
             for side in SIDES:
-                kept = {"rows": world.rows(side), "calls": world.network.seen[side].calls_for}
+                kept = {"rows": testbed.rows(side), "calls": testbed.injector.traffic[side].calls_for}
                 (folder / f"{side}.json").write_text(json.dumps(kept, indent=1))
-        if right and not options.keep:
+        if passed and not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
         else:
             say(f"the logs are in {folder}")
@@ -218,7 +216,7 @@ def main() -> int:
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         return 130
-    return 0 if right else 1
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

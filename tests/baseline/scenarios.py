@@ -1,13 +1,13 @@
-"""What goes wrong: the same for both sides, document by document."""
+"""The scenarios: documents and their faults, the same for both sides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 import hashlib
 import json
 
-from count import FAILED, READY, SUPERSEDED, Document
-from taps import Fault
-from world import ROOT, SIDES, World
+from outcomes import FAILED, READY, SUPERSEDED, Document
+from proxies import Fault
+from testbed import ROOT, SIDES, Testbed
 
 HOUR = 3600
 CONTRACT = (ROOT / "samples" / "contracts" / "NDA Halden-Brightwater.pdf").read_bytes()
@@ -17,58 +17,58 @@ NO_PDF = (ROOT / "samples" / "bad" / "not-a-pdf.pdf").read_bytes()
 
 @dataclass(frozen=True)
 class Scenario:
-    """Documents that share a fate. `plan` says what goes wrong with the document of a tag."""
+    """Documents with the same kind of fault. `plan` plans the faults of the document of a tag."""
 
     title: str
     names: list[str]  # {tag} stands for the document's tag
     body: bytes = CONTRACT
     expected: str = READY
-    plan: Callable[[World, str, str], None] = lambda world, side, tag: None
-    announced: int = 1  # how often S3 announces each; 1 is by S3 itself
-    before: Callable[[World, str], None] = lambda world, side: None
+    plan: Callable[[Testbed, str, str], None] = lambda testbed, side, tag: None
+    event_copies: int = 1  # how often the S3 event arrives
+    before: Callable[[Testbed, str], None] = lambda testbed, side: None
     overwritten: bool = False
 
 
 def plain(count: int) -> list[str]:
-    """Keys with nothing remarkable."""
+    """Plain keys."""
     return ["{tag}.pdf"] * count
 
 
-def faults(*wanted: tuple[str, Fault]) -> Callable[[World, str, str], None]:
-    """A plan with the same faults for every document, each a place and a fault of its own."""
+def faults(*wanted: tuple[str, Fault]) -> Callable[[Testbed, str, str], None]:
+    """A plan with the same faults for every document. Each is a point and a fault."""
 
-    def plan(world: World, side: str, tag: str) -> None:
-        for place, fault in wanted:
-            world.network.faults.add(side, tag, place, Fault(fault.what, fault.times, fault.until, fault.minutes))
+    def plan(testbed: Testbed, side: str, tag: str) -> None:
+        for point, fault in wanted:
+            testbed.injector.faults.add(side, tag, point, Fault(fault.what, fault.times, fault.until, fault.minutes))
 
     return plan
 
 
-def one_each(*wanted: tuple[str, str]) -> Callable[[World, str, str], None]:
+def one_each(*wanted: tuple[str, str]) -> Callable[[Testbed, str, str], None]:
     """A plan in which the first document has the first fault, the second the second, and so on."""
 
-    def plan(world: World, side: str, tag: str) -> None:
-        place, what = wanted[int(tag.rsplit("-", 1)[-1]) % len(wanted)]
-        world.network.faults.add(side, tag, place, Fault(what))
+    def plan(testbed: Testbed, side: str, tag: str) -> None:
+        point, what = wanted[int(tag.rsplit("-", 1)[-1]) % len(wanted)]
+        testbed.injector.faults.add(side, tag, point, Fault(what))
 
     return plan
 
 
-def for_an_hour(what: str, seconds: float = HOUR) -> Callable[[World, str, str], None]:
-    """A plan in which every call of the endpoint goes wrong for some time from now on."""
+def invocations_fail(what: str, seconds: float = HOUR) -> Callable[[Testbed, str, str], None]:
+    """A plan in which every invocation of the endpoint fails for some time from now on."""
 
-    def plan(world: World, side: str, tag: str) -> None:
-        world.network.faults.add(side, tag, "invoke", Fault(what, until=world.clock.now() + seconds))
+    def plan(testbed: Testbed, side: str, tag: str) -> None:
+        testbed.injector.faults.add(side, tag, "invoke", Fault(what, until=testbed.clock.now() + seconds))
 
     return plan
 
 
-def poison(world: World, side: str) -> None:
-    """Messages that nobody can understand, in the queue of uploads and on both topics."""
+def send_malformed_messages(testbed: Testbed, side: str) -> None:
+    """Sends malformed messages to the queue of uploads and to both topics."""
     for body in ("not JSON", json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {}}}]})):
-        world.sqs.send_message(QueueUrl=world.uploads(side), MessageBody=body)
-    for topic in world.topics(side):
-        world.sns.publish(TopicArn=topic, Message="not JSON")
+        testbed.sqs.send_message(QueueUrl=testbed.uploads(side), MessageBody=body)
+    for topic in testbed.topics(side):
+        testbed.sns.publish(TopicArn=topic, Message="not JSON")
 
 
 KILLS = (
@@ -80,7 +80,7 @@ KILLS = (
     ("outcome", "killed before the outcome"),
     ("outcome", "killed after the outcome"),
 )
-LOST_ANSWERS = (
+LOST_RESPONSES = (
     ("create", "answer of the create lost"),
     ("record", "answer of the record lost"),
     ("outcome", "answer of the outcome lost"),
@@ -88,8 +88,8 @@ LOST_ANSWERS = (
 
 SCENARIOS = [
     Scenario("nothing goes wrong", plain(8)),
-    Scenario("S3 event doubled at once, and again later", plain(3), announced=3),
-    Scenario("S3 event lost", plain(3), announced=0),
+    Scenario("S3 event doubled at once, and again later", plain(3), event_copies=3),
+    Scenario("S3 event lost", plain(3), event_copies=0),
     Scenario("success notification lost", plain(3), plan=faults(("success", Fault("lost")))),
     Scenario("error notification lost", plain(3), BROKEN, FAILED, plan=faults(("error", Fault("lost")))),
     Scenario("success doubled, and 2 h late", plain(3), plan=faults(("success", Fault("doubled", minutes=120)))),
@@ -102,12 +102,12 @@ SCENARIOS = [
         "model 5xx once, error notification lost", plain(2),
         plan=faults(("model", Fault("model answers 500")), ("error", Fault("lost"))),
     ),
-    Scenario("endpoint throttles for 5 min", plain(3), plan=for_an_hour("endpoint throttles", 300)),
+    Scenario("endpoint throttles for 5 min", plain(3), plan=invocations_fail("endpoint throttles", 300)),
     Scenario("endpoint answers 503 twice", plain(3), plan=faults(("invoke", Fault("endpoint unavailable", times=2)))),
-    Scenario("endpoint not in service for 1 h", plain(3), plan=for_an_hour("endpoint not in service")),
+    Scenario("endpoint not in service for 1 h", plain(3), plan=invocations_fail("endpoint not in service")),
     Scenario("function killed (-9) around a call", plain(len(KILLS)), plan=one_each(*KILLS)),
     Scenario("answer of the endpoint's call lost", plain(2), plan=faults(("invoke", Fault("answer of the call lost")))),
-    Scenario("answer of a write lost", plain(len(LOST_ANSWERS)), plan=one_each(*LOST_ANSWERS)),
+    Scenario("answer of a write lost", plain(len(LOST_RESPONSES)), plan=one_each(*LOST_RESPONSES)),
     Scenario("table throttles three times", plain(2), plan=faults(("create", Fault("table throttles", times=3)))),
     Scenario("overwritten while it runs", plain(3), overwritten=True),
     Scenario(
@@ -116,88 +116,88 @@ SCENARIOS = [
     ),
     Scenario("not a PDF", plain(2), NO_PDF, FAILED),
     Scenario("a broken PDF", plain(2), BROKEN, FAILED),
-    Scenario("poison messages beside it", plain(3), before=poison),
-    # Last, because these functions hang for as long as they may.
+    Scenario("poison messages beside it", plain(3), before=send_malformed_messages),
+    # Late, because these functions run until their timeout.
     Scenario("function times out at the call", plain(2), plan=faults(("invoke", Fault("no answer, not taken")))),
 ]
-# In an hour of its own: others must not be throttled with it.
-THROTTLED = Scenario("Lambda throttles the function for 1 h", plain(3), before=lambda world, side: world.throttle(side, True))
+# In an hour of its own, so that no other scenario is throttled.
+THROTTLED = Scenario("Lambda throttles the function for 1 h", plain(3), before=lambda testbed, side: testbed.throttle(side, True))
 SCENARIOS.append(THROTTLED)
 
 
 class Uploads:
-    """Puts documents in, and remembers when."""
+    """Uploads documents, and records when."""
 
-    def __init__(self, world: World):
-        self.world = world
+    def __init__(self, testbed: Testbed):
+        self.testbed = testbed
         self.documents: list[Document] = []
-        self.at: dict[tuple[str, str], float] = {}  # by side and entity tag
-        self.later: list[tuple[str, str]] = []  # side, event: announced once more in the end
+        self.uploaded_at: dict[tuple[str, str], float] = {}  # by side and ETag
+        self.late_events: list[tuple[str, str]] = []  # side and event: delivered once more at the end
 
     def run(self, number: int, scenario: Scenario) -> None:
-        """All documents of a scenario, on both sides."""
+        """Uploads all documents of a scenario to both sides."""
         for side in SIDES:
-            scenario.before(self.world, side)
+            scenario.before(self.testbed, side)
         for index, name in enumerate(scenario.names):
             tag = f"case{number:02}-{index}"
             key = "inbound/acme/" + name.format(tag=tag)
             content = stamped(scenario.body, tag)
-            # What is replaced was not wrong, but its result must not be announced any more.
+            # The replaced version is valid, but its result must not be published.
             expected = SUPERSEDED if scenario.overwritten else scenario.expected
             self.documents.append(Document(scenario.title, tag, key, etag(content), expected))
             newer = stamped(scenario.body, f"{tag} second version")
             if scenario.overwritten:
                 self.documents.append(Document(scenario.title, tag, key, etag(newer), READY))
             for side in SIDES:
-                scenario.plan(self.world, side, tag)
+                scenario.plan(self.testbed, side, tag)
                 if scenario.overwritten:
-                    self.world.network.on_run[side, tag] = lambda side=side, key=key, newer=newer: self.put(side, key, newer)
-                self.announce(side, key, content, scenario.announced)
+                    self.testbed.injector.on_run[side, tag] = lambda side=side, key=key, newer=newer: self.put(side, key, newer)
+                self.put_with_events(side, key, content, scenario.event_copies)
 
-    def announce(self, side: str, key: str, content: bytes, times: int) -> None:
-        """Puts an object whose S3 event arrives so many times: not at all, once, or twice and later again."""
+    def put_with_events(self, side: str, key: str, content: bytes, times: int) -> None:
+        """Uploads an object whose S3 event arrives never, once, or twice and once more at the end."""
         if times == 1:
             self.put(side, key, content)
             return
-        world = self.world
-        world.announce_to(side, world.aside)
+        testbed = self.testbed
+        testbed.set_notification_queue(side, testbed.intercepted)
         try:
             self.put(side, key, content)
-            event = self.received(key)
+            event = self.intercepted_event(key)
         finally:
-            world.announce_to(side, world.uploads(side))
+            testbed.set_notification_queue(side, testbed.uploads(side))
         for _ in range(min(times, 2)):
-            world.sqs.send_message(QueueUrl=world.uploads(side), MessageBody=event)
+            testbed.sqs.send_message(QueueUrl=testbed.uploads(side), MessageBody=event)
         if times > 2:
-            self.later.append((side, event))
+            self.late_events.append((side, event))
 
-    def received(self, key: str) -> str:
-        """The event of an object in the queue aside."""
+    def intercepted_event(self, key: str) -> str:
+        """The S3 event of an object in the queue of intercepted events."""
         for _ in range(50):
-            found = self.world.sqs.receive_message(QueueUrl=self.world.aside, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+            found = self.testbed.sqs.receive_message(QueueUrl=self.testbed.intercepted, WaitTimeSeconds=1, MaxNumberOfMessages=10)
             for message in found.get("Messages", []):
-                self.world.sqs.delete_message(QueueUrl=self.world.aside, ReceiptHandle=message["ReceiptHandle"])
+                self.testbed.sqs.delete_message(QueueUrl=self.testbed.intercepted, ReceiptHandle=message["ReceiptHandle"])
                 if key.rsplit("/", 1)[-1] in message["Body"]:
                     return message["Body"]
-        raise RuntimeError(f"S3 did not announce {key}")
+        raise RuntimeError(f"S3 sent no event for {key}")
 
     def put(self, side: str, key: str, content: bytes) -> None:
-        """An upload."""
-        self.at[side, etag(content)] = self.world.clock.now()
-        self.world.s3.put_object(Bucket=self.world.bucket(side), Key=key, Body=content, ContentType="application/pdf")
+        """Uploads an object."""
+        self.uploaded_at[side, etag(content)] = self.testbed.clock.now()
+        self.testbed.s3.put_object(Bucket=self.testbed.bucket(side), Key=key, Body=content, ContentType="application/pdf")
 
-    def announce_later(self) -> None:
-        """The events that come once more when all is over."""
-        for side, event in self.later:
-            self.world.sqs.send_message(QueueUrl=self.world.uploads(side), MessageBody=event)
-        self.later.clear()
+    def redeliver_events(self) -> None:
+        """Delivers the late copies of S3 events."""
+        for side, event in self.late_events:
+            self.testbed.sqs.send_message(QueueUrl=self.testbed.uploads(side), MessageBody=event)
+        self.late_events.clear()
 
 
 def stamped(body: bytes, text: str) -> bytes:
-    """The same document with a comment at its end, so that each has an entity tag of its own."""
+    """The document with a comment at its end, so that each has its own ETag."""
     return body + f"\n% {text}\n".encode()
 
 
 def etag(content: bytes) -> str:
-    """As S3 makes it for an upload in one part."""
+    """The ETag that S3 computes for an upload in one part."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()

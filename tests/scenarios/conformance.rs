@@ -1,4 +1,4 @@
-//! The AWS adapters pass the suite that the in-memory ports pass (`crates/jobs/tests/conformance.rs`), against the
+//! The AWS adapters pass the same suite as the in-memory ports (`crates/testkit/tests/conformance.rs`), against the
 //! tables, the bucket and the queues of the running stack.
 
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
@@ -18,15 +18,15 @@ use testkit::conformance::{
 
 use crate::support::{aws, run, run_alone};
 
-/// A job table of the suite's own, made like the one that was deployed: its old jobs are not for the reconciler.
+/// A job table of its own with the deployed schema, so that the reconciler does not find the old jobs of the suite.
 const JOBS_TABLE: &str = "conformance-jobs";
 
-async fn make_table(stack: &Stack) {
+async fn create_jobs_table(stack: &Stack) {
     let dynamodb = &stack.cloud.dynamodb;
     let describe = dynamodb.describe_table();
-    let like = describe.table_name(&stack.outputs.jobs_table_name).send();
-    let like = like.await.unwrap().table.unwrap();
-    let indexes = like.global_secondary_indexes.unwrap().into_iter();
+    let deployed = describe.table_name(&stack.outputs.jobs_table_name).send();
+    let deployed = deployed.await.unwrap().table.unwrap();
+    let indexes = deployed.global_secondary_indexes.unwrap().into_iter();
     let indexes = indexes.map(|index| {
         GlobalSecondaryIndex::builder()
             .set_index_name(index.index_name)
@@ -35,27 +35,27 @@ async fn make_table(stack: &Stack) {
             .build()
             .unwrap()
     });
-    let made = dynamodb
+    let created = dynamodb
         .create_table()
         .table_name(JOBS_TABLE)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(like.attribute_definitions)
-        .set_key_schema(like.key_schema)
+        .set_attribute_definitions(deployed.attribute_definitions)
+        .set_key_schema(deployed.key_schema)
         .set_global_secondary_indexes(Some(indexes.collect()))
         .send()
         .await;
-    let there = |error: &CreateTableError| error.is_resource_in_use_exception();
+    let exists = |error: &CreateTableError| error.is_resource_in_use_exception();
     assert!(
-        made.as_ref().map_or_else(
-            |error| error.as_service_error().is_some_and(there),
+        created.as_ref().map_or_else(
+            |error| error.as_service_error().is_some_and(exists),
             |_| true
         ),
-        "{made:?}"
+        "{created:?}"
     );
 }
 
 functions::environment! {
-    struct Tables {
+    struct ConformanceTables {
         jobs_table: JobsTable,
         connections_table: ConnectionsTable,
         records_table: RecordsTable,
@@ -63,10 +63,10 @@ functions::environment! {
     }
 }
 
-async fn ports(stack: &Stack) -> Aws<Tables> {
-    make_table(stack).await;
+async fn ports(stack: &Stack) -> Aws<ConformanceTables> {
+    create_jobs_table(stack).await;
     let outputs = &stack.outputs;
-    let tables = Tables {
+    let tables = ConformanceTables {
         jobs_table: JOBS_TABLE.to_owned(),
         connections_table: outputs.connections_table_name.clone(),
         records_table: outputs.records_table_name.clone(),
@@ -75,13 +75,13 @@ async fn ports(stack: &Stack) -> Aws<Tables> {
     aws(stack, tables)
 }
 
-/// A queue that no function reads.
+/// The URL of a queue that no function reads.
 async fn own_queue(stack: &Stack) -> String {
     let create = stack.cloud.sqs.create_queue().queue_name("conformance");
     create.send().await.unwrap().queue_url.unwrap()
 }
 
-/// A queue of the suite's own, which stands for every queue and all dead letters.
+/// One queue in place of every queue and dead-letter queue.
 #[derive(Debug)]
 struct OneQueue(String);
 
@@ -99,10 +99,10 @@ async fn ports_with_queue(stack: &Stack) -> Aws<OneQueue> {
     aws(stack, OneQueue(own_queue(stack).await))
 }
 
-/// The customer's and the operator's half, by the stack's own clients.
-struct Hands<'a>(&'a Stack);
+/// What customers and operators do, with the clients of the stack.
+struct StackActor<'a>(&'a Stack);
 
-impl TestEnvironment for Hands<'_> {
+impl TestEnvironment for StackActor<'_> {
     fn bucket(&self) -> String {
         self.0.outputs.jobs_bucket_name.clone()
     }
@@ -150,7 +150,7 @@ impl TestEnvironment for Hands<'_> {
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
             .item("watches", AttributeValue::S(subscription.to_owned()))
-            .item("actor", AttributeValue::S("someone".to_owned()))
+            .item("actor", AttributeValue::S("user@example".to_owned()))
             .item("expires_at", number(expires_at.0 / 1000))
             .item("expires_ms", number(expires_at.0))
             .item("token_expires_ms", number(expires_at.0))
@@ -159,7 +159,7 @@ impl TestEnvironment for Hands<'_> {
             .unwrap();
     }
 
-    /// A queue that is its own queue of dead letters: see `ports_with_queue`.
+    /// The queue is its own dead-letter queue: see `ports_with_queue`.
     async fn add_dead_letter(&self, _: Queue, body: &str) {
         let send = self.0.cloud.sqs.send_message();
         send.queue_url(own_queue(self.0).await)
@@ -186,13 +186,15 @@ impl TestEnvironment for Hands<'_> {
 }
 
 #[test]
-fn the_job_table() {
-    run(async |stack| job_store(&ports(stack).await, &Hands(stack), "conformance-rows").await);
-    run(async |stack| newest_jobs(&ports(stack).await, &Hands(stack), "conformance-lists").await);
+fn job_table_conforms() {
+    run(async |stack| job_store(&ports(stack).await, &StackActor(stack), "conformance-rows").await);
+    run(async |stack| {
+        newest_jobs(&ports(stack).await, &StackActor(stack), "conformance-lists").await
+    });
     run(async |stack| {
         job_list(
             &ports(stack).await,
-            &Hands(stack).bucket(),
+            &StackActor(stack).bucket(),
             "conformance-job-list",
         )
         .await
@@ -200,37 +202,44 @@ fn the_job_table() {
 }
 
 #[test]
-fn the_indexes_of_the_job_table() {
-    // Others make and move jobs in the same table.
+fn job_table_indexes_conform() {
+    // Alone, because the other tests write jobs to the same table.
     run_alone(async |stack| {
-        job_index(&ports(stack).await, &Hands(stack), "conformance-index").await
+        job_index(&ports(stack).await, &StackActor(stack), "conformance-index").await
     });
 }
 
 #[test]
-fn dead_letters_and_documents() {
-    run(async |stack| dead_letters(&ports_with_queue(stack).await, &Hands(stack)).await);
+fn dead_letter_queues_and_records_conform() {
+    run(async |stack| dead_letters(&ports_with_queue(stack).await, &StackActor(stack)).await);
     run(async |stack| key_value_store(&ports(stack).await, "conformance").await);
 }
 
-/// Outside the pipelines' prefixes, so that no function takes these objects for uploads.
+/// Writes outside the pipelines' prefixes, so that no function takes the objects for uploads.
 #[test]
-fn the_object_store() {
-    run(async |stack| object_store(&ports(stack).await, &Hands(stack), "conformance").await);
-    run(async |stack| inventory(&ports(stack).await, &Hands(stack), "conformance-inventory").await);
-}
-
-#[test]
-fn open_pages_and_tickets() {
-    run(async |stack| connections(&ports(stack).await, "conformance").await);
+fn object_store_conforms() {
+    run(async |stack| object_store(&ports(stack).await, &StackActor(stack), "conformance").await);
     run(async |stack| {
-        let ports = ports(stack).await;
-        tickets(&ports, &Hands(stack), "conformance", ports.now()).await;
+        inventory(
+            &ports(stack).await,
+            &StackActor(stack),
+            "conformance-inventory",
+        )
+        .await
     });
 }
 
 #[test]
-fn the_quarantine() {
+fn connections_and_tickets_conform() {
+    run(async |stack| connections(&ports(stack).await, "conformance").await);
+    run(async |stack| {
+        let ports = ports(stack).await;
+        tickets(&ports, &StackActor(stack), "conformance", ports.now()).await;
+    });
+}
+
+#[test]
+fn quarantine_conforms() {
     run(async |stack| quarantine(&ports(stack).await, "conformance").await);
     run(async |stack| quarantine_store(&ports(stack).await, "conformance-desk").await);
 }

@@ -1,7 +1,8 @@
-//! The whole flow on the local stack, as a person would see it. `make test` runs this after building the zips.
+//! The whole flow on the local stack: the template and the zips that ship. `make test` runs it after building the zips.
 //!
-//! All scenarios share one stack and run side by side; each has a tenant of its own. Nothing waits for a fixed
-//! time: every wait ends with what it waits for, or fails after [`support::PATIENCE`].
+//! All scenarios share one stack and run concurrently, each with a tenant of its own; those that inject faults into
+//! calls share a second stack. No scenario waits for a fixed time: a wait ends with its condition, or fails after
+//! [`support::WAIT_TIMEOUT`].
 
 #![expect(
     clippy::unwrap_used,
@@ -10,29 +11,29 @@
 )]
 
 mod support;
-#[cfg(target_os = "linux")]
-mod wire;
 
-mod a_contract_becomes_ready;
-#[cfg(target_os = "linux")]
-mod a_function_is_killed;
-mod a_gigabyte;
-mod a_message_nobody_understands;
-mod a_message_of_any_queue;
-mod a_page;
-mod a_probe;
-mod an_overwritten_object;
-mod an_unsuitable_document;
-mod an_unusual_key;
+mod api;
+mod browser;
 mod conformance;
-mod desk;
+mod dead_letters;
+#[cfg(target_os = "linux")]
+mod fault_proxy;
+#[cfg(target_os = "linux")]
+mod function_killed;
+mod invalid_document;
+mod least_privilege;
 mod logs;
-mod nobody_says_a_word;
-mod one_trace;
-mod only_s3_knows;
-mod outside_the_grants;
-mod the_page;
+mod lost_notifications;
+mod metrics;
+mod multipart_upload;
+mod object_keys;
+mod output_evidence;
+mod overwritten_object;
+mod quarantine;
 #[cfg(target_os = "linux")]
-mod the_reconciler_is_killed;
+mod reconciler_killed;
+mod trace_id;
 #[cfg(target_os = "linux")]
-mod twenty_contracts_come_at_once;
+mod upload_burst;
+mod upload_to_ready;
+mod websocket_page;

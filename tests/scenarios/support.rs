@@ -1,121 +1,91 @@
-//! The shared stack, and what scenarios do with it.
+//! The stack that scenarios share, and common steps of scenarios.
+
+mod event_listener;
+mod notifications;
+mod shared_stack;
+mod test_tenant;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use devstack::children::Children;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
-use devstack::{Arrival, Frame, Options, Page, PageJob, RunDir, Stack};
+use devstack::{Options, RunDir, Stack};
 use functions::aws::Aws;
 use functions::config::{AwsConfig, Environment};
-use jobs::id::JobId;
-use tokio::runtime::Runtime;
-use tokio::sync::RwLock;
+use serde_json::Value;
 
-/// How long anything may take. Generous: it bounds a failure, it measures nothing.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
-/// A page asks again this often, as pages do, in case a push was lost.
-const SYNC: Duration = Duration::from_secs(20);
-/// After this many seconds a message that was not worked off comes back. The template's 30 s are for real functions.
-const VISIBILITY_SECONDS: &str = "5";
+pub(crate) use event_listener::EventListener;
+pub(crate) use notifications::{
+    DOC_UNDERSTANDING, EndpointFaults, LEGAL_REVIEW, RunResult, UnreportedJob, publish_success,
+    success_notification,
+};
+pub(crate) use shared_stack::{SharedStack, start_stack};
+pub(crate) use test_tenant::TestTenant;
+
+/// How long a scenario waits for anything. Generous: it limits the time of a failing test and measures nothing.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
+/// Visibility timeout of the result queues, so that a message that failed returns soon. The template's 30 s are for
+/// real functions.
+const VISIBILITY_TIMEOUT_SECONDS: u32 = 5;
+/// 5 January 2026: a time long past, in milliseconds.
+pub(crate) const PAST_MS: &str = "1767607442118";
+
+/// Counts in the report of the reconciler: checks sent for due jobs, dead letters redriven, S3 events re-sent.
+pub(crate) const CHECKS_SENT: &str = "checksSent";
+pub(crate) const REDRIVEN: &str = "redriven";
+pub(crate) const RESENT: &str = "uploadEventsReenqueued";
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// One runtime for all scenarios, because the clients' connections belong to the runtime that opened them.
-struct World {
-    runtime: Runtime,
-    stack: Stack,
-    _dir: RunDir,
-    _children: Children,
+static SHARED: LazyLock<SharedStack<Stack>> = LazyLock::new(|| SharedStack::start("test", start));
+
+async fn start(dir: &RunDir, children: &Children) -> Stack {
+    let stack = start_stack(Options::TESTS, dir, children, "").await;
+    for queue in [
+        &stack.outputs.inference_success_queue_url,
+        &stack.outputs.inference_error_queue_url,
+    ] {
+        set_visibility_timeout(&stack, queue, VISIBILITY_TIMEOUT_SECONDS).await;
+    }
+    stack
 }
 
-/// Started by the first scenario. Nobody stops it: its processes end when this one does.
-static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    let dir = RunDir::unique("test").unwrap();
-    let children = Children::default();
-    let progress: devstack::Progress = Arc::new(|step| eprintln!("{step}"));
-    let start = async {
-        let stack = Stack::start(Options::TESTS, &dir, &children, &progress).await?;
-        for queue in [
-            &stack.outputs.inference_success_queue_url,
-            &stack.outputs.inference_error_queue_url,
-        ] {
-            let set = stack.cloud.sqs.set_queue_attributes().queue_url(queue);
-            set.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_SECONDS)
-                .send()
-                .await?;
-        }
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(stack)
-    };
-    let stack = runtime
-        .block_on(start)
-        .unwrap_or_else(|error| panic!("the stack does not start: {error:#}"));
-    World {
-        runtime,
-        stack,
-        _dir: dir,
-        _children: children,
-    }
-});
-
-/// Scenarios share the stack by reading; one that needs it for itself writes.
-static TURN: RwLock<()> = RwLock::const_new(());
-
-/// Runs a scenario beside others. Fails if a part of the stack ends meanwhile.
+/// Runs a scenario concurrently with others. Fails if a part of the stack ends meanwhile.
 pub(crate) fn run(scenario: impl AsyncFnOnce(&'static Stack)) {
-    let World { runtime, stack, .. } = &*WORLD;
-    runtime.block_on(async {
-        let _turn = TURN.read().await;
-        watched(stack, scenario).await;
-    });
+    SHARED.run(scenario);
 }
 
-/// Runs a scenario by itself: one that keeps the emulator, a single thread, from answering others for seconds.
+/// Runs a scenario alone: for those that keep the single-threaded emulator busy for seconds, or change its state.
 pub(crate) fn run_alone(scenario: impl AsyncFnOnce(&'static Stack)) {
-    let World { runtime, stack, .. } = &*WORLD;
-    runtime.block_on(async {
-        let _turn = TURN.write().await;
-        watched(stack, scenario).await;
-    });
+    SHARED.run_alone(scenario);
 }
 
-async fn watched(stack: &'static Stack, scenario: impl AsyncFnOnce(&'static Stack)) {
-    tokio::select! {
-        () = scenario(stack) => {}
-        why = stack.failed() => panic!("a part of the stack ended: {why}"),
-    }
-}
-
-/// Waits for something, but not for ever.
-pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, work).await {
+/// Fails if the work takes longer than [`WAIT_TIMEOUT`].
+pub(crate) async fn within_timeout<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(WAIT_TIMEOUT, work).await {
         Ok(done) => done,
-        Err(_) => panic!("waited {} s in vain for {what}", PATIENCE.as_secs()),
+        Err(_) => panic!("no result after {} s: {what}", WAIT_TIMEOUT.as_secs()),
     }
 }
 
-/// Asks again until there is an answer.
-pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let asking = async {
+/// Polls until there is a value.
+pub(crate) async fn until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let polling = async {
         loop {
-            if let Some(answer) = ask().await {
-                return answer;
+            if let Some(value) = poll().await {
+                return value;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
-    soon(what, asking).await
+    within_timeout(what, polling).await
 }
 
 /// A document of `samples/`.
@@ -129,118 +99,51 @@ pub(crate) fn contract() -> Vec<u8> {
     sample("contracts/NDA Halden-Brightwater.pdf")
 }
 
-/// A tenant with an open page.
-pub(crate) struct Tenant {
-    pub(crate) stack: &'static Stack,
+/// A queue that functions read, and its dead-letter queue.
+pub(crate) struct QueuePair<'a> {
+    /// As quarantine entries name it.
     pub(crate) name: &'static str,
-    pub(crate) page: Page,
-    /// The jobs of the first snapshot.
-    pub(crate) first_snapshot: Vec<PageJob>,
+    pub(crate) url: &'a str,
+    pub(crate) dead_letters_url: &'a str,
 }
 
-impl Tenant {
-    /// Opens its page and waits for the first snapshot. `*` watches every tenant, and has none to upload for.
-    pub(crate) async fn new(stack: &'static Stack, name: &'static str) -> Self {
-        let mut page = stack.open_page(name).await.unwrap();
-        let snapshot = async {
-            loop {
-                // Pushes may come before it.
-                let arrival = page.next().await.expect("the page stays connected");
-                if let Frame::Snapshot { jobs, .. } = arrival.frame {
-                    return jobs;
-                }
-            }
-        };
-        let first_snapshot = soon("the first snapshot", snapshot).await;
-        Self {
-            stack,
-            name,
-            page,
-            first_snapshot,
-        }
-    }
+pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 4] {
+    let outputs = &stack.outputs;
+    [
+        QueuePair {
+            name: "uploads",
+            url: &outputs.uploads_queue_url,
+            dead_letters_url: &outputs.uploads_dead_letters_url,
+        },
+        QueuePair {
+            name: "inference-success",
+            url: &outputs.inference_success_queue_url,
+            dead_letters_url: &outputs.inference_success_dead_letters_url,
+        },
+        QueuePair {
+            name: "inference-error",
+            url: &outputs.inference_error_queue_url,
+            dead_letters_url: &outputs.inference_error_dead_letters_url,
+        },
+        QueuePair {
+            name: "checks",
+            url: &outputs.checks_queue_url,
+            dead_letters_url: &outputs.checks_dead_letters_url,
+        },
+    ]
+}
 
-    pub(crate) fn bucket(&self) -> &'static str {
-        &self.stack.outputs.jobs_bucket_name
-    }
+pub(crate) async fn set_visibility_timeout(stack: &Stack, queue: &str, seconds: u32) {
+    let set = stack.cloud.sqs.set_queue_attributes().queue_url(queue);
+    let set = set.attributes(QueueAttributeName::VisibilityTimeout, seconds.to_string());
+    set.send().await.unwrap();
+}
 
-    /// Uploads to `<prefix><tenant>/<name>` and answers the key.
-    pub(crate) async fn upload(&self, prefix: &str, name: &str, bytes: Vec<u8>) -> String {
-        let key = format!("{prefix}{}/{name}", self.name);
-        self.put(&key, bytes).await;
-        key
-    }
-
-    /// Uploads to a key and answers the version.
-    pub(crate) async fn put(&self, key: &str, bytes: Vec<u8>) -> String {
-        let put = self
-            .stack
-            .cloud
-            .s3
-            .put_object()
-            .bucket(self.bucket())
-            .key(key)
-            .content_type("application/pdf");
-        let put = put.body(ByteStream::from(bytes)).send().await.unwrap();
-        put.version_id.expect("the bucket keeps versions")
-    }
-
-    /// The id of the job of the first version at a key.
-    pub(crate) fn job(&self, key: &str) -> String {
-        JobId::of_key(self.bucket(), key).to_string()
-    }
-
-    /// The next frame, after asking again now and then.
-    pub(crate) async fn next(&mut self) -> Arrival {
-        let page = &mut self.page;
-        let next = async {
-            loop {
-                match tokio::time::timeout(SYNC, page.next()).await {
-                    Ok(arrival) => return arrival.expect("the page stays connected"),
-                    Err(_) => page.sync().await.unwrap(),
-                }
-            }
-        };
-        soon("a frame", next).await
-    }
-
-    /// Waits until the page shows a job as wanted.
-    pub(crate) async fn see(&mut self, id: &str, wanted: impl Fn(&PageJob) -> bool) -> PageJob {
-        let give_up = Instant::now() + PATIENCE;
-        loop {
-            if let Some(job) = self.page.jobs.get(id)
-                && wanted(job)
-            {
-                return job.clone();
-            }
-            assert!(
-                Instant::now() < give_up,
-                "{id} never became as wanted: {:?}",
-                self.page.jobs.get(id)
-            );
-            self.next().await;
-        }
-    }
-
-    /// Waits until the page shows the end of a job.
-    pub(crate) async fn ended(&mut self, id: &str) -> PageJob {
-        self.see(id, PageJob::has_ended).await
-    }
-
-    /// Waits until the page shows that a job is ready; any other end is a failure.
-    pub(crate) async fn ready(&mut self, id: &str) -> PageJob {
-        let job = self.ended(id).await;
-        assert_eq!(job.status, "Ready", "{job:?}");
-        job
-    }
-
-    /// Waits until the page shows that a job failed; answers the cause and the reason.
-    pub(crate) async fn failed(&mut self, id: &str) -> (String, String) {
-        let job = self.ended(id).await;
-        assert_eq!(job.status, "Failed", "{job:?}");
-        let failure = job.failure.expect("a failure has a reason");
-        (failure.cause, failure.detail)
-    }
+/// Sends a message to the queue of uploads.
+pub(crate) async fn send_to_uploads(stack: &Stack, body: impl Into<String>) {
+    let send = stack.cloud.sqs.send_message();
+    let send = send.queue_url(&stack.outputs.uploads_queue_url);
+    send.message_body(body).send().await.unwrap();
 }
 
 /// The row of a job.
@@ -259,16 +162,16 @@ pub(crate) async fn row(stack: &Stack, id: &str) -> Item {
     found.item.unwrap_or_else(|| panic!("there is no row {id}"))
 }
 
-/// A text in an item, by a path of attribute names.
+/// A string in an item, by a path of attribute names.
 pub(crate) fn text<'a>(item: &'a Item, path: &[&str]) -> &'a str {
-    let (last, folders) = path.split_last().unwrap();
-    let inner = folders
+    let (last, maps) = path.split_last().unwrap();
+    let inner = maps
         .iter()
         .fold(item, |item, name| item[*name].as_m().unwrap());
     inner[*last].as_s().unwrap()
 }
 
-/// Waits for a quarantined message whose text has `part` in it.
+/// Waits for a quarantined message whose body contains `part`.
 pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
     until(
         &format!("a quarantined message with {part:?}"),
@@ -292,22 +195,28 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
     .await
 }
 
-/// Puts a message among the dead letters of a queue that has been sent back for a day: it is not sent back again.
-pub(crate) async fn bury_for_good(stack: &Stack, dead: &str, body: &str, first_id: &str) {
+/// Sends a message to a dead-letter queue that has been redriven for more than a day: the reconciler quarantines it
+/// instead of redriving it again.
+pub(crate) async fn add_expired_dead_letter(
+    stack: &Stack,
+    dead_letters: &str,
+    body: &str,
+    first_id: &str,
+) {
     let attribute = |kind: &str, value: &str| {
         let attribute = MessageAttributeValue::builder().data_type(kind);
         attribute.string_value(value).build().unwrap()
     };
-    let send = stack.cloud.sqs.send_message().queue_url(dead);
+    let send = stack.cloud.sqs.send_message().queue_url(dead_letters);
     send.message_body(body)
-        .message_attributes("dead-since", attribute("Number", "1767607442118"))
+        .message_attributes("dead-since", attribute("Number", PAST_MS))
         .message_attributes("first-message-id", attribute("String", first_id))
         .send()
         .await
         .unwrap();
 }
 
-/// The functions' own adapters for the running stack, with the settings `environment`.
+/// The AWS adapters of the functions, connected to the running stack.
 pub(crate) fn aws<E: Environment>(stack: &Stack, environment: E) -> Aws<E> {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
     let url = Some(stack.cloud.url.as_str());
@@ -315,7 +224,7 @@ pub(crate) fn aws<E: Environment>(stack: &Stack, environment: E) -> Aws<E> {
     Aws::new(config, Arc::new(environment))
 }
 
-/// How many messages a queue holds, on their way included.
+/// Number of messages in a queue, those in flight included.
 pub(crate) async fn messages(stack: &Stack, queue: &str) -> u64 {
     let names = [
         QueueAttributeName::ApproximateNumberOfMessages,
@@ -334,9 +243,9 @@ pub(crate) async fn messages(stack: &Stack, queue: &str) -> u64 {
         .sum()
 }
 
-/// An S3 event, as the bucket would send it.
+/// An S3 event notification, as the bucket would send it.
 pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
-    let mut event: serde_json::Value = serde_json::from_slice(
+    let mut event: Value = serde_json::from_slice(
         &std::fs::read(devstack::file("events/upload-trigger/put.json")).unwrap(),
     )
     .unwrap();
@@ -347,8 +256,40 @@ pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
     event.to_string()
 }
 
-/// Lets the deadline of an open job pass: in the row, and in the index.
-pub(crate) async fn let_the_deadline_pass(stack: &Stack, id: &str) {
+/// Deletes an object of the jobs bucket.
+pub(crate) async fn delete(stack: &Stack, key: &str) {
+    let delete = stack.cloud.s3.delete_object();
+    let delete = delete.bucket(&stack.outputs.jobs_bucket_name).key(key);
+    delete.send().await.unwrap();
+}
+
+/// Changes the row of a job without any function.
+pub(crate) async fn update_row(
+    stack: &Stack,
+    id: &str,
+    expression: &str,
+    values: &[(&str, AttributeValue)],
+) {
+    let update = stack.cloud.dynamodb.update_item();
+    let mut update = update
+        .table_name(&stack.outputs.jobs_table_name)
+        .key("job_id", AttributeValue::S(id.to_owned()))
+        .update_expression(expression);
+    let reserved = ["status", "state", "last", "until"];
+    for name in reserved {
+        let placeholder = format!("#{name}");
+        if expression.contains(&placeholder) {
+            update = update.expression_attribute_names(placeholder, name);
+        }
+    }
+    for (name, value) in values {
+        update = update.expression_attribute_values(*name, value.clone());
+    }
+    update.send().await.unwrap();
+}
+
+/// Moves the deadline of a running job into the past: in the row and in the index.
+pub(crate) async fn expire_deadline(stack: &Stack, id: &str) {
     let update = stack
         .cloud
         .dynamodb
@@ -360,9 +301,36 @@ pub(crate) async fn let_the_deadline_pass(stack: &Stack, id: &str) {
         .condition_expression("#status = :running")
         .expression_attribute_names("#state", "state")
         .expression_attribute_names("#status", "status")
-        .expression_attribute_values(":past", AttributeValue::N("1767607442118".to_owned()))
+        .expression_attribute_values(":past", AttributeValue::N(PAST_MS.to_owned()))
         .expression_attribute_values(":running", AttributeValue::S("InProgress".to_owned()))
         .send()
         .await
         .unwrap();
+}
+
+/// Invokes the reconciler with the AWS CLI, as `docs/operations.md` describes, and returns its answer.
+pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
+    let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
+    let done = Command::new(devstack::python().unwrap())
+        .args(["-m", "awscli", "lambda", "invoke"])
+        .args(["--function-name", &stack.outputs.reconciler_function_name])
+        .args(["--payload", payload])
+        .arg(&answer)
+        .env_clear()
+        .envs([
+            ("AWS_ENDPOINT_URL", stack.cloud.url.as_str()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("AWS_DEFAULT_REGION", REGION),
+        ])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+    let text = std::fs::read_to_string(&answer).unwrap();
+    std::fs::remove_file(&answer).unwrap();
+    assert!(
+        done.status.success() && !printed.contains("FunctionError"),
+        "{printed}{text}"
+    );
+    serde_json::from_str(&text).unwrap()
 }

@@ -1,6 +1,6 @@
-"""Writes down how an inference ended.
+"""Records how an inference ended.
 
-Trigger: the queue of what the endpoint's success and error topics say.
+Trigger: the queue of the endpoint's success and error topics.
 """
 
 import json
@@ -17,12 +17,12 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
 
 def handler(event, context):
-    """One message a time; what fails comes back, the rest does not."""
+    """Handles messages one by one. Only failed messages are delivered again."""
     failures = []
     for message in event["Records"]:
         try:
             notification = json.loads(json.loads(message["body"])["Message"])
-            # Endpoints say it when they are made and when they grow or shrink.
+            # Endpoints send it when they are created or scaled.
             if notification["eventName"] != "TestNotification":
                 record_outcome(notification)
         except Exception:
@@ -32,7 +32,7 @@ def handler(event, context):
 
 
 def record_outcome(notification):
-    """READY with the place of the output, or FAILED with the reason."""
+    """Saves READY with the location of the output, or FAILED with the reason."""
     job_id = notification["inferenceId"]
     now = int(time.time())
     if notification["invocationStatus"] == "Completed":

@@ -1,4 +1,4 @@
-"""Starts an inference for every document that is uploaded.
+"""Starts an inference for every uploaded document.
 
 Trigger: the queue of S3 events.
 """
@@ -21,11 +21,11 @@ sagemaker = boto3.client("sagemaker-runtime")
 
 
 def handler(event, context):
-    """One message a time; what fails comes back, the rest does not."""
+    """Handles messages one by one. Only failed messages are delivered again."""
     failures = []
     for message in event["Records"]:
         try:
-            # The s3:TestEvent that announces the notification has no records.
+            # S3 sends an s3:TestEvent without records when notifications are configured.
             for record in json.loads(message["body"]).get("Records", []):
                 submit(record["s3"])
         except Exception:
@@ -35,10 +35,10 @@ def handler(event, context):
 
 
 def submit(s3):
-    """Makes the job's row, calls the endpoint, notes where the output will be."""
+    """Creates the job's row, invokes the endpoint, and saves the location of the output."""
     bucket = s3["bucket"]["name"]
     key = unquote_plus(s3["object"]["key"])
-    # S3 delivers an event at least once; the sequencer is the same in every copy of it.
+    # S3 delivers an event at least once. All copies have the same sequencer.
     name = f"{bucket}/{key}/{s3['object']['sequencer']}"
     job_id = hashlib.sha256(name.encode()).hexdigest()[:32]
     now = int(time.time())
@@ -62,9 +62,9 @@ def submit(s3):
         if row["status"] != "RECEIVED":
             logger.info("job %s is submitted already", job_id)
             return
-        # An earlier try did not get as far as the endpoint: go on.
+        # An earlier try did not reach the endpoint: continue.
 
-    answer = sagemaker.invoke_endpoint_async(
+    response = sagemaker.invoke_endpoint_async(
         EndpointName=os.environ["ENDPOINT_NAME"],
         InputLocation=f"s3://{bucket}/{key}",
         ContentType="application/pdf",
@@ -75,13 +75,13 @@ def submit(s3):
         table.update_item(
             Key={"job_id": job_id},
             UpdateExpression="SET #status = :status, output_location = :output, updated_at = :now",
-            # The result may be there before we are.
+            # The result may be recorded already.
             ConditionExpression="#status = :received",
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={
                 ":status": "IN_PROGRESS",
                 ":received": "RECEIVED",
-                ":output": answer["OutputLocation"],
+                ":output": response["OutputLocation"],
                 ":now": int(time.time()),
             },
         )

@@ -1,0 +1,173 @@
+"""Counts the AWS calls and DynamoDB units of one job from upload to `Ready` on the local stack, with one page open."""
+
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+import fcntl
+import json
+import os
+from pathlib import Path
+import queue
+import subprocess
+import threading
+import time
+from typing import Any
+
+from build import ROOT, TARGET, functions
+from proxies import CountingProxies, Table, Usage
+
+DEVSTACK = TARGET / "release" / "devstack"
+STACK_FOLDER = ROOT / ".docket" / "up"
+SAMPLE = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
+TENANT = "acme"
+TIMEOUT_SECONDS = 120
+# Services whose address the functions read from AWS_ENDPOINT_URL_<service> (AWS SDKs and Tools Reference Guide).
+SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
+
+
+@dataclass(frozen=True)
+class JobCost:
+    usage: Usage
+    jobs_table: str
+    connections_table: str
+
+
+def measure() -> JobCost:
+    """Starts a stack, runs two jobs and counts the second. Raises RuntimeError."""
+    with stack() as running, page() as seen:
+        outputs = running["outputs"]
+        tables = {name: describe(running, name) for key, name in outputs.items() if key.endswith("TableName")}
+        proxies = CountingProxies(running["url"], running["endpoints_url"], tables)
+        try:
+            for function in functions():
+                redirect(running, function, proxies.proxy(function))
+            # The first job starts the processes and opens connections, which is not part of the cost of a job.
+            run_job(running, seen, "warm-up.pdf")
+            proxies.reset()
+            run_job(running, seen, "measured.pdf")
+        finally:
+            proxies.close()
+        return JobCost(proxies.usage, outputs["JobsTableName"], outputs["ConnectionsTableName"])
+
+
+@contextmanager
+def stack() -> Iterator[dict[str, Any]]:
+    """Starts the local stack of `make up`. Raises RuntimeError if it does not start."""
+    if is_stack_running():
+        raise RuntimeError("a local stack is already running; `make down` stops it")
+    started = subprocess.run([DEVSTACK, "up"], capture_output=True, text=True)
+    if started.returncode != 0:
+        raise RuntimeError(f"the local stack does not start\n{started.stdout}{started.stderr}")
+    try:
+        yield json.loads((STACK_FOLDER / "stack.json").read_text())
+    finally:
+        subprocess.run([DEVSTACK, "down"], capture_output=True)
+
+
+def is_stack_running() -> bool:
+    """Whether a stack of `make up` is running: it holds a lock."""
+    try:
+        with (STACK_FOLDER / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def page() -> Iterator[queue.Queue]:
+    """Opens a page. The lines that it prints arrive in the queue."""
+    lines: queue.Queue[str] = queue.Queue()
+    process = subprocess.Popen([DEVSTACK, "watch", TENANT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def read() -> None:
+        for line in process.stdout:
+            lines.put(line.rstrip())
+        lines.put("(the page is closed)")
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        until(lines, lambda line: line.endswith(" jobs"), "the page's first snapshot")
+        yield lines
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def until(lines: queue.Queue, wanted, what: str) -> str:
+    """Waits for a line. Raises RuntimeError if it does not arrive in time."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    shown = []
+    while True:
+        try:
+            line = lines.get(timeout=max(0, deadline - time.monotonic()))
+        except queue.Empty:
+            line = "(the page is closed)"
+        shown.append(line)
+        if wanted(line):
+            return line
+        if line == "(the page is closed)":
+            raise RuntimeError("\n".join([f"{what} did not arrive; the page printed", *shown]))
+
+
+def run_job(running: dict[str, Any], seen: queue.Queue, name: str) -> None:
+    """Uploads a contract and waits until its job is `Ready` and all queues are empty."""
+    aws(running, "s3", "cp", str(SAMPLE), f"s3://{running['outputs']['JobsBucketName']}/inbound/{TENANT}/{name}")
+    line = until(seen, lambda line: name in line and any(f"  {end} " in line for end in ("Ready", "Failed")), f"the end of {name}")
+    if "  Ready " not in line:
+        raise RuntimeError(f"the job did not become ready: {line}")
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    # A message is in flight until its function has returned, so with empty queues all calls were made.
+    while messages(running):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the queues do not become empty")
+        time.sleep(0.1)
+
+
+def messages(running: dict[str, Any]) -> int:
+    """Number of messages in all queues, those in flight included."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+    total = 0
+    for key, url in running["outputs"].items():
+        if key.endswith("QueueUrl"):
+            endpoint = ["--endpoint-url", running["url"]]
+            found = aws(running, "sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", *names, *endpoint)
+            total += sum(int(count) for count in found["Attributes"].values())
+    return total
+
+
+def describe(running: dict[str, Any], table: str) -> Table:
+    """The key schema of a table and its indexes."""
+    return Table.described(aws(running, "dynamodb", "describe-table", "--table-name", table)["Table"])
+
+
+def redirect(running: dict[str, Any], function: str, proxy: str) -> None:
+    """Points a function at its proxy for all services. Changes only its environment."""
+    name = f"docket-{function}"
+    variables = aws(running, "lambda", "get-function-configuration", "--function-name", name)["Environment"]["Variables"]
+    variables |= {f"AWS_ENDPOINT_URL_{service}": proxy for service in SERVICES}
+    if "WEBSOCKET_MANAGEMENT_URL" in variables:
+        variables["WEBSOCKET_MANAGEMENT_URL"] = variables["WEBSOCKET_MANAGEMENT_URL"].replace(running["url"], proxy)
+    environment = json.dumps({"Variables": variables})
+    aws(running, "lambda", "update-function-configuration", "--function-name", name, "--environment", environment)
+
+
+def aws(running: dict[str, Any], *arguments: str) -> Any:
+    """Runs the AWS CLI against the stack and returns its JSON output. Raises RuntimeError if it fails."""
+    environment = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": running["url"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_PAGER": "",
+    }
+    command = [ROOT / ".venv" / "bin" / "python", "-m", "awscli", *arguments, "--output", "json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"aws {' '.join(arguments[:2])}: {done.stderr.strip()}")
+    return json.loads(done.stdout) if done.stdout.lstrip().startswith("{") else None
