@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_endpoint::{Fault, Faults};
 use aws_sdk_sqs::types::QueueAttributeName;
-use devstack::{Frame, Stack};
+use devstack::{PushFrame, Stack};
 use serde_json::Value;
 
 use crate::support::{Tenant, contract, row, run, run_alone, sample, soon, text};
@@ -104,8 +104,10 @@ fn with_its_clauses_a_push_an_event_and_a_true_row() {
         let mut pushes = Vec::new();
         while pushes.last().is_none_or(|status| status != "Ready") {
             match acme.next().await.frame {
-                Frame::JobChanged { job } if job.id == id => pushes.push(job.status),
-                Frame::JobChanged { .. } | Frame::Snapshot { .. } | Frame::Error { .. } => {}
+                PushFrame::JobChanged { job } if job.id == id => pushes.push(job.status),
+                PushFrame::JobChanged { .. }
+                | PushFrame::Snapshot { .. }
+                | PushFrame::Error { .. } => {}
             }
         }
         // Two copies may come, and a late one after the end; but the way is this.
@@ -203,7 +205,7 @@ fn also_without_a_tenant_in_its_key() {
 fn with_one_result_however_often_it_is_announced() {
     run(async |stack| {
         let mut acme = Tenant::new(stack, "doubled").await;
-        let mut seen = stack.observations();
+        let mut seen = stack.endpoint_events();
         let key = format!("inbound/{}/once.pdf", acme.name);
         let version = acme.put(&key, contract()).await;
         let id = acme.job(&key);
@@ -224,7 +226,10 @@ fn with_one_result_however_often_it_is_announced() {
         .await;
         let mut runs = 0;
         while let Ok(Ok(seen)) = tokio::time::timeout(Duration::ZERO, seen.recv()).await {
-            let is_run = matches!(seen.what, async_endpoint::server::What::Running { .. });
+            let is_run = matches!(
+                seen.kind,
+                async_endpoint::server::EndpointEventKind::InvocationStarted { .. }
+            );
             runs += usize::from(
                 is_run
                     && seen
@@ -242,7 +247,7 @@ fn although_the_endpoint_takes_it_only_the_second_time() {
     run_alone(async |stack| {
         let mut acme = Tenant::new(stack, "refused").await;
         let refuses = Faults {
-            refuse_invoke: Fault::ALWAYS.times(1),
+            invoke_unavailable: Fault::ALWAYS.times(1),
             ..Faults::default()
         };
         let endpoint = "docket-doc-understanding";

@@ -1,6 +1,6 @@
 //! Nothing is dropped: what cannot be understood is set aside for support, and delays nobody.
 
-use async_endpoint::server::What;
+use async_endpoint::server::EndpointEventKind;
 use async_endpoint::{Fault, Faults};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use devstack::Stack;
@@ -10,7 +10,10 @@ use crate::support::{Tenant, contract, messages, quarantined, run, s3_event, soo
 
 /// A notification as the endpoint sends it.
 fn completed(inference_id: &str, output: &str) -> Value {
-    let text = std::fs::read(devstack::file("events/inference-success/completed.json")).unwrap();
+    let text = std::fs::read(devstack::repo_file(
+        "events/inference-success/completed.json",
+    ))
+    .unwrap();
     let mut message: Value = serde_json::from_slice(&text).unwrap();
     message["inferenceId"] = inference_id.into();
     message["responseParameters"]["outputLocation"] = output.into();
@@ -156,7 +159,7 @@ fn that_is_only_a_test_is_dropped_silently() {
             .cloud
             .dynamodb
             .scan()
-            .table_name(&stack.outputs.desk_table_name)
+            .table_name(&stack.outputs.records_table_name)
             .send()
             .await
             .unwrap();
@@ -174,7 +177,7 @@ fn because_the_output_it_names_is_missing_is_not_believed() {
     run(async |stack| {
         const ENDPOINT: &str = "docket-doc-understanding";
         let mut acme = Tenant::new(stack, "missing").await;
-        let mut seen = stack.observations();
+        let mut seen = stack.endpoint_events();
         let lossy = Faults {
             lose_notification: Fault::ALWAYS.times(1),
             ..Faults::default()
@@ -187,7 +190,7 @@ fn because_the_output_it_names_is_missing_is_not_believed() {
         let stored = async {
             loop {
                 let seen = seen.recv().await.unwrap();
-                if let What::Completed { output } = seen.what
+                if let EndpointEventKind::Completed { output } = seen.kind
                     && seen
                         .inference_id
                         .is_some_and(|inference| inference == format!("{id}.a1"))

@@ -1,7 +1,7 @@
 //! Pages: who may open one, and what becomes of those that went away.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use devstack::{Frame, PageError, PageJob, Stack};
+use devstack::{JobView, PushClientError, PushFrame, Stack};
 use serde_json::json;
 
 use crate::desk::{SUPPORT, api};
@@ -36,7 +36,7 @@ fn opens_once_with_a_ticket_and_never_without() {
         let page = stack.connect(&ticket).await.unwrap();
         for refused in [ticket.as_str(), "not-a-ticket", ""] {
             match stack.connect(refused).await {
-                Err(PageError::Refused(401 | 403)) => {}
+                Err(PushClientError::Rejected(401 | 403)) => {}
                 other => panic!("a page opened with {refused:?}: {other:?}"),
             }
         }
@@ -51,7 +51,7 @@ fn that_says_something_strange_is_told_what_to_say() {
         strange.page.send("hello?").await.unwrap();
         let frame = strange.next().await.frame;
         assert!(
-            matches!(&frame, Frame::Error { message } if message.contains("sync")),
+            matches!(&frame, PushFrame::Error { message } if message.contains("sync")),
             "{frame:?}"
         );
     });
@@ -101,7 +101,7 @@ fn that_is_gone_is_forgotten_whoever_finds_out() {
             .await;
         is_alone(stack, NAME).await;
         leave_behind(stack, NAME).await;
-        let is_running = |job: &PageJob| job.status == "InProgress" && job.attempt == 2;
+        let is_running = |job: &JobView| job.status == "InProgress" && job.attempt == 2;
         tenant.see(&job.id, is_running).await;
         is_alone(stack, NAME).await;
         leave_behind(stack, NAME).await;

@@ -78,7 +78,7 @@ fn that_is_deleted_at_once_fails_with_a_reason() {
         if job.status != "Ready" {
             let failure = job.failure.unwrap();
             assert!(
-                ["InvalidInput", "Unknown"].contains(&failure.cause.as_str()),
+                ["InvalidInput", "Unknown"].contains(&&*failure.cause),
                 "{failure:?}"
             );
             assert!(!failure.detail.is_empty());

@@ -60,7 +60,7 @@ async fn ports(stack: &Stack) -> Aws {
     let names = [
         (Var::JobsTable, JOBS_TABLE),
         (Var::ConnectionsTable, &outputs.connections_table_name),
-        (Var::RecordsTable, &outputs.desk_table_name),
+        (Var::RecordsTable, &outputs.records_table_name),
         (Var::Bucket, &outputs.jobs_bucket_name),
     ];
     aws(stack, &names)
@@ -129,7 +129,7 @@ impl Outside for Hands<'_> {
             .cloud
             .dynamodb
             .put_item()
-            .table_name(&self.0.outputs.desk_table_name);
+            .table_name(&self.0.outputs.records_table_name);
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
             .item("watches", AttributeValue::S(subscription.to_owned()))

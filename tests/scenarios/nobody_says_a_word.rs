@@ -16,7 +16,7 @@ use crate::support::{
 /// Calls the reconciler as `docs/operations.md` says, and answers what it says.
 pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
     let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
-    let done = Command::new(devstack::python().unwrap())
+    let done = Command::new(devstack::venv_python().unwrap())
         .args(["-m", "awscli", "lambda", "invoke"])
         .args(["--function-name", &stack.outputs.reconciler_function_name])
         .args(["--payload", payload])

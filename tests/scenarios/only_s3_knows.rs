@@ -101,7 +101,7 @@ fn number(text: &str) -> AttributeValue {
 
 /// Publishes a notification as the endpoint would, from an example in `events`.
 pub(crate) async fn publish(stack: &Stack, topic: &str, example: &str, id: &str, output: &str) {
-    let example = std::fs::read(devstack::file("events").join(example)).unwrap();
+    let example = std::fs::read(devstack::repo_file("events").join(example)).unwrap();
     let mut message: Value = serde_json::from_slice(&example).unwrap();
     message["inferenceId"] = format!("{id}.a1").into();
     if message.get("responseParameters").is_some() {
@@ -196,7 +196,7 @@ fn of_a_result_whose_submission_was_not_recorded() {
         ];
         change(stack, &job.id, expression, &values).await;
         let refuses = Faults {
-            refuse_invoke: Fault::ALWAYS,
+            invoke_unavailable: Fault::ALWAYS,
             ..Faults::default()
         };
         stack.endpoints.set_faults(ENDPOINT, refuses).unwrap();

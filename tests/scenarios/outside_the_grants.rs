@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use devstack::{Stack, root, signed};
+use devstack::{Stack, root_credentials, sign_request};
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body_util::BodyExt;
@@ -238,7 +238,11 @@ fn a_function_may_do_what_it_does_and_nothing_else() {
         // Root may do all of it.
         for act in acts(stack, &roles[0].1) {
             if !NOT_EVEN_ROOT.contains(&act.what) {
-                assert!(is_allowed(stack, &act, &root()).await, "{}", act.what);
+                assert!(
+                    is_allowed(stack, &act, &root_credentials()).await,
+                    "{}",
+                    act.what
+                );
             }
         }
     });
@@ -247,7 +251,7 @@ fn a_function_may_do_what_it_does_and_nothing_else() {
 /// Every function and the ARN of its role.
 async fn roles(stack: &Stack) -> Vec<(String, String)> {
     let list = Act::rest("list", "lambda", "GET", "/2015-03-31/functions");
-    let (_, listed) = ask(stack, &list, &root()).await;
+    let (_, listed) = ask(stack, &list, &root_credentials()).await;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let text = |of: &Value| of.as_str().unwrap().to_owned();
     let functions = listed["Functions"].as_array().unwrap().iter();
@@ -261,7 +265,7 @@ async fn roles(stack: &Stack) -> Vec<(String, String)> {
 
 /// Takes a function's role.
 async fn assume(stack: &Stack, arn: &str) -> Credentials {
-    let (status, said) = ask(stack, &acts::assume(arn, SESSION), &root()).await;
+    let (status, said) = ask(stack, &acts::assume(arn, SESSION), &root_credentials()).await;
     assert_eq!(status, 200, "{said}");
     let part = |name: &str| {
         let (_, rest) = said.split_once(&format!("<{name}>")).unwrap();
@@ -299,7 +303,7 @@ async fn ask(stack: &Stack, act: &Act, credentials: &Credentials) -> (u16, Strin
         request = request.header(*name, value);
     }
     let request = request.body(Bytes::from(act.body.clone())).unwrap();
-    let request = signed(request, act.service, credentials).unwrap();
+    let request = sign_request(request, act.service, credentials).unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http();
     let answer = client.request(request).await.unwrap();
     let status = answer.status().as_u16();

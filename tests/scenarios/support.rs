@@ -9,9 +9,9 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use devstack::children::Children;
+use devstack::ChildProcesses;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
-use devstack::{Arrival, Frame, Options, Page, PageJob, RunDir, Stack};
+use devstack::{JobView, PushClient, PushFrame, ReceivedMessage, RunDir, Stack, StackOptions};
 use functions::aws::Aws;
 use functions::config::{Config, Var};
 use jobs::id::JobId;
@@ -32,7 +32,7 @@ struct World {
     runtime: Runtime,
     stack: Stack,
     _dir: RunDir,
-    _children: Children,
+    _children: ChildProcesses,
 }
 
 /// Started by the first scenario. Nobody stops it: its processes end when this one does.
@@ -42,11 +42,11 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         .enable_all()
         .build()
         .unwrap();
-    let dir = RunDir::unique("test").unwrap();
-    let children = Children::default();
-    let progress: devstack::Progress = Arc::new(|step| eprintln!("{step}"));
+    let dir = RunDir::create_unique("test").unwrap();
+    let children = ChildProcesses::default();
+    let progress: devstack::ProgressCallback = Arc::new(|step| eprintln!("{step}"));
     let start = async {
-        let stack = Stack::start(Options::TESTS, &dir, &children, &progress).await?;
+        let stack = Stack::start(StackOptions::TESTS, &dir, &children, &progress).await?;
         for queue in [
             &stack.outputs.inference_success_queue_url,
             &stack.outputs.inference_error_queue_url,
@@ -120,7 +120,7 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
 
 /// A document of `samples/`.
 pub(crate) fn sample(name: &str) -> Vec<u8> {
-    let path: PathBuf = devstack::file("samples").join(name);
+    let path: PathBuf = devstack::repo_file("samples").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -133,20 +133,20 @@ pub(crate) fn contract() -> Vec<u8> {
 pub(crate) struct Tenant {
     pub(crate) stack: &'static Stack,
     pub(crate) name: &'static str,
-    pub(crate) page: Page,
+    pub(crate) page: PushClient,
     /// The jobs of the first snapshot.
-    pub(crate) first_snapshot: Vec<PageJob>,
+    pub(crate) first_snapshot: Vec<JobView>,
 }
 
 impl Tenant {
     /// Opens its page and waits for the first snapshot. `*` watches every tenant, and has none to upload for.
     pub(crate) async fn new(stack: &'static Stack, name: &'static str) -> Self {
-        let mut page = stack.open_page(name).await.unwrap();
+        let mut page = stack.open_push_client(name).await.unwrap();
         let snapshot = async {
             loop {
                 // Pushes may come before it.
                 let arrival = page.next().await.expect("the page stays connected");
-                if let Frame::Snapshot { jobs, .. } = arrival.frame {
+                if let PushFrame::Snapshot { jobs, .. } = arrival.frame {
                     return jobs;
                 }
             }
@@ -191,7 +191,7 @@ impl Tenant {
     }
 
     /// The next frame, after asking again now and then.
-    pub(crate) async fn next(&mut self) -> Arrival {
+    pub(crate) async fn next(&mut self) -> ReceivedMessage {
         let page = &mut self.page;
         let next = async {
             loop {
@@ -205,7 +205,7 @@ impl Tenant {
     }
 
     /// Waits until the page shows a job as wanted.
-    pub(crate) async fn see(&mut self, id: &str, wanted: impl Fn(&PageJob) -> bool) -> PageJob {
+    pub(crate) async fn see(&mut self, id: &str, wanted: impl Fn(&JobView) -> bool) -> JobView {
         let give_up = Instant::now() + PATIENCE;
         loop {
             if let Some(job) = self.page.jobs.get(id)
@@ -223,12 +223,12 @@ impl Tenant {
     }
 
     /// Waits until the page shows the end of a job.
-    pub(crate) async fn ended(&mut self, id: &str) -> PageJob {
-        self.see(id, PageJob::has_ended).await
+    pub(crate) async fn ended(&mut self, id: &str) -> JobView {
+        self.see(id, devstack::has_ended).await
     }
 
     /// Waits until the page shows that a job is ready; any other end is a failure.
-    pub(crate) async fn ready(&mut self, id: &str) -> PageJob {
+    pub(crate) async fn ready(&mut self, id: &str) -> JobView {
         let job = self.ended(id).await;
         assert_eq!(job.status, "Ready", "{job:?}");
         job
@@ -239,7 +239,7 @@ impl Tenant {
         let job = self.ended(id).await;
         assert_eq!(job.status, "Failed", "{job:?}");
         let failure = job.failure.expect("a failure has a reason");
-        (failure.cause, failure.detail)
+        (failure.cause.into_owned(), failure.detail)
     }
 }
 
@@ -277,7 +277,7 @@ pub(crate) async fn quarantined(stack: &Stack, part: &str) -> Item {
                 .cloud
                 .dynamodb
                 .query()
-                .table_name(&stack.outputs.desk_table_name);
+                .table_name(&stack.outputs.records_table_name);
             let query = query
                 .key_condition_expression("pk = :pk")
                 .consistent_read(true);
@@ -336,7 +336,7 @@ pub(crate) async fn messages(stack: &Stack, queue: &str) -> u64 {
 /// An S3 event, as the bucket would send it.
 pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
     let mut event: serde_json::Value = serde_json::from_slice(
-        &std::fs::read(devstack::file("events/upload-trigger/put.json")).unwrap(),
+        &std::fs::read(devstack::repo_file("events/upload-trigger/put.json")).unwrap(),
     )
     .unwrap();
     let s3 = &mut event["Records"][0]["s3"];

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use api::ports::ObjectTransfers;
-use devstack::{Site, Stack};
+use devstack::{Stack, WebServer};
 use functions::aws::Aws;
 use functions::config::Var;
 use futures_util::{StreamExt, stream};
@@ -21,7 +21,7 @@ const MANY: u64 = 1000;
 
 /// What the browser tests need that a machine for Rust may not have.
 fn missing() -> Option<&'static str> {
-    let web = devstack::file("web");
+    let web = devstack::repo_file("web");
     if !web.join("node_modules").is_dir() || !web.join("dist/index.html").is_file() {
         return Some("the page is not built: needs Node, run make web");
     }
@@ -103,14 +103,16 @@ fn in_a_real_browser_is_what_the_table_says() {
         return;
     }
     run_alone(async |stack| {
-        let site = Site::start(&stack.outputs, &stack.cloud.url).await.unwrap();
+        let site = WebServer::start(&stack.outputs, &stack.cloud.url)
+            .await
+            .unwrap();
         let url = site.as_ref().map(|site| site.url.as_str()).unwrap();
         let name = "A contract that failed.pdf";
         failed_job(stack, name).await;
         many_jobs(stack, MANY).await;
         let tests = Command::new("node")
             .args(["scripts/run.mjs", "--test", "e2e", "stack.test"])
-            .current_dir(devstack::file("web"))
+            .current_dir(devstack::repo_file("web"))
             .env("PAGE_URL", url)
             .env("PAGE_FAILED", name)
             .env("PAGE_MANY", MANY.to_string())

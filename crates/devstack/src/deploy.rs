@@ -1,4 +1,4 @@
-//! Puts `infra/service.yaml` and the zips that ship into the emulated cloud, with the AWS CLI, as one would on AWS.
+//! Deploys `infra/service.yaml` and the functions' zips to the emulator with the AWS CLI, as on AWS.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,67 +9,50 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::place;
+use crate::repo;
 
-/// What the deployed stack says about itself (`Outputs` of `infra/service.yaml`).
+/// The `Outputs` of `infra/service.yaml`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
-    /// The bucket of inputs and outputs.
     pub jobs_bucket_name: String,
-    /// The job table.
     pub jobs_table_name: String,
-    /// The table of open pages.
     pub connections_table_name: String,
-    /// The table of tickets and quarantined messages.
-    pub desk_table_name: String,
-    /// Queue of announced uploads.
+    pub records_table_name: String,
     pub uploads_queue_url: String,
-    /// Its dead letters.
     pub uploads_dead_letters_url: String,
-    /// Queue of successes.
     pub inference_success_queue_url: String,
-    /// Its dead letters.
     pub inference_success_dead_letters_url: String,
-    /// Queue of errors.
     pub inference_error_queue_url: String,
-    /// Its dead letters.
     pub inference_error_dead_letters_url: String,
-    /// Queue of wake-ups.
     pub checks_queue_url: String,
-    /// Its dead letters.
     pub checks_dead_letters_url: String,
-    /// Topic of successes.
     pub inference_success_topic_arn: String,
-    /// Topic of errors.
     pub inference_error_topic_arn: String,
-    /// The bus that `JobReady` and `JobFailed` come out of.
+    /// The bus for `JobReady` and `JobFailed`.
     pub event_bus_name: String,
-    /// The function that looks for what was lost.
     pub reconciler_function_name: String,
-    /// Where pages connect, with `?ticket=<ticket>`.
+    /// The URL for WebSocket connections, with `?ticket=<ticket>`.
     pub web_socket_url: String,
-    /// Where messages to pages are posted.
+    /// The URL of API Gateway's connection management API.
     pub web_socket_management_url: String,
-    /// The HTTP API, without a slash at its end.
+    /// Without a trailing slash.
     pub http_api_url: String,
-    /// Where people are added.
     pub user_pool_id: String,
-    /// What people sign in with.
     pub user_pool_client_id: String,
 }
 
-/// A client on the command line.
+/// Runs the AWS CLI.
 #[derive(Debug)]
-pub(crate) struct Cli<'a> {
+pub(crate) struct AwsCli<'a> {
     pub(crate) python: &'a Path,
-    /// Where its files go.
+    /// The directory for its files.
     pub(crate) dir: &'a Path,
     pub(crate) environment: Vec<(String, String)>,
 }
 
-impl Cli<'_> {
-    /// Runs a command of the AWS CLI and answers its standard output.
+impl AwsCli<'_> {
+    /// Runs a command and returns its standard output.
     pub(crate) async fn aws(&self, arguments: &[&str]) -> Result<String> {
         let mut all = vec!["-m", "awscli"];
         all.extend(arguments);
@@ -82,7 +65,7 @@ impl Cli<'_> {
     async fn python(&self, arguments: &[&str]) -> Result<String> {
         let done = Command::new(self.python)
             .args(arguments)
-            .current_dir(place::root())
+            .current_dir(repo::root())
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -98,26 +81,26 @@ impl Cli<'_> {
     }
 }
 
-/// The zips that `make package` made, which are those that ship: Cargo's own folder may hold programs that were
-/// built for tests. Answers a source that is newer than them, if there is one.
+/// Checks the zips of `make package`, which are the deployed ones: Cargo's target directory may contain programs that
+/// were built for tests. Returns a source file that is newer than the zips, if there is one.
 ///
 /// # Errors
-/// One that the template names is missing.
+/// A zip that the template uses is missing.
 pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
-    let template = std::fs::read_to_string(place::file(TEMPLATE)).context(TEMPLATE)?;
+    let template = std::fs::read_to_string(repo::file(TEMPLATE)).context(TEMPLATE)?;
     let named = template
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Code: ../"));
     let mut oldest: Option<SystemTime> = None;
     for name in named {
-        let zip = place::file(name);
+        let zip = repo::file(name);
         let Ok(meta) = zip.metadata() else {
-            bail!("{} is not there; `make package` makes it", zip.display());
+            bail!("{} does not exist; run `make package`", zip.display());
         };
         let made = meta.modified()?;
         oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
     }
-    let mut folders = SHIPPED.map(place::file).to_vec();
+    let mut folders = ZIP_SOURCES.map(repo::file).to_vec();
     while let (Some(path), Some(oldest)) = (folders.pop(), oldest) {
         if path.is_dir() {
             for entry in std::fs::read_dir(&path)? {
@@ -130,43 +113,43 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The parameters in which a local deployment differs from one on AWS.
+/// The template parameters whose values differ from a deployment to AWS.
 #[derive(Debug)]
-pub(crate) struct Parameters {
+pub(crate) struct TemplateParameters {
     pub(crate) execute_api_url: String,
     pub(crate) sagemaker_runtime_url: String,
-    /// Where people send their password.
+    /// Where users sign in.
     pub(crate) sign_in_url: String,
-    /// Time limit of the functions behind queues, in seconds; six times this is the queues' visibility timeout.
+    /// Timeout of the functions behind queues. The queues' visibility timeout is six times this.
     pub(crate) function_timeout_seconds: u32,
 }
 
 const TEMPLATE: &str = "infra/service.yaml";
-/// What the zips are made of.
-const SHIPPED: [&str; 4] = [
+/// The sources of the zips.
+const ZIP_SOURCES: [&str; 4] = [
     "crates/jobs/src",
     "crates/functions/src",
     "infra/pipelines.toml",
     "Cargo.lock",
 ];
-const STACK: &str = "docket";
+const STACK_NAME: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
 
-/// Uploads the zips and creates the stack.
+/// Uploads the zips and creates the CloudFormation stack.
 pub(crate) async fn deploy(
-    cli: &Cli<'_>,
+    cli: &AwsCli<'_>,
     s3: &aws_sdk_s3::Client,
-    parameters: &Parameters,
+    parameters: &TemplateParameters,
 ) -> Result<Outputs> {
     s3.create_bucket()
         .bucket(CODE_BUCKET)
         .send()
         .await
-        .context("the bucket for the zips cannot be made")?;
+        .context("cannot create the bucket for the zips")?;
     let packaged: PathBuf = cli.dir.join("packaged.yaml");
     let packaged = packaged
         .to_str()
-        .context("the path of the repository is not UTF-8")?;
+        .context("the path of the repository is not valid UTF-8")?;
     cli.aws(&[
         "cloudformation",
         "package",
@@ -178,7 +161,7 @@ pub(crate) async fn deploy(
         packaged,
     ])
     .await?;
-    // The machine's own kind: the zips were built on it.
+    // This machine's architecture, because the zips were built on it.
     let architecture = if std::env::consts::ARCH == "aarch64" {
         "arm64"
     } else {
@@ -200,7 +183,7 @@ pub(crate) async fn deploy(
         "cloudformation",
         "deploy",
         "--stack-name",
-        STACK,
+        STACK_NAME,
         "--template-file",
         packaged,
         "--s3-bucket",
@@ -216,7 +199,7 @@ pub(crate) async fn deploy(
             "cloudformation",
             "describe-stacks",
             "--stack-name",
-            STACK,
+            STACK_NAME,
             "--query",
             "Stacks[0].Outputs",
             "--output",
@@ -229,17 +212,17 @@ pub(crate) async fn deploy(
 fn outputs(described: &str) -> Result<Outputs> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Row {
+    struct StackOutput {
         output_key: String,
         output_value: String,
     }
-    let rows: Vec<Row> =
-        serde_json::from_str(described).context("the stack's outputs cannot be read")?;
+    let rows: Vec<StackOutput> =
+        serde_json::from_str(described).context("cannot read the stack's outputs")?;
     let map = rows
         .into_iter()
         .map(|row| (row.output_key, Value::String(row.output_value)))
         .collect();
-    serde_json::from_value(Value::Object(map)).context("the stack lacks an output")
+    serde_json::from_value(Value::Object(map)).context("an output is missing")
 }
 
 #[cfg(test)]
@@ -247,8 +230,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_output_of_the_template_that_is_used_is_there() {
-        let template = std::fs::read_to_string(place::file("infra/service.yaml")).unwrap();
+    fn template_has_every_output_that_the_stack_reads() {
+        let template = std::fs::read_to_string(repo::file("infra/service.yaml")).unwrap();
         let (_, outputs_part) = template.split_once("\nOutputs:\n").unwrap();
         let rows: Vec<Value> = outputs_part
             .lines()

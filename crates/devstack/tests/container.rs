@@ -80,8 +80,8 @@ fn demo(arguments: &[&str]) -> (Output, String) {
 
 #[test]
 fn documents_go_to_the_container_and_every_job_ends_ready_or_with_its_reason() {
-    let good = devstack::file("samples/contracts/consulting-agreement.pdf");
-    let bad = devstack::file("samples/bad/broken.pdf");
+    let good = devstack::repo_file("samples/contracts/consulting-agreement.pdf");
+    let bad = devstack::repo_file("samples/bad/broken.pdf");
     let sizes = [&good, &bad].map(|path| path.metadata().unwrap().len().try_into().unwrap());
     let (url, asked) = container(sizes[1]);
     let url = format!("{url}/base/");

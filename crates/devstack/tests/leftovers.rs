@@ -27,7 +27,7 @@ impl Demo {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let folder = devstack::file(".docket").join(format!("demo-{}", child.id()));
+        let folder = devstack::repo_file(".docket").join(format!("demo-{}", child.id()));
         let mut said = String::new();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         while !said.contains(step) {

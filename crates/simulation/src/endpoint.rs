@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use async_endpoint::{
-    Action, ApiError, Endpoint, Failure, Faults, Millis, Outcome, Request, Rng, RunId, ScaleIn,
-    Settings, Stopped,
+    Action, Endpoint, Faults, InvocationFailure, InvocationStatus, InvokeError, Millis, Request,
+    Rng, RunId, ScaleIn, Settings, StopReason,
 };
 use jobs::id::{InferenceId, Location};
 use jobs::ports::{Accepted, Invocation};
@@ -29,7 +29,7 @@ pub(crate) struct Req {
     /// What the latest run read: the version, and whether the model can read it.
     read: RefCell<Option<String>>,
     /// How it ended.
-    pub(crate) ended: Cell<Option<Outcome>>,
+    pub(crate) ended: Cell<Option<InvocationStatus>>,
     /// When it was accepted, in virtual time.
     pub(crate) accepted: u64,
     /// When the latest run began, and when the model answers, if it does.
@@ -58,14 +58,14 @@ impl World {
             .map(|p| (p.endpoint.clone(), p.name.clone()))
             .collect();
         for (name, pipeline) in pipelines {
-            let announce_expiry = !self.strikes(Fault::ExpirySilent);
+            let notify_on_expiry = !self.strikes(Fault::ExpirySilent);
             let names_honest = !self.strikes(Fault::NamesOpaque);
             let max = u32::try_from(self.between(1, 4)).unwrap_or(1);
             let settings = Settings {
                 max_instances: max,
                 max_concurrent_per_instance: u32::try_from(self.between(1, 4)).unwrap_or(1),
                 cold_start: Millis(self.between(MINUTE, 11 * MINUTE)),
-                announce_expiry,
+                notify_on_expiry,
                 failure_objects: self.rng.up_to(3) > 0,
                 scale_in: if self.rng.up_to(1) == 0 {
                     ScaleIn::WhenIdle { periods: 2 }
@@ -150,7 +150,7 @@ impl World {
                 .model
                 .invoke(Millis(self.now), request)
                 .map(|_| ())
-                .map_err(|refusal: ApiError| refusal.to_string()),
+                .map_err(|refusal: InvokeError| refusal.to_string()),
         };
         if let Err(why) = answer {
             self.ledger.refused.insert((id.job, id.attempt.0));
@@ -204,7 +204,7 @@ impl World {
         let now = Millis(self.now);
         let hosted = &mut self.endpoints[at];
         let (min, max) = if there { hosted.limits } else { (0, 0) };
-        hosted.model.set_limits(now, min, max);
+        hosted.model.set_instance_limits(now, min, max);
         if !there {
             while let Some(instance) = hosted.model.busiest_instance() {
                 if !hosted.model.kill_instance(now, instance)
@@ -240,7 +240,7 @@ impl World {
             }
         }
         let hosted = &mut self.endpoints[at];
-        if let Some(next) = hosted.model.next_wake() {
+        if let Some(next) = hosted.model.next_event_at() {
             let next = next.0.max(self.now);
             if hosted
                 .planned
@@ -277,7 +277,7 @@ impl World {
             Action::PutOutput { run, request } => {
                 let failed = self
                     .strikes(Fault::OutputUnwritable)
-                    .then_some(Failure::OutputUnwritable);
+                    .then_some(InvocationFailure::OutputUnwritable);
                 let delay = self.between(5, 200);
                 self.after(delay, Event::Stored(at, run, request, failed));
             }
@@ -297,7 +297,9 @@ impl World {
                 }
             }
             Action::Expired { request } => {
-                request.ended.set(Some(Outcome::Failed(Failure::Expired)));
+                request
+                    .ended
+                    .set(Some(InvocationStatus::Failed(InvocationFailure::Expired)));
                 self.log(|| {
                     format!(
                         "endpoint   {} expired in the queue",
@@ -310,7 +312,7 @@ impl World {
             }
             Action::InstanceStopped {
                 instance,
-                why: Stopped::Lost,
+                reason: StopReason::Lost,
             } => {
                 self.log(|| format!("endpoint   loses instance {}", instance.0));
             }
@@ -344,19 +346,19 @@ impl World {
         });
         *req.read.borrow_mut() = read;
         let outcome = if missing {
-            Outcome::Failed(Failure::InputUnreadable)
+            InvocationStatus::Failed(InvocationFailure::InputUnreadable)
         } else if poisoned {
-            Outcome::Failed(Failure::ClientError(400))
+            InvocationStatus::Failed(InvocationFailure::ClientError(400))
         } else if self.strikes(Fault::ModelBroken) {
-            Outcome::Failed(if self.rng.up_to(1) == 0 {
-                Failure::ServerError(500)
+            InvocationStatus::Failed(if self.rng.up_to(1) == 0 {
+                InvocationFailure::ServerError(500)
             } else {
-                Failure::NoResponse
+                InvocationFailure::NoResponse
             })
         } else if self.strikes(Fault::ModelSlow) {
             return;
         } else {
-            Outcome::Completed
+            InvocationStatus::Completed
         };
         let known = self.takes.get(&req.input).copied();
         let takes = known.unwrap_or_else(|| self.between(2 * SECOND, 90 * SECOND));
@@ -364,14 +366,20 @@ impl World {
         self.after(takes, Event::Answer(at, run, outcome));
     }
 
-    pub(crate) fn model_answers(&mut self, at: usize, run: RunId, outcome: Outcome) {
+    pub(crate) fn model_answers(&mut self, at: usize, run: RunId, outcome: InvocationStatus) {
         self.endpoints[at]
             .model
-            .model_answered(Millis(self.now), run, outcome);
+            .invocation_finished(Millis(self.now), run, outcome);
         self.drive(at);
     }
 
-    pub(crate) fn store(&mut self, at: usize, run: RunId, req: &Req, failed: Option<Failure>) {
+    pub(crate) fn store(
+        &mut self,
+        at: usize,
+        run: RunId,
+        req: &Req,
+        failed: Option<InvocationFailure>,
+    ) {
         let output = match failed {
             None => {
                 let made_from = req.read.borrow().clone().unwrap_or_default();
@@ -383,7 +391,7 @@ impl World {
                     },
                 ))
             }
-            Some(Failure::OutputUnwritable) => None,
+            Some(InvocationFailure::OutputUnwritable) => None,
             Some(_) => Some((&req.failure, Source::Failure)),
         };
         let written = output.is_some();
@@ -403,7 +411,7 @@ impl World {
         }
         self.endpoints[at]
             .model
-            .stored(Millis(self.now), run, written);
+            .object_stored(Millis(self.now), run, written);
         self.drive(at);
     }
 }

@@ -295,7 +295,7 @@ impl World {
             let hosted = &mut self.endpoints[at];
             if let Some(tally) = open.get(&hosted.pipeline) {
                 let count = u32::try_from(tally.open).unwrap_or(u32::MAX);
-                hosted.model.tell_open_jobs(Millis(self.now), count);
+                hosted.model.report_open_jobs(Millis(self.now), count);
             }
             self.drive(at);
         }

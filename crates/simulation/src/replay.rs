@@ -19,7 +19,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use async_endpoint::{ParameterError, Parameters, Phase, Rng};
+use async_endpoint::{EndpointParameters, InstanceStatus, ParameterError, Rng};
 use jobs::pipeline::{ConfigError, Pipelines};
 
 use crate::fault::Plan;
@@ -58,7 +58,7 @@ pub struct Options {
     /// What a run takes in the middle, in seconds.
     pub run_seconds: u32,
     /// The endpoint, as its parameter file says.
-    pub endpoint: Parameters,
+    pub endpoint: EndpointParameters,
     /// Only a part of the day.
     pub excerpt: Option<Excerpt>,
 }
@@ -74,7 +74,7 @@ impl Options {
             seed: 1,
             documents: scenario.shape().documents,
             run_seconds: scenario.shape().run_seconds,
-            endpoint: Parameters::parse(scenario.parameters())?,
+            endpoint: EndpointParameters::parse(scenario.parameters())?,
             excerpt: None,
         })
     }
@@ -277,7 +277,7 @@ fn look(world: &World) -> DecisionContext {
         ..DecisionContext::default()
     };
     for instance in model.instances() {
-        if instance.phase == Phase::InService {
+        if instance.status == InstanceStatus::InService {
             context.in_service += 1;
             context.busy += u32::from(instance.running > 0);
         } else {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use async_endpoint::{Notice, Outcome};
+use async_endpoint::{InvocationStatus, ResultNotification};
 
 use crate::endpoint::{Hosted, Req};
 use crate::fault::Fault;
@@ -11,9 +11,9 @@ use crate::world::{BUCKET, HOUR, MINUTE, World};
 use jobs::ports::Queue;
 
 impl World {
-    pub(crate) fn publish_notice(&mut self, at: usize, notice: &Notice<Rc<Req>>) {
+    pub(crate) fn publish_notice(&mut self, at: usize, notice: &ResultNotification<Rc<Req>>) {
         let req = &notice.request;
-        req.ended.set(Some(notice.outcome));
+        req.ended.set(Some(notice.status));
         let copies = if self.strikes(Fault::NotificationLost) {
             self.log(|| {
                 format!(
@@ -32,13 +32,13 @@ impl World {
             if self.strikes(Fault::NotificationLate) {
                 delay += self.between(MINUTE, 2 * HOUR);
             }
-            let body = notification(&self.endpoints[at], req, notice.outcome);
-            match notice.outcome {
-                Outcome::Completed => {
+            let body = notification(&self.endpoints[at], req, notice.status);
+            match notice.status {
+                InvocationStatus::Completed => {
                     let kind = Kind::Success(req.inference, req.output.clone());
                     self.send(Queue::InferenceSuccess, delay, Message::new(body, kind));
                 }
-                Outcome::Failed(_) => {
+                InvocationStatus::Failed(_) => {
                     self.send(
                         Queue::InferenceError,
                         delay,
@@ -51,13 +51,13 @@ impl World {
 }
 
 /// The message as the endpoint publishes it, in SNS's envelope or raw.
-fn notification(hosted: &Hosted, req: &Req, outcome: Outcome) -> String {
+fn notification(hosted: &Hosted, req: &Req, outcome: InvocationStatus) -> String {
     let result = match outcome {
-        Outcome::Completed => format!(
+        InvocationStatus::Completed => format!(
             r#""invocationStatus":"Completed","responseParameters":{{"contentType":"application/json","outputLocation":"s3://{BUCKET}/{}"}}"#,
             req.output
         ),
-        Outcome::Failed(failure) => {
+        InvocationStatus::Failed(failure) => {
             format!(r#""invocationStatus":"Failed","failureReason":"{failure}""#)
         }
     };

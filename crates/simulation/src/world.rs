@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 
-use async_endpoint::{Failure, Outcome, Rng, RunId};
+use async_endpoint::{InvocationFailure, InvocationStatus, Rng, RunId};
 use jobs::id::{InferenceId, Timestamp};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Connection, QuarantinedMessage, Ticket};
@@ -52,9 +52,9 @@ pub(crate) enum Event {
     /// An endpoint has something to do.
     Endpoint(usize),
     /// A model answers.
-    Answer(usize, RunId, Outcome),
+    Answer(usize, RunId, InvocationStatus),
     /// An endpoint has written (or failed to write) an object.
-    Stored(usize, RunId, Rc<Req>, Option<Failure>),
+    Stored(usize, RunId, Rc<Req>, Option<InvocationFailure>),
     /// An endpoint goes out of service, or comes back.
     InService(usize, bool),
     /// An endpoint loses its capacity, or gets it back.

@@ -172,7 +172,7 @@ fn with_one_instance_kept_nobody_waits_for_a_cold_start() {
     for warm in [false, true] {
         let mut options = options(Scenario::DealDay);
         if warm {
-            options.endpoint.settings.warm = Some(WarmHours {
+            options.endpoint.settings.warm_hours = Some(WarmHours {
                 instances: 1,
                 days: Days::parse("MON").unwrap(),
                 from: 7 * 60,

@@ -168,7 +168,7 @@ fn a_ticket_opens_one_socket_that_shows_its_owners_jobs_alone() {
                 assert!(arrival.is_some(), "the page was cut off");
                 page.jobs
                     .get(&id)
-                    .is_some_and(|job| job.has_ended())
+                    .is_some_and(devstack::has_ended)
                     .then_some(())
             })
             .await;
@@ -178,7 +178,7 @@ fn a_ticket_opens_one_socket_that_shows_its_owners_jobs_alone() {
             page.sync().await.unwrap();
             until("a snapshot", async || {
                 let arrival = page.next().await.unwrap();
-                matches!(arrival.frame, devstack::Frame::Snapshot { .. }).then_some(())
+                matches!(arrival.frame, devstack::PushFrame::Snapshot { .. }).then_some(())
             })
             .await;
             assert!(!page.jobs.contains_key(&id), "a foreign job was shown");

@@ -142,7 +142,7 @@ fn put(item: &mut Item, name: &str, value: String) {
 async fn document(stack: &Stack, folder: &str, name: &str) -> Option<Item> {
     let get = stack.cloud.dynamodb.get_item();
     let get = get
-        .table_name(&stack.outputs.desk_table_name)
+        .table_name(&stack.outputs.records_table_name)
         .consistent_read(true)
         .key("pk", AttributeValue::S(folder.to_owned()))
         .key("sk", AttributeValue::S(name.to_owned()));
@@ -151,6 +151,6 @@ async fn document(stack: &Stack, folder: &str, name: &str) -> Option<Item> {
 
 async fn write(stack: &Stack, item: Item) {
     let put = stack.cloud.dynamodb.put_item();
-    let put = put.table_name(&stack.outputs.desk_table_name);
+    let put = put.table_name(&stack.outputs.records_table_name);
     put.set_item(Some(item)).send().await.unwrap();
 }

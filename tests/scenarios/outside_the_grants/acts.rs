@@ -69,7 +69,7 @@ pub(crate) fn assume(arn: &str, session: &str) -> Act {
 pub(crate) fn acts(stack: &Stack, arn: &str) -> Vec<Act> {
     let mut all = jobs(&stack.outputs.jobs_table_name);
     all.extend(pages(&stack.outputs.connections_table_name));
-    all.extend(desk(&stack.outputs.desk_table_name));
+    all.extend(desk(&stack.outputs.records_table_name));
     all.extend(objects(&stack.outputs.jobs_bucket_name));
     all.extend(queues(stack));
     all.extend(others(stack, arn));

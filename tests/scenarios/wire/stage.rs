@@ -9,8 +9,8 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{NotificationConfiguration, QueueConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use devstack::children::Children;
-use devstack::{Options, RunDir, Stack, root, signed};
+use devstack::ChildProcesses;
+use devstack::{RunDir, Stack, StackOptions, root_credentials, sign_request};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -45,7 +45,7 @@ struct World {
     runtime: Runtime,
     stage: Stage,
     _dir: RunDir,
-    _children: Children,
+    _children: ChildProcesses,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
@@ -54,8 +54,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         .enable_all()
         .build()
         .unwrap();
-    let dir = RunDir::unique("wire").unwrap();
-    let children = Children::default();
+    let dir = RunDir::create_unique("wire").unwrap();
+    let children = ChildProcesses::default();
     let stage = runtime.block_on(Stage::start(&dir, &children));
     World {
         runtime,
@@ -86,15 +86,15 @@ pub(crate) fn run_alone(scenario: impl AsyncFnOnce(&'static Stage)) {
 }
 
 impl Stage {
-    async fn start(dir: &RunDir, children: &Children) -> Self {
+    async fn start(dir: &RunDir, children: &ChildProcesses) -> Self {
         let wire = Wire::start().await;
-        let options = Options {
-            wire: Some(wire.url.clone()),
+        let options = StackOptions {
+            proxy_url: Some(wire.url.clone()),
             // Slower than elsewhere: hundreds of documents wait in line, and must not expire there.
             time_factor: 100.0,
-            ..Options::TESTS
+            ..StackOptions::TESTS
         };
-        let progress: devstack::Progress = Arc::new(|step| eprintln!("(wires) {step}"));
+        let progress: devstack::ProgressCallback = Arc::new(|step| eprintln!("(wires) {step}"));
         let mut stack = Stack::start(options, dir, children, &progress)
             .await
             .unwrap_or_else(|error| panic!("the stack does not start: {error:#}"));
@@ -128,7 +128,7 @@ impl Stage {
         stage.batches_of(1).await;
         stage.listen().await;
         // So that there is somebody to push to.
-        let mut page = stage.stack.open_page("*").await.unwrap();
+        let mut page = stage.stack.open_push_client("*").await.unwrap();
         tokio::spawn(async move { while page.next().await.is_some() {} });
         stage
     }
@@ -189,7 +189,7 @@ impl Stage {
             .uri(format!("{}{path}", self.stack.cloud.url))
             .body(Bytes::from(body.to_owned()))
             .unwrap();
-        let request = signed(request, "lambda", &root()).unwrap();
+        let request = sign_request(request, "lambda", &root_credentials()).unwrap();
         let answer = client.request(request).await.unwrap();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into())
@@ -329,7 +329,7 @@ impl Stage {
             }
         }
         let query = self.stack.cloud.dynamodb.query();
-        let query = query.table_name(&self.stack.outputs.desk_table_name);
+        let query = query.table_name(&self.stack.outputs.records_table_name);
         let query = query.key_condition_expression("pk = :pk");
         let entry = AttributeValue::S("quarantine".to_owned());
         let found = query.expression_attribute_values(":pk", entry).send();

@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 use simulation::replay::{Forecast, Scenario};
 
 use super::Order;
-use crate::place;
+use crate::repo;
 use crate::ticket::hex;
-use crate::watch::{Expect, Plan, pdfs};
+use crate::watch::{ExpectedOutcome, PlannedUpload, find_pdfs};
 
 /// What was written.
 pub(super) struct Written {
     /// In the order of the uploads.
-    pub(super) plans: Vec<Plan>,
+    pub(super) plans: Vec<PlannedUpload>,
     /// Whose they are.
     pub(super) tenants: Vec<String>,
     /// The file that tells the model how late to answer.
@@ -25,7 +25,7 @@ pub(super) struct Written {
 /// Writes one PDF for each upload into a folder, and what the model is told about them.
 pub(super) fn write(folder: &Path, order: &Order, forecast: &Forecast) -> Result<Written> {
     let scenario = order.options.scenario;
-    let samples: Vec<(String, Vec<u8>)> = pdfs(&place::file(match scenario {
+    let samples: Vec<(String, Vec<u8>)> = find_pdfs(&repo::file(match scenario {
         Scenario::DealDay => "samples/contracts",
         Scenario::Tuesday => "samples/batches",
     }))?
@@ -58,13 +58,13 @@ pub(super) fn write(folder: &Path, order: &Order, forecast: &Forecast) -> Result
         let (name, tenant) = (key.next().unwrap_or_default(), key.next());
         let tenant = tenant.context("a key without a tenant")?;
         tenants.insert(tenant.to_owned());
-        plans.push(Plan {
+        plans.push(PlannedUpload {
             name: format!("{tenant}/{name} ({sample})"),
             path,
             key: upload.key.clone(),
             pipeline: scenario.pipeline().to_owned(),
             bytes: bytes.len() as u64,
-            expect: Expect::Ready,
+            expected: ExpectedOutcome::Ready,
         });
     }
     let file = folder.join("takes.json");
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn every_upload_is_a_document_of_its_own_with_a_time_of_its_own() {
-        let dir = RunDir::unique("documents").unwrap();
+        let dir = RunDir::create_unique("documents").unwrap();
         let order = Order::parse(&["deal-day".to_owned()]).unwrap();
         let upload = |number: u64| Upload {
             burst: 1,

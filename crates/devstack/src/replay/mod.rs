@@ -17,13 +17,13 @@ use jobs::id::JobId;
 use simulation::replay::{self, Forecast, span};
 use tokio::process::Command;
 
-use crate::children::Children;
+use crate::child_processes::ChildProcesses;
 use crate::model::Model;
-use crate::place;
+use crate::repo;
 use crate::run_dir::RunDir;
-use crate::stack::{Options, Stack, read_pipelines};
+use crate::stack::{Stack, StackOptions, read_pipelines};
 use crate::upload::upload;
-use crate::watch::{self, Pace, Screen, Style, open, watch};
+use crate::watch::{self, Style, Terminal, UploadSchedule, start_stack, watch};
 pub use order::{Order, USAGE};
 use tally::Backlog;
 use view::Live;
@@ -77,7 +77,7 @@ async fn ask(order: &Order) -> Result<Forecast> {
 ///
 /// # Errors
 /// The stack does not start or breaks down, or a file cannot be written or uploaded.
-pub async fn run(order: &Order, dir: &RunDir, children: &Children) -> Result<bool> {
+pub async fn run(order: &Order, dir: &RunDir, children: &ChildProcesses) -> Result<bool> {
     let name = order.options.scenario.pipeline();
     let pipelines = read_pipelines()?;
     let pipeline = pipelines
@@ -85,19 +85,19 @@ pub async fn run(order: &Order, dir: &RunDir, children: &Children) -> Result<boo
         .with_context(|| format!("there is no pipeline {name}"))?;
     let forecast = ask(order).await?;
     let written = documents::write(dir.path(), order, &forecast)?;
-    let options = Options {
+    let options = StackOptions {
         time_factor: order.factor,
         model: Model::Reference {
             delay: Duration::ZERO,
-            takes: Some(written.takes),
+            min_durations: Some(written.takes),
         },
-        ..Options::DEMO
+        ..StackOptions::DEMO
     };
-    let mut screen = Screen::new().await;
-    explain(&mut screen, order, &forecast, &pipeline.endpoint);
-    let (stack, site) = open(&mut screen, options, dir, children).await?;
+    let mut terminal = Terminal::new();
+    explain(&mut terminal, order, &forecast, &pipeline.endpoint);
+    let (stack, site) = start_stack(&mut terminal, options, dir, children).await?;
 
-    warm_up(&mut screen, &stack).await?;
+    warm_up(&mut terminal, &stack).await?;
 
     let times: Vec<Duration> = forecast
         .uploads
@@ -105,17 +105,17 @@ pub async fn run(order: &Order, dir: &RunDir, children: &Children) -> Result<boo
         .map(|upload| order.real(upload.after))
         .collect();
     let limit = times.iter().max().copied().unwrap_or_default() + PATIENCE;
-    let watched = watch::Order {
-        plans: written.plans,
-        pace: Pace::At(times),
+    let watched = watch::Workload {
+        uploads: written.plans,
+        schedule: UploadSchedule::AtOffsets(times),
         tenants: written.tenants,
-        limit: Some(limit),
+        time_limit: Some(limit),
     };
     let tally = Backlog::new(&forecast, &pipeline.endpoint, order.factor);
     let mut live = Live::new(tally, order.options.scenario);
-    let board = watch(&mut screen, &stack, watched, &mut live).await?;
-    let right = live.sum_up(&mut screen, &board, &forecast);
-    screen.line(&screen.paint(Style::Dim, "stopping"));
+    let board = watch(&mut terminal, &stack, watched, &mut live).await?;
+    let right = live.sum_up(&mut terminal, &board, &forecast);
+    terminal.line(&terminal.paint(Style::Dim, "stopping"));
     drop(site);
     stack.stop().await;
     live.print(&board, &forecast)?;
@@ -124,8 +124,8 @@ pub async fn run(order: &Order, dir: &RunDir, children: &Children) -> Result<boo
 
 /// Sends a document through another pipeline. The emulator takes seconds to start a function for the first time, which
 /// the endpoints' clock would make minutes of waiting; on AWS that is a tenth of a second.
-async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
-    screen.line(&screen.paint(
+async fn warm_up(terminal: &mut Terminal, stack: &Stack) -> Result<()> {
+    terminal.line(&terminal.paint(
         Style::Dim,
         &format!("one document goes through {WARM_UP} first, so that the functions have started"),
     ));
@@ -133,13 +133,13 @@ async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
     let pipeline = pipeline.with_context(|| format!("there is no pipeline {WARM_UP}"))?;
     let bucket = &stack.outputs.jobs_bucket_name;
     let key = format!("{}{WARM_UP_TENANT}/first.pdf", pipeline.prefix);
-    let sample = place::file("samples/contracts/consulting-agreement.pdf");
-    let mut page = stack.open_page(WARM_UP_TENANT).await?;
+    let sample = repo::file("samples/contracts/consulting-agreement.pdf");
+    let mut page = stack.open_push_client(WARM_UP_TENANT).await?;
     upload(&stack.cloud.s3, bucket, &key, &sample, |_| ()).await?;
     let id = JobId::of_key(bucket, &key).to_string();
     let ended = tokio::select! {
         why = stack.failed() => bail!("a part of the stack broke down: {why}"),
-        ended = tokio::time::timeout(PATIENCE, page.until_ended(&id)) => ended,
+        ended = tokio::time::timeout(PATIENCE, page.wait_until_ended(&id)) => ended,
     };
     page.close().await;
     match ended {
@@ -153,7 +153,7 @@ async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
 }
 
 /// Says what is replayed, and what is different from the whole day.
-fn explain(screen: &mut Screen, order: &Order, forecast: &Forecast, endpoint: &str) {
+fn explain(terminal: &mut Terminal, order: &Order, forecast: &Forecast, endpoint: &str) {
     let options = &order.options;
     let (_, many) = options.scenario.nouns();
     let last = forecast.uploads.last().map_or(0, |upload| upload.after);
@@ -165,7 +165,7 @@ fn explain(screen: &mut Screen, order: &Order, forecast: &Forecast, endpoint: &s
         options.documents,
         forecast.bursts.len(),
     );
-    screen.line(&screen.paint(Style::Bold, &title));
+    terminal.line(&terminal.paint(Style::Bold, &title));
     let minute = order.real(60_000).as_secs_f64();
     for line in [
         format!(
@@ -185,6 +185,6 @@ fn explain(screen: &mut Screen, order: &Order, forecast: &Forecast, endpoint: &s
             span(u64::try_from(order.real(last + rest).as_millis()).unwrap_or(0))
         ),
     ] {
-        screen.reason(&line);
+        terminal.wrapped_detail(&line);
     }
 }

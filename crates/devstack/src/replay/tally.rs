@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use simulation::replay::{Burst, Forecast, Spread};
 
-use crate::watch::{Board, Document, Phase};
+use crate::watch::{Board, DocumentStatus, TrackedDocument};
 
 /// Counts. Times are by the endpoints' clock.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Backlog {
         &'a self,
         board: &'a Board,
         burst: u32,
-    ) -> impl Iterator<Item = &'a Document> {
+    ) -> impl Iterator<Item = &'a TrackedDocument> {
         let all = self.burst_of.iter().zip(&board.documents);
         all.filter(move |(of, _)| **of == burst)
             .map(|(_, document)| document)
@@ -136,19 +136,26 @@ impl Backlog {
 
     /// What a burst comes to so far.
     pub(super) fn counts(&self, board: &Board, burst: u32) -> Counts {
-        let count = |wanted: fn(&Phase) -> bool| {
+        let count = |wanted: fn(&DocumentStatus) -> bool| {
             let documents = self.documents(board, burst);
-            documents.filter(|document| wanted(&document.phase)).count()
+            documents
+                .filter(|document| wanted(&document.status))
+                .count()
         };
         let waits = self
             .documents(board, burst)
-            .filter(|document| matches!(document.phase, Phase::Ready))
-            .filter_map(|document| document.took)
+            .filter(|document| matches!(document.status, DocumentStatus::Ready))
+            .filter_map(|document| document.duration)
             .map(|took| self.model(took));
         let wait = Spread::of(waits.collect());
         let uploaded = self.documents(board, burst).count();
-        let ready = count(|phase| matches!(phase, Phase::Ready));
-        let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
+        let ready = count(|phase| matches!(phase, DocumentStatus::Ready));
+        let failed = count(|phase| {
+            matches!(
+                phase,
+                DocumentStatus::Failed { .. } | DocumentStatus::Cancelled
+            )
+        });
         let seen = self.seen[burst as usize - 1];
         Counts {
             uploaded,
@@ -166,7 +173,7 @@ impl Backlog {
     /// the endpoint's queue, and from the result to the page.
     pub(super) fn beside(&self, board: &Board) -> Spread {
         let parts = board.documents.iter().filter_map(|document| {
-            let part = document.reached? + document.push?;
+            let part = document.submission_delay? + document.push_delay?;
             Some(part.as_millis() as u64)
         });
         Spread::of(parts.collect())
@@ -190,13 +197,13 @@ mod tests {
     use std::time::Instant;
 
     use async_endpoint::Millis;
-    use async_endpoint::server::{Observation, What};
+    use async_endpoint::server::{EndpointEvent, EndpointEventKind};
     use jobs::id::JobId;
     use simulation::replay::Upload;
 
     use super::*;
-    use crate::page::{PageFailure, PageJob};
-    use crate::watch::{Expect, Plan};
+    use crate::watch::{ExpectedOutcome, PlannedUpload};
+    use jobs::view::{FailureView, JobView};
 
     const FACTOR: f64 = 30.0;
 
@@ -213,24 +220,24 @@ mod tests {
             bursts: vec![Burst::default(); 2],
             violations: vec![],
         };
-        let plan = |upload: &Upload| Plan {
+        let plan = |upload: &Upload| PlannedUpload {
             path: "a.pdf".into(),
             name: "a.pdf".into(),
             key: upload.key.clone(),
             pipeline: "legal-review".into(),
             bytes: 1,
-            expect: Expect::Ready,
+            expected: ExpectedOutcome::Ready,
         };
         let plans = forecast.uploads.iter().map(plan).collect();
         (Backlog::new(&forecast, "e", FACTOR), Board::new(plans, "b"))
     }
 
-    fn job(number: usize, failed: bool) -> PageJob {
-        let failure = failed.then(|| PageFailure {
+    fn job(number: usize, failed: bool) -> JobView {
+        let failure = failed.then(|| FailureView {
             cause: "ModelError".into(),
             detail: "it broke down".into(),
         });
-        PageJob {
+        JobView {
             id: JobId::of_key("b", &format!("inbound/acme/{number}.pdf")).to_string(),
             version: 3,
             status: if failed { "Failed" } else { "Ready" }.into(),
@@ -242,18 +249,19 @@ mod tests {
             created_at: 0,
             updated_at: 0,
             retry_at: None,
+            corrected: false,
             failure,
         }
     }
 
-    fn seen(board: &mut Board, what: What, at: Instant) {
-        let observation = Observation {
+    fn seen(board: &mut Board, kind: EndpointEventKind, at: Instant) {
+        let observation = EndpointEvent {
             endpoint: "e".into(),
             inference_id: None,
             at: Millis(0),
-            what,
+            kind,
         };
-        board.seen(&observation, at);
+        board.record_event(&observation, at);
     }
 
     #[test]
@@ -261,26 +269,30 @@ mod tests {
         let (mut tally, mut board) = start();
         let began = Instant::now();
         let after = |seconds| began + Duration::from_secs(seconds);
-        let waking = |instance| What::Waking {
+        let waking = |instance| EndpointEventKind::InstanceStarting {
             instance,
             ready_in: Duration::from_secs(10),
         };
-        board.sent(0, 1, Some(began));
+        board.record_upload(0, 1, Some(began));
         assert_eq!(tally.came(1, &board), Some(0));
         assert_eq!(tally.came(1, &board), None, "only the first is told");
-        board.sent(1, 1, Some(after(1)));
+        board.record_upload(1, 1, Some(after(1)));
         for instance in [1, 2] {
             seen(&mut board, waking(instance), after(1));
             tally.changed(&board);
         }
         for instance in [1, 2] {
-            seen(&mut board, What::InstanceInService { instance }, after(11));
+            seen(
+                &mut board,
+                EndpointEventKind::InstanceInService { instance },
+                after(11),
+            );
             tally.changed(&board);
         }
-        board.told(&job(0, false), after(12));
-        board.told(&job(1, true), after(12));
+        board.record_job(&job(0, false), after(12));
+        board.record_job(&job(1, true), after(12));
 
-        board.sent(2, 1, Some(after(20)));
+        board.record_upload(2, 1, Some(after(20)));
         assert_eq!(tally.came(2, &board), Some(2));
         seen(&mut board, waking(3), after(21));
         tally.changed(&board);

@@ -1,4 +1,4 @@
-//! A live replay on the screen: bursts, not single documents; at the end a table beside the simulation's.
+//! A live replay on the terminal: bursts, not single documents; at the end a table beside the simulation's.
 
 use std::io::Write as _;
 
@@ -8,7 +8,10 @@ use simulation::replay::{Forecast, Scenario, Spread, span};
 
 use super::tally::{Backlog, Counts};
 use crate::stack::Stack;
-use crate::watch::{Board, News, Phase, Screen, Style, Viewer, fit, printable, wrong};
+use crate::watch::{
+    Board, BoardChange, BoardView, DocumentStatus, Style, Terminal, fit, printable,
+    unexpected_outcome,
+};
 
 /// Tells and counts.
 pub(super) struct Live {
@@ -57,10 +60,13 @@ impl Live {
         }
     }
 
-    fn document(&mut self, screen: &mut Screen, board: &Board, at: usize) {
+    fn document(&mut self, terminal: &mut Terminal, board: &Board, at: usize) {
         let burst = self.tally.burst_of(at);
         let document = &board.documents[at];
-        if matches!(document.phase, Phase::Waiting | Phase::Uploading(_)) {
+        if matches!(
+            document.status,
+            DocumentStatus::NotStarted | DocumentStatus::Uploading { .. }
+        ) {
             return;
         }
         if let Some(found) = self.tally.came(burst, board) {
@@ -71,29 +77,29 @@ impl Live {
                 1 => "one instance is in service".to_owned(),
                 found => format!("{found} instances are in service"),
             };
-            screen.line(&format!("burst {burst}: {count} {many} come; {text}"));
+            terminal.line(&format!("burst {burst}: {count} {many} come; {text}"));
         }
-        if !document.phase.is_final() {
+        if !document.status.is_final() {
             return;
         }
-        if let Phase::Failed { cause, detail } = &document.phase {
-            let name = printable(&document.plan.name);
-            screen.line(&screen.paint(Style::Red, &format!("{name} failed")));
-            screen.reason(&printable(&format!("{cause}: {detail}")));
+        if let DocumentStatus::Failed { cause, detail } = &document.status {
+            let name = printable(&document.upload.name);
+            terminal.line(&terminal.paint(Style::Red, &format!("{name} failed")));
+            terminal.wrapped_detail(&printable(&format!("{cause}: {detail}")));
         }
         if self
             .tally
             .documents(board, burst)
-            .all(|document| document.phase.is_final())
+            .all(|document| document.status.is_final())
         {
             let counts = self.tally.counts(board, burst);
-            let mark = screen.paint(Style::Green, "✓");
-            let mark = if counts.failed == 0 && screen.is_live() {
+            let mark = terminal.paint(Style::Green, "✓");
+            let mark = if counts.failed == 0 && terminal.is_live() {
                 format!("{mark} ")
             } else {
                 String::new()
             };
-            screen.line(&format!(
+            terminal.line(&format!(
                 "{mark}burst {burst}: {} ready, {} failed; waited p50 {}, p95 {}",
                 counts.ready,
                 counts.failed,
@@ -104,8 +110,13 @@ impl Live {
     }
 
     /// Shows the table, and says whether all became ready.
-    pub(super) fn sum_up(&self, screen: &mut Screen, board: &Board, forecast: &Forecast) -> bool {
-        screen.line("");
+    pub(super) fn sum_up(
+        &self,
+        terminal: &mut Terminal,
+        board: &Board,
+        forecast: &Forecast,
+    ) -> bool {
+        terminal.line("");
         // What the columns after the counts are about.
         let groups = ["", "", "", "", "", "", "waiting", "", "instances"];
         let header = [
@@ -113,14 +124,14 @@ impl Live {
         ];
         for header in [groups, header] {
             let line = row(&header.map(str::to_owned));
-            screen.line(&screen.paint(Style::Bold, line.trim_end()));
+            terminal.line(&terminal.paint(Style::Bold, line.trim_end()));
         }
         for both in self.both(board, forecast) {
             let (live, there) = (both.live, both.simulated);
             let number = both.number.to_string();
             let [uploaded, ready, failed, lost] =
                 [live.uploaded, live.ready, live.failed, live.lost].map(|n| n.to_string());
-            screen.line(&row(&[
+            terminal.line(&row(&[
                 number,
                 uploaded,
                 ready,
@@ -142,24 +153,27 @@ impl Live {
                 there.found.to_string(),
                 there.most_instances.to_string(),
             ]);
-            screen.line(&screen.paint(Style::Dim, &simulated));
+            terminal.line(&terminal.paint(Style::Dim, &simulated));
         }
-        screen.line("");
+        terminal.line("");
         for line in self.explain(board) {
-            screen.reason(&line);
+            terminal.wrapped_detail(&line);
         }
         let outcome = self.outcome(board, forecast);
         let counts = format!(
             "{} uploaded, {} ready, {} failed, {} lost",
             outcome.uploaded, outcome.ready, outcome.failed, outcome.lost
         );
-        screen.line(&screen.paint(Style::Bold, &counts));
+        terminal.line(&terminal.paint(Style::Bold, &counts));
         for document in &board.documents {
-            if !document.is_right() {
-                screen.line(&screen.paint(Style::Red, &wrong(document)));
+            if !document.ended_as_expected() {
+                terminal.line(&terminal.paint(Style::Red, &unexpected_outcome(document)));
             }
         }
-        board.documents.iter().all(|document| document.is_right())
+        board
+            .documents
+            .iter()
+            .all(|document| document.ended_as_expected())
     }
 
     /// How to read the table.
@@ -216,34 +230,52 @@ impl Live {
     }
 }
 
-impl Viewer for Live {
-    async fn tell(&mut self, screen: &mut Screen, _: &Stack, board: &Board, news: &News) {
+impl BoardView for Live {
+    async fn on_change(
+        &mut self,
+        terminal: &mut Terminal,
+        _: &Stack,
+        board: &Board,
+        news: &BoardChange,
+    ) {
         match news {
-            News::Document(at) => self.document(screen, board, *at),
-            News::Endpoint(name) if name == self.tally.endpoint() => {
+            BoardChange::Document(at) => self.document(terminal, board, *at),
+            BoardChange::Endpoint(name) if name == self.tally.endpoint() => {
                 self.tally.changed(board);
                 self.changed = true;
             }
-            News::Endpoint(_) => {}
+            BoardChange::Endpoint(_) => {}
         }
     }
 
-    fn draw(&mut self, screen: &mut Screen, board: &Board) {
+    fn draw(&mut self, terminal: &mut Terminal, board: &Board) {
         // Instances come and go together: one line for all of them.
         if std::mem::take(&mut self.changed) {
             let endpoint = self.tally.endpoint().to_owned();
-            screen.news(board, &News::Endpoint(endpoint));
+            terminal.show_change(board, &BoardChange::Endpoint(endpoint));
         }
-        let columns = screen.columns().saturating_sub(1);
-        let mut lines = vec![screen.endpoint(board, self.tally.endpoint())];
+        let columns = terminal.columns().saturating_sub(1);
+        let mut lines = vec![terminal.endpoint_line(board, self.tally.endpoint())];
         for burst in 1..=self.tally.bursts() {
-            let count = |wanted: fn(&Phase) -> bool| {
+            let count = |wanted: fn(&DocumentStatus) -> bool| {
                 let documents = self.tally.documents(board, burst);
-                documents.filter(|document| wanted(&document.phase)).count()
+                documents
+                    .filter(|document| wanted(&document.status))
+                    .count()
             };
-            let to_come = count(|phase| matches!(phase, Phase::Waiting | Phase::Uploading(_)));
-            let running = count(|phase| matches!(phase, Phase::Running(_) | Phase::Answered));
-            let ended = count(Phase::is_final);
+            let to_come = count(|phase| {
+                matches!(
+                    phase,
+                    DocumentStatus::NotStarted | DocumentStatus::Uploading { .. }
+                )
+            });
+            let running = count(|phase| {
+                matches!(
+                    phase,
+                    DocumentStatus::Running { .. } | DocumentStatus::Finished
+                )
+            });
+            let ended = count(DocumentStatus::is_final);
             let all = self.tally.documents(board, burst).count();
             if ended == all {
                 continue;
@@ -254,7 +286,7 @@ impl Viewer for Live {
             );
             lines.push(fit(&text, columns));
         }
-        screen.draw(&lines);
+        terminal.draw(&lines);
     }
 }
 

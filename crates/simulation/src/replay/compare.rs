@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use async_endpoint::{Millis, Parameters};
+use async_endpoint::{EndpointParameters, Millis};
 
 use super::cli::{with, with_one_kept};
 use super::figures::Figures;
@@ -111,7 +111,7 @@ const TUESDAY: &[Change] = &[
 /// Takes over what the file says. A cold start does not stand in it.
 fn read(options: &mut Options, file: &str) -> Result<(), String> {
     let cold_start = options.endpoint.settings.cold_start;
-    options.endpoint = Parameters::parse(file).map_err(|error| error.to_string())?;
+    options.endpoint = EndpointParameters::parse(file).map_err(|error| error.to_string())?;
     options.endpoint.settings.cold_start = cold_start;
     Ok(())
 }

@@ -138,7 +138,7 @@ pub(super) fn settings(settings: &Settings) -> String {
         ScaleIn::TargetTracking { .. } => "scale-in by tracking".to_owned(),
         ScaleIn::Off => "no scale-in".to_owned(),
     };
-    let warm = settings.warm.map_or_else(String::new, |warm| {
+    let warm = settings.warm_hours.map_or_else(String::new, |warm| {
         format!(
             ", {} kept from {} to {}",
             warm.instances,
@@ -153,7 +153,7 @@ pub(super) fn settings(settings: &Settings) -> String {
         settings.backlog_per_instance_target,
         span(settings.scale_out_cooldown.0),
         span(settings.scale_in_cooldown.0),
-        span(settings.wake_cooldown.0),
+        span(settings.scale_from_zero_cooldown.0),
         span(settings.cold_start.0)
     )
 }

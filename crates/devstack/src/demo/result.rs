@@ -1,31 +1,29 @@
-//! What a result says, in a line or two.
+//! Summarizes a result in a few lines.
 
 use serde_json::Value;
 
 use crate::watch::printable;
 
-/// How many flags are named.
-const FLAGS: usize = 2;
-/// How many clauses are named.
-const CLAUSES: usize = 6;
+const MAX_FLAGS: usize = 2;
+const MAX_CLAUSES: usize = 6;
 
-/// The lines about an answer of the review. Understands the reference model's form; of another model's JSON
-/// it shows the summary, if there is one.
-pub(super) fn lines(answer: &Value) -> Vec<String> {
+/// Summarizes a result in the reference model's format. Of another format it shows the field `summary`, if there is
+/// one.
+pub(super) fn summary_lines(result: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    let about = about(answer);
-    if !about.is_empty() {
-        lines.push(about.join(" · "));
-    } else if let Some(summary) = answer["summary"].as_str() {
+    let facts = document_facts(result);
+    if !facts.is_empty() {
+        lines.push(facts.join(" · "));
+    } else if let Some(summary) = result["summary"].as_str() {
         lines.push(printable(summary));
     }
-    let flags = list(answer, "flags");
-    for flag in flags.iter().take(FLAGS) {
+    let flags = list(result, "flags");
+    for flag in flags.iter().take(MAX_FLAGS) {
         let reason = flag["reason"].as_str().unwrap_or_default();
-        // The quotation that follows is for the reader of the whole answer.
+        // Leaves out the quotation from the document.
         let reason = reason.split(": “").next().unwrap_or_default();
         let clause = words(&flag["clause"]);
-        // Page 0: it is about something that is on no page.
+        // Page 0: the flag is about something that is missing.
         let page = flag["page"].as_u64().filter(|page| *page > 0);
         let page = page.map_or_else(String::new, |page| format!(", p. {page}"));
         lines.push(printable(&format!(
@@ -33,52 +31,54 @@ pub(super) fn lines(answer: &Value) -> Vec<String> {
             mark(&flag["severity"])
         )));
     }
-    if flags.len() > FLAGS {
-        let more = flags.len() - FLAGS;
+    if flags.len() > MAX_FLAGS {
+        let more = flags.len() - MAX_FLAGS;
         lines.push(format!(
-            "… and {more} more {} to look at",
-            if more == 1 { "point" } else { "points" }
+            "… and {more} more {}",
+            if more == 1 { "flag" } else { "flags" }
         ));
     }
-    let mut kinds: Vec<String> = list(answer, "clauses")
+    let mut kinds: Vec<String> = list(result, "clauses")
         .iter()
         .map(|clause| words(&clause["type"]))
         .collect();
     kinds.retain(|kind| kind != "parties");
     if flags.is_empty() && !kinds.is_empty() {
-        let more = if kinds.len() > CLAUSES { ", …" } else { "" };
-        let named = kinds[..kinds.len().min(CLAUSES)].join(", ");
-        lines.push(printable(&format!(
-            "nothing stands out; clauses: {named}{more}"
-        )));
+        let more = if kinds.len() > MAX_CLAUSES {
+            ", …"
+        } else {
+            ""
+        };
+        let named = kinds[..kinds.len().min(MAX_CLAUSES)].join(", ");
+        lines.push(printable(&format!("no flags; clauses: {named}{more}")));
     }
     lines
 }
 
-fn about(answer: &Value) -> Vec<String> {
-    let mut about = Vec::new();
-    if let Some(kind) = answer["document"]["kind"].as_str() {
-        let pages = answer["document"]["pages"].as_u64().unwrap_or(0);
-        about.push(format!(
+fn document_facts(result: &Value) -> Vec<String> {
+    let mut facts = Vec::new();
+    if let Some(kind) = result["document"]["kind"].as_str() {
+        let pages = result["document"]["pages"].as_u64().unwrap_or(0);
+        facts.push(format!(
             "{kind}, {pages} {}",
             if pages == 1 { "page" } else { "pages" }
         ));
     }
-    let facts = &answer["facts"];
-    let parties: Vec<&str> = list(facts, "parties")
+    let fields = &result["facts"];
+    let parties: Vec<&str> = list(fields, "parties")
         .iter()
         .filter_map(|party| party["name"].as_str())
         .take(2)
         .collect();
     if !parties.is_empty() {
-        about.push(parties.join(" / "));
+        facts.push(parties.join(" / "));
     }
     for (name, label) in [("term", "term"), ("governing_law", "law")] {
-        if let Some(value) = facts[name].as_str().filter(|value| !value.is_empty()) {
-            about.push(format!("{label}: {value}"));
+        if let Some(value) = fields[name].as_str().filter(|value| !value.is_empty()) {
+            facts.push(format!("{label}: {value}"));
         }
     }
-    about.iter().map(|text| printable(text)).collect()
+    facts.iter().map(|text| printable(text)).collect()
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
@@ -102,8 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_told_in_a_few_lines() {
-        let answer = serde_json::json!({
+    fn result_is_summarized_with_its_facts_and_first_flags() {
+        let result = serde_json::json!({
             "document": {"kind": "lease", "pages": 2},
             "facts": {"parties": [{"name": "A GmbH"}, {"name": "B eG"}], "term": "5 years", "governing_law": "Germany"},
             "clauses": [{"type": "auto_renewal"}],
@@ -114,27 +114,24 @@ mod tests {
             ],
         });
         assert_eq!(
-            lines(&answer),
+            summary_lines(&result),
             [
                 "lease, 2 pages · A GmbH / B eG · term: 5 years · law: Germany",
                 "!! auto renewal, p. 1: renews by itself",
                 "-  term: b",
-                "… and 1 more point to look at",
+                "… and 1 more flag",
             ]
         );
     }
 
     #[test]
-    fn a_clean_answer_names_its_clauses_and_a_strange_one_says_nothing_wrong() {
+    fn result_without_flags_lists_its_clauses_and_an_unknown_format_its_summary() {
         let clean = serde_json::json!({"clauses": [{"type": "parties"}, {"type": "liability_cap"}], "flags": []});
+        assert_eq!(summary_lines(&clean), ["no flags; clauses: liability cap"]);
         assert_eq!(
-            lines(&clean),
-            ["nothing stands out; clauses: liability cap"]
-        );
-        assert_eq!(
-            lines(&serde_json::json!({"summary": "all\u{1b}[2J good"})),
+            summary_lines(&serde_json::json!({"summary": "all\u{1b}[2J good"})),
             ["all\u{fffd}[2J good"]
         );
-        assert!(lines(&serde_json::json!([1, 2])).is_empty());
+        assert!(summary_lines(&serde_json::json!([1, 2])).is_empty());
     }
 }
