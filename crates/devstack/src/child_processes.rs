@@ -67,7 +67,7 @@ impl Child {
     pub(crate) async fn unexpected_end(&self) -> String {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
-            Ok(why) => why.clone().unwrap_or_default(),
+            Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => "it was stopped".to_owned(),
         }
     }

@@ -108,7 +108,7 @@ mod tests {
             "facts": {"parties": [{"name": "A GmbH"}, {"name": "B eG"}], "term": "5 years", "governing_law": "Germany"},
             "clauses": [{"type": "auto_renewal"}],
             "flags": [
-                {"severity": "high", "clause": "auto_renewal", "page": 1, "reason": "renews by itself: “long”"},
+                {"severity": "high", "clause": "auto_renewal", "page": 1, "reason": "renews automatically: “long”"},
                 {"severity": "low", "clause": "term", "page": 0, "reason": "b"},
                 {"severity": "low", "clause": "term", "page": 1, "reason": "c"},
             ],
@@ -117,7 +117,7 @@ mod tests {
             summary_lines(&result),
             [
                 "lease, 2 pages · A GmbH / B eG · term: 5 years · law: Germany",
-                "!! auto renewal, p. 1: renews by itself",
+                "!! auto renewal, p. 1: renews automatically",
                 "-  term: b",
                 "… and 1 more flag",
             ]

@@ -88,7 +88,7 @@ pub(crate) async fn start_stack(
         || format!("web app: {WEB_APP_NOT_BUILT}"),
         |server| {
             format!(
-                "web app until the demo ends: {} (reviewer@acme.example, password {TEST_PASSWORD})",
+                "web app while this runs: {} (reviewer@acme.example, password {TEST_PASSWORD})",
                 server.url
             )
         },
