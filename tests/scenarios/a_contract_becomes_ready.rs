@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_sqs::types::QueueAttributeName;
 use devstack::{PushFrame, Stack};
 use serde_json::Value;
@@ -247,7 +247,7 @@ fn although_the_endpoint_takes_it_only_the_second_time() {
     run_alone(async |stack| {
         let mut acme = Tenant::new(stack, "refused").await;
         let refuses = Faults {
-            invoke_unavailable: Fault::ALWAYS.times(1),
+            invoke_unavailable: FaultRate::ALWAYS.times(1),
             ..Faults::default()
         };
         let endpoint = "docket-doc-understanding";

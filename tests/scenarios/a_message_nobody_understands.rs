@@ -1,7 +1,7 @@
 //! Nothing is dropped: what cannot be understood is set aside for support, and delays nobody.
 
 use async_endpoint::server::EndpointEventKind;
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use devstack::Stack;
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ fn because_the_output_it_names_is_missing_is_not_believed() {
         let mut acme = Tenant::new(stack, "missing").await;
         let mut seen = stack.endpoint_events();
         let lossy = Faults {
-            lose_notification: Fault::ALWAYS.times(1),
+            lose_notification: FaultRate::ALWAYS.times(1),
             ..Faults::default()
         };
         stack.endpoints.set_faults(ENDPOINT, lossy).unwrap();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_s3::types::NotificationConfiguration;
 use devstack::Stack;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
@@ -47,7 +47,7 @@ fn about_a_result_and_it_is_found_at_the_deadline() {
     run_alone(async |stack| {
         let mut acme = Tenant::new(stack, "lost-result").await;
         let loses = Faults {
-            lose_notification: Fault::ALWAYS,
+            lose_notification: FaultRate::ALWAYS,
             ..Faults::default()
         };
         let endpoint = "docket-legal-review";

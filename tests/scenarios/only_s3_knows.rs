@@ -1,6 +1,6 @@
 //! The endpoint has done its work and told nobody, or the wrong thing: what S3 has settles it.
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
 use serde_json::Value;
@@ -19,7 +19,7 @@ pub(crate) struct Silence(&'static Stack);
 impl Silence {
     pub(crate) fn of(stack: &'static Stack) -> Self {
         let silent = Faults {
-            lose_notification: Fault::ALWAYS,
+            lose_notification: FaultRate::ALWAYS,
             ..Faults::default()
         };
         stack.endpoints.set_faults(ENDPOINT, silent).unwrap();
@@ -196,7 +196,7 @@ fn of_a_result_whose_submission_was_not_recorded() {
         ];
         change(stack, &job.id, expression, &values).await;
         let refuses = Faults {
-            invoke_unavailable: Fault::ALWAYS,
+            invoke_unavailable: FaultRate::ALWAYS,
             ..Faults::default()
         };
         stack.endpoints.set_faults(ENDPOINT, refuses).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use async_endpoint::{Fault as Chance, Faults};
+use async_endpoint::{FaultRate, Faults};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -107,7 +107,7 @@ fn plans(calls: &[String]) -> Vec<Plan> {
 async fn without_a_word(stage: &Stage, lost: &[Lost], bytes: &[u8]) {
     let endpoints = &stage.stack.endpoints;
     let lose = Faults {
-        lose_notification: Chance::ALWAYS,
+        lose_notification: FaultRate::ALWAYS,
         ..Faults::default()
     };
     endpoints.set_faults(ENDPOINT, lose).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use async_endpoint::{Fault as Chance, Faults};
+use async_endpoint::{FaultRate, Faults};
 use futures_util::{StreamExt, stream};
 
 use crate::support::{contract, let_the_deadline_pass, until};
@@ -62,7 +62,7 @@ fn and_all_become_ready_though_half_of_the_results_are_not_announced() {
         }
         let endpoints = &stage.stack.endpoints;
         let lose = Faults {
-            lose_notification: Chance::ALWAYS.times(CONTRACTS as u32 / 2),
+            lose_notification: FaultRate::ALWAYS.times(CONTRACTS as u32 / 2),
             ..Faults::default()
         };
         endpoints.set_faults(ENDPOINT, lose).unwrap();

@@ -35,18 +35,18 @@ impl Rng {
 /// A fault that can never occur draws no random number, so switching one kind off does not change
 /// the sequence of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FaultRate {
     per_million: u32,
     times_left: Option<u32>,
 }
 
-impl Default for Fault {
+impl Default for FaultRate {
     fn default() -> Self {
         Self::NEVER
     }
 }
 
-impl Fault {
+impl FaultRate {
     pub const NEVER: Self = Self::per_million(0);
     pub const ALWAYS: Self = Self::per_million(1_000_000);
 
@@ -88,25 +88,25 @@ impl Fault {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// A notification is never published.
-    pub lose_notification: Fault,
+    pub lose_notification: FaultRate,
     /// A notification is published twice.
-    pub duplicate_notification: Fault,
+    pub duplicate_notification: FaultRate,
     /// A notification (each copy on its own) is published late.
-    pub delay_notification: Fault,
+    pub delay_notification: FaultRate,
     /// Delays are uniform between zero and this.
     pub max_notification_delay: Millis,
     /// The instance on which an invocation starts is lost; its running requests go back to the queue.
-    pub kill_instance: Fault,
+    pub kill_instance: FaultRate,
     /// The instance is lost after a delay that is uniform between zero and this.
     pub max_kill_delay: Millis,
     /// `InvokeEndpointAsync` returns `ThrottlingException`.
-    pub invoke_throttled: Fault,
+    pub invoke_throttled: FaultRate,
     /// `InvokeEndpointAsync` returns `ServiceUnavailable`.
-    pub invoke_unavailable: Fault,
+    pub invoke_unavailable: FaultRate,
     /// `InvokeEndpointAsync` returns `InternalFailure`.
-    pub invoke_internal_failure: Fault,
+    pub invoke_internal_failure: FaultRate,
     /// The request is accepted, but the 202 is lost: the caller cannot tell whether it was queued.
-    pub lose_invoke_response: Fault,
+    pub lose_invoke_response: FaultRate,
 }
 
 #[cfg(test)]
@@ -116,10 +116,10 @@ mod tests {
     #[test]
     fn fault_occurs_with_its_probability_and_at_most_its_number_of_times() {
         let mut rng = Rng::from_seed(7);
-        let mut quarter = Fault::percent(25);
+        let mut quarter = FaultRate::percent(25);
         let hits = (0..40_000).filter(|_| quarter.occurs(&mut rng)).count();
         assert!((9_500..10_500).contains(&hits), "{hits} of 40000");
-        let mut twice = Fault::ALWAYS.times(2);
+        let mut twice = FaultRate::ALWAYS.times(2);
         let hits: Vec<bool> = (0..4).map(|_| twice.occurs(&mut rng)).collect();
         assert_eq!(hits, [true, true, false, false]);
     }
@@ -128,7 +128,7 @@ mod tests {
     fn disabled_fault_draws_no_random_number() {
         let mut rng = Rng::from_seed(7);
         let before = rng.clone();
-        let (mut never, mut used_up) = (Fault::NEVER, Fault::ALWAYS.times(0));
+        let (mut never, mut used_up) = (FaultRate::NEVER, FaultRate::ALWAYS.times(0));
         assert!(!never.occurs(&mut rng) && !used_up.occurs(&mut rng));
         assert_eq!(rng, before);
     }

@@ -17,7 +17,7 @@
 //! The crate has two parts:
 //! - [`Endpoint`], the **model**: pure, without clock, I/O or randomness of its own. The driver
 //!   passes the time in as [`Millis`] with every call, randomness comes from a seeded [`Rng`], and
-//!   the model returns the work to do as [`Action`]s. A simulation of a million requests, a
+//!   the model returns the work to do as [`EndpointAction`]s. A simulation of a million requests, a
 //!   capacity planner and the local server all drive the same model.
 //! - [`server`], the **local server**: `POST /endpoints/{name}/async-invocations` as the AWS SDKs
 //!   send it, a real container behind `POST /invocations` and `GET /ping`, objects in S3,
@@ -31,7 +31,9 @@
 //! A model driven by hand:
 //!
 //! ```
-//! use async_endpoint::{Action, Endpoint, Faults, InvocationStatus, Millis, Request, Rng, Settings};
+//! use async_endpoint::{
+//!     Endpoint, EndpointAction, Faults, InvocationStatus, Millis, Request, Rng, Settings,
+//! };
 //!
 //! let settings = Settings { min_instances: 1, ..Settings::default() };
 //! let mut endpoint = Endpoint::new(settings, Faults::default(), Rng::from_seed(42));
@@ -42,14 +44,14 @@
 //!     now = now.max(at);
 //!     for action in endpoint.advance(now) {
 //!         match action {
-//!             Action::StartInvocation { run, .. } => {
+//!             EndpointAction::StartInvocation { run, .. } => {
 //!                 now = now + Millis::from_secs(45); // the container is working
 //!                 endpoint.invocation_finished(now, run, InvocationStatus::Completed);
 //!             }
-//!             Action::PutOutput { run, .. } => {
+//!             EndpointAction::PutOutput { run, .. } => {
 //!                 endpoint.object_stored(now, run, true);
 //!             }
-//!             Action::Publish(notification) => {
+//!             EndpointAction::Publish(notification) => {
 //!                 assert_eq!(notification.request, "contract.pdf");
 //!                 published += 1;
 //!             }
@@ -66,11 +68,11 @@ pub mod server;
 mod settings;
 mod time;
 
-pub use faults::{Fault, Faults, Rng};
+pub use faults::{FaultRate, Faults, Rng};
 pub use model::{
-    AbandonReason, Accepted, Action, Endpoint, InstanceId, InstanceStatus, InstanceView,
-    InvocationFailure, InvocationStatus, InvokeError, Request, RequestId, ResultNotification,
-    RunId, Stats, StopReason, TIMEOUT_LIMITS, TTL_LIMITS,
+    AbandonReason, AcceptedInvocation, Endpoint, EndpointAction, InstanceId, InstanceStatus,
+    InstanceView, InvocationFailure, InvocationStatus, InvokeEndpointError, Request, RequestId,
+    ResultNotification, RunId, Stats, StopReason, TIMEOUT_LIMITS, TTL_LIMITS,
 };
 pub use settings::{
     Days, EndpointParameters, ParameterError, ScaleIn, Settings, WarmHours, WarmHoursChange,

@@ -19,8 +19,8 @@ mod timers;
 mod view;
 
 pub use action::{
-    AbandonReason, Accepted, Action, InvocationFailure, InvocationStatus, InvokeError, Request,
-    ResultNotification, StopReason,
+    AbandonReason, AcceptedInvocation, EndpointAction, InvocationFailure, InvocationStatus,
+    InvokeEndpointError, Request, ResultNotification, StopReason,
 };
 pub use fleet::{InstanceId, InstanceStatus};
 pub use table::{RequestId, RunId};
@@ -61,7 +61,7 @@ pub struct Endpoint<R> {
     /// When the scaling alarms take their next datapoint.
     next_datapoint_at: Option<Millis>,
     timers: Timers<R>,
-    actions: Vec<Action<R>>,
+    actions: Vec<EndpointAction<R>>,
     stats: Stats,
 }
 
@@ -85,7 +85,7 @@ impl<R: Clone> Endpoint<R> {
             scaler: Scaler::default(),
             next_datapoint_at: None,
             timers: Timers::new(),
-            actions: vec![Action::TestNotification],
+            actions: vec![EndpointAction::TestNotification],
             stats: Stats::default(),
         };
         for _ in 0..settings.min_instances {
@@ -99,25 +99,29 @@ impl<R: Clone> Endpoint<R> {
 
     /// Accepts a request into the queue, or rejects it. Like the service's 202, acceptance does not
     /// mean that the input exists or that an instance is in service.
-    pub fn invoke(&mut self, now: Millis, request: Request<R>) -> Result<Accepted, InvokeError> {
+    pub fn invoke(
+        &mut self,
+        now: Millis,
+        request: Request<R>,
+    ) -> Result<AcceptedInvocation, InvokeEndpointError> {
         self.run_until(now);
         if !self.in_service {
-            return Err(InvokeError::NotInService);
+            return Err(InvokeEndpointError::NotInService);
         }
         if !TTL_LIMITS.contains(&request.ttl) {
-            return Err(InvokeError::TtlOutOfRange);
+            return Err(InvokeEndpointError::TtlOutOfRange);
         }
         if !TIMEOUT_LIMITS.contains(&request.timeout) {
-            return Err(InvokeError::TimeoutOutOfRange);
+            return Err(InvokeEndpointError::TimeoutOutOfRange);
         }
         if self.faults.invoke_throttled.occurs(&mut self.rng) {
-            return Err(InvokeError::Throttled);
+            return Err(InvokeEndpointError::Throttled);
         }
         if self.faults.invoke_unavailable.occurs(&mut self.rng) {
-            return Err(InvokeError::Unavailable);
+            return Err(InvokeEndpointError::Unavailable);
         }
         if self.faults.invoke_internal_failure.occurs(&mut self.rng) {
-            return Err(InvokeError::Internal);
+            return Err(InvokeEndpointError::Internal);
         }
         let expires_at = self.now + request.ttl;
         let id = self.requests.insert(self.now, request);
@@ -126,7 +130,7 @@ impl<R: Clone> Endpoint<R> {
         self.waiting += 1;
         self.stats.accepted += 1;
         self.settle();
-        Ok(Accepted {
+        Ok(AcceptedInvocation {
             request: id,
             response_lost: self.faults.lose_invoke_response.occurs(&mut self.rng),
         })
@@ -151,7 +155,8 @@ impl<R: Clone> Endpoint<R> {
             InvocationStatus::Completed => {
                 open.stage = RequestStage::StoringOutput { instance };
                 let request = open.payload.clone();
-                self.actions.push(Action::PutOutput { run, request });
+                self.actions
+                    .push(EndpointAction::PutOutput { run, request });
             }
             InvocationStatus::Failed(failure) => {
                 self.release(instance, run.request);
@@ -195,7 +200,8 @@ impl<R: Clone> Endpoint<R> {
             && found.status == InstanceStatus::HealthCheck
         {
             found.status = InstanceStatus::InService;
-            self.actions.push(Action::InstanceInService { instance });
+            self.actions
+                .push(EndpointAction::InstanceInService { instance });
         }
         self.settle();
     }
@@ -247,13 +253,13 @@ impl<R: Clone> Endpoint<R> {
 
     /// Advances the time to `now` and returns all pending actions, including those that follow from
     /// calls and reports since the last time. A `now` in the past leaves the time unchanged.
-    pub fn advance(&mut self, now: Millis) -> Vec<Action<R>> {
+    pub fn advance(&mut self, now: Millis) -> Vec<EndpointAction<R>> {
         self.run_until(now);
         mem::take(&mut self.actions)
     }
 
     /// Like [`advance`](Self::advance), but appends to a buffer that the driver can reuse.
-    pub fn advance_into(&mut self, now: Millis, actions: &mut Vec<Action<R>>) {
+    pub fn advance_into(&mut self, now: Millis, actions: &mut Vec<EndpointAction<R>>) {
         self.run_until(now);
         actions.append(&mut self.actions);
     }

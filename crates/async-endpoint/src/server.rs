@@ -20,8 +20,8 @@ pub use config::{AwsTarget, EndpointConfig, ServerConfig, StartError};
 pub use events::{EndpointEvent, EndpointEventKind};
 
 use crate::{Endpoint, Faults, InstanceStatus, Rng, Settings, Stats};
-use aws::Aws;
-use clock::Clock;
+use aws::AwsClients;
+use clock::ModelClock;
 use container::Container;
 use driver::{AcceptedRequest, HostedEndpoint};
 use serde::Serialize;
@@ -55,8 +55,8 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         config.check()?;
         let (events, _) = broadcast::channel(EVENT_BUFFER);
-        let clock = Clock::start(config.time_factor);
-        let aws = Aws::new(&config.aws);
+        let clock = ModelClock::start(config.time_factor);
+        let aws = AwsClients::new(&config.aws);
         let mut endpoints = HostedEndpoints::new();
         for endpoint in &config.endpoints {
             let checked = endpoint.check()?;
@@ -169,7 +169,7 @@ pub struct EndpointState {
     pub running: u32,
     pub desired_instances: u32,
     pub instances: Vec<InstanceState>,
-    /// Accepted `InvokeEndpointAsync` calls.
+    /// AcceptedInvocation `InvokeEndpointAsync` calls.
     pub accepted: u64,
     pub completed: u64,
     pub failed: u64,

@@ -115,7 +115,7 @@ async fn run_replay(command: &str, arguments: impl Iterator<Item = OsString>) ->
         }
     };
     match command {
-        "forecast" => exit_code(Ended::Done(replay::forecast(&options))),
+        "forecast" => exit_code(WorkEnd::Done(replay::forecast(&options))),
         _ => {
             run_with_own_stack(command, async |dir, children| {
                 replay::run(&options, dir, children).await
@@ -143,12 +143,12 @@ async fn run_with_own_stack(
     };
     let children = ChildProcesses::default();
     let ended = or_signal(work(&dir, &children)).await;
-    if let Ended::Signal(_) = ended {
+    if let WorkEnd::Signal(_) = ended {
         report(STOPPING);
     }
     let all_stopped = wait_for_children(children).await;
     match ended {
-        Ended::Signal(code) => {
+        WorkEnd::Signal(code) => {
             dir.remove();
             report(if all_stopped {
                 "stopped\n"
@@ -157,7 +157,7 @@ async fn run_with_own_stack(
             });
             code
         }
-        Ended::Done(Ok(success)) => {
+        WorkEnd::Done(Ok(success)) => {
             dir.remove();
             if success {
                 ExitCode::SUCCESS
@@ -165,7 +165,7 @@ async fn run_with_own_stack(
                 ExitCode::FAILURE
             }
         }
-        Ended::Done(Err(error)) => {
+        WorkEnd::Done(Err(error)) => {
             let code = fail(&error);
             if let Err(full) = dir.check_space() {
                 report(&format!("{full:#}\n"));
@@ -183,7 +183,7 @@ async fn run_with_own_stack(
 async fn run_up(container: Option<ContainerUrl>) -> ExitCode {
     let mut starting = None;
     let ended = or_signal(background::up(container, &mut starting)).await;
-    if let (Ended::Signal(_), Some(child)) = (&ended, starting) {
+    if let (WorkEnd::Signal(_), Some(child)) = (&ended, starting) {
         report(STOPPING);
         background::abort_start(child).await;
         report("stopped\n");
@@ -202,8 +202,8 @@ async fn run_serve(container: Option<ContainerUrl>) -> ExitCode {
     // Releases the lock, now that all child processes have ended.
     drop(dir);
     match ended {
-        Ended::Signal(_) | Ended::Done(Ok(())) => ExitCode::SUCCESS,
-        Ended::Done(Err(error)) => fail(&error),
+        WorkEnd::Signal(_) | WorkEnd::Done(Ok(())) => ExitCode::SUCCESS,
+        WorkEnd::Done(Err(error)) => fail(&error),
     }
 }
 
@@ -211,11 +211,11 @@ async fn simple(work: impl Future<Output = Result<()>>) -> ExitCode {
     exit_code(or_signal(work).await)
 }
 
-fn exit_code(ended: Ended<Result<()>>) -> ExitCode {
+fn exit_code(ended: WorkEnd<Result<()>>) -> ExitCode {
     match ended {
-        Ended::Signal(code) => code,
-        Ended::Done(Ok(())) => ExitCode::SUCCESS,
-        Ended::Done(Err(error)) => fail(&error),
+        WorkEnd::Signal(code) => code,
+        WorkEnd::Done(Ok(())) => ExitCode::SUCCESS,
+        WorkEnd::Done(Err(error)) => fail(&error),
     }
 }
 
@@ -226,16 +226,16 @@ async fn print_ticket(tenant: &str) -> Result<()> {
 }
 
 /// How some work ended.
-enum Ended<T> {
+enum WorkEnd<T> {
     Done(T),
     /// A signal arrived, and the work was dropped.
     Signal(ExitCode),
 }
 
-async fn or_signal<T>(work: impl Future<Output = T>) -> Ended<T> {
+async fn or_signal<T>(work: impl Future<Output = T>) -> WorkEnd<T> {
     tokio::select! {
-        done = work => Ended::Done(done),
-        number = termination_signal() => Ended::Signal(ExitCode::from(128 + number)),
+        done = work => WorkEnd::Done(done),
+        number = termination_signal() => WorkEnd::Signal(ExitCode::from(128 + number)),
     }
 }
 

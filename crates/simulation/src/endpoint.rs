@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use async_endpoint::{
-    Action, Endpoint, Faults, InvocationFailure, InvocationStatus, InvokeError, Millis, Request,
-    Rng, RunId, ScaleIn, Settings, StopReason,
+    Endpoint, EndpointAction, Faults, InvocationFailure, InvocationStatus, InvokeEndpointError,
+    Millis, Request, Rng, RunId, ScaleIn, Settings, StopReason,
 };
 use jobs::id::{InferenceId, Location};
 use jobs::ports::{Accepted, Invocation};
@@ -150,7 +150,7 @@ impl World {
                 .model
                 .invoke(Millis(self.now), request)
                 .map(|_| ())
-                .map_err(|refusal: InvokeError| refusal.to_string()),
+                .map_err(|refusal: InvokeEndpointError| refusal.to_string()),
         };
         if let Err(why) = answer {
             self.ledger.refused.insert((id.job, id.attempt.0));
@@ -260,9 +260,9 @@ impl World {
         }
     }
 
-    fn perform(&mut self, at: usize, action: Action<Rc<Req>>) {
+    fn perform(&mut self, at: usize, action: EndpointAction<Rc<Req>>) {
         match action {
-            Action::StartInvocation {
+            EndpointAction::StartInvocation {
                 run,
                 instance,
                 request,
@@ -274,14 +274,14 @@ impl World {
                         .kill_instance(Millis(self.now), instance);
                 }
             }
-            Action::PutOutput { run, request } => {
+            EndpointAction::PutOutput { run, request } => {
                 let failed = self
                     .strikes(Fault::OutputUnwritable)
                     .then_some(InvocationFailure::OutputUnwritable);
                 let delay = self.between(5, 200);
                 self.after(delay, Event::Stored(at, run, request, failed));
             }
-            Action::PutFailure {
+            EndpointAction::PutFailure {
                 run,
                 request,
                 failure,
@@ -289,14 +289,14 @@ impl World {
                 let delay = self.between(5, 200);
                 self.after(delay, Event::Stored(at, run, request, Some(failure)));
             }
-            Action::Publish(notice) => self.publish_notice(at, &notice),
-            Action::TestNotification => {
+            EndpointAction::Publish(notice) => self.publish_notice(at, &notice),
+            EndpointAction::TestNotification => {
                 let body = r#"{"eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"TestNotification"}"#;
                 for queue in [Queue::InferenceSuccess, Queue::InferenceError] {
                     self.send(queue, 50, Message::new(body.to_owned(), Kind::Test));
                 }
             }
-            Action::Expired { request } => {
+            EndpointAction::Expired { request } => {
                 request
                     .ended
                     .set(Some(InvocationStatus::Failed(InvocationFailure::Expired)));
@@ -307,21 +307,21 @@ impl World {
                     )
                 });
             }
-            Action::Redelivered { request } => {
+            EndpointAction::Redelivered { request } => {
                 self.log(|| format!("endpoint   {} waits again", Self::short(request.inference)));
             }
-            Action::InstanceStopped {
+            EndpointAction::InstanceStopped {
                 instance,
                 reason: StopReason::Lost,
             } => {
                 self.log(|| format!("endpoint   loses instance {}", instance.0));
             }
-            Action::Abandon { .. }
-            | Action::NotificationLost(_)
-            | Action::InstanceStarting { .. }
-            | Action::CheckHealth { .. }
-            | Action::InstanceInService { .. }
-            | Action::InstanceStopped { .. } => {}
+            EndpointAction::Abandon { .. }
+            | EndpointAction::NotificationLost(_)
+            | EndpointAction::InstanceStarting { .. }
+            | EndpointAction::CheckHealth { .. }
+            | EndpointAction::InstanceInService { .. }
+            | EndpointAction::InstanceStopped { .. } => {}
         }
     }
 

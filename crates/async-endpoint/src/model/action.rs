@@ -32,7 +32,7 @@ impl<R> Request<R> {
 
 /// The response to an accepted `InvokeEndpointAsync` call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
+pub struct AcceptedInvocation {
     pub request: crate::RequestId,
     /// A fault: the driver drops the connection instead of responding.
     pub response_lost: bool,
@@ -40,7 +40,7 @@ pub struct Accepted {
 
 /// Why an `InvokeEndpointAsync` call was rejected. Nothing was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvokeError {
+pub enum InvokeEndpointError {
     /// The endpoint is not `InService`.
     #[error("endpoint is not in service")]
     NotInService,
@@ -172,7 +172,7 @@ pub enum AbandonReason {
 
 /// What the driver must do. It carries actions out in the order in which the model returns them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action<R> {
+pub enum EndpointAction<R> {
     /// Publish a `TestNotification` to both topics. AWS does so when an endpoint is created and
     /// when its capacity changes.
     TestNotification,

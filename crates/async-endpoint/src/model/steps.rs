@@ -2,7 +2,8 @@
 
 use super::Endpoint;
 use super::action::{
-    AbandonReason, Action, InvocationFailure, InvocationStatus, ResultNotification, StopReason,
+    AbandonReason, EndpointAction, InvocationFailure, InvocationStatus, ResultNotification,
+    StopReason,
 };
 use super::fleet::{InstanceId, InstanceStatus};
 use super::scaling::MetricSample;
@@ -50,7 +51,7 @@ impl<R: Clone> Endpoint<R> {
                     && let RequestStage::Running { instance } = open.stage
                 {
                     let reason = AbandonReason::TimedOut;
-                    self.actions.push(Action::Abandon { run, reason });
+                    self.actions.push(EndpointAction::Abandon { run, reason });
                     self.release(instance, run.request);
                     self.fail(run.request, InvocationFailure::TimedOut);
                 }
@@ -58,7 +59,9 @@ impl<R: Clone> Endpoint<R> {
             Timer::ColdStartEnd(instance) => self.end_cold_start(instance),
             Timer::InstanceFailure(instance) => self.stop(instance, StopReason::Lost),
             Timer::WarmHours(change) => self.change_warm_hours(change),
-            Timer::Publish(notification) => self.actions.push(Action::Publish(*notification)),
+            Timer::Publish(notification) => {
+                self.actions.push(EndpointAction::Publish(*notification))
+            }
         }
     }
 
@@ -70,7 +73,7 @@ impl<R: Clone> Endpoint<R> {
             let ready_at = self.now + self.settings.cold_start;
             self.timers.set(ready_at, Timer::ColdStartEnd(instance));
             self.actions
-                .push(Action::InstanceStarting { instance, ready_at });
+                .push(EndpointAction::InstanceStarting { instance, ready_at });
         }
         self.dispatch();
         self.scaler
@@ -157,7 +160,7 @@ impl<R: Clone> Endpoint<R> {
             let timeout = self.now + open.timeout.max(self.settings.min_invocation_timeout);
             let request = open.payload.clone();
             self.timers.set(timeout, Timer::InvocationTimeout(run));
-            self.actions.push(Action::StartInvocation {
+            self.actions.push(EndpointAction::StartInvocation {
                 run,
                 instance,
                 request,
@@ -188,7 +191,7 @@ impl<R: Clone> Endpoint<R> {
             return;
         }
         self.desired_instances = desired;
-        self.actions.push(Action::TestNotification);
+        self.actions.push(EndpointAction::TestNotification);
         while self.fleet.len() > desired
             && let Some(instance) = self.fleet.scale_in_candidate()
         {
@@ -202,10 +205,11 @@ impl<R: Clone> Endpoint<R> {
         };
         if self.settings.health_checks {
             found.status = InstanceStatus::HealthCheck;
-            self.actions.push(Action::CheckHealth { instance });
+            self.actions.push(EndpointAction::CheckHealth { instance });
         } else {
             found.status = InstanceStatus::InService;
-            self.actions.push(Action::InstanceInService { instance });
+            self.actions
+                .push(EndpointAction::InstanceInService { instance });
         }
     }
 
@@ -214,7 +218,7 @@ impl<R: Clone> Endpoint<R> {
             return;
         };
         self.actions
-            .push(Action::InstanceStopped { instance, reason });
+            .push(EndpointAction::InstanceStopped { instance, reason });
         for id in stopped.running {
             self.running -= 1;
             self.redeliver(id);
@@ -234,13 +238,13 @@ impl<R: Clone> Endpoint<R> {
             delivery: open.delivery,
         };
         let reason = AbandonReason::InstanceStopped;
-        self.actions.push(Action::Abandon { run, reason });
+        self.actions.push(EndpointAction::Abandon { run, reason });
         if open.expires_at <= self.now {
             self.expire(id);
             return;
         }
         let request = open.payload.clone();
-        self.actions.push(Action::Redelivered { request });
+        self.actions.push(EndpointAction::Redelivered { request });
         self.stats.redelivered += 1;
         self.queue.push_back(id);
         self.waiting += 1;
@@ -256,7 +260,7 @@ impl<R: Clone> Endpoint<R> {
             return;
         };
         let request = open.payload.clone();
-        self.actions.push(Action::Expired { request });
+        self.actions.push(EndpointAction::Expired { request });
         if self.settings.notify_on_expiry {
             self.fail(id, InvocationFailure::Expired);
         } else {
@@ -287,7 +291,7 @@ impl<R: Clone> Endpoint<R> {
             return;
         }
         open.stage = RequestStage::StoringFailure { status };
-        self.actions.push(Action::PutFailure {
+        self.actions.push(EndpointAction::PutFailure {
             run: RunId {
                 request: id,
                 delivery: open.delivery,
@@ -310,7 +314,8 @@ impl<R: Clone> Endpoint<R> {
         };
         if self.faults.lose_notification.occurs(&mut self.rng) {
             self.stats.notifications_lost += 1;
-            self.actions.push(Action::NotificationLost(notification));
+            self.actions
+                .push(EndpointAction::NotificationLost(notification));
             return;
         }
         if self.faults.duplicate_notification.occurs(&mut self.rng) {
@@ -325,7 +330,7 @@ impl<R: Clone> Endpoint<R> {
             self.timers
                 .set(self.now + delay, Timer::Publish(Box::new(notification)));
         } else {
-            self.actions.push(Action::Publish(notification));
+            self.actions.push(EndpointAction::Publish(notification));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of the model; the test plays the driver and the container.
 
 use super::*;
-use crate::{Fault, ScaleIn};
+use crate::{FaultRate, ScaleIn};
 use std::collections::BTreeMap;
 
 mod idle;
@@ -31,34 +31,38 @@ fn with_faults(settings: Settings, faults: Faults) -> Endpoint<Job> {
     endpoint
 }
 
-fn started(actions: &[Action<Job>]) -> Vec<(Job, RunId)> {
+fn started(actions: &[EndpointAction<Job>]) -> Vec<(Job, RunId)> {
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::StartInvocation { run, request, .. } => Some((*request, *run)),
+            EndpointAction::StartInvocation { run, request, .. } => Some((*request, *run)),
             _ => None,
         })
         .collect()
 }
 
-fn published(actions: &[Action<Job>]) -> Vec<(Job, InvocationStatus)> {
+fn published(actions: &[EndpointAction<Job>]) -> Vec<(Job, InvocationStatus)> {
     actions
         .iter()
         .filter_map(|action| match action {
-            Action::Publish(notification) => Some((notification.request, notification.status)),
+            EndpointAction::Publish(notification) => {
+                Some((notification.request, notification.status))
+            }
             _ => None,
         })
         .collect()
 }
 
 /// Advances the endpoint up to `until` and reports every write as successful.
-fn run_to(endpoint: &mut Endpoint<Job>, until: Millis) -> Vec<Action<Job>> {
+fn run_to(endpoint: &mut Endpoint<Job>, until: Millis) -> Vec<EndpointAction<Job>> {
     let mut seen = Vec::new();
     while let Some(at) = endpoint.next_event_at()
         && at <= until
     {
         for action in endpoint.advance(at) {
-            if let Action::PutOutput { run, .. } | Action::PutFailure { run, .. } = action {
+            if let EndpointAction::PutOutput { run, .. } | EndpointAction::PutFailure { run, .. } =
+                action
+            {
                 assert!(endpoint.object_stored(at, run, true));
             }
             seen.push(action);
@@ -72,7 +76,10 @@ fn run_to(endpoint: &mut Endpoint<Job>, until: Millis) -> Vec<Action<Job>> {
 fn new_endpoint_publishes_a_test_notification_and_is_idle() {
     let mut endpoint: Endpoint<Job> =
         Endpoint::new(Settings::default(), Faults::default(), Rng::from_seed(1));
-    assert_eq!(endpoint.advance(Millis::ZERO), [Action::TestNotification]);
+    assert_eq!(
+        endpoint.advance(Millis::ZERO),
+        [EndpointAction::TestNotification]
+    );
     assert_eq!(endpoint.next_event_at(), None);
     assert_eq!(endpoint.instances().count(), 0);
 }
@@ -92,12 +99,12 @@ fn first_request_waits_for_the_scaling_alarm_and_the_cold_start() {
     assert_eq!(
         actions,
         [
-            Action::TestNotification,
-            Action::InstanceStarting { instance, ready_at }
+            EndpointAction::TestNotification,
+            EndpointAction::InstanceStarting { instance, ready_at }
         ]
     );
     let actions = run_to(&mut endpoint, ready_at);
-    assert_eq!(actions[0], Action::InstanceInService { instance });
+    assert_eq!(actions[0], EndpointAction::InstanceInService { instance });
     assert_eq!(started(&actions).len(), 1);
 }
 
@@ -109,12 +116,12 @@ fn output_is_stored_before_its_notification_is_published() {
     assert!(endpoint.invocation_finished(secs(40), run, InvocationStatus::Completed));
     assert_eq!(
         endpoint.advance(secs(40)),
-        [Action::PutOutput { run, request: 7 }]
+        [EndpointAction::PutOutput { run, request: 7 }]
     );
     assert!(endpoint.object_stored(secs(41), run, true));
     assert_eq!(
         endpoint.advance(secs(41)),
-        [Action::Publish(ResultNotification {
+        [EndpointAction::Publish(ResultNotification {
             request: 7,
             status: InvocationStatus::Completed,
             received_at: secs(1),
@@ -135,7 +142,7 @@ fn unwritable_output_fails_the_request() {
     endpoint.object_stored(secs(3), run, false);
     let failure = InvocationFailure::OutputUnwritable;
     let actions = run_to(&mut endpoint, secs(3));
-    assert!(actions.contains(&Action::PutFailure {
+    assert!(actions.contains(&EndpointAction::PutFailure {
         run,
         request: 7,
         failure
@@ -213,7 +220,7 @@ fn ttl_covers_time_in_the_queue_only() {
     cold.invoke(secs(1), request.clone()).unwrap();
     assert_eq!(run_to(&mut cold, secs(60)), []);
     let actions = run_to(&mut cold, secs(61));
-    assert_eq!(actions[0], Action::Expired { request: 7 });
+    assert_eq!(actions[0], EndpointAction::Expired { request: 7 });
     let expired = InvocationStatus::Failed(InvocationFailure::Expired);
     assert_eq!(published(&actions), [(7, expired)]);
     assert_eq!((cold.open_requests(), cold.stats().expired), (0, 1));
@@ -241,7 +248,7 @@ fn expired_request_in_the_queue_is_skipped() {
             endpoint.invoke(secs(1), request).unwrap();
         }
         for action in endpoint.advance(secs(61)) {
-            if let Action::PutFailure { run, .. } = action
+            if let EndpointAction::PutFailure { run, .. } = action
                 && stored
             {
                 endpoint.object_stored(secs(61), run, true);
@@ -265,7 +272,7 @@ fn expiry_without_notification_ends_the_request() {
     });
     endpoint.invoke(secs(1), Request::new(7)).unwrap();
     let actions = run_to(&mut endpoint, secs(30_000));
-    assert_eq!(actions, [Action::Expired { request: 7 }]);
+    assert_eq!(actions, [EndpointAction::Expired { request: 7 }]);
     assert_eq!(endpoint.next_event_at(), None);
 }
 
@@ -281,7 +288,7 @@ fn timed_out_invocation_fails_and_its_late_response_is_ignored() {
     let (_, run) = started(&endpoint.advance(secs(1)))[0];
     let actions = run_to(&mut endpoint, secs(31));
     let reason = AbandonReason::TimedOut;
-    assert_eq!(actions[0], Action::Abandon { run, reason });
+    assert_eq!(actions[0], EndpointAction::Abandon { run, reason });
     let timed_out = InvocationStatus::Failed(InvocationFailure::TimedOut);
     assert_eq!(published(&actions), [(7, timed_out)]);
     assert_eq!(started(&actions)[0].0, 8, "the instance is free again");
@@ -292,10 +299,10 @@ fn timed_out_invocation_fails_and_its_late_response_is_ignored() {
 fn ttl_and_timeout_out_of_range_and_endpoint_not_in_service_are_rejected() {
     let mut endpoint = endpoint(warm());
     for (ttl, timeout, error) in [
-        (59, 900, InvokeError::TtlOutOfRange),
-        (21_601, 900, InvokeError::TtlOutOfRange),
-        (60, 0, InvokeError::TimeoutOutOfRange),
-        (60, 3601, InvokeError::TimeoutOutOfRange),
+        (59, 900, InvokeEndpointError::TtlOutOfRange),
+        (21_601, 900, InvokeEndpointError::TtlOutOfRange),
+        (60, 0, InvokeEndpointError::TimeoutOutOfRange),
+        (60, 3601, InvokeEndpointError::TimeoutOutOfRange),
     ] {
         let request = Request {
             payload: 1,
@@ -307,7 +314,7 @@ fn ttl_and_timeout_out_of_range_and_endpoint_not_in_service_are_rejected() {
     endpoint.set_in_service(false);
     assert_eq!(
         endpoint.invoke(secs(1), Request::new(1)),
-        Err(InvokeError::NotInService)
+        Err(InvokeEndpointError::NotInService)
     );
     assert_eq!(endpoint.open_requests(), 0);
 }
@@ -324,12 +331,12 @@ fn lost_instance_returns_its_requests_to_the_queue_and_is_replaced() {
     let reason = StopReason::Lost;
     assert_eq!(
         actions[0],
-        Action::InstanceStopped {
+        EndpointAction::InstanceStopped {
             instance: lost,
             reason
         }
     );
-    assert!(actions.contains(&Action::Redelivered { request: 7 }));
+    assert!(actions.contains(&EndpointAction::Redelivered { request: 7 }));
     let (job, second) = started(&actions)[0];
     assert_eq!((job, second.delivery), (7, 2));
     assert!(!endpoint.invocation_finished(secs(321), first, InvocationStatus::Completed));
@@ -369,7 +376,7 @@ fn target_tracking_scale_in_stops_an_instance_with_a_long_invocation() {
     endpoint.invoke(secs(1), request).unwrap();
     let actions = run_to(&mut endpoint, secs(3000));
     let scaled_in = actions.iter().any(
-        |action| matches!(action, Action::InstanceStopped { reason, .. } if *reason == StopReason::ScaleIn),
+        |action| matches!(action, EndpointAction::InstanceStopped { reason, .. } if *reason == StopReason::ScaleIn),
     );
     assert!(scaled_in);
     let deliveries: Vec<_> = started(&actions).iter().map(|s| s.1.delivery).collect();
@@ -393,7 +400,7 @@ fn instance_gets_no_requests_before_its_container_responds_to_a_ping() {
     endpoint.invoke(secs(1), Request::new(7)).unwrap();
     let actions = endpoint.advance(secs(5));
     let instance = InstanceId(1);
-    assert!(actions.contains(&Action::CheckHealth { instance }));
+    assert!(actions.contains(&EndpointAction::CheckHealth { instance }));
     assert_eq!(started(&actions), []);
     endpoint.instance_ready(secs(6), instance);
     assert_eq!(started(&endpoint.advance(secs(6))).len(), 1);
@@ -405,22 +412,22 @@ fn notifications_are_lost_duplicated_and_delayed_by_faults() {
     let cases = [
         (
             Faults {
-                lose_notification: Fault::ALWAYS.times(1),
+                lose_notification: FaultRate::ALWAYS.times(1),
                 ..never
             },
             [0, 1],
         ),
         (
             Faults {
-                duplicate_notification: Fault::ALWAYS.times(1),
+                duplicate_notification: FaultRate::ALWAYS.times(1),
                 ..never
             },
             [2, 1],
         ),
         (
             Faults {
-                duplicate_notification: Fault::ALWAYS,
-                delay_notification: Fault::ALWAYS,
+                duplicate_notification: FaultRate::ALWAYS,
+                delay_notification: FaultRate::ALWAYS,
                 max_notification_delay: secs(100),
                 ..never
             },
@@ -428,7 +435,7 @@ fn notifications_are_lost_duplicated_and_delayed_by_faults() {
         ),
     ];
     for (faults, copies) in cases {
-        let delayed = faults.delay_notification == Fault::ALWAYS;
+        let delayed = faults.delay_notification == FaultRate::ALWAYS;
         let mut endpoint = with_faults(warm(), faults);
         for expected in copies {
             let at = endpoint.now + secs(1000);
@@ -450,17 +457,17 @@ fn rejected_calls_queue_nothing_and_a_lost_response_leaves_the_request_queued() 
     let mut endpoint = with_faults(
         warm(),
         Faults {
-            invoke_throttled: Fault::ALWAYS.times(1),
-            invoke_unavailable: Fault::ALWAYS.times(1),
-            invoke_internal_failure: Fault::ALWAYS.times(1),
-            lose_invoke_response: Fault::ALWAYS.times(1),
+            invoke_throttled: FaultRate::ALWAYS.times(1),
+            invoke_unavailable: FaultRate::ALWAYS.times(1),
+            invoke_internal_failure: FaultRate::ALWAYS.times(1),
+            lose_invoke_response: FaultRate::ALWAYS.times(1),
             ..Faults::default()
         },
     );
     for error in [
-        InvokeError::Throttled,
-        InvokeError::Unavailable,
-        InvokeError::Internal,
+        InvokeEndpointError::Throttled,
+        InvokeEndpointError::Unavailable,
+        InvokeEndpointError::Internal,
     ] {
         let response = endpoint.invoke(secs(1), Request::new(1));
         assert_eq!(response, Err(error));

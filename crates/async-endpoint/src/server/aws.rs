@@ -18,13 +18,13 @@ use std::time::Duration;
 
 /// The clients, and the region for the notifications.
 #[derive(Clone, Debug)]
-pub(super) struct Aws {
+pub(super) struct AwsClients {
     s3: aws_sdk_s3::Client,
     sns: aws_sdk_sns::Client,
     pub(super) region: String,
 }
 
-impl Aws {
+impl AwsClients {
     pub(super) fn new(target: &AwsTarget) -> Self {
         let credentials = Credentials::new(
             target.access_key.as_str(),

@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 /// The clock of all endpoints of a server.
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
+pub(super) struct ModelClock {
     start: Instant,
     wall: SystemTime,
     factor: f64,
 }
 
-impl Clock {
+impl ModelClock {
     /// Starts at model time zero; a model second takes `1 / factor` real seconds.
     #[expect(
         clippy::disallowed_methods,

@@ -3,7 +3,7 @@
 
 use super::body_buffer::BufferedBody;
 use super::wire::{CUSTOM_ATTRIBUTES, INFERENCE_ID, InputSource};
-use super::{AcceptedRequest, aws::Aws, location::S3Location};
+use super::{AcceptedRequest, aws::AwsClients, location::S3Location};
 use crate::{InvocationFailure, InvocationStatus};
 use bytes::Bytes;
 use futures_util::stream;
@@ -62,7 +62,7 @@ impl Container {
     /// Invokes the container. The input streams from S3 to the container.
     pub(super) async fn invoke(
         &self,
-        aws: &Aws,
+        aws: &AwsClients,
         invocation: &AcceptedRequest,
     ) -> (InvocationStatus, Option<ContainerResponse>) {
         match self.try_invoke(aws, invocation).await {
@@ -73,7 +73,7 @@ impl Container {
 
     async fn try_invoke(
         &self,
-        aws: &Aws,
+        aws: &AwsClients,
         invocation: &AcceptedRequest,
     ) -> Result<(InvocationStatus, ContainerResponse), InvocationFailure> {
         let input_failed = Arc::new(AtomicBool::new(false));
@@ -155,7 +155,7 @@ fn no_response(input_failed: &AtomicBool) -> InvocationFailure {
 
 /// The input's length and bytes. Sets `input_failed` if reading fails midway.
 async fn input(
-    aws: &Aws,
+    aws: &AwsClients,
     source: &InputSource,
     input_failed: &Arc<AtomicBool>,
 ) -> Result<(u64, RequestBody), InvocationFailure> {

@@ -3,9 +3,9 @@
 //! The model is behind a lock that is never held across an await. One task per endpoint advances the
 //! model; calls and reports change it and notify that task. All network I/O runs in separate tasks.
 
-use super::aws::Aws;
+use super::aws::AwsClients;
 use super::body_buffer::BufferedBody;
-use super::clock::Clock;
+use super::clock::ModelClock;
 use super::config::EndpointConfig;
 use super::container::{Container, ContainerResponse};
 use super::events::{EndpointEvent, EndpointEventKind};
@@ -13,8 +13,8 @@ use super::location::S3Location;
 use super::notification::{self, IncludedResponse, MAX_INCLUDED_BYTES, Times};
 use super::wire::InputSource;
 use crate::{
-    Action, Endpoint, InstanceId, InvocationFailure, InvocationStatus, ResultNotification, RunId,
-    StopReason,
+    Endpoint, EndpointAction, InstanceId, InvocationFailure, InvocationStatus, ResultNotification,
+    RunId, StopReason,
 };
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -52,8 +52,8 @@ pub(super) struct HostedEndpoint {
     pub(super) output: S3Location,
     pub(super) failure: Option<S3Location>,
     pub(super) container: Container,
-    pub(super) aws: Aws,
-    pub(super) clock: Clock,
+    pub(super) aws: AwsClients,
+    pub(super) clock: ModelClock,
     pub(super) model: Mutex<Endpoint<Arc<AcceptedRequest>>>,
     pub(super) changed: Notify,
     pub(super) events: broadcast::Sender<EndpointEvent>,
@@ -104,16 +104,16 @@ impl HostedEndpoint {
 
     fn perform(
         self: &Arc<Self>,
-        action: Action<Arc<AcceptedRequest>>,
+        action: EndpointAction<Arc<AcceptedRequest>>,
         tasks: &mut Tasks,
         runs: &mut HashMap<RunId, AbortHandle>,
     ) {
         let this = Arc::clone(self);
         match action {
-            Action::TestNotification => {
+            EndpointAction::TestNotification => {
                 tasks.spawn(async move { this.test_notification().await });
             }
-            Action::StartInvocation {
+            EndpointAction::StartInvocation {
                 run,
                 instance,
                 request,
@@ -126,38 +126,40 @@ impl HostedEndpoint {
                 let handle = tasks.spawn(async move { this.invoke(run, &request).await });
                 runs.insert(run, handle);
             }
-            Action::Abandon { run, reason } => {
+            EndpointAction::Abandon { run, reason } => {
                 tracing::info!(?run, ?reason, "invocation abandoned");
                 if let Some(handle) = runs.remove(&run) {
                     handle.abort();
                 }
             }
-            Action::PutOutput { run, request } => {
+            EndpointAction::PutOutput { run, request } => {
                 tasks.spawn(async move { this.put_output(run, &request).await });
             }
-            Action::PutFailure {
+            EndpointAction::PutFailure {
                 run,
                 request,
                 failure,
             } => {
                 tasks.spawn(async move { this.put_failure(run, &request, failure).await });
             }
-            Action::Publish(notification) => {
+            EndpointAction::Publish(notification) => {
                 self.emit_end(&notification.request, notification.status);
                 tasks.spawn(async move { this.publish(notification).await });
             }
-            Action::NotificationLost(notification) => {
+            EndpointAction::NotificationLost(notification) => {
                 self.emit_end(&notification.request, notification.status);
                 self.emit(
                     Some(&notification.request),
                     EndpointEventKind::NotificationLost,
                 );
             }
-            Action::Expired { request } => self.emit(Some(&request), EndpointEventKind::Expired),
-            Action::Redelivered { request } => {
+            EndpointAction::Expired { request } => {
+                self.emit(Some(&request), EndpointEventKind::Expired)
+            }
+            EndpointAction::Redelivered { request } => {
                 self.emit(Some(&request), EndpointEventKind::Redelivered)
             }
-            Action::InstanceStarting { instance, ready_at } => {
+            EndpointAction::InstanceStarting { instance, ready_at } => {
                 let ready_in = self.clock.to_real(ready_at.since(self.clock.now()));
                 self.emit(
                     None,
@@ -167,14 +169,14 @@ impl HostedEndpoint {
                     },
                 );
             }
-            Action::CheckHealth { instance } => {
+            EndpointAction::CheckHealth { instance } => {
                 tasks.spawn(async move { this.ping_until_ready(instance).await });
             }
-            Action::InstanceInService { instance } => {
+            EndpointAction::InstanceInService { instance } => {
                 let instance = instance.0;
                 self.emit(None, EndpointEventKind::InstanceInService { instance });
             }
-            Action::InstanceStopped { instance, reason } => {
+            EndpointAction::InstanceStopped { instance, reason } => {
                 let kind = EndpointEventKind::InstanceStopped {
                     instance: instance.0,
                     lost: reason == StopReason::Lost,

@@ -1,6 +1,6 @@
 //! The HTTP format of `InvokeEndpointAsync` (SageMaker API reference): headers, limits, errors.
 
-use crate::{InvokeError, Millis, Request};
+use crate::{InvokeEndpointError, Millis, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
@@ -47,34 +47,38 @@ impl WireError {
     }
 
     /// The service's response to a rejected call.
-    pub(super) fn rejected(error: InvokeError, endpoint: &str, call: &InvokeRequest) -> Self {
+    pub(super) fn rejected(
+        error: InvokeEndpointError,
+        endpoint: &str,
+        call: &InvokeRequest,
+    ) -> Self {
         let range = "Member must be between";
         match error {
-            InvokeError::NotInService => Self::validation(format!(
+            InvokeEndpointError::NotInService => Self::validation(format!(
                 "Endpoint {endpoint} is not in service. Wait until its status is InService."
             )),
-            InvokeError::TtlOutOfRange => Self::constraint(
+            InvokeEndpointError::TtlOutOfRange => Self::constraint(
                 "requestTTLSeconds",
                 &(call.ttl.0 / 1000).to_string(),
                 &format!("{range} 60 and 21600"),
             ),
-            InvokeError::TimeoutOutOfRange => Self::constraint(
+            InvokeEndpointError::TimeoutOutOfRange => Self::constraint(
                 "invocationTimeoutSeconds",
                 &(call.timeout.0 / 1000).to_string(),
                 &format!("{range} 1 and 3600"),
             ),
             // Not among the operation's errors, but every AWS API can return it.
-            InvokeError::Throttled => Self::new(
+            InvokeEndpointError::Throttled => Self::new(
                 StatusCode::BAD_REQUEST,
                 "ThrottlingException",
                 "Rate exceeded".to_owned(),
             ),
-            InvokeError::Unavailable => Self::new(
+            InvokeEndpointError::Unavailable => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailable",
                 "The service is currently unavailable.".to_owned(),
             ),
-            InvokeError::Internal => Self::new(
+            InvokeEndpointError::Internal => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalFailure",
                 "An internal failure occurred.".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::support::{CloudCall, Container, Fixture, INPUT, NAME, never_scales_out, secs, warm};
 use async_endpoint::server::{EndpointEventKind, Server, ServerConfig};
-use async_endpoint::{Fault, Faults, Settings};
+use async_endpoint::{FaultRate, Faults, Settings};
 use serde_json::json;
 
 const LOGS: &str = "See the SageMaker Endpoint logs in your account for more information.";
@@ -354,9 +354,9 @@ async fn request_of_a_lost_instance_runs_again_and_ends_once() {
 async fn notifications_are_lost_duplicated_and_delayed_by_faults() {
     let mut fixture = Fixture::start(warm(), |config| config.time_factor = 600.0).await;
     fixture.set_faults(Faults {
-        lose_notification: Fault::ALWAYS.times(1),
-        duplicate_notification: Fault::ALWAYS.times(1),
-        delay_notification: Fault::ALWAYS.times(2),
+        lose_notification: FaultRate::ALWAYS.times(1),
+        duplicate_notification: FaultRate::ALWAYS.times(1),
+        delay_notification: FaultRate::ALWAYS.times(2),
         max_notification_delay: secs(300),
         ..Faults::default()
     });

@@ -1,7 +1,7 @@
 //! The HTTP API: through the AWS SDK, and with raw requests that the SDK cannot send.
 
 use crate::support::{Fixture, INPUT, NAME};
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_sagemakerruntime::error::ProvideErrorMetadata;
 use aws_sdk_sagemakerruntime::operation::invoke_endpoint_async::InvokeEndpointAsyncError;
 use aws_sdk_sagemakerruntime::primitives::Blob;
@@ -135,9 +135,9 @@ async fn injected_errors_arrive_as_the_sdk_errors_of_aws() {
         call.endpoint_name(NAME).input_location(INPUT).send()
     };
     fixture.set_faults(Faults {
-        invoke_throttled: Fault::ALWAYS.times(1),
-        invoke_unavailable: Fault::ALWAYS.times(1),
-        invoke_internal_failure: Fault::ALWAYS.times(1),
+        invoke_throttled: FaultRate::ALWAYS.times(1),
+        invoke_unavailable: FaultRate::ALWAYS.times(1),
+        invoke_internal_failure: FaultRate::ALWAYS.times(1),
         ..Faults::default()
     });
     let error = call().await.unwrap_err().into_service_error();
@@ -163,7 +163,7 @@ async fn injected_errors_arrive_as_the_sdk_errors_of_aws() {
 async fn lost_response_is_an_sdk_error_but_the_request_is_processed() {
     let fixture = Fixture::warm().await;
     fixture.set_faults(Faults {
-        lose_invoke_response: Fault::ALWAYS.times(1),
+        lose_invoke_response: FaultRate::ALWAYS.times(1),
         ..Faults::default()
     });
     let call = fixture.client.invoke_endpoint_async();

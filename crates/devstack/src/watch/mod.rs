@@ -110,7 +110,7 @@ async fn show_start(
     });
     let mut starting = std::pin::pin!(Stack::start(options, dir, children, &progress));
     let mut redraw = tokio::time::interval(REDRAW_INTERVAL);
-    let mut current: Option<Step> = None;
+    let mut current: Option<StartStep> = None;
     loop {
         tokio::select! {
             biased;
@@ -119,7 +119,7 @@ async fn show_start(
                 if !terminal.is_live() {
                     terminal.line(&step);
                 }
-                current = Some(Step::new(step));
+                current = Some(StartStep::new(step));
             }
             stack = &mut starting => {
                 terminal.clear();
@@ -128,7 +128,7 @@ async fn show_start(
                 // Steps that were reported just before the end.
                 while let Ok(step) = steps.try_recv() {
                     if terminal.is_live() {
-                        finish_step(terminal, Some(Step::new(step)));
+                        finish_step(terminal, Some(StartStep::new(step)));
                     } else {
                         terminal.line(&step);
                     }
@@ -146,12 +146,12 @@ async fn show_start(
 }
 
 /// A step of the start.
-struct Step {
+struct StartStep {
     text: String,
     started_at: Instant,
 }
 
-impl Step {
+impl StartStep {
     fn new(text: String) -> Self {
         Self {
             text,
@@ -160,7 +160,7 @@ impl Step {
     }
 }
 
-fn finish_step(terminal: &mut Terminal, step: Option<Step>) {
+fn finish_step(terminal: &mut Terminal, step: Option<StartStep>) {
     if let (true, Some(step)) = (terminal.is_live(), step) {
         let mark = terminal.paint(Style::Green, "✓");
         let duration = format!("{:.1} s", step.started_at.elapsed().as_secs_f64());

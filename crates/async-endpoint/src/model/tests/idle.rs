@@ -12,7 +12,7 @@ fn run_with_metric(
     from: u64,
     until: u64,
     open: impl Fn(u64) -> Option<u32>,
-) -> Vec<Action<Job>> {
+) -> Vec<EndpointAction<Job>> {
     let mut seen = Vec::new();
     for at in (from..until).filter(|at| at.is_multiple_of(300)) {
         seen.extend(run_to(endpoint, secs(at)));
@@ -24,8 +24,8 @@ fn run_with_metric(
     seen
 }
 
-fn scaled_in(actions: &[Action<Job>]) -> bool {
-    let is_scale_in = |action: &Action<Job>| matches!(action, Action::InstanceStopped { reason, .. } if *reason == StopReason::ScaleIn);
+fn scaled_in(actions: &[EndpointAction<Job>]) -> bool {
+    let is_scale_in = |action: &EndpointAction<Job>| matches!(action, EndpointAction::InstanceStopped { reason, .. } if *reason == StopReason::ScaleIn);
     actions.iter().any(is_scale_in)
 }
 
@@ -104,7 +104,8 @@ fn warm_hours_start_instances_and_idle_ones_stop_after_their_end() {
     assert_eq!(endpoint.instances().count(), 0);
     let morning = 7 * HOUR + 30 * MINUTE;
     let actions = run_to(&mut endpoint, secs(morning));
-    let starting = |action: &&Action<Job>| matches!(action, Action::InstanceStarting { .. });
+    let starting =
+        |action: &&EndpointAction<Job>| matches!(action, EndpointAction::InstanceStarting { .. });
     assert_eq!(actions.iter().filter(starting).count(), 2);
     // Idle all day: the alarm has no effect until the minimum is lowered, then within a minute.
     run_with_metric(&mut endpoint, morning, 19 * HOUR, zero);

@@ -9,7 +9,7 @@ struct RandomHistory {
     now: Millis,
     /// Pending results of invocations, by due time and sequence number.
     results: BTreeMap<(Millis, u64), (RunId, InvocationStatus)>,
-    log: Vec<(Millis, Action<Job>)>,
+    log: Vec<(Millis, EndpointAction<Job>)>,
     invoked: u32,
     accepted: Vec<Job>,
     /// When the open-jobs metric is reported next.
@@ -39,16 +39,16 @@ impl RandomHistory {
             ..Settings::default()
         };
         let faults = Faults {
-            lose_notification: Fault::percent(10),
-            duplicate_notification: Fault::percent(10),
-            delay_notification: Fault::percent(10),
+            lose_notification: FaultRate::percent(10),
+            duplicate_notification: FaultRate::percent(10),
+            delay_notification: FaultRate::percent(10),
             max_notification_delay: secs(4000),
-            kill_instance: Fault::percent(5),
+            kill_instance: FaultRate::percent(5),
             max_kill_delay: secs(400),
-            invoke_throttled: Fault::percent(5),
-            invoke_unavailable: Fault::percent(2),
-            invoke_internal_failure: Fault::percent(2),
-            lose_invoke_response: Fault::percent(5),
+            invoke_throttled: FaultRate::percent(5),
+            invoke_unavailable: FaultRate::percent(2),
+            invoke_internal_failure: FaultRate::percent(2),
+            lose_invoke_response: FaultRate::percent(5),
         };
         Self {
             endpoint: Endpoint::new(settings, faults, Rng::from_seed(seed ^ 1)),
@@ -112,7 +112,7 @@ impl RandomHistory {
         }
         for action in actions {
             match action {
-                Action::StartInvocation { run, .. } => {
+                EndpointAction::StartInvocation { run, .. } => {
                     let due = self.now + Millis(self.rng.up_to(400_000));
                     let status = match self.rng.up_to(9) {
                         0 => InvocationStatus::Failed(InvocationFailure::ClientError(400)),
@@ -122,7 +122,7 @@ impl RandomHistory {
                     self.results.insert((due, self.steps), (run, status));
                     self.steps += 1;
                 }
-                Action::PutOutput { run, .. } | Action::PutFailure { run, .. } => {
+                EndpointAction::PutOutput { run, .. } | EndpointAction::PutFailure { run, .. } => {
                     let written = self.rng.up_to(19) != 0;
                     self.endpoint.object_stored(self.now, run, written);
                 }
@@ -132,14 +132,16 @@ impl RandomHistory {
         }
     }
 
-    fn assert_no_busy_instance_was_removed(&self, actions: &[Action<Job>]) {
+    fn assert_no_busy_instance_was_removed(&self, actions: &[EndpointAction<Job>]) {
         let mut scaled_in = false;
         for action in actions {
             match action {
-                Action::InstanceStopped { reason, .. } => {
+                EndpointAction::InstanceStopped { reason, .. } => {
                     scaled_in = *reason == StopReason::ScaleIn
                 }
-                Action::Abandon { reason, run } if *reason == AbandonReason::InstanceStopped => {
+                EndpointAction::Abandon { reason, run }
+                    if *reason == AbandonReason::InstanceStopped =>
+                {
                     assert!(!scaled_in, "{run:?} lost its instance to a scale-in");
                 }
                 _ => {}
@@ -155,7 +157,7 @@ impl RandomHistory {
         let mut output: BTreeMap<Job, u32> = BTreeMap::new();
         for (_, action) in &self.log {
             match action {
-                Action::Publish(notification) => {
+                EndpointAction::Publish(notification) => {
                     if let Some(before) = statuses.insert(notification.request, notification.status)
                     {
                         assert_eq!(
@@ -171,13 +173,15 @@ impl RandomHistory {
                         assert!(output.contains_key(&notification.request), "seed {seed}");
                     }
                 }
-                Action::NotificationLost(notification) => {
+                EndpointAction::NotificationLost(notification) => {
                     ends.entry(notification.request).or_default().push("lost");
                 }
-                Action::Expired { request } if !self.notifies_on_expiry() => {
+                EndpointAction::Expired { request } if !self.notifies_on_expiry() => {
                     ends.entry(*request).or_default().push("expired");
                 }
-                Action::PutOutput { request, .. } => *output.entry(*request).or_default() += 1,
+                EndpointAction::PutOutput { request, .. } => {
+                    *output.entry(*request).or_default() += 1
+                }
                 _ => {}
             }
         }
