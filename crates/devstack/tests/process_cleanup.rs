@@ -71,7 +71,7 @@ impl RunningDemo {
 
 #[test]
 fn ctrl_c_stops_all_processes_before_the_demo_exits() {
-    for text in ["starting MiniStack", "scale out from zero"] {
+    for text in ["starting MiniStack", "scaling from zero"] {
         let mut demo = RunningDemo::start_until(text);
         let status = demo.signal("-INT");
         assert_eq!(status.code(), Some(130));
@@ -82,7 +82,7 @@ fn ctrl_c_stops_all_processes_before_the_demo_exits() {
 
 #[test]
 fn killed_demo_leaves_no_processes() {
-    let mut demo = RunningDemo::start_until("scale out from zero");
+    let mut demo = RunningDemo::start_until("scaling from zero");
     assert!(!demo.processes().is_empty());
     let status = demo.signal("-KILL");
     assert_eq!(status.signal(), Some(9));

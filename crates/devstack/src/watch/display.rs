@@ -197,14 +197,11 @@ fn describe_queued(endpoint: Option<&EndpointInstances>) -> String {
             .flat_map(|instances| instances.values())
     };
     if instances().any(Option::is_none) {
-        return "submitted, in the endpoint's queue".to_owned();
+        return "queued".to_owned();
     }
     match instances().flatten().min() {
-        Some(ready) => format!(
-            "submitted; an instance starts in {} s",
-            seconds_until(*ready)
-        ),
-        None => "submitted; waiting for the endpoint to scale out from zero".to_owned(),
+        Some(ready) => format!("queued; instance in {} s", seconds_until(*ready)),
+        None => "queued; scaling from zero".to_owned(),
     }
 }
 

@@ -5,7 +5,6 @@ use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 use console::{Term, measure_text_width};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::text::{fit, wrap};
 
@@ -27,8 +26,9 @@ pub(crate) struct Terminal {
     is_live: bool,
     has_color: bool,
     start: Instant,
-    /// Its message is the text of the live area. Hidden if standard error is not a terminal.
-    live_area: ProgressBar,
+    /// The widths of the lines of the live area, in columns. Not an indicatif bar, which fills its lines with spaces and
+    /// so leaves parts of them behind when the terminal becomes narrower.
+    live_lines: Vec<usize>,
     /// Counts the drawings of the live area, for the spinner.
     frame: usize,
 }
@@ -50,7 +50,7 @@ impl Terminal {
             is_live,
             has_color: is_live && !no_color,
             start: Instant::now(),
-            live_area: live_area(is_live),
+            live_lines: Vec::new(),
             frame: 0,
         }
     }
@@ -118,14 +118,11 @@ impl Terminal {
         }
     }
 
-    fn print(&self, line: &str) {
-        if self.is_live {
-            self.live_area
-                .suspend(|| writeln!(std::io::stderr().lock(), "{line}").ok());
-        } else {
-            // A closed standard error is not an error of the program.
-            writeln!(std::io::stderr().lock(), "{line}").ok();
-        }
+    /// The next call of [`Self::draw`] restores the live area.
+    fn print(&mut self, line: &str) {
+        self.clear();
+        // A closed standard error is not an error of the program.
+        writeln!(std::io::stderr().lock(), "{line}").ok();
     }
 
     /// Replaces the live area. Shows only as many lines as fit on the terminal. Lines must be shorter than its width.
@@ -141,14 +138,16 @@ impl Terminal {
                 .all(|line| measure_text_width(line) < self.columns()),
             "{lines:?}"
         );
-        let text = if lines.len() > max_lines {
-            let shown = &lines[..max_lines - 1];
-            let hidden = lines.len() - shown.len();
-            format!("{}\n  … and {hidden} more", shown.join("\n"))
-        } else {
-            lines.join("\n")
-        };
-        self.live_area.set_message(text);
+        let mut shown = lines.to_vec();
+        if lines.len() > max_lines {
+            shown.truncate(max_lines - 1);
+            shown.push(format!("  … and {} more", lines.len() - shown.len()));
+        }
+        self.clear();
+        self.live_lines = shown.iter().map(|line| measure_text_width(line)).collect();
+        // One write, so that the terminal does not flicker.
+        let text: String = shown.iter().map(|line| format!("{line}\n")).collect();
+        self.term.write_str(&text).ok();
     }
 
     /// The current character of the spinner.
@@ -159,19 +158,15 @@ impl Terminal {
 
     /// Removes the live area.
     pub(crate) fn clear(&mut self) {
-        self.live_area.finish_and_clear();
-        self.live_area = live_area(self.is_live);
+        // If the terminal has become narrower, it has wrapped the lines.
+        let columns = self.columns().max(1);
+        let rows = |width: usize| width.div_ceil(columns).max(1);
+        let rows: usize = self.live_lines.drain(..).map(rows).sum();
+        if rows > 0 {
+            self.term
+                .move_cursor_up(rows)
+                .and_then(|()| self.term.clear_to_end_of_screen())
+                .ok();
+        }
     }
-}
-
-fn live_area(is_live: bool) -> ProgressBar {
-    let target = if is_live {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    // The template is a constant, so it is valid.
-    let style =
-        ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::with_draw_target(None, target).with_style(style)
 }
