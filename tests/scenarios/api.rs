@@ -12,7 +12,7 @@ use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use devstack::{PASSWORD, Stack};
+use devstack::{Stack, TEST_PASSWORD};
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -137,7 +137,7 @@ impl CliUser {
 
     /// Runs the CLI.
     pub(crate) async fn docket(&self, arguments: &[&str]) -> CliOutput {
-        let program = devstack::file("target/release/docket");
+        let program = devstack::repo_file("target/release/docket");
         let program = match std::env::var_os("CARGO_TARGET_DIR") {
             Some(target) => PathBuf::from(target).join("release/docket"),
             None => program,
@@ -145,7 +145,7 @@ impl CliUser {
         let output: Output = Command::new(&program)
             .args(arguments)
             .env("DOCKET_API", &self.url)
-            .env("DOCKET_PASSWORD", PASSWORD)
+            .env("DOCKET_PASSWORD", TEST_PASSWORD)
             .env("XDG_CONFIG_HOME", &self.home)
             .env("XDG_STATE_HOME", &self.home)
             .current_dir(&self.home)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use api::ports::ObjectTransfers;
-use devstack::{Site, Stack};
+use devstack::{Stack, WebServer};
 use functions::aws::Aws;
 use futures_util::{StreamExt, stream};
 use jobs::id::{JobId, Timestamp};
@@ -22,7 +22,7 @@ const MANY_JOBS: u64 = 1000;
 
 /// What the browser test needs and this machine lacks.
 fn missing_prerequisite() -> Option<&'static str> {
-    let web = devstack::file("web");
+    let web = devstack::repo_file("web");
     if !web.join("node_modules").is_dir() || !web.join("dist/index.html").is_file() {
         return Some("the page is not built: run `make web`, which needs Node");
     }
@@ -110,14 +110,16 @@ fn browser_page_shows_the_job_table() {
         return;
     }
     run_alone(async |stack| {
-        let site = Site::start(&stack.outputs, &stack.cloud.url).await.unwrap();
+        let site = WebServer::start(&stack.outputs, &stack.cloud.url)
+            .await
+            .unwrap();
         let url = site.as_ref().map(|site| site.url.as_str()).unwrap();
         let name = "A contract that failed.pdf";
         create_failed_job(stack, name).await;
         create_ready_jobs(stack, MANY_JOBS).await;
         let tests = Command::new("node")
             .args(["scripts/run.mjs", "--test", "e2e", "stack.test"])
-            .current_dir(devstack::file("web"))
+            .current_dir(devstack::repo_file("web"))
             .env("PAGE_URL", url)
             .env("PAGE_FAILED", name)
             .env("PAGE_MANY", MANY_JOBS.to_string())

@@ -74,7 +74,7 @@ fn document_deleted_before_inference_fails_with_reason() {
         if job.status != "Ready" {
             let failure = job.failure.unwrap();
             assert!(
-                ["InvalidInput", "Unknown"].contains(&failure.cause.as_str()),
+                ["InvalidInput", "Unknown"].contains(&&*failure.cause),
                 "{failure:?}"
             );
             assert!(!failure.detail.is_empty());

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use devstack::{Stack, root, signed};
+use devstack::{Stack, root_credentials, sign_request};
 use futures_util::{StreamExt, stream};
 use http::Request;
 use http_body_util::BodyExt;
@@ -263,7 +263,7 @@ fn every_function_is_limited_to_its_grants() {
         // Root is allowed everything.
         for request in requests(stack, &roles[0].arn) {
             if !HAS_EFFECT.contains(&request.action) {
-                let allowed = is_allowed(stack, &request, &root()).await;
+                let allowed = is_allowed(stack, &request, &root_credentials()).await;
                 assert!(allowed, "{}", request.action);
             }
         }
@@ -278,7 +278,7 @@ struct Role {
 
 async fn roles(stack: &Stack) -> Vec<Role> {
     let list = AwsRequest::rest("list", "lambda", "GET", "/2015-03-31/functions");
-    let (_, listed) = send(stack, &list, &root()).await;
+    let (_, listed) = send(stack, &list, &root_credentials()).await;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let functions = listed["Functions"].as_array().unwrap().iter();
@@ -293,7 +293,7 @@ async fn roles(stack: &Stack) -> Vec<Role> {
 /// The credentials of a role.
 async fn assume(stack: &Stack, arn: &str) -> Credentials {
     let request = requests::assume_role(arn, SESSION);
-    let (status, body) = send(stack, &request, &root()).await;
+    let (status, body) = send(stack, &request, &root_credentials()).await;
     assert_eq!(status, 200, "{body}");
     let part = |name: &str| {
         let (_, rest) = body.split_once(&format!("<{name}>")).unwrap();
@@ -336,7 +336,7 @@ async fn send(stack: &Stack, aws_request: &AwsRequest, credentials: &Credentials
         request = request.header(*name, value);
     }
     let request = request.body(Bytes::from(aws_request.body.clone())).unwrap();
-    let request = signed(request, aws_request.service, credentials).unwrap();
+    let request = sign_request(request, aws_request.service, credentials).unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http();
     let response = client.request(request).await.unwrap();
     let status = response.status().as_u16();

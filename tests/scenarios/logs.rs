@@ -1,7 +1,7 @@
 //! Reads the logs of functions.
 
 use bytes::Bytes;
-use devstack::{Stack, root, signed};
+use devstack::{Stack, root_credentials, sign_request};
 use http::Request;
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
@@ -19,7 +19,7 @@ pub(crate) async fn logs(stack: &Stack, function: &str, word: &str) -> Vec<Value
         .header("x-amz-target", "Logs_20140328.FilterLogEvents")
         .body(Bytes::from(query.to_string()))
         .unwrap();
-    let request = signed(request, "logs", &root()).unwrap();
+    let request = sign_request(request, "logs", &root_credentials()).unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http();
     let response = client.request(request).await.unwrap();
     let body = response.into_body().collect().await.unwrap().to_bytes();

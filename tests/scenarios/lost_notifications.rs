@@ -1,6 +1,6 @@
 //! A notification of S3 or SageMaker did not arrive, or the result of a call was not recorded: the job ends anyway.
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::NotificationConfiguration;
 
@@ -80,7 +80,7 @@ fn unrecorded_invocation_is_recovered_from_its_output() {
         ];
         update_row(stack, &job.id, expression, &values).await;
         let refuse = Faults {
-            refuse_invoke: Fault::ALWAYS,
+            invoke_unavailable: FaultRate::ALWAYS,
             ..Faults::default()
         };
         let refusing = EndpointFaults::set(stack, DOC_UNDERSTANDING, refuse);

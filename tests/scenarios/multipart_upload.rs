@@ -105,8 +105,8 @@ fn one_gibibyte_batch_becomes_ready() {
     run_alone(async |stack| {
         let mut tenant = TestTenant::new(stack, "gigabyte").await;
         let file = std::env::temp_dir().join(format!("docket-gigabyte-{}.pdf", std::process::id()));
-        let script = devstack::file("crates/devstack/python/make_large.py");
-        let mut make = Command::new(devstack::python().unwrap());
+        let script = devstack::repo_file("crates/devstack/python/make_large.py");
+        let mut make = Command::new(devstack::venv_python().unwrap());
         let make = make
             .arg(script)
             .args(["--kind", "batch", "--bytes", "1073741824"])

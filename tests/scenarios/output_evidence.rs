@@ -2,8 +2,8 @@
 //!
 //! Guarantee 3: `Ready` means that the output object exists and was made from this version of the input.
 
-use async_endpoint::server::What;
-use async_endpoint::{Fault, Faults};
+use async_endpoint::server::EndpointEventKind;
+use async_endpoint::{FaultRate, Faults};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::support::{
@@ -15,9 +15,9 @@ use crate::support::{
 fn success_without_output_object_is_retried() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "missing").await;
-        let mut observations = stack.observations();
+        let mut observations = stack.endpoint_events();
         let lose_one = Faults {
-            lose_notification: Fault::ALWAYS.times(1),
+            lose_notification: FaultRate::ALWAYS.times(1),
             ..Faults::default()
         };
         stack
@@ -31,7 +31,7 @@ fn success_without_output_object_is_retried() {
         let completed = async {
             loop {
                 let seen = observations.recv().await.unwrap();
-                if let What::Completed { output } = seen.what
+                if let EndpointEventKind::Completed { output } = seen.kind
                     && seen.inference_id.as_ref() == Some(&inference_id)
                 {
                     return output;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ fn planned_faults(calls: &[String]) -> Vec<PlannedFault> {
 async fn run_without_notifications(stack: &FaultStack, lost: &[LostWork], bytes: &[u8]) {
     let endpoints = &stack.stack.endpoints;
     let lose = Faults {
-        lose_notification: Fault::ALWAYS,
+        lose_notification: FaultRate::ALWAYS,
         ..Faults::default()
     };
     endpoints.set_faults(LEGAL_REVIEW, lose).unwrap();

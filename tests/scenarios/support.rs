@@ -14,9 +14,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
-use devstack::children::Children;
+use devstack::ChildProcesses;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
-use devstack::{Options, RunDir, Stack};
+use devstack::{RunDir, Stack, StackOptions};
 use functions::aws::Aws;
 use functions::config::{AwsConfig, Environment};
 use serde_json::Value;
@@ -46,8 +46,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 static SHARED: LazyLock<SharedStack<Stack>> = LazyLock::new(|| SharedStack::start("test", start));
 
-async fn start(dir: &RunDir, children: &Children) -> Stack {
-    let stack = start_stack(Options::TESTS, dir, children, "").await;
+async fn start(dir: &RunDir, children: &ChildProcesses) -> Stack {
+    let stack = start_stack(StackOptions::TESTS, dir, children, "").await;
     for queue in [
         &stack.outputs.inference_success_queue_url,
         &stack.outputs.inference_error_queue_url,
@@ -90,7 +90,7 @@ pub(crate) async fn until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T
 
 /// A document of `samples/`.
 pub(crate) fn sample(name: &str) -> Vec<u8> {
-    let path: PathBuf = devstack::file("samples").join(name);
+    let path: PathBuf = devstack::repo_file("samples").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -246,7 +246,7 @@ pub(crate) async fn messages(stack: &Stack, queue: &str) -> u64 {
 /// An S3 event notification, as the bucket would send it.
 pub(crate) fn s3_event(bucket: &str, key: &str, version: &str) -> String {
     let mut event: Value = serde_json::from_slice(
-        &std::fs::read(devstack::file("events/upload-trigger/put.json")).unwrap(),
+        &std::fs::read(devstack::repo_file("events/upload-trigger/put.json")).unwrap(),
     )
     .unwrap();
     let s3 = &mut event["Records"][0]["s3"];
@@ -311,7 +311,7 @@ pub(crate) async fn expire_deadline(stack: &Stack, id: &str) {
 /// Invokes the reconciler with the AWS CLI, as `docs/operations.md` describes, and returns its answer.
 pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
     let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
-    let done = Command::new(devstack::python().unwrap())
+    let done = Command::new(devstack::venv_python().unwrap())
         .args(["-m", "awscli", "lambda", "invoke"])
         .args(["--function-name", &stack.outputs.reconciler_function_name])
         .args(["--payload", payload])

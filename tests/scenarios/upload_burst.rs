@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use futures_util::{StreamExt, stream};
 
 use crate::fault_proxy::fault_matrix::{MAX_TRIES, SAVE};
@@ -69,7 +69,7 @@ fn burst_with_half_of_the_notifications_lost_becomes_ready() {
         }
         let endpoints = &stack.stack.endpoints;
         let lose_half = Faults {
-            lose_notification: Fault::ALWAYS.times(CONTRACTS as u32 / 2),
+            lose_notification: FaultRate::ALWAYS.times(CONTRACTS as u32 / 2),
             ..Faults::default()
         };
         endpoints.set_faults(DOC_UNDERSTANDING, lose_half).unwrap();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use async_endpoint::server::What;
-use async_endpoint::{Fault, Faults};
-use devstack::Frame;
+use async_endpoint::server::EndpointEventKind;
+use async_endpoint::{FaultRate, Faults};
+use devstack::PushFrame;
 use serde_json::Value;
 
 use crate::support::{
@@ -24,8 +24,10 @@ fn uploaded_contract_becomes_ready_with_push_event_and_row() {
         let mut pushes = Vec::new();
         while pushes.last().is_none_or(|status| status != "Ready") {
             match acme.next().await.frame {
-                Frame::JobChanged { job } if job.id == id => pushes.push(job.status),
-                Frame::JobChanged { .. } | Frame::Snapshot { .. } | Frame::Error { .. } => {}
+                PushFrame::JobChanged { job } if job.id == id => pushes.push(job.status),
+                PushFrame::JobChanged { .. }
+                | PushFrame::Snapshot { .. }
+                | PushFrame::Error { .. } => {}
             }
         }
         // A push may arrive twice.
@@ -119,7 +121,7 @@ fn key_without_tenant_folder_belongs_to_the_default_tenant() {
 fn duplicate_s3_events_cause_one_gpu_run() {
     run(async |stack| {
         let mut acme = TestTenant::new(stack, "doubled").await;
-        let mut observations = stack.observations();
+        let mut observations = stack.endpoint_events();
         let key = format!("inbound/{}/once.pdf", acme.name);
         let version = acme.put(&key, contract()).await;
         let id = acme.job(&key);
@@ -134,7 +136,7 @@ fn duplicate_s3_events_cause_one_gpu_run() {
         .await;
         let mut runs = 0;
         while let Ok(Ok(seen)) = tokio::time::timeout(Duration::ZERO, observations.recv()).await {
-            let is_run = matches!(seen.what, What::Running { .. });
+            let is_run = matches!(seen.kind, EndpointEventKind::InvocationStarted { .. });
             runs += usize::from(
                 is_run
                     && seen
@@ -152,7 +154,7 @@ fn refused_invocation_is_retried_and_becomes_ready() {
     run_alone(async |stack| {
         let mut acme = TestTenant::new(stack, "refused").await;
         let refuse_once = Faults {
-            refuse_invoke: Fault::ALWAYS.times(1),
+            invoke_unavailable: FaultRate::ALWAYS.times(1),
             ..Faults::default()
         };
         stack

@@ -1,7 +1,7 @@
 //! WebSocket connections of pages: tickets, frames, and the removal of closed and stale connections.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use devstack::{Frame, PageError, PageJob, Stack};
+use devstack::{JobView, PushClientError, PushFrame, Stack};
 use serde_json::json;
 
 use crate::api::{SUPPORT, call_as};
@@ -38,7 +38,7 @@ fn ticket_opens_one_connection_and_reuse_is_refused() {
         let page = stack.connect(&ticket).await.unwrap();
         for refused in [ticket.as_str(), "not-a-ticket", ""] {
             match stack.connect(refused).await {
-                Err(PageError::Refused(401 | 403)) => {}
+                Err(PushClientError::Rejected(401 | 403)) => {}
                 other => panic!("a connection opened with {refused:?}: {other:?}"),
             }
         }
@@ -53,7 +53,7 @@ fn unknown_frame_is_answered_with_an_error() {
         strange.page.send("hello?").await.unwrap();
         let frame = strange.next().await.frame;
         assert!(
-            matches!(&frame, Frame::Error { message } if message.contains("sync")),
+            matches!(&frame, PushFrame::Error { message } if message.contains("sync")),
             "{frame:?}"
         );
     });
@@ -101,7 +101,7 @@ fn every_pushing_function_removes_stale_connections() {
         wait_for_one_connection(stack, NAME).await;
         // Function retry.
         add_stale_connection(stack, NAME).await;
-        let is_second_attempt = |job: &PageJob| job.status == "InProgress" && job.attempt == 2;
+        let is_second_attempt = |job: &JobView| job.status == "InProgress" && job.attempt == 2;
         tenant.wait_for(&job.id, is_second_attempt).await;
         wait_for_one_connection(stack, NAME).await;
         // Function inference-success.

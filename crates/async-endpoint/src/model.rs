@@ -1,12 +1,12 @@
-//! The endpoint itself: a queue, instances, scaling policies and their failures, in explicit time.
+//! The endpoint: a queue, instances, scaling policies and their failures, with explicit time.
 //!
-//! It does nothing by itself. A driver hands it calls and reports, each with the time, asks when
-//! it next has something to do ([`Endpoint::next_wake`]), and carries out the actions it gives
-//! ([`Endpoint::advance`]). The same seed and the same inputs at the same times give the same
-//! actions, which a test asserts.
+//! The model does nothing on its own. A driver passes calls and reports to it, each with the time,
+//! asks when it next has something to do ([`Endpoint::next_event_at`]), and carries out the actions
+//! that it returns ([`Endpoint::advance`]). The same seed and the same inputs at the same times give
+//! the same actions, which a test asserts.
 //!
-//! What it is not: it knows no input or output locations, no message format and no wire. Those
-//! are the driver's; `R` carries them through.
+//! The model knows no input or output locations, no message format and no protocol. The driver
+//! keeps those in the payload `R` of each request.
 
 mod action;
 mod fleet;
@@ -19,9 +19,10 @@ mod timers;
 mod view;
 
 pub use action::{
-    Abandoned, Accepted, Action, ApiError, Failure, Notice, Outcome, Request, Stopped,
+    AbandonReason, AcceptedInvocation, EndpointAction, InvocationFailure, InvocationStatus,
+    InvokeEndpointError, Request, ResultNotification, StopReason,
 };
-pub use fleet::{InstanceId, Phase};
+pub use fleet::{InstanceId, InstanceStatus};
 pub use table::{RequestId, RunId};
 pub use view::{InstanceView, Stats};
 
@@ -31,7 +32,7 @@ use scaling::Scaler;
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::RangeInclusive;
-use table::{Stage, Table};
+use table::{RequestStage, RequestTable};
 use timers::{Timer, Timers};
 
 /// `RequestTTLSeconds` (SageMaker API reference, InvokeEndpointAsync).
@@ -47,25 +48,26 @@ pub struct Endpoint<R> {
     rng: Rng,
     now: Millis,
     in_service: bool,
-    /// The least number of instances outside of warm hours.
-    cool_min: u32,
-    requests: Table<R>,
-    /// Every waiting request once; also requests that expired, until they come to the front.
+    /// The minimum number of instances outside of warm hours.
+    base_min_instances: u32,
+    requests: RequestTable<R>,
+    /// Every waiting request once; also expired requests, until they reach the front.
     queue: VecDeque<RequestId>,
     waiting: u32,
     running: u32,
     fleet: Fleet,
-    desired: u32,
+    desired_instances: u32,
     scaler: Scaler,
-    tick_at: Option<Millis>,
+    /// When the scaling alarms take their next datapoint.
+    next_datapoint_at: Option<Millis>,
     timers: Timers<R>,
-    actions: Vec<Action<R>>,
+    actions: Vec<EndpointAction<R>>,
     stats: Stats,
 }
 
 impl<R: Clone> Endpoint<R> {
-    /// A freshly created endpoint at time zero: in service, with its minimum of instances, and
-    /// a `TestNotification` to publish.
+    /// A new endpoint at time zero: in service, with its minimum number of instances, and with a
+    /// `TestNotification` to publish.
     pub fn new(settings: Settings, faults: Faults, rng: Rng) -> Self {
         let mut endpoint = Self {
             settings,
@@ -73,80 +75,90 @@ impl<R: Clone> Endpoint<R> {
             rng,
             now: Millis::ZERO,
             in_service: true,
-            cool_min: settings.min_instances,
-            requests: Table::new(),
+            base_min_instances: settings.min_instances,
+            requests: RequestTable::new(),
             queue: VecDeque::new(),
             waiting: 0,
             running: 0,
             fleet: Fleet::default(),
-            desired: settings.min_instances,
+            desired_instances: settings.min_instances,
             scaler: Scaler::default(),
-            tick_at: None,
+            next_datapoint_at: None,
             timers: Timers::new(),
-            actions: vec![Action::TestNotification],
+            actions: vec![EndpointAction::TestNotification],
             stats: Stats::default(),
         };
         for _ in 0..settings.min_instances {
-            let instance = endpoint.fleet.start(Millis::ZERO, Phase::Starting);
-            endpoint.cold_start_over(instance);
+            let instance = endpoint.fleet.start(Millis::ZERO, InstanceStatus::Starting);
+            endpoint.end_cold_start(instance);
         }
-        endpoint.scaler.observe(Millis::ZERO, 0);
-        endpoint.plan_warm_hours(Millis::ZERO);
+        endpoint.scaler.record_backlog(Millis::ZERO, 0);
+        endpoint.schedule_warm_hours(Millis::ZERO);
         endpoint
     }
 
-    /// Takes a request, or refuses it. Like the service's 202, acceptance says only that it is
-    /// queued: not that its input exists, nor that any instance runs.
-    pub fn invoke(&mut self, now: Millis, request: Request<R>) -> Result<Accepted, ApiError> {
+    /// Accepts a request into the queue, or rejects it. Like the service's 202, acceptance does not
+    /// mean that the input exists or that an instance is in service.
+    pub fn invoke(
+        &mut self,
+        now: Millis,
+        request: Request<R>,
+    ) -> Result<AcceptedInvocation, InvokeEndpointError> {
         self.run_until(now);
         if !self.in_service {
-            return Err(ApiError::NotInService);
+            return Err(InvokeEndpointError::NotInService);
         }
         if !TTL_LIMITS.contains(&request.ttl) {
-            return Err(ApiError::TtlOutOfRange);
+            return Err(InvokeEndpointError::TtlOutOfRange);
         }
         if !TIMEOUT_LIMITS.contains(&request.timeout) {
-            return Err(ApiError::TimeoutOutOfRange);
+            return Err(InvokeEndpointError::TimeoutOutOfRange);
         }
-        if self.faults.throttle_invoke.strikes(&mut self.rng) {
-            return Err(ApiError::Throttled);
+        if self.faults.invoke_throttled.occurs(&mut self.rng) {
+            return Err(InvokeEndpointError::Throttled);
         }
-        if self.faults.refuse_invoke.strikes(&mut self.rng) {
-            return Err(ApiError::Unavailable);
+        if self.faults.invoke_unavailable.occurs(&mut self.rng) {
+            return Err(InvokeEndpointError::Unavailable);
         }
-        if self.faults.break_invoke.strikes(&mut self.rng) {
-            return Err(ApiError::Internal);
+        if self.faults.invoke_internal_failure.occurs(&mut self.rng) {
+            return Err(InvokeEndpointError::Internal);
         }
         let expires_at = self.now + request.ttl;
         let id = self.requests.insert(self.now, request);
-        self.timers.set(expires_at, Timer::Expire(id));
+        self.timers.set(expires_at, Timer::RequestExpiry(id));
         self.queue.push_back(id);
         self.waiting += 1;
         self.stats.accepted += 1;
         self.settle();
-        Ok(Accepted {
+        Ok(AcceptedInvocation {
             request: id,
-            reply_lost: self.faults.lose_invoke_reply.strikes(&mut self.rng),
+            response_lost: self.faults.lose_invoke_response.occurs(&mut self.rng),
         })
     }
 
-    /// Reports the end of a run. Returns false, and changes nothing, if the run no longer counts:
-    /// it timed out, or its instance is gone.
-    pub fn model_answered(&mut self, now: Millis, run: RunId, answer: Outcome) -> bool {
+    /// Reports the end of an invocation. Returns false, and changes nothing, if the invocation is
+    /// obsolete: it timed out, or its instance stopped.
+    pub fn invocation_finished(
+        &mut self,
+        now: Millis,
+        run: RunId,
+        status: InvocationStatus,
+    ) -> bool {
         self.run_until(now);
-        let Some(entry) = self.requests.run_mut(run) else {
+        let Some(open) = self.requests.run_mut(run) else {
             return false;
         };
-        let Stage::Running { instance } = entry.stage else {
+        let RequestStage::Running { instance } = open.stage else {
             return false;
         };
-        match answer {
-            Outcome::Completed => {
-                entry.stage = Stage::StoringOutput { instance };
-                let request = entry.payload.clone();
-                self.actions.push(Action::PutOutput { run, request });
+        match status {
+            InvocationStatus::Completed => {
+                open.stage = RequestStage::StoringOutput { instance };
+                let request = open.payload.clone();
+                self.actions
+                    .push(EndpointAction::PutOutput { run, request });
             }
-            Outcome::Failed(failure) => {
+            InvocationStatus::Failed(failure) => {
                 self.release(instance, run.request);
                 self.fail(run.request, failure);
             }
@@ -155,70 +167,72 @@ impl<R: Clone> Endpoint<R> {
         true
     }
 
-    /// Reports that an output or failure object was written (or could not be). Only then is the
-    /// result announced, so that whoever hears of it can read it. Returns false if the write no
-    /// longer counts because the run's instance is gone.
-    pub fn stored(&mut self, now: Millis, run: RunId, written: bool) -> bool {
+    /// Reports that an output or failure object was written, or could not be. The notification is
+    /// published only after that, so that its receiver can read the object. Returns false if the
+    /// write is obsolete because the invocation's instance stopped.
+    pub fn object_stored(&mut self, now: Millis, run: RunId, written: bool) -> bool {
         self.run_until(now);
-        let Some(entry) = self.requests.run_mut(run) else {
+        let Some(open) = self.requests.run_mut(run) else {
             return false;
         };
-        match entry.stage {
-            Stage::StoringOutput { instance } => {
+        match open.stage {
+            RequestStage::StoringOutput { instance } => {
                 self.release(instance, run.request);
                 if written {
                     self.stats.completed += 1;
-                    self.conclude(run.request, Outcome::Completed);
+                    self.end_request(run.request, InvocationStatus::Completed);
                 } else {
-                    self.fail(run.request, Failure::OutputUnwritable);
+                    self.fail(run.request, InvocationFailure::OutputUnwritable);
                 }
             }
-            // A failure is announced even if its object could not be written.
-            Stage::StoringFailure { outcome } => self.conclude(run.request, outcome),
-            Stage::Waiting | Stage::Running { .. } => return false,
+            // The notification of a failure is published even if its object could not be written.
+            RequestStage::StoringFailure { status } => self.end_request(run.request, status),
+            RequestStage::Waiting | RequestStage::Running { .. } => return false,
         }
         self.settle();
         true
     }
 
-    /// Reports that an instance's container answered its ping.
+    /// Reports that an instance's container responded to a ping.
     pub fn instance_ready(&mut self, now: Millis, instance: InstanceId) {
         self.run_until(now);
         if let Some(found) = self.fleet.get_mut(instance)
-            && found.phase == Phase::Checking
+            && found.status == InstanceStatus::HealthCheck
         {
-            found.phase = Phase::InService;
-            self.actions.push(Action::InstanceInService { instance });
+            found.status = InstanceStatus::InService;
+            self.actions
+                .push(EndpointAction::InstanceInService { instance });
         }
         self.settle();
     }
 
-    /// Kills an instance; what it ran goes back to the queue. Returns false if there is none.
+    /// Makes an instance fail; its requests go back to the queue. Returns false if there is no such
+    /// instance.
     pub fn kill_instance(&mut self, now: Millis, instance: InstanceId) -> bool {
         self.run_until(now);
         let found = self.fleet.get(instance).is_some();
-        self.stop(instance, Stopped::Lost);
+        self.stop(instance, StopReason::Lost);
         self.settle();
         found
     }
 
-    /// Changes the limits of the scaling policies, as a scheduled action does: a higher minimum
-    /// takes effect at once, a lower one only lets the policies scale in further. The next
-    /// beginning or end of warm hours sets the minimum anew.
-    pub fn set_limits(&mut self, now: Millis, min_instances: u32, max_instances: u32) {
+    /// Changes the minimum and maximum capacity, as a scheduled action does: a higher minimum takes
+    /// effect at once, a lower one only lets the policies scale in further. The next start or end
+    /// of warm hours sets the minimum again.
+    pub fn set_instance_limits(&mut self, now: Millis, min_instances: u32, max_instances: u32) {
         self.run_until(now);
-        self.limit(min_instances, max_instances);
+        self.apply_instance_limits(min_instances, max_instances);
         self.settle();
     }
 
-    /// Tells how many jobs the caller's own table has open, as the reconciler does every five
-    /// minutes. It counts for as long as one period of the alarm for idleness.
-    pub fn tell_open_jobs(&mut self, now: Millis, open: u32) {
+    /// Reports the caller's metric of open jobs, as the reconciler does every five minutes. It counts
+    /// for one period of the idle alarm.
+    pub fn report_open_jobs(&mut self, now: Millis, open: u32) {
         self.run_until(now);
-        self.scaler.tell(self.now, open, &self.settings);
+        self.scaler.record_open_jobs(self.now, open, &self.settings);
     }
 
-    /// Lets the endpoint take new requests or not. Those it has go on.
+    /// Sets whether the endpoint accepts new requests. It continues with those it has.
     pub const fn set_in_service(&mut self, in_service: bool) {
         self.in_service = in_service;
     }
@@ -228,27 +242,24 @@ impl<R: Clone> Endpoint<R> {
         self.faults = faults;
     }
 
-    /// When [`advance`](Self::advance) has something to do next, if nothing else happens. `None`:
-    /// the endpoint is at rest, or waits for reports only.
-    pub fn next_wake(&self) -> Option<Millis> {
+    /// When [`advance`](Self::advance) next has something to do, if the driver reports nothing in
+    /// between. `None`: the endpoint is idle, or waits for reports only.
+    pub fn next_event_at(&self) -> Option<Millis> {
         if !self.actions.is_empty() {
             return Some(self.now);
         }
-        match (self.timers.next_at(), self.tick_at) {
-            (Some(timer), Some(tick)) => Some(timer.min(tick)),
-            (timer, tick) => timer.or(tick),
-        }
+        self.next_internal_event_at()
     }
 
-    /// Lets time pass up to `now` and gives everything there is to do, calls and reports since the
-    /// last time included. A `now` that lies in the past counts as the present.
-    pub fn advance(&mut self, now: Millis) -> Vec<Action<R>> {
+    /// Advances the time to `now` and returns all pending actions, including those that follow from
+    /// calls and reports since the last time. A `now` in the past leaves the time unchanged.
+    pub fn advance(&mut self, now: Millis) -> Vec<EndpointAction<R>> {
         self.run_until(now);
         mem::take(&mut self.actions)
     }
 
-    /// [`advance`](Self::advance) into a buffer that is used again, for a simulation's inner loop.
-    pub fn advance_into(&mut self, now: Millis, actions: &mut Vec<Action<R>>) {
+    /// Like [`advance`](Self::advance), but appends to a buffer that the driver can reuse.
+    pub fn advance_into(&mut self, now: Millis, actions: &mut Vec<EndpointAction<R>>) {
         self.run_until(now);
         actions.append(&mut self.actions);
     }

@@ -1,29 +1,29 @@
-//! A local server that hosts modeled endpoints: it speaks SageMaker Runtime's wire protocol to
-//! callers, S3 and SNS to the outside, and the hosting contract to a real model container.
+//! A local server that hosts modeled endpoints. It offers the SageMaker Runtime API to callers, uses
+//! S3 and SNS, and calls a real model container by SageMaker's container contract.
 //!
-//! What it is not: a verifier of signatures, and a control plane. Endpoints are given at the
-//! start; there is no `CreateEndpoint`.
+//! It does not verify signatures and has no control plane: the configuration lists the endpoints,
+//! and there is no `CreateEndpoint`.
 
 mod aws;
+mod body_buffer;
 mod clock;
 mod config;
 mod container;
 mod driver;
+mod events;
 mod http;
 mod location;
-mod message;
-mod observe;
-mod spool;
+mod notification;
 mod wire;
 
 pub use config::{AwsTarget, EndpointConfig, ServerConfig, StartError};
-pub use observe::{Observation, What};
+pub use events::{EndpointEvent, EndpointEventKind};
 
-use crate::{Endpoint, Faults, Phase, Rng, Settings, Stats};
-use aws::Aws;
-use clock::Clock;
+use crate::{Endpoint, Faults, InstanceStatus, Rng, Settings, Stats};
+use aws::AwsClients;
+use clock::ModelClock;
 use container::Container;
-use driver::{Hosted, Invocation};
+use driver::{AcceptedRequest, HostedEndpoint};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,45 +32,44 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 
-/// Observations that a slow listener may fall behind before it misses some.
-const OBSERVATIONS: usize = 16_384;
+/// How many events a slow receiver may lag behind before it misses some.
+const EVENT_BUFFER: usize = 16_384;
 
-type Hosts = BTreeMap<String, Arc<Hosted>>;
+type HostedEndpoints = BTreeMap<String, Arc<HostedEndpoint>>;
 
-/// There is no endpoint of that name on this server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no endpoint is called \"{0}\"")]
+#[error("there is no endpoint \"{0}\"")]
 pub struct UnknownEndpoint(pub String);
 
-/// A running server. Dropping it stops it without waiting; [`Server::shutdown`] waits.
+/// A running server. Dropping it stops it; [`Server::shutdown`] also waits until it has stopped.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
-    hosts: Arc<Hosts>,
-    observers: broadcast::Sender<Observation>,
+    endpoints: Arc<HostedEndpoints>,
+    events: broadcast::Sender<EndpointEvent>,
     tasks: JoinSet<()>,
 }
 
 impl Server {
-    /// Starts to listen, with every endpoint in service and its `TestNotification` on the way.
+    /// Starts the server. Every endpoint is in service and publishes its `TestNotification`.
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         config.check()?;
-        let (observers, _) = broadcast::channel(OBSERVATIONS);
-        let clock = Clock::start(config.time_factor);
-        let aws = Aws::new(&config.aws);
-        let mut hosts = Hosts::new();
+        let (events, _) = broadcast::channel(EVENT_BUFFER);
+        let clock = ModelClock::start(config.time_factor);
+        let aws = AwsClients::new(&config.aws);
+        let mut endpoints = HostedEndpoints::new();
         for endpoint in &config.endpoints {
             let checked = endpoint.check()?;
             let settings = Settings {
                 health_checks: true,
-                // Nobody tells it; in one process with its callers' queue it knows all there is.
-                open_jobs_told: false,
+                // The local stack has no such metric; the endpoint's own backlog decides.
+                needs_open_jobs_metric: false,
                 failure_objects: checked.failure.is_some(),
-                shortest_timeout: clock.model(config.shortest_timeout),
+                min_invocation_timeout: clock.to_model(config.min_invocation_timeout),
                 ..endpoint.settings
             };
             let rng = Rng::from_seed(config.seed ^ name_hash(&endpoint.name));
-            let host = Hosted {
+            let hosted = HostedEndpoint {
                 name: endpoint.name.as_str().into(),
                 output: checked.output,
                 failure: checked.failure,
@@ -78,11 +77,11 @@ impl Server {
                 aws: aws.clone(),
                 clock: clock.clone(),
                 model: Mutex::new(Endpoint::new(settings, endpoint.faults, rng)),
-                wake: Notify::new(),
-                observers: observers.clone(),
+                changed: Notify::new(),
+                events: events.clone(),
                 config: endpoint.clone(),
             };
-            hosts.insert(endpoint.name.clone(), Arc::new(host));
+            endpoints.insert(endpoint.name.clone(), Arc::new(hosted));
         }
         let port = config.port;
         let listen = |source| StartError::Listen { port, source };
@@ -90,96 +89,90 @@ impl Server {
             .await
             .map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let hosts = Arc::new(hosts);
+        let endpoints = Arc::new(endpoints);
         let mut tasks = JoinSet::new();
-        for host in hosts.values() {
-            tasks.spawn(Arc::clone(host).drive());
+        for endpoint in endpoints.values() {
+            tasks.spawn(Arc::clone(endpoint).run());
         }
-        tasks.spawn(http::serve(listener, Arc::clone(&hosts)));
+        tasks.spawn(http::serve(listener, Arc::clone(&endpoints)));
         Ok(Self {
             address,
-            hosts,
-            observers,
+            endpoints,
+            events,
             tasks,
         })
     }
 
-    /// What to give a SageMaker Runtime client as its endpoint URL.
+    /// The endpoint URL for a SageMaker Runtime client.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Everything that happens from now on.
-    pub fn events(&self) -> broadcast::Receiver<Observation> {
-        self.observers.subscribe()
+    /// The events from now on.
+    pub fn events(&self) -> broadcast::Receiver<EndpointEvent> {
+        self.events.subscribe()
     }
 
     /// Replaces an endpoint's faults from now on.
     pub fn set_faults(&self, endpoint: &str, faults: Faults) -> Result<(), UnknownEndpoint> {
-        let host = self.host(endpoint)?;
-        host.report(|model, _| model.set_faults(faults));
+        let hosted = self.endpoint(endpoint)?;
+        hosted.report(|model, _| model.set_faults(faults));
         Ok(())
     }
 
-    /// Lets an endpoint take new requests or refuse them as not in service.
+    /// Sets whether an endpoint accepts new requests or rejects them as not in service.
     pub fn set_in_service(&self, endpoint: &str, in_service: bool) -> Result<(), UnknownEndpoint> {
-        let host = self.host(endpoint)?;
-        host.report(|model, _| model.set_in_service(in_service));
+        let hosted = self.endpoint(endpoint)?;
+        hosted.report(|model, _| model.set_in_service(in_service));
         Ok(())
     }
 
-    /// Kills the instance with the most running requests. False if there is no instance.
+    /// Makes the instance with the most running requests fail. False if there is no instance.
     pub fn kill_instance(&self, endpoint: &str) -> Result<bool, UnknownEndpoint> {
-        let host = self.host(endpoint)?;
-        Ok(host.report(|model, now| {
+        let hosted = self.endpoint(endpoint)?;
+        Ok(hosted.report(|model, now| {
             model
                 .busiest_instance()
                 .is_some_and(|busiest| model.kill_instance(now, busiest))
         }))
     }
 
-    /// An endpoint as it is now.
+    /// The current state of an endpoint.
     pub fn state(&self, endpoint: &str) -> Result<EndpointState, UnknownEndpoint> {
-        Ok(EndpointState::of(self.host(endpoint)?))
+        Ok(EndpointState::of(self.endpoint(endpoint)?))
     }
 
-    /// Stops listening, drops connections and running invocations, and waits until all is gone.
+    /// Stops listening, drops connections and running invocations, and waits until all tasks have
+    /// ended.
     pub async fn shutdown(mut self) {
         self.tasks.shutdown().await;
     }
 
-    fn host(&self, endpoint: &str) -> Result<&Arc<Hosted>, UnknownEndpoint> {
-        self.hosts
-            .get(endpoint)
-            .ok_or_else(|| UnknownEndpoint(endpoint.to_owned()))
+    fn endpoint(&self, name: &str) -> Result<&Arc<HostedEndpoint>, UnknownEndpoint> {
+        self.endpoints
+            .get(name)
+            .ok_or_else(|| UnknownEndpoint(name.to_owned()))
     }
 }
 
-/// An endpoint as it is at a moment; also the JSON of `GET /_endpoint/{EndpointName}`.
+/// The state of an endpoint; also the JSON of `GET /_endpoint/{EndpointName}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointState {
-    /// Its name.
     pub endpoint_name: String,
-    /// Whether it takes requests.
     pub in_service: bool,
     /// Model time since the server's start, in milliseconds.
     pub model_time_ms: u64,
     /// Requests in the queue.
     pub waiting: u32,
-    /// Requests on instances.
+    /// Requests that instances are processing.
     pub running: u32,
-    /// Instances wanted.
     pub desired_instances: u32,
-    /// Instances there are.
     pub instances: Vec<InstanceState>,
-    /// Invoke calls taken.
+    /// AcceptedInvocation `InvokeEndpointAsync` calls.
     pub accepted: u64,
-    /// Requests completed.
     pub completed: u64,
-    /// Requests failed.
     pub failed: u64,
-    /// Requests expired.
     pub expired: u64,
 }
 
@@ -187,18 +180,16 @@ pub struct EndpointState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceState {
-    /// Its number.
     pub instance: u32,
-    /// `Starting`, `Checking` or `InService`.
-    pub phase: &'static str,
-    /// Requests it works on.
+    /// `Starting`, `HealthCheck` or `InService`.
+    pub status: &'static str,
     pub running: u32,
 }
 
 impl EndpointState {
-    fn of(host: &Hosted) -> Self {
-        let now = host.clock.now();
-        let model: &Endpoint<Arc<Invocation>> = &host.model();
+    fn of(hosted: &HostedEndpoint) -> Self {
+        let now = hosted.clock.now();
+        let model: &Endpoint<Arc<AcceptedRequest>> = &hosted.model();
         let Stats {
             accepted,
             completed,
@@ -207,20 +198,20 @@ impl EndpointState {
             ..
         } = model.stats();
         Self {
-            endpoint_name: host.name.to_string(),
+            endpoint_name: hosted.name.to_string(),
             in_service: model.is_in_service(),
             model_time_ms: now.0,
             waiting: model.waiting(),
             running: model.running(),
-            desired_instances: model.desired(),
+            desired_instances: model.desired_instances(),
             instances: model
                 .instances()
                 .map(|i| InstanceState {
                     instance: i.id.0,
-                    phase: match i.phase {
-                        Phase::Starting => "Starting",
-                        Phase::Checking => "Checking",
-                        Phase::InService => "InService",
+                    status: match i.status {
+                        InstanceStatus::Starting => "Starting",
+                        InstanceStatus::HealthCheck => "HealthCheck",
+                        InstanceStatus::InService => "InService",
                     },
                     running: i.running,
                 })
@@ -233,7 +224,7 @@ impl EndpointState {
     }
 }
 
-/// FNV-1a: endpoints of one server must not share one sequence of faults.
+/// FNV-1a, so that the endpoints of one server do not share one sequence of faults.
 fn name_hash(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,93 +1,94 @@
-//! What an endpoint is configured to do: capacity, scaling policies, cold start, reporting.
+//! Settings of an endpoint: capacity, scaling policies, cold start, notifications.
 //!
-//! The numbers that a deployment chooses come from the CloudFormation parameter file of the
-//! pipeline ([`Parameters::parse`]); the rest are defaults of AWS or of the endpoint template.
+//! The values that a deployment chooses come from the CloudFormation parameter file of the
+//! pipeline ([`EndpointParameters::parse`]); the others are defaults of AWS or of the endpoint
+//! template.
 
 mod parameters;
 mod warm;
 
-pub use parameters::{ParameterError, Parameters};
-pub use warm::{Days, WarmHours};
+pub use parameters::{EndpointParameters, ParameterError};
+pub use warm::{Days, WarmHours, WarmHoursChange};
 
 use crate::Millis;
 
-/// Period of the template's alarm `idle`, that of the reconciler's runs: in each there must be a
-/// figure of open jobs.
+/// Period of the template's `idle` alarm. It equals the reconciler's schedule: each period must have
+/// a datapoint of the open-jobs metric.
 pub(crate) const IDLE_PERIOD: Millis = Millis::from_secs(300);
 
-/// How the endpoint behaves. Plain numbers, so that a simulation can copy it freely.
+/// How the endpoint behaves. `Copy`, so that a simulation can pass it around freely.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Instances kept even when there is nothing to do. Async endpoints may go to 0.
+    /// `MinCapacity`. Asynchronous endpoints may scale in to 0.
     pub min_instances: u32,
-    /// Instances never exceeded.
+    /// `MaxCapacity`.
     pub max_instances: u32,
-    /// `MaxConcurrentInvocationsPerInstance`, 1–1000: requests one instance works on at a time.
+    /// `MaxConcurrentInvocationsPerInstance`, 1–1000: requests that one instance processes at a time.
     pub max_concurrent_per_instance: u32,
     /// Target value of target tracking on `ApproximateBacklogSizePerInstance`
-    /// (waiting and running requests by instance in service).
+    /// (waiting and running requests per instance in service).
     pub backlog_per_instance_target: f64,
-    /// Least time between two scale-outs by target tracking.
+    /// Minimum time between two scale-outs by target tracking.
     pub scale_out_cooldown: Millis,
-    /// Least time between two scale-ins.
+    /// Minimum time between two scale-ins.
     pub scale_in_cooldown: Millis,
-    /// Length of one datapoint of every scaling alarm but that for idleness, whose datapoints are
-    /// five minutes long.
+    /// Period of every scaling alarm except the idle alarm, whose period is five minutes.
     pub alarm_period: Millis,
     /// Consecutive datapoints above the target before target tracking scales out.
     pub scale_out_datapoints: u32,
-    /// How instances are given back.
+    /// How the endpoint scales in.
     pub scale_in: ScaleIn,
-    /// Whether [`ScaleIn::WhenIdle`] also wants the caller's own figure of open jobs
-    /// ([`Endpoint::tell_open_jobs`](crate::Endpoint::tell_open_jobs)), as the deployed alarm does.
-    /// Without a figure nothing is stopped. Off for a driver that nobody tells: it goes by its own
-    /// backlog.
-    pub open_jobs_told: bool,
-    /// Hours in which more instances are kept.
-    pub warm: Option<WarmHours>,
-    /// Consecutive datapoints of `HasBacklogWithoutCapacity` = 1 before the step policy adds one
+    /// Whether [`ScaleIn::WhenIdle`] also needs the caller's open-jobs metric
+    /// ([`Endpoint::report_open_jobs`](crate::Endpoint::report_open_jobs)), as the deployed alarm
+    /// does. While the metric is missing, no instance is removed. Off for a driver without that
+    /// metric: then the endpoint's own backlog decides.
+    pub needs_open_jobs_metric: bool,
+    /// Hours with a higher minimum.
+    pub warm_hours: Option<WarmHours>,
+    /// Consecutive datapoints of `HasBacklogWithoutCapacity` = 1 before step scaling adds one
     /// instance to an endpoint that has none.
-    pub wake_datapoints: u32,
-    /// Least time between two steps of that policy.
-    pub wake_cooldown: Millis,
-    /// From the decision to add an instance to its first invocation: provisioning, image, model.
+    pub scale_from_zero_datapoints: u32,
+    /// Minimum time between two scale-outs by that policy.
+    pub scale_from_zero_cooldown: Millis,
+    /// Time from the decision to add an instance to its first invocation: provisioning, image download,
+    /// model loading.
     pub cold_start: Millis,
-    /// Whether an instance must be reported healthy by the driver
-    /// ([`Endpoint::instance_ready`](crate::Endpoint::instance_ready)) before it takes work.
-    /// A simulation leaves it off; a driver with a real container pings it first.
+    /// Whether the driver must report an instance as healthy
+    /// ([`Endpoint::instance_ready`](crate::Endpoint::instance_ready)) before it takes requests.
+    /// Off in a simulation; on in a driver with a real container, which pings it first.
     pub health_checks: bool,
-    /// Whether a request that outlived its TTL in the queue is reported on the error topic.
-    /// AWS documents a metric (`ExpiredRequests`); whether it also notifies is not documented,
-    /// so callers must be right with either.
-    pub announce_expiry: bool,
-    /// No run times out sooner than this, whatever its request says. For drivers whose model time
-    /// runs faster than their container can.
-    pub shortest_timeout: Millis,
-    /// Whether failures leave an object, that is, whether `S3FailurePath` is configured.
+    /// Whether the error topic gets a notification of a request that expired in the queue. AWS
+    /// documents a metric (`ExpiredRequests`) but not whether it also publishes a notification, so
+    /// callers must work with either.
+    pub notify_on_expiry: bool,
+    /// No invocation times out earlier than this, regardless of the request. For drivers whose model
+    /// time runs faster than their container.
+    pub min_invocation_timeout: Millis,
+    /// Whether failures write an object, that is, whether `S3FailurePath` is configured.
     pub failure_objects: bool,
 }
 
-/// How capacity is given back when the work is done.
+/// How the endpoint scales in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScaleIn {
-    /// By target tracking: backlog per instance under 90 % of the target for so many datapoints.
-    /// It looks at the average only, so it can stop an instance in the middle of an invocation.
+    /// By target tracking: backlog per instance below 90 % of the target for this many datapoints.
+    /// The metric is an average, so the policy can stop an instance during an invocation.
     TargetTracking {
         /// Consecutive low datapoints; AWS creates the alarm with 15 of one minute.
         datapoints: u32,
     },
-    /// Only once nothing waits or runs, and no job is known to be open, for so many periods of
-    /// five minutes; running work is never stopped.
+    /// Only after nothing waited or ran and no job was open for this many periods of five minutes.
+    /// Never stops an instance with a running request.
     WhenIdle {
-        /// Consecutive periods, each of which must show it: 1–288, a day.
+        /// Consecutive idle periods: 1–288 (one day).
         periods: u32,
     },
-    /// Never: capacity stays until something else takes it away.
+    /// Never.
     Off,
 }
 
 impl Default for Settings {
-    /// One instance at most, from zero, one request at a time.
+    /// 0 to 1 instances, one request at a time.
     fn default() -> Self {
         Self {
             min_instances: 0,
@@ -96,20 +97,20 @@ impl Default for Settings {
             backlog_per_instance_target: 1.0,
             scale_out_cooldown: Millis::from_secs(300),
             scale_in_cooldown: Millis::from_secs(600),
-            // Target tracking alarms are created by AWS with one-minute periods: 3 datapoints to
-            // scale out. The wake and idle alarms are those of infra/endpoint.yaml.
+            // AWS creates the target tracking alarms with one-minute periods and 3 datapoints to scale
+            // out. The other two alarms are those of infra/endpoint.yaml.
             alarm_period: Millis::from_secs(60),
             scale_out_datapoints: 3,
             scale_in: ScaleIn::WhenIdle { periods: 2 },
-            open_jobs_told: true,
-            warm: None,
-            wake_datapoints: 1,
-            wake_cooldown: Millis::from_secs(900),
-            // Observed cold starts of GPU endpoints lie between 3 and 11 minutes.
+            needs_open_jobs_metric: true,
+            warm_hours: None,
+            scale_from_zero_datapoints: 1,
+            scale_from_zero_cooldown: Millis::from_secs(900),
+            // Observed cold starts of GPU endpoints take between 3 and 11 minutes.
             cold_start: Millis::from_secs(300),
             health_checks: false,
-            announce_expiry: true,
-            shortest_timeout: Millis::ZERO,
+            notify_on_expiry: true,
+            min_invocation_timeout: Millis::ZERO,
             failure_objects: true,
         }
     }

@@ -1,26 +1,24 @@
-//! Time as the model knows it: whole milliseconds, handed in by whoever drives it.
+//! Time in the model: whole milliseconds, passed in by the driver.
 
 use std::ops::{Add, Sub};
 
-/// A moment (milliseconds since the driver's start) or a span (milliseconds).
+/// A point in time (milliseconds since the driver's start) or a duration (milliseconds).
 ///
-/// One type serves both: the model only adds spans to moments and compares moments.
+/// One type serves both: the model only adds durations to points in time and compares points in
+/// time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Millis(
-    /// Milliseconds.
-    pub u64,
-);
+pub struct Millis(pub u64);
 
 impl Millis {
-    /// No time at all, and the moment a driver starts at.
+    /// An empty duration; also the time at which a driver starts.
     pub const ZERO: Self = Self(0);
 
-    /// A span of whole seconds, the unit in which AWS states its limits.
+    /// A duration in whole seconds, the unit in which AWS states its limits.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds * 1000)
     }
 
-    /// The span since `earlier`, or zero if `earlier` lies ahead.
+    /// The duration since `earlier`, or zero if `earlier` is in the future.
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }
@@ -28,14 +26,14 @@ impl Millis {
 
 impl Add for Millis {
     type Output = Self;
-    fn add(self, span: Self) -> Self {
-        Self(self.0.saturating_add(span.0))
+    fn add(self, duration: Self) -> Self {
+        Self(self.0.saturating_add(duration.0))
     }
 }
 
 impl Sub for Millis {
     type Output = Self;
-    fn sub(self, span: Self) -> Self {
-        Self(self.0.saturating_sub(span.0))
+    fn sub(self, duration: Self) -> Self {
+        Self(self.0.saturating_sub(duration.0))
     }
 }

@@ -1,4 +1,4 @@
-"""The facts of a contract that a summary names: parties, dates, amounts, term, law."""
+"""Extracts the facts of a contract: parties, dates, amounts, term, governing law."""
 
 from dataclasses import dataclass, field
 import re
@@ -15,20 +15,20 @@ _LAW = re.compile(
 _ROLE = re.compile(
     r"\((?:the |each a |hereinafter |nachfolgend |im Folgenden |\s)*[“„\"'‘](?P<role>[A-ZÄÖÜ][\w äöüß-]{2,30})[”“\"'’]\)"
 )
-# What is defined in the same way and is no party.
-_NO_PARTY = re.compile(
+# Other terms that are defined in the same way but are not parties.
+_NOT_A_PARTY = re.compile(
     r"\b(Agreement|Services?|Date|Term|Information|Data|Purpose|Software|Premises|Vertrag|Mietsache|Mietobjekt|Order)\b"
 )
 _OPENING = re.compile(r"\b(?:between|zwischen)\b", re.IGNORECASE)
 _IN_NAMES = frozenset("of und and for de van von mbh plc eg s.r.o. a.s. & + co.".split())
-# What stands before a length of time that is the contract's own.
+# Precedes the duration of the contract itself.
 _TERM = re.compile(
     r"(?:(?:initial |fixed |subscription )*term (?:of|is|shall be)|remains? in (?:full )?(?:force|effect) for"
     r"|for a (?:fixed )?(?:period|term) of|für die Dauer von|feste Laufzeit von|Mietdauer beträgt)"
     r"\W{1,3}(?:the )?(?:a period of )?",
     re.IGNORECASE,
 )
-# How a date is introduced, the surest first.
+# Precedes the effective date, the most reliable first.
 _EFFECTIVE = (
     r"effective (?:date )?(?:as of |on |from |is )?|made on |dated (?:as of )?|as of ",
     r"(?:commences?|starts?|begins?) on |beginnt am ",
@@ -38,7 +38,7 @@ _EFFECTIVE = (
 
 @dataclass
 class Facts:
-    """What was found; empty where nothing was."""
+    """The facts that were found; the others are empty."""
 
     kind: str = "other"
     kind_name: str = "Contract"
@@ -52,7 +52,7 @@ class Facts:
 
 
 def find(text: str, opening: str) -> Facts:
-    """Reads the facts from running text; `opening` is its first part without the headings."""
+    """Extracts the facts from continuous text. `opening` is its first part without headings."""
     facts = Facts(language=language(text))
     top = text[:1500]
     for kind, name, pattern in KINDS:
@@ -74,7 +74,7 @@ def find(text: str, opening: str) -> Facts:
 
 
 def language(text: str) -> str:
-    """ "de" or "en", by the commonest small words."""
+    """ "de" or "en", by the most common short words."""
     words = re.findall(r"[a-zäöüß]+", text[:50_000].lower())
     german = sum(word in {"der", "die", "und", "das", "ist", "nicht", "von", "mit"} for word in words)
     english = sum(word in {"the", "and", "of", "is", "not", "to", "with", "by"} for word in words)
@@ -82,7 +82,7 @@ def language(text: str) -> str:
 
 
 def days(span: re.Match[str]) -> int:
-    """A match of SPAN in days; a month counts 30, a year 365."""
+    """A match of SPAN in days, with 30 days per month and 365 per year."""
     return count(span) * _DAYS[span[4].lower()]
 
 
@@ -93,13 +93,13 @@ def count(span: re.Match[str]) -> int:
 
 
 def country(text: str) -> str:
-    """The first country that the text names, "" if none that we know."""
+    """The first known country in the text, or ""."""
     hits = [(match.start(), name) for name, pattern in COUNTRIES if (match := pattern.search(text))]
     return min(hits)[1] if hits else ""
 
 
 def _parties(text: str) -> list[dict]:
-    """Names before "(“Role”)", from the first "between" on if there is one."""
+    """The names before "(“Role”)", after the first "between" if there is one."""
     opening = _OPENING.search(text)
     begin = opening.end() if opening else 0
     found: list[dict] = []
@@ -109,7 +109,7 @@ def _parties(text: str) -> list[dict]:
         name = _name(part.split(",")[0])
         if (
             len(name) > 3
-            and not _NO_PARTY.search(match["role"])
+            and not _NOT_A_PARTY.search(match["role"])
             and all(match["role"] != party["role"] for party in found)
         ):
             found.append({"name": name, "role": match["role"], "country": country(part)})
@@ -117,7 +117,7 @@ def _parties(text: str) -> list[dict]:
 
 
 def _name(words: str) -> str:
-    """The capitalized words at the end: "is pleased to offer Ms. Zoë Lindqvist" gives the last three."""
+    """The capitalized words at the end: "is pleased to offer Ms. Zoë Lindqvist" returns the last three."""
     kept: list[str] = []
     for word in reversed(words.split()):
         if not (word[0].isupper() or word[0].isdigit() or word.lower() in _IN_NAMES):

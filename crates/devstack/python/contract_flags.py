@@ -1,27 +1,27 @@
-"""What a reviewer would want to be shown first. Each rule looks at sentences or at what is missing.
+"""Flags: passages that a reviewer should check first. Each rule examines sentences or missing clauses.
 
-A flag is a hint for a person. It names the clause, the page and the words that caused it.
+A flag has the clause, the page and the quoted words.
 """
 
 from collections.abc import Callable, Iterator
 
 from contract_facts import Facts, country, days
 from contract_patterns import EXPECTED, SPAN
-from risk_patterns import AHEAD, BLANK, CONVENIENCE, HIGH, LOW, MEDIUM, NOT_COVERED, RENEWS, RISKS
+from risk_patterns import BEFORE_NOTICE, BLANK, CONVENIENCE, EXCEPTION, HIGH, LOW, MEDIUM, RENEWS, RISKS
 
 Sentences = list[tuple[int, str]]  # page, sentence
-Rule = Callable[[Facts, Sentences], Iterator[dict]]
+FlagRule = Callable[[Facts, Sentences], Iterator[dict]]
 
 
 def flag(severity: str, clause: str, page: int, reason: str) -> dict:
-    """A flag as it is answered; page 0 where something is missing from the whole document."""
+    """A flag in the result. Page 0: something is missing from the whole document."""
     return {"severity": severity, "clause": clause, "page": page, "reason": reason}
 
 
 def _by_sentence(facts: Facts, sentences: Sentences) -> Iterator[dict]:
     for severity, clause, reason, pattern in RISKS:
         for page, sentence in sentences:
-            if pattern.search(sentence) and not (clause == "liability_cap" and NOT_COVERED.search(sentence)):
+            if pattern.search(sentence) and not (clause == "liability_cap" and EXCEPTION.search(sentence)):
                 yield flag(severity, clause, page, f"{reason}: “{quote(sentence)}”")
                 break
 
@@ -30,27 +30,27 @@ def _renewal(facts: Facts, sentences: Sentences) -> Iterator[dict]:
     for position, (page, sentence) in enumerate(sentences):
         if not RENEWS.search(sentence):
             continue
-        near = sentence + " " + (sentences[position + 1][1] if position + 1 < len(sentences) else "")
-        notices = [days(span) for span in SPAN.finditer(near) if AHEAD.match(near, span.end())]
+        context = sentence + " " + (sentences[position + 1][1] if position + 1 < len(sentences) else "")
+        notices = [days(span) for span in SPAN.finditer(context) if BEFORE_NOTICE.match(context, span.end())]
         notice = min(notices, default=0)
         if not notice:
-            yield flag(MEDIUM, "auto_renewal", page, f"renews by itself: “{quote(sentence)}”")
+            yield flag(MEDIUM, "auto_renewal", page, f"renews automatically: “{quote(sentence)}”")
         elif notice >= 75:
             yield flag(
                 HIGH,
                 "auto_renewal",
                 page,
-                f"renews by itself unless notice is given about {notice} days ahead, which is easily missed: “{quote(sentence)}”",
+                f"renews automatically unless notice is given about {notice} days in advance, which is easy to miss: “{quote(sentence)}”",
             )
         elif notice < 30:
             yield flag(
                 HIGH,
                 "auto_renewal",
                 page,
-                f"renews by itself and leaves a notice of only {notice} days: “{quote(sentence)}”",
+                f"renews automatically, with a notice period of only {notice} days: “{quote(sentence)}”",
             )
         else:
-            yield flag(LOW, "auto_renewal", page, f"renews by itself unless notice is given {notice} days ahead")
+            yield flag(LOW, "auto_renewal", page, f"renews automatically unless notice is given {notice} days in advance")
         return
 
 
@@ -59,7 +59,7 @@ def _convenience(facts: Facts, sentences: Sentences) -> Iterator[dict]:
         CONVENIENCE.search(text) for _, text in sentences
     ):
         yield flag(
-            MEDIUM, "termination", 0, "no termination for convenience: nobody can leave without the other's breach"
+            MEDIUM, "termination", 0, "no termination for convenience: a party can terminate only after a breach by the other"
         )
 
 
@@ -71,22 +71,22 @@ def _law(facts: Facts, sentences: Sentences) -> Iterator[dict]:
             MEDIUM,
             "governing_law",
             page,
-            f"foreign governing law: {facts.law}, while the parties sit in {', '.join(sorted(seats))}",
+            f"foreign governing law: {facts.law}, but the parties are based in {', '.join(sorted(seats))}",
         )
 
 
 def _blanks(facts: Facts, sentences: Sentences) -> Iterator[dict]:
     found = [(page, hit.group()) for page, text in sentences for hit in BLANK.finditer(text)]
     if found:
-        yield flag(LOW, "document", found[0][0], f"blanks not filled in: {', '.join(hit for _, hit in found[:5])}")
+        yield flag(LOW, "document", found[0][0], f"unfilled blanks: {', '.join(hit for _, hit in found[:5])}")
 
 
-RULES: tuple[Rule, ...] = (_by_sentence, _renewal, _convenience, _law, _blanks)
+RULES: tuple[FlagRule, ...] = (_by_sentence, _renewal, _convenience, _law, _blanks)
 
 
 def flags(facts: Facts, sentences: Sentences, found_types: set[str]) -> list[dict]:
-    """All flags, the most severe first, then in page order."""
-    found = [one for rule in RULES for one in rule(facts, sentences)]
+    """All flags, by severity, then by page."""
+    found = [found_flag for rule in RULES for found_flag in rule(facts, sentences)]
     for kind in EXPECTED[facts.kind]:
         if kind not in found_types:
             severity = HIGH if kind == "liability_cap" else MEDIUM
@@ -102,5 +102,5 @@ def flags(facts: Facts, sentences: Sentences, found_types: set[str]) -> list[dic
 
 
 def quote(sentence: str, limit: int = 160) -> str:
-    """The sentence, cut at a word."""
+    """The sentence, shortened at a word boundary."""
     return sentence if len(sentence) <= limit else sentence[:limit].rsplit(" ", 1)[0] + " …"

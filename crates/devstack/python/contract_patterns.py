@@ -1,4 +1,4 @@
-"""The tables that the reference model goes by: what names a clause, and what betrays one.
+"""The patterns of the reference model: headings and sentences of clauses, kinds of contracts, dates, amounts.
 
 English and German. Headings are matched against a heading without its number; bodies
 against one sentence. All patterns ignore case and are linear: no nested repetition.
@@ -11,7 +11,7 @@ def _any(*parts: str) -> re.Pattern[str]:
     return re.compile("|".join(parts), re.IGNORECASE)
 
 
-# type -> (words of a heading, words of a sentence). The order is that of a contract.
+# type -> (pattern for headings, pattern for sentences), in the usual order of a contract.
 CLAUSES: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     "parties": (
         _any(r"^(the )?(contracting )?parties\b", r"\bvertragsparteien\b"),
@@ -149,7 +149,7 @@ CLAUSES: dict[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
     ),
 }
 
-# What kind of contract it is, by words near the top. The first that matches wins.
+# The kind of contract, by words near the start. The first match counts.
 KINDS: list[tuple[str, str, re.Pattern[str]]] = [
     ("nda", "Non-disclosure agreement", _any(r"\bnon-?disclosure agreement\b", r"\bconfidentiality agreement\b")),
     ("dpa", "Data processing agreement", _any(r"\bdata processing (agreement|addendum)\b", r"\bauftragsverarbeitung")),
@@ -176,7 +176,7 @@ KINDS: list[tuple[str, str, re.Pattern[str]]] = [
     ),
 ]
 
-# Clauses whose absence is worth a flag, by kind of contract.
+# Clauses whose absence is flagged, by kind of contract.
 EXPECTED: dict[str, tuple[str, ...]] = {
     "nda": ("governing_law", "term"),
     "dpa": ("data_protection", "confidentiality", "termination"),
@@ -188,7 +188,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "other": ("termination", "governing_law"),
 }
 
-# Words by which a place is recognized -> the country whose law it means.
+# country -> words that refer to it or to its law
 COUNTRIES: list[tuple[str, re.Pattern[str]]] = [
     ("Germany", _any(r"\bgerman(y)?\b", r"\bdeutsch(es|land)\b", r"\bBundesrepublik\b", r"\bGmbH\b")),
     ("Austria", _any(r"\baustria", r"\bösterreich")),

@@ -1,6 +1,6 @@
-"""The review of one document: clauses, flags, facts, summary.
+"""Reviews one document by rules: clauses, flags, facts, summary.
 
-Rules over text, no language model. What the real model would judge, this only finds.
+Uses no language model. It finds passages but does not assess them.
 """
 
 from pypdf import PdfReader
@@ -11,7 +11,7 @@ import contract_text
 from contract_facts import Facts
 from contract_patterns import CLAUSES
 from contract_text import Section
-from pdf_input import Refusal, page_text, pages
+from pdf_input import RejectedDocument, page_text, pages
 
 MODEL = {
     "name": "reference",
@@ -19,22 +19,22 @@ MODEL = {
     "kind": "rules",
     "note": "Stand-in for a fine-tuned language model: finds clauses with headings, key words and sentence patterns. Not legal advice.",
 }
-MAX_CLAUSE_TEXT = 600  # characters of a clause that are quoted
+MAX_QUOTED_CHARACTERS = 600  # of a clause
 
 
 def review(reader: PdfReader) -> dict:
-    """The answer to one document. Raises `Refusal` where pages cannot be reached."""
+    """Returns the review. Raises `RejectedDocument` if the pages cannot be read."""
     texts: list[str] = []
-    left = contract_text.MAX_CHARACTERS
+    remaining = contract_text.MAX_CHARACTERS
     for page in pages(reader):
-        text = page_text(page)[:left] if left else ""
-        left -= len(text)
+        text = page_text(page)[:remaining] if remaining else ""
+        remaining -= len(text)
         texts.append(text)
     if not texts:
-        raise Refusal(400, "no_pages", "the PDF has no pages")
+        raise RejectedDocument(400, "no_pages", "the PDF has no pages")
     words = sum(len(text.split()) for text in texts)
     if not words:
-        return _unreadable(len(texts))
+        return _no_text_review(len(texts))
 
     lines = contract_text.lines(texts)
     all_sections = contract_text.sections(lines)
@@ -43,9 +43,9 @@ def review(reader: PdfReader) -> dict:
     facts = contract_facts.find(contract_text.join(line.text for line in lines), opening)
     clauses = _clauses(all_sections, facts)
     flags = contract_flags.flags(facts, sentences, {clause["type"] for clause in clauses})
-    silent = sum(not text.strip() for text in texts)
-    if silent:
-        flags.append(contract_flags.flag("low", "document", 0, f"{silent} of {len(texts)} pages have no readable text"))
+    without_text = sum(not text.strip() for text in texts)
+    if without_text:
+        flags.append(contract_flags.flag("low", "document", 0, f"{without_text} of {len(texts)} pages have no readable text"))
     return {
         "document": {
             "pages": len(texts),
@@ -69,20 +69,20 @@ def review(reader: PdfReader) -> dict:
     }
 
 
-def _unreadable(count: int) -> dict:
-    reason = "no readable text (scan?): run it through text recognition first"
+def _no_text_review(count: int) -> dict:
+    reason = "no readable text (scan?): run OCR first"
     return {
         "document": {"pages": count, "title": "", "words": 0, "kind": "other", "language": ""},
         "clauses": [],
         "flags": [contract_flags.flag("high", "document", 1, reason)],
         "facts": {"parties": [], "effective_date": "", "dates": [], "amounts": [], "term": "", "governing_law": ""},
-        "summary": f"A document of {count} page(s) without readable text; nothing was reviewed.",
+        "summary": f"{count} page(s) without readable text; not reviewed.",
         "model": MODEL,
     }
 
 
 def _clauses(all_sections: list[Section], facts: Facts) -> list[dict]:
-    """By heading first; types that no heading names by their sentences."""
+    """Finds clauses by headings, and the remaining types by sentences."""
     found: list[dict] = []
     if facts.parties:
         names = " and ".join(f"{party['name']} ({party['role']})" for party in facts.parties)
@@ -94,11 +94,11 @@ def _clauses(all_sections: list[Section], facts: Facts) -> list[dict]:
         for kind in contract_text.clause_types(section.heading):
             if kind == "parties" and facts.parties:
                 continue
-            sure = CLAUSES[kind][1].search(body)
-            found.append(_clause(kind, section.heading, section.page, body, 0.95 if sure else 0.75))
-    named = {clause["type"] for clause in found}
+            confirmed = CLAUSES[kind][1].search(body)
+            found.append(_clause(kind, section.heading, section.page, body, 0.95 if confirmed else 0.75))
+    found_types = {clause["type"] for clause in found}
     for kind, (_, in_sentence) in CLAUSES.items():
-        if kind in named:
+        if kind in found_types:
             continue
         for section in all_sections:
             hit = next(((page, text) for page, text in section.sentences() if in_sentence.search(text)), None)
@@ -109,15 +109,15 @@ def _clauses(all_sections: list[Section], facts: Facts) -> list[dict]:
 
 
 def _clause(kind: str, title: str, page: int, text: str, confidence: float) -> dict:
-    quoted = contract_flags.quote(text, MAX_CLAUSE_TEXT)
+    quoted = contract_flags.quote(text, MAX_QUOTED_CHARACTERS)
     return {"type": kind, "title": title, "page": page, "text": quoted, "confidence": confidence}
 
 
 def _title(reader: PdfReader, lines: list[contract_text.Line], facts: Facts) -> str:
-    """The title in the file's metadata if it reads like one, else the first line that does."""
+    """The title of the file's metadata if it is plausible, else the first plausible line."""
     try:
         stated = str((reader.metadata or {}).get("/Title") or "").strip()
-    except Exception:  # damaged metadata is not worth a failure
+    except Exception:  # ignore damaged metadata
         stated = ""
     if (
         6 <= len(stated) <= 120
@@ -145,11 +145,11 @@ def _summary(facts: Facts, pages_count: int, clauses: list[dict], flags: list[di
     if facts.term:
         parts.append(f"Term: {facts.term}.")
     if facts.amounts:
-        parts.append(f"Amounts named: {'; '.join(facts.amounts[:4])}.")
+        parts.append(f"Amounts: {'; '.join(facts.amounts[:4])}.")
     if facts.law:
         parts.append(f"Governing law: {facts.law}.")
-    high = sum(one["severity"] == "high" for one in flags)
+    high = sum(flag["severity"] == "high" for flag in flags)
     types = len({clause["type"] for clause in clauses})
-    points = f"{len(flags)} point{'' if len(flags) == 1 else 's'} to look at" if flags else "nothing stands out"
-    parts.append(f"{types} kinds of clause found; {points}{f', {high} of them serious' if high else ''}.")
+    flagged = f"{len(flags)} flag{'' if len(flags) == 1 else 's'}" if flags else "no flags"
+    parts.append(f"{types} types of clauses; {flagged}{f', {high} with high severity' if high else ''}.")
     return " ".join(parts)

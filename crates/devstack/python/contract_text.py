@@ -1,4 +1,4 @@
-"""From the text of pages to sections: headings, bodies, sentences."""
+"""Splits the text of pages into sections with headings, and sections into sentences."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,8 +8,8 @@ import unicodedata
 
 from contract_patterns import CLAUSES
 
-MAX_CHARACTERS = 4_000_000  # of text that is looked at; a 1,000-page contract has about 3 million
-MAX_LINE = 4_000  # characters; longer "lines" are not a person's writing and are cut
+MAX_CHARACTERS = 4_000_000  # of a document; a 1,000-page contract has about 3 million
+MAX_LINE_CHARACTERS = 4_000  # longer lines are not normal text and are truncated
 
 # "7.", "7.2", "§ 4", "Article IX", "Section 3.1:" before a heading or a paragraph.
 _NUMBER = re.compile(
@@ -33,18 +33,18 @@ class Line:
 
 @dataclass
 class Section:
-    """A heading ("" before the first) and what follows it."""
+    """A heading ("" before the first one) and the lines below it."""
 
     page: int
     heading: str
     lines: list[Line]
 
     def body(self) -> str:
-        """The text below the heading as one paragraph, with words that were broken joined."""
+        """The text below the heading as one paragraph, with hyphenated words joined."""
         return join(line.text for line in self.lines)
 
     def sentences(self) -> list[tuple[int, str]]:
-        """The sentences, each with the page on which it begins."""
+        """The sentences, each with the page on which it starts."""
         found: list[tuple[int, str]] = []
         text, starts = "", []
         for line in self.lines:
@@ -60,7 +60,7 @@ class Section:
 
 
 def join(parts: Iterable[str]) -> str:
-    """Lines as running text: "termi-" + "nation" is one word, "non-" + "Exclusive" keeps its hyphen."""
+    """Joins lines: "termi-" + "nation" becomes one word, "non-" + "Exclusive" keeps its hyphen."""
     text = ""
     for part in parts:
         if text.endswith("-") and part[:1].islower() and text[-2:-1].isalpha():
@@ -71,13 +71,13 @@ def join(parts: Iterable[str]) -> str:
 
 
 def lines(page_texts: list[str]) -> list[Line]:
-    """All lines that carry content: no page numbers, no lines that recur on most pages."""
+    """All lines except page numbers and lines that recur on most pages."""
     cleaned: list[Line] = []
     for number, text in enumerate(page_texts, 1):
         for raw in text.splitlines():
-            # NFKC: "ﬁ" as one character, as some fonts have it, becomes two letters.
+            # NFKC splits ligatures such as "ﬁ" into letters.
             line = " ".join(
-                unicodedata.normalize("NFKC", raw[:MAX_LINE]).replace("\u00ad", "").replace("\u2010", "-").split()
+                unicodedata.normalize("NFKC", raw[:MAX_LINE_CHARACTERS]).replace("\u00ad", "").replace("\u2010", "-").split()
             )
             if line:
                 cleaned.append(Line(number, line))
@@ -100,13 +100,13 @@ def _shape(text: str) -> str:
 
 
 def sections(all_lines: list[Line]) -> list[Section]:
-    """Splits at headings."""
+    """Splits the lines at headings."""
     found = [Section(1, "", [])]
     for position, line in enumerate(all_lines):
         following = all_lines[position + 1].text if position + 1 < len(all_lines) else ""
         split = heading(line.text, following)
         if position == 0 and split is None and _is_title(line.text):
-            split = line.text, ""  # the document's own title
+            split = line.text, ""  # the title of the document
         if split is None:
             found[-1].lines.append(line)
             continue
@@ -116,10 +116,10 @@ def sections(all_lines: list[Line]) -> list[Section]:
 
 
 def heading(text: str, following: str = "") -> tuple[str, str] | None:
-    """Heading and the rest of its line, or None where the line is body text.
+    """Returns the heading and the rest of its line, or None if the line is body text.
 
     Accepts "7. Termination", "TERMINATION", "§ 4 Kündigung", "7. Termination. Either party …",
-    and a bare "Termination" if it is a clause's name.
+    and "Termination" alone if it is a clause type.
     """
     number = _NUMBER.match(text)
     bare = text[number.end() :] if number else text
@@ -141,7 +141,7 @@ def heading(text: str, following: str = "") -> tuple[str, str] | None:
 
 
 def _is_title(text: str) -> bool:
-    """Whether the words look like a heading: capitalized, or few and without a verb."""
+    """Whether the text looks like a heading: capitalized words, or a few words without a verb."""
     words = text.split()
     if not words or len(words) > 10 or not words[0][:1].isupper():
         return False
@@ -152,7 +152,7 @@ def _is_title(text: str) -> bool:
 
 
 def clause_types(title: str) -> list[str]:
-    """The clause types that a heading announces; the document's own title announces none."""
+    """The clause types of a heading; none for the title of the document."""
     if _WHOLE.search(title):
         return []
     return [kind for kind, (in_heading, _) in CLAUSES.items() if in_heading.search(title)]

@@ -1,11 +1,11 @@
-"""PDFs made by hand for tests: tiny valid ones, and small ones that cost much to read."""
+"""Hand-made PDFs for tests: small valid ones, and small ones that are expensive to read."""
 
 import functools
 import zlib
 
 
 def pdf(objects: dict[int, bytes], xref_stream: bool = False, extra: bytes = b"") -> bytes:
-    """A file of these objects; object 1 is the catalog."""
+    """A file with these objects; object 1 is the catalog."""
     out = bytearray(b"%PDF-1.5\n")
     offsets = {}
     for number, body in objects.items():
@@ -37,14 +37,14 @@ def pdf(objects: dict[int, bytes], xref_stream: bool = False, extra: bytes = b""
 
 
 def stream(data: bytes, head: bytes = b"") -> bytes:
-    """A stream object's text."""
+    """A stream object."""
     return b"<< %s /Length %d >>\nstream\n%s\nendstream" % (head, len(data), data)
 
 
 def one_page(
     contents: bytes, resources: bytes = b"<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
 ) -> dict[int, bytes]:
-    """Catalog, tree and one page whose content is object 4."""
+    """A catalog, a page tree and one page with object 4 as its content."""
     return {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
         2: b"<< /Type /Pages /Count 1 /Kids [3 0 R] /MediaBox [0 0 595 842] >>",
@@ -54,7 +54,7 @@ def one_page(
 
 
 def scan(xref_stream: bool) -> bytes:
-    """Two pages that are an image each; resources and media box are inherited, contents differ in form."""
+    """Two pages with one image each. Resources and media box are inherited; one page has a content array."""
     pixels = stream(
         bytes(64), b"/Type /XObject /Subtype /Image /Width 8 /Height 8 /ColorSpace /DeviceGray /BitsPerComponent 8"
     )
@@ -65,7 +65,7 @@ def scan(xref_stream: bool) -> bytes:
             3: b"<< /Type /Page /Parent 2 0 R /Contents [6 0 R 6 0 R] >>",
             4: b"<< /Type /Page /Parent 2 0 R /Contents 6 0 R >>",
             5: b"<< /XObject << /Im0 7 0 R >> >>",
-            6: stream(b"2 0 0 2 0 0 cm /Im0 Do"),  # leaves its matrix behind, as careless producers do
+            6: stream(b"2 0 0 2 0 0 cm /Im0 Do"),  # does not restore its matrix, as some producers do
             7: pixels,
         },
         xref_stream,
@@ -73,18 +73,18 @@ def scan(xref_stream: bool) -> bytes:
 
 
 @functools.cache
-def endless() -> bytes:
-    """A page whose content takes minutes to go through: sixty MB of operators, packed."""
+def slow_page() -> bytes:
+    """A page whose content takes minutes to process: sixty MB of compressed operators."""
     return pdf(one_page(stream(zlib.compress(b"BT /F1 9 Tf (a) Tj ET\n" * 2_700_000), b"/Filter /FlateDecode")))
 
 
 def bombs() -> dict[str, bytes]:
-    """Small documents that cost much to read."""
+    """Small documents that are expensive to read."""
     inflated = zlib.compress(bytes(1 << 28), 9)
     found = {
         "unpacks to a quarter GB": pdf(one_page(stream(inflated, b"/Filter /FlateDecode"))),
         "unpacks twice": pdf(one_page(stream(zlib.compress(inflated, 9), b"/Filter [/FlateDecode /FlateDecode]"))),
-        "sixty MB of operators": endless(),
+        "sixty MB of operators": slow_page(),
         "the same page a million times": pdf(
             {
                 1: b"<< /Type /Catalog /Pages 2 0 R >>",

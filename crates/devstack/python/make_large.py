@@ -1,10 +1,10 @@
-"""Makes large, valid PDFs of an exact size, when a test or a demo needs one.
+"""Creates large, valid PDFs of an exact size for tests and demos.
 
   python make_large.py --kind contract --bytes 26000000 OUT   a contract with photographs
   python make_large.py --kind batch --bytes 1073741824 OUT    a scan batch, about 490 pages
 
-Written as a stream, the memory use is a few MB; 1 GB takes as long as the disk does.
-The images are noise that does not compress; the same arguments give the same bytes.
+The file is written as a stream with a few MB of memory. The images are noise that does not
+compress; the same arguments give the same bytes.
 Standard library only.
 """
 
@@ -13,7 +13,7 @@ import random
 import sys
 from typing import BinaryIO
 
-WIDTH, HEIGHT = 1240, 1754  # pixels: A4 at 150 dpi, 8-bit gray, 2.2 MB a page
+WIDTH, HEIGHT = 1240, 1754  # pixels: A4 at 150 dpi, 8-bit gray, 2.2 MB per page
 NOISE = random.Random(2026).randbytes(WIDTH * HEIGHT + 65_536)
 
 TITLE = "Equipment Supply and Installation Agreement"
@@ -33,8 +33,8 @@ CLAUSES = [
 ]  # fmt: skip
 
 
-class Pdf:
-    """A PDF being written: where each object began, and the pages so far."""
+class PdfWriter:
+    """Writes a PDF: keeps the offset of each object and the pages."""
 
     def __init__(self, out: BinaryIO):
         self.out, self.position = out, 0
@@ -48,7 +48,7 @@ class Pdf:
         self.position += len(data)
 
     def add(self, head: bytes, stream: bytes | memoryview | None = None, number: int = 0) -> int:
-        """Writes an object and answers its number."""
+        """Writes an object and returns its number."""
         if not number:
             number, self.next_number = self.next_number, self.next_number + 1
         self.offsets[number] = self.position
@@ -68,8 +68,8 @@ class Pdf:
         self.pages.append(self.add(page % (resources, contents)))
 
     def image_page(self, height: int) -> None:
-        """A page that is one gray image of `height` rows of noise."""
-        start = (len(self.pages) * 131) % 65_536  # not the same image on every page
+        """Adds a page with one gray image of `height` rows of noise."""
+        start = (len(self.pages) * 131) % 65_536  # a different image on every page
         pixels = memoryview(NOISE)[start : start + WIDTH * height]
         head = b"/Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
         image = self.add(head % (WIDTH, height), pixels)
@@ -77,10 +77,10 @@ class Pdf:
         self.page(b"/XObject << /Im0 %d 0 R >>" % image, b"q 595 0 0 %d 0 %d cm /Im0 Do Q" % (scale, 842 - scale))
 
     def tail(self, title: str) -> bytes:
-        """Page tree, cross-reference table and end, as they are if they follow now."""
-        copy = Pdf.__new__(Pdf)
+        """The page tree, cross-reference table and end for the current state."""
+        copy = PdfWriter.__new__(PdfWriter)
         copy.out, copy.position, copy.offsets, copy.next_number = (
-            _Memory(),
+            _MemoryFile(),
             self.position,
             dict(self.offsets),
             self.next_number,
@@ -101,7 +101,7 @@ class Pdf:
         return bytes(copy.out.data)
 
 
-class _Memory:
+class _MemoryFile:
     def __init__(self) -> None:
         self.data = bytearray()
 
@@ -109,8 +109,8 @@ class _Memory:
         self.data += data
 
 
-def text_pages(pdf: Pdf) -> None:
-    """The contract's words, about a page and a half."""
+def text_pages(pdf: PdfWriter) -> None:
+    """Adds the text of the contract, about a page and a half."""
     lines: list[tuple[int, str]] = [(18, TITLE), (10, "")]
     for heading, body in CLAUSES:
         lines.append((13, heading))
@@ -130,34 +130,34 @@ def text_pages(pdf: Pdf) -> None:
 
 
 def make(kind: str, size: int, out: BinaryIO) -> int:
-    """Writes the file of exactly `size` bytes; answers the number of pages. ValueError if too small."""
-    pdf = Pdf(out)
+    """Writes a file of exactly `size` bytes and returns the number of pages. Raises ValueError if `size` is too small."""
+    pdf = PdfWriter(out)
     title = TITLE if kind == "contract" else "Scan batch"
     if kind == "contract":
         text_pages(pdf)
     while True:
-        # 1,000: the objects of one more page, their rows in the table, and some to spare.
-        room = size - pdf.position - len(pdf.tail(title)) - 1000
-        if room < WIDTH:
+        # 1,000: the objects of one more page, their entries in the table, and a margin.
+        available = size - pdf.position - len(pdf.tail(title)) - 1000
+        if available < WIDTH:
             break
-        pdf.image_page(min(HEIGHT, room // WIDTH))
-        if room // WIDTH <= HEIGHT:
+        pdf.image_page(min(HEIGHT, available // WIDTH))
+        if available // WIDTH <= HEIGHT:
             break
-    rest = size - pdf.position - len(pdf.tail(title))
-    if rest < 16 or not pdf.pages:
-        raise ValueError(f"{size} bytes are too few for a {kind}")
-    # A comment fills what is left. It moves the table, whose offset may then have one digit more.
-    pdf.write(b"%" + b" " * (rest - 10) + b"\n")
-    last = size - pdf.position - len(pdf.tail(title))
-    pdf.write(b"%" + b" " * (last - 2) + b"\n")
+    remaining = size - pdf.position - len(pdf.tail(title))
+    if remaining < 16 or not pdf.pages:
+        raise ValueError(f"{size} bytes are not enough for a {kind}")
+    # Comments fill the remaining bytes. The first one moves the table, whose offset may then have one more digit.
+    pdf.write(b"%" + b" " * (remaining - 10) + b"\n")
+    remaining = size - pdf.position - len(pdf.tail(title))
+    pdf.write(b"%" + b" " * (remaining - 2) + b"\n")
     pdf.write(pdf.tail(title))
     assert pdf.position == size, (pdf.position, size)
     return len(pdf.pages)
 
 
 def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Make a large PDF of an exact size.")
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description="Create a large PDF of an exact size.")
     parser.add_argument("--kind", choices=("contract", "batch"), required=True)
     parser.add_argument("--bytes", type=int, required=True)
     parser.add_argument("out")

@@ -1,7 +1,7 @@
-"""Opening a PDF that nobody vouches for.
+"""Opens an untrusted PDF.
 
-pypdf does the reading. In front of it stand checks that are cheap and give a reason in
-words; pypdf would try to repair a truncated upload and answer half a contract.
+pypdf reads the file. Cheap checks come first and give a clear reason: pypdf would try to repair a
+truncated upload and return half of the contract.
 """
 
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from pypdf import PageObject, PdfReader
 from pypdf.errors import LimitReachedError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, StreamObject
 
-# The repairs that pypdf reports are about the customer's file, not about this program.
+# pypdf's warnings about repairs concern the customer's file, not this program.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
-HEAD_BYTES = 1024  # where `%PDF-` must stand; readers accept some bytes before it
-TAIL_BYTES = 4096  # where the last `startxref` must stand; the standard says 1024
+HEAD_BYTES = 1024  # `%PDF-` must be within these; readers accept some bytes before it
+TAIL_BYTES = 4096  # the last `startxref` must be within these; the standard says 1024
 MAX_PAGES = 20_000
 MAX_PAGE_TREE_DEPTH = 100
 # The keys a page may inherit from the nodes above it (ISO 32000-1, table 30).
 INHERITABLE = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
 
 
-class Refusal(Exception):
-    """The document cannot be processed, and will not be by another try.
+class RejectedDocument(Exception):
+    """The document cannot be processed; a retry would fail too.
 
-    `status` is the HTTP status to answer (4xx), `code` a word for programs.
+    `status` is the HTTP status (4xx), `code` is for programs, `reason` for people.
     """
 
     def __init__(self, status: int, code: str, reason: str):
@@ -39,17 +39,17 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are in the file."""
+    """The structure of the file."""
 
     size: int
-    base: int  # bytes before `%PDF-` if the file's own offsets count from there, else 0
-    startxref: int  # the offset that the file states, without `base`
+    base: int  # bytes before `%PDF-` if the file's offsets start there, else 0
+    startxref: int  # the offset in the file, without `base`
     xref_is_stream: bool
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page, with what it inherits filled in."""
+    """One page, including inherited entries."""
 
     number: int  # from 1
     reference: IndirectObject
@@ -57,30 +57,30 @@ class Page:
 
 
 class _Reader(PdfReader):
-    """Refuses at the first sight of encryption; pypdf would try an empty password first."""
+    """Rejects encrypted files; pypdf would try an empty password first."""
 
     @property
     def is_encrypted(self) -> bool:
         if "/Encrypt" in self.trailer:
-            raise Refusal(400, "encrypted_pdf", "the PDF is encrypted; upload it without protection")
+            raise RejectedDocument(400, "encrypted_pdf", "the PDF is encrypted; upload it without a password")
         return False
 
 
-def layout(file: BinaryIO) -> Layout:
-    """Finds header, end and newest cross-reference section, or refuses the file."""
+def read_layout(file: BinaryIO) -> Layout:
+    """Finds the header, the end and the newest cross-reference section, or rejects the file."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(HEAD_BYTES)
     header = head.find(b"%PDF-")
     if not head:
-        raise Refusal(400, "empty", "the document is empty (0 bytes)")
+        raise RejectedDocument(400, "empty", "the document is empty (0 bytes)")
     if header < 0:
-        raise Refusal(400, "not_a_pdf", f"not a PDF: no %PDF- within the first {HEAD_BYTES} bytes")
+        raise RejectedDocument(400, "not_a_pdf", f"not a PDF: no %PDF- within the first {HEAD_BYTES} bytes")
 
     file.seek(max(0, size - TAIL_BYTES))
     found = re.findall(rb"startxref\s+(\d{1,15})", file.read(TAIL_BYTES))
     if not found:
-        raise Refusal(400, "broken_pdf", "broken PDF: it has no end (no startxref); was the upload cut off?")
+        raise RejectedDocument(400, "broken_pdf", "broken PDF: no startxref at the end; the file may be truncated")
     startxref = int(found[-1])
     for base in dict.fromkeys((0, header)):
         file.seek(base + startxref)
@@ -89,30 +89,31 @@ def layout(file: BinaryIO) -> Layout:
             return Layout(size, base, startxref, False)
         if re.match(rb"\d+\s+\d+\s+obj", section):
             return Layout(size, base, startxref, True)
-    raise Refusal(400, "broken_pdf", f"broken PDF: no cross-reference table at byte {startxref}, where it says one is")
+    raise RejectedDocument(400, "broken_pdf", f"broken PDF: no cross-reference table at byte {startxref}, the offset that startxref gives")
 
 
 def open_pdf(file: BinaryIO) -> PdfReader:
-    """A reader for a file that passed `layout`. Reads tables, no pages."""
+    """Opens a file that passed `read_layout`. Reads its tables but no pages."""
     file.seek(0)
     try:
         reader = _Reader(file, strict=False)
         catalog = reader.root_object
-    except (MemoryError, Refusal):
+    except (MemoryError, RejectedDocument):
         raise
-    except Exception as error:  # pypdf raises whatever a damaged file leads it into
-        raise Refusal(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
+    except Exception as error:  # damaged files can make pypdf raise any exception
+        raise RejectedDocument(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
     if "/Root" not in reader.trailer or "/Pages" not in catalog:
-        raise Refusal(400, "broken_pdf", "broken PDF: its catalog names no pages")
+        raise RejectedDocument(400, "broken_pdf", "broken PDF: the catalog has no page tree")
     return reader
 
 
 def pages(reader: PdfReader) -> Iterator[Page]:
-    """Walks the page tree in order.
+    """Iterates over the pages in order.
 
-    Own code because pypdf builds the whole list first: a tree can name a page a million
-    times in a few hundred bytes. Each node is visited once; loops, depth and count are refused.
-    Objects read for a page are forgotten after it, so memory is that of the largest page.
+    Does not use pypdf's list of pages, which is built as a whole: a tree of a few hundred bytes can
+    contain a page a million times. Visits each node once, and rejects loops and trees that are too
+    deep or have too many pages. Drops cached objects after each page, so that the memory use is that
+    of the largest page.
     """
     root = reader.root_object.raw_get("/Pages")
     stack: list[tuple[object, int, dict]] = [(root, 0, {})]
@@ -121,60 +122,60 @@ def pages(reader: PdfReader) -> Iterator[Page]:
     while stack:
         node_ref, depth, inherited = stack.pop()
         if not isinstance(node_ref, IndirectObject):
-            raise Refusal(400, "broken_pdf", "broken PDF: a page is not an object of its own")
+            raise RejectedDocument(400, "broken_pdf", "broken PDF: a page is not an indirect object")
         if node_ref.idnum in seen:
-            raise Refusal(400, "broken_pdf", "broken PDF: its page tree names the same page twice or runs in a circle")
+            raise RejectedDocument(400, "broken_pdf", "broken PDF: the page tree contains a page twice or has a loop")
         if depth > MAX_PAGE_TREE_DEPTH:
-            raise Refusal(400, "broken_pdf", f"the page tree is deeper than {MAX_PAGE_TREE_DEPTH} levels")
+            raise RejectedDocument(400, "broken_pdf", f"the page tree is deeper than {MAX_PAGE_TREE_DEPTH} levels")
         seen.add(node_ref.idnum)
         try:
             node = node_ref.get_object()
         except MemoryError:
             raise
         except Exception as error:
-            raise Refusal(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
+            raise RejectedDocument(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
         if not isinstance(node, DictionaryObject):
-            raise Refusal(400, "broken_pdf", "broken PDF: a page is missing")
-        here = inherited | {key: node.raw_get(key) for key in INHERITABLE if key in node}
+            raise RejectedDocument(400, "broken_pdf", "broken PDF: a page is missing")
+        entries = inherited | {key: node.raw_get(key) for key in INHERITABLE if key in node}
         if "/Kids" in node:
             kids = node["/Kids"]
             if not isinstance(kids, ArrayObject) or len(kids) > MAX_PAGES:
-                raise Refusal(400, "too_many_pages", f"more than {MAX_PAGES} pages in one node of the page tree")
-            stack.extend((kid, depth + 1, here) for kid in reversed(kids))
+                raise RejectedDocument(400, "too_many_pages", f"more than {MAX_PAGES} pages in one node of the page tree")
+            stack.extend((kid, depth + 1, entries) for kid in reversed(kids))
             continue
         number += 1
         if number > MAX_PAGES:
-            raise Refusal(400, "too_many_pages", f"more than {MAX_PAGES} pages")
+            raise RejectedDocument(400, "too_many_pages", f"more than {MAX_PAGES} pages")
         content = PageObject(reader, node_ref)
-        for key, value in here.items():
+        for key, value in entries.items():
             content[NameObject(key)] = value
         yield Page(number, node_ref, content)
         forget_streams(reader)
 
 
 def forget_streams(reader: PdfReader) -> None:
-    """Drops what pypdf caches of stream objects: images, fonts, page contents."""
+    """Removes stream objects (images, fonts, page contents) from pypdf's cache."""
     cache = reader.resolved_objects
     for key in [key for key, value in cache.items() if isinstance(value, StreamObject)]:
         del cache[key]
 
 
 def page_text(page: Page) -> str:
-    """The page's text, or "" where the page has none or it cannot be decoded."""
+    """The page's text, or "" if there is none or it cannot be decoded."""
     try:
         return page.content.extract_text() or ""
     except MemoryError:
         raise
-    except LimitReachedError as error:  # pypdf's own bounds, e.g. on what a stream unpacks to
-        raise Refusal(422, "too_complex", f"page {page.number}: {describe(error)}") from error
+    except LimitReachedError as error:  # pypdf's own limits, for example for unpacked streams
+        raise RejectedDocument(422, "too_complex", f"page {page.number}: {describe(error)}") from error
     except RecursionError as error:
-        raise Refusal(422, "too_complex", f"page {page.number} is nested too deeply") from error
-    except Exception:  # one odd font must not cost the whole document
+        raise RejectedDocument(422, "too_complex", f"page {page.number} is nested too deeply") from error
+    except Exception:  # one invalid font must not fail the whole document
         return ""
 
 
 def images(page: Page) -> list[tuple[int, int]]:
-    """Width and height in pixels of the images that the page draws directly."""
+    """Width and height in pixels of the page's own images."""
     found = []
     try:
         resources = page.content.get("/Resources")
@@ -185,12 +186,12 @@ def images(page: Page) -> list[tuple[int, int]]:
                 found.append((int(drawable.get("/Width", 0)), int(drawable.get("/Height", 0))))
     except MemoryError:
         raise
-    except Exception:  # a page whose resources are damaged has no images we could name
+    except Exception:  # the resources are damaged, so the images are unknown
         pass
     return found
 
 
 def describe(error: BaseException) -> str:
-    """An exception as a short single line, safe to send back."""
+    """An exception as a short single line for an error response."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]

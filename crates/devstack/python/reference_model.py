@@ -1,9 +1,9 @@
-"""A stand-in for the fine-tuned contract model, with SageMaker's container contract.
+"""The reference model: a stand-in for the fine-tuned contract model, with SageMaker's container contract.
 
-It reads the PDF's text for real and finds clauses, risks and facts with headings, key words
-and sentence patterns in English and German. It is no language model, it judges nothing, and
-its answers say so (`model.kind` is "rules"). Its use: the whole path can run on any machine,
-with answers that differ from document to document.
+It extracts the PDF's text and finds clauses, risks and facts with headings, key words and
+sentence patterns in English and German. It is not a language model and assesses nothing;
+its results say so (`model.kind` is "rules"). With it the whole service runs on any machine,
+with results that differ from document to document.
 
 Contract (SageMaker developer guide, "Use Your Own Inference Code with Hosting Services"):
 
@@ -12,20 +12,20 @@ Contract (SageMaker developer guide, "Use Your Own Inference Code with Hosting S
        Accept: application/json   clauses, flags, facts and a summary
        Accept: application/pdf    the same PDF with an invisible text layer (see text_layer.py)
 
-Answers bear Content-Length, as SageMaker demands. Errors are JSON:
-`{"error": {"status", "code", "reason"}}`. 400 broken, encrypted, empty or not a PDF;
-406 another Accept; 408 the body stopped coming; 411 no Content-Length; 413 more than
---max-bytes, answered without reading the body; 415 another Content-Type; 422 too much memory
-or processor time; 500 a bug; 503 no free worker in time; 504 too slow.
+Responses have a Content-Length, as SageMaker requires. Errors are JSON:
+`{"error": {"status", "code", "reason"}}`. 400: broken, encrypted, empty or not a PDF;
+406: unsupported Accept; 408: incomplete body; 411: no Content-Length; 413: more than
+--max-bytes, sent without reading the body; 415: unsupported Content-Type; 422: too much memory
+or processor time; 500: a bug; 503: no free worker in time; 504: too slow.
 
-The body goes to an unlinked temporary file (TMPDIR), never to memory as a whole.
+The body goes to an unlinked temporary file (TMPDIR) and is never held in memory as a whole.
 
-With `--takes FILE` it answers as late as a larger model would: FILE is a JSON object of milliseconds by the SHA-256 of
-the document, in hexadecimal digits. Such a document is answered so long after its request came, or later if the work
-takes longer; others as soon as they are done.
+`--min-durations FILE` imitates a slower model: FILE is a JSON object of milliseconds by the SHA-256 of the document, in
+hexadecimal digits. The response to such a document comes this long after its request, or later if processing takes
+longer. Other documents are not delayed.
 
-With `--port 0` a free port is taken. The first line on standard output is
-`{"port": …, "pid": …}`. The end of standard input ends the server.
+`--port 0` uses any free port. The first line on standard output is `{"port": …, "pid": …}`.
+The server ends at the end of standard input.
 """
 
 import argparse
@@ -40,137 +40,137 @@ import threading
 import time
 from typing import BinaryIO
 
-from worker_pool import Limits, Pool
+from worker_pool import Limits, WorkerPool
 
-CHUNK = 1024 * 1024  # bytes read from a client at a time
-IDLE_SECONDS = 30.0  # a client that sends or takes nothing for so long is dropped
-# A refused client may still be sending. Reading on for a moment lets it see the answer
-# instead of a reset connection.
-LINGER_BYTES = 64 * CHUNK
+CHUNK_BYTES = 1024 * 1024  # read from a client at a time
+IDLE_TIMEOUT_SECONDS = 30.0  # connections that neither send nor receive for this long are closed
+# A rejected client may still be sending. The server reads on for a moment, so that the client
+# gets the response instead of a connection reset.
+LINGER_BYTES = 64 * CHUNK_BYTES
 LINGER_SECONDS = 2.0
 
 JSON, PDF = "application/json", "application/pdf"
 
 
-class Refused(Exception):
-    """A request that is answered with an error before any work is done."""
+class RejectedRequest(Exception):
+    """A request that gets an error response before its document is processed."""
 
     def __init__(self, status: int, code: str, reason: str):
         super().__init__(reason)
         self.result = {"status": status, "code": code, "reason": reason}
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+class RequestHandler(BaseHTTPRequestHandler):
+    """Handles one connection."""
 
     protocol_version = "HTTP/1.1"
     server_version = "docket-reference-model"
-    timeout = IDLE_SECONDS
+    timeout = IDLE_TIMEOUT_SECONDS
     disable_nagle_algorithm = True
-    server: "Server"
+    server: "ModelServer"
 
     def do_GET(self) -> None:
         if self.path != "/ping":
-            return self.refuse({"status": 404, "code": "no_such_path", "reason": "there is /ping and /invocations"})
-        self.answer(200, JSON, b"{}")
+            return self.send_failure({"status": 404, "code": "not_found", "reason": "the paths are /ping and /invocations"})
+        self.respond(200, JSON, b"{}")
 
     def do_POST(self) -> None:
-        self.unread = -1  # bytes of the body that are still to come; -1: unknown
+        self.unread = -1  # bytes of the body that are not read yet; -1: unknown
         try:
-            output, length = self.check()
+            output, length = self.check_headers()
             self.invoke(output, length)
-        except Refused as refused:
-            self.refuse(refused.result)
+        except RejectedRequest as rejected:
+            self.send_failure(rejected.result)
 
     def handle_expect_100(self) -> bool:
-        """Refuses by the headers alone, before the client sends its body (which it may do all the same)."""
+        """Checks the headers before the client sends its body (which it may still do after a rejection)."""
         if self.command == "POST":
             try:
                 self.unread = -1
-                self.check()
-            except Refused as refused:
-                self.refuse(refused.result)
+                self.check_headers()
+            except RejectedRequest as rejected:
+                self.send_failure(rejected.result)
                 return False
         return super().handle_expect_100()
 
-    def check(self) -> tuple[str, int]:
-        """What is wanted and how many bytes come, from the headers."""
+    def check_headers(self) -> tuple[str, int]:
+        """Validates the headers. Returns the output format and the length of the body."""
         if self.path != "/invocations":
-            raise Refused(404, "no_such_path", "there is /ping and /invocations")
+            raise RejectedRequest(404, "not_found", "the paths are /ping and /invocations")
         if self.headers.get("Transfer-Encoding") or not (self.headers.get("Content-Length") or "").isdigit():
-            raise Refused(411, "length_required", "Content-Length is required")
+            raise RejectedRequest(411, "length_required", "Content-Length is required")
         length = int(self.headers["Content-Length"])
         if length > self.server.max_bytes:
-            raise Refused(413, "too_large", f"{length} bytes; this model takes at most {self.server.max_bytes}")
+            raise RejectedRequest(413, "too_large", f"{length} bytes; the maximum is {self.server.max_bytes}")
         if self.headers.get_content_type() != PDF or "Content-Type" not in self.headers:
-            raise Refused(415, "wrong_type", f"Content-Type must be {PDF}")
+            raise RejectedRequest(415, "wrong_type", f"Content-Type must be {PDF}")
         accept = self.headers.get("Accept") or "*/*"
-        wanted = [part.split(";")[0].strip().lower() for part in accept.split(",")]
-        for kind in wanted:
-            if kind in (JSON, "*/*", "application/*"):
+        accepted = [part.split(";")[0].strip().lower() for part in accept.split(",")]
+        for media_type in accepted:
+            if media_type in (JSON, "*/*", "application/*"):
                 return "json", length
-            if kind == PDF:
+            if media_type == PDF:
                 return "pdf", length
-        raise Refused(406, "not_acceptable", f"Accept must be {JSON} or {PDF}")
+        raise RejectedRequest(406, "not_acceptable", f"Accept must be {JSON} or {PDF}")
 
     def invoke(self, output: str, length: int) -> None:
-        """Takes the body, does the work, answers."""
-        began = time.monotonic()
-        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as answer:
-            digest, result = self.work(output, length, source, answer)
-            # A larger model would have its own machine, so nobody else waits meanwhile.
-            until = began + self.server.takes.get(digest, 0) / 1000
-            time.sleep(max(0.0, until - time.monotonic()))
+        """Reads the body, processes the document, sends the response."""
+        started_at = time.monotonic()
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output_file:
+            digest, result = self.process(output, length, source, output_file)
+            # Without a slot, so that the wait does not delay other documents.
+            respond_at = started_at + self.server.min_durations.get(digest, 0) / 1000
+            time.sleep(max(0.0, respond_at - time.monotonic()))
             if result["status"] != 200:
-                self.refuse(result)
+                self.send_failure(result)
             elif output == "json":
-                self.answer(200, JSON, b"", [answer])
+                self.respond(200, JSON, b"", [output_file])
             else:
-                self.answer(200, PDF, b"", [source, answer])
+                self.respond(200, PDF, b"", [source, output_file])
 
-    def work(self, output: str, length: int, source: BinaryIO, answer: BinaryIO) -> tuple[str, dict]:
-        """What `receive` says of the document, and the result, within a slot."""
+    def process(self, output: str, length: int, source: BinaryIO, output_file: BinaryIO) -> tuple[str, dict]:
+        """Receives and processes the document in a slot. Returns the digest of `receive` and the result."""
         pool = self.server.pool
         if not pool.slots.acquire(timeout=pool.limits.wall_seconds):
-            raise Refused(503, "busy", "no worker became free in time")
+            raise RejectedRequest(503, "busy", "all workers are busy")
         try:
             digest = self.receive(source, length)
             time.sleep(self.server.delay_seconds)
-            return digest, pool.run(output, source, answer)
+            return digest, pool.run(output, source, output_file)
         finally:
             pool.slots.release()
 
     def receive(self, file: BinaryIO, length: int) -> str:
-        """Copies exactly `length` bytes of the body to `file`. Their SHA-256, if anybody asks by it."""
+        """Copies exactly `length` bytes of the body to `file`. Returns their SHA-256 if `--min-durations` is used."""
         self.unread = length
         digest = hashlib.sha256()
         while self.unread:
             try:
-                chunk = self.rfile.read(min(CHUNK, self.unread))
+                chunk = self.rfile.read(min(CHUNK_BYTES, self.unread))
             except TimeoutError:
                 chunk = b""
             if not chunk:
-                got = length - self.unread
-                raise Refused(408, "body_incomplete", f"the body ended or stopped after {got} of {length} bytes")
+                received = length - self.unread
+                raise RejectedRequest(408, "body_incomplete", f"received only {received} of {length} bytes")
             file.write(chunk)
-            if self.server.takes:
+            if self.server.min_durations:
                 digest.update(chunk)
             self.unread -= len(chunk)
         file.flush()
         return digest.hexdigest()
 
-    def refuse(self, result: dict) -> None:
-        """An error as JSON; the connection is closed if its body was not read to the end."""
+    def send_failure(self, result: dict) -> None:
+        """Sends an error as JSON. Closes the connection if the body was not read to its end."""
         self.close_connection = self.close_connection or getattr(self, "unread", 0) != 0
-        self.answer(result["status"], JSON, json.dumps({"error": result}).encode())
+        self.respond(result["status"], JSON, json.dumps({"error": result}).encode())
         if self.close_connection:
             self.linger()
 
-    def answer(self, status: int, kind: str, body: bytes, files: list[BinaryIO] | None = None) -> None:
-        """Sends an answer of bytes, or of whole files one after another."""
+    def respond(self, status: int, content_type: str, body: bytes, files: list[BinaryIO] | None = None) -> None:
+        """Sends a response: `body`, then the contents of `files`."""
         length = len(body) + sum(file.seek(0, os.SEEK_END) for file in files or [])
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(length))
         if self.close_connection:
             self.send_header("Connection", "close")
@@ -181,77 +181,78 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.sendfile(file, 0)
 
     def linger(self) -> None:
-        """Reads and drops a little more, so that the client gets to read the answer."""
+        """Discards more of the body, so that the client can read the response."""
         try:
             self.connection.shutdown(1)  # SHUT_WR
             self.connection.settimeout(0.2)
-            until, dropped = time.monotonic() + LINGER_SECONDS, 0
-            while dropped < LINGER_BYTES and time.monotonic() < until:
-                chunk = self.connection.recv(CHUNK)
+            deadline, discarded = time.monotonic() + LINGER_SECONDS, 0
+            while discarded < LINGER_BYTES and time.monotonic() < deadline:
+                chunk = self.connection.recv(CHUNK_BYTES)
                 if not chunk:
                     return
-                dropped += len(chunk)
+                discarded += len(chunk)
         except OSError:
             pass
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        """One line a document; pings are not worth one."""
+        """Logs invocations, but not pings."""
         if self.command == "POST":
             bytes_in = self.headers.get("Content-Length", "?")
             print(f"reference_model: {self.path} {bytes_in} bytes -> {int(code)}", file=sys.stderr)  # type: ignore[call-overload]
 
     def log_message(self, format: str, *args: object) -> None:
-        """A connection's end and the like: of no use."""
+        """Does not log other events of a connection."""
 
 
-class Server(ThreadingHTTPServer):
-    """The listening socket and what all connections share."""
+class ModelServer(ThreadingHTTPServer):
+    """The server with its worker pool and options."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, pool: Pool, max_bytes: int, delay_seconds: float, takes: dict[str, int]):
-        super().__init__(("127.0.0.1", port), Handler)
-        self.pool, self.max_bytes, self.delay_seconds, self.takes = pool, max_bytes, delay_seconds, takes
+    def __init__(self, port: int, pool: WorkerPool, max_bytes: int, delay_seconds: float, min_durations: dict[str, int]):
+        super().__init__(("127.0.0.1", port), RequestHandler)
+        self.pool, self.max_bytes = pool, max_bytes
+        self.delay_seconds, self.min_durations = delay_seconds, min_durations
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no news; anything else is a bug and is shown."""
+        """Ignores closed connections; prints all other errors, which are bugs."""
         if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def end_with_parent() -> None:
-    """Ends the process at the end of standard input. Workers see their sockets close and follow."""
+    """Ends the process at the end of standard input. The workers end when their sockets are closed."""
     while os.read(0, 4096):
         pass
     os._exit(0)
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Docket's reference model: a stand-in for the real one.")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one (default 8080)")
-    parser.add_argument("--workers", type=int, default=2, help="documents at once (default 2)")
+def parse_arguments() -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description="Docket's reference model, a stand-in for the fine-tuned model.")
+    parser.add_argument("--port", type=int, default=8080, help="0: any free port (default 8080)")
+    parser.add_argument("--workers", type=int, default=2, help="concurrent documents (default 2)")
     parser.add_argument("--max-bytes", type=int, default=1 << 30, help="larger documents get 413 (default 1 GiB)")
-    parser.add_argument("--delay-ms", type=int, default=0, help="wait before each document, as a GPU's time")
-    parser.add_argument("--takes", metavar="FILE", help="how late to answer, in ms by SHA-256 of the document")
-    parser.add_argument("--memory-mb", type=int, default=768, help="address space of one document (default 768)")
-    parser.add_argument("--cpu-seconds", type=int, default=40, help="processor time of one document (default 40)")
-    parser.add_argument("--wall-seconds", type=float, default=110, help="time of one document (default 110)")
+    parser.add_argument("--delay-ms", type=int, default=0, help="delay per document, to imitate a GPU")
+    parser.add_argument("--min-durations", metavar="FILE", help="JSON file: minimum ms by SHA-256 of the document")
+    parser.add_argument("--memory-mb", type=int, default=768, help="address space per document (default 768)")
+    parser.add_argument("--cpu-seconds", type=int, default=40, help="processor time per document (default 40)")
+    parser.add_argument("--wall-seconds", type=float, default=110, help="total time per document (default 110)")
     parser.add_argument("--keep-running", action="store_true", help="do not end at the end of standard input")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Serves until told to stop."""
-    options = arguments()
+    """Runs the server."""
+    options = parse_arguments()
     limits = Limits(options.memory_mb, options.cpu_seconds, options.wall_seconds)
-    takes = {}
-    if options.takes:
-        with open(options.takes, encoding="utf-8") as file:
-            takes = json.load(file)
-    pool = Pool(options.workers, limits)
-    server = Server(options.port, pool, options.max_bytes, options.delay_ms / 1000, takes)
+    min_durations = {}
+    if options.min_durations:
+        with open(options.min_durations, encoding="utf-8") as file:
+            min_durations = json.load(file)
+    pool = WorkerPool(options.workers, limits)
+    server = ModelServer(options.port, pool, options.max_bytes, options.delay_ms / 1000, min_durations)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     if not options.keep_running:

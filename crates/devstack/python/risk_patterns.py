@@ -1,6 +1,6 @@
-"""Sentences that a reviewer would want to see: severity, clause, what it means, how it is worded.
+"""Patterns of risky sentences: severity, clause, reason, pattern.
 
-A wording is a regular expression of whole words; ` … ` stands for up to 120 characters.
+A phrase is a regular expression of whole words; ` … ` matches up to 120 characters.
 """
 
 import re
@@ -8,8 +8,8 @@ import re
 HIGH, MEDIUM, LOW = "high", "medium", "low"
 
 
-def wording(*phrases: str) -> re.Pattern[str]:
-    """One pattern that finds any of the phrases."""
+def any_phrase(*phrases: str) -> re.Pattern[str]:
+    """A pattern that matches any of the phrases."""
     gap = r"\b.{0,120}?\b"
     return re.compile("|".join(rf"\b(?:{phrase.replace(' … ', gap)})\b" for phrase in phrases), re.IGNORECASE)
 
@@ -22,8 +22,8 @@ RISKS: list[tuple[str, str, str, re.Pattern[str]]] = [
     (
         HIGH,
         "liability_cap",
-        "liability without an upper limit",
-        wording(
+        "unlimited liability",
+        any_phrase(
             r"liab\w+ … (?:unlimited|without (?:any )?(?:limit|limitation|cap))",
             "unlimited liability",
             "haftet … (?:unbegrenzt|unbeschränkt für jede)",
@@ -32,8 +32,8 @@ RISKS: list[tuple[str, str, str, re.Pattern[str]]] = [
     (
         HIGH,
         "payment",
-        "one party may change the price by itself",
-        wording(
+        "one party may change the price unilaterally",
+        any_phrase(
             f"(?:may|right to|entitled to) … {_CHANGE} … {_PRICE} … (?:at any time|(?:sole|its) discretion)",
             f"at any time … {_CHANGE} … {_PRICE}",
         ),
@@ -42,13 +42,13 @@ RISKS: list[tuple[str, str, str, re.Pattern[str]]] = [
         MEDIUM,
         "assignment",
         "one party may assign the contract without consent",
-        wording(r"(?<!neither party )(?<!no party )may assign … without … consent"),
+        any_phrase(r"(?<!neither party )(?<!no party )may assign … without … consent"),
     ),
     (
         MEDIUM,
         "termination",
         "cannot be terminated before the term ends",
-        wording(
+        any_phrase(
             "(?:may|can) not terminate … before",
             r"no right (?:to|of) terminat\w+ for convenience",
             "non-?cancell?able",
@@ -59,13 +59,13 @@ RISKS: list[tuple[str, str, str, re.Pattern[str]]] = [
         MEDIUM,
         "liability_cap",
         "liability without fault",
-        wording("(?:regardless|irrespective) of (?:any )?fault", "kein verschulden trifft", "verschuldensunabhängig"),
+        any_phrase("(?:regardless|irrespective) of (?:any )?fault", "kein verschulden trifft", "verschuldensunabhängig"),
     ),
     (
         MEDIUM,
         "indemnity",
-        "broad indemnity by one side",
-        wording(
+        "broad one-sided indemnity",
+        any_phrase(
             "(?:customer|client|recipient|contractor|employee|tenant) … indemnif(?:y|ies)"
             " … (?:any and all|all) (?:claims|losses)"
         ),
@@ -73,26 +73,26 @@ RISKS: list[tuple[str, str, str, re.Pattern[str]]] = [
     (
         MEDIUM,
         "payment",
-        "interest on late payment above 1 % a month",
-        wording(r"(?:1\.5|2|2\.5|3) ?(?:%|per cent|percent) (?:per|a|each) month"),
+        "late payment interest above 1 % per month",
+        any_phrase(r"(?:1\.5|2|2\.5|3) ?(?:%|per cent|percent) (?:per|a|each) month"),
     ),
     (
         MEDIUM,
         "confidentiality",
-        "confidentiality without end",
-        wording(r"confidential\w* … (?:perpetual|indefinitely|in perpetuity|without limit in time)"),
+        "unlimited confidentiality period",
+        any_phrase(r"confidential\w* … (?:perpetual|indefinitely|in perpetuity|without limit in time)"),
     ),
     (
         MEDIUM,
         "non_compete",
-        "long restriction after the contract ends",
-        wording(rf"{_LONG} … (?:compet\w+|solicit)", rf"(?:compet\w+|solicit) … {_LONG}"),
+        "long restriction after the end of the contract",
+        any_phrase(rf"{_LONG} … (?:compet\w+|solicit)", rf"(?:compet\w+|solicit) … {_LONG}"),
     ),
     (
         MEDIUM,
         "data_protection",
-        "data may go to others without being asked",
-        wording(
+        "data may be passed on without consent",
+        any_phrase(
             "sub-?processors? … without … (?:prior )?(?:notice|consent|approval)",
             "transfer … any country",
         ),
@@ -101,18 +101,18 @@ RISKS: list[tuple[str, str, str, re.Pattern[str]]] = [
         LOW,
         "termination",
         "service may be suspended without notice",
-        wording("suspend … (?:immediately|without (?:prior )?notice)"),
+        any_phrase("suspend … (?:immediately|without (?:prior )?notice)"),
     ),
 ]
-# A sentence on what a cap does not cover is no risk.
-NOT_COVERED = wording("nothing", "not limit", "fraud", "death", "will?ful", "intent", "gross negligence", "vorsatz")
+# A sentence about exceptions from a liability cap is not a risk.
+EXCEPTION = any_phrase("nothing", "not limit", "fraud", "death", "will?ful", "intent", "gross negligence", "vorsatz")
 
-RENEWS = wording(
+RENEWS = any_phrase(
     r"automatic\w* … renew\w*", r"renew\w* … automatic\w*", r"(?:renew\w*|extended) … successive", r"verlängert\w*"
 )
-# Right after the unit of a notice's length: "(120) days before", "three months' notice".
-AHEAD = re.compile(r"\w*['’]?\s+(?:written )?(?:before|prior|notice|vor|in advance)\b", re.IGNORECASE)
-CONVENIENCE = wording(
+# Follows the unit of a notice period: "(120) days before", "three months' notice".
+BEFORE_NOTICE = re.compile(r"\w*['’]?\s+(?:written )?(?:before|prior|notice|vor|in advance)\b", re.IGNORECASE)
+CONVENIENCE = any_phrase(
     "for convenience",
     "without cause",
     "for any (?:or no )?reason",

@@ -1,11 +1,11 @@
-"""A scan made searchable: invisible text, added behind the original bytes.
+"""Makes a scan searchable: appends invisible text to the original file.
 
-PDF allows changes to be appended (ISO 32000-1, 7.5.6, incremental updates). So the
-original, up to 1 GB, is never copied or held: this writes only what follows it.
+PDF allows appended changes (ISO 32000-1, 7.5.6, incremental updates). So the original, up to 1 GB,
+is neither copied nor held in memory: this module only writes the bytes that follow it.
 
-This is where a real OCR model would put what it read. The reference model cannot read
-pixels: a page without text gets one line that says so and names the page and its image.
-Pages that have text are searchable already and are left alone.
+A real OCR model would write the recognized text here. The reference model has no OCR: a page
+without text gets one line that says so and describes the page's images. Pages with text are
+unchanged.
 """
 
 from io import BytesIO
@@ -23,22 +23,22 @@ from pypdf.generic import (
     TextStringObject,
 )
 
-from pdf_input import Layout, Page, Refusal, describe, images, page_text, pages
+from pdf_input import Layout, Page, RejectedDocument, describe, images, page_text, pages
 
-FONT = "/DocketTextLayer"  # a resource name that no producer uses
+FONT = "/DocketTextLayer"  # a resource name that no other program uses
 
 
-class Update:
-    """Objects appended to a file, and where each begins."""
+class IncrementalUpdate:
+    """The appended objects and their offsets."""
 
     def __init__(self, layout: Layout, reader: PdfReader, out: BinaryIO):
         self.layout, self.reader, self.out = layout, reader, out
         self.offsets: dict[int, tuple[int, int]] = {}  # number -> (offset, generation)
         self.next_number = max(int(reader.trailer["/Size"]), _highest(reader) + 1)
-        self.out.write(b"\n")  # the original may end without a line break
+        self.out.write(b"\n")  # the original may end without a newline
 
     def position(self) -> int:
-        """The offset of the next byte, counted as the original counts."""
+        """The offset of the next byte, relative to the original's base."""
         return self.layout.size + self.out.tell() - self.layout.base
 
     def add(self, value: PdfObject | bytes) -> IndirectObject:
@@ -49,7 +49,7 @@ class Update:
         return reference
 
     def put(self, reference: IndirectObject, value: PdfObject | bytes) -> None:
-        """Appends an object under a number that may exist already: the newer one counts."""
+        """Appends an object. If its number exists, this version replaces the earlier one."""
         self.offsets[reference.idnum] = (self.position(), reference.generation)
         self.out.write(b"%d %d obj\n" % (reference.idnum, reference.generation))
         if isinstance(value, bytes):
@@ -61,7 +61,7 @@ class Update:
         self.out.write(b"\nendobj\n")
 
     def finish(self, info: IndirectObject) -> None:
-        """Writes the cross-reference section in the original's own kind, and the end."""
+        """Writes the cross-reference section, in the original's format, and the end."""
         trailer = DictionaryObject()
         for key in ("/Root", "/ID"):
             if key in self.reader.trailer:
@@ -85,7 +85,7 @@ class Update:
         return runs
 
     def _xref_table(self, trailer: DictionaryObject) -> None:
-        # The head of the list of free objects need not be repeated, but some readers expect it first.
+        # The standard does not require this entry (the head of the free list) here, but some readers do.
         self.out.write(b"xref\n0 1\n0000000000 65535 f \n")
         for run in self._runs():
             self.out.write(b"%d %d\n" % (run[0], len(run)))
@@ -117,20 +117,20 @@ class Update:
 
 
 def add_text_layer(layout: Layout, reader: PdfReader, out: BinaryIO) -> dict:
-    """Writes to `out` what must follow the original's bytes; answers what was done.
+    """Writes the bytes that follow the original to `out`; returns the numbers of pages.
 
-    `out` begins empty. Raises `Refusal` for a document whose pages cannot be read.
+    `out` must be empty. Raises `RejectedDocument` for a document whose pages cannot be read.
     """
     try:
         return _add(layout, reader, out)
-    except (MemoryError, Refusal):
+    except (MemoryError, RejectedDocument):
         raise
-    except Exception as error:  # objects of odd types, in any of a hundred places
-        raise Refusal(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
+    except Exception as error:  # an unexpected object type can occur almost anywhere
+        raise RejectedDocument(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
 
 
 def _add(layout: Layout, reader: PdfReader, out: BinaryIO) -> dict:
-    update = Update(layout, reader, out)
+    update = IncrementalUpdate(layout, reader, out)
     font = before = None
     count = layered = 0
     for page in pages(reader):
@@ -148,26 +148,26 @@ def _add(layout: Layout, reader: PdfReader, out: BinaryIO) -> dict:
                     }
                 )
             )
-            before = update.add(b"q")  # whatever the page does to the graphics state, Q undoes it
-        text = update.add(_invisible(_stand_in(page), page))
+            before = update.add(b"q")  # the Q of the text layer restores the graphics state
+        text = update.add(_invisible_text(_placeholder(page), page))
         update.put(page.reference, _with_layer(page, font, before, text))
         layered += 1
     if count == 0:
-        raise Refusal(400, "no_pages", "the PDF has no pages")
-    note = f"invisible text added to {layered} of {count} pages by Docket's reference model, which does no OCR"
+        raise RejectedDocument(400, "no_pages", "the PDF has no pages")
+    comment = f"invisible text added to {layered} of {count} pages by Docket's reference model, which does no OCR"
     info = DictionaryObject()
     old = reader.trailer.get("/Info")
     old = old.get_object() if old is not None else None
     if isinstance(old, DictionaryObject):
         for key in old:
             info[NameObject(key)] = old.raw_get(key)
-    info[NameObject("/DocketTextLayer")] = TextStringObject(note)
+    info[NameObject("/DocketTextLayer")] = TextStringObject(comment)
     update.finish(update.add(info))
     return {"pages": count, "layered": layered}
 
 
 def _with_layer(page: Page, font: IndirectObject, before: IndirectObject, text: IndirectObject) -> DictionaryObject:
-    """The page's dictionary with the font and the two content streams added."""
+    """The page's dictionary with the added font and content streams."""
     original = page.reference.get_object()
     changed = DictionaryObject({NameObject(key): original.raw_get(key) for key in original})
     resources = DictionaryObject()
@@ -193,17 +193,17 @@ def _with_layer(page: Page, font: IndirectObject, before: IndirectObject, text: 
     return changed
 
 
-def _stand_in(page: Page) -> str:
+def _placeholder(page: Page) -> str:
     sizes = ", ".join(f"{width} x {height} pixels" for width, height in images(page)[:4])
-    what = f"image of {sizes}" if sizes else "no image"
-    return f"Page {page.number}: {what}. The reference model does no OCR; a real model's text would be here."
+    content = f"image of {sizes}" if sizes else "no image"
+    return f"Page {page.number}: {content}. The reference model does no OCR; a real model would add the recognized text here."
 
 
-def _invisible(line: str, page: Page) -> bytes:
+def _invisible_text(line: str, page: Page) -> bytes:
     """A content stream that shows `line` near the top left corner in text render mode 3."""
     try:
         left, _, _, top = (float(side) for side in page.content["/MediaBox"])
-    except Exception:  # no usable media box: readers then assume US Letter
+    except Exception:  # invalid media box: readers then assume US Letter
         left, top = 0.0, 792.0
     escaped = line.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
     x, y = FloatObject(left + 36), FloatObject(top - 48)
@@ -211,6 +211,6 @@ def _invisible(line: str, page: Page) -> bytes:
 
 
 def _highest(reader: PdfReader) -> int:
-    """The highest object number in use: some producers state a /Size that is too small."""
+    """The highest object number in use: some files have a /Size that is too small."""
     numbers = [number for table in reader.xref.values() for number in table]
     return max([*numbers, *reader.xref_objStm], default=0)

@@ -1,4 +1,4 @@
-"""Starts worker processes ahead of need, hands each one document, ends those that take too long."""
+"""A pool of worker processes, started ahead of time. Each processes one document within time limits."""
 
 from dataclasses import dataclass
 import json
@@ -15,15 +15,15 @@ import model_worker
 
 @dataclass(frozen=True)
 class Limits:
-    """What one document may cost."""
+    """The limits for one document."""
 
     memory_mb: int  # address space of the process
-    cpu_seconds: int  # processor time; past it the document is refused
-    wall_seconds: float  # past it the answer is 504: the machine may just have been busy
+    cpu_seconds: int  # processor time; beyond it the document is rejected
+    wall_seconds: float  # beyond it the status is 504, because the machine may just be busy
 
 
 class Worker:
-    """A process that waits for its one job."""
+    """A process that waits for one document."""
 
     def __init__(self) -> None:
         self.control, theirs = socket.socketpair()
@@ -35,57 +35,57 @@ class Worker:
                 pass_fds=[theirs.fileno()],
             )
 
-    def run(self, job: dict, source: BinaryIO, answer: BinaryIO, wall_seconds: float) -> dict:
-        """The worker's result, or one that says how the worker ended without any."""
+    def run(self, job: dict, source: BinaryIO, output_file: BinaryIO, wall_seconds: float) -> dict:
+        """Returns the worker's result, or an error result if the worker ended without one."""
         self.control.settimeout(wall_seconds)
         try:
-            socket.send_fds(self.control, [json.dumps(job).encode()], [source.fileno(), answer.fileno()])
-            reply = self.control.recv(model_worker.MAX_MESSAGE)
-            if reply:
-                return json.loads(reply)
+            socket.send_fds(self.control, [json.dumps(job).encode()], [source.fileno(), output_file.fileno()])
+            message = self.control.recv(model_worker.MAX_MESSAGE_BYTES)
+            if message:
+                return json.loads(message)
         except TimeoutError:
-            reason = f"the document was not done within {wall_seconds:g} s"
+            reason = f"the document was not processed within {wall_seconds:g} s"
             return {"status": 504, "code": "timeout", "reason": reason}
         except OSError:
-            pass  # the worker is gone: its exit status says why
+            pass  # the worker has ended; its exit status is the reason
         status = self.process.wait()
         if status == -signal.SIGXCPU:
-            reason = f"reading the document takes more than {job['cpu_seconds']} s of processor time"
+            reason = f"reading the document needs more than {job['cpu_seconds']} s of processor time"
             return {"status": 422, "code": "too_complex", "reason": reason}
         return {"status": 500, "code": "worker_died", "reason": f"the worker ended with status {status}"}
 
     def end(self) -> None:
-        """Frees everything; kills the process if it still runs."""
+        """Closes the socket, and kills the process if it is still running."""
         self.control.close()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
 
 
-class Pool:
-    """At most `size` documents at once; up to two idle processes wait for the next."""
+class WorkerPool:
+    """Processes at most `size` documents at once and keeps up to two idle workers ready."""
 
     def __init__(self, size: int, limits: Limits):
         self.slots = threading.BoundedSemaphore(size)
         self.limits = limits
         self.lock = threading.Lock()
-        self.target = min(size, 2)
-        self.spares: list[Worker] = [Worker() for _ in range(self.target)]
+        self.max_idle = min(size, 2)
+        self.idle: list[Worker] = [Worker() for _ in range(self.max_idle)]
 
-    def run(self, output: str, source: BinaryIO, answer: BinaryIO) -> dict:
-        """Does one document in a process of its own. The caller holds a slot."""
+    def run(self, output: str, source: BinaryIO, output_file: BinaryIO) -> dict:
+        """Processes one document in its own process. The caller holds a slot."""
         with self.lock:
-            worker = self.spares.pop() if self.spares else None
+            worker = self.idle.pop() if self.idle else None
         if worker is None or worker.process.poll() is not None:
             worker = Worker()
         job = {"output": output, "memory_mb": self.limits.memory_mb, "cpu_seconds": self.limits.cpu_seconds}
         try:
-            return worker.run(job, source, answer, self.limits.wall_seconds)
+            return worker.run(job, source, output_file, self.limits.wall_seconds)
         finally:
             worker.end()
             self._refill()
 
     def _refill(self) -> None:
         with self.lock:
-            if len(self.spares) < self.target:
-                self.spares.append(Worker())
+            if len(self.idle) < self.max_idle:
+                self.idle.append(Worker())

@@ -1,169 +1,181 @@
-//! `make up` and `make down`: a stack that stays in the background, to play with.
+//! `make up` and `make down`: a stack in the background.
 //!
-//! `up` starts this program a second time, as `serve`, and waits until that says it is ready. The lock of
-//! `.docket/up` says whether it runs; `.docket/up/stack.json` says what is where.
+//! `up` starts this program again as `serve` and waits until that reports that it is ready. A stack is running while the
+//! lock of `.docket/up` is held; `.docket/up/stack.json` has its addresses.
 
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use jobs::view::JobView;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::children::{Children, tail};
+use crate::child_processes::{ChildProcesses, log_tail};
 use crate::cloud::{self, Cloud};
 use crate::deploy::Outputs;
 use crate::model::{ContainerUrl, Model};
-use crate::page::{Frame, Page};
-use crate::place;
-use crate::run_dir::{self, RunDir, Taken};
-use crate::sign_ins::{PASSWORD, SIGN_INS};
-use crate::site::{NOT_BUILT, Site};
-use crate::stack::{Options, Progress, Stack};
+use crate::push_client::{PushClient, PushFrame};
+use crate::repo;
+use crate::run_dir::{self, Acquired, RunDir};
+use crate::stack::{ProgressCallback, Stack, StackOptions};
+use crate::test_users::{TEST_PASSWORD, TEST_USERS};
 use crate::ticket;
-use crate::watch::{Screen, Style};
+use crate::watch::{Style, Terminal};
+use crate::web_server::{WEB_APP_NOT_BUILT, WebServer};
 
-const NAME: &str = "up";
-/// How long a stack may take to stop: longer than its slowest child.
-const STOP: Duration = Duration::from_secs(40);
+const RUN_DIR_NAME: &str = "up";
+/// How long a stack may take to stop: longer than the limit for its child processes.
+const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A running stack, as others find it.
+/// The addresses of a running stack: `stack.json`.
 #[derive(Debug, Deserialize, Serialize)]
-struct Running {
+struct StackInfo {
     url: String,
     endpoints_url: String,
     endpoints: Vec<String>,
     model_url: String,
-    /// The model is a container of the user's.
+    /// The model is a container of the user.
     #[serde(default)]
-    own_model: bool,
-    /// Where the page is, if it has been built.
+    is_user_container: bool,
+    /// `None` if the web app has not been built.
     #[serde(default)]
-    page_url: Option<String>,
+    web_app_url: Option<String>,
     outputs: Outputs,
 }
 
-/// What `serve` tells `up`, a line each.
+/// What `serve` reports to `up`, one JSON value per line.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum News {
+enum StartupMessage {
     Step(String),
     Ready,
 }
 
-/// Starts a stack in the background, unless one runs, and says how to use it. While it starts it is in `starting`:
-/// whoever drops this future must [`give_up`] that.
+/// Starts a stack in the background, unless one is running, and prints how to use it. While it starts, its process is
+/// in `starting`: a caller that drops this future must pass it to [`abort_start`].
 ///
 /// # Errors
-/// It does not start; the text has the end of its log. Or one runs with another model than the container asked for.
+/// The stack does not start; the message has the end of its log. Or a stack with another model is running.
 pub async fn up(container: Option<ContainerUrl>, starting: &mut Option<Child>) -> Result<()> {
-    let mut screen = Screen::new().await;
-    if RunDir::is_busy(NAME) {
-        let running = running()?;
-        if let Some(url) = container.filter(|url| url.as_str() != running.model_url) {
+    let mut terminal = Terminal::new();
+    if RunDir::is_in_use(RUN_DIR_NAME) {
+        let info = running_stack()?;
+        if let Some(url) = container.filter(|url| url.as_str() != info.model_url) {
             bail!(
-                "a stack is running already, with the model {}; stop it with `make down`, then start one with {}",
-                running.model_url,
+                "a stack with the model {} is already running; stop it with `make down` to start one with {}",
+                info.model_url,
                 url.as_str()
             );
         }
-        screen.line("it is running already; `make down` stops it");
-        return explain(&running);
+        terminal.line("a stack is already running; stop it with `make down`");
+        return print_stack_info(&info);
     }
     if let Some(url) = &container {
-        url.check().await?;
+        url.check_ready().await?;
     }
     let log = run_dir::path_of("up.log");
-    let write = || format!("{} cannot be written", log.display());
-    fs::create_dir_all(place::file(".docket")).with_context(write)?;
+    let write = || format!("cannot write {}", log.display());
+    fs::create_dir_all(repo::file(".docket")).with_context(write)?;
     let child = Command::new(std::env::current_exe()?)
         .arg("serve")
         .args(container.iter().flat_map(|url| ["--model", url.as_str()]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(fs::File::create(&log).with_context(write)?)
-        // A Ctrl-C that is meant for something else in this terminal must not reach it.
+        // Ctrl-C in this terminal must not reach it.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     let child = starting.insert(child);
-    let mut lines = BufReader::new(child.stdout.take().context("a pipe is missing")?).lines();
+    let mut lines = BufReader::new(
+        child
+            .stdout
+            .take()
+            .context("the process has no standard output")?,
+    )
+    .lines();
     loop {
         let Some(line) = lines.next_line().await? else {
-            // On a full disk the log is empty.
-            run_dir::check_space(&place::file(".docket"))?;
-            bail!("the stack did not start\n{}", tail(&log));
+            // If the disk is full, the log is empty.
+            run_dir::check_space(&repo::file(".docket"))?;
+            bail!("the stack did not start\n{}", log_tail(&log));
         };
         match serde_json::from_str(&line)? {
-            News::Step(step) => screen.line(&step),
-            News::Ready => break,
+            StartupMessage::Step(step) => terminal.line(&step),
+            StartupMessage::Ready => break,
         }
     }
-    // From now on it lives on its own.
+    // From now on it runs independently.
     if let Some(child) = starting.take() {
         detach(child);
     }
-    let ready = screen.paint(Style::Green, "ready; `make down` stops it");
-    screen.line(&ready);
-    explain(&running()?)
+    let ready = terminal.paint(Style::Green, "the stack is ready; stop it with `make down`");
+    terminal.line(&ready);
+    print_stack_info(&running_stack()?)
 }
 
-/// Lets a child live on: it is killed when it is dropped, so it is not.
+/// Keeps a process running: dropping it would kill it.
 fn detach(child: Child) {
     std::mem::forget(child);
 }
 
-/// Stops a stack that is just starting, with all that it has started, and removes what it wrote.
-pub async fn give_up(mut starting: Child) {
+/// Stops a stack that is starting, and removes its files.
+pub async fn abort_start(mut starting: Child) {
     if let Some(id) = starting.id() {
         terminate(id).await.ok();
     }
-    // One that is deaf is killed; its children then end by themselves.
-    if tokio::time::timeout(STOP, starting.wait()).await.is_err() {
+    // If it does not stop, it is killed; its child processes then end on their own.
+    if tokio::time::timeout(STOP_TIMEOUT, starting.wait())
+        .await
+        .is_err()
+    {
         starting.kill().await.ok();
     }
-    if let Ok(Taken::Ours(dir)) = RunDir::take(NAME) {
+    if let Ok(Acquired::Owned(dir)) = RunDir::acquire(RUN_DIR_NAME) {
         dir.remove();
     }
     fs::remove_file(run_dir::path_of("up.log")).ok();
 }
 
-/// Asks a process to end. False: there is none, or not of this user's.
+/// Sends SIGTERM. False if there is no such process of this user.
 async fn terminate(id: u32) -> Result<bool> {
     let id = id.to_string();
-    let asked = Command::new("kill").args(["-TERM", &id]).status().await?;
-    Ok(asked.success())
+    let status = Command::new("kill").args(["-TERM", &id]).status().await?;
+    Ok(status.success())
 }
 
-/// The folder of the stack in the background. Whoever holds it is that stack, until all its children are gone.
+/// Locks the run directory of the background stack. The stack holds the lock until all its child processes have ended.
 ///
 /// # Errors
-/// Another one runs.
-pub fn claim() -> Result<RunDir> {
-    match RunDir::take(NAME)? {
-        Taken::Ours(dir) => Ok(dir),
-        Taken::Busy => bail!("another stack runs"),
+/// Another stack is running.
+pub fn lock_run_dir() -> Result<RunDir> {
+    match RunDir::acquire(RUN_DIR_NAME)? {
+        Acquired::Owned(dir) => Ok(dir),
+        Acquired::InUse => bail!("another stack is running"),
     }
 }
 
-/// Runs a stack until a signal ends it (the caller sees to that), telling `up` on standard output how far it is.
+/// Runs a stack and reports its start to `up` on standard output. Never returns without an error: the caller stops it
+/// when a signal arrives.
 ///
 /// # Errors
-/// It does not start, or a part of it breaks down.
+/// The stack does not start, or a part of it ends unexpectedly.
 pub async fn serve(
     container: Option<ContainerUrl>,
     dir: &RunDir,
-    children: &Children,
+    children: &ChildProcesses,
 ) -> Result<()> {
     fs::write(dir.file("pid"), std::process::id().to_string())?;
-    let progress: Progress = std::sync::Arc::new(|step: &str| tell(&News::Step(step.to_owned())));
-    let options = container.map_or(Options::DEMO, Options::with_container);
-    let own_model = matches!(options.model, Model::Container(_));
+    let progress: ProgressCallback =
+        std::sync::Arc::new(|step: &str| report(&StartupMessage::Step(step.to_owned())));
+    let options = container.map_or(StackOptions::DEMO, StackOptions::with_container);
+    let is_user_container = matches!(options.model, Model::Container(_));
     let stack = Stack::start(options, dir, children, &progress).await?;
-    let site = Site::start(&stack.outputs, &stack.cloud.url).await?;
-    let running = Running {
+    let web_server = WebServer::start(&stack.outputs, &stack.cloud.url).await?;
+    let info = StackInfo {
         url: stack.cloud.url.clone(),
         endpoints_url: stack.endpoints.url(),
         endpoints: stack
@@ -172,133 +184,134 @@ pub async fn serve(
             .map(|pipeline| pipeline.endpoint.clone())
             .collect(),
         model_url: stack.model_url.clone(),
-        own_model,
-        page_url: site.as_ref().map(|site| site.url.clone()),
+        is_user_container,
+        web_app_url: web_server.as_ref().map(|server| server.url.clone()),
         outputs: stack.outputs.clone(),
     };
-    fs::write(dir.file("env.sh"), exports(&running))?;
-    // Written beside and renamed: nobody reads half of it.
+    fs::write(dir.file("env.sh"), shell_exports(&info))?;
+    // Written to another file and renamed, so that no reader sees a partial file.
     fs::write(
         dir.file("stack.json.part"),
-        serde_json::to_vec_pretty(&running)?,
+        serde_json::to_vec_pretty(&info)?,
     )?;
     fs::rename(dir.file("stack.json.part"), dir.file("stack.json"))?;
-    tell(&News::Ready);
-    let why = stack.failed().await;
-    bail!("a part of the stack broke down: {why}")
+    report(&StartupMessage::Ready);
+    let reason = stack.failed().await;
+    bail!("a part of the stack ended unexpectedly: {reason}")
 }
 
-/// `up` may be gone, which is no reason to fail.
-fn tell(news: &News) {
+/// Ignores errors, because `up` may have ended.
+fn report(message: &StartupMessage) {
     use std::io::Write;
-    if let Ok(line) = serde_json::to_string(news) {
+    if let Ok(line) = serde_json::to_string(message) {
         writeln!(std::io::stdout().lock(), "{line}").ok();
     }
 }
 
-/// Stops the stack that `up` started, and nothing else.
+/// Stops the stack that `up` started.
 ///
 /// # Errors
 /// It does not stop.
 pub async fn down() -> Result<()> {
-    let mut screen = Screen::new().await;
-    if !RunDir::is_busy(NAME) {
-        screen.line("nothing is running");
-        let dir = run_dir::path_of(NAME);
+    let mut terminal = Terminal::new();
+    if !RunDir::is_in_use(RUN_DIR_NAME) {
+        terminal.line("no stack is running");
+        let dir = run_dir::path_of(RUN_DIR_NAME);
         if dir.exists() {
-            screen.line(&format!(
-                "the last stack was not stopped with `make down`; its logs are in {} until the next `make up`",
+            terminal.line(&format!(
+                "the last stack was not stopped with `make down`; its logs stay in {} until the next `make up`",
                 dir.display()
             ));
         }
         return Ok(());
     }
-    // Its owner holds the lock, so the number is that of a living process and of no other.
-    let pid: u32 = fs::read_to_string(run_dir::path_of(NAME).join("pid"))
+    // The process holds the lock, so the process id is current.
+    let pid: u32 = fs::read_to_string(run_dir::path_of(RUN_DIR_NAME).join("pid"))
         .ok()
         .and_then(|pid| pid.parse().ok())
-        .context("it is just starting; try again")?;
+        .context("the stack is still starting; try again")?;
     if !terminate(pid).await? {
-        bail!("process {pid} cannot be stopped");
+        bail!("cannot stop process {pid}");
     }
-    let give_up = tokio::time::Instant::now() + STOP;
-    while RunDir::is_busy(NAME) {
-        if tokio::time::Instant::now() > give_up {
-            bail!("process {pid} has not stopped after {} s", STOP.as_secs());
+    let deadline = tokio::time::Instant::now() + STOP_TIMEOUT;
+    while RunDir::is_in_use(RUN_DIR_NAME) {
+        if tokio::time::Instant::now() > deadline {
+            bail!(
+                "process {pid} did not stop within {} s",
+                STOP_TIMEOUT.as_secs()
+            );
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    if let Taken::Ours(dir) = RunDir::take(NAME)? {
+    if let Acquired::Owned(dir) = RunDir::acquire(RUN_DIR_NAME)? {
         dir.remove();
     }
     fs::remove_file(run_dir::path_of("up.log")).ok();
-    screen.line("stopped");
+    terminal.line("the stack is stopped");
     Ok(())
 }
 
-fn running() -> Result<Running> {
-    if !RunDir::is_busy(NAME) {
-        bail!("nothing is running; `make up` starts a stack");
+fn running_stack() -> Result<StackInfo> {
+    if !RunDir::is_in_use(RUN_DIR_NAME) {
+        bail!("no stack is running; start one with `make up`");
     }
-    let text = fs::read(run_dir::path_of(NAME).join("stack.json"))
-        .context("it is just starting; try again")?;
+    let text = fs::read(run_dir::path_of(RUN_DIR_NAME).join("stack.json"))
+        .context("the stack is still starting; try again")?;
     Ok(serde_json::from_slice(&text)?)
 }
 
-/// A ticket of the running stack, as the whole URL to connect to.
+/// The WebSocket URL of the running stack with a new ticket.
 ///
 /// # Errors
-/// Nothing is running.
+/// No stack is running.
 pub async fn ticket(subscription: &str) -> Result<String> {
-    let running = running()?;
-    let cloud = Cloud::new(&running.url);
+    let info = running_stack()?;
+    let cloud = Cloud::new(&info.url);
     let ticket = ticket::issue(
         &cloud.dynamodb,
-        &running.outputs.records_table_name,
+        &info.outputs.records_table_name,
         subscription,
     )
     .await?;
-    Ok(format!(
-        "{}?ticket={ticket}",
-        running.outputs.web_socket_url
-    ))
+    Ok(format!("{}?ticket={ticket}", info.outputs.web_socket_url))
 }
 
-/// Prints what a page of the running stack is told, until the connection or the process ends.
+/// Prints the pushes of the running stack, until the connection or the process ends.
 ///
 /// # Errors
-/// Nothing is running, or the connection is lost.
+/// No stack is running, or the connection is lost.
 pub async fn watch(subscription: &str) -> Result<()> {
     let url = ticket(subscription).await?;
     let (url, ticket) = url
         .split_once("?ticket=")
         .context("the URL has no ticket")?;
-    let mut page = Page::connect(url, ticket).await?;
-    let mut screen = Screen::new().await;
-    // At once, then as a page does: against lost pushes, and so that the connection is not closed as idle (after 10 min).
+    let mut client = PushClient::connect(url, ticket).await?;
+    let mut terminal = Terminal::new();
+    // At once, then every minute as the web app does: a snapshot makes up for lost pushes, and keeps the connection from
+    // being closed as idle after 10 minutes.
     let mut sync = tokio::time::interval(Duration::from_secs(60));
     loop {
         tokio::select! {
-            arrival = page.next() => match arrival.context("the connection is gone")?.frame {
-                Frame::JobChanged { job } => screen.line(&describe(&job)),
-                Frame::Snapshot { jobs, more } => {
+            message = client.next() => match message.context("the connection is closed")?.frame {
+                PushFrame::JobChanged { job } => terminal.line(&describe(&job)),
+                PushFrame::Snapshot { jobs, more } => {
                     let and_more = if more { " and more" } else { "" };
                     let noun = if jobs.len() == 1 { "job" } else { "jobs" };
-                    screen.line(&format!("{} {noun}{and_more}", jobs.len()));
+                    terminal.line(&format!("{} {noun}{and_more}", jobs.len()));
                     for job in &jobs {
-                        screen.line(&format!("  {}", describe(job)));
+                        terminal.line(&format!("  {}", describe(job)));
                     }
                 }
-                Frame::Error { message } => screen.line(&message),
+                PushFrame::Error { message } => terminal.line(&message),
             },
-            _ = sync.tick() => page.sync().await?,
+            _ = sync.tick() => client.sync().await?,
         }
     }
 }
 
-fn describe(job: &crate::PageJob) -> String {
-    let failure = job.failure.as_ref().map_or_else(String::new, |why| {
-        format!("  {}: {}", why.cause, why.detail)
+fn describe(job: &JobView) -> String {
+    let failure = job.failure.as_ref().map_or_else(String::new, |failure| {
+        format!("  {}: {}", failure.cause, failure.detail)
     });
     let text = format!(
         "{} v{}  {:<14}  {}  {}{failure}",
@@ -309,16 +322,16 @@ fn describe(job: &crate::PageJob) -> String {
         .collect()
 }
 
-/// The lines that make the AWS CLI talk to a running stack.
-fn exports(running: &Running) -> String {
-    let outputs = &running.outputs;
+/// Shell commands that configure the AWS CLI for a running stack.
+fn shell_exports(info: &StackInfo) -> String {
+    let outputs = &info.outputs;
     let mut lines = vec![format!(
         "export PATH={}:\"$PATH\"",
-        quoted(&place::file(".venv/bin").to_string_lossy())
+        shell_quoted(&repo::file(".venv/bin").to_string_lossy())
     )];
     let mut export =
-        |name: &str, value: &str| lines.push(format!("export {name}={}", quoted(value)));
-    for (name, value) in cloud::environment(&running.url) {
+        |name: &str, value: &str| lines.push(format!("export {name}={}", shell_quoted(value)));
+    for (name, value) in cloud::environment(&info.url) {
         export(&name, &value);
     }
     export("DOCKET_BUCKET", &outputs.jobs_bucket_name);
@@ -333,8 +346,8 @@ fn exports(running: &Running) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A word for the shell.
-fn quoted(text: &str) -> String {
+/// Quotes a word for the shell.
+fn shell_quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
@@ -343,71 +356,75 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn explain(running: &Running) -> Result<()> {
+fn print_stack_info(info: &StackInfo) -> Result<()> {
     use std::io::Write;
-    let outputs = &running.outputs;
-    let program = quoted(&std::env::current_exe()?.to_string_lossy());
-    let env = quoted(&run_dir::path_of(NAME).join("env.sh").to_string_lossy());
+    let outputs = &info.outputs;
+    let program = shell_quoted(&std::env::current_exe()?.to_string_lossy());
+    let env = shell_quoted(
+        &run_dir::path_of(RUN_DIR_NAME)
+            .join("env.sh")
+            .to_string_lossy(),
+    );
     let docket = std::env::current_exe()?.with_file_name("docket");
-    let docket = quoted(&docket.to_string_lossy());
-    let people: Vec<String> = SIGN_INS
+    let docket = shell_quoted(&docket.to_string_lossy());
+    let users: Vec<String> = TEST_USERS
         .iter()
-        .map(|one| format!("             {:<24} {}", one.email, one.groups.join(", ")))
+        .map(|user| format!("             {:<24} {}", user.email, user.groups.join(", ")))
         .collect();
-    let endpoints: Vec<String> = running
+    let endpoints: Vec<String> = info
         .endpoints
         .iter()
-        .map(|name| format!("             {}/_endpoint/{name}", running.endpoints_url))
+        .map(|name| format!("             {}/_endpoint/{name}", info.endpoints_url))
         .collect();
     let text = format!(
         "
-  page       {page}
-  API        {api}
-  sign-ins   all with the password {PASSWORD}
-{people}
+  web app    {web_app}
+  HTTP API   {api}
+  users      all with the password {TEST_PASSWORD}
+{users}
   AWS        {url}
   WebSocket  {websocket}?ticket=<ticket>
-             a ticket opens one connection within 60 s: {program} ticket acme
-  model      {model}  ({whose})
-  endpoints  (GET shows how each stands)
+             create a ticket, which opens one connection within 60 s: {program} ticket acme
+  model      {model}  ({model_kind})
+  endpoints  (GET returns the state)
 {endpoints}
   logs       {logs}
 
-With the command line (`{docket} help` says more):
+Use the command line (see also `{docket} help`):
 
   {docket} login --api {api} --email reviewer@acme.example
   {docket} upload samples/contracts/consulting-agreement.pdf --pipeline legal-review --wait --save target
   {docket} jobs list
 
-For the AWS CLI, paste this, or: . {env}
-(Anew after every `make up`: the ports change.)
+To use the AWS CLI, paste the following lines, or run: . {env}
+(Repeat this after every `make up`, because the ports change.)
 
 {exports}
-Then, for example:
+For example:
 
-  # a contract goes in
+  # upload a contract
   aws s3 cp samples/contracts/consulting-agreement.pdf \"s3://$DOCKET_BUCKET/inbound/acme/\"
-  # what a page of the tenant acme is told (Ctrl-C ends it)
+  # show the pushes of the tenant acme (stop with Ctrl-C)
   {program} watch acme
-  # the results
+  # list the results
   aws s3 ls --recursive \"s3://$DOCKET_BUCKET/outbound/\"
 
-(`aws sqs` is the one command that also wants --endpoint-url \"$AWS_ENDPOINT_URL\".)
+(`aws sqs` also needs --endpoint-url \"$AWS_ENDPOINT_URL\".)
 ",
-        page = running.page_url.as_deref().unwrap_or(NOT_BUILT),
+        web_app = info.web_app_url.as_deref().unwrap_or(WEB_APP_NOT_BUILT),
         api = outputs.http_api_url,
-        people = people.join("\n"),
-        url = running.url,
+        users = users.join("\n"),
+        url = info.url,
         websocket = outputs.web_socket_url,
-        model = running.model_url,
-        whose = if running.own_model {
+        model = info.model_url,
+        model_kind = if info.is_user_container {
             "your container"
         } else {
             "the reference model"
         },
         endpoints = endpoints.join("\n"),
-        logs = run_dir::path_of(NAME).display(),
-        exports = exports(running),
+        logs = run_dir::path_of(RUN_DIR_NAME).display(),
+        exports = shell_exports(info),
     );
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
@@ -417,9 +434,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_survive_the_shell() {
-        assert_eq!(quoted("/a/b-1.c"), "/a/b-1.c");
-        assert_eq!(quoted("/my docs/it's"), r"'/my docs/it'\''s'");
-        assert_eq!(quoted(""), "''");
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(shell_quoted("/a/b-1.c"), "/a/b-1.c");
+        assert_eq!(shell_quoted("/my docs/it's"), r"'/my docs/it'\''s'");
+        assert_eq!(shell_quoted(""), "''");
     }
 }

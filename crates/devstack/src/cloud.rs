@@ -1,8 +1,9 @@
-//! The emulated cloud: how to reach it, and clients of the services that the demo and the tests look into.
+//! The AWS emulator: its credentials, and clients for the demo and the tests.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_types::checksum_config::{RequestChecksumCalculation, ResponseChecksumValidation};
@@ -11,17 +12,21 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use crate::probe;
-use crate::signed::root;
+use crate::http_status;
 
-/// The region that everything pretends to be in. The one where a bucket needs no location constraint.
+/// The region of the emulator: the one where a bucket needs no location constraint.
 pub const REGION: &str = "us-east-1";
-/// Of the emulator's root, whom it allows everything; it opens no account on AWS.
+/// The access key id of the emulator's root user, who has all permissions. It belongs to no account on AWS.
 pub const ACCESS_KEY: &str = "test";
-/// See [`ACCESS_KEY`].
+/// The secret access key to [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "test";
 
-/// What an AWS client needs to know, as environment variables.
+/// Credentials of the emulator's root user.
+pub fn root_credentials() -> Credentials {
+    Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "devstack")
+}
+
+/// Environment variables for AWS clients.
 pub fn environment(url: &str) -> Vec<(String, String)> {
     [
         ("AWS_ENDPOINT_URL", url),
@@ -35,28 +40,24 @@ pub fn environment(url: &str) -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// Clients. Cheap to clone.
+/// AWS clients of the emulator. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Cloud {
     /// `http://127.0.0.1:<port>`, for every service.
     pub url: String,
-    /// S3.
     pub s3: aws_sdk_s3::Client,
-    /// SQS.
     pub sqs: aws_sdk_sqs::Client,
-    /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
     config: SdkConfig,
 }
 
 impl Cloud {
-    /// Clients of the emulator at that address.
     pub fn new(url: &str) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(aws_sdk_s3::config::BehaviorVersion::v2026_01_12())
             .endpoint_url(url)
             .region(Region::from_static(REGION))
-            .credentials_provider(SharedCredentialsProvider::new(root()))
+            .credentials_provider(SharedCredentialsProvider::new(root_credentials()))
             .http_client(Builder::new().build_http())
             .timeout_config(
                 TimeoutConfig::builder()
@@ -64,7 +65,7 @@ impl Cloud {
                     .build(),
             )
             .retry_config(RetryConfig::standard())
-            // A checksum of a gigabyte takes longer than sending it to a neighbor.
+            // A checksum of a gigabyte takes longer than sending it to a local process.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
@@ -77,22 +78,22 @@ impl Cloud {
         }
     }
 
-    /// What clients of further services are made from.
+    /// The configuration for clients of other services.
     pub const fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// Waits until the emulator answers.
-    pub(crate) async fn ready(&self, port: u16) -> Result<()> {
-        const TRIES: u32 = 600;
+    /// Waits until the emulator is ready.
+    pub(crate) async fn wait_until_ready(&self, port: u16) -> Result<()> {
+        const MAX_TRIES: u32 = 600;
         let address = format!("127.0.0.1:{port}");
-        for _ in 0..TRIES {
-            let status = probe::status(&address, "/_ministack/ready").await;
+        for _ in 0..MAX_TRIES {
+            let status = http_status::get(&address, "/_ministack/ready").await;
             if status.is_ok_and(|status| status == 200) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        bail!("{} did not answer within {} s", self.url, TRIES / 10)
+        bail!("{} was not ready after {} s", self.url, MAX_TRIES / 10)
     }
 }

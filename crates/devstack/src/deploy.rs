@@ -1,4 +1,4 @@
-//! Puts `infra/service.yaml` and the zips that ship into the emulated cloud, with the AWS CLI, as one would on AWS.
+//! Deploys `infra/service.yaml` and the functions' zips to the emulator with the AWS CLI, as on AWS.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,65 +9,48 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::place;
+use crate::repo;
 
-/// What the deployed stack says about itself (`Outputs` of `infra/service.yaml`).
+/// The `Outputs` of `infra/service.yaml`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
-    /// The bucket of inputs and outputs.
     pub jobs_bucket_name: String,
-    /// The job table.
     pub jobs_table_name: String,
-    /// The table of open pages.
     pub connections_table_name: String,
-    /// The table of tickets and quarantined messages.
     pub records_table_name: String,
-    /// Queue of announced uploads.
     pub uploads_queue_url: String,
-    /// Its dead letters.
     pub uploads_dead_letters_url: String,
-    /// Queue of successes.
     pub inference_success_queue_url: String,
-    /// Its dead letters.
     pub inference_success_dead_letters_url: String,
-    /// Queue of errors.
     pub inference_error_queue_url: String,
-    /// Its dead letters.
     pub inference_error_dead_letters_url: String,
-    /// Queue of wake-ups.
     pub checks_queue_url: String,
-    /// Its dead letters.
     pub checks_dead_letters_url: String,
-    /// Topic of successes.
     pub inference_success_topic_arn: String,
-    /// Topic of errors.
     pub inference_error_topic_arn: String,
-    /// The bus that `JobReady` and `JobFailed` come out of.
+    /// The bus for `JobReady` and `JobFailed`.
     pub event_bus_name: String,
-    /// The function that looks for what was lost.
     pub reconciler_function_name: String,
-    /// Where pages connect, with `?ticket=<ticket>`.
+    /// The URL for WebSocket connections, with `?ticket=<ticket>`.
     pub web_socket_url: String,
-    /// Where messages to pages are posted.
+    /// The URL of API Gateway's connection management API.
     pub web_socket_management_url: String,
-    /// The HTTP API, without a slash at its end.
+    /// Without a trailing slash.
     pub http_api_url: String,
-    /// Where people are added.
     pub user_pool_id: String,
-    /// What people sign in with.
     pub user_pool_client_id: String,
 }
 
-/// A client on the command line.
+/// Runs the AWS CLI.
 #[derive(Debug)]
-pub(crate) struct Cli<'a> {
+pub(crate) struct AwsCli<'a> {
     pub(crate) python: &'a Path,
     pub(crate) environment: Vec<(String, String)>,
 }
 
-impl Cli<'_> {
-    /// Runs a command of the AWS CLI and answers its standard output.
+impl AwsCli<'_> {
+    /// Runs a command and returns its standard output.
     pub(crate) async fn aws(&self, arguments: &[&str]) -> Result<String> {
         let mut all = vec!["-m", "awscli"];
         all.extend(arguments);
@@ -80,7 +63,7 @@ impl Cli<'_> {
     async fn python(&self, arguments: &[&str]) -> Result<String> {
         let done = Command::new(self.python)
             .args(arguments)
-            .current_dir(place::root())
+            .current_dir(repo::root())
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -103,17 +86,17 @@ impl Cli<'_> {
 /// The zip of a program in `crates/functions/src/bin` is missing.
 pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
     let mut oldest: Option<SystemTime> = None;
-    for entry in std::fs::read_dir(place::file(PROGRAMS)).context(PROGRAMS)? {
+    for entry in std::fs::read_dir(repo::file(PROGRAMS)).context(PROGRAMS)? {
         let program = entry?.path();
         let name = program.file_stem().context(PROGRAMS)?;
-        let zip = place::file(ZIPS).join(name).with_extension("zip");
+        let zip = repo::file(ZIPS).join(name).with_extension("zip");
         let Ok(meta) = zip.metadata() else {
-            bail!("{} is not there; `make package` makes it", zip.display());
+            bail!("{} does not exist; run `make package`", zip.display());
         };
         let made = meta.modified()?;
         oldest = Some(oldest.map_or(made, |oldest| oldest.min(made)));
     }
-    let mut folders = SHIPPED.map(place::file).to_vec();
+    let mut folders = ZIP_SOURCES.map(repo::file).to_vec();
     while let (Some(path), Some(oldest)) = (folders.pop(), oldest) {
         if path.is_dir() {
             for entry in std::fs::read_dir(&path)? {
@@ -126,47 +109,48 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The parameters in which a local deployment differs from one on AWS.
+/// The template parameters whose values differ from a deployment to AWS.
 #[derive(Debug)]
-pub(crate) struct Parameters {
+pub(crate) struct TemplateParameters {
     pub(crate) execute_api_url: String,
     pub(crate) sagemaker_runtime_url: String,
-    /// Where people send their password.
+    /// Where users sign in.
     pub(crate) sign_in_url: String,
-    /// Time limit of the functions behind queues, in seconds; six times this is the queues' visibility timeout.
+    /// Timeout of the functions behind queues. The queues' visibility timeout is six times this.
     pub(crate) function_timeout_seconds: u32,
 }
 
 const TEMPLATE: &str = "infra/service.yaml";
-/// Where the functions' programs are: one file, and one zip, per function.
+/// The functions' programs: one file, and one zip, per function.
 const PROGRAMS: &str = "crates/functions/src/bin";
 const ZIPS: &str = "target/lambda";
-/// What the zips are made of.
-const SHIPPED: [&str; 4] = [
+/// The sources of the zips.
+const ZIP_SOURCES: [&str; 5] = [
+    "crates/api/src",
     "crates/jobs/src",
     "crates/functions/src",
     "infra/pipelines.toml",
     "Cargo.lock",
 ];
-const STACK: &str = "docket";
+const STACK_NAME: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
 const CODE_PREFIX: &str = "zips/";
 
-/// Uploads the zips and creates the stack.
+/// Uploads the zips and creates the CloudFormation stack.
 pub(crate) async fn deploy(
-    cli: &Cli<'_>,
+    cli: &AwsCli<'_>,
     s3: &aws_sdk_s3::Client,
-    parameters: &Parameters,
+    parameters: &TemplateParameters,
 ) -> Result<Outputs> {
     s3.create_bucket()
         .bucket(CODE_BUCKET)
         .send()
         .await
-        .context("the bucket for the zips cannot be made")?;
+        .context("cannot create the bucket for the zips")?;
     let target = format!("s3://{CODE_BUCKET}/{CODE_PREFIX}");
     cli.aws(&["s3", "cp", "--recursive", "--quiet", ZIPS, &target])
         .await?;
-    // The machine's own kind: the zips were built on it.
+    // This machine's architecture, because the zips were built on it.
     let architecture = if std::env::consts::ARCH == "aarch64" {
         "arm64"
     } else {
@@ -190,7 +174,7 @@ pub(crate) async fn deploy(
         "cloudformation",
         "deploy",
         "--stack-name",
-        STACK,
+        STACK_NAME,
         "--template-file",
         TEMPLATE,
         "--s3-bucket",
@@ -207,7 +191,7 @@ pub(crate) async fn deploy(
             "cloudformation",
             "describe-stacks",
             "--stack-name",
-            STACK,
+            STACK_NAME,
             "--query",
             "Stacks[0].Outputs",
             "--output",
@@ -220,17 +204,17 @@ pub(crate) async fn deploy(
 fn outputs(described: &str) -> Result<Outputs> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Row {
+    struct StackOutput {
         output_key: String,
         output_value: String,
     }
-    let rows: Vec<Row> =
-        serde_json::from_str(described).context("the stack's outputs cannot be read")?;
+    let rows: Vec<StackOutput> =
+        serde_json::from_str(described).context("cannot read the stack's outputs")?;
     let map = rows
         .into_iter()
         .map(|row| (row.output_key, Value::String(row.output_value)))
         .collect();
-    serde_json::from_value(Value::Object(map)).context("the stack lacks an output")
+    serde_json::from_value(Value::Object(map)).context("an output is missing")
 }
 
 #[cfg(test)]
@@ -238,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_output_is_named() {
+    fn missing_output_is_named_in_the_error() {
         let error = format!("{:#}", outputs("[]").unwrap_err());
         assert!(error.contains("JobsBucketName"), "{error}");
     }

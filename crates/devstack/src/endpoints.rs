@@ -1,34 +1,34 @@
-//! `devstack endpoints`: asynchronous endpoints alone, for programs that bring the rest of the cloud along.
+//! `devstack endpoints`: only the asynchronous endpoints, for programs that run their own emulator.
 //!
-//! Reads one line of JSON from standard input (`Wanted`), prints `{"port":…}`, and serves until standard input ends.
+//! Reads one line of JSON from standard input ([`EndpointsConfig`]), prints `{"port":…}`, and serves until the end of
+//! standard input.
 
 use anyhow::{Context, Result};
-use async_endpoint::Parameters;
+use async_endpoint::EndpointParameters;
 use async_endpoint::server::{AwsTarget, EndpointConfig, Server, ServerConfig};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use crate::stack::SHORTEST_TIMEOUT;
-use crate::{cloud, place};
+use crate::stack::MIN_INVOCATION_TIMEOUT;
+use crate::{cloud, repo};
 
-/// What is to be served.
+/// The configuration, as one line of JSON.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
-    /// Where S3 and SNS are.
+struct EndpointsConfig {
+    /// The URL of S3 and SNS.
     aws_url: String,
-    /// How many seconds of the endpoints' time pass in a real one.
+    /// How many seconds of the endpoints' clock pass in a real second.
     time_factor: f64,
-    endpoints: Vec<One>,
+    endpoints: Vec<EndpointSpec>,
 }
 
-/// One endpoint.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct One {
-    /// `EndpointName`, in place of that in the parameter file.
+struct EndpointSpec {
+    /// Replaces the `EndpointName` of the parameter file.
     name: String,
-    /// Parameter file, from the repository's root.
+    /// Path of the parameter file in the repository.
     parameters: String,
     /// Base URL of the container.
     container_url: String,
@@ -42,67 +42,68 @@ struct One {
     error_topic: String,
 }
 
-/// Serves until standard input ends.
+/// Serves until the end of standard input.
 ///
 /// # Errors
-/// What was asked for cannot be read, or an endpoint does not start.
+/// The configuration is invalid, or the endpoints cannot be started.
 pub async fn serve() -> Result<()> {
-    let mut lines = lines();
+    let mut lines = stdin_lines();
     let line = lines.recv().await.context("standard input is empty")?;
-    let wanted = serde_json::from_str(&line).context("the configuration cannot be read")?;
-    let server = Server::start(config(wanted)?)
+    let config = serde_json::from_str(&line).context("the configuration is invalid")?;
+    let server = Server::start(server_config(config)?)
         .await
-        .context("the endpoints do not start")?;
-    say(&server.url())?;
+        .context("cannot start the endpoints")?;
+    print_port(&server.url())?;
     while lines.recv().await.is_some() {}
     server.shutdown().await;
     Ok(())
 }
 
-/// The lines of standard input, until its end. A thread of its own, which nobody waits for: a signal must not hang on it.
-fn lines() -> mpsc::UnboundedReceiver<String> {
-    let (tell, told) = mpsc::unbounded_channel();
+/// The lines of standard input. A separate thread reads them, and nothing waits for it, so that a signal can end the
+/// process.
+fn stdin_lines() -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
-            if tell.send(line).is_err() {
+            if sender.send(line).is_err() {
                 break;
             }
         }
     });
-    told
+    receiver
 }
 
-fn say(url: &str) -> Result<()> {
+fn print_port(url: &str) -> Result<()> {
     use std::io::Write;
     let port = url.rsplit(':').next().unwrap_or_default();
     Ok(writeln!(std::io::stdout().lock(), "{{\"port\":{port}}}")?)
 }
 
-fn config(wanted: Wanted) -> Result<ServerConfig> {
+fn server_config(config: EndpointsConfig) -> Result<ServerConfig> {
     let aws = AwsTarget {
-        endpoint_url: wanted.aws_url,
+        endpoint_url: config.aws_url,
         region: cloud::REGION.to_owned(),
         access_key: cloud::ACCESS_KEY.to_owned(),
         secret_key: cloud::SECRET_KEY.to_owned(),
     };
-    let endpoints = wanted.endpoints.into_iter().map(endpoint);
+    let endpoints = config.endpoints.into_iter().map(endpoint);
     Ok(ServerConfig {
-        time_factor: wanted.time_factor,
-        shortest_timeout: SHORTEST_TIMEOUT,
+        time_factor: config.time_factor,
+        min_invocation_timeout: MIN_INVOCATION_TIMEOUT,
         ..ServerConfig::new(endpoints.collect::<Result<_>>()?, aws)
     })
 }
 
-fn endpoint(one: One) -> Result<EndpointConfig> {
-    let what = || format!("{} cannot be used", one.parameters);
-    let text = std::fs::read_to_string(place::file(&one.parameters)).with_context(what)?;
-    let parameters = Parameters::parse(&text).with_context(what)?;
+fn endpoint(spec: EndpointSpec) -> Result<EndpointConfig> {
+    let what = || format!("cannot use {}", spec.parameters);
+    let text = std::fs::read_to_string(repo::file(&spec.parameters)).with_context(what)?;
+    let parameters = EndpointParameters::parse(&text).with_context(what)?;
     Ok(EndpointConfig {
-        name: one.name,
-        s3_failure_path: Some(one.failure),
-        success_topic: Some(one.success_topic),
-        error_topic: Some(one.error_topic),
-        ..EndpointConfig::new(parameters, &one.container_url, &one.output)
+        name: spec.name,
+        s3_failure_path: Some(spec.failure),
+        success_topic: Some(spec.success_topic),
+        error_topic: Some(spec.error_topic),
+        ..EndpointConfig::new(parameters, &spec.container_url, &spec.output)
     })
 }
 
@@ -111,16 +112,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_takes_its_numbers_from_the_parameter_file_and_the_rest_from_the_caller() {
+    fn endpoint_gets_its_settings_from_the_parameter_file_and_the_rest_from_the_configuration() {
         let line = r#"{"aws_url": "http://127.0.0.1:1", "time_factor": 60, "endpoints": [
             {"name": "other", "parameters": "infra/endpoints/legal-review.json", "container_url": "http://127.0.0.1:2",
              "output": "s3://b/out/", "failure": "s3://b/fail/", "success_topic": "s", "error_topic": "e"}]}"#;
-        let config = config(serde_json::from_str(line).unwrap()).unwrap();
-        let one = &config.endpoints[0];
-        assert_eq!((&*one.name, &*one.s3_output_path), ("other", "s3://b/out/"));
-        assert_eq!(one.settings.max_instances, 5);
+        let config = server_config(serde_json::from_str(line).unwrap()).unwrap();
+        let spec = &config.endpoints[0];
+        assert_eq!(
+            (&*spec.name, &*spec.s3_output_path),
+            ("other", "s3://b/out/")
+        );
+        assert_eq!(spec.settings.max_instances, 5);
         assert!(
-            serde_json::from_str::<Wanted>(&line.replace("\"failure\"", "\"failed\"")).is_err()
+            serde_json::from_str::<EndpointsConfig>(&line.replace("\"failure\"", "\"failed\""))
+                .is_err()
         );
     }
 }

@@ -1,48 +1,51 @@
-//! The whole service on one machine, for people who try it and for tests. Never deployed.
+//! The local stack: the whole service on one machine, for demos and for tests. Never deployed.
 //!
 //! ```text
-//!   this process                       its children (Python, from .venv)
+//!   this process                       its child processes (Python, from .venv)
 //!   ┌──────────────────────────┐       ┌───────────────────────────────────────────────┐
 //!   │ async endpoints ◀────────┼───────┼─ MiniStack: S3 SQS SNS DynamoDB EventBridge   │
 //!   │   │      └── S3, SNS ────┼──────▶│   API Gateway, and Lambda, which runs         │
-//!   │   │                      │       │   the very zips that ship                     │
-//!   │   └── POST /invocations ─┼──────▶│ reference model: reads the PDF for real       │
-//!   │ demo or test ── page ────┼──────▶│                                               │
+//!   │   │                      │       │   the same zips that are deployed             │
+//!   │   └── POST /invocations ─┼──────▶│ reference model: reads the PDF's text         │
+//!   │ demo or test: WebSocket ─┼──────▶│                                               │
 //!   └──────────────────────────┘       └───────────────────────────────────────────────┘
 //! ```
 //!
-//! A container that the user runs can take the reference model's place ([`Model`]).
+//! A container of the user can replace the reference model ([`Model`]).
 //!
-//! [`Stack::start`] deploys `infra/service.yaml` as it is; only parameters differ from a deployment to AWS.
-//! The children end when this process does, however it ends ([`children`]).
+//! [`Stack::start`] deploys `infra/service.yaml` unchanged; only parameters differ from a deployment to AWS.
+//! The child processes end with this process, even if it is killed ([`ChildProcesses`]).
 
 pub mod background;
-pub mod children;
+mod child_processes;
 pub mod cloud;
 pub mod demo;
 mod deploy;
 pub mod endpoints;
+mod http_status;
 mod model;
-mod page;
-mod place;
-mod probe;
+mod push_client;
 pub mod replay;
+mod repo;
 mod run_dir;
-mod sign_ins;
-mod signed;
-mod site;
+mod sigv4;
 mod stack;
+mod test_users;
 mod ticket;
 mod upload;
 mod watch;
+mod web_server;
 
+pub use child_processes::ChildProcesses;
+pub use cloud::root_credentials;
 pub use deploy::Outputs;
+pub use jobs::view::{FailureView, JobView};
 pub use model::{ContainerUrl, Model};
-pub use page::{Arrival, Frame, Page, PageError, PageFailure, PageJob};
-pub use place::{file, python};
+pub use push_client::{PushClient, PushClientError, PushFrame, ReceivedMessage, has_ended};
+pub use repo::{file as repo_file, venv_python};
 pub use run_dir::RunDir;
-pub use sign_ins::{PASSWORD, SIGN_INS, SignIn};
-pub use signed::{root, signed};
-pub use site::Site;
-pub use stack::{Options, Progress, Stack};
+pub use sigv4::sign_request;
+pub use stack::{ProgressCallback, Stack, StackOptions};
+pub use test_users::{TEST_PASSWORD, TEST_USERS, TestUser};
 pub use upload::upload;
+pub use web_server::WebServer;

@@ -1,36 +1,36 @@
-//! `devstack`: the demo, and a stack to play with. `make help` lists the ways to start it.
+//! `devstack`: the demo and the local stack. `make help` lists the make targets that run it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use devstack::children::Children;
-use devstack::{ContainerUrl, RunDir, background, demo, endpoints, replay};
+use devstack::{ChildProcesses, ContainerUrl, RunDir, background, demo, endpoints, replay};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "\
-devstack: the whole service on this machine
+devstack: runs the whole service on this machine
 
   devstack demo [--model URL] [--] [FILE|FOLDER]...
-                                   upload the samples, or your own PDFs, and watch (exit 0: all ended as they should)
+                                   upload the samples, or your own PDFs, and show the progress
+                                   (exit status 0: every job ended as expected)
   devstack replay PLAN.json        upload the bursts of a business day as `planner live-plan` planned them, and compare
-                                   with its forecast (exit 0: all became ready)
-  devstack up [--model URL]        start a stack in the background and say how to use it
-  devstack down                    stop it
-  devstack watch [TENANT]          print what a page is told (tenant acme; * for all)
-  devstack ticket [TENANT]         print a WebSocket URL that opens one connection within 60 s
-  devstack serve [--model URL]     what `up` runs
-  devstack endpoints               asynchronous endpoints alone, as one line of JSON on standard input says
+                                   with its forecast (exit status 0: every job became ready)
+  devstack up [--model URL]        start a stack in the background and print how to use it
+  devstack down                    stop that stack
+  devstack watch [TENANT]          print the pushes for a tenant (default acme; * for all)
+  devstack ticket [TENANT]         print a WebSocket URL with a ticket, which opens one connection within 60 s
+  devstack serve [--model URL]     run a stack in the foreground (used by `up`)
+  devstack endpoints               run only the asynchronous endpoints; reads one line of JSON from standard input
 
-  --model URL    a container that runs already and speaks SageMaker's contract (GET /ping, POST /invocations),
-                 in place of the reference model
+  --model URL    use a running container with SageMaker's contract (GET /ping, POST /invocations)
+                 instead of the reference model
 ";
 
-/// The exit status when the command line is wrong.
+/// The exit status for an invalid command line.
 const USAGE_ERROR: u8 = 2;
-/// Said at once when a signal comes.
-const STOPPING: &str = "\nstopping what was started; this takes some seconds\n";
+/// Printed when a signal arrives.
+const STOPPING: &str = "\nstopping the stack; this takes a few seconds\n";
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     };
     let mut arguments = std::env::args_os().skip(1);
     let command = arguments.next().unwrap_or_default();
-    let (container, rest) = match options(arguments) {
+    let (container, rest) = match parse_arguments(arguments) {
         Ok(read) => read,
         Err(error) => {
             fail(&error);
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             (Some("serve"), 0) => run_serve(container).await,
             (Some("up"), 0) => run_up(container).await,
             (Some(command), _) if container.is_some() => {
-                report(&format!("devstack: {command} takes no --model\n"));
+                report(&format!("devstack: {command} has no option --model\n"));
                 ExitCode::from(USAGE_ERROR)
             }
             (Some("replay"), 1) => run_replay(&rest[0]).await,
@@ -77,8 +77,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Takes `--model URL` out of the arguments; the others stay as they are.
-fn options(
+/// Separates `--model URL` from the other arguments.
+fn parse_arguments(
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(Option<ContainerUrl>, Vec<PathBuf>)> {
     let mut container = None;
@@ -91,7 +91,7 @@ fn options(
                 container = Some(ContainerUrl::parse(&url.to_string_lossy())?);
             }
             Some(option) if option.starts_with('-') => {
-                bail!("there is no option {option}; `devstack help` lists them")
+                bail!("unknown option {option}; see `devstack help`")
             }
             _ => rest.push(argument.into()),
         }
@@ -107,53 +107,53 @@ async fn run_replay(plan: &Path) -> ExitCode {
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    run_here("replay", async |dir, children| {
+    run_with_own_stack("replay", async |dir, children| {
         replay::run(plan, dir, children).await
     })
     .await
 }
 
 async fn run_demo(paths: &[PathBuf], container: Option<ContainerUrl>) -> ExitCode {
-    run_here("demo", async |dir, children| {
+    run_with_own_stack("demo", async |dir, children| {
         demo::run(paths, container, dir, children).await
     })
     .await
 }
 
-/// Runs something with a stack of its own until it ends or a signal comes, and takes everything down again.
-async fn run_here(
+/// Runs `work` with its own run directory until it ends or a signal arrives, then stops everything.
+async fn run_with_own_stack(
     name: &str,
-    work: impl AsyncFnOnce(&RunDir, &Children) -> Result<bool>,
+    work: impl AsyncFnOnce(&RunDir, &ChildProcesses) -> Result<bool>,
 ) -> ExitCode {
-    let dir = match RunDir::unique(name) {
+    let dir = match RunDir::create_unique(name) {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
     };
-    let children = Children::default();
+    let children = ChildProcesses::default();
     let ended = or_signal(work(&dir, &children)).await;
-    if let Ended::Signal(_) = ended {
+    if let WorkEnd::Signal(_) = ended {
         report(STOPPING);
     }
-    let drained = drain(children).await;
+    let all_stopped = wait_for_children(children).await;
     match ended {
-        Ended::Signal(code) => {
+        WorkEnd::Signal(code) => {
             dir.remove();
-            report(if drained {
+            report(if all_stopped {
                 "stopped\n"
             } else {
-                "\nnot waited for; what was started ends by itself\n"
+                "\nnot waiting any longer; the remaining processes stop on their own\n"
             });
             code
         }
-        Ended::Done(Ok(right)) => {
+        WorkEnd::Done(Ok(success)) => {
             dir.remove();
-            if right {
+            if success {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
             }
         }
-        Ended::Done(Err(error)) => {
+        WorkEnd::Done(Err(error)) => {
             let code = fail(&error);
             if let Err(full) = dir.check_space() {
                 report(&format!("{full:#}\n"));
@@ -171,27 +171,27 @@ async fn run_here(
 async fn run_up(container: Option<ContainerUrl>) -> ExitCode {
     let mut starting = None;
     let ended = or_signal(background::up(container, &mut starting)).await;
-    if let (Ended::Signal(_), Some(child)) = (&ended, starting) {
+    if let (WorkEnd::Signal(_), Some(child)) = (&ended, starting) {
         report(STOPPING);
-        background::give_up(child).await;
+        background::abort_start(child).await;
         report("stopped\n");
     }
     exit_code(ended)
 }
 
 async fn run_serve(container: Option<ContainerUrl>) -> ExitCode {
-    let dir = match background::claim() {
+    let dir = match background::lock_run_dir() {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
     };
-    let children = Children::default();
+    let children = ChildProcesses::default();
     let ended = or_signal(background::serve(container, &dir, &children)).await;
-    drain(children).await;
-    // Only now is the lock let go.
+    wait_for_children(children).await;
+    // Releases the lock, now that all child processes have ended.
     drop(dir);
     match ended {
-        Ended::Signal(_) | Ended::Done(Ok(())) => ExitCode::SUCCESS,
-        Ended::Done(Err(error)) => fail(&error),
+        WorkEnd::Signal(_) | WorkEnd::Done(Ok(())) => ExitCode::SUCCESS,
+        WorkEnd::Done(Err(error)) => fail(&error),
     }
 }
 
@@ -199,11 +199,11 @@ async fn simple(work: impl Future<Output = Result<()>>) -> ExitCode {
     exit_code(or_signal(work).await)
 }
 
-fn exit_code(ended: Ended<Result<()>>) -> ExitCode {
+fn exit_code(ended: WorkEnd<Result<()>>) -> ExitCode {
     match ended {
-        Ended::Signal(code) => code,
-        Ended::Done(Ok(())) => ExitCode::SUCCESS,
-        Ended::Done(Err(error)) => fail(&error),
+        WorkEnd::Signal(code) => code,
+        WorkEnd::Done(Ok(())) => ExitCode::SUCCESS,
+        WorkEnd::Done(Err(error)) => fail(&error),
     }
 }
 
@@ -213,38 +213,37 @@ async fn print_ticket(tenant: &str) -> Result<()> {
     Ok(())
 }
 
-/// How work ended.
-enum Ended<T> {
-    /// By itself.
+/// How some work ended.
+enum WorkEnd<T> {
     Done(T),
-    /// By a signal; the work was dropped.
+    /// A signal arrived, and the work was dropped.
     Signal(ExitCode),
 }
 
-async fn or_signal<T>(work: impl Future<Output = T>) -> Ended<T> {
+async fn or_signal<T>(work: impl Future<Output = T>) -> WorkEnd<T> {
     tokio::select! {
-        done = work => Ended::Done(done),
-        number = signaled() => Ended::Signal(ExitCode::from(128 + number)),
+        done = work => WorkEnd::Done(done),
+        number = termination_signal() => WorkEnd::Signal(ExitCode::from(128 + number)),
     }
 }
 
-/// Waits for the children to end. False if a second signal came: they end all the same, but are not waited for.
-async fn drain(children: Children) -> bool {
+/// Waits for the child processes to end. False if a second signal arrived: they still end, but nothing waits for them.
+async fn wait_for_children(children: ChildProcesses) -> bool {
     tokio::select! {
-        () = children.drained() => true,
-        _ = signaled() => false,
+        () = children.wait_all() => true,
+        _ = termination_signal() => false,
     }
 }
 
-/// The number of the next signal that asks this process to end.
-async fn signaled() -> u8 {
+/// Waits for a signal that asks this process to end, and returns its number.
+async fn termination_signal() -> u8 {
     let streams = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
         signal(SignalKind::hangup()),
     );
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = streams else {
-        // Without handlers the signals end the process at once.
+        // Without handlers, the signals end the process at once.
         return std::future::pending().await;
     };
     tokio::select! {
@@ -277,11 +276,11 @@ mod tests {
     use super::*;
 
     fn read(arguments: &[&str]) -> Result<(Option<ContainerUrl>, Vec<PathBuf>)> {
-        options(arguments.iter().map(OsString::from))
+        parse_arguments(arguments.iter().map(OsString::from))
     }
 
     #[test]
-    fn the_model_is_taken_out_and_files_stay() {
+    fn model_option_is_separated_from_the_files() {
         let (container, rest) =
             read(&["--model", "http://127.0.0.1:8080/", "a b.pdf", "--", "--x"]).unwrap();
         assert_eq!(container.unwrap().as_str(), "http://127.0.0.1:8080");
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_named() {
+    fn invalid_options_are_named_in_the_error() {
         for (arguments, why) in [
             (&["--model"][..], "--model needs a URL"),
             (&["--model", "8080"], "http://"),

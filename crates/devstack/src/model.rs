@@ -1,4 +1,4 @@
-//! The model that answers: the reference model, or a container that the user runs.
+//! The model: the reference model, or a container that the user runs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,77 +6,77 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use http::Uri;
 
-use crate::probe;
+use crate::http_status;
 
-/// Who reads the documents.
+/// Which model processes the documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
-    /// The reference model, as a child of this process.
+    /// The reference model, as a child process.
     Reference {
-        /// How long it waits before each document, as a GPU would work.
+        /// Added to each invocation to imitate a GPU.
         delay: Duration,
-        /// A JSON file that says how late to answer at least, in milliseconds by the SHA-256 of the document.
-        takes: Option<PathBuf>,
+        /// A JSON file with the minimum duration of an invocation in milliseconds, by the SHA-256 of the document.
+        min_durations: Option<PathBuf>,
     },
-    /// A container that runs already; nothing here starts or stops it.
+    /// A running container of the user. The stack neither starts nor stops it.
     Container(ContainerUrl),
 }
 
-/// Where a container with SageMaker's contract listens: `GET <base>/ping`, `POST <base>/invocations`.
+/// The base URL of a container with SageMaker's contract: `GET <base>/ping`, `POST <base>/invocations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerUrl {
-    /// `http://host:port/path`, without a slash at its end.
+    /// `http://host:port/path`, without a trailing slash.
     base: String,
     /// `host:port`.
     address: String,
-    /// The path within the container; empty, or with a slash in front.
+    /// The path in the container; empty, or with a leading slash.
     path: String,
 }
 
 impl ContainerUrl {
-    /// Reads a base URL.
+    /// Parses a base URL.
     ///
     /// # Errors
-    /// It cannot be one; the text says what is wrong and what is wanted.
+    /// The URL is invalid; the message contains the reason and an example.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = |why: &str| {
+        let invalid = |reason: &str| {
             let text: String = text.escape_debug().collect();
             anyhow!(
-                "MODEL \"{text}\" cannot be used: {why}; the URL of a container looks like http://127.0.0.1:8080"
+                "invalid MODEL \"{text}\": {reason}; expected the URL of a container, such as http://127.0.0.1:8080"
             )
         };
         let uri: Uri = text
             .parse()
-            .map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
+            .map_err(|error: http::uri::InvalidUri| invalid(&error.to_string()))?;
         match uri.scheme_str() {
             Some("http") => {}
             Some("https") => {
-                return Err(wrong("a container speaks plain http, as on SageMaker"));
+                return Err(invalid("use plain http, as SageMaker does"));
             }
-            Some(_) | None => return Err(wrong("it does not begin with http://")),
+            Some(_) | None => return Err(invalid("it does not start with http://")),
         }
-        let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
+        let authority = uri.authority().ok_or_else(|| invalid("it has no host"))?;
         let host = authority.host();
         if host.is_empty() {
-            return Err(wrong("it names no host"));
+            return Err(invalid("it has no host"));
         }
         if authority.as_str().contains('@') {
-            return Err(wrong("a user name has no use here"));
+            return Err(invalid("it must not contain a user name"));
         }
         let port = match authority.port_u16() {
             None if authority.as_str() == host => 80,
-            None | Some(0) => return Err(wrong("the port is no number from 1 to 65535")),
+            None | Some(0) => return Err(invalid("the port is not a number from 1 to 65535")),
             Some(port) => port,
         };
         if uri.query().is_some() || text.contains('#') {
-            return Err(wrong("what follows ? or # has no use here"));
+            return Err(invalid("it must not contain ? or #"));
         }
         let path = uri.path().trim_end_matches('/');
         if let Some(end) = ["/ping", "/invocations"]
             .iter()
             .find(|end| path.ends_with(**end))
         {
-            return Err(wrong(&format!("{end} is added to it")));
+            return Err(invalid(&format!("leave out {end}, it is appended")));
         }
         Ok(Self {
             base: format!("http://{authority}{path}"),
@@ -85,27 +85,27 @@ impl ContainerUrl {
         })
     }
 
-    /// The URL, without a slash at its end.
+    /// The URL, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.base
     }
 
-    /// Asks the container whether it is ready: it must answer `GET /ping` with 200.
+    /// Checks that the container is ready: it must respond to `GET /ping` with 200.
     ///
     /// # Errors
-    /// It is not; the text says what to do.
-    pub async fn check(&self) -> Result<()> {
+    /// It is not ready; the message contains what to do.
+    pub async fn check_ready(&self) -> Result<()> {
         let ping = format!("{}/ping", self.base);
-        let why = match probe::status(&self.address, &format!("{}/ping", self.path)).await {
+        let problem = match http_status::get(&self.address, &format!("{}/ping", self.path)).await {
             Ok(200) => return Ok(()),
-            Ok(status) => format!("answers {status}, not 200"),
-            Err(error) => format!("fails: {error}"),
+            Ok(status) => format!("returned {status}, not 200"),
+            Err(error) => format!("failed: {error}"),
         };
         bail!(
-            "the model container is not ready: GET {ping} {why}\n\
-             Start it, wait until `curl -i {ping}` shows status 200 (loading a model can take minutes), then try again.\n\
-             In Docker its port must be published, as with `docker run -p 8080:8080`.\n\
-             Without MODEL the reference model is taken."
+            "the model container is not ready: GET {ping} {problem}\n\
+             Start it, wait until `curl -i {ping}` returns 200 (loading a model can take minutes), then try again.\n\
+             If it runs in Docker, publish its port, for example with `docker run -p 8080:8080`.\n\
+             Without MODEL, the reference model is used."
         )
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_is_read_with_or_without_port_and_path() {
+    fn base_url_is_parsed_with_and_without_port_and_path() {
         for (text, base, address, path) in [
             (
                 "http://127.0.0.1:8080",
@@ -143,13 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_url_is_refused_and_the_reason_named() {
-        for (text, why) in [
-            ("127.0.0.1:8080", "does not begin with http://"),
-            ("localhost", "does not begin with http://"),
-            ("/tmp/model", "does not begin with http://"),
-            ("gpt-4", "does not begin with http://"),
-            ("ftp://host", "does not begin with http://"),
+    fn invalid_url_is_rejected_with_a_reason_and_an_example() {
+        for (text, reason) in [
+            ("127.0.0.1:8080", "does not start with http://"),
+            ("localhost", "does not start with http://"),
+            ("/tmp/model", "does not start with http://"),
+            ("gpt-4", "does not start with http://"),
+            ("ftp://host", "does not start with http://"),
             ("https://host", "plain http"),
             ("http://", ""),
             ("http://:8080", ""),
@@ -158,21 +158,21 @@ mod tests {
             ("http://me@host", "user name"),
             ("http://host/?a=b", "?"),
             ("http://host/#a", "#"),
-            ("http://host:8080/ping", "/ping is added"),
-            ("http://host:8080/invocations/", "/invocations is added"),
+            ("http://host:8080/ping", "leave out /ping"),
+            ("http://host:8080/invocations/", "leave out /invocations"),
             ("http://ho st", ""),
             ("http://host\u{1b}[2J", ""),
             ("", ""),
         ] {
             let error = ContainerUrl::parse(text).unwrap_err().to_string();
-            assert!(error.contains(why), "{text}: {error}");
+            assert!(error.contains(reason), "{text}: {error}");
             assert!(error.contains("http://127.0.0.1:8080"), "{error}");
             assert!(!error.contains('\u{1b}'), "{error}");
         }
     }
 
-    /// A container that gives every connection this answer.
-    async fn container(answer: &'static str) -> ContainerUrl {
+    /// A container that sends this response to every connection.
+    async fn container(response: &'static str) -> ContainerUrl {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/base", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -180,39 +180,39 @@ mod tests {
                 let mut request = vec![0; 1024];
                 let read = stream.read(&mut request).await.unwrap();
                 assert!(request[..read].starts_with(b"GET /base/ping HTTP/1.1\r\n"));
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.write_all(response.as_bytes()).await.unwrap();
             }
         });
         ContainerUrl::parse(&url).unwrap()
     }
 
     #[tokio::test]
-    async fn a_container_is_ready_when_its_ping_answers_200_and_only_then() {
+    async fn container_is_ready_only_if_its_ping_returns_200() {
         let ready = container("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-        ready.check().await.unwrap();
-        for (answer, why) in [
+        ready.check_ready().await.unwrap();
+        for (response, reason) in [
             (
                 "HTTP/1.1 503 Service Unavailable\r\n\r\n",
-                "answers 503, not 200",
+                "returned 503, not 200",
             ),
-            ("HTTP/1.1 204 No Content\r\n\r\n", "answers 204, not 200"),
+            ("HTTP/1.1 204 No Content\r\n\r\n", "returned 204, not 200"),
             ("220 mail.example ESMTP\r\n", "not HTTP"),
-            ("", "fails"),
+            ("", "failed"),
         ] {
-            let url = container(answer).await;
-            let error = url.check().await.unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
+            let url = container(response).await;
+            let error = url.check_ready().await.unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
             assert!(error.contains("curl -i http://127.0.0.1:"), "{error}");
         }
     }
 
     #[tokio::test]
-    async fn a_container_that_is_not_there_is_named_with_what_to_do() {
+    async fn unreachable_container_is_reported_with_what_to_do() {
         let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", gone.local_addr().unwrap());
         drop(gone);
         let url = ContainerUrl::parse(&url).unwrap();
-        let error = url.check().await.unwrap_err().to_string();
+        let error = url.check_ready().await.unwrap_err().to_string();
         assert!(
             error.contains("refused") && error.contains("Start it"),
             "{error}"

@@ -1,5 +1,6 @@
-//! The folder of one running stack: `.docket/<name>` in the repository, with logs, temporary files, and a lock
-//! that says that its owner lives. The lock ends with the process, however that ends, so no process id is ever guessed.
+//! The run directory of a stack: `.docket/<name>` in the repository, with logs, temporary files and a lock file.
+//! The process that uses the directory holds the lock. The operating system releases it when the process ends, so a
+//! stale directory is recognized without relying on process ids.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -7,110 +8,108 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::place;
+use crate::repo;
 
 const LOCK: &str = "lock";
-/// Bytes that must fit, or there is no room.
-const PROBE: usize = 16_000_000;
+/// About as much as the functions take.
+const REQUIRED_FREE_BYTES: usize = 16_000_000;
 
-/// The folder of a running stack. Its files stay when it is dropped, for whoever wants to know why it failed;
-/// the next start sweeps them away.
+/// The run directory of a stack. Its files stay when it is dropped, so that the logs of a failure can be read; the
+/// next start removes them.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
     _lock: File,
 }
 
-/// What was found under a name.
+/// The result of [`RunDir::acquire`].
 #[derive(Debug)]
-pub enum Taken {
-    /// It is ours now.
-    Ours(RunDir),
-    /// Somebody else has it and is alive.
-    Busy,
+pub enum Acquired {
+    Owned(RunDir),
+    /// Another process holds the lock.
+    InUse,
 }
 
 impl RunDir {
-    /// A folder that nobody else has, after removing those whose owners are gone.
+    /// Creates a directory for this process, after removing stale ones.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn unique(kind: &str) -> Result<Self> {
-        scan();
+    /// The directory cannot be written.
+    pub fn create_unique(kind: &str) -> Result<Self> {
+        remove_stale_run_dirs();
         let name = format!("{kind}-{}", std::process::id());
-        match Self::take(&name)? {
-            Taken::Ours(dir) => Ok(dir),
-            Taken::Busy => anyhow::bail!(
-                "{} is in use by this very process",
+        match Self::acquire(&name)? {
+            Acquired::Owned(dir) => Ok(dir),
+            Acquired::InUse => anyhow::bail!(
+                "{} is already in use by this process",
                 path_of(&name).display()
             ),
         }
     }
 
-    /// The folder of that name, empty, if nobody alive has it.
+    /// Takes the directory of that name and empties it, unless another process uses it.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn take(name: &str) -> Result<Taken> {
+    /// The directory cannot be written.
+    pub fn acquire(name: &str) -> Result<Acquired> {
         let path = path_of(name);
-        let write = || format!("{} cannot be written", path.display());
+        let write = || format!("cannot write {}", path.display());
         fs::create_dir_all(&path).with_context(write)?;
         let lock = File::create(path.join(LOCK)).with_context(write)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Taken::Busy),
+            Err(TryLockError::WouldBlock) => return Ok(Acquired::InUse),
             Err(TryLockError::Error(error)) => return Err(error).with_context(write),
         }
         clear(&path).with_context(write)?;
         fs::create_dir_all(path.join("tmp")).with_context(write)?;
-        Ok(Taken::Ours(Self { path, _lock: lock }))
+        Ok(Acquired::Owned(Self { path, _lock: lock }))
     }
 
-    /// Whether somebody alive has the folder of that name.
-    pub fn is_busy(name: &str) -> bool {
+    /// Whether a running process uses the directory of that name.
+    pub fn is_in_use(name: &str) -> bool {
         File::open(path_of(name).join(LOCK))
             .is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A file in it.
+    /// The path of a file in it.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Whether there is room for more in it. What runs here does not always say so when there is none.
+    /// Checks that the disk has free space: not all programs of the stack report a full disk.
     ///
     /// # Errors
-    /// A file of 16 MB, about as much as the functions take, cannot be written.
+    /// A file of 16 MB cannot be written.
     pub fn check_space(&self) -> Result<()> {
         check_space(&self.path)
     }
 
-    /// Removes it with all that is in it.
+    /// Deletes the directory.
     pub fn remove(self) {
-        // What cannot be removed now is swept away by the next start.
+        // The next start removes what cannot be removed now.
         fs::remove_dir_all(&self.path).ok();
     }
 }
 
-/// [`RunDir::check_space`] of a folder that somebody else has.
-pub(crate) fn check_space(folder: &Path) -> Result<()> {
-    let probe = folder.join("space");
-    let written = fs::write(&probe, vec![0; PROBE]);
+/// Like [`RunDir::check_space`], for any directory.
+pub(crate) fn check_space(dir: &Path) -> Result<()> {
+    let probe = dir.join("space");
+    let written = fs::write(&probe, vec![0; REQUIRED_FREE_BYTES]);
     fs::remove_file(&probe).ok();
-    written.with_context(|| format!("there is no room in {}", folder.display()))
+    written.with_context(|| format!("no space left in {}", dir.display()))
 }
 
-/// The folder of a name, there or not.
+/// The path of the directory of that name, whether it exists or not.
 pub(crate) fn path_of(name: &str) -> PathBuf {
-    place::file(".docket").join(name)
+    repo::file(".docket").join(name)
 }
 
-/// Removes everything but the lock.
+/// Removes everything except the lock file.
 fn clear(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -126,30 +125,31 @@ fn clear(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the folders whose owners are gone. One that cannot be removed costs disk space and nothing else.
-fn scan() {
-    let Ok(entries) = fs::read_dir(place::file(".docket")) else {
+/// Removes the directories of processes that have ended. Errors are ignored: a directory that stays only costs disk
+/// space.
+fn remove_stale_run_dirs() {
+    let Ok(entries) = fs::read_dir(repo::file(".docket")) else {
         return;
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        // Only what `unique` made: its names end in a process id.
-        let numbered = name
+        // Only directories of `create_unique`, whose names end with a process id.
+        let is_unique_name = name
             .to_str()
             .and_then(|name| name.rsplit_once('-'))
             .is_some_and(|(_, id)| id.parse::<u32>().is_ok());
-        let free = match File::open(entry.path().join(LOCK)) {
+        let is_unused = match File::open(entry.path().join(LOCK)) {
             Ok(lock) => lock.try_lock().is_ok(),
-            // Removed by its owner, then written to once more by a process that was just ending.
+            // Its owner removed it, and then a process that was ending wrote to it again.
             Err(_) => entry.metadata().is_ok_and(|meta| is_old(&meta)),
         };
-        if numbered && free {
+        if is_unique_name && is_unused {
             fs::remove_dir_all(entry.path()).ok();
         }
     }
 }
 
-/// Older than a minute: no longer about to get its lock.
+/// Older than a minute: not a new directory that is about to get its lock.
 fn is_old(meta: &fs::Metadata) -> bool {
     meta.modified()
         .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 60))
@@ -160,19 +160,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_has_one_owner_and_is_free_when_that_is_gone() {
+    fn run_dir_has_one_owner_and_is_free_after_the_owner_has_ended() {
         let name = format!("unit-{}", std::process::id());
-        let Taken::Ours(first) = RunDir::take(&name).unwrap() else {
-            panic!("nobody can have it yet");
+        let Acquired::Owned(first) = RunDir::acquire(&name).unwrap() else {
+            panic!("the directory is new");
         };
         fs::write(first.file("left.log"), "x").unwrap();
-        assert!(RunDir::is_busy(&name));
-        assert!(matches!(RunDir::take(&name).unwrap(), Taken::Busy));
+        assert!(RunDir::is_in_use(&name));
+        assert!(matches!(RunDir::acquire(&name).unwrap(), Acquired::InUse));
 
         drop(first);
-        assert!(!RunDir::is_busy(&name));
-        let Taken::Ours(second) = RunDir::take(&name).unwrap() else {
-            panic!("its owner is gone");
+        assert!(!RunDir::is_in_use(&name));
+        let Acquired::Owned(second) = RunDir::acquire(&name).unwrap() else {
+            panic!("the owner has ended");
         };
         assert!(!second.file("left.log").exists());
         let path = second.path().to_path_buf();

@@ -1,4 +1,4 @@
-//! Uploads of files, the large ones in parts.
+//! Uploads files to S3, large ones as multipart uploads.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_types::byte_stream::{ByteStream, Length};
 
-/// Files up to this size go in one request, larger ones in parts of this size, in bytes.
-const PART: u64 = 64 * 1024 * 1024;
+/// Files up to this size are sent in one request, larger ones in parts of this size.
+const PART_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Uploads a PDF and answers the version that it became. `progress` is told the bytes sent so far.
+/// Uploads a PDF and returns the object's version id. Calls `progress` with the bytes sent so far.
 ///
 /// # Errors
-/// The file cannot be read or S3 does not take it; parts that were sent are given up.
+/// The file cannot be read or S3 rejects it. A multipart upload is then aborted.
 pub async fn upload(
     client: &Client,
     bucket: &str,
@@ -21,9 +21,9 @@ pub async fn upload(
     path: &Path,
     progress: impl Fn(u64),
 ) -> Result<String> {
-    let what = || format!("{} cannot be uploaded", path.display());
+    let what = || format!("cannot upload {}", path.display());
     let bytes = tokio::fs::metadata(path).await.with_context(what)?.len();
-    let version = if bytes <= PART {
+    let version = if bytes <= PART_BYTES {
         let body = ByteStream::from_path(path).await.with_context(what)?;
         let put = client
             .put_object()
@@ -33,7 +33,7 @@ pub async fn upload(
             .body(body);
         put.send().await.with_context(what)?.version_id
     } else {
-        in_parts(client, bucket, key, path, bytes, &progress)
+        upload_multipart(client, bucket, key, path, bytes, &progress)
             .await
             .with_context(what)?
     };
@@ -41,7 +41,7 @@ pub async fn upload(
     Ok(version.unwrap_or_default())
 }
 
-async fn in_parts(
+async fn upload_multipart(
     client: &Client,
     bucket: &str,
     key: &str,
@@ -58,7 +58,7 @@ async fn in_parts(
         .send()
         .await?
         .upload_id
-        .context("the upload has no id")?;
+        .context("the multipart upload has no id")?;
     let sent = send_parts(client, bucket, key, &id, path, bytes, progress).await;
     let parts = match sent {
         Ok(parts) => parts,
@@ -68,7 +68,7 @@ async fn in_parts(
                 .bucket(bucket)
                 .key(key)
                 .upload_id(&id);
-            // What is left is removed by the bucket's lifecycle rule.
+            // If this fails, the bucket's lifecycle rule removes the parts.
             abort.send().await.ok();
             return Err(error);
         }
@@ -99,7 +99,7 @@ async fn send_parts(
         if offset == bytes {
             break;
         }
-        let length = PART.min(bytes - offset);
+        let length = PART_BYTES.min(bytes - offset);
         let body = ByteStream::read_from()
             .path(path)
             .offset(offset)

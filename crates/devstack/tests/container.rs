@@ -1,6 +1,9 @@
-//! `devstack demo --model`: a container of the user's answers in place of the reference model.
-//! `make test` runs this after making the zips that the demo deploys.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+//! `devstack demo --model`: the demo with a container of the user instead of the reference model.
+//! `make test` runs this after `make package`, because the demo deploys the zips.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test helper that fails fails its test"
+)]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,25 +11,30 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
-/// What a container was asked: path, and length of the body.
-type Asked = Arc<Mutex<Vec<(String, usize)>>>;
-
-/// A container that is ready, likes every document but those of one size, and keeps what it was asked.
-fn container(disliked: usize) -> (String, Asked) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let asked = Asked::default();
-    let kept = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let kept = Arc::clone(&kept);
-            std::thread::spawn(move || serve(&stream.unwrap(), disliked, &kept));
-        }
-    });
-    (url, asked)
+/// A request that the container received.
+struct ReceivedRequest {
+    path: String,
+    body_bytes: usize,
 }
 
-fn serve(stream: &TcpStream, disliked: usize, asked: &Asked) {
+type ReceivedRequests = Arc<Mutex<Vec<ReceivedRequest>>>;
+
+/// Starts a container that rejects documents of one size, accepts all others, and records its requests.
+fn container(rejected_bytes: usize) -> (String, ReceivedRequests) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let received = ReceivedRequests::default();
+    let shared = Arc::clone(&received);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || serve(&stream.unwrap(), rejected_bytes, &shared));
+        }
+    });
+    (url, received)
+}
+
+fn serve(stream: &TcpStream, rejected_bytes: usize, received: &ReceivedRequests) {
     let mut lines = BufReader::new(stream);
     let mut line = String::new();
     lines.read_line(&mut line).unwrap();
@@ -45,10 +53,13 @@ fn serve(stream: &TcpStream, disliked: usize, asked: &Asked) {
         .map_or(0, |n| n.parse().unwrap());
     let mut body = vec![0; length];
     lines.read_exact(&mut body).unwrap();
-    asked.lock().unwrap().push((path.clone(), length));
-    let (status, kind, answer) = match path.as_str() {
+    received.lock().unwrap().push(ReceivedRequest {
+        path: path.clone(),
+        body_bytes: length,
+    });
+    let (status, content_type, response) = match path.as_str() {
         "/base/ping" => ("200 OK", "text/plain", ""),
-        _ if length == disliked => (
+        _ if length == rejected_bytes => (
             "400 Bad Request",
             "application/json",
             r#"{"detail": "unreadable"}"#,
@@ -56,14 +67,14 @@ fn serve(stream: &TcpStream, disliked: usize, asked: &Asked) {
         _ => (
             "200 OK",
             "application/json; charset=utf-8",
-            r#"{"summary": "nothing to say"}"#,
+            r#"{"summary": "no findings"}"#,
         ),
     };
-    let length = answer.len();
+    let length = response.len();
     let mut stream = stream;
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{response}"
     )
     .unwrap();
 }
@@ -74,60 +85,60 @@ fn demo(arguments: &[&str]) -> (Output, String) {
         .args(arguments)
         .output()
         .unwrap();
-    let said = String::from_utf8(done.stderr.clone()).unwrap();
-    (done, said)
+    let stderr = String::from_utf8(done.stderr.clone()).unwrap();
+    (done, stderr)
 }
 
 #[test]
-fn documents_go_to_the_container_and_every_job_ends_ready_or_with_its_reason() {
-    let good = devstack::file("samples/contracts/consulting-agreement.pdf");
-    let bad = devstack::file("samples/bad/broken.pdf");
+fn demo_sends_documents_to_the_container_and_every_job_ends_ready_or_failed_with_a_reason() {
+    let good = devstack::repo_file("samples/contracts/consulting-agreement.pdf");
+    let bad = devstack::repo_file("samples/bad/broken.pdf");
     let sizes = [&good, &bad].map(|path| path.metadata().unwrap().len().try_into().unwrap());
-    let (url, asked) = container(sizes[1]);
+    let (url, received) = container(sizes[1]);
     let url = format!("{url}/base/");
     let paths = [&good, &bad].map(|path| path.to_str().unwrap());
 
-    let (done, said) = demo(&["--model", &url, paths[0], paths[1]]);
+    let (done, stderr) = demo(&["--model", &url, paths[0], paths[1]]);
 
-    assert!(done.status.success(), "{said}");
+    assert!(done.status.success(), "{stderr}");
     let last = String::from_utf8(done.stdout).unwrap();
     assert!(
         last.starts_with(r#"{"uploaded":2,"ready":1,"failed":1,"lost":0,"#),
         "{last}"
     );
-    assert!(said.contains("nothing to say"), "{said}");
-    assert!(said.contains("ModelRejected: unreadable"), "{said}");
+    assert!(stderr.contains("no findings"), "{stderr}");
+    assert!(stderr.contains("ModelRejected: unreadable"), "{stderr}");
     assert!(
-        !said.contains("reference model"),
-        "it was started all the same:\n{said}"
+        !stderr.contains("reference model"),
+        "the reference model was started:\n{stderr}"
     );
-    let mut invoked: Vec<usize> = asked
+    let mut invoked: Vec<usize> = received
         .lock()
         .unwrap()
         .iter()
-        .filter(|(path, _)| path == "/base/invocations")
-        .map(|(_, length)| *length)
+        .filter(|request| request.path == "/base/invocations")
+        .map(|request| request.body_bytes)
         .collect();
     invoked.sort_unstable();
-    let mut wanted = sizes;
-    wanted.sort_unstable();
-    assert_eq!(invoked, wanted);
+    let mut expected = sizes;
+    expected.sort_unstable();
+    assert_eq!(invoked, expected);
 }
 
 #[test]
-fn nothing_is_started_for_a_container_that_is_not_ready_or_a_url_that_is_none() {
+fn demo_starts_nothing_if_the_container_is_not_ready_or_its_url_is_invalid() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
-    for (url, status, why) in [
+    for (url, status, reason) in [
         (&*url, 1, "is not ready"),
-        ("localhost:8080", 2, "does not begin with http://"),
+        ("localhost:8080", 2, "does not start with http://"),
     ] {
-        let (done, said) = demo(&["--model", url]);
-        assert_eq!(done.status.code(), Some(status), "{said}");
+        let (done, stderr) = demo(&["--model", url]);
+        assert_eq!(done.status.code(), Some(status), "{stderr}");
         assert!(
-            said.contains(why) && !said.contains("starting MiniStack"),
-            "{said}"
+            stderr.contains(reason) && !stderr.contains("starting MiniStack"),
+            "{stderr}"
         );
     }
 }

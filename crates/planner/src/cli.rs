@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use async_endpoint::{Millis, Parameters};
+use async_endpoint::{EndpointParameters, Millis};
 
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
@@ -218,7 +218,7 @@ fn parse_replay<'a>(
             .ok_or_else(|| format!("--set takes NAME=VALUE, not {set:?}"))?;
         file = with(&file, key, value)?;
     }
-    options.endpoint = Parameters::parse(&file).map_err(|error| error.to_string())?;
+    options.endpoint = EndpointParameters::parse(&file).map_err(|error| error.to_string())?;
     if let Some(cold_start) = cold_start {
         options.endpoint.settings.cold_start = cold_start;
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use async_endpoint::{Millis, Parameters};
+use async_endpoint::{EndpointParameters, Millis};
 
 use crate::day::{Day, ReplayOptions};
 use crate::figures::Figures;
@@ -112,7 +112,7 @@ const TUESDAY: &[SettingChange] = &[
 /// Takes the parameters from the file. The cold start is not one of them and stays as it is.
 fn read(options: &mut ReplayOptions, file: &str) -> Result<(), String> {
     let cold_start = options.endpoint.settings.cold_start;
-    options.endpoint = Parameters::parse(file).map_err(|error| error.to_string())?;
+    options.endpoint = EndpointParameters::parse(file).map_err(|error| error.to_string())?;
     options.endpoint.settings.cold_start = cold_start;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What is replayed, and what became of it.
 
-use async_endpoint::{ParameterError, Parameters};
+use async_endpoint::{EndpointParameters, ParameterError};
 use simulation::workload::EndpointSample;
 
 use crate::scenario::Scenario;
@@ -16,7 +16,7 @@ pub struct ReplayOptions {
     /// The median duration of a model run.
     pub run_seconds: u32,
     /// The endpoint, as its parameter file describes it.
-    pub endpoint: Parameters,
+    pub endpoint: EndpointParameters,
     /// Replay only a part of the day.
     pub excerpt: Option<Excerpt>,
 }
@@ -32,7 +32,7 @@ impl ReplayOptions {
             seed: 1,
             documents: scenario.shape().documents,
             run_seconds: scenario.shape().run_seconds,
-            endpoint: Parameters::parse(scenario.parameters())?,
+            endpoint: EndpointParameters::parse(scenario.parameters())?,
             excerpt: None,
         })
     }

@@ -142,7 +142,7 @@ pub(crate) fn settings(settings: &Settings) -> String {
         ScaleIn::TargetTracking { .. } => "scale-in by tracking".to_owned(),
         ScaleIn::Off => "no scale-in".to_owned(),
     };
-    let warm = settings.warm.map_or_else(String::new, |warm| {
+    let warm = settings.warm_hours.map_or_else(String::new, |warm| {
         format!(
             ", {} kept from {} to {}",
             warm.instances,
@@ -157,7 +157,7 @@ pub(crate) fn settings(settings: &Settings) -> String {
         settings.backlog_per_instance_target,
         span(settings.scale_out_cooldown.0),
         span(settings.scale_in_cooldown.0),
-        span(settings.wake_cooldown.0),
+        span(settings.scale_from_zero_cooldown.0),
         span(settings.cold_start.0)
     )
 }

@@ -174,7 +174,7 @@ fn no_document_waits_for_a_cold_start_while_an_instance_is_kept() {
     for warm in [false, true] {
         let mut options = options(Scenario::DealDay);
         if warm {
-            options.endpoint.settings.warm = Some(WarmHours {
+            options.endpoint.settings.warm_hours = Some(WarmHours {
                 instances: 1,
                 days: Days::parse("MON").unwrap(),
                 from: 7 * 60,

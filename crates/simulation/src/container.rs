@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use async_endpoint::{Failure, Outcome};
+use async_endpoint::{InvocationFailure, InvocationStatus};
 
 use crate::bucket::{ObjectSource, SimulatedBucket, StoredObject};
 use crate::environment::Environment;
@@ -18,7 +18,7 @@ pub(crate) fn start_run(
     bucket: &SimulatedBucket,
     request: &InferenceRequest,
     model_ms: Option<u64>,
-) -> Option<(u64, Outcome)> {
+) -> Option<(u64, InvocationStatus)> {
     let found = bucket
         .current(&request.input)
         .map(|(version, object)| (version.id.clone(), object.source.clone()));
@@ -37,19 +37,19 @@ pub(crate) fn start_run(
     });
     *request.read.borrow_mut() = read;
     let outcome = if missing {
-        Outcome::Failed(Failure::InputUnreadable)
+        InvocationStatus::Failed(InvocationFailure::InputUnreadable)
     } else if poisoned {
-        Outcome::Failed(Failure::ClientError(400))
+        InvocationStatus::Failed(InvocationFailure::ClientError(400))
     } else if env.strikes(FaultKind::ModelBroken) {
-        Outcome::Failed(if env.rng.up_to(1) == 0 {
-            Failure::ServerError(500)
+        InvocationStatus::Failed(if env.rng.up_to(1) == 0 {
+            InvocationFailure::ServerError(500)
         } else {
-            Failure::NoResponse
+            InvocationFailure::NoResponse
         })
     } else if env.strikes(FaultKind::ModelSlow) {
         return None;
     } else {
-        Outcome::Completed
+        InvocationStatus::Completed
     };
     let takes = model_ms.unwrap_or_else(|| env.between(2 * SECOND, 90 * SECOND));
     request.run.set(Some((env.now, env.now + takes)));
@@ -61,7 +61,7 @@ pub(crate) fn store(
     env: &mut Environment,
     bucket: &mut SimulatedBucket,
     request: &InferenceRequest,
-    failure: Option<Failure>,
+    failure: Option<InvocationFailure>,
 ) -> bool {
     let (key, source) = match failure {
         None => (
@@ -71,7 +71,7 @@ pub(crate) fn store(
                 made_from: request.read.borrow().clone().unwrap_or_default(),
             },
         ),
-        Some(Failure::OutputUnwritable) => return false,
+        Some(InvocationFailure::OutputUnwritable) => return false,
         Some(_) => (&request.failure, ObjectSource::Failure),
     };
     let object = StoredObject {

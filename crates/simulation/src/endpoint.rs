@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_endpoint::{
-    Action, ApiError, Endpoint, Failure, Faults, Millis, Outcome, Request, Rng, RunId, ScaleIn,
-    Settings, Stopped,
+    Endpoint, EndpointAction, Faults, InvocationFailure, InvocationStatus, InvokeEndpointError,
+    Millis, Request, Rng, RunId, ScaleIn, Settings, StopReason,
 };
 use jobs::backlog::Backlog;
 use jobs::id::Location;
@@ -30,9 +30,9 @@ pub(crate) enum EndpointEvent {
     /// The model of the endpoint has something to do.
     Wake,
     /// The container answers.
-    Answer(RunId, Outcome),
+    Answer(RunId, InvocationStatus),
     /// The endpoint has written an object, or failed to.
-    Stored(RunId, Rc<InferenceRequest>, Option<Failure>),
+    Stored(RunId, Rc<InferenceRequest>, Option<InvocationFailure>),
     /// The endpoint goes out of service, or comes back.
     InService(bool),
     /// The endpoint loses its capacity, or gets it back.
@@ -53,7 +53,7 @@ struct HostedEndpoint {
     model: Endpoint<Rc<InferenceRequest>>,
     limits: (u32, u32),
     /// When the model is driven next.
-    next_wake: Option<u64>,
+    next_event_at: Option<u64>,
     /// Outputs are written under the path that the product expects.
     names_honest: bool,
     topic: Topic,
@@ -77,14 +77,14 @@ impl Endpoints {
     ) -> EndpointConsequences {
         let mut consequences = Vec::new();
         for pipeline in pipelines.iter() {
-            let announce_expiry = !env.strikes(FaultKind::ExpirySilent);
+            let notify_on_expiry = !env.strikes(FaultKind::ExpirySilent);
             let names_honest = !env.strikes(FaultKind::NamesOpaque);
             let max_instances = u32::try_from(env.between(1, 4)).unwrap_or(1);
             let settings = Settings {
                 max_instances,
                 max_concurrent_per_instance: u32::try_from(env.between(1, 4)).unwrap_or(1),
                 cold_start: Millis(env.between(MINUTE, 11 * MINUTE)),
-                announce_expiry,
+                notify_on_expiry,
                 failure_objects: env.rng.up_to(3) > 0,
                 scale_in: if env.rng.up_to(1) == 0 {
                     ScaleIn::WhenIdle { periods: 2 }
@@ -116,7 +116,7 @@ impl Endpoints {
             pipeline,
             model,
             limits: (settings.min_instances, settings.max_instances),
-            next_wake: None,
+            next_event_at: None,
             names_honest,
             topic: Topic {
                 endpoint,
@@ -182,7 +182,7 @@ impl Endpoints {
                 timeout: Millis::from_secs(call.invocation_timeout_seconds.into()),
             };
             let answer = hosted.model.invoke(Millis(env.now), invoke);
-            answer.map_err(|refusal: ApiError| refusal.to_string())
+            answer.map_err(|refusal: InvokeEndpointError| refusal.to_string())
         };
         match answer {
             Ok(_) => {
@@ -221,7 +221,7 @@ impl Endpoints {
             let hosted = &mut self.hosted[index];
             if let Some(known) = backlog.get(&hosted.pipeline) {
                 let open = u32::try_from(known.open).unwrap_or(u32::MAX);
-                hosted.model.tell_open_jobs(Millis(env.now), open);
+                hosted.model.report_open_jobs(Millis(env.now), open);
             }
             consequences.extend(self.drive(env, bucket, index));
         }
@@ -238,17 +238,19 @@ impl Endpoints {
         let hosted = &mut self.hosted[index];
         match event {
             EndpointEvent::Wake => {
-                if hosted.next_wake != Some(env.now) {
+                if hosted.next_event_at != Some(env.now) {
                     return Vec::new();
                 }
-                hosted.next_wake = None;
+                hosted.next_event_at = None;
             }
             EndpointEvent::Answer(run, outcome) => {
-                hosted.model.model_answered(Millis(env.now), run, outcome);
+                hosted
+                    .model
+                    .invocation_finished(Millis(env.now), run, outcome);
             }
             EndpointEvent::Stored(run, request, failure) => {
                 let written = store(env, bucket, &request, failure);
-                hosted.model.stored(Millis(env.now), run, written);
+                hosted.model.object_stored(Millis(env.now), run, written);
             }
             EndpointEvent::InService(in_service) => {
                 hosted.set_in_service(env, in_service);
@@ -277,11 +279,11 @@ impl Endpoints {
             }
         }
         let hosted = &mut self.hosted[index];
-        if let Some(next) = hosted.model.next_wake() {
+        if let Some(next) = hosted.model.next_event_at() {
             let next = next.0.max(env.now);
-            let planned = hosted.next_wake;
+            let planned = hosted.next_event_at;
             if planned.is_none_or(|planned| planned > next || planned < env.now) {
-                hosted.next_wake = Some(next);
+                hosted.next_event_at = Some(next);
                 let wake = EndpointConsequence::Event(index, EndpointEvent::Wake);
                 consequences.push(After::new(next - env.now, wake));
             }
@@ -294,7 +296,7 @@ impl Endpoints {
         env: &mut Environment,
         bucket: &SimulatedBucket,
         index: usize,
-        action: Action<Rc<InferenceRequest>>,
+        action: EndpointAction<Rc<InferenceRequest>>,
         consequences: &mut EndpointConsequences,
     ) {
         let mut plan = |delay, event| {
@@ -302,7 +304,7 @@ impl Endpoints {
             consequences.push(After::new(delay, event));
         };
         match action {
-            Action::StartInvocation {
+            EndpointAction::StartInvocation {
                 run,
                 instance,
                 request,
@@ -316,14 +318,14 @@ impl Endpoints {
                     model.kill_instance(Millis(env.now), instance);
                 }
             }
-            Action::PutOutput { run, request } => {
+            EndpointAction::PutOutput { run, request } => {
                 let failed = env
                     .strikes(FaultKind::OutputUnwritable)
-                    .then_some(Failure::OutputUnwritable);
+                    .then_some(InvocationFailure::OutputUnwritable);
                 let delay = env.between(5, 200);
                 plan(delay, EndpointEvent::Stored(run, request, failed));
             }
-            Action::PutFailure {
+            EndpointAction::PutFailure {
                 run,
                 request,
                 failure,
@@ -331,38 +333,40 @@ impl Endpoints {
                 let delay = env.between(5, 200);
                 plan(delay, EndpointEvent::Stored(run, request, Some(failure)));
             }
-            Action::Publish(notice) => {
-                notice.request.ended.set(Some(notice.outcome));
+            EndpointAction::Publish(notice) => {
+                notice.request.ended.set(Some(notice.status));
                 let topic = &self.hosted[index].topic;
-                let messages = topic.publish(env, &notice.request, notice.outcome);
+                let messages = topic.publish(env, &notice.request, notice.status);
                 let send = |message: After<_>| message.map(EndpointConsequence::Send);
                 consequences.extend(messages.into_iter().map(send));
             }
-            Action::TestNotification => {
+            EndpointAction::TestNotification => {
                 let send = |message: After<_>| message.map(EndpointConsequence::Send);
                 consequences.extend(Topic::test().map(send));
             }
-            Action::Expired { request } => {
-                request.ended.set(Some(Outcome::Failed(Failure::Expired)));
+            EndpointAction::Expired { request } => {
+                request
+                    .ended
+                    .set(Some(InvocationStatus::Failed(InvocationFailure::Expired)));
                 let name = short_request(request.inference);
                 env.log(|| format!("endpoint   {name} expired in the queue"));
             }
-            Action::Redelivered { request } => {
+            EndpointAction::Redelivered { request } => {
                 let name = short_request(request.inference);
                 env.log(|| format!("endpoint   {name} waits again"));
             }
-            Action::InstanceStopped {
+            EndpointAction::InstanceStopped {
                 instance,
-                why: Stopped::Lost,
+                reason: StopReason::Lost,
             } => {
                 env.log(|| format!("endpoint   loses instance {}", instance.0));
             }
-            Action::Abandon { .. }
-            | Action::NotificationLost(_)
-            | Action::InstanceStarting { .. }
-            | Action::CheckHealth { .. }
-            | Action::InstanceInService { .. }
-            | Action::InstanceStopped { .. } => {}
+            EndpointAction::Abandon { .. }
+            | EndpointAction::NotificationLost(_)
+            | EndpointAction::InstanceStarting { .. }
+            | EndpointAction::CheckHealth { .. }
+            | EndpointAction::InstanceInService { .. }
+            | EndpointAction::InstanceStopped { .. } => {}
         }
     }
 }
@@ -381,7 +385,7 @@ impl HostedEndpoint {
     fn set_capacity(&mut self, env: &mut Environment, available: bool) {
         let now = Millis(env.now);
         let (min, max) = if available { self.limits } else { (0, 0) };
-        self.model.set_limits(now, min, max);
+        self.model.set_instance_limits(now, min, max);
         if !available {
             while let Some(instance) = self.model.busiest_instance() {
                 if !self.model.kill_instance(now, instance) || self.model.instances().count() == 0 {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use async_endpoint::Outcome;
+use async_endpoint::InvocationStatus;
 use jobs::id::InferenceId;
 
 use crate::ids::FunctionId;
@@ -19,7 +19,7 @@ pub(crate) struct InferenceRequest {
     /// The version of the input that the latest run read.
     pub(crate) read: RefCell<Option<String>>,
     /// How it ended.
-    pub(crate) ended: Cell<Option<Outcome>>,
+    pub(crate) ended: Cell<Option<InvocationStatus>>,
     /// When it was accepted.
     pub(crate) accepted_at: u64,
     /// The latest run of the model: its beginning, and its end unless the instance is lost.

@@ -1,6 +1,6 @@
 //! SNS: the endpoint's notifications on their way to the queues.
 
-use async_endpoint::Outcome;
+use async_endpoint::InvocationStatus;
 use jobs::ports::Queue;
 
 use crate::bucket::BUCKET;
@@ -24,7 +24,7 @@ impl Topic {
         &self,
         env: &mut Environment,
         request: &InferenceRequest,
-        outcome: Outcome,
+        outcome: InvocationStatus,
     ) -> Vec<After<OutgoingMessage>> {
         let inference = request.inference;
         let copies = if env.strikes(FaultKind::NotificationLost) {
@@ -48,11 +48,13 @@ impl Topic {
             }
             let body = self.notification(request, outcome);
             let (queue, kind) = match outcome {
-                Outcome::Completed => (
+                InvocationStatus::Completed => (
                     Queue::InferenceSuccess,
                     MessageKind::Success(inference, request.output.clone()),
                 ),
-                Outcome::Failed(_) => (Queue::InferenceError, MessageKind::Failure(inference)),
+                InvocationStatus::Failed(_) => {
+                    (Queue::InferenceError, MessageKind::Failure(inference))
+                }
             };
             messages.push(send(queue, delay, QueueMessage::new(body, kind)));
         }
@@ -74,13 +76,13 @@ impl Topic {
     }
 
     /// The message as the endpoint publishes it.
-    fn notification(&self, request: &InferenceRequest, outcome: Outcome) -> String {
+    fn notification(&self, request: &InferenceRequest, outcome: InvocationStatus) -> String {
         let result = match outcome {
-            Outcome::Completed => format!(
+            InvocationStatus::Completed => format!(
                 r#""invocationStatus":"Completed","responseParameters":{{"contentType":"application/json","outputLocation":"s3://{BUCKET}/{}"}}"#,
                 request.output
             ),
-            Outcome::Failed(failure) => {
+            InvocationStatus::Failed(failure) => {
                 format!(r#""invocationStatus":"Failed","failureReason":"{failure}""#)
             }
         };

@@ -1,6 +1,6 @@
 //! Given uploads through the real handlers and one endpoint, in virtual time and without faults.
 
-use async_endpoint::{Phase, Rng, Settings};
+use async_endpoint::{InstanceStatus, Rng, Settings};
 use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
@@ -198,7 +198,7 @@ fn sample(simulation: &Simulation) -> EndpointSample {
         ..EndpointSample::default()
     };
     for instance in model.instances() {
-        if instance.phase == Phase::InService {
+        if instance.status == InstanceStatus::InService {
             sample.in_service += 1;
             sample.busy += u32::from(instance.running > 0);
         } else {

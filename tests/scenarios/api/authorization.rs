@@ -176,7 +176,7 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
                 assert!(arrival.is_some(), "the page was disconnected");
                 page.jobs
                     .get(&id)
-                    .is_some_and(|job| job.has_ended())
+                    .is_some_and(devstack::has_ended)
                     .then_some(())
             })
             .await;
@@ -186,7 +186,7 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
             page.sync().await.unwrap();
             until("a snapshot", async || {
                 let arrival = page.next().await.unwrap();
-                matches!(arrival.frame, devstack::Frame::Snapshot { .. }).then_some(())
+                matches!(arrival.frame, devstack::PushFrame::Snapshot { .. }).then_some(())
             })
             .await;
             assert!(!page.jobs.contains_key(&id), "the job was shown");

@@ -6,7 +6,7 @@ use super::{CUSTOMER, CliUser, OTHER_TENANT_REVIEWER, REVIEWER, SUPPORT, call_as
 use crate::support::{run, until};
 
 fn sample(name: &str) -> String {
-    let path = devstack::file("samples").join(name);
+    let path = devstack::repo_file("samples").join(name);
     path.to_string_lossy().into_owned()
 }
 

@@ -28,7 +28,7 @@ impl FunctionProcess {
         for name in ["content-type", "x-amz-target"] {
             bare = bare.header(name, &head.headers[name]);
         }
-        let signed = devstack::signed(bare.body(body.clone()).unwrap(), "sqs", credentials);
+        let signed = devstack::sign_request(bare.body(body.clone()).unwrap(), "sqs", credentials);
         for (name, value) in signed.unwrap().headers() {
             head.headers.insert(name, value.clone());
         }

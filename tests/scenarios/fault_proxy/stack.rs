@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{NotificationConfiguration, QueueConfiguration};
 use bytes::Bytes;
-use devstack::children::Children;
-use devstack::{Options, RunDir, Stack, root, signed};
+use devstack::ChildProcesses;
+use devstack::{RunDir, Stack, StackOptions, root_credentials, sign_request};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -60,13 +60,13 @@ pub(crate) fn run_alone(scenario: impl AsyncFnOnce(&'static FaultStack)) {
 }
 
 impl FaultStack {
-    async fn start(dir: &RunDir, children: &Children) -> Self {
+    async fn start(dir: &RunDir, children: &ChildProcesses) -> Self {
         let proxy = FaultProxy::start().await;
-        let options = Options {
-            wire: Some(proxy.url.clone()),
+        let options = StackOptions {
+            proxy_url: Some(proxy.url.clone()),
             // Slower than in other scenarios: hundreds of documents queue at the endpoint and must not expire there.
             time_factor: 100.0,
-            ..Options::TESTS
+            ..StackOptions::TESTS
         };
         let mut stack = start_stack(options, dir, children, "(fault proxy) ").await;
         let address = |url: &str| url.trim_start_matches("http://").parse().unwrap();
@@ -90,7 +90,7 @@ impl FaultStack {
         stack.set_batch_size(1).await;
         stack.record_events().await;
         // A page, so that functions have a connection to push to.
-        let mut page = stack.stack.open_page("*").await.unwrap();
+        let mut page = stack.stack.open_push_client("*").await.unwrap();
         tokio::spawn(async move { while page.next().await.is_some() {} });
         stack
     }
@@ -125,7 +125,7 @@ impl FaultStack {
             .uri(format!("{}{path}", self.stack.cloud.url))
             .body(Bytes::from(body.to_owned()))
             .unwrap();
-        let request = signed(request, "lambda", &root()).unwrap();
+        let request = sign_request(request, "lambda", &root_credentials()).unwrap();
         let response = client.request(request).await.unwrap();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into())

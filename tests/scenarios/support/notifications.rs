@@ -1,6 +1,6 @@
 //! SageMaker's notifications: suppressed, or published by a test.
 
-use async_endpoint::{Fault, Faults};
+use async_endpoint::{FaultRate, Faults};
 use devstack::Stack;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ impl EndpointFaults {
     /// The endpoint publishes no notification.
     pub(crate) fn lose_notifications(stack: &'static Stack, endpoint: &'static str) -> Self {
         let faults = Faults {
-            lose_notification: Fault::ALWAYS,
+            lose_notification: FaultRate::ALWAYS,
             ..Faults::default()
         };
         Self::set(stack, endpoint, faults)
@@ -110,7 +110,7 @@ pub(crate) fn success_notification(inference_id: &str, output: &str) -> Value {
 }
 
 fn example(name: &str) -> Value {
-    let text = std::fs::read(devstack::file("events").join(name)).unwrap();
+    let text = std::fs::read(devstack::repo_file("events").join(name)).unwrap();
     serde_json::from_slice(&text).unwrap()
 }
 

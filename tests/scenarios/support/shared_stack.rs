@@ -3,8 +3,8 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use devstack::children::Children;
-use devstack::{Options, Progress, RunDir, Stack};
+use devstack::ChildProcesses;
+use devstack::{ProgressCallback, RunDir, Stack, StackOptions};
 use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
@@ -18,19 +18,22 @@ pub(crate) struct SharedStack<T> {
     /// Read by scenarios that share the stack, written by one that needs it exclusively.
     turn: RwLock<()>,
     _dir: RunDir,
-    _children: Children,
+    _children: ChildProcesses,
 }
 
 impl<T: Borrow<Stack>> SharedStack<T> {
     /// Starts a stack in a run directory whose name contains `name`.
-    pub(crate) fn start(name: &str, start: impl AsyncFnOnce(&RunDir, &Children) -> T) -> Self {
+    pub(crate) fn start(
+        name: &str,
+        start: impl AsyncFnOnce(&RunDir, &ChildProcesses) -> T,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let dir = RunDir::unique(name).unwrap();
-        let children = Children::default();
+        let dir = RunDir::create_unique(name).unwrap();
+        let children = ChildProcesses::default();
         let stack = runtime.block_on(start(&dir, &children));
         Self {
             runtime,
@@ -67,12 +70,12 @@ impl<T: Borrow<Stack>> SharedStack<T> {
 
 /// Starts a stack and prints its progress with a prefix.
 pub(crate) async fn start_stack(
-    options: Options,
+    options: StackOptions,
     dir: &RunDir,
-    children: &Children,
+    children: &ChildProcesses,
     prefix: &'static str,
 ) -> Stack {
-    let progress: Progress = Arc::new(move |step| eprintln!("{prefix}{step}"));
+    let progress: ProgressCallback = Arc::new(move |step| eprintln!("{prefix}{step}"));
     Stack::start(options, dir, children, &progress)
         .await
         .unwrap_or_else(|error| panic!("the stack does not start: {error:#}"))

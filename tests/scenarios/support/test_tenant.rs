@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
-use devstack::{Arrival, Frame, Page, PageJob, Stack};
+use devstack::{JobView, PushClient, PushFrame, ReceivedMessage, Stack};
 use jobs::id::JobId;
 
 use super::{WAIT_TIMEOUT, within_timeout};
@@ -15,20 +15,20 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(20);
 pub(crate) struct TestTenant {
     pub(crate) stack: &'static Stack,
     pub(crate) name: &'static str,
-    pub(crate) page: Page,
+    pub(crate) page: PushClient,
     /// The jobs of the first snapshot.
-    pub(crate) first_snapshot: Vec<PageJob>,
+    pub(crate) first_snapshot: Vec<JobView>,
 }
 
 impl TestTenant {
     /// Opens the tenant's page and waits for the first snapshot. `*` watches every tenant and cannot upload.
     pub(crate) async fn new(stack: &'static Stack, name: &'static str) -> Self {
-        let mut page = stack.open_page(name).await.unwrap();
+        let mut page = stack.open_push_client(name).await.unwrap();
         let snapshot = async {
             loop {
                 // Pushes may come before it.
                 let arrival = page.next().await.expect("the page stays connected");
-                if let Frame::Snapshot { jobs, .. } = arrival.frame {
+                if let PushFrame::Snapshot { jobs, .. } = arrival.frame {
                     return jobs;
                 }
             }
@@ -73,7 +73,7 @@ impl TestTenant {
     }
 
     /// The next frame. Requests a snapshot every 20 s.
-    pub(crate) async fn next(&mut self) -> Arrival {
+    pub(crate) async fn next(&mut self) -> ReceivedMessage {
         let page = &mut self.page;
         let next = async {
             loop {
@@ -90,8 +90,8 @@ impl TestTenant {
     pub(crate) async fn wait_for(
         &mut self,
         id: &str,
-        condition: impl Fn(&PageJob) -> bool,
-    ) -> PageJob {
+        condition: impl Fn(&JobView) -> bool,
+    ) -> JobView {
         let give_up = Instant::now() + WAIT_TIMEOUT;
         loop {
             if let Some(job) = self.page.jobs.get(id)
@@ -109,17 +109,17 @@ impl TestTenant {
     }
 
     /// Waits until the page shows a job with a status.
-    pub(crate) async fn wait_for_status(&mut self, id: &str, status: &str) -> PageJob {
+    pub(crate) async fn wait_for_status(&mut self, id: &str, status: &str) -> JobView {
         self.wait_for(id, |job| job.status == status).await
     }
 
     /// Waits until the page shows a job in a final state.
-    pub(crate) async fn ended(&mut self, id: &str) -> PageJob {
-        self.wait_for(id, PageJob::has_ended).await
+    pub(crate) async fn ended(&mut self, id: &str) -> JobView {
+        self.wait_for(id, devstack::has_ended).await
     }
 
     /// Waits until the page shows a job in a final state, which must be `Ready`.
-    pub(crate) async fn ready(&mut self, id: &str) -> PageJob {
+    pub(crate) async fn ready(&mut self, id: &str) -> JobView {
         let job = self.ended(id).await;
         assert_eq!(job.status, "Ready", "{job:?}");
         job
@@ -130,6 +130,6 @@ impl TestTenant {
         let job = self.ended(id).await;
         assert_eq!(job.status, "Failed", "{job:?}");
         let failure = job.failure.expect("a failed job has a failure");
-        (failure.cause, failure.detail)
+        (failure.cause.into_owned(), failure.detail)
     }
 }

@@ -1,25 +1,23 @@
-//! The words between the model and its driver: what the driver is told to do, and how things end.
+//! The interface between the model and its driver: requests, actions, results.
 
 use crate::{InstanceId, Millis, RunId};
 use std::fmt;
 
-/// A request to the model. `R` is whatever the driver needs to carry it out; the model only
-/// clones it.
+/// A request to the model. `R` is the driver's own data about it, which the model only clones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<R> {
-    /// The driver's own record.
     pub payload: R,
-    /// `RequestTTLSeconds` as a span, 60 s to 6 h: how long it may wait to be started.
+    /// `RequestTTLSeconds`, 60 s to 6 h: how long the request may wait in the queue.
     pub ttl: Millis,
-    /// `InvocationTimeoutSeconds` as a span, 1 s to 1 h: how long one run of it may take.
+    /// `InvocationTimeoutSeconds`, 1 s to 1 h: how long one invocation of the container may take.
     /// Time in the queue does not count.
     pub timeout: Millis,
 }
 
 impl<R> Request<R> {
-    /// The longest (and default) time in the queue: 6 hours.
+    /// 6 hours, which is also the maximum.
     pub const DEFAULT_TTL: Millis = Millis::from_secs(21_600);
-    /// The time one run may take unless the caller says otherwise: 15 minutes.
+    /// 15 minutes.
     pub const DEFAULT_TIMEOUT: Millis = Millis::from_secs(900);
 
     /// A request with the service's default limits.
@@ -32,18 +30,17 @@ impl<R> Request<R> {
     }
 }
 
-/// The answer to an invoke call that was taken.
+/// The response to an accepted `InvokeEndpointAsync` call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The request's place in the model.
+pub struct AcceptedInvocation {
     pub request: crate::RequestId,
-    /// By a fault, the caller must not hear of it: the driver drops the connection.
-    pub reply_lost: bool,
+    /// A fault: the driver drops the connection instead of responding.
+    pub response_lost: bool,
 }
 
-/// Why an invoke call was not taken. Nothing was queued.
+/// Why an `InvokeEndpointAsync` call was rejected. Nothing was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApiError {
+pub enum InvokeEndpointError {
     /// The endpoint is not `InService`.
     #[error("endpoint is not in service")]
     NotInService,
@@ -53,58 +50,57 @@ pub enum ApiError {
     /// The timeout is not between 1 s and 1 h.
     #[error("InvocationTimeoutSeconds is not between 1 and 3600")]
     TimeoutOutOfRange,
-    /// A fault: too many calls.
+    /// Injected by a fault.
     #[error("rate exceeded")]
     Throttled,
-    /// A fault: the service is unavailable.
+    /// Injected by a fault.
     #[error("service unavailable")]
     Unavailable,
-    /// A fault: the service failed.
+    /// Injected by a fault.
     #[error("internal failure")]
     Internal,
 }
 
-/// How a run ended, and then how its request ended.
+/// How an invocation ended; `invocationStatus` in the notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The container answered 2xx; its answer is (to be) stored.
+pub enum InvocationStatus {
+    /// The container responded with 2xx.
     Completed,
-    /// Anything else.
-    Failed(Failure),
+    Failed(InvocationFailure),
 }
 
 /// Why a request failed. Its `Display` is the notification's `failureReason`.
 ///
-/// The model-error wordings are those seen in real notifications. For an expired request, an
-/// unreadable input, an unwritable output and an answer without length no real notification is
-/// known to us: these are plausible stand-ins, and nobody should match on them.
+/// The texts for model errors are those of real notifications. For an expired request, an
+/// unreadable input, an unwritable output and a response without length no real notification is
+/// known: these texts are stand-ins, and callers must not match on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The container answered with this 4xx status.
+pub enum InvocationFailure {
+    /// The container responded with this 4xx status.
     ClientError(u16),
-    /// The container answered with this other status.
+    /// The container responded with this status, neither 2xx nor 4xx.
     ServerError(u16),
-    /// The container could not be reached, or broke off.
+    /// The container could not be reached, or closed the connection.
     NoResponse,
-    /// The run exceeded `InvocationTimeoutSeconds`.
+    /// The invocation exceeded `InvocationTimeoutSeconds`.
     TimedOut,
-    /// The request waited longer than `RequestTTLSeconds`.
+    /// The request waited in the queue for longer than `RequestTTLSeconds`.
     Expired,
     /// The input object is missing or cannot be read.
     InputUnreadable,
     /// The input object is larger than 1 GB.
     InputTooLarge,
-    /// The container's answer had no `Content-Length`.
+    /// The container's response had no `Content-Length`.
     LengthRequired,
-    /// The container's answer had more than 4,096 bytes of headers.
+    /// The container's response had more than 4,096 bytes of headers.
     HeadersTooLarge,
     /// The output object could not be written.
     OutputUnwritable,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for InvocationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (class, status) = match *self {
+        let (side, status) = match *self {
             Self::ClientError(status) => ("client", status),
             Self::ServerError(status) => ("server", status),
             Self::NoResponse | Self::TimedOut => ("server", 0),
@@ -140,122 +136,91 @@ impl fmt::Display for Failure {
         };
         write!(
             f,
-            "ClientError: Received {class} error ({status}) from model. See the SageMaker Endpoint \
+            "ClientError: Received {side} error ({status}) from model. See the SageMaker Endpoint \
              logs in your account for more information."
         )
     }
 }
 
-/// A result notification.
+/// A notification of a success or an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice<R> {
-    /// Whose.
+pub struct ResultNotification<R> {
     pub request: R,
-    /// Success topic for `Completed`, error topic for `Failed`.
-    pub outcome: Outcome,
-    /// When the request was accepted.
+    /// `Completed` goes to the success topic, `Failed` to the error topic.
+    pub status: InvocationStatus,
     pub received_at: Millis,
-    /// When it ended.
     pub finished_at: Millis,
 }
 
-/// Why an instance went away.
+/// Why an instance stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// A scaling policy gave it back.
+pub enum StopReason {
+    /// A scaling policy removed it.
     ScaleIn,
-    /// It died; another one is started in its place.
+    /// It failed; a new one is started to replace it.
     Lost,
 }
 
-/// Why the driver should drop a run it is working on.
+/// Why the driver must abandon an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Abandoned {
-    /// It took longer than its request allows; the request has failed.
+pub enum AbandonReason {
+    /// It exceeded the request's timeout; the request has failed.
     TimedOut,
-    /// Its instance is gone; the request waits again (or has expired).
-    InstanceGone,
+    /// Its instance stopped; the request is back in the queue (or has expired).
+    InstanceStopped,
 }
 
-/// What the driver is to do, in this order.
+/// What the driver must do. It carries actions out in the order in which the model returns them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action<R> {
+pub enum EndpointAction<R> {
     /// Publish a `TestNotification` to both topics. AWS does so when an endpoint is created and
-    /// when its capacity is changed.
+    /// when its capacity changes.
     TestNotification,
-    /// Fetch the input and call the container; report with
-    /// [`model_answered`](crate::Endpoint::model_answered).
+    /// Read the input and call the container, then report with
+    /// [`invocation_finished`](crate::Endpoint::invocation_finished).
     StartInvocation {
-        /// Names this run in the report.
         run: RunId,
-        /// Where it runs.
         instance: InstanceId,
-        /// What is to be run.
         request: R,
     },
-    /// Stop working on a run. A report on it would be ignored.
-    Abandon {
-        /// Which.
-        run: RunId,
-        /// Why.
-        why: Abandoned,
-    },
-    /// Write the container's answer to the output location; report with
-    /// [`stored`](crate::Endpoint::stored). The notification follows the report.
-    PutOutput {
-        /// Whose answer.
-        run: RunId,
-        /// Its request.
-        request: R,
-    },
-    /// Write the failure object; report with [`stored`](crate::Endpoint::stored).
+    /// Abandon an invocation. The model ignores later reports on it.
+    Abandon { run: RunId, reason: AbandonReason },
+    /// Write the container's response to the output location, then report with
+    /// [`object_stored`](crate::Endpoint::object_stored). The notification follows the report.
+    PutOutput { run: RunId, request: R },
+    /// Write the failure object, then report with
+    /// [`object_stored`](crate::Endpoint::object_stored).
     PutFailure {
-        /// Names the write in the report; of an expired request, a run that never was.
+        /// Identifies the write in the report. For an expired request no such invocation was started.
         run: RunId,
-        /// Its request.
         request: R,
-        /// What it should say, if the container said nothing.
-        failure: Failure,
+        /// The object's content if the container sent no response.
+        failure: InvocationFailure,
     },
-    /// Publish a result.
-    Publish(Notice<R>),
-    /// By a fault, a notification is not published. Nothing to do; for logs and tests.
-    NotificationLost(Notice<R>),
-    /// A request outlived its TTL. The rest follows as for other failures if the endpoint
-    /// announces expiry; otherwise this is the last of it.
-    Expired {
-        /// Which.
-        request: R,
-    },
-    /// A request lost its instance and waits again.
-    Redelivered {
-        /// Which.
-        request: R,
-    },
-    /// An instance is being started.
+    /// Publish a notification.
+    Publish(ResultNotification<R>),
+    /// A fault: a notification is not published. Nothing to do; for logs and tests.
+    NotificationLost(ResultNotification<R>),
+    /// A request expired. With [`notify_on_expiry`](crate::Settings::notify_on_expiry) the same
+    /// actions follow as for other failures; otherwise none.
+    Expired { request: R },
+    /// A request lost its instance and is back in the queue.
+    Redelivered { request: R },
+    /// An instance is starting.
     InstanceStarting {
-        /// Its name.
         instance: InstanceId,
-        /// When the cold start will be over.
+        /// When its cold start ends.
         ready_at: Millis,
     },
-    /// The cold start is over: ping the container until it answers, then call
+    /// The cold start is over: ping the container until it responds, then call
     /// [`instance_ready`](crate::Endpoint::instance_ready). Only with
     /// [`health_checks`](crate::Settings::health_checks).
-    CheckHealth {
-        /// Which.
-        instance: InstanceId,
-    },
-    /// An instance takes work from now on.
-    InstanceInService {
-        /// Which.
-        instance: InstanceId,
-    },
-    /// An instance is gone.
+    CheckHealth { instance: InstanceId },
+    /// An instance takes requests from now on.
+    InstanceInService { instance: InstanceId },
+    /// An instance stopped.
     InstanceStopped {
-        /// Which.
         instance: InstanceId,
-        /// Why.
-        why: Stopped,
+        reason: StopReason,
     },
 }

@@ -1,30 +1,27 @@
-//! The instances behind the endpoint: starting, in service, gone.
+//! The instances of the endpoint.
 
 use super::table::RequestId;
 use crate::Millis;
 
-/// Names an instance; numbers are not used again.
+/// Identifies an instance: 1 for the first one. Numbers are not reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(
-    /// 1 for the first one.
-    pub u32,
-);
+pub struct InstanceId(pub u32);
 
-/// Where an instance stands.
+/// The status of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// In its cold start.
+pub enum InstanceStatus {
+    /// Its cold start is not over.
     Starting,
-    /// Started, but its container has not answered a ping yet.
-    Checking,
-    /// Takes work.
+    /// Started, but its container has not responded to a ping yet.
+    HealthCheck,
+    /// Takes requests.
     InService,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
     pub(super) id: InstanceId,
-    pub(super) phase: Phase,
+    pub(super) status: InstanceStatus,
     pub(super) started_at: Millis,
     pub(super) running: Vec<RequestId>,
 }
@@ -32,18 +29,18 @@ pub(super) struct Instance {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fleet {
     instances: Vec<Instance>,
-    named: u32,
-    /// Time of instances that are gone; those that live are added by `instance_time`.
-    spent: Millis,
+    last_id: u32,
+    /// Total time of the instances that have stopped.
+    stopped_time: Millis,
 }
 
 impl Fleet {
-    pub(super) fn start(&mut self, now: Millis, phase: Phase) -> InstanceId {
-        self.named += 1;
-        let id = InstanceId(self.named);
+    pub(super) fn start(&mut self, now: Millis, status: InstanceStatus) -> InstanceId {
+        self.last_id += 1;
+        let id = InstanceId(self.last_id);
         self.instances.push(Instance {
             id,
-            phase,
+            status,
             started_at: now,
             running: Vec::new(),
         });
@@ -59,26 +56,28 @@ impl Fleet {
     }
 
     pub(super) fn remove(&mut self, now: Millis, id: InstanceId) -> Option<Instance> {
-        let at = self.instances.iter().position(|i| i.id == id)?;
-        let gone = self.instances.remove(at);
-        self.spent = self.spent + now.since(gone.started_at);
-        Some(gone)
+        let index = self.instances.iter().position(|i| i.id == id)?;
+        let stopped = self.instances.remove(index);
+        self.stopped_time = self.stopped_time + now.since(stopped.started_at);
+        Some(stopped)
     }
 
     /// The least busy instance that can take one more request.
-    pub(super) fn free(&mut self, concurrency: u32) -> Option<&mut Instance> {
+    pub(super) fn least_busy(&mut self, max_concurrent: u32) -> Option<&mut Instance> {
         self.instances
             .iter_mut()
-            .filter(|i| i.phase == Phase::InService && i.running.len() < concurrency as usize)
+            .filter(|i| {
+                i.status == InstanceStatus::InService && i.running.len() < max_concurrent as usize
+            })
             .min_by_key(|i| i.running.len())
     }
 
-    /// The one a scale-in takes: an instance that is not ready yet, else the newest. AWS does not
-    /// document its choice and does not spare busy instances, nor does this.
-    pub(super) fn surplus(&self) -> Option<InstanceId> {
+    /// The instance that a scale-in removes: one that is not in service yet, else the newest. AWS
+    /// does not document its choice and does not protect busy instances; neither does this model.
+    pub(super) fn scale_in_candidate(&self) -> Option<InstanceId> {
         self.instances
             .iter()
-            .max_by_key(|i| (i.phase != Phase::InService, i.id))
+            .max_by_key(|i| (i.status != InstanceStatus::InService, i.id))
             .map(|i| i.id)
     }
 
@@ -91,9 +90,9 @@ impl Fleet {
 
     pub(super) fn release(&mut self, id: InstanceId, request: RequestId) {
         if let Some(instance) = self.get_mut(id)
-            && let Some(at) = instance.running.iter().position(|r| *r == request)
+            && let Some(index) = instance.running.iter().position(|r| *r == request)
         {
-            instance.running.swap_remove(at);
+            instance.running.swap_remove(index);
         }
     }
 
@@ -106,12 +105,15 @@ impl Fleet {
     }
 
     pub(super) fn in_service(&self) -> u32 {
-        let count = self.iter().filter(|i| i.phase == Phase::InService).count();
+        let count = self
+            .iter()
+            .filter(|i| i.status == InstanceStatus::InService)
+            .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     pub(super) fn instance_time(&self, now: Millis) -> Millis {
         self.iter()
-            .fold(self.spent, |sum, i| sum + now.since(i.started_at))
+            .fold(self.stopped_time, |sum, i| sum + now.since(i.started_at))
     }
 }

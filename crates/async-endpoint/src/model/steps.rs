@@ -1,19 +1,28 @@
-//! What the endpoint does between the calls on it: timers, scaling, dispatch, the ends of requests.
+//! What the endpoint does on its own: timers, scaling, dispatch, the end of requests.
 
 use super::Endpoint;
-use super::action::{Abandoned, Action, Failure, Notice, Outcome, Stopped};
-use super::fleet::{InstanceId, Phase};
-use super::scaling::Sample;
-use super::table::{Entry, RequestId, RunId, Stage};
+use super::action::{
+    AbandonReason, EndpointAction, InvocationFailure, InvocationStatus, ResultNotification,
+    StopReason,
+};
+use super::fleet::{InstanceId, InstanceStatus};
+use super::scaling::MetricSample;
+use super::table::{OpenRequest, RequestId, RequestStage, RunId};
 use super::timers::Timer;
-use crate::{Millis, ScaleIn};
+use crate::{Millis, ScaleIn, WarmHoursChange};
 
 impl<R: Clone> Endpoint<R> {
+    /// When the next timer fires or the next datapoint is due.
+    pub(super) fn next_internal_event_at(&self) -> Option<Millis> {
+        match (self.timers.next_at(), self.next_datapoint_at) {
+            (Some(timer), Some(datapoint)) => Some(timer.min(datapoint)),
+            (timer, datapoint) => timer.or(datapoint),
+        }
+    }
+
     pub(super) fn run_until(&mut self, now: Millis) {
-        while let Some(at) = match (self.timers.next_at(), self.tick_at) {
-            (Some(timer), Some(tick)) => Some(timer.min(tick)),
-            (timer, tick) => timer.or(tick),
-        } && at <= now
+        while let Some(at) = self.next_internal_event_at()
+            && at <= now
         {
             self.now = self.now.max(at);
             if self.timers.next_at() == Some(at) {
@@ -21,7 +30,7 @@ impl<R: Clone> Endpoint<R> {
                     self.fire(timer);
                 }
             } else {
-                self.tick_at = None;
+                self.next_datapoint_at = None;
                 self.take_datapoint();
             }
             self.settle();
@@ -31,139 +40,146 @@ impl<R: Clone> Endpoint<R> {
 
     pub(super) fn fire(&mut self, timer: Timer<R>) {
         match timer {
-            Timer::Expire(id) => {
-                if self.requests.get(id).is_some_and(Entry::waits) {
+            Timer::RequestExpiry(id) => {
+                if self.requests.get(id).is_some_and(OpenRequest::is_waiting) {
                     self.waiting -= 1;
                     self.expire(id);
                 }
             }
-            Timer::Timeout(run) => {
-                if let Some(entry) = self.requests.run_mut(run)
-                    && let Stage::Running { instance } = entry.stage
+            Timer::InvocationTimeout(run) => {
+                if let Some(open) = self.requests.run_mut(run)
+                    && let RequestStage::Running { instance } = open.stage
                 {
-                    let why = Abandoned::TimedOut;
-                    self.actions.push(Action::Abandon { run, why });
+                    let reason = AbandonReason::TimedOut;
+                    self.actions.push(EndpointAction::Abandon { run, reason });
                     self.release(instance, run.request);
-                    self.fail(run.request, Failure::TimedOut);
+                    self.fail(run.request, InvocationFailure::TimedOut);
                 }
             }
-            Timer::ColdStartOver(instance) => self.cold_start_over(instance),
-            Timer::Kill(instance) => self.stop(instance, Stopped::Lost),
-            Timer::Warm(begins) => self.warm_hours(begins),
-            Timer::Publish(notice) => self.actions.push(Action::Publish(*notice)),
+            Timer::ColdStartEnd(instance) => self.end_cold_start(instance),
+            Timer::InstanceFailure(instance) => self.stop(instance, StopReason::Lost),
+            Timer::WarmHours(change) => self.change_warm_hours(change),
+            Timer::Publish(notification) => {
+                self.actions.push(EndpointAction::Publish(*notification))
+            }
         }
     }
 
-    /// Does what every change may have made possible or due: starts runs, replaces instances,
-    /// sets the next datapoint, forgets dead timers.
+    /// Runs after every change: starts missing instances, dispatches requests, schedules the next
+    /// datapoint, removes obsolete timers.
     pub(super) fn settle(&mut self) {
-        while self.fleet.len() < self.desired {
-            let instance = self.fleet.start(self.now, Phase::Starting);
+        while self.fleet.len() < self.desired_instances {
+            let instance = self.fleet.start(self.now, InstanceStatus::Starting);
             let ready_at = self.now + self.settings.cold_start;
-            self.timers.set(ready_at, Timer::ColdStartOver(instance));
+            self.timers.set(ready_at, Timer::ColdStartEnd(instance));
             self.actions
-                .push(Action::InstanceStarting { instance, ready_at });
+                .push(EndpointAction::InstanceStarting { instance, ready_at });
         }
         self.dispatch();
-        self.scaler.observe(self.now, self.waiting + self.running);
-        if self.at_rest() {
-            self.scaler.rest();
-            self.tick_at = None;
-        } else if self.tick_at.is_none() {
+        self.scaler
+            .record_backlog(self.now, self.waiting + self.running);
+        if self.is_idle() {
+            self.scaler.reset_datapoints();
+            self.next_datapoint_at = None;
+        } else if self.next_datapoint_at.is_none() {
             let period = self.settings.alarm_period.0.max(1);
-            self.tick_at = Some(Millis((self.now.0 / period + 1) * period));
+            self.next_datapoint_at = Some(Millis((self.now.0 / period + 1) * period));
         }
         let (requests, fleet) = (&self.requests, &self.fleet);
         self.timers.prune(|timer| match timer {
-            Timer::Expire(id) => requests.get(*id).is_some(),
-            Timer::Timeout(run) => requests.get(run.request).is_some_and(|entry| {
-                entry.delivery == run.delivery && matches!(entry.stage, Stage::Running { .. })
+            Timer::RequestExpiry(id) => requests.get(*id).is_some(),
+            Timer::InvocationTimeout(run) => requests.get(run.request).is_some_and(|open| {
+                open.delivery == run.delivery && matches!(open.stage, RequestStage::Running { .. })
             }),
-            Timer::ColdStartOver(id) | Timer::Kill(id) => fleet.get(*id).is_some(),
-            Timer::Warm(_) | Timer::Publish(_) => true,
+            Timer::ColdStartEnd(id) | Timer::InstanceFailure(id) => fleet.get(*id).is_some(),
+            Timer::WarmHours(_) | Timer::Publish(_) => true,
         });
     }
 
-    /// Sets the limits, and brings the number of instances between them.
-    pub(super) fn limit(&mut self, min_instances: u32, max_instances: u32) {
+    /// Sets the limits and brings the number of instances within them.
+    pub(super) fn apply_instance_limits(&mut self, min_instances: u32, max_instances: u32) {
         self.settings.min_instances = min_instances;
         self.settings.max_instances = max_instances.max(min_instances);
         let wanted = self
-            .desired
+            .desired_instances
             .clamp(min_instances, self.settings.max_instances);
         self.set_desired(wanted);
     }
 
-    /// Sets the timer for the next beginning or end of warm hours, at `from` or later.
-    pub(super) fn plan_warm_hours(&mut self, from: Millis) {
-        if let Some(warm) = self.settings.warm {
-            let (at, begins) = warm.next(from);
-            self.timers.set(at, Timer::Warm(begins));
+    /// Sets the timer for the next start or end of warm hours, at `from` or later.
+    pub(super) fn schedule_warm_hours(&mut self, from: Millis) {
+        if let Some(warm) = self.settings.warm_hours {
+            let (at, change) = warm.next_change(from);
+            self.timers.set(at, Timer::WarmHours(change));
         }
     }
 
-    /// Carries out a scheduled action, which says nothing of the maximum: a minimum above it is
-    /// cut down to it.
-    fn warm_hours(&mut self, begin: bool) {
-        if let Some(warm) = self.settings.warm {
-            let least = if begin { warm.instances } else { self.cool_min };
-            let most = self.settings.max_instances;
-            self.limit(least.min(most), most);
+    /// Carries out a scheduled action, which sets the minimum only: it is reduced to the maximum if
+    /// it is above that.
+    fn change_warm_hours(&mut self, change: WarmHoursChange) {
+        if let Some(warm) = self.settings.warm_hours {
+            let min = match change {
+                WarmHoursChange::Start => warm.instances,
+                WarmHoursChange::End => self.base_min_instances,
+            };
+            let max = self.settings.max_instances;
+            self.apply_instance_limits(min.min(max), max);
         }
-        self.plan_warm_hours(self.now + Millis(1));
+        self.schedule_warm_hours(self.now + Millis(1));
     }
 
-    /// Nothing that a scaling policy could still act on.
-    pub(super) fn at_rest(&self) -> bool {
-        let capacity_stays =
-            self.settings.scale_in == ScaleIn::Off || self.desired == self.settings.min_instances;
-        self.waiting == 0 && self.running == 0 && capacity_stays
+    /// Whether no scaling policy could change anything.
+    pub(super) fn is_idle(&self) -> bool {
+        let capacity_is_final = self.settings.scale_in == ScaleIn::Off
+            || self.desired_instances == self.settings.min_instances;
+        self.waiting == 0 && self.running == 0 && capacity_is_final
     }
 
     pub(super) fn dispatch(&mut self) {
         while self.waiting > 0 {
-            let concurrency = self.settings.max_concurrent_per_instance;
-            let Some(free) = self.fleet.free(concurrency) else {
+            let max_concurrent = self.settings.max_concurrent_per_instance;
+            let Some(free) = self.fleet.least_busy(max_concurrent) else {
                 return;
             };
             let Some(id) = self.queue.pop_front() else {
                 return;
             };
-            let Some(entry) = self.requests.get_mut(id).filter(|e| e.waits()) else {
+            let Some(open) = self.requests.get_mut(id).filter(|open| open.is_waiting()) else {
                 continue;
             };
             let instance = free.id;
             free.running.push(id);
             self.waiting -= 1;
             self.running += 1;
-            entry.delivery += 1;
-            entry.stage = Stage::Running { instance };
+            open.delivery += 1;
+            open.stage = RequestStage::Running { instance };
             let run = RunId {
                 request: id,
-                delivery: entry.delivery,
+                delivery: open.delivery,
             };
-            let timeout = self.now + entry.timeout.max(self.settings.shortest_timeout);
-            let request = entry.payload.clone();
-            self.timers.set(timeout, Timer::Timeout(run));
-            self.actions.push(Action::StartInvocation {
+            let timeout = self.now + open.timeout.max(self.settings.min_invocation_timeout);
+            let request = open.payload.clone();
+            self.timers.set(timeout, Timer::InvocationTimeout(run));
+            self.actions.push(EndpointAction::StartInvocation {
                 run,
                 instance,
                 request,
             });
-            if self.faults.kill_instance.strikes(&mut self.rng) {
-                let after = Millis(self.rng.up_to(self.faults.kill_within.0));
-                self.timers.set(self.now + after, Timer::Kill(instance));
+            if self.faults.kill_instance.occurs(&mut self.rng) {
+                let after = Millis(self.rng.up_to(self.faults.max_kill_delay.0));
+                self.timers
+                    .set(self.now + after, Timer::InstanceFailure(instance));
             }
         }
     }
 
     pub(super) fn take_datapoint(&mut self) {
-        let sample = Sample {
+        let sample = MetricSample {
             waiting: self.waiting,
             backlog: self.waiting + self.running,
             in_service: self.fleet.in_service(),
-            desired: self.desired,
-            settled: self.fleet.in_service() == self.fleet.len(),
+            desired: self.desired_instances,
+            no_instance_starting: self.fleet.in_service() == self.fleet.len(),
         };
         if let Some(desired) = self.scaler.datapoint(self.now, sample, &self.settings) {
             self.set_desired(desired);
@@ -171,61 +187,64 @@ impl<R: Clone> Endpoint<R> {
     }
 
     pub(super) fn set_desired(&mut self, desired: u32) {
-        if desired == self.desired {
+        if desired == self.desired_instances {
             return;
         }
-        self.desired = desired;
-        self.actions.push(Action::TestNotification);
+        self.desired_instances = desired;
+        self.actions.push(EndpointAction::TestNotification);
         while self.fleet.len() > desired
-            && let Some(instance) = self.fleet.surplus()
+            && let Some(instance) = self.fleet.scale_in_candidate()
         {
-            self.stop(instance, Stopped::ScaleIn);
+            self.stop(instance, StopReason::ScaleIn);
         }
     }
 
-    pub(super) fn cold_start_over(&mut self, instance: InstanceId) {
+    pub(super) fn end_cold_start(&mut self, instance: InstanceId) {
         let Some(found) = self.fleet.get_mut(instance) else {
             return;
         };
         if self.settings.health_checks {
-            found.phase = Phase::Checking;
-            self.actions.push(Action::CheckHealth { instance });
+            found.status = InstanceStatus::HealthCheck;
+            self.actions.push(EndpointAction::CheckHealth { instance });
         } else {
-            found.phase = Phase::InService;
-            self.actions.push(Action::InstanceInService { instance });
+            found.status = InstanceStatus::InService;
+            self.actions
+                .push(EndpointAction::InstanceInService { instance });
         }
     }
 
-    pub(super) fn stop(&mut self, instance: InstanceId, why: Stopped) {
-        let Some(gone) = self.fleet.remove(self.now, instance) else {
+    pub(super) fn stop(&mut self, instance: InstanceId, reason: StopReason) {
+        let Some(stopped) = self.fleet.remove(self.now, instance) else {
             return;
         };
-        self.actions.push(Action::InstanceStopped { instance, why });
-        for id in gone.running {
+        self.actions
+            .push(EndpointAction::InstanceStopped { instance, reason });
+        for id in stopped.running {
             self.running -= 1;
             self.redeliver(id);
         }
     }
 
-    /// Only a lost instance brings a request back; an application error never does (AWS: async
-    /// inference troubleshooting). The TTL still counts from the first acceptance.
+    /// Returns a request to the queue because its instance stopped; an application error never does
+    /// that (SageMaker developer guide, asynchronous inference troubleshooting). The TTL still counts
+    /// from the time of acceptance.
     pub(super) fn redeliver(&mut self, id: RequestId) {
-        let Some(entry) = self.requests.get_mut(id) else {
+        let Some(open) = self.requests.get_mut(id) else {
             return;
         };
-        entry.stage = Stage::Waiting;
+        open.stage = RequestStage::Waiting;
         let run = RunId {
             request: id,
-            delivery: entry.delivery,
+            delivery: open.delivery,
         };
-        let why = Abandoned::InstanceGone;
-        self.actions.push(Action::Abandon { run, why });
-        if entry.expires_at <= self.now {
+        let reason = AbandonReason::InstanceStopped;
+        self.actions.push(EndpointAction::Abandon { run, reason });
+        if open.expires_at <= self.now {
             self.expire(id);
             return;
         }
-        let request = entry.payload.clone();
-        self.actions.push(Action::Redelivered { request });
+        let request = open.payload.clone();
+        self.actions.push(EndpointAction::Redelivered { request });
         self.stats.redelivered += 1;
         self.queue.push_back(id);
         self.waiting += 1;
@@ -237,79 +256,81 @@ impl<R: Clone> Endpoint<R> {
     }
 
     pub(super) fn expire(&mut self, id: RequestId) {
-        let Some(entry) = self.requests.get(id) else {
+        let Some(open) = self.requests.get(id) else {
             return;
         };
-        let request = entry.payload.clone();
-        self.actions.push(Action::Expired { request });
-        if self.settings.announce_expiry {
-            self.fail(id, Failure::Expired);
+        let request = open.payload.clone();
+        self.actions.push(EndpointAction::Expired { request });
+        if self.settings.notify_on_expiry {
+            self.fail(id, InvocationFailure::Expired);
         } else {
             self.stats.expired += 1;
             self.requests.remove(id);
         }
-        while self
-            .queue
-            .front()
-            .is_some_and(|front| !self.requests.get(*front).is_some_and(Entry::waits))
-        {
+        while self.queue.front().is_some_and(|front| {
+            !self
+                .requests
+                .get(*front)
+                .is_some_and(OpenRequest::is_waiting)
+        }) {
             self.queue.pop_front();
         }
     }
 
-    pub(super) fn fail(&mut self, id: RequestId, failure: Failure) {
-        let Some(entry) = self.requests.get_mut(id) else {
+    pub(super) fn fail(&mut self, id: RequestId, failure: InvocationFailure) {
+        let Some(open) = self.requests.get_mut(id) else {
             return;
         };
         match failure {
-            Failure::Expired => self.stats.expired += 1,
+            InvocationFailure::Expired => self.stats.expired += 1,
             _ => self.stats.failed += 1,
         }
-        let outcome = Outcome::Failed(failure);
+        let status = InvocationStatus::Failed(failure);
         if !self.settings.failure_objects {
-            self.conclude(id, outcome);
+            self.end_request(id, status);
             return;
         }
-        entry.stage = Stage::StoringFailure { outcome };
-        self.actions.push(Action::PutFailure {
+        open.stage = RequestStage::StoringFailure { status };
+        self.actions.push(EndpointAction::PutFailure {
             run: RunId {
                 request: id,
-                delivery: entry.delivery,
+                delivery: open.delivery,
             },
-            request: entry.payload.clone(),
+            request: open.payload.clone(),
             failure,
         });
     }
 
-    /// Ends a request and announces it, as well as the faults allow.
-    pub(super) fn conclude(&mut self, id: RequestId, outcome: Outcome) {
-        let Some(entry) = self.requests.remove(id) else {
+    /// Ends a request and publishes its notification, subject to the faults.
+    pub(super) fn end_request(&mut self, id: RequestId, status: InvocationStatus) {
+        let Some(open) = self.requests.remove(id) else {
             return;
         };
-        let notice = Notice {
-            request: entry.payload,
-            outcome,
-            received_at: entry.accepted_at,
+        let notification = ResultNotification {
+            request: open.payload,
+            status,
+            received_at: open.accepted_at,
             finished_at: self.now,
         };
-        if self.faults.lose_notification.strikes(&mut self.rng) {
+        if self.faults.lose_notification.occurs(&mut self.rng) {
             self.stats.notifications_lost += 1;
-            self.actions.push(Action::NotificationLost(notice));
+            self.actions
+                .push(EndpointAction::NotificationLost(notification));
             return;
         }
-        if self.faults.double_notification.strikes(&mut self.rng) {
-            self.publish(notice.clone());
+        if self.faults.duplicate_notification.occurs(&mut self.rng) {
+            self.publish(notification.clone());
         }
-        self.publish(notice);
+        self.publish(notification);
     }
 
-    pub(super) fn publish(&mut self, notice: Notice<R>) {
-        if self.faults.delay_notification.strikes(&mut self.rng) {
-            let delay = Millis(self.rng.up_to(self.faults.longest_delay.0));
+    pub(super) fn publish(&mut self, notification: ResultNotification<R>) {
+        if self.faults.delay_notification.occurs(&mut self.rng) {
+            let delay = Millis(self.rng.up_to(self.faults.max_notification_delay.0));
             self.timers
-                .set(self.now + delay, Timer::Publish(Box::new(notice)));
+                .set(self.now + delay, Timer::Publish(Box::new(notification)));
         } else {
-            self.actions.push(Action::Publish(notice));
+            self.actions.push(EndpointAction::Publish(notification));
         }
     }
 }

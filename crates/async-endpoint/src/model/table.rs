@@ -1,69 +1,70 @@
-//! The open requests: a slab, so that a million of them pass through without a million
-//! allocations, and an old id never names a new request.
+//! The open requests, in a slab: a million requests pass through without a million allocations,
+//! and the id of an ended request never refers to a new one.
 
-use super::action::{Outcome, Request};
+use super::action::{InvocationStatus, Request};
 use crate::{InstanceId, Millis};
 
-/// Names an accepted request until it ends; never reused.
+/// Identifies an accepted request; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId {
     slot: u32,
     generation: u32,
 }
 
-/// Names one delivery of a request to an instance. A request whose instance was lost has several.
+/// Identifies one delivery of a request to an instance. A request whose instance was lost has
+/// several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId {
-    /// The request.
     pub request: RequestId,
     /// 1 for the first delivery.
     pub delivery: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum RequestStage {
     Waiting,
     Running {
         instance: InstanceId,
     },
-    /// The answer is being written while the instance's slot is still held.
+    /// The response is being written to S3. The request still counts against the instance's
+    /// concurrency.
     StoringOutput {
         instance: InstanceId,
     },
     StoringFailure {
-        outcome: Outcome,
+        status: InvocationStatus,
     },
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Entry<R> {
+pub(super) struct OpenRequest<R> {
     pub(super) payload: R,
     pub(super) accepted_at: Millis,
     pub(super) expires_at: Millis,
     pub(super) timeout: Millis,
     pub(super) delivery: u32,
-    pub(super) stage: Stage,
+    pub(super) stage: RequestStage,
 }
 
-impl<R> Entry<R> {
-    pub(super) fn waits(&self) -> bool {
-        self.stage == Stage::Waiting
+impl<R> OpenRequest<R> {
+    pub(super) fn is_waiting(&self) -> bool {
+        self.stage == RequestStage::Waiting
     }
 }
 
 #[derive(Clone, Debug)]
 struct Slot<R> {
     generation: u32,
-    entry: Option<Entry<R>>,
+    request: Option<OpenRequest<R>>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Table<R> {
+pub(super) struct RequestTable<R> {
     slots: Vec<Slot<R>>,
     free: Vec<u32>,
 }
 
-impl<R> Table<R> {
+impl<R> RequestTable<R> {
     pub(super) const fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -72,27 +73,27 @@ impl<R> Table<R> {
     }
 
     pub(super) fn insert(&mut self, now: Millis, request: Request<R>) -> RequestId {
-        let entry = Entry {
+        let request = OpenRequest {
             payload: request.payload,
             accepted_at: now,
             expires_at: now + request.ttl,
             timeout: request.timeout,
             delivery: 0,
-            stage: Stage::Waiting,
+            stage: RequestStage::Waiting,
         };
         if let Some(slot) = self.free.pop() {
-            let place = &mut self.slots[slot as usize];
-            place.generation += 1;
-            place.entry = Some(entry);
+            let reused = &mut self.slots[slot as usize];
+            reused.generation += 1;
+            reused.request = Some(request);
             return RequestId {
                 slot,
-                generation: place.generation,
+                generation: reused.generation,
             };
         }
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push(Slot {
             generation: 0,
-            entry: Some(entry),
+            request: Some(request),
         });
         RequestId {
             slot,
@@ -100,33 +101,33 @@ impl<R> Table<R> {
         }
     }
 
-    pub(super) fn get(&self, id: RequestId) -> Option<&Entry<R>> {
+    pub(super) fn get(&self, id: RequestId) -> Option<&OpenRequest<R>> {
         let slot = self.slots.get(id.slot as usize)?;
-        slot.entry
+        slot.request
             .as_ref()
             .filter(|_| slot.generation == id.generation)
     }
 
-    pub(super) fn get_mut(&mut self, id: RequestId) -> Option<&mut Entry<R>> {
+    pub(super) fn get_mut(&mut self, id: RequestId) -> Option<&mut OpenRequest<R>> {
         let slot = self.slots.get_mut(id.slot as usize)?;
         let current = slot.generation == id.generation;
-        slot.entry.as_mut().filter(|_| current)
+        slot.request.as_mut().filter(|_| current)
     }
 
-    /// The entry, if this delivery is its latest.
-    pub(super) fn run_mut(&mut self, run: RunId) -> Option<&mut Entry<R>> {
+    /// The request, if this delivery is its latest.
+    pub(super) fn run_mut(&mut self, run: RunId) -> Option<&mut OpenRequest<R>> {
         self.get_mut(run.request)
-            .filter(|entry| entry.delivery == run.delivery)
+            .filter(|request| request.delivery == run.delivery)
     }
 
-    pub(super) fn remove(&mut self, id: RequestId) -> Option<Entry<R>> {
+    pub(super) fn remove(&mut self, id: RequestId) -> Option<OpenRequest<R>> {
         let slot = self.slots.get_mut(id.slot as usize)?;
         if slot.generation != id.generation {
             return None;
         }
-        let entry = slot.entry.take()?;
+        let request = slot.request.take()?;
         self.free.push(id.slot);
-        Some(entry)
+        Some(request)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,33 +1,31 @@
-//! What can be seen of an endpoint from outside, without changing it.
+//! Read access to the state of an endpoint.
 
-use super::{Endpoint, InstanceId, Phase};
+use super::{Endpoint, InstanceId, InstanceStatus};
 use crate::Millis;
 
 /// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Invoke calls that were taken.
+    /// AcceptedInvocation `InvokeEndpointAsync` calls.
     pub accepted: u64,
     /// Requests whose output was stored.
     pub completed: u64,
     /// Requests that failed, expired ones not counted.
     pub failed: u64,
-    /// Requests that outlived their TTL.
+    /// Requests that exceeded their TTL in the queue.
     pub expired: u64,
-    /// Times a request went back to the queue because its instance was gone.
+    /// How often a request went back to the queue because its instance stopped.
     pub redelivered: u64,
-    /// Notifications never published.
+    /// Notifications that a fault suppressed.
     pub notifications_lost: u64,
 }
 
-/// One instance as people see it.
+/// The state of one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstanceView {
-    /// Its name.
     pub id: InstanceId,
-    /// Where it stands.
-    pub phase: Phase,
-    /// Requests it works on.
+    pub status: InstanceStatus,
+    /// Requests that it is processing.
     pub running: u32,
 }
 
@@ -42,41 +40,40 @@ impl<R> Endpoint<R> {
         self.waiting
     }
 
-    /// Requests on instances.
+    /// Requests that instances are processing.
     pub const fn running(&self) -> u32 {
         self.running
     }
 
-    /// Requests accepted and not ended.
-    pub fn open(&self) -> usize {
+    /// Requests that are accepted and have not ended.
+    pub fn open_requests(&self) -> usize {
         self.requests.len()
     }
 
-    /// Instances wanted by the last scaling decision.
-    pub const fn desired(&self) -> u32 {
-        self.desired
+    /// `DesiredInstanceCount`: the result of the last scaling decision.
+    pub const fn desired_instances(&self) -> u32 {
+        self.desired_instances
     }
 
-    /// Whether new requests are taken.
+    /// Whether the endpoint accepts new requests.
     pub const fn is_in_service(&self) -> bool {
         self.in_service
     }
 
-    /// The instance with the most running requests, for a test that wants to hurt.
+    /// The instance with the most running requests.
     pub fn busiest_instance(&self) -> Option<InstanceId> {
         self.fleet.busiest()
     }
 
-    /// The instances there are.
     pub fn instances(&self) -> impl Iterator<Item = InstanceView> {
         self.fleet.iter().map(|i| InstanceView {
             id: i.id,
-            phase: i.phase,
+            status: i.status,
             running: u32::try_from(i.running.len()).unwrap_or(u32::MAX),
         })
     }
 
-    /// Time of all instances together, cold starts included: what is billed.
+    /// Total time of all instances, cold starts included: what AWS bills.
     pub fn instance_time(&self) -> Millis {
         self.fleet.instance_time(self.now)
     }

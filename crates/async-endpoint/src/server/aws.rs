@@ -1,8 +1,8 @@
-//! S3 and SNS as the endpoint's execution role uses them.
+//! The calls of S3 and SNS that the endpoint makes with its execution role.
 
+use super::body_buffer::BufferedBody;
 use super::config::AwsTarget;
-use super::location::Location;
-use super::spool::Spooled;
+use super::location::S3Location;
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
@@ -16,15 +16,15 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use std::time::Duration;
 
-/// Clients of both services, and the region that notifications name.
+/// The clients, and the region for the notifications.
 #[derive(Clone, Debug)]
-pub(super) struct Aws {
+pub(super) struct AwsClients {
     s3: aws_sdk_s3::Client,
     sns: aws_sdk_sns::Client,
     pub(super) region: String,
 }
 
-impl Aws {
+impl AwsClients {
     pub(super) fn new(target: &AwsTarget) -> Self {
         let credentials = Credentials::new(
             target.access_key.as_str(),
@@ -49,7 +49,7 @@ impl Aws {
             .timeout_config(timeouts.clone())
             .retry_config(RetryConfig::standard())
             .force_path_style(true)
-            // A slow container is no stalled download.
+            // A slow container must not look like a stalled download.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -70,9 +70,9 @@ impl Aws {
         }
     }
 
-    /// Opens an object: its length and its bytes as they come. The reason of a failure is logged
-    /// here; the endpoint's caller is told no more than that it failed.
-    pub(super) async fn open(&self, object: &Location) -> Option<(u64, ByteStream)> {
+    /// Starts to read an object: its length and its bytes as a stream. Logs the error; the
+    /// notification only says that the input could not be read.
+    pub(super) async fn open(&self, object: &S3Location) -> Option<(u64, ByteStream)> {
         let request = self.s3.get_object().bucket(&object.bucket).key(&object.key);
         match request.send().await {
             Ok(found) => {
@@ -81,17 +81,22 @@ impl Aws {
             }
             Err(error) => {
                 let error = DisplayErrorContext(error);
-                tracing::warn!(location = object.as_str(), %error, "input cannot be read");
+                tracing::warn!(location = object.as_str(), %error, "cannot read the input");
                 None
             }
         }
     }
 
-    pub(super) async fn put(&self, at: &Location, content_type: &str, body: &Spooled) -> bool {
+    pub(super) async fn put(
+        &self,
+        at: &S3Location,
+        content_type: &str,
+        body: &BufferedBody,
+    ) -> bool {
         let stream = match body.upload().await {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::error!(location = at.as_str(), %error, "answer cannot be read back");
+                tracing::error!(location = at.as_str(), %error, "cannot read the buffered response");
                 return false;
             }
         };
@@ -106,7 +111,7 @@ impl Aws {
             Ok(_) => true,
             Err(error) => {
                 let error = DisplayErrorContext(error);
-                tracing::warn!(location = at.as_str(), %error, "object cannot be written");
+                tracing::warn!(location = at.as_str(), %error, "cannot write the object");
                 false
             }
         }
@@ -118,14 +123,14 @@ impl Aws {
             Ok(_) => true,
             Err(error) => {
                 let error = DisplayErrorContext(error);
-                tracing::warn!(topic, %error, "notification cannot be published");
+                tracing::warn!(topic, %error, "cannot publish the notification");
                 false
             }
         }
     }
 }
 
-/// Plain HTTP for an emulator on this machine; TLS only where the URL asks for it.
+/// TLS only for an `https:` URL: a local emulator speaks plain HTTP.
 fn http_client(endpoint_url: &str) -> SharedHttpClient {
     if endpoint_url.starts_with("https:") {
         Builder::new()

@@ -1,27 +1,26 @@
-//! What a server is told at its start, and what it refuses to start with.
+//! The configuration of a server and its checks.
 
-use super::location::Location;
+use super::location::S3Location;
 use super::wire::is_endpoint_name;
-use crate::{Faults, Parameters, Settings};
+use crate::{EndpointParameters, Faults, Settings};
 use http::Uri;
 use std::time::Duration;
 
 /// A server and its endpoints.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port on 127.0.0.1; 0 for any free one.
     pub port: u16,
-    /// The endpoints, each with a name of its own.
+    /// The endpoints, with unique names.
     pub endpoints: Vec<EndpointConfig>,
-    /// Where inputs, outputs and notifications go.
     pub aws: AwsTarget,
-    /// How many model seconds pass in a real one. Cold start, cooldowns, alarm periods, TTLs and
-    /// timeouts are divided by it; the container works in real time.
+    /// How many model seconds pass in a real second. Cold start, cooldowns, alarm periods, TTLs and
+    /// timeouts are divided by it; the container runs in real time.
     pub time_factor: f64,
-    /// Real time that every invocation is given, even if its timeout divided by `time_factor` is
+    /// Minimum real time that every invocation gets, even if its timeout divided by `time_factor` is
     /// shorter. Zero keeps the timeouts exact.
-    pub shortest_timeout: Duration,
-    /// Where all faults follow from.
+    pub min_invocation_timeout: Duration,
+    /// Seed of the injected faults.
     pub seed: u64,
 }
 
@@ -33,31 +32,29 @@ impl ServerConfig {
             endpoints,
             aws,
             time_factor: 1.0,
-            shortest_timeout: Duration::ZERO,
+            min_invocation_timeout: Duration::ZERO,
             seed: 0,
         }
     }
 }
 
-/// S3 and SNS, as the endpoints' execution role reaches them.
+/// How the endpoints reach S3 and SNS.
 #[derive(Clone, Debug)]
 pub struct AwsTarget {
     /// One URL for both services, such as that of an emulator.
     pub endpoint_url: String,
-    /// Region to sign for and to name in notifications.
+    /// Region for signatures and notifications.
     pub region: String,
-    /// Access key id.
     pub access_key: String,
-    /// Secret access key.
     pub secret_key: String,
 }
 
-/// One endpoint: a name, a container, where its results go.
+/// The configuration of one endpoint.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
     /// `EndpointName`.
     pub name: String,
-    /// How it scales. `health_checks`, `failure_objects` and `open_jobs_told` are decided by the
+    /// Scaling and limits. `health_checks`, `failure_objects` and `needs_open_jobs_metric` are decided by the
     /// server. Warm hours take the server's start for Monday, 0:00.
     pub settings: Settings,
     /// Base URL of the model container (`http://host:port`): `GET /ping`, `POST /invocations`.
@@ -75,13 +72,12 @@ pub struct EndpointConfig {
     pub response_in_success: bool,
     /// `IncludeInferenceResponseIn`: `ERROR_NOTIFICATION_TOPIC`.
     pub response_in_error: bool,
-    /// What it does wrong from the start.
     pub faults: Faults,
 }
 
 impl EndpointConfig {
-    /// An endpoint as its parameter file describes it, without failure path or topics.
-    pub fn new(parameters: Parameters, container_url: &str, s3_output_path: &str) -> Self {
+    /// An endpoint with the settings of its parameter file, without failure path or topics.
+    pub fn new(parameters: EndpointParameters, container_url: &str, s3_output_path: &str) -> Self {
         Self {
             name: parameters.endpoint_name,
             settings: parameters.settings,
@@ -100,41 +96,37 @@ impl EndpointConfig {
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Something in the configuration; the text names it.
     #[error("endpoint configuration: {0}")]
     Config(String),
-    /// The port cannot be had.
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen {
-        /// The port asked for.
         port: u16,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// An endpoint's configuration with its texts parsed.
+/// The parsed URLs and locations of an endpoint's configuration.
 #[derive(Clone, Debug)]
-pub(super) struct Checked {
+pub(super) struct ParsedEndpointConfig {
     pub(super) container: Uri,
-    pub(super) output: Location,
-    pub(super) failure: Option<Location>,
+    pub(super) output: S3Location,
+    pub(super) failure: Option<S3Location>,
 }
 
 impl ServerConfig {
     pub(super) fn check(&self) -> Result<(), StartError> {
-        let wrong = |text: String| Err(StartError::Config(text));
+        let invalid = |text: String| Err(StartError::Config(text));
         if !(self.time_factor.is_finite() && self.time_factor > 0.0) {
-            return wrong(format!("time factor {} is not above 0", self.time_factor));
+            return invalid(format!("time factor {} is not above 0", self.time_factor));
         }
-        for (at, endpoint) in self.endpoints.iter().enumerate() {
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
             let name = &endpoint.name;
             if !is_endpoint_name(name) {
-                return wrong(format!("\"{name}\" is not an endpoint name"));
+                return invalid(format!("\"{name}\" is not an endpoint name"));
             }
-            if self.endpoints[..at].iter().any(|e| e.name == *name) {
-                return wrong(format!("{name} is there twice"));
+            if self.endpoints[..index].iter().any(|e| e.name == *name) {
+                return invalid(format!("the endpoint name {name} is used twice"));
             }
         }
         Ok(())
@@ -142,27 +134,28 @@ impl ServerConfig {
 }
 
 impl EndpointConfig {
-    pub(super) fn check(&self) -> Result<Checked, StartError> {
-        let wrong = |field: &str, value: &str| {
-            StartError::Config(format!("{}: {field} \"{value}\" is wrong", self.name))
+    pub(super) fn check(&self) -> Result<ParsedEndpointConfig, StartError> {
+        let invalid = |field: &str, value: &str| {
+            StartError::Config(format!("{}: invalid {field} \"{value}\"", self.name))
         };
         let s = &self.settings;
         if s.min_instances > s.max_instances {
             let value = format!("{} > {}", s.min_instances, s.max_instances);
-            return Err(wrong("number of instances", &value));
+            return Err(invalid("number of instances", &value));
         }
         if !(1..=1000).contains(&s.max_concurrent_per_instance) {
             let value = s.max_concurrent_per_instance.to_string();
-            return Err(wrong("MaxConcurrentInvocationsPerInstance", &value));
+            return Err(invalid("MaxConcurrentInvocationsPerInstance", &value));
         }
-        let location = |field, text: &str| Location::parse(text).ok_or_else(|| wrong(field, text));
-        Ok(Checked {
+        let location =
+            |field, text: &str| S3Location::parse(text).ok_or_else(|| invalid(field, text));
+        Ok(ParsedEndpointConfig {
             container: self
                 .container_url
                 .parse::<Uri>()
                 .ok()
                 .filter(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some())
-                .ok_or_else(|| wrong("container URL", &self.container_url))?,
+                .ok_or_else(|| invalid("container URL", &self.container_url))?,
             output: location("S3OutputPath", &self.s3_output_path)?,
             failure: self
                 .s3_failure_path

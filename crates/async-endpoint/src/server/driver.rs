@@ -1,19 +1,21 @@
-//! Carries out what the model of one endpoint asks for, and tells it what came of it.
+//! The driver of one endpoint's model: carries out its actions and reports the results.
 //!
-//! The model is behind a lock that is never held across an await. One task an endpoint advances
-//! it; calls and reports only change it and wake that task. Everything that waits for the network
-//! runs in a task of its own.
+//! The model is behind a lock that is never held across an await. One task per endpoint advances the
+//! model; calls and reports change it and notify that task. All network I/O runs in separate tasks.
 
-use super::aws::Aws;
-use super::clock::Clock;
+use super::aws::AwsClients;
+use super::body_buffer::BufferedBody;
+use super::clock::ModelClock;
 use super::config::EndpointConfig;
-use super::container::{Container, Reply};
-use super::location::Location;
-use super::message::{self, MAX_INCLUDED, Told};
-use super::observe::{Observation, What};
-use super::spool::Spooled;
-use super::wire::Source;
-use crate::{Action, Endpoint, Failure, InstanceId, Notice, Outcome, RunId, Stopped};
+use super::container::{Container, ContainerResponse};
+use super::events::{EndpointEvent, EndpointEventKind};
+use super::location::S3Location;
+use super::notification::{self, IncludedResponse, MAX_INCLUDED_BYTES, Times};
+use super::wire::InputSource;
+use crate::{
+    Endpoint, EndpointAction, InstanceId, InvocationFailure, InvocationStatus, ResultNotification,
+    RunId, StopReason,
+};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::future;
@@ -24,60 +26,61 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::{AbortHandle, JoinSet};
 
 /// Real time between two pings of a container that is not ready yet.
-const PING_EVERY: Duration = Duration::from_millis(250);
+const PING_INTERVAL: Duration = Duration::from_millis(250);
 
-/// An accepted request with all that carrying it out takes.
+/// The driver's data about an accepted request.
 #[derive(Debug)]
-pub(super) struct Invocation {
+pub(super) struct AcceptedRequest {
     pub(super) inference_id: String,
-    pub(super) source: Source,
+    pub(super) source: InputSource,
     pub(super) content_type: Option<String>,
     pub(super) accept: Option<String>,
     pub(super) custom_attributes: Option<String>,
-    pub(super) output: Location,
-    pub(super) failure: Option<Location>,
-    /// Of the latest run.
-    pub(super) reply: Mutex<Option<Arc<Reply>>>,
-    /// Whether its end was observed already; several notifications can tell of it.
-    pub(super) ended: AtomicBool,
+    pub(super) output: S3Location,
+    pub(super) failure: Option<S3Location>,
+    /// Of the latest invocation.
+    pub(super) response: Mutex<Option<Arc<ContainerResponse>>>,
+    /// Whether its end was reported as an event: there can be several notifications about it.
+    pub(super) end_reported: AtomicBool,
 }
 
-/// One endpoint and everything it needs.
+/// One endpoint with its model and its clients.
 #[derive(Debug)]
-pub(super) struct Hosted {
+pub(super) struct HostedEndpoint {
     pub(super) name: Arc<str>,
     pub(super) config: EndpointConfig,
-    pub(super) output: Location,
-    pub(super) failure: Option<Location>,
+    pub(super) output: S3Location,
+    pub(super) failure: Option<S3Location>,
     pub(super) container: Container,
-    pub(super) aws: Aws,
-    pub(super) clock: Clock,
-    pub(super) model: Mutex<Endpoint<Arc<Invocation>>>,
-    pub(super) wake: Notify,
-    pub(super) observers: broadcast::Sender<Observation>,
+    pub(super) aws: AwsClients,
+    pub(super) clock: ModelClock,
+    pub(super) model: Mutex<Endpoint<Arc<AcceptedRequest>>>,
+    pub(super) changed: Notify,
+    pub(super) events: broadcast::Sender<EndpointEvent>,
 }
 
-type Work = JoinSet<Option<RunId>>;
+/// The running tasks. The task of an invocation returns its id.
+type Tasks = JoinSet<Option<RunId>>;
 
-impl Hosted {
-    /// The model, whoever panicked with it in hand: it is consistent between its own calls.
-    pub(super) fn model(&self) -> MutexGuard<'_, Endpoint<Arc<Invocation>>> {
+impl HostedEndpoint {
+    /// Locks the model. It stays consistent even if a task panicked while holding the lock.
+    pub(super) fn model(&self) -> MutexGuard<'_, Endpoint<Arc<AcceptedRequest>>> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs until it is aborted; the tasks it started end with it.
-    pub(super) async fn drive(self: Arc<Self>) {
-        let mut work = Work::new();
+    /// Runs until the task is aborted; the tasks that it started end with it.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut tasks = Tasks::new();
         let mut runs = HashMap::new();
         let mut actions = Vec::new();
         loop {
             let next = {
                 let mut model = self.model();
                 model.advance_into(self.clock.now(), &mut actions);
-                model.next_wake()
+                model.next_event_at()
             };
             for action in actions.drain(..) {
-                self.perform(action, &mut work, &mut runs);
+                self.perform(action, &mut tasks, &mut runs);
             }
             let timer = async {
                 match next {
@@ -86,9 +89,9 @@ impl Hosted {
                 }
             };
             tokio::select! {
-                () = self.wake.notified() => {}
+                () = self.changed.notified() => {}
                 () = timer => {}
-                Some(ended) = work.join_next(), if !work.is_empty() => match ended {
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => match ended {
                     Ok(run) => {
                         run.and_then(|run| runs.remove(&run));
                     }
@@ -101,237 +104,258 @@ impl Hosted {
 
     fn perform(
         self: &Arc<Self>,
-        action: Action<Arc<Invocation>>,
-        work: &mut Work,
+        action: EndpointAction<Arc<AcceptedRequest>>,
+        tasks: &mut Tasks,
         runs: &mut HashMap<RunId, AbortHandle>,
     ) {
         let this = Arc::clone(self);
         match action {
-            Action::TestNotification => {
-                work.spawn(async move { this.test_notification().await });
+            EndpointAction::TestNotification => {
+                tasks.spawn(async move { this.test_notification().await });
             }
-            Action::StartInvocation {
+            EndpointAction::StartInvocation {
                 run,
                 instance,
                 request,
             } => {
-                let what = What::Running {
+                let kind = EndpointEventKind::InvocationStarted {
                     instance: instance.0,
                     delivery: run.delivery,
                 };
-                self.observe(Some(&request), what);
-                let handle = work.spawn(async move { this.run(run, &request).await });
+                self.emit(Some(&request), kind);
+                let handle = tasks.spawn(async move { this.invoke(run, &request).await });
                 runs.insert(run, handle);
             }
-            Action::Abandon { run, why } => {
-                tracing::info!(?run, ?why, "run abandoned");
+            EndpointAction::Abandon { run, reason } => {
+                tracing::info!(?run, ?reason, "invocation abandoned");
                 if let Some(handle) = runs.remove(&run) {
                     handle.abort();
                 }
             }
-            Action::PutOutput { run, request } => {
-                work.spawn(async move { this.put_output(run, &request).await });
+            EndpointAction::PutOutput { run, request } => {
+                tasks.spawn(async move { this.put_output(run, &request).await });
             }
-            Action::PutFailure {
+            EndpointAction::PutFailure {
                 run,
                 request,
                 failure,
             } => {
-                work.spawn(async move { this.put_failure(run, &request, failure).await });
+                tasks.spawn(async move { this.put_failure(run, &request, failure).await });
             }
-            Action::Publish(notice) => {
-                self.observe_end(&notice.request, notice.outcome);
-                work.spawn(async move { this.publish(notice).await });
+            EndpointAction::Publish(notification) => {
+                self.emit_end(&notification.request, notification.status);
+                tasks.spawn(async move { this.publish(notification).await });
             }
-            Action::NotificationLost(notice) => {
-                self.observe_end(&notice.request, notice.outcome);
-                self.observe(Some(&notice.request), What::NotificationLost);
+            EndpointAction::NotificationLost(notification) => {
+                self.emit_end(&notification.request, notification.status);
+                self.emit(
+                    Some(&notification.request),
+                    EndpointEventKind::NotificationLost,
+                );
             }
-            Action::Expired { request } => self.observe(Some(&request), What::Expired),
-            Action::Redelivered { request } => self.observe(Some(&request), What::Redelivered),
-            Action::InstanceStarting { instance, ready_at } => {
-                let ready_in = self.clock.real(ready_at.since(self.clock.now()));
-                self.observe(
+            EndpointAction::Expired { request } => {
+                self.emit(Some(&request), EndpointEventKind::Expired)
+            }
+            EndpointAction::Redelivered { request } => {
+                self.emit(Some(&request), EndpointEventKind::Redelivered)
+            }
+            EndpointAction::InstanceStarting { instance, ready_at } => {
+                let ready_in = self.clock.to_real(ready_at.since(self.clock.now()));
+                self.emit(
                     None,
-                    What::Waking {
+                    EndpointEventKind::InstanceStarting {
                         instance: instance.0,
                         ready_in,
                     },
                 );
             }
-            Action::CheckHealth { instance } => {
-                work.spawn(async move { this.ping_until_ready(instance).await });
+            EndpointAction::CheckHealth { instance } => {
+                tasks.spawn(async move { this.ping_until_ready(instance).await });
             }
-            Action::InstanceInService { instance } => {
+            EndpointAction::InstanceInService { instance } => {
                 let instance = instance.0;
-                self.observe(None, What::InstanceInService { instance });
+                self.emit(None, EndpointEventKind::InstanceInService { instance });
             }
-            Action::InstanceStopped { instance, why } => {
-                let what = What::InstanceStopped {
+            EndpointAction::InstanceStopped { instance, reason } => {
+                let kind = EndpointEventKind::InstanceStopped {
                     instance: instance.0,
-                    lost: why == Stopped::Lost,
+                    lost: reason == StopReason::Lost,
                 };
-                self.observe(None, what);
+                self.emit(None, kind);
             }
         }
     }
 
-    async fn run(&self, run: RunId, request: &Invocation) -> Option<RunId> {
-        let (outcome, reply) = self.container.run(&self.aws, request).await;
-        *lock(&request.reply) = reply.map(Arc::new);
-        self.report(|model, now| model.model_answered(now, run, outcome));
+    async fn invoke(&self, run: RunId, request: &AcceptedRequest) -> Option<RunId> {
+        let (status, response) = self.container.invoke(&self.aws, request).await;
+        *lock(&request.response) = response.map(Arc::new);
+        self.report(|model, now| model.invocation_finished(now, run, status));
         Some(run)
     }
 
-    async fn put_output(&self, run: RunId, request: &Invocation) -> Option<RunId> {
-        let reply = lock(&request.reply).clone();
-        let written = match &reply {
-            Some(reply) => {
-                let content_type = reply.content_type.as_deref();
+    async fn put_output(&self, run: RunId, request: &AcceptedRequest) -> Option<RunId> {
+        let response = lock(&request.response).clone();
+        let written = match &response {
+            Some(response) => {
+                let content_type = response.content_type.as_deref();
                 let content_type = content_type.unwrap_or("application/octet-stream");
                 self.aws
-                    .put(&request.output, content_type, &reply.body)
+                    .put(&request.output, content_type, &response.body)
                     .await
             }
             None => false,
         };
-        if self.report(|model, now| model.stored(now, run, written)) && written {
-            self.observe_end(request, Outcome::Completed);
+        if self.report(|model, now| model.object_stored(now, run, written)) && written {
+            self.emit_end(request, InvocationStatus::Completed);
         }
         None
     }
 
-    /// The container's own words if it had any, else the reason in ours. What AWS writes there
-    /// for failures without an answer is not documented.
+    /// Writes the container's error response, or the failure reason if there is none. What AWS writes
+    /// without a response is not documented.
     async fn put_failure(
         &self,
         run: RunId,
-        request: &Invocation,
-        failure: Failure,
+        request: &AcceptedRequest,
+        failure: InvocationFailure,
     ) -> Option<RunId> {
-        let spoken = matches!(failure, Failure::ClientError(_) | Failure::ServerError(_));
-        let reply = lock(&request.reply).clone().filter(|_| spoken);
-        let written = match (&request.failure, &reply) {
+        let has_response = matches!(
+            failure,
+            InvocationFailure::ClientError(_) | InvocationFailure::ServerError(_)
+        );
+        let response = lock(&request.response).clone().filter(|_| has_response);
+        let written = match (&request.failure, &response) {
             (None, _) => false,
-            (Some(at), Some(reply)) => {
-                let content_type = reply.content_type.as_deref().unwrap_or("text/plain");
-                self.aws.put(at, content_type, &reply.body).await
+            (Some(location), Some(response)) => {
+                let content_type = response.content_type.as_deref().unwrap_or("text/plain");
+                self.aws.put(location, content_type, &response.body).await
             }
-            (Some(at), None) => {
-                let reason = Spooled::Memory(Bytes::from(failure.to_string()));
-                self.aws.put(at, "text/plain", &reason).await
+            (Some(location), None) => {
+                let reason = BufferedBody::Memory(Bytes::from(failure.to_string()));
+                self.aws.put(location, "text/plain", &reason).await
             }
         };
-        if self.report(|model, now| model.stored(now, run, written)) {
-            self.observe_end(request, Outcome::Failed(failure));
+        if self.report(|model, now| model.object_stored(now, run, written)) {
+            self.emit_end(request, InvocationStatus::Failed(failure));
         }
         None
     }
 
-    async fn publish(&self, notice: Notice<Arc<Invocation>>) -> Option<RunId> {
-        let request = &*notice.request;
-        let (topic, include) = match notice.outcome {
-            Outcome::Completed => (&self.config.success_topic, self.config.response_in_success),
-            Outcome::Failed(_) => (&self.config.error_topic, self.config.response_in_error),
+    async fn publish(
+        &self,
+        notification: ResultNotification<Arc<AcceptedRequest>>,
+    ) -> Option<RunId> {
+        let request = &*notification.request;
+        let (topic, include) = match notification.status {
+            InvocationStatus::Completed => {
+                (&self.config.success_topic, self.config.response_in_success)
+            }
+            InvocationStatus::Failed(_) => {
+                (&self.config.error_topic, self.config.response_in_error)
+            }
         };
         let topic = topic.as_deref()?;
-        let reply = lock(&request.reply).clone();
-        let told = reply.as_deref().map_or_else(Told::default, |reply| Told {
-            content_type: reply.content_type.as_deref(),
-            body: reply
-                .body
-                .bytes()
-                .filter(|_| include && reply.body.len() <= MAX_INCLUDED),
-        });
-        let times = (
-            self.clock.wall(notice.received_at),
-            self.clock.wall(notice.finished_at),
-        );
-        let message = message::result(
+        let response = lock(&request.response).clone();
+        let included = response
+            .as_deref()
+            .map_or_else(IncludedResponse::default, |response| IncludedResponse {
+                content_type: response.content_type.as_deref(),
+                body: response
+                    .body
+                    .bytes()
+                    .filter(|_| include && response.body.len() <= MAX_INCLUDED_BYTES),
+            });
+        let times = Times {
+            received: self.clock.wall(notification.received_at),
+            finished: self.clock.wall(notification.finished_at),
+        };
+        let message = notification::result(
             &self.aws.region,
             &self.name,
             request,
-            notice.outcome,
+            notification.status,
             times,
-            &told,
+            &included,
         );
         let published = match message {
             Ok(message) => self.aws.publish(topic, &message).await,
             Err(error) => {
-                tracing::error!(%error, "notification cannot be written as JSON");
+                tracing::error!(%error, "cannot serialize the notification");
                 false
             }
         };
-        let what = if published {
-            What::Notified
+        let kind = if published {
+            EndpointEventKind::NotificationPublished
         } else {
-            What::NotificationFailed
+            EndpointEventKind::NotificationFailed
         };
-        self.observe(Some(request), what);
+        self.emit(Some(request), kind);
         None
     }
 
     async fn test_notification(&self) -> Option<RunId> {
         let topics = [&self.config.success_topic, &self.config.error_topic];
         for topic in topics.into_iter().flatten() {
-            self.aws.publish(topic, message::TEST_NOTIFICATION).await;
+            self.aws
+                .publish(topic, notification::TEST_NOTIFICATION)
+                .await;
         }
         None
     }
 
     async fn ping_until_ready(&self, instance: InstanceId) -> Option<RunId> {
-        let there = |model: &Endpoint<_>| model.instances().any(|i| i.id == instance);
-        while there(&self.model()) {
+        let exists = |model: &Endpoint<_>| model.instances().any(|i| i.id == instance);
+        while exists(&self.model()) {
             if self.container.ping().await {
                 self.report(|model, now| model.instance_ready(now, instance));
                 return None;
             }
-            tokio::time::sleep(PING_EVERY).await;
+            tokio::time::sleep(PING_INTERVAL).await;
         }
         None
     }
 
-    /// Tells the model something, and lets it act on it.
+    /// Changes the model and notifies the task that advances it.
     pub(super) fn report<T>(
         &self,
-        tell: impl FnOnce(&mut Endpoint<Arc<Invocation>>, crate::Millis) -> T,
+        change: impl FnOnce(&mut Endpoint<Arc<AcceptedRequest>>, crate::Millis) -> T,
     ) -> T {
-        let told = tell(&mut self.model(), self.clock.now());
-        self.wake.notify_one();
-        told
+        let result = change(&mut self.model(), self.clock.now());
+        self.changed.notify_one();
+        result
     }
 
-    fn observe_end(&self, request: &Invocation, outcome: Outcome) {
-        if request.ended.swap(true, Ordering::Relaxed) {
+    fn emit_end(&self, request: &AcceptedRequest, status: InvocationStatus) {
+        if request.end_reported.swap(true, Ordering::Relaxed) {
             return;
         }
-        let what = match outcome {
-            Outcome::Completed => What::Completed {
+        let kind = match status {
+            InvocationStatus::Completed => EndpointEventKind::Completed {
                 output: request.output.as_str().to_owned(),
             },
-            Outcome::Failed(failure) => What::Failed {
+            InvocationStatus::Failed(failure) => EndpointEventKind::Failed {
                 reason: failure.to_string(),
             },
         };
-        self.observe(Some(request), what);
+        self.emit(Some(request), kind);
     }
 
-    /// Nobody has to listen.
-    pub(super) fn observe(&self, request: Option<&Invocation>, what: What) {
+    /// Sends an event to the receivers, if there are any.
+    pub(super) fn emit(&self, request: Option<&AcceptedRequest>, kind: EndpointEventKind) {
         let inference_id = request.map(|request| request.inference_id.clone());
         tracing::debug!(
             endpoint = &*self.name,
             inference.id = inference_id,
             custom_attributes = request.and_then(|request| request.custom_attributes.as_deref()),
-            ?what,
-            "endpoint"
+            ?kind,
+            "endpoint event"
         );
-        self.observers
-            .send(Observation {
+        self.events
+            .send(EndpointEvent {
                 endpoint: Arc::clone(&self.name),
                 inference_id,
                 at: self.clock.now(),
-                what,
+                kind,
             })
             .ok();
     }

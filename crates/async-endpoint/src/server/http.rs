@@ -1,11 +1,11 @@
-//! The HTTP side: `POST /endpoints/{EndpointName}/async-invocations`, and for people
-//! `GET /_endpoint/{EndpointName}`.
+//! The HTTP API: `POST /endpoints/{EndpointName}/async-invocations`, and
+//! `GET /_endpoint/{EndpointName}` for the state of an endpoint.
 
-use super::driver::{Hosted, Invocation};
-use super::observe::What;
-use super::wire::{Call, MAX_INLINE, WireError};
-use super::{EndpointState, Hosts};
-use crate::{Phase, Request};
+use super::driver::{AcceptedRequest, HostedEndpoint};
+use super::events::EndpointEventKind;
+use super::wire::{InvokeRequest, MAX_INLINE_BYTES, WireError};
+use super::{EndpointState, HostedEndpoints};
+use crate::{InstanceStatus, Request};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -20,28 +20,28 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The account that local emulators give everyone.
+/// The account id of local emulators.
 const ACCOUNT: &str = "000000000000";
 
-type Answer = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
-/// By a fault, the connection is closed instead of answered.
+/// A fault: the connection is closed without a response.
 #[derive(Debug, thiserror::Error)]
-#[error("reply dropped by a fault")]
-struct ReplyDropped;
+#[error("response dropped by a fault")]
+struct ResponseDropped;
 
-/// Serves until it is aborted; its connections end with it.
-pub(super) async fn serve(listener: TcpListener, hosts: Arc<Hosts>) {
+/// Serves until the task is aborted; its connections end with it.
+pub(super) async fn serve(listener: TcpListener, endpoints: Arc<HostedEndpoints>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&hosts)));
+                    connections.spawn(connection(stream, Arc::clone(&endpoints)));
                 }
-                // Such as too many open files: others may still end.
+                // For example too many open files: retry after other connections have ended.
                 Err(error) => {
-                    tracing::warn!(%error, "connection not accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             },
@@ -50,11 +50,11 @@ pub(super) async fn serve(listener: TcpListener, hosts: Arc<Hosts>) {
     }
 }
 
-async fn connection(stream: TcpStream, hosts: Arc<Hosts>) {
+async fn connection(stream: TcpStream, endpoints: Arc<HostedEndpoints>) {
     stream.set_nodelay(true).ok();
     let service = service_fn(move |request| {
-        let hosts = Arc::clone(&hosts);
-        async move { route(&hosts, request).await }
+        let endpoints = Arc::clone(&endpoints);
+        async move { route(&endpoints, request).await }
     });
     hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -62,48 +62,52 @@ async fn connection(stream: TcpStream, hosts: Arc<Hosts>) {
         .ok();
 }
 
-async fn route(hosts: &Hosts, request: http::Request<Incoming>) -> Result<Answer, ReplyDropped> {
+async fn route(
+    endpoints: &HostedEndpoints,
+    request: http::Request<Incoming>,
+) -> Result<HttpResponse, ResponseDropped> {
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let answer = match (request.method(), &*parts) {
+    let response = match (request.method(), &*parts) {
         (&Method::POST, ["endpoints", name, "async-invocations"]) => {
-            match invoke(hosts, name, request).await {
-                Ok(answer) => Ok(answer),
-                Err(NotAnswered::Refused(error)) => Err(error),
-                Err(NotAnswered::Dropped) => return Err(ReplyDropped),
+            match invoke(endpoints, name, request).await {
+                Ok(response) => Ok(response),
+                Err(Unsuccessful::Rejected(error)) => Err(error),
+                Err(Unsuccessful::ResponseDropped) => return Err(ResponseDropped),
             }
         }
-        (&Method::GET, ["_endpoint", name]) => state(hosts, name),
+        (&Method::GET, ["_endpoint", name]) => state(endpoints, name),
         _ => Err(WireError::new(
             StatusCode::NOT_FOUND,
             "UnknownOperationException",
             format!(
-                "{} {path} is no operation of this service",
+                "{} {path} is not an operation of this service",
                 request.method()
             ),
         )),
     };
-    Ok(answer.unwrap_or_else(|error| refusal(&error)))
+    Ok(response.unwrap_or_else(|error| error_response(&error)))
 }
 
-enum NotAnswered {
-    Refused(WireError),
-    Dropped,
+/// Why a call got no 202.
+enum Unsuccessful {
+    Rejected(WireError),
+    ResponseDropped,
 }
 
-impl From<WireError> for NotAnswered {
+impl From<WireError> for Unsuccessful {
     fn from(error: WireError) -> Self {
-        Self::Refused(error)
+        Self::Rejected(error)
     }
 }
 
 async fn invoke(
-    hosts: &Hosts,
+    endpoints: &HostedEndpoints,
     name: &str,
     request: http::Request<Incoming>,
-) -> Result<Answer, NotAnswered> {
+) -> Result<HttpResponse, Unsuccessful> {
     let (head, body) = request.into_parts();
-    // The signature is not verified: there is no account whose key it could be made with.
+    // The signature is not verified: there is no account with a key.
     if !head.headers.contains_key(AUTHORIZATION) {
         return Err(WireError::new(
             StatusCode::FORBIDDEN,
@@ -112,46 +116,53 @@ async fn invoke(
         )
         .into());
     }
-    let host = hosts.get(name).ok_or_else(|| {
+    let endpoint = endpoints.get(name).ok_or_else(|| {
         WireError::validation(format!("Endpoint {name} of account {ACCOUNT} not found."))
     })?;
     let body = collect(body).await?;
-    let answer = accept(host, &head.headers, body);
-    if let Err(NotAnswered::Refused(error)) = &answer {
-        host.observe(None, What::Refused(error.kind));
+    let response = accept(endpoint, &head.headers, body);
+    if let Err(Unsuccessful::Rejected(error)) = &response {
+        endpoint.emit(None, EndpointEventKind::Rejected(error.kind));
     }
-    answer
+    response
 }
 
 async fn collect(body: Incoming) -> Result<Bytes, WireError> {
-    match Limited::new(body, MAX_INLINE).collect().await {
+    match Limited::new(body, MAX_INLINE_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(WireError::validation(format!(
             "1 validation error detected: Value at 'body' failed to satisfy constraint: Member \
-             must have length less than or equal to {MAX_INLINE}"
+             must have length less than or equal to {MAX_INLINE_BYTES}"
         ))),
         Err(_) => Err(WireError::validation(
-            "The request body broke off.".to_owned(),
+            "The request body is incomplete.".to_owned(),
         )),
     }
 }
 
-/// Queues a call. Nothing in here waits, so a call is queued whole or not at all.
-fn accept(host: &Arc<Hosted>, headers: &HeaderMap, body: Bytes) -> Result<Answer, NotAnswered> {
-    let mut call = Call::parse(headers, body)?;
+/// Queues a request. Nothing in here awaits, so a request is queued completely or not at all.
+fn accept(
+    endpoint: &Arc<HostedEndpoint>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<HttpResponse, Unsuccessful> {
+    let mut call = InvokeRequest::parse(headers, body)?;
     let object = random_name()?;
     let folder = call
         .output_path_extension
         .as_deref()
         .map(|extension| extension.trim_matches('/'))
         .filter(|extension| !extension.is_empty())
-        .map_or_else(|| host.output.clone(), |path| host.output.join(path));
-    // The object's name tells nothing of the inference id, as in every real answer we know.
+        .map_or_else(
+            || endpoint.output.clone(),
+            |path| endpoint.output.join(path),
+        );
+    // The object's name does not contain the inference id, as in all known real responses.
     let output = folder.join(&match &call.filename {
         Some(filename) => filename.clone(),
         None => format!("{object}.out"),
     });
-    let failure = host
+    let failure = endpoint
         .failure
         .as_ref()
         .map(|folder| folder.join(&format!("{object}-error.out")));
@@ -159,7 +170,7 @@ fn accept(host: &Arc<Hosted>, headers: &HeaderMap, body: Bytes) -> Result<Answer
         Some(chosen) => chosen,
         None => random_name()?,
     };
-    let job = Arc::new(Invocation {
+    let accepted_request = Arc::new(AcceptedRequest {
         inference_id: inference_id.clone(),
         source: call.source.clone(),
         content_type: call.content_type.take(),
@@ -167,52 +178,57 @@ fn accept(host: &Arc<Hosted>, headers: &HeaderMap, body: Bytes) -> Result<Answer
         custom_attributes: call.custom_attributes.take(),
         output: output.clone(),
         failure: failure.clone(),
-        reply: Mutex::new(None),
-        ended: AtomicBool::new(false),
+        response: Mutex::new(None),
+        end_reported: AtomicBool::new(false),
     });
     let request = Request {
-        payload: Arc::clone(&job),
+        payload: Arc::clone(&accepted_request),
         ttl: call.ttl,
         timeout: call.timeout,
     };
     let accepted = {
-        let mut model = host.model();
-        let capacity = model.instances().any(|i| i.phase == Phase::InService);
+        let mut model = endpoint.model();
+        let has_capacity = model
+            .instances()
+            .any(|i| i.status == InstanceStatus::InService);
         let accepted = model
-            .invoke(host.clock.now(), request)
-            .map_err(|refusal| WireError::refused(refusal, &host.name, &call))?;
-        // Still under the lock, so that nothing that follows from it is observed before it.
-        host.observe(Some(&job), What::Queued { capacity });
+            .invoke(endpoint.clock.now(), request)
+            .map_err(|error| WireError::rejected(error, &endpoint.name, &call))?;
+        // Still under the lock, so that this event comes before all that follow from it.
+        endpoint.emit(
+            Some(&accepted_request),
+            EndpointEventKind::Queued { has_capacity },
+        );
         accepted
     };
-    host.wake.notify_one();
-    if accepted.reply_lost {
-        host.observe(Some(&job), What::ReplyLost);
-        return Err(NotAnswered::Dropped);
+    endpoint.changed.notify_one();
+    if accepted.response_lost {
+        endpoint.emit(Some(&accepted_request), EndpointEventKind::ResponseLost);
+        return Err(Unsuccessful::ResponseDropped);
     }
     #[derive(Serialize)]
-    struct Body {
+    struct AcceptedBody {
         #[serde(rename = "InferenceId")]
         inference_id: String,
     }
-    let mut answer = json(StatusCode::ACCEPTED, &Body { inference_id });
+    let mut response = json(StatusCode::ACCEPTED, &AcceptedBody { inference_id });
     let locations = [
         ("x-amzn-sagemaker-outputlocation", Some(&output)),
         ("x-amzn-sagemaker-failurelocation", failure.as_ref()),
     ];
     for (name, location) in locations {
         if let Some(value) = location.and_then(|l| HeaderValue::from_str(l.as_str()).ok()) {
-            answer.headers_mut().insert(name, value);
+            response.headers_mut().insert(name, value);
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
-fn state(hosts: &Hosts, name: &str) -> Result<Answer, WireError> {
-    let host = hosts.get(name).ok_or_else(|| {
+fn state(endpoints: &HostedEndpoints, name: &str) -> Result<HttpResponse, WireError> {
+    let endpoint = endpoints.get(name).ok_or_else(|| {
         WireError::validation(format!("Endpoint {name} of account {ACCOUNT} not found."))
     })?;
-    Ok(json(StatusCode::OK, &EndpointState::of(host)))
+    Ok(json(StatusCode::OK, &EndpointState::of(endpoint)))
 }
 
 /// A random UUID, version 4.
@@ -222,38 +238,38 @@ fn random_name() -> Result<String, WireError> {
         WireError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalFailure",
-            format!("no random name: {error}"),
+            format!("cannot create a random name: {error}"),
         )
     })?;
     let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
     Ok(id.to_string())
 }
 
-fn refusal(error: &WireError) -> Answer {
+fn error_response(error: &WireError) -> HttpResponse {
     #[derive(Serialize)]
-    struct Body<'a> {
+    struct ErrorBody<'a> {
         message: &'a str,
     }
-    let mut answer = json(
+    let mut response = json(
         error.status,
-        &Body {
+        &ErrorBody {
             message: &error.message,
         },
     );
     let kind = HeaderValue::from_static(error.kind);
-    answer.headers_mut().insert("x-amzn-errortype", kind);
-    answer
+    response.headers_mut().insert("x-amzn-errortype", kind);
+    response
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Answer {
-    // Our own structs of strings and numbers: they always serialize.
+fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    // Structs of strings and numbers always serialize.
     let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(id) = random_name().ok().and_then(|id| id.parse().ok()) {
         headers.insert("x-amzn-requestid", id);
     }
-    answer
+    response
 }

@@ -1,15 +1,15 @@
-//! S3 locations as SageMaker writes and takes them: `s3://bucket/key`, or an S3 `https://` URL.
+//! S3 locations in SageMaker's formats: `s3://bucket/key`, or an S3 `https://` URL.
 
-/// A bucket and a key, and the text they came from.
+/// A bucket and a key, and the original text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Location {
+pub(super) struct S3Location {
     text: String,
     pub(super) bucket: String,
     pub(super) key: String,
 }
 
-impl Location {
-    /// `None` if it is neither `s3://` nor an S3 URL with virtual-host or path style.
+impl S3Location {
+    /// `None` if the text is neither an `s3://` URI nor an S3 URL in virtual-hosted or path style.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (bucket, key) = if let Some(rest) = text.strip_prefix("s3://") {
             let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
@@ -36,16 +36,16 @@ impl Location {
         })
     }
 
-    /// This location as a folder, and `name` in it.
+    /// The location of `name` below this prefix.
     pub(super) fn join(&self, name: &str) -> Self {
-        let below = |folder: &str| match folder.trim_end_matches('/') {
+        let join = |prefix: &str| match prefix.trim_end_matches('/') {
             "" => name.to_owned(),
-            folder => format!("{folder}/{name}"),
+            prefix => format!("{prefix}/{name}"),
         };
         Self {
-            text: below(&self.text),
+            text: join(&self.text),
             bucket: self.bucket.clone(),
-            key: below(&self.key),
+            key: join(&self.key),
         }
     }
 
@@ -75,33 +75,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_spellings_name_the_same_object() {
+    fn all_location_formats_of_an_object_are_parsed() {
         for text in [
             "s3://b/in/a b.pdf",
             "https://b.s3.eu-west-1.amazonaws.com/in/a%20b.pdf",
             "https://b.s3-eu-west-1.amazonaws.com/in/a%20b.pdf",
             "https://s3.eu-west-1.amazonaws.com/b/in/a%20b.pdf",
         ] {
-            let read = Location::parse(text).unwrap();
+            let read = S3Location::parse(text).unwrap();
             assert_eq!((&*read.bucket, &*read.key), ("b", "in/a b.pdf"), "{text}");
             assert_eq!(read.as_str(), text);
         }
         for text in ["b/a", "s3://", "https://example.com/b/a", "ftp://b/a"] {
-            assert_eq!(Location::parse(text), None, "{text}");
+            assert_eq!(S3Location::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_name_is_put_under_a_folder_with_one_slash() {
+    fn join_puts_exactly_one_slash_between_prefix_and_name() {
         for (folder, text, key) in [
             ("s3://b/out/", "s3://b/out/x.out", "out/x.out"),
             ("s3://b/out", "s3://b/out/x.out", "out/x.out"),
             ("s3://b/", "s3://b/x.out", "x.out"),
             ("s3://b", "s3://b/x.out", "x.out"),
         ] {
-            let joined = Location::parse(folder).unwrap().join("x.out");
+            let joined = S3Location::parse(folder).unwrap().join("x.out");
             assert_eq!((joined.as_str(), &*joined.key), (text, key));
-            assert_eq!(Location::parse(text), Some(joined));
+            assert_eq!(S3Location::parse(text), Some(joined));
         }
     }
 }

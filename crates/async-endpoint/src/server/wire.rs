@@ -1,13 +1,12 @@
-//! The request and the answers of `InvokeEndpointAsync` on the wire
-//! (SageMaker API reference, InvokeEndpointAsync): headers, limits, modeled errors.
+//! The HTTP format of `InvokeEndpointAsync` (SageMaker API reference): headers, limits, errors.
 
-use crate::{ApiError, Millis, Request};
+use crate::{InvokeEndpointError, Millis, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::StatusCode;
 
-/// Largest inline body, in bytes.
-pub(super) const MAX_INLINE: usize = 128_000;
+/// Largest inline input.
+pub(super) const MAX_INLINE_BYTES: usize = 128_000;
 
 pub(super) const INPUT_LOCATION: &str = "x-amzn-sagemaker-inputlocation";
 pub(super) const INFERENCE_ID: &str = "x-amzn-sagemaker-inference-id";
@@ -19,7 +18,7 @@ const ACCEPT: &str = "x-amzn-sagemaker-accept";
 const OUTPUT_PATH_EXTENSION: &str = "x-amzn-sagemaker-s3outputpathextension";
 const FILENAME: &str = "x-amzn-sagemaker-filename";
 
-/// An error answer: status, the type that SDKs match on, and words for people.
+/// An error response: status, the error type that SDKs match on, and a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WireError {
     pub(super) status: StatusCode,
@@ -47,35 +46,39 @@ impl WireError {
         ))
     }
 
-    /// What the service answers for a refusal of the model.
-    pub(super) fn refused(refusal: ApiError, endpoint: &str, call: &Call) -> Self {
+    /// The service's response to a rejected call.
+    pub(super) fn rejected(
+        error: InvokeEndpointError,
+        endpoint: &str,
+        call: &InvokeRequest,
+    ) -> Self {
         let range = "Member must be between";
-        match refusal {
-            ApiError::NotInService => Self::validation(format!(
+        match error {
+            InvokeEndpointError::NotInService => Self::validation(format!(
                 "Endpoint {endpoint} is not in service. Wait until its status is InService."
             )),
-            ApiError::TtlOutOfRange => Self::constraint(
+            InvokeEndpointError::TtlOutOfRange => Self::constraint(
                 "requestTTLSeconds",
                 &(call.ttl.0 / 1000).to_string(),
                 &format!("{range} 60 and 21600"),
             ),
-            ApiError::TimeoutOutOfRange => Self::constraint(
+            InvokeEndpointError::TimeoutOutOfRange => Self::constraint(
                 "invocationTimeoutSeconds",
                 &(call.timeout.0 / 1000).to_string(),
                 &format!("{range} 1 and 3600"),
             ),
-            // Not in the operation's model, but every AWS front end can answer it.
-            ApiError::Throttled => Self::new(
+            // Not among the operation's errors, but every AWS API can return it.
+            InvokeEndpointError::Throttled => Self::new(
                 StatusCode::BAD_REQUEST,
                 "ThrottlingException",
                 "Rate exceeded".to_owned(),
             ),
-            ApiError::Unavailable => Self::new(
+            InvokeEndpointError::Unavailable => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ServiceUnavailable",
                 "The service is currently unavailable.".to_owned(),
             ),
-            ApiError::Internal => Self::new(
+            InvokeEndpointError::Internal => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalFailure",
                 "An internal failure occurred.".to_owned(),
@@ -84,19 +87,18 @@ impl WireError {
     }
 }
 
-/// Where the input is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The value of `InputLocation`; whether the object exists shows only when it is run.
+pub(super) enum InputSource {
+    /// The value of `InputLocation`. Whether the object exists is only known when it is read.
     Object(String),
-    /// The request's own body.
+    /// The body of the request.
     Inline(Bytes),
 }
 
-/// A checked call.
+/// A validated `InvokeEndpointAsync` call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    pub(super) source: Source,
+pub(super) struct InvokeRequest {
+    pub(super) source: InputSource,
     pub(super) inference_id: Option<String>,
     pub(super) ttl: Millis,
     pub(super) timeout: Millis,
@@ -107,14 +109,14 @@ pub(super) struct Call {
     pub(super) filename: Option<String>,
 }
 
-impl Call {
-    /// Reads a call; `body` is already known to be within [`MAX_INLINE`].
+impl InvokeRequest {
+    /// Parses and validates a call; `body` is already known to be within [`MAX_INLINE_BYTES`].
     pub(super) fn parse(headers: &HeaderMap, body: Bytes) -> Result<Self, WireError> {
-        let get = |header, member, most| text(headers, header, member, most);
+        let get = |header, member, max_length| text(headers, header, member, max_length);
         let location = get(INPUT_LOCATION, "inputLocation", 1024)?;
         let source = match (location, body.is_empty()) {
-            (Some(location), true) => Source::Object(input_location(location)?),
-            (None, false) => Source::Inline(body),
+            (Some(location), true) => InputSource::Object(input_location(location)?),
+            (None, false) => InputSource::Inline(body),
             (Some(_), false) => {
                 return Err(WireError::validation(
                     "Exactly one of InputLocation and Body must be given, not both.".to_owned(),
@@ -147,7 +149,7 @@ impl Call {
     }
 }
 
-/// Whether an endpoint can have this name: at most 63 of letters, digits and inner hyphens.
+/// Whether this is a valid endpoint name: up to 63 letters, digits and inner hyphens.
 pub(super) fn is_endpoint_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -159,7 +161,7 @@ fn text(
     headers: &HeaderMap,
     header: &str,
     member: &str,
-    most: usize,
+    max_length: usize,
 ) -> Result<Option<String>, WireError> {
     let Some(value) = headers.get(header) else {
         return Ok(None);
@@ -169,8 +171,8 @@ fn text(
         let constraint = "Member must consist of printable ASCII characters";
         return Err(WireError::constraint(member, &shown, constraint));
     };
-    if value.len() > most {
-        let constraint = format!("Member must have length less than or equal to {most}");
+    if value.len() > max_length {
+        let constraint = format!("Member must have length less than or equal to {max_length}");
         return Err(WireError::constraint(member, value, &constraint));
     }
     Ok(Some(value.to_owned()))
@@ -180,7 +182,7 @@ fn seconds(headers: &HeaderMap, header: &str, member: &str) -> Result<Option<Mil
     let Some(value) = text(headers, header, member, 64)? else {
         return Ok(None);
     };
-    // The range is the model's business; here it must only be a number that fits.
+    // The model checks the range.
     match value.parse::<u32>() {
         Ok(seconds) => Ok(Some(Millis::from_secs(u64::from(seconds)))),
         Err(_) => Err(WireError::constraint(
@@ -251,7 +253,7 @@ mod tests {
     use super::*;
     use http::{HeaderName, HeaderValue};
 
-    fn parse(pairs: &[(&str, &str)], body: &'static [u8]) -> Result<Call, WireError> {
+    fn parse(pairs: &[(&str, &str)], body: &'static [u8]) -> Result<InvokeRequest, WireError> {
         let headers = pairs
             .iter()
             .map(|(name, value)| {
@@ -261,25 +263,25 @@ mod tests {
                 )
             })
             .collect();
-        Call::parse(&headers, Bytes::from_static(body))
+        InvokeRequest::parse(&headers, Bytes::from_static(body))
     }
 
     const INPUT: (&str, &str) = (INPUT_LOCATION, "s3://in/a.pdf");
 
     #[test]
-    fn defaults_are_those_of_the_service() {
+    fn ttl_and_timeout_default_to_those_of_the_service() {
         let call = parse(&[INPUT], b"").unwrap();
         assert_eq!(call.ttl, Millis::from_secs(21_600));
         assert_eq!(call.timeout, Millis::from_secs(900));
         assert_eq!(call.inference_id, None);
-        assert_eq!(call.source, Source::Object("s3://in/a.pdf".to_owned()));
+        assert_eq!(call.source, InputSource::Object("s3://in/a.pdf".to_owned()));
     }
 
     #[test]
-    fn exactly_one_input_is_taken() {
+    fn exactly_one_of_location_and_body_is_accepted() {
         assert!(matches!(
             parse(&[], b"{}").unwrap().source,
-            Source::Inline(_)
+            InputSource::Inline(_)
         ));
         let both = parse(&[INPUT], b"{}").unwrap_err();
         let none = parse(&[], b"").unwrap_err();
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_outside_its_limits_is_refused_by_name() {
+    fn value_outside_its_limits_is_rejected_with_the_name_of_its_member() {
         let long = |n| "x".repeat(n);
         for (header, value, member) in [
             (INPUT_LOCATION, "in/a.pdf".to_owned(), "inputLocation"),
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_allowed_values_are_taken() {
+    fn longest_allowed_values_are_accepted() {
         let long = |n| "x".repeat(n);
         let location = format!("s3://b/{}", long(1017));
         parse(
@@ -350,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoint_names() {
+    fn endpoint_names_follow_the_service_rules() {
         for (name, right) in [
             ("docket-ocr", true),
             ("a", true),

@@ -1,115 +1,115 @@
-//! The CloudFormation parameter file of an endpoint, as far as the model is concerned.
+//! Reads the CloudFormation parameter file of an endpoint.
 
 use super::{Days, IDLE_PERIOD, ScaleIn, Settings, WarmHours};
 use crate::Millis;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// One endpoint's CloudFormation parameter file (`infra/endpoints/<pipeline>.json`), as far as
-/// the model is concerned.
+/// The parameters of one endpoint's CloudFormation parameter file
+/// (`infra/endpoints/<pipeline>.json`) that the model uses.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameters {
+pub struct EndpointParameters {
     /// `EndpointName`.
     pub endpoint_name: String,
-    /// `InstanceType`, such as `ml.g5.xlarge`: the planner's price, a label for everyone else.
+    /// `InstanceType`, such as `ml.g5.xlarge`. The capacity planner takes the price from it.
     pub instance_type: String,
-    /// The numbers of the file over the defaults.
+    /// The values of the file, and defaults for the others.
     pub settings: Settings,
 }
 
-/// Why a parameter file was not accepted. Every message names the parameter.
+/// Why a parameter file was rejected. Every message about a value names the parameter.
 #[derive(Debug, thiserror::Error)]
 pub enum ParameterError {
     /// Not a JSON array of `{"ParameterKey", "ParameterValue"}`.
     #[error("parameter file is not a JSON list of ParameterKey and ParameterValue")]
     Json(#[from] serde_json::Error),
-    /// A parameter the model cannot do without is absent.
+    /// A required parameter is missing.
     #[error("parameter {0} is missing")]
     Missing(&'static str),
-    /// A value that is no number, or one outside the service's limits.
+    /// A value that is not a number or is outside of the limits.
     #[error("parameter {name} is \"{value}\", expected {expected}")]
     Value {
-        /// Its key.
         name: &'static str,
-        /// What the file says.
         value: String,
-        /// What would be right.
         expected: &'static str,
     },
 }
 
-/// What the template takes as `IdleMinutes`.
+/// The allowed values of the template's parameter `IdleMinutes`.
 const IDLE_MINUTES: [u64; 12] = [5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240];
 
 #[derive(Deserialize)]
-struct Row {
+struct Parameter {
     #[serde(rename = "ParameterKey")]
     key: String,
     #[serde(rename = "ParameterValue")]
     value: String,
 }
 
-impl Parameters {
-    /// Reads a parameter file. Keys the model has no use for are ignored; numbers it knows may be
-    /// left out and keep their default, except the two names.
+impl EndpointParameters {
+    /// Reads a parameter file. Ignores keys that the model does not use. `EndpointName` and
+    /// `InstanceType` are required; the others have defaults.
     pub fn parse(json: &str) -> Result<Self, ParameterError> {
-        let rows: Vec<Row> = serde_json::from_str(json)?;
-        let rows = Rows(rows.into_iter().map(|r| (r.key, r.value)).collect());
+        let parameters: Vec<Parameter> = serde_json::from_str(json)?;
+        let parameters = ParameterMap(parameters.into_iter().map(|p| (p.key, p.value)).collect());
         let base = Settings::default();
         let seconds = |key, old: Millis| {
-            let value = rows.whole(key, old.0 / 1000, 0, 86_400, "seconds, 0 to 86400")?;
+            let value = parameters.whole(key, old.0 / 1000, 0, 86_400, "seconds, 0 to 86400")?;
             Ok::<_, ParameterError>(Millis::from_secs(value))
         };
-        let min = rows.whole("MinInstances", 0, 0, 1000, "a whole number, 0 to 1000")?;
-        let least = min.max(1);
-        let max = rows.whole(
+        let min = parameters.whole("MinInstances", 0, 0, 1000, "a whole number, 0 to 1000")?;
+        let min_max = min.max(1);
+        let max = parameters.whole(
             "MaxInstances",
-            least,
-            least,
+            min_max,
+            min_max,
             1000,
             "a whole number, at least 1 and MinInstances, at most 1000",
         )?;
         let settings = Settings {
             min_instances: narrow(min),
             max_instances: narrow(max),
-            max_concurrent_per_instance: narrow(rows.whole(
+            max_concurrent_per_instance: narrow(parameters.whole(
                 "MaxConcurrentInvocationsPerInstance",
                 1,
                 1,
                 1000,
                 "a whole number, 1 to 1000",
             )?),
-            backlog_per_instance_target: rows
+            backlog_per_instance_target: parameters
                 .positive("BacklogPerInstanceTarget", base.backlog_per_instance_target)?,
             scale_in_cooldown: seconds("ScaleInCooldownSeconds", base.scale_in_cooldown)?,
             scale_out_cooldown: seconds("ScaleOutCooldownSeconds", base.scale_out_cooldown)?,
-            wake_cooldown: seconds("ScaleFromZeroCooldownSeconds", base.wake_cooldown)?,
+            scale_from_zero_cooldown: seconds(
+                "ScaleFromZeroCooldownSeconds",
+                base.scale_from_zero_cooldown,
+            )?,
             scale_in: ScaleIn::WhenIdle {
-                periods: narrow(rows.idle_minutes()? * 60_000 / IDLE_PERIOD.0),
+                periods: narrow(parameters.idle_minutes()? * 60_000 / IDLE_PERIOD.0),
             },
-            warm: rows.warm_hours(min, max)?,
+            warm_hours: parameters.warm_hours(min, max)?,
             ..base
         };
         Ok(Self {
-            endpoint_name: rows.text("EndpointName")?,
-            instance_type: rows.text("InstanceType")?,
+            endpoint_name: parameters.text("EndpointName")?,
+            instance_type: parameters.text("InstanceType")?,
             settings,
         })
     }
 }
 
-/// Numbers from the file are at most 1440 here, so nothing is cut off.
+/// Values from the file are at most 1440 here, so none is truncated.
 fn narrow(value: u64) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-struct Rows(BTreeMap<String, String>);
+struct ParameterMap(BTreeMap<String, String>);
 
-impl Rows {
+impl ParameterMap {
     fn text(&self, key: &'static str) -> Result<String, ParameterError> {
         let value = self.0.get(key).ok_or(ParameterError::Missing(key))?;
         if value.is_empty() {
-            return Err(wrong(key, value, "a name"));
+            return Err(invalid(key, value, "a name"));
         }
         Ok(value.clone())
     }
@@ -118,27 +118,31 @@ impl Rows {
         &self,
         key: &'static str,
         default: u64,
-        least: u64,
-        most: u64,
+        min: u64,
+        max: u64,
         expected: &'static str,
     ) -> Result<u64, ParameterError> {
         let Some(value) = self.0.get(key) else {
             return Ok(default);
         };
         match value.trim().parse() {
-            Ok(n) if (least..=most).contains(&n) => Ok(n),
-            _ => Err(wrong(key, value, expected)),
+            Ok(n) if (min..=max).contains(&n) => Ok(n),
+            _ => Err(invalid(key, value, expected)),
         }
     }
 
-    /// CloudFormation cannot divide: the template has a table for these, and takes no other.
+    /// CloudFormation cannot divide: the template maps each allowed value to a number of periods.
     fn idle_minutes(&self) -> Result<u64, ParameterError> {
         let key = "IdleMinutes";
         let minutes = self.whole(key, 10, 5, 240, "minutes, 5 to 240")?;
         if IDLE_MINUTES.contains(&minutes) {
             return Ok(minutes);
         }
-        Err(wrong(key, &minutes.to_string(), "one of the template's"))
+        Err(invalid(
+            key,
+            &minutes.to_string(),
+            "one of the template's allowed values",
+        ))
     }
 
     fn warm_hours(&self, min: u64, max: u64) -> Result<Option<WarmHours>, ParameterError> {
@@ -147,19 +151,19 @@ impl Rows {
         let key = "WarmDays";
         let days = self.0.get(key).map_or("MON-FRI", String::as_str);
         let expected = "days such as MON-FRI or SAT,SUN";
-        let days = Days::parse(days).ok_or_else(|| wrong(key, days, expected))?;
+        let days = Days::parse(days).ok_or_else(|| invalid(key, days, expected))?;
         let from = self.time_of_day("WarmFrom", "7:30")?;
         let until = self.time_of_day("WarmUntil", "19:30")?;
         if from == until {
             let value = self.0.get("WarmUntil").map_or("", String::as_str);
-            return Err(wrong("WarmUntil", value, "another time than WarmFrom"));
+            return Err(invalid("WarmUntil", value, "a time other than WarmFrom"));
         }
         if instances == 0 {
             return Ok(None);
         }
         if instances < min {
-            let expected = "no fewer than MinInstances";
-            return Err(wrong("WarmInstances", &instances.to_string(), expected));
+            let expected = "at least MinInstances";
+            return Err(invalid("WarmInstances", &instances.to_string(), expected));
         }
         Ok(Some(WarmHours {
             instances: narrow(instances),
@@ -177,7 +181,7 @@ impl Rows {
             let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
             (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
         };
-        minutes().ok_or_else(|| wrong(key, value, "a time such as 7:30"))
+        minutes().ok_or_else(|| invalid(key, value, "a time such as 7:30"))
     }
 
     fn positive(&self, key: &'static str, default: f64) -> Result<f64, ParameterError> {
@@ -186,12 +190,12 @@ impl Rows {
         };
         match value.trim().parse::<f64>() {
             Ok(n) if n > 0.0 && n.is_finite() => Ok(n),
-            _ => Err(wrong(key, value, "a number above 0")),
+            _ => Err(invalid(key, value, "a number above 0")),
         }
     }
 }
 
-fn wrong(name: &'static str, value: &str, expected: &'static str) -> ParameterError {
+fn invalid(name: &'static str, value: &str, expected: &'static str) -> ParameterError {
     ParameterError::Value {
         name,
         value: value.to_owned(),
@@ -222,8 +226,8 @@ mod tests {
     ]"#;
 
     #[test]
-    fn a_parameter_file_sets_the_numbers_and_ignores_the_rest() {
-        let read = Parameters::parse(FILE).unwrap();
+    fn known_parameters_are_read_and_unknown_ones_ignored() {
+        let read = EndpointParameters::parse(FILE).unwrap();
         assert_eq!(read.endpoint_name, "docket-legal-review");
         assert_eq!(read.instance_type, "ml.g5.xlarge");
         assert_eq!(read.settings.max_instances, 5);
@@ -231,7 +235,10 @@ mod tests {
         assert_eq!(read.settings.backlog_per_instance_target, 2.5);
         assert_eq!(read.settings.scale_in_cooldown, Millis::from_secs(900));
         assert_eq!(read.settings.scale_out_cooldown, Millis::from_secs(60));
-        assert_eq!(read.settings.wake_cooldown, Millis::from_secs(700));
+        assert_eq!(
+            read.settings.scale_from_zero_cooldown,
+            Millis::from_secs(700)
+        );
         let scale_in = ScaleIn::WhenIdle { periods: 3 };
         assert_eq!(read.settings.scale_in, scale_in);
         let warm = WarmHours {
@@ -240,24 +247,30 @@ mod tests {
             from: 7 * 60 + 5,
             until: 19 * 60 + 30,
         };
-        assert_eq!(read.settings.warm, Some(warm));
-        assert!(read.settings.open_jobs_told);
+        assert_eq!(read.settings.warm_hours, Some(warm));
+        assert!(read.settings.needs_open_jobs_metric);
         assert_eq!(read.settings.cold_start, Settings::default().cold_start);
     }
 
     #[test]
-    fn there_are_no_warm_hours_unless_they_are_asked_for() {
+    fn zero_warm_instances_means_no_warm_hours() {
         let none = FILE.replace(
             r#""WarmInstances", "ParameterValue": "2""#,
             r#""WarmInstances", "ParameterValue": "0""#,
         );
         assert_ne!(none, FILE);
-        assert_eq!(Parameters::parse(&none).unwrap().settings.warm, None);
-        assert_eq!(Settings::default().warm, None);
+        assert_eq!(
+            EndpointParameters::parse(&none)
+                .unwrap()
+                .settings
+                .warm_hours,
+            None
+        );
+        assert_eq!(Settings::default().warm_hours, None);
     }
 
     #[test]
-    fn a_wrong_value_is_refused_with_the_name_of_its_parameter() {
+    fn invalid_value_is_rejected_with_the_name_of_its_parameter() {
         for (from, to, names) in [
             ("\"5\"", "\"0\"", "MaxInstances"),
             ("\"2.5\"", "\"-1\"", "BacklogPerInstanceTarget"),
@@ -270,19 +283,19 @@ mod tests {
             ("7:05", "24:00", "WarmFrom"),
             ("19:30", "7:05", "WarmUntil"),
         ] {
-            let error = Parameters::parse(&FILE.replacen(from, to, 1)).unwrap_err();
+            let error = EndpointParameters::parse(&FILE.replacen(from, to, 1)).unwrap_err();
             assert!(error.to_string().contains(names), "{error}");
         }
-        assert!(Parameters::parse("{}").is_err());
+        assert!(EndpointParameters::parse("{}").is_err());
     }
 
     #[test]
-    fn the_parameter_files_of_the_repository_are_read() {
+    fn parameter_files_of_the_repository_are_valid() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/endpoints");
         let mut read = 0;
         for file in std::fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();
-            let parsed = Parameters::parse(&std::fs::read_to_string(&path).unwrap());
+            let parsed = EndpointParameters::parse(&std::fs::read_to_string(&path).unwrap());
             let name = parsed.unwrap().endpoint_name;
             let stem = path.file_stem().unwrap().to_str().unwrap();
             assert!(name.ends_with(stem), "{name} in {}", path.display());

@@ -1,8 +1,8 @@
-//! Warm hours: the template's two scheduled actions, which raise and lower the least number of
+//! Warm hours: the template's two scheduled actions, which raise and lower the minimum number of
 //! instances.
 //!
-//! The model knows no calendar. Its time zero is Monday, 0:00, by the clock of the zone that the
-//! hours are meant in; every day has 24 hours, so the two days a year that do not are left out.
+//! The model has no calendar. Its time zero is Monday, 0:00, in the time zone of the hours. Every day
+//! has 24 hours; changes of daylight saving time are not modeled.
 
 use crate::Millis;
 
@@ -14,11 +14,11 @@ const DAY: u64 = 24 * 60 * MINUTE;
 pub struct Days(u8);
 
 impl Days {
-    /// By their names in a cron expression, Monday first.
+    /// The names of cron expressions, Monday first.
     const NAMES: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
-    /// Reads days as the template takes them: names and spans of names, such as `MON-FRI` or
-    /// `MON,WED-FRI`. `None` if it is nothing of the kind; a span goes forward in the week.
+    /// Reads days in the template's format: names and ranges of names, such as `MON-FRI` or
+    /// `MON,WED-FRI`. `None` if the text is invalid; a range cannot wrap around the week.
     pub fn parse(text: &str) -> Option<Self> {
         let day = |name: &str| Self::NAMES.iter().position(|known| *known == name);
         let mut days = Self::default();
@@ -35,29 +35,36 @@ impl Days {
         Some(days)
     }
 
-    /// Whether the day that so many days are before is one of them; day 0 is a Monday.
+    /// Whether a day, counted from day 0, a Monday, is one of these.
     const fn contains(self, day: u64) -> bool {
         self.0 & (1 << (day % 7)) != 0
     }
 }
 
-/// Hours in which more instances are kept than else.
+/// Hours with a higher minimum number of instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WarmHours {
-    /// The least number of instances in them.
+    /// The minimum number of instances during these hours.
     pub instances: u32,
-    /// Days on which they begin.
+    /// Days on which they start.
     pub days: Days,
-    /// When they begin, in minutes since midnight, below 1440.
+    /// When they start, in minutes since midnight, below 1440.
     pub from: u32,
-    /// When they end, likewise; at or before `from` on the day after. They end on every day, so
-    /// that one lost end is made up for by the next.
+    /// When they end, in minutes since midnight; on the next day if not after `from`. The end is
+    /// scheduled on every day, so that a lost scheduled action is repeated the next day.
     pub until: u32,
 }
 
+/// What a scheduled action does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WarmHoursChange {
+    Start,
+    End,
+}
+
 impl WarmHours {
-    /// The next moment at `from` or later at which they begin (true) or end (false).
-    pub(crate) fn next(&self, from: Millis) -> (Millis, bool) {
+    /// The next start or end of warm hours, at `from` or later.
+    pub(crate) fn next_change(&self, from: Millis) -> (Millis, WarmHoursChange) {
         let today = from.0 / DAY;
         let at = |day: u64, minute: u32| Millis(day * DAY + u64::from(minute) * MINUTE);
         let tonight = at(today, self.until);
@@ -66,14 +73,14 @@ impl WarmHours {
         } else {
             at(today + 1, self.until)
         };
-        let begin = (today..)
+        let start = (today..)
             .take(8)
             .filter(|day| self.days.contains(*day))
             .map(|day| at(day, self.from))
-            .find(|begin| *begin >= from);
-        match begin {
-            Some(begin) if begin < end => (begin, true),
-            _ => (end, false),
+            .find(|start| *start >= from);
+        match start {
+            Some(start) if start < end => (start, WarmHoursChange::Start),
+            _ => (end, WarmHoursChange::End),
         }
     }
 }
@@ -87,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_read_as_cron_has_them() {
+    fn days_are_parsed_like_cron_names_and_ranges() {
         let of = |text| Days::parse(text).map(|days| days.0);
         assert_eq!(of("MON-FRI"), Some(0b001_1111));
         assert_eq!(of("SUN"), Some(0b100_0000));
@@ -98,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn they_begin_on_their_days_and_end_on_all() {
+    fn warm_hours_start_on_their_days_and_end_on_every_day() {
         let hours = WarmHours {
             instances: 1,
             days: Days::parse("FRI-SAT").unwrap(),
@@ -108,26 +115,40 @@ mod tests {
         let mut now = Millis::ZERO;
         let mut seen = Vec::new();
         for _ in 0..10 {
-            let (next, begins) = hours.next(now);
-            seen.push((next, begins));
+            let (next, change) = hours.next_change(now);
+            seen.push((next, change));
             now = next + Millis(1);
         }
-        let mut expected: Vec<_> = (0..8).map(|day| (at(day, 6, 30), false)).collect();
-        expected.extend([(at(4, 22, 0), true), (at(5, 22, 0), true)]);
+        let mut expected: Vec<_> = (0..8)
+            .map(|day| (at(day, 6, 30), WarmHoursChange::End))
+            .collect();
+        expected.extend([
+            (at(4, 22, 0), WarmHoursChange::Start),
+            (at(5, 22, 0), WarmHoursChange::Start),
+        ]);
         expected.sort();
         assert_eq!(seen, expected);
     }
 
     #[test]
-    fn a_beginning_at_the_very_moment_counts() {
+    fn a_start_at_the_given_time_is_included() {
         let hours = WarmHours {
             instances: 1,
             days: Days::parse("MON").unwrap(),
             from: 0,
             until: 60,
         };
-        assert_eq!(hours.next(Millis::ZERO), (Millis::ZERO, true));
-        assert_eq!(hours.next(Millis(1)), (at(0, 1, 0), false));
-        assert_eq!(hours.next(at(6, 2, 0)), (at(7, 0, 0), true));
+        assert_eq!(
+            hours.next_change(Millis::ZERO),
+            (Millis::ZERO, WarmHoursChange::Start)
+        );
+        assert_eq!(
+            hours.next_change(Millis(1)),
+            (at(0, 1, 0), WarmHoursChange::End)
+        );
+        assert_eq!(
+            hours.next_change(at(6, 2, 0)),
+            (at(7, 0, 0), WarmHoursChange::Start)
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! The local server between real HTTP neighbors: callers, S3, SNS and a model container.
+//! Tests of the local server over HTTP, with test servers for S3, SNS and the model container.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test helper that cannot go on has failed"
+    reason = "a test helper that fails fails its test"
 )]
 
 mod results;

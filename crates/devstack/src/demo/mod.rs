@@ -1,8 +1,8 @@
-//! `make demo`: real documents go in, and one sees what becomes of each.
+//! `make demo`: uploads documents and shows the progress and the result of each.
 
-mod answer;
-mod plan;
+mod result;
 mod summary;
+mod uploads;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,133 +10,141 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::children::Children;
+use crate::child_processes::ChildProcesses;
 use crate::model::{ContainerUrl, Model};
 use crate::run_dir::RunDir;
-use crate::stack::{Options, Stack, read_pipelines};
+use crate::stack::{Stack, StackOptions, read_pipelines};
 use crate::watch::{
-    Board, Expect, News, Order, Pace, Phase, Screen, Style, Viewer, open, printable, size, watch,
+    Board, BoardChange, BoardView, DocumentStatus, ExpectedOutcome, Style, Terminal,
+    UploadSchedule, Workload, printable, size, start_stack, watch,
 };
-use plan::TENANT;
+use uploads::TENANT;
 
-/// Between two uploads of the samples: so that one sees the first wake the endpoint and the others join.
-const STAGGER: Duration = Duration::from_millis(500);
-/// Answers larger than this are not read for a line or two.
-const MAX_ANSWER: i64 = 4 * 1024 * 1024;
+/// Pause between two uploads of the samples, so that the viewer sees the endpoint scale out for the first one.
+const UPLOAD_PAUSE: Duration = Duration::from_millis(500);
+/// Larger results are not summarized.
+const MAX_RESULT_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Runs the demo on the samples, or on the given files and folders; with the reference model, or with the given
-/// container. True: every job ended as it should. Writes the result as JSON to standard output, everything else to
-/// standard error.
+/// Runs the demo with the samples, or with the given files and folders; with the reference model, or with the given
+/// container. Returns whether every job ended as expected. Writes the result as JSON to standard output, everything else
+/// to standard error.
 ///
 /// # Errors
-/// The container is not ready, the stack does not start or breaks down, or a file cannot be uploaded.
+/// The container is not ready, the stack does not start or ends unexpectedly, or a file cannot be uploaded.
 pub async fn run(
     paths: &[PathBuf],
     container: Option<ContainerUrl>,
     dir: &RunDir,
-    children: &Children,
+    children: &ChildProcesses,
 ) -> Result<bool> {
-    // Before anything is started: a path may be wrong.
+    // First, because a path may be invalid.
     let pipelines = read_pipelines()?;
-    let mut plans = if paths.is_empty() {
-        plan::samples(&pipelines)?
+    let mut uploads = if paths.is_empty() {
+        uploads::samples(&pipelines)?
     } else {
-        plan::own(paths, &pipelines)?
+        uploads::user_files(paths, &pipelines)?
     };
     let options = match container {
         Some(url) => {
-            url.check().await?;
-            // What it makes of a document is its own affair.
-            for plan in &mut plans {
-                plan.expect = Expect::Anything;
+            url.check_ready().await?;
+            // The container decides which documents fail.
+            for upload in &mut uploads {
+                upload.expected = ExpectedOutcome::Any;
             }
-            Options::with_container(url)
+            StackOptions::with_container(url)
         }
-        None => Options::DEMO,
+        None => StackOptions::DEMO,
     };
     let model = options.model.clone();
-    let mut screen = Screen::new().await;
-    let (stack, site) = open(&mut screen, options, dir, children).await?;
-    let order = Order {
-        plans,
-        pace: Pace::Apart(if paths.is_empty() {
-            STAGGER
-        } else {
-            Duration::ZERO
-        }),
-        tenants: vec![TENANT.to_owned()],
-        limit: None,
+    let mut terminal = Terminal::new();
+    let (stack, web_server) = start_stack(&mut terminal, options, dir, children).await?;
+    let pause = if paths.is_empty() {
+        UPLOAD_PAUSE
+    } else {
+        Duration::ZERO
     };
-    let board = watch(&mut screen, &stack, order, &mut Demo).await?;
+    let workload = Workload {
+        uploads,
+        schedule: UploadSchedule::OneByOne { pause },
+        tenants: vec![TENANT.to_owned()],
+        time_limit: None,
+    };
+    let board = watch(&mut terminal, &stack, workload, &mut DemoView).await?;
     if let (false, Model::Container(url)) = (board.is_done(), model)
-        && let Err(error) = url.check().await
+        && let Err(error) = url.check_ready().await
     {
-        screen.line(&error.to_string());
+        terminal.line(&error.to_string());
     }
-    let summary = summary::sum_up(&mut screen, &board);
-    screen.line(&screen.paint(Style::Dim, "stopping"));
-    drop(site);
+    let summary = summary::summarize(&mut terminal, &board);
+    terminal.line(&terminal.paint(Style::Dim, "stopping the stack"));
+    drop(web_server);
     stack.stop().await;
     summary::print(&summary.result)?;
-    Ok(summary.right)
+    Ok(summary.all_as_expected)
 }
 
-/// Shows every document and what its result says.
-struct Demo;
+/// Shows every document with a summary of its result.
+struct DemoView;
 
-impl Viewer for Demo {
-    async fn tell(&mut self, screen: &mut Screen, stack: &Stack, board: &Board, news: &News) {
-        screen.news(board, news);
-        if let News::Document(at) = news {
-            show_answer(screen, stack, board, *at).await;
+impl BoardView for DemoView {
+    async fn on_change(
+        &mut self,
+        terminal: &mut Terminal,
+        stack: &Stack,
+        board: &Board,
+        change: &BoardChange,
+    ) {
+        terminal.show_change(board, change);
+        if let BoardChange::Document(index) = change {
+            show_result(terminal, stack, board, *index).await;
         }
     }
 
-    fn draw(&mut self, screen: &mut Screen, board: &Board) {
-        screen.show(board);
+    fn draw(&mut self, terminal: &mut Terminal, board: &Board) {
+        terminal.draw_board(board);
     }
 }
 
-/// Reads a result, as the page would on a click, and shows what it says.
-async fn show_answer(screen: &mut Screen, stack: &Stack, board: &Board, at: usize) {
-    let document = &board.documents[at];
-    let (Phase::Ready, Some(output)) = (&document.phase, &document.output) else {
+/// Reads the result of a document and shows a summary.
+async fn show_result(terminal: &mut Terminal, stack: &Stack, board: &Board, index: usize) {
+    let document = &board.documents[index];
+    let (DocumentStatus::Ready, Some(output)) = (&document.status, &document.output) else {
         return;
     };
-    let lines = match read_answer(stack, output).await {
+    let lines = match summarize_result(stack, output).await {
         Ok(lines) => lines,
-        Err(error) => vec![format!("{output} cannot be shown: {error:#}")],
+        Err(error) => vec![format!("cannot read {output}: {error:#}")],
     };
     for line in lines {
-        screen.detail(&line);
+        terminal.detail(&line);
     }
 }
 
-async fn read_answer(stack: &Stack, output: &str) -> Result<Vec<String>> {
-    let at: jobs::id::Location = output.parse()?;
+async fn summarize_result(stack: &Stack, output: &str) -> Result<Vec<String>> {
+    let location: jobs::id::Location = output.parse()?;
     let object = stack
         .cloud
         .s3
         .get_object()
-        .bucket(at.bucket)
-        .key(at.key)
+        .bucket(location.bucket)
+        .key(location.key)
         .send()
         .await?;
     let length = object.content_length.unwrap_or(0);
     let size = size(u64::try_from(length).unwrap_or(0));
-    let kind = object.content_type.clone().unwrap_or_default();
+    let content_type = object.content_type.clone().unwrap_or_default();
     // Without parameters such as a charset.
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") || length > MAX_ANSWER {
-        let what = match kind {
+    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !content_type.eq_ignore_ascii_case("application/json") || length > MAX_RESULT_BYTES {
+        let description = match content_type {
             "application/pdf" => "a searchable PDF".to_owned(),
-            "" => "an answer without a type".to_owned(),
+            "" => "a result without content type".to_owned(),
             other => printable(other),
         };
-        return Ok(vec![format!("{what}, {size}: {output}")]);
+        return Ok(vec![format!("{description}, {size}: {output}")]);
     }
-    let answer: Value = serde_json::from_slice(&object.body.collect().await?.into_bytes())?;
-    let lines = answer::lines(&answer);
+    let result: Value = serde_json::from_slice(&object.body.collect().await?.into_bytes())?;
+    let lines = result::summary_lines(&result);
     Ok(if lines.is_empty() {
         vec![format!("{size} of JSON: {output}")]
     } else {

@@ -1,4 +1,4 @@
-//! The end of the demo: counts, what went wrong, and the line for programs.
+//! The summary of the demo: counts, unexpected outcomes, and the JSON result.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,24 +6,25 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::watch::{Board, Document, Expect, Phase, Screen, Style, wrong};
+use crate::watch::{
+    Board, DocumentStatus, ExpectedOutcome, Style, Terminal, TrackedDocument, unexpected_outcome,
+};
 
-/// How the demo went.
-pub(super) struct Summary {
-    pub(super) result: Outcome,
-    /// Every job ended as it should.
-    pub(super) right: bool,
+pub(super) struct DemoSummary {
+    pub(super) result: DemoResult,
+    /// Every job ended as expected.
+    pub(super) all_as_expected: bool,
 }
 
 /// The last line of standard output.
 #[derive(Serialize)]
-pub(super) struct Outcome {
+pub(super) struct DemoResult {
     uploaded: usize,
     ready: usize,
     failed: usize,
-    /// Jobs that have not ended.
+    /// Jobs that did not end.
     lost: usize,
-    /// From the moment a result was in S3 to its frame on the page, in milliseconds.
+    /// From the result in S3 to the push, in milliseconds.
     push_ms: Percentiles,
 }
 
@@ -33,55 +34,61 @@ struct Percentiles {
     p99: Option<f64>,
 }
 
-/// Counts, shows and judges.
-pub(super) fn sum_up(screen: &mut Screen, board: &Board) -> Summary {
-    let count =
-        |wanted: fn(&Phase) -> bool| board.documents.iter().filter(|d| wanted(&d.phase)).count();
-    let ready = count(|phase| matches!(phase, Phase::Ready));
-    let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
+/// Prints the summary.
+pub(super) fn summarize(terminal: &mut Terminal, board: &Board) -> DemoSummary {
+    let count = |wanted: fn(&DocumentStatus) -> bool| {
+        board.documents.iter().filter(|d| wanted(&d.status)).count()
+    };
+    let ready = count(|phase| matches!(phase, DocumentStatus::Ready));
+    let failed = count(|phase| {
+        matches!(
+            phase,
+            DocumentStatus::Failed { .. } | DocumentStatus::Cancelled
+        )
+    });
     let uploaded = board.documents.len();
     let lost = uploaded - ready - failed;
-    let mut pushes: Vec<Duration> = board
+    let mut push_delays: Vec<Duration> = board
         .documents
         .iter()
-        .filter_map(|document| document.push)
+        .filter_map(|document| document.push_delay)
         .collect();
-    pushes.sort_unstable();
-    let (p50, p99) = (percentile(&pushes, 50), percentile(&pushes, 99));
+    push_delays.sort_unstable();
+    let (p50, p99) = (percentile(&push_delays, 50), percentile(&push_delays, 99));
 
-    screen.line("");
+    terminal.line("");
     let counts = format!("{uploaded} uploaded, {ready} ready, {failed} failed, {lost} lost");
     let ms = |value: &Option<f64>| value.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
-    screen.line(&format!(
-        "{}; from the result in S3 to the page: p50 {}, p99 {}",
-        screen.paint(Style::Bold, &counts),
+    terminal.line(&format!(
+        "{}; time from the result in S3 to the push: p50 {}, p99 {}",
+        terminal.paint(Style::Bold, &counts),
         ms(&p50),
         ms(&p99)
     ));
-    let is_refused = |d: &&Document| d.plan.expect == Expect::Refused;
-    let refused = board.documents.iter().filter(is_refused).count();
-    if refused > 0 {
-        let text = format!("{refused} of the samples are broken on purpose and should fail");
-        screen.line(&screen.paint(Style::Dim, &text));
+    let is_broken_sample = |d: &&TrackedDocument| d.upload.expected == ExpectedOutcome::Rejected;
+    let broken_samples = board.documents.iter().filter(is_broken_sample).count();
+    if broken_samples > 0 {
+        let text = format!("{broken_samples} of the samples are broken on purpose and must fail");
+        terminal.line(&terminal.paint(Style::Dim, &text));
     }
-    let not_right: Vec<_> = board
+    let unexpected: Vec<_> = board
         .documents
         .iter()
-        .filter(|document| !document.is_right())
+        .filter(|document| !document.ended_as_expected())
         .collect();
-    for document in &not_right {
-        screen.line(&screen.paint(Style::Red, &wrong(document)));
+    for document in &unexpected {
+        terminal.line(&terminal.paint(Style::Red, &unexpected_outcome(document)));
     }
-    let right = not_right.is_empty();
-    Summary {
-        result: Outcome {
+    let all_as_expected = unexpected.is_empty();
+    DemoSummary {
+        result: DemoResult {
             uploaded,
             ready,
             failed,
             lost,
             push_ms: Percentiles { p50, p99 },
         },
-        right,
+        all_as_expected,
     }
 }
 
@@ -92,8 +99,8 @@ fn percentile(sorted: &[Duration], percent: usize) -> Option<f64> {
     Some((value.as_secs_f64() * 10_000.0).round() / 10.0)
 }
 
-/// Writes the last line of standard output.
-pub(super) fn print(result: &Outcome) -> Result<()> {
+/// Writes the result to standard output.
+pub(super) fn print(result: &DemoResult) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", serde_json::to_string(result)?)?;
     Ok(out.flush()?)
@@ -104,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_seen() {
+    fn percentiles_are_computed_by_nearest_rank() {
         let values: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
         assert_eq!(
             (percentile(&values, 50), percentile(&values, 99)),

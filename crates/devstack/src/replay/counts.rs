@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::plan::{BurstForecast, LivePlan};
-use crate::watch::{Board, Document, Phase};
+use crate::watch::{Board, DocumentStatus, TrackedDocument};
 
 /// Counts documents and instances while the replay runs.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl BurstCounter {
         &'a self,
         board: &'a Board,
         burst: u32,
-    ) -> impl Iterator<Item = &'a Document> {
+    ) -> impl Iterator<Item = &'a TrackedDocument> {
         let all = self.burst_of.iter().zip(&board.documents);
         all.filter(move |(of, _)| **of == burst)
             .map(|(_, document)| document)
@@ -134,19 +134,26 @@ impl BurstCounter {
 
     /// The figures of a burst so far.
     pub(super) fn counts(&self, board: &Board, burst: u32) -> Counts {
-        let count = |wanted: fn(&Phase) -> bool| {
+        let count = |wanted: fn(&DocumentStatus) -> bool| {
             let documents = self.documents(board, burst);
-            documents.filter(|document| wanted(&document.phase)).count()
+            documents
+                .filter(|document| wanted(&document.status))
+                .count()
         };
         let waits = self
             .documents(board, burst)
-            .filter(|document| matches!(document.phase, Phase::Ready))
-            .filter_map(|document| document.took)
+            .filter(|document| matches!(document.status, DocumentStatus::Ready))
+            .filter_map(|document| document.duration)
             .map(|took| self.endpoint_ms(took));
         let wait = WaitPercentiles::of(waits.collect());
         let uploaded = self.documents(board, burst).count();
-        let ready = count(|phase| matches!(phase, Phase::Ready));
-        let failed = count(|phase| matches!(phase, Phase::Failed { .. } | Phase::Cancelled));
+        let ready = count(|phase| matches!(phase, DocumentStatus::Ready));
+        let failed = count(|phase| {
+            matches!(
+                phase,
+                DocumentStatus::Failed { .. } | DocumentStatus::Cancelled
+            )
+        });
         let instances = self.instances[burst as usize - 1];
         Counts {
             uploaded,
@@ -164,7 +171,7 @@ impl BurstCounter {
     /// from the upload to the endpoint's queue, and from the result to the page.
     pub(super) fn overhead(&self, board: &Board) -> WaitPercentiles {
         let parts = board.documents.iter().filter_map(|document| {
-            let part = document.reached? + document.push?;
+            let part = document.submission_delay? + document.push_delay?;
             Some(part.as_millis() as u64)
         });
         WaitPercentiles::of(parts.collect())
@@ -209,14 +216,14 @@ mod tests {
     use std::time::Instant;
 
     use async_endpoint::Millis;
-    use async_endpoint::server::{Observation, What};
+    use async_endpoint::server::{EndpointEvent, EndpointEventKind};
     use jobs::id::JobId;
 
     use super::super::plan::LiveUpload;
     use super::super::plan::tests::plan;
     use super::*;
-    use crate::page::{PageFailure, PageJob};
-    use crate::watch::{Expect, Plan};
+    use crate::push_client::{FailureView, JobView};
+    use crate::watch::{ExpectedOutcome, PlannedUpload};
 
     const FACTOR: f64 = 30.0;
 
@@ -234,24 +241,24 @@ mod tests {
             time_factor: FACTOR,
             ..plan()
         };
-        let plan = |upload: &LiveUpload| Plan {
+        let plan = |upload: &LiveUpload| PlannedUpload {
             path: "a.pdf".into(),
             name: "a.pdf".into(),
             key: upload.key.clone(),
             pipeline: "legal-review".into(),
             bytes: 1,
-            expect: Expect::Ready,
+            expected: ExpectedOutcome::Ready,
         };
         let plans = live_plan.uploads.iter().map(plan).collect();
         (BurstCounter::new(&live_plan, "e"), Board::new(plans, "b"))
     }
 
-    fn job(number: usize, failed: bool) -> PageJob {
-        let failure = failed.then(|| PageFailure {
+    fn job(number: usize, failed: bool) -> JobView {
+        let failure = failed.then(|| FailureView {
             cause: "ModelError".into(),
             detail: "it broke down".into(),
         });
-        PageJob {
+        JobView {
             id: JobId::of_key("b", &format!("inbound/acme/{number}.pdf")).to_string(),
             version: 3,
             status: if failed { "Failed" } else { "Ready" }.into(),
@@ -267,14 +274,14 @@ mod tests {
         }
     }
 
-    fn seen(board: &mut Board, what: What, at: Instant) {
-        let observation = Observation {
+    fn seen(board: &mut Board, kind: EndpointEventKind, at: Instant) {
+        let observation = EndpointEvent {
             endpoint: "e".into(),
             inference_id: None,
             at: Millis(0),
             what,
         };
-        board.seen(&observation, at);
+        board.record_event(&observation, at);
     }
 
     #[test]
@@ -282,30 +289,34 @@ mod tests {
         let (mut counter, mut board) = start();
         let began = Instant::now();
         let after = |seconds| began + Duration::from_secs(seconds);
-        let waking = |instance| What::Waking {
+        let waking = |instance| EndpointEventKind::InstanceStarting {
             instance,
             ready_in: Duration::from_secs(10),
         };
-        board.sent(0, 1, Some(began));
+        board.record_upload(0, 1, Some(began));
         assert_eq!(counter.document_arrived(1, &board), Some(0));
         assert_eq!(
             counter.document_arrived(1, &board),
             None,
             "only for the first document"
         );
-        board.sent(1, 1, Some(after(1)));
+        board.record_upload(1, 1, Some(after(1)));
         for instance in [1, 2] {
             seen(&mut board, waking(instance), after(1));
             counter.instances_changed(&board);
         }
         for instance in [1, 2] {
-            seen(&mut board, What::InstanceInService { instance }, after(11));
+            seen(
+                &mut board,
+                EndpointEventKind::InstanceInService { instance },
+                after(11),
+            );
             counter.instances_changed(&board);
         }
-        board.told(&job(0, false), after(12));
-        board.told(&job(1, true), after(12));
+        board.record_job(&job(0, false), after(12));
+        board.record_job(&job(1, true), after(12));
 
-        board.sent(2, 1, Some(after(20)));
+        board.record_upload(2, 1, Some(after(20)));
         assert_eq!(counter.document_arrived(2, &board), Some(2));
         seen(&mut board, waking(3), after(21));
         counter.instances_changed(&board);

@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::plan::LivePlan;
-use crate::place;
+use crate::repo;
 use crate::ticket::hex;
-use crate::watch::{Expect, Plan, pdfs};
+use crate::watch::{ExpectedOutcome, PlannedUpload, find_pdfs};
 
 /// The files of a live replay.
 pub(super) struct LiveDocuments {
     /// In the order of the uploads.
-    pub(super) plans: Vec<Plan>,
+    pub(super) plans: Vec<PlannedUpload>,
     pub(super) tenants: Vec<String>,
     /// The file that tells the reference model how long to take for each document.
     pub(super) model_times: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct LiveDocuments {
 
 /// Writes one PDF for each upload and the model times into a folder.
 pub(super) fn write(folder: &Path, plan: &LivePlan) -> Result<LiveDocuments> {
-    let samples: Vec<(String, Vec<u8>)> = pdfs(&place::file(&plan.samples))?
+    let samples: Vec<(String, Vec<u8>)> = find_pdfs(&repo::file(&plan.samples))?
         .into_iter()
         .map(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -52,13 +52,13 @@ pub(super) fn write(folder: &Path, plan: &LivePlan) -> Result<LiveDocuments> {
         let (name, tenant) = (key.next().unwrap_or_default(), key.next());
         let tenant = tenant.context("a key without a tenant")?;
         tenants.insert(tenant.to_owned());
-        plans.push(Plan {
+        plans.push(PlannedUpload {
             name: format!("{tenant}/{name} ({sample})"),
             path,
             key: upload.key.clone(),
             pipeline: plan.pipeline.clone(),
             bytes: bytes.len() as u64,
-            expect: Expect::Ready,
+            expected: ExpectedOutcome::Ready,
         });
     }
     let file = folder.join("model-times.json");
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn each_upload_gets_a_distinct_document_with_its_model_time() {
-        let dir = RunDir::unique("documents").unwrap();
+        let dir = RunDir::create_unique("documents").unwrap();
         let upload = |number: u64| LiveUpload {
             burst: 1,
             after_ms: number,

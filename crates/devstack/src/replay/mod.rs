@@ -14,13 +14,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use jobs::id::JobId;
 
-use crate::children::Children;
+use crate::child_processes::ChildProcesses;
 use crate::model::Model;
-use crate::place;
+use crate::repo;
 use crate::run_dir::RunDir;
-use crate::stack::{Options, Stack, read_pipelines};
+use crate::stack::{Stack, StackOptions, read_pipelines};
 use crate::upload::upload;
-use crate::watch::{self, Pace, Screen, Style, open, watch};
+use crate::watch::{self, Style, Terminal, UploadSchedule, start_stack, watch};
 use counts::BurstCounter;
 pub use plan::LivePlan;
 use viewer::{BurstViewer, span};
@@ -39,26 +39,26 @@ const WARM_UP_TIMEOUT: Duration = Duration::from_secs(300);
 ///
 /// # Errors
 /// The stack does not start or stops early, or a file cannot be written or uploaded.
-pub async fn run(plan: LivePlan, dir: &RunDir, children: &Children) -> Result<bool> {
+pub async fn run(plan: LivePlan, dir: &RunDir, children: &ChildProcesses) -> Result<bool> {
     let name = &plan.pipeline;
     let pipelines = read_pipelines()?;
     let pipeline = pipelines
         .get(name)
         .with_context(|| format!("there is no pipeline {name}"))?;
     let documents = documents::write(dir.path(), &plan)?;
-    let options = Options {
+    let options = StackOptions {
         time_factor: plan.time_factor,
         model: Model::Reference {
             delay: Duration::ZERO,
-            takes: Some(documents.model_times),
+            min_durations: Some(documents.model_times),
         },
-        ..Options::DEMO
+        ..StackOptions::DEMO
     };
-    let mut screen = Screen::new().await;
-    explain(&mut screen, &plan, &pipeline.endpoint);
-    let (stack, site) = open(&mut screen, options, dir, children).await?;
+    let mut terminal = Terminal::new();
+    explain(&mut terminal, &plan, &pipeline.endpoint);
+    let (stack, site) = start_stack(&mut terminal, options, dir, children).await?;
 
-    warm_up(&mut screen, &stack).await?;
+    warm_up(&mut terminal, &stack).await?;
 
     let times: Vec<Duration> = plan
         .uploads
@@ -66,17 +66,17 @@ pub async fn run(plan: LivePlan, dir: &RunDir, children: &Children) -> Result<bo
         .map(|upload| plan.real(upload.after_ms))
         .collect();
     let limit = times.iter().max().copied().unwrap_or_default() + MAX_WAIT_AFTER_LAST_UPLOAD;
-    let watched = watch::Order {
-        plans: documents.plans,
-        pace: Pace::At(times),
+    let watched = watch::Workload {
+        uploads: documents.plans,
+        schedule: UploadSchedule::AtOffsets(times),
         tenants: documents.tenants,
-        limit: Some(limit),
+        time_limit: Some(limit),
     };
     let counter = BurstCounter::new(&plan, &pipeline.endpoint);
     let mut viewer = BurstViewer::new(counter, plan);
-    let board = watch(&mut screen, &stack, watched, &mut viewer).await?;
-    let all_ready = viewer.show_summary(&mut screen, &board);
-    screen.line(&screen.paint(Style::Dim, "stopping"));
+    let board = watch(&mut terminal, &stack, watched, &mut viewer).await?;
+    let all_ready = viewer.show_summary(&mut terminal, &board);
+    terminal.line(&terminal.paint(Style::Dim, "stopping"));
     drop(site);
     stack.stop().await;
     viewer.print(&board)?;
@@ -85,8 +85,8 @@ pub async fn run(plan: LivePlan, dir: &RunDir, children: &Children) -> Result<bo
 
 /// Sends a document through another pipeline. The emulator takes seconds to start a function for the first time, which
 /// are minutes by the endpoints' clock; on AWS a cold start is a tenth of a second.
-async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
-    screen.line(&screen.paint(
+async fn warm_up(terminal: &mut Terminal, stack: &Stack) -> Result<()> {
+    terminal.line(&terminal.paint(
         Style::Dim,
         &format!("one document goes through {WARM_UP} first, so that the functions have started"),
     ));
@@ -94,13 +94,13 @@ async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
     let pipeline = pipeline.with_context(|| format!("there is no pipeline {WARM_UP}"))?;
     let bucket = &stack.outputs.jobs_bucket_name;
     let key = format!("{}{WARM_UP_TENANT}/first.pdf", pipeline.prefix);
-    let sample = place::file("samples/contracts/consulting-agreement.pdf");
-    let mut page = stack.open_page(WARM_UP_TENANT).await?;
+    let sample = repo::file("samples/contracts/consulting-agreement.pdf");
+    let mut page = stack.open_push_client(WARM_UP_TENANT).await?;
     upload(&stack.cloud.s3, bucket, &key, &sample, |_| ()).await?;
     let id = JobId::of_key(bucket, &key).to_string();
     let ended = tokio::select! {
         why = stack.failed() => bail!("a part of the stack broke down: {why}"),
-        ended = tokio::time::timeout(WARM_UP_TIMEOUT, page.until_ended(&id)) => ended,
+        ended = tokio::time::timeout(WARM_UP_TIMEOUT, page.wait_until_ended(&id)) => ended,
     };
     page.close().await;
     match ended {
@@ -114,7 +114,7 @@ async fn warm_up(screen: &mut Screen, stack: &Stack) -> Result<()> {
 }
 
 /// Shows what is replayed, and how it differs from the whole day.
-fn explain(screen: &mut Screen, plan: &LivePlan, endpoint: &str) {
+fn explain(terminal: &mut Terminal, plan: &LivePlan, endpoint: &str) {
     let many = &plan.documents_name;
     let last = plan.uploads.last().map_or(0, |upload| upload.after_ms);
     let rest = plan.forecast.last().map_or(0, |burst| burst.wait_max_ms);
@@ -125,7 +125,7 @@ fn explain(screen: &mut Screen, plan: &LivePlan, endpoint: &str) {
         plan.documents_per_day,
         plan.forecast.len(),
     );
-    screen.line(&screen.paint(Style::Bold, &title));
+    terminal.line(&terminal.paint(Style::Bold, &title));
     let minute = plan.real(60_000).as_secs_f64();
     for line in [
         format!(
@@ -145,6 +145,6 @@ fn explain(screen: &mut Screen, plan: &LivePlan, endpoint: &str) {
             span(u64::try_from(plan.real(last + rest).as_millis()).unwrap_or(0))
         ),
     ] {
-        screen.reason(&line);
+        terminal.wrapped_detail(&line);
     }
 }

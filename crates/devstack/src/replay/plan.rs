@@ -91,11 +91,11 @@ impl LivePlan {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::place;
+    use crate::repo;
 
     /// The plan that `tests/replay.rs` carries out: the first burst of `tuesday`.
     pub(crate) fn plan() -> LivePlan {
-        LivePlan::read(&place::file("crates/devstack/tests/live-plan.json")).unwrap()
+        LivePlan::read(&repo::file("crates/devstack/tests/live-plan.json")).unwrap()
     }
 
     #[test]
@@ -111,10 +111,10 @@ pub(super) mod tests {
 
     #[test]
     fn other_json_is_refused_with_the_name_of_the_file() {
-        let path = place::file("events/none.json");
+        let path = repo::file("events/none.json");
         let error = LivePlan::read(&path).unwrap_err().to_string();
         assert!(error.contains("none.json cannot be read"), "{error}");
-        let path = place::file("infra/endpoints/ocr-batch.json");
+        let path = repo::file("infra/endpoints/ocr-batch.json");
         let error = LivePlan::read(&path).unwrap_err().to_string();
         assert!(error.contains("is not a plan"), "{error}");
     }

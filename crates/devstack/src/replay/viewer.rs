@@ -1,4 +1,4 @@
-//! A live replay on the screen, by burst, and a table at the end that compares it with the simulation's forecast.
+//! A live replay on the terminal, by burst, and a table at the end that compares it with the simulation's forecast.
 
 use std::io::Write as _;
 
@@ -8,7 +8,10 @@ use serde::Serialize;
 use super::counts::{BurstCounter, Counts, WaitPercentiles};
 use super::plan::LivePlan;
 use crate::stack::Stack;
-use crate::watch::{Board, News, Phase, Screen, Style, Viewer, fit, printable, wrong};
+use crate::watch::{
+    Board, BoardChange, BoardView, DocumentStatus, Style, Terminal, fit, printable,
+    unexpected_outcome,
+};
 
 /// Shows a live replay.
 pub(super) struct BurstViewer {
@@ -57,10 +60,13 @@ impl BurstViewer {
         }
     }
 
-    fn document(&mut self, screen: &mut Screen, board: &Board, at: usize) {
+    fn document(&mut self, terminal: &mut Terminal, board: &Board, at: usize) {
         let burst = self.counter.burst_of(at);
         let document = &board.documents[at];
-        if matches!(document.phase, Phase::Waiting | Phase::Uploading(_)) {
+        if matches!(
+            document.status,
+            DocumentStatus::NotStarted | DocumentStatus::Uploading { .. }
+        ) {
             return;
         }
         if let Some(found) = self.counter.document_arrived(burst, board) {
@@ -71,31 +77,31 @@ impl BurstViewer {
                 1 => "one instance is in service".to_owned(),
                 found => format!("{found} instances are in service"),
             };
-            screen.line(&format!(
+            terminal.line(&format!(
                 "burst {burst}: {count} {documents} arrive; {text}"
             ));
         }
-        if !document.phase.is_final() {
+        if !document.status.is_final() {
             return;
         }
-        if let Phase::Failed { cause, detail } = &document.phase {
-            let name = printable(&document.plan.name);
-            screen.line(&screen.paint(Style::Red, &format!("{name} failed")));
-            screen.reason(&printable(&format!("{cause}: {detail}")));
+        if let DocumentStatus::Failed { cause, detail } = &document.status {
+            let name = printable(&document.upload.name);
+            terminal.line(&terminal.paint(Style::Red, &format!("{name} failed")));
+            terminal.wrapped_detail(&printable(&format!("{cause}: {detail}")));
         }
         if self
             .counter
             .documents(board, burst)
-            .all(|document| document.phase.is_final())
+            .all(|document| document.status.is_final())
         {
             let counts = self.counter.counts(board, burst);
-            let mark = screen.paint(Style::Green, "✓");
-            let mark = if counts.failed == 0 && screen.is_live() {
+            let mark = terminal.paint(Style::Green, "✓");
+            let mark = if counts.failed == 0 && terminal.is_live() {
                 format!("{mark} ")
             } else {
                 String::new()
             };
-            screen.line(&format!(
+            terminal.line(&format!(
                 "{mark}burst {burst}: {} ready, {} failed; waited p50 {}, p95 {}",
                 counts.ready,
                 counts.failed,
@@ -106,8 +112,8 @@ impl BurstViewer {
     }
 
     /// Shows the table. Returns whether all documents became ready.
-    pub(super) fn show_summary(&self, screen: &mut Screen, board: &Board) -> bool {
-        screen.line("");
+    pub(super) fn show_summary(&self, terminal: &mut Terminal, board: &Board) -> bool {
+        terminal.line("");
         // Group names above the columns that follow the counts.
         let groups = ["", "", "", "", "", "", "waiting", "", "instances"];
         let header = [
@@ -115,14 +121,14 @@ impl BurstViewer {
         ];
         for header in [groups, header] {
             let line = row(&header.map(str::to_owned));
-            screen.line(&screen.paint(Style::Bold, line.trim_end()));
+            terminal.line(&terminal.paint(Style::Bold, line.trim_end()));
         }
         for burst in self.bursts(board) {
             let (live, simulated) = (burst.live, burst.simulated);
             let number = burst.number.to_string();
             let [uploaded, ready, failed, lost] =
                 [live.uploaded, live.ready, live.failed, live.lost].map(|n| n.to_string());
-            screen.line(&row(&[
+            terminal.line(&row(&[
                 number,
                 uploaded,
                 ready,
@@ -144,24 +150,27 @@ impl BurstViewer {
                 simulated.found.to_string(),
                 simulated.max_instances.to_string(),
             ]);
-            screen.line(&screen.paint(Style::Dim, &forecast));
+            terminal.line(&terminal.paint(Style::Dim, &forecast));
         }
-        screen.line("");
+        terminal.line("");
         for line in self.explain(board) {
-            screen.reason(&line);
+            terminal.wrapped_detail(&line);
         }
         let result = self.result(board);
         let counts = format!(
             "{} uploaded, {} ready, {} failed, {} lost",
             result.uploaded, result.ready, result.failed, result.lost
         );
-        screen.line(&screen.paint(Style::Bold, &counts));
+        terminal.line(&terminal.paint(Style::Bold, &counts));
         for document in &board.documents {
-            if !document.is_right() {
-                screen.line(&screen.paint(Style::Red, &wrong(document)));
+            if !document.ended_as_expected() {
+                terminal.line(&terminal.paint(Style::Red, &unexpected_outcome(document)));
             }
         }
-        board.documents.iter().all(|document| document.is_right())
+        board
+            .documents
+            .iter()
+            .all(|document| document.ended_as_expected())
     }
 
     /// Notes on the table.
@@ -219,35 +228,52 @@ impl BurstViewer {
     }
 }
 
-impl Viewer for BurstViewer {
-    async fn tell(&mut self, screen: &mut Screen, _: &Stack, board: &Board, news: &News) {
+impl BoardView for BurstViewer {
+    async fn on_change(
+        &mut self,
+        terminal: &mut Terminal,
+        _: &Stack,
+        board: &Board,
+        news: &BoardChange,
+    ) {
         match news {
-            News::Document(at) => self.document(screen, board, *at),
-            News::Endpoint(name) if name == self.counter.endpoint() => {
+            BoardChange::Document(at) => self.document(terminal, board, *at),
+            BoardChange::Endpoint(name) if name == self.counter.endpoint() => {
                 self.counter.instances_changed(board);
                 self.changed = true;
             }
-            News::Endpoint(_) => {}
+            BoardChange::Endpoint(_) => {}
         }
     }
 
-    fn draw(&mut self, screen: &mut Screen, board: &Board) {
+    fn draw(&mut self, terminal: &mut Terminal, board: &Board) {
         // Instances often change together: one line for all changes since the last picture.
         if std::mem::take(&mut self.changed) {
             let endpoint = self.counter.endpoint().to_owned();
-            screen.news(board, &News::Endpoint(endpoint));
+            terminal.show_change(board, &BoardChange::Endpoint(endpoint));
         }
-        let columns = screen.columns().saturating_sub(1);
-        let mut lines = vec![screen.endpoint(board, self.counter.endpoint())];
+        let columns = terminal.columns().saturating_sub(1);
+        let mut lines = vec![terminal.endpoint_line(board, self.counter.endpoint())];
         for burst in 1..=self.counter.bursts() {
-            let count = |wanted: fn(&Phase) -> bool| {
+            let count = |wanted: fn(&DocumentStatus) -> bool| {
                 let documents = self.counter.documents(board, burst);
-                documents.filter(|document| wanted(&document.phase)).count()
+                documents
+                    .filter(|document| wanted(&document.status))
+                    .count()
             };
-            let waiting_for_upload =
-                count(|phase| matches!(phase, Phase::Waiting | Phase::Uploading(_)));
-            let running = count(|phase| matches!(phase, Phase::Running(_) | Phase::Answered));
-            let ended = count(Phase::is_final);
+            let waiting_for_upload = count(|phase| {
+                matches!(
+                    phase,
+                    DocumentStatus::NotStarted | DocumentStatus::Uploading { .. }
+                )
+            });
+            let running = count(|phase| {
+                matches!(
+                    phase,
+                    DocumentStatus::Running { .. } | DocumentStatus::Finished
+                )
+            });
+            let ended = count(DocumentStatus::is_final);
             let all = self.counter.documents(board, burst).count();
             if ended == all {
                 continue;
@@ -258,7 +284,7 @@ impl Viewer for BurstViewer {
             );
             lines.push(fit(&text, columns));
         }
-        screen.draw(&lines);
+        terminal.draw(&lines);
     }
 }
 

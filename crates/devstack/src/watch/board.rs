@@ -1,282 +1,311 @@
-//! What is known about each document, from what the page is told and what is seen at the endpoints.
+//! The state of each document, from the service's pushes and the endpoints' events.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use async_endpoint::server::{Observation, What};
+use async_endpoint::server::{EndpointEvent, EndpointEventKind};
 use jobs::id::JobId;
+use jobs::view::JobView;
 
-use super::plan::{Expect, Plan};
-use crate::page::PageJob;
+use super::planned_upload::{ExpectedOutcome, PlannedUpload};
 
-/// How far a document is. Within one attempt it only goes on, whichever news comes first.
+/// The status of a document. Within one attempt it only moves forward, in whatever order pushes and events arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Not sent yet.
-    Waiting,
-    /// Being sent; bytes so far.
-    Uploading(u64),
-    /// S3 has it.
+pub(crate) enum DocumentStatus {
+    /// The upload has not started.
+    NotStarted,
+    Uploading {
+        sent_bytes: u64,
+    },
     Uploaded,
-    /// It was handed to the endpoint.
+    /// It is in the endpoint's queue.
     Submitted,
-    /// It waits for an instance that is being started.
-    Waking,
-    /// The model has it.
-    Running(u32),
-    /// The model answered.
-    Answered,
-    /// The next attempt is due then.
-    RetryScheduled { due: Instant, why: String },
-    /// Done.
+    /// It is in the endpoint's queue, and no instance is in service.
+    SubmittedWithoutCapacity,
+    /// An instance is processing it.
+    Running {
+        instance: u32,
+    },
+    /// The endpoint has finished; the service has not recorded the result yet.
+    Finished,
+    RetryScheduled {
+        due: Instant,
+        reason: String,
+    },
     Ready,
-    /// Not done, and why.
-    Failed { cause: String, detail: String },
-    /// Given up by somebody.
+    Failed {
+        cause: String,
+        detail: String,
+    },
     Cancelled,
 }
 
-impl Phase {
-    const fn rank(&self) -> u8 {
+impl DocumentStatus {
+    const fn order(&self) -> u8 {
         match self {
-            Self::Waiting => 0,
-            Self::Uploading(_) => 1,
+            Self::NotStarted => 0,
+            Self::Uploading { .. } => 1,
             Self::Uploaded => 2,
-            // The page is told this with the number of the attempt that is to come.
+            // The push has the number of the next attempt, so this comes before its submission.
             Self::RetryScheduled { .. } => 3,
             Self::Submitted => 4,
-            Self::Waking => 5,
-            Self::Running(_) => 6,
-            Self::Answered => 7,
+            Self::SubmittedWithoutCapacity => 5,
+            Self::Running { .. } => 6,
+            Self::Finished => 7,
             Self::Ready | Self::Failed { .. } | Self::Cancelled => 8,
         }
     }
 
-    /// Whether this is the end.
     pub(crate) const fn is_final(&self) -> bool {
-        self.rank() == 8
+        self.order() == 8
     }
 }
 
-/// A document on its way.
+/// A document and the state of its job.
 #[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) plan: Plan,
-    pub(crate) phase: Phase,
-    /// When that began.
+pub(crate) struct TrackedDocument {
+    pub(crate) upload: PlannedUpload,
+    pub(crate) status: DocumentStatus,
+    /// When the status last changed.
     pub(crate) since: Instant,
-    /// When S3 had it.
+    /// When the upload ended.
     pub(crate) uploaded_at: Option<Instant>,
-    /// From then until it ended.
-    pub(crate) took: Option<Duration>,
-    /// Where its result is, once there is one.
+    /// From the end of the upload to the end of the job.
+    pub(crate) duration: Option<Duration>,
+    /// The location of its result.
     pub(crate) output: Option<String>,
-    /// From S3 to the endpoint's queue.
-    pub(crate) reached: Option<Duration>,
+    /// From the end of the upload to the endpoint's queue.
+    pub(crate) submission_delay: Option<Duration>,
     stored_at: Option<Instant>,
-    /// From the result in S3 to the page.
-    pub(crate) push: Option<Duration>,
-    /// The newest attempt that was heard of, from 1.
+    /// From the result in S3 to the push.
+    pub(crate) push_delay: Option<Duration>,
+    /// The newest known attempt, from 1.
     pub(crate) attempt: u8,
     version: u64,
 }
 
-/// All documents, and the endpoints.
+/// The state of all documents and endpoints.
 #[derive(Debug)]
 pub(crate) struct Board {
-    pub(crate) documents: Vec<Document>,
+    pub(crate) documents: Vec<TrackedDocument>,
     by_id: HashMap<String, usize>,
-    pub(crate) endpoints: BTreeMap<String, Capacity>,
+    pub(crate) endpoints: BTreeMap<String, EndpointInstances>,
 }
 
-/// The instances of an endpoint: number, and when it will be there if it is not yet.
-pub(crate) type Capacity = BTreeMap<u32, Option<Instant>>;
+/// The instances of an endpoint by number, and for a starting one, when it will be in service.
+pub(crate) type EndpointInstances = BTreeMap<u32, Option<Instant>>;
 
-/// Something that is worth telling.
+/// What changed on the board.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
-    /// A document's phase changed.
+pub(crate) enum BoardChange {
+    /// The status of the document with this index.
     Document(usize),
-    /// An endpoint's instances changed.
+    /// The instances of the endpoint with this name.
     Endpoint(String),
 }
 
 impl Board {
-    pub(crate) fn new(plans: Vec<Plan>, bucket: &str) -> Self {
-        let id = |plan: &Plan| JobId::of_key(bucket, &plan.key).to_string();
-        let by_id = plans
+    pub(crate) fn new(uploads: Vec<PlannedUpload>, bucket: &str) -> Self {
+        let id = |upload: &PlannedUpload| JobId::of_key(bucket, &upload.key).to_string();
+        let by_id = uploads
             .iter()
             .enumerate()
-            .map(|(at, plan)| (id(plan), at))
+            .map(|(index, upload)| (id(upload), index))
             .collect();
-        let document = |plan| Document {
-            plan,
-            phase: Phase::Waiting,
+        let document = |upload| TrackedDocument {
+            upload,
+            status: DocumentStatus::NotStarted,
             since: Instant::now(),
             uploaded_at: None,
-            took: None,
+            duration: None,
             output: None,
-            reached: None,
+            submission_delay: None,
             stored_at: None,
-            push: None,
+            push_delay: None,
             attempt: 0,
             version: 0,
         };
         Self {
-            documents: plans.into_iter().map(document).collect(),
+            documents: uploads.into_iter().map(document).collect(),
             by_id,
             endpoints: BTreeMap::new(),
         }
     }
 
-    /// Whether all have ended.
+    /// Whether all jobs have ended.
     pub(crate) fn is_done(&self) -> bool {
         self.documents
             .iter()
-            .all(|document| document.phase.is_final())
+            .all(|document| document.status.is_final())
     }
 
-    /// A file was sent, so far or as a whole.
-    pub(crate) fn sent(&mut self, at: usize, bytes: u64, done: Option<Instant>) -> Option<News> {
-        let document = &mut self.documents[at];
-        if done.is_some() {
-            document.uploaded_at = done;
-        }
-        let phase = if done.is_some() {
-            Phase::Uploaded
+    /// Records the progress of an upload; `uploaded_at` if it has ended.
+    pub(crate) fn record_upload(
+        &mut self,
+        index: usize,
+        sent_bytes: u64,
+        uploaded_at: Option<Instant>,
+    ) -> Option<BoardChange> {
+        let document = &mut self.documents[index];
+        let status = if uploaded_at.is_some() {
+            document.uploaded_at = uploaded_at;
+            DocumentStatus::Uploaded
         } else {
-            Phase::Uploading(bytes)
+            DocumentStatus::Uploading { sent_bytes }
         };
-        document.advance(phase).then_some(News::Document(at))
+        document
+            .advance(status)
+            .then_some(BoardChange::Document(index))
     }
 
-    /// The page was told about a job.
-    pub(crate) fn told(&mut self, job: &PageJob, at: Instant) -> Option<News> {
+    /// Records a pushed job.
+    pub(crate) fn record_job(&mut self, job: &JobView, at: Instant) -> Option<BoardChange> {
         let index = *self.by_id.get(&job.id)?;
         let document = &mut self.documents[index];
         if job.version <= document.version {
             return None;
         }
         document.version = job.version;
-        document.attempt(job.attempt);
+        document.record_attempt(job.attempt);
         let failure = || {
             job.failure
                 .clone()
-                .map_or_else(Default::default, |failure| (failure.cause, failure.detail))
+                .map_or_else(Default::default, |failure| {
+                    (failure.cause.into_owned(), failure.detail)
+                })
         };
-        let phase = match job.status.as_str() {
-            "InProgress" => Phase::Submitted,
-            "RetryScheduled" => Phase::RetryScheduled {
-                // The service's clock is not ours, so only its difference counts.
+        let status = match job.status.as_ref() {
+            "InProgress" => DocumentStatus::Submitted,
+            "RetryScheduled" => DocumentStatus::RetryScheduled {
+                // The service's clock may differ from this one, so only the difference of its times is used.
                 due: at
                     + Duration::from_millis(
                         job.retry_at
                             .unwrap_or_default()
                             .saturating_sub(job.updated_at),
                     ),
-                why: failure().1,
+                reason: failure().1,
             },
             "Ready" => {
-                document.push = document
+                document.push_delay = document
                     .stored_at
                     .map(|stored| at.saturating_duration_since(stored));
-                Phase::Ready
+                DocumentStatus::Ready
             }
             "Failed" => {
                 let (cause, detail) = failure();
-                Phase::Failed { cause, detail }
+                DocumentStatus::Failed { cause, detail }
             }
-            "Cancelled" => Phase::Cancelled,
-            // Submitting, and what later releases may add: nothing that is worth a line.
+            "Cancelled" => DocumentStatus::Cancelled,
+            // Submitting, and any status of a later release.
             _ => return None,
         };
-        if phase.is_final() {
-            document.took = document
+        if status.is_final() {
+            document.duration = document
                 .uploaded_at
                 .map(|uploaded| at.saturating_duration_since(uploaded));
         }
-        document.advance(phase).then_some(News::Document(index))
+        document
+            .advance(status)
+            .then_some(BoardChange::Document(index))
     }
 
-    /// Something was seen at an endpoint.
-    pub(crate) fn seen(&mut self, seen: &Observation, at: Instant) -> Option<News> {
-        match &seen.what {
-            What::Waking { instance, ready_in } => {
-                self.capacity(seen).insert(*instance, Some(at + *ready_in))
+    /// Records an event of an endpoint.
+    pub(crate) fn record_event(
+        &mut self,
+        event: &EndpointEvent,
+        at: Instant,
+    ) -> Option<BoardChange> {
+        match &event.kind {
+            EndpointEventKind::InstanceStarting { instance, ready_in } => self
+                .instances(event)
+                .insert(*instance, Some(at + *ready_in)),
+            EndpointEventKind::InstanceInService { instance } => {
+                self.instances(event).insert(*instance, None)
             }
-            What::InstanceInService { instance } => self.capacity(seen).insert(*instance, None),
-            What::InstanceStopped { instance, .. } => self.capacity(seen).remove(instance),
-            _ => return self.seen_at_document(seen, at),
+            EndpointEventKind::InstanceStopped { instance, .. } => {
+                self.instances(event).remove(instance)
+            }
+            _ => return self.record_document_event(event, at),
         };
-        Some(News::Endpoint(seen.endpoint.to_string()))
+        Some(BoardChange::Endpoint(event.endpoint.to_string()))
     }
 
-    fn capacity(&mut self, seen: &Observation) -> &mut Capacity {
-        self.endpoints.entry(seen.endpoint.to_string()).or_default()
+    fn instances(&mut self, event: &EndpointEvent) -> &mut EndpointInstances {
+        self.endpoints
+            .entry(event.endpoint.to_string())
+            .or_default()
     }
 
-    fn seen_at_document(&mut self, seen: &Observation, at: Instant) -> Option<News> {
-        let (id, attempt) = seen.inference_id.as_deref()?.split_once(".a")?;
+    fn record_document_event(&mut self, event: &EndpointEvent, at: Instant) -> Option<BoardChange> {
+        let (id, attempt) = event.inference_id.as_deref()?.split_once(".a")?;
         let index = *self.by_id.get(id)?;
         let document = &mut self.documents[index];
-        if !document.attempt(attempt.parse().ok()?) {
-            // Of an attempt that is over.
+        if !document.record_attempt(attempt.parse().ok()?) {
+            // The event belongs to an earlier attempt.
             return None;
         }
-        if let (What::Queued { .. }, Some(uploaded), None) =
-            (&seen.what, document.uploaded_at, document.reached)
+        if let (EndpointEventKind::Queued { .. }, Some(uploaded), None) =
+            (&event.kind, document.uploaded_at, document.submission_delay)
         {
-            document.reached = Some(at.saturating_duration_since(uploaded));
+            document.submission_delay = Some(at.saturating_duration_since(uploaded));
         }
-        let phase = match &seen.what {
-            What::Queued { capacity: true } => Phase::Submitted,
-            What::Queued { capacity: false } => Phase::Waking,
-            What::Running { instance, .. } => Phase::Running(*instance),
-            What::Completed { output } => {
+        let status = match &event.kind {
+            EndpointEventKind::Queued { has_capacity: true } => DocumentStatus::Submitted,
+            EndpointEventKind::Queued {
+                has_capacity: false,
+            } => DocumentStatus::SubmittedWithoutCapacity,
+            EndpointEventKind::InvocationStarted { instance, .. } => DocumentStatus::Running {
+                instance: *instance,
+            },
+            EndpointEventKind::Completed { output } => {
                 document.output = Some(output.clone());
                 document.stored_at = Some(at);
-                Phase::Answered
+                DocumentStatus::Finished
             }
-            What::Failed { .. } => Phase::Answered,
+            EndpointEventKind::Failed { .. } => DocumentStatus::Finished,
             _ => return None,
         };
-        document.advance(phase).then_some(News::Document(index))
+        document
+            .advance(status)
+            .then_some(BoardChange::Document(index))
     }
 }
 
-impl Document {
-    /// A new attempt starts over. False if this one is over.
-    fn attempt(&mut self, attempt: u8) -> bool {
+impl TrackedDocument {
+    /// Records the number of an attempt. A new attempt starts again from `Uploaded`. False if the attempt is not the
+    /// newest.
+    fn record_attempt(&mut self, attempt: u8) -> bool {
         if attempt > self.attempt {
             self.attempt = attempt;
-            if attempt > 1 && !self.phase.is_final() {
-                self.phase = Phase::Uploaded;
+            if attempt > 1 && !self.status.is_final() {
+                self.status = DocumentStatus::Uploaded;
             }
         }
         attempt == self.attempt
     }
 
-    /// Goes on to a phase; not back.
-    fn advance(&mut self, phase: Phase) -> bool {
-        let further = phase.rank() > self.phase.rank();
-        let news = further || (self.phase.is_final() && phase.is_final() && phase != self.phase);
-        if news || phase.rank() == self.phase.rank() {
-            self.phase = phase;
+    /// Moves forward to a status, never back. Whether the change is worth showing.
+    fn advance(&mut self, status: DocumentStatus) -> bool {
+        let is_later = status.order() > self.status.order();
+        let is_correction = self.status.is_final() && status.is_final() && status != self.status;
+        let changed = is_later || is_correction;
+        if changed || status.order() == self.status.order() {
+            self.status = status;
         }
-        if news {
+        if changed {
             self.since = Instant::now();
         }
-        news
+        changed
     }
 
-    /// Whether it ended as it should.
-    pub(crate) fn is_right(&self) -> bool {
-        match (&self.phase, self.plan.expect) {
-            (Phase::Ready, Expect::Ready | Expect::Anything) => true,
-            (Phase::Failed { cause, .. }, Expect::Refused) => {
+    pub(crate) fn ended_as_expected(&self) -> bool {
+        match (&self.status, self.upload.expected) {
+            (DocumentStatus::Ready, ExpectedOutcome::Ready | ExpectedOutcome::Any) => true,
+            (DocumentStatus::Failed { cause, .. }, ExpectedOutcome::Rejected) => {
                 cause == "InvalidInput" || cause == "ModelRejected"
             }
-            (Phase::Failed { cause, .. }, Expect::Anything) => !cause.is_empty(),
+            (DocumentStatus::Failed { cause, .. }, ExpectedOutcome::Any) => !cause.is_empty(),
             _ => false,
         }
     }
@@ -285,30 +314,30 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::PageFailure;
+    use jobs::view::FailureView;
 
-    fn board(expect: Expect) -> (Board, String) {
-        let plan = Plan {
+    fn board(expected: ExpectedOutcome) -> (Board, String) {
+        let upload = PlannedUpload {
             path: "a.pdf".into(),
             name: "a.pdf".into(),
             key: "inbound/acme/a.pdf".into(),
             pipeline: "legal-review".into(),
             bytes: 9,
-            expect,
+            expected,
         };
-        let id = JobId::of_key("b", &plan.key).to_string();
-        (Board::new(vec![plan], "b"), id)
+        let id = JobId::of_key("b", &upload.key).to_string();
+        (Board::new(vec![upload], "b"), id)
     }
 
-    fn job(id: &str, version: u64, status: &str) -> PageJob {
-        let failure = (status == "Failed").then(|| PageFailure {
+    fn job(id: &str, version: u64, status: &str) -> JobView {
+        let failure = (status == "Failed").then(|| FailureView {
             cause: "InvalidInput".into(),
             detail: "it is empty".into(),
         });
-        PageJob {
+        JobView {
             id: id.into(),
             version,
-            status: status.into(),
+            status: status.to_owned().into(),
             pipeline: "legal-review".into(),
             tenant: "acme".into(),
             name: "a.pdf".into(),
@@ -317,39 +346,43 @@ mod tests {
             created_at: 0,
             updated_at: 0,
             retry_at: None,
+            corrected: false,
             failure,
         }
     }
 
-    fn seen(id: &str, attempt: u8, what: What) -> Observation {
-        Observation {
+    fn event(id: &str, attempt: u8, kind: EndpointEventKind) -> EndpointEvent {
+        EndpointEvent {
             endpoint: "e".into(),
             inference_id: Some(format!("{id}.a{attempt}")),
             at: async_endpoint::Millis(0),
-            what,
+            kind,
         }
     }
 
     #[test]
-    fn news_in_any_order_only_moves_a_document_on() {
-        let (mut board, id) = board(Expect::Ready);
+    fn status_only_moves_forward_whatever_the_order_of_pushes_and_events() {
+        let (mut board, id) = board(ExpectedOutcome::Ready);
         let now = Instant::now();
-        board.sent(0, 9, Some(now));
-        let running = What::Running {
+        board.record_upload(0, 9, Some(now));
+        let running = EndpointEventKind::InvocationStarted {
             instance: 1,
             delivery: 1,
         };
         assert_eq!(
-            board.seen(&seen(&id, 1, running), now),
-            Some(News::Document(0))
+            board.record_event(&event(&id, 1, running), now),
+            Some(BoardChange::Document(0))
         );
-        assert_eq!(board.told(&job(&id, 2, "InProgress"), now), None);
-        assert_eq!(board.documents[0].phase, Phase::Running(1));
-        board.seen(
-            &seen(
+        assert_eq!(board.record_job(&job(&id, 2, "InProgress"), now), None);
+        assert_eq!(
+            board.documents[0].status,
+            DocumentStatus::Running { instance: 1 }
+        );
+        board.record_event(
+            &event(
                 &id,
                 1,
-                What::Completed {
+                EndpointEventKind::Completed {
                     output: "s3://b/o".into(),
                 },
             ),
@@ -357,78 +390,90 @@ mod tests {
         );
         let later = now + Duration::from_millis(40);
         assert_eq!(
-            board.told(&job(&id, 3, "Ready"), later),
-            Some(News::Document(0))
+            board.record_job(&job(&id, 3, "Ready"), later),
+            Some(BoardChange::Document(0))
         );
         assert_eq!(
-            board.told(&job(&id, 3, "Ready"), later),
+            board.record_job(&job(&id, 3, "Ready"), later),
             None,
-            "a second copy is no news"
+            "a duplicate push changes nothing"
         );
-        assert_eq!(board.documents[0].push, Some(Duration::from_millis(40)));
-        assert_eq!(board.documents[0].took, Some(Duration::from_millis(40)));
-        assert!(board.is_done() && board.documents[0].is_right());
+        assert_eq!(
+            board.documents[0].push_delay,
+            Some(Duration::from_millis(40))
+        );
+        assert_eq!(board.documents[0].duration, Some(Duration::from_millis(40)));
+        assert!(board.is_done() && board.documents[0].ended_as_expected());
     }
 
     #[test]
-    fn a_retry_starts_over_and_an_old_frame_changes_nothing() {
-        let (mut board, id) = board(Expect::Anything);
+    fn retry_starts_again_and_an_old_push_changes_nothing() {
+        let (mut board, id) = board(ExpectedOutcome::Any);
         let now = Instant::now();
-        board.told(&job(&id, 3, "RetryScheduled"), now);
-        assert_eq!(board.told(&job(&id, 2, "InProgress"), now), None);
-        let running = What::Running {
+        board.record_job(&job(&id, 3, "RetryScheduled"), now);
+        assert_eq!(board.record_job(&job(&id, 2, "InProgress"), now), None);
+        let running = EndpointEventKind::InvocationStarted {
             instance: 1,
             delivery: 1,
         };
         assert_eq!(
-            board.seen(&seen(&id, 2, running), now),
-            Some(News::Document(0))
+            board.record_event(&event(&id, 2, running), now),
+            Some(BoardChange::Document(0))
         );
         assert!(!board.is_done());
     }
 
     #[test]
-    fn the_attempt_that_a_retry_announces_is_seen_and_the_one_before_it_no_more() {
-        let (mut board, id) = board(Expect::Anything);
+    fn events_of_the_next_attempt_count_after_a_retry_and_those_of_the_previous_do_not() {
+        let (mut board, id) = board(ExpectedOutcome::Any);
         let now = Instant::now();
-        board.seen(&seen(&id, 1, What::Queued { capacity: true }), now);
-        let retry = PageJob {
+        board.record_event(
+            &event(&id, 1, EndpointEventKind::Queued { has_capacity: true }),
+            now,
+        );
+        let retry = JobView {
             attempt: 2,
             updated_at: 1_000,
             retry_at: Some(31_000),
             ..job(&id, 3, "RetryScheduled")
         };
-        assert_eq!(board.told(&retry, now), Some(News::Document(0)));
-        let scheduled = Phase::RetryScheduled {
+        assert_eq!(
+            board.record_job(&retry, now),
+            Some(BoardChange::Document(0))
+        );
+        let scheduled = DocumentStatus::RetryScheduled {
             due: now + Duration::from_secs(30),
-            why: String::new(),
+            reason: String::new(),
         };
-        assert_eq!(board.documents[0].phase, scheduled);
+        assert_eq!(board.documents[0].status, scheduled);
         let output = "s3://b/late".to_owned();
-        let late = board.seen(&seen(&id, 1, What::Completed { output }), now);
-        assert_eq!((late, &board.documents[0].phase), (None, &scheduled));
-        for what in [
-            What::Queued { capacity: true },
-            What::Running {
+        let late = board.record_event(&event(&id, 1, EndpointEventKind::Completed { output }), now);
+        assert_eq!((late, &board.documents[0].status), (None, &scheduled));
+        for kind in [
+            EndpointEventKind::Queued { has_capacity: true },
+            EndpointEventKind::InvocationStarted {
                 instance: 1,
                 delivery: 1,
             },
         ] {
-            let news = board.seen(&seen(&id, 2, what), now);
-            assert_eq!(news, Some(News::Document(0)));
+            let change = board.record_event(&event(&id, 2, kind), now);
+            assert_eq!(change, Some(BoardChange::Document(0)));
         }
-        assert_eq!(board.documents[0].phase, Phase::Running(1));
+        assert_eq!(
+            board.documents[0].status,
+            DocumentStatus::Running { instance: 1 }
+        );
     }
 
     #[test]
-    fn an_end_that_was_not_wanted_is_not_right() {
-        let (mut wrong, id) = board(Expect::Ready);
-        wrong.told(&job(&id, 1, "Failed"), Instant::now());
-        assert!(wrong.is_done() && !wrong.documents[0].is_right());
-        let (mut right, id) = board(Expect::Refused);
-        right.told(&job(&id, 1, "Failed"), Instant::now());
-        assert!(right.documents[0].is_right());
-        let (open, _) = board(Expect::Refused);
-        assert!(!open.documents[0].is_right());
+    fn outcome_is_compared_with_the_expected_one() {
+        let (mut unexpected, id) = board(ExpectedOutcome::Ready);
+        unexpected.record_job(&job(&id, 1, "Failed"), Instant::now());
+        assert!(unexpected.is_done() && !unexpected.documents[0].ended_as_expected());
+        let (mut expected, id) = board(ExpectedOutcome::Rejected);
+        expected.record_job(&job(&id, 1, "Failed"), Instant::now());
+        assert!(expected.documents[0].ended_as_expected());
+        let (open, _) = board(ExpectedOutcome::Rejected);
+        assert!(!open.documents[0].ended_as_expected());
     }
 }

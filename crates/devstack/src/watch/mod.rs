@@ -1,9 +1,9 @@
-//! Uploading documents to a local stack and watching what becomes of each: what the demo and the live replay share.
+//! Uploads documents to a local stack and shows the progress of each job. Used by the demo and the live replay.
 
 mod board;
-mod plan;
-mod screen;
-mod show;
+mod display;
+mod planned_upload;
+mod terminal;
 mod text;
 
 use std::sync::Arc;
@@ -15,266 +15,299 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::children::Children;
-use crate::page::{Arrival, Frame, Page};
+use crate::child_processes::ChildProcesses;
+use crate::push_client::{PushClient, PushFrame, ReceivedMessage};
 use crate::run_dir::RunDir;
-use crate::sign_ins::PASSWORD;
-use crate::site::{NOT_BUILT, Site};
-use crate::stack::{Options, Stack};
+use crate::stack::{Stack, StackOptions};
+use crate::test_users::TEST_PASSWORD;
 use crate::upload::upload;
+use crate::web_server::{WEB_APP_NOT_BUILT, WebServer};
 
-pub(crate) use board::{Board, Document, News, Phase};
-pub(crate) use plan::{Expect, Plan, pdfs, printable};
-pub(crate) use screen::{Screen, Style};
-pub(crate) use show::wrong;
+pub(crate) use board::{Board, BoardChange, DocumentStatus, TrackedDocument};
+pub(crate) use display::unexpected_outcome;
+pub(crate) use planned_upload::{ExpectedOutcome, PlannedUpload, find_pdfs, printable};
+pub(crate) use terminal::{Style, Terminal};
 pub(crate) use text::{fit, size};
 
-/// Between two pictures.
-const TICK: Duration = Duration::from_millis(120);
-/// Between two questions of the pages for a snapshot: a lost push is made up for by then.
-const SYNC: Duration = Duration::from_secs(10);
-/// How long nothing may happen, beside waiting for a retry and for a model at work.
-const QUIET: Duration = Duration::from_secs(180);
-/// By how much longer than one document may take a model at work is waited for: its end is news then.
-const QUIET_AFTER_RUN: Duration = Duration::from_secs(60);
+/// How often the live area is drawn.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(120);
+/// How often the clients request a snapshot, which makes up for lost pushes.
+const SYNC_INTERVAL: Duration = Duration::from_secs(10);
+/// How long the board may stay unchanged, except while a job waits for a retry or an invocation is running.
+const STALL_TIMEOUT: Duration = Duration::from_secs(180);
+/// While an invocation is running, how long the board may stay unchanged beyond the invocation's timeout.
+const STALL_TIMEOUT_AFTER_INVOCATION: Duration = Duration::from_secs(60);
 
-/// When documents are uploaded.
+/// When the documents are uploaded.
 #[derive(Clone, Debug)]
-pub(crate) enum Pace {
-    /// One after another, with so much time between two.
-    Apart(Duration),
-    /// Each so long after the beginning, whatever the others do.
-    At(Vec<Duration>),
+pub(crate) enum UploadSchedule {
+    /// One after another, with this pause in between.
+    OneByOne { pause: Duration },
+    /// Each this long after the start, independent of the others.
+    AtOffsets(Vec<Duration>),
 }
 
-/// Who shows what happens.
-pub(crate) trait Viewer {
-    /// Something changed.
-    async fn tell(&mut self, screen: &mut Screen, stack: &Stack, board: &Board, news: &News);
-    /// Draws what is still under way; called several times a second.
-    fn draw(&mut self, screen: &mut Screen, board: &Board);
+/// Shows the board.
+pub(crate) trait BoardView {
+    /// Called after each change.
+    async fn on_change(
+        &mut self,
+        terminal: &mut Terminal,
+        stack: &Stack,
+        board: &Board,
+        change: &BoardChange,
+    );
+    /// Draws the live area; called several times a second.
+    fn draw(&mut self, terminal: &mut Terminal, board: &Board);
 }
 
-/// What is to be watched.
+/// The documents to upload and watch.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
-    /// The documents.
-    pub(crate) plans: Vec<Plan>,
-    /// When each is uploaded.
-    pub(crate) pace: Pace,
-    /// Whose pages are looked at: at least those that documents belong to.
+pub(crate) struct Workload {
+    pub(crate) uploads: Vec<PlannedUpload>,
+    pub(crate) schedule: UploadSchedule,
+    /// The tenants whose pushes are received: at least those of the documents.
     pub(crate) tenants: Vec<String>,
-    /// After that time what is open is given up.
-    pub(crate) limit: Option<Duration>,
+    /// After this time, jobs that are still open count as lost.
+    pub(crate) time_limit: Option<Duration>,
 }
 
-/// Starts a stack and the page, and shows how far it is.
+/// Starts a stack and the web server, and shows the steps.
 ///
 /// # Errors
-/// Says what did not start.
-pub(crate) async fn open(
-    screen: &mut Screen,
-    options: Options,
+/// The message names the part that did not start.
+pub(crate) async fn start_stack(
+    terminal: &mut Terminal,
+    options: StackOptions,
     dir: &RunDir,
-    children: &Children,
-) -> Result<(Stack, Option<Site>)> {
-    let stack = start(screen, options, dir, children).await?;
-    let site = Site::start(&stack.outputs, &stack.cloud.url).await?;
-    let page = site.as_ref().map_or_else(
-        || NOT_BUILT.to_owned(),
-        |site| {
+    children: &ChildProcesses,
+) -> Result<(Stack, Option<WebServer>)> {
+    let stack = show_start(terminal, options, dir, children).await?;
+    let web_server = WebServer::start(&stack.outputs, &stack.cloud.url).await?;
+    let web_app = web_server.as_ref().map_or_else(
+        || format!("web app: {WEB_APP_NOT_BUILT}"),
+        |server| {
             format!(
-                "while this runs, the page is {} (reviewer@acme.example, password {PASSWORD})",
-                site.url
+                "web app while this runs: {} (reviewer@acme.example, password {TEST_PASSWORD})",
+                server.url
             )
         },
     );
-    screen.line(&screen.paint(Style::Dim, &page));
-    Ok((stack, site))
+    terminal.line(&terminal.paint(Style::Dim, &web_app));
+    Ok((stack, web_server))
 }
 
-/// Starts a stack and shows how far it is.
-async fn start(
-    screen: &mut Screen,
-    options: Options,
+/// Starts a stack and shows the steps.
+async fn show_start(
+    terminal: &mut Terminal,
+    options: StackOptions,
     dir: &RunDir,
-    children: &Children,
+    children: &ChildProcesses,
 ) -> Result<Stack> {
     let (sender, mut steps) = mpsc::unbounded_channel::<String>();
-    let progress: crate::Progress = Arc::new(move |step: &str| {
+    let progress: crate::ProgressCallback = Arc::new(move |step: &str| {
         sender.send(step.to_owned()).ok();
     });
     let mut starting = std::pin::pin!(Stack::start(options, dir, children, &progress));
-    let mut tick = tokio::time::interval(TICK);
-    let mut now: Option<(String, Instant)> = None;
+    let mut redraw = tokio::time::interval(REDRAW_INTERVAL);
+    let mut current: Option<StartStep> = None;
     loop {
         tokio::select! {
             biased;
             Some(step) = steps.recv() => {
-                finish_step(screen, now.take());
-                if !screen.is_live() {
-                    screen.line(&step);
+                finish_step(terminal, current.take());
+                if !terminal.is_live() {
+                    terminal.line(&step);
                 }
-                now = Some((step, Instant::now()));
+                current = Some(StartStep::new(step));
             }
             stack = &mut starting => {
-                screen.clear();
+                terminal.clear();
                 let stack = stack?;
-                finish_step(screen, now);
-                // Steps that took no time.
+                finish_step(terminal, current);
+                // Steps that were reported just before the end.
                 while let Ok(step) = steps.try_recv() {
-                    if screen.is_live() {
-                        finish_step(screen, Some((step, Instant::now())));
+                    if terminal.is_live() {
+                        finish_step(terminal, Some(StartStep::new(step)));
                     } else {
-                        screen.line(&step);
+                        terminal.line(&step);
                     }
                 }
                 return Ok(stack);
             }
-            () = screen.resized() => {}
-            _ = tick.tick() => if let Some((step, since)) = &now {
-                let turn = screen.paint(Style::Cyan, &screen.spinner().to_string());
-                let line = step_line(screen, &turn, step, &format!("{:.0} s", since.elapsed().as_secs_f64()));
-                screen.draw(&[line]);
+            _ = redraw.tick() => if let Some(step) = &current {
+                let spinner = terminal.paint(Style::Cyan, &terminal.spinner().to_string());
+                let duration = format!("{:.0} s", step.started_at.elapsed().as_secs_f64());
+                let line = step_line(terminal, &spinner, &step.text, &duration);
+                terminal.draw(&[line]);
             }
         }
     }
 }
 
-fn finish_step(screen: &mut Screen, step: Option<(String, Instant)>) {
-    if let (true, Some((step, since))) = (screen.is_live(), step) {
-        let mark = screen.paint(Style::Green, "✓");
-        let took = format!("{:.1} s", since.elapsed().as_secs_f64());
-        let line = step_line(screen, &mark, &step, &took);
-        screen.line(&line);
+/// A step of the start.
+struct StartStep {
+    text: String,
+    started_at: Instant,
+}
+
+impl StartStep {
+    fn new(text: String) -> Self {
+        Self {
+            text,
+            started_at: Instant::now(),
+        }
     }
 }
 
-/// A step and its time, in one line of the terminal.
-fn step_line(screen: &Screen, mark: &str, step: &str, took: &str) -> String {
-    // The mark, three blanks, and a column that stays free.
-    let room = screen.columns().saturating_sub(took.len() + 5);
-    let took = screen.paint(Style::Dim, took);
-    format!("{mark} {}  {took}", fit(step, room))
+fn finish_step(terminal: &mut Terminal, step: Option<StartStep>) {
+    if let (true, Some(step)) = (terminal.is_live(), step) {
+        let mark = terminal.paint(Style::Green, "✓");
+        let duration = format!("{:.1} s", step.started_at.elapsed().as_secs_f64());
+        let line = step_line(terminal, &mark, &step.text, &duration);
+        terminal.line(&line);
+    }
 }
 
-/// What an upload tells.
-struct Sent {
-    at: usize,
-    bytes: u64,
-    done: Option<Instant>,
+/// A step and its duration, in one line of the terminal.
+fn step_line(terminal: &Terminal, mark: &str, step: &str, duration: &str) -> String {
+    // The mark, three spaces, and one empty column.
+    let step_columns = terminal.columns().saturating_sub(duration.len() + 5);
+    let duration = terminal.paint(Style::Dim, duration);
+    format!("{mark} {}  {duration}", fit(step, step_columns))
 }
 
-/// Uploads all documents and watches until every job has ended, until nothing happens any more, or until the limit.
+/// The progress of an upload.
+struct UploadProgress {
+    /// The index of the document.
+    index: usize,
+    sent_bytes: u64,
+    uploaded_at: Option<Instant>,
+}
+
+/// Uploads all documents and shows the board until every job has ended, nothing changes any more, or the time limit is
+/// reached.
 ///
 /// # Errors
-/// The stack breaks down, or a file cannot be uploaded.
+/// A part of the stack ends unexpectedly, or a file cannot be uploaded.
 pub(crate) async fn watch(
-    screen: &mut Screen,
+    terminal: &mut Terminal,
     stack: &Stack,
-    order: Order,
-    viewer: &mut impl Viewer,
+    workload: Workload,
+    view: &mut impl BoardView,
 ) -> Result<Board> {
-    let mut pages = Vec::new();
-    for tenant in &order.tenants {
-        pages.push(stack.open_page(tenant).await?);
+    let mut clients = Vec::new();
+    for tenant in &workload.tenants {
+        clients.push(stack.open_push_client(tenant).await?);
     }
-    let mut seen = stamped(stack);
-    let mut board = Board::new(order.plans.clone(), &stack.outputs.jobs_bucket_name);
-    let (sender, mut sent) = mpsc::unbounded_channel();
+    let mut events = timestamped_events(stack);
+    let mut board = Board::new(workload.uploads.clone(), &stack.outputs.jobs_bucket_name);
+    let (sender, mut upload_progress) = mpsc::unbounded_channel();
     let uploader = Uploader {
         s3: stack.cloud.s3.clone(),
         bucket: stack.outputs.jobs_bucket_name.clone(),
         sender,
     };
-    let mut uploads = uploader.start(order.plans, order.pace);
-    screen.line("");
+    let mut uploads = uploader.start(workload.uploads, workload.schedule);
+    terminal.line("");
 
-    let mut tick = tokio::time::interval(TICK);
-    let mut sync = tokio::time::interval(SYNC);
-    sync.reset(); // the pages have just asked
-    let began = Instant::now();
-    let mut last_news = began;
+    let mut redraw = tokio::time::interval(REDRAW_INTERVAL);
+    let mut sync = tokio::time::interval(SYNC_INTERVAL);
+    sync.reset(); // opening a client has just requested a snapshot
+    let started_at = Instant::now();
+    let mut last_change = started_at;
     while !board.is_done() {
-        let mut news = Vec::new();
+        let mut changes = Vec::new();
         tokio::select! {
             biased;
-            why = stack.failed() => bail!("a part of the stack broke down: {why}"),
-            Some((observation, at)) = seen.recv() => news.extend(board.seen(&observation, at)),
-            (at, arrival) = next(&mut pages) => match arrival {
-                Some(arrival) => news.extend(tell(&mut board, &arrival)),
-                None => pages[at] = stack.open_page(&order.tenants[at]).await.context("the page lost its connection")?,
+            reason = stack.failed() => bail!("a part of the stack ended unexpectedly: {reason}"),
+            Some((event, at)) = events.recv() => changes.extend(board.record_event(&event, at)),
+            (index, message) = next_message(&mut clients) => match message {
+                Some(message) => changes.extend(record_message(&mut board, &message)),
+                None => clients[index] = stack
+                    .open_push_client(&workload.tenants[index])
+                    .await
+                    .context("cannot reconnect the WebSocket")?,
             },
-            Some(Sent { at, bytes, done }) = sent.recv() => news.extend(board.sent(at, bytes, done)),
+            Some(UploadProgress { index, sent_bytes, uploaded_at }) = upload_progress.recv() => {
+                changes.extend(board.record_upload(index, sent_bytes, uploaded_at));
+            }
             Some(done) = uploads.join_next() => done??,
-            _ = sync.tick() => for page in &mut pages {
-                page.sync().await?;
+            _ = sync.tick() => for client in &mut clients {
+                client.sync().await?;
             },
-            () = screen.resized() => {}
-            _ = tick.tick() => viewer.draw(screen, &board),
+            _ = redraw.tick() => view.draw(terminal, &board),
         }
-        for item in &news {
-            last_news = Instant::now();
-            viewer.tell(screen, stack, &board, item).await;
+        for change in &changes {
+            last_change = Instant::now();
+            view.on_change(terminal, stack, &board, change).await;
         }
-        if let Some(why) = given_up(&board, stack, last_news, began, order.limit) {
-            screen.line(&why);
+        if let Some(reason) =
+            reason_to_stop(&board, stack, last_change, started_at, workload.time_limit)
+        {
+            terminal.line(&reason);
             break;
         }
     }
-    screen.clear();
-    for page in pages {
-        page.close().await;
+    terminal.clear();
+    for client in clients {
+        client.close().await;
     }
     Ok(board)
 }
 
-/// Why what is still open is waited for no longer.
-fn given_up(
+/// Why to stop although jobs are still open.
+fn reason_to_stop(
     board: &Board,
     stack: &Stack,
-    last_news: Instant,
-    began: Instant,
-    limit: Option<Duration>,
+    last_change: Instant,
+    started_at: Instant,
+    time_limit: Option<Duration>,
 ) -> Option<String> {
-    let any = |wanted: fn(&Phase) -> bool| board.documents.iter().any(|d| wanted(&d.phase));
-    let quiet = if any(|phase| matches!(phase, Phase::Running(_))) {
-        QUIET.max(stack.longest_run + QUIET_AFTER_RUN)
+    let any =
+        |wanted: fn(&DocumentStatus) -> bool| board.documents.iter().any(|d| wanted(&d.status));
+    let stall_timeout = if any(|status| matches!(status, DocumentStatus::Running { .. })) {
+        STALL_TIMEOUT.max(stack.max_invocation_time + STALL_TIMEOUT_AFTER_INVOCATION)
     } else {
-        QUIET
+        STALL_TIMEOUT
     };
-    if last_news.elapsed() > quiet && !any(|phase| matches!(phase, Phase::RetryScheduled { .. })) {
-        return Some(format!("nothing has happened for {} s", quiet.as_secs()));
+    if last_change.elapsed() > stall_timeout
+        && !any(|status| matches!(status, DocumentStatus::RetryScheduled { .. }))
+    {
+        return Some(format!(
+            "stopping: nothing has changed for {} s",
+            stall_timeout.as_secs()
+        ));
     }
-    let limit = limit.filter(|limit| began.elapsed() > *limit)?;
+    let time_limit = time_limit.filter(|limit| started_at.elapsed() > *limit)?;
     Some(format!(
-        "after {} s nothing is waited for any longer",
-        limit.as_secs()
+        "stopping: the time limit of {} s is reached",
+        time_limit.as_secs()
     ))
 }
 
-/// The next frame of any page, and which page it is. `None`: that page's connection is gone.
-async fn next(pages: &mut [Page]) -> (usize, Option<Arrival>) {
-    let frames = pages.iter_mut().map(|page| Box::pin(page.next()));
-    let (arrival, at, _) = select_all(frames).await;
-    (at, arrival)
+/// The next message of any client, and the client's index. `None`: the client's connection is closed.
+async fn next_message(clients: &mut [PushClient]) -> (usize, Option<ReceivedMessage>) {
+    let messages = clients.iter_mut().map(|client| Box::pin(client.next()));
+    let (message, index, _) = select_all(messages).await;
+    (index, message)
 }
 
-/// Observations with the moment they were made, however busy the screen is.
-fn stamped(
+/// The endpoints' events with their time of arrival, which does not depend on how busy the display is.
+fn timestamped_events(
     stack: &Stack,
-) -> mpsc::UnboundedReceiver<(async_endpoint::server::Observation, Instant)> {
-    let mut observations = stack.observations();
+) -> mpsc::UnboundedReceiver<(async_endpoint::server::EndpointEvent, Instant)> {
+    let mut events = stack.endpoint_events();
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {
-            match observations.recv().await {
-                Ok(observation) => {
-                    if sender.send((observation, Instant::now())).is_err() {
+            match events.recv().await {
+                Ok(event) => {
+                    if sender.send((event, Instant::now())).is_err() {
                         return;
                     }
                 }
-                // Some were missed: the page tells what counts.
+                // Some events are missing; the pushes have all final states.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
@@ -283,57 +316,68 @@ fn stamped(
     receiver
 }
 
-fn tell(board: &mut Board, arrival: &Arrival) -> Vec<News> {
-    match &arrival.frame {
-        Frame::JobChanged { job } => board.told(job, arrival.at).into_iter().collect(),
-        Frame::Snapshot { jobs, .. } => jobs
+fn record_message(board: &mut Board, message: &ReceivedMessage) -> Vec<BoardChange> {
+    match &message.frame {
+        PushFrame::JobChanged { job } => board.record_job(job, message.at).into_iter().collect(),
+        PushFrame::Snapshot { jobs, .. } => jobs
             .iter()
-            .filter_map(|job| board.told(job, arrival.at))
+            .filter_map(|job| board.record_job(job, message.at))
             .collect(),
-        Frame::Error { .. } => vec![],
+        PushFrame::Error { .. } => vec![],
     }
 }
 
-/// What an upload needs.
 #[derive(Clone)]
 struct Uploader {
     s3: aws_sdk_s3::Client,
     bucket: String,
-    sender: mpsc::UnboundedSender<Sent>,
+    sender: mpsc::UnboundedSender<UploadProgress>,
 }
 
 impl Uploader {
-    async fn upload(&self, at: usize, plan: &Plan) -> Result<()> {
-        let tell = |bytes, done| {
-            self.sender.send(Sent { at, bytes, done }).ok();
+    async fn upload(&self, index: usize, planned: &PlannedUpload) -> Result<()> {
+        let report = |sent_bytes, uploaded_at| {
+            let progress = UploadProgress {
+                index,
+                sent_bytes,
+                uploaded_at,
+            };
+            self.sender.send(progress).ok();
         };
-        tell(0, None);
-        let sent = |bytes| tell(bytes, None);
-        upload(&self.s3, &self.bucket, &plan.key, &plan.path, sent).await?;
-        tell(plan.bytes, Some(Instant::now()));
+        report(0, None);
+        let on_progress = |sent_bytes| report(sent_bytes, None);
+        upload(
+            &self.s3,
+            &self.bucket,
+            &planned.key,
+            &planned.path,
+            on_progress,
+        )
+        .await?;
+        report(planned.bytes, Some(Instant::now()));
         Ok(())
     }
 
-    /// Begins. Dropping what it gives stops it.
-    fn start(self, plans: Vec<Plan>, pace: Pace) -> JoinSet<Result<()>> {
+    /// Starts the uploads. Dropping the result stops them.
+    fn start(self, planned: Vec<PlannedUpload>, schedule: UploadSchedule) -> JoinSet<Result<()>> {
         let mut uploads = JoinSet::new();
-        match pace {
-            Pace::Apart(gap) => {
+        match schedule {
+            UploadSchedule::OneByOne { pause } => {
                 uploads.spawn(async move {
-                    for (at, plan) in plans.iter().enumerate() {
-                        self.upload(at, plan).await?;
-                        tokio::time::sleep(gap).await;
+                    for (index, upload) in planned.iter().enumerate() {
+                        self.upload(index, upload).await?;
+                        tokio::time::sleep(pause).await;
                     }
                     Ok(())
                 });
             }
-            Pace::At(times) => {
-                let began = tokio::time::Instant::now();
-                for ((at, plan), after) in plans.into_iter().enumerate().zip(times) {
+            UploadSchedule::AtOffsets(offsets) => {
+                let started_at = tokio::time::Instant::now();
+                for ((index, upload), offset) in planned.into_iter().enumerate().zip(offsets) {
                     let uploader = self.clone();
                     uploads.spawn(async move {
-                        tokio::time::sleep_until(began + after).await;
-                        uploader.upload(at, &plan).await
+                        tokio::time::sleep_until(started_at + offset).await;
+                        uploader.upload(index, &upload).await
                     });
                 }
             }

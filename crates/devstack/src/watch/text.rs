@@ -1,75 +1,36 @@
-//! Text in columns of a terminal.
+//! Text in terminal columns.
 
-/// How many columns a character takes, by the blocks that matter for names: nothing for marks that combine,
-/// two for East Asian scripts and pictures. Not Unicode's whole table; a rare script may stand one column off.
-const fn width(c: char) -> usize {
-    match c {
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{1100}'..='\u{115f}'
-        | '\u{2e80}'..='\u{a4cf}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}'
-        | '\u{ff00}'..='\u{ff60}'
-        | '\u{ffe0}'..='\u{ffe6}'
-        | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}' => 2,
-        _ => 1,
-    }
-}
+use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
-/// How many columns a text takes.
-pub(crate) fn text_width(text: &str) -> usize {
-    text.chars().map(width).sum()
-}
-
-/// The same for text with styles in it.
-pub(crate) fn styled_width(text: &str) -> usize {
-    let mut columns = 0;
-    let mut rest = text;
-    while let Some((plain, after)) = rest.split_once("\u{1b}[") {
-        columns += text_width(plain);
-        rest = after.split_once('m').map_or("", |(_, rest)| rest);
-    }
-    columns + text_width(rest)
-}
-
-/// The text, cut to so many columns; a cut is marked.
+/// Cuts a text to a number of columns, with an ellipsis if it was longer.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
-    if text_width(text) <= columns {
-        return text.to_owned();
+    if columns == 0 {
+        return String::new();
     }
-    let mut out = String::new();
-    let mut used = 1; // the mark
-    for c in text.chars() {
-        used += width(c);
-        if used > columns {
-            break;
-        }
-        out.push(c);
-    }
-    if columns > 0 {
-        out.push('…');
-    }
-    out
+    truncate_str(text, columns, "…").into_owned()
 }
 
-/// The text in lines of so many columns, broken between words where that can be.
+/// Cuts or pads a text to exactly this number of columns.
+pub(crate) fn column(text: &str, columns: usize) -> String {
+    pad_str(&fit(text, columns), columns, Alignment::Left, None).into_owned()
+}
+
+/// Splits a text into lines of at most this number of columns, between words if possible.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
-    while text_width(rest) > columns {
+    while measure_text_width(rest) > columns {
         let mut used = 0;
-        let too_far = rest.char_indices().find(|(_, c)| {
-            used += width(*c);
+        let overflow = rest.char_indices().find(|(_, c)| {
+            used += char_width(*c);
             used > columns
         });
-        let Some((limit, _)) = too_far.filter(|(limit, _)| *limit > 0) else {
+        let Some((limit, _)) = overflow.filter(|(limit, _)| *limit > 0) else {
             break;
         };
-        // The blank at which a line is broken belongs to neither.
-        let (line, after) = match blank_before(rest, limit) {
-            Some(blank) if blank > 0 => (&rest[..blank], &rest[blank + 1..]),
+        // The space at which a line is split belongs to neither line.
+        let (line, after) = match space_before(rest, limit) {
+            Some(space) if space > 0 => (&rest[..space], &rest[space + 1..]),
             _ => rest.split_at(limit),
         };
         lines.push(line);
@@ -79,25 +40,21 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<&str> {
     lines
 }
 
-/// The last blank up to and at a position.
-fn blank_before(text: &str, limit: usize) -> Option<usize> {
+/// The last space up to and including a position.
+fn space_before(text: &str, limit: usize) -> Option<usize> {
     if text[limit..].starts_with(' ') {
         return Some(limit);
     }
     text[..limit].rfind(' ')
 }
 
-/// The text, cut or filled up to exactly so many columns.
-pub(crate) fn column(text: &str, columns: usize) -> String {
-    let mut out = fit(text, columns);
-    let missing = columns.saturating_sub(text_width(&out));
-    out.extend(std::iter::repeat_n(' ', missing));
-    out
+fn char_width(c: char) -> usize {
+    measure_text_width(c.encode_utf8(&mut [0; 4]))
 }
 
-/// A size for people.
+/// A size with a unit, such as `26.2 MB`.
 pub(crate) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    #[expect(clippy::cast_precision_loss, reason = "only three digits are shown")]
     let number = bytes as f64;
     match bytes {
         0..1_000 => format!("{bytes} B"),
@@ -112,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_cut_and_filled_by_columns_not_by_characters() {
+    fn text_is_cut_and_padded_by_columns_not_by_characters() {
         assert_eq!(fit("contract", 8), "contract");
         assert_eq!(fit("contract", 5), "cont…");
         assert_eq!(fit("合同合同", 5), "合同…");
@@ -123,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_broken_between_words() {
+    fn long_text_is_wrapped_between_words() {
         let text = "broken PDF: it has no end (no startxref)";
         assert_eq!(wrap(text, 80), [text]);
         assert_eq!(
@@ -135,11 +92,6 @@ mod tests {
         assert_eq!(wrap("合同 合同合", 4), ["合同", "合同", "合"]);
         assert_eq!(wrap("合", 1), ["合"]);
         assert_eq!(wrap("", 5), [""]);
-    }
-
-    #[test]
-    fn styles_take_no_room() {
-        assert_eq!(styled_width("\u{1b}[32mready\u{1b}[0m!"), 6);
     }
 
     #[test]

@@ -1,23 +1,23 @@
-//! Random histories: every accepted request ends exactly once, and a seed says all.
+//! Random histories: every accepted request ends exactly once, and a seed determines the history.
 
 use super::*;
 
-/// What a simulated container and driver do with what the model asks.
-struct World {
+/// A simulated driver and container with random calls and results.
+struct RandomHistory {
     endpoint: Endpoint<Job>,
     rng: Rng,
     now: Millis,
-    /// Answers under way, by due time and order.
-    answers: BTreeMap<(Millis, u64), (RunId, Outcome)>,
-    log: Vec<(Millis, Action<Job>)>,
+    /// Pending results of invocations, by due time and sequence number.
+    results: BTreeMap<(Millis, u64), (RunId, InvocationStatus)>,
+    log: Vec<(Millis, EndpointAction<Job>)>,
     invoked: u32,
     accepted: Vec<Job>,
-    /// When the number of open jobs is told next.
-    tells_at: Millis,
+    /// When the open-jobs metric is reported next.
+    next_report_at: Millis,
     steps: u64,
 }
 
-impl World {
+impl RandomHistory {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::from_seed(seed);
         let scale_in = match rng.up_to(2) {
@@ -32,63 +32,63 @@ impl World {
             backlog_per_instance_target: 0.5 + rng.up_to(5) as f64,
             cold_start: secs(rng.up_to(700)),
             scale_in,
-            // Half of them are told, the others go by their own backlog.
-            open_jobs_told: rng.up_to(1) == 0,
-            announce_expiry: rng.up_to(1) == 0,
+            // Half of the endpoints need the metric, the others use their own backlog only.
+            needs_open_jobs_metric: rng.up_to(1) == 0,
+            notify_on_expiry: rng.up_to(1) == 0,
             failure_objects: rng.up_to(1) == 0,
             ..Settings::default()
         };
         let faults = Faults {
-            lose_notification: Fault::percent(10),
-            double_notification: Fault::percent(10),
-            delay_notification: Fault::percent(10),
-            longest_delay: secs(4000),
-            kill_instance: Fault::percent(5),
-            kill_within: secs(400),
-            throttle_invoke: Fault::percent(5),
-            refuse_invoke: Fault::percent(2),
-            break_invoke: Fault::percent(2),
-            lose_invoke_reply: Fault::percent(5),
+            lose_notification: FaultRate::percent(10),
+            duplicate_notification: FaultRate::percent(10),
+            delay_notification: FaultRate::percent(10),
+            max_notification_delay: secs(4000),
+            kill_instance: FaultRate::percent(5),
+            max_kill_delay: secs(400),
+            invoke_throttled: FaultRate::percent(5),
+            invoke_unavailable: FaultRate::percent(2),
+            invoke_internal_failure: FaultRate::percent(2),
+            lose_invoke_response: FaultRate::percent(5),
         };
         Self {
             endpoint: Endpoint::new(settings, faults, Rng::from_seed(seed ^ 1)),
             rng,
             now: Millis::ZERO,
-            answers: BTreeMap::new(),
+            results: BTreeMap::new(),
             log: Vec::new(),
             invoked: 0,
             accepted: Vec::new(),
-            tells_at: Millis::ZERO,
+            next_report_at: Millis::ZERO,
             steps: 0,
         }
     }
 
-    /// Runs `jobs` calls at random times and then until nothing is left to happen.
+    /// Makes `jobs` calls at random times and then runs until the endpoint is idle.
     fn run(mut self, jobs: u32) -> Self {
         let mut next_call = Millis::ZERO;
         loop {
             self.steps += 1;
-            assert!(self.steps < 4_000_000, "it does not come to rest");
+            assert!(self.steps < 4_000_000, "the endpoint never becomes idle");
             let call = (self.invoked < jobs).then_some(next_call);
-            let answer = self.answers.first_key_value().map(|(key, _)| key.0);
-            let wake = self.endpoint.next_wake();
-            let Some(now) = [call, answer, wake].into_iter().flatten().min() else {
+            let result = self.results.first_key_value().map(|(key, _)| key.0);
+            let event = self.endpoint.next_event_at();
+            let Some(now) = [call, result, event].into_iter().flatten().min() else {
                 return self;
             };
             self.now = self.now.max(now);
-            if self.now >= self.tells_at {
-                let open = u32::try_from(self.endpoint.open()).unwrap();
-                self.endpoint.tell_open_jobs(self.now, open);
-                self.tells_at = self.now + secs(300);
+            if self.now >= self.next_report_at {
+                let open = u32::try_from(self.endpoint.open_requests()).unwrap();
+                self.endpoint.report_open_jobs(self.now, open);
+                self.next_report_at = self.now + secs(300);
             }
-            if answer == Some(now) {
-                let ((_, _), (run, outcome)) = self.answers.pop_first().unwrap();
-                self.endpoint.model_answered(self.now, run, outcome);
+            if result == Some(now) {
+                let ((_, _), (run, status)) = self.results.pop_first().unwrap();
+                self.endpoint.invocation_finished(self.now, run, status);
             } else if call == Some(now) {
                 self.call();
                 next_call = self.now + Millis(self.rng.up_to(60_000));
             }
-            self.act();
+            self.perform_actions();
         }
     }
 
@@ -105,26 +105,26 @@ impl World {
         }
     }
 
-    fn act(&mut self) {
+    fn perform_actions(&mut self) {
         let actions = self.endpoint.advance(self.now);
         if matches!(self.endpoint.settings.scale_in, ScaleIn::WhenIdle { .. }) {
-            self.nothing_running_was_scaled_in(&actions);
+            self.assert_no_busy_instance_was_removed(&actions);
         }
         for action in actions {
             match action {
-                Action::StartInvocation { run, .. } => {
+                EndpointAction::StartInvocation { run, .. } => {
                     let due = self.now + Millis(self.rng.up_to(400_000));
-                    let outcome = match self.rng.up_to(9) {
-                        0 => Outcome::Failed(Failure::ClientError(400)),
-                        1 => Outcome::Failed(Failure::ServerError(500)),
-                        _ => Outcome::Completed,
+                    let status = match self.rng.up_to(9) {
+                        0 => InvocationStatus::Failed(InvocationFailure::ClientError(400)),
+                        1 => InvocationStatus::Failed(InvocationFailure::ServerError(500)),
+                        _ => InvocationStatus::Completed,
                     };
-                    self.answers.insert((due, self.steps), (run, outcome));
+                    self.results.insert((due, self.steps), (run, status));
                     self.steps += 1;
                 }
-                Action::PutOutput { run, .. } | Action::PutFailure { run, .. } => {
+                EndpointAction::PutOutput { run, .. } | EndpointAction::PutFailure { run, .. } => {
                     let written = self.rng.up_to(19) != 0;
-                    self.endpoint.stored(self.now, run, written);
+                    self.endpoint.object_stored(self.now, run, written);
                 }
                 _ => {}
             }
@@ -132,44 +132,56 @@ impl World {
         }
     }
 
-    fn nothing_running_was_scaled_in(&self, actions: &[Action<Job>]) {
+    fn assert_no_busy_instance_was_removed(&self, actions: &[EndpointAction<Job>]) {
         let mut scaled_in = false;
         for action in actions {
             match action {
-                Action::InstanceStopped { why, .. } => scaled_in = *why == Stopped::ScaleIn,
-                Action::Abandon { why, run } if *why == Abandoned::InstanceGone => {
-                    assert!(!scaled_in, "{run:?} lost its instance by scale-in");
+                EndpointAction::InstanceStopped { reason, .. } => {
+                    scaled_in = *reason == StopReason::ScaleIn
+                }
+                EndpointAction::Abandon { reason, run }
+                    if *reason == AbandonReason::InstanceStopped =>
+                {
+                    assert!(!scaled_in, "{run:?} lost its instance to a scale-in");
                 }
                 _ => {}
             }
         }
     }
 
-    /// How often each job ended, by what can be seen: a notice (doubles taken as one), a notice
-    /// known to be lost, or a silent expiry.
+    /// Checks that each job ended once: by a notification (duplicates count once), a lost notification,
+    /// or an expiry without notification.
     fn check(&self, seed: u64) {
         let mut ends: BTreeMap<Job, Vec<&'static str>> = BTreeMap::new();
-        let mut told: BTreeMap<Job, Outcome> = BTreeMap::new();
+        let mut statuses: BTreeMap<Job, InvocationStatus> = BTreeMap::new();
         let mut output: BTreeMap<Job, u32> = BTreeMap::new();
         for (_, action) in &self.log {
             match action {
-                Action::Publish(notice) => {
-                    if let Some(before) = told.insert(notice.request, notice.outcome) {
-                        assert_eq!(before, notice.outcome, "seed {seed}: two stories");
+                EndpointAction::Publish(notification) => {
+                    if let Some(before) = statuses.insert(notification.request, notification.status)
+                    {
+                        assert_eq!(
+                            before, notification.status,
+                            "seed {seed}: different statuses"
+                        );
                     } else {
-                        ends.entry(notice.request).or_default().push("published");
+                        ends.entry(notification.request)
+                            .or_default()
+                            .push("published");
                     }
-                    if notice.outcome == Outcome::Completed {
-                        assert!(output.contains_key(&notice.request), "seed {seed}");
+                    if notification.status == InvocationStatus::Completed {
+                        assert!(output.contains_key(&notification.request), "seed {seed}");
                     }
                 }
-                Action::NotificationLost(notice) => {
-                    ends.entry(notice.request).or_default().push("lost");
+                EndpointAction::NotificationLost(notification) => {
+                    ends.entry(notification.request).or_default().push("lost");
                 }
-                Action::Expired { request } if !self.announces_expiry() => {
+                EndpointAction::Expired { request } if !self.notifies_on_expiry() => {
                     ends.entry(*request).or_default().push("expired");
                 }
-                Action::PutOutput { request, .. } => *output.entry(*request).or_default() += 1,
+                EndpointAction::PutOutput { request, .. } => {
+                    *output.entry(*request).or_default() += 1
+                }
                 _ => {}
             }
         }
@@ -178,7 +190,7 @@ impl World {
             assert_eq!(end, 1, "seed {seed}, job {job}: {:?}", ends.get(job));
         }
         assert_eq!(ends.len(), self.accepted.len(), "seed {seed}");
-        assert_eq!(self.endpoint.open(), 0, "seed {seed}");
+        assert_eq!(self.endpoint.open_requests(), 0, "seed {seed}");
         let (waiting, running) = (self.endpoint.waiting(), self.endpoint.running());
         assert_eq!((waiting, running), (0, 0), "seed {seed}");
         let s = self.endpoint.stats();
@@ -189,8 +201,8 @@ impl World {
         );
     }
 
-    fn announces_expiry(&self) -> bool {
-        self.endpoint.settings.announce_expiry
+    fn notifies_on_expiry(&self) -> bool {
+        self.endpoint.settings.notify_on_expiry
     }
 }
 
@@ -198,9 +210,9 @@ impl World {
 fn every_accepted_request_ends_exactly_once() {
     let (mut redelivered, mut expired, mut completed) = (0, 0, 0);
     for seed in 0..60 {
-        let world = World::new(seed).run(400);
-        world.check(seed);
-        let stats = world.endpoint.stats();
+        let history = RandomHistory::new(seed).run(400);
+        history.check(seed);
+        let stats = history.endpoint.stats();
         redelivered += stats.redelivered;
         expired += stats.expired;
         completed += stats.completed;
@@ -210,17 +222,20 @@ fn every_accepted_request_ends_exactly_once() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_actions_at_the_same_times() {
+fn same_seed_gives_the_same_actions_at_the_same_times() {
     for seed in [3, 4, 5] {
-        let (one, two) = (World::new(seed).run(200), World::new(seed).run(200));
+        let (one, two) = (
+            RandomHistory::new(seed).run(200),
+            RandomHistory::new(seed).run(200),
+        );
         assert_eq!(one.log, two.log, "seed {seed}");
-        assert_ne!(one.log, World::new(seed + 100).run(200).log);
+        assert_ne!(one.log, RandomHistory::new(seed + 100).run(200).log);
     }
 }
 
 #[test]
-fn a_clone_goes_the_same_way() {
-    let mut one = World::new(11).run(50).endpoint;
+fn clone_of_an_endpoint_behaves_identically() {
+    let mut one = RandomHistory::new(11).run(50).endpoint;
     let mut two = one.clone();
     let at = one.now + secs(1);
     for endpoint in [&mut one, &mut two] {

@@ -1,4 +1,4 @@
-//! Just enough S3 and SNS: objects by path, published messages, and a journal of both in order.
+//! A test server for S3 and SNS: objects by path, published messages, and a journal of both.
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -15,9 +15,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// What was done to it.
+/// A write call that the server received.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Entry {
+pub(crate) enum CloudCall {
     Put(String),
     Published(String, serde_json::Value),
 }
@@ -31,8 +31,8 @@ pub(crate) struct Object {
 #[derive(Default)]
 struct State {
     objects: HashMap<String, Object>,
-    journal: Vec<Entry>,
-    read_only: bool,
+    journal: Vec<CloudCall>,
+    rejects_writes: bool,
 }
 
 pub(crate) struct Cloud {
@@ -52,7 +52,7 @@ impl Cloud {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&state);
-                let service = service_fn(move |request| answer(Arc::clone(&state), request));
+                let service = service_fn(move |request| response(Arc::clone(&state), request));
                 connections.spawn(async move {
                     let http = hyper::server::conn::http1::Builder::new();
                     http.serve_connection(TokioIo::new(stream), service)
@@ -81,9 +81,9 @@ impl Cloud {
         state.objects.insert(path.to_owned(), object);
     }
 
-    /// From now on every PUT is refused.
-    pub(crate) fn make_read_only(&self) {
-        self.shared.0.lock().unwrap().read_only = true;
+    /// Rejects every PUT from now on.
+    pub(crate) fn reject_writes(&self) {
+        self.shared.0.lock().unwrap().rejects_writes = true;
     }
 
     /// The object at an `s3://` location.
@@ -92,14 +92,16 @@ impl Cloud {
         self.shared.0.lock().unwrap().objects.get(path).cloned()
     }
 
-    pub(crate) fn journal(&self) -> Vec<Entry> {
+    pub(crate) fn journal(&self) -> Vec<CloudCall> {
         self.shared.0.lock().unwrap().journal.clone()
     }
 
     /// The messages about a request, once there are `n`.
     pub(crate) async fn result_messages(&self, id: &str, n: usize) -> Vec<serde_json::Value> {
         self.wait(n, |entry| match entry {
-            Entry::Published(_, message) if message["inferenceId"] == id => Some(message.clone()),
+            CloudCall::Published(_, message) if message["inferenceId"] == id => {
+                Some(message.clone())
+            }
             _ => None,
         })
         .await
@@ -108,7 +110,7 @@ impl Cloud {
     /// The topics of the `TestNotification`s, once there are `n`.
     pub(crate) async fn test_notifications(&self, n: usize) -> Vec<String> {
         self.wait(n, |entry| match entry {
-            Entry::Published(topic, message) if message["eventName"] == "TestNotification" => {
+            CloudCall::Published(topic, message) if message["eventName"] == "TestNotification" => {
                 Some(topic.clone())
             }
             _ => None,
@@ -116,7 +118,7 @@ impl Cloud {
         .await
     }
 
-    async fn wait<T>(&self, n: usize, pick: impl Fn(&Entry) -> Option<T>) -> Vec<T> {
+    async fn wait<T>(&self, n: usize, pick: impl Fn(&CloudCall) -> Option<T>) -> Vec<T> {
         let wait = async {
             loop {
                 let mut changed = std::pin::pin!(self.shared.1.notified());
@@ -131,11 +133,11 @@ impl Cloud {
         let limit = Duration::from_secs(60);
         tokio::time::timeout(limit, wait)
             .await
-            .unwrap_or_else(|_| panic!("never came; journal: {:#?}", self.journal()))
+            .unwrap_or_else(|_| panic!("timed out; journal: {:#?}", self.journal()))
     }
 }
 
-async fn answer(
+async fn response(
     shared: Arc<(Mutex<State>, Notify)>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -151,7 +153,7 @@ async fn answer(
                 "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>",
             ),
         },
-        Method::PUT if state.read_only => xml(
+        Method::PUT if state.rejects_writes => xml(
             StatusCode::FORBIDDEN,
             "<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
         ),
@@ -162,7 +164,7 @@ async fn answer(
                 content_type: content_type.map(|v| v.to_str().unwrap().to_owned()),
             };
             state.objects.insert(path.clone(), object);
-            state.journal.push(Entry::Put(path));
+            state.journal.push(CloudCall::Put(path));
             xml(StatusCode::OK, "")
         }
         _ => {
@@ -178,7 +180,7 @@ async fn answer(
             let message = serde_json::from_str(&field("Message")).unwrap();
             state
                 .journal
-                .push(Entry::Published(field("TopicArn"), message));
+                .push(CloudCall::Published(field("TopicArn"), message));
             xml(
                 StatusCode::OK,
                 "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">\

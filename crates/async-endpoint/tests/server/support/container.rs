@@ -1,4 +1,4 @@
-//! A model container that does what the caller's custom attributes say.
+//! A model container whose behavior depends on the request's custom attributes.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 
 #[derive(Default)]
 struct State {
-    sick: AtomicBool,
+    unhealthy: AtomicBool,
     pings: AtomicUsize,
     calls: Mutex<Vec<(HeaderMap, usize)>>,
-    go_on: Notify,
+    release_hanging: Notify,
 }
 
 pub(crate) struct Container {
@@ -41,7 +41,7 @@ impl Container {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&shared);
-                let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+                let service = service_fn(move |request| response(Arc::clone(&shared), request));
                 connections.spawn(async move {
                     let http = hyper::server::conn::http1::Builder::new();
                     http.serve_connection(TokioIo::new(stream), service)
@@ -61,8 +61,8 @@ impl Container {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn set_sick(&self, sick: bool) {
-        self.state.sick.store(sick, Ordering::SeqCst);
+    pub(crate) fn set_unhealthy(&self, unhealthy: bool) {
+        self.state.unhealthy.store(unhealthy, Ordering::SeqCst);
     }
 
     pub(crate) fn pings(&self) -> usize {
@@ -74,64 +74,71 @@ impl Container {
         self.state.calls.lock().unwrap().clone()
     }
 
-    /// Lets every `hang` invocation that came so far answer.
-    pub(crate) fn go_on(&self) {
-        self.state.go_on.notify_waiters();
+    /// Lets every `hang` invocation received so far respond.
+    pub(crate) fn release_hanging(&self) {
+        self.state.release_hanging.notify_waiters();
     }
 }
 
-type Answer = Response<BoxBody<Bytes, Infallible>>;
+type HttpResponse = Response<BoxBody<Bytes, Infallible>>;
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, std::io::Error> {
+async fn response(
+    state: Arc<State>,
+    request: Request<Incoming>,
+) -> Result<HttpResponse, std::io::Error> {
     if request.uri().path() == "/ping" {
         state.pings.fetch_add(1, Ordering::SeqCst);
-        let sick = state.sick.load(Ordering::SeqCst);
-        return Ok(full(if sick { 503 } else { 200 }, "", ""));
+        let unhealthy = state.unhealthy.load(Ordering::SeqCst);
+        return Ok(full(if unhealthy { 503 } else { 200 }, "", ""));
     }
     assert_eq!(request.uri().path(), "/invocations");
     let (head, mut body) = request.into_parts();
-    let word = head.headers.get("x-amzn-sagemaker-custom-attributes");
-    let word = word.map_or("", |v| v.to_str().unwrap()).to_owned();
-    if word == "refuse-unread" {
+    let command = head.headers.get("x-amzn-sagemaker-custom-attributes");
+    let command = command.map_or("", |v| v.to_str().unwrap()).to_owned();
+    if command == "reject-unread" {
         return Ok(full(413, "text/plain", "too large"));
     }
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         length += frame.unwrap().into_data().map_or(0, |data| data.len());
     }
-    // Registered before the call is counted: who sees the count can let it go on.
-    let mut go_on = std::pin::pin!(state.go_on.notified());
-    go_on.as_mut().enable();
+    // Registered before the call is counted, so that a test that sees the count can release it.
+    let mut release_hanging = std::pin::pin!(state.release_hanging.notified());
+    release_hanging.as_mut().enable();
     state.calls.lock().unwrap().push((head.headers, length));
-    let (word, value) = word.split_once('=').unwrap_or((&word, ""));
-    Ok(match word {
-        "status" => full(value.parse().unwrap(), "text/plain", "the model says no"),
+    let (command, value) = command.split_once('=').unwrap_or((&command, ""));
+    Ok(match command {
+        "status" => full(
+            value.parse().unwrap(),
+            "text/plain",
+            "rejected by the model",
+        ),
         "bytes" => full(200, "application/pdf", &"x".repeat(value.parse().unwrap())),
         "chunked" => {
             let frames = stream::iter([Ok(Frame::data(Bytes::from_static(b"{}")))]);
             Response::new(BodyExt::boxed(StreamBody::new(frames)))
         }
         "headers" => {
-            let mut answer = full(200, "text/plain", "");
+            let mut response = full(200, "text/plain", "");
             let long = "x".repeat(5000).parse().unwrap();
-            answer.headers_mut().insert("x-long", long);
-            answer
+            response.headers_mut().insert("x-long", long);
+            response
         }
         "die" => return Err(std::io::Error::other("the process died")),
         "hang" => {
-            go_on.await;
+            release_hanging.await;
             full(200, "application/json", "{\"late\":true}")
         }
         _ => full(200, "application/json", &format!("{{\"bytes\":{length}}}")),
     })
 }
 
-fn full(status: u16, content_type: &str, body: &str) -> Answer {
-    let mut answer = Response::new(BodyExt::boxed(Full::new(Bytes::from(body.to_owned()))));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+fn full(status: u16, content_type: &str, body: &str) -> HttpResponse {
+    let mut response = Response::new(BodyExt::boxed(Full::new(Bytes::from(body.to_owned()))));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
     if !content_type.is_empty() {
         let value = content_type.parse().unwrap();
-        answer.headers_mut().insert("content-type", value);
+        response.headers_mut().insert("content-type", value);
     }
-    answer
+    response
 }

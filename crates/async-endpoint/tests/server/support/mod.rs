@@ -1,13 +1,15 @@
-//! A small S3, SNS and model container over HTTP, and a server between them.
+//! The server under test, with test servers for S3, SNS and the model container.
 
 mod cloud;
 mod container;
 
-pub(crate) use cloud::{Cloud, Entry};
+pub(crate) use cloud::{Cloud, CloudCall};
 pub(crate) use container::Container;
 
-use async_endpoint::server::{AwsTarget, EndpointConfig, Observation, Server, ServerConfig, What};
-use async_endpoint::{Faults, Millis, Parameters, Settings};
+use async_endpoint::server::{
+    AwsTarget, EndpointConfig, EndpointEvent, EndpointEventKind, Server, ServerConfig,
+};
+use async_endpoint::{EndpointParameters, Faults, Millis, Settings};
 use aws_sdk_sagemakerruntime::config::retry::RetryConfig;
 use aws_sdk_sagemakerruntime::config::{BehaviorVersion, Credentials, Region};
 use std::time::Duration;
@@ -16,16 +18,16 @@ use tokio::sync::broadcast;
 pub(crate) const NAME: &str = "docket-test";
 pub(crate) const INPUT: &str = "s3://in/a.pdf";
 
-/// Everything a test needs, on ports of its own.
-pub(crate) struct World {
+/// The server and its test servers, on free ports.
+pub(crate) struct Fixture {
     pub(crate) cloud: Cloud,
     pub(crate) container: Container,
     pub(crate) server: Server,
-    pub(crate) events: broadcast::Receiver<Observation>,
+    pub(crate) events: broadcast::Receiver<EndpointEvent>,
     pub(crate) client: aws_sdk_sagemakerruntime::Client,
 }
 
-/// One instance that is there from the start.
+/// One instance from the start.
 pub(crate) fn warm() -> Settings {
     Settings {
         min_instances: 1,
@@ -35,7 +37,7 @@ pub(crate) fn warm() -> Settings {
 }
 
 pub(crate) fn endpoint(container: &Container, settings: Settings) -> EndpointConfig {
-    let parameters = Parameters {
+    let parameters = EndpointParameters {
         endpoint_name: NAME.to_owned(),
         instance_type: "ml.g5.xlarge".to_owned(),
         settings,
@@ -48,7 +50,7 @@ pub(crate) fn endpoint(container: &Container, settings: Settings) -> EndpointCon
     }
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn warm() -> Self {
         Self::start(warm(), |_| {}).await
     }
@@ -63,8 +65,8 @@ impl World {
             secret_key: "test".to_owned(),
         };
         let mut config = ServerConfig::new(vec![endpoint(&container, settings)], aws);
-        // A busy machine must not time a run out; the tests about timeouts say so.
-        config.shortest_timeout = Duration::from_secs(60);
+        // A busy machine must not cause a timeout; the tests of timeouts override this.
+        config.min_invocation_timeout = Duration::from_secs(60);
         change(&mut config);
         cloud.put("/in/a.pdf", b"%PDF-1.7 input");
         let server = Server::start(config).await.unwrap();
@@ -83,36 +85,39 @@ impl World {
         self.server.set_faults(NAME, faults).unwrap();
     }
 
-    /// Invokes with an id and a word for the container, see `Container`.
-    pub(crate) async fn invoke(&self, id: &str, word: &str) {
+    /// Invokes the endpoint with a command for the container, see `Container`.
+    pub(crate) async fn invoke(&self, id: &str, command: &str) {
         let call = self.client.invoke_endpoint_async();
         call.endpoint_name(NAME)
             .input_location(INPUT)
             .inference_id(id)
-            .custom_attributes(word)
+            .custom_attributes(command)
             .send()
             .await
             .unwrap();
     }
 
-    /// Waits for something to happen. The limit is there to end a broken test, not to time one.
-    pub(crate) async fn observe(&mut self, wanted: impl Fn(&Observation) -> bool) -> Observation {
+    /// Waits for an event.
+    pub(crate) async fn wait_for(
+        &mut self,
+        wanted: impl Fn(&EndpointEvent) -> bool,
+    ) -> EndpointEvent {
         let wait = async {
             loop {
-                let seen = self.events.recv().await.unwrap();
-                if wanted(&seen) {
-                    return seen;
+                let event = self.events.recv().await.unwrap();
+                if wanted(&event) {
+                    return event;
                 }
             }
         };
         let limit = Duration::from_secs(60);
         tokio::time::timeout(limit, wait)
             .await
-            .expect("never observed")
+            .expect("the event did not come within 60 s")
     }
 
-    pub(crate) async fn observe_what(&mut self, what: What) -> Observation {
-        self.observe(|seen| seen.what == what).await
+    pub(crate) async fn wait_for_event(&mut self, kind: EndpointEventKind) -> EndpointEvent {
+        self.wait_for(|event| event.kind == kind).await
     }
 
     /// The message about a request, once it is published.
@@ -134,10 +139,10 @@ pub(crate) fn client(url: &str) -> aws_sdk_sagemakerruntime::Client {
     aws_sdk_sagemakerruntime::Client::from_conf(config)
 }
 
-/// An endpoint that nothing wakes.
-pub(crate) fn asleep() -> Settings {
+/// An endpoint that never scales out from zero.
+pub(crate) fn never_scales_out() -> Settings {
     Settings {
-        wake_datapoints: u32::MAX,
+        scale_from_zero_datapoints: u32::MAX,
         ..Settings::default()
     }
 }
@@ -146,8 +151,8 @@ pub(crate) fn secs(n: u64) -> Millis {
     Millis::from_secs(n)
 }
 
-/// Waits for what only looking can tell. The limit ends a broken test.
-pub(crate) async fn until(holds: impl Fn() -> bool) {
+/// Polls a condition.
+pub(crate) async fn wait_until(holds: impl Fn() -> bool) {
     let wait = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -156,5 +161,5 @@ pub(crate) async fn until(holds: impl Fn() -> bool) {
     let limit = Duration::from_secs(60);
     tokio::time::timeout(limit, wait)
         .await
-        .expect("never came true");
+        .expect("the condition did not hold within 60 s");
 }

@@ -1,4 +1,4 @@
-//! The people of a local stack, one a role, and one of another tenant. On AWS an operator adds people, with the same
+//! The users of a local stack: one per role, and one of another tenant. On AWS an operator adds users with the same
 //! calls of Amazon Cognito (user pools API reference).
 
 use std::collections::BTreeSet;
@@ -12,41 +12,40 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use crate::signed::{root, signed};
+use crate::cloud::root_credentials;
+use crate::sigv4::sign_request;
 
-/// Somebody who can sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignIn {
-    /// The name, and what the audit log shows.
+pub struct TestUser {
+    /// The user name, which is also the actor in the audit log.
     pub email: &'static str,
-    /// The role, and whose jobs it is for.
+    /// The role, and the tenant if the role has one.
     pub groups: &'static [&'static str],
 }
 
-/// Everybody's password. It opens only stacks that listen on 127.0.0.1.
-pub const PASSWORD: &str = "docket-on-this-machine";
+/// The password of all users. It only works on stacks that listen on 127.0.0.1.
+pub const TEST_PASSWORD: &str = "docket-on-this-machine";
 
-/// Everybody.
-pub const SIGN_INS: [SignIn; 4] = [
-    SignIn {
+pub const TEST_USERS: [TestUser; 4] = [
+    TestUser {
         email: "customer@acme.example",
         groups: &["customer", "tenant:acme"],
     },
-    SignIn {
+    TestUser {
         email: "reviewer@acme.example",
         groups: &["reviewer", "tenant:acme"],
     },
-    SignIn {
+    TestUser {
         email: "support@docket.example",
         groups: &["support"],
     },
-    SignIn {
+    TestUser {
         email: "reviewer@globex.example",
         groups: &["reviewer", "tenant:globex"],
     },
 ];
 
-/// Amazon Cognito's user pools API.
+/// A client of Amazon Cognito's user pools API.
 #[derive(Debug)]
 pub(crate) struct UserPools {
     url: String,
@@ -54,7 +53,6 @@ pub(crate) struct UserPools {
 }
 
 impl UserPools {
-    /// The API at that address.
     pub(crate) fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -62,11 +60,11 @@ impl UserPools {
         }
     }
 
-    /// Adds everybody to a pool. The roles' groups are there, from the template; the tenants' are made.
+    /// Adds all users to a pool. The template creates the groups of the roles; this creates those of the tenants.
     pub(crate) async fn add_all(&self, pool: &str) -> Result<()> {
-        let tenants: BTreeSet<&str> = SIGN_INS
+        let tenants: BTreeSet<&str> = TEST_USERS
             .iter()
-            .flat_map(|one| one.groups)
+            .flat_map(|user| user.groups)
             .copied()
             .filter(|group| group.starts_with("tenant:"))
             .collect();
@@ -75,44 +73,44 @@ impl UserPools {
             self.call("CreateGroup", group)
         }))
         .await?;
-        try_join_all(SIGN_INS.iter().map(|one| self.add(pool, one))).await?;
+        try_join_all(TEST_USERS.iter().map(|user| self.add(pool, user))).await?;
         Ok(())
     }
 
-    async fn add(&self, pool: &str, one: &SignIn) -> Result<()> {
+    async fn add(&self, pool: &str, user: &TestUser) -> Result<()> {
         let with = |mut more: Value| {
             more["UserPoolId"] = pool.into();
-            more["Username"] = one.email.into();
+            more["Username"] = user.email.into();
             more
         };
         let attributes = json!([
-            {"Name": "email", "Value": one.email},
+            {"Name": "email", "Value": user.email},
             {"Name": "email_verified", "Value": "true"},
         ]);
-        // No invitation: there is no such mailbox.
+        // No invitation mail: the address does not exist.
         let created = json!({"MessageAction": "SUPPRESS", "UserAttributes": attributes});
         self.call("AdminCreateUser", with(created)).await?;
-        let password = json!({"Password": PASSWORD, "Permanent": true});
+        let password = json!({"Password": TEST_PASSWORD, "Permanent": true});
         self.call("AdminSetUserPassword", with(password)).await?;
-        for group in one.groups {
+        for group in user.groups {
             self.call("AdminAddUserToGroup", with(json!({"GroupName": group})))
                 .await?;
         }
         Ok(())
     }
 
-    /// Signs one of [`SIGN_INS`] in and answers the ID token.
+    /// Signs in one of [`TEST_USERS`] and returns the ID token.
     pub(crate) async fn id_token(&self, client_id: &str, email: &str) -> Result<String> {
-        let given = json!({
+        let input = json!({
             "ClientId": client_id,
             "AuthFlow": "USER_PASSWORD_AUTH",
-            "AuthParameters": {"USERNAME": email, "PASSWORD": PASSWORD},
+            "AuthParameters": {"USERNAME": email, "TEST_PASSWORD": TEST_PASSWORD},
         });
-        let answer = self.call("InitiateAuth", given).await?;
-        answer["AuthenticationResult"]["IdToken"]
+        let response = self.call("InitiateAuth", input).await?;
+        response["AuthenticationResult"]["IdToken"]
             .as_str()
             .map(str::to_owned)
-            .with_context(|| format!("{email} is asked for more than a password"))
+            .with_context(|| format!("Cognito asks {email} for more than a password"))
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value> {
@@ -121,10 +119,14 @@ impl UserPools {
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", target)
             .body(Bytes::from(input.to_string()))?;
-        let request = signed(request, "cognito-idp", &root())?;
-        let answer = self.http.request(request).await.context("no answer")?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let request = sign_request(request, "cognito-idp", &root_credentials())?;
+        let response = self
+            .http
+            .request(request)
+            .await
+            .context("Cognito did not respond")?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
         if status != StatusCode::OK {
             bail!("Cognito {operation}: {}", String::from_utf8_lossy(&body));
         }
@@ -135,11 +137,11 @@ impl UserPools {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place;
+    use crate::repo;
 
     #[test]
-    fn everybody_fits_the_template() {
-        let template = std::fs::read_to_string(place::file("infra/service.yaml")).unwrap();
+    fn users_have_the_roles_and_the_password_length_of_the_template() {
+        let template = std::fs::read_to_string(repo::file("infra/service.yaml")).unwrap();
         let after = |key: &str| -> Vec<&str> {
             let lines = template.lines();
             lines
@@ -147,22 +149,22 @@ mod tests {
                 .collect()
         };
         let roles = after("GroupName: ");
-        for one in SIGN_INS {
-            let (tenants, role): (Vec<&str>, Vec<&str>) = one
+        for user in TEST_USERS {
+            let (tenants, role): (Vec<&str>, Vec<&str>) = user
                 .groups
                 .iter()
                 .partition(|group| group.starts_with("tenant:"));
-            assert!(role.len() == 1 && roles.contains(&role[0]), "{one:?}");
-            // Support works with all tenants and is in none.
-            assert_eq!(tenants.len(), usize::from(role[0] != "support"), "{one:?}");
+            assert!(role.len() == 1 && roles.contains(&role[0]), "{user:?}");
+            // Support works with all tenants and belongs to none.
+            assert_eq!(tenants.len(), usize::from(role[0] != "support"), "{user:?}");
         }
         for role in roles {
             assert!(
-                SIGN_INS.iter().any(|one| one.groups.contains(&role)),
+                TEST_USERS.iter().any(|user| user.groups.contains(&role)),
                 "{role}"
             );
         }
-        let least: usize = after("MinimumLength: ")[0].parse().unwrap();
-        assert!(PASSWORD.len() >= least);
+        let min_length: usize = after("MinimumLength: ")[0].parse().unwrap();
+        assert!(TEST_PASSWORD.len() >= min_length);
     }
 }

@@ -1,5 +1,5 @@
-//! The web page as a local stack serves it: the files of `web/dist`, with the addresses and the headers that
-//! `infra/web.yaml` gives them on AWS, and where the HTTP API is.
+//! The web server for the web app: serves `web/dist` with the URL rewriting and the headers that `infra/web.yaml`
+//! configures on AWS, and `config.json` with the URL of the HTTP API.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -17,65 +17,64 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::deploy::Outputs;
-use crate::place;
+use crate::repo;
 
-/// Where the page is when it has been built.
-const BUILT: &str = "web/dist";
-/// Said where it has not.
-pub(crate) const NOT_BUILT: &str = "the page is not built: needs Node, run make web";
-/// What every path leads to that names no file: the page finds its way by itself.
+/// The output of `make web`.
+const WEB_APP_DIR: &str = "web/dist";
+pub(crate) const WEB_APP_NOT_BUILT: &str = "not built; run `make web`, which needs Node";
+/// The file for every path that is not a file: the web app does the routing.
 const INDEX: &str = "index.html";
-/// The template that says what browsers may do with the page.
+/// The template with the Content-Security-Policy.
 const TEMPLATE: &str = "infra/web.yaml";
-/// Before the Content-Security-Policy there, which ends with the line.
-const POLICY: &str = "ContentSecurityPolicy: !Sub \"";
+/// The start of the template's line with the Content-Security-Policy.
+const POLICY_PREFIX: &str = "ContentSecurityPolicy: !Sub \"";
 
-/// The page on a local web server, which ends when it is dropped.
+/// A running web server. Dropping it stops it.
 #[derive(Debug)]
-pub struct Site {
+pub struct WebServer {
     /// `http://127.0.0.1:<port>/`.
     pub url: String,
     server: JoinHandle<()>,
 }
 
-impl Drop for Site {
+impl Drop for WebServer {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl Site {
-    /// Serves the page on a free port, if it has been built.
+impl WebServer {
+    /// Serves the web app on a free port. `None` if the web app has not been built.
     ///
     /// # Errors
     /// There is no free port.
     pub async fn start(outputs: &Outputs, cloud_url: &str) -> Result<Option<Self>> {
-        let folder = place::file(BUILT);
-        if !folder.join(INDEX).is_file() {
+        let dir = repo::file(WEB_APP_DIR);
+        if !dir.join(INDEX).is_file() {
             return Ok(None);
         }
-        Self::serve(Content::new(&folder, outputs, cloud_url)?)
+        Self::serve(StaticSite::new(&dir, outputs, cloud_url)?)
             .await
             .map(Some)
     }
 
-    async fn serve(content: Content) -> Result<Self> {
+    async fn serve(site: StaticSite) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
-            .context("no free port for the page")?;
+            .context("cannot find a free port for the web app")?;
         let url = format!("http://{}/", listener.local_addr()?);
-        let server = tokio::spawn(accept(listener, Arc::new(content)));
+        let server = tokio::spawn(accept(listener, Arc::new(site)));
         Ok(Self { url, server })
     }
 }
 
-async fn accept(listener: TcpListener, content: Arc<Content>) {
+async fn accept(listener: TcpListener, site: Arc<StaticSite>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(connection(stream, Arc::clone(&content))); }
-                // Such as too many open files: others may still end.
+                Ok((stream, _)) => { connections.spawn(connection(stream, Arc::clone(&site))); }
+                // For example too many open files: retry after other connections have ended.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -83,10 +82,10 @@ async fn accept(listener: TcpListener, content: Arc<Content>) {
     }
 }
 
-async fn connection(stream: TcpStream, content: Arc<Content>) {
+async fn connection(stream: TcpStream, site: Arc<StaticSite>) {
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
-        let answer = content.answer(request.method(), request.uri().path());
-        async { Ok::<_, Infallible>(answer) }
+        let response = site.respond(request.method(), request.uri().path());
+        async { Ok::<_, Infallible>(response) }
     });
     hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -94,20 +93,20 @@ async fn connection(stream: TcpStream, content: Arc<Content>) {
         .ok();
 }
 
-/// What is served.
+/// The files and headers.
 #[derive(Debug)]
-struct Content {
-    /// Without links in its path.
-    folder: PathBuf,
+struct StaticSite {
+    /// Without symbolic links in its path.
+    dir: PathBuf,
     /// `config.json`.
     config: Bytes,
     policy: HeaderValue,
 }
 
-impl Content {
-    fn new(folder: &Path, outputs: &Outputs, cloud_url: &str) -> Result<Self> {
+impl StaticSite {
+    fn new(dir: &Path, outputs: &Outputs, cloud_url: &str) -> Result<Self> {
         let config = serde_json::json!({"api_url": outputs.http_api_url});
-        let template = std::fs::read_to_string(place::file(TEMPLATE)).context(TEMPLATE)?;
+        let template = std::fs::read_to_string(repo::file(TEMPLATE)).context(TEMPLATE)?;
         let addresses = [
             ("${ApiOrigin}", origin(&outputs.http_api_url)),
             ("${WebSocketOrigin}", origin(&outputs.web_socket_url)),
@@ -115,15 +114,19 @@ impl Content {
             ("${SignInOrigin}", cloud_url),
         ];
         Ok(Self {
-            folder: folder.canonicalize()?,
+            dir: dir.canonicalize()?,
             config: config.to_string().into(),
             policy: policy(&template, &addresses)?,
         })
     }
 
-    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    fn respond(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let (status, kind, body) = if !matches!(*method, Method::GET | Method::HEAD) {
-            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET or HEAD\n".into())
+            (
+                StatusCode::METHOD_NOT_ALLOWED,
+                TEXT,
+                "method not allowed\n".into(),
+            )
         } else if path == "/config.json" {
             (StatusCode::OK, content_type(path), self.config.clone())
         } else if let Some(file) = self.find(path)
@@ -132,11 +135,7 @@ impl Content {
             let kind = content_type(&file.to_string_lossy());
             (StatusCode::OK, kind, bytes.into())
         } else {
-            (
-                StatusCode::NOT_FOUND,
-                TEXT,
-                "there is no such file\n".into(),
-            )
+            (StatusCode::NOT_FOUND, TEXT, "not found\n".into())
         };
         let length = body.len();
         let body = if *method == Method::HEAD {
@@ -144,14 +143,14 @@ impl Content {
         } else {
             body
         };
-        let mut answer = Response::new(Full::new(body));
-        *answer.status_mut() = status;
-        let headers = answer.headers_mut();
+        let mut response = Response::new(Full::new(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
         headers.insert(header::CONTENT_LENGTH, length.into());
         headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
         for (name, value) in [
             (header::CONTENT_TYPE, kind),
-            // The next stack has another port for the API, and the next build other files.
+            // The next stack uses another port for the API, and the next build has other files.
             (header::CACHE_CONTROL, "no-store"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
@@ -170,30 +169,30 @@ impl Content {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
-        answer
+        response
     }
 
-    /// The file that a path of a URL stands for. Nothing outside of the folder, and nothing hidden in it.
+    /// The file for a URL path. Never a file outside of the directory, and never a hidden one.
     fn find(&self, path: &str) -> Option<PathBuf> {
         let path = if is_file(path) {
             percent_decode_str(path).decode_utf8().ok()?
         } else {
             INDEX.into()
         };
-        let mut file = self.folder.clone();
+        let mut file = self.dir.clone();
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-            // With that, no `..` either.
+            // Also rejects `..`.
             if segment.starts_with('.') || segment.contains(['\\', '\0']) {
                 return None;
             }
             file.push(segment);
         }
         let file = file.canonicalize().ok()?;
-        (file.is_file() && file.starts_with(&self.folder)).then_some(file)
+        (file.is_file() && file.starts_with(&self.dir)).then_some(file)
     }
 }
 
-/// Whether a path names a file and not a screen of the page: as `AddressFunction` of the template decides.
+/// Whether a path is a file and not a route of the web app, by the same rule as `AddressFunction` of the template.
 fn is_file(path: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     let named = |stem: &str| {
@@ -206,18 +205,18 @@ fn is_file(path: &str) -> bool {
             .any(|ending| last.strip_suffix(ending).is_some_and(named))
 }
 
-/// The Content-Security-Policy of the template, with these addresses in place of its parameters.
+/// The template's Content-Security-Policy with its parameters replaced.
 fn policy(template: &str, addresses: &[(&str, &str)]) -> Result<HeaderValue> {
     let mut policy = template
         .lines()
-        .find_map(|line| line.trim().strip_prefix(POLICY)?.strip_suffix('"'))
-        .with_context(|| format!("{TEMPLATE} has no Content-Security-Policy in one line"))?
+        .find_map(|line| line.trim().strip_prefix(POLICY_PREFIX)?.strip_suffix('"'))
+        .with_context(|| format!("{TEMPLATE} has no single-line Content-Security-Policy"))?
         .to_owned();
     for (name, address) in addresses {
         policy = policy.replace(name, address);
     }
-    if let Some(at) = policy.find("${") {
-        bail!("{TEMPLATE}: what is {}?", &policy[at..]);
+    if let Some(index) = policy.find("${") {
+        bail!("{TEMPLATE}: unknown parameter {}", &policy[index..]);
     }
     Ok(HeaderValue::from_str(&policy)?)
 }
@@ -255,10 +254,10 @@ mod tests {
 
     use super::*;
 
-    /// A page beside a file that nobody may read; removed at the end.
-    struct Built(PathBuf);
+    /// A built web app next to a file that must not be served. Deleted on drop.
+    struct BuiltWebApp(PathBuf);
 
-    impl Built {
+    impl BuiltWebApp {
         fn new(name: &str) -> Self {
             let root = std::env::temp_dir().join(format!("site-{name}-{}", std::process::id()));
             fs::create_dir_all(root.join("dist/assets")).unwrap();
@@ -274,36 +273,36 @@ mod tests {
             Self(root)
         }
 
-        fn content(&self) -> Content {
-            Content {
-                folder: self.0.join("dist").canonicalize().unwrap(),
+        fn site(&self) -> StaticSite {
+            StaticSite {
+                dir: self.0.join("dist").canonicalize().unwrap(),
                 config: r#"{"api_url":"http://127.0.0.1:1/a"}"#.into(),
                 policy: HeaderValue::from_static("default-src 'none'"),
             }
         }
     }
 
-    impl Drop for Built {
+    impl Drop for BuiltWebApp {
         fn drop(&mut self) {
             fs::remove_dir_all(&self.0).ok();
         }
     }
 
-    /// Sends a request line as it is, which a client would first make harmless, and answers all that comes back.
-    async fn ask(site: &Site, line: &str) -> String {
-        let address = origin(&site.url).trim_start_matches("http://");
+    /// Sends a raw request line, which an HTTP client would normalize, and returns the whole response.
+    async fn send(server: &WebServer, line: &str) -> String {
+        let address = origin(&server.url).trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     }
 
     #[tokio::test]
-    async fn files_come_with_their_type_and_other_paths_are_the_page() {
-        let built = Built::new("types");
-        let site = Site::serve(built.content()).await.unwrap();
+    async fn files_have_their_content_type_and_other_paths_return_the_index() {
+        let built = BuiltWebApp::new("types");
+        let server = WebServer::serve(built.site()).await.unwrap();
         for (path, kind, body) in [
             ("/", "text/html; charset=utf-8", "<p>page"),
             ("/jobs/3f2a?x=1.js", "text/html; charset=utf-8", "<p>page"),
@@ -321,8 +320,8 @@ mod tests {
                 r#"{"api_url":"http://127.0.0.1:1/a"}"#,
             ),
         ] {
-            let answer = ask(&site, &format!("GET {path}")).await;
-            let (head, got) = answer.split_once("\r\n\r\n").unwrap();
+            let response = send(&server, &format!("GET {path}")).await;
+            let (head, got) = response.split_once("\r\n\r\n").unwrap();
             assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
             assert!(
                 head.contains(&format!("content-type: {kind}\r\n")),
@@ -332,26 +331,26 @@ mod tests {
             let policy = "content-security-policy: default-src 'none'\r\n";
             assert!(head.contains(policy), "{head}");
             assert_eq!(got, body);
-            let answer = ask(&site, &format!("HEAD {path}")).await;
+            let response = send(&server, &format!("HEAD {path}")).await;
             let length = format!("content-length: {}\r\n", body.len());
             assert!(
-                answer.contains(&length) && answer.ends_with("\r\n\r\n"),
-                "{answer}"
+                response.contains(&length) && response.ends_with("\r\n\r\n"),
+                "{response}"
             );
         }
-        let missing = ask(&site, "GET /assets/old.js").await;
+        let missing = send(&server, "GET /assets/old.js").await;
         assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
-        let posted = ask(&site, "POST /").await;
+        let posted = send(&server, "POST /").await;
         assert!(posted.starts_with("HTTP/1.1 405"), "{posted}");
     }
 
     #[tokio::test]
-    async fn nothing_else_on_the_disk_is_served() {
-        let built = Built::new("paths");
+    async fn files_outside_of_the_directory_and_hidden_files_are_not_served() {
+        let built = BuiltWebApp::new("paths");
         #[cfg(unix)]
         std::os::unix::fs::symlink(built.0.join("secret.txt"), built.0.join("dist/link.txt"))
             .unwrap();
-        let site = Site::serve(built.content()).await.unwrap();
+        let server = WebServer::serve(built.site()).await.unwrap();
         for path in [
             "/../secret.txt",
             "/%2e%2e/secret.txt",
@@ -365,15 +364,15 @@ mod tests {
             "/assets/%00.txt",
             "/assets/%ff.txt",
         ] {
-            let answer = ask(&site, &format!("GET {path}")).await;
-            assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
-            assert!(!answer.contains("secret"), "{path}: {answer}");
+            let response = send(&server, &format!("GET {path}")).await;
+            assert!(response.starts_with("HTTP/1.1 404"), "{path}: {response}");
+            assert!(!response.contains("secret"), "{path}: {response}");
         }
     }
 
     #[test]
-    fn the_policy_is_that_of_the_template() {
-        let template = fs::read_to_string(place::file(TEMPLATE)).unwrap();
+    fn content_security_policy_is_that_of_the_template() {
+        let template = fs::read_to_string(repo::file(TEMPLATE)).unwrap();
         let (http, ws) = ("http://127.0.0.1:1", "ws://127.0.0.1:1");
         let mut addresses = vec![
             ("${ApiOrigin}", http),
@@ -386,14 +385,14 @@ mod tests {
         assert!(text.contains("script-src 'self';"), "{text}");
         let connect = format!("connect-src 'self' {http} {ws} ");
         assert!(text.contains(&connect), "{text}");
-        // One that the stack cannot fill in is no policy, and neither is none.
+        // An unknown parameter is an error, and so is a missing policy.
         addresses.pop();
         assert!(policy(&template, &addresses).is_err());
         assert!(policy("", &addresses).is_err());
     }
 
     #[test]
-    fn an_origin_ends_before_the_path() {
+    fn origin_is_the_url_without_its_path() {
         assert_eq!(origin("ws://127.0.0.1:1/_aws/x"), "ws://127.0.0.1:1");
         assert_eq!(origin("http://127.0.0.1:1"), "http://127.0.0.1:1");
     }

@@ -1,5 +1,5 @@
-//! The container's answer, kept until it is written to S3: short ones in memory, long ones in a
-//! temporary file, so that a gigabyte of answer costs no gigabyte of memory.
+//! Buffers the container's response until it is written to S3: small ones in memory, large ones in a
+//! temporary file, because a response may have a gigabyte.
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -9,30 +9,29 @@ use std::path::PathBuf;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
-/// Above this many bytes an answer goes to a file.
-const IN_MEMORY: usize = 4 * 1024 * 1024;
+/// Larger responses go to a file.
+const MAX_MEMORY_BYTES: usize = 4 * 1024 * 1024;
 
-/// Why an answer could not be kept.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SpoolError {
-    #[error("container broke off its answer")]
-    Broken(#[from] hyper::Error),
-    #[error("answer cannot be kept in a temporary file")]
+pub(super) enum BufferError {
+    #[error("the container closed the connection during its response")]
+    Interrupted(#[from] hyper::Error),
+    #[error("cannot write the response to a temporary file")]
     File(#[from] std::io::Error),
-    #[error("no random name for a temporary file")]
+    #[error("cannot create a random file name")]
     Random(#[from] getrandom::Error),
 }
 
-/// A whole answer.
+/// A complete response body.
 #[derive(Debug)]
-pub(super) enum Spooled {
+pub(super) enum BufferedBody {
     Memory(Bytes),
     File(TempFile, u64),
 }
 
-impl Spooled {
-    /// Reads an answer to its end.
-    pub(super) async fn read(mut body: Incoming) -> Result<Self, SpoolError> {
+impl BufferedBody {
+    /// Reads a response body to its end.
+    pub(super) async fn read(mut body: Incoming) -> Result<Self, BufferError> {
         let mut memory = Vec::new();
         let mut file: Option<(TempFile, File, u64)> = None;
         while let Some(frame) = body.frame().await {
@@ -45,7 +44,7 @@ impl Spooled {
                 continue;
             }
             memory.extend_from_slice(&data);
-            if memory.len() > IN_MEMORY {
+            if memory.len() > MAX_MEMORY_BYTES {
                 let (temp, mut open) = TempFile::create().await?;
                 open.write_all(&memory).await?;
                 file = Some((temp, open, memory.len() as u64));
@@ -66,7 +65,7 @@ impl Spooled {
         }
     }
 
-    /// The answer if it is in memory, which every answer of up to 4 MiB is.
+    /// The body if it is in memory, as every body of up to 4 MiB is.
     pub(super) fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Memory(bytes) => Some(bytes),
@@ -74,7 +73,7 @@ impl Spooled {
         }
     }
 
-    /// The answer as the body of an upload, which can be sent again if an attempt fails.
+    /// The body as a stream for an upload, which the SDK can retry.
     pub(super) async fn upload(&self) -> Result<ByteStream, std::io::Error> {
         match self {
             Self::Memory(bytes) => Ok(ByteStream::from(bytes.clone())),
@@ -85,12 +84,12 @@ impl Spooled {
     }
 }
 
-/// A file that is deleted when this is dropped.
+/// A file that is deleted on drop.
 #[derive(Debug)]
 pub(super) struct TempFile(PathBuf);
 
 impl TempFile {
-    async fn create() -> Result<(Self, File), SpoolError> {
+    async fn create() -> Result<(Self, File), BufferError> {
         let name = format!("async-endpoint-{:016x}", getrandom::u64()?);
         let temp = Self(std::env::temp_dir().join(name));
         let mut options = File::options();
@@ -101,7 +100,7 @@ impl TempFile {
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        // Unlinking does not wait for the disk; a file that is gone already is as good.
+        // A quick call, so it may block. It does not matter if the file is already deleted.
         std::fs::remove_file(&self.0).ok();
     }
 }

@@ -1,12 +1,12 @@
 //! The notifications an endpoint publishes to SNS.
 //!
-//! Shapes as real notifications have them: an error carries no `responseParameters`; content
-//! type, accept and custom attributes appear only if the caller sent them; times have as many
-//! digits of a second as they need.
+//! The format is that of real notifications: an error has no `responseParameters`; content type,
+//! accept and custom attributes are present only if the caller sent them; times have no trailing
+//! zeros in the fraction of a second.
 
-use super::Invocation;
-use super::wire::Source;
-use crate::{Failure, Outcome};
+use super::AcceptedRequest;
+use super::wire::InputSource;
+use crate::{InvocationFailure, InvocationStatus};
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,20 +17,20 @@ use std::time::SystemTime;
 pub(super) const TEST_NOTIFICATION: &str =
     r#"{"eventVersion":"1.0","eventSource":"aws:sagemaker","eventName":"TestNotification"}"#;
 
-/// Longest answer that `IncludeInferenceResponseIn` puts into the message, in bytes.
-pub(super) const MAX_INCLUDED: u64 = 128 * 1024;
+/// Largest response that `IncludeInferenceResponseIn` puts into the message.
+pub(super) const MAX_INCLUDED_BYTES: u64 = 128 * 1024;
 
-/// What the container answered, as far as the message tells it.
+/// The parts of the container's response that go into the message.
 #[derive(Debug, Default)]
-pub(super) struct Told<'a> {
+pub(super) struct IncludedResponse<'a> {
     pub(super) content_type: Option<&'a str>,
-    /// Only if the endpoint includes responses in this kind of message.
+    /// Only if the endpoint is configured to include it.
     pub(super) body: Option<&'a [u8]>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Message<'a> {
+struct InferenceNotification<'a> {
     aws_region: &'a str,
     event_time: String,
     received_time: String,
@@ -77,24 +77,30 @@ struct ResponseBody {
     encoding: &'static str,
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) received: SystemTime,
+    pub(super) finished: SystemTime,
+}
+
 /// The message for one ended request.
 pub(super) fn result(
     region: &str,
     endpoint: &str,
-    request: &Invocation,
-    outcome: Outcome,
-    (received, finished): (SystemTime, SystemTime),
-    told: &Told<'_>,
+    request: &AcceptedRequest,
+    status: InvocationStatus,
+    times: Times,
+    included: &IncludedResponse<'_>,
 ) -> Result<String, serde_json::Error> {
-    let failure: Option<Failure> = match outcome {
-        Outcome::Completed => None,
-        Outcome::Failed(failure) => Some(failure),
+    let failure: Option<InvocationFailure> = match status {
+        InvocationStatus::Completed => None,
+        InvocationStatus::Failed(failure) => Some(failure),
     };
     let output_location = request.output.as_str();
-    serde_json::to_string(&Message {
+    serde_json::to_string(&InferenceNotification {
         aws_region: region,
-        event_time: timestamp(finished),
-        received_time: timestamp(received),
+        event_time: timestamp(times.finished),
+        received_time: timestamp(times.received),
         invocation_status: if failure.is_none() {
             "Completed"
         } else {
@@ -106,17 +112,17 @@ pub(super) fn result(
             content_type: request.content_type.as_deref(),
             custom_attributes: request.custom_attributes.as_deref(),
             endpoint_name: endpoint,
-            // What stands here for an inline input is not documented.
+            // The value for an inline input is not documented.
             input_location: match &request.source {
-                Source::Object(location) => Some(location),
-                Source::Inline(_) => None,
+                InputSource::Object(location) => Some(location),
+                InputSource::Inline(_) => None,
             },
         },
         response_parameters: failure.is_none().then_some(ResponseParameters {
-            content_type: told.content_type,
+            content_type: included.content_type,
             output_location,
         }),
-        response_body: told.body.map(|body| ResponseBody {
+        response_body: included.body.map(|body| ResponseBody {
             content: STANDARD.encode(body),
             message: if failure.is_none() {
                 format!("The full response is stored in {output_location}.")
@@ -132,7 +138,7 @@ pub(super) fn result(
     })
 }
 
-/// ISO 8601 in UTC with milliseconds, trailing zeros left off.
+/// ISO 8601 in UTC with milliseconds, without trailing zeros.
 fn timestamp(at: SystemTime) -> String {
     let millis = at
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -149,7 +155,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn times_have_as_many_digits_as_they_need() {
+    fn timestamps_have_no_trailing_zeros() {
         for (millis, text) in [
             (1_767_608_147_730, "2026-01-05T10:15:47.73Z"),
             (1_767_608_147_118, "2026-01-05T10:15:47.118Z"),

@@ -1,4 +1,4 @@
-//! Requests signed by hand, for the few calls that no SDK here makes.
+//! Signature Version 4 for the few requests that are not made with an AWS SDK.
 
 use std::time::SystemTime;
 
@@ -10,25 +10,20 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 
-use crate::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
+use crate::cloud::REGION;
 
-/// Whoever may do anything.
-pub fn root() -> Credentials {
-    Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "devstack")
-}
-
-/// Signs a request with Signature Version 4, for a service by the name that it goes by in signatures.
+/// Signs a request with Signature Version 4. `service` is the service's signing name.
 ///
 /// # Errors
-/// The request cannot be one: its URI has no host, or a header is not text.
-pub fn signed(
+/// The URI has no host, or a header is not text.
+pub fn sign_request(
     request: Request<Bytes>,
     service: &str,
     credentials: &Credentials,
 ) -> Result<Request<Full<Bytes>>> {
     #[expect(
         clippy::disallowed_methods,
-        reason = "a signature is good for minutes of real time"
+        reason = "a signature is valid for minutes of real time"
     )]
     let now = SystemTime::now();
     let identity = credentials.clone().into();
@@ -65,21 +60,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_says_who_sends_it_and_for_which_service() {
+    fn signature_names_the_access_key_the_service_and_the_signed_headers() {
         let request = Request::post("http://127.0.0.1:1/")
             .header("x-amz-target", "A.B")
             .body(Bytes::from_static(b"{}"))
             .unwrap();
         let role = Credentials::new("key", "secret", Some("token".to_owned()), None, "test");
-        let request = signed(request, "sqs", &role).unwrap();
+        let request = sign_request(request, "sqs", &role).unwrap();
         let header = |name: &str| request.headers()[name].to_str().unwrap();
-        let says = header("authorization");
+        let authorization = header("authorization");
         assert!(
-            says.starts_with("AWS4-HMAC-SHA256 Credential=key/"),
-            "{says}"
+            authorization.starts_with("AWS4-HMAC-SHA256 Credential=key/"),
+            "{authorization}"
         );
-        assert!(says.contains("/us-east-1/sqs/aws4_request"), "{says}");
-        assert!(says.contains("x-amz-target"), "{says}");
+        assert!(
+            authorization.contains("/us-east-1/sqs/aws4_request"),
+            "{authorization}"
+        );
+        assert!(authorization.contains("x-amz-target"), "{authorization}");
         assert_eq!(header("x-amz-security-token"), "token");
     }
 }

@@ -1,8 +1,7 @@
-//! Python programs that run beside this process and never outlive it.
+//! Child processes (Python programs) that never outlive this process.
 //!
-//! Each holds the read end of a pipe on its standard input and ends at its end, so that a child also ends when this
-//! process is killed. They run in process groups of their own: Ctrl-C in a terminal reaches only this process, which
-//! stops them in order.
+//! Each child reads a pipe on its standard input and exits at end of file, so it also ends when this process is killed.
+//! Each runs in its own process group: Ctrl-C in a terminal reaches only this process, which then stops its children.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,74 +14,70 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// What a child may take to stop by itself: MiniStack gives its functions time and was seen to need 10 s.
-const STOP: Duration = Duration::from_secs(20);
-/// What a child may take to say where it listens.
-const HELLO: Duration = Duration::from_secs(60);
+/// How long a child may take to stop: MiniStack waits for its functions, which took up to 10 s.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a child may take to report its port.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// All children of this process.
+/// The child processes of this process.
 #[derive(Debug)]
-pub struct Children {
+pub struct ChildProcesses {
     alive: mpsc::Sender<()>,
-    drained: mpsc::Receiver<()>,
+    all_ended: mpsc::Receiver<()>,
 }
 
-impl Default for Children {
+impl Default for ChildProcesses {
     fn default() -> Self {
-        let (alive, drained) = mpsc::channel(1);
-        Self { alive, drained }
+        let (alive, all_ended) = mpsc::channel(1);
+        Self { alive, all_ended }
     }
 }
 
-/// How a child is started.
+/// How to start a child.
 #[derive(Debug)]
 pub(crate) struct Program<'a> {
-    /// What people call it.
+    /// Its name in messages.
     pub(crate) name: &'static str,
-    /// The Python to run it with.
     pub(crate) python: &'a Path,
-    /// The script.
     pub(crate) script: PathBuf,
-    /// Its arguments.
     pub(crate) arguments: Vec<String>,
-    /// Its whole environment: nothing of ours is handed on.
+    /// Its whole environment: it inherits nothing from this process.
     pub(crate) environment: Vec<(String, String)>,
-    /// Where its standard error goes.
+    /// The file for its standard error.
     pub(crate) log: PathBuf,
 }
 
 /// The first line of a child's standard output.
 #[derive(Debug, Deserialize)]
-struct Hello {
+struct ReadyMessage {
     port: u16,
 }
 
-/// A running child. Dropping it lets it stop; [`Children::drained`] waits for that.
+/// A running child. Dropping it asks it to stop; [`ChildProcesses::wait_all`] waits until it has.
 #[derive(Debug)]
 pub(crate) struct Child {
-    /// Where it listens on 127.0.0.1.
+    /// The port on 127.0.0.1 on which it listens.
     pub(crate) port: u16,
     ended: watch::Receiver<Option<String>>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Child {
-    /// Says why it ended, when it did so without being asked.
-    pub(crate) async fn ended(&self) -> String {
+    /// Waits until it ends on its own, and returns the reason.
+    pub(crate) async fn unexpected_end(&self) -> String {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
-            Ok(why) => why.clone().unwrap_or_default(),
+            Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => "it was stopped".to_owned(),
         }
     }
 }
 
-impl Children {
-    /// Starts a program and waits until it says where it will listen.
+impl ChildProcesses {
+    /// Starts a program and waits until it reports its port.
     pub(crate) async fn start(&self, program: Program<'_>) -> Result<Child> {
         let Program { name, log, .. } = program;
-        let file =
-            File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
+        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut child = Command::new(program.python)
             .arg(&program.script)
             .args(&program.arguments)
@@ -93,26 +88,29 @@ impl Children {
             .stderr(file)
             .process_group(0)
             .spawn()
-            .with_context(|| format!("{name} cannot be started"))?;
+            .with_context(|| format!("cannot start {name}"))?;
         let stdin = child.stdin.take();
-        let stdout = child.stdout.take().context("a pipe is missing")?;
+        let stdout = child
+            .stdout
+            .take()
+            .context("the child has no standard output")?;
 
         let (stop, stopped) = oneshot::channel::<()>();
         let (report, ended) = watch::channel(None);
         let token = self.alive.clone();
-        let why_log = log.clone();
+        let log_path = log.clone();
         tokio::spawn(async move {
             let _token = token;
             let stdin = stdin;
             tokio::select! {
                 status = child.wait() => {
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-                    report.send_replace(Some(format!("{name} ended ({status})\n{}", tail(&why_log))));
+                    report.send_replace(Some(format!("{name} ended ({status})\n{}", log_tail(&log_path))));
                 }
                 _ = stopped => {
                     drop(stdin);
-                    if tokio::time::timeout(STOP, child.wait()).await.is_err() {
-                        // It is deaf; what it started watches a pipe from it and follows.
+                    if tokio::time::timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
+                        // It did not stop. The processes that it started read a pipe from it and end with it.
                         child.kill().await.ok();
                     }
                 }
@@ -121,40 +119,40 @@ impl Children {
 
         let mut line = String::new();
         let mut lines = BufReader::new(stdout);
-        tokio::time::timeout(HELLO, lines.read_line(&mut line))
+        tokio::time::timeout(START_TIMEOUT, lines.read_line(&mut line))
             .await
             .map_err(|_| {
                 anyhow!(
-                    "{name} said nothing for {} s; see {}",
-                    HELLO.as_secs(),
+                    "{name} did not report its port within {} s; see {}",
+                    START_TIMEOUT.as_secs(),
                     log.display()
                 )
             })?
-            .with_context(|| format!("{name} cannot be heard"))?;
-        let hello: Hello = match serde_json::from_str(&line) {
-            Ok(hello) => hello,
-            Err(_) => bail!("{name} did not start\n{}", tail(&log)),
+            .with_context(|| format!("cannot read the output of {name}"))?;
+        let ready: ReadyMessage = match serde_json::from_str(&line) {
+            Ok(ready) => ready,
+            Err(_) => bail!("{name} did not start\n{}", log_tail(&log)),
         };
         Ok(Child {
-            port: hello.port,
+            port: ready.port,
             ended,
             _stop: stop,
         })
     }
 
-    /// Waits until every child that was let go has ended.
-    pub async fn drained(mut self) {
+    /// Waits until every stopped child has ended.
+    pub async fn wait_all(mut self) {
         drop(self.alive);
-        while self.drained.recv().await.is_some() {}
+        while self.all_ended.recv().await.is_some() {}
     }
 }
 
-/// The last lines of a log, to be read in an error.
-pub(crate) fn tail(log: &Path) -> String {
+/// The last lines of a log, for an error message.
+pub(crate) fn log_tail(log: &Path) -> String {
     const LINES: usize = 15;
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
-    format!("{last}\n(all of it is in {})", log.display())
+    format!("{last}\n(full log: {})", log.display())
 }

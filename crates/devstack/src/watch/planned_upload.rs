@@ -1,4 +1,4 @@
-//! What is to be uploaded, and how its job should end.
+//! The files to upload, and the expected outcome of their jobs.
 
 use std::path::{Path, PathBuf};
 
@@ -6,42 +6,36 @@ use anyhow::{Context, Result};
 
 /// One file to upload.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// The file.
+pub(crate) struct PlannedUpload {
     pub(crate) path: PathBuf,
-    /// What it is called on the screen; nothing in it can move a cursor.
+    /// The name on the terminal, without control characters.
     pub(crate) name: String,
-    /// The object key.
     pub(crate) key: String,
-    /// The pipeline that the key belongs to.
     pub(crate) pipeline: String,
-    /// Its size.
     pub(crate) bytes: u64,
-    /// How its job should end.
-    pub(crate) expect: Expect,
+    pub(crate) expected: ExpectedOutcome,
 }
 
-/// How a job should end.
+/// How a job is expected to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expect {
-    /// With a result.
+pub(crate) enum ExpectedOutcome {
     Ready,
-    /// Without one, because the document is no good.
-    Refused,
-    /// Either way, but with a reason if it fails.
-    Anything,
+    /// As failed, because the document is invalid.
+    Rejected,
+    /// As ready, or as failed with a reason.
+    Any,
 }
 
-/// The PDFs in a folder and in folders within it, by name.
-pub(crate) fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The PDFs in a folder and its subfolders, sorted by path.
+pub(crate) fn find_pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder)
-            .with_context(|| format!("{} cannot be read", folder.display()))?;
+            .with_context(|| format!("cannot read {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            // A link to a folder could lead round in a circle.
+            // Does not follow links to folders, which could be circular.
             let is_folder = path.symlink_metadata()?.is_dir();
             if is_folder {
                 folders.push(path);
@@ -58,7 +52,7 @@ pub(crate) fn pdfs(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Text without anything that a terminal would obey.
+/// Replaces control characters and bidirectional formatting characters.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| {
@@ -71,7 +65,7 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Characters that reorder what follows them.
+/// Characters that reorder the following text.
 const fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -81,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_steer_the_terminal() {
+    fn control_and_bidi_characters_are_replaced() {
         assert_eq!(printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(printable("Zoë – 合同.pdf"), "Zoë – 合同.pdf");
     }
