@@ -139,7 +139,11 @@ fn and_the_next_one_finds_what_it_was_to_find() {
         lost[0].lose(stage, &bytes).await;
         let found = stage.reconcile(true).await;
         let one = Value::from(1);
-        let what = [&found["checksSent"], &found["redriven"], &found["uploadEventsReenqueued"]];
+        let what = [
+            &found["checksSent"],
+            &found["redriven"],
+            &found["uploadEventsReenqueued"],
+        ];
         assert_eq!(what, [&one; 3], "{found}");
         let calls = stage.wire.book().calls(RECONCILER, None).split_off(before);
         stage.ended(lost[0].jobs(stage).into_iter()).await;
