@@ -1,6 +1,6 @@
 //! One trace for everything that is about a document.
 
-use crate::world::{
+use crate::fixtures::{
     BUCKET, NOW, PDF, TestApp, announced, app, event, failed, find, job, run, succeeded,
     write_output,
 };
@@ -46,12 +46,12 @@ fn watched() -> TestApp {
 
 /// The traces of all calls of the endpoint and of all pushes.
 fn carried(app: &TestApp) -> Vec<String> {
-    let world = app.ports.state();
-    let calls = world
+    let state = app.ports.state();
+    let calls = state
         .invocations
         .iter()
         .map(|call| call.trace_id.to_string());
-    let frames = world.frames.iter().map(|(_, frame)| {
+    let frames = state.frames.iter().map(|(_, frame)| {
         let frame: Value = serde_json::from_str(frame).unwrap();
         frame["trace_id"].as_str().unwrap().to_owned()
     });
@@ -66,7 +66,7 @@ fn uploaded(app: &TestApp, queue: &Value, sender: &Value) {
 }
 
 #[test]
-fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() {
+fn upload_without_a_trace_id_uses_its_job_id_through_retries_and_in_the_push() {
     let app = watched();
     uploaded(&app, &json!({}), &json!({}));
     let first = job(&app, KEY);
@@ -94,7 +94,7 @@ fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() 
 }
 
 #[test]
-fn an_upload_that_came_with_a_trace_keeps_it() {
+fn upload_with_a_trace_id_keeps_it() {
     let app = watched();
     uploaded(&app, &header(), &json!({}));
     let job = job(&app, KEY);
@@ -111,7 +111,7 @@ fn an_upload_that_came_with_a_trace_keeps_it() {
 /// What an SDK sends from a Lambda function carries the trace of that function's run. Of a hundred documents that one run
 /// of the reconciler announced, each is a trace of its own.
 #[test]
-fn the_trace_of_whoever_sent_a_message_again_is_not_the_documents() {
+fn trace_id_of_the_reconciler_run_that_re_sent_an_event_is_not_used() {
     let again = |trace: Option<&str>| {
         let mut sender = json!({"first-message-id": {"stringValue": "m-0"}});
         if let Some(trace) = trace {
@@ -139,7 +139,7 @@ fn the_trace_of_whoever_sent_a_message_again_is_not_the_documents() {
 }
 
 #[test]
-fn what_is_no_trace_is_none() {
+fn malformed_trace_header_is_ignored() {
     let app = watched();
     let queue = json!({"AWSTraceHeader": "Root=1-2-3\r\nx: y"});
     uploaded(&app, &queue, &json!({}));

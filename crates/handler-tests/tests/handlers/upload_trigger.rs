@@ -1,25 +1,25 @@
 //! What becomes of uploads: the real handler over in-memory ports.
 
-use crate::world::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
+use crate::fixtures::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
 use functions::handlers::{retry, upload_trigger};
 use jobs::id::{Attempt, JobId};
 use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 use testkit::memory::Object;
 
-fn upload(app: &crate::world::TestApp, bodies: &[String]) -> Vec<String> {
+fn upload(app: &crate::fixtures::TestApp, bodies: &[String]) -> Vec<String> {
     let response = run(upload_trigger::handle(app, batch(app, bodies, 1))).unwrap();
     failures(&response).into_iter().map(str::to_owned).collect()
 }
 
 #[test]
-fn a_pdf_is_submitted_once() {
+fn pdf_is_submitted_once() {
     let app = app();
     app.ports.state().connections.push(Connection {
         uploader: None,
         subscription: "acme".into(),
         connection_id: "c".into(),
-        registered_at: crate::world::NOW,
+        registered_at: crate::fixtures::NOW,
         token_expires_at: jobs::id::Timestamp(u64::MAX),
     });
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
@@ -36,8 +36,8 @@ fn a_pdf_is_submitted_once() {
         "{:?}",
         job.state
     );
-    let world = app.ports.state();
-    let invocation = &world.invocations[0];
+    let state = app.ports.state();
+    let invocation = &state.invocations[0];
     assert_eq!(invocation.endpoint, "docket-legal-review");
     assert_eq!(
         invocation.input.to_string(),
@@ -59,15 +59,15 @@ fn a_pdf_is_submitted_once() {
         "1-67891233-abcdef012345678912345678"
     );
     assert!(
-        world.frames[0].1.contains("\"status\":\"InProgress\""),
+        state.frames[0].1.contains("\"status\":\"InProgress\""),
         "{:?}",
-        world.frames
+        state.frames
     );
 }
 
 /// "A duplicate event costs no second GPU run."
 #[test]
-fn a_doubled_event_costs_no_second_run() {
+fn duplicate_upload_event_starts_no_second_run() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let body = announced("inbound/acme/nda.pdf", &version);
@@ -81,7 +81,7 @@ fn a_doubled_event_costs_no_second_run() {
 }
 
 #[test]
-fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
+fn invalid_document_fails_with_a_reason_and_without_invocation() {
     for (key, content, bytes, want) in [
         ("inbound/acme/empty.pdf", &b""[..], 0, "empty"),
         ("inbound/acme/text.pdf", b"hello", 5, "not a PDF"),
@@ -126,7 +126,7 @@ fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
 }
 
 #[test]
-fn odd_keys_are_copied_and_succeed() {
+fn object_with_an_unusual_key_is_copied_and_succeeds() {
     let long = format!("inbound/acme/{}.pdf", "x".repeat(1007));
     assert_eq!(long.len(), 1024);
     for key in [
@@ -151,7 +151,7 @@ fn odd_keys_are_copied_and_succeed() {
 }
 
 #[test]
-fn another_tenants_uuid_as_a_file_name_is_just_a_name() {
+fn file_named_after_another_tenants_job_id_is_a_separate_job() {
     let app = app();
     let name = "6f1c1b9e-9e7e-4d0e-8a53-6d1a7a0e7c11.pdf";
     for tenant in ["acme", "globex"] {
@@ -159,8 +159,8 @@ fn another_tenants_uuid_as_a_file_name_is_just_a_name() {
         let version = app.ports.put(BUCKET, &key, PDF);
         upload(&app, &[announced(&key, &version)]);
     }
-    let world = app.ports.state();
-    let mut tenants: Vec<_> = world
+    let state = app.ports.state();
+    let mut tenants: Vec<_> = state
         .jobs
         .values()
         .map(|job| job.tenant.to_string())
@@ -183,9 +183,9 @@ fn every_current_version_has_one_job_in_any_order_of_events() {
         for i in order {
             assert!(upload(&app, &[announced(key, &versions[i])]).is_empty());
         }
-        let world = app.ports.state();
-        assert_eq!(world.jobs.len(), 2, "{order:?}");
-        for job in world.jobs.values() {
+        let state = app.ports.state();
+        assert_eq!(state.jobs.len(), 2, "{order:?}");
+        for job in state.jobs.values() {
             let current = job.input.version == versions[1];
             match &job.state {
                 State::InProgress { .. } => assert!(current, "{order:?}"),
@@ -195,20 +195,20 @@ fn every_current_version_has_one_job_in_any_order_of_events() {
                 other => panic!("{order:?}: {other:?}"),
             }
         }
-        assert_eq!(world.invocations.len(), 1, "{order:?}");
+        assert_eq!(state.invocations.len(), 1, "{order:?}");
     }
 }
 
 #[test]
-fn a_newer_version_closes_the_open_job_of_an_older_one() {
+fn newer_version_supersedes_the_open_job_of_an_older_one() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
     upload(&app, &[announced(key, &first)]);
-    crate::world::advance(&app, 120_000);
+    crate::fixtures::advance(&app, 120_000);
     let second = app.ports.put(BUCKET, key, PDF);
     upload(&app, &[announced(key, &second)]);
-    crate::world::advance(&app, 120_000);
+    crate::fixtures::advance(&app, 120_000);
     let third = app.ports.put(BUCKET, key, PDF);
     upload(&app, &[announced(key, &third)]);
     assert!(
@@ -235,7 +235,7 @@ fn a_newer_version_closes_the_open_job_of_an_older_one() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was_behind() {
+fn end_of_a_superseded_job_is_published_although_the_writing_clock_was_behind() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
@@ -248,7 +248,7 @@ fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was
     app.ports.state().now.0 -= 1000;
     app.ports.state().fail_before.insert("publish", 1);
     assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
-    crate::world::advance(&app, 180_000);
+    crate::fixtures::advance(&app, 180_000);
     assert!(upload(&app, &[announced(key, &second)]).is_empty());
     let told: Vec<_> = app
         .ports
@@ -261,7 +261,7 @@ fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was
 }
 
 #[test]
-fn a_deleted_object_fails_with_a_reason() {
+fn deleted_object_fails_with_a_reason() {
     let app = app();
     let key = "inbound/acme/gone.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -273,7 +273,7 @@ fn a_deleted_object_fails_with_a_reason() {
 }
 
 #[test]
-fn a_test_event_is_acknowledged_in_silence() {
+fn s3_test_event_is_ignored() {
     let app = app();
     assert!(
         upload(
@@ -282,13 +282,13 @@ fn a_test_event_is_acknowledged_in_silence() {
         )
         .is_empty()
     );
-    let world = app.ports.state();
-    assert!(world.jobs.is_empty() && world.quarantine.is_empty());
+    let state = app.ports.state();
+    assert!(state.jobs.is_empty() && state.quarantine.is_empty());
 }
 
 /// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
 #[test]
-fn a_malformed_message_does_not_hold_up_its_neighbors() {
+fn malformed_message_does_not_block_the_rest_of_its_batch() {
     let app = app();
     let mut bodies: Vec<String> = (0..9)
         .map(|i| {
@@ -299,21 +299,21 @@ fn a_malformed_message_does_not_hold_up_its_neighbors() {
         .collect();
     bodies.insert(4, "{\"Records\":[{\"oops\"".to_owned());
     assert!(upload(&app, &bodies).is_empty());
-    let world = app.ports.state();
-    assert_eq!(world.invocations.len(), 9);
+    let state = app.ports.state();
+    assert_eq!(state.invocations.len(), 9);
     assert_eq!(
         (
-            world.quarantine.len(),
-            world.quarantine[0].cause.as_ref(),
-            world.quarantine[0].message_id.as_str()
+            state.quarantine.len(),
+            state.quarantine[0].cause.as_ref(),
+            state.quarantine[0].message_id.as_str()
         ),
         (1, "Malformed", "m4")
     );
-    assert_eq!(world.quarantine[0].body, bodies[4]);
+    assert_eq!(state.quarantine[0].body, bodies[4]);
 }
 
 #[test]
-fn a_key_of_no_pipeline_is_quarantined() {
+fn upload_event_for_a_key_of_no_pipeline_is_quarantined() {
     let app = app();
     let version = app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
     assert!(upload(&app, &[announced("elsewhere/x.pdf", &version)]).is_empty());
@@ -321,7 +321,7 @@ fn a_key_of_no_pipeline_is_quarantined() {
 }
 
 #[test]
-fn a_quarantine_that_does_not_answer_keeps_the_message() {
+fn message_is_redelivered_while_the_quarantine_is_unavailable() {
     let app = app();
     app.ports.state().fail_before.insert("keep", 1);
     assert_eq!(upload(&app, &["nonsense".to_owned()]), ["m0"]);
@@ -331,7 +331,7 @@ fn a_quarantine_that_does_not_answer_keeps_the_message() {
 
 /// "Lease live: the message goes back to the queue. Lease over: whoever comes takes it over, then invokes."
 #[test]
-fn a_crash_after_the_row_is_taken_over_after_the_lease() {
+fn submission_that_crashed_is_taken_over_when_its_lease_expires() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -349,7 +349,7 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
         "while the lease lives nobody else calls"
     );
     assert!(app.ports.state().invocations.is_empty());
-    crate::world::advance(&app, 66_000);
+    crate::fixtures::advance(&app, 66_000);
     assert!(upload(&app, &[body]).is_empty());
     assert!(matches!(
         job(&app, key).state,
@@ -363,7 +363,7 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn effects_are_carried_out_again_when_the_message_comes_back() {
+fn failed_effects_run_again_when_the_message_is_redelivered() {
     for lost in ["create", "save", "publish"] {
         let app = app();
         let key = "inbound/acme/text.pdf";
@@ -372,18 +372,18 @@ fn effects_are_carried_out_again_when_the_message_comes_back() {
         let body = announced(key, &version);
         app.ports.state().fail_after.insert(lost, 1);
         assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"], "{lost}");
-        crate::world::advance(&app, 66_000);
+        crate::fixtures::advance(&app, 66_000);
         assert!(upload(&app, &[body]).is_empty(), "{lost}");
-        let world = app.ports.state();
+        let state = app.ports.state();
         if lost == "save" {
             assert_eq!(
-                world.invocations.len(),
+                state.invocations.len(),
                 1,
                 "the call was answered and recorded, only that record's answer was lost"
             );
         } else {
             assert!(
-                world.events.iter().any(|(kind, _)| *kind == "JobFailed"),
+                state.events.iter().any(|(kind, _)| *kind == "JobFailed"),
                 "{lost}"
             );
         }
@@ -391,7 +391,7 @@ fn effects_are_carried_out_again_when_the_message_comes_back() {
 }
 
 #[test]
-fn a_refused_call_schedules_the_same_attempt_again() {
+fn refused_invocation_schedules_the_same_attempt_again() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -426,7 +426,7 @@ fn a_refused_call_schedules_the_same_attempt_again() {
 }
 
 #[test]
-fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
+fn failure_to_send_a_retry_message_causes_redelivery_of_the_upload_event() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -443,7 +443,7 @@ fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn a_failure_is_announced_although_the_key_was_written_again_meanwhile() {
+fn failure_is_published_although_the_key_was_overwritten_meanwhile() {
     let app = app();
     let key = "inbound/acme/text.pdf";
     let first = app.ports.put(BUCKET, key, b"hello");
@@ -455,7 +455,7 @@ fn a_failure_is_announced_although_the_key_was_written_again_meanwhile() {
 }
 
 #[test]
-fn an_object_that_cannot_be_read_fails_with_a_reason() {
+fn unreadable_object_fails_with_a_reason() {
     let app = app();
     let key = "inbound/acme/archived.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -467,7 +467,7 @@ fn an_object_that_cannot_be_read_fails_with_a_reason() {
 }
 
 #[test]
-fn one_bad_record_of_a_message_does_not_stop_the_others() {
+fn malformed_record_does_not_block_the_other_records_of_its_message() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
     let good: serde_json::Value =
@@ -483,13 +483,13 @@ fn one_bad_record_of_a_message_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_copy_that_was_made_is_not_made_again() {
+fn existing_work_copy_is_not_copied_again() {
     let app = app();
     let key = "inbound/acme/a b.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.state().fail_after.insert("copy", 1);
     assert_eq!(upload(&app, &[announced(key, &version)]), ["m0"]);
-    crate::world::advance(&app, 66_000);
+    crate::fixtures::advance(&app, 66_000);
     assert!(upload(&app, &[announced(key, &version)]).is_empty());
     let copy = format!("work/{}", job(&app, key).id);
     assert_eq!(
@@ -500,7 +500,7 @@ fn a_copy_that_was_made_is_not_made_again() {
 
 /// Before a job fails its outputs are looked at, also where it is the endpoint that refuses.
 #[test]
-fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
+fn invocation_without_a_response_may_have_taken_effect() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -514,7 +514,7 @@ fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
         b"{}",
     );
     // Refused from now on, and so late that no further attempt could end within the bound.
-    crate::world::advance(&app, 70_000_000);
+    crate::fixtures::advance(&app, 70_000_000);
     app.ports
         .state()
         .refusals

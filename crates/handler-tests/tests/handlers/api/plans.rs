@@ -8,7 +8,7 @@ use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};
 use serde_json::{Value, json};
 
-use super::super::world::{NOW, advance, batch, event, failures, find, run};
+use super::super::fixtures::{NOW, advance, batch, event, failures, find, run};
 use super::{TestApi, audit_log, counts};
 
 /// Takes the retry commands that were sent so far, each as the text of its message and its delay in seconds.

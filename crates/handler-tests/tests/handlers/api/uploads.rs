@@ -5,7 +5,7 @@ use api::types::{JobDetail, JobPage, SignedParts, UploadView};
 use functions::handlers::upload_trigger;
 use serde_json::{Value, json};
 
-use super::super::world::{BUCKET, announced, batch, failures, run};
+use super::super::fixtures::{BUCKET, announced, batch, failures, run};
 use super::TestApi;
 
 const MB: u64 = 1024 * 1024;

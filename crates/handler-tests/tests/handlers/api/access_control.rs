@@ -4,7 +4,7 @@ use api::types::{AuditPage, Configuration, JobPage};
 use jobs::state::Cause;
 use serde_json::{Value, json};
 
-use super::super::world::NOW;
+use super::super::fixtures::NOW;
 use super::{Client, TestApi, claims};
 
 #[test]

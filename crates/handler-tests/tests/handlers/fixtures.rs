@@ -1,4 +1,4 @@
-//! A world for handler tests: the real handlers over the in-memory ports.
+//! Fixtures of the handler tests: the real handlers over in-memory ports.
 
 use std::sync::Arc;
 
