@@ -218,11 +218,11 @@ mod tests {
     use async_endpoint::Millis;
     use async_endpoint::server::{EndpointEvent, EndpointEventKind};
     use jobs::id::JobId;
+    use jobs::view::{FailureView, JobView};
 
     use super::super::plan::LiveUpload;
     use super::super::plan::tests::plan;
     use super::*;
-    use crate::push_client::{FailureView, JobView};
     use crate::watch::{ExpectedOutcome, PlannedUpload};
 
     const FACTOR: f64 = 30.0;
@@ -270,18 +270,19 @@ mod tests {
             created_at: 0,
             updated_at: 0,
             retry_at: None,
+            corrected: false,
             failure,
         }
     }
 
-    fn seen(board: &mut Board, kind: EndpointEventKind, at: Instant) {
-        let observation = EndpointEvent {
+    fn record_event(board: &mut Board, kind: EndpointEventKind, at: Instant) {
+        let event = EndpointEvent {
             endpoint: "e".into(),
             inference_id: None,
             at: Millis(0),
-            what,
+            kind,
         };
-        board.record_event(&observation, at);
+        board.record_event(&event, at);
     }
 
     #[test]
@@ -289,7 +290,7 @@ mod tests {
         let (mut counter, mut board) = start();
         let began = Instant::now();
         let after = |seconds| began + Duration::from_secs(seconds);
-        let waking = |instance| EndpointEventKind::InstanceStarting {
+        let starting = |instance| EndpointEventKind::InstanceStarting {
             instance,
             ready_in: Duration::from_secs(10),
         };
@@ -302,11 +303,11 @@ mod tests {
         );
         board.record_upload(1, 1, Some(after(1)));
         for instance in [1, 2] {
-            seen(&mut board, waking(instance), after(1));
+            record_event(&mut board, starting(instance), after(1));
             counter.instances_changed(&board);
         }
         for instance in [1, 2] {
-            seen(
+            record_event(
                 &mut board,
                 EndpointEventKind::InstanceInService { instance },
                 after(11),
@@ -318,7 +319,7 @@ mod tests {
 
         board.record_upload(2, 1, Some(after(20)));
         assert_eq!(counter.document_arrived(2, &board), Some(2));
-        seen(&mut board, waking(3), after(21));
+        record_event(&mut board, starting(3), after(21));
         counter.instances_changed(&board);
 
         let first = Counts {
