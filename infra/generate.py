@@ -3,7 +3,7 @@
   python infra/generate.py            writes them
   python infra/generate.py --check    exits with 1 if they are out of date, and names the files
 
-In service.yaml: the lines from `# generated: notifications` or `# generated: lifecycle` to `# end of generated`, and
+In service.yaml: the lines from `# generated: …` to `# end of generated` (settings, notifications, lifecycle), and
 the lists that end with `# generated: inputs`. In endpoints/<pipeline>.json: the parameters in `derived`. Every pipeline
 needs such a file; the other parameters in it are written by hand. Standard library only.
 """
@@ -48,15 +48,24 @@ def lifecycle(pipelines):
             yield f"- {{Id: {name}-{what}, Status: Enabled, Prefix: {prefix}, ExpirationInDays: {kept}, {noncurrent}}}"
 
 
+def settings(infra=INFRA):
+    """The mappings for the values at the head of pipelines.toml."""
+    values = tomllib.loads((infra / "pipelines.toml").read_text())
+    minutes = values["reconcile_interval_minutes"]
+    rate = f"rate({minutes} minute{'s' if minutes > 1 else ''})"
+    yield f"Reconciler: {{ScheduleExpression: {rate}, IntervalSeconds: '{minutes * 60}'}}"
+    yield f"MultipartUploads: {{ExpiryDays: '{values['upload_expiry_days']}'}}"
+
+
 def inputs(pipelines):
     """The ARNs of all objects that users upload, as one YAML list."""
     return "[" + ", ".join(f"!Sub '${{JobsBucket.Arn}}/{table['prefix']}*'" for table in pipelines.values()) + "]"
 
 
-def template(text, pipelines):
+def template(text, pipelines, infra=INFRA):
     """service.yaml with its generated parts written anew."""
-    for kind, lines in (("notifications", notifications(pipelines)), ("lifecycle", lifecycle(pipelines))):
-        block = re.compile(rf"^( *)# generated: {kind}\n(?:\1- .*\n)*\1# end of generated\n", re.MULTILINE)
+    for kind, lines in (("settings", settings(infra)), ("notifications", notifications(pipelines)), ("lifecycle", lifecycle(pipelines))):
+        block = re.compile(rf"^( *)# generated: {kind}\n(?:\1.*\n)*?\1# end of generated\n", re.MULTILINE)
         found = block.search(text)
         if not found:
             raise SystemExit(f"generate: service.yaml has no block for {kind}")
@@ -91,7 +100,7 @@ def parameter_file(text, name, table):
 def generated(infra=INFRA):
     """The text that each file should have, by path."""
     pipelines = read_pipelines(infra)
-    files = {infra / "service.yaml": template((infra / "service.yaml").read_text(), pipelines)}
+    files = {infra / "service.yaml": template((infra / "service.yaml").read_text(), pipelines, infra)}
     for name, table in pipelines.items():
         path = infra / "endpoints" / f"{name}.json"
         if not path.exists():

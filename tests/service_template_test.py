@@ -208,12 +208,6 @@ def max_notification_delay_covers_all_deliveries(project):
             yield f"{name}: a message may be delivered for {needed} s, max_notification_delay_seconds is {project.max_notification_delay_seconds}"
 
 
-def the_reconciler_is_told_the_interval_of_its_schedule(project):
-    settings = project.service["Mappings"]["Settings"]["Reconciler"]
-    if settings["ScheduleExpression"] != f"rate({int(settings['IntervalSeconds']) // 60} minutes)":
-        yield f"{settings['ScheduleExpression']} is not every {settings['IntervalSeconds']} s"
-
-
 def parameters_and_outputs_are_described(project):
     for template in (project.service, project.endpoint, project.web, project.monitoring):
         for name, parameter in template["Parameters"].items():
@@ -308,10 +302,6 @@ Rules = check({
         lambda p: resource(p, "ChecksQueue")["RedrivePolicy"].update(maxReceiveCount=6),
         lambda p: drop(p.service["Mappings"]["QueueTiming"], "30"),
         lambda p: p.service["Mappings"]["QueueTiming"]["30"].update(VisibilitySeconds=30),
-    ],
-    the_reconciler_is_told_the_interval_of_its_schedule: [
-        lambda p: p.service["Mappings"]["Settings"]["Reconciler"].update(IntervalSeconds="600"),
-        lambda p: p.service["Mappings"]["Settings"]["Reconciler"].update(ScheduleExpression="rate(10 minutes)"),
     ],
     parameters_and_outputs_are_described: [
         lambda p: drop(p.service["Parameters"]["PageOrigin"], "Description"),

@@ -232,7 +232,7 @@ where
         let outcome = format!("{} jobs, {} per minute", plan.jobs, plan.per_minute);
         audit.finish(ports, outcome).await;
         // The reconciler sends what this function does not.
-        if let Err(error) = release::release_plan(ports, id).await {
+        if let Err(error) = release::release_plan(ports, pipelines, id).await {
             warn!(plan = id, error = %error, "the first jobs of a retry plan were not released");
         }
     }

@@ -18,8 +18,6 @@ pub use multipart::{PART_BYTES, complete, sign_parts};
 
 /// Larger files are uploaded in parts, so that a broken connection costs one part only.
 pub const MAX_SINGLE_PUT_BYTES: u64 = 100 * 1024 * 1024;
-/// After this the lifecycle rule `unfinished-uploads` in `infra/service.yaml` removes the parts.
-const SESSION_LIFETIME_MS: u64 = 7 * 86_400_000;
 /// How much longer the session is kept, because S3's event may be late.
 const SESSION_RETENTION_MS: u64 = 86_400_000;
 /// The key of the record that holds the job id of the UUID in an object key.
@@ -92,7 +90,7 @@ where
         content_type: upload.content_type.clone(),
         uploaded_by: principal.actor.clone(),
         created_at: now,
-        expires_at: Timestamp(now.0 + SESSION_LIFETIME_MS),
+        expires_at: now.plus(pipelines.upload_expiry()),
         multipart: None,
         closed: false,
     };

@@ -1,6 +1,6 @@
 //! What a function reads from its environment, and the only code that reads it.
 //!
-//! Each function declares its own settings with [`environment!`]: a struct with one field per variable. A handler or an
+//! Each function declares its own settings with [`environment!`](crate::environment): a struct with one field per variable. A handler or an
 //! AWS adapter asks for a variable by a bound such as `E: Has<variable::JobsTable>`, so a function that does not declare
 //! a variable that it uses does not compile, and one whose variable is not set does not start.
 
@@ -115,7 +115,7 @@ pub trait QueueUrls: Environment {
     fn dead_letters_url(&self, queue: Queue) -> Option<&str>;
 }
 
-/// Declares the settings of a function: a struct with one text per variable of [`variable`](crate::config::variable),
+/// Declares the settings of a function: a struct with one text per variable of [`crate::config::variable`],
 /// and the pipelines if `with pipelines` says so.
 ///
 /// ```
@@ -292,7 +292,7 @@ pub(crate) fn region() -> Option<String> {
     var("AWS_REGION")
 }
 
-/// Reads `pipelines.toml` from the folder that the function's zip was unpacked to. For [`environment!`].
+/// Reads `pipelines.toml` from the folder that the function's zip was unpacked to. For [`environment!`](crate::environment).
 #[doc(hidden)]
 pub fn pipelines(lookup: &Lookup<'_>) -> Result<Pipelines, BadEnvironment> {
     let folder = lookup("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());

@@ -6,108 +6,79 @@ use serde_json::{Map, Value, json};
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Docket";
 
-/// A metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metric {
-    /// Events `Ready`; a redelivered message counts again.
-    JobsReady,
-    /// Events `Failed`; a redelivered message counts again.
-    JobsFailed,
-    /// Retries that were scheduled.
-    RetriesScheduled,
-    /// From the creation of a job to `Ready`, in milliseconds.
-    TimeToReady,
-    /// Messages that were quarantined.
-    Quarantined,
-    /// Messages that were given back to their queue.
-    Redelivered,
-    /// Updates that reached a page.
-    Pushed,
-    /// Updates that did not; the page syncs within a minute.
-    PushesDropped,
-    /// Results that a check found in S3 and no notification had reported.
-    ResultsRecovered,
-    /// Attempts that were given up at their deadline, with neither an output nor a failure in S3.
-    AttemptsTimedOut,
-    /// Open jobs for which no message was under way, so that a check was sent.
-    ChecksReenqueued,
-    /// Open jobs whose rows cannot be read, at each run of the reconciler.
-    JobsUnreadable,
-    /// Objects without a job whose upload events were re-enqueued.
-    UploadEventsReenqueued,
-    /// Age of the latest complete inventory scan, in seconds.
-    InventoryScanAge,
-    /// Dead letters that were redriven to their queue.
-    DeadLettersRedriven,
-    /// Complete runs of the reconciler.
-    ReconcilerRuns,
-    /// Events `Ready` of probes, which are in none of the other figures of jobs that have ended.
-    ProbesReady,
-    /// Events `Failed` of probes.
-    ProbesFailed,
-    /// Attempts that a job took to become ready.
-    Attempts,
-    /// Open jobs; counted every five minutes, not at all if not all could be.
-    JobsOpen,
-    /// Age of the oldest open job in seconds; 0 if there is none.
-    OldestOpenJobAge,
-    /// Open jobs that are older than three quarters of their pipeline's `slo_seconds`.
-    JobsAtRisk,
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $name:ident: $unit:ident,)*) => {
+        /// A metric. Its name in CloudWatch is that of the variant.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Metric {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Metric {
+            const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// CloudWatch's name of the unit (API reference, `MetricDatum`).
+            const fn unit(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($unit),)*
+                }
+            }
+
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
 }
 
-impl Metric {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::JobsReady => "JobsReady",
-            Self::JobsFailed => "JobsFailed",
-            Self::RetriesScheduled => "RetriesScheduled",
-            Self::TimeToReady => "TimeToReady",
-            Self::Quarantined => "Quarantined",
-            Self::Redelivered => "Redelivered",
-            Self::Pushed => "Pushed",
-            Self::PushesDropped => "PushesDropped",
-            Self::ResultsRecovered => "ResultsRecovered",
-            Self::AttemptsTimedOut => "AttemptsTimedOut",
-            Self::ChecksReenqueued => "ChecksReenqueued",
-            Self::JobsUnreadable => "JobsUnreadable",
-            Self::UploadEventsReenqueued => "UploadEventsReenqueued",
-            Self::InventoryScanAge => "InventoryScanAge",
-            Self::DeadLettersRedriven => "DeadLettersRedriven",
-            Self::ReconcilerRuns => "ReconcilerRuns",
-            Self::ProbesReady => "ProbesReady",
-            Self::ProbesFailed => "ProbesFailed",
-            Self::Attempts => "Attempts",
-            Self::JobsOpen => "JobsOpen",
-            Self::OldestOpenJobAge => "OldestOpenJobAge",
-            Self::JobsAtRisk => "JobsAtRisk",
-        }
-    }
-
-    const fn unit(self) -> &'static str {
-        match self {
-            Self::TimeToReady => "Milliseconds",
-            Self::JobsReady
-            | Self::JobsFailed
-            | Self::RetriesScheduled
-            | Self::Quarantined
-            | Self::Redelivered
-            | Self::Pushed
-            | Self::PushesDropped
-            | Self::ResultsRecovered
-            | Self::AttemptsTimedOut
-            | Self::ChecksReenqueued
-            | Self::JobsUnreadable
-            | Self::UploadEventsReenqueued
-            | Self::DeadLettersRedriven
-            | Self::ReconcilerRuns
-            | Self::ProbesReady
-            | Self::ProbesFailed
-            | Self::Attempts
-            | Self::JobsOpen
-            | Self::JobsAtRisk => "Count",
-            Self::InventoryScanAge | Self::OldestOpenJobAge => "Seconds",
-        }
-    }
+metrics! {
+    /// Events `Ready`; a redelivered message counts again.
+    JobsReady: Count,
+    /// Events `Failed`; a redelivered message counts again.
+    JobsFailed: Count,
+    /// Retries that were scheduled.
+    RetriesScheduled: Count,
+    /// From the creation of a job to `Ready`, in milliseconds.
+    TimeToReady: Milliseconds,
+    /// Messages that were quarantined.
+    Quarantined: Count,
+    /// Messages that were given back to their queue.
+    Redelivered: Count,
+    /// Updates that reached a page.
+    Pushed: Count,
+    /// Updates that did not; the page syncs within a minute.
+    PushesDropped: Count,
+    /// Results that a check found in S3 and no notification had reported.
+    ResultsRecovered: Count,
+    /// Attempts that were given up at their deadline, with neither an output nor a failure in S3.
+    AttemptsTimedOut: Count,
+    /// Open jobs for which no message was under way, so that a check was sent.
+    ChecksReenqueued: Count,
+    /// Open jobs whose rows cannot be read, at each run of the reconciler.
+    JobsUnreadable: Count,
+    /// Objects without a job whose upload events were re-enqueued.
+    UploadEventsReenqueued: Count,
+    /// Age of the latest complete inventory scan, in seconds.
+    InventoryScanAge: Seconds,
+    /// Dead letters that were redriven to their queue.
+    DeadLettersRedriven: Count,
+    /// Complete runs of the reconciler.
+    ReconcilerRuns: Count,
+    /// Events `Ready` of probes, which are in none of the other figures of jobs that have ended.
+    ProbesReady: Count,
+    /// Events `Failed` of probes.
+    ProbesFailed: Count,
+    /// Attempts that a job took to become ready.
+    Attempts: Count,
+    /// Open jobs; counted every five minutes, not at all if not all could be.
+    JobsOpen: Count,
+    /// Age of the oldest open job in seconds; 0 if there is none.
+    OldestOpenJobAge: Seconds,
+    /// Open jobs that are older than three quarters of their pipeline's `slo_seconds`.
+    JobsAtRisk: Count,
 }
 
 /// What a metric is counted by beside the service, whose name is a dimension of all: an account may have several.
@@ -211,6 +182,23 @@ mod tests {
             total["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
             json!([["Service"]])
         );
+    }
+
+    /// Alarms and dashboards are tested against that file.
+    #[test]
+    fn names_and_units_are_those_of_infra_metrics_json() {
+        let listed: serde_json::Map<String, Value> =
+            serde_json::from_str(include_str!("../../../infra/metrics.json")).unwrap();
+        let listed: Vec<(&str, &str)> = listed
+            .iter()
+            .map(|(name, metric)| (name.as_str(), metric["unit"].as_str().unwrap()))
+            .collect();
+        let mut metrics: Vec<(&str, &str)> = Metric::ALL
+            .iter()
+            .map(|metric| (metric.name(), metric.unit()))
+            .collect();
+        metrics.sort_unstable();
+        assert_eq!(metrics, listed);
     }
 
     #[test]

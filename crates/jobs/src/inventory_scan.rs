@@ -24,9 +24,6 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const FULL_SCAN_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// Younger objects are skipped: S3's own event takes seconds, and the queue of uploads some minutes.
 const MIN_OBJECT_AGE: Duration = Duration::from_secs(10 * 60);
-/// Maximum duration of a multipart upload: the lifecycle rule `unfinished-uploads` in `infra/service.yaml`.
-/// S3 dates such an object by when its upload began.
-const MAX_UPLOAD_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Versions listed per request. S3 allows 1,000, but a page is either completed or repeated, and a page whose objects all
 /// lack a job takes more than a hundred requests.
 const PAGE: u16 = 500;
@@ -115,7 +112,14 @@ where
         let page = ports
             .page(bucket, &position.prefix, position.after.as_ref(), PAGE)
             .await?;
-        resent += resend_missing(ports, bucket, &checkpoint, &page.items).await?;
+        resent += resend_missing(
+            ports,
+            bucket,
+            pipelines.upload_expiry(),
+            &checkpoint,
+            &page.items,
+        )
+        .await?;
         checkpoint.advance(page.next, pipelines);
         if !stored.write(ports, &checkpoint).await? {
             break;
@@ -161,17 +165,18 @@ impl ScanCheckpoint {
     }
 
     /// Whether this scan looks up the object: it is old enough, and no earlier scan has covered it.
-    fn covers(&self, object: &ListedObject, now: Timestamp) -> bool {
+    fn covers(&self, object: &ListedObject, upload_expiry: Duration, now: Timestamp) -> bool {
         if now.since(object.put_at) < MIN_OBJECT_AGE {
             return self.immediate;
         }
         let Some(last_complete) = self.last_complete.filter(|_| !self.full) else {
             return true;
         };
+        // S3 dates an object uploaded in parts by when its upload began, at most `upload_expiry` ago.
         // The entity tag of a multipart upload ends in a hyphen and its number of parts.
         let is_multipart = object.etag.contains('-');
         let uncertainty = if is_multipart {
-            MIN_OBJECT_AGE + CLOCK_SKEW + MAX_UPLOAD_DURATION
+            MIN_OBJECT_AGE + CLOCK_SKEW + upload_expiry
         } else {
             MIN_OBJECT_AGE + CLOCK_SKEW
         };
@@ -192,6 +197,7 @@ fn first_after(pipelines: &Pipelines, prefix: &str) -> Option<ScanPosition> {
 async fn resend_missing<P>(
     ports: &P,
     bucket: &str,
+    upload_expiry: Duration,
     checkpoint: &ScanCheckpoint,
     objects: &[ListedObject],
 ) -> Result<u64, Unavailable>
@@ -201,7 +207,7 @@ where
     let now = ports.now();
     let mut missing: Vec<&ListedObject> = objects
         .iter()
-        .filter(|object| checkpoint.covers(object, now))
+        .filter(|object| checkpoint.covers(object, upload_expiry, now))
         .collect();
     // Nearly all objects have the job id of their key; later versions at a key have an id of their own.
     let of_key = |object: &ListedObject| JobId::of_key(bucket, &object.key);

@@ -3,6 +3,7 @@
 //! Capacity is not configured here. The number of GPU instances belongs to the endpoint's own stack.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -12,6 +13,8 @@ use crate::policy::Policy;
 #[derive(Clone, Debug)]
 pub struct Pipelines {
     by_name: BTreeMap<String, Pipeline>,
+    reconcile_interval: Duration,
+    upload_expiry: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -109,6 +112,8 @@ pub enum ConfigError {
 
 #[derive(Deserialize)]
 struct File {
+    reconcile_interval_minutes: u8,
+    upload_expiry_days: u8,
     max_notification_delay_seconds: u32,
     #[serde(flatten)]
     pipelines: BTreeMap<String, Pipeline>,
@@ -141,13 +146,24 @@ impl Pipelines {
                 ));
             }
         }
-        Ok(Self { by_name })
+        Ok(Self {
+            by_name,
+            reconcile_interval: minutes(
+                "reconcile_interval_minutes",
+                file.reconcile_interval_minutes.into(),
+                15,
+            )?,
+            upload_expiry: minutes("upload_expiry_days", file.upload_expiry_days.into(), 14)?
+                * 1440,
+        })
     }
 
     /// For functions that do not process jobs.
     pub const fn none() -> Self {
         Self {
             by_name: BTreeMap::new(),
+            reconcile_interval: Duration::ZERO,
+            upload_expiry: Duration::ZERO,
         }
     }
 
@@ -158,6 +174,16 @@ impl Pipelines {
             .find(|pipeline| key.starts_with(&pipeline.prefix))
     }
 
+    /// The interval of the reconciler's schedule.
+    pub const fn reconcile_interval(&self) -> Duration {
+        self.reconcile_interval
+    }
+
+    /// How long an upload in parts may take. S3 then aborts it.
+    pub const fn upload_expiry(&self) -> Duration {
+        self.upload_expiry
+    }
+
     pub fn get(&self, name: &str) -> Option<&Pipeline> {
         self.by_name.get(name)
     }
@@ -166,6 +192,16 @@ impl Pipelines {
     pub fn iter(&self) -> impl Iterator<Item = &Pipeline> {
         self.by_name.values()
     }
+}
+
+fn minutes(field: &str, value: u64, max: u64) -> Result<Duration, ConfigError> {
+    if (1..=max).contains(&value) {
+        return Ok(Duration::from_secs(value * 60));
+    }
+    Err(ConfigError::Field {
+        field: field.to_owned(),
+        problem: format!("{value} is not in 1..={max}"),
+    })
 }
 
 /// The key prefix of the outputs of a pipeline, which may no longer be configured.
@@ -404,6 +440,16 @@ mod tests {
                 "max_notification_delay_seconds = 1800",
                 "",
                 "max_notification_delay_seconds",
+            ),
+            (
+                "reconcile_interval_minutes = 5",
+                "reconcile_interval_minutes = 0",
+                "reconcile_interval_minutes",
+            ),
+            (
+                "upload_expiry_days = 7",
+                "upload_expiry_days = 30",
+                "upload_expiry_days",
             ),
         ] {
             assert!(SHIPPED.contains(from), "{from}");

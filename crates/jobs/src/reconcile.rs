@@ -21,12 +21,6 @@ use crate::state::{LOST_RETRY_DELAY, State};
 const PAGE: u16 = 100;
 /// Rows loaded, or dead letters settled, concurrently.
 const CONCURRENCY: usize = 8;
-/// The interval of the reconciler's schedule in `infra/service.yaml`.
-const RECONCILE_INTERVAL: Duration = Duration::from_secs(300);
-/// Jobs whose check is due within this time get a message with a delay now, so that the check is on time although the next
-/// run is later. A retry's index entry is due [`LOST_RETRY_DELAY`] after the retry itself.
-pub const LOOKAHEAD: Duration =
-    Duration::from_secs(RECONCILE_INTERVAL.as_secs() + LOST_RETRY_DELAY.as_secs());
 /// Added to the delay of a check, so that clock differences do not let it arrive before it is due.
 const DELAY_MARGIN_SECONDS: u32 = 2;
 /// Minimum time between two checks of a job. It grows with the time that the job is overdue, so that messages do not pile up
@@ -35,6 +29,12 @@ const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 /// How long a dead letter is redriven before it is quarantined: long enough for an outage of some hours to end.
 const REDRIVE_WINDOW: Duration = Duration::from_secs(6 * 3600);
+
+/// Jobs whose check is due within this time get a message with a delay now, so that the check is on time although the next
+/// run, an `interval` later, is not. A retry's index entry is due [`LOST_RETRY_DELAY`] after the retry itself.
+pub const fn lookahead(interval: Duration) -> Duration {
+    interval.saturating_add(LOST_RETRY_DELAY)
+}
 
 /// The result of [`check_overdue`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,18 +47,20 @@ pub struct CheckReport {
     pub incomplete: bool,
 }
 
-/// Sends a check for every open job that is due and has no message on its way. Stops at `until`; the next run continues.
-pub async fn check_overdue<P>(ports: &P, until: Timestamp) -> CheckReport
+/// Sends a check for every open job that is due and has no message on its way. Stops at `until`; the next run, an `interval`
+/// after this one, continues.
+pub async fn check_overdue<P>(ports: &P, interval: Duration, until: Timestamp) -> CheckReport
 where
     P: JobIndex + JobStore + CheckQueue + Clock,
 {
     let mut report = CheckReport::default();
+    let lookahead = lookahead(interval);
     // Start at a random shard, so that runs that end early do not always skip the same ones.
     let first = u8::try_from(ports.random() % u64::from(JobId::SHARDS)).unwrap_or(0);
     for i in 0..JobId::SHARDS {
         let shard = (first + i) % JobId::SHARDS;
         // If one shard fails, continue with the others.
-        if let Err(error) = check_shard(ports, shard, until, &mut report).await {
+        if let Err(error) = check_shard(ports, shard, lookahead, until, &mut report).await {
             warn!(shard, error = %error, "not all open jobs were checked");
             report.incomplete = true;
         }
@@ -69,6 +71,7 @@ where
 async fn check_shard<P>(
     ports: &P,
     shard: u8,
+    lookahead: Duration,
     until: Timestamp,
     report: &mut CheckReport,
 ) -> Result<(), Unavailable>
@@ -77,13 +80,13 @@ where
 {
     let mut after = None;
     while ports.now() < until {
-        let by = ports.now().plus(LOOKAHEAD);
+        let by = ports.now().plus(lookahead);
         let page = ports.due_by(shard, by, after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
         after = Some(*last);
-        check_page(ports, &page, report).await?;
+        check_page(ports, &page, lookahead, report).await?;
     }
     info!(shard, "time is up, the next run continues");
     Ok(())
@@ -92,6 +95,7 @@ where
 async fn check_page<P>(
     ports: &P,
     page: &[ScheduledCheck],
+    lookahead: Duration,
     report: &mut CheckReport,
 ) -> Result<(), Unavailable>
 where
@@ -107,7 +111,7 @@ where
     for (due, row) in rows {
         match row {
             Ok(Some(job)) => {
-                planned.extend(plan_check::<P>(&job, due, now).map(|check| (due, check)))
+                planned.extend(plan_check::<P>(&job, due, lookahead, now).map(|check| (due, check)))
             }
             // The index is behind, and the row is gone.
             Ok(None) => {}
@@ -162,6 +166,7 @@ struct PlannedCheck {
 fn plan_check<P: CheckQueue>(
     job: &Job,
     entry: ScheduledCheck,
+    lookahead: Duration,
     now: Timestamp,
 ) -> Option<PlannedCheck> {
     let deadline = job.state.check_deadline()?;
@@ -172,7 +177,7 @@ fn plan_check<P: CheckQueue>(
             return None;
         }
         (Some(due), if has_message { deadline } else { due })
-    } else if deadline > now.plus(LOOKAHEAD) {
+    } else if deadline > now.plus(lookahead) {
         // Without a due time, the check gathers evidence.
         (None, entry.next_check_at)
     } else {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::inventory_scan::{ScanScope, scan};
@@ -19,6 +20,7 @@ use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const INTERVAL: Duration = Duration::from_secs(300);
 const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000_000);
 
 fn wait<T>(work: impl Future<Output = T>) -> T {
@@ -61,7 +63,7 @@ fn every_run_queries_all_shards_starting_at_a_random_one() {
     for seed in 0..64 {
         let memory = one_overdue_in_every_shard();
         memory.state().seed = seed;
-        let done = wait(check_overdue(&memory, Timestamp(LATER.0 + 1)));
+        let done = wait(check_overdue(&memory, INTERVAL, Timestamp(LATER.0 + 1)));
         assert_eq!(done.checks_sent, 16, "seed {seed}");
         first.insert(memory.state().checks[0].0.job);
     }
@@ -80,7 +82,7 @@ fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
         let now = Timestamp(at.0 - 60_000);
         let memory = Memory::at(now);
         memory.state().jobs.insert(job.id, job.clone());
-        wait(check_overdue(&memory, LATER));
+        wait(check_overdue(&memory, INTERVAL, LATER));
         let expected = CheckRequest {
             job: job.id,
             attempt: job.state.attempt(),
@@ -101,7 +103,7 @@ fn overdue_job_is_checked_again_at_growing_intervals() {
         let now = Timestamp(deadline.0 + late * 60_000);
         let memory = Memory::at(now);
         memory.state().jobs.insert(job.id, job.clone());
-        let done = wait(check_overdue(&memory, LATER));
+        let done = wait(check_overdue(&memory, INTERVAL, LATER));
         assert_eq!(done.checks_sent, 1);
         let (_, again_at) = memory.state().postponed[&job.id];
         assert_eq!(again_at.since(now).as_secs() / 60, pause, "{late} min late");
@@ -184,7 +186,7 @@ fn unreadable_rows_are_counted_and_do_not_block_other_jobs() {
     let memory = one_overdue_in_every_shard();
     let rows: Vec<JobId> = memory.state().jobs.keys().take(2).copied().collect();
     let damaged = Damaged { memory, rows };
-    let done = wait(check_overdue(&damaged, Timestamp(LATER.0 + 1)));
+    let done = wait(check_overdue(&damaged, INTERVAL, Timestamp(LATER.0 + 1)));
     let expected = CheckReport {
         checks_sent: 14,
         unreadable: 2,

@@ -22,7 +22,7 @@ pub(crate) enum Task {
     Page {
         page: usize,
         step: PageStep,
-        event: ApiGatewayWebsocketProxyRequest,
+        event: Box<ApiGatewayWebsocketProxyRequest>,
     },
     Reconcile,
     /// Support retries or cancels a job.

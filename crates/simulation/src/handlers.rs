@@ -71,7 +71,7 @@ pub(crate) fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) ->
                 answer.map_or(HandlerOutcome::Failed, HandlerOutcome::Authorized)
             }
             Task::Page { step, event, .. } => {
-                let event = LambdaEvent::new(event, context);
+                let event = LambdaEvent::new(*event, context);
                 let answer = match step {
                     PageStep::Visit | PageStep::Opened => ws_connect::handle(&app, event).await,
                     PageStep::Sync => ws_default::handle(&app, event).await,

@@ -39,7 +39,7 @@ pub(crate) enum PageConsequence {
     Call {
         page: usize,
         step: PageStep,
-        event: ApiGatewayWebsocketProxyRequest,
+        event: Box<ApiGatewayWebsocketProxyRequest>,
     },
 }
 
@@ -102,7 +102,7 @@ impl SimulatedPage {
         else {
             return None;
         };
-        let mut event = ApiGatewayWebsocketProxyRequest::default();
+        let mut event = Box::<ApiGatewayWebsocketProxyRequest>::default();
         event.request_context.connection_id = Some(id.clone());
         event.request_context.authorizer.fields = self.context.clone().into_iter().collect();
         event.body = Some(r#"{"action":"sync"}"#.to_owned());

@@ -8,8 +8,9 @@ use super::record::{
     ACTIVE_PLANS, JOBS_PER_RECORD, PLANS, PlanRecord, PlannedJob, read, read_jobs,
 };
 use jobs::id::Timestamp;
+use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, RetryCommand, RetryCommandQueue, Unavailable};
-use jobs::reconcile::LOOKAHEAD;
+use jobs::reconcile::lookahead;
 
 const MAX_ACTIVE_PLANS: u16 = 20;
 /// A plan that is active but not applied for this long never will be: the function that applied it died.
@@ -19,7 +20,11 @@ const UNAPPLIED_TIMEOUT: Duration = Duration::from_secs(3600);
 ///
 /// # Errors
 /// If a dependency does not answer. The next run continues; a job whose command is sent twice is started once.
-pub async fn release<P>(ports: &P, until: Timestamp) -> Result<u64, Unavailable>
+pub async fn release<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    until: Timestamp,
+) -> Result<u64, Unavailable>
 where
     P: KeyValueStore + RetryCommandQueue + Clock,
 {
@@ -30,7 +35,7 @@ where
             break;
         }
         // A plan that cannot be read or released must not hold up the others.
-        match release_plan(ports, &id).await {
+        match release_plan(ports, pipelines, &id).await {
             Ok(number) => released += number,
             Err(error) => {
                 warn!(plan = id, error = %error, "a retry plan was not released");
@@ -41,7 +46,11 @@ where
     failed.map_or(Ok(released), Err)
 }
 
-pub(super) async fn release_plan<P>(ports: &P, id: &str) -> Result<u64, Unavailable>
+pub(super) async fn release_plan<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    id: &str,
+) -> Result<u64, Unavailable>
 where
     P: KeyValueStore + RetryCommandQueue + Clock,
 {
@@ -57,7 +66,7 @@ where
         return Ok(0);
     };
     let first = plan.released;
-    let commands = due_commands(ports, &plan, applied_at, now).await?;
+    let commands = due_commands(ports, pipelines, &plan, applied_at, now).await?;
     let failed = ports.send_commands(&commands).await;
     // Only up to the first that the queue did not take, so that the next run sends that one again.
     let sent = failed.first().unwrap_or(commands.len());
@@ -79,11 +88,12 @@ where
 /// The commands that are due before the reconciler's next run has ended, each with its delay in seconds.
 async fn due_commands<P: KeyValueStore>(
     ports: &P,
+    pipelines: &Pipelines,
     plan: &PlanRecord,
     applied_at: Timestamp,
     now: Timestamp,
 ) -> Result<Vec<(RetryCommand, u32)>, Unavailable> {
-    let horizon = now.plus(LOOKAHEAD);
+    let horizon = now.plus(lookahead(pipelines.reconcile_interval()));
     let indexes =
         (plan.released..plan.jobs).take_while(|index| plan.due_at(applied_at, *index) <= horizon);
     let mut commands = Vec::new();

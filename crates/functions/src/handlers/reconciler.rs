@@ -119,6 +119,7 @@ where
     E: HasPipelines + Has<variable::Bucket> + Has<variable::ServiceName>,
 {
     let ports = &app.ports;
+    let pipelines = app.environment.pipelines();
     let began_at = ports.now();
     let left = event.context.deadline.saturating_sub(began_at.0);
     let work = left.saturating_sub(RESERVE_MS).max(left / 4);
@@ -126,14 +127,13 @@ where
     let until = |part: u64| Timestamp(began_at.0 + work * part / 4);
 
     // What people wait for comes first, and takes a read when there is nothing to do.
-    let released = retry_plans::release(ports, until(1)).await;
+    let released = retry_plans::release(ports, pipelines, until(1)).await;
     let released = released.inspect_err(|error| {
         warn!(error = %error, "the jobs of retry plans were not all released");
     });
-    let checks_sent = check_overdue(ports, until(1)).await;
+    let checks_sent = check_overdue(ports, pipelines.reconcile_interval(), until(1)).await;
     let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
     let letters: Vec<RedriveReport> = join_all(letters).await;
-    let pipelines = app.environment.pipelines();
     let open = count_open_jobs(ports, pipelines, until(3)).await;
     let open = open.unwrap_or_else(|error| {
         warn!(error = %error, "the open jobs were not counted");
