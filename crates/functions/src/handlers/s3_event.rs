@@ -93,11 +93,11 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.');
 
-/// The source of announcements that S3 did not make.
+/// `eventSource` of upload events that the reconciler sends.
 const RECONCILER: &str = "docket:reconciler";
 
 /// The message that S3 would have sent. What it says beyond what is read here, it does not know.
-pub(crate) fn announcement(upload: &UploadEvent) -> String {
+pub(crate) fn event_body(upload: &UploadEvent) -> String {
     let object = json!({
         "key": utf8_percent_encode(&upload.key, KEY).to_string(),
         "size": upload.bytes,
@@ -174,7 +174,7 @@ mod tests {
                     trace_id: None,
                 };
                 let own_run = "1-67891233-abcdef012345678912345678".parse().ok();
-                let read = uploads(&announcement(&upload), own_run);
+                let read = uploads(&event_body(&upload), own_run);
                 assert_eq!(read, Ok(vec![upload]));
             }
         }

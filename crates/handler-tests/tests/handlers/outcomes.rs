@@ -1,7 +1,7 @@
 //! What becomes of the endpoint's notifications: the real handlers over in-memory ports.
 
 use crate::fixtures::{
-    BUCKET, PDF, TestApp, advance, announced, app, batch, failed, failures, job, run, succeeded,
+    BUCKET, PDF, TestApp, advance, app, batch, failed, failures, job, run, succeeded, upload_event,
     write_output,
 };
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
@@ -16,7 +16,7 @@ fn submitted() -> TestApp {
     let version = app.ports.put(BUCKET, KEY, PDF);
     let response = run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced(KEY, &version)], 1),
+        batch(&app, &[upload_event(KEY, &version)], 1),
     ))
     .unwrap();
     assert!(failures(&response).is_empty());
@@ -43,13 +43,14 @@ fn error(app: &TestApp, body: &str) -> usize {
     .len()
 }
 
-fn wake(app: &TestApp) -> usize {
-    let (check, _) = app
+fn run_check(app: &TestApp) -> usize {
+    let check = app
         .ports
         .state()
         .checks
         .pop()
-        .expect("a retry was scheduled");
+        .expect("a retry was scheduled")
+        .message;
     let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
         .to_string();
     run(retry::handle(app, batch(app, &[body], 1)))
@@ -144,7 +145,7 @@ fn success_of_an_older_attempt_counts_and_its_failure_does_not() {
     let app = submitted();
     let first = job(&app, KEY);
     error(&app, &failed(&first, SERVER_ERROR));
-    assert_eq!(wake(&app), 0);
+    assert_eq!(run_check(&app), 0);
     let second = job(&app, KEY);
     assert!(matches!(
         second.state,
@@ -185,7 +186,7 @@ fn transient_failures_are_retried_until_the_attempts_are_used_up() {
         if attempt < 3 {
             assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
             advance(&app, 900_000);
-            assert_eq!(wake(&app), 0);
+            assert_eq!(run_check(&app), 0);
         }
     }
     let done = job(&app, KEY);
@@ -248,7 +249,7 @@ fn notification_that_arrives_before_the_invocation_is_recorded_counts() {
     let version = app.ports.put(BUCKET, KEY, PDF);
     // The call goes through, the record of it does not.
     app.ports.state().fail_before.insert("save", 1);
-    let body = announced(KEY, &version);
+    let body = upload_event(KEY, &version);
     assert_eq!(
         run(upload_trigger::handle(
             &app,
@@ -440,7 +441,7 @@ fn retry_is_not_invoked_if_the_input_was_replaced() {
     let app = submitted();
     error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
     app.ports.put(BUCKET, KEY, b"not a PDF at all");
-    assert_eq!(wake(&app), 0);
+    assert_eq!(run_check(&app), 0);
     assert!(
         matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
     );

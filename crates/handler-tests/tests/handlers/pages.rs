@@ -1,6 +1,6 @@
 //! Open pages: tickets, registration, snapshots and pushes, by the real handlers over in-memory ports.
 
-use crate::fixtures::{BUCKET, NOW, PDF, TestApp, announced, app, batch, event, run};
+use crate::fixtures::{BUCKET, NOW, PDF, TestApp, app, batch, event, run, upload_event};
 use std::sync::Arc;
 
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
@@ -88,7 +88,7 @@ fn connection_is_registered_receives_a_snapshot_and_is_removed() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     run(ws_connect::handle(
@@ -142,7 +142,7 @@ fn snapshot_of_many_jobs_fits_one_frame_and_reports_that_there_are_more() {
         let version = app.ports.put(BUCKET, &key, PDF);
         run(upload_trigger::handle(
             &app,
-            batch(&app, &[announced(&key, &version)], 1),
+            batch(&app, &[upload_event(&key, &version)], 1),
         ))
         .unwrap();
     }
@@ -219,7 +219,7 @@ fn change_is_pushed_only_to_its_tenant_and_to_support() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     let mut told: Vec<_> = app
@@ -245,7 +245,7 @@ fn gone_connection_is_removed_unless_it_was_just_opened() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let response = run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     assert!(
@@ -277,7 +277,7 @@ fn failed_push_does_not_fail_the_message() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let response = run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     assert!(response.batch_item_failures.is_empty());

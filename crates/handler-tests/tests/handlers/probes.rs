@@ -8,7 +8,9 @@ use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 
 use crate::api::{TestApi, fail};
-use crate::fixtures::{BUCKET, NOW, PDF, announced, app, batch, job, run, succeeded, write_output};
+use crate::fixtures::{
+    BUCKET, NOW, PDF, app, batch, job, run, succeeded, upload_event, write_output,
+};
 
 const PROBE: &str = "inbound/probe/scheduled.pdf";
 const CONTRACT: &str = "inbound/acme/nda.pdf";
@@ -27,7 +29,7 @@ fn probe_becomes_ready_and_is_pushed_only_to_its_own_tenant() {
         .to_vec();
     for key in [PROBE, CONTRACT] {
         let version = app.ports.put(BUCKET, key, PDF);
-        let body = announced(key, &version);
+        let body = upload_event(key, &version);
         run(upload_trigger::handle(&app, batch(&app, &[body], 1))).unwrap();
         let output = write_output(&app, &job(&app, key));
         let body = succeeded(&job(&app, key), &output);

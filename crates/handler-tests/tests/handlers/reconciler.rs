@@ -1,7 +1,7 @@
 //! What is found when nobody speaks of it any more: the real reconciler over in-memory ports.
 
 use crate::fixtures::{
-    BUCKET, NOW, PDF, TestApp, advance, announced, app, batch, event, failed, job, run,
+    BUCKET, NOW, PDF, TestApp, advance, app, batch, event, failed, job, run, upload_event,
     write_output,
 };
 use functions::handlers::reconciler::{self, Reconciled};
@@ -25,21 +25,22 @@ fn reconcile(app: &TestApp) -> Reconciled {
 
 fn upload(app: &TestApp, key: &str) -> String {
     let version = app.ports.put(BUCKET, key, PDF);
-    announce(app, key, &version);
+    deliver_upload_event(app, key, &version);
     version
 }
 
-fn announce(app: &TestApp, key: &str, version: &str) {
-    let body = announced(key, version);
+fn deliver_upload_event(app: &TestApp, key: &str, version: &str) {
+    let body = upload_event(key, version);
     let response = run(upload_trigger::handle(app, batch(app, &[body], 1))).unwrap();
     assert!(response.batch_item_failures.is_empty());
 }
 
-/// Hands the wake-ups that are due to `retry`.
-fn work_off_wake_ups(app: &TestApp) -> usize {
+/// Lets function `retry` process all checks, each after its delay.
+fn run_checks(app: &TestApp) -> usize {
     let sent = std::mem::take(&mut app.ports.state().checks);
-    for (check, delay) in &sent {
-        advance(app, u64::from(*delay) * 1000);
+    for delayed in &sent {
+        advance(app, u64::from(delayed.delay_seconds) * 1000);
+        let check = delayed.message;
         let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
         let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
         assert!(response.batch_item_failures.is_empty());
@@ -61,24 +62,24 @@ fn result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     let app = app();
     upload(&app, KEY);
     write_output(&app, &job(&app, KEY));
-    let look = job(&app, KEY).next_check_at().unwrap();
-    let minutes = (look.0 - NOW.0) / MINUTE;
+    let check_at = job(&app, KEY).next_check_at().unwrap();
+    let minutes = (check_at.0 - NOW.0) / MINUTE;
     assert!((15..30).contains(&minutes), "after a while: {minutes}");
 
-    advance(&app, look.0 - NOW.0 - 10 * MINUTE);
+    advance(&app, check_at.0 - NOW.0 - 10 * MINUTE);
     assert_eq!(
         reconcile(&app).checks_sent,
         0,
-        "nothing is done before its time: the notification may only be late"
+        "nothing is done before that time: the notification may only be late"
     );
     advance(&app, 5 * MINUTE);
     assert_eq!(reconcile(&app).checks_sent, 1);
     assert_eq!(
-        app.ports.state().checks[0].1,
+        app.ports.state().checks[0].delay_seconds,
         5 * 60 + 2,
-        "the wake-up comes on time, and not at the next run after it"
+        "the check arrives on time, not at the next run after it"
     );
-    assert_eq!(work_off_wake_ups(&app), 1);
+    assert_eq!(run_checks(&app), 1);
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
     advance(&app, HOUR);
     assert_eq!(
@@ -98,7 +99,7 @@ fn slow_attempt_is_checked_at_growing_intervals_and_not_given_up() {
         if reconcile(&app).checks_sent > 0 {
             looks.push((app.ports.state().now.0 - NOW.0) / MINUTE);
         }
-        work_off_wake_ups(&app);
+        run_checks(&app);
         advance(&app, 5 * MINUTE);
     }
     assert!((5..12).contains(&looks.len()), "{looks:?}");
@@ -116,7 +117,7 @@ fn attempt_without_evidence_is_retried_and_finally_fails() {
         }
         advance(&app, 5 * MINUTE);
         reconcile(&app);
-        work_off_wake_ups(&app);
+        run_checks(&app);
     }
     let job = job(&app, KEY);
     assert!(matches!(job.state, State::Failed { .. }), "{:?}", job.state);
@@ -136,7 +137,7 @@ fn checked_job_is_not_checked_again_until_the_interval_has_passed() {
     upload(&app, KEY);
     let deadline = next_check_at(&app);
     advance(&app, deadline.0 - NOW.0 + 10 * MINUTE);
-    // The queue of wake-ups takes them, and nothing comes of them: the function is down for hours.
+    // The queue takes the checks, but the function that receives them is down for hours.
     let mut checks_sent = 0;
     for _ in 0..(5 * 12) {
         checks_sent += reconcile(&app).checks_sent;
@@ -144,11 +145,11 @@ fn checked_job_is_not_checked_again_until_the_interval_has_passed() {
     }
     assert!(
         (6..18).contains(&checks_sent),
-        "more and more seldom, not every five minutes: {checks_sent}"
+        "at growing intervals, not every five minutes: {checks_sent}"
     );
-    assert_eq!(next_check_at(&app), deadline, "the row itself is as it was");
+    assert_eq!(next_check_at(&app), deadline, "the row is unchanged");
     app.ports.state().checks.truncate(1);
-    work_off_wake_ups(&app);
+    run_checks(&app);
     assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
 }
 
@@ -181,7 +182,7 @@ fn retry_is_started_on_time_by_its_message_or_by_the_reconciler() {
         upload(&app, KEY);
         for _ in 0..attempt_fails {
             // Until the random delay of the last one is what is asked for, with another seed.
-            work_off_wake_ups(&app);
+            run_checks(&app);
             fail(&app);
         }
         let State::RetryScheduled { due, .. } = job(&app, KEY).state else {
@@ -202,12 +203,13 @@ fn retry_is_started_on_time_by_its_message_or_by_the_reconciler() {
             "after {attempt_fails}"
         );
         if !has_message {
-            let (check, seconds) = app.ports.state().checks[0];
-            let at = app.ports.state().now.0 + u64::from(seconds) * 1000;
+            let delayed = app.ports.state().checks[0];
+            let check = delayed.message;
+            let at = app.ports.state().now.0 + u64::from(delayed.delay_seconds) * 1000;
             assert!(at.abs_diff(due.0) <= 3000, "on time: {at} {due:?}");
             assert_eq!(check.due, Some(due));
         }
-        // Even one that had a message is woken once that must have been lost.
+        // A check is sent even if there was a message, once that must have been lost.
         advance(&app, 60_000 + 2 * MINUTE + 11 * MINUTE);
         assert_eq!(reconcile(&app).checks_sent, 1);
     }
@@ -376,7 +378,7 @@ fn lost_upload_event_is_sent_again_once() {
         let announced = std::mem::take(&mut app.ports.state().upload_events);
         assert_eq!(done.upload_events_reenqueued, announced.len() as u64);
         for upload in announced {
-            announce(&app, &upload.key, upload.version.as_deref().unwrap());
+            deliver_upload_event(&app, &upload.key, upload.version.as_deref().unwrap());
             all.push((upload.key, upload.version.unwrap()));
         }
     }
@@ -402,7 +404,7 @@ fn lost_upload_event_of_a_newer_version_is_sent_again() {
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
     let upload = app.ports.state().upload_events[0].clone();
     assert_eq!(upload.version.as_deref(), Some(second.as_str()));
-    announce(&app, &upload.key, &second);
+    deliver_upload_event(&app, &upload.key, &second);
     advance(&app, 25 * HOUR);
     assert_eq!(
         reconcile(&app).upload_events_reenqueued,
@@ -518,15 +520,15 @@ fn run_without_remaining_time_does_nothing_and_reports_no_wrong_numbers() {
 fn unreadable_checkpoint_causes_a_full_inventory_scan() {
     let app = app();
     app.ports.put(BUCKET, KEY, PDF);
-    let note = Record {
-        text: "{\"began_at\":\"soon\"}".to_owned(),
+    let checkpoint = Record {
+        body: "{\"began_at\":\"soon\"}".to_owned(),
         revision: 1,
         expires_at: None,
     };
     app.ports
         .state()
         .records
-        .write("state", "inventory-scan", &note);
+        .put("state", "inventory-scan", &checkpoint);
     advance(&app, HOUR);
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
 }

@@ -1,7 +1,7 @@
 //! One trace for everything that is about a document.
 
 use crate::fixtures::{
-    BUCKET, NOW, PDF, TestApp, announced, app, event, failed, find, job, run, succeeded,
+    BUCKET, NOW, PDF, TestApp, app, event, failed, find, job, run, succeeded, upload_event,
     write_output,
 };
 use aws_lambda_events::sqs::SqsEvent;
@@ -60,7 +60,7 @@ fn carried(app: &TestApp) -> Vec<String> {
 
 fn uploaded(app: &TestApp, queue: &Value, sender: &Value) {
     let version = app.ports.put(BUCKET, KEY, PDF);
-    let event = batch(app, &announced(KEY, &version), queue, sender);
+    let event = batch(app, &upload_event(KEY, &version), queue, sender);
     let response = run(upload_trigger::handle(app, event)).unwrap();
     assert!(response.batch_item_failures.is_empty());
 }
@@ -75,7 +75,7 @@ fn upload_without_a_trace_id_uses_its_job_id_through_retries_and_in_the_push() {
     let said = failed(&first, "ModelError: it crashed");
     let response = run(inference_error::handle(&app, plain(&app, &said))).unwrap();
     assert!(response.batch_item_failures.is_empty());
-    let check = app.ports.state().checks.pop().unwrap().0;
+    let check = app.ports.state().checks.pop().unwrap().message;
     app.ports.state().now = check.due.unwrap();
     let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
     let response = run(retry::handle(&app, plain(&app, &body.to_string()))).unwrap();
@@ -109,7 +109,7 @@ fn upload_with_a_trace_id_keeps_it() {
 }
 
 /// What an SDK sends from a Lambda function carries the trace of that function's run. Of a hundred documents that one run
-/// of the reconciler announced, each is a trace of its own.
+/// of the reconciler upload_event, each is a trace of its own.
 #[test]
 fn trace_id_of_the_reconciler_run_that_re_sent_an_event_is_not_used() {
     let again = |trace: Option<&str>| {
@@ -132,7 +132,7 @@ fn trace_id_of_the_reconciler_run_that_re_sent_an_event_is_not_used() {
 
     let app = watched();
     let version = app.ports.put(BUCKET, KEY, PDF);
-    let said = announced(KEY, &version).replace("aws:s3", "docket:reconciler");
+    let said = upload_event(KEY, &version).replace("aws:s3", "docket:reconciler");
     let event = batch(&app, &said, &header(), &json!({}));
     run(upload_trigger::handle(&app, event)).unwrap();
     assert_eq!(found(&app), None);

@@ -1,6 +1,6 @@
 //! What becomes of uploads: the real handler over in-memory ports.
 
-use crate::fixtures::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
+use crate::fixtures::{BUCKET, PDF, app, batch, failures, find, job, run, upload_event};
 use functions::handlers::{retry, upload_trigger};
 use jobs::id::{Attempt, JobId};
 use jobs::ports::Connection;
@@ -23,7 +23,7 @@ fn pdf_is_submitted_once() {
         token_expires_at: jobs::id::Timestamp(u64::MAX),
     });
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
-    assert!(upload(&app, &[announced("inbound/acme/nda.pdf", &version)]).is_empty());
+    assert!(upload(&app, &[upload_event("inbound/acme/nda.pdf", &version)]).is_empty());
     let job = job(&app, "inbound/acme/nda.pdf");
     assert!(
         matches!(
@@ -70,7 +70,7 @@ fn pdf_is_submitted_once() {
 fn duplicate_upload_event_starts_no_second_run() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
-    let body = announced("inbound/acme/nda.pdf", &version);
+    let body = upload_event("inbound/acme/nda.pdf", &version);
     for bodies in [vec![body.clone(), body.clone(), body.clone()], vec![body]] {
         let come_back = upload(&app, &bodies);
         // Side by side, all but one may find the claim taken; those come back and then find the work done.
@@ -107,7 +107,7 @@ fn invalid_document_fails_with_a_reason_and_without_invocation() {
             }),
         );
         assert!(
-            upload(&app, &[announced(key, &version)]).is_empty(),
+            upload(&app, &[upload_event(key, &version)]).is_empty(),
             "{key:?}"
         );
         let job = job(&app, key);
@@ -137,7 +137,7 @@ fn object_with_an_unusual_key_is_copied_and_succeeds() {
     ] {
         let app = app();
         let version = app.ports.put(BUCKET, key, PDF);
-        assert!(upload(&app, &[announced(key, &version)]).is_empty());
+        assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
         let job = job(&app, key);
         assert!(
             matches!(job.state, State::InProgress { .. }),
@@ -157,7 +157,7 @@ fn file_named_after_another_tenants_job_id_is_a_separate_job() {
     for tenant in ["acme", "globex"] {
         let key = format!("inbound/{tenant}/{name}");
         let version = app.ports.put(BUCKET, &key, PDF);
-        upload(&app, &[announced(&key, &version)]);
+        upload(&app, &[upload_event(&key, &version)]);
     }
     let state = app.ports.state();
     let mut tenants: Vec<_> = state
@@ -181,7 +181,7 @@ fn every_current_version_has_one_job_in_any_order_of_events() {
             app.ports.put(BUCKET, key, PDF),
         ];
         for i in order {
-            assert!(upload(&app, &[announced(key, &versions[i])]).is_empty());
+            assert!(upload(&app, &[upload_event(key, &versions[i])]).is_empty());
         }
         let state = app.ports.state();
         assert_eq!(state.jobs.len(), 2, "{order:?}");
@@ -204,13 +204,13 @@ fn newer_version_supersedes_the_open_job_of_an_older_one() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &first)]);
+    upload(&app, &[upload_event(key, &first)]);
     crate::fixtures::advance(&app, 120_000);
     let second = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &second)]);
+    upload(&app, &[upload_event(key, &second)]);
     crate::fixtures::advance(&app, 120_000);
     let third = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &third)]);
+    upload(&app, &[upload_event(key, &third)]);
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
     );
@@ -239,17 +239,17 @@ fn end_of_a_superseded_job_is_published_although_the_writing_clock_was_behind() 
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &first)]);
+    upload(&app, &[upload_event(key, &first)]);
     let second = app.ports.put(BUCKET, key, PDF);
     // One function makes the new job and dies before it closes the old one.
     app.ports.state().fail_before.insert("versions", 1);
-    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
     // Another closes it, by a clock that is a second behind, and cannot announce it.
     app.ports.state().now.0 -= 1000;
     app.ports.state().fail_before.insert("publish", 1);
-    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
     crate::fixtures::advance(&app, 180_000);
-    assert!(upload(&app, &[announced(key, &second)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &second)]).is_empty());
     let told: Vec<_> = app
         .ports
         .state()
@@ -266,7 +266,7 @@ fn deleted_object_fails_with_a_reason() {
     let key = "inbound/acme/gone.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.put_object(BUCKET, key, None);
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("deleted"))
     );
@@ -294,7 +294,7 @@ fn malformed_message_does_not_block_the_rest_of_its_batch() {
         .map(|i| {
             let key = format!("inbound/acme/{i}.pdf");
             let version = app.ports.put(BUCKET, &key, PDF);
-            announced(&key, &version)
+            upload_event(&key, &version)
         })
         .collect();
     bodies.insert(4, "{\"Records\":[{\"oops\"".to_owned());
@@ -316,7 +316,7 @@ fn malformed_message_does_not_block_the_rest_of_its_batch() {
 fn upload_event_for_a_key_of_no_pipeline_is_quarantined() {
     let app = app();
     let version = app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
-    assert!(upload(&app, &[announced("elsewhere/x.pdf", &version)]).is_empty());
+    assert!(upload(&app, &[upload_event("elsewhere/x.pdf", &version)]).is_empty());
     assert_eq!(app.ports.state().quarantine[0].cause, "NotOurs");
 }
 
@@ -335,7 +335,7 @@ fn submission_that_crashed_is_taken_over_when_its_lease_expires() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    let body = announced(key, &version);
+    let body = upload_event(key, &version);
     app.ports.state().fail_before.insert("invoke", 1);
     assert_eq!(
         upload(&app, std::slice::from_ref(&body)),
@@ -369,7 +369,7 @@ fn failed_effects_run_again_when_the_message_is_redelivered() {
         let key = "inbound/acme/text.pdf";
         let content = if lost == "save" { PDF } else { b"hello" };
         let version = app.ports.put(BUCKET, key, content);
-        let body = announced(key, &version);
+        let body = upload_event(key, &version);
         app.ports.state().fail_after.insert(lost, 1);
         assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"], "{lost}");
         crate::fixtures::advance(&app, 66_000);
@@ -399,7 +399,7 @@ fn refused_invocation_schedules_the_same_attempt_again() {
         .state()
         .refusals
         .push_back("ThrottlingException: slow down".to_owned());
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     let scheduled = job(&app, key);
     let State::RetryScheduled {
         next: Attempt::FIRST,
@@ -408,7 +408,8 @@ fn refused_invocation_schedules_the_same_attempt_again() {
     else {
         panic!("{:?}", scheduled.state)
     };
-    let (check, delay) = app.ports.state().checks[0];
+    let delayed = app.ports.state().checks[0];
+    let (check, delay) = (delayed.message, delayed.delay_seconds);
     assert_eq!((check.job, check.attempt), (scheduled.id, Attempt::FIRST));
     assert!(delay <= 30, "{delay}");
     let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
@@ -430,7 +431,7 @@ fn failure_to_send_a_retry_message_causes_redelivery_of_the_upload_event() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    let body = announced(key, &version);
+    let body = upload_event(key, &version);
     app.ports
         .state()
         .refusals
@@ -448,9 +449,9 @@ fn failure_is_published_although_the_key_was_overwritten_meanwhile() {
     let key = "inbound/acme/text.pdf";
     let first = app.ports.put(BUCKET, key, b"hello");
     app.ports.state().fail_before.insert("publish", 1);
-    assert_eq!(upload(&app, &[announced(key, &first)]), ["m0"]);
+    assert_eq!(upload(&app, &[upload_event(key, &first)]), ["m0"]);
     app.ports.put(BUCKET, key, PDF);
-    assert!(upload(&app, &[announced(key, &first)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &first)]).is_empty());
     assert_eq!(app.ports.state().events.len(), 1);
 }
 
@@ -460,7 +461,7 @@ fn unreadable_object_fails_with_a_reason() {
     let key = "inbound/acme/archived.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.state().unreadable.push(key.to_owned());
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("InvalidObjectState"))
     );
@@ -471,8 +472,9 @@ fn malformed_record_does_not_block_the_other_records_of_its_message() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
     let good: serde_json::Value =
-        serde_json::from_str(&announced("inbound/acme/good.pdf", &version)).unwrap();
-    let bad: serde_json::Value = serde_json::from_str(&announced("elsewhere/x.pdf", "v")).unwrap();
+        serde_json::from_str(&upload_event("inbound/acme/good.pdf", &version)).unwrap();
+    let bad: serde_json::Value =
+        serde_json::from_str(&upload_event("elsewhere/x.pdf", "v")).unwrap();
     let body = serde_json::json!({"Records": [bad["Records"][0], good["Records"][0]]}).to_string();
     assert!(upload(&app, &[body]).is_empty());
     assert!(matches!(
@@ -488,9 +490,9 @@ fn existing_work_copy_is_not_copied_again() {
     let key = "inbound/acme/a b.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.state().fail_after.insert("copy", 1);
-    assert_eq!(upload(&app, &[announced(key, &version)]), ["m0"]);
+    assert_eq!(upload(&app, &[upload_event(key, &version)]), ["m0"]);
     crate::fixtures::advance(&app, 66_000);
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     let copy = format!("work/{}", job(&app, key).id);
     assert_eq!(
         app.ports.state().objects[&(BUCKET.to_owned(), copy)].len(),
@@ -504,7 +506,7 @@ fn invocation_without_a_response_may_have_taken_effect() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    let body = announced(key, &version);
+    let body = upload_event(key, &version);
     app.ports.state().fail_after.insert("invoke", 1);
     assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
     let id = job(&app, key).id;

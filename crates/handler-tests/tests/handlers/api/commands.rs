@@ -72,7 +72,7 @@ fn retry_of_a_job_whose_result_exists_schedules_a_check_and_no_attempt() {
     assert!(answer.result_recovered);
     let state = api.ports().state();
     assert_eq!(
-        (state.checks.len(), state.checks[0].0.due),
+        (state.checks.len(), state.checks[0].message.due),
         (1, None),
         "a check must be sent"
     );
