@@ -4,7 +4,7 @@
 
 use super::{ApiError, Principal};
 use crate::types::{AuditEntry, AuditPage};
-use jobs::commands::{MAX_REASON, check_reason};
+use jobs::commands::{MAX_REASON_CHARS, check_reason};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
@@ -66,7 +66,9 @@ pub async fn begin<P: KeyValueStore + Clock>(
     reason: &str,
 ) -> Result<PendingAudit, ApiError> {
     let reason = check_reason(reason).ok_or_else(|| {
-        ApiError::BadRequest(format!("give a reason of 1 to {MAX_REASON} characters"))
+        ApiError::BadRequest(format!(
+            "give a reason of 1 to {MAX_REASON_CHARS} characters"
+        ))
     })?;
     let now = ports.now();
     let pipeline = target.pipeline.and_then(|name| pipelines.get(name));
@@ -112,11 +114,11 @@ impl PendingAudit {
 
     async fn write<P: KeyValueStore>(&self, ports: &P, revision: u64) -> Result<(), Unavailable> {
         let record = Record {
-            text: serde_json::to_string(&self.entry).unwrap_or_default(),
+            body: serde_json::to_string(&self.entry).unwrap_or_default(),
             revision,
             expires_at: Some(self.expires_at),
         };
-        ports.write(COLLECTION, &self.key, &record).await.map(drop)
+        ports.put(COLLECTION, &self.key, &record).await.map(drop)
     }
 }
 
@@ -130,14 +132,14 @@ pub async fn list<P: KeyValueStore>(
     before: Option<&str>,
 ) -> Result<(AuditPage, Option<String>), ApiError> {
     principal.must_be_support()?;
-    let records = ports.last(COLLECTION, before, PAGE_SIZE).await?;
+    let records = ports.list_descending(COLLECTION, before, PAGE_SIZE).await?;
     let is_full = records.len() >= usize::from(PAGE_SIZE);
     let next = records
         .last()
         .map(|(key, _)| key.clone())
         .filter(|_| is_full);
     let decode = |record: &Record| {
-        serde_json::from_str(&record.text)
+        serde_json::from_str(&record.body)
             .inspect_err(
                 |error| tracing::error!(error = %error, "an entry of the audit log cannot be decoded"),
             )

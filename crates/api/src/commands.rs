@@ -11,7 +11,9 @@ use jobs::effects::run_command_effects;
 use jobs::id::{Location, Timestamp};
 use jobs::input::{Delivery, delivery};
 use jobs::job::Job;
-use jobs::ports::{CheckQueue, Clock, Connections, JobStore, KeyValueStore, ObjectStore, Pusher};
+use jobs::ports::{
+    CheckQueue, Clock, Connections, DelayedMessage, JobStore, KeyValueStore, ObjectStore, Pusher,
+};
 use jobs::state::StatusGroup;
 use jobs::transition::IgnoreReason;
 use jobs::view::JobView;
@@ -113,7 +115,12 @@ where
             audit
                 .finish(ports, "no attempt was needed: an earlier result was found")
                 .await;
-            let failed = ports.send(&[(check, 0)]).await;
+            let failed = ports
+                .send_checks(&[DelayedMessage {
+                    message: check,
+                    delay_seconds: 0,
+                }])
+                .await;
             if !failed.is_empty() {
                 return Err(ApiError::Unavailable(
                     "a result was found, but the job could not be updated; try again in a moment"

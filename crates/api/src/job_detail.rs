@@ -11,7 +11,7 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
 use jobs::state::State;
 use jobs::trace::about;
-use jobs::upload_session::intent as find_upload_session;
+use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView};
 
 /// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.

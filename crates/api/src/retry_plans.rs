@@ -13,7 +13,7 @@ use super::summary::count_jobs_by;
 use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
 use crate::types::{NewRetryPlan, RetryPlanFilter, RetryPlanView, RetryPlans};
-use jobs::commands::{MAX_REASON, POISON, equal_failures, may_be_resubmitted};
+use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, equal_failures, may_be_resubmitted};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
@@ -31,7 +31,7 @@ const MAX_EXAMINED_JOBS: usize = 2_000;
 const DEFAULT_JOBS_PER_MINUTE: u16 = 20;
 const MAX_JOBS_PER_MINUTE: u16 = 600;
 /// The jobs' histories hold the plan's reason followed by its id.
-const MAX_PLAN_REASON: usize = MAX_REASON - 100;
+const MAX_PLAN_REASON: usize = MAX_REASON_CHARS - 100;
 const PAGE_SIZE: u16 = 50;
 
 /// Creates a plan for the failed jobs that match a filter. Starts no job.
@@ -75,7 +75,7 @@ where
     let (jobs, poisoned): (Vec<Job>, Vec<Job>) = found
         .jobs
         .into_iter()
-        .partition(|job| request.force || equal_failures(job) < POISON);
+        .partition(|job| request.force || equal_failures(job) < MAX_EQUAL_FAILURES);
     let run_seconds: u64 = jobs
         .iter()
         .filter_map(|job| pipelines.get(&job.pipeline))
@@ -101,7 +101,7 @@ where
         released: 0,
     };
     record::write_jobs(ports, &plan, &jobs).await?;
-    ports.write(PLANS, &plan.id, &plan.to_record(1)).await?;
+    ports.put(PLANS, &plan.id, &plan.to_record(1)).await?;
     audit.finish(ports, format!("{} jobs", plan.jobs)).await;
     Ok(plan.view())
 }
@@ -150,10 +150,10 @@ pub async fn list<P: KeyValueStore>(
     principal: &Principal,
 ) -> Result<RetryPlans, ApiError> {
     principal.must_be_support()?;
-    let records = ports.last(PLANS, None, PAGE_SIZE).await?;
+    let records = ports.list_descending(PLANS, None, PAGE_SIZE).await?;
     let plans = records
         .iter()
-        .filter_map(|(_, record)| serde_json::from_str::<PlanRecord>(&record.text).ok());
+        .filter_map(|(_, record)| serde_json::from_str::<PlanRecord>(&record.body).ok());
     Ok(RetryPlans {
         plans: plans.map(|plan| plan.view()).collect(),
     })
@@ -216,13 +216,11 @@ where
         plan.applied_by = Some(principal.actor.clone());
         // Listed as active first: a release skips an active plan that is not applied.
         let marker = Record {
-            text: String::new(),
+            body: String::new(),
             ..plan.to_record(1)
         };
-        ports.write(ACTIVE_PLANS, id, &marker).await?;
-        let written = ports
-            .write(PLANS, id, &plan.to_record(revision + 1))
-            .await?;
+        ports.put(ACTIVE_PLANS, id, &marker).await?;
+        let written = ports.put(PLANS, id, &plan.to_record(revision + 1)).await?;
         if !written {
             audit
                 .finish(ports, "another request has just applied it")

@@ -8,8 +8,8 @@ use crate::types::{NewUpload, UploadView};
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
-use jobs::upload_session::{EXTENSION, NAME as SESSION_KEY, UploadSession};
-use jobs::upload_session::{folder as session_collection, intent as find, read};
+use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession};
+use jobs::upload_session::{collection as session_collection, find, read};
 
 mod multipart;
 mod validation;
@@ -102,20 +102,20 @@ where
         session.multipart = Some(upload_id);
     }
     let record = Record {
-        text: serde_json::to_string(&session).unwrap_or_default(),
+        body: serde_json::to_string(&session).unwrap_or_default(),
         revision: 1,
         expires_at: Some(Timestamp(session.expires_at.0 + SESSION_RETENTION_MS)),
     };
     // Before any request is signed: an object without a session has no known uploader.
     ports
-        .write(&session_collection(id), SESSION_KEY, &record)
+        .put(&session_collection(id), SESSION_KEY, &record)
         .await?;
     let job = Record {
-        text: id.to_string(),
+        body: id.to_string(),
         ..record
     };
     ports
-        .write(&job_collection(&uuid.to_string()), JOB_KEY, &job)
+        .put(&job_collection(&uuid.to_string()), JOB_KEY, &job)
         .await?;
     signed_view(ports, &session).await
 }
@@ -222,12 +222,12 @@ async fn close<P: KeyValueStore>(
     session.closed = true;
     change(&mut session);
     let record = Record {
-        text: serde_json::to_string(&session).unwrap_or_default(),
+        body: serde_json::to_string(&session).unwrap_or_default(),
         revision: stored.revision + 1,
         ..stored
     };
     if ports
-        .write(&session_collection(id), SESSION_KEY, &record)
+        .put(&session_collection(id), SESSION_KEY, &record)
         .await?
     {
         return Ok(());
@@ -243,6 +243,6 @@ pub(super) async fn job_of_upload<P: KeyValueStore>(
     ports: &P,
     uuid: &str,
 ) -> Result<Option<JobId>, Unavailable> {
-    let found = ports.read(&job_collection(uuid), JOB_KEY).await?;
-    Ok(found.and_then(|record| record.text.parse().ok()))
+    let found = ports.get(&job_collection(uuid), JOB_KEY).await?;
+    Ok(found.and_then(|record| record.body.parse().ok()))
 }

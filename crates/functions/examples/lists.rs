@@ -30,7 +30,7 @@ const TENANTS: u64 = 20;
 const NOW: Timestamp = Timestamp(1_767_607_442_118);
 /// An entry of an index that holds keys only: its three keys, their names, and the index's own 100 bytes.
 const PLACE_BYTES: u64 = 190;
-/// A row of ordinary length; `a_ready_row_fits_into_one_write_unit` in `row.rs` bounds it.
+/// A row of ordinary length; `ready_row_fits_into_one_write_unit` in `row.rs` bounds it.
 const ROW_BYTES: u64 = 1_024;
 /// What one read unit reads, half of that if the read need not be consistent, in bytes.
 const UNIT_BYTES: u64 = 4_096;

@@ -330,7 +330,7 @@ mod tests {
     const AWS: [&str; 3] = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
     #[test]
-    fn every_missing_variable_is_named_at_once() {
+    fn error_names_every_missing_environment_variable() {
         let bad = read::<Two>(&|name| (name == "BUCKET").then(|| "b".to_owned())).unwrap_err();
         let text = bad.to_string();
         for name in AWS.into_iter().chain(["JOBS_TABLE"]) {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_environment_gives_each_variable_to_its_field() {
+    fn every_environment_variable_is_read_into_its_field() {
         let (aws, two) = read::<Two>(&|name| Some(format!("value of {name}"))).unwrap();
         assert_eq!(aws.region, "value of AWS_REGION");
         assert_eq!(
@@ -355,14 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn a_function_of_jobs_does_not_start_without_its_pipelines() {
+    fn function_that_needs_pipelines_does_not_start_without_them() {
         let bad = read::<OfJobs>(&|_| Some("/nowhere".to_owned())).unwrap_err();
         let text = bad.to_string();
         assert!(text.contains("/nowhere/pipelines.toml"), "{text}");
     }
 
     #[test]
-    fn one_endpoint_for_all_services_may_be_overridden_for_one() {
+    fn service_specific_endpoint_url_overrides_the_common_one() {
         let lookup = |name: &str| match name {
             "AWS_ENDPOINT_URL_S3" => Some("one".to_owned()),
             "AWS_ENDPOINT_URL" => Some("all".to_owned()),

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_own_fields_and_those_around_it() {
+    fn log_line_contains_its_own_fields_and_those_of_its_spans() {
         let lines = written(|| {
             let _outer = info_span!("invocation", requestId = "r-1", queue = "outer").entered();
             let _inner = info_span!("message", queue = "uploads", n = 7_u64).entered();
@@ -191,7 +191,7 @@ mod tests {
 
     /// The trace is known late, and what is known later counts.
     #[test]
-    fn a_span_says_which_job_it_is_about_as_soon_as_that_is_known() {
+    fn job_fields_are_added_to_the_span_once_known() {
         let id = JobId::of_key("b", "k");
         let own = TRACE.parse().ok();
         let lines = written(|| {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_without_the_fields_is_left_as_it_is() {
+    fn span_without_job_fields_is_unchanged() {
         let lines = written(|| {
             let _span = info_span!("other").entered();
             about_id(JobId::of_key("b", "k"));

@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_what_cloudwatch_needs() {
+    fn metric_line_is_valid_embedded_metric_format() {
         let value = read(
             Dimension::Pipeline("legal-review"),
             &[
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_by_cause_are_not_counted_into_the_totals_again() {
+    fn failures_by_cause_are_not_added_to_the_totals() {
         let of = Dimension::Cause("legal-review", "ModelRejected");
         let value = read(of, &[(Metric::JobsFailed, vec![1])]);
         assert_eq!(

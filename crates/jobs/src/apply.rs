@@ -43,9 +43,9 @@ pub async fn save_erased<P: JobStore + Clock>(
     let erased = job.erased(actor, reason, ports.now());
     match ports.save(SaveRequest::new(&erased)).await {
         Ok(()) => Ok(erased),
-        Err(SaveError::Conflict(now)) => Err(CommandError::Changed {
-            seen: job.version,
-            now: now.map_or(0, |now| now.version),
+        Err(SaveError::Conflict(stored)) => Err(CommandError::Changed {
+            expected: job.version,
+            actual: stored.map_or(0, |stored| stored.version),
         }),
         Err(SaveError::Load(error)) => Err(error.into()),
         Err(SaveError::Unavailable(error)) => Err(error.into()),

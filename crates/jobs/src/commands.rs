@@ -13,19 +13,19 @@ use crate::trace::{about, about_id};
 use crate::transition::IgnoreReason;
 
 /// Maximum length of a reason, in characters.
-pub const MAX_REASON: usize = 500;
+pub const MAX_REASON_CHARS: usize = 500;
 /// After this many equal failures, each after all attempts of a submission, a retry must be forced: the cause is the
 /// document or the model.
-pub const POISON: usize = 3;
+pub const MAX_EQUAL_FAILURES: usize = 3;
 /// Maximum length of an actor's name, in characters. E-mail addresses are shorter.
-pub const MAX_ACTOR: usize = 320;
+pub const MAX_ACTOR_CHARS: usize = 320;
 
 /// A command of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobCommand {
     pub job: JobId,
     /// The version of the job that the user saw. If the job has changed since, the command is rejected.
-    pub seen: Option<u64>,
+    pub expected_version: Option<u64>,
     actor: String,
     reason: String,
     force: bool,
@@ -34,9 +34,9 @@ pub struct JobCommand {
 /// A command without a valid actor or reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCommand {
-    #[error("give a reason of at most {MAX_REASON} characters")]
+    #[error("give a reason of at most {MAX_REASON_CHARS} characters")]
     Reason,
-    #[error("give an actor of at most {MAX_ACTOR} characters")]
+    #[error("give an actor of at most {MAX_ACTOR_CHARS} characters")]
     Actor,
 }
 
@@ -45,26 +45,26 @@ impl JobCommand {
     /// If `actor` or `reason` is empty or too long.
     pub fn new(
         job: JobId,
-        seen: Option<u64>,
+        expected_version: Option<u64>,
         actor: &str,
         reason: &str,
     ) -> Result<Self, InvalidCommand> {
         let fits = |text: &str, max: usize| !text.is_empty() && text.chars().count() <= max;
         let actor = actor.trim();
-        if !fits(actor, MAX_ACTOR) {
+        if !fits(actor, MAX_ACTOR_CHARS) {
             return Err(InvalidCommand::Actor);
         }
         let reason = check_reason(reason).ok_or(InvalidCommand::Reason)?;
         Ok(Self {
             job,
-            seen,
+            expected_version,
             actor: actor.to_owned(),
             reason: reason.to_owned(),
             force: false,
         })
     }
 
-    /// The same command, carried out even after [`POISON`] equal failures.
+    /// The same command, carried out even after [`MAX_EQUAL_FAILURES`] equal failures.
     #[must_use]
     pub fn forced(self) -> Self {
         Self {
@@ -74,10 +74,10 @@ impl JobCommand {
     }
 
     fn check(&self, job: &Job) -> Result<(), CommandError> {
-        match self.seen {
-            Some(seen) if seen != job.version => Err(CommandError::Changed {
-                seen,
-                now: job.version,
+        match self.expected_version {
+            Some(expected) if expected != job.version => Err(CommandError::Changed {
+                expected,
+                actual: job.version,
             }),
             Some(_) | None => Ok(()),
         }
@@ -87,7 +87,7 @@ impl JobCommand {
 /// Trims a reason; `None` if it is empty or too long.
 pub fn check_reason(reason: &str) -> Option<&str> {
     let reason = reason.trim();
-    let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON;
+    let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON_CHARS;
     fits.then_some(reason)
 }
 
@@ -171,7 +171,7 @@ where
             });
         }
         let times = equal_failures(job);
-        if times >= POISON && !command.force {
+        if times >= MAX_EQUAL_FAILURES && !command.force {
             let cause = job.failure().map_or("", |failure| failure.cause.name());
             return Err(CommandError::Poisoned { cause, times });
         }

@@ -9,7 +9,8 @@ use tracing::{info, warn};
 use crate::id::{JobId, Tenant, Timestamp};
 use crate::job::Job;
 use crate::ports::{
-    CheckQueue, CheckRequest, Clock, Connection, Connections, EventBus, PushError, Pusher,
+    CheckQueue, CheckRequest, Clock, Connection, Connections, DelayedMessage, EventBus, PushError,
+    Pusher,
 };
 use crate::state::{Effect, State};
 use crate::view::{Frame, JobView};
@@ -102,20 +103,20 @@ async fn schedule_retries<P: CheckQueue + Clock>(
             && delay <= P::MAX_DELAY_SECONDS
         {
             senders.push(pending.message);
-            messages.push((
-                CheckRequest {
+            messages.push(DelayedMessage {
+                message: CheckRequest {
                     job: pending.job.id,
                     attempt: next,
                     due: Some(due),
                 },
-                delay,
-            ));
+                delay_seconds: delay,
+            });
         }
     }
     if messages.is_empty() {
         return vec![];
     }
-    let failed = ports.send(&messages).await;
+    let failed = ports.send_checks(&messages).await;
     failed
         .iter()
         .filter_map(|at| senders.get(at).copied())

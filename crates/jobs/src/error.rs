@@ -109,8 +109,10 @@ impl From<TransitionError> for MessageError {
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The job's version is not the one that the user saw.
-    #[error("the job has changed: version {seen} was seen, but it is now at version {now}")]
-    Changed { seen: u64, now: u64 },
+    #[error(
+        "the job has changed: version {expected} was expected, but it is now at version {actual}"
+    )]
+    Changed { expected: u64, actual: u64 },
     /// The same input has failed the same way repeatedly, and the command is not forced.
     #[error(
         "it failed {times} times in the same way ({cause}), each time after all its attempts; force another run with --force"

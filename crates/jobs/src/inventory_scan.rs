@@ -266,24 +266,24 @@ async fn drop_known<P: JobIndex>(
 
 /// The checkpoint's record, as last read or written by this run.
 struct StoredCheckpoint {
-    text: String,
+    body: String,
     revision: u64,
 }
 
 impl StoredCheckpoint {
     async fn read<P: KeyValueStore>(ports: &P) -> Result<Self, Unavailable> {
-        let found = ports.read(COLLECTION, KEY).await?;
-        let (text, revision) =
-            found.map_or_else(Default::default, |found| (found.text, found.revision));
-        Ok(Self { text, revision })
+        let found = ports.get(COLLECTION, KEY).await?;
+        let (body, revision) =
+            found.map_or_else(Default::default, |found| (found.body, found.revision));
+        Ok(Self { body, revision })
     }
 
     fn checkpoint(&self) -> ScanCheckpoint {
-        if self.text.is_empty() {
+        if self.body.is_empty() {
             return ScanCheckpoint::default();
         }
-        serde_json::from_str(&self.text).unwrap_or_else(|error| {
-            warn!(checkpoint = self.text, error = %error, "the checkpoint cannot be read, the scan starts over");
+        serde_json::from_str(&self.body).unwrap_or_else(|error| {
+            warn!(checkpoint = self.body, error = %error, "the checkpoint cannot be read, the scan starts over");
             ScanCheckpoint::default()
         })
     }
@@ -294,17 +294,17 @@ impl StoredCheckpoint {
         ports: &P,
         checkpoint: &ScanCheckpoint,
     ) -> Result<bool, Unavailable> {
-        self.text = serde_json::to_string(checkpoint).map_err(|error| Unavailable {
+        self.body = serde_json::to_string(checkpoint).map_err(|error| Unavailable {
             what: "the checkpoint",
             source: error.into(),
         })?;
         self.revision += 1;
         let record = Record {
-            text: self.text.clone(),
+            body: self.body.clone(),
             revision: self.revision,
             expires_at: None,
         };
-        let written = ports.write(COLLECTION, KEY, &record).await?;
+        let written = ports.put(COLLECTION, KEY, &record).await?;
         if !written {
             info!("another run scans the bucket, this one stops");
         }

@@ -202,12 +202,18 @@ pub struct CheckRequest {
     pub due: Option<Timestamp>,
 }
 
+/// A message that becomes visible after a delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DelayedMessage<M> {
+    pub message: M,
+    pub delay_seconds: u32,
+}
+
 /// The queue `checks`.
 pub trait CheckQueue {
     /// The maximum delay of a message (Amazon SQS API reference, `DelaySeconds`).
     const MAX_DELAY_SECONDS: u32 = 900;
-    /// Sends messages, each with its delay in seconds.
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries;
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries;
 }
 
 /// The event bus for downstream programs.
@@ -317,7 +323,7 @@ pub trait Quarantine {
 pub struct RetryCommand {
     pub job: JobId,
     /// The version that the command is about. A job that has changed since is skipped.
-    pub seen: u64,
+    pub expected_version: u64,
     pub actor: String,
     pub reason: String,
     /// Run it even after repeated equal failures.
@@ -326,6 +332,6 @@ pub struct RetryCommand {
 
 /// Sends retry commands through the queue `checks`.
 pub trait RetryCommandQueue {
-    /// Sends commands, each with its delay in seconds, at most 900.
-    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> FailedEntries;
+    /// Sends commands, delayed by at most [`CheckQueue::MAX_DELAY_SECONDS`].
+    async fn send_commands(&self, commands: &[DelayedMessage<RetryCommand>]) -> FailedEntries;
 }

@@ -12,8 +12,8 @@ use tracing::{error, info, warn};
 use crate::id::{JobId, Timestamp, TraceId};
 use crate::job::Job;
 use crate::ports::{
-    CheckQueue, CheckRequest, Clock, DeadLetter, DeadLetters, JobIndex, JobStore, LoadError,
-    Quarantine, QuarantinedMessage, Queue, ScheduledCheck, Unavailable,
+    CheckQueue, CheckRequest, Clock, DeadLetter, DeadLetters, DelayedMessage, JobIndex, JobStore,
+    LoadError, Quarantine, QuarantinedMessage, Queue, ScheduledCheck, Unavailable,
 };
 use crate::state::{LOST_RETRY_DELAY, State};
 
@@ -129,11 +129,14 @@ where
     if planned.is_empty() {
         return Ok(());
     }
-    let messages: Vec<(CheckRequest, u32)> = planned
+    let messages: Vec<DelayedMessage<CheckRequest>> = planned
         .iter()
-        .map(|(_, plan)| (plan.request, plan.delay_seconds))
+        .map(|(_, plan)| DelayedMessage {
+            message: plan.request,
+            delay_seconds: plan.delay_seconds,
+        })
         .collect();
-    let failed = ports.send(&messages).await;
+    let failed = ports.send_checks(&messages).await;
     let sent = planned
         .iter()
         .enumerate()

@@ -14,7 +14,7 @@ use crate::ports::{
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_upload};
 use crate::transition::{Event, IgnoreReason, first};
-use crate::upload_session::{UploadSession, intent, may_be_issued};
+use crate::upload_session::{self, UploadSession, is_session_key};
 
 /// An S3 event about an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,8 @@ where
     };
     let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
     let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref());
-    let session = if may_be_issued(pipeline, &upload.key) {
-        intent(ports, first_id).await?
+    let session = if is_session_key(pipeline, &upload.key) {
+        upload_session::find(ports, first_id).await?
     } else {
         None
     };

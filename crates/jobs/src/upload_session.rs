@@ -9,8 +9,8 @@ use crate::ports::{KeyValueStore, Record, Unavailable};
 
 /// The file name extension of every key that the API issues.
 pub const EXTENSION: &str = ".pdf";
-/// The record's name within the collection of its upload session.
-pub const NAME: &str = "-";
+/// The key of the record within the collection of its upload session.
+pub const SESSION_KEY: &str = "-";
 
 /// An upload created through the API. The job made from its object is attributed to `uploaded_by`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ impl UploadSession {
 
 /// The collection that holds the session of one upload. Each upload has its own, since one shared collection would put all
 /// uploads into one partition of the table.
-pub fn folder(id: JobId) -> String {
+pub fn collection(id: JobId) -> String {
     format!("upload#{id}")
 }
 
@@ -53,33 +53,33 @@ pub fn folder(id: JobId) -> String {
 ///
 /// # Errors
 /// If the store does not answer or the record cannot be decoded.
-pub async fn intent<P: KeyValueStore>(
+pub async fn find<P: KeyValueStore>(
     ports: &P,
     id: JobId,
 ) -> Result<Option<UploadSession>, Unavailable> {
-    Ok(read(ports, id).await?.map(|(intent, _)| intent))
+    Ok(read(ports, id).await?.map(|(session, _)| session))
 }
 
-/// Like [`intent`], together with the stored record for writing it back.
+/// Like [`find`], together with the stored record for writing it back.
 ///
 /// # Errors
-/// As [`intent`].
+/// As [`find`].
 pub async fn read<P: KeyValueStore>(
     ports: &P,
     id: JobId,
 ) -> Result<Option<(UploadSession, Record)>, Unavailable> {
-    let Some(document) = ports.read(&folder(id), NAME).await? else {
+    let Some(record) = ports.get(&collection(id), SESSION_KEY).await? else {
         return Ok(None);
     };
-    let intent = serde_json::from_str(&document.text).map_err(|error| Unavailable {
+    let session = serde_json::from_str(&record.body).map_err(|error| Unavailable {
         what: "the upload session",
         source: error.into(),
     })?;
-    Ok(Some((intent, document)))
+    Ok(Some((session, record)))
 }
 
 /// Whether the API may have issued this key: `<prefix><tenant>/<uuid>.pdf`. Saves a read of the session for all other keys.
-pub fn may_be_issued(pipeline: &Pipeline, key: &str) -> bool {
+pub fn is_session_key(pipeline: &Pipeline, key: &str) -> bool {
     let path = key.strip_prefix(&pipeline.prefix);
     let file = path.and_then(|path| path.split_once('/'));
     let name = file.and_then(|(_, file)| file.strip_suffix(EXTENSION));

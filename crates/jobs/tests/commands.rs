@@ -4,8 +4,8 @@
 
 use jobs::apply::RunContext;
 use jobs::commands::{
-    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR, MAX_REASON, ResubmitResult, cancel,
-    resubmit,
+    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS, ResubmitResult,
+    cancel, resubmit,
 };
 use jobs::error::{ApplyError, CommandError};
 use jobs::id::Timestamp;
@@ -208,10 +208,10 @@ fn command_with_an_outdated_version_is_rejected() {
     for kind in [Command::Resubmit, Command::Cancel] {
         let stale = JobCommand::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
         let answer = ask(&table(&failed), &kind, &stale);
-        let Err(CommandError::Changed { seen, now }) = answer else {
+        let Err(CommandError::Changed { expected, actual }) = answer else {
             panic!("{answer:?}")
         };
-        assert_eq!((seen, now), (failed.version - 1, failed.version));
+        assert_eq!((expected, actual), (failed.version - 1, failed.version));
     }
     let empty = Memory::at(NOW);
     let answer = ask(&empty, &Command::Cancel, &command(&failed));
@@ -239,15 +239,15 @@ fn command_needs_an_actor_and_a_reason_of_limited_length() {
     let id = in_state("Failed").id;
     let of = |actor: &str, reason: &str| JobCommand::new(id, None, actor, reason).map(|_| ());
     assert_eq!(of("ops", "why"), Ok(()));
-    assert_eq!(of("ops", &"ü".repeat(MAX_REASON)), Ok(()));
+    assert_eq!(of("ops", &"ü".repeat(MAX_REASON_CHARS)), Ok(()));
     assert_eq!(of("ops", " \n"), Err(InvalidCommand::Reason));
     assert_eq!(
-        of("ops", &"ü".repeat(MAX_REASON + 1)),
+        of("ops", &"ü".repeat(MAX_REASON_CHARS + 1)),
         Err(InvalidCommand::Reason)
     );
     assert_eq!(of("", "why"), Err(InvalidCommand::Actor));
     assert_eq!(
-        of(&"a".repeat(MAX_ACTOR + 1), "why"),
+        of(&"a".repeat(MAX_ACTOR_CHARS + 1), "why"),
         Err(InvalidCommand::Actor)
     );
 }

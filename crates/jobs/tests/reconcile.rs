@@ -10,8 +10,8 @@ use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    CheckQueue, CheckRequest, Clock, FailedEntries, JobIndex, JobStore, Listing, LoadError,
-    NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
+    CheckQueue, CheckRequest, Clock, DelayedMessage, FailedEntries, JobIndex, JobStore, Listing,
+    LoadError, NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
 };
 use jobs::reconcile::{CheckReport, check_overdue};
 use jobs::save_request::SaveRequest;
@@ -65,7 +65,7 @@ fn every_run_queries_all_shards_starting_at_a_random_one() {
         memory.state().seed = seed;
         let done = wait(check_overdue(&memory, INTERVAL, Timestamp(LATER.0 + 1)));
         assert_eq!(done.checks_sent, 16, "seed {seed}");
-        first.insert(memory.state().checks[0].0.job);
+        first.insert(memory.state().checks[0].message.job);
     }
     assert!(first.len() >= 12, "{} of 16", first.len());
 }
@@ -89,7 +89,10 @@ fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
             due: Some(at),
         };
         let sent = memory.state().checks.clone();
-        let ours = [(expected, 62)];
+        let ours = [DelayedMessage {
+            message: expected,
+            delay_seconds: 62,
+        }];
         assert_eq!(sent, if is_ours { &ours[..] } else { &[] }, "{minutes} min");
     }
 }
@@ -167,8 +170,8 @@ impl JobIndex for Damaged {
 }
 
 impl CheckQueue for Damaged {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
-        self.memory.send(messages).await
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
+        self.memory.send_checks(checks).await
     }
 }
 

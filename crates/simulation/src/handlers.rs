@@ -126,17 +126,23 @@ async fn command(
         pipelines: &app.environment.pipelines,
         lease_expires_at: Timestamp(deadline),
     };
-    let order = JobCommand::new(job, None, "support", "a customer asked")?;
+    let command = JobCommand::new(job, None, "support", "a customer asked")?;
     let changed = if cancel {
-        match commands::cancel(&app.ports, &run, &order).await? {
+        match commands::cancel(&app.ports, &run, &command).await? {
             CancelResult::Cancelled(job) => job,
             CancelResult::Refused(..) => return Ok(()),
         }
     } else {
-        match commands::resubmit(&app.ports, &run, &order).await? {
+        match commands::resubmit(&app.ports, &run, &command).await? {
             ResubmitResult::Scheduled(job) => job,
             ResubmitResult::ResultFound(check) => {
-                let _ = app.ports.send(&[(check, 0)]).await;
+                let _ = app
+                    .ports
+                    .send_checks(&[jobs::ports::DelayedMessage {
+                        message: check,
+                        delay_seconds: 0,
+                    }])
+                    .await;
                 return Ok(());
             }
             ResubmitResult::Refused(..) => return Ok(()),

@@ -9,16 +9,16 @@ use jobs::ports::Record;
 pub struct KeyValueMap(BTreeMap<(String, String), Record>);
 
 impl KeyValueMap {
-    /// See [`jobs::ports::KeyValueStore::read`].
-    pub fn read(&self, collection: &str, key: &str) -> Option<Record> {
+    /// See [`jobs::ports::KeyValueStore::get`].
+    pub fn get(&self, collection: &str, key: &str) -> Option<Record> {
         self.0
             .get(&(collection.to_owned(), key.to_owned()))
             .cloned()
     }
 
-    /// See [`jobs::ports::KeyValueStore::write`].
-    pub fn write(&mut self, collection: &str, key: &str, record: &Record) -> bool {
-        let stored = self.read(collection, key);
+    /// See [`jobs::ports::KeyValueStore::put`].
+    pub fn put(&mut self, collection: &str, key: &str, record: &Record) -> bool {
+        let stored = self.get(collection, key);
         let revision = stored.as_ref().map_or(0, |stored| stored.revision);
         if revision + 1 == record.revision {
             self.0
@@ -28,13 +28,13 @@ impl KeyValueMap {
         stored.as_ref() == Some(record)
     }
 
-    /// See [`jobs::ports::KeyValueStore::remove`].
-    pub fn remove(&mut self, collection: &str, key: &str) {
+    /// See [`jobs::ports::KeyValueStore::delete`].
+    pub fn delete(&mut self, collection: &str, key: &str) {
         self.0.remove(&(collection.to_owned(), key.to_owned()));
     }
 
-    /// See [`jobs::ports::KeyValueStore::last`].
-    pub fn last(
+    /// See [`jobs::ports::KeyValueStore::list_descending`].
+    pub fn list_descending(
         &self,
         collection: &str,
         before: Option<&str>,

@@ -7,8 +7,8 @@ use crate::key_value_map::KeyValueMap;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{
-    CheckRequest, Clock, Connection, DeadLetter, Invocation, QuarantinedMessage, Queue,
-    RetryCommand, Ticket, Unavailable,
+    CheckRequest, Clock, Connection, DeadLetter, DelayedMessage, Invocation, QuarantinedMessage,
+    Queue, RetryCommand, Ticket, Unavailable,
 };
 use jobs::submit::UploadEvent;
 
@@ -41,7 +41,7 @@ pub struct MemoryState {
     /// Errors with which the endpoint refuses the next calls.
     pub refusals: VecDeque<String>,
     /// Checks that were sent, with their delays in seconds.
-    pub checks: Vec<(CheckRequest, u32)>,
+    pub checks: Vec<DelayedMessage<CheckRequest>>,
     /// Events that were published: detail type and job.
     pub events: Vec<(&'static str, Job)>,
     pub connections: Vec<Connection>,
@@ -73,7 +73,7 @@ pub struct MemoryState {
     /// When messages in quarantine were last replayed, by queue and message id.
     pub replayed: BTreeMap<(String, String), Timestamp>,
     /// Retry commands that were sent, with their delays in seconds.
-    pub retry_commands: Vec<(RetryCommand, u32)>,
+    pub retry_commands: Vec<DelayedMessage<RetryCommand>>,
     versions: u64,
 }
 

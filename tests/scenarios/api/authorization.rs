@@ -1,4 +1,4 @@
-//! What API Gateway and the connection tickets refuse. `crates/handler-tests/tests/handlers/api/attacks.rs` tests what
+//! What API Gateway and the connection tickets refuse. `crates/handler-tests/tests/handlers/api/access_control.rs` tests what
 //! the function refuses.
 
 use serde_json::{Value, json};

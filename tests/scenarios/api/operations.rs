@@ -122,20 +122,20 @@ fn reconciler_releases_a_retry_plan_after_the_api_function_died() {
 
         // As if the function had died before it sent a command.
         let mut item = record(stack, "plan", &plan).await.unwrap();
-        let mut content: Value = serde_json::from_str(text(&item, &["text"])).unwrap();
+        let mut content: Value = serde_json::from_str(text(&item, &["body"])).unwrap();
         let jobs = content["jobs"].clone();
         assert_eq!(content["released"], jobs);
         content["released"] = 0.into();
-        set(&mut item, "text", content.to_string());
+        set(&mut item, "body", content.to_string());
         put_record(stack, item.clone()).await;
         set(&mut item, "pk", "plan-active".to_owned());
-        set(&mut item, "text", String::new());
+        set(&mut item, "body", String::new());
         item.insert("revision".to_owned(), AttributeValue::N("1".to_owned()));
         put_record(stack, item).await;
 
         reconcile(stack, "{}");
         let item = record(stack, "plan", &plan).await.unwrap();
-        let content: Value = serde_json::from_str(text(&item, &["text"])).unwrap();
+        let content: Value = serde_json::from_str(text(&item, &["body"])).unwrap();
         assert_eq!(content["released"], jobs);
         assert_eq!(record(stack, "plan-active", &plan).await, None);
     });

@@ -1,7 +1,7 @@
 //! What the caller can do about a job.
 
 use super::{Action, Help, is_stalled};
-use jobs::commands::{POISON, equal_failures};
+use jobs::commands::{MAX_EQUAL_FAILURES, equal_failures};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
 use jobs::state::{Cause, Failure, State};
@@ -48,7 +48,7 @@ pub(super) fn help(job: &Job, now: Timestamp) -> Vec<Help> {
             "a cancelled job cannot be retried; uploading the document again creates a new job",
         )],
         State::Failed { attempt, failure } => {
-            let poisoned = equal_failures(job) >= POISON;
+            let poisoned = equal_failures(job) >= MAX_EQUAL_FAILURES;
             help_failed(*attempt, failure)
                 .into_iter()
                 .map(|(action, why)| match action {

@@ -64,7 +64,7 @@ impl PlanRecord {
 
     pub(super) fn to_record(&self, revision: u64) -> Record {
         Record {
-            text: serde_json::to_string(self).unwrap_or_default(),
+            body: serde_json::to_string(self).unwrap_or_default(),
             revision,
             expires_at: Some(Timestamp(self.created_at.0 + RETENTION_MS)),
         }
@@ -125,10 +125,10 @@ pub(super) async fn write_jobs<P: KeyValueStore>(
             .map(|job| format!("{} {}", job.id, job.version))
             .collect();
         let record = Record {
-            text: lines.join("\n"),
+            body: lines.join("\n"),
             ..plan.to_record(1)
         };
-        ports.write(&collection, &jobs_key(number), &record).await?;
+        ports.put(&collection, &jobs_key(number), &record).await?;
     }
     Ok(())
 }
@@ -140,9 +140,9 @@ pub(super) async fn read_jobs<P: KeyValueStore>(
     record_number: usize,
 ) -> Result<Vec<PlannedJob>, Unavailable> {
     let found = ports
-        .read(&jobs_collection(plan), &jobs_key(record_number))
+        .get(&jobs_collection(plan), &jobs_key(record_number))
         .await?;
-    Ok(found.map_or_else(Vec::new, |record| decode_jobs(&record.text)))
+    Ok(found.map_or_else(Vec::new, |record| decode_jobs(&record.body)))
 }
 
 /// A plan and the revision of its record.
@@ -150,10 +150,10 @@ pub(super) async fn read<P: KeyValueStore>(
     ports: &P,
     id: &str,
 ) -> Result<Option<(PlanRecord, u64)>, Unavailable> {
-    let Some(record) = ports.read(PLANS, id).await? else {
+    let Some(record) = ports.get(PLANS, id).await? else {
         return Ok(None);
     };
-    let plan = serde_json::from_str(&record.text).map_err(|error| Unavailable {
+    let plan = serde_json::from_str(&record.body).map_err(|error| Unavailable {
         what: "the retry plan",
         source: error.into(),
     })?;

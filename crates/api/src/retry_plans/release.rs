@@ -9,7 +9,9 @@ use super::record::{
 };
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, KeyValueStore, RetryCommand, RetryCommandQueue, Unavailable};
+use jobs::ports::{
+    Clock, DelayedMessage, KeyValueStore, RetryCommand, RetryCommandQueue, Unavailable,
+};
 use jobs::reconcile::lookahead;
 
 const MAX_ACTIVE_PLANS: u16 = 20;
@@ -30,7 +32,10 @@ where
 {
     let mut released = 0;
     let mut failed = None;
-    for (id, _) in ports.last(ACTIVE_PLANS, None, MAX_ACTIVE_PLANS).await? {
+    for (id, _) in ports
+        .list_descending(ACTIVE_PLANS, None, MAX_ACTIVE_PLANS)
+        .await?
+    {
         if ports.now() >= until {
             break;
         }
@@ -55,13 +60,13 @@ where
     P: KeyValueStore + RetryCommandQueue + Clock,
 {
     let Some((mut plan, revision)) = read(ports, id).await? else {
-        ports.remove(ACTIVE_PLANS, id).await?;
+        ports.delete(ACTIVE_PLANS, id).await?;
         return Ok(0);
     };
     let now = ports.now();
     let Some(applied_at) = plan.applied_at else {
         if now.since(plan.created_at) > UNAPPLIED_TIMEOUT {
-            ports.remove(ACTIVE_PLANS, id).await?;
+            ports.delete(ACTIVE_PLANS, id).await?;
         }
         return Ok(0);
     };
@@ -71,28 +76,24 @@ where
     // Only up to the first that the queue did not take, so that the next run sends that one again.
     let sent = failed.first().unwrap_or(commands.len());
     plan.released = first + u32::try_from(sent).unwrap_or(0);
-    if plan.released > first
-        && !ports
-            .write(PLANS, id, &plan.to_record(revision + 1))
-            .await?
-    {
+    if plan.released > first && !ports.put(PLANS, id, &plan.to_record(revision + 1)).await? {
         info!(plan = id, "another run is releasing this retry plan");
         return Ok(0);
     }
     if plan.released >= plan.jobs {
-        ports.remove(ACTIVE_PLANS, id).await?;
+        ports.delete(ACTIVE_PLANS, id).await?;
     }
     Ok(u64::from(plan.released - first))
 }
 
-/// The commands that are due before the reconciler's next run has ended, each with its delay in seconds.
+/// The commands that are due before the reconciler's next run has ended.
 async fn due_commands<P: KeyValueStore>(
     ports: &P,
     pipelines: &Pipelines,
     plan: &PlanRecord,
     applied_at: Timestamp,
     now: Timestamp,
-) -> Result<Vec<(RetryCommand, u32)>, Unavailable> {
+) -> Result<Vec<DelayedMessage<RetryCommand>>, Unavailable> {
     let horizon = now.plus(lookahead(pipelines.reconcile_interval()));
     let indexes =
         (plan.released..plan.jobs).take_while(|index| plan.due_at(applied_at, *index) <= horizon);
@@ -116,16 +117,16 @@ async fn due_commands<P: KeyValueStore>(
         };
         let delay = plan.due_at(applied_at, index).since(now).as_secs();
         let actor = plan.applied_by.as_ref().unwrap_or(&plan.actor);
-        commands.push((
-            RetryCommand {
+        commands.push(DelayedMessage {
+            message: RetryCommand {
                 job: planned.job,
-                seen: planned.version,
+                expected_version: planned.version,
                 actor: actor.clone(),
                 reason: plan.job_reason(),
                 force: plan.force,
             },
-            u32::try_from(delay).unwrap_or(0),
-        ));
+            delay_seconds: u32::try_from(delay).unwrap_or(0),
+        });
     }
     Ok(commands)
 }

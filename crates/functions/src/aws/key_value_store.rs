@@ -1,4 +1,4 @@
-//! The desk table as a drawer of small texts: `KeyValueStore`.
+//! The records table: `KeyValueStore`.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -9,97 +9,92 @@ use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, unavailable};
 use crate::config::{Has, variable};
 
-fn document(item: &Item) -> Result<(String, Record), BadRow> {
+fn record(item: &Item) -> Result<(String, Record), BadRow> {
     let row = Reader { item, path: "" };
     let expires_at = match item.get("expires_at") {
         Some(_) => Some(Timestamp(row.number::<u64>("expires_at")? * 1000)),
         None => None,
     };
-    let document = Record {
-        text: row.text("text")?.to_owned(),
+    let record = Record {
+        body: row.text("body")?.to_owned(),
         revision: row.number("revision")?,
         expires_at,
     };
-    Ok((row.text("sk")?.to_owned(), document))
+    Ok((row.text("sk")?.to_owned(), record))
 }
 
 fn readable(item: &Item) -> Result<(String, Record), Unavailable> {
-    document(item).map_err(|bad| broken("a document", format!("{bad:?}")))
+    record(item).map_err(|bad| broken("a record", format!("{bad:?}")))
 }
 
 impl<E: Has<variable::RecordsTable>> KeyValueStore for Aws<E> {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
-        let answer = self
+    async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
+        let response = self
             .dynamodb()
             .get_item()
             .table_name(self.name::<variable::RecordsTable>())
-            .key("pk", s(folder))
-            .key("sk", s(name))
+            .key("pk", s(collection))
+            .key("sk", s(key))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB GetItem", error))?;
-        let found = answer.item.as_ref().map(readable).transpose()?;
-        Ok(found.map(|(_, document)| document))
+        let found = response.item.as_ref().map(readable).transpose()?;
+        Ok(found.map(|(_, record)| record))
     }
 
-    async fn write(
-        &self,
-        folder: &str,
-        name: &str,
-        document: &Record,
-    ) -> Result<bool, Unavailable> {
+    async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
         let mut request = self
             .dynamodb()
             .put_item()
             .table_name(self.name::<variable::RecordsTable>())
-            .item("pk", s(folder))
-            .item("sk", s(name))
-            .item("text", s(&document.text))
-            .item("revision", n(document.revision))
+            .item("pk", s(collection))
+            .item("sk", s(key))
+            .item("body", s(&record.body))
+            .item("revision", n(record.revision))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(at) = document.expires_at {
+        if let Some(at) = record.expires_at {
             // DynamoDB's time to live counts seconds (developer guide, "Using time to live").
             request = request.item("expires_at", n(at.0.div_ceil(1000)));
         }
-        request = if document.revision == 1 {
+        request = if record.revision == 1 {
             request.condition_expression("attribute_not_exists(pk)")
         } else {
             request
                 .condition_expression("revision = :before")
-                .expression_attribute_values(":before", n(document.revision - 1))
+                .expression_attribute_values(":before", n(record.revision - 1))
         };
         let Err(error) = request.send().await else {
             return Ok(true);
         };
         match error.as_service_error() {
-            // Unless it is the very one: then an earlier try went through and its answer was lost.
+            // An equal record means that an earlier try succeeded and its response was lost.
             Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(failed
                 .item
                 .as_ref()
-                .and_then(|item| self::document(item).ok())
-                .is_some_and(|(_, there)| {
-                    there.revision == document.revision && there.text == document.text
+                .and_then(|item| self::record(item).ok())
+                .is_some_and(|(_, stored)| {
+                    stored.revision == record.revision && stored.body == record.body
                 })),
             _ => Err(unavailable("DynamoDB PutItem", error)),
         }
     }
 
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
+    async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
         self.dynamodb()
             .delete_item()
             .table_name(self.name::<variable::RecordsTable>())
-            .key("pk", s(folder))
-            .key("sk", s(name))
+            .key("pk", s(collection))
+            .key("sk", s(key))
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB DeleteItem", error))?;
         Ok(())
     }
 
-    async fn last(
+    async fn list_descending(
         &self,
-        folder: &str,
+        collection: &str,
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
@@ -107,19 +102,19 @@ impl<E: Has<variable::RecordsTable>> KeyValueStore for Aws<E> {
             .dynamodb()
             .query()
             .table_name(self.name::<variable::RecordsTable>())
-            .expression_attribute_values(":folder", s(folder))
+            .expression_attribute_values(":collection", s(collection))
             .scan_index_forward(false)
             .limit(i32::from(limit));
         request = match before {
-            None => request.key_condition_expression("pk = :folder"),
+            None => request.key_condition_expression("pk = :collection"),
             Some(before) => request
-                .key_condition_expression("pk = :folder AND sk < :before")
+                .key_condition_expression("pk = :collection AND sk < :before")
                 .expression_attribute_values(":before", s(before)),
         };
-        let answer = request
+        let response = request
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
-        answer.items().iter().map(readable).collect()
+        response.items().iter().map(readable).collect()
     }
 }

@@ -527,14 +527,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_every_state_reads_back_as_it_was() {
+    fn row_round_trips_in_every_state() {
         for job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
             assert_eq!(from_item(&whole_item(&job)), Ok(job));
         }
     }
 
     #[test]
-    fn every_attribute_is_owned() {
+    fn every_written_attribute_is_listed_for_removal() {
         for job in one_in_every_state("b", "acme") {
             for name in to_item(&job).keys() {
                 assert!(
@@ -547,7 +547,7 @@ mod tests {
 
     /// The budget of one write unit: a row of ordinary length at `Ready` has at most 1,024 bytes.
     #[test]
-    fn a_ready_row_fits_into_one_write_unit() {
+    fn ready_row_fits_into_one_write_unit() {
         let jobs = one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme");
         let ready = jobs
             .iter()
@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_a_newer_release_is_told_from_a_broken_one() {
+    fn row_of_a_newer_release_is_distinguished_from_an_unreadable_row() {
         let job = &one_in_every_state("b", "acme")[0];
         let mut item = whole_item(job);
         item.insert("schema".to_owned(), n(SCHEMA + 1));

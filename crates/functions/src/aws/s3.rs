@@ -279,14 +279,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_whole_size_is_read_from_the_content_range() {
+    fn object_size_is_read_from_the_content_range_header() {
         assert_eq!(total(Some("bytes 0-1023/1073741824")), Some(1 << 30));
         assert_eq!(total(Some("bytes 0-4/*")), None);
         assert_eq!(total(None), None);
     }
 
     #[test]
-    fn a_copy_source_is_encoded() {
+    fn copy_source_is_percent_encoded() {
         assert_eq!(
             utf8_percent_encode("inbound/a b+ü%.pdf", KEY).to_string(),
             "inbound/a%20b%2B%C3%BC%25.pdf"

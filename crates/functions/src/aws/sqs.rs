@@ -7,15 +7,15 @@ use futures_util::{StreamExt, stream};
 use jobs::id::Timestamp;
 use jobs::id::TraceId;
 use jobs::ports::{
-    CheckQueue, CheckRequest, DeadLetter, DeadLetters, FailedEntries, Queue, RetryCommand,
-    RetryCommandQueue, Unavailable, UploadQueue,
+    CheckQueue, CheckRequest, DeadLetter, DeadLetters, DelayedMessage, FailedEntries, Queue,
+    RetryCommand, RetryCommandQueue, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, QueueUrls, variable};
 use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
-use crate::handlers::s3_event::announcement;
+use crate::handlers::s3_event::event_body;
 use crate::handlers::sqs_message::{FIRST_MESSAGE_ID, TRACE_ID};
 
 /// `SendMessageBatch` takes no more messages (API reference).
@@ -40,9 +40,8 @@ impl<E: Environment> Aws<E> {
         })
     }
 
-    /// Sends texts, each with a delay in seconds.
-    async fn send_all(&self, queue_url: &str, texts: &[(String, u32)]) -> FailedEntries {
-        let batches = texts
+    async fn send_all(&self, queue_url: &str, bodies: &[DelayedMessage<String>]) -> FailedEntries {
+        let batches = bodies
             .chunks(MAX_BATCH_MESSAGES)
             .zip((0..).step_by(MAX_BATCH_MESSAGES));
         let failed: Vec<Vec<usize>> = stream::iter(batches)
@@ -56,14 +55,14 @@ impl<E: Environment> Aws<E> {
     async fn send_batch(
         &self,
         queue_url: &str,
-        texts: &[(String, u32)],
+        bodies: &[DelayedMessage<String>],
         start: usize,
     ) -> Vec<usize> {
-        let entries = texts.iter().enumerate().filter_map(|(i, (text, delay))| {
+        let entries = bodies.iter().enumerate().filter_map(|(i, delayed)| {
             SendMessageBatchRequestEntry::builder()
                 .id(i.to_string())
-                .message_body(text)
-                .delay_seconds(i32::try_from(*delay).ok()?)
+                .message_body(&delayed.message)
+                .delay_seconds(i32::try_from(delayed.delay_seconds).ok()?)
                 .build()
                 .ok()
         });
@@ -73,57 +72,65 @@ impl<E: Environment> Aws<E> {
             .queue_url(queue_url)
             .set_entries(Some(entries.collect()));
         match request.send().await {
-            Ok(answer) => {
-                let sent: Vec<&str> = answer
+            Ok(response) => {
+                let sent: Vec<&str> = response
                     .successful()
                     .iter()
                     .map(aws_sdk_sqs::types::SendMessageBatchResultEntry::id)
                     .collect();
-                (0..texts.len())
+                (0..bodies.len())
                     .filter(|i| !sent.contains(&i.to_string().as_str()))
                     .map(|i| start + i)
                     .collect()
             }
             Err(error) => {
                 let _ = unavailable("SQS SendMessageBatch", error);
-                (start..start + texts.len()).collect()
+                (start..start + bodies.len()).collect()
             }
         }
     }
 }
 
 impl<E: Has<variable::ChecksQueueUrl>> CheckQueue for Aws<E> {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
-        let text = |check| serde_json::to_string(&CheckMessage::from(check)).unwrap_or_default();
-        let texts: Vec<(String, u32)> = messages
-            .iter()
-            .map(|(check, delay)| (text(check), *delay))
-            .collect();
-        self.send_all(self.name::<variable::ChecksQueueUrl>(), &texts)
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
+        let bodies = delayed_bodies(checks, |check| CheckMessage::from(check));
+        self.send_all(self.name::<variable::ChecksQueueUrl>(), &bodies)
             .await
     }
 }
 
 impl<E: Has<variable::ChecksQueueUrl>> RetryCommandQueue for Aws<E> {
-    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
-        let text =
-            |order| serde_json::to_string(&RetryCommandMessage::from(order)).unwrap_or_default();
-        let texts: Vec<(String, u32)> = orders
-            .iter()
-            .map(|(order, delay)| (text(order), *delay))
-            .collect();
-        self.send_all(self.name::<variable::ChecksQueueUrl>(), &texts)
+    async fn send_commands(&self, commands: &[DelayedMessage<RetryCommand>]) -> FailedEntries {
+        let bodies = delayed_bodies(commands, |command| RetryCommandMessage::from(command));
+        self.send_all(self.name::<variable::ChecksQueueUrl>(), &bodies)
             .await
     }
 }
 
+/// The JSON bodies of messages.
+fn delayed_bodies<M, B: serde::Serialize>(
+    messages: &[DelayedMessage<M>],
+    body: impl Fn(&M) -> B,
+) -> Vec<DelayedMessage<String>> {
+    messages
+        .iter()
+        .map(|delayed| DelayedMessage {
+            message: serde_json::to_string(&body(&delayed.message)).unwrap_or_default(),
+            delay_seconds: delayed.delay_seconds,
+        })
+        .collect()
+}
+
 impl<E: Has<variable::UploadsQueueUrl>> UploadQueue for Aws<E> {
     async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {
-        let texts: Vec<(String, u32)> = uploads
+        let bodies: Vec<DelayedMessage<String>> = uploads
             .iter()
-            .map(|upload| (announcement(upload), 0))
+            .map(|upload| DelayedMessage {
+                message: event_body(upload),
+                delay_seconds: 0,
+            })
             .collect();
-        self.send_all(self.name::<variable::UploadsQueueUrl>(), &texts)
+        self.send_all(self.name::<variable::UploadsQueueUrl>(), &bodies)
             .await
     }
 }

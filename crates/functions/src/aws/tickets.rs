@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_known_by_its_hash() {
+    fn ticket_is_stored_under_its_hash() {
         // The SHA-256 of "abc" (FIPS 180-2, appendix B.1).
         assert_eq!(
             ticket_key("abc"),

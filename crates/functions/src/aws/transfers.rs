@@ -278,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_name_cannot_leave_its_header() {
+    fn file_name_is_escaped_in_the_content_disposition_header() {
         assert_eq!(
             attachment("a\"; x=\r\n Müller.pdf"),
             "attachment; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%20M%C3%BCller%2Epdf"

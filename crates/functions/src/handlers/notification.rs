@@ -90,14 +90,14 @@ mod tests {
     const ERROR: &str = include_str!("../../../../events/inference-error/failed.json");
 
     #[test]
-    fn a_success_names_the_attempt_and_the_output() {
+    fn success_notification_contains_the_attempt_and_the_output() {
         let told = outcome(SUCCESS, false).unwrap().unwrap();
         assert_eq!(told.inference_id.attempt.0, 1);
         assert!(told.result.unwrap().unwrap().key.ends_with(".out"));
     }
 
     #[test]
-    fn an_envelope_is_opened() {
+    fn notification_is_read_from_its_sns_envelope() {
         let envelope = serde_json::json!({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": SUCCESS, "Timestamp": "x"});
         assert_eq!(
             outcome(&envelope.to_string(), false),
@@ -106,14 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_needs_no_response_parameters() {
+    fn error_notification_is_parsed_without_response_parameters() {
         assert!(!ERROR.contains("responseParameters"));
         let told = outcome(ERROR, false).unwrap().unwrap();
         assert_eq!(told.result.unwrap_err().cause, Cause::ModelRejected);
     }
 
     #[test]
-    fn a_test_notification_says_nothing() {
+    fn test_notification_is_ignored() {
         assert_eq!(
             outcome(
                 include_str!("../../../../events/inference-success/test-notification.json"),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_said_to_be_wrong() {
+    fn malformed_notification_is_rejected() {
         for (from, to) in [
             ("InferenceResult", "Other"),
             ("Completed", "Perhaps"),

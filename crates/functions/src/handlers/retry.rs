@@ -39,7 +39,7 @@ pub struct RetryCommandMessage {
 
 #[derive(Debug, Deserialize, Serialize)]
 struct RetryRequest {
-    seen: u64,
+    expected_version: u64,
     actor: String,
     reason: String,
     #[serde(default)]
@@ -51,7 +51,7 @@ impl From<&RetryCommand> for RetryCommandMessage {
         Self {
             job_id: command.job.to_string(),
             resubmit: RetryRequest {
-                seen: command.seen,
+                expected_version: command.expected_version,
                 actor: command.actor.clone(),
                 reason: command.reason.clone(),
                 force: command.force,
@@ -80,7 +80,7 @@ impl From<&CheckRequest> for CheckMessage {
 /// Starts the attempts that are due, and checks on those that are overdue.
 ///
 /// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`, and of commands of a retry plan,
-///   `{"job_id":"…","resubmit":{"seen":7,"actor":"…","reason":"…"}}`.
+///   `{"job_id":"…","resubmit":{"expected_version":7,"actor":"…","reason":"…"}}`.
 /// - **On bad input**: quarantined.
 /// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
@@ -137,12 +137,12 @@ fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String
     let job = message.job_id.parse();
     let job = job.map_err(|bad: jobs::id::BadId| bad.to_string())?;
     let RetryRequest {
-        seen,
+        expected_version,
         actor,
         reason,
         force,
     } = &message.resubmit;
-    let command = commands::JobCommand::new(job, Some(*seen), actor, reason);
+    let command = commands::JobCommand::new(job, Some(*expected_version), actor, reason);
     let command = command.map_err(|bad| bad.to_string())?;
     Ok(if *force { command.forced() } else { command })
 }

@@ -93,11 +93,11 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.');
 
-/// The source of announcements that S3 did not make.
+/// `eventSource` of upload events that the reconciler sends.
 const RECONCILER: &str = "docket:reconciler";
 
 /// The message that S3 would have sent. What it says beyond what is read here, it does not know.
-pub(crate) fn announcement(upload: &UploadEvent) -> String {
+pub(crate) fn event_body(upload: &UploadEvent) -> String {
     let object = json!({
         "key": utf8_percent_encode(&upload.key, KEY).to_string(),
         "size": upload.bytes,
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_create_an_object_is_an_upload() {
+    fn every_object_created_event_is_an_upload() {
         for body in [
             include_str!("../../../../events/upload-trigger/put.json"),
             include_str!("../../../../events/upload-trigger/multipart.json"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_decoded_once() {
+    fn object_keys_are_decoded_once() {
         for (encoded, key) in [
             ("inbound/acme/a+b.pdf", "inbound/acme/a b.pdf"),
             ("inbound/acme/a%2Bb.pdf", "inbound/acme/a+b.pdf"),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_reads_back() {
+    fn re_sent_upload_event_is_parsed_as_the_same_upload() {
         for key in [
             "inbound/acme/nda.pdf",
             "inbound/acme/Müller & Söhne + 100%25 (1).pdf",
@@ -174,14 +174,14 @@ mod tests {
                     trace_id: None,
                 };
                 let own_run = "1-67891233-abcdef012345678912345678".parse().ok();
-                let read = uploads(&announcement(&upload), own_run);
+                let read = uploads(&event_body(&upload), own_run);
                 assert_eq!(read, Ok(vec![upload]));
             }
         }
     }
 
     #[test]
-    fn a_test_event_announces_nothing() {
+    fn s3_test_event_contains_no_uploads() {
         assert_eq!(
             uploads(
                 include_str!("../../../../events/upload-trigger/test-event.json"),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_said_to_be_wrong() {
+    fn malformed_or_other_event_is_rejected() {
         for body in [
             "",
             "{}",

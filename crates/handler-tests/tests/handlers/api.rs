@@ -1,9 +1,9 @@
 //! The HTTP API over in-memory ports: what each role may do, and what every caller is refused.
 
-mod attacks;
+mod access_control;
+mod commands;
 mod document;
 mod lists;
-mod orders;
 mod plans;
 mod quarantine;
 mod uploads;
@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use testkit::memory::Memory;
 
-use super::world::{BUCKET, Environment, NOW, app, run};
+use super::fixtures::{BUCKET, Environment, NOW, app, run};
 
 /// The claims of an ID token as API Gateway passes them to the function.
 pub(super) fn claims(name: &str, groups: &str) -> Value {

@@ -7,10 +7,10 @@
 )]
 
 mod api;
+mod fixtures;
 mod outcomes;
 mod pages;
 mod probes;
 mod reconciler;
 mod trace;
 mod upload_trigger;
-mod world;

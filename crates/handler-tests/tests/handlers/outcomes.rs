@@ -1,7 +1,7 @@
 //! What becomes of the endpoint's notifications: the real handlers over in-memory ports.
 
-use crate::world::{
-    BUCKET, PDF, TestApp, advance, announced, app, batch, failed, failures, job, run, succeeded,
+use crate::fixtures::{
+    BUCKET, PDF, TestApp, advance, app, batch, failed, failures, job, run, succeeded, upload_event,
     write_output,
 };
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
@@ -16,7 +16,7 @@ fn submitted() -> TestApp {
     let version = app.ports.put(BUCKET, KEY, PDF);
     let response = run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced(KEY, &version)], 1),
+        batch(&app, &[upload_event(KEY, &version)], 1),
     ))
     .unwrap();
     assert!(failures(&response).is_empty());
@@ -43,13 +43,14 @@ fn error(app: &TestApp, body: &str) -> usize {
     .len()
 }
 
-fn wake(app: &TestApp) -> usize {
-    let (check, _) = app
+fn run_check(app: &TestApp) -> usize {
+    let check = app
         .ports
         .state()
         .checks
         .pop()
-        .expect("a retry was scheduled");
+        .expect("a retry was scheduled")
+        .message;
     let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
         .to_string();
     run(retry::handle(app, batch(app, &[body], 1)))
@@ -65,7 +66,7 @@ const CLIENT_ERROR: &str =
 
 /// "`Ready` means: the output object is there, its location is recorded, and it was made from this version of the input."
 #[test]
-fn a_success_makes_the_job_ready() {
+fn success_notification_with_output_object_makes_the_job_ready() {
     let app = submitted();
     let before = job(&app, KEY);
     let output = write_output(&app, &before);
@@ -82,7 +83,7 @@ fn a_success_makes_the_job_ready() {
 }
 
 #[test]
-fn a_success_whose_output_is_missing_is_waited_for_and_then_tried_again() {
+fn success_without_output_object_is_redelivered_and_then_retried() {
     let app = submitted();
     let before = job(&app, KEY);
     let body = succeeded(
@@ -106,7 +107,7 @@ fn a_success_whose_output_is_missing_is_waited_for_and_then_tried_again() {
 /// "A final state is never overwritten by a late or doubled message, with one exception: a success of any attempt counts
 /// unless the job is `Ready` or `Cancelled`."
 #[test]
-fn late_and_doubled_messages_change_nothing() {
+fn late_and_duplicate_messages_do_not_change_a_final_job() {
     let app = submitted();
     let before = job(&app, KEY);
     let output = write_output(&app, &before);
@@ -119,7 +120,7 @@ fn late_and_doubled_messages_change_nothing() {
 }
 
 #[test]
-fn a_late_success_of_a_failed_job_is_announced_as_a_correction() {
+fn late_success_of_a_failed_job_is_published_as_a_correction() {
     let app = submitted();
     let before = job(&app, KEY);
     error(&app, &failed(&before, CLIENT_ERROR));
@@ -140,11 +141,11 @@ fn a_late_success_of_a_failed_job_is_announced_as_a_correction() {
 }
 
 #[test]
-fn a_success_of_an_older_attempt_counts_and_its_failure_does_not() {
+fn success_of_an_older_attempt_counts_and_its_failure_does_not() {
     let app = submitted();
     let first = job(&app, KEY);
     error(&app, &failed(&first, SERVER_ERROR));
-    assert_eq!(wake(&app), 0);
+    assert_eq!(run_check(&app), 0);
     let second = job(&app, KEY);
     assert!(matches!(
         second.state,
@@ -185,7 +186,7 @@ fn transient_failures_are_retried_until_the_attempts_are_used_up() {
         if attempt < 3 {
             assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
             advance(&app, 900_000);
-            assert_eq!(wake(&app), 0);
+            assert_eq!(run_check(&app), 0);
         }
     }
     let done = job(&app, KEY);
@@ -198,7 +199,7 @@ fn transient_failures_are_retried_until_the_attempts_are_used_up() {
 
 /// "Before any step to `Failed` … look at the locations of *all* attempts."
 #[test]
-fn before_it_fails_the_outputs_are_looked_at() {
+fn outputs_of_all_attempts_are_checked_before_the_job_fails() {
     let app = submitted();
     let before = job(&app, KEY);
     write_output(&app, &before);
@@ -212,7 +213,7 @@ fn before_it_fails_the_outputs_are_looked_at() {
 }
 
 #[test]
-fn an_output_whose_call_was_never_answered_is_found_by_its_folder() {
+fn output_of_an_unanswered_invocation_is_found_by_its_key_prefix() {
     let app = submitted();
     let before = job(&app, KEY);
     app.ports.put(
@@ -231,7 +232,7 @@ fn an_output_whose_call_was_never_answered_is_found_by_its_folder() {
 }
 
 #[test]
-fn a_result_made_from_another_version_is_not_announced() {
+fn result_made_from_another_version_is_not_published() {
     let app = submitted();
     let before = job(&app, KEY);
     app.ports.put(BUCKET, KEY, PDF);
@@ -243,12 +244,12 @@ fn a_result_made_from_another_version_is_not_announced() {
 }
 
 #[test]
-fn a_completion_may_overtake_the_submits_own_write() {
+fn notification_that_arrives_before_the_invocation_is_recorded_counts() {
     let app = app();
     let version = app.ports.put(BUCKET, KEY, PDF);
     // The call goes through, the record of it does not.
     app.ports.state().fail_before.insert("save", 1);
-    let body = announced(KEY, &version);
+    let body = upload_event(KEY, &version);
     assert_eq!(
         run(upload_trigger::handle(
             &app,
@@ -284,7 +285,7 @@ fn a_completion_may_overtake_the_submits_own_write() {
 }
 
 #[test]
-fn an_unknown_job_is_waited_for_and_then_quarantined() {
+fn notification_of_an_unknown_job_is_redelivered_and_then_quarantined() {
     let app = app();
     let body = include_str!("../../../../events/inference-success/completed.json");
     for received in 1..=3 {
@@ -295,7 +296,7 @@ fn an_unknown_job_is_waited_for_and_then_quarantined() {
 }
 
 #[test]
-fn a_foreign_inference_id_is_quarantined_at_once() {
+fn notification_with_a_foreign_inference_id_is_quarantined_at_once() {
     let app = app();
     let job_id = jobs::id::JobId::of_key(BUCKET, KEY).to_string();
     let body = include_str!("../../../../events/inference-success/completed.json").replace(
@@ -307,7 +308,7 @@ fn a_foreign_inference_id_is_quarantined_at_once() {
 }
 
 #[test]
-fn an_output_elsewhere_is_a_contradiction() {
+fn notification_with_output_outside_the_pipeline_prefix_is_quarantined() {
     let app = submitted();
     let before = job(&app, KEY);
     for place in [
@@ -327,7 +328,7 @@ fn an_output_elsewhere_is_a_contradiction() {
 }
 
 #[test]
-fn an_attempt_that_was_never_made_is_a_contradiction() {
+fn notification_of_an_attempt_that_was_never_made_is_quarantined() {
     let app = submitted();
     let before = job(&app, KEY);
     let body = failed(&before, SERVER_ERROR).replace(".a1", ".a7");
@@ -337,7 +338,7 @@ fn an_attempt_that_was_never_made_is_a_contradiction() {
 }
 
 #[test]
-fn test_notifications_are_acknowledged_in_silence() {
+fn test_notification_is_acknowledged_and_ignored() {
     let app = app();
     assert_eq!(
         success(
@@ -351,7 +352,7 @@ fn test_notifications_are_acknowledged_in_silence() {
 }
 
 #[test]
-fn an_event_that_was_not_taken_brings_the_message_back() {
+fn failed_event_publication_causes_redelivery_of_the_message() {
     let app = submitted();
     let before = job(&app, KEY);
     let output = write_output(&app, &before);
@@ -363,7 +364,7 @@ fn an_event_that_was_not_taken_brings_the_message_back() {
 
 /// The customer is told what the model said, not where the operator could read it.
 #[test]
-fn a_rejection_carries_the_models_own_words() {
+fn rejected_document_fails_with_the_models_message() {
     let app = submitted();
     let before = job(&app, KEY);
     let place = before.attempts[0].failure_object.clone().unwrap();
@@ -380,7 +381,7 @@ fn a_rejection_carries_the_models_own_words() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn a_result_found_while_failing_is_announced_even_if_the_first_announcement_was_lost() {
+fn result_found_while_failing_is_published_even_if_the_first_publication_failed() {
     let app = submitted();
     let before = job(&app, KEY);
     write_output(&app, &before);
@@ -391,7 +392,7 @@ fn a_result_found_while_failing_is_announced_even_if_the_first_announcement_was_
 }
 
 #[test]
-fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_was_lost() {
+fn result_found_at_the_deadline_is_published_even_if_the_first_publication_failed() {
     let app = submitted();
     let before = job(&app, KEY);
     write_output(&app, &before);
@@ -412,7 +413,7 @@ fn a_result_found_at_the_deadline_is_announced_even_if_the_first_announcement_wa
 
 /// The endpoint reads what lies at the key when it comes to it.
 #[test]
-fn a_failure_made_of_another_version_is_no_word_about_this_one() {
+fn failure_made_from_another_version_does_not_fail_the_job() {
     let app = submitted();
     let before = job(&app, KEY);
     app.ports.put(BUCKET, KEY, b"not a PDF at all");
@@ -423,7 +424,7 @@ fn a_failure_made_of_another_version_is_no_word_about_this_one() {
 }
 
 #[test]
-fn a_result_of_an_object_that_was_replaced_and_then_deleted_is_not_announced() {
+fn result_of_an_object_that_was_replaced_and_then_deleted_is_not_published() {
     let app = submitted();
     let before = job(&app, KEY);
     app.ports.put(BUCKET, KEY, PDF);
@@ -436,11 +437,11 @@ fn a_result_of_an_object_that_was_replaced_and_then_deleted_is_not_announced() {
 }
 
 #[test]
-fn a_retry_does_not_run_on_bytes_that_nobody_has_looked_at() {
+fn retry_is_not_invoked_if_the_input_was_replaced() {
     let app = submitted();
     error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
     app.ports.put(BUCKET, KEY, b"not a PDF at all");
-    assert_eq!(wake(&app), 0);
+    assert_eq!(run_check(&app), 0);
     assert!(
         matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
     );
@@ -448,7 +449,7 @@ fn a_retry_does_not_run_on_bytes_that_nobody_has_looked_at() {
 }
 
 #[test]
-fn a_correction_says_that_it_is_one() {
+fn correction_event_is_marked_as_a_correction() {
     let app = submitted();
     let before = job(&app, KEY);
     error(&app, &failed(&before, CLIENT_ERROR));

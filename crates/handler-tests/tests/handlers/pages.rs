@@ -1,6 +1,6 @@
 //! Open pages: tickets, registration, snapshots and pushes, by the real handlers over in-memory ports.
 
-use crate::world::{BUCKET, NOW, PDF, TestApp, announced, app, batch, event, run};
+use crate::fixtures::{BUCKET, NOW, PDF, TestApp, app, batch, event, run, upload_event};
 use std::sync::Arc;
 
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
@@ -43,7 +43,7 @@ fn with_ticket(expires_at: Timestamp) -> TestApp {
 }
 
 #[test]
-fn a_ticket_opens_one_connection() {
+fn ticket_opens_one_connection() {
     let app = with_ticket(Timestamp(NOW.0 + 60_000));
     let policy = authorize(&app, connect_event());
     assert_eq!(effect(&policy), "Allow");
@@ -59,7 +59,7 @@ fn a_ticket_opens_one_connection() {
 }
 
 #[test]
-fn without_a_good_ticket_there_is_no_connection() {
+fn connection_without_a_valid_ticket_is_denied() {
     let app = with_ticket(Timestamp(NOW.0 - 1));
     assert_eq!(effect(&authorize(&app, connect_event())), "Deny", "expired");
     let mut none = connect_event();
@@ -74,7 +74,7 @@ fn without_a_good_ticket_there_is_no_connection() {
 }
 
 #[test]
-fn a_page_of_another_origin_is_denied_and_keeps_its_ticket_unused() {
+fn page_of_another_origin_is_denied_and_its_ticket_stays_unused() {
     let mut app = with_ticket(Timestamp(NOW.0 + 60_000));
     Arc::make_mut(&mut app.environment).page_origin = "https://elsewhere.example.com".to_owned();
     assert_eq!(effect(&authorize(&app, connect_event())), "Deny");
@@ -83,12 +83,12 @@ fn a_page_of_another_origin_is_denied_and_keeps_its_ticket_unused() {
 }
 
 #[test]
-fn a_page_is_registered_told_and_forgotten() {
+fn connection_is_registered_receives_a_snapshot_and_is_removed() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     run(ws_connect::handle(
@@ -135,14 +135,14 @@ fn a_page_is_registered_told_and_forgotten() {
 }
 
 #[test]
-fn a_snapshot_of_many_jobs_fits_one_frame_and_says_that_there_are_more() {
+fn snapshot_of_many_jobs_fits_one_frame_and_reports_that_there_are_more() {
     let app = app();
     for i in 0..130 {
         let key = format!("inbound/acme/{}{i}.pdf", "long name ".repeat(20));
         let version = app.ports.put(BUCKET, &key, PDF);
         run(upload_trigger::handle(
             &app,
-            batch(&app, &[announced(&key, &version)], 1),
+            batch(&app, &[upload_event(&key, &version)], 1),
         ))
         .unwrap();
     }
@@ -163,7 +163,7 @@ fn a_snapshot_of_many_jobs_fits_one_frame_and_says_that_there_are_more() {
 }
 
 #[test]
-fn what_is_not_understood_is_answered() {
+fn unknown_frame_is_answered_with_an_error() {
     let app = app();
     for body in [
         json!("hello"),
@@ -187,7 +187,7 @@ fn what_is_not_understood_is_answered() {
 }
 
 #[test]
-fn an_expired_sign_in_gets_nothing() {
+fn connection_with_an_expired_sign_in_receives_nothing() {
     let app = app();
     let mut said = fixture(include_str!("../../../../events/ws-default/sync.json"));
     said["requestContext"]["authorizer"]["token_expires_at"] = (NOW.0 - 1).to_string().into();
@@ -208,7 +208,7 @@ fn connection(subscription: &str, id: &str, age_ms: u64, token_ms: i64) -> Conne
 
 /// "No one sees, is pushed, retries or downloads another tenant's job."
 #[test]
-fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
+fn change_is_pushed_only_to_its_tenant_and_to_support() {
     let app = app();
     app.ports.state().connections = vec![
         connection("acme", "own", 0, 1000),
@@ -219,7 +219,7 @@ fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     let mut told: Vec<_> = app
@@ -234,7 +234,7 @@ fn a_change_is_pushed_to_its_tenant_and_to_support_alone() {
 }
 
 #[test]
-fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
+fn gone_connection_is_removed_unless_it_was_just_opened() {
     let app = app();
     app.ports.state().connections = vec![
         connection("acme", "old", 60_000, 1000),
@@ -245,7 +245,7 @@ fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let response = run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     assert!(
@@ -264,7 +264,7 @@ fn a_gone_connection_is_forgotten_unless_it_is_fresh() {
 }
 
 #[test]
-fn a_push_that_fails_fails_nothing_else() {
+fn failed_push_does_not_fail_the_message() {
     let app = app();
     app.ports.state().connections = vec![
         connection("acme", "a", 0, 1000),
@@ -277,7 +277,7 @@ fn a_push_that_fails_fails_nothing_else() {
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let response = run(upload_trigger::handle(
         &app,
-        batch(&app, &[announced("inbound/acme/nda.pdf", &version)], 1),
+        batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
     assert!(response.batch_item_failures.is_empty());

@@ -8,13 +8,15 @@ use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 
 use crate::api::{TestApi, fail};
-use crate::world::{BUCKET, NOW, PDF, announced, app, batch, job, run, succeeded, write_output};
+use crate::fixtures::{
+    BUCKET, NOW, PDF, app, batch, job, run, succeeded, upload_event, write_output,
+};
 
 const PROBE: &str = "inbound/probe/scheduled.pdf";
 const CONTRACT: &str = "inbound/acme/nda.pdf";
 
 #[test]
-fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
+fn probe_becomes_ready_and_is_pushed_only_to_its_own_tenant() {
     let app = app();
     app.ports.state().connections = ["probe", "acme", "*"]
         .map(|subscription| Connection {
@@ -27,18 +29,18 @@ fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
         .to_vec();
     for key in [PROBE, CONTRACT] {
         let version = app.ports.put(BUCKET, key, PDF);
-        let body = announced(key, &version);
+        let body = upload_event(key, &version);
         run(upload_trigger::handle(&app, batch(&app, &[body], 1))).unwrap();
         let output = write_output(&app, &job(&app, key));
         let body = succeeded(&job(&app, key), &output);
         run(inference_success::handle(&app, batch(&app, &[body], 1))).unwrap();
         assert!(matches!(job(&app, key).state, State::Ready { .. }));
     }
-    let world = app.ports.state();
+    let state = app.ports.state();
     let told = |of: &str, key: &str| {
         let id = JobId::of_key(BUCKET, key).to_string();
         let about = |(page, frame): &&(String, String)| page == of && frame.contains(&id);
-        world.frames.iter().filter(about).count()
+        state.frames.iter().filter(about).count()
     };
     assert_eq!(
         told("page of probe", PROBE),
@@ -47,7 +49,7 @@ fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
     );
     assert_eq!(told("page of *", PROBE), 0, "not support's");
     assert_eq!(told("page of *", CONTRACT), 2);
-    let events: Vec<JobId> = world.events.iter().map(|(_, job)| job.id).collect();
+    let events: Vec<JobId> = state.events.iter().map(|(_, job)| job.id).collect();
     assert_eq!(
         events,
         [JobId::of_key(BUCKET, CONTRACT)],
@@ -56,7 +58,7 @@ fn a_probe_becomes_ready_and_only_who_watches_probes_hears_of_it() {
 }
 
 #[test]
-fn lists_of_all_tenants_are_of_peoples_documents() {
+fn lists_of_all_tenants_leave_out_probes() {
     let api = TestApi::new();
     api.failed_job(CONTRACT, 10, Cause::ModelError);
     let own = |job: &mut Job| job.tenant = "probe".parse().unwrap();

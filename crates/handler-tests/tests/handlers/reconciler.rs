@@ -1,7 +1,7 @@
 //! What is found when nobody speaks of it any more: the real reconciler over in-memory ports.
 
-use crate::world::{
-    BUCKET, NOW, PDF, TestApp, advance, announced, app, batch, event, failed, job, run,
+use crate::fixtures::{
+    BUCKET, NOW, PDF, TestApp, advance, app, batch, event, failed, job, run, upload_event,
     write_output,
 };
 use functions::handlers::reconciler::{self, Reconciled};
@@ -25,21 +25,22 @@ fn reconcile(app: &TestApp) -> Reconciled {
 
 fn upload(app: &TestApp, key: &str) -> String {
     let version = app.ports.put(BUCKET, key, PDF);
-    announce(app, key, &version);
+    deliver_upload_event(app, key, &version);
     version
 }
 
-fn announce(app: &TestApp, key: &str, version: &str) {
-    let body = announced(key, version);
+fn deliver_upload_event(app: &TestApp, key: &str, version: &str) {
+    let body = upload_event(key, version);
     let response = run(upload_trigger::handle(app, batch(app, &[body], 1))).unwrap();
     assert!(response.batch_item_failures.is_empty());
 }
 
-/// Hands the wake-ups that are due to `retry`.
-fn work_off_wake_ups(app: &TestApp) -> usize {
+/// Lets function `retry` process all checks, each after its delay.
+fn run_checks(app: &TestApp) -> usize {
     let sent = std::mem::take(&mut app.ports.state().checks);
-    for (check, delay) in &sent {
-        advance(app, u64::from(*delay) * 1000);
+    for delayed in &sent {
+        advance(app, u64::from(delayed.delay_seconds) * 1000);
+        let check = delayed.message;
         let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
         let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
         assert!(response.batch_item_failures.is_empty());
@@ -57,28 +58,28 @@ fn next_check_at(app: &TestApp) -> Timestamp {
 /// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
 /// lost, doubled, late or swapped, and wherever a function dies."
 #[test]
-fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
+fn result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     let app = app();
     upload(&app, KEY);
     write_output(&app, &job(&app, KEY));
-    let look = job(&app, KEY).next_check_at().unwrap();
-    let minutes = (look.0 - NOW.0) / MINUTE;
+    let check_at = job(&app, KEY).next_check_at().unwrap();
+    let minutes = (check_at.0 - NOW.0) / MINUTE;
     assert!((15..30).contains(&minutes), "after a while: {minutes}");
 
-    advance(&app, look.0 - NOW.0 - 10 * MINUTE);
+    advance(&app, check_at.0 - NOW.0 - 10 * MINUTE);
     assert_eq!(
         reconcile(&app).checks_sent,
         0,
-        "nothing is done before its time: the notification may only be late"
+        "nothing is done before that time: the notification may only be late"
     );
     advance(&app, 5 * MINUTE);
     assert_eq!(reconcile(&app).checks_sent, 1);
     assert_eq!(
-        app.ports.state().checks[0].1,
+        app.ports.state().checks[0].delay_seconds,
         5 * 60 + 2,
-        "the wake-up comes on time, and not at the next run after it"
+        "the check arrives on time, not at the next run after it"
     );
-    assert_eq!(work_off_wake_ups(&app), 1);
+    assert_eq!(run_checks(&app), 1);
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
     advance(&app, HOUR);
     assert_eq!(
@@ -89,7 +90,7 @@ fn a_result_whose_notification_was_lost_is_found_long_before_the_deadline() {
 }
 
 #[test]
-fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_given_up() {
+fn slow_attempt_is_checked_at_growing_intervals_and_not_given_up() {
     let app = app();
     upload(&app, KEY);
     let deadline = next_check_at(&app);
@@ -98,7 +99,7 @@ fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_give
         if reconcile(&app).checks_sent > 0 {
             looks.push((app.ports.state().now.0 - NOW.0) / MINUTE);
         }
-        work_off_wake_ups(&app);
+        run_checks(&app);
         advance(&app, 5 * MINUTE);
     }
     assert!((5..12).contains(&looks.len()), "{looks:?}");
@@ -107,7 +108,7 @@ fn an_attempt_that_takes_its_time_is_looked_at_more_and_more_seldom_and_not_give
 }
 
 #[test]
-fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
+fn attempt_without_evidence_is_retried_and_finally_fails() {
     let app = app();
     upload(&app, KEY);
     for _ in 0..400 {
@@ -116,7 +117,7 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
         }
         advance(&app, 5 * MINUTE);
         reconcile(&app);
-        work_off_wake_ups(&app);
+        run_checks(&app);
     }
     let job = job(&app, KEY);
     assert!(matches!(job.state, State::Failed { .. }), "{:?}", job.state);
@@ -131,12 +132,12 @@ fn an_attempt_without_a_trace_is_made_again_and_in_the_end_fails() {
 }
 
 #[test]
-fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
+fn checked_job_is_not_checked_again_until_the_interval_has_passed() {
     let app = app();
     upload(&app, KEY);
     let deadline = next_check_at(&app);
     advance(&app, deadline.0 - NOW.0 + 10 * MINUTE);
-    // The queue of wake-ups takes them, and nothing comes of them: the function is down for hours.
+    // The queue takes the checks, but the function that receives them is down for hours.
     let mut checks_sent = 0;
     for _ in 0..(5 * 12) {
         checks_sent += reconcile(&app).checks_sent;
@@ -144,16 +145,16 @@ fn a_job_that_was_woken_is_left_alone_for_a_while_and_then_woken_again() {
     }
     assert!(
         (6..18).contains(&checks_sent),
-        "more and more seldom, not every five minutes: {checks_sent}"
+        "at growing intervals, not every five minutes: {checks_sent}"
     );
-    assert_eq!(next_check_at(&app), deadline, "the row itself is as it was");
+    assert_eq!(next_check_at(&app), deadline, "the row is unchanged");
     app.ports.state().checks.truncate(1);
-    work_off_wake_ups(&app);
+    run_checks(&app);
     assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
 }
 
 #[test]
-fn a_wake_up_that_the_queue_did_not_take_is_sent_by_the_next_run() {
+fn check_that_the_queue_did_not_take_is_sent_by_the_next_run() {
     let app = app();
     upload(&app, KEY);
     advance(&app, next_check_at(&app).0 - NOW.0);
@@ -165,7 +166,7 @@ fn a_wake_up_that_the_queue_did_not_take_is_sent_by_the_next_run() {
 }
 
 #[test]
-fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
+fn retry_is_started_on_time_by_its_message_or_by_the_reconciler() {
     for (attempt_fails, has_message) in [(1, true), (3, false)] {
         let mut app = app();
         // The third delay of legal-review is half an hour, which no message can wait.
@@ -181,7 +182,7 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
         upload(&app, KEY);
         for _ in 0..attempt_fails {
             // Until the random delay of the last one is what is asked for, with another seed.
-            work_off_wake_ups(&app);
+            run_checks(&app);
             fail(&app);
         }
         let State::RetryScheduled { due, .. } = job(&app, KEY).state else {
@@ -202,12 +203,13 @@ fn a_retry_with_a_message_is_left_to_it_and_one_without_is_started_on_time() {
             "after {attempt_fails}"
         );
         if !has_message {
-            let (check, seconds) = app.ports.state().checks[0];
-            let at = app.ports.state().now.0 + u64::from(seconds) * 1000;
+            let delayed = app.ports.state().checks[0];
+            let check = delayed.message;
+            let at = app.ports.state().now.0 + u64::from(delayed.delay_seconds) * 1000;
             assert!(at.abs_diff(due.0) <= 3000, "on time: {at} {due:?}");
             assert_eq!(check.due, Some(due));
         }
-        // Even one that had a message is woken once that must have been lost.
+        // A check is sent even if there was a message, once that must have been lost.
         advance(&app, 60_000 + 2 * MINUTE + 11 * MINUTE);
         assert_eq!(reconcile(&app).checks_sent, 1);
     }
@@ -223,7 +225,7 @@ fn fail(app: &TestApp) {
 }
 
 #[test]
-fn one_row_or_shard_that_cannot_be_read_does_not_hold_up_the_others() {
+fn unreadable_row_or_shard_does_not_block_the_others() {
     let app = app();
     for number in 0..40 {
         upload(&app, &format!("inbound/acme/{number}.pdf"));
@@ -247,7 +249,7 @@ fn one_row_or_shard_that_cannot_be_read_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn what_is_open_is_counted_by_pipeline_with_its_age_and_what_is_at_risk() {
+fn backlog_is_reported_by_pipeline_with_age_and_jobs_at_risk() {
     let app = app();
     let none = reconcile(&app).open.unwrap();
     assert_eq!(none["legal-review"], Backlog::default());
@@ -273,7 +275,7 @@ fn what_is_open_is_counted_by_pipeline_with_its_age_and_what_is_at_risk() {
 
 /// The number decides when instances may go.
 #[test]
-fn a_count_that_is_not_whole_is_none() {
+fn incomplete_backlog_is_not_reported() {
     let app = app();
     upload(&app, KEY);
     app.ports.state().fail_before.insert("open_jobs", 1);
@@ -285,7 +287,7 @@ fn a_count_that_is_not_whole_is_none() {
 
 /// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
 #[test]
-fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
+fn dead_letters_are_redriven_and_finally_quarantined() {
     let app = app();
     for queue in Queue::ALL {
         run(app
@@ -306,9 +308,9 @@ fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
     }
     let tried = (app.ports.state().now.0 - began) / HOUR;
     assert_eq!((redriven, quarantined, tried), (4 * 10, 4, 6));
-    let world = app.ports.state();
-    assert!(world.dead_letters.is_empty() && world.redriven.is_empty());
-    for (queue, entry) in Queue::ALL.iter().zip(&world.quarantine) {
+    let state = app.ports.state();
+    assert!(state.dead_letters.is_empty() && state.redriven.is_empty());
+    for (queue, entry) in Queue::ALL.iter().zip(&state.quarantine) {
         assert_eq!(entry.source, queue.name());
         assert_eq!(entry.cause, "DeadLetter");
         assert_eq!(entry.body, format!("poison of {}", queue.name()));
@@ -320,7 +322,7 @@ fn dead_letters_are_sent_back_and_in_the_end_quarantined() {
 }
 
 #[test]
-fn a_dead_letter_is_deleted_only_after_it_was_sent_or_kept() {
+fn dead_letter_is_deleted_only_after_it_was_redriven_or_quarantined() {
     let long_ago = Some(Timestamp(NOW.0 - 6 * HOUR));
     for (step, since) in [
         ("redrive_letter", None),
@@ -336,10 +338,10 @@ fn a_dead_letter_is_deleted_only_after_it_was_sent_or_kept() {
         assert_eq!(app.ports.state().dead_letters.len(), 1, "{step}");
         let done = reconcile(&app);
         assert!(!done.incomplete, "{step}");
-        let world = app.ports.state();
-        assert!(world.dead_letters.is_empty());
+        let state = app.ports.state();
+        assert!(state.dead_letters.is_empty());
         assert!(
-            !world.redriven.is_empty() || world.quarantine.len() == 1,
+            !state.redriven.is_empty() || state.quarantine.len() == 1,
             "{step}"
         );
     }
@@ -348,7 +350,7 @@ fn a_dead_letter_is_deleted_only_after_it_was_sent_or_kept() {
 /// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled
 /// or reordered."
 #[test]
-fn an_object_whose_event_was_lost_is_announced_once() {
+fn lost_upload_event_is_sent_again_once() {
     let app = app();
     upload(&app, "inbound/acme/told.pdf");
     let keys = [
@@ -376,7 +378,7 @@ fn an_object_whose_event_was_lost_is_announced_once() {
         let announced = std::mem::take(&mut app.ports.state().upload_events);
         assert_eq!(done.upload_events_reenqueued, announced.len() as u64);
         for upload in announced {
-            announce(&app, &upload.key, upload.version.as_deref().unwrap());
+            deliver_upload_event(&app, &upload.key, upload.version.as_deref().unwrap());
             all.push((upload.key, upload.version.unwrap()));
         }
     }
@@ -393,7 +395,7 @@ fn an_object_whose_event_was_lost_is_announced_once() {
 }
 
 #[test]
-fn a_newer_version_whose_event_was_lost_is_announced() {
+fn lost_upload_event_of_a_newer_version_is_sent_again() {
     let app = app();
     upload(&app, KEY);
     advance(&app, MINUTE);
@@ -402,7 +404,7 @@ fn a_newer_version_whose_event_was_lost_is_announced() {
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
     let upload = app.ports.state().upload_events[0].clone();
     assert_eq!(upload.version.as_deref(), Some(second.as_str()));
-    announce(&app, &upload.key, &second);
+    deliver_upload_event(&app, &upload.key, &second);
     advance(&app, 25 * HOUR);
     assert_eq!(
         reconcile(&app).upload_events_reenqueued,
@@ -412,7 +414,7 @@ fn a_newer_version_whose_event_was_lost_is_announced() {
 }
 
 #[test]
-fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
+fn multipart_upload_dated_by_its_start_is_found_by_the_inventory_scan() {
     let app = app();
     assert_eq!(reconcile(&app).upload_events_reenqueued, 0);
     advance(&app, HOUR);
@@ -435,8 +437,8 @@ fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
             ..Object::default()
         };
         app.ports.put_object(BUCKET, key, Some(object));
-        let mut world = app.ports.state();
-        let versions = world
+        let mut state = app.ports.state();
+        let versions = state
             .objects
             .get_mut(&(BUCKET.to_owned(), key.to_owned()))
             .unwrap();
@@ -459,7 +461,7 @@ fn a_large_upload_is_dated_by_its_beginning_and_found_all_the_same() {
 }
 
 #[test]
-fn a_look_through_the_bucket_goes_on_where_it_stopped() {
+fn inventory_scan_continues_at_its_checkpoint() {
     let app = app();
     for number in 0..2500 {
         app.ports
@@ -485,7 +487,7 @@ fn a_look_through_the_bucket_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn somebody_who_knows_that_events_were_lost_need_not_wait() {
+fn full_reconciliation_on_request_re_sends_lost_events_at_once() {
     let app = app();
     reconcile(&app);
     app.ports.put(BUCKET, KEY, PDF);
@@ -502,7 +504,7 @@ fn somebody_who_knows_that_events_were_lost_need_not_wait() {
 }
 
 #[test]
-fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
+fn run_without_remaining_time_does_nothing_and_reports_no_wrong_numbers() {
     let app = app();
     app.ports.put(BUCKET, KEY, PDF);
     run(app.ports.add_dead_letter(Queue::Uploads, "text"));
@@ -515,18 +517,18 @@ fn a_run_without_time_does_nothing_and_says_nothing_wrong() {
 }
 
 #[test]
-fn a_note_that_cannot_be_read_costs_a_look_at_everything() {
+fn unreadable_checkpoint_causes_a_full_inventory_scan() {
     let app = app();
     app.ports.put(BUCKET, KEY, PDF);
-    let note = Record {
-        text: "{\"began_at\":\"soon\"}".to_owned(),
+    let checkpoint = Record {
+        body: "{\"began_at\":\"soon\"}".to_owned(),
         revision: 1,
         expires_at: None,
     };
     app.ports
         .state()
         .records
-        .write("state", "inventory-scan", &note);
+        .put("state", "inventory-scan", &checkpoint);
     advance(&app, HOUR);
     assert_eq!(reconcile(&app).upload_events_reenqueued, 1);
 }

@@ -1,7 +1,7 @@
 //! One trace for everything that is about a document.
 
-use crate::world::{
-    BUCKET, NOW, PDF, TestApp, announced, app, event, failed, find, job, run, succeeded,
+use crate::fixtures::{
+    BUCKET, NOW, PDF, TestApp, app, event, failed, find, job, run, succeeded, upload_event,
     write_output,
 };
 use aws_lambda_events::sqs::SqsEvent;
@@ -46,12 +46,12 @@ fn watched() -> TestApp {
 
 /// The traces of all calls of the endpoint and of all pushes.
 fn carried(app: &TestApp) -> Vec<String> {
-    let world = app.ports.state();
-    let calls = world
+    let state = app.ports.state();
+    let calls = state
         .invocations
         .iter()
         .map(|call| call.trace_id.to_string());
-    let frames = world.frames.iter().map(|(_, frame)| {
+    let frames = state.frames.iter().map(|(_, frame)| {
         let frame: Value = serde_json::from_str(frame).unwrap();
         frame["trace_id"].as_str().unwrap().to_owned()
     });
@@ -60,13 +60,13 @@ fn carried(app: &TestApp) -> Vec<String> {
 
 fn uploaded(app: &TestApp, queue: &Value, sender: &Value) {
     let version = app.ports.put(BUCKET, KEY, PDF);
-    let event = batch(app, &announced(KEY, &version), queue, sender);
+    let event = batch(app, &upload_event(KEY, &version), queue, sender);
     let response = run(upload_trigger::handle(app, event)).unwrap();
     assert!(response.batch_item_failures.is_empty());
 }
 
 #[test]
-fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() {
+fn upload_without_a_trace_id_uses_its_job_id_through_retries_and_in_the_push() {
     let app = watched();
     uploaded(&app, &json!({}), &json!({}));
     let first = job(&app, KEY);
@@ -75,7 +75,7 @@ fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() 
     let said = failed(&first, "ModelError: it crashed");
     let response = run(inference_error::handle(&app, plain(&app, &said))).unwrap();
     assert!(response.batch_item_failures.is_empty());
-    let check = app.ports.state().checks.pop().unwrap().0;
+    let check = app.ports.state().checks.pop().unwrap().message;
     app.ports.state().now = check.due.unwrap();
     let body = json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)});
     let response = run(retry::handle(&app, plain(&app, &body.to_string()))).unwrap();
@@ -94,7 +94,7 @@ fn an_upload_without_a_trace_has_its_jobs_own_through_retries_and_to_the_push() 
 }
 
 #[test]
-fn an_upload_that_came_with_a_trace_keeps_it() {
+fn upload_with_a_trace_id_keeps_it() {
     let app = watched();
     uploaded(&app, &header(), &json!({}));
     let job = job(&app, KEY);
@@ -109,9 +109,9 @@ fn an_upload_that_came_with_a_trace_keeps_it() {
 }
 
 /// What an SDK sends from a Lambda function carries the trace of that function's run. Of a hundred documents that one run
-/// of the reconciler announced, each is a trace of its own.
+/// of the reconciler upload_event, each is a trace of its own.
 #[test]
-fn the_trace_of_whoever_sent_a_message_again_is_not_the_documents() {
+fn trace_id_of_the_reconciler_run_that_re_sent_an_event_is_not_used() {
     let again = |trace: Option<&str>| {
         let mut sender = json!({"first-message-id": {"stringValue": "m-0"}});
         if let Some(trace) = trace {
@@ -132,14 +132,14 @@ fn the_trace_of_whoever_sent_a_message_again_is_not_the_documents() {
 
     let app = watched();
     let version = app.ports.put(BUCKET, KEY, PDF);
-    let said = announced(KEY, &version).replace("aws:s3", "docket:reconciler");
+    let said = upload_event(KEY, &version).replace("aws:s3", "docket:reconciler");
     let event = batch(&app, &said, &header(), &json!({}));
     run(upload_trigger::handle(&app, event)).unwrap();
     assert_eq!(found(&app), None);
 }
 
 #[test]
-fn what_is_no_trace_is_none() {
+fn malformed_trace_header_is_ignored() {
     let app = watched();
     let queue = json!({"AWSTraceHeader": "Root=1-2-3\r\nx: y"});
     uploaded(&app, &queue, &json!({}));

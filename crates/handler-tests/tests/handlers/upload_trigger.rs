@@ -1,29 +1,29 @@
 //! What becomes of uploads: the real handler over in-memory ports.
 
-use crate::world::{BUCKET, PDF, announced, app, batch, failures, find, job, run};
+use crate::fixtures::{BUCKET, PDF, app, batch, failures, find, job, run, upload_event};
 use functions::handlers::{retry, upload_trigger};
 use jobs::id::{Attempt, JobId};
 use jobs::ports::Connection;
 use jobs::state::{Cause, State};
 use testkit::memory::Object;
 
-fn upload(app: &crate::world::TestApp, bodies: &[String]) -> Vec<String> {
+fn upload(app: &crate::fixtures::TestApp, bodies: &[String]) -> Vec<String> {
     let response = run(upload_trigger::handle(app, batch(app, bodies, 1))).unwrap();
     failures(&response).into_iter().map(str::to_owned).collect()
 }
 
 #[test]
-fn a_pdf_is_submitted_once() {
+fn pdf_is_submitted_once() {
     let app = app();
     app.ports.state().connections.push(Connection {
         uploader: None,
         subscription: "acme".into(),
         connection_id: "c".into(),
-        registered_at: crate::world::NOW,
+        registered_at: crate::fixtures::NOW,
         token_expires_at: jobs::id::Timestamp(u64::MAX),
     });
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
-    assert!(upload(&app, &[announced("inbound/acme/nda.pdf", &version)]).is_empty());
+    assert!(upload(&app, &[upload_event("inbound/acme/nda.pdf", &version)]).is_empty());
     let job = job(&app, "inbound/acme/nda.pdf");
     assert!(
         matches!(
@@ -36,8 +36,8 @@ fn a_pdf_is_submitted_once() {
         "{:?}",
         job.state
     );
-    let world = app.ports.state();
-    let invocation = &world.invocations[0];
+    let state = app.ports.state();
+    let invocation = &state.invocations[0];
     assert_eq!(invocation.endpoint, "docket-legal-review");
     assert_eq!(
         invocation.input.to_string(),
@@ -59,18 +59,18 @@ fn a_pdf_is_submitted_once() {
         "1-67891233-abcdef012345678912345678"
     );
     assert!(
-        world.frames[0].1.contains("\"status\":\"InProgress\""),
+        state.frames[0].1.contains("\"status\":\"InProgress\""),
         "{:?}",
-        world.frames
+        state.frames
     );
 }
 
 /// "A duplicate event costs no second GPU run."
 #[test]
-fn a_doubled_event_costs_no_second_run() {
+fn duplicate_upload_event_starts_no_second_run() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
-    let body = announced("inbound/acme/nda.pdf", &version);
+    let body = upload_event("inbound/acme/nda.pdf", &version);
     for bodies in [vec![body.clone(), body.clone(), body.clone()], vec![body]] {
         let come_back = upload(&app, &bodies);
         // Side by side, all but one may find the claim taken; those come back and then find the work done.
@@ -81,7 +81,7 @@ fn a_doubled_event_costs_no_second_run() {
 }
 
 #[test]
-fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
+fn invalid_document_fails_with_a_reason_and_without_invocation() {
     for (key, content, bytes, want) in [
         ("inbound/acme/empty.pdf", &b""[..], 0, "empty"),
         ("inbound/acme/text.pdf", b"hello", 5, "not a PDF"),
@@ -107,7 +107,7 @@ fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
             }),
         );
         assert!(
-            upload(&app, &[announced(key, &version)]).is_empty(),
+            upload(&app, &[upload_event(key, &version)]).is_empty(),
             "{key:?}"
         );
         let job = job(&app, key);
@@ -126,7 +126,7 @@ fn what_cannot_be_processed_fails_with_a_reason_and_no_run() {
 }
 
 #[test]
-fn odd_keys_are_copied_and_succeed() {
+fn object_with_an_unusual_key_is_copied_and_succeeds() {
     let long = format!("inbound/acme/{}.pdf", "x".repeat(1007));
     assert_eq!(long.len(), 1024);
     for key in [
@@ -137,7 +137,7 @@ fn odd_keys_are_copied_and_succeed() {
     ] {
         let app = app();
         let version = app.ports.put(BUCKET, key, PDF);
-        assert!(upload(&app, &[announced(key, &version)]).is_empty());
+        assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
         let job = job(&app, key);
         assert!(
             matches!(job.state, State::InProgress { .. }),
@@ -151,16 +151,16 @@ fn odd_keys_are_copied_and_succeed() {
 }
 
 #[test]
-fn another_tenants_uuid_as_a_file_name_is_just_a_name() {
+fn file_named_after_another_tenants_job_id_is_a_separate_job() {
     let app = app();
     let name = "6f1c1b9e-9e7e-4d0e-8a53-6d1a7a0e7c11.pdf";
     for tenant in ["acme", "globex"] {
         let key = format!("inbound/{tenant}/{name}");
         let version = app.ports.put(BUCKET, &key, PDF);
-        upload(&app, &[announced(&key, &version)]);
+        upload(&app, &[upload_event(&key, &version)]);
     }
-    let world = app.ports.state();
-    let mut tenants: Vec<_> = world
+    let state = app.ports.state();
+    let mut tenants: Vec<_> = state
         .jobs
         .values()
         .map(|job| job.tenant.to_string())
@@ -181,11 +181,11 @@ fn every_current_version_has_one_job_in_any_order_of_events() {
             app.ports.put(BUCKET, key, PDF),
         ];
         for i in order {
-            assert!(upload(&app, &[announced(key, &versions[i])]).is_empty());
+            assert!(upload(&app, &[upload_event(key, &versions[i])]).is_empty());
         }
-        let world = app.ports.state();
-        assert_eq!(world.jobs.len(), 2, "{order:?}");
-        for job in world.jobs.values() {
+        let state = app.ports.state();
+        assert_eq!(state.jobs.len(), 2, "{order:?}");
+        for job in state.jobs.values() {
             let current = job.input.version == versions[1];
             match &job.state {
                 State::InProgress { .. } => assert!(current, "{order:?}"),
@@ -195,22 +195,22 @@ fn every_current_version_has_one_job_in_any_order_of_events() {
                 other => panic!("{order:?}: {other:?}"),
             }
         }
-        assert_eq!(world.invocations.len(), 1, "{order:?}");
+        assert_eq!(state.invocations.len(), 1, "{order:?}");
     }
 }
 
 #[test]
-fn a_newer_version_closes_the_open_job_of_an_older_one() {
+fn newer_version_supersedes_the_open_job_of_an_older_one() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &first)]);
-    crate::world::advance(&app, 120_000);
+    upload(&app, &[upload_event(key, &first)]);
+    crate::fixtures::advance(&app, 120_000);
     let second = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &second)]);
-    crate::world::advance(&app, 120_000);
+    upload(&app, &[upload_event(key, &second)]);
+    crate::fixtures::advance(&app, 120_000);
     let third = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &third)]);
+    upload(&app, &[upload_event(key, &third)]);
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
     );
@@ -235,21 +235,21 @@ fn a_newer_version_closes_the_open_job_of_an_older_one() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was_behind() {
+fn end_of_a_superseded_job_is_published_although_the_writing_clock_was_behind() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let first = app.ports.put(BUCKET, key, PDF);
-    upload(&app, &[announced(key, &first)]);
+    upload(&app, &[upload_event(key, &first)]);
     let second = app.ports.put(BUCKET, key, PDF);
     // One function makes the new job and dies before it closes the old one.
     app.ports.state().fail_before.insert("versions", 1);
-    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
+    assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
     // Another closes it, by a clock that is a second behind, and cannot announce it.
     app.ports.state().now.0 -= 1000;
     app.ports.state().fail_before.insert("publish", 1);
-    assert_eq!(upload(&app, &[announced(key, &second)]).len(), 1);
-    crate::world::advance(&app, 180_000);
-    assert!(upload(&app, &[announced(key, &second)]).is_empty());
+    assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
+    crate::fixtures::advance(&app, 180_000);
+    assert!(upload(&app, &[upload_event(key, &second)]).is_empty());
     let told: Vec<_> = app
         .ports
         .state()
@@ -261,19 +261,19 @@ fn the_end_of_an_older_version_is_announced_although_the_clock_that_wrote_it_was
 }
 
 #[test]
-fn a_deleted_object_fails_with_a_reason() {
+fn deleted_object_fails_with_a_reason() {
     let app = app();
     let key = "inbound/acme/gone.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.put_object(BUCKET, key, None);
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("deleted"))
     );
 }
 
 #[test]
-fn a_test_event_is_acknowledged_in_silence() {
+fn s3_test_event_is_ignored() {
     let app = app();
     assert!(
         upload(
@@ -282,46 +282,46 @@ fn a_test_event_is_acknowledged_in_silence() {
         )
         .is_empty()
     );
-    let world = app.ports.state();
-    assert!(world.jobs.is_empty() && world.quarantine.is_empty());
+    let state = app.ports.state();
+    assert!(state.jobs.is_empty() && state.quarantine.is_empty());
 }
 
 /// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
 #[test]
-fn a_malformed_message_does_not_hold_up_its_neighbors() {
+fn malformed_message_does_not_block_the_rest_of_its_batch() {
     let app = app();
     let mut bodies: Vec<String> = (0..9)
         .map(|i| {
             let key = format!("inbound/acme/{i}.pdf");
             let version = app.ports.put(BUCKET, &key, PDF);
-            announced(&key, &version)
+            upload_event(&key, &version)
         })
         .collect();
     bodies.insert(4, "{\"Records\":[{\"oops\"".to_owned());
     assert!(upload(&app, &bodies).is_empty());
-    let world = app.ports.state();
-    assert_eq!(world.invocations.len(), 9);
+    let state = app.ports.state();
+    assert_eq!(state.invocations.len(), 9);
     assert_eq!(
         (
-            world.quarantine.len(),
-            world.quarantine[0].cause.as_ref(),
-            world.quarantine[0].message_id.as_str()
+            state.quarantine.len(),
+            state.quarantine[0].cause.as_ref(),
+            state.quarantine[0].message_id.as_str()
         ),
         (1, "Malformed", "m4")
     );
-    assert_eq!(world.quarantine[0].body, bodies[4]);
+    assert_eq!(state.quarantine[0].body, bodies[4]);
 }
 
 #[test]
-fn a_key_of_no_pipeline_is_quarantined() {
+fn upload_event_for_a_key_of_no_pipeline_is_quarantined() {
     let app = app();
     let version = app.ports.put(BUCKET, "elsewhere/x.pdf", PDF);
-    assert!(upload(&app, &[announced("elsewhere/x.pdf", &version)]).is_empty());
+    assert!(upload(&app, &[upload_event("elsewhere/x.pdf", &version)]).is_empty());
     assert_eq!(app.ports.state().quarantine[0].cause, "NotOurs");
 }
 
 #[test]
-fn a_quarantine_that_does_not_answer_keeps_the_message() {
+fn message_is_redelivered_while_the_quarantine_is_unavailable() {
     let app = app();
     app.ports.state().fail_before.insert("keep", 1);
     assert_eq!(upload(&app, &["nonsense".to_owned()]), ["m0"]);
@@ -331,11 +331,11 @@ fn a_quarantine_that_does_not_answer_keeps_the_message() {
 
 /// "Lease live: the message goes back to the queue. Lease over: whoever comes takes it over, then invokes."
 #[test]
-fn a_crash_after_the_row_is_taken_over_after_the_lease() {
+fn submission_that_crashed_is_taken_over_when_its_lease_expires() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    let body = announced(key, &version);
+    let body = upload_event(key, &version);
     app.ports.state().fail_before.insert("invoke", 1);
     assert_eq!(
         upload(&app, std::slice::from_ref(&body)),
@@ -349,7 +349,7 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
         "while the lease lives nobody else calls"
     );
     assert!(app.ports.state().invocations.is_empty());
-    crate::world::advance(&app, 66_000);
+    crate::fixtures::advance(&app, 66_000);
     assert!(upload(&app, &[body]).is_empty());
     assert!(matches!(
         job(&app, key).state,
@@ -363,27 +363,27 @@ fn a_crash_after_the_row_is_taken_over_after_the_lease() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn effects_are_carried_out_again_when_the_message_comes_back() {
+fn failed_effects_run_again_when_the_message_is_redelivered() {
     for lost in ["create", "save", "publish"] {
         let app = app();
         let key = "inbound/acme/text.pdf";
         let content = if lost == "save" { PDF } else { b"hello" };
         let version = app.ports.put(BUCKET, key, content);
-        let body = announced(key, &version);
+        let body = upload_event(key, &version);
         app.ports.state().fail_after.insert(lost, 1);
         assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"], "{lost}");
-        crate::world::advance(&app, 66_000);
+        crate::fixtures::advance(&app, 66_000);
         assert!(upload(&app, &[body]).is_empty(), "{lost}");
-        let world = app.ports.state();
+        let state = app.ports.state();
         if lost == "save" {
             assert_eq!(
-                world.invocations.len(),
+                state.invocations.len(),
                 1,
                 "the call was answered and recorded, only that record's answer was lost"
             );
         } else {
             assert!(
-                world.events.iter().any(|(kind, _)| *kind == "JobFailed"),
+                state.events.iter().any(|(kind, _)| *kind == "JobFailed"),
                 "{lost}"
             );
         }
@@ -391,7 +391,7 @@ fn effects_are_carried_out_again_when_the_message_comes_back() {
 }
 
 #[test]
-fn a_refused_call_schedules_the_same_attempt_again() {
+fn refused_invocation_schedules_the_same_attempt_again() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
@@ -399,7 +399,7 @@ fn a_refused_call_schedules_the_same_attempt_again() {
         .state()
         .refusals
         .push_back("ThrottlingException: slow down".to_owned());
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     let scheduled = job(&app, key);
     let State::RetryScheduled {
         next: Attempt::FIRST,
@@ -408,7 +408,8 @@ fn a_refused_call_schedules_the_same_attempt_again() {
     else {
         panic!("{:?}", scheduled.state)
     };
-    let (check, delay) = app.ports.state().checks[0];
+    let delayed = app.ports.state().checks[0];
+    let (check, delay) = (delayed.message, delayed.delay_seconds);
     assert_eq!((check.job, check.attempt), (scheduled.id, Attempt::FIRST));
     assert!(delay <= 30, "{delay}");
     let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
@@ -426,11 +427,11 @@ fn a_refused_call_schedules_the_same_attempt_again() {
 }
 
 #[test]
-fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
+fn failure_to_send_a_retry_message_causes_redelivery_of_the_upload_event() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    let body = announced(key, &version);
+    let body = upload_event(key, &version);
     app.ports
         .state()
         .refusals
@@ -443,36 +444,37 @@ fn a_retry_message_that_was_not_sent_brings_the_upload_back() {
 
 /// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
 #[test]
-fn a_failure_is_announced_although_the_key_was_written_again_meanwhile() {
+fn failure_is_published_although_the_key_was_overwritten_meanwhile() {
     let app = app();
     let key = "inbound/acme/text.pdf";
     let first = app.ports.put(BUCKET, key, b"hello");
     app.ports.state().fail_before.insert("publish", 1);
-    assert_eq!(upload(&app, &[announced(key, &first)]), ["m0"]);
+    assert_eq!(upload(&app, &[upload_event(key, &first)]), ["m0"]);
     app.ports.put(BUCKET, key, PDF);
-    assert!(upload(&app, &[announced(key, &first)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &first)]).is_empty());
     assert_eq!(app.ports.state().events.len(), 1);
 }
 
 #[test]
-fn an_object_that_cannot_be_read_fails_with_a_reason() {
+fn unreadable_object_fails_with_a_reason() {
     let app = app();
     let key = "inbound/acme/archived.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.state().unreadable.push(key.to_owned());
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("InvalidObjectState"))
     );
 }
 
 #[test]
-fn one_bad_record_of_a_message_does_not_stop_the_others() {
+fn malformed_record_does_not_block_the_other_records_of_its_message() {
     let app = app();
     let version = app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
     let good: serde_json::Value =
-        serde_json::from_str(&announced("inbound/acme/good.pdf", &version)).unwrap();
-    let bad: serde_json::Value = serde_json::from_str(&announced("elsewhere/x.pdf", "v")).unwrap();
+        serde_json::from_str(&upload_event("inbound/acme/good.pdf", &version)).unwrap();
+    let bad: serde_json::Value =
+        serde_json::from_str(&upload_event("elsewhere/x.pdf", "v")).unwrap();
     let body = serde_json::json!({"Records": [bad["Records"][0], good["Records"][0]]}).to_string();
     assert!(upload(&app, &[body]).is_empty());
     assert!(matches!(
@@ -483,14 +485,14 @@ fn one_bad_record_of_a_message_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_copy_that_was_made_is_not_made_again() {
+fn existing_work_copy_is_not_copied_again() {
     let app = app();
     let key = "inbound/acme/a b.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports.state().fail_after.insert("copy", 1);
-    assert_eq!(upload(&app, &[announced(key, &version)]), ["m0"]);
-    crate::world::advance(&app, 66_000);
-    assert!(upload(&app, &[announced(key, &version)]).is_empty());
+    assert_eq!(upload(&app, &[upload_event(key, &version)]), ["m0"]);
+    crate::fixtures::advance(&app, 66_000);
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     let copy = format!("work/{}", job(&app, key).id);
     assert_eq!(
         app.ports.state().objects[&(BUCKET.to_owned(), copy)].len(),
@@ -500,11 +502,11 @@ fn a_copy_that_was_made_is_not_made_again() {
 
 /// Before a job fails its outputs are looked at, also where it is the endpoint that refuses.
 #[test]
-fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
+fn invocation_without_a_response_may_have_taken_effect() {
     let app = app();
     let key = "inbound/acme/nda.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    let body = announced(key, &version);
+    let body = upload_event(key, &version);
     app.ports.state().fail_after.insert("invoke", 1);
     assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
     let id = job(&app, key).id;
@@ -514,7 +516,7 @@ fn a_call_of_which_nobody_heard_may_have_been_carried_out() {
         b"{}",
     );
     // Refused from now on, and so late that no further attempt could end within the bound.
-    crate::world::advance(&app, 70_000_000);
+    crate::fixtures::advance(&app, 70_000_000);
     app.ports
         .state()
         .refusals

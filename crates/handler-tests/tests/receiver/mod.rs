@@ -1,4 +1,4 @@
-//! A receiver of OTLP/HTTP, and a world whose functions send it their traces.
+//! A receiver of OTLP/HTTP, and a state whose functions send it their traces.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

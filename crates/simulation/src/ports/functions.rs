@@ -7,9 +7,9 @@ use jobs::job::Job;
 use jobs::ports::FailedEntries;
 use jobs::ports::NewestJobs;
 use jobs::ports::{
-    Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, EventBus,
-    InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead, ObjectStore,
-    PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
+    Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
+    EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead,
+    ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
     RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
@@ -243,24 +243,24 @@ impl Ports {
 }
 
 impl CheckQueue for Ports {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
         let body =
             |message| serde_json::to_string(&CheckMessage::from(message)).unwrap_or_default();
-        let bodies = messages
+        let bodies = checks
             .iter()
-            .map(|(message, delay)| (body(message), *delay));
+            .map(|check| (body(&check.message), check.delay_seconds));
         self.send_later(bodies.collect()).await
     }
 }
 
 impl RetryCommandQueue for Ports {
-    async fn send_commands(&self, orders: &[(RetryCommand, u32)]) -> FailedEntries {
+    async fn send_commands(&self, commands: &[DelayedMessage<RetryCommand>]) -> FailedEntries {
         let body = |message| {
             serde_json::to_string(&RetryCommandMessage::from(message)).unwrap_or_default()
         };
-        let bodies = orders
+        let bodies = commands
             .iter()
-            .map(|(message, delay)| (body(message), *delay));
+            .map(|command| (body(&command.message), command.delay_seconds));
         self.send_later(bodies.collect()).await
     }
 }

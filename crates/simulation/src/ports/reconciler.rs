@@ -136,40 +136,35 @@ impl DeadLetters for Ports {
 }
 
 impl KeyValueStore for Ports {
-    async fn read(&self, folder: &str, name: &str) -> Result<Option<Record>, Unavailable> {
+    async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
         self.call("read record", |Simulation { records, .. }| {
-            records.read(folder, name)
+            records.get(collection, key)
         })
         .await
     }
 
-    async fn write(
-        &self,
-        folder: &str,
-        name: &str,
-        document: &Record,
-    ) -> Result<bool, Unavailable> {
+    async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
         self.call("write record", |Simulation { records, .. }| {
-            records.write(folder, name, document)
+            records.put(collection, key, record)
         })
         .await
     }
 
-    async fn remove(&self, folder: &str, name: &str) -> Result<(), Unavailable> {
+    async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
         self.call("remove record", |Simulation { records, .. }| {
-            records.remove(folder, name);
+            records.delete(collection, key);
         })
         .await
     }
 
-    async fn last(
+    async fn list_descending(
         &self,
-        folder: &str,
+        collection: &str,
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
         self.call("last records", |Simulation { records, .. }| {
-            records.last(folder, before, limit)
+            records.list_descending(collection, before, limit)
         })
         .await
     }

@@ -20,13 +20,13 @@ use jobs::transition::Event;
 pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
     let collection = format!("conformance#{unique}");
     let record = |text: &str, revision: u64| Record {
-        text: text.to_owned(),
+        body: text.to_owned(),
         revision,
         expires_at: (revision > 1).then_some(Timestamp(1_900_000_000_000)),
     };
-    let read = async |key: &str| ports.read(&collection, key).await.unwrap();
+    let read = async |key: &str| ports.get(&collection, key).await.unwrap();
     let write =
-        async |key: &str, record: &Record| ports.write(&collection, key, record).await.unwrap();
+        async |key: &str, record: &Record| ports.put(&collection, key, record).await.unwrap();
     assert_eq!(
         read("a").await,
         None,
@@ -59,7 +59,10 @@ pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
         assert!(write(key, &first).await);
     }
     let keys = async |before: Option<&str>, limit: u16| -> Vec<String> {
-        let found = ports.last(&collection, before, limit).await.unwrap();
+        let found = ports
+            .list_descending(&collection, before, limit)
+            .await
+            .unwrap();
         found.into_iter().map(|(key, _)| key).collect()
     };
     assert_eq!(
@@ -72,17 +75,24 @@ pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
         ["c", "b"],
         "a page must continue before the given key"
     );
-    let found = ports.last(&collection, Some("b"), 1).await.unwrap();
+    let found = ports
+        .list_descending(&collection, Some("b"), 1)
+        .await
+        .unwrap();
     assert_eq!(found, [("a".to_owned(), second)]);
-    ports.remove(&collection, "c").await.unwrap();
-    ports.remove(&collection, "c").await.unwrap();
+    ports.delete(&collection, "c").await.unwrap();
+    ports.delete(&collection, "c").await.unwrap();
     assert_eq!(
         keys(None, 9).await,
         ["d", "b", "a"],
         "a removed record must not be listed"
     );
     assert!(
-        ports.last(unique, None, 9).await.unwrap().is_empty(),
+        ports
+            .list_descending(unique, None, 9)
+            .await
+            .unwrap()
+            .is_empty(),
         "a collection must not contain records of another"
     );
 }

@@ -9,40 +9,36 @@ use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{
-    FailedEntries, KeyValueStore, LoadError, Record, RetryCommand, RetryCommandQueue, Unavailable,
+    DelayedMessage, FailedEntries, KeyValueStore, LoadError, Record, RetryCommand,
+    RetryCommandQueue, Unavailable,
 };
 use jobs::state::State;
 
 impl KeyValueStore for Memory {
-    async fn read(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
-        self.operation("read_record", |state| state.records.read(collection, key))
+    async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
+        self.operation("get_record", |state| state.records.get(collection, key))
     }
 
-    async fn write(
-        &self,
-        collection: &str,
-        key: &str,
-        record: &Record,
-    ) -> Result<bool, Unavailable> {
-        self.operation("write_record", |state| {
-            state.records.write(collection, key, record)
+    async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
+        self.operation("put_record", |state| {
+            state.records.put(collection, key, record)
         })
     }
 
-    async fn remove(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
-        self.operation("remove_record", |state| {
-            state.records.remove(collection, key);
+    async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
+        self.operation("delete_record", |state| {
+            state.records.delete(collection, key);
         })
     }
 
-    async fn last(
+    async fn list_descending(
         &self,
         collection: &str,
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        self.operation("last_records", |state| {
-            state.records.last(collection, before, limit)
+        self.operation("list_records", |state| {
+            state.records.list_descending(collection, before, limit)
         })
     }
 }
@@ -322,7 +318,7 @@ impl QuarantineStore for Memory {
 }
 
 impl RetryCommandQueue for Memory {
-    async fn send_commands(&self, commands: &[(RetryCommand, u32)]) -> FailedEntries {
+    async fn send_commands(&self, commands: &[DelayedMessage<RetryCommand>]) -> FailedEntries {
         match self.operation("send_commands", |state| {
             state.retry_commands.extend_from_slice(commands);
         }) {

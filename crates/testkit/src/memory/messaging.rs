@@ -4,9 +4,9 @@ use super::Memory;
 use jobs::id::{JobId, Location};
 use jobs::job::Job;
 use jobs::ports::{
-    Accepted, CheckQueue, CheckRequest, Connection, Connections, EventBus, FailedEntries,
-    InferenceEndpoint, Invocation, InvokeError, PushError, Pusher, Quarantine, QuarantinedMessage,
-    Ticket, Tickets, Unavailable,
+    Accepted, CheckQueue, CheckRequest, Connection, Connections, DelayedMessage, EventBus,
+    FailedEntries, InferenceEndpoint, Invocation, InvokeError, PushError, Pusher, Quarantine,
+    QuarantinedMessage, Ticket, Tickets, Unavailable,
 };
 use jobs::state::StatusGroup;
 
@@ -47,10 +47,10 @@ impl InferenceEndpoint for Memory {
 }
 
 impl CheckQueue for Memory {
-    async fn send(&self, messages: &[(CheckRequest, u32)]) -> FailedEntries {
-        match self.operation("send", |state| state.checks.extend_from_slice(messages)) {
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
+        match self.operation("send", |state| state.checks.extend_from_slice(checks)) {
             Ok(()) => FailedEntries::none(),
-            Err(_) => FailedEntries::all(messages.len()),
+            Err(_) => FailedEntries::all(checks.len()),
         }
     }
 }

@@ -110,18 +110,18 @@ impl CursorSigner {
 /// Reads the key, or creates it if it does not exist.
 async fn key<P: KeyValueStore + Clock>(ports: &P) -> Result<Vec<u8>, ApiError> {
     for _ in 0..2 {
-        if let Some(record) = ports.read(COLLECTION, KEY).await? {
-            return BASE64_STANDARD.decode(&record.text).map_err(|error| {
+        if let Some(record) = ports.get(COLLECTION, KEY).await? {
+            return BASE64_STANDARD.decode(&record.body).map_err(|error| {
                 ApiError::Unavailable(format!("the cursor key is invalid: {error}"))
             });
         }
         let random: Vec<u8> = (0..4).flat_map(|_| ports.random().to_be_bytes()).collect();
         let record = Record {
-            text: BASE64_STANDARD.encode(&random),
+            body: BASE64_STANDARD.encode(&random),
             revision: 1,
             expires_at: None,
         };
-        if ports.write(COLLECTION, KEY, &record).await? {
+        if ports.put(COLLECTION, KEY, &record).await? {
             return Ok(random);
         }
     }

@@ -79,7 +79,7 @@ mod tests {
     use api::types::JobQuery;
 
     #[test]
-    fn values_are_parsed_by_the_type_of_their_field() {
+    fn query_values_are_parsed_by_the_type_of_their_field() {
         let query: JobQuery = parse("q=7&since=8&limit=9&tenant=a%2Db+c").unwrap();
         assert_eq!(query.q.as_deref(), Some("7"));
         assert_eq!((query.since, query.limit), (Some(8), Some(9)));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_query_names_the_parameter_or_the_value() {
+    fn invalid_query_error_names_the_parameter_or_the_value() {
         for (query, part) in [
             ("colour=red", "colour"),
             ("q=a&q=b", "q"),

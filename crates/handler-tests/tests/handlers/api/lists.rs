@@ -7,7 +7,7 @@ use jobs::id::{Attempt, JobId};
 use jobs::ports::{Quarantine, QuarantinedMessage};
 use jobs::state::{Cause, State};
 
-use super::super::world::{BUCKET, NOW, run};
+use super::super::fixtures::{BUCKET, NOW, run};
 use super::{TestApi, counts};
 
 fn names(page: &JobPage) -> Vec<&str> {

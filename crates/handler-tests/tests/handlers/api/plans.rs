@@ -8,7 +8,7 @@ use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};
 use serde_json::{Value, json};
 
-use super::super::world::{NOW, advance, batch, event, failures, find, run};
+use super::super::fixtures::{NOW, advance, batch, event, failures, find, run};
 use super::{TestApi, audit_log, counts};
 
 /// Takes the retry commands that were sent so far, each as the text of its message and its delay in seconds.
@@ -19,7 +19,7 @@ fn take_commands(api: &TestApi) -> Vec<(String, u32)> {
         serde_json::to_string(&message).unwrap()
     };
     sent.iter()
-        .map(|(command, delay)| (text(command), *delay))
+        .map(|delayed| (text(&delayed.message), delayed.delay_seconds))
         .collect()
 }
 
@@ -310,14 +310,14 @@ fn unreadable_plan_does_not_block_the_release_of_other_plans() {
         .support()
         .post(&format!("/retry-plans/{}/apply", made.id), json!({}));
     let broken = jobs::ports::Record {
-        text: "{".to_owned(),
+        body: "{".to_owned(),
         revision: 1,
         expires_at: None,
     };
     {
         let mut state = api.ports().state();
-        state.records.write("plan", "p-broken", &broken);
-        state.records.write("plan-active", "p-broken", &broken);
+        state.records.put("plan", "p-broken", &broken);
+        state.records.put("plan-active", "p-broken", &broken);
     }
     reconcile(&api);
     assert_eq!(take_commands(&api).len(), 1);

@@ -5,7 +5,7 @@ use functions::handlers::retry;
 use jobs::ports::{Quarantine, QuarantinedMessage, Queue};
 use serde_json::json;
 
-use super::super::world::{NOW, batch, run};
+use super::super::fixtures::{NOW, batch, run};
 use super::{TestApi, audit_log};
 
 fn keep(api: &TestApi, source: &str, id: &str) {
@@ -132,7 +132,7 @@ fn message_whose_replay_fails_stays_in_quarantine() {
         .support()
         .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason()));
     assert_eq!(code, "changed");
-    super::super::world::advance(api.handler.app(), 60_000);
+    super::super::fixtures::advance(api.handler.app(), 60_000);
     let entry: QuarantineEntry = api.support().post("/quarantine/checks:m1/replay", reason());
     assert_eq!(entry.id, "checks:m1");
 }

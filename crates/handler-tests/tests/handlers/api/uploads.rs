@@ -5,7 +5,7 @@ use api::types::{JobDetail, JobPage, SignedParts, UploadView};
 use functions::handlers::upload_trigger;
 use serde_json::{Value, json};
 
-use super::super::world::{BUCKET, announced, batch, failures, run};
+use super::super::fixtures::{BUCKET, batch, failures, run, upload_event};
 use super::TestApi;
 
 const MB: u64 = 1024 * 1024;
@@ -45,7 +45,7 @@ fn created_upload_has_a_job_id_and_belongs_to_its_uploader() {
     // The file is uploaded: its job belongs to the customer and has the name of the upload session.
     let key = key(&view);
     let version = api.ports().put(BUCKET, &key, b"%PDF-1.7");
-    let batch = batch(api.handler.app(), &[announced(&key, &version)], 1);
+    let batch = batch(api.handler.app(), &[upload_event(&key, &version)], 1);
     let response = run(upload_trigger::handle(api.handler.app(), batch)).unwrap();
     assert!(failures(&response).is_empty());
     let detail: JobDetail = customer.get(&format!("/jobs/{}", view.job_id));
@@ -86,7 +86,7 @@ fn object_without_an_upload_session_has_no_uploader() {
     // The key has the form of the keys that the API issues, but there is no upload session.
     let key = "inbound-batches/acme/5b9c3e9e-8f6b-4f57-9b4e-0d6d1d1f5a2b.pdf";
     let version = api.ports().put(BUCKET, key, b"%PDF-1.7");
-    let batch = batch(api.handler.app(), &[announced(key, &version)], 1);
+    let batch = batch(api.handler.app(), &[upload_event(key, &version)], 1);
     run(upload_trigger::handle(api.handler.app(), batch)).unwrap();
     let page: JobPage = api.customer().get("/jobs");
     let detail: JobDetail = api.customer().get(&format!("/jobs/{}", page.jobs[0].id));
@@ -210,7 +210,7 @@ fn file_that_arrives_after_its_upload_was_aborted_still_belongs_to_its_uploader(
     assert_eq!(api.customer().send("DELETE", &path, None).status_code, 204);
     let key = key(&view);
     let version = api.ports().put(BUCKET, &key, b"%PDF-1.7");
-    let batch = batch(api.handler.app(), &[announced(&key, &version)], 1);
+    let batch = batch(api.handler.app(), &[upload_event(&key, &version)], 1);
     run(upload_trigger::handle(api.handler.app(), batch)).unwrap();
     let detail: JobDetail = api.customer().get(&format!("/jobs/{}", view.job_id));
     assert_eq!(detail.uploaded_by.as_deref(), Some("carla@acme.example"));

@@ -7,7 +7,7 @@ use jobs::job::{AttemptRecord, HistoryEntry};
 use jobs::state::{Cause, State};
 use serde_json::json;
 
-use super::super::world::{BUCKET, NOW, find};
+use super::super::fixtures::{BUCKET, NOW, find};
 use super::{TestApi, audit_log};
 
 fn reason() -> Option<serde_json::Value> {
@@ -72,7 +72,7 @@ fn retry_of_a_job_whose_result_exists_schedules_a_check_and_no_attempt() {
     assert!(answer.result_recovered);
     let state = api.ports().state();
     assert_eq!(
-        (state.checks.len(), state.checks[0].0.due),
+        (state.checks.len(), state.checks[0].message.due),
         (1, None),
         "a check must be sent"
     );
@@ -314,7 +314,7 @@ fn data_deletion_is_refused_while_an_attempt_may_still_write_a_result() {
         .problem("POST", &format!("{path}/data-deletion"), reason());
     assert_eq!(code, "refused");
     assert!(detail.contains("may still write"), "{detail}");
-    super::super::world::advance(api.handler.app(), 8 * 3_600_000);
+    super::super::fixtures::advance(api.handler.app(), 8 * 3_600_000);
     let later = api.handler.app().ports.state().now.0;
     let mut support = api.support();
     support.claims["exp"] = json!((later / 1000 + 3600).to_string());

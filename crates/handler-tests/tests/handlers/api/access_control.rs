@@ -4,7 +4,7 @@ use api::types::{AuditPage, Configuration, JobPage};
 use jobs::state::Cause;
 use serde_json::{Value, json};
 
-use super::super::world::NOW;
+use super::super::fixtures::NOW;
 use super::{Client, TestApi, claims};
 
 #[test]
@@ -148,8 +148,8 @@ fn cursor_is_valid_only_for_its_query_and_caller_and_cannot_be_forged() {
         check_refused(api.reviewer(), format!("/jobs?cursor={forged}"));
     }
     // The key is stored, so that cursors stay valid in other instances of the function.
-    let key = api.ports().state().records.read("state", "cursor-key");
-    assert!(key.is_some_and(|record| record.text.len() == 44));
+    let key = api.ports().state().records.get("state", "cursor-key");
+    assert!(key.is_some_and(|record| record.body.len() == 44));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A world for handler tests: the real handlers over the in-memory ports.
+//! Fixtures of the handler tests: the real handlers over in-memory ports.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ pub(crate) fn event<T: serde::de::DeserializeOwned>(
 }
 
 /// S3's announcement of an object version.
-pub(crate) fn announced(key: &str, version: &str) -> String {
+pub(crate) fn upload_event(key: &str, version: &str) -> String {
     let encoded: String = key
         .bytes()
         .map(|b| match b {
