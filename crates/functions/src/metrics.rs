@@ -187,7 +187,7 @@ mod tests {
     /// Alarms and dashboards are tested against that file.
     #[test]
     fn names_and_units_are_those_of_infra_metrics_json() {
-        let listed: serde_json::Map<String, Value> =
+        let listed: Map<String, Value> =
             serde_json::from_str(include_str!("../../../infra/metrics.json")).unwrap();
         let listed: Vec<(&str, &str)> = listed
             .iter()
