@@ -104,6 +104,7 @@ format:
 lint:
 	$(call say,clippy)
 	@$(CARGO) clippy $(TESTS) --all-targets -- -D warnings
+	@$(CARGO) clippy --release -p functions --no-default-features $(LOCKED) -- -D warnings
 
 doc:
 	$(call say,documentation)

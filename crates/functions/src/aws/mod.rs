@@ -6,14 +6,18 @@ mod eventbridge;
 mod http;
 mod inventory;
 mod job_index;
+#[cfg(feature = "api")]
 mod job_list;
 mod key_value_store;
 mod quarantine;
+#[cfg(feature = "api")]
+mod quarantine_store;
 mod row;
 mod s3;
 mod sagemaker;
 mod sqs;
 mod tickets;
+#[cfg(feature = "api")]
 mod transfers;
 mod websocket;
 

@@ -1,10 +1,12 @@
 //! What happens when an event arrives: parse, use case, map. One module per function.
 
+#[cfg(feature = "api")]
 pub mod api;
 pub mod batch;
 pub mod inference_error;
 pub mod inference_success;
 mod notification;
+#[cfg(feature = "api")]
 pub mod reconciler;
 mod report;
 pub mod retry;
@@ -14,5 +16,6 @@ pub mod upload_trigger;
 pub mod ws;
 pub mod ws_authorizer;
 pub mod ws_connect;
+#[cfg(feature = "api")]
 pub mod ws_default;
 pub mod ws_disconnect;
