@@ -72,8 +72,8 @@ impl UnreportedJob {
         let row = row(tenant.stack, &id).await;
         let attempt = row["attempts"].as_l().unwrap()[0].as_m().unwrap();
         let attribute = match result {
-            RunResult::Output => "out",
-            RunResult::Failure => "err",
+            RunResult::Output => "output",
+            RunResult::Failure => "failure",
         };
         let result = text(attempt, &[attribute]).to_owned();
         let s3 = &tenant.stack.cloud.s3;
