@@ -169,7 +169,7 @@ pub struct EndpointState {
     pub running: u32,
     pub desired_instances: u32,
     pub instances: Vec<InstanceState>,
-    /// AcceptedInvocation `InvokeEndpointAsync` calls.
+    /// Accepted `InvokeEndpointAsync` calls.
     pub accepted: u64,
     pub completed: u64,
     pub failed: u64,

@@ -43,7 +43,6 @@ impl Drop for EndpointFaults {
 
 /// A job in state `InProgress` whose run has ended without a notification.
 pub(crate) struct UnreportedJob {
-    /// Key of the input.
     pub(crate) key: String,
     pub(crate) id: String,
     /// Key of the object that the first attempt wrote.

@@ -102,7 +102,6 @@ impl BurstCounter {
         Some(in_service)
     }
 
-    /// The endpoint's instances changed.
     pub(super) fn instances_changed(&mut self, board: &Board) {
         let (_, all) = self.current_instances(board);
         if let Some(current) = self.instances.iter_mut().rev().find(|known| known.begun) {

@@ -104,14 +104,14 @@ mod tests {
         };
         let written = write(dir.path(), &plan).unwrap();
         assert_eq!(written.tenants, ["acme", "globex"]);
-        let told: BTreeMap<String, u64> =
+        let model_times: BTreeMap<String, u64> =
             serde_json::from_slice(&std::fs::read(&written.model_times).unwrap()).unwrap();
-        assert_eq!(told.len(), 20, "two documents are the same");
+        assert_eq!(model_times.len(), 20, "two documents are the same");
         for (document, upload) in written.plans.iter().zip(&plan.uploads) {
             let bytes = std::fs::read(&document.path).unwrap();
             assert_eq!(document.bytes, bytes.len() as u64);
             assert_eq!(document.key, upload.key);
-            let model_time = Duration::from_millis(told[&hex(&Sha256::digest(&bytes))]);
+            let model_time = Duration::from_millis(model_times[&hex(&Sha256::digest(&bytes))]);
             assert_eq!(
                 model_time.as_millis(),
                 plan.real(upload.model_ms).as_millis()

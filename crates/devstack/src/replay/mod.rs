@@ -66,7 +66,7 @@ pub async fn run(plan: LivePlan, dir: &RunDir, children: &ChildProcesses) -> Res
         .map(|upload| plan.real(upload.after_ms))
         .collect();
     let limit = times.iter().max().copied().unwrap_or_default() + MAX_WAIT_AFTER_LAST_UPLOAD;
-    let watched = watch::Workload {
+    let watched = watch::UploadWorkload {
         uploads: documents.plans,
         schedule: UploadSchedule::AtOffsets(times),
         tenants: documents.tenants,

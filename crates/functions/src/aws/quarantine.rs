@@ -1,4 +1,4 @@
-//! The quarantine in the desk table: `Quarantine` and `QuarantineStore`.
+//! The quarantine in the records table: `Quarantine` and `QuarantineStore`.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,15 @@ use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::{Has, variable};
 
-/// The part of a quarantined message that stays on the row; one that is longer lies in S3 as a whole. Lists read whole
-/// rows, whatever they ask for, and nearly all messages are shorter than this.
+/// Maximum length of a message body that is stored on the row; a longer one is stored in S3. DynamoDB reads whole rows for
+/// a list, and nearly all messages are shorter than this.
 const MAX_INLINE_BODY_BYTES: usize = 4 * 1024;
-/// For this long no other call can replay or discard a message that is being replayed, in milliseconds.
+/// While a message is being replayed, no other call can replay or discard it for this long, in milliseconds.
 const REPLAY_LOCK_MS: u64 = 60_000;
-/// How long a quarantined message is kept, in days: as long as its row would be useful to anyone.
+/// How long a quarantined message is kept, in days.
 const RETENTION_DAYS: u64 = 90;
-/// The partition.
 const PARTITION: &str = "quarantine";
-/// How many pages of a query are read for one list: a page has 1 MB, and rows of earlier releases up to 64 KB each.
+/// Maximum number of query pages per list: a page has 1 MB, and rows of earlier releases up to 64 KB each.
 const MAX_QUERY_PAGES: usize = 40;
 
 fn key(source: &str, message_id: &str) -> Item {
@@ -35,7 +34,7 @@ fn key(source: &str, message_id: &str) -> Item {
 
 fn decode(item: &Item) -> Result<StoredMessage, BadRow> {
     let row = Reader { item, path: "" };
-    // Lists do not ask for the text.
+    // Lists do not read the body.
     let body = if item.contains_key("body") {
         row.text("body")?.to_owned()
     } else {
@@ -74,7 +73,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<
             .item("body_bytes", n(entry.body.len()))
             .item("quarantined_at", n(entry.at.0))
             .item("expires_at", n(entry.at.0 / 1000 + RETENTION_DAYS * 86_400))
-            // One that is there was delivered before, unless it was sent again: then it has failed anew.
+            // An existing entry was delivered before. If it was replayed since, it has failed again.
             .condition_expression("attribute_not_exists(pk) OR attribute_exists(replayed_at)");
         if cut < entry.body.len() {
             let key = format!("quarantine/{}/{}", entry.source, entry.message_id);
@@ -215,7 +214,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .condition_expression("replayed_at = :at")
                 .expression_attribute_values(":at", n(at.0));
         }
-        // The text in S3 goes with the bucket's lifecycle.
+        // The bucket's lifecycle rule deletes the body in S3.
         done_or("DynamoDB DeleteItem", request.send().await, |refused| {
             refused.is_conditional_check_failed_exception()
         })
