@@ -143,11 +143,11 @@ class Plans(unittest.TestCase):
         def row(status, **state):
             return {"job_id": {"S": "j"}, "status": {"S": status}, "state": {"M": {key: {"S": value} for key, value in state.items()}}}
 
-        self.assertEqual(plan.probe_verdict(None)[0], "waiting")
-        self.assertEqual(plan.probe_verdict(row("InProgress"))[0], "waiting")
-        self.assertEqual(plan.probe_verdict(row("Ready"))[0], "ready")
-        verdict, sentence = plan.probe_verdict(row("Failed", cause="ModelError", detail="out of memory"))
-        self.assertEqual(verdict, "failed")
+        self.assertEqual(plan.probe_outcome(None)[0], "waiting")
+        self.assertEqual(plan.probe_outcome(row("InProgress"))[0], "waiting")
+        self.assertEqual(plan.probe_outcome(row("Ready"))[0], "ready")
+        outcome, sentence = plan.probe_outcome(row("Failed", cause="ModelError", detail="out of memory"))
+        self.assertEqual(outcome, "failed")
         self.assertIn("ModelError: out of memory", sentence)
 
 

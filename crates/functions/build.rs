@@ -3,7 +3,7 @@
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is how a build script is told things"
+    reason = "cargo passes values to a build script in environment variables"
 )]
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

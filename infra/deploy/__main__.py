@@ -268,12 +268,12 @@ class Deployment:
         last, pushed, ready_at = None, None, None
         while True:
             pushed = self.push_of(page, name) or pushed
-            verdict, sentence = plan.probe_verdict(self.job_of(outputs["JobsTableName"], key, began))
+            outcome, sentence = plan.probe_outcome(self.job_of(outputs["JobsTableName"], key, began))
             after = self.clock() - began
             if sentence != last:
                 self.say(f"  after {after:.0f} s: {sentence}")
                 last = sentence
-            if verdict == "ready":
+            if outcome == "ready":
                 ready_at = ready_at or after
                 if pushed:
                     self.say(f"  the page received {pushed}")
@@ -281,7 +281,7 @@ class Deployment:
                     return
                 if after > ready_at + PUSH_SECONDS:
                     self.fail_probe(f"its job is Ready, but no page received it within {PUSH_SECONDS} s")
-            elif verdict == "failed":
+            elif outcome == "failed":
                 self.fail_probe(sentence)
             elif after > minutes * 60:
                 self.fail_probe(f"not Ready within {minutes:g} minutes; {sentence}")

@@ -228,7 +228,7 @@ def no_changes(reason):
     return "didn't contain changes" in reason or "No updates are to be performed" in reason
 
 
-def probe_verdict(row):
+def probe_outcome(row):
     """The state of the probe: a word for the program and a sentence for the operator. `row` may be None."""
     if row is None:
         return "waiting", "it has no job: S3 sent no event, or upload-trigger does not run (alarm uploads-dead-letters)"

@@ -129,7 +129,7 @@ def docket_row(item: dict[str, Any]) -> Row:
     if status == "Failed" and state["cause"]["S"] == "Superseded":
         known = SUPERSEDED
     attempts = [attempt["M"] for attempt in item["attempts"]["L"]]
-    output = next((attempt["out"]["S"] for attempt in attempts if attempt["n"] == state["attempt"] and "out" in attempt), None)
+    output = next((attempt["output"]["S"] for attempt in attempts if attempt["n"] == state["attempt"] and "output" in attempt), None)
     etag = item["input"]["M"]["etag"]["S"].strip('"')
     return Row(item["job_id"]["S"], etag, known, output, int(item["updated_at"]["N"]) / 1000)
 

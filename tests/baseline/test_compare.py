@@ -127,7 +127,7 @@ class ParsingTest(unittest.TestCase):
         docket = {
             "job_id": {"S": "j"}, "status": {"S": "Failed"}, "updated_at": {"N": "7000"},
             "state": {"M": {"attempt": {"N": "1"}, "cause": {"S": "Superseded"}}},
-            "attempts": {"L": [{"M": {"n": {"N": "1"}, "out": {"S": "out/1"}}}]},
+            "attempts": {"L": [{"M": {"n": {"N": "1"}, "output": {"S": "out/1"}}}]},
             "input": {"M": {"etag": {"S": "e"}}},
         }
         self.assertEqual(compare.docket_row(docket), Row("j", "e", SUPERSEDED, "out/1", 7.0))

@@ -135,7 +135,6 @@ impl CliUser {
         &self.home
     }
 
-    /// Runs the CLI.
     pub(crate) async fn docket(&self, arguments: &[&str]) -> CliOutput {
         let program = devstack::repo_file("target/release/docket");
         let program = match std::env::var_os("CARGO_TARGET_DIR") {

@@ -241,5 +241,5 @@ fn connections_and_tickets_conform() {
 #[test]
 fn quarantine_conforms() {
     run(async |stack| quarantine(&ports(stack).await, "conformance").await);
-    run(async |stack| quarantine_store(&ports(stack).await, "conformance-desk").await);
+    run(async |stack| quarantine_store(&ports(stack).await, "conformance-quarantine").await);
 }

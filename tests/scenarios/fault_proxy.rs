@@ -41,7 +41,6 @@ pub(crate) struct Upstreams {
 
 #[derive(Debug)]
 pub(crate) struct FaultProxy {
-    /// Base URL.
     pub(crate) url: String,
     upstreams: watch::Sender<Option<Upstreams>>,
     client: Client<HttpConnector, Full<Bytes>>,

@@ -223,7 +223,7 @@ fn every_function_is_limited_to_its_grants() {
         let known: BTreeSet<&str> = GRANTS.iter().map(|grants| grants.function).collect();
         assert_eq!(names, known, "GRANTS lists every function");
         let mut problems = Vec::new();
-        for Role { function, arn } in &roles {
+        for FunctionRole { function, arn } in &roles {
             let grants = GRANTS.iter().find(|grants| grants.function == function);
             let wanted: BTreeSet<&str> = grants.unwrap().actions().collect();
             let requests = requests(stack, arn);
@@ -271,19 +271,19 @@ fn every_function_is_limited_to_its_grants() {
 }
 
 /// A function and the ARN of its role.
-struct Role {
+struct FunctionRole {
     function: String,
     arn: String,
 }
 
-async fn roles(stack: &Stack) -> Vec<Role> {
+async fn roles(stack: &Stack) -> Vec<FunctionRole> {
     let list = AwsRequest::rest("list", "lambda", "GET", "/2015-03-31/functions");
     let (_, listed) = send(stack, &list, &root_credentials()).await;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let functions = listed["Functions"].as_array().unwrap().iter();
     functions
-        .map(|function| Role {
+        .map(|function| FunctionRole {
             function: text(&function["FunctionName"]).replacen("docket-", "", 1),
             arn: text(&function["Role"]),
         })

@@ -71,11 +71,11 @@ fn unrecorded_invocation_is_recovered_from_its_output() {
         let silent = EndpointFaults::lose_notifications(stack, DOC_UNDERSTANDING);
         let output = RunResult::Output;
         let job = UnreportedJob::create(&mut acme, "document.pdf", contract(), output).await;
-        let expression = "SET #status = :submitting, #state.claim = :claim, #state.lease_expires_at = :past, \
-             #state.#until = :past";
+        let expression = "SET #status = :submitting, #state.lease_token = :token, #state.lease_expires_at = :past, \
+             #state.budget_expires_at = :past";
         let values = [
             (":submitting", AttributeValue::S("Submitting".to_owned())),
-            (":claim", AttributeValue::N("1".to_owned())),
+            (":token", AttributeValue::N("1".to_owned())),
             (":past", AttributeValue::N(PAST_MS.to_owned())),
         ];
         update_row(stack, &job.id, expression, &values).await;

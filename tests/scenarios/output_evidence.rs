@@ -75,7 +75,13 @@ fn last_attempt_without_output_object_fails() {
         drop(faults);
         delete(stack, &job.result).await;
         let one = AttributeValue::N("1".to_owned());
-        update_row(stack, &job.id, "SET #state.#last = :one", &[(":one", one)]).await;
+        update_row(
+            stack,
+            &job.id,
+            "SET #state.last_attempt = :one",
+            &[(":one", one)],
+        )
+        .await;
         job.publish_success(stack).await;
         let (_, detail) = acme.failed(&job.id).await;
         let output = format!("s3://{}/{}", acme.bucket(), job.result);

@@ -275,7 +275,7 @@ pub(crate) async fn update_row(
         .table_name(&stack.outputs.jobs_table_name)
         .key("job_id", AttributeValue::S(id.to_owned()))
         .update_expression(expression);
-    let reserved = ["status", "state", "last", "until"];
+    let reserved = ["status", "state"];
     for name in reserved {
         let placeholder = format!("#{name}");
         if expression.contains(&placeholder) {

@@ -8,7 +8,6 @@ use jobs::ports::{LoadError, Unavailable};
 /// Every text tells the caller what is wrong and what to do. The HTTP layer maps the variants to statuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The request is malformed.
     #[error("{0}")]
     BadRequest(String),
     /// The principal may not do this.

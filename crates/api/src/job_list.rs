@@ -13,7 +13,7 @@ use jobs::view::JobView;
 
 mod scan;
 
-pub use scan::{JobScan, ScanPosition, ScanResult, scan_jobs};
+pub use scan::{JobListPosition, JobScan, ScanResult, scan_jobs};
 
 /// The most rows that one response examines.
 pub const MAX_EXAMINED_JOBS: usize = 500;
@@ -31,8 +31,8 @@ pub async fn list<P: JobList>(
     ports: &P,
     principal: &Principal,
     query: &JobQuery,
-    from: Option<ScanPosition>,
-) -> Result<(JobPage, Option<ScanPosition>), ApiError> {
+    from: Option<JobListPosition>,
+) -> Result<(JobPage, Option<JobListPosition>), ApiError> {
     let scan = scan_for(principal, query)?;
     let limit = match query.limit {
         None => DEFAULT_PAGE_SIZE,

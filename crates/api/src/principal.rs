@@ -39,7 +39,6 @@ pub struct Principal {
     pub roles: BTreeSet<Role>,
     /// The tenants that the caller belongs to.
     pub tenants: BTreeSet<Tenant>,
-    /// When the sign-in ends.
     pub expires_at: Timestamp,
 }
 

@@ -23,7 +23,6 @@ pub(crate) const IDLE_PERIOD: Millis = Millis::from_secs(300);
 pub struct Settings {
     /// `MinCapacity`. Asynchronous endpoints may scale in to 0.
     pub min_instances: u32,
-    /// `MaxCapacity`.
     pub max_instances: u32,
     /// `MaxConcurrentInvocationsPerInstance`, 1–1000: requests that one instance processes at a time.
     pub max_concurrent_per_instance: u32,

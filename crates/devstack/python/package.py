@@ -77,8 +77,8 @@ def check(folder: Path, names: list[str], limit: int, allowed: dict[str, int] | 
         path = folder / f"{name}.zip"
         size = path.stat().st_size if path.is_file() else None
         maximum = (allowed or {}).get(name, limit)
-        verdict = "is missing" if size is None else f"has {size} bytes"
-        print(f"package: {path.name} {verdict}, the limit is {maximum}", file=sys.stderr)
+        state = "is missing" if size is None else f"has {size} bytes"
+        print(f"package: {path.name} {state}, the limit is {maximum}", file=sys.stderr)
         wrong |= size is None or size > maximum
     return 1 if wrong else 0
 

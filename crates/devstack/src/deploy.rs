@@ -114,7 +114,6 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
 pub(crate) struct TemplateParameters {
     pub(crate) execute_api_url: String,
     pub(crate) sagemaker_runtime_url: String,
-    /// Where users sign in.
     pub(crate) sign_in_url: String,
     /// Timeout of the functions behind queues. The queues' visibility timeout is six times this.
     pub(crate) function_timeout_seconds: u32,

@@ -81,7 +81,6 @@ impl From<tungstenite::Error> for PushClientError {
     }
 }
 
-/// An open connection.
 #[derive(Debug)]
 pub struct PushClient {
     sink: SplitSink<PushSocket, Message>,

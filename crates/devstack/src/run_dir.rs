@@ -89,7 +89,6 @@ impl RunDir {
         check_space(&self.path)
     }
 
-    /// Deletes the directory.
     pub fn remove(self) {
         // The next start removes what cannot be removed now.
         fs::remove_dir_all(&self.path).ok();

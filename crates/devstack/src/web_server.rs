@@ -93,7 +93,6 @@ async fn connection(stream: TcpStream, site: Arc<StaticSite>) {
         .ok();
 }
 
-/// The files and headers.
 #[derive(Debug)]
 struct StaticSite {
     /// Without symbolic links in its path.

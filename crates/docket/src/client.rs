@@ -14,7 +14,7 @@ use crate::cognito::CognitoClient;
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{
-    HttpClient, HttpError, HttpErrorKind, HttpResponse, RESPONSE_TIMEOUT, full_body,
+    HttpClient, HttpClientError, HttpErrorKind, HttpResponse, RESPONSE_TIMEOUT, full_body,
 };
 use crate::session::{Session, Sessions};
 
@@ -302,7 +302,7 @@ impl ApiClient {
     }
 }
 
-fn is_retryable(result: &Result<HttpResponse, HttpError>, idempotency: Idempotency) -> bool {
+fn is_retryable(result: &Result<HttpResponse, HttpClientError>, idempotency: Idempotency) -> bool {
     let idempotent = idempotency == Idempotency::Idempotent;
     match result {
         Ok(response) => {
@@ -318,7 +318,7 @@ fn is_retryable(result: &Result<HttpResponse, HttpError>, idempotency: Idempoten
 }
 
 /// The error for a request without an answer.
-pub(crate) fn unreachable_error(error: &HttpError) -> CliError {
+pub(crate) fn unreachable_error(error: &HttpClientError) -> CliError {
     CliError::new(
         Exit::Unavailable,
         "unreachable",

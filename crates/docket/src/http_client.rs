@@ -35,7 +35,7 @@ pub(crate) struct HttpResponse {
 
 /// A request that got no complete answer.
 #[derive(Clone, Debug)]
-pub(crate) struct HttpError {
+pub(crate) struct HttpClientError {
     pub(crate) address: String,
     pub(crate) message: String,
     pub(crate) kind: HttpErrorKind,
@@ -90,7 +90,7 @@ impl HttpClient {
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, HttpError> {
+    ) -> Result<Response<Incoming>, HttpClientError> {
         let uri = request.uri();
         let address = format!(
             "{}://{}",
@@ -99,7 +99,7 @@ impl HttpClient {
         );
         let secure = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let result = if secure {
-            let tls = self.tls().map_err(|message| HttpError {
+            let tls = self.tls().map_err(|message| HttpClientError {
                 address: address.clone(),
                 message,
                 kind: HttpErrorKind::Refused,
@@ -110,7 +110,7 @@ impl HttpClient {
         } else {
             self.plain.get_or_init(plain_client).request(request)
         };
-        result.await.map_err(|error| HttpError {
+        result.await.map_err(|error| HttpClientError {
             address,
             kind: error_kind(&error),
             message: root_cause(&error),
@@ -122,10 +122,10 @@ impl HttpClient {
         &self,
         request: Request<RequestBody>,
         timeout: Duration,
-    ) -> Result<HttpResponse, HttpError> {
+    ) -> Result<HttpResponse, HttpClientError> {
         let address = request.uri().to_string();
         let address = address.split('?').next().unwrap_or_default().to_owned();
-        let outcome_unknown = |message: String| HttpError {
+        let outcome_unknown = |message: String| HttpClientError {
             address: address.clone(),
             message,
             kind: HttpErrorKind::OutcomeUnknown,

@@ -31,7 +31,6 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// All stored sign-ins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Sessions {

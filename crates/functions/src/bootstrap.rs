@@ -1,5 +1,5 @@
-//! What happens once per execution environment, before the first event. Lambda does not throttle the CPU of this phase,
-//! so what every event needs is done here.
+//! Initialization, once per execution environment and before the first event. Lambda does not throttle the CPU in this
+//! phase, so everything that each event needs is prepared here.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use crate::aws::Aws;
 use crate::config::{self, BadEnvironment, Has, ReadEnvironment, variable};
 use crate::traces;
 
-/// What a handler works with: the ports, and the settings `E` of its function.
+/// The ports and the settings `E` of a function, for its handler.
 #[derive(Debug)]
 pub struct App<P, E = ()> {
     pub ports: P,
     pub environment: Arc<E>,
 }
 
-/// Sets up logging, reads the environment, makes the clients.
+/// Sets up logging, reads the environment and creates the ports.
 ///
 /// # Errors
-/// [`BadEnvironment`] says what is missing. Lambda then reports the function as failing to start.
+/// [`BadEnvironment`] names what is missing. Lambda then reports that the function fails to start.
 pub fn init<E: ReadEnvironment>() -> Result<App<Aws<E>, E>, BadEnvironment> {
     traces::subscribe(config::otlp_endpoint().as_deref());
     let (aws, environment) = config::from_env::<E>()?;
@@ -31,7 +31,7 @@ pub fn init<E: ReadEnvironment>() -> Result<App<Aws<E>, E>, BadEnvironment> {
 /// As [`init`], and opens the TLS connection to DynamoDB: for functions whose every event reads the job table.
 ///
 /// # Errors
-/// As [`init`]. A connection that does not open is no error.
+/// As [`init`]. A failure to open the connection is not an error.
 pub async fn init_and_connect<E>() -> Result<App<Aws<E>, E>, BadEnvironment>
 where
     E: ReadEnvironment + Has<variable::JobsTable>,

@@ -1,4 +1,4 @@
-//! What a function reads from its environment, and the only code that reads it.
+//! The configuration of a function, read from its environment variables. Only this module reads them.
 //!
 //! Each function declares its own settings with [`environment!`](crate::environment): a struct with one field per variable. A handler or an
 //! AWS adapter asks for a variable by a bound such as `E: Has<variable::JobsTable>`, so a function that does not declare
@@ -14,13 +14,13 @@ use jobs::ports::Queue;
 
 /// An environment variable. The types in [`variable`] implement it.
 pub trait Variable {
-    /// Its name as `infra/service.yaml` sets it.
+    /// The name that `infra/service.yaml` sets.
     const NAME: &'static str;
 }
 
 macro_rules! variables {
     ($($(#[$doc:meta])* $variable:ident => $name:literal,)*) => {
-        /// Every variable that a function may be given.
+        /// All environment variables of the functions.
         pub mod variable {
             $(
                 $(#[$doc])*
@@ -36,15 +36,12 @@ macro_rules! variables {
 }
 
 variables! {
-    /// The job table.
     JobsTable => "JOBS_TABLE",
     /// The table of open WebSocket connections.
     ConnectionsTable => "CONNECTIONS_TABLE",
     /// The table of tickets, quarantined messages and all other records.
     RecordsTable => "RECORDS_TABLE",
-    /// The bucket of inputs and outputs.
     Bucket => "BUCKET",
-    /// The queue of checks.
     ChecksQueueUrl => "CHECKS_QUEUE_URL",
     /// The dead letters of the queue of checks.
     ChecksDeadLettersUrl => "CHECKS_DEAD_LETTERS_URL",
@@ -85,19 +82,18 @@ impl<E: Debug + Send + Sync + 'static> Environment for E {}
 
 /// Settings that are read from environment variables.
 pub trait ReadEnvironment: Environment + Sized {
-    /// Takes the settings from `lookup`.
+    /// Reads the settings with `lookup`.
     ///
     /// # Errors
-    /// Names every variable that is not set, or says what is wrong with the file of pipelines.
+    /// Names every missing variable, or the problem with `pipelines.toml`.
     fn read(lookup: &Lookup<'_>) -> Result<Self, BadEnvironment>;
 }
 
-/// Answers the value of a variable, if it is set.
+/// Returns the value of a variable, if it is set.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Settings with the variable `V`.
 pub trait Has<V: Variable>: Environment {
-    /// The variable's value.
     fn value(&self) -> &str;
 }
 
@@ -111,7 +107,7 @@ pub trait HasPipelines: Environment {
 pub trait QueueUrls: Environment {
     /// The URL of a queue.
     fn queue_url(&self, queue: Queue) -> &str;
-    /// The URL of a queue's dead letters; none if the function has nothing to do with them.
+    /// The URL of a dead-letter queue; `None` if the function does not use it.
     fn dead_letters_url(&self, queue: Queue) -> Option<&str>;
 }
 
@@ -120,7 +116,7 @@ pub trait QueueUrls: Environment {
 ///
 /// ```
 /// functions::environment! {
-///     /// What the function is told.
+///     /// The function's settings.
 ///     pub struct Environment {
 ///         jobs_table: JobsTable,
 ///     }
@@ -198,17 +194,16 @@ pub enum BadEnvironment {
     Pipelines(#[from] ConfigError),
 }
 
-/// How AWS is called: the region, the function's credentials, and where services are if not where their SDKs expect them.
+/// How AWS is called: region, credentials, and endpoint URLs that differ from the SDKs' defaults.
 #[derive(Clone, Debug)]
 pub struct AwsConfig {
     pub region: String,
-    /// As Lambda sets them for the life of the execution environment.
+    /// Set by Lambda for the lifetime of the execution environment.
     pub credentials: Credentials,
     endpoints: Vec<(&'static str, String)>,
 }
 
-/// The services that are called, as AWS's own variables name them. The WebSocket API is not among them: its address
-/// is a setting of ours.
+/// The services that are called, with the names of AWS's variables. Not the WebSocket API: its URL is one of our settings.
 const SERVICES: [&str; 5] = ["DYNAMODB", "S3", "SAGEMAKER_RUNTIME", "SQS", "EVENTBRIDGE"];
 
 impl AwsConfig {
@@ -223,7 +218,7 @@ impl AwsConfig {
         }
     }
 
-    /// Takes it from the variables that Lambda sets.
+    /// Reads it from the variables that Lambda sets.
     ///
     /// # Errors
     /// [`BadEnvironment::Missing`] names every variable that is not set.
@@ -274,13 +269,12 @@ fn read<E: ReadEnvironment>(lookup: &Lookup<'_>) -> Result<(AwsConfig, E), BadEn
     }
 }
 
-/// The base URL of the receiver of traces, if there is one. Read before anything else, so that what is wrong with the
-/// rest is logged.
+/// The base URL of the trace receiver, if there is one. Read first, so that errors in the rest are traced too.
 pub(crate) fn otlp_endpoint() -> Option<String> {
     var(variable::OtlpEndpoint::NAME)
 }
 
-/// Lambda's name for this function, if it runs there.
+/// The function's name on Lambda, if it runs there.
 #[cfg(feature = "otel")]
 pub(crate) fn function_name() -> Option<String> {
     var("AWS_LAMBDA_FUNCTION_NAME")

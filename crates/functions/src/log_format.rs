@@ -47,7 +47,7 @@ where
     }
 }
 
-/// Separates the fields of a span. It is in none of them: JSON writes it as `\n`.
+/// Separates the fields of a span. No field contains it, since JSON escapes it as `\n`.
 const SEPARATOR: char = '\n';
 
 impl<'w> FormatFields<'w> for LogFormat {
@@ -82,7 +82,7 @@ impl JsonMembers {
     }
 
     fn text(&mut self, name: &str, value: &str) {
-        // A text is always JSON.
+        // A string always serializes.
         self.put(name, &serde_json::to_string(value).unwrap_or_default());
     }
 
@@ -90,11 +90,11 @@ impl JsonMembers {
         if !self.json.is_empty() {
             self.json.push(self.separator);
         }
-        // Names of fields stand in the code; none needs to be escaped.
+        // Field names are literals in the code; none needs escaping.
         let _ = write!(self.json, "\"{name}\":{json}");
     }
 
-    /// Adds a member unless there is one of its name. Within a text the name's closing quote would be escaped.
+    /// Adds a member unless one with this name exists. Within a string value the name's closing quote would be escaped.
     fn add_if_new(&mut self, member: &str) {
         let name = member.find("\":").and_then(|end| member.get(..end + 2));
         if name.is_some_and(|name| !self.json.contains(name)) {
@@ -117,7 +117,7 @@ impl Visit for JsonMembers {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.text(field.name(), value);
     }
-    // Also what is neither: fractions are written as texts, since JSON has no word for some of them.
+    // Fractions are written as strings too, since JSON cannot represent some of them.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.text(field.name(), &format!("{value:?}"));
     }
@@ -189,7 +189,7 @@ mod tests {
         assert!(line.get("spans").is_none() && line.get("span").is_none());
     }
 
-    /// The trace is known late, and what is known later counts.
+    /// The trace id is recorded late; the last recorded value counts.
     #[test]
     fn job_fields_are_added_to_the_span_once_known() {
         let id = JobId::of_key("b", "k");

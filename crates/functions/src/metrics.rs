@@ -1,5 +1,5 @@
-//! Every metric of the service, as CloudWatch reads it out of the logs
-//! (embedded metric format, CloudWatch user guide). Names and units are an API: dashboards and alarms use them.
+//! The metrics of the service in embedded metric format (CloudWatch user guide), which CloudWatch extracts from the logs.
+//! Dashboards and alarms use the names and units.
 
 use serde_json::{Map, Value, json};
 
@@ -39,13 +39,11 @@ metrics! {
     JobsReady: Count,
     /// Events `Failed`; a redelivered message counts again.
     JobsFailed: Count,
-    /// Retries that were scheduled.
     RetriesScheduled: Count,
     /// From the creation of a job to `Ready`, in milliseconds.
     TimeToReady: Milliseconds,
-    /// Messages that were quarantined.
     Quarantined: Count,
-    /// Messages that were given back to their queue.
+    /// Messages that were returned to their queue.
     Redelivered: Count,
     /// Updates that reached a page.
     Pushed: Count,
@@ -53,9 +51,9 @@ metrics! {
     PushesDropped: Count,
     /// Results that a check found in S3 and no notification had reported.
     ResultsRecovered: Count,
-    /// Attempts that were given up at their deadline, with neither an output nor a failure in S3.
+    /// Attempts that timed out at their deadline, with neither an output nor a failure object in S3.
     AttemptsTimedOut: Count,
-    /// Open jobs for which no message was under way, so that a check was sent.
+    /// Open jobs that were overdue, so that a check was sent.
     ChecksReenqueued: Count,
     /// Open jobs whose rows cannot be read, at each run of the reconciler.
     JobsUnreadable: Count,
@@ -73,7 +71,7 @@ metrics! {
     ProbesFailed: Count,
     /// Attempts that a job took to become ready.
     Attempts: Count,
-    /// Open jobs; counted every five minutes, not at all if not all could be.
+    /// Open jobs, counted every five minutes; not written if some could not be counted.
     JobsOpen: Count,
     /// Age of the oldest open job in seconds; 0 if there is none.
     OldestOpenJobAge: Seconds,
@@ -81,15 +79,15 @@ metrics! {
     JobsAtRisk: Count,
 }
 
-/// What a metric is counted by beside the service, whose name is a dimension of all: an account may have several.
-/// Only names that we choose: a user's text as a dimension would be a bill.
+/// The dimensions of a metric in addition to the service's name, which all have because an account may have several
+/// services. Values are only names that we choose: each distinct value is a metric that costs.
 #[derive(Clone, Copy, Debug)]
 pub enum Dimension<'a> {
     /// By pipeline, and of the whole service.
     Pipeline(&'a str),
-    /// By pipeline alone: figures that are looked up and not counted make no total.
+    /// By pipeline only: gauges have no total.
     Gauge(&'a str),
-    /// By pipeline and why a job failed, no more: the totals are counted by pipeline.
+    /// By pipeline and cause of failure only: the totals are counted by pipeline.
     Cause(&'a str, &'a str),
     /// By the queue that the message came from, and of the whole service.
     Queue(&'a str),
@@ -97,7 +95,7 @@ pub enum Dimension<'a> {
     Service,
 }
 
-/// One line of embedded metric format; `values` of the same metric are given as a distribution.
+/// One log line of embedded metric format. Several `values` of a metric become a distribution.
 pub fn line(
     service: &str,
     now_ms: u64,
@@ -140,7 +138,7 @@ pub fn line(
     Some(Value::Object(root).to_string())
 }
 
-/// Writes metrics to where Lambda collects them.
+/// Writes metrics to standard output, where Lambda collects them.
 #[expect(
     clippy::print_stdout,
     reason = "CloudWatch reads metrics from standard output"

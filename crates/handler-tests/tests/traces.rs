@@ -1,4 +1,4 @@
-//! What OpenTelemetry is told: the real handlers, and a receiver that reads what they send.
+//! Exported traces: the real handlers, and a receiver that decodes what they send.
 #![cfg(feature = "otel")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
@@ -121,8 +121,8 @@ fn a_document_is_one_trace_from_its_upload_to_its_end() {
     assert_eq!(first.links.len(), 1);
     assert_eq!(first.links[0].span_id, invocation.span_id);
     assert_eq!(first.links[0].trace_id, invocation.trace_id);
-    let said: Vec<&str> = first.events.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(said, ["job changed", "job changed"]);
+    let events: Vec<&str> = first.events.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(events, ["job changed", "job changed"]);
 
     let output = app.ports.state().jobs[&id].attempts[0].output.clone();
     let output = output.unwrap();

@@ -23,7 +23,7 @@ fn a_receiver_that_says_nothing_is_left_alone_and_the_work_is_done() {
     let open = Mutex::new(Vec::new());
     let url = listen(move |stream| {
         count.fetch_add(1, Ordering::SeqCst);
-        // Kept open, so that nobody is told that there will be no answer.
+        // Kept open, so that the client is not told that there will be no response.
         open.lock().unwrap().push(stream);
     });
     subscribe(Some(&url));

@@ -23,7 +23,6 @@ pub struct Backlog {
     pub at_risk: u64,
 }
 
-/// Backlogs by pipeline name.
 pub type Backlogs = BTreeMap<String, Backlog>;
 
 /// Counts all open jobs by pipeline. Pipelines without open jobs are included.

@@ -121,7 +121,6 @@ pub fn equal_failures(job: &Job) -> usize {
     1 + equal.count()
 }
 
-/// The result of [`resubmit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResubmitResult {
     /// The retry is saved; the caller runs the effects. If the caller dies first, only a push is lost: the reconciler starts
@@ -134,7 +133,6 @@ pub enum ResubmitResult {
     Refused(Job, IgnoreReason),
 }
 
-/// The result of [`cancel`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CancelResult {
     /// The job is cancelled; the caller runs the effects.

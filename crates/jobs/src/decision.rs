@@ -8,7 +8,6 @@ use crate::state::{Failure, State};
 pub enum Decision {
     /// Save the new state, then run its effects.
     Advance(Advance),
-    /// Change nothing.
     Ignore(IgnoreReason),
 }
 

@@ -9,7 +9,6 @@ pub struct Input {
     pub bucket: String,
     /// Decoded.
     pub key: String,
-    /// S3 version id.
     pub version: String,
     /// Without quotes.
     pub etag: String,

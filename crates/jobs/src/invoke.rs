@@ -77,7 +77,6 @@ where
 }
 
 enum InvokeFailure {
-    /// The attempt failed.
     Permanent(Failure),
     /// The outcome is unknown; the message must be redelivered.
     Redeliver(MessageError),

@@ -14,7 +14,6 @@ pub struct Job {
     /// Counts the saves, from 1. A save is conditional on the version that was read; clients keep the highest they have seen.
     pub version: u64,
     pub tenant: Tenant,
-    /// The pipeline's name.
     pub pipeline: String,
     pub input: Input,
     pub state: State,

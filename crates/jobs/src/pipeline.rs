@@ -43,7 +43,7 @@ pub struct Pipeline {
     pub backoff_seconds: Vec<u32>,
     /// Every job ends within this time of its upload or its last manual retry: no attempt starts that could end later.
     pub job_deadline_seconds: u32,
-    /// The time to a result that customers are told. Not enforced; used for alarms and display.
+    /// The time to a result that customers are promised. Not enforced; used for alarms and display.
     pub slo_seconds: u32,
     /// Usual duration of one run. Not enforced; used for estimates.
     pub typical_run_seconds: u32,
@@ -94,7 +94,6 @@ pub struct Retention {
     pub audit: u16,
 }
 
-/// `pipelines.toml` is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not TOML, or a field is missing, misspelled or of the wrong type; the message names it.

@@ -37,7 +37,6 @@ pub struct Unavailable {
     pub source: Box<dyn Error + Send + Sync>,
 }
 
-/// Time and randomness.
 pub trait Clock {
     fn now(&self) -> Timestamp;
     /// Sixty-four fresh random bits.
@@ -70,7 +69,6 @@ pub enum SaveError {
     Unavailable(#[from] Unavailable),
 }
 
-/// The job table.
 pub trait JobStore {
     /// Reads the row consistently.
     async fn load(&self, id: JobId) -> Result<Option<Job>, LoadError>;
@@ -100,7 +98,6 @@ pub struct ObjectHead {
     /// Without quotes.
     pub etag: String,
     pub bytes: u64,
-    /// The stored media type.
     pub content_type: String,
     /// The uploader's file name from the user metadata, decoded.
     pub name: Option<String>,
@@ -118,7 +115,6 @@ pub enum PeekError {
     Unavailable(#[from] Unavailable),
 }
 
-/// The object store.
 pub trait ObjectStore {
     /// Metadata and first bytes of the current version, in one request; `None` if there is none.
     async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError>;
@@ -127,7 +123,6 @@ pub trait ObjectStore {
     /// The first bytes of an object, at most `limit`; `None` if there is none.
     async fn read(&self, location: &Location, limit: usize)
     -> Result<Option<Vec<u8>>, Unavailable>;
-    /// Copies one version.
     async fn copy(
         &self,
         bucket: &str,
@@ -187,7 +182,6 @@ pub enum InvokeError {
     Unanswered(Unavailable),
 }
 
-/// SageMaker asynchronous inference.
 pub trait InferenceEndpoint {
     /// Queues a request. Not idempotent: two calls are two runs.
     async fn invoke(&self, invocation: &Invocation) -> Result<Accepted, InvokeError>;
@@ -209,7 +203,6 @@ pub struct DelayedMessage<M> {
     pub delay_seconds: u32,
 }
 
-/// The queue `checks`.
 pub trait CheckQueue {
     /// The maximum delay of a message (Amazon SQS API reference, `DelaySeconds`).
     const MAX_DELAY_SECONDS: u32 = 900;
@@ -247,7 +240,6 @@ impl Connection {
     }
 }
 
-/// The open WebSocket connections.
 pub trait Connections {
     /// Adds or renews a connection.
     async fn register(&self, connection: &Connection) -> Result<(), Unavailable>;
@@ -288,7 +280,6 @@ pub struct Ticket {
     pub token_expires_at: Timestamp,
 }
 
-/// Issues and redeems tickets.
 pub trait Tickets {
     /// Stores a ticket under an unguessable secret.
     async fn issue(&self, secret: &str, ticket: &Ticket) -> Result<(), Unavailable>;

@@ -36,7 +36,6 @@ pub const fn lookahead(interval: Duration) -> Duration {
     interval.saturating_add(LOST_RETRY_DELAY)
 }
 
-/// The result of [`check_overdue`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
     /// Jobs for which a check was sent.

@@ -11,7 +11,6 @@ pub enum State {
     /// The decision to call the endpoint is saved; the call may or may not have been made yet.
     /// Left by the response, by a notification that arrives before it, or at the deadline.
     Submitting {
-        /// The attempt being submitted.
         attempt: Attempt,
         /// Identifies the function invocation that submits it.
         lease_token: LeaseToken,
@@ -33,7 +32,6 @@ pub enum State {
     RetryScheduled {
         /// The attempt to start. After a refused call this is the refused attempt, since nothing of it ran.
         next: Attempt,
-        /// When to start it.
         due: Timestamp,
         budget: RetryBudget,
     },
@@ -118,7 +116,6 @@ pub enum Retryability {
     Permanent,
     /// While the retry budget has attempts left.
     Retry,
-    /// Once.
     RetryOnce,
     /// Without using up attempts, until the job's deadline.
     Wait,

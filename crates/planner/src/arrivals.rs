@@ -10,7 +10,7 @@ const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 /// A document that is going to be uploaded.
 #[derive(Debug)]
-pub(crate) struct PlannedUpload {
+pub(crate) struct UploadArrival {
     /// Documents that arrive together share a number, from 1 on.
     pub(crate) burst: u32,
     /// When its upload is complete, in milliseconds since midnight.
@@ -22,7 +22,7 @@ pub(crate) struct PlannedUpload {
 }
 
 /// The uploads of a day, the earliest first.
-pub(crate) fn arrivals(options: &ReplayOptions, prefix: &str, rng: &mut Rng) -> Vec<PlannedUpload> {
+pub(crate) fn arrivals(options: &ReplayOptions, prefix: &str, rng: &mut Rng) -> Vec<UploadArrival> {
     let shape = options.scenario.shape();
     let sizes = sizes(options.documents, shape.burst, rng);
     let weights = minutes(&shape);
@@ -41,7 +41,7 @@ pub(crate) fn arrivals(options: &ReplayOptions, prefix: &str, rng: &mut Rng) -> 
             };
             let per_100_000 = shape.run_percent.0 * 1000
                 + (shape.run_percent.1 - shape.run_percent.0) * per_mille;
-            arrivals.push(PlannedUpload {
+            arrivals.push(UploadArrival {
                 burst,
                 at,
                 key: format!("{prefix}{tenant}/{}.pdf", arrivals.len() + 1),
@@ -97,11 +97,11 @@ fn time_in_part(minutes: &[u64], part: u64, parts: u64, rng: &mut Rng) -> u64 {
 }
 
 /// Reduces the arrivals to an excerpt. A burst is moved as a whole, by what was cut before it.
-pub(crate) fn cut(arrivals: &mut Vec<PlannedUpload>, excerpt: Excerpt) {
+pub(crate) fn cut(arrivals: &mut Vec<UploadArrival>, excerpt: Excerpt) {
     arrivals.retain(|arrival| arrival.burst <= excerpt.bursts);
     let (mut previous, mut removed) = (None, 0);
     for number in 1..=excerpt.bursts {
-        let of_it = |arrival: &&mut PlannedUpload| arrival.burst == number;
+        let of_it = |arrival: &&mut UploadArrival| arrival.burst == number;
         let Some(began) = arrivals
             .iter_mut()
             .filter(of_it)

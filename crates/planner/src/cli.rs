@@ -50,7 +50,6 @@ enum CliCommand {
 
 struct ReplayCommand {
     options: ReplayOptions,
-    /// The parameter file.
     file: String,
     price: f64,
     price_source: &'static str,

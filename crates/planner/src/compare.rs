@@ -120,7 +120,6 @@ fn read(options: &mut ReplayOptions, file: &str) -> Result<(), String> {
 /// A day with another setting.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// The setting.
     pub label: String,
     pub day: Day,
     pub figures: Figures,

@@ -5,13 +5,11 @@ use simulation::workload::EndpointSample;
 
 use crate::scenario::Scenario;
 
-/// What to replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReplayOptions {
     pub scenario: Scenario,
     /// Determines when what is uploaded and how long the model takes for it.
     pub seed: u64,
-    /// Documents per day.
     pub documents: u32,
     /// The median duration of a model run.
     pub run_seconds: u32,

@@ -43,7 +43,6 @@ pub struct Figures {
     pub queue: Percentiles,
     pub run: Percentiles,
     pub docket: Percentiles,
-    /// Documents that became ready.
     pub ready: usize,
     /// Documents that failed or are still open.
     pub failed: usize,

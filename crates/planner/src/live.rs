@@ -74,7 +74,7 @@ impl From<Burst> for BurstForecast {
     }
 }
 
-/// The excerpt of the day that a live replay takes unless told otherwise. Its duration in real time is some minutes.
+/// The excerpt of the day that a live replay takes by default. Its duration in real time is some minutes.
 ///
 /// The maximum gap is what the endpoint needs to finish a burst and to release its instances (13 and 15 minutes for
 /// `deal-day`, 33 and 10 for `tuesday`), and a little more: a burst that came later would find the same endpoint.

@@ -289,7 +289,7 @@ fn waits(svg: &mut String, day: &Day, axis: &Axis, figures: &Figures) {
             "<path class=\"p\" d=\"M{LEFT} {}H{RIGHT}\"/>",
             fine.y(day.slo_ms)
         );
-        entries.push(("p", "promise"));
+        entries.push(("p", "SLO"));
     }
     legend(svg, fine.top - 12, &entries);
 }

@@ -151,7 +151,7 @@ pub(crate) fn settings(settings: &Settings) -> String {
         )
     });
     format!(
-        "instances {} to {}, target {}, cooldowns out {} in {} wake {}, {idle}, cold start {}{warm}",
+        "instances {} to {}, target {}, cooldowns out {} in {} from zero {}, {idle}, cold start {}{warm}",
         settings.min_instances,
         settings.max_instances,
         settings.backlog_per_instance_target,

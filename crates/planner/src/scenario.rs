@@ -2,7 +2,6 @@
 
 use crate::units::{HOUR, MINUTE, SECOND, clock, span};
 
-/// A kind of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     /// Before a deal closes: contracts all day long, dropped by the dozen, through `legal-review`.

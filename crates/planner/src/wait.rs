@@ -2,12 +2,12 @@
 
 use simulation::workload::{DocumentEnd, DocumentResult, EndpointSample};
 
-use crate::arrivals::PlannedUpload;
+use crate::arrivals::UploadArrival;
 use crate::day::{ReplayedDocument, Wait};
 
 /// What became of a document of the day's plan.
 pub(crate) fn document(
-    arrival: &PlannedUpload,
+    arrival: &UploadArrival,
     result: &DocumentResult,
     samples: &[EndpointSample],
 ) -> ReplayedDocument {

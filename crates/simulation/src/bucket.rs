@@ -7,7 +7,7 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::Listing;
 use jobs::ports::{ListedObject, ListingCursor, ObjectHead, Queue};
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::time::{HOUR, MINUTE, START};
@@ -22,12 +22,19 @@ const MAX_LISTED_VERSIONS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ObjectSource {
     /// A customer uploaded it. `poisoned`: the model will refuse it.
-    Upload { poisoned: bool },
+    Upload {
+        poisoned: bool,
+    },
     /// A copy of a version.
-    Copy { of: String, poisoned: bool },
+    Copy {
+        of: String,
+        poisoned: bool,
+    },
     /// The endpoint's output for a job, made from a version of an input.
-    Output { job: JobId, made_from: String },
-    /// The endpoint's failure object.
+    Output {
+        job: JobId,
+        made_from: String,
+    },
     Failure,
 }
 
@@ -112,7 +119,7 @@ impl SimulatedBucket {
     /// A customer puts an object. Returns S3's events about it, with what the faults do to them.
     pub(crate) fn upload(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         key: &str,
         object: StoredObject,
     ) -> Vec<After<OutgoingMessage>> {

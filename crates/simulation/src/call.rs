@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::function::Functions;
 use crate::ids::FunctionId;
@@ -92,9 +92,7 @@ struct FunctionCall {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CallStep {
     Nothing,
-    /// Poll this function.
     Poll(FunctionId),
-    /// This function crashes.
     Crash(FunctionId),
     /// This function is dead and has no calls under way any more.
     Remove(FunctionId),
@@ -115,7 +113,6 @@ pub(crate) enum CallPoll {
     },
 }
 
-/// The calls under way.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     calls: BTreeMap<u64, FunctionCall>,
@@ -126,7 +123,7 @@ impl Calls {
     /// Begins a call of the current function. Returns its id, and when it continues.
     pub(crate) fn begin(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         functions: &Functions,
         name: &'static str,
         waker: Waker,
@@ -172,7 +169,7 @@ impl Calls {
         (id, After::new(travel, id))
     }
 
-    fn fate(&self, env: &mut Environment, name: &str) -> CallFate {
+    fn fate(&self, env: &mut SimulationEnvironment, name: &str) -> CallFate {
         if env.strikes(FaultKind::CrashBeforeCall) {
             CallFate::CrashBefore
         } else if env.strikes(FaultKind::CrashAfterCall) {
@@ -192,7 +189,7 @@ impl Calls {
         }
     }
 
-    fn has_outage(&self, env: &mut Environment, name: &str) -> bool {
+    fn has_outage(&self, env: &mut SimulationEnvironment, name: &str) -> bool {
         let out = env.faults.rate(FaultKind::Outage) > 0
             && self.outages.iter().any(|outage| {
                 outage.call == name && (outage.from..outage.until).contains(&env.now)
@@ -203,7 +200,6 @@ impl Calls {
         out
     }
 
-    /// A call continues.
     pub(crate) fn advance(&mut self, functions: &Functions, id: u64) -> CallStep {
         let Some(call) = self.calls.get_mut(&id) else {
             return CallStep::Nothing;
@@ -272,7 +268,11 @@ impl Calls {
     }
 
     /// A function crashes. Returns the calls that take effect nevertheless; the others are dropped.
-    pub(crate) fn orphan(&mut self, env: &mut Environment, by: FunctionId) -> Vec<After<u64>> {
+    pub(crate) fn orphan(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        by: FunctionId,
+    ) -> Vec<After<u64>> {
         let sent: Vec<u64> = self
             .calls
             .iter()

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use async_endpoint::{InvocationFailure, InvocationStatus};
 
 use crate::bucket::{ObjectSource, SimulatedBucket, StoredObject};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::ids::short_request;
 use crate::request::InferenceRequest;
@@ -14,7 +14,7 @@ use crate::time::SECOND;
 /// A container is called: it reads what S3 has at that time. Returns its answer and after how
 /// many milliseconds it gives it, if it does. `model_ms` is how long the model takes; otherwise it is random.
 pub(crate) fn start_run(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     bucket: &SimulatedBucket,
     request: &InferenceRequest,
     model_ms: Option<u64>,
@@ -58,7 +58,7 @@ pub(crate) fn start_run(
 
 /// Writes the output or failure object of a request. Returns whether an object was written.
 pub(crate) fn store(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     bucket: &mut SimulatedBucket,
     request: &InferenceRequest,
     failure: Option<InvocationFailure>,

@@ -38,7 +38,6 @@ impl Driver {
         }
     }
 
-    /// Handles the next event.
     pub(crate) fn step(&mut self) -> DriverStep {
         let next = self.simulation.borrow_mut().next();
         match next {

@@ -15,7 +15,7 @@ use jobs::ports::{Accepted, Invocation};
 
 use crate::bucket::{BUCKET, SimulatedBucket};
 use crate::container::{start_run, store};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::ids::{FunctionId, short_request};
 use crate::message::OutgoingMessage;
@@ -26,10 +26,9 @@ use crate::topic::Topic;
 
 /// Something that happens at an endpoint.
 #[derive(Debug)]
-pub(crate) enum EndpointEvent {
+pub(crate) enum ScheduledEndpointEvent {
     /// The model of the endpoint has something to do.
-    Wake,
-    /// The container answers.
+    ModelTimer,
     Answer(RunId, InvocationStatus),
     /// The endpoint has written an object, or failed to.
     Stored(RunId, Rc<InferenceRequest>, Option<InvocationFailure>),
@@ -42,13 +41,13 @@ pub(crate) enum EndpointEvent {
 #[derive(Debug)]
 pub(crate) enum EndpointConsequence {
     /// Something happens at the endpoint with this index.
-    Event(usize, EndpointEvent),
+    Event(usize, ScheduledEndpointEvent),
     Send(OutgoingMessage),
 }
 
 type EndpointConsequences = Vec<After<EndpointConsequence>>;
 
-struct HostedEndpoint {
+struct SimulatedEndpoint {
     pipeline: String,
     model: Endpoint<Rc<InferenceRequest>>,
     limits: (u32, u32),
@@ -59,10 +58,9 @@ struct HostedEndpoint {
     topic: Topic,
 }
 
-/// All endpoints.
 #[derive(Default)]
 pub(crate) struct Endpoints {
-    hosted: Vec<HostedEndpoint>,
+    hosted: Vec<SimulatedEndpoint>,
     /// How long the model takes for an input, in milliseconds; for others it is random.
     model_times: BTreeMap<String, u64>,
 }
@@ -71,7 +69,7 @@ impl Endpoints {
     /// Makes the endpoints of all pipelines, with settings from the seed.
     pub(crate) fn make(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         bucket: &mut SimulatedBucket,
         pipelines: &Pipelines,
     ) -> EndpointConsequences {
@@ -103,7 +101,7 @@ impl Endpoints {
     /// Makes an endpoint and returns its index. It does nothing before it is driven.
     pub(crate) fn host(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         endpoint: String,
         pipeline: String,
         settings: Settings,
@@ -112,7 +110,7 @@ impl Endpoints {
         let rng = Rng::from_seed(env.rng.next_u64());
         let model = Endpoint::new(settings, Faults::default(), rng);
         let enveloped = env.rng.up_to(1) == 0;
-        self.hosted.push(HostedEndpoint {
+        self.hosted.push(SimulatedEndpoint {
             pipeline,
             model,
             limits: (settings.min_instances, settings.max_instances),
@@ -141,7 +139,7 @@ impl Endpoints {
     /// A call of `InvokeEndpointAsync` that reached the service. If the endpoint accepts it, it has to be driven.
     pub(crate) fn invoke(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         by: FunctionId,
         call: &Invocation,
     ) -> Result<(usize, Rc<InferenceRequest>), String> {
@@ -197,7 +195,10 @@ impl Endpoints {
     }
 
     /// The answer to an accepted call.
-    pub(crate) fn accepted(env: &mut Environment, request: &InferenceRequest) -> Accepted {
+    pub(crate) fn accepted(
+        env: &mut SimulationEnvironment,
+        request: &InferenceRequest,
+    ) -> Accepted {
         let location = |key: &str| Location {
             bucket: BUCKET.to_owned(),
             key: key.to_owned(),
@@ -212,7 +213,7 @@ impl Endpoints {
     /// The reconciler reported the backlog of each pipeline: the metric that the scaling policies use.
     pub(crate) fn report_backlog(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         bucket: &mut SimulatedBucket,
         backlog: &BTreeMap<String, Backlog>,
     ) -> EndpointConsequences {
@@ -230,33 +231,33 @@ impl Endpoints {
 
     pub(crate) fn handle(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         bucket: &mut SimulatedBucket,
         index: usize,
-        event: EndpointEvent,
+        event: ScheduledEndpointEvent,
     ) -> EndpointConsequences {
         let hosted = &mut self.hosted[index];
         match event {
-            EndpointEvent::Wake => {
+            ScheduledEndpointEvent::ModelTimer => {
                 if hosted.next_event_at != Some(env.now) {
                     return Vec::new();
                 }
                 hosted.next_event_at = None;
             }
-            EndpointEvent::Answer(run, outcome) => {
+            ScheduledEndpointEvent::Answer(run, outcome) => {
                 hosted
                     .model
                     .invocation_finished(Millis(env.now), run, outcome);
             }
-            EndpointEvent::Stored(run, request, failure) => {
+            ScheduledEndpointEvent::Stored(run, request, failure) => {
                 let written = store(env, bucket, &request, failure);
                 hosted.model.object_stored(Millis(env.now), run, written);
             }
-            EndpointEvent::InService(in_service) => {
+            ScheduledEndpointEvent::InService(in_service) => {
                 hosted.set_in_service(env, in_service);
                 return Vec::new();
             }
-            EndpointEvent::Capacity(available) => hosted.set_capacity(env, available),
+            ScheduledEndpointEvent::Capacity(available) => hosted.set_capacity(env, available),
         }
         self.drive(env, bucket, index)
     }
@@ -264,7 +265,7 @@ impl Endpoints {
     /// Lets an endpoint do what is due, and plans when it is driven next.
     pub(crate) fn drive(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         bucket: &mut SimulatedBucket,
         index: usize,
     ) -> EndpointConsequences {
@@ -284,8 +285,8 @@ impl Endpoints {
             let planned = hosted.next_event_at;
             if planned.is_none_or(|planned| planned > next || planned < env.now) {
                 hosted.next_event_at = Some(next);
-                let wake = EndpointConsequence::Event(index, EndpointEvent::Wake);
-                consequences.push(After::new(next - env.now, wake));
+                let timer = EndpointConsequence::Event(index, ScheduledEndpointEvent::ModelTimer);
+                consequences.push(After::new(next - env.now, timer));
             }
         }
         consequences
@@ -293,7 +294,7 @@ impl Endpoints {
 
     fn perform(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         bucket: &SimulatedBucket,
         index: usize,
         action: EndpointAction<Rc<InferenceRequest>>,
@@ -311,7 +312,7 @@ impl Endpoints {
             } => {
                 let known = self.model_times.get(&request.input).copied();
                 if let Some((delay, outcome)) = start_run(env, bucket, &request, known) {
-                    plan(delay, EndpointEvent::Answer(run, outcome));
+                    plan(delay, ScheduledEndpointEvent::Answer(run, outcome));
                 }
                 if env.strikes(FaultKind::InstanceLost) {
                     let model = &mut self.hosted[index].model;
@@ -323,7 +324,7 @@ impl Endpoints {
                     .strikes(FaultKind::OutputUnwritable)
                     .then_some(InvocationFailure::OutputUnwritable);
                 let delay = env.between(5, 200);
-                plan(delay, EndpointEvent::Stored(run, request, failed));
+                plan(delay, ScheduledEndpointEvent::Stored(run, request, failed));
             }
             EndpointAction::PutFailure {
                 run,
@@ -331,7 +332,10 @@ impl Endpoints {
                 failure,
             } => {
                 let delay = env.between(5, 200);
-                plan(delay, EndpointEvent::Stored(run, request, Some(failure)));
+                plan(
+                    delay,
+                    ScheduledEndpointEvent::Stored(run, request, Some(failure)),
+                );
             }
             EndpointAction::Publish(notice) => {
                 notice.request.ended.set(Some(notice.status));
@@ -371,8 +375,8 @@ impl Endpoints {
     }
 }
 
-impl HostedEndpoint {
-    fn set_in_service(&mut self, env: &mut Environment, in_service: bool) {
+impl SimulatedEndpoint {
+    fn set_in_service(&mut self, env: &mut SimulationEnvironment, in_service: bool) {
         let state = if in_service {
             "back in service"
         } else {
@@ -382,7 +386,7 @@ impl HostedEndpoint {
         self.model.set_in_service(in_service);
     }
 
-    fn set_capacity(&mut self, env: &mut Environment, available: bool) {
+    fn set_capacity(&mut self, env: &mut SimulationEnvironment, available: bool) {
         let now = Millis(env.now);
         let (min, max) = if available { self.limits } else { (0, 0) };
         self.model.set_instance_limits(now, min, max);

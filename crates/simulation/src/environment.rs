@@ -29,7 +29,7 @@ pub(crate) struct Timing {
     pub(crate) visibility: u64,
 }
 
-pub(crate) struct Environment {
+pub(crate) struct SimulationEnvironment {
     /// Virtual time.
     pub(crate) now: u64,
     pub(crate) rng: Rng,
@@ -42,7 +42,7 @@ pub(crate) struct Environment {
     last_id: u64,
 }
 
-impl Environment {
+impl SimulationEnvironment {
     pub(crate) fn new(rng: Rng, faults: FaultProfile, timing: Timing, trace: Trace) -> Self {
         Self {
             now: 0,

@@ -1,6 +1,6 @@
 //! The events of the timeline: those of every service, and how their consequences become events.
 
-use crate::endpoint::{EndpointConsequence, EndpointEvent};
+use crate::endpoint::{EndpointConsequence, ScheduledEndpointEvent};
 use crate::function::Task;
 use crate::history_plan::PlannedEvent;
 use crate::ids::FunctionId;
@@ -15,7 +15,7 @@ pub(crate) enum TimelineEvent {
     /// For the runtime of the functions.
     Function(FunctionEvent),
     Queue(QueueEvent),
-    Endpoint(usize, EndpointEvent),
+    Endpoint(usize, ScheduledEndpointEvent),
     Page(usize, PageStep),
     Action(UserAction),
     /// The schedule of the reconciler.
@@ -27,7 +27,6 @@ pub(crate) enum TimelineEvent {
 #[derive(Debug)]
 pub(crate) enum FunctionEvent {
     Start(Task),
-    /// A call continues.
     Call(u64),
     /// Lambda ends the function.
     Deadline(FunctionId),
@@ -83,11 +82,11 @@ impl From<PlannedEvent> for TimelineEvent {
             PlannedEvent::InService {
                 endpoint,
                 in_service,
-            } => Self::Endpoint(endpoint, EndpointEvent::InService(in_service)),
+            } => Self::Endpoint(endpoint, ScheduledEndpointEvent::InService(in_service)),
             PlannedEvent::Capacity {
                 endpoint,
                 available,
-            } => Self::Endpoint(endpoint, EndpointEvent::Capacity(available)),
+            } => Self::Endpoint(endpoint, ScheduledEndpointEvent::Capacity(available)),
             PlannedEvent::Released => Self::Released,
             PlannedEvent::Visit { page } => Self::Page(page, PageStep::Visit),
             PlannedEvent::Tick => Self::Tick,

@@ -7,7 +7,7 @@ use jobs::id::JobId;
 use jobs::job::Job;
 use jobs::state::StatusGroup;
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::ids::short;
 use crate::mistake::Mistake;
@@ -32,7 +32,7 @@ impl SimulatedEventBus {
     /// Publishes a batch. Returns the indexes of rejected entries.
     pub(crate) fn publish(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         jobs: &[&Job],
         redelivered: bool,
     ) -> FailedEntries {

@@ -4,7 +4,6 @@ use async_endpoint::Rng;
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $name:ident $max_rate:literal,)*) => {
-        /// A kind of fault.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum FaultKind {
             $($(#[doc = $doc])* $name,)*
@@ -100,9 +99,7 @@ faults! {
     OutputUnwritable 50_000,
     /// An output is deleted as soon as it is written.
     OutputDeleted 100_000,
-    /// An input is overwritten.
     InputOverwritten 400_000,
-    /// An input is deleted.
     InputDeleted 100_000,
     /// An input that no model can read.
     InputPoisoned 150_000,
@@ -129,7 +126,6 @@ pub struct FaultProfile {
 }
 
 impl FaultProfile {
-    /// No faults.
     pub const NONE: Self = Self {
         per_million: [0; FaultKind::COUNT],
     };

@@ -32,7 +32,6 @@ pub(crate) enum Task {
     },
 }
 
-/// A running function.
 #[derive(Debug)]
 pub(crate) struct RunningFunction {
     pub(crate) name: &'static str,
@@ -53,7 +52,6 @@ pub(crate) struct RunningFunction {
     pub(crate) page: Option<(usize, PageStep)>,
 }
 
-/// All running functions.
 #[derive(Debug)]
 pub(crate) struct Functions {
     running: BTreeMap<FunctionId, RunningFunction>,

@@ -28,7 +28,6 @@ use crate::time::SECOND;
 /// How long support's function takes for the effects of its command.
 const SUPPORT_EFFECTS: u64 = 3 * SECOND;
 
-/// How a function ended.
 #[derive(Debug)]
 pub(crate) enum HandlerOutcome {
     /// It reported these messages as failed.
@@ -43,7 +42,7 @@ pub(crate) enum HandlerOutcome {
 
 functions::environment! {
     /// The settings of all handlers in one.
-    pub(crate) struct Settings with pipelines {
+    pub(crate) struct FunctionSettings with pipelines {
         service_name: ServiceName,
         bucket: Bucket,
         page_origin: PageOrigin,
@@ -53,7 +52,11 @@ functions::environment! {
 pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = HandlerOutcome>>>;
 
 /// Begins a task. `deadline` is when Lambda ends the function, by the wall clock.
-pub(crate) fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) -> RunningHandler {
+pub(crate) fn begin(
+    app: Rc<App<Ports, FunctionSettings>>,
+    task: Task,
+    deadline: u64,
+) -> RunningHandler {
     let mut context = lambda_runtime::Context::default();
     context.deadline = deadline;
     Box::pin(async move {
@@ -95,7 +98,7 @@ pub(crate) fn begin(app: Rc<App<Ports, Settings>>, task: Task, deadline: u64) ->
 }
 
 async fn process(
-    app: &App<Ports, Settings>,
+    app: &App<Ports, FunctionSettings>,
     batch: MessageBatch,
     context: lambda_runtime::Context,
 ) -> HandlerOutcome {
@@ -117,7 +120,7 @@ async fn process(
 
 /// A retry or a cancellation by support, and its effects.
 async fn command(
-    app: &App<Ports, Settings>,
+    app: &App<Ports, FunctionSettings>,
     job: JobId,
     cancel: bool,
     deadline: u64,

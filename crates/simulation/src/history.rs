@@ -6,7 +6,7 @@ use jobs::state::StatusGroup;
 
 use crate::checks::guarantees::GUARANTEE_2;
 use crate::driver::{Driver, DriverStep};
-use crate::environment::{Environment, Timing, Trace};
+use crate::environment::{SimulationEnvironment, Timing, Trace};
 use crate::fault::{FaultCounts, FaultProfile};
 use crate::mistake::Mistake;
 use crate::simulation::Simulation;
@@ -17,13 +17,11 @@ const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
 /// More events than this per upload, and a history counts as endless.
 const MAX_EVENTS_PER_UPLOAD: u64 = 40_000;
 
-/// Which history to run.
 #[derive(Clone, Debug)]
 pub struct HistoryOptions {
     pub seed: u64,
     /// How many objects are uploaded. Overwriting one makes another job.
     pub uploads: u32,
-    /// A mistake to plant.
     pub mistake: Option<Mistake>,
     /// The rates of the faults, instead of those that the seed draws.
     pub faults: Option<FaultProfile>,
@@ -82,7 +80,7 @@ pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
         Tracing::Keep => Trace::Keep(Vec::new()),
         Tracing::Print => Trace::Print,
     };
-    let mut env = Environment::new(rng, faults, timing, trace);
+    let mut env = SimulationEnvironment::new(rng, faults, timing, trace);
     env.mistake = options.mistake;
     let mut simulation = Simulation::new(env, pipelines);
     simulation.plan_history(options.uploads);

@@ -3,7 +3,7 @@
 use jobs::pipeline::Pipelines;
 
 use crate::call::{CALLS, Outage};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::page::SimulatedPage;
 use crate::time::{HOUR, MINUTE, SECOND};
@@ -46,7 +46,7 @@ pub(crate) struct HistoryPlan {
 impl HistoryPlan {
     /// Draws a history with so many uploads.
     pub(crate) fn draw(
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         pipelines: &Pipelines,
         endpoints: usize,
         uploads: u32,
@@ -85,7 +85,7 @@ impl HistoryPlan {
 
     fn plan_uploads(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         pipelines: &Pipelines,
         uploads: u32,
         window: u64,
@@ -98,7 +98,7 @@ impl HistoryPlan {
         }
     }
 
-    fn plan_upload(&mut self, env: &mut Environment, prefix: &str, number: u32, at: u64) {
+    fn plan_upload(&mut self, env: &mut SimulationEnvironment, prefix: &str, number: u32, at: u64) {
         let tenant = env.pick(&TENANTS);
         let name = match env.rng.up_to(9) {
             0 => format!("Müller & Söhne {number}.pdf"),
@@ -126,7 +126,7 @@ impl HistoryPlan {
         }
     }
 
-    fn plan_support(&mut self, env: &mut Environment, uploads: u32, window: u64) {
+    fn plan_support(&mut self, env: &mut SimulationEnvironment, uploads: u32, window: u64) {
         for _ in 0..uploads.div_ceil(8) {
             if env.rng.up_to(2) == 0 {
                 let at = env.between(0, window + 2 * HOUR);
@@ -136,7 +136,7 @@ impl HistoryPlan {
         }
     }
 
-    fn plan_junk(&mut self, env: &mut Environment, uploads: u32, window: u64) {
+    fn plan_junk(&mut self, env: &mut SimulationEnvironment, uploads: u32, window: u64) {
         for number in 0..u64::from(uploads) {
             if env.strikes(FaultKind::MessageGarbled) || env.strikes(FaultKind::NotificationStray) {
                 let at = env.between(0, window);
@@ -145,7 +145,7 @@ impl HistoryPlan {
         }
     }
 
-    fn plan_endpoints(&mut self, env: &mut Environment, endpoints: usize, window: u64) {
+    fn plan_endpoints(&mut self, env: &mut SimulationEnvironment, endpoints: usize, window: u64) {
         for endpoint in 0..endpoints {
             if env.strikes(FaultKind::EndpointDown) {
                 // One outage in four may last longer than most jobs may take.
@@ -170,7 +170,7 @@ impl HistoryPlan {
         }
     }
 
-    fn plan_outages(&mut self, env: &mut Environment, window: u64) {
+    fn plan_outages(&mut self, env: &mut SimulationEnvironment, window: u64) {
         for call in CALLS {
             if env.rng.up_to(2) == 0 && env.strikes(FaultKind::Outage) {
                 let (from, lasts) = (env.between(0, window), env.between(MINUTE, 2 * HOUR));

@@ -12,11 +12,11 @@ use jobs::ports::Queue;
 
 use crate::bucket::BUCKET;
 use crate::call::CallStep;
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::event::FunctionEvent;
 use crate::fault::FaultKind;
 use crate::function::{RunningFunction, Task};
-use crate::handlers::{HandlerOutcome, RunningHandler, Settings, begin};
+use crate::handlers::{FunctionSettings, HandlerOutcome, RunningHandler, begin};
 use crate::ids::FunctionId;
 use crate::page::PageStep;
 use crate::ports::Ports;
@@ -33,14 +33,14 @@ const MAX_SKEW: i64 = 1500;
 
 pub(crate) struct Lambda {
     simulation: Rc<RefCell<Simulation>>,
-    app: Rc<App<Ports, Settings>>,
+    app: Rc<App<Ports, FunctionSettings>>,
     running: BTreeMap<FunctionId, RunningHandler>,
 }
 
 impl Lambda {
     pub(crate) fn new(simulation: Rc<RefCell<Simulation>>) -> Self {
         let pipelines = simulation.borrow().pipelines.clone();
-        let environment = Settings {
+        let environment = FunctionSettings {
             service_name: "docket".to_owned(),
             bucket: BUCKET.to_owned(),
             page_origin: "*".to_owned(),
@@ -169,7 +169,7 @@ impl Lambda {
     }
 }
 
-fn describe(env: &mut Environment, task: &Task, released: bool) -> RunningFunction {
+fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> RunningFunction {
     let skew = if env.strikes(FaultKind::ClockSkew) {
         i64::try_from(env.between(0, 2 * MAX_SKEW.unsigned_abs())).unwrap_or(0) - MAX_SKEW
     } else {

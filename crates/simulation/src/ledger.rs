@@ -23,7 +23,6 @@ pub(crate) struct Ledger {
     pub(crate) junk: BTreeSet<String>,
     /// The messages for which a job was submitted.
     submitted_for: BTreeSet<(JobId, String)>,
-    /// Accepted requests.
     pub(crate) accepted: u64,
     /// Accepted requests whose attempt already had one.
     pub(crate) repeated: u64,

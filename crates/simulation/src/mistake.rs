@@ -5,7 +5,6 @@ use crate::fault::{FaultKind, FaultProfile};
 
 macro_rules! mistakes {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
-        /// A mistake to plant.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Mistake {
             $($(#[doc = $doc])* $name,)*

@@ -9,7 +9,7 @@ use jobs::ports::{Connection, Ticket};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::mistake::Mistake;
 use crate::time::{HOUR, MINUTE, SECOND};
@@ -30,7 +30,6 @@ pub(crate) enum PageStep {
 #[derive(Debug)]
 pub(crate) enum PageConsequence {
     Step(usize, PageStep),
-    /// The authorizer is called.
     Authorize {
         page: usize,
         ticket: String,
@@ -64,7 +63,6 @@ enum PageConnection {
 
 #[derive(Debug)]
 pub(crate) struct SimulatedPage {
-    /// The tenant.
     pub(crate) subscription: String,
     connection: PageConnection,
     /// The newest version seen of each job.
@@ -129,7 +127,7 @@ struct PushedJob {
 }
 
 /// A frame that a page received.
-pub(crate) struct ReceivedFrame {
+pub(crate) struct DeliveredFrame {
     pub(crate) page: usize,
     /// The tenants of jobs that are not the page's.
     pub(crate) foreign_tenants: Vec<String>,
@@ -142,7 +140,7 @@ pub(crate) enum PostedFrame {
     /// There is no such open connection.
     Gone,
     Lost,
-    Received(ReceivedFrame),
+    Received(DeliveredFrame),
 }
 
 /// All pages, tickets and connections.
@@ -157,7 +155,7 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) fn step(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         index: usize,
         step: PageStep,
     ) -> PageConsequences {
@@ -194,7 +192,7 @@ impl Pages {
         consequences
     }
 
-    fn visit(&mut self, env: &mut Environment, index: usize) -> After<PageConsequence> {
+    fn visit(&mut self, env: &mut SimulationEnvironment, index: usize) -> After<PageConsequence> {
         let id = format!("c{}", env.fresh_id());
         let ticket = format!("t{}", env.fresh_id());
         let now = env.wall().0;
@@ -217,7 +215,7 @@ impl Pages {
         After::new(10, PageConsequence::Authorize { page, ticket })
     }
 
-    fn leave(&mut self, env: &mut Environment, index: usize) -> PageConsequences {
+    fn leave(&mut self, env: &mut SimulationEnvironment, index: usize) -> PageConsequences {
         env.log(|| format!("page {index}     goes away"));
         let page = &mut self.pages[index];
         let mut consequences = Vec::new();
@@ -234,7 +232,6 @@ impl Pages {
         consequences
     }
 
-    /// The authorizer answered.
     pub(crate) fn authorized(&mut self, index: usize, answer: &Value) -> PageConsequences {
         let allowed = answer["policyDocument"]["Statement"][0]["Effect"] == "Allow";
         let Some(context) = answer["context"].as_object().filter(|_| allowed) else {
@@ -248,7 +245,7 @@ impl Pages {
     /// The function of a route succeeded.
     pub(crate) fn step_done(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         index: usize,
         step: PageStep,
     ) -> PageConsequences {
@@ -284,7 +281,7 @@ impl Pages {
     /// A frame is posted to a connection.
     pub(crate) fn post(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         connection: &str,
         frame: &[u8],
     ) -> PostedFrame {
@@ -312,7 +309,7 @@ impl Pages {
         if let Some(complete) = snapshot {
             page.complete = complete;
         }
-        PostedFrame::Received(ReceivedFrame {
+        PostedFrame::Received(DeliveredFrame {
             page: index,
             foreign_tenants,
             is_complete_snapshot: snapshot == Some(true),
@@ -338,7 +335,11 @@ impl Pages {
         });
     }
 
-    pub(crate) fn connected(&self, env: &Environment, subscription: &str) -> Vec<Connection> {
+    pub(crate) fn connected(
+        &self,
+        env: &SimulationEnvironment,
+        subscription: &str,
+    ) -> Vec<Connection> {
         let all = env.has(Mistake::PushToEveryTenant);
         let mut found: Vec<Connection> = self
             .connections
@@ -358,7 +359,11 @@ impl Pages {
         self.tickets.insert(secret.to_owned(), ticket.clone());
     }
 
-    pub(crate) fn redeem_ticket(&mut self, env: &Environment, secret: &str) -> Option<Ticket> {
+    pub(crate) fn redeem_ticket(
+        &mut self,
+        env: &SimulationEnvironment,
+        secret: &str,
+    ) -> Option<Ticket> {
         let now = env.wall();
         self.tickets
             .remove(secret)

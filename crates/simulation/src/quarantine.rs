@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jobs::ports::{QuarantinedMessage, Queue};
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::timeline::After;
@@ -15,7 +15,7 @@ pub(crate) struct QuarantineTable {
 }
 
 impl QuarantineTable {
-    pub(crate) fn keep(&mut self, env: &mut Environment, entry: &QuarantinedMessage) {
+    pub(crate) fn keep(&mut self, env: &mut SimulationEnvironment, entry: &QuarantinedMessage) {
         let known = self
             .entries
             .iter()
@@ -30,7 +30,7 @@ impl QuarantineTable {
     /// window.
     pub(crate) fn redrive_dead_letters(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         junk: &BTreeSet<String>,
     ) -> Vec<After<OutgoingMessage>> {
         let (redriven, rest) = std::mem::take(&mut self.entries)

@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use jobs::id::Timestamp;
 use jobs::ports::{DeadLetter, Queue};
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::ids::FunctionId;
 use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
@@ -48,7 +48,7 @@ pub(crate) struct MessageBatch {
 }
 
 #[derive(Debug)]
-struct StoredMessage {
+struct StoredQueueMessage {
     message: QueueMessage,
     visible_at: u64,
     receives: u32,
@@ -70,7 +70,7 @@ impl DeadMessage {
 
 #[derive(Debug, Default)]
 struct QueueState {
-    messages: BTreeMap<u64, StoredMessage>,
+    messages: BTreeMap<u64, StoredQueueMessage>,
     dead: Vec<DeadMessage>,
     batches_in_flight: usize,
     /// When polls are planned.
@@ -91,7 +91,6 @@ pub(crate) struct BatchEnd {
     pub(crate) poll: Option<After<QueueEvent>>,
 }
 
-/// All queues.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     queues: [QueueState; 4],
@@ -125,7 +124,7 @@ impl Queues {
 
     pub(crate) fn arrive(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         outgoing: OutgoingMessage,
     ) -> Option<After<QueueEvent>> {
         let OutgoingMessage { queue, message } = outgoing;
@@ -139,7 +138,7 @@ impl Queues {
         let visible_at = env.now + late;
         self.get(queue).messages.insert(
             id,
-            StoredMessage {
+            StoredQueueMessage {
                 message,
                 visible_at,
                 receives: 0,
@@ -157,7 +156,7 @@ impl Queues {
     }
 
     /// The visible messages, shuffled: a standard queue keeps no order.
-    pub(crate) fn visible(&mut self, env: &mut Environment, queue: Queue) -> Vec<u64> {
+    pub(crate) fn visible(&mut self, env: &mut SimulationEnvironment, queue: Queue) -> Vec<u64> {
         let now = env.now;
         let state = self.get(queue);
         state.polls.remove(&now);
@@ -177,7 +176,7 @@ impl Queues {
     /// Receives some of the visible messages for a batch. `None`: there are no more, or enough functions are running.
     pub(crate) fn receive(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         queue: Queue,
         visible: &mut Vec<u64>,
     ) -> Option<Received> {
@@ -216,7 +215,7 @@ impl Queues {
     /// Receives a message, or moves it to the dead-letter queue if it has been received too often.
     fn receive_message(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         queue: Queue,
         id: u64,
         visible_at: u64,
@@ -255,7 +254,7 @@ impl Queues {
     /// Hands received messages to a function. `None`: there are none.
     pub(crate) fn hand_over(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         queue: Queue,
         records: Vec<SqsMessage>,
     ) -> Option<After<MessageBatch>> {
@@ -280,7 +279,7 @@ impl Queues {
     /// A function has ended. `failures` are the messages that it reported as failed; `None` if it crashed.
     pub(crate) fn batch_ended(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         queue: Queue,
         function: FunctionId,
         batch: &[String],
@@ -315,10 +314,9 @@ impl Queues {
         }
     }
 
-    /// Receives dead letters.
     pub(crate) fn receive_dead_letters(
         &mut self,
-        env: &Environment,
+        env: &SimulationEnvironment,
         queue: Queue,
     ) -> Vec<DeadLetter> {
         if env.has(Mistake::DeadLettersForgotten) {

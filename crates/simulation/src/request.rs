@@ -18,9 +18,7 @@ pub(crate) struct InferenceRequest {
     pub(crate) failure: String,
     /// The version of the input that the latest run read.
     pub(crate) read: RefCell<Option<String>>,
-    /// How it ended.
     pub(crate) ended: Cell<Option<InvocationStatus>>,
-    /// When it was accepted.
     pub(crate) accepted_at: u64,
     /// The latest run of the model: its beginning, and its end unless the instance is lost.
     pub(crate) run: Cell<Option<(u64, u64)>>,

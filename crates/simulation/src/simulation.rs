@@ -14,7 +14,7 @@ use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
 use crate::checks;
 use crate::endpoint::Endpoints;
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::event::{FunctionEvent, TimelineEvent};
 use crate::event_bus::SimulatedEventBus;
 use crate::fault::{FaultKind, FaultProfile};
@@ -37,7 +37,7 @@ use crate::user_action::{self, UserAction};
 const RECONCILER_PERIOD: u64 = 5 * MINUTE;
 
 pub(crate) struct Simulation {
-    pub(crate) env: Environment,
+    pub(crate) env: SimulationEnvironment,
     pub(crate) timeline: Timeline<TimelineEvent>,
     pub(crate) pipelines: Pipelines,
     pub(crate) bucket: SimulatedBucket,
@@ -59,7 +59,7 @@ pub(crate) struct Simulation {
 }
 
 impl Simulation {
-    pub(crate) fn new(env: Environment, pipelines: Pipelines) -> Self {
+    pub(crate) fn new(env: SimulationEnvironment, pipelines: Pipelines) -> Self {
         Self {
             env,
             timeline: Timeline::default(),

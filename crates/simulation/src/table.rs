@@ -9,7 +9,7 @@ use jobs::ports::NewestJobs;
 use jobs::ports::{OpenJob, SaveError, ScheduledCheck};
 use jobs::state::{State, StatusGroup};
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::ids::{FunctionId, short};
 use crate::mistake::Mistake;
 use crate::time::HOUR;
@@ -34,7 +34,6 @@ impl TableRow {
     }
 }
 
-/// Who writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writer {
     pub(crate) function: FunctionId,
@@ -85,7 +84,7 @@ impl JobTable {
     /// Creates a row. `Ok(None)`: the row exists already as it is.
     pub(crate) fn create(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         writer: Writer,
         job: &Job,
     ) -> Result<Option<Write>, SaveError> {
@@ -103,7 +102,7 @@ impl JobTable {
     /// Saves the next version of a row. `Ok(None)`: the row is as it should be already.
     pub(crate) fn save(
         &mut self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         writer: Writer,
         job: &Job,
     ) -> Result<Option<Write>, SaveError> {
@@ -119,7 +118,7 @@ impl JobTable {
         Ok(Some(self.write(env, writer, job)))
     }
 
-    fn write(&mut self, env: &mut Environment, writer: Writer, job: &Job) -> Write {
+    fn write(&mut self, env: &mut SimulationEnvironment, writer: Writer, job: &Job) -> Write {
         let mut job = job.clone();
         if env.has(Mistake::ReasonDropped) {
             job.history.iter_mut().for_each(|entry| entry.reason = None);
@@ -156,7 +155,12 @@ impl JobTable {
     }
 
     /// Postpones the next check of a job, if it is still due when the caller found it.
-    pub(crate) fn postpone(&mut self, env: &Environment, due: ScheduledCheck, until: Timestamp) {
+    pub(crate) fn postpone(
+        &mut self,
+        env: &SimulationEnvironment,
+        due: ScheduledCheck,
+        until: Timestamp,
+    ) {
         let to = if env.has(Mistake::PostponedForGood) {
             until.0 + 21 * 24 * HOUR
         } else {
@@ -174,7 +178,7 @@ impl JobTable {
     /// The jobs of a shard whose check is due. The index may lag behind the rows.
     pub(crate) fn due_by(
         &self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         shard: u8,
         by: Timestamp,
         after: Option<ScheduledCheck>,
@@ -225,7 +229,7 @@ impl JobTable {
     /// The newest jobs of a tenant in a status group, and whether there are more. The index may lag behind the rows.
     pub(crate) fn newest(
         &self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         tenant: &Tenant,
         group: StatusGroup,
         limit: usize,

@@ -5,7 +5,7 @@ use jobs::id::{Attempt, InferenceId, Timestamp};
 use jobs::job::Job;
 use jobs::state::{RetryBudget, State};
 
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
 use crate::ledger::Ledger;
 use crate::message::MessageKind;
@@ -42,7 +42,7 @@ pub(crate) fn is_late_success(table: &JobTable, message: &MessageKind) -> bool {
 
 /// Shows a job to the current function as the planted mistake has it.
 pub(crate) fn loaded_job(
-    env: &Environment,
+    env: &SimulationEnvironment,
     functions: &Functions,
     ledger: &Ledger,
     mut job: Job,
@@ -77,7 +77,7 @@ const fn free_lease(job: &mut Job) {
     }
 }
 
-const fn reopened(env: &Environment, attempt: Attempt) -> State {
+const fn reopened(env: &SimulationEnvironment, attempt: Attempt) -> State {
     let later = Timestamp(env.wall().0 + HOUR);
     State::InProgress {
         attempt,

@@ -44,7 +44,6 @@ impl<E> Ord for Timed<E> {
     }
 }
 
-/// Planned events.
 pub(crate) struct Timeline<E> {
     heap: BinaryHeap<Timed<E>>,
     planned: u64,

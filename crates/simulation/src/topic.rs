@@ -4,7 +4,7 @@ use async_endpoint::InvocationStatus;
 use jobs::ports::Queue;
 
 use crate::bucket::BUCKET;
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::ids::short_request;
 use crate::message::{MessageKind, OutgoingMessage, QueueMessage, send};
@@ -12,7 +12,6 @@ use crate::request::InferenceRequest;
 use crate::time::{HOUR, MINUTE};
 use crate::timeline::After;
 
-/// An endpoint's topics.
 pub(crate) struct Topic {
     pub(crate) endpoint: String,
     /// Without raw message delivery, SNS wraps each message in an envelope.
@@ -22,7 +21,7 @@ pub(crate) struct Topic {
 impl Topic {
     pub(crate) fn publish(
         &self,
-        env: &mut Environment,
+        env: &mut SimulationEnvironment,
         request: &InferenceRequest,
         outcome: InvocationStatus,
     ) -> Vec<After<OutgoingMessage>> {

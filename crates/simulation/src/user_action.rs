@@ -7,7 +7,7 @@ use jobs::ports::Queue;
 use jobs::state::State;
 
 use crate::bucket::{BUCKET, ObjectSource, StoredObject, upload_event};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::table::JobTable;
 
@@ -35,7 +35,7 @@ pub(crate) enum UserAction {
 }
 
 /// The object of [`UserAction::Upload`]. A check of the input sees a part of the poison, the rest only the model sees.
-pub(crate) fn uploaded_object(env: &mut Environment, poisoned: bool) -> StoredObject {
+pub(crate) fn uploaded_object(env: &mut SimulationEnvironment, poisoned: bool) -> StoredObject {
     let (first, bytes): (&[u8], u64) = match (poisoned, env.rng.up_to(3)) {
         (true, 0) => (b"", 0),
         (true, 1) => (b"PK\x03\x04", 1000),
@@ -61,7 +61,7 @@ pub(crate) fn pdf(bytes: u64) -> StoredObject {
 
 /// A random job that support can cancel or retry.
 pub(crate) fn job_for_support(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     table: &JobTable,
     cancel: bool,
 ) -> Option<JobId> {
@@ -81,8 +81,8 @@ pub(crate) fn job_for_support(
 }
 
 /// A message that belongs into quarantine, and its queue.
-pub(crate) fn junk(env: &mut Environment, number: u64) -> (Queue, String) {
-    let stray = JobId::of_key("nobody", &number.to_string());
+pub(crate) fn junk(env: &mut SimulationEnvironment, number: u64) -> (Queue, String) {
+    let stray = JobId::of_key("unknown-bucket", &number.to_string());
     let result = |status: &str, attempt: &str| {
         format!(
             r#"{{"invocationStatus":"{status}","eventSource":"aws:sagemaker","eventName":"InferenceResult","inferenceId":"{stray}.{attempt}","responseParameters":{{"outputLocation":"s3://{BUCKET}/outbound/legal-review/{number}.out"}}}}"#

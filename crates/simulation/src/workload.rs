@@ -5,7 +5,7 @@ use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
 use crate::driver::{Driver, DriverStep};
-use crate::environment::{Environment, Timing, Trace};
+use crate::environment::{SimulationEnvironment, Timing, Trace};
 use crate::event::TimelineEvent;
 use crate::fault::FaultProfile;
 use crate::simulation::Simulation;
@@ -93,7 +93,6 @@ pub struct ModelRun {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndpointSample {
     pub at: u64,
-    /// Requests in the queue.
     pub waiting: u32,
     /// Instances in their cold start.
     pub starting: u32,
@@ -103,7 +102,6 @@ pub struct EndpointSample {
 }
 
 impl EndpointSample {
-    /// Billed instances.
     pub const fn instances(&self) -> u32 {
         self.starting + self.in_service
     }
@@ -134,7 +132,7 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
         panic!("there is no pipeline {}", workload.pipeline);
     };
     let (endpoint, name) = (pipeline.endpoint.clone(), pipeline.name.clone());
-    let env = Environment::new(workload.rng, FaultProfile::NONE, TIMING, Trace::Off);
+    let env = SimulationEnvironment::new(workload.rng, FaultProfile::NONE, TIMING, Trace::Off);
     let mut simulation = Simulation::new(env, workload.pipelines);
     simulation.host_endpoint(endpoint, name, workload.endpoint);
     for upload in &workload.uploads {

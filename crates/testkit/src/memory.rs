@@ -32,7 +32,6 @@ pub struct MemoryState {
     pub now: Timestamp,
     /// The state of the random number generator. Any number is a seed.
     pub seed: u64,
-    /// The job table.
     pub jobs: BTreeMap<JobId, Job>,
     /// Versions by bucket and key, oldest first; `None` is a delete marker.
     pub objects: BTreeMap<(String, String), Versions>,
@@ -51,7 +50,6 @@ pub struct MemoryState {
     pub gone: Vec<String>,
     /// Frames that were pushed: connection id and text.
     pub frames: Vec<(String, String)>,
-    /// Tickets by secret.
     pub tickets: BTreeMap<String, Ticket>,
     pub quarantine: Vec<QuarantinedMessage>,
     /// How many calls of an operation, by name, fail without being carried out.
@@ -80,7 +78,6 @@ pub struct MemoryState {
 /// The versions at a key, oldest first, each with its id; `None` is a delete marker.
 pub type Versions = Vec<(String, Option<Object>)>;
 
-/// A stored object.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
     /// The content, or as much of it as a test needs.

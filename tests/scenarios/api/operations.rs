@@ -86,7 +86,7 @@ fn retry_recreates_a_deleted_work_copy_and_delete_data_removes_all_objects() {
         let attempts = row["attempts"].as_l().unwrap();
         let failures = attempts
             .iter()
-            .map(|attempt| text(attempt.as_m().unwrap(), &["err"]).to_owned());
+            .map(|attempt| text(attempt.as_m().unwrap(), &["failure"]).to_owned());
         let keys: Vec<String> = [key, copy].into_iter().chain(failures).collect();
 
         let delete = ["jobs", "delete-data", &id, "--reason", "a letter", "--yes"];

@@ -38,7 +38,6 @@ impl EventListener {
         Self { sqs, queue }
     }
 
-    /// The next event.
     pub(crate) async fn next(&self) -> Value {
         let receive = async {
             loop {

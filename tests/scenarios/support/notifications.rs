@@ -43,7 +43,6 @@ impl Drop for EndpointFaults {
 
 /// A job in state `InProgress` whose run has ended without a notification.
 pub(crate) struct UnreportedJob {
-    /// Key of the input.
     pub(crate) key: String,
     pub(crate) id: String,
     /// Key of the object that the first attempt wrote.
@@ -72,8 +71,8 @@ impl UnreportedJob {
         let row = row(tenant.stack, &id).await;
         let attempt = row["attempts"].as_l().unwrap()[0].as_m().unwrap();
         let attribute = match result {
-            RunResult::Output => "out",
-            RunResult::Failure => "err",
+            RunResult::Output => "output",
+            RunResult::Failure => "failure",
         };
         let result = text(attempt, &[attribute]).to_owned();
         let s3 = &tenant.stack.cloud.s3;

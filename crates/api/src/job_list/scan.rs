@@ -16,7 +16,7 @@ const ENTRIES_PER_QUERY: u16 = 100;
 
 /// How far a scan has come: up to this time, and which jobs of exactly this time it has examined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScanPosition {
+pub struct JobListPosition {
     at: u64,
     examined: Vec<String>,
 }
@@ -80,7 +80,7 @@ impl JobScan {
     async fn next_entries<P: JobList>(
         &self,
         ports: &P,
-        from: Option<&ScanPosition>,
+        from: Option<&JobListPosition>,
     ) -> Result<Page<JobListEntry>, ApiError> {
         let mut range = self.range;
         let examined = from.map_or(0, |from| from.examined.len());
@@ -140,7 +140,7 @@ pub struct ScanResult {
     /// In the order of the list.
     pub jobs: Vec<Job>,
     /// Where to continue; `None` at the end of the list.
-    pub next: Option<ScanPosition>,
+    pub next: Option<JobListPosition>,
     /// The time of the last examined entry; `None` if there was none.
     pub examined_to: Option<Timestamp>,
 }
@@ -152,7 +152,7 @@ pub struct ScanResult {
 pub async fn scan_jobs<P: JobList>(
     ports: &P,
     scan: &JobScan,
-    from: Option<ScanPosition>,
+    from: Option<JobListPosition>,
     limit: usize,
     max_examined: usize,
     is_match: impl Fn(&Job) -> bool,
@@ -188,7 +188,7 @@ pub async fn scan_jobs<P: JobList>(
                 jobs.extend(row.cloned());
                 examined += 1;
                 examined_to = Some(entry.at);
-                position = Some(ScanPosition::after(position.take(), entry));
+                position = Some(JobListPosition::after(position.take(), entry));
                 if jobs.len() >= limit || examined >= max_examined {
                     let at_end = is_end && rest.is_empty() && chunk.last() == Some(entry);
                     return Ok(ScanResult {
@@ -209,7 +209,7 @@ pub async fn scan_jobs<P: JobList>(
     }
 }
 
-impl ScanPosition {
+impl JobListPosition {
     /// Eight hex digits of an id distinguish the few hundred jobs of one millisecond, and keep a cursor short enough for
     /// a URL.
     fn short_id(job: JobId) -> String {

@@ -152,7 +152,6 @@ pub struct ResultNotification<R> {
     pub finished_at: Millis,
 }
 
-/// Why an instance stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// A scaling policy removed it.
@@ -184,10 +183,16 @@ pub enum EndpointAction<R> {
         request: R,
     },
     /// Abandon an invocation. The model ignores later reports on it.
-    Abandon { run: RunId, reason: AbandonReason },
+    Abandon {
+        run: RunId,
+        reason: AbandonReason,
+    },
     /// Write the container's response to the output location, then report with
     /// [`object_stored`](crate::Endpoint::object_stored). The notification follows the report.
-    PutOutput { run: RunId, request: R },
+    PutOutput {
+        run: RunId,
+        request: R,
+    },
     /// Write the failure object, then report with
     /// [`object_stored`](crate::Endpoint::object_stored).
     PutFailure {
@@ -197,16 +202,18 @@ pub enum EndpointAction<R> {
         /// The object's content if the container sent no response.
         failure: InvocationFailure,
     },
-    /// Publish a notification.
     Publish(ResultNotification<R>),
     /// A fault: a notification is not published. Nothing to do; for logs and tests.
     NotificationLost(ResultNotification<R>),
     /// A request expired. With [`notify_on_expiry`](crate::Settings::notify_on_expiry) the same
     /// actions follow as for other failures; otherwise none.
-    Expired { request: R },
+    Expired {
+        request: R,
+    },
     /// A request lost its instance and is back in the queue.
-    Redelivered { request: R },
-    /// An instance is starting.
+    Redelivered {
+        request: R,
+    },
     InstanceStarting {
         instance: InstanceId,
         /// When its cold start ends.
@@ -215,10 +222,13 @@ pub enum EndpointAction<R> {
     /// The cold start is over: ping the container until it responds, then call
     /// [`instance_ready`](crate::Endpoint::instance_ready). Only with
     /// [`health_checks`](crate::Settings::health_checks).
-    CheckHealth { instance: InstanceId },
+    CheckHealth {
+        instance: InstanceId,
+    },
     /// An instance takes requests from now on.
-    InstanceInService { instance: InstanceId },
-    /// An instance stopped.
+    InstanceInService {
+        instance: InstanceId,
+    },
     InstanceStopped {
         instance: InstanceId,
         reason: StopReason,

@@ -22,7 +22,6 @@ use std::collections::VecDeque;
 /// The metrics at the end of an alarm period.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MetricSample {
-    /// Requests in the queue.
     pub(super) waiting: u32,
     /// Requests in the queue or on an instance: `ApproximateBacklogSize`.
     pub(super) backlog: u32,

@@ -6,7 +6,7 @@ use crate::Millis;
 /// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// AcceptedInvocation `InvokeEndpointAsync` calls.
+    /// Accepted `InvokeEndpointAsync` calls.
     pub accepted: u64,
     /// Requests whose output was stored.
     pub completed: u64,

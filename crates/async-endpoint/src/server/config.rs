@@ -52,7 +52,6 @@ pub struct AwsTarget {
 /// The configuration of one endpoint.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
-    /// `EndpointName`.
     pub name: String,
     /// Scaling and limits. `health_checks`, `failure_objects` and `needs_open_jobs_metric` are decided by the
     /// server. Warm hours take the server's start for Monday, 0:00.

@@ -27,15 +27,15 @@ pub enum EndpointEventKind {
     Rejected(&'static str),
     /// A fault: a call was accepted but its response was dropped.
     ResponseLost,
-    /// An instance is starting.
     InstanceStarting {
         instance: u32,
         /// Real time until its cold start ends.
         ready_in: Duration,
     },
     /// An instance takes requests.
-    InstanceInService { instance: u32 },
-    /// An instance stopped.
+    InstanceInService {
+        instance: u32,
+    },
     InstanceStopped {
         instance: u32,
         /// Whether it failed; otherwise a scale-in removed it.
@@ -50,10 +50,10 @@ pub enum EndpointEventKind {
     /// A request lost its instance and is back in the queue.
     Redelivered,
     /// A request's output is stored.
-    Completed { output: String },
-    /// A request failed.
+    Completed {
+        output: String,
+    },
     Failed {
-        /// The `failureReason`.
         reason: String,
     },
     /// A request exceeded its TTL in the queue.

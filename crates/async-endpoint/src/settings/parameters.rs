@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 /// (`infra/endpoints/<pipeline>.json`) that the model uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointParameters {
-    /// `EndpointName`.
     pub endpoint_name: String,
     /// `InstanceType`, such as `ml.g5.xlarge`. The capacity planner takes the price from it.
     pub instance_type: String,

@@ -9,7 +9,6 @@ use crate::Millis;
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
 
-/// Days of the week.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Days(u8);
 

@@ -16,7 +16,7 @@ use crate::run_dir::RunDir;
 use crate::stack::{Stack, StackOptions, read_pipelines};
 use crate::watch::{
     Board, BoardChange, BoardView, DocumentStatus, ExpectedOutcome, Style, Terminal,
-    UploadSchedule, Workload, printable, size, start_stack, watch,
+    UploadSchedule, UploadWorkload, printable, size, start_stack, watch,
 };
 use uploads::TENANT;
 
@@ -63,7 +63,7 @@ pub async fn run(
     } else {
         Duration::ZERO
     };
-    let workload = Workload {
+    let workload = UploadWorkload {
         uploads,
         schedule: UploadSchedule::OneByOne { pause },
         tenants: vec![TENANT.to_owned()],

@@ -34,7 +34,6 @@ struct Percentiles {
     p99: Option<f64>,
 }
 
-/// Prints the summary.
 pub(super) fn summarize(terminal: &mut Terminal, board: &Board) -> DemoSummary {
     let count = |wanted: fn(&DocumentStatus) -> bool| {
         board.documents.iter().filter(|d| wanted(&d.status)).count()

@@ -67,7 +67,7 @@ pub async fn run(plan: LivePlan, dir: &RunDir, children: &ChildProcesses) -> Res
         .map(|upload| plan.to_real(upload.after_ms))
         .collect();
     let last_upload = offsets.iter().max().copied().unwrap_or_default();
-    let workload = watch::Workload {
+    let workload = watch::UploadWorkload {
         uploads: documents.uploads,
         schedule: UploadSchedule::AtOffsets(offsets),
         tenants: documents.tenants,

@@ -13,7 +13,6 @@ use crate::watch::{
     unexpected_outcome,
 };
 
-/// Shows a live replay.
 pub(super) struct BurstViewer {
     counter: BurstCounter,
     plan: LivePlan,

@@ -68,7 +68,6 @@ pub(crate) struct TrackedDocument {
     pub(crate) status: DocumentStatus,
     /// When the status last changed.
     pub(crate) since: Instant,
-    /// When the upload ended.
     pub(crate) uploaded_at: Option<Instant>,
     /// From the end of the upload to the end of the job.
     pub(crate) duration: Option<Duration>,
@@ -158,7 +157,6 @@ impl Board {
             .then_some(BoardChange::Document(index))
     }
 
-    /// Records a pushed job.
     pub(crate) fn record_job(&mut self, job: &JobView, at: Instant) -> Option<BoardChange> {
         let index = *self.by_id.get(&job.id)?;
         let document = &mut self.documents[index];

@@ -47,7 +47,6 @@ pub(crate) enum UploadSchedule {
     AtOffsets(Vec<Duration>),
 }
 
-/// Shows the board.
 pub(crate) trait BoardView {
     /// Called after each change.
     async fn on_change(
@@ -63,7 +62,7 @@ pub(crate) trait BoardView {
 
 /// The documents to upload and watch.
 #[derive(Clone, Debug)]
-pub(crate) struct Workload {
+pub(crate) struct UploadWorkload {
     pub(crate) uploads: Vec<PlannedUpload>,
     pub(crate) schedule: UploadSchedule,
     /// The tenants whose pushes are received: at least those of the documents.
@@ -193,7 +192,7 @@ struct UploadProgress {
 pub(crate) async fn watch(
     terminal: &mut Terminal,
     stack: &Stack,
-    workload: Workload,
+    workload: UploadWorkload,
     view: &mut impl BoardView,
 ) -> Result<Board> {
     let mut clients = Vec::new();

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// One file to upload.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedUpload {
     pub(crate) path: PathBuf,

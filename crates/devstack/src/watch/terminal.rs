@@ -19,7 +19,6 @@ pub(crate) enum Style {
     Cyan,
 }
 
-/// Standard error.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     term: Term,

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 use crate::CommandContext;
 use crate::client::{path_segment, retry_delay};
 use crate::error::{CliError, Exit, Result};
-use crate::http_client::{HttpError, RequestBody, signed_request};
+use crate::http_client::{HttpClientError, RequestBody, signed_request};
 
 use super::files::UploadFile;
 use super::progress::FileProgress;
@@ -179,7 +179,7 @@ async fn send_request(
             .await
             .map(|error| String::from_utf8_lossy(&error.to_bytes()).into_owned())
             .unwrap_or_default();
-        Ok::<_, HttpError>((head.status.as_u16(), error))
+        Ok::<_, HttpClientError>((head.status.as_u16(), error))
     };
     tokio::pin!(exchange);
     let mut stalled_for = Duration::ZERO;
@@ -199,7 +199,7 @@ async fn send_request(
     }
 }
 
-fn put_result(answer: Result<(u16, String), HttpError>) -> PutResult {
+fn put_result(answer: Result<(u16, String), HttpClientError>) -> PutResult {
     let (status, body) = match answer {
         Ok(answer) => answer,
         Err(error) => return PutResult::Failed(format!("{}: {}", error.address, error.message)),

@@ -66,7 +66,6 @@ impl ServiceState {
             .count()
     }
 
-    /// The only upload.
     pub(crate) fn upload(&self) -> &StoredUpload {
         assert_eq!(self.uploads.len(), 1);
         self.uploads.values().next().unwrap()

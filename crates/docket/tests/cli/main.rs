@@ -1,4 +1,4 @@
-//! Runs the program against a fake service that answers as the API does and can be told to fail.
+//! Runs the program against a fake service that responds like the API and can simulate failures.
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 

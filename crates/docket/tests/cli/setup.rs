@@ -59,7 +59,6 @@ impl Setup {
         }
     }
 
-    /// With a stored sign-in.
     pub(crate) fn signed_in() -> Self {
         let setup = Self::new();
         setup.save_session("token-1", u64::MAX / 2);

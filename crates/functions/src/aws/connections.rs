@@ -1,4 +1,4 @@
-//! Open pages: `Connections`.
+//! The connections table: `Connections`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
@@ -8,8 +8,8 @@ use super::row::Reader;
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
-/// A connection lives two hours at most (API Gateway WebSocket quotas); what its `$disconnect` did not remove
-/// goes ten minutes later.
+/// A connection lasts two hours at most (API Gateway WebSocket quotas). If `$disconnect` did not remove its row, the row
+/// expires ten minutes later.
 const LIFETIME_SECONDS: u64 = 2 * 3600 + 600;
 
 impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
@@ -64,7 +64,7 @@ impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
                 .table_name(self.name::<variable::ConnectionsTable>())
                 .key_condition_expression("tenant = :watches")
                 .expression_attribute_values(":watches", AttributeValue::S(subscription.to_owned()))
-                // A page that registered a moment ago may be showing the state from before this change.
+                // A page that registered a moment ago may show the state before this change.
                 .consistent_read(true)
                 .set_exclusive_start_key(start);
             let answer = request

@@ -18,7 +18,7 @@ use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, variable};
 
-/// `BatchGetItem` takes no more keys (API reference).
+/// Maximum number of keys of `BatchGetItem` (API reference).
 pub(super) const MAX_BATCH_GET_KEYS: usize = 100;
 
 impl<E: Environment> Aws<E> {
@@ -37,7 +37,7 @@ impl<E: Environment> Aws<E> {
 
 impl<E: Has<variable::JobsTable>> Aws<E> {
     /// Opens the connection to DynamoDB while the CPU is not throttled yet, by reading a row that does not exist:
-    /// half a read unit per cold start. A failure is no matter, the first real call opens its own.
+    /// half a read unit per cold start. A failure is ignored: the first real call opens its own connection.
     pub(crate) async fn open_connection(&self) {
         let no_job = AttributeValue::S("-".to_owned());
         let table = self.name::<variable::JobsTable>();
@@ -103,8 +103,8 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
     }
 }
 
-/// A refused condition is a conflict, unless the row is the very one that was to be written:
-/// then an earlier try of this write went through and its answer was lost.
+/// A failed condition is a conflict, unless the stored row equals the one to be written: then an earlier try of this
+/// write succeeded and its response was lost.
 fn refused(job: &Job, error: SdkError<UpdateItemError>) -> Result<(), SaveError> {
     let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error()
     else {
@@ -191,7 +191,7 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
 }
 
 impl<E: Has<variable::JobsTable>> Aws<E> {
-    /// Reads rows by their keys, at most a hundred, as `wanted` says.
+    /// Reads rows by their keys, at most 100, with the options of `wanted`.
     pub(super) async fn load_all(
         &self,
         table: &str,
@@ -200,7 +200,7 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
     ) -> Result<Vec<Job>, LoadError> {
         let mut jobs = Vec::with_capacity(keys.len());
         for item in self.batch_get(table, keys, wanted).await? {
-            // One row that cannot be read must not hide the others from the page.
+            // An unreadable row must not hide the others from the page.
             match from_item(&item) {
                 Ok(job) => jobs.push(job),
                 Err(bad) => tracing::warn!(problem = ?bad, "a row in a list cannot be read"),
@@ -209,7 +209,7 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
         Ok(jobs)
     }
 
-    /// Reads items by their keys, at most a hundred, as `wanted` says.
+    /// Reads items by their keys, at most 100, with the options of `wanted`.
     pub(super) async fn batch_get(
         &self,
         table: &str,
@@ -217,7 +217,7 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
         wanted: KeysAndAttributesBuilder,
     ) -> Result<Vec<Item>, Unavailable> {
         let mut items = Vec::with_capacity(keys.len());
-        // What was left out for want of capacity comes back as unprocessed; two rounds are what a page waits for.
+        // DynamoDB returns keys as unprocessed if it lacks capacity. Two rounds are as long as a page waits.
         for _ in 0..3 {
             if keys.is_empty() {
                 return Ok(items);

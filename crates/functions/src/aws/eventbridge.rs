@@ -1,4 +1,4 @@
-//! Machines downstream: `EventBus`.
+//! The event bus for downstream systems: `EventBus`.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jobs::job::Job;
@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::{Aws, client, retries, timeouts, unavailable};
 use crate::config::{Has, variable};
 
-/// The most entries of one `PutEvents` (API reference).
+/// Maximum number of entries of `PutEvents` (API reference).
 const MAX_PUT_EVENTS: usize = 10;
-/// What rules match on.
+/// The `source` that rules match.
 const SOURCE: &str = "docket";
 
 /// The detail of `JobReady` and `JobFailed`.
@@ -21,11 +21,8 @@ struct Detail {
     /// `<job id>:<version>`: the same event published twice has the same id.
     id: String,
     job: JobView,
-    /// The trace that everything about the job carries.
     trace_id: String,
-    /// Where the input lies.
     input: String,
-    /// Where the result lies.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
 }
@@ -81,7 +78,7 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
                 .send()
                 .await
             {
-                // Results stand in the order of the entries; one with an error code was not taken (API reference).
+                // Results are in the order of the entries; one with an error code was not accepted (API reference).
                 Ok(answer) if answer.failed_entry_count() == 0 => {}
                 Ok(answer) => {
                     let refused = answer

@@ -1,4 +1,4 @@
-//! The one HTTP client that all SDK clients share.
+//! The HTTP client that all SDK clients share.
 //!
 //! TLS by *ring* with pinned roots: the default stack collects entropy for tens of milliseconds of CPU and parses the
 //! system's certificates, which together cost more than the rest of a cold start (`docs/adr/0005-lean-tls.md`).
@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 /// The roots that AWS endpoints chain to (Amazon Trust Services repository).
 const ROOTS: &[u8] = include_bytes!("../../roots/amazon.pem");
 
-/// How long an idle connection is kept: longer than the pauses between events, shorter than the servers' own limit.
+/// How long an idle connection is kept: longer than the pauses between events, shorter than the servers' limit.
 const IDLE: Duration = Duration::from_secs(50);
 
 pub(super) fn client() -> SharedHttpClient {
@@ -21,7 +21,7 @@ pub(super) fn client() -> SharedHttpClient {
     if let Some(extra) = BENCH_ROOT {
         roots.add_pem_certificate(extra.as_bytes());
     }
-    // Certificates that do not parse would be a build defect that every test with TLS shows.
+    // An unparsable certificate would be a build defect that every test with TLS shows.
     let context = TlsContext::builder().with_trust_store(roots).build();
     let context =
         context.unwrap_or_else(|error| unreachable!("the pinned roots do not parse: {error}"));
@@ -32,6 +32,6 @@ pub(super) fn client() -> SharedHttpClient {
         .build_https()
 }
 
-/// A further root, fixed when the program is built by a variable that holds its PEM text: the cold-start benchmark
-/// talks TLS to a server of its own. Nothing at run time can add one.
+/// An additional root as PEM, set by a variable at build time: the cold-start benchmark connects to its own server over
+/// TLS. No root can be added at run time.
 const BENCH_ROOT: Option<&str> = option_env!("BENCH_ROOT_PEM");

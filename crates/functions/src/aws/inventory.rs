@@ -1,4 +1,4 @@
-//! What is in the bucket: `Inventory`.
+//! Listings of the bucket: `Inventory`.
 
 use aws_sdk_s3::types::EncodingType;
 use jobs::id::Timestamp;
@@ -30,7 +30,7 @@ impl<E: Environment> Inventory for Aws<E> {
         let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
         let encoded = answer.encoding_type == Some(EncodingType::Url);
         let next = if answer.is_truncated == Some(true) {
-            // Without it the listing would begin anew, for ever.
+            // Without it the listing would start over, forever.
             let marker = answer.next_key_marker.as_deref();
             let marker = marker.ok_or_else(|| {
                 broken(
@@ -54,7 +54,7 @@ impl<E: Environment> Inventory for Aws<E> {
             let put_at = version.last_modified?.to_millis().ok()?;
             Some(ListedObject {
                 key: plain(&version.key?, encoded),
-                // Objects of the time before the bucket was versioned have this id (S3 user guide, "How S3 Versioning works").
+                // Objects from before versioning was enabled have this id (S3 user guide, "How S3 Versioning works").
                 version: version.version_id.unwrap_or_else(|| "null".to_owned()),
                 etag: version.e_tag?.trim_matches('"').to_owned(),
                 bytes: u64::try_from(version.size?).unwrap_or(0),

@@ -25,7 +25,7 @@ fn due(item: &Item) -> Result<ScheduledCheck, BadRow> {
 }
 
 impl<E: Has<variable::JobsTable>> Aws<E> {
-    /// A page of a shard of the index of open jobs; it lacks its condition, which asks for `:shard` at least.
+    /// A query for a page of a shard of the index of open jobs. The caller adds the key condition, which uses `:shard`.
     fn by_next_check(
         &self,
         shard: u8,
@@ -71,7 +71,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
-        // A row that is none of ours must not hide the others.
+        // An unreadable row must not hide the others.
         let dues = answer.items().iter().filter_map(|item| {
             due(item)
                 .inspect_err(|bad| tracing::error!(problem = ?bad, "an open job cannot be read"))
@@ -96,7 +96,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             what: "the index of open jobs",
             source: format!("an entry cannot be read: {bad:?}").into(),
         };
-        // One that cannot be read could be of any pipeline, so that no number would be right.
+        // An unreadable entry could belong to any pipeline, so every count would be wrong.
         let jobs = answer.items().iter().map(open_job);
         let items = jobs.collect::<Result<_, _>>().map_err(bad)?;
         let next = answer.last_evaluated_key().map(due).transpose();
@@ -116,7 +116,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             .expression_attribute_values(":here", n(due.next_check_at.0))
             .send()
             .await;
-        // Refused: it has moved on meanwhile, or is gone.
+        // The condition fails if the job has changed or was deleted meanwhile.
         done_or("DynamoDB UpdateItem", answer, |refused| {
             refused.is_conditional_check_failed_exception()
         })
@@ -124,7 +124,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
     }
 
     async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
-        // A row that was made moments ago may be missed: its object is announced once more, which changes nothing.
+        // The read is eventually consistent. If it misses a new row, the upload event is re-sent, which changes nothing.
         let wanted = KeysAndAttributes::builder()
             .projection_expression("job_id, #input.#version")
             .expression_attribute_names("#input", "input")

@@ -1,4 +1,4 @@
-//! The indexes of the job table as lists for people: `JobList`.
+//! The indexes of the job table, for the lists of the API: `JobList`.
 
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -12,7 +12,7 @@ use super::row::{BadRow, Item, Reader, n, tenant_status_group};
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
-/// The index of a list: its name, the names of its keys, and the partition.
+/// The index of a list: its name, its key attributes, and the partition.
 fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, AttributeValue) {
     match list {
         JobListKey::OfTenant(tenant, class) => {
@@ -56,7 +56,7 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
-        // A row that is none of ours must not hide the others.
+        // An unreadable row must not hide the others.
         let entries = answer.items().iter().filter_map(|item| {
             entry(item, sort_key)
                 .inspect_err(
@@ -77,7 +77,7 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
         let mut rows = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(MAX_BATCH_GET_KEYS) {
             let keys = chunk.iter().map(|id| key(*id)).collect();
-            // A list is a moment old anyway: half the read units.
+            // Eventually consistent: a list is a moment old anyway, and the read costs half as much.
             let wanted = KeysAndAttributes::builder();
             rows.extend(
                 self.load_all(self.name::<variable::JobsTable>(), keys, wanted)

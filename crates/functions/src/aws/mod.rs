@@ -37,15 +37,15 @@ use crate::config::{AwsConfig, Environment, Has, Variable};
 
 pub use row::SCHEMA;
 
-/// How long one AWS call may take with its retries. Well under the function's timeout, so that a message is given
-/// back with a reason instead of dying with the function.
+/// Maximum duration of an AWS call with its retries. Well below the function's timeout, so that a message is returned to
+/// its queue with a logged reason instead of timing out with the function.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long one try may take.
+/// Maximum duration of one try.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a connection may take to open; the default of the SDK's current behavior version.
+/// Maximum time to open a connection; the default of the SDK's current behavior version.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// Every port on AWS whose variables the function's settings `E` have.
+/// The ports on AWS whose variables are in the function's settings `E`.
 #[derive(Debug)]
 pub struct Aws<E> {
     config: AwsConfig,
@@ -59,7 +59,7 @@ pub struct Aws<E> {
     websocket: OnceLock<aws_sdk_apigatewaymanagement::Client>,
 }
 
-/// The settings that all clients share; each service's `Config` is a type of its own, hence a macro.
+/// The configuration that all clients share. A macro, since each service has its own `Config` type.
 macro_rules! client {
     ($aws:expr, $sdk:ident, $endpoint:expr, $timeouts:expr, $retries:expr) => {{
         let aws: &Aws<_> = $aws;
@@ -106,12 +106,12 @@ impl<E: Environment> Aws<E> {
     }
 }
 
-/// The one retry layer below the queues: three tries. A message that fails comes back anyway, but only after minutes.
+/// The only retry layer below the queues: three tries. A failed message is redelivered anyway, but only after minutes.
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(3)
 }
 
-/// For calls that must not be made twice behind our back.
+/// For calls that the SDK must not repeat.
 fn no_retries() -> RetryConfig {
     RetryConfig::disabled()
 }
@@ -134,13 +134,13 @@ impl<E: Environment> Clock for Aws<E> {
     }
 
     fn random(&self) -> u64 {
-        // Without randomness a claim could be taken for another's: no safe way on.
+        // Without randomness two lease tokens could be equal; there is no safe way to continue.
         getrandom::u64()
             .unwrap_or_else(|error| unreachable!("the kernel has no random bytes: {error}"))
     }
 }
 
-/// The caller can only come back later. The cause is kept in full: `SdkError` itself says no more than "service error".
+/// The caller can only retry later. Keeps the whole error chain: `SdkError` itself says no more than "service error".
 fn unavailable<E, R>(what: &'static str, error: SdkError<E, R>) -> Unavailable
 where
     E: Error + Send + Sync + 'static,
@@ -153,7 +153,7 @@ where
     }
 }
 
-/// What came of a write that may be refused: `None` if it was, because it had been done before or makes no sense any more.
+/// The result of a write that may be refused. `None` if it was refused: it was done before or is obsolete.
 fn done_or<T, E, R>(
     what: &'static str,
     answer: Result<T, SdkError<E, R>>,

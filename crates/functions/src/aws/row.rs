@@ -1,7 +1,7 @@
-//! A job as a DynamoDB item. The names here are an API: rows outlive releases.
+//! A job as a DynamoDB item. The attribute names must not change: rows outlive releases.
 //!
 //! Rules for a change: readers learn a new [`SCHEMA`] one release before writers write it; a row of a newer schema
-//! is not touched; attributes that are not ours stay, since saves set and remove only [`OWNED`] ones.
+//! is not touched; attributes of other writers stay, since saves set and remove only those in [`OWNED`].
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ pub const SCHEMA: u32 = 1;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Every attribute that a save sets or removes, beside the key.
+/// Every attribute that a save sets or removes, except the key.
 pub(super) const OWNED: [&str; 22] = [
     "schema",
     "version",
@@ -30,7 +30,7 @@ pub(super) const OWNED: [&str; 22] = [
     "policy",
     "attempts",
     "history",
-    "dropped",
+    "history_dropped",
     "created_at",
     "updated_at",
     "expires_at",
@@ -65,11 +65,11 @@ fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     }
 }
 
-pub(super) fn tenant_status_group(tenant: &str, class: jobs::state::StatusGroup) -> String {
-    format!("{tenant}#{}", class.name())
+pub(super) fn tenant_status_group(tenant: &str, group: jobs::state::StatusGroup) -> String {
+    format!("{tenant}#{}", group.name())
 }
 
-/// The attributes of `job` beside its key.
+/// The attributes of `job` except its key.
 pub(super) fn to_item(job: &Job) -> Item {
     let bucket = &job.input.bucket;
     let mut item = map([
@@ -112,7 +112,7 @@ pub(super) fn to_item(job: &Job) -> Item {
     ]);
     put(
         &mut item,
-        "dropped",
+        "history_dropped",
         (job.history_dropped > 0).then(|| n(job.history_dropped)),
     );
     // DynamoDB's time to live counts seconds (developer guide, "Using time to live").
@@ -156,15 +156,19 @@ fn input_to_item(input: &Input) -> Item {
         ("type", s(&input.content_type)),
     ]);
     put(&mut item, "name", input.name.as_deref().map(s));
-    put(&mut item, "by", input.uploaded_by.as_deref().map(s));
+    put(
+        &mut item,
+        "uploaded_by",
+        input.uploaded_by.as_deref().map(s),
+    );
     item
 }
 
 fn state_to_item(state: &State) -> Item {
     let budget = |item: &mut Item, budget: &RetryBudget| {
         item.extend(map([
-            ("last", n(budget.last_attempt)),
-            ("until", n(budget.expires_at.0)),
+            ("last_attempt", n(budget.last_attempt)),
+            ("budget_expires_at", n(budget.expires_at.0)),
         ]))
     };
     match state {
@@ -177,7 +181,7 @@ fn state_to_item(state: &State) -> Item {
         } => {
             let mut item = map([
                 ("attempt", n(attempt)),
-                ("claim", n(lease_token.0)),
+                ("lease_token", n(lease_token.0)),
                 ("lease_expires_at", n(lease_expires_at.0)),
                 ("deadline", n(deadline.0)),
             ]);
@@ -219,13 +223,13 @@ fn policy_to_item(policy: &Policy) -> Item {
             AttributeValue::L(policy.backoff_seconds.iter().map(n).collect()),
         ),
         ("attempt_s", n(policy.attempt_seconds)),
-        ("bound_s", n(policy.job_deadline_seconds)),
+        ("deadline_s", n(policy.job_deadline_seconds)),
     ])
 }
 
 fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
-    // Most locations are in the job's own bucket, and a kilobyte of row is a write unit: there the key alone is kept.
-    let place = |location: &Location| {
+    // Most locations are in the job's own bucket. Only their key is stored, since each kilobyte of a row costs a write unit.
+    let stored = |location: &Location| {
         s(if location.bucket == bucket {
             location.key.clone()
         } else {
@@ -233,9 +237,13 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         })
     };
     let mut item = map([("n", n(record.attempt)), ("at", n(record.started_at.0))]);
-    put(&mut item, "out", record.output.as_ref().map(place));
-    put(&mut item, "err", record.failure_object.as_ref().map(place));
-    put(&mut item, "closed", record.closed_at.map(|at| n(at.0)));
+    put(&mut item, "output", record.output.as_ref().map(stored));
+    put(
+        &mut item,
+        "failure",
+        record.failure_object.as_ref().map(stored),
+    );
+    put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
     put(
         &mut item,
         "cause",
@@ -253,9 +261,9 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
 }
 
 fn entry_to_item(entry: &HistoryEntry) -> Item {
-    let mut item = map([("e", s(entry.event.name())), ("at", n(entry.at.0))]);
-    put(&mut item, "by", entry.actor.as_deref().map(s));
-    put(&mut item, "why", entry.reason.as_deref().map(s));
+    let mut item = map([("event", s(entry.event.name())), ("at", n(entry.at.0))]);
+    put(&mut item, "actor", entry.actor.as_deref().map(s));
+    put(&mut item, "reason", entry.reason.as_deref().map(s));
     item
 }
 
@@ -283,7 +291,9 @@ pub(super) fn from_item(item: &Item) -> Result<Job, BadRow> {
         policy: row.map("policy", policy_from_item)?,
         attempts: row.list("attempts", |record| attempt_from_item(record, &bucket))?,
         history: row.list("history", entry_from_item)?,
-        history_dropped: row.optional("dropped", Reader::number)?.unwrap_or(0),
+        history_dropped: row
+            .optional("history_dropped", Reader::number)?
+            .unwrap_or(0),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         expires_at: row
@@ -291,7 +301,7 @@ pub(super) fn from_item(item: &Item) -> Result<Job, BadRow> {
             .map(|seconds| Timestamp(seconds * 1000)),
         row_ttl_days: row.number("row_ttl_days")?,
         corrected: item.contains_key("corrected"),
-        // What is no trace is none: then the job goes by its own.
+        // An invalid trace id counts as absent; the job then uses the one derived from its id.
         trace_id: row
             .optional_text("trace_id")?
             .and_then(|text| text.parse().ok()),
@@ -308,7 +318,7 @@ fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
         bytes: item.number("bytes")?,
         content_type: item.text("type")?.to_owned(),
         name: item.optional_text("name")?,
-        uploaded_by: item.optional_text("by")?,
+        uploaded_by: item.optional_text("uploaded_by")?,
     })
 }
 
@@ -316,14 +326,14 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
     let attempt = Attempt(item.number("attempt")?);
     let budget = || {
         Ok(RetryBudget {
-            last_attempt: Attempt(item.number("last")?),
-            expires_at: item.time("until")?,
+            last_attempt: Attempt(item.number("last_attempt")?),
+            expires_at: item.time("budget_expires_at")?,
         })
     };
     Ok(match status {
         "Submitting" => State::Submitting {
             attempt,
-            lease_token: LeaseToken(item.number("claim")?),
+            lease_token: LeaseToken(item.number("lease_token")?),
             lease_expires_at: item.time("lease_expires_at")?,
             deadline: item.time("deadline")?,
             budget: budget()?,
@@ -368,12 +378,12 @@ fn policy_from_item(item: Reader<'_>) -> Result<Policy, BadRow> {
         attempts: item.number("attempts")?,
         backoff_seconds: delays.iter().map(delay).collect::<Result<_, _>>()?,
         attempt_seconds: item.number("attempt_s")?,
-        job_deadline_seconds: item.number("bound_s")?,
+        job_deadline_seconds: item.number("deadline_s")?,
     })
 }
 
 fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, BadRow> {
-    let place = |name: &'static str| -> Result<Option<Location>, BadRow> {
+    let location = |name: &'static str| -> Result<Option<Location>, BadRow> {
         let Some(text) = item.optional_text(name)? else {
             return Ok(None);
         };
@@ -390,9 +400,9 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
     Ok(AttemptRecord {
         attempt: Attempt(item.number("n")?),
         started_at: item.time("at")?,
-        output: place("out")?,
-        failure_object: place("err")?,
-        closed_at: item.optional("closed", Reader::number)?.map(Timestamp),
+        output: location("output")?,
+        failure_object: location("failure")?,
+        closed_at: item.optional("closed_at", Reader::number)?.map(Timestamp),
         failure: cause.map(|cause| Failure {
             cause: Cause::from_name(&cause),
             detail,
@@ -403,9 +413,9 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
 fn entry_from_item(item: Reader<'_>) -> Result<HistoryEntry, BadRow> {
     Ok(HistoryEntry {
         at: item.time("at")?,
-        event: EventKind::from_name(item.text("e")?),
-        actor: item.optional_text("by")?,
-        reason: item.optional_text("why")?,
+        event: EventKind::from_name(item.text("event")?),
+        actor: item.optional_text("actor")?,
+        reason: item.optional_text("reason")?,
     })
 }
 

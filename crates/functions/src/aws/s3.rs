@@ -15,10 +15,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 use crate::config::Environment;
 
-/// User metadata of an upload: the file name, percent-encoded since headers carry ASCII.
+/// User metadata of an upload: the file name, percent-encoded because headers are ASCII.
 pub(super) const NAME: &str = "original-name";
 
-/// What a copy source keeps as it is.
+/// The characters that a copy source does not encode.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -32,7 +32,7 @@ impl<E: Environment> Aws<E> {
             .get_or_init(|| client!(self, aws_sdk_s3, self.endpoint("S3"), timeouts(), retries()))
     }
 
-    /// The first `limit` bytes of the current version. `Ok(Err(()))` if it is there but empty.
+    /// The first `limit` bytes of the current version. `Ok(Err(()))` if it exists but is empty.
     async fn get_start(&self, bucket: &str, key: &str, limit: usize) -> Result<Start, Unavailable> {
         let request = self
             .s3()
@@ -63,7 +63,7 @@ impl<E: Environment> Aws<E> {
     }
 }
 
-/// A gigabyte is copied within S3, but not within three seconds.
+/// Copying a gigabyte within S3 takes more than three seconds.
 fn copy_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -109,12 +109,12 @@ fn size(length: Option<i64>) -> u64 {
         .unwrap_or(0)
 }
 
-/// The whole size in `bytes 0-1023/12345`.
+/// The object's size from `bytes 0-1023/12345`.
 fn total(content_range: Option<&str>) -> Option<u64> {
     content_range?.rsplit_once('/')?.1.parse().ok()
 }
 
-/// A key as a listing shows it: form-encoded if that was asked for, since XML cannot carry every character.
+/// A key of a listing. It is URL-encoded if requested, since XML cannot represent every character.
 pub(super) fn plain(key: &str, encoded: bool) -> String {
     if encoded {
         let spaced = key.replace('+', " ");
@@ -169,7 +169,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
                 };
                 Ok(Some(object_head(&attributes, vec![])))
             }
-            // A HEAD has no body to carry a code; the SDK makes this one from the status. Without `s3:ListBucket`
+            // A HEAD response has no body with an error code; the SDK derives this one from the status. Without `s3:ListBucket`
             // it would be 403 (API reference, HeadObject).
             Err(error)
                 if error.as_service_error().is_some_and(
@@ -252,13 +252,13 @@ impl<E: Environment> ObjectStore for Aws<E> {
     }
 
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
-        // Versions come by key, then newest first; the exact key is the first of all keys that begin with it.
+        // Versions are sorted by key, then newest first; the exact key precedes all keys that begin with it.
         let answer = self
             .s3()
             .list_object_versions()
             .bucket(bucket)
             .prefix(key)
-            // XML cannot carry every character that a neighboring key may have.
+            // XML cannot represent every character of the other keys.
             .encoding_type(EncodingType::Url)
             .send()
             .await;

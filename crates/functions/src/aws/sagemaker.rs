@@ -10,7 +10,7 @@ use jobs::ports::{Accepted, InferenceEndpoint, Invocation, InvokeError};
 use super::{Aws, CONNECT_TIMEOUT, client, no_retries, unavailable};
 use crate::config::Environment;
 
-/// How long an answer is waited for. Longer than for other calls: giving up may mean a second run on a GPU.
+/// Timeout for a response. Longer than for other calls: giving up may cause a second GPU run.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl<E: Environment> Aws<E> {
@@ -46,9 +46,9 @@ impl<E: Environment> InferenceEndpoint for Aws<E> {
             .accept(invocation.accept)
             .request_ttl_seconds(seconds(invocation.queue_ttl_seconds))
             .invocation_timeout_seconds(seconds(invocation.invocation_timeout_seconds))
-            // For people, and for the search for an output whose notification was lost; nothing relies on it alone.
+            // For people, and to find an output whose notification was lost; nothing relies on it alone.
             .s3_output_path_extension(format!("{}/a{}", id.job, id.attempt))
-            // The container gets it as a header, and logs it if it likes. 44 of the 1,024 characters that may travel there.
+            // The container receives it as a header and can log it. Uses 44 of at most 1,024 characters.
             .custom_attributes(format!("trace-id={}", invocation.trace_id))
             .send()
             .await;
@@ -61,7 +61,7 @@ impl<E: Environment> InferenceEndpoint for Aws<E> {
                     failure: location(accepted.failure_location()),
                 })
             }
-            // Nothing left this machine.
+            // The request was not sent.
             Err(error @ SdkError::ConstructionFailure(_)) => {
                 let error = unavailable("SageMaker InvokeEndpointAsync", error);
                 Err(InvokeError::Refused(format!(

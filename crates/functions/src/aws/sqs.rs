@@ -18,13 +18,14 @@ use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
 use crate::handlers::s3_event::event_body;
 use crate::handlers::sqs_message::{FIRST_MESSAGE_ID, TRACE_ID};
 
-/// `SendMessageBatch` takes no more messages (API reference).
+/// Maximum number of messages of `SendMessageBatch` (API reference).
 const MAX_BATCH_MESSAGES: usize = 10;
-/// How many batches are sent at once.
+/// How many batches are sent concurrently.
 const CONCURRENT_BATCHES: usize = 5;
-/// The message attribute that says when a dead letter was first sent back, in milliseconds since 1970 UTC.
+/// The message attribute with the time of a dead letter's first redrive, in milliseconds since 1970 UTC.
 const DEAD_SINCE: &str = "dead-since";
-/// Dead letters that were received and not deleted are shown again after this many seconds: more than a function has.
+/// Dead letters that were received but not deleted become visible again after this many seconds, which is longer than a
+/// function runs.
 const VISIBILITY_TIMEOUT_SECONDS: i32 = 180;
 
 impl<E: Environment> Aws<E> {
@@ -144,7 +145,7 @@ fn dead_letter(message: Message) -> Option<DeadLetter> {
         let header = message.attributes.as_ref()?;
         TraceId::from_header(header.get(&MessageSystemAttributeName::AwsTraceHeader)?)
     };
-    // In a message that was sent again the header names the run that sent it.
+    // The header of a redriven message contains the trace of the run that sent it.
     let trace_id = match attribute(FIRST_MESSAGE_ID) {
         Some(_) => attribute(TRACE_ID).and_then(|text| text.parse().ok()),
         None => header(&message),
@@ -182,7 +183,7 @@ impl<E: QueueUrls> DeadLetters for Aws<E> {
             .queue_url(url)
             .max_number_of_messages(10)
             .visibility_timeout(VISIBILITY_TIMEOUT_SECONDS)
-            // Without waiting only some of the queue's servers are asked (SQS developer guide, "short and long polling").
+            // Short polling queries only some of the queue's servers (SQS developer guide, "short and long polling").
             .wait_time_seconds(1)
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names(FIRST_MESSAGE_ID)
@@ -231,7 +232,7 @@ impl<E: QueueUrls> DeadLetters for Aws<E> {
             .receipt_handle(&letter.receipt);
         match request.send().await {
             Ok(_) => Ok(()),
-            // It was deleted before. If this receipt is only too old, the letter shows up again.
+            // It was deleted before. If only the receipt has expired, the message becomes visible again.
             Err(error)
                 if error
                     .as_service_error()

@@ -1,4 +1,4 @@
-//! Tickets in the desk table: `Tickets`.
+//! Tickets in the records table: `Tickets`.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::row::Reader;
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
-/// The table holds only the hash of a ticket, so that reading the table is not enough to use one.
+/// The table contains only the hash of a ticket, so read access to the table is not enough to use one.
 fn ticket_key(secret: &str) -> String {
     let digest = Sha256::digest(secret.as_bytes());
     digest.iter().fold("ticket#".to_owned(), |mut text, byte| {
@@ -52,8 +52,8 @@ impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {
             .key("pk", AttributeValue::S(ticket_key(secret)))
             .key("sk", AttributeValue::S("-".to_owned()))
             .return_values(ReturnValue::AllOld);
-        // Deleting is what makes it single-use: of two callers one gets the old row. A repeated try by the SDK
-        // whose first answer was lost finds nothing, and the page asks for another ticket.
+        // The delete makes it single-use: only one of two callers gets the old row. If the SDK repeats the call because
+        // the first response was lost, it finds nothing, and the page requests another ticket.
         let answer = request
             .send()
             .await

@@ -1,4 +1,4 @@
-//! Requests to S3 that are signed for others, uploads in parts, deletion: `ObjectTransfers`.
+//! Presigned S3 requests, multipart uploads and deletion: `ObjectTransfers`.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use super::s3::NAME;
 use super::{Aws, CONNECT_TIMEOUT, broken, no_retries, unavailable};
 use crate::config::Environment;
 
-/// How long a signed upload may wait to begin. The function's own credentials outlive that.
+/// How long a presigned upload request is valid. The function's credentials are valid for longer.
 const UPLOAD_LIFETIME: Duration = Duration::from_secs(15 * 60);
-/// How long a signed upload of a part may wait: a hundred are signed at once, and a line may be slow.
+/// How long a presigned part request is valid: up to a hundred are signed at once, and a connection may be slow.
 const PART_LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// How long a signed download may wait.
+/// How long a presigned download request is valid.
 const DOWNLOAD_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 fn presigning(lifetime: Duration) -> Result<PresigningConfig, Unavailable> {
     PresigningConfig::expires_in(lifetime).map_err(|error| broken("signing", error))
 }
 
-/// The sender is not asked for a checksum: it would have to be known before the bytes are.
+/// No checksum is required: it would have to be known before the bytes are.
 fn without_checksums() -> aws_sdk_s3::config::Builder {
     aws_sdk_s3::Config::builder()
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
 }
 
-/// A header's value that is plain ASCII (RFC 5987 for the name of a file).
+/// A `Content-Disposition` header in plain ASCII (RFC 5987 for the file name).
 fn attachment(name: &str) -> String {
     let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
     format!("attachment; filename*=UTF-8''{encoded}")
@@ -55,7 +55,7 @@ impl<E: Environment> Aws<E> {
     }
 }
 
-/// Putting a gigabyte together takes S3 longer than other calls; the function has 29 s.
+/// Completing an upload of a gigabyte takes S3 longer than other calls; the function has 29 s.
 fn complete_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -85,7 +85,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .content_type(&constraints.content_type)
             .set_content_length(length(constraints.bytes))
             .metadata(NAME, metadata_name(&constraints.name))
-            // Refused if there is an object (S3 user guide, "Conditional writes").
+            // Refused if the object exists (S3 user guide, "Conditional writes").
             .if_none_match("*")
             .customize()
             .config_override(without_checksums())
@@ -106,7 +106,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .get_object()
             .bucket(&from.bucket)
             .key(&from.key)
-            // Saved, never shown by the browser under the bucket's name, whatever the model wrote.
+            // The browser saves it and never renders it under the bucket's origin, whatever the model wrote.
             .response_content_disposition(attachment(name))
             .response_content_type(content_type)
             .customize()
@@ -227,7 +227,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .await;
         match answer {
             Ok(_) => Ok(()),
-            // It was completed or given up before, or is being completed: the caller looks for the object.
+            // It was completed or aborted before, or is being completed; the caller checks whether the object exists.
             Err(error)
                 if matches!(
                     error.code(),

@@ -1,4 +1,4 @@
-//! Records what the endpoint reports on its error topic.
+//! Function `inference-error`: records the endpoint's error notifications.
 //!
 //! Trigger: queue `inference-error` (SNS). Grants: `InferenceErrorRole` in `infra/service.yaml`.
 

@@ -1,4 +1,4 @@
-//! Records what the endpoint reports on its success topic.
+//! Function `inference-success`: records the endpoint's success notifications.
 //!
 //! Trigger: queue `inference-success` (SNS). Grants: `InferenceSuccessRole` in `infra/service.yaml`.
 

@@ -1,4 +1,4 @@
-//! Looks for what no message speaks of any more, and says it again.
+//! Function `reconciler`: finds lost messages and re-sends them.
 //!
 //! Trigger: a schedule, every five minutes. Grants: `ReconcilerRole` in `infra/service.yaml`.
 

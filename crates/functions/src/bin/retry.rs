@@ -1,4 +1,4 @@
-//! Starts the attempts that are due.
+//! Function `retry`: starts due attempts and checks overdue ones.
 //!
 //! Trigger: queue `checks`. Grants: `RetryRole` in `infra/service.yaml`.
 

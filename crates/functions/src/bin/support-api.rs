@@ -1,4 +1,4 @@
-//! Answers customers, reviewers and support.
+//! Function `support-api`: the HTTP API for customers, reviewers and support.
 //!
 //! Trigger: the HTTP API. Grants: `SupportApiRole` in `infra/service.yaml`.
 

@@ -1,4 +1,4 @@
-//! Lets a page connect that holds a ticket.
+//! Function `ws-authorizer`: authorizes WebSocket connections by their ticket.
 //!
 //! Trigger: WebSocket `$connect`, as its authorizer. Grants: `WsAuthorizerRole` in `infra/service.yaml`.
 

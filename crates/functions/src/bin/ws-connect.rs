@@ -1,4 +1,4 @@
-//! Registers a page that connects.
+//! Function `ws-connect`: registers a new connection.
 //!
 //! Trigger: WebSocket `$connect`. Grants: `WsConnectRole` in `infra/service.yaml`.
 

@@ -1,4 +1,4 @@
-//! Answers what a page says: `sync`.
+//! Function `ws-default`: answers messages of a page.
 //!
 //! Trigger: WebSocket `$default`. Grants: `WsDefaultRole` in `infra/service.yaml`.
 

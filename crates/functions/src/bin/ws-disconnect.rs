@@ -1,4 +1,4 @@
-//! Forgets a page that left.
+//! Function `ws-disconnect`: removes a closed connection.
 //!
 //! Trigger: WebSocket `$disconnect`. Grants: `WsDisconnectRole` in `infra/service.yaml`.
 

@@ -61,7 +61,7 @@ impl QueueUrls for Environment {
 }
 
 /// The settings that requests need.
-pub trait Settings:
+pub trait ApiSettings:
     HasPipelines
     + Has<variable::Bucket>
     + Has<variable::SignInUrl>
@@ -70,7 +70,7 @@ pub trait Settings:
 {
 }
 
-impl<E> Settings for E where
+impl<E> ApiSettings for E where
     E: HasPipelines
         + Has<variable::Bucket>
         + Has<variable::SignInUrl>
@@ -90,7 +90,7 @@ pub struct Api<P, E> {
     cursor_signer: CursorSigner,
 }
 
-impl<P, E: Settings> Api<P, E> {
+impl<P, E: ApiSettings> Api<P, E> {
     pub fn new(app: App<P, E>) -> Self {
         let environment = &*app.environment;
         let configuration = Configuration {
@@ -118,7 +118,7 @@ impl<P, E: Settings> Api<P, E> {
 ///
 /// # Errors
 /// None: errors are in the response.
-pub async fn handle<P: ApiPorts, E: Settings>(
+pub async fn handle<P: ApiPorts, E: ApiSettings>(
     api: &Api<P, E>,
     event: LambdaEvent<HttpEvent>,
 ) -> Result<HttpResponse, Error> {

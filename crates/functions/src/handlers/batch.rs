@@ -28,7 +28,7 @@ use crate::handlers::report::{BatchReport, report};
 use crate::handlers::sqs_message::SqsMessageExt;
 
 environment! {
-    /// What each of the four functions behind queues is told.
+    /// The settings of the four functions behind queues.
     pub struct QueueEnvironment with pipelines {
         jobs_table: JobsTable,
         connections_table: ConnectionsTable,
@@ -41,32 +41,32 @@ environment! {
     }
 }
 
-/// The settings that a batch is processed with.
+/// The settings for processing a batch.
 pub trait QueueSettings: HasPipelines + Has<variable::ServiceName> {}
 
 impl<E: HasPipelines + Has<variable::ServiceName>> QueueSettings for E {}
 
-/// How many messages of a batch are processed at once. `MaximumConcurrency` in `infra/service.yaml` counts on it.
+/// How many messages of a batch are processed concurrently. `MaximumConcurrency` in `infra/service.yaml` relies on it.
 pub const MAX_CONCURRENT_MESSAGES: usize = 4;
 
-/// How often a message is redelivered whose other half may be late, such as an outcome of an unknown job.
-/// Below the queues' `maxReceiveCount` of 5, so that it ends in quarantine and not among the dead letters.
+/// How often a message is redelivered that may only be early, such as an outcome of an unknown job. Below the queues'
+/// `maxReceiveCount` of 5, so that it is quarantined and does not become a dead letter.
 pub const MAX_REDELIVERIES: u32 = 3;
 
-/// How long one message may take if every call of it takes as long as it may: the object's head (8 s), a row (8 s),
+/// Maximum duration of one message, if every call takes as long as it may: the object's head (8 s), a row (8 s),
 /// the call of the endpoint (20 s), the row again (8 s).
 const MAX_MESSAGE_MS: u64 = 44_000;
 
-/// How much of a problem's description is kept: it may quote the message, and an item of DynamoDB has 400 KB.
+/// Maximum length of a problem's description: it may quote the message, and a DynamoDB item has at most 400 KB.
 const MAX_PROBLEM_BYTES: usize = 1024;
 
-/// A lease outlives its function by this: clocks differ a little.
+/// How long after the function's deadline its leases expire, because of clock skew.
 const LEASE_MARGIN_MS: u64 = 5_000;
 
 /// Why a message, or a part of it, was not processed.
 #[derive(Debug)]
 pub enum MessageFailure {
-    /// Its text is not what the queue carries. Redelivery would not change that.
+    /// The body is not what this queue carries. Redelivery would not change that.
     Malformed(String),
     UseCase(MessageError),
 }
@@ -152,7 +152,7 @@ impl TimeLimits {
     /// From Lambda's deadline in milliseconds since 1970.
     fn new(deadline_ms: u64, now: Timestamp) -> Self {
         let left = deadline_ms.saturating_sub(now.0);
-        // A function with less time than one message may take begins messages during its first quarter.
+        // If the function has less time than one message may take, it starts messages during the first quarter of it.
         let start = left.saturating_sub(MAX_MESSAGE_MS).max(left / 4);
         Self {
             deadline: Timestamp(deadline_ms),
@@ -162,8 +162,7 @@ impl TimeLimits {
     }
 }
 
-/// Processes a batch of the queue named `queue`. `process` handles one message and answers the jobs whose effects are
-/// pending.
+/// Processes a batch of the queue named `queue`. `process` handles one message and returns the jobs with pending effects.
 ///
 /// # Errors
 /// None for single messages: those are in the response.
@@ -225,7 +224,7 @@ where
             Settled::Quarantined => quarantined += 1,
         }
     }
-    // Pushes get a third of the time that is left. The page's next sync brings what is not sent by then.
+    // Pushes get a third of the remaining time. A page's next sync makes up for those that are not sent by then.
     let now = ports.now();
     let push_until = Timestamp(now.0 + limits.deadline.0.saturating_sub(now.0) / 3);
     let effects = run_effects(ports, &pending, push_until).await;
@@ -258,8 +257,7 @@ where
     response
 }
 
-/// What is logged while a message is processed carries these fields. The use case adds which job it is about; the cause
-/// is why the message is redelivered or quarantined.
+/// The log fields of a message. The use case adds the job; the cause is why the message is redelivered or quarantined.
 fn span(queue: &'static str, message: &SqsMessage) -> Span {
     info_span!(
         "message",
@@ -271,7 +269,7 @@ fn span(queue: &'static str, message: &SqsMessage) -> Span {
     )
 }
 
-/// What becomes of a message that failed.
+/// Decides what happens to a message that failed.
 enum Settled {
     Redelivered,
     Quarantined,

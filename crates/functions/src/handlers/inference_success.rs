@@ -19,8 +19,8 @@ const QUEUE: &str = Queue::InferenceSuccess.name();
 
 /// Records results.
 ///
-/// - **Input**: a batch of notifications of the endpoint, raw or in SNS's envelope. Their text says whether they are a
-///   success or an error, not their queue, since both topics may be one.
+/// - **Input**: a batch of notifications of the endpoint, raw or in SNS's envelope. Their body says whether they are a
+///   success or an error, not their queue, since one topic may serve for both.
 /// - **On bad input**: quarantined. A result of an unknown job is redelivered up to [`MAX_REDELIVERIES`] times first. So is
 ///   a success without its output, which then counts as a failure of the attempt.
 /// - **On failure**: the message is redelivered after the queue's visibility timeout.

@@ -1,4 +1,4 @@
-//! What happens when an event arrives: parse, use case, map. One module per function.
+//! The handlers: each parses an event, calls a use case and maps the result. One module per function.
 
 #[cfg(feature = "api")]
 pub mod api;

@@ -1,5 +1,5 @@
-//! What the endpoint publishes (SageMaker developer guide, "Check prediction results"), read tolerantly:
-//! with or without SNS's envelope, with any further fields, and with most fields absent.
+//! The endpoint's notifications (SageMaker developer guide, "Check prediction results"), parsed tolerantly: with or
+//! without SNS's envelope, with additional fields, and with most fields absent.
 
 use jobs::classify::failure_reason;
 use jobs::record_outcome::AttemptOutcome;
@@ -16,7 +16,7 @@ struct Envelope {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Notification {
+struct EndpointNotification {
     event_source: Option<String>,
     event_name: Option<String>,
     invocation_status: Option<String>,
@@ -32,43 +32,46 @@ struct ResponseParameters {
     output_location: Option<String>,
 }
 
-/// What a message says about an attempt; `None` for the test notification that SageMaker sends when an endpoint is
-/// made or changes its capacity.
+/// The outcome that a notification reports; `None` for the test notification that SageMaker sends when an endpoint is
+/// created or changes its capacity.
 ///
 /// # Errors
-/// What is wrong with it, in a sentence.
+/// The problem, as a sentence.
 pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutcome>, String> {
     let envelope: Result<Envelope, _> = serde_json::from_str(body);
     let text = envelope.map_or_else(|_| body.to_owned(), |envelope| envelope.message);
-    let told: Notification = serde_json::from_str(&text)
+    let notification: EndpointNotification = serde_json::from_str(&text)
         .map_err(|error| format!("not a notification of an endpoint: {error}"))?;
-    if told.event_source.as_deref() != Some("aws:sagemaker") {
+    if notification.event_source.as_deref() != Some("aws:sagemaker") {
         return Err(
             "not a notification of an endpoint: eventSource is not aws:sagemaker".to_owned(),
         );
     }
-    match told.event_name.as_deref() {
+    match notification.event_name.as_deref() {
         Some("TestNotification") => return Ok(None),
         Some("InferenceResult") => {}
         other => return Err(format!("a notification with eventName {other:?}")),
     }
-    let id = told.inference_id.ok_or("a result without inferenceId")?;
+    let id = notification
+        .inference_id
+        .ok_or("a result without inferenceId")?;
     let inference_id = id.parse().map_err(|_| {
         format!("a result of a request that Docket did not make: inferenceId {id:?}")
     })?;
-    let result = match told.invocation_status.as_deref() {
+    let result = match notification.invocation_status.as_deref() {
         Some("Completed") => {
-            let location = told
+            let location = notification
                 .response_parameters
                 .and_then(|parameters| parameters.output_location);
             let parsed = location.map(|text| {
                 text.parse()
-                    .map_err(|_| format!("outputLocation {text:?} is not a place in S3"))
+                    .map_err(|_| format!("outputLocation {text:?} is not an S3 location"))
             });
             Ok(parsed.transpose()?)
         }
         Some("Failed") => Err(failure_reason(
-            told.failure_reason
+            notification
+                .failure_reason
                 .as_deref()
                 .unwrap_or("the endpoint gave no reason"),
         )),
@@ -91,9 +94,9 @@ mod tests {
 
     #[test]
     fn success_notification_contains_the_attempt_and_the_output() {
-        let told = outcome(SUCCESS, false).unwrap().unwrap();
-        assert_eq!(told.inference_id.attempt.0, 1);
-        assert!(told.result.unwrap().unwrap().key.ends_with(".out"));
+        let parsed = outcome(SUCCESS, false).unwrap().unwrap();
+        assert_eq!(parsed.inference_id.attempt.0, 1);
+        assert!(parsed.result.unwrap().unwrap().key.ends_with(".out"));
     }
 
     #[test]
@@ -108,8 +111,8 @@ mod tests {
     #[test]
     fn error_notification_is_parsed_without_response_parameters() {
         assert!(!ERROR.contains("responseParameters"));
-        let told = outcome(ERROR, false).unwrap().unwrap();
-        assert_eq!(told.result.unwrap_err().cause, Cause::ModelRejected);
+        let parsed = outcome(ERROR, false).unwrap().unwrap();
+        assert_eq!(parsed.result.unwrap_err().cause, Cause::ModelRejected);
     }
 
     #[test]

@@ -20,7 +20,6 @@ use crate::environment;
 use crate::metrics::{Dimension, Metric, emit};
 
 environment! {
-    /// What the function is told.
     pub struct Environment with pipelines {
         jobs_table: JobsTable,
         records_table: RecordsTable,
@@ -57,11 +56,11 @@ impl QueueUrls for Environment {
     }
 }
 
-/// The last step is begun when this much of the function's time is left, in milliseconds. A step is a page, at most about
-/// thirty calls one after another: enough if each takes a second.
+/// No step is started with less than this time left, in milliseconds. A step is a page of at most about thirty sequential
+/// calls, so each may take a second.
 const RESERVE_MS: u64 = 30_000;
 
-/// The event of the schedule, or of a call by hand.
+/// The event of the schedule, or of a manual invocation.
 #[derive(Debug, Default, Deserialize)]
 pub struct Call {
     /// Scan all objects of the bucket now, new ones too: upload events are known to have been lost.
@@ -69,7 +68,7 @@ pub struct Call {
     everything: bool,
 }
 
-/// What was done, as the answer to a call by hand.
+/// What the run did, as the response to a manual invocation.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reconciled {
@@ -87,23 +86,23 @@ pub struct Reconciled {
     pub upload_events_reenqueued: u64,
     /// Open jobs by pipeline; none if not all could be counted.
     pub open: Option<Backlogs>,
-    /// Age of the latest complete inventory scan; none if it could not be found out.
+    /// Age of the latest complete inventory scan; none if it is unknown.
     pub inventory_scan_age_seconds: Option<u64>,
-    /// A call failed; the next run does what was left undone.
+    /// A call failed; the next run does what this one could not.
     pub incomplete: bool,
 }
 
 /// Re-sends lost messages: checks of overdue jobs, dead letters, and upload events of objects without a job. Releases
 /// the jobs of retry plans and counts open jobs.
 ///
-/// - **Input**: `{}` from the schedule, every five minutes; by hand also `{"everything":true}`. Answers [`Reconciled`].
-/// - **On bad input**: the call fails and says why; nothing is done.
-/// - **On failure**: the next run does what was left undone, and metric `ReconcilerRuns` is not counted.
+/// - **Input**: `{}` from the schedule, every five minutes; manually also `{"everything":true}`. Returns [`Reconciled`].
+/// - **On bad input**: the invocation fails with the reason; nothing is done.
+/// - **On failure**: the next run does what this one could not, and metric `ReconcilerRuns` is not counted.
 ///
-/// It writes no job's state. It stops before its time is up, and any number of it may run at once.
+/// It changes no job's state. It stops before its timeout, and runs may overlap.
 ///
 /// # Errors
-/// None: what went wrong is in the answer.
+/// None: failures are in the response.
 pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Reconciled, Error>
 where
     P: Clock
@@ -123,10 +122,10 @@ where
     let began_at = ports.now();
     let left = event.context.deadline.saturating_sub(began_at.0);
     let work = left.saturating_sub(RESERVE_MS).max(left / 4);
-    // Each part may take its share of the time and what the parts before it left over.
+    // Each part may use its share of the time and what the parts before it did not use.
     let until = |part: u64| Timestamp(began_at.0 + work * part / 4);
 
-    // What people wait for comes first, and takes a read when there is nothing to do.
+    // Retry plans come first because users wait for them. Without any, this costs one read.
     let released = retry_plans::release(ports, pipelines, until(1)).await;
     let released = released.inspect_err(|error| {
         warn!(error = %error, "the jobs of retry plans were not all released");
@@ -199,7 +198,7 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             ],
         );
     }
-    // Zeros too: the policy that removes instances needs a figure at every run.
+    // Also zeros: the scaling policy that removes instances needs a value from every run.
     for (pipeline, backlog) in done.open.iter().flatten() {
         emit(
             service,
@@ -227,7 +226,7 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
                 Metric::InventoryScanAge,
                 done.inventory_scan_age_seconds.into_iter().collect(),
             ),
-            // Counted for every complete run: an alarm watches for its absence.
+            // Counted for every complete run: an alarm fires if it is missing.
             (Metric::ReconcilerRuns, count(u64::from(!done.incomplete))),
         ],
     );

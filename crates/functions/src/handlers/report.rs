@@ -10,7 +10,7 @@ use jobs::state::{Cause, State};
 
 use crate::metrics::{Dimension, Metric, emit};
 
-/// A batch whose effects have been carried out.
+/// A batch whose effects were run.
 pub(super) struct BatchReport<'a> {
     pub(super) service: &'a str,
     pub(super) now: Timestamp,
@@ -128,7 +128,7 @@ fn in_state(jobs: &[&Job], is: fn(&State) -> bool) -> Vec<u64> {
     count(jobs.iter().filter(|job| is(&job.state)).count())
 }
 
-/// How many jobs of that kind changed by a check: no notification had said how their attempt ended.
+/// How many jobs of that kind a check changed because no notification had reported how their attempt ended.
 fn after_check(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
     let by_check = |job: &Job| {
         let last = job.history.last();
@@ -137,7 +137,7 @@ fn after_check(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
     count(jobs.iter().filter(|job| by_check(job) && is(job)).count())
 }
 
-/// Zero is not written: a metric that is not written costs nothing.
+/// Zero is not written, because each written metric costs.
 fn count(number: usize) -> Vec<u64> {
     if number == 0 {
         vec![]

@@ -20,17 +20,17 @@ pub use super::batch::QueueEnvironment as Environment;
 
 const QUEUE: &str = Queue::Checks.name();
 
-/// A check as the queue carries it.
+/// A check as a message of queue `checks`.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct CheckMessage {
     job_id: String,
     attempt: u8,
-    /// For which time the attempt was scheduled, in milliseconds since 1970 UTC.
+    /// The time for which the attempt is scheduled, in milliseconds since 1970 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<u64>,
 }
 
-/// A command to run a failed job again, as the queue carries it.
+/// A retry command as a message of queue `checks`.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct RetryCommandMessage {
     job_id: String,

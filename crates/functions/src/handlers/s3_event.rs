@@ -7,31 +7,31 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde::Deserialize;
 use serde_json::json;
 
-/// A notification, read more tolerantly than the library's `S3Event`: that refuses the test event, which has no records,
+/// A notification, parsed more tolerantly than the library's `S3Event`, which rejects the test event (it has no records)
 /// and records without `eventTime`, `userIdentity` or `requestParameters`, as the reconciler sends them.
 #[derive(Deserialize)]
-struct Notification {
+struct S3EventNotification {
     /// `s3:TestEvent`, which S3 sends once when notifications are configured. It has no records.
     #[serde(rename = "Event")]
     event: Option<String>,
     #[serde(rename = "Records")]
-    records: Option<Vec<Record>>,
+    records: Option<Vec<S3EventRecord>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+struct S3EventRecord {
     event_source: Option<String>,
     event_name: String,
     s3: S3Entity,
 }
 
-/// The uploads that a message announces; none for a test event.
+/// The uploads in an event; none for a test event.
 ///
 /// # Errors
-/// What is wrong with it, in a sentence.
+/// The problem, as a sentence.
 pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<UploadEvent>, String> {
-    let notification: Notification =
+    let notification: S3EventNotification =
         serde_json::from_str(body).map_err(|error| format!("not an S3 event: {error}"))?;
     if notification.event.as_deref() == Some("s3:TestEvent") {
         return Ok(vec![]);
@@ -45,7 +45,7 @@ pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<Uploa
         .collect()
 }
 
-fn upload(record: Record, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
+fn upload(record: S3EventRecord, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
     // `Put`, `Post`, `Copy` and, for large files, `CompleteMultipartUpload`.
     if !record
         .event_name
@@ -57,8 +57,8 @@ fn upload(record: Record, trace_id: Option<TraceId>) -> Result<UploadEvent, Stri
             record.event_name
         ));
     }
-    // The reconciler's message carries the trace of that function's own run (an SDK in a Lambda function sends its trace
-    // along), which is no document's.
+    // The trace header of the reconciler's message is that of its own run, since an SDK in a Lambda function sends the
+    // function's trace. It does not belong to the document.
     let from_s3 = record.event_source.as_deref() != Some(RECONCILER);
     let object = record.s3.object;
     let bucket = record.s3.bucket.name;
@@ -86,7 +86,7 @@ fn decoded(key: &str) -> Result<String, String> {
     Ok(text.into_owned())
 }
 
-/// What is left as it is in an encoded key.
+/// The characters that are not encoded in a key.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -96,7 +96,7 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
 /// `eventSource` of upload events that the reconciler sends.
 const RECONCILER: &str = "docket:reconciler";
 
-/// The message that S3 would have sent. What it says beyond what is read here, it does not know.
+/// The event that S3 would have sent, with the fields that this module reads.
 pub(crate) fn event_body(upload: &UploadEvent) -> String {
     let object = json!({
         "key": utf8_percent_encode(&upload.key, KEY).to_string(),

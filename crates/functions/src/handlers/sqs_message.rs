@@ -1,30 +1,30 @@
-//! What the handlers ask of a message of a queue.
+//! Accessors of an SQS message.
 
 use aws_lambda_events::sqs::SqsMessage;
 use jobs::id::TraceId;
 
-/// The message attribute with which a text that is sent again names the first message that carried it.
+/// The message attribute with the id of the first message with this body, if it was redriven or replayed.
 pub const FIRST_MESSAGE_ID: &str = "first-message-id";
 
-/// The message attribute with which such a text names the trace that its first message came with, if there was one.
+/// The message attribute with the trace id of that first message, if it had one.
 pub const TRACE_ID: &str = "trace-id";
 
-/// Questions that the library's type leaves open.
+/// Accessors that the library's type lacks.
 pub trait SqsMessageExt {
-    /// Its id; a redrive changes it. SQS always sets it: without one, Lambda redelivers the whole batch (developer guide,
+    /// The message id, which a redrive changes. SQS always sets it: without one, Lambda redelivers the whole batch (developer guide,
     /// "Reporting batch item failures").
     fn id(&self) -> &str;
 
     fn text(&self) -> &str;
 
-    /// How often it was received, this time included.
+    /// How often it was received, including this time.
     fn receive_count(&self) -> u32;
 
-    /// The trace that it came with. The queue's own header is not asked in a message that was sent again: there it
-    /// names the run that sent it.
+    /// The trace id of the original message. Ignores the header of a re-sent message, which contains the trace of the run
+    /// that sent it.
     fn trace_id(&self) -> Option<TraceId>;
 
-    /// The id of the first message that carried this text: a replay brings the original's along.
+    /// The id of the first message with this body; a replay keeps it.
     fn first_id(&self) -> &str;
 }
 
@@ -54,7 +54,7 @@ impl SqsMessageExt for SqsMessage {
     }
 }
 
-/// The value of an attribute that the sender set, if it is text.
+/// The value of a message attribute, if it is text.
 fn attribute<'a>(message: &'a SqsMessage, name: &str) -> Option<&'a str> {
     let attribute = message.message_attributes.get(name)?;
     attribute.string_value.as_deref()

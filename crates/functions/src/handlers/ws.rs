@@ -5,14 +5,14 @@ use jobs::id::Timestamp;
 use jobs::ports::Connection;
 use serde_json::Value;
 
-/// The connection was not opened through our authorizer.
+/// The event lacks the authorizer's context.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the connection has no {0} from its authorizer; is $connect protected in infra/service.yaml?"
 )]
 pub struct NotAuthorized(&'static str);
 
-/// The connection that an event is about, by the context that the authorizer returned for it.
+/// The connection of an event, from the context that the authorizer returned.
 ///
 /// # Errors
 /// If the context lacks what the authorizer always returns.
@@ -40,7 +40,7 @@ pub(super) fn connection(
     })
 }
 
-/// The answer to an event; of `$connect` it opens the connection.
+/// The response to an event. For `$connect` it opens the connection.
 pub(super) fn ok() -> ApiGatewayProxyResponse {
     let mut response = ApiGatewayProxyResponse::default();
     response.status_code = 200;

@@ -1,4 +1,4 @@
-//! Function `ws-authorizer`: decides whether a page may connect.
+//! Function `ws-authorizer`: authorizes WebSocket connections.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,6 @@ use crate::config::{Has, variable};
 use crate::environment;
 
 environment! {
-    /// What the function is told.
     pub struct Environment {
         records_table: RecordsTable,
         page_origin: PageOrigin,
@@ -27,10 +26,10 @@ environment! {
 ///
 /// - **Input**: `$connect` with `?ticket=…`. Browsers cannot send an `Authorization` header with a WebSocket.
 /// - **On bad input**: denied; so is a page of another origin.
-/// - **On failure**: an error, which API Gateway answers with 500; the page asks for another ticket.
+/// - **On failure**: an error; API Gateway responds with 500, and the page requests another ticket.
 ///
 /// # Errors
-/// If the ticket could not be looked up.
+/// If the ticket could not be redeemed.
 pub async fn handle<P, E>(
     app: &App<P, E>,
     event: LambdaEvent<ApiGatewayCustomAuthorizerRequestTypeRequest>,
@@ -43,7 +42,7 @@ where
     let event = event.payload;
     let method_arn = event.method_arn.ok_or("the event has no methodArn")?;
     let origin = event.headers.get("origin");
-    // Programs send no origin. A browser always does, and another site's page must not ride on a ticket.
+    // Programs send no origin. Browsers always do, and a page of another site must not be able to use a ticket.
     if let Some(origin) = origin
         && page_origin != "*"
         && origin != page_origin
@@ -71,12 +70,12 @@ where
     Ok(answer(method_arn, allow, ticket.actor, context))
 }
 
-/// What the functions behind the connection get to know about it: texts alone.
+/// The context that API Gateway passes to the functions of the connection. All values are strings.
 type Context = BTreeMap<&'static str, String>;
 
 fn deny(method_arn: String) -> ApiGatewayCustomAuthorizerResponse {
     let deny = IamPolicyEffect::Deny;
-    answer(method_arn, deny, "nobody".to_owned(), Context::new())
+    answer(method_arn, deny, "anonymous".to_owned(), Context::new())
 }
 
 fn answer(

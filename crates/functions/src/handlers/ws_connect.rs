@@ -9,7 +9,6 @@ use crate::bootstrap::App;
 use crate::environment;
 
 environment! {
-    /// What the function is told.
     pub struct Environment {
         connections_table: ConnectionsTable,
     }
@@ -21,7 +20,7 @@ environment! {
 /// - **On bad input**, **On failure**: an error, with which API Gateway refuses the connection; the page tries again.
 ///
 /// # Errors
-/// If the page could not be registered.
+/// If the connection could not be registered.
 pub async fn handle<P: Connections + Clock, E>(
     app: &App<P, E>,
     event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,

@@ -13,7 +13,6 @@ use crate::bootstrap::App;
 use crate::environment;
 
 environment! {
-    /// What the function is told.
     pub struct Environment {
         connections_table: ConnectionsTable,
         jobs_table: JobsTable,
@@ -24,19 +23,19 @@ environment! {
 #[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 enum Said {
-    /// "Register me, and tell me what the table says."
+    /// Register the connection and send a snapshot.
     Sync,
 }
 
 /// Answers a page.
 ///
 /// - **Input**: `{"action":"sync"}`. The page sends it when it connects and every minute, which keeps the connection
-///   alive and brings what a lost push did not.
-/// - **On bad input**: a frame that says what is understood.
-/// - **On failure**: an error; the page asks again within a minute.
+///   alive and makes up for lost pushes.
+/// - **On bad input**: an error frame that lists the valid messages.
+/// - **On failure**: an error; the page syncs again within a minute.
 ///
 /// # Errors
-/// If the page could not be registered or the table not be read.
+/// If the connection could not be registered or the table not be read.
 pub async fn handle<P, E>(
     app: &App<P, E>,
     event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,

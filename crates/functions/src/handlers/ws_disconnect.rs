@@ -9,7 +9,6 @@ use crate::bootstrap::App;
 use crate::environment;
 
 environment! {
-    /// What the function is told.
     pub struct Environment {
         connections_table: ConnectionsTable,
     }
@@ -18,11 +17,11 @@ environment! {
 /// Removes the connection.
 ///
 /// - **Input**: `$disconnect`, which API Gateway sends if it can.
-/// - **On bad input**, **On failure**: an error in the log. A row that stays is removed by the first push that finds the
+/// - **On bad input**, **On failure**: an error in the log. A remaining row is removed by the first push that finds the
 ///   connection gone, or by its time to live.
 ///
 /// # Errors
-/// If the page could not be forgotten.
+/// If the connection could not be removed.
 pub async fn handle<P: Connections + Clock, E>(
     app: &App<P, E>,
     event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,

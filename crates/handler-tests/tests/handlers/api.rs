@@ -33,7 +33,6 @@ pub(super) fn claims(name: &str, groups: &str) -> Value {
     })
 }
 
-/// A signed-in caller.
 #[derive(Clone)]
 pub(super) struct Client<'a> {
     pub(super) handler: &'a Api<Memory, Environment>,

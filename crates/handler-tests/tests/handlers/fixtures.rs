@@ -65,7 +65,7 @@ pub(crate) fn event<T: serde::de::DeserializeOwned>(
     LambdaEvent::new(serde_json::from_value(payload).unwrap(), context)
 }
 
-/// S3's announcement of an object version.
+/// S3's event for an object version.
 pub(crate) fn upload_event(key: &str, version: &str) -> String {
     let encoded: String = key
         .bytes()

@@ -64,7 +64,8 @@ const SERVER_ERROR: &str =
 const CLIENT_ERROR: &str =
     "ClientError: Received client error (400) from model. See the SageMaker Endpoint logs.";
 
-/// "`Ready` means: the output object is there, its location is recorded, and it was made from this version of the input."
+/// Guarantee 3: `Ready` means that the output object exists, its location is recorded, and it was made from this version
+/// of the input.
 #[test]
 fn success_notification_with_output_object_makes_the_job_ready() {
     let app = submitted();
@@ -104,8 +105,8 @@ fn success_without_output_object_is_redelivered_and_then_retried() {
     ));
 }
 
-/// "A final state is never overwritten by a late or doubled message, with one exception: a success of any attempt counts
-/// unless the job is `Ready` or `Cancelled`."
+/// Guarantee 4: a late or duplicated message never overwrites a final state, with one exception: a success of any attempt
+/// counts unless the job is `Ready` or `Cancelled`.
 #[test]
 fn late_and_duplicate_messages_do_not_change_a_final_job() {
     let app = submitted();
@@ -130,14 +131,14 @@ fn late_success_of_a_failed_job_is_published_as_a_correction() {
     let output = write_output(&app, &before);
     assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
-    let told: Vec<_> = app
+    let published: Vec<_> = app
         .ports
         .state()
         .events
         .iter()
         .map(|(kind, _)| *kind)
         .collect();
-    assert_eq!(told, ["JobFailed", "JobReady"]);
+    assert_eq!(published, ["JobFailed", "JobReady"]);
 }
 
 #[test]
@@ -197,7 +198,6 @@ fn transient_failures_are_retried_until_the_attempts_are_used_up() {
     assert_eq!(done.attempts.len(), 3);
 }
 
-/// "Before any step to `Failed` … look at the locations of *all* attempts."
 #[test]
 fn outputs_of_all_attempts_are_checked_before_the_job_fails() {
     let app = submitted();
@@ -362,7 +362,7 @@ fn failed_event_publication_causes_redelivery_of_the_message() {
     assert_eq!(app.ports.state().events.len(), 1);
 }
 
-/// The customer is told what the model said, not where the operator could read it.
+/// The customer gets the model's message, not a reference to a log that only operators can read.
 #[test]
 fn rejected_document_fails_with_the_models_message() {
     let app = submitted();
@@ -379,7 +379,7 @@ fn rejected_document_fails_with_the_models_message() {
     );
 }
 
-/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+/// Guarantee 10: every effect of a state (invoke, retry message, push, event) runs at least once.
 #[test]
 fn result_found_while_failing_is_published_even_if_the_first_publication_failed() {
     let app = submitted();
@@ -411,7 +411,7 @@ fn result_found_at_the_deadline_is_published_even_if_the_first_publication_faile
     assert_eq!(app.ports.state().events.len(), 1);
 }
 
-/// The endpoint reads what lies at the key when it comes to it.
+/// The endpoint reads the version that is current when the request leaves its queue.
 #[test]
 fn failure_made_from_another_version_does_not_fail_the_job() {
     let app = submitted();

@@ -170,9 +170,9 @@ fn unknown_frame_is_answered_with_an_error() {
         json!("{\"action\":\"delete\"}"),
         Value::Null,
     ] {
-        let mut said = fixture(include_str!("../../../../events/ws-default/sync.json"));
-        said["body"] = body;
-        run(ws_default::handle(&app, event(&app, said))).unwrap();
+        let mut message = fixture(include_str!("../../../../events/ws-default/sync.json"));
+        message["body"] = body;
+        run(ws_default::handle(&app, event(&app, message))).unwrap();
         assert!(
             app.ports
                 .state()
@@ -189,9 +189,9 @@ fn unknown_frame_is_answered_with_an_error() {
 #[test]
 fn connection_with_an_expired_sign_in_receives_nothing() {
     let app = app();
-    let mut said = fixture(include_str!("../../../../events/ws-default/sync.json"));
-    said["requestContext"]["authorizer"]["token_expires_at"] = (NOW.0 - 1).to_string().into();
-    run(ws_default::handle(&app, event(&app, said))).unwrap();
+    let mut message = fixture(include_str!("../../../../events/ws-default/sync.json"));
+    message["requestContext"]["authorizer"]["token_expires_at"] = (NOW.0 - 1).to_string().into();
+    run(ws_default::handle(&app, event(&app, message))).unwrap();
     assert!(app.ports.state().frames[0].1.contains("expired"));
     assert!(app.ports.state().connections.is_empty());
 }
@@ -206,7 +206,7 @@ fn connection(subscription: &str, id: &str, age_ms: u64, token_ms: i64) -> Conne
     }
 }
 
-/// "No one sees, is pushed, retries or downloads another tenant's job."
+/// Guarantee 8: no one sees, is pushed, retries or downloads another tenant's job.
 #[test]
 fn change_is_pushed_only_to_its_tenant_and_to_support() {
     let app = app();
@@ -222,15 +222,15 @@ fn change_is_pushed_only_to_its_tenant_and_to_support() {
         batch(&app, &[upload_event("inbound/acme/nda.pdf", &version)], 1),
     ))
     .unwrap();
-    let mut told: Vec<_> = app
+    let mut pushed: Vec<_> = app
         .ports
         .state()
         .frames
         .iter()
         .map(|(id, _)| id.clone())
         .collect();
-    told.sort();
-    assert_eq!(told, ["own", "support"]);
+    pushed.sort();
+    assert_eq!(pushed, ["own", "support"]);
 }
 
 #[test]

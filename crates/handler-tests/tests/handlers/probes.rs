@@ -1,4 +1,4 @@
-//! Documents that the service gives itself go the way of all others, and nobody is shown them.
+//! Probes are processed like all documents, but are hidden from lists, pages and events.
 
 use api::types::{JobPage, Summary};
 use functions::handlers::{inference_success, upload_trigger};
@@ -37,23 +37,27 @@ fn probe_becomes_ready_and_is_pushed_only_to_its_own_tenant() {
         assert!(matches!(job(&app, key).state, State::Ready { .. }));
     }
     let state = app.ports.state();
-    let told = |of: &str, key: &str| {
+    let pushed = |of: &str, key: &str| {
         let id = JobId::of_key(BUCKET, key).to_string();
         let about = |(page, frame): &&(String, String)| page == of && frame.contains(&id);
         state.frames.iter().filter(about).count()
     };
     assert_eq!(
-        told("page of probe", PROBE),
+        pushed("page of probe", PROBE),
         2,
-        "its own pages: make deploy"
+        "pages of the probe tenant, as `make deploy` uses"
     );
-    assert_eq!(told("page of *", PROBE), 0, "not support's");
-    assert_eq!(told("page of *", CONTRACT), 2);
+    assert_eq!(
+        pushed("page of *", PROBE),
+        0,
+        "support's pages show no probes"
+    );
+    assert_eq!(pushed("page of *", CONTRACT), 2);
     let events: Vec<JobId> = state.events.iter().map(|(_, job)| job.id).collect();
     assert_eq!(
         events,
         [JobId::of_key(BUCKET, CONTRACT)],
-        "no program hears"
+        "no event is published for probes"
     );
 }
 

@@ -1,4 +1,4 @@
-//! What is found when nobody speaks of it any more: the real reconciler over in-memory ports.
+//! The real reconciler over in-memory ports: lost messages are found and re-sent.
 
 use crate::fixtures::{
     BUCKET, NOW, PDF, TestApp, advance, app, batch, event, failed, job, run, upload_event,
@@ -55,8 +55,8 @@ fn next_check_at(app: &TestApp) -> Timestamp {
         .expect("the job is open")
 }
 
-/// "Every job reaches `Ready`, `Failed` or `Cancelled` within a bound that its pipeline states, whatever messages are
-/// lost, doubled, late or swapped, and wherever a function dies."
+/// Guarantee 2: every job ends within its pipeline's deadline, whatever messages are lost, duplicated, late or reordered,
+/// and wherever a function dies.
 #[test]
 fn result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     let app = app();
@@ -94,15 +94,15 @@ fn slow_attempt_is_checked_at_growing_intervals_and_not_given_up() {
     let app = app();
     upload(&app, KEY);
     let deadline = next_check_at(&app);
-    let mut looks = Vec::new();
+    let mut checks = Vec::new();
     while app.ports.state().now.0 + 10 * MINUTE < deadline.0 {
         if reconcile(&app).checks_sent > 0 {
-            looks.push((app.ports.state().now.0 - NOW.0) / MINUTE);
+            checks.push((app.ports.state().now.0 - NOW.0) / MINUTE);
         }
         run_checks(&app);
         advance(&app, 5 * MINUTE);
     }
-    assert!((5..12).contains(&looks.len()), "{looks:?}");
+    assert!((5..12).contains(&checks.len()), "{checks:?}");
     assert!(matches!(job(&app, KEY).state, State::InProgress { .. }));
     assert_eq!(app.ports.state().invocations.len(), 1, "and not run again");
 }
@@ -122,8 +122,8 @@ fn attempt_without_evidence_is_retried_and_finally_fails() {
     let job = job(&app, KEY);
     assert!(matches!(job.state, State::Failed { .. }), "{:?}", job.state);
     let pipeline = app.environment.pipelines.get("legal-review").unwrap();
-    let bound = job.created_at.0 + u64::from(pipeline.job_deadline_seconds) * 1000;
-    assert!(job.updated_at.0 <= bound, "within the bound");
+    let deadline = job.created_at.0 + u64::from(pipeline.job_deadline_seconds) * 1000;
+    assert!(job.updated_at.0 <= deadline, "within the job's deadline");
     assert_eq!(
         app.ports.state().invocations.len(),
         3,
@@ -255,25 +255,25 @@ fn backlog_is_reported_by_pipeline_with_age_and_jobs_at_risk() {
     assert_eq!(none["legal-review"], Backlog::default());
     assert_eq!(none.len(), 3, "a pipeline without open jobs says so");
 
-    let promise = 8 * HOUR;
+    let slo = 8 * HOUR;
     upload(&app, "inbound/acme/early.pdf");
     advance(&app, HOUR);
     for number in 0..40 {
         upload(&app, &format!("inbound/acme/{number}.pdf"));
     }
     upload(&app, "inbound-documents/acme/a.pdf");
-    advance(&app, promise * 3 / 4 - HOUR - 1000);
+    advance(&app, slo * 3 / 4 - HOUR - 1000);
     let open = |pipeline: &str| reconcile(&app).open.unwrap()[pipeline];
     assert_eq!(open("legal-review").open, 41);
     assert_eq!(open("legal-review").at_risk, 0);
     assert_eq!(open("doc-understanding").at_risk, 1, "half an hour is over");
     advance(&app, 1000);
-    let tally = open("legal-review");
-    assert_eq!((tally.open, tally.at_risk), (41, 1));
-    assert_eq!(tally.oldest_age_seconds, promise * 3 / 4 / 1000);
+    let backlog = open("legal-review");
+    assert_eq!((backlog.open, backlog.at_risk), (41, 1));
+    assert_eq!(backlog.oldest_age_seconds, slo * 3 / 4 / 1000);
 }
 
-/// The number decides when instances may go.
+/// The backlog decides when instances are removed, so a partial count must not be published.
 #[test]
 fn incomplete_backlog_is_not_reported() {
     let app = app();
@@ -285,7 +285,7 @@ fn incomplete_backlog_is_not_reported() {
     assert!(done.open.is_some() && !done.incomplete, "{done:?}");
 }
 
-/// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
+/// Guarantee 6: no message is dropped with a 200. What cannot be understood is quarantined.
 #[test]
 fn dead_letters_are_redriven_and_finally_quarantined() {
     let app = app();
@@ -347,12 +347,11 @@ fn dead_letter_is_deleted_only_after_it_was_redriven_or_quarantined() {
     }
 }
 
-/// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled
-/// or reordered."
+/// Guarantee 1: every current object version has exactly one job, whatever S3 events are lost, duplicated or reordered.
 #[test]
 fn lost_upload_event_is_sent_again_once() {
     let app = app();
-    upload(&app, "inbound/acme/told.pdf");
+    upload(&app, "inbound/acme/known.pdf");
     let keys = [
         "inbound/acme/Müller + Söhne 100%.pdf",
         "inbound-batches/acme/scan.pdf",
@@ -375,9 +374,9 @@ fn lost_upload_event_is_sent_again_once() {
     for _ in 0..12 {
         advance(&app, 5 * MINUTE);
         let done = reconcile(&app);
-        let announced = std::mem::take(&mut app.ports.state().upload_events);
-        assert_eq!(done.upload_events_reenqueued, announced.len() as u64);
-        for upload in announced {
+        let re_sent = std::mem::take(&mut app.ports.state().upload_events);
+        assert_eq!(done.upload_events_reenqueued, re_sent.len() as u64);
+        for upload in re_sent {
             deliver_upload_event(&app, &upload.key, upload.version.as_deref().unwrap());
             all.push((upload.key, upload.version.unwrap()));
         }
@@ -420,7 +419,7 @@ fn multipart_upload_dated_by_its_start_is_found_by_the_inventory_scan() {
     advance(&app, HOUR);
     reconcile(&app);
     let began_at = app.ports.state().now;
-    // A day and many complete looks later it is there, and as old as that.
+    // After a day and many complete scans the age is that of the latest one.
     let days = 25;
     for _ in 0..(days * 2) {
         advance(&app, HOUR / 2);
@@ -450,8 +449,8 @@ fn multipart_upload_dated_by_its_start_is_found_by_the_inventory_scan() {
         1,
         "the one in parts"
     );
-    let announced = app.ports.state().upload_events[0].clone();
-    assert_eq!(announced.key, "inbound-batches/acme/parts.pdf");
+    let re_sent = app.ports.state().upload_events[0].clone();
+    assert_eq!(re_sent.key, "inbound-batches/acme/parts.pdf");
     advance(&app, 24 * HOUR);
     assert_eq!(
         reconcile(&app).upload_events_reenqueued,
@@ -477,11 +476,11 @@ fn inventory_scan_continues_at_its_checkpoint() {
     assert!(!rest.incomplete);
     assert_eq!(
         rest.upload_events_reenqueued, 2500,
-        "the page that nobody knows of is done again"
+        "the page after the checkpoint is scanned again"
     );
     let age = rest.inventory_scan_age_seconds.unwrap();
     assert_eq!(age, 0);
-    // Nobody works off the queue, and still nothing is announced twice a quarter of an hour later.
+    // The queue is not consumed, and still no event is re-sent twice a quarter of an hour later.
     advance(&app, 16 * MINUTE);
     assert_eq!(reconcile(&app).upload_events_reenqueued, 0);
 }

@@ -72,8 +72,8 @@ fn upload_without_a_trace_id_uses_its_job_id_through_retries_and_in_the_push() {
     let first = job(&app, KEY);
     assert_eq!(first.trace_id, None, "it costs the row nothing");
 
-    let said = failed(&first, "ModelError: it crashed");
-    let response = run(inference_error::handle(&app, plain(&app, &said))).unwrap();
+    let body = failed(&first, "ModelError: it crashed");
+    let response = run(inference_error::handle(&app, plain(&app, &body))).unwrap();
     assert!(response.batch_item_failures.is_empty());
     let check = app.ports.state().checks.pop().unwrap().message;
     app.ports.state().now = check.due.unwrap();
@@ -83,8 +83,8 @@ fn upload_without_a_trace_id_uses_its_job_id_through_retries_and_in_the_push() {
     let second = job(&app, KEY);
     assert_eq!(second.state.attempt().0, 2);
     let output = write_output(&app, &second);
-    let said = succeeded(&second, &output);
-    run(inference_success::handle(&app, plain(&app, &said))).unwrap();
+    let body = succeeded(&second, &output);
+    run(inference_success::handle(&app, plain(&app, &body))).unwrap();
     assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
 
     let carried = carried(&app);
@@ -132,8 +132,8 @@ fn trace_id_of_the_reconciler_run_that_re_sent_an_event_is_not_used() {
 
     let app = watched();
     let version = app.ports.put(BUCKET, KEY, PDF);
-    let said = upload_event(KEY, &version).replace("aws:s3", "docket:reconciler");
-    let event = batch(&app, &said, &header(), &json!({}));
+    let body = upload_event(KEY, &version).replace("aws:s3", "docket:reconciler");
+    let event = batch(&app, &body, &header(), &json!({}));
     run(upload_trigger::handle(&app, event)).unwrap();
     assert_eq!(found(&app), None);
 }

@@ -65,7 +65,7 @@ fn pdf_is_submitted_once() {
     );
 }
 
-/// "A duplicate event costs no second GPU run."
+/// Guarantee 5: a duplicate event costs no second GPU run.
 #[test]
 fn duplicate_upload_event_starts_no_second_run() {
     let app = app();
@@ -73,7 +73,7 @@ fn duplicate_upload_event_starts_no_second_run() {
     let body = upload_event("inbound/acme/nda.pdf", &version);
     for bodies in [vec![body.clone(), body.clone(), body.clone()], vec![body]] {
         let come_back = upload(&app, &bodies);
-        // Side by side, all but one may find the claim taken; those come back and then find the work done.
+        // Of concurrent deliveries all but one may find the lease taken; they are redelivered and find the work done.
         assert!(come_back.len() < bodies.len());
     }
     assert_eq!(app.ports.state().invocations.len(), 1);
@@ -169,8 +169,7 @@ fn file_named_after_another_tenants_job_id_is_a_separate_job() {
     assert_eq!(tenants, ["acme", "globex"]);
 }
 
-/// "Every object version that is current when it is processed has exactly one job, whatever S3 events are lost,
-/// doubled or reordered."
+/// Guarantee 1: every current object version has exactly one job, whatever S3 events are lost, duplicated or reordered.
 #[test]
 fn every_current_version_has_one_job_in_any_order_of_events() {
     let key = "inbound/acme/nda.pdf";
@@ -223,17 +222,17 @@ fn newer_version_supersedes_the_open_job_of_an_older_one() {
         matches!(of(&second), State::Failed { failure, .. } if failure.cause == Cause::Superseded)
     );
     assert!(matches!(of(&third), State::InProgress { .. }));
-    let told: Vec<_> = app
+    let published: Vec<_> = app
         .ports
         .state()
         .events
         .iter()
         .map(|(kind, job)| (*kind, job.input.version.clone()))
         .collect();
-    assert_eq!(told, [("JobFailed", first), ("JobFailed", second)]);
+    assert_eq!(published, [("JobFailed", first), ("JobFailed", second)]);
 }
 
-/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+/// Guarantee 10: every effect of a state (invoke, retry message, push, event) runs at least once.
 #[test]
 fn end_of_a_superseded_job_is_published_although_the_writing_clock_was_behind() {
     let app = app();
@@ -244,20 +243,20 @@ fn end_of_a_superseded_job_is_published_although_the_writing_clock_was_behind() 
     // One function makes the new job and dies before it closes the old one.
     app.ports.state().fail_before.insert("versions", 1);
     assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
-    // Another closes it, by a clock that is a second behind, and cannot announce it.
+    // A function whose clock is a second behind closes it and cannot publish that.
     app.ports.state().now.0 -= 1000;
     app.ports.state().fail_before.insert("publish", 1);
     assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
     crate::fixtures::advance(&app, 180_000);
     assert!(upload(&app, &[upload_event(key, &second)]).is_empty());
-    let told: Vec<_> = app
+    let published: Vec<_> = app
         .ports
         .state()
         .events
         .iter()
         .map(|(kind, job)| (*kind, job.input.version.clone()))
         .collect();
-    assert_eq!(told, [("JobFailed", first)]);
+    assert_eq!(published, [("JobFailed", first)]);
 }
 
 #[test]
@@ -286,7 +285,7 @@ fn s3_test_event_is_ignored() {
     assert!(state.jobs.is_empty() && state.quarantine.is_empty());
 }
 
-/// "Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed."
+/// Guarantee 6: no message is dropped with a 200. What cannot be understood is quarantined.
 #[test]
 fn malformed_message_does_not_block_the_rest_of_its_batch() {
     let app = app();
@@ -329,7 +328,7 @@ fn message_is_redelivered_while_the_quarantine_is_unavailable() {
     assert_eq!(app.ports.state().quarantine.len(), 1);
 }
 
-/// "Lease live: the message goes back to the queue. Lease over: whoever comes takes it over, then invokes."
+/// While the lease is valid, the message is redelivered. After it expires, the next delivery takes over and invokes.
 #[test]
 fn submission_that_crashed_is_taken_over_when_its_lease_expires() {
     let app = app();
@@ -346,7 +345,7 @@ fn submission_that_crashed_is_taken_over_when_its_lease_expires() {
     assert_eq!(
         upload(&app, std::slice::from_ref(&body)),
         ["m0"],
-        "while the lease lives nobody else calls"
+        "while the lease is valid, no other function invokes the endpoint"
     );
     assert!(app.ports.state().invocations.is_empty());
     crate::fixtures::advance(&app, 66_000);
@@ -361,7 +360,7 @@ fn submission_that_crashed_is_taken_over_when_its_lease_expires() {
     assert_eq!(app.ports.state().invocations.len(), 1);
 }
 
-/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+/// Guarantee 10: every effect of a state (invoke, retry message, push, event) runs at least once.
 #[test]
 fn failed_effects_run_again_when_the_message_is_redelivered() {
     for lost in ["create", "save", "publish"] {
@@ -442,7 +441,7 @@ fn failure_to_send_a_retry_message_causes_redelivery_of_the_upload_event() {
     assert_eq!(app.ports.state().checks.len(), 1);
 }
 
-/// "Whatever a state asks for (invoke, retry message, push, event) is carried out at least once."
+/// Guarantee 10: every effect of a state (invoke, retry message, push, event) runs at least once.
 #[test]
 fn failure_is_published_although_the_key_was_overwritten_meanwhile() {
     let app = app();
@@ -500,7 +499,7 @@ fn existing_work_copy_is_not_copied_again() {
     );
 }
 
-/// Before a job fails its outputs are looked at, also where it is the endpoint that refuses.
+/// Before a job fails, its outputs are checked, also if the endpoint refuses the invocation.
 #[test]
 fn invocation_without_a_response_may_have_taken_effect() {
     let app = app();
@@ -515,7 +514,7 @@ fn invocation_without_a_response_may_have_taken_effect() {
         &format!("outbound/legal-review/{id}/a1/x.out"),
         b"{}",
     );
-    // Refused from now on, and so late that no further attempt could end within the bound.
+    // Refused from now on, and so late that no further attempt could end by the job's deadline.
     crate::fixtures::advance(&app, 70_000_000);
     app.ports
         .state()

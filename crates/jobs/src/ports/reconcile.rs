@@ -146,7 +146,6 @@ pub struct DeadLetter {
     pub receipt: String,
 }
 
-/// The dead-letter queues.
 pub trait DeadLetters {
     /// Receives up to 10 dead letters of a queue. They stay hidden for as long as a function may run.
     async fn receive(&self, queue: Queue) -> Result<Vec<DeadLetter>, Unavailable>;

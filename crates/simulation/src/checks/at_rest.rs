@@ -5,13 +5,17 @@ use jobs::state::State;
 
 use super::guarantees::{GUARANTEE_1, GUARANTEE_2, GUARANTEE_10};
 use crate::bucket::SimulatedBucket;
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::event_bus::{PublishedEvent, SimulatedEventBus};
 use crate::ids::short;
 use crate::table::JobTable;
 
 /// Every job has ended, and its end was published.
-pub(crate) fn check_jobs(env: &mut Environment, table: &JobTable, event_bus: &SimulatedEventBus) {
+pub(crate) fn check_jobs(
+    env: &mut SimulationEnvironment,
+    table: &JobTable,
+    event_bus: &SimulatedEventBus,
+) {
     for row in table.rows() {
         let job = &row.job;
         let id = short(job.id);
@@ -44,7 +48,7 @@ pub(crate) fn check_jobs(env: &mut Environment, table: &JobTable, event_bus: &Si
 
 /// Every current version of an input has a job.
 pub(crate) fn check_inputs(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     table: &JobTable,
     bucket: &SimulatedBucket,
     pipelines: &Pipelines,

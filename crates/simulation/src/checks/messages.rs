@@ -4,7 +4,7 @@ use jobs::state::{Cause, State};
 
 use super::guarantees::{GUARANTEE_4, GUARANTEE_6, NO_FALSE_QUARANTINE};
 use crate::bucket::SimulatedBucket;
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::ids::short_request;
 use crate::ledger::Ledger;
 use crate::message::MessageKind;
@@ -15,7 +15,7 @@ use crate::table::JobTable;
 /// Checks a message that was deleted from its queue as processed: a success of any attempt counts unless the job is
 /// `Ready` or `Cancelled`.
 pub(crate) fn check_deleted(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     table: &JobTable,
     bucket: &SimulatedBucket,
     message: &MessageKind,
@@ -45,7 +45,7 @@ pub(crate) fn check_deleted(
 
 /// Once everything is at rest, the quarantine has all junk and nothing else.
 pub(crate) fn check_quarantine(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     queues: &Queues,
     quarantine: &QuarantineTable,
     ledger: &Ledger,

@@ -1,9 +1,9 @@
 //! What pages show.
 
 use super::guarantees::{GUARANTEE_7, GUARANTEE_8};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::ids::short;
-use crate::page::{Pages, ReceivedFrame, SimulatedPage};
+use crate::page::{DeliveredFrame, Pages, SimulatedPage};
 use crate::table::{JobTable, TableRow};
 use crate::time::SECOND;
 
@@ -12,10 +12,10 @@ const SETTLED: u64 = 3 * SECOND;
 
 /// Checks a frame that a page received. `sync_began_at` is when the function that pushed it began.
 pub(crate) fn check_frame(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     table: &JobTable,
     pages: &Pages,
-    frame: &ReceivedFrame,
+    frame: &DeliveredFrame,
     sync_began_at: Option<u64>,
 ) {
     let page = &pages.pages[frame.page];
@@ -34,7 +34,7 @@ pub(crate) fn check_frame(
 
 /// A complete snapshot shows at least what the table said a moment before the sync began.
 fn check_snapshot(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     table: &JobTable,
     index: usize,
     page: &SimulatedPage,
@@ -62,7 +62,7 @@ fn check_snapshot(
 }
 
 /// Once everything is at rest, an open page shows what the table says.
-pub(crate) fn check_at_rest(env: &mut Environment, table: &JobTable, pages: &Pages) {
+pub(crate) fn check_at_rest(env: &mut SimulationEnvironment, table: &JobTable, pages: &Pages) {
     for (index, page) in pages.pages.iter().enumerate() {
         if !page.complete || !page.is_open() {
             continue;
@@ -88,7 +88,7 @@ pub(crate) fn check_at_rest(env: &mut Environment, table: &JobTable, pages: &Pag
 
 /// A connection is deleted: not while a page uses it, unless the page itself disconnected.
 pub(crate) fn check_forgotten(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     pages: &Pages,
     connection: &str,
     by_disconnect: bool,

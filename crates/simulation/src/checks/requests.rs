@@ -5,7 +5,7 @@ use jobs::job::Job;
 use jobs::state::State;
 
 use super::guarantees::{GUARANTEE_5, MAX_CLOCK_SKEW};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
 use crate::ids::{short, short_request};
 use crate::ledger::Ledger;
@@ -15,7 +15,7 @@ use crate::time::SECOND;
 
 /// Checks an accepted request before it is recorded in the ledger.
 pub(crate) fn check(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     table: &JobTable,
     ledger: &Ledger,
     functions: &Functions,
@@ -39,7 +39,7 @@ pub(crate) fn check(
 }
 
 fn check_same_attempt(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     ledger: &Ledger,
     functions: &Functions,
     request: &InferenceRequest,
@@ -66,7 +66,7 @@ fn check_same_attempt(
 }
 
 fn check_earlier_attempts(
-    env: &mut Environment,
+    env: &mut SimulationEnvironment,
     ledger: &Ledger,
     request: &InferenceRequest,
     job: &Job,

@@ -9,13 +9,13 @@ use super::guarantees::{
     MAX_DEADLINE_DELAY,
 };
 use crate::bucket::{ObjectSource, SimulatedBucket};
-use crate::environment::Environment;
+use crate::environment::SimulationEnvironment;
 use crate::ids::short;
 use crate::table::Write;
 use crate::time::{MINUTE, SECOND};
 
 /// Checks a write that took effect.
-pub(crate) fn check(env: &mut Environment, bucket: &SimulatedBucket, write: &Write) {
+pub(crate) fn check(env: &mut SimulationEnvironment, bucket: &SimulatedBucket, write: &Write) {
     let job = &write.job;
     if let Some(before) = &write.before {
         check_final(env, before, job);
@@ -42,7 +42,7 @@ pub(crate) fn check(env: &mut Environment, bucket: &SimulatedBucket, write: &Wri
 }
 
 /// The actions of people stay in the history, each with its reason.
-fn check_history(env: &mut Environment, before: Option<&Job>, job: &Job) {
+fn check_history(env: &mut SimulationEnvironment, before: Option<&Job>, job: &Job) {
     let by_people = |job: &Job| {
         job.history
             .iter()
@@ -60,7 +60,7 @@ fn check_history(env: &mut Environment, before: Option<&Job>, job: &Job) {
     }
 }
 
-fn check_final(env: &mut Environment, before: &Job, job: &Job) {
+fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
     let event = job.history.last().map_or("", |entry| entry.event.name());
     let allowed = match (&before.state, &job.state) {
         (State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. }, _) => {
@@ -82,7 +82,7 @@ fn check_final(env: &mut Environment, before: &Job, job: &Job) {
     }
 }
 
-fn check_deadline(env: &mut Environment, before: &Job, job: &Job) {
+fn check_deadline(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
     let until = match before.state {
         State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
@@ -103,7 +103,12 @@ fn check_deadline(env: &mut Environment, before: &Job, job: &Job) {
 }
 
 /// Before an attempt counts as lost, and before a job fails, the function has to check S3.
-fn check_evidence(env: &mut Environment, bucket: &SimulatedBucket, before: &Job, job: &Job) {
+fn check_evidence(
+    env: &mut SimulationEnvironment,
+    bucket: &SimulatedBucket,
+    before: &Job,
+    job: &Job,
+) {
     let was_open = before.state.check_deadline().is_some();
     let attempt = before.state.attempt();
     let lost = job.attempts.iter().any(|record| {
@@ -144,7 +149,12 @@ fn check_evidence(env: &mut Environment, bucket: &SimulatedBucket, before: &Job,
     }
 }
 
-fn check_ready(env: &mut Environment, bucket: &SimulatedBucket, job: &Job, attempt: Attempt) {
+fn check_ready(
+    env: &mut SimulationEnvironment,
+    bucket: &SimulatedBucket,
+    job: &Job,
+    attempt: Attempt,
+) {
     let id = short(job.id);
     let Some(output) = job.output() else {
         env.violation(GUARANTEE_3, || {

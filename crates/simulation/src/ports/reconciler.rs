@@ -137,21 +137,21 @@ impl DeadLetters for Ports {
 
 impl KeyValueStore for Ports {
     async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
-        self.call("read record", |Simulation { records, .. }| {
+        self.call("get record", |Simulation { records, .. }| {
             records.get(collection, key)
         })
         .await
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
-        self.call("write record", |Simulation { records, .. }| {
+        self.call("put record", |Simulation { records, .. }| {
             records.put(collection, key, record)
         })
         .await
     }
 
     async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
-        self.call("remove record", |Simulation { records, .. }| {
+        self.call("delete record", |Simulation { records, .. }| {
             records.delete(collection, key);
         })
         .await
@@ -163,7 +163,7 @@ impl KeyValueStore for Ports {
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        self.call("last records", |Simulation { records, .. }| {
+        self.call("list records", |Simulation { records, .. }| {
             records.list_descending(collection, before, limit)
         })
         .await

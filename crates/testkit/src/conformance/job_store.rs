@@ -110,7 +110,6 @@ pub async fn job_store<P: JobStore, E: TestEnvironment>(ports: &P, environment: 
     );
 }
 
-/// [`JobStore::newest`].
 pub async fn newest_jobs<P: JobStore, E: TestEnvironment>(
     ports: &P,
     environment: &E,

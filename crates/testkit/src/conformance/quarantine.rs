@@ -11,7 +11,6 @@ use api::ports::{QuarantineStore, StoredMessage};
 use jobs::id::Timestamp;
 use jobs::ports::{Quarantine, QuarantinedMessage};
 
-/// [`Quarantine::keep`].
 pub async fn quarantine<P: Quarantine>(ports: &P, unique: &str) {
     let entry = QuarantinedMessage {
         source: "uploads".to_owned(),

@@ -97,7 +97,6 @@ impl Fixture {
             .unwrap();
     }
 
-    /// Waits for an event.
     pub(crate) async fn wait_for(
         &mut self,
         wanted: impl Fn(&EndpointEvent) -> bool,

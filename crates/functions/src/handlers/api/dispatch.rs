@@ -60,7 +60,6 @@ pub(super) struct ApiRequest<'a, P> {
     pub(super) event: &'a HttpEvent,
 }
 
-/// A successful response.
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
@@ -68,7 +67,6 @@ pub(super) struct Response {
     pub(super) body: Value,
 }
 
-/// Handles a request.
 pub(super) async fn dispatch<P: ApiPorts>(
     api_request: &ApiRequest<'_, P>,
     principal: Option<&Principal>,

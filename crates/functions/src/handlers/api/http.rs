@@ -22,12 +22,12 @@ pub struct HttpEvent {
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
-    request_context: Context,
+    request_context: RequestContext,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Context {
+struct RequestContext {
     http: Http,
     #[serde(default)]
     request_id: String,

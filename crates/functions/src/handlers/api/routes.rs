@@ -62,7 +62,6 @@ macro_rules! routes {
             $(#[doc = $summary] $operation,)*
         }
 
-        /// Every route.
         pub const ROUTES: &[Route] = &[
             $(Route {
                 operation: Operation::$operation,

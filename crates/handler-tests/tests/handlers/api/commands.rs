@@ -148,7 +148,7 @@ fn command_without_a_reason_or_without_an_audit_entry_is_refused() {
         api.reviewer().problem_code("POST", &path, None),
         "bad-request"
     );
-    api.ports().state().fail_before.insert("write_record", 1);
+    api.ports().state().fail_before.insert("put_record", 1);
     assert_eq!(
         api.reviewer().problem_code("POST", &path, reason()),
         "unavailable"

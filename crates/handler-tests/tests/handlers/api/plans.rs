@@ -146,8 +146,8 @@ fn applied_plan_releases_every_job_once_at_its_rate() {
     // One job has changed since, and one command is delivered twice.
     let skipped = made.jobs;
     let mut bodies: Vec<String> = first.into_iter().map(|(body, _)| body).collect();
-    let doubled = bodies[7].clone();
-    bodies.push(doubled);
+    let duplicate = bodies[7].clone();
+    bodies.push(duplicate);
     let moved: Value = serde_json::from_str(&bodies[3]).unwrap();
     let moved = moved["job_id"].as_str().unwrap().parse().unwrap();
     let mut job = find(api.handler.app(), moved).unwrap();
