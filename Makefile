@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-push simulate replay compare
+.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-push simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ help: ## list the targets
 demo: package page ## upload real contracts to a local stack and watch what happens to each
 	@$(DEVSTACK) demo $${MODEL:+--model "$$MODEL"} -- $${PDF:+"$$PDF"}
 
-up: package page ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI
+up: package page cli ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI
 	@$(DEVSTACK) up $${MODEL:+--model "$$MODEL"}
 
 down: ## stop the stack that `make up` started
@@ -43,7 +43,10 @@ down: ## stop the stack that `make up` started
 
 build: ## build the functions and the local stack
 	$(call say,building the functions and the local stack)
-	@$(CARGO) build --release --workspace $(LOCKED) $(if $(OTEL),--features functions/otel)
+	@$(CARGO) build --release -p functions -p devstack $(LOCKED) $(if $(OTEL),--features functions/otel)
+
+cli: ## build the command line, target/release/docket
+	@$(CARGO) build --release -p docket $(LOCKED)
 
 package: venv build ## make the zips that Lambda gets, in target/lambda (OTEL=1: able to export traces)
 	@.venv/bin/python $(PY)/package.py --binaries "$(TARGET)/release"
@@ -79,7 +82,7 @@ test-web: page
 	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
 	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
 
-test: package test-web ## run all tests, end to end on the local stack included
+test: package cli test-web ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest

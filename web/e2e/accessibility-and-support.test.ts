@@ -63,7 +63,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     await page.getByText(/contracts started/).waitFor();
     assert.equal(fixture.plans[0]?.status, "releasing");
     await page.getByRole("link", { name: "Quarantine" }).first().click();
-    await page.getByRole("link", { name: /no S3 event/ }).click();
+    await page.getByRole("link", { name: /not an S3 event/i }).click();
     await page.getByText("<script>alert(1)</script>").waitFor();
     await page.getByRole("button", { name: "Replay…" }).click();
     await page.getByLabel("Reason").fill("fixed the parser");
@@ -139,7 +139,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
         ["/support", "Failed in the last 24 hours"],
         ["/support/plans", "The model was rolled back"],
         ["/support/plans/0b0d0a52-plan", "contracts started"],
-        ["/support/quarantine", "no S3 event"],
+        ["/support/quarantine", "not an S3 event"],
         ["/support/quarantine/uploads%3A6f2c1a", "Message"],
         ["/support/audit", "Apply plan"],
         ["/?status=failed", "Purchase order"],

@@ -48,13 +48,13 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     fixture.failNext = true;
     await signIn(page, fixture.pageUrl, REVIEWER);
     await upload(pdf("Supply agreement.pdf"));
-    await row("Supply agreement.pdf").getByText("The model failed").waitFor();
+    await row("Supply agreement.pdf").getByText("The model returned an error").waitFor();
     await row("Supply agreement.pdf").locator("a").click();
     await page.getByRole("button", { name: "Retry" }).click();
-    const order = page.getByRole("dialog").getByRole("button", { name: "Retry" });
-    assert.equal(await order.isDisabled(), true, "not without a reason");
+    const confirm = page.getByRole("dialog").getByRole("button", { name: "Retry" });
+    assert.equal(await confirm.isDisabled(), true, "not without a reason");
     await page.getByLabel("Reason").fill("The model was repaired");
-    await order.click();
+    await confirm.click();
     await page.getByRole("button", { name: "Download result" }).waitFor();
     await page.getByText("The model was repaired").waitFor();
     assert.equal(fixture.audit[0]?.reason, "The model was repaired");
@@ -79,7 +79,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.getByRole("button", { name: "Cancel", exact: true }).click();
     await page.getByLabel("Reason").fill("wrong file");
     await page.getByRole("button", { name: "Cancel the contract" }).click();
-    await page.getByText("Docket discards a result that still arrives").waitFor();
+    await page.getByText("A result that arrives later is ignored").waitFor();
     assert.equal(fixture.jobs.get(open.id)?.status, "Cancelled");
   });
 
@@ -120,7 +120,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.deepEqual(
       sent.filter((part) => before.includes(part)),
       [],
-      "arrived parts are not sent again",
+      "uploaded parts are not sent again",
     );
     assert.equal(fixture.requests.filter((one) => one === "POST /uploads").length, 0, "the same upload is resumed");
     assert.equal(await page.getByText("was interrupted").count(), 0);

@@ -84,7 +84,9 @@ await picture("offline", { viewport: { width: 1280, height: 420 } }, REVIEWER, "
   await page.context().setOffline(true);
   await page.getByText(/Offline, last update/).waitFor();
 });
-await picture("support-overview", {}, SUPPORT, "/support", (page) => page.getByText("The model failed").waitFor());
+await picture("support-overview", {}, SUPPORT, "/support", (page) =>
+  page.getByText("The model returned an error").waitFor(),
+);
 await picture("support-plan", { colorScheme: "dark" }, SUPPORT, "/support/plans/0b0d0a52-plan", (page) =>
   page.getByText("of 212 contracts started").waitFor(),
 );

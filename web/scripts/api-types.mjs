@@ -27,7 +27,7 @@ const VALUES = {
     "Refused",
     "Unknown",
   ],
-  "PlanView.status": ["planned", "releasing", "released"],
+  "RetryPlanView.status": ["planned", "releasing", "released"],
   "Me.roles": ["customer", "reviewer", "support"],
   "AuditEntry.action": ["retry", "cancel", "delete-data", "plan", "apply-plan", "replay", "discard"],
 };

@@ -14,18 +14,19 @@ mod events;
 mod http;
 mod location;
 mod notification;
+mod request;
+mod state;
 mod wire;
 
 pub use config::{AwsTarget, EndpointConfig, ServerConfig, StartError};
 pub use events::{EndpointEvent, EndpointEventKind};
+pub use state::{EndpointState, InstanceState};
 
-use crate::{Endpoint, Faults, InstanceStatus, Rng, Settings, Stats};
+use crate::{Endpoint, Faults, Rng, Settings};
 use aws::AwsClients;
 use clock::ModelClock;
 use container::Container;
-use driver::{AcceptedRequest, HostedEndpoint};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use driver::{HostedEndpoint, HostedEndpoints};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -34,8 +35,6 @@ use tokio::task::JoinSet;
 
 /// How many events a slow receiver may lag behind before it misses some.
 const EVENT_BUFFER: usize = 16_384;
-
-type HostedEndpoints = BTreeMap<String, Arc<HostedEndpoint>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no endpoint \"{0}\"")]
@@ -152,75 +151,6 @@ impl Server {
         self.endpoints
             .get(name)
             .ok_or_else(|| UnknownEndpoint(name.to_owned()))
-    }
-}
-
-/// The state of an endpoint; also the JSON of `GET /_endpoint/{EndpointName}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EndpointState {
-    pub endpoint_name: String,
-    pub in_service: bool,
-    /// Model time since the server's start, in milliseconds.
-    pub model_time_ms: u64,
-    /// Requests in the queue.
-    pub waiting: u32,
-    /// Requests that instances are processing.
-    pub running: u32,
-    pub desired_instances: u32,
-    pub instances: Vec<InstanceState>,
-    /// Accepted `InvokeEndpointAsync` calls.
-    pub accepted: u64,
-    pub completed: u64,
-    pub failed: u64,
-    pub expired: u64,
-}
-
-/// One instance in an [`EndpointState`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InstanceState {
-    pub instance: u32,
-    /// `Starting`, `HealthCheck` or `InService`.
-    pub status: &'static str,
-    pub running: u32,
-}
-
-impl EndpointState {
-    fn of(hosted: &HostedEndpoint) -> Self {
-        let now = hosted.clock.now();
-        let model: &Endpoint<Arc<AcceptedRequest>> = &hosted.model();
-        let Stats {
-            accepted,
-            completed,
-            failed,
-            expired,
-            ..
-        } = model.stats();
-        Self {
-            endpoint_name: hosted.name.to_string(),
-            in_service: model.is_in_service(),
-            model_time_ms: now.0,
-            waiting: model.waiting(),
-            running: model.running(),
-            desired_instances: model.desired_instances(),
-            instances: model
-                .instances()
-                .map(|i| InstanceState {
-                    instance: i.id.0,
-                    status: match i.status {
-                        InstanceStatus::Starting => "Starting",
-                        InstanceStatus::HealthCheck => "HealthCheck",
-                        InstanceStatus::InService => "InService",
-                    },
-                    running: i.running,
-                })
-                .collect(),
-            accepted,
-            completed,
-            failed,
-            expired,
-        }
     }
 }
 

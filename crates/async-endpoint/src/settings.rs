@@ -5,6 +5,8 @@
 //! template.
 
 mod parameters;
+#[cfg(test)]
+mod template_tests;
 mod warm;
 
 pub use parameters::{EndpointParameters, ParameterError};

@@ -1,12 +1,12 @@
-//! `devstack replay` carries out a plan on the local stack and compares it with the plan's forecast.
-//! `make test` runs this after making the zips that the stack deploys.
+//! `devstack replay` replays a plan on the local stack and compares the result with the plan's forecast.
+//! Needs the zips that the stack deploys; `make test` builds them first.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The first burst of `tuesday`. A test of crate `planner` keeps it up to date.
+/// The first burst of `tuesday`. A test of crate `planner` checks that the file is up to date.
 const PLAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/live-plan.json");
 
 fn replay(plan: &str) -> Output {
@@ -17,7 +17,7 @@ fn replay(plan: &str) -> Output {
 }
 
 #[test]
-fn all_documents_of_a_live_burst_become_ready_and_are_compared_with_the_forecast() {
+fn live_replay_makes_all_documents_ready_and_reports_the_forecast_beside_the_result() {
     let plan: Value = serde_json::from_slice(&std::fs::read(PLAN).unwrap()).unwrap();
     let output = replay(PLAN);
     let log = String::from_utf8_lossy(&output.stderr);
@@ -36,12 +36,15 @@ fn all_documents_of_a_live_burst_become_ready_and_are_compared_with_the_forecast
     let burst = &result["bursts"][0];
     assert_eq!(burst["simulated"]["ready"], uploads);
     assert_eq!(
-        (&burst["found"], &burst["simulated"]["found"]),
+        (
+            &burst["instances_found"],
+            &burst["simulated"]["instances_found"]
+        ),
         (&0.into(), &0.into())
     );
-    // No document is ready before the cold start is over.
-    for wait in [&burst["wait_p50_s"], &burst["simulated"]["wait_p50_s"]] {
-        assert!(wait.as_f64().unwrap() > 300.0, "{burst}");
+    // No document is ready before the end of the cold start, 300 s.
+    for wait_s in [&burst["wait_p50_s"], &burst["simulated"]["wait_p50_s"]] {
+        assert!(wait_s.as_f64().unwrap() > 300.0, "{burst}");
     }
     for part in ["burst 1:", "simulated", "0 lost"] {
         assert!(log.contains(part), "{part} is not in {log}");
@@ -49,7 +52,7 @@ fn all_documents_of_a_live_burst_become_ready_and_are_compared_with_the_forecast
 }
 
 #[test]
-fn missing_plan_is_a_usage_error_and_starts_nothing() {
+fn missing_plan_is_a_usage_error() {
     let output = replay("wednesday");
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{log}");

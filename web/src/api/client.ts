@@ -40,11 +40,11 @@ export class Client {
   result = (id: string) => this.get("/jobs/{job_id}/result", { id });
   retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
   cancel = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
-  deleteData = (id: string, body: JobCommand) => this.send("delete", "/jobs/{job_id}/data", { id, body });
+  deleteData = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });
   createUpload = (body: Body<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });
   upload = (id: string) => this.get("/uploads/{job_id}", { id });
-  signParts = (id: string, numbers: number[]) =>
-    this.send("post", "/uploads/{job_id}/parts", { id, body: { numbers } });
+  signParts = (id: string, partNumbers: number[]) =>
+    this.send("post", "/uploads/{job_id}/parts", { id, body: { part_numbers: partNumbers } });
   completeUpload = (id: string) => this.send("post", "/uploads/{job_id}/complete", { id });
   abortUpload = (id: string) => this.send("delete", "/uploads/{job_id}", { id });
   createTicket = (tenant?: string) =>

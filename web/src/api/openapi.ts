@@ -9,8 +9,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists who did what and why, newest first.
-         * @description Who: support.
+         * Lists the audit log, newest first.
+         * @description Access: support.
          */
         get: operations["ListAudit"];
         put?: never;
@@ -29,10 +29,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Says what a program must know before anyone has signed in. Needs no token.
-         * @description Who: anyone.
+         * Returns what a client needs to sign in. Requires no token.
+         * @description Access: public.
          */
-        get: operations["Configure"];
+        get: operations["GetConfiguration"];
         put?: never;
         post?: never;
         delete?: never;
@@ -49,8 +49,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists jobs, newest first, or finds them by any id. Looks at no more than 500 rows for one answer.
-         * @description Who: all.
+         * Lists jobs, newest first, or finds jobs by any id. One response examines at most 500 jobs.
+         * @description Access: any role.
          */
         get: operations["ListJobs"];
         put?: never;
@@ -69,10 +69,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tells all about a job in plain words; also of one whose file has not arrived.
-         * @description Who: whoever sees the job.
+         * Returns a job with its attempts and an explanation. Also works while the file is not uploaded yet.
+         * @description Access: any role that can see the job.
          */
-        get: operations["ShowJob"];
+        get: operations["GetJob"];
         put?: never;
         post?: never;
         delete?: never;
@@ -91,17 +91,17 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Gives an open job up. SageMaker cannot cancel: a result that still comes is dropped.
-         * @description Who: whoever sees the job.
+         * Cancels an open job. SageMaker cannot cancel a request: a result that arrives later is ignored.
+         * @description Access: any role that can see the job.
          */
-        post: operations["Cancel"];
+        post: operations["CancelJob"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/jobs/{job_id}/data": {
+    "/jobs/{job_id}/data-deletion": {
         parameters: {
             query?: never;
             header?: never;
@@ -110,12 +110,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post?: never;
         /**
-         * Deletes the uploaded file, its copies and its results for good. The record of the job stays.
-         * @description Who: support.
+         * Permanently deletes the uploaded file, its copies and its results. The job's row stays.
+         * @description Access: support.
          */
-        delete: operations["DeleteData"];
+        post: operations["DeleteJobData"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -129,10 +129,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Signs the download of a result. Refused as `not-ready` if there is none, `gone` if it was deleted.
-         * @description Who: whoever sees the job.
+         * Signs the download of a result. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
+         * @description Access: any role that can see the job.
          */
-        get: operations["FetchResult"];
+        get: operations["GetResult"];
         put?: never;
         post?: never;
         delete?: never;
@@ -151,10 +151,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Has a failed job run again. Refused as `changed`, `refused` or `poisoned`.
-         * @description Who: whoever sees the job.
+         * Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.
+         * @description Access: any role that can see the job.
          */
-        post: operations["Retry"];
+        post: operations["RetryJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -169,10 +169,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Says who the caller is and may do, and what can be uploaded.
-         * @description Who: all.
+         * Returns the caller's name, roles and tenants, and the pipelines.
+         * @description Access: any role.
          */
-        get: operations["ShowMe"];
+        get: operations["GetMe"];
         put?: never;
         post?: never;
         delete?: never;
@@ -189,8 +189,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the messages that could not be understood, by queue.
-         * @description Who: support.
+         * Lists the messages in quarantine, by queue.
+         * @description Access: support.
          */
         get: operations["ListQuarantine"];
         put?: never;
@@ -209,10 +209,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Shows such a message with its text.
-         * @description Who: support.
+         * Returns a message in quarantine with its body.
+         * @description Access: support.
          */
-        get: operations["ShowQuarantined"];
+        get: operations["GetQuarantineEntry"];
         put?: never;
         post?: never;
         delete?: never;
@@ -231,10 +231,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Throws a message away; the audit log keeps what it was.
-         * @description Who: support.
+         * Deletes a message from quarantine. The audit log keeps the beginning of its body.
+         * @description Access: support.
          */
-        post: operations["Discard"];
+        post: operations["DiscardQuarantineEntry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -251,10 +251,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sends a message to its queue again. It comes back if it fails again.
-         * @description Who: support.
+         * Sends a message to its queue again. If it fails again, it is quarantined again.
+         * @description Access: support.
          */
-        post: operations["Replay"];
+        post: operations["ReplayQuarantineEntry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -269,16 +269,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the newest 50 plans.
-         * @description Who: support.
+         * Lists the newest 50 retry plans.
+         * @description Access: support.
          */
-        get: operations["ListPlans"];
+        get: operations["ListRetryPlans"];
         put?: never;
         /**
-         * Names failed jobs to run again together, with counts and an estimate. Starts none.
-         * @description Who: support.
+         * Selects failed jobs to retry together. Returns counts and an estimate, and starts no job.
+         * @description Access: support.
          */
-        post: operations["MakePlan"];
+        post: operations["CreateRetryPlan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -293,10 +293,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Shows a plan and what became of its jobs.
-         * @description Who: support.
+         * Returns a retry plan with the progress of its jobs.
+         * @description Access: support.
          */
-        get: operations["ShowPlan"];
+        get: operations["GetRetryPlan"];
         put?: never;
         post?: never;
         delete?: never;
@@ -315,10 +315,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Begins to release a plan's jobs at its rate. A second time changes nothing.
-         * @description Who: support.
+         * Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.
+         * @description Access: support.
          */
-        post: operations["ApplyPlan"];
+        post: operations["ApplyRetryPlan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -333,10 +333,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Says how things stand in a few numbers.
-         * @description Who: all.
+         * Counts open and failed jobs.
+         * @description Access: any role.
          */
-        get: operations["Summarize"];
+        get: operations["GetSummary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -355,10 +355,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Announces an upload and answers its job's id and the signed requests that send it. Above 100 MB it goes in parts.
-         * @description Who: all.
+         * Creates an upload session. Returns the job's id and the signed request that uploads the file. Files above 100 MB are uploaded in parts.
+         * @description Access: any role.
          */
-        post: operations["Announce"];
+        post: operations["CreateUpload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -373,17 +373,17 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Says how to go on with an upload: which parts have arrived, and a request signed anew.
-         * @description Who: whoever announced it.
+         * Returns how to continue an upload: the uploaded parts, or a newly signed request.
+         * @description Access: the uploader.
          */
-        get: operations["ShowUpload"];
+        get: operations["GetUpload"];
         put?: never;
         post?: never;
         /**
-         * Gives an upload up.
-         * @description Who: whoever announced it.
+         * Aborts an upload.
+         * @description Access: the uploader.
          */
-        delete: operations["Abort"];
+        delete: operations["AbortUpload"];
         options?: never;
         head?: never;
         patch?: never;
@@ -399,10 +399,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Makes the object of the parts that have arrived. Refused as `parts-missing` if some have not.
-         * @description Who: whoever announced it.
+         * Creates the object from its parts. Refused as `parts-missing` if parts are not uploaded yet.
+         * @description Access: the uploader.
          */
-        post: operations["Complete"];
+        post: operations["CompleteUpload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -419,10 +419,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Signs the sending of some parts.
-         * @description Who: whoever announced it.
+         * Signs the upload of parts.
+         * @description Access: the uploader.
          */
-        post: operations["SignParts"];
+        post: operations["SignUploadParts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -439,10 +439,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Issues a ticket that opens one WebSocket within a minute.
-         * @description Who: all.
+         * Issues a ticket that opens one WebSocket within 60 seconds.
+         * @description Access: any role.
          */
-        post: operations["IssueTicket"];
+        post: operations["CreateTicket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -453,202 +453,187 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What a person can do about a job. */
+        /** @description What a caller can do about a job. */
         Action: "retry" | "cancel" | "result" | "upload" | "operate";
-        /** @description One attempt. */
+        /** @description One request to the endpoint. */
         AttemptView: {
             /**
              * Format: uint8
-             * @description Its number, from 1.
+             * @description The attempt's number, from 1.
              */
             attempt: number;
-            /**
-             * Format: uint64
-             * @description When it ended.
-             */
+            /** Format: uint64 */
             closed_at?: number;
-            /** @description Why it failed, if it did. */
+            /** @description Present if the attempt failed. */
             failure?: components["schemas"]["FailureView"];
-            /** @description What SageMaker calls it. */
+            /** @description SageMaker's inference id. */
             inference_id: string;
-            /** @description Where its output is, or is said to become. */
+            /** @description Where the endpoint writes the output. The object may not exist yet. */
             output?: string;
-            /**
-             * Format: uint64
-             * @description When it began.
-             */
+            /** Format: uint64 */
             started_at: number;
         };
-        /** @description Who did what, and why. */
+        /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             /**
-             * @description What: `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `replay`, `discard`.
+             * @description `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `replay` or `discard`.
              * @enum {string}
              */
             action: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "replay" | "discard";
-            /** @description Who. */
             actor: string;
-            /**
-             * Format: uint64
-             * @description When.
-             */
+            /** Format: uint64 */
             at: number;
-            /** @description What came of it, where there is something to say. */
+            /** @description The outcome. Absent if it could not be recorded. */
             detail?: string;
-            /** @description Why, in that person's words. Text, never markup. */
+            /** @description The actor's reason. Plain text. Escape it before you show it as HTML. */
             reason: string;
-            /** @description To what: the id of a job, a plan or a message in quarantine. */
+            /** @description The id of a job, a retry plan or a message in quarantine. */
             target: string;
-            /** @description Whose it was, where that is known. */
+            /** @description The tenant of the target, if it has one. */
             tenant?: string;
         };
-        /** @description `GET /audit`. */
+        /** @description Response of `GET /audit`. */
         AuditPage: {
-            /** @description There are more: ask again with it. */
+            /** @description Present if there may be more entries. Pass it in the next request. */
             cursor?: string;
             /** @description Newest first. */
             entries: components["schemas"]["AuditEntry"][];
         };
-        /** @description `GET /configuration`: what a program must know before anyone has signed in. */
+        /** @description Response of `GET /configuration`: what a client needs to sign in and to connect. */
         Configuration: {
-            /** @description The client id to sign in with. */
+            /** @description Client id for the sign-in. */
             client_id: string;
-            /** @description Where people sign in: the address of Amazon Cognito's user pools API. */
+            /** @description URL of the Amazon Cognito user pools API. */
             sign_in_url: string;
-            /** @description Where pages connect, with `?ticket=…`. */
+            /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
         };
-        /** @description A word and how often. */
+        /** @description How often a value occurs. */
         Count: {
-            /**
-             * Format: uint32
-             * @description How often.
-             */
+            /** Format: uint32 */
             count: number;
-            /** @description The word. */
+            /** @description The value. */
             name: string;
         };
-        /** @description What people are told about a job. All times are milliseconds since 1970 UTC. */
+        /** @description Explanation of a job. All times are milliseconds since 1970 UTC. */
         Explanation: {
-            /** @description What a person can do now that helps. */
+            /** @description What the caller can do now. */
             help: components["schemas"]["Help"][];
-            /** @description What happens by itself if nothing else does, soonest first. */
+            /** @description What happens next without intervention, soonest first. */
             next: components["schemas"]["Step"][];
-            /** @description Where it stands, in a sentence. */
+            /** @description The job's state, in a sentence. */
             summary: string;
-            /** @description What happened, oldest first. */
+            /** @description What has happened, oldest first. */
             timeline: components["schemas"]["Step"][];
-            /** @description What it waits for; none once it has ended. */
+            /** @description Absent if the job is final. */
             waiting?: components["schemas"]["Waiting"];
         };
-        /** @description A failure as people see it. */
+        /** @description A failure as shown to users. */
         FailureView: {
             /**
              * @description A word of [`crate::state::Cause`].
              * @enum {string}
              */
             cause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unknown";
-            /** @description What was said about it. */
+            /** @description Free text for people. */
             detail: string;
         };
-        /** @description Something that a person can do. */
+        /** @description An action that helps, and why. */
         Help: {
-            /** @description A word for it, for programs. */
             action: components["schemas"]["Action"];
-            /** @description Why it helps, or what to know before. */
+            /** @description Why the action helps, or what to consider first. */
             why: string;
         };
-        /** @description What came of it. */
-        JobAnswer: {
-            /** @description The job as it is now. */
-            job: components["schemas"]["JobView"];
-            /** @description No run was needed: a result had come after all, and the job is about to become ready. */
-            result_found?: boolean;
+        /** @description Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`. */
+        JobCommandRequest: {
+            /**
+             * Format: uint64
+             * @description The job's version that the caller has seen. If the job has another version, the request is refused as `changed`.
+             *     Without it, the command applies to any version.
+             */
+            expected_version?: number;
+            /** @description Retries even if the job has repeated the same failure too often. Support only. */
+            force?: boolean;
+            /** @description The reason, for the job's history and the audit log: 1 to 500 characters. */
+            reason: string;
         };
-        /** @description `GET /jobs/{id}`. */
+        /** @description Outcome of a command about a job. */
+        JobCommandResult: {
+            /** @description The job after the command. */
+            job: components["schemas"]["JobView"];
+            /** @description A retry found the result of an earlier attempt. No attempt was scheduled, and the job becomes `Ready` in a moment. */
+            result_recovered?: boolean;
+        };
+        /** @description Response of `GET /jobs/{job_id}`. */
         JobDetail: {
-            /** @description Its attempts, oldest first. */
+            /** @description Oldest first. */
             attempts: components["schemas"]["AttemptView"][];
             /**
              * Format: uint64
-             * @description When this record may be deleted; none while the job is open.
+             * @description When the job's row may be deleted. Absent while the job is open.
              */
             expires_at?: number;
-            /** @description Where it stands, in plain words. */
             explanation: components["schemas"]["Explanation"];
-            /** @description The object's address, `s3://bucket/key`. */
+            /** @description The uploaded object, `s3://bucket/key`. */
             input: string;
-            /** @description The object's version. */
+            /** @description The version id of the uploaded object. */
             input_version?: string;
-            /** @description The job; none while its file has not arrived. */
+            /** @description Absent until the file is uploaded. */
             job?: components["schemas"]["JobView"];
-            /** @description The trace that its logs carry. */
+            /** @description The id of the job's trace, in logs and traces. */
             trace_id?: string;
-            /** @description The upload that it will be made from, while it has not arrived. */
+            /** @description The upload session. Present until the file is uploaded. */
             upload?: components["schemas"]["UploadView"];
-            /** @description Who uploaded it, if that went through this API. */
+            /** @description Who uploaded the file, if it was uploaded through this API. */
             uploaded_by?: string;
         };
-        /** @description `POST /jobs/{id}/retry`, `POST /jobs/{id}/cancel` and `DELETE /jobs/{id}/data`. */
-        JobOrder: {
-            /** @description A retry although the same input has failed the same way again and again. Support only. */
-            force?: boolean;
-            /** @description Why, for the job's history and the audit log: 1 to 500 characters. */
-            reason: string;
-            /**
-             * Format: uint64
-             * @description The version of the job that the caller saw; if it has changed since, nothing is done. None: whatever it is now.
-             */
-            seen?: number;
-        };
-        /** @description Some jobs: newest first; the open ones of all tenants by when somebody must look at them. */
+        /** @description A page of jobs, newest first. Open jobs of all tenants are sorted by the time of their next check instead. */
         JobPage: {
-            /** @description There may be more: ask again with it. */
+            /** @description Present if there may be more jobs. Pass it in the next request. */
             cursor?: string;
-            /** @description The jobs. */
             jobs: components["schemas"]["JobView"][];
-            /** @description Messages in quarantine that were found; only with `find`, and only for support. */
+            /** @description Messages in quarantine that match `find`. Support only. */
             quarantine?: components["schemas"]["QuarantineEntry"][];
             /**
              * Format: uint64
-             * @description How far back was searched: at most 500 jobs are looked at for one answer.
+             * @description The time of the oldest examined job, if the search stopped early. One response examines at most 500 jobs.
              */
             searched_back_to?: number;
         };
-        /** @description `GET /jobs`, as query parameters. */
+        /** @description Query parameters of `GET /jobs`. */
         JobQuery: {
-            /** @description Failed by which cause, such as `ModelError`. */
+            /** @description Only this failure cause, such as `ModelError`. */
             cause?: string;
-            /** @description Where to go on, as an earlier answer said. Good only with the same filters and the same sign-in. */
+            /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
             cursor?: string;
             /**
-             * @description Any id that a person may hold: of a job or an inference, an object's key or address, the UUID in a key, a message
-             *     in quarantine. All other filters are left aside, and at most a few jobs found.
+             * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
+             *     id of a message in quarantine. All other filters are ignored.
              */
             find?: string;
             /**
              * Format: uint16
-             * @description How many jobs at most, 1 to 100; 50 if it is not said.
+             * @description Maximum number of jobs in the response, 1 to 100. The default is 50.
              */
             limit?: number;
-            /** @description Of which pipeline. */
+            /** @description Only this pipeline. */
             pipeline?: string;
-            /** @description How the file's name begins, in any case. */
+            /** @description Only files whose name starts with this text, ignoring case. */
             q?: string;
             /**
              * Format: uint64
-             * @description Made (failed, if failed jobs of all tenants are listed) at or after this time.
+             * @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
              */
             since?: number;
             /**
-             * @description `open`, `failed`, `ready` or `cancelled`; of a tenant also none, for all.
+             * @description Only this status: `open`, `failed`, `ready` or `cancelled`. Without it, all.
              * @enum {string}
              */
             status?: "open" | "ready" | "failed" | "cancelled";
-            /** @description Of which tenant. Support sees all if it names none, but then only those that are open or failed. */
+            /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
             tenant?: string;
         };
-        /** @description A job as it is pushed to pages and listed. At most about 2 KB of JSON, most of it the file name. */
+        /** @description A job as pushed to pages and listed. At most about 2 KB of JSON, most of it the file name. */
         JobView: {
             /**
              * Format: uint8
@@ -660,7 +645,7 @@ export interface components {
              * @description The input's size in bytes.
              */
             bytes: number;
-            /** @description It was announced as failed before, and this is the correction. */
+            /** @description It was reported as failed before; this is a correction. */
             corrected?: boolean;
             /**
              * Format: uint64
@@ -698,224 +683,100 @@ export interface components {
              */
             version: number;
         };
-        /** @description `GET /me`: who the caller is and may do. */
+        /** @description Response of `GET /me`: the caller, and the pipelines it can upload to. */
         Me: {
-            /** @description The name that the audit log knows the caller by. */
+            /** @description The caller's name in job histories and in the audit log. */
             actor: string;
             /**
              * Format: uint64
-             * @description When the sign-in ends.
+             * @description When the sign-in expires.
              */
             expires_at: number;
-            /** @description What can be uploaded. */
             pipelines: components["schemas"]["PipelineView"][];
-            /** @description What the caller is: some of `customer`, `reviewer`, `support`. */
+            /** @description The caller's roles: any of `customer`, `reviewer`, `support`. */
             roles: ("customer" | "reviewer" | "support")[];
-            /** @description Whose jobs the caller works with; empty for support, who works with all. */
+            /** @description The caller's tenants. Support has access to all tenants without being listed here. */
             tenants: string[];
         };
-        /** @description An upload in parts. */
-        Multipart: {
-            /** @description The numbers of those that have arrived. */
-            arrived: number[];
+        /** @description A multipart upload. */
+        MultipartUploadView: {
             /**
              * Format: uint64
-             * @description How large a part is, in bytes; the last one is what is left.
+             * @description The size of every part but the last, in bytes.
              */
             part_bytes: number;
             /**
              * Format: uint32
-             * @description How many there are, numbered from 1.
+             * @description How many parts there are. Part numbers start at 1.
              */
-            parts: number;
+            part_count: number;
+            /** @description The numbers of the parts that are already uploaded. */
+            uploaded_parts: number[];
         };
-        /** @description `POST /retry-plans`: failed jobs to run again together. It names them and starts none. */
-        NewPlan: {
+        /** @description Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job. */
+        NewRetryPlan: {
             /**
-             * @description Which jobs.
+             * @description Without it, all failed jobs.
              * @default {}
              */
-            filter?: components["schemas"]["PlanFilter"];
-            /** @description Also those that have failed the same way again and again. */
+            filter?: components["schemas"]["RetryPlanFilter"];
+            /** @description Includes jobs that have repeated the same failure too often. */
             force?: boolean;
             /**
              * Format: uint16
-             * @description How many jobs to start in a minute, 1 to 600; 20 if it is not said.
+             * @description How many jobs to start per minute, 1 to 600. The default is 20.
              */
             per_minute?: number;
-            /** @description Why, for each job's history and the audit log: 1 to 400 characters. */
+            /** @description The reason, for each job's history and the audit log: 1 to 400 characters. */
             reason: string;
         };
-        /** @description `POST /ws-tickets`. */
+        /** @description Body of `POST /ws-tickets`. */
         NewTicket: {
-            /** @description Which tenant to watch; needed only if the caller has several. Support watches all if it names none. */
+            /** @description The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants. */
             tenant?: string;
         };
-        /** @description `POST /uploads`. */
+        /** @description Body of `POST /uploads`. */
         NewUpload: {
             /**
              * Format: uint64
-             * @description Its size in bytes.
+             * @description The file's size in bytes.
              */
             bytes: number;
-            /** @description Its media type, one of the pipeline's. */
+            /** @description The file's media type, one of the pipeline's `content_types`. */
             content_type: string;
-            /** @description The file's name, 1 to 200 characters. Text, never markup. */
+            /** @description The file's name, 1 to 200 characters and at most 500 bytes. */
             name: string;
-            /** @description For which pipeline. */
             pipeline: string;
-            /** @description For which of the caller's tenants; needed only if there are several. */
+            /** @description One of the caller's tenants. Required if the caller has several. */
             tenant?: string;
         };
-        /** @description Of which tenant. */
-        Of: {
-            /** @description Of which tenant; support that names none means all. */
-            tenant?: string;
-        };
-        /** @description Where the cursor of a simple list goes. */
-        Page: {
-            /** @description Where to go on, as an earlier answer said. */
+        /** @description Query parameters of `GET /quarantine` and `GET /audit`. */
+        PageQuery: {
+            /** @description Continues a list where an earlier response ended. */
             cursor?: string;
         };
-        /** @description `POST /uploads/{id}/parts`: signed requests for some parts. */
-        PartsWanted: {
-            /** @description Their numbers, at most 100. */
-            numbers: number[];
-        };
-        /** @description A pipeline as uploaders see it. */
+        /** @description A pipeline that takes uploads. */
         PipelineView: {
-            /** @description The media types that it takes. */
+            /** @description The media types that the pipeline takes. */
             content_types: string[];
             /**
              * Format: uint64
-             * @description The largest file, in bytes.
+             * @description The size of the largest file, in bytes.
              */
             max_bytes: number;
-            /** @description Its name. */
             name: string;
-            /**
-             * Format: uint32
-             * @description "Ready within", in seconds.
-             */
-            promise_seconds: number;
-            /** @description The media type of its results. */
+            /** @description The media type of results. */
             result_type: string;
             /**
              * Format: uint32
-             * @description What one run takes as a rule, in seconds.
+             * @description Target time from upload to result (SLO), in seconds.
+             */
+            slo_seconds: number;
+            /**
+             * Format: uint32
+             * @description Typical time of one run on the endpoint, in seconds.
              */
             typical_run_seconds: number;
-        };
-        /** @description Which failed jobs a plan is about. */
-        PlanFilter: {
-            /** @description Failed by which cause. */
-            cause?: string;
-            /** @description Of which pipeline. */
-            pipeline?: string;
-            /**
-             * Format: uint64
-             * @description Failed at or after this time.
-             */
-            since?: number;
-            /** @description Of which tenant. */
-            tenant?: string;
-            /**
-             * Format: uint64
-             * @description Failed before this time.
-             */
-            until?: number;
-        };
-        /** @description What became of a plan's jobs. */
-        PlanOutcome: {
-            /**
-             * Format: uint32
-             * @description Started, and failed again or canceled.
-             */
-            failed: number;
-            /**
-             * Format: uint32
-             * @description Started, and not ended yet.
-             */
-            open: number;
-            /**
-             * Format: uint32
-             * @description Ready: by another run, or by a result that had come after all.
-             */
-            ready: number;
-            /**
-             * Format: uint32
-             * @description Not started: the job had changed since the plan was made, or could not be run again.
-             */
-            skipped: number;
-            /**
-             * Format: uint32
-             * @description Not started yet.
-             */
-            waiting: number;
-        };
-        /** @description A retry plan. */
-        PlanView: {
-            /** @description Who made it. */
-            actor: string;
-            /**
-             * Format: uint64
-             * @description When its jobs began to be started.
-             */
-            applied_at?: number;
-            /** @description How many of which cause. */
-            by_cause: components["schemas"]["Count"][];
-            /** @description How many of which pipeline. */
-            by_pipeline: components["schemas"]["Count"][];
-            /**
-             * Format: uint64
-             * @description When it was made.
-             */
-            created_at: number;
-            /** @description Which jobs it asked for. */
-            filter: components["schemas"]["PlanFilter"];
-            /**
-             * Format: uint32
-             * @description What the runs take on a GPU as a rule, in minutes.
-             */
-            gpu_minutes: number;
-            /** @description Its id. */
-            id: string;
-            /**
-             * Format: uint32
-             * @description How many jobs it names.
-             */
-            jobs: number;
-            /** @description What became of them; only of a single plan that was applied. */
-            outcome?: components["schemas"]["PlanOutcome"];
-            /**
-             * Format: uint16
-             * @description How many jobs are started in a minute.
-             */
-            per_minute: number;
-            /**
-             * Format: uint32
-             * @description How many were left out because they have failed the same way again and again; `force` takes them in.
-             */
-            poisoned: number;
-            /** @description Why. Text, never markup. */
-            reason: string;
-            /**
-             * Format: uint32
-             * @description How many have been handed on so far.
-             */
-            released: number;
-            /**
-             * @description `planned`, `releasing` or `released`.
-             * @enum {string}
-             */
-            status: "planned" | "releasing" | "released";
-            /** @description There are more jobs than one plan takes; make another after this one. */
-            truncated: boolean;
-        };
-        /** @description `GET /retry-plans`: the newest 50. */
-        Plans: {
-            /** @description Newest first. */
-            plans: components["schemas"]["PlanView"][];
         };
         /** @description Why a request was refused: problem details (RFC 9457), `application/problem+json`. */
         Problem: {
@@ -926,111 +787,215 @@ export interface components {
              * @description The HTTP status.
              */
             status: number;
-            /** @description The kind of problem, for people. */
+            /** @description A short text for the problem type. */
             title: string;
-            /** @description The kind of problem, `urn:docket:problem:<word>`, for programs. */
+            /** @description The problem type, `urn:docket:problem:<code>`. Programs should use it rather than the texts. */
             type: string;
         };
-        /** @description A message that could not be understood or contradicts what is known. */
+        /** @description Body of `POST /quarantine/{entry_id}/replay` and `POST /quarantine/{entry_id}/discard`. */
+        QuarantineCommandRequest: {
+            /** @description The reason, for the audit log: 1 to 500 characters. */
+            reason: string;
+        };
+        /** @description A message in quarantine: it could not be decoded, contradicts a job's row, or failed until it was a dead letter. */
         QuarantineEntry: {
             /**
              * Format: uint64
-             * @description When it was set aside.
+             * @description When the message was quarantined.
              */
             at: number;
-            /** @description The message, its first 64 KB; only of a single entry. Text, never markup. */
+            /**
+             * @description The first 64 KB of the body. Only in responses about a single message. Plain text. Escape it before you show it as
+             *     HTML.
+             */
             body?: string;
             /**
              * Format: uint64
-             * @description How long it is, in bytes.
+             * @description Length of the full body.
              */
             body_bytes: number;
-            /** @description A word for the kind of trouble. */
+            /** @description The kind of error, for programs. */
             cause: string;
-            /** @description Its id: the queue and the id of the first message that carried it. */
+            /** @description `<queue>:<id of the first message>`. */
             id: string;
-            /** @description What is wrong, in a sentence. */
+            /** @description What is wrong with the message. */
             problem: string;
-            /** @description The queue that it came from. */
+            /** @description The queue that the message came from. */
             source: string;
         };
-        /** @description `GET /quarantine`. */
+        /** @description Response of `GET /quarantine`. */
         QuarantinePage: {
-            /** @description There are more: ask again with it. */
+            /** @description Present if there are more entries. Pass it in the next request. */
             cursor?: string;
-            /** @description By queue, then by message. */
+            /** @description Sorted by queue, then by message id. */
             entries: components["schemas"]["QuarantineEntry"][];
         };
-        /** @description `POST /quarantine/{id}/replay`, `POST /quarantine/{id}/discard`. */
-        Reason: {
-            /** @description Why, for the audit log: 1 to 500 characters. */
-            reason: string;
-        };
-        /** @description `GET /jobs/{id}/result`. */
+        /** @description Response of `GET /jobs/{job_id}/result`. */
         ResultView: {
+            /** Format: uint64 */
+            bytes: number;
+            content_type: string;
+            /** @description A file name for the result. */
+            name: string;
+            /** @description The request that downloads the result. */
+            request: components["schemas"]["SignedRequest"];
+        };
+        /** @description Selects the failed jobs of a retry plan. */
+        RetryPlanFilter: {
+            /** @description Only this failure cause. */
+            cause?: string;
+            /** @description Only this pipeline. */
+            pipeline?: string;
             /**
              * Format: uint64
-             * @description Its size in bytes.
+             * @description Only jobs that failed at or after this time.
              */
-            bytes: number;
-            /** @description Its media type. */
-            content_type: string;
-            /** @description What to call it. */
-            name: string;
-            /** @description How to fetch it. */
-            request: components["schemas"]["SignedRequest"];
+            since?: number;
+            /** @description Only this tenant. */
+            tenant?: string;
+            /**
+             * Format: uint64
+             * @description Only jobs that failed before this time.
+             */
+            until?: number;
         };
-        /** @description How to send one part. */
-        SignedPart: {
+        /** @description Progress of the jobs of a plan. The counts add up to the plan's jobs. */
+        RetryPlanOutcome: {
             /**
              * Format: uint32
-             * @description Its number.
+             * @description Started, then failed again or cancelled.
              */
-            number: number;
-            /** @description The request. */
+            failed: number;
+            /**
+             * Format: uint32
+             * @description Started and still open.
+             */
+            open: number;
+            /**
+             * Format: uint32
+             * @description Ready, through a new attempt or because the result of an earlier attempt was found.
+             */
+            ready: number;
+            /**
+             * Format: uint32
+             * @description Not started, because the job has changed since the plan was created or cannot be retried.
+             */
+            skipped: number;
+            /**
+             * Format: uint32
+             * @description Not started yet.
+             */
+            waiting: number;
+        };
+        /** @description A retry plan. */
+        RetryPlanView: {
+            /** @description Who created the plan. */
+            actor: string;
+            /**
+             * Format: uint64
+             * @description When the release of the jobs began.
+             */
+            applied_at?: number;
+            /** @description The jobs by failure cause. */
+            by_cause: components["schemas"]["Count"][];
+            /** @description The jobs by pipeline. */
+            by_pipeline: components["schemas"]["Count"][];
+            /** Format: uint64 */
+            created_at: number;
+            filter: components["schemas"]["RetryPlanFilter"];
+            /**
+             * Format: uint32
+             * @description Estimated GPU time of all runs, in minutes.
+             */
+            gpu_minutes: number;
+            id: string;
+            /**
+             * Format: uint32
+             * @description How many jobs the plan retries.
+             */
+            jobs: number;
+            /** @description Progress of the jobs. Only in responses about a single plan that was applied. */
+            outcome?: components["schemas"]["RetryPlanOutcome"];
+            /**
+             * Format: uint16
+             * @description How many jobs are started per minute.
+             */
+            per_minute: number;
+            /**
+             * Format: uint32
+             * @description How many jobs were left out because they have repeated the same failure too often. `force` includes them.
+             */
+            poisoned: number;
+            /** @description Plain text. Escape it before you show it as HTML. */
+            reason: string;
+            /**
+             * Format: uint32
+             * @description How many jobs were released so far.
+             */
+            released: number;
+            /**
+             * @description `planned`, `releasing` or `released`.
+             * @enum {string}
+             */
+            status: "planned" | "releasing" | "released";
+            /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
+            truncated: boolean;
+        };
+        /** @description Response of `GET /retry-plans`. */
+        RetryPlans: {
+            /** @description The newest 50, newest first. */
+            plans: components["schemas"]["RetryPlanView"][];
+        };
+        /** @description Body of `POST /uploads/{job_id}/parts`. */
+        SignPartsRequest: {
+            /** @description The parts to sign, 1 to 100. */
+            part_numbers: number[];
+        };
+        /** @description The request that uploads one part. */
+        SignedPart: {
+            /** Format: uint32 */
+            part_number: number;
             request: components["schemas"]["SignedRequest"];
         };
-        /** @description The answer to it. */
+        /** @description Response of `POST /uploads/{job_id}/parts`. */
         SignedParts: {
-            /** @description One for each number. */
+            /** @description In the order of the request. */
             parts: components["schemas"]["SignedPart"][];
         };
-        /** @description A request to S3 that the service has signed. It is sent as it is: another size, type or key is refused by S3. */
+        /** @description A presigned request to S3. Send it unchanged: S3 refuses another size, media type or key. */
         SignedRequest: {
             /**
              * Format: uint64
-             * @description Until when it must have begun.
+             * @description The request must start before this time.
              */
             expires_at: number;
-            /** @description The headers that must be sent with it. A browser sets `content-length` by itself. */
+            /** @description Headers that are part of the signature. A browser sets `content-length` itself. */
             headers: [
                 string,
                 string
             ][];
             /** @description `PUT` or `GET`. */
             method: string;
-            /** @description The address. */
             url: string;
         };
-        /** @description Something that happened, or will. */
+        /** @description An event in the past or in the future. */
         Step: {
-            /** @description Who did it, if it was a person. */
+            /** @description Who did it, if it was a user's command. */
             actor?: string;
             /**
              * Format: uint64
-             * @description When; for what is to come, at the latest.
+             * @description The time of the event; for a future event, the latest time.
              */
             at: number;
-            /** @description Why, in that person's words. Text, never markup. */
+            /** @description The user's reason. Plain text. Escape it before you show it as HTML. */
             reason?: string;
-            /** @description What, in a sentence. */
             what: string;
         };
-        /** @description `GET /summary`: of all tenants for support, else of the caller's. */
+        /** @description Response of `GET /summary`. */
         Summary: {
             /**
              * Format: uint64
-             * @description When it was made.
+             * @description The time of the counts.
              */
             at: number;
             /**
@@ -1051,65 +1016,60 @@ export interface components {
             open_more: boolean;
             /**
              * Format: uint32
-             * @description Messages in quarantine, counted up to 100; only for support.
+             * @description Messages in quarantine, counted up to 100. Support only.
              */
             quarantined?: number;
             /**
              * Format: uint32
-             * @description Open jobs at which somebody should have looked, and nobody has; only for support.
+             * @description Open jobs whose check is more than 15 minutes overdue. Support only.
              */
             stalled?: number;
         };
-        /** @description A ticket for one WebSocket. */
+        /** @description Query parameters of `GET /summary`. */
+        SummaryQuery: {
+            /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
+            tenant?: string;
+        };
+        /** @description A ticket that opens one WebSocket. */
         TicketView: {
             /**
              * Format: uint64
-             * @description Until when; it serves once.
+             * @description The ticket is valid once, until this time.
              */
             expires_at: number;
-            /** @description Where to connect, the ticket included. */
+            /** @description The URL to connect to, with the ticket. */
             url: string;
         };
-        /** @description An upload that may begin: the answer to `POST /uploads`, and to `GET /uploads/{id}` while the file has not arrived. */
+        /** @description An upload session: response of `POST /uploads` and `GET /uploads/{job_id}`. */
         UploadView: {
             /**
              * Format: uint64
-             * @description Its size in bytes.
+             * @description The file's size in bytes.
              */
             bytes: number;
-            /** @description Its media type. */
             content_type: string;
-            /**
-             * Format: uint64
-             * @description When it was announced.
-             */
+            /** Format: uint64 */
             created_at: number;
             /**
              * Format: uint64
-             * @description When it can no longer be completed.
+             * @description The upload must be completed before this time.
              */
             expires_at: number;
-            /** @description The job that it becomes, and its own name. */
+            /** @description The id of the upload session, and of the job that is created when the file is uploaded. */
             job_id: string;
-            /** @description How to send the file, if it goes in parts. */
-            multipart?: components["schemas"]["Multipart"];
-            /** @description The file's name. Text, never markup. */
+            /** @description Present if the file is uploaded in parts. */
+            multipart?: components["schemas"]["MultipartUploadView"];
+            /** @description The file's name. Plain text. Escape it before you show it as HTML. */
             name: string;
-            /** @description The pipeline's name. */
             pipeline: string;
-            /** @description How to send the file, if it goes in one piece. */
+            /** @description The request that uploads the file, if it is uploaded as a whole. */
             put?: components["schemas"]["SignedRequest"];
-            /** @description The tenant's name. */
             tenant: string;
         };
-        /** @description What an open job waits for. */
+        /** @description What an open job waits for, and since when. */
         Waiting: {
-            /** @description A word for it, for programs. */
             on: components["schemas"]["WaitsOn"];
-            /**
-             * Format: uint64
-             * @description Since when.
-             */
+            /** Format: uint64 */
             since: number;
         };
         /** @description What an open job can wait for. */
@@ -1126,7 +1086,7 @@ export interface operations {
     ListAudit: {
         parameters: {
             query?: {
-                /** @description Where to go on, as an earlier answer said. */
+                /** @description Continues a list where an earlier response ended. */
                 cursor?: string;
             };
             header?: never;
@@ -1135,7 +1095,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1144,7 +1104,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1155,7 +1115,7 @@ export interface operations {
             };
         };
     };
-    Configure: {
+    GetConfiguration: {
         parameters: {
             query?: never;
             header?: never;
@@ -1164,7 +1124,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1173,7 +1133,7 @@ export interface operations {
                     "application/json": components["schemas"]["Configuration"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1187,26 +1147,26 @@ export interface operations {
     ListJobs: {
         parameters: {
             query?: {
-                /** @description Failed by which cause, such as `ModelError`. */
+                /** @description Only this failure cause, such as `ModelError`. */
                 cause?: string;
-                /** @description Where to go on, as an earlier answer said. Good only with the same filters and the same sign-in. */
+                /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
                 cursor?: string;
                 /**
-                 * @description Any id that a person may hold: of a job or an inference, an object's key or address, the UUID in a key, a message
-                 *     in quarantine. All other filters are left aside, and at most a few jobs found.
+                 * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
+                 *     id of a message in quarantine. All other filters are ignored.
                  */
                 find?: string;
-                /** @description How many jobs at most, 1 to 100; 50 if it is not said. */
+                /** @description Maximum number of jobs in the response, 1 to 100. The default is 50. */
                 limit?: number;
-                /** @description Of which pipeline. */
+                /** @description Only this pipeline. */
                 pipeline?: string;
-                /** @description How the file's name begins, in any case. */
+                /** @description Only files whose name starts with this text, ignoring case. */
                 q?: string;
-                /** @description Made (failed, if failed jobs of all tenants are listed) at or after this time. */
+                /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
-                /** @description `open`, `failed`, `ready` or `cancelled`; of a tenant also none, for all. */
+                /** @description Only this status: `open`, `failed`, `ready` or `cancelled`. Without it, all. */
                 status?: "open" | "ready" | "failed" | "cancelled";
-                /** @description Of which tenant. Support sees all if it names none, but then only those that are open or failed. */
+                /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
                 tenant?: string;
             };
             header?: never;
@@ -1215,7 +1175,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1224,7 +1184,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1235,7 +1195,7 @@ export interface operations {
             };
         };
     };
-    ShowJob: {
+    GetJob: {
         parameters: {
             query?: never;
             header?: never;
@@ -1246,7 +1206,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1255,7 +1215,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobDetail"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1266,7 +1226,7 @@ export interface operations {
             };
         };
     };
-    Cancel: {
+    CancelJob: {
         parameters: {
             query?: never;
             header?: never;
@@ -1277,20 +1237,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobOrder"];
+                "application/json": components["schemas"]["JobCommandRequest"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobAnswer"];
+                    "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1301,7 +1261,7 @@ export interface operations {
             };
         };
     };
-    DeleteData: {
+    DeleteJobData: {
         parameters: {
             query?: never;
             header?: never;
@@ -1312,20 +1272,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobOrder"];
+                "application/json": components["schemas"]["JobCommandRequest"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobAnswer"];
+                    "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1336,7 +1296,7 @@ export interface operations {
             };
         };
     };
-    FetchResult: {
+    GetResult: {
         parameters: {
             query?: never;
             header?: never;
@@ -1347,7 +1307,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1356,7 +1316,7 @@ export interface operations {
                     "application/json": components["schemas"]["ResultView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1367,7 +1327,7 @@ export interface operations {
             };
         };
     };
-    Retry: {
+    RetryJob: {
         parameters: {
             query?: never;
             header?: never;
@@ -1378,20 +1338,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobOrder"];
+                "application/json": components["schemas"]["JobCommandRequest"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobAnswer"];
+                    "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1402,7 +1362,7 @@ export interface operations {
             };
         };
     };
-    ShowMe: {
+    GetMe: {
         parameters: {
             query?: never;
             header?: never;
@@ -1411,7 +1371,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1420,7 +1380,7 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1434,7 +1394,7 @@ export interface operations {
     ListQuarantine: {
         parameters: {
             query?: {
-                /** @description Where to go on, as an earlier answer said. */
+                /** @description Continues a list where an earlier response ended. */
                 cursor?: string;
             };
             header?: never;
@@ -1443,7 +1403,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1452,7 +1412,7 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantinePage"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1463,7 +1423,7 @@ export interface operations {
             };
         };
     };
-    ShowQuarantined: {
+    GetQuarantineEntry: {
         parameters: {
             query?: never;
             header?: never;
@@ -1474,7 +1434,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1483,7 +1443,7 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantineEntry"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1494,7 +1454,7 @@ export interface operations {
             };
         };
     };
-    Discard: {
+    DiscardQuarantineEntry: {
         parameters: {
             query?: never;
             header?: never;
@@ -1505,18 +1465,18 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Reason"];
+                "application/json": components["schemas"]["QuarantineCommandRequest"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1527,7 +1487,7 @@ export interface operations {
             };
         };
     };
-    Replay: {
+    ReplayQuarantineEntry: {
         parameters: {
             query?: never;
             header?: never;
@@ -1538,11 +1498,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Reason"];
+                "application/json": components["schemas"]["QuarantineCommandRequest"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1551,7 +1511,7 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantineEntry"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1562,7 +1522,7 @@ export interface operations {
             };
         };
     };
-    ListPlans: {
+    ListRetryPlans: {
         parameters: {
             query?: never;
             header?: never;
@@ -1571,16 +1531,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Plans"];
+                    "application/json": components["schemas"]["RetryPlans"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1591,7 +1551,7 @@ export interface operations {
             };
         };
     };
-    MakePlan: {
+    CreateRetryPlan: {
         parameters: {
             query?: never;
             header?: never;
@@ -1600,20 +1560,20 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPlan"];
+                "application/json": components["schemas"]["NewRetryPlan"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlanView"];
+                    "application/json": components["schemas"]["RetryPlanView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1624,7 +1584,7 @@ export interface operations {
             };
         };
     };
-    ShowPlan: {
+    GetRetryPlan: {
         parameters: {
             query?: never;
             header?: never;
@@ -1635,16 +1595,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlanView"];
+                    "application/json": components["schemas"]["RetryPlanView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1655,7 +1615,7 @@ export interface operations {
             };
         };
     };
-    ApplyPlan: {
+    ApplyRetryPlan: {
         parameters: {
             query?: never;
             header?: never;
@@ -1666,16 +1626,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PlanView"];
+                    "application/json": components["schemas"]["RetryPlanView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1686,10 +1646,10 @@ export interface operations {
             };
         };
     };
-    Summarize: {
+    GetSummary: {
         parameters: {
             query?: {
-                /** @description Of which tenant; support that names none means all. */
+                /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
                 tenant?: string;
             };
             header?: never;
@@ -1698,7 +1658,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1707,7 +1667,7 @@ export interface operations {
                     "application/json": components["schemas"]["Summary"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1718,7 +1678,7 @@ export interface operations {
             };
         };
     };
-    Announce: {
+    CreateUpload: {
         parameters: {
             query?: never;
             header?: never;
@@ -1731,7 +1691,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1740,7 +1700,7 @@ export interface operations {
                     "application/json": components["schemas"]["UploadView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1751,7 +1711,7 @@ export interface operations {
             };
         };
     };
-    ShowUpload: {
+    GetUpload: {
         parameters: {
             query?: never;
             header?: never;
@@ -1762,7 +1722,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1771,7 +1731,7 @@ export interface operations {
                     "application/json": components["schemas"]["UploadView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1782,7 +1742,7 @@ export interface operations {
             };
         };
     };
-    Abort: {
+    AbortUpload: {
         parameters: {
             query?: never;
             header?: never;
@@ -1793,14 +1753,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1811,7 +1771,7 @@ export interface operations {
             };
         };
     };
-    Complete: {
+    CompleteUpload: {
         parameters: {
             query?: never;
             header?: never;
@@ -1822,7 +1782,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1831,7 +1791,7 @@ export interface operations {
                     "application/json": components["schemas"]["UploadView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1842,7 +1802,7 @@ export interface operations {
             };
         };
     };
-    SignParts: {
+    SignUploadParts: {
         parameters: {
             query?: never;
             header?: never;
@@ -1853,11 +1813,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PartsWanted"];
+                "application/json": components["schemas"]["SignPartsRequest"];
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1866,7 +1826,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedParts"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -1877,7 +1837,7 @@ export interface operations {
             };
         };
     };
-    IssueTicket: {
+    CreateTicket: {
         parameters: {
             query?: never;
             header?: never;
@@ -1890,7 +1850,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1899,7 +1859,7 @@ export interface operations {
                     "application/json": components["schemas"]["TicketView"];
                 };
             };
-            /** @description Refused, and why. */
+            /** @description The request was refused. */
             default: {
                 headers: {
                     [name: string]: unknown;

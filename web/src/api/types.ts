@@ -27,11 +27,11 @@ export type Action = Schemas["Action"];
 export type ResultView = Schemas["ResultView"];
 
 export type UploadView = Schemas["UploadView"];
-export type Multipart = Schemas["Multipart"];
+export type MultipartUploadView = Schemas["MultipartUploadView"];
 export type SignedParts = Schemas["SignedParts"];
 
-export type PlanView = Schemas["PlanView"];
-export type PlanFilter = Schemas["PlanFilter"];
+export type RetryPlanView = Schemas["RetryPlanView"];
+export type RetryPlanFilter = Schemas["RetryPlanFilter"];
 export type QuarantineEntry = Schemas["QuarantineEntry"];
 export type QuarantinePage = Schemas["QuarantinePage"];
 export type AuditEntry = Schemas["AuditEntry"];

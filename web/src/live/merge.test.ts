@@ -26,15 +26,15 @@ test("the highest version of a job wins in any order of arrival", () => {
     job("b", 1),
     job("b", 2, { status: "Failed" }),
   ];
-  const orders = permutations(versions);
+  const arrivals = permutations(versions);
   const seen = new Set(
-    orders.map((order) => {
+    arrivals.map((arrival) => {
       let jobs = merge(new Map(), []).jobs;
-      for (const one of order) jobs = merge(jobs, [one]).jobs;
+      for (const one of arrival) jobs = merge(jobs, [one]).jobs;
       return JSON.stringify([...jobs.values()].sort((x, y) => (x.id < y.id ? -1 : 1)));
     }),
   );
-  assert.equal(orders.length, 120);
+  assert.equal(arrivals.length, 120);
   assert.deepEqual([...seen], [JSON.stringify([versions[2], versions[4]])]);
 });
 

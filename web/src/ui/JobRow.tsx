@@ -90,7 +90,7 @@ export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: Pipelin
   return (
     <>
       waiting <Elapsed since={job.created_at} />
-      {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.promise_seconds)}</span> : null}
+      {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.slo_seconds)}</span> : null}
       {job.retry_at !== undefined && !pastSlo ? <RetryIn at={job.retry_at} /> : null}
     </>
   );

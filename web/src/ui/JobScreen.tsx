@@ -77,7 +77,7 @@ function PendingUpload({ detail, reload }: { detail: JobDetail; reload: () => vo
         <Name text={upload.name} />
       </Heading>
       <Card>
-        <p class="lead">The file has not arrived yet.</p>
+        <p class="lead">Waiting for the file</p>
         <p class="muted">
           {sentence(detail.explanation.summary)} The upload started <Time at={upload.created_at} /> and can be completed
           until <Time at={upload.expires_at} />.
@@ -106,7 +106,7 @@ function Job({
   const showTenant = app.isSupport || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
-    const body = { seen: job.version, reason, ...(force ? { force } : {}) };
+    const body = { expected_version: job.version, reason, ...(force ? { force } : {}) };
     const { client } = app;
     try {
       const answer =
@@ -116,7 +116,7 @@ function Job({
             ? await client.cancel(job.id, body)
             : await client.deleteData(job.id, body);
       app.store.add([answer.job]);
-      if (answer.result_found) setMessage("A result had already arrived, so no new run was needed.");
+      if (answer.result_recovered) setMessage("A result had already arrived, so no new run was needed.");
       else if (dialog === "delete") setMessage("The document and its result are deleted. The history stays.");
       else setMessage(undefined);
     } catch (error) {
@@ -156,13 +156,13 @@ function Job({
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
       </p>
       {message !== undefined && (
-        <p class="note" role="status">
+        <p class="notice" role="status">
           {message}
         </p>
       )}
 
       {state === "ready" && (
-        <p class="ready-line">
+        <p class="ready-summary">
           <StatusIcon job={job} />
           <span>
             <strong>{statusLabel(job)}</strong>{" "}
@@ -182,7 +182,7 @@ function Job({
                 <>
                   <p class="lead">
                     {detail?.explanation.waiting?.on === "stalled"
-                      ? "Stalled: no check ran at its deadline"
+                      ? "Stalled: its next check is overdue"
                       : statusLabel(job)}
                   </p>
                   <p class="first-letter">
@@ -205,7 +205,7 @@ function Job({
                 <>
                   <p class="lead">Cancelled</p>
                   <p class="muted">
-                    <Time at={job.updated_at} />. Docket discards a result that still arrives.
+                    <Time at={job.updated_at} />. A result that arrives later is ignored.
                   </p>
                 </>
               )}
@@ -255,7 +255,7 @@ function Job({
           onClose={() => setDialog(undefined)}
         >
           <p class="muted">
-            You cannot undo this. If the model is already processing the contract, Docket discards its result.
+            You cannot undo this. If the model is already processing the contract, its result is ignored.
           </p>
         </ReasonDialog>
       )}

@@ -134,7 +134,7 @@ function ReviewView({ found }: { found: Review }): JSX.Element {
         </section>
       )}
       <Clauses clauses={found.clauses} />
-      {found.note && <p class="muted small review-note">{found.note}</p>}
+      {found.note && <p class="muted small review-disclaimer">{found.note}</p>}
     </div>
   );
 }

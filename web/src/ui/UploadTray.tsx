@@ -61,7 +61,7 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
   const over = state === "received" || state === "refused";
   return (
     <li class={`upload ${state}`}>
-      <div class="upload-line">
+      <div class="upload-head">
         {state === "received" && item.jobId !== undefined ? (
           <a href={jobPath(item.jobId)}>
             <Name text={file.name} />
@@ -99,7 +99,7 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
       {!over && state !== "failed" && (
         <progress max={file.size} value={state === "queued" ? 0 : item.sent} aria-label={`${file.name}: sent`} />
       )}
-      <p class="upload-note">{progressText(item)}</p>
+      <p class="upload-progress">{progressText(item)}</p>
     </li>
   );
 }

@@ -40,16 +40,16 @@ export const GROUP_LABELS: Record<StatusGroup, string> = {
 };
 
 const CAUSE_LABELS: Record<Cause, string> = {
-  InvalidInput: "The document cannot be read",
-  Superseded: "A newer version replaced it",
+  InvalidInput: "The document is invalid",
+  Superseded: "A newer version was uploaded",
   ModelRejected: "The model rejected the document",
-  ModelError: "The model failed",
-  TimedOut: "The model timed out",
-  Expired: "The request expired before the model took it",
-  Lost: "No answer arrived in time",
-  PipelineGone: "The pipeline no longer accepts documents",
+  ModelError: "The model returned an error",
+  TimedOut: "The model did not answer in time",
+  Expired: "The request expired in the endpoint's queue",
+  Lost: "No result arrived before the deadline",
+  PipelineGone: "The pipeline is no longer configured",
   Refused: "The endpoint refused the request",
-  Unknown: "Unknown error",
+  Unknown: "Unknown failure",
 };
 
 /** The label of a cause. Counts and filters carry causes as plain text, and a later release may add one. */
@@ -67,11 +67,11 @@ export const ACTION_LABELS: Record<Action, string> = {
 
 export function isPastSlo(job: JobView, pipeline: PipelineView | undefined, now: number): boolean {
   if (pipeline === undefined || statusGroup(job.status) !== "open") return false;
-  return now - job.created_at > pipeline.promise_seconds * 1000;
+  return now - job.created_at > pipeline.slo_seconds * 1000;
 }
 
 export function sloSentence(pipeline: PipelineView): string {
-  return `A run takes about ${roughDuration(pipeline.typical_run_seconds)}; the SLO is ${roughDuration(pipeline.promise_seconds)}.`;
+  return `A run takes about ${roughDuration(pipeline.typical_run_seconds)}; the SLO is ${roughDuration(pipeline.slo_seconds)}.`;
 }
 
 /** Makes a sentence of a phrase of the service, which starts in lower case and has no full stop. */

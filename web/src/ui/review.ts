@@ -36,7 +36,7 @@ type Fields = Record<string, unknown>;
 export function parseReview(json: unknown): Review | undefined {
   if (!isFields(json) || !Array.isArray(json.clauses) || !Array.isArray(json.flags)) return undefined;
   const document = fields(json.document);
-  const order: Severity[] = ["high", "medium", "low"];
+  const severities: Severity[] = ["high", "medium", "low"];
   return {
     kind: text(document.kind),
     title: text(document.title),
@@ -51,7 +51,7 @@ export function parseReview(json: unknown): Review | undefined {
         page: count(one.page),
         reason: text(one.reason),
       }))
-      .sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)),
+      .sort((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity)),
     clauses: json.clauses.filter(isFields).map((one) => ({
       type: text(one.type),
       title: text(one.title),

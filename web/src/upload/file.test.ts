@@ -8,7 +8,7 @@ const pipeline: PipelineView = {
   content_types: ["application/pdf"],
   max_bytes: 26_214_400,
   result_type: "application/json",
-  promise_seconds: 28_800,
+  slo_seconds: 28_800,
   typical_run_seconds: 45,
 };
 const file = (some: object = {}): { name: string; size: number; type: string; lastModified: number } => ({
@@ -50,7 +50,7 @@ test("parts cover each byte of the file exactly once", () => {
   }
 });
 
-test("only parts that have not arrived are sent", () => {
+test("only parts that are not uploaded yet are sent", () => {
   assert.deepEqual(missingParts(5, [2, 5]), [1, 3, 4]);
   assert.deepEqual(missingParts(2, [2, 1]), []);
 });

@@ -58,10 +58,10 @@ export function fingerprint(file: FileLike, pipeline: string, tenant: string | u
   return JSON.stringify([file.name, file.size, file.lastModified, pipeline, tenant ?? ""]);
 }
 
-/** The numbers of the parts that have not arrived. */
-export function missingParts(parts: number, arrived: readonly number[]): number[] {
-  const there = new Set(arrived);
-  return Array.from({ length: parts }, (_, index) => index + 1).filter((part) => !there.has(part));
+/** The numbers of the parts that are not uploaded yet. */
+export function missingParts(partCount: number, uploaded: readonly number[]): number[] {
+  const done = new Set(uploaded);
+  return Array.from({ length: partCount }, (_, index) => index + 1).filter((part) => !done.has(part));
 }
 
 /** The byte range of a part: `[start, end)`. */

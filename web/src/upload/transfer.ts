@@ -2,7 +2,7 @@
 
 import type { Client } from "../api/client";
 import { ApiError, NetworkError } from "../api/errors";
-import type { SignedRequest, UploadView } from "../api/types";
+import type { MultipartUploadView, SignedRequest, UploadView } from "../api/types";
 import { backoff, pause } from "../lib/backoff";
 import { now } from "../lib/clock";
 import { missingParts, partRange } from "./file";
@@ -49,13 +49,13 @@ async function sendWhole(upload: UploadView, file: Blob, way: TransferOptions): 
 
 async function sendParts(
   upload: UploadView,
-  plan: NonNullable<UploadView["multipart"]>,
+  multipart: MultipartUploadView,
   file: Blob,
   way: TransferOptions,
 ): Promise<void> {
-  const todo = missingParts(plan.parts, plan.arrived);
+  const todo = missingParts(multipart.part_count, multipart.uploaded_parts);
   const sent = new Map<number, number>();
-  for (const part of plan.arrived) sent.set(part, size(part, plan.part_bytes, file.size));
+  for (const part of multipart.uploaded_parts) sent.set(part, size(part, multipart.part_bytes, file.size));
   const reportProgress = (): void => way.progress([...sent.values()].reduce((sum, one) => sum + one, 0));
   reportProgress();
 
@@ -67,12 +67,12 @@ async function sendParts(
       if (request && request.expires_at - MIN_SIGNATURE_LIFE_MS > now()) return request;
       // One request signs several parts; the workers wait for the same answer.
       signing ??= (async () => {
-        const numbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(
+        const partNumbers = [part, ...todo.filter((other) => other !== part && !signed.has(other))].slice(
           0,
           SIGNED_PARTS_PER_REQUEST,
         );
-        for (const { number, request: made } of (await way.client.signParts(upload.job_id, numbers)).parts)
-          signed.set(number, made);
+        const { parts } = await way.client.signParts(upload.job_id, partNumbers);
+        for (const { part_number, request: made } of parts) signed.set(part_number, made);
       })().finally(() => {
         signing = undefined;
       });
@@ -83,7 +83,7 @@ async function sendParts(
   const worker = async (): Promise<void> => {
     for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
       const number = part;
-      const [start, end] = partRange(number, plan.part_bytes, file.size);
+      const [start, end] = partRange(number, multipart.part_bytes, file.size);
       await withRetries(way, async () => {
         const request = await sign(number);
         try {

@@ -1,9 +1,11 @@
 //! The client of the model container: `GET /ping`, `POST /invocations`
 //! (SageMaker developer guide, "Custom inference code with hosting services").
 
+use super::aws::AwsClients;
 use super::body_buffer::BufferedBody;
+use super::location::S3Location;
+use super::request::{AcceptedRequest, ContainerResponse};
 use super::wire::{CUSTOM_ATTRIBUTES, INFERENCE_ID, InputSource};
-use super::{AcceptedRequest, aws::AwsClients, location::S3Location};
 use crate::{InvocationFailure, InvocationStatus};
 use bytes::Bytes;
 use futures_util::stream;
@@ -26,12 +28,6 @@ const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type RequestBody = UnsyncBoxBody<Bytes, BoxError>;
-
-#[derive(Debug)]
-pub(super) struct ContainerResponse {
-    pub(super) content_type: Option<String>,
-    pub(super) body: BufferedBody,
-}
 
 /// A client of one container.
 #[derive(Clone, Debug)]

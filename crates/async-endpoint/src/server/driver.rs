@@ -7,19 +7,19 @@ use super::aws::AwsClients;
 use super::body_buffer::BufferedBody;
 use super::clock::ModelClock;
 use super::config::EndpointConfig;
-use super::container::{Container, ContainerResponse};
+use super::container::Container;
 use super::events::{EndpointEvent, EndpointEventKind};
 use super::location::S3Location;
 use super::notification::{self, IncludedResponse, MAX_INCLUDED_BYTES, Times};
-use super::wire::InputSource;
+use super::request::AcceptedRequest;
 use crate::{
     Endpoint, EndpointAction, InstanceId, InvocationFailure, InvocationStatus, ResultNotification,
     RunId, StopReason,
 };
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
@@ -27,22 +27,6 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// Real time between two pings of a container that is not ready yet.
 const PING_INTERVAL: Duration = Duration::from_millis(250);
-
-/// The driver's data about an accepted request.
-#[derive(Debug)]
-pub(super) struct AcceptedRequest {
-    pub(super) inference_id: String,
-    pub(super) source: InputSource,
-    pub(super) content_type: Option<String>,
-    pub(super) accept: Option<String>,
-    pub(super) custom_attributes: Option<String>,
-    pub(super) output: S3Location,
-    pub(super) failure: Option<S3Location>,
-    /// Of the latest invocation.
-    pub(super) response: Mutex<Option<Arc<ContainerResponse>>>,
-    /// Whether its end was reported as an event: there can be several notifications about it.
-    pub(super) end_reported: AtomicBool,
-}
 
 /// One endpoint with its model and its clients.
 #[derive(Debug)]
@@ -58,6 +42,9 @@ pub(super) struct HostedEndpoint {
     pub(super) changed: Notify,
     pub(super) events: broadcast::Sender<EndpointEvent>,
 }
+
+/// The endpoints of a server, by name.
+pub(super) type HostedEndpoints = BTreeMap<String, Arc<HostedEndpoint>>;
 
 /// The running tasks. The task of an invocation returns its id.
 type Tasks = JoinSet<Option<RunId>>;

@@ -1,10 +1,11 @@
 //! The HTTP API: `POST /endpoints/{EndpointName}/async-invocations`, and
 //! `GET /_endpoint/{EndpointName}` for the state of an endpoint.
 
-use super::driver::{AcceptedRequest, HostedEndpoint};
+use super::driver::{HostedEndpoint, HostedEndpoints};
 use super::events::EndpointEventKind;
+use super::request::AcceptedRequest;
+use super::state::EndpointState;
 use super::wire::{InvokeRequest, MAX_INLINE_BYTES, WireError};
-use super::{EndpointState, HostedEndpoints};
 use crate::{InstanceStatus, Request};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};

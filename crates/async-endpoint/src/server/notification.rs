@@ -4,7 +4,7 @@
 //! accept and custom attributes are present only if the caller sent them; times have no trailing
 //! zeros in the fraction of a second.
 
-use super::AcceptedRequest;
+use super::request::AcceptedRequest;
 use super::wire::InputSource;
 use crate::{InvocationFailure, InvocationStatus};
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};

@@ -12,7 +12,7 @@ pub struct EndpointParameters {
     pub endpoint_name: String,
     /// `InstanceType`, such as `ml.g5.xlarge`. The capacity planner takes the price from it.
     pub instance_type: String,
-    /// The values of the file, and defaults for the others.
+    /// Values from the file; for what the file does not set, the defaults of [`Settings`].
     pub settings: Settings,
 }
 
@@ -34,8 +34,9 @@ pub enum ParameterError {
     },
 }
 
-/// The allowed values of the template's parameter `IdleMinutes`.
-const IDLE_MINUTES: [u64; 12] = [5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240];
+/// The allowed values of the template's parameter `IdleMinutes`. CloudFormation cannot divide, so the template maps each
+/// to a number of periods.
+pub(super) const IDLE_MINUTES: [u64; 12] = [5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240];
 
 #[derive(Deserialize)]
 struct Parameter {
@@ -46,22 +47,19 @@ struct Parameter {
 }
 
 impl EndpointParameters {
-    /// Reads a parameter file. Ignores keys that the model does not use. `EndpointName` and
-    /// `InstanceType` are required; the others have defaults.
+    /// Reads a parameter file. Every parameter that the model uses is required, as in the template,
+    /// which has no defaults for them. Others are ignored.
     pub fn parse(json: &str) -> Result<Self, ParameterError> {
         let parameters: Vec<Parameter> = serde_json::from_str(json)?;
         let parameters = ParameterMap(parameters.into_iter().map(|p| (p.key, p.value)).collect());
-        let base = Settings::default();
-        let seconds = |key, old: Millis| {
-            let value = parameters.whole(key, old.0 / 1000, 0, 86_400, "seconds, 0 to 86400")?;
+        let seconds = |key| {
+            let value = parameters.whole(key, 0, 86_400, "seconds, 0 to 86400")?;
             Ok::<_, ParameterError>(Millis::from_secs(value))
         };
-        let min = parameters.whole("MinInstances", 0, 0, 1000, "a whole number, 0 to 1000")?;
-        let min_max = min.max(1);
+        let min = parameters.whole("MinInstances", 0, 1000, "a whole number, 0 to 1000")?;
         let max = parameters.whole(
             "MaxInstances",
-            min_max,
-            min_max,
+            min.max(1),
             1000,
             "a whole number, at least 1 and MinInstances, at most 1000",
         )?;
@@ -71,23 +69,18 @@ impl EndpointParameters {
             max_concurrent_per_instance: narrow(parameters.whole(
                 "MaxConcurrentInvocationsPerInstance",
                 1,
-                1,
                 1000,
                 "a whole number, 1 to 1000",
             )?),
-            backlog_per_instance_target: parameters
-                .positive("BacklogPerInstanceTarget", base.backlog_per_instance_target)?,
-            scale_in_cooldown: seconds("ScaleInCooldownSeconds", base.scale_in_cooldown)?,
-            scale_out_cooldown: seconds("ScaleOutCooldownSeconds", base.scale_out_cooldown)?,
-            scale_from_zero_cooldown: seconds(
-                "ScaleFromZeroCooldownSeconds",
-                base.scale_from_zero_cooldown,
-            )?,
+            backlog_per_instance_target: parameters.positive("BacklogPerInstanceTarget")?,
+            scale_in_cooldown: seconds("ScaleInCooldownSeconds")?,
+            scale_out_cooldown: seconds("ScaleOutCooldownSeconds")?,
+            scale_from_zero_cooldown: seconds("ScaleFromZeroCooldownSeconds")?,
             scale_in: ScaleIn::WhenIdle {
                 periods: narrow(parameters.idle_minutes()? * 60_000 / IDLE_PERIOD.0),
             },
             warm_hours: parameters.warm_hours(min, max)?,
-            ..base
+            ..Settings::default()
         };
         Ok(Self {
             endpoint_name: parameters.text("EndpointName")?,
@@ -105,35 +98,36 @@ fn narrow(value: u64) -> u32 {
 struct ParameterMap(BTreeMap<String, String>);
 
 impl ParameterMap {
-    fn text(&self, key: &'static str) -> Result<String, ParameterError> {
+    fn get(&self, key: &'static str) -> Result<&str, ParameterError> {
         let value = self.0.get(key).ok_or(ParameterError::Missing(key))?;
+        Ok(value)
+    }
+
+    fn text(&self, key: &'static str) -> Result<String, ParameterError> {
+        let value = self.get(key)?;
         if value.is_empty() {
             return Err(invalid(key, value, "a name"));
         }
-        Ok(value.clone())
+        Ok(value.to_owned())
     }
 
     fn whole(
         &self,
         key: &'static str,
-        default: u64,
         min: u64,
         max: u64,
         expected: &'static str,
     ) -> Result<u64, ParameterError> {
-        let Some(value) = self.0.get(key) else {
-            return Ok(default);
-        };
+        let value = self.get(key)?;
         match value.trim().parse() {
             Ok(n) if (min..=max).contains(&n) => Ok(n),
             _ => Err(invalid(key, value, expected)),
         }
     }
 
-    /// CloudFormation cannot divide: the template maps each allowed value to a number of periods.
     fn idle_minutes(&self) -> Result<u64, ParameterError> {
         let key = "IdleMinutes";
-        let minutes = self.whole(key, 10, 5, 240, "minutes, 5 to 240")?;
+        let minutes = self.whole(key, 5, 240, "minutes, 5 to 240")?;
         if IDLE_MINUTES.contains(&minutes) {
             return Ok(minutes);
         }
@@ -146,15 +140,15 @@ impl ParameterMap {
 
     fn warm_hours(&self, min: u64, max: u64) -> Result<Option<WarmHours>, ParameterError> {
         let expected = "0, or a whole number from MinInstances to MaxInstances";
-        let instances = self.whole("WarmInstances", 0, 0, max, expected)?;
+        let instances = self.whole("WarmInstances", 0, max, expected)?;
         let key = "WarmDays";
-        let days = self.0.get(key).map_or("MON-FRI", String::as_str);
+        let days = self.get(key)?;
         let expected = "days such as MON-FRI or SAT,SUN";
         let days = Days::parse(days).ok_or_else(|| invalid(key, days, expected))?;
-        let from = self.time_of_day("WarmFrom", "7:30")?;
-        let until = self.time_of_day("WarmUntil", "19:30")?;
+        let from = self.time_of_day("WarmFrom")?;
+        let until = self.time_of_day("WarmUntil")?;
         if from == until {
-            let value = self.0.get("WarmUntil").map_or("", String::as_str);
+            let value = self.get("WarmUntil")?;
             return Err(invalid("WarmUntil", value, "a time other than WarmFrom"));
         }
         if instances == 0 {
@@ -173,8 +167,8 @@ impl ParameterMap {
     }
 
     /// Minutes since midnight.
-    fn time_of_day(&self, key: &'static str, default: &str) -> Result<u32, ParameterError> {
-        let value = self.0.get(key).map_or(default, String::as_str);
+    fn time_of_day(&self, key: &'static str) -> Result<u32, ParameterError> {
+        let value = self.get(key)?;
         let minutes = || {
             let (hours, minutes) = value.split_once(':')?;
             let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
@@ -183,10 +177,8 @@ impl ParameterMap {
         minutes().ok_or_else(|| invalid(key, value, "a time such as 7:30"))
     }
 
-    fn positive(&self, key: &'static str, default: f64) -> Result<f64, ParameterError> {
-        let Some(value) = self.0.get(key) else {
-            return Ok(default);
-        };
+    fn positive(&self, key: &'static str) -> Result<f64, ParameterError> {
+        let value = self.get(key)?;
         match value.trim().parse::<f64>() {
             Ok(n) if n > 0.0 && n.is_finite() => Ok(n),
             _ => Err(invalid(key, value, "a number above 0")),
@@ -289,17 +281,20 @@ mod tests {
     }
 
     #[test]
-    fn parameter_files_of_the_repository_are_valid() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/endpoints");
-        let mut read = 0;
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            let parsed = EndpointParameters::parse(&std::fs::read_to_string(&path).unwrap());
-            let name = parsed.unwrap().endpoint_name;
-            let stem = path.file_stem().unwrap().to_str().unwrap();
-            assert!(name.ends_with(stem), "{name} in {}", path.display());
-            read += 1;
+    fn every_parameter_of_the_model_is_required() {
+        let rows: Vec<serde_json::Value> = serde_json::from_str(FILE).unwrap();
+        for removed in 0..rows.len() {
+            let mut rest = rows.clone();
+            let key = rest.remove(removed)["ParameterKey"].clone();
+            let read = EndpointParameters::parse(&serde_json::to_string(&rest).unwrap());
+            if key == "ImageUri" {
+                assert!(read.is_ok(), "{read:?}");
+            } else {
+                assert!(
+                    matches!(read, Err(ParameterError::Missing(missing)) if key == missing),
+                    "{key}: {read:?}"
+                );
+            }
         }
-        assert!(read > 0);
     }
 }

@@ -1,8 +1,9 @@
-//! `make replay LIVE=1`: the first bursts of a business day on the local stack, compared with the simulation's forecast.
+//! `make replay LIVE=1`: replays the first bursts of a business day on the local stack and compares the result with the
+//! simulation's forecast.
 //!
-//! `planner live-plan` decides what is uploaded when and how long the model takes for it ([`LivePlan`]). Here the
-//! uploads go through the zips that ship, the emulated cloud, and the local asynchronous endpoints with the reference
-//! model. The endpoints' clock runs faster than real time, and long gaps between bursts are cut.
+//! `planner live-plan` plans each upload's time and how long the model takes for it ([`LivePlan`]). This module sends the
+//! uploads through the zips that ship, the emulated cloud, and the local asynchronous endpoints with the reference model.
+//! The endpoints' clock runs faster than real time, and the planner cut long gaps between bursts.
 
 mod counts;
 mod documents;
@@ -23,22 +24,22 @@ use crate::upload::upload;
 use crate::watch::{self, Style, Terminal, UploadSchedule, start_stack, watch};
 use counts::BurstCounter;
 pub use plan::LivePlan;
-use viewer::{BurstViewer, span};
+use viewer::{BurstViewer, duration};
 
-/// How long after the last upload the replay ends even if jobs are open. The last burst needs less than a minute; a
-/// retry after half an hour is not waited for.
+/// The replay ends this long after the last upload even if jobs are open. The last burst needs less than a minute of
+/// real time. The replay does not wait for a retry after half an hour.
 const MAX_WAIT_AFTER_LAST_UPLOAD: Duration = Duration::from_secs(300);
 
-/// The pipeline of the first document, which is not counted: no scenario uses it.
-const WARM_UP: &str = "doc-understanding";
+/// The pipeline of the warm-up document. No scenario uses it, so the document is in no count.
+const WARM_UP_PIPELINE: &str = "doc-understanding";
 const WARM_UP_TENANT: &str = "warm-up";
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Carries out a plan. Returns whether every document became ready. Writes the result as JSON to standard output, and
+/// Replays a plan and returns whether every document became ready. Writes the result as JSON to standard output and
 /// everything else to standard error.
 ///
 /// # Errors
-/// The stack does not start or stops early, or a file cannot be written or uploaded.
+/// The stack does not start or stops early, or a file cannot be read, written or uploaded.
 pub async fn run(plan: LivePlan, dir: &RunDir, children: &ChildProcesses) -> Result<bool> {
     let name = &plan.pipeline;
     let pipelines = read_pipelines()?;
@@ -50,99 +51,101 @@ pub async fn run(plan: LivePlan, dir: &RunDir, children: &ChildProcesses) -> Res
         time_factor: plan.time_factor,
         model: Model::Reference {
             delay: Duration::ZERO,
-            min_durations: Some(documents.model_times),
+            min_durations: Some(documents.model_durations),
         },
         ..StackOptions::DEMO
     };
     let mut terminal = Terminal::new();
-    explain(&mut terminal, &plan, &pipeline.endpoint);
+    show_introduction(&mut terminal, &plan, &pipeline.endpoint);
     let (stack, site) = start_stack(&mut terminal, options, dir, children).await?;
 
     warm_up(&mut terminal, &stack).await?;
 
-    let times: Vec<Duration> = plan
+    let offsets: Vec<Duration> = plan
         .uploads
         .iter()
-        .map(|upload| plan.real(upload.after_ms))
+        .map(|upload| plan.to_real(upload.after_ms))
         .collect();
-    let limit = times.iter().max().copied().unwrap_or_default() + MAX_WAIT_AFTER_LAST_UPLOAD;
-    let watched = watch::UploadWorkload {
-        uploads: documents.plans,
-        schedule: UploadSchedule::AtOffsets(times),
+    let last_upload = offsets.iter().max().copied().unwrap_or_default();
+    let workload = watch::UploadWorkload {
+        uploads: documents.uploads,
+        schedule: UploadSchedule::AtOffsets(offsets),
         tenants: documents.tenants,
-        time_limit: Some(limit),
+        time_limit: Some(last_upload + MAX_WAIT_AFTER_LAST_UPLOAD),
     };
     let counter = BurstCounter::new(&plan, &pipeline.endpoint);
     let mut viewer = BurstViewer::new(counter, plan);
-    let board = watch(&mut terminal, &stack, watched, &mut viewer).await?;
+    let board = watch(&mut terminal, &stack, workload, &mut viewer).await?;
     let all_ready = viewer.show_summary(&mut terminal, &board);
     terminal.line(&terminal.paint(Style::Dim, "stopping"));
     drop(site);
     stack.stop().await;
-    viewer.print(&board)?;
+    viewer.print_result(&board)?;
     Ok(all_ready)
 }
 
-/// Sends a document through another pipeline. The emulator takes seconds to start a function for the first time, which
-/// are minutes by the endpoints' clock; on AWS a cold start is a tenth of a second.
+/// Sends one document through another pipeline, so that all functions have started before the first burst. The emulator
+/// takes seconds to start a function for the first time, which are minutes by the endpoints' clock. On AWS, a function's
+/// cold start takes a tenth of a second.
 async fn warm_up(terminal: &mut Terminal, stack: &Stack) -> Result<()> {
     terminal.line(&terminal.paint(
         Style::Dim,
-        &format!("one document goes through {WARM_UP} first, so that the functions have started"),
+        &format!("warm-up: one document through {WARM_UP_PIPELINE}, which starts the functions"),
     ));
-    let pipeline = stack.pipelines.get(WARM_UP);
-    let pipeline = pipeline.with_context(|| format!("there is no pipeline {WARM_UP}"))?;
+    let pipeline = stack.pipelines.get(WARM_UP_PIPELINE);
+    let pipeline = pipeline.with_context(|| format!("there is no pipeline {WARM_UP_PIPELINE}"))?;
     let bucket = &stack.outputs.jobs_bucket_name;
     let key = format!("{}{WARM_UP_TENANT}/first.pdf", pipeline.prefix);
     let sample = repo::file("samples/contracts/consulting-agreement.pdf");
-    let mut page = stack.open_push_client(WARM_UP_TENANT).await?;
+    let mut client = stack.open_push_client(WARM_UP_TENANT).await?;
     upload(&stack.cloud.s3, bucket, &key, &sample, |_| ()).await?;
     let id = JobId::of_key(bucket, &key).to_string();
     let ended = tokio::select! {
-        why = stack.failed() => bail!("a part of the stack broke down: {why}"),
-        ended = tokio::time::timeout(WARM_UP_TIMEOUT, page.wait_until_ended(&id)) => ended,
+        failure = stack.failed() => bail!("a part of the stack failed: {failure}"),
+        ended = tokio::time::timeout(WARM_UP_TIMEOUT, client.wait_until_ended(&id)) => ended,
     };
-    page.close().await;
+    client.close().await;
     match ended {
         Ok(Some(job)) if job.status == "Ready" => Ok(()),
-        Ok(job) => bail!("the first document is not ready: {job:?}"),
+        Ok(job) => bail!("the warm-up document did not become ready: {job:?}"),
         Err(_) => bail!(
-            "the first document is not ready after {} s",
+            "the warm-up document did not become ready within {} s",
             WARM_UP_TIMEOUT.as_secs()
         ),
     }
 }
 
 /// Shows what is replayed, and how it differs from the whole day.
-fn explain(terminal: &mut Terminal, plan: &LivePlan, endpoint: &str) {
-    let many = &plan.documents_name;
-    let last = plan.uploads.last().map_or(0, |upload| upload.after_ms);
-    let rest = plan.forecast.last().map_or(0, |burst| burst.wait_max_ms);
+fn show_introduction(terminal: &mut Terminal, plan: &LivePlan, endpoint: &str) {
+    let documents = &plan.documents_name;
+    let last_upload_ms = plan.uploads.last().map_or(0, |upload| upload.after_ms);
+    let last_wait_ms = plan.forecast.last().map_or(0, |burst| burst.wait_max_ms);
+    let total = plan.to_real(last_upload_ms + last_wait_ms);
     let title = format!(
-        "{}, live: {} of its {} {many} in {} bursts, through {endpoint}",
+        "{}, live: {} of its {} {documents} in {} bursts, through {endpoint}",
         plan.scenario,
         plan.uploads.len(),
         plan.documents_per_day,
         plan.forecast.len(),
     );
     terminal.line(&terminal.paint(Style::Bold, &title));
-    let minute = plan.real(60_000).as_secs_f64();
+    let minute_s = plan.to_real(60_000).as_secs_f64();
     for line in [
         format!(
-            "they arrive as in `make replay` (seed {}), but gaps between bursts are cut to {}",
+            "they arrive at the same times as in `make replay` (seed {}), but gaps between bursts are at most {}",
             plan.seed,
-            span(plan.max_gap_ms)
+            duration(plan.max_gap_ms)
         ),
         format!(
-            "a run takes as long as there; the {many} are the samples, each with its own bytes"
+            "an invocation takes as long as there; the {documents} are copies of the samples, each with distinct bytes"
         ),
         format!(
-            "the endpoint's clock runs {} times as fast, so a minute takes {minute} s, and waiting times are by its clock",
+            "the endpoint's clock runs {} times as fast, so a minute takes {minute_s} s, and waiting times are by its clock",
             plan.time_factor
         ),
         format!(
-            "the replay takes about {} from the first upload on",
-            span(u64::try_from(plan.real(last + rest).as_millis()).unwrap_or(0))
+            "the replay takes about {} from the first upload",
+            duration(u64::try_from(total.as_millis()).unwrap_or(0))
         ),
     ] {
         terminal.wrapped_detail(&line);

@@ -1,4 +1,5 @@
-//! The plan of a live replay, as `planner live-plan` writes it. The simulation stays out of this process.
+//! Reads the plan of a live replay from the file that `planner live-plan` writes. The simulation itself is not part of
+//! this program.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,39 +12,39 @@ use serde::Deserialize;
 pub struct LivePlan {
     pub(super) scenario: String,
     pub(super) pipeline: String,
-    /// What its documents are called, such as `contracts`.
+    /// Plural name of the pipeline's documents, such as `contracts`.
     pub(super) documents_name: String,
-    /// The folder in the repository whose PDFs stand for the documents.
+    /// The folder in the repository with the PDFs to copy for the uploads.
     pub(super) samples: String,
     pub(super) seed: u64,
-    /// Documents of the whole day, of which `uploads` are the first.
+    /// Documents of the whole day. `uploads` are the first of them.
     pub(super) documents_per_day: u32,
-    /// Longer gaps between bursts were cut to this.
+    /// The planner cut longer gaps between bursts to this.
     pub(super) max_gap_ms: u64,
     /// How many times as fast as real time the endpoints' clock runs.
     pub(super) time_factor: f64,
-    /// The earliest first.
+    /// In the order of `after_ms`.
     pub(super) uploads: Vec<LiveUpload>,
-    /// One entry for each burst, in their order.
+    /// One entry for each burst, in order.
     pub(super) forecast: Vec<BurstForecast>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct LiveUpload {
-    /// From 1 on.
+    /// The burst's number, from 1.
     pub(super) burst: u32,
-    /// When its upload is complete, since the first upload.
+    /// From the end of the first upload to the end of this one.
     pub(super) after_ms: u64,
-    /// Its key in the bucket.
+    /// Its key in the jobs bucket.
     pub(super) key: String,
-    /// How long a run of the model on it takes.
+    /// How long an invocation of the model takes for it.
     pub(super) model_ms: u64,
 }
 
-/// What the simulation says about a burst.
+/// The simulation's forecast for a burst.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 pub(super) struct BurstForecast {
-    /// From 1 on.
+    /// The burst's number, from 1.
     pub(super) burst: u32,
     pub(super) uploaded: usize,
     pub(super) ready: usize,
@@ -58,23 +59,23 @@ pub(super) struct BurstForecast {
 }
 
 impl LivePlan {
-    /// Reads the file that `planner live-plan` wrote.
+    /// Reads the output file of `planner live-plan`.
     ///
     /// # Errors
-    /// The file cannot be read, or is no such plan.
+    /// The file cannot be read or is not such a plan.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
         let plan: Self = serde_json::from_str(&text)
             .with_context(|| format!("{} is not a plan of `planner live-plan`", path.display()))?;
-        let bursts = plan.forecast.iter().map(|known| known.burst);
-        let known = 1..=u32::try_from(plan.forecast.len())?;
+        let bursts = plan.forecast.iter().map(|burst| burst.burst);
+        let expected = 1..=u32::try_from(plan.forecast.len())?;
         ensure!(
-            bursts.eq(known.clone())
+            bursts.eq(expected.clone())
                 && plan
                     .uploads
                     .iter()
-                    .all(|upload| known.contains(&upload.burst))
+                    .all(|upload| expected.contains(&upload.burst))
                 && plan.time_factor > 0.0,
             "{} has uploads without a forecast for their burst",
             path.display()
@@ -83,34 +84,35 @@ impl LivePlan {
     }
 
     /// Converts milliseconds by the endpoints' clock to real time.
-    pub(super) fn real(&self, milliseconds: u64) -> Duration {
+    pub(super) fn to_real(&self, milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds).div_f64(self.time_factor)
+    }
+
+    /// The plan of `tests/replay.rs`: the first burst of `tuesday`.
+    #[cfg(test)]
+    pub(super) fn first_burst_of_tuesday() -> Self {
+        Self::read(&crate::repo::file("crates/devstack/tests/live-plan.json")).unwrap()
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::repo;
 
-    /// The plan that `tests/replay.rs` carries out: the first burst of `tuesday`.
-    pub(crate) fn plan() -> LivePlan {
-        LivePlan::read(&repo::file("crates/devstack/tests/live-plan.json")).unwrap()
-    }
-
     #[test]
-    fn plan_of_the_planner_is_read_and_its_times_are_converted_by_its_factor() {
-        let plan = plan();
+    fn live_plan_is_read_and_its_time_factor_converts_to_real_time() {
+        let plan = LivePlan::first_burst_of_tuesday();
         assert_eq!(
             (plan.scenario.as_str(), plan.forecast.len()),
             ("tuesday", 1)
         );
         assert_eq!(plan.forecast[0].uploaded, plan.uploads.len());
-        assert_eq!(plan.real(60_000).as_secs_f64(), 60.0 / plan.time_factor);
+        assert_eq!(plan.to_real(60_000).as_secs_f64(), 60.0 / plan.time_factor);
     }
 
     #[test]
-    fn other_json_is_refused_with_the_name_of_the_file() {
+    fn file_that_is_missing_or_not_a_live_plan_is_rejected_with_its_name() {
         let path = repo::file("events/none.json");
         let error = LivePlan::read(&path).unwrap_err().to_string();
         assert!(error.contains("none.json cannot be read"), "{error}");

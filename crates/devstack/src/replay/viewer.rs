@@ -1,11 +1,11 @@
-//! A live replay on the terminal, by burst, and a table at the end that compares it with the simulation's forecast.
+//! Shows a live replay on the terminal by burst, and at the end a table that compares it with the simulation's forecast.
 
 use std::io::Write as _;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::counts::{BurstCounter, Counts, WaitPercentiles};
+use super::counts::{BurstCounter, BurstCounts, LatencyPercentiles};
 use super::plan::LivePlan;
 use crate::stack::Stack;
 use crate::watch::{
@@ -16,38 +16,31 @@ use crate::watch::{
 pub(super) struct BurstViewer {
     counter: BurstCounter,
     plan: LivePlan,
-    /// The endpoint's instances changed since they were last shown.
-    changed: bool,
+    /// Whether the endpoint's instances changed since they were last shown.
+    instances_changed: bool,
 }
 
-/// The last line of standard output.
+/// The JSON on standard output.
 #[derive(Serialize)]
 struct LiveResult<'a> {
     scenario: &'a str,
     uploaded: usize,
     ready: usize,
     failed: usize,
-    /// Jobs that have not ended.
+    /// Jobs that did not end.
     lost: usize,
-    /// See [`BurstCounter::overhead`].
-    overhead_ms: Overhead,
+    /// See [`BurstCounter::overhead_ms`].
+    overhead_ms: LatencyPercentiles,
     bursts: Vec<BurstResult>,
 }
 
-/// Milliseconds of real time.
-#[derive(Serialize)]
-struct Overhead {
-    p50: u64,
-    p95: u64,
-}
-
-/// A burst as measured and as forecast.
+/// The measured counts of a burst, and those that the simulation forecast.
 #[derive(Serialize)]
 struct BurstResult {
     number: u32,
     #[serde(flatten)]
-    live: Counts,
-    simulated: Counts,
+    measured: BurstCounts,
+    simulated: BurstCounts,
 }
 
 impl BurstViewer {
@@ -55,20 +48,20 @@ impl BurstViewer {
         Self {
             counter,
             plan,
-            changed: false,
+            instances_changed: false,
         }
     }
 
-    fn document(&mut self, terminal: &mut Terminal, board: &Board, at: usize) {
-        let burst = self.counter.burst_of(at);
-        let document = &board.documents[at];
+    fn show_document_change(&mut self, terminal: &mut Terminal, board: &Board, index: usize) {
+        let burst = self.counter.burst_of(index);
+        let document = &board.documents[index];
         if matches!(
             document.status,
             DocumentStatus::NotStarted | DocumentStatus::Uploading { .. }
         ) {
             return;
         }
-        if let Some(found) = self.counter.document_arrived(burst, board) {
+        if let Some(found) = self.counter.record_arrival(burst, board) {
             let documents = &self.plan.documents_name;
             let count = self.counter.documents(board, burst).count();
             let text = match found {
@@ -94,9 +87,8 @@ impl BurstViewer {
             .all(|document| document.status.is_final())
         {
             let counts = self.counter.counts(board, burst);
-            let mark = terminal.paint(Style::Green, "✓");
             let mark = if counts.failed == 0 && terminal.is_live() {
-                format!("{mark} ")
+                format!("{} ", terminal.paint(Style::Green, "✓"))
             } else {
                 String::new()
             };
@@ -104,16 +96,16 @@ impl BurstViewer {
                 "{mark}burst {burst}: {} ready, {} failed; waited p50 {}, p95 {}",
                 counts.ready,
                 counts.failed,
-                clock(counts.wait_p50_s),
-                clock(counts.wait_p95_s)
+                duration_from_seconds(counts.wait_p50_s),
+                duration_from_seconds(counts.wait_p95_s)
             ));
         }
     }
 
-    /// Shows the table. Returns whether all documents became ready.
+    /// Shows the table. Returns whether every document became ready.
     pub(super) fn show_summary(&self, terminal: &mut Terminal, board: &Board) -> bool {
         terminal.line("");
-        // Group names above the columns that follow the counts.
+        // Names of column groups, above the column names.
         let groups = ["", "", "", "", "", "", "waiting", "", "instances"];
         let header = [
             "burst", "uploaded", "ready", "failed", "lost", "p50", "p95", "found", "at most",
@@ -123,20 +115,25 @@ impl BurstViewer {
             terminal.line(&terminal.paint(Style::Bold, line.trim_end()));
         }
         for burst in self.bursts(board) {
-            let (live, simulated) = (burst.live, burst.simulated);
+            let (measured, simulated) = (burst.measured, burst.simulated);
             let number = burst.number.to_string();
-            let [uploaded, ready, failed, lost] =
-                [live.uploaded, live.ready, live.failed, live.lost].map(|n| n.to_string());
+            let [uploaded, ready, failed, lost] = [
+                measured.uploaded,
+                measured.ready,
+                measured.failed,
+                measured.lost,
+            ]
+            .map(|count| count.to_string());
             terminal.line(&row(&[
                 number,
                 uploaded,
                 ready,
                 failed,
                 lost,
-                clock(live.wait_p50_s),
-                clock(live.wait_p95_s),
-                live.found.to_string(),
-                live.max_instances.to_string(),
+                duration_from_seconds(measured.wait_p50_s),
+                duration_from_seconds(measured.wait_p95_s),
+                measured.instances_found.to_string(),
+                measured.max_instances.to_string(),
             ]));
             let forecast = row(&[
                 String::new(),
@@ -144,15 +141,15 @@ impl BurstViewer {
                 String::new(),
                 String::new(),
                 "simulated".to_owned(),
-                clock(simulated.wait_p50_s),
-                clock(simulated.wait_p95_s),
-                simulated.found.to_string(),
+                duration_from_seconds(simulated.wait_p50_s),
+                duration_from_seconds(simulated.wait_p95_s),
+                simulated.instances_found.to_string(),
                 simulated.max_instances.to_string(),
             ]);
             terminal.line(&terminal.paint(Style::Dim, &forecast));
         }
         terminal.line("");
-        for line in self.explain(board) {
+        for line in self.table_explanations(board) {
             terminal.wrapped_detail(&line);
         }
         let result = self.result(board);
@@ -172,27 +169,27 @@ impl BurstViewer {
             .all(|document| document.ended_as_expected())
     }
 
-    /// Notes on the table.
-    fn explain(&self, board: &Board) -> [String; 3] {
-        let overhead = self.counter.overhead(board);
+    fn table_explanations(&self, board: &Board) -> [String; 3] {
+        let overhead_ms = self.counter.overhead_ms(board);
         let seconds = |milliseconds: u64| milliseconds as f64 / 1000.0;
-        let by_the_clock =
-            |milliseconds: u64| clock(seconds(milliseconds) * self.counter.time_factor());
+        let endpoint_time = |milliseconds: u64| {
+            duration_from_seconds(seconds(milliseconds) * self.counter.time_factor())
+        };
         [
-            "simulated: the same uploads at the same times, with the same runs, in virtual time".to_owned(),
+            "simulated: the same uploads at the same times, with the same invocations, in virtual time".to_owned(),
             format!(
-                "outside of the endpoint, Docket, the emulator and this machine took p50 {:.1} s, p95 {:.1} s of real time: {} and {} by the endpoint's clock",
-                seconds(overhead.p50),
-                seconds(overhead.p95),
-                by_the_clock(overhead.p50),
-                by_the_clock(overhead.p95)
+                "overhead of Docket, the emulator and this machine outside of the endpoint: p50 {:.1} s, p95 {:.1} s of real time, which is {} and {} by the endpoint's clock",
+                seconds(overhead_ms.p50),
+                seconds(overhead_ms.p95),
+                endpoint_time(overhead_ms.p50),
+                endpoint_time(overhead_ms.p95)
             ),
-            "this overhead, and runs that this machine slows down, make waits longer here; a burst that arrives just as instances stop may find them or not".to_owned(),
+            "this overhead, and invocations that are slow on this machine, make waiting times longer here; a burst that arrives just as instances stop may or may not find them in service".to_owned(),
         ]
     }
 
-    /// Writes the result as a line of JSON to standard output.
-    pub(super) fn print(&self, board: &Board) -> Result<()> {
+    /// Writes the result as one line of JSON to standard output.
+    pub(super) fn print_result(&self, board: &Board) -> Result<()> {
         let json = serde_json::to_string(&self.result(board))?;
         let mut out = std::io::stdout().lock();
         writeln!(out, "{json}")?;
@@ -201,15 +198,17 @@ impl BurstViewer {
 
     fn result(&self, board: &Board) -> LiveResult<'_> {
         let bursts = self.bursts(board);
-        let sum = |of: fn(&Counts) -> usize| bursts.iter().map(|burst| of(&burst.live)).sum();
-        let WaitPercentiles { p50, p95 } = self.counter.overhead(board);
+        let sum = |count: fn(&BurstCounts) -> usize| {
+            let counts = bursts.iter().map(|burst| count(&burst.measured));
+            counts.sum()
+        };
         LiveResult {
             scenario: &self.plan.scenario,
             uploaded: sum(|counts| counts.uploaded),
             ready: sum(|counts| counts.ready),
             failed: sum(|counts| counts.failed),
             lost: sum(|counts| counts.lost),
-            overhead_ms: Overhead { p50, p95 },
+            overhead_ms: self.counter.overhead_ms(board),
             bursts,
         }
     }
@@ -220,7 +219,7 @@ impl BurstViewer {
             .iter()
             .map(|burst| BurstResult {
                 number: burst.burst,
-                live: self.counter.counts(board, burst.burst),
+                measured: self.counter.counts(board, burst.burst),
                 simulated: burst.into(),
             })
             .collect()
@@ -233,42 +232,42 @@ impl BoardView for BurstViewer {
         terminal: &mut Terminal,
         _: &Stack,
         board: &Board,
-        news: &BoardChange,
+        change: &BoardChange,
     ) {
-        match news {
-            BoardChange::Document(at) => self.document(terminal, board, *at),
+        match change {
+            BoardChange::Document(index) => self.show_document_change(terminal, board, *index),
             BoardChange::Endpoint(name) if name == self.counter.endpoint() => {
-                self.counter.instances_changed(board);
-                self.changed = true;
+                self.counter.record_instances(board);
+                self.instances_changed = true;
             }
             BoardChange::Endpoint(_) => {}
         }
     }
 
     fn draw(&mut self, terminal: &mut Terminal, board: &Board) {
-        // Instances often change together: one line for all changes since the last picture.
-        if std::mem::take(&mut self.changed) {
+        // Instances often change together: one line for all changes since the last draw.
+        if std::mem::take(&mut self.instances_changed) {
             let endpoint = self.counter.endpoint().to_owned();
             terminal.show_change(board, &BoardChange::Endpoint(endpoint));
         }
         let columns = terminal.columns().saturating_sub(1);
         let mut lines = vec![terminal.endpoint_line(board, self.counter.endpoint())];
-        for burst in 1..=self.counter.bursts() {
+        for burst in 1..=self.counter.burst_count() {
             let count = |wanted: fn(&DocumentStatus) -> bool| {
                 let documents = self.counter.documents(board, burst);
                 documents
                     .filter(|document| wanted(&document.status))
                     .count()
             };
-            let waiting_for_upload = count(|phase| {
+            let not_uploaded = count(|status| {
                 matches!(
-                    phase,
+                    status,
                     DocumentStatus::NotStarted | DocumentStatus::Uploading { .. }
                 )
             });
-            let running = count(|phase| {
+            let running = count(|status| {
                 matches!(
-                    phase,
+                    status,
                     DocumentStatus::Running { .. } | DocumentStatus::Finished
                 )
             });
@@ -277,9 +276,9 @@ impl BoardView for BurstViewer {
             if ended == all {
                 continue;
             }
-            let waiting = all - waiting_for_upload - running - ended;
+            let waiting = all - not_uploaded - running - ended;
             let text = format!(
-                "  burst {burst}  {waiting_for_upload} to come, {waiting} waiting, {running} running, {ended} of {all} ended"
+                "  burst {burst}  {not_uploaded} to come, {waiting} waiting, {running} running, {ended} of {all} ended"
             );
             lines.push(fit(&text, columns));
         }
@@ -287,13 +286,12 @@ impl BoardView for BurstViewer {
     }
 }
 
-/// Seconds by the endpoints' clock, as text.
-fn clock(seconds: f64) -> String {
-    span((seconds * 1000.0) as u64)
+fn duration_from_seconds(seconds: f64) -> String {
+    duration((seconds * 1000.0) as u64)
 }
 
 /// A duration with one or two units, rounded to seconds or minutes, such as `9 min 07 s`.
-pub(super) fn span(milliseconds: u64) -> String {
+pub(super) fn duration(milliseconds: u64) -> String {
     let seconds = (milliseconds + 500) / 1000;
     let (h, min, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match (h, min, s) {

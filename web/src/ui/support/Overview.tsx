@@ -46,7 +46,7 @@ export function Overview(): JSX.Element {
                 count={found.stalled}
                 bad={found.stalled > 0}
                 href={listPath({ status: "open" })}
-                note="no check ran at their deadline, see the alarms"
+                advice="their checks are overdue: see the alarms"
               />
             )}
             <Figure
@@ -121,14 +121,14 @@ function Figure({
   more,
   bad,
   href,
-  note,
+  advice,
 }: {
   label: string;
   count: number;
   more?: boolean;
   bad?: boolean;
   href: string;
-  note?: string;
+  advice?: string;
 }): JSX.Element {
   return (
     <li class={bad ? "bad" : ""}>
@@ -138,9 +138,9 @@ function Figure({
           {more && "+"}
         </span>
         <span>{label}</span>
-        {bad && note && (
+        {bad && advice && (
           <span class="muted small">
-            <Icon name="alert" /> {note}
+            <Icon name="alert" /> {advice}
           </span>
         )}
       </a>

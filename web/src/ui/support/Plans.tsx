@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../../api/errors";
-import type { Count, PlanView } from "../../api/types";
+import type { Count, RetryPlanView } from "../../api/types";
 import { formatDuration, formatNumber, plural } from "../../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
 import { useAppContext } from "../context";
@@ -13,7 +13,11 @@ import { NewPlanDialog } from "./NewPlan";
 
 const REFRESH_MS = 5000;
 
-const STATUS: Record<PlanView["status"], string> = { planned: "Planned", releasing: "Releasing", released: "Released" };
+const STATUS: Record<RetryPlanView["status"], string> = {
+  planned: "Planned",
+  releasing: "Releasing",
+  released: "Released",
+};
 
 export function Plans(): JSX.Element {
   const { client } = useAppContext();
@@ -42,7 +46,7 @@ export function Plans(): JSX.Element {
   );
 }
 
-export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element {
+export function PlanRows({ plans }: { plans: readonly RetryPlanView[] }): JSX.Element {
   return (
     <ul class="rows">
       {plans.map((plan) => (
@@ -72,7 +76,7 @@ export function PlanRows({ plans }: { plans: readonly PlanView[] }): JSX.Element
 
 export function Plan({ id }: { id: string }): JSX.Element {
   const { client } = useAppContext();
-  const [plan, reload] = useAsync<PlanView>(id, () => client.plan(id));
+  const [plan, reload] = useAsync<RetryPlanView>(id, () => client.plan(id));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const found = plan.value;
@@ -116,7 +120,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
   );
 }
 
-function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
+function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
   const minutes = Math.ceil(plan.jobs / Math.max(plan.per_minute, 1));
   return (
     <>
@@ -160,7 +164,7 @@ function PlanBody({ plan }: { plan: PlanView }): JSX.Element {
   );
 }
 
-function Progress({ plan }: { plan: PlanView }): JSX.Element {
+function Progress({ plan }: { plan: RetryPlanView }): JSX.Element {
   const { outcome } = plan;
   return (
     <>
