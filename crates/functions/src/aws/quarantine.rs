@@ -107,7 +107,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         let mut start = after.map(|(source, id)| key(source, id));
         for _ in 0..MAX_QUERY_PAGES {
             let left = usize::from(limit).saturating_sub(found.len());
-            let answer = self
+            let response = self
                 .dynamodb()
                 .query()
                 .table_name(self.name::<variable::RecordsTable>())
@@ -122,12 +122,12 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .send()
                 .await
                 .map_err(|error| unavailable("DynamoDB Query", error))?;
-            found.extend(answer.items().iter().filter_map(|item| {
+            found.extend(response.items().iter().filter_map(|item| {
                 decode(item)
                     .inspect_err(|bad| tracing::error!(problem = ?bad, "a message in quarantine cannot be read"))
                     .ok()
             }));
-            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            start = response.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() || found.len() >= usize::from(limit) {
                 break;
             }
@@ -143,7 +143,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         source: &str,
         message_id: &str,
     ) -> Result<Option<StoredMessage>, Unavailable> {
-        let answer = self
+        let response = self
             .dynamodb()
             .get_item()
             .table_name(self.name::<variable::RecordsTable>())
@@ -152,7 +152,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB GetItem", error))?;
-        let Some(item) = answer.item else {
+        let Some(item) = response.item else {
             return Ok(None);
         };
         let mut found =
@@ -179,7 +179,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         message_id: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
-        let answer = self
+        let response = self
             .dynamodb()
             .update_item()
             .table_name(self.name::<variable::RecordsTable>())
@@ -192,7 +192,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
             .expression_attribute_values(":before", n(at.0.saturating_sub(REPLAY_LOCK_MS)))
             .send()
             .await;
-        let marked = done_or("DynamoDB UpdateItem", answer, |refused| {
+        let marked = done_or("DynamoDB UpdateItem", response, |refused| {
             refused.is_conditional_check_failed_exception()
         })?;
         Ok(marked.is_some())
