@@ -144,7 +144,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
                         found.insert(id, version);
                     }
                     (id, version) => {
-                        tracing::warn!(id = ?id, version = ?version, "a row does not say what it is about");
+                        tracing::warn!(id = ?id, version = ?version, "a row has no readable input");
                     }
                 }
             }
