@@ -63,7 +63,7 @@ def inputs(pipelines):
 
 
 def template(text, pipelines, infra=INFRA):
-    """service.yaml with its generated parts written anew."""
+    """service.yaml with its generated parts rewritten."""
     for kind, lines in (("settings", settings(infra)), ("notifications", notifications(pipelines)), ("lifecycle", lifecycle(pipelines))):
         block = re.compile(rf"^( *)# generated: {kind}\n(?:\1.*\n)*?\1# end of generated\n", re.MULTILINE)
         found = block.search(text)
@@ -89,7 +89,7 @@ def derived(name, table):
 
 
 def parameter_file(text, name, table):
-    """endpoints/<pipeline>.json with its derived parameters written anew, before those written by hand."""
+    """endpoints/<pipeline>.json with its derived parameters rewritten, before those written by hand."""
     wanted = derived(name, table)
     rows = {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(text)}
     rows = {**wanted, **{key: value for key, value in rows.items() if key not in wanted}}

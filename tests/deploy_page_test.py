@@ -47,13 +47,13 @@ class Pages(unittest.TestCase):
         halves = [events.TextMessage(text[:40000], message_finished=False), events.Ping(b"there?"), events.TextMessage(text[40000:])]
         page = deploy_page.Page(self.serve([events.AcceptConnection(), *halves], [events.CloseConnection(1001, "over")]))
         self.addCleanup(page.close)
-        heard = []
-        while not heard:
-            heard = page.heard(10)
-        self.assertEqual(heard[0]["name"], "x" * 70000)
+        messages = []
+        while not messages:
+            messages = page.receive(10)
+        self.assertEqual(messages[0]["name"], "x" * 70000)
         with self.assertRaisesRegex(deploy_page.Closed, "closed with 1001 over"):
             for _ in range(10):
-                page.heard(10)
+                page.receive(10)
         self.assertEqual(self.asked[0].target, "/live?ticket=secret")
         self.assertIn(events.Pong(b"there?"), self.asked)
 

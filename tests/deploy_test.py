@@ -128,7 +128,7 @@ class FakePage:
         if cli.push == "refuse":
             raise program.Closed("the connection was refused with 403")
 
-    def heard(self, seconds):
+    def receive(self, seconds):
         self.clock.sleep(seconds)
         other = {"type": "job.changed", "job": {"name": "other.pdf", "status": "Ready"}}
         own = {"type": "job.changed", "job": {"name": (self.cli.uploaded or "").split("/")[-1], "status": self.cli.probe_status}}

@@ -302,7 +302,7 @@ class Deployment:
     def push_of(self, page, name):
         """The push that the probe is ready, if the page receives it within the next seconds."""
         try:
-            frames = page.heard(POLL_SECONDS)
+            frames = page.receive(POLL_SECONDS)
         except Closed as error:
             return self.fail_probe(f"the connection of the page was closed: {error}")
         jobs = [frame["job"] for frame in frames if frame.get("type") == "job.changed"]

@@ -65,7 +65,7 @@ class Page:
             self.close()
             raise
 
-    def heard(self, seconds):
+    def receive(self, seconds):
         """Waits for messages for at most `seconds` and returns those that have arrived. Raises Closed."""
         if time.monotonic() - self.synced > SYNC_SECONDS:
             self._send(TextMessage(json.dumps({"action": "sync"})))

@@ -260,7 +260,7 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
 
 /// Whether an attempt that starts at this one's deadline could end after the job's deadline.
 fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
-    deadline.0 + u64::from(job.policy.attempt_seconds) * 1000 > budget.expires_at.0
+    deadline.0 + u64::from(job.policy.max_attempt_seconds) * 1000 > budget.expires_at.0
 }
 
 fn past(job: &Job, entry: &HistoryEntry) -> Step {

@@ -34,7 +34,7 @@ fn job_is_stalled_when_its_check_is_15_minutes_overdue() {
 #[test]
 fn another_attempt_is_predicted_only_if_the_retry_budget_allows_it() {
     let mut job = in_state("InProgress");
-    let attempt_ms = u64::from(job.policy.attempt_seconds) * 1000;
+    let attempt_ms = u64::from(job.policy.max_attempt_seconds) * 1000;
     for (last_attempt, left_ms, expected) in [
         (Attempt(2), attempt_ms, true),
         (Attempt(2), attempt_ms - 1, false),

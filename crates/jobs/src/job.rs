@@ -153,7 +153,7 @@ impl Job {
 
     /// Until when a started attempt without a known end may still write a result; `None` if there is no such attempt.
     pub fn may_write_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let span = u64::from(self.policy.attempt_seconds) * 1000;
+        let span = u64::from(self.policy.max_attempt_seconds) * 1000;
         let open = self
             .attempts
             .iter()
@@ -265,7 +265,7 @@ impl Job {
     pub fn next_check_at(&self) -> Option<Timestamp> {
         match self.state {
             State::Submitting { deadline, .. } | State::InProgress { deadline, .. } => {
-                let span = u64::from(self.policy.attempt_seconds) * 1000;
+                let span = u64::from(self.policy.max_attempt_seconds) * 1000;
                 Some(Timestamp(
                     deadline.0.saturating_sub(span - span / FIRST_CHECK_DIVISOR),
                 ))

@@ -212,9 +212,9 @@ impl Pipeline {
     /// The settings that the state machine needs.
     pub fn policy(&self) -> Policy {
         Policy {
-            attempts: self.attempts,
+            max_attempts: self.attempts,
             backoff_seconds: self.backoff_seconds.clone(),
-            attempt_seconds: self.attempt_seconds(),
+            max_attempt_seconds: self.max_attempt_seconds(),
             job_deadline_seconds: self.job_deadline_seconds,
         }
     }
@@ -236,7 +236,7 @@ impl Pipeline {
         format!("failure/{}/", self.name)
     }
 
-    const fn attempt_seconds(&self) -> u32 {
+    const fn max_attempt_seconds(&self) -> u32 {
         self.queue_ttl_seconds
             + self.invocation_timeout_seconds
             + self.max_notification_delay_seconds
@@ -345,7 +345,7 @@ impl Pipeline {
                 .get(usize::from(n) - 1)
                 .or_else(|| self.backoff_seconds.last())
         });
-        let worst = u64::from(self.attempts) * u64::from(self.attempt_seconds())
+        let worst = u64::from(self.attempts) * u64::from(self.max_attempt_seconds())
             + delays.flatten().map(|d| u64::from(*d)).sum::<u64>();
         if worst > u64::from(self.job_deadline_seconds) {
             let deadline = self.job_deadline_seconds;

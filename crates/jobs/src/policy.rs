@@ -8,24 +8,24 @@ use crate::state::RetryBudget;
 /// The pipeline settings that the rules need. The row stores them for its current attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
-    /// Attempts per submission.
-    pub attempts: u8,
+    /// Per submission.
+    pub max_attempts: u8,
     /// Delays before the second, third … attempt; the last one repeats.
     pub backoff_seconds: Vec<u32>,
     /// Maximum duration of an attempt: queue, run, and late notifications.
-    pub attempt_seconds: u32,
+    pub max_attempt_seconds: u32,
     /// Maximum duration of a submission.
     pub job_deadline_seconds: u32,
 }
 
 impl Policy {
     pub(crate) fn deadline(&self, start: Timestamp) -> Timestamp {
-        start.plus(Duration::from_secs(self.attempt_seconds.into()))
+        start.plus(Duration::from_secs(self.max_attempt_seconds.into()))
     }
 
     pub(crate) fn budget(&self, before: Attempt, now: Timestamp) -> RetryBudget {
         RetryBudget {
-            last_attempt: Attempt(before.0.saturating_add(self.attempts)).min(Attempt::MAX),
+            last_attempt: Attempt(before.0.saturating_add(self.max_attempts)).min(Attempt::MAX),
             expires_at: now.plus(Duration::from_secs(self.job_deadline_seconds.into())),
         }
     }

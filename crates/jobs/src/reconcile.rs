@@ -191,7 +191,7 @@ fn plan_check<P: CheckQueue>(
     };
     let delivered_at = at.max(now);
     let next_check_at = if at < deadline && due.is_none() {
-        let span = Duration::from_secs(job.policy.attempt_seconds.into());
+        let span = Duration::from_secs(job.policy.max_attempt_seconds.into());
         let elapsed = span.saturating_sub(deadline.since(delivered_at));
         delivered_at
             .plus((elapsed / 2).max(MIN_CHECK_INTERVAL))

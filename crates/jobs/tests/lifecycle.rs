@@ -18,9 +18,9 @@ const LEASE_MS: u64 = 3_000;
 
 fn policy() -> Policy {
     Policy {
-        attempts: 3,
+        max_attempts: 3,
         backoff_seconds: vec![10, 60],
-        attempt_seconds: 100,
+        max_attempt_seconds: 100,
         job_deadline_seconds: 400,
     }
 }
@@ -442,9 +442,9 @@ fn job_without_any_notification_ends_within_its_deadline() {
 #[test]
 fn refused_calls_use_up_time_but_no_attempts() {
     let policy = Policy {
-        attempts: 3,
+        max_attempts: 3,
         backoff_seconds: vec![30, 1800],
-        attempt_seconds: 100,
+        max_attempt_seconds: 100,
         job_deadline_seconds: 86_400,
     };
     let start = Timestamp(1_000_000);
@@ -497,9 +497,9 @@ fn refused_calls_use_up_time_but_no_attempts() {
 #[test]
 fn attempt_that_could_end_after_the_job_deadline_is_not_started() {
     let policy = Policy {
-        attempts: 3,
+        max_attempts: 3,
         backoff_seconds: vec![30, 1800],
-        attempt_seconds: 20_000,
+        max_attempt_seconds: 20_000,
         job_deadline_seconds: 86_400,
     };
     let start = Timestamp(1_000_000);

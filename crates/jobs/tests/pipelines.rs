@@ -9,11 +9,11 @@ fn attempt_duration_is_queue_time_plus_run_plus_notification_delay() {
     let pipelines = Pipelines::parse(TOML).unwrap();
     let pipeline = pipelines.get("legal-review").unwrap();
     let policy = pipeline.policy();
-    assert_eq!(policy.attempt_seconds, 21_600 + 120 + 1800);
+    assert_eq!(policy.max_attempt_seconds, 21_600 + 120 + 1800);
     assert_eq!(pipeline.output_prefix(), "outbound/legal-review/");
     assert_eq!(pipeline.failure_prefix(), "failure/legal-review/");
     // Three attempts and the delays between them; the deadline may be that, and not a second less.
-    let worst = 3 * policy.attempt_seconds + 30 + 300;
+    let worst = 3 * policy.max_attempt_seconds + 30 + 300;
     let with = |seconds: u32| {
         let line = format!("job_deadline_seconds = {seconds}");
         Pipelines::parse(&TOML.replacen("job_deadline_seconds = 82_800", &line, 1)).map(|_| ())

@@ -175,7 +175,7 @@ fn attempt_that_can_end_exactly_at_the_job_deadline_is_started() {
         attempt: Attempt(1),
         failure: Failure::new(Cause::ModelError, "500"),
     };
-    let span = u64::from(30 + job.policy.attempt_seconds) * 1000;
+    let span = u64::from(30 + job.policy.max_attempt_seconds) * 1000;
     for (left, begins) in [(span, true), (span - 1, false)] {
         if let State::InProgress { budget, .. } = &mut job.state {
             budget.expires_at = Timestamp(NOW.0 + left);

@@ -88,7 +88,7 @@ struct FunctionCall {
     answer_after: u64,
 }
 
-/// What the runtime has to do when a call continues.
+/// The next action of the runtime when a call continues.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CallStep {
     Nothing,
@@ -98,7 +98,7 @@ pub(crate) enum CallStep {
     Remove(FunctionId),
 }
 
-/// What a function finds when it polls its call.
+/// The result of polling a call.
 pub(crate) enum CallPoll {
     Pending,
     /// The call takes effect now.

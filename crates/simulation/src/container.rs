@@ -1,4 +1,4 @@
-//! What happens around a run of the model: the input is read, and the result is written.
+//! A run of the model: reads the input and writes the result.
 
 use std::rc::Rc;
 

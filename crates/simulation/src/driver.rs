@@ -17,7 +17,7 @@ pub(crate) struct Driver {
     max_events: u64,
 }
 
-/// What the next event was.
+/// The outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DriverStep {
     /// There is no event.
@@ -64,7 +64,7 @@ impl Driver {
         simulation.timeline.taken > self.max_events || simulation.env.now > MAX_TIME
     }
 
-    /// Whether nothing is under way.
+    /// Whether nothing is in progress.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.lambda.is_idle() && self.simulation.borrow().is_at_rest()
     }

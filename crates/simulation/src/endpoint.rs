@@ -32,9 +32,9 @@ pub(crate) enum ScheduledEndpointEvent {
     Answer(RunId, InvocationStatus),
     /// The endpoint has written an object, or failed to.
     Stored(RunId, Rc<InferenceRequest>, Option<InvocationFailure>),
-    /// The endpoint goes out of service, or comes back.
+    /// The endpoint goes out of or back into service.
     InService(bool),
-    /// The endpoint loses its capacity, or gets it back.
+    /// The endpoint loses or regains its capacity.
     Capacity(bool),
 }
 
@@ -98,7 +98,7 @@ impl Endpoints {
         consequences
     }
 
-    /// Makes an endpoint and returns its index. It does nothing before it is driven.
+    /// Creates an endpoint and returns its index.
     pub(crate) fn host(
         &mut self,
         env: &mut SimulationEnvironment,
@@ -262,7 +262,7 @@ impl Endpoints {
         self.drive(env, bucket, index)
     }
 
-    /// Lets an endpoint do what is due, and plans when it is driven next.
+    /// Performs an endpoint's due actions and schedules the next ones.
     pub(crate) fn drive(
         &mut self,
         env: &mut SimulationEnvironment,

@@ -1,4 +1,4 @@
-//! What every simulated service shares: the clock, chance, faults, and the trace.
+//! Shared by all simulated services: clock, randomness, faults and trace.
 //!
 //! All of it follows from one seed. There is no real clock, no thread, and no hash map, whose iteration is random.
 
@@ -12,7 +12,7 @@ use crate::time::{HOUR, MINUTE, SECOND, START};
 /// Further violations are not kept. The first one ends a history.
 const MAX_VIOLATIONS: usize = 8;
 
-/// What happens to the lines of the trace.
+/// The destination of the trace.
 #[derive(Debug)]
 pub(crate) enum Trace {
     Off,

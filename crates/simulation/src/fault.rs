@@ -57,7 +57,7 @@ faults! {
     CrashAfterCall 8_000,
     /// A call takes effect shortly after its function crashed.
     CallOutlivesCrash 500_000,
-    /// A call gets no answer until Lambda ends the function.
+    /// A call gets no response until Lambda ends the function.
     CallHangs 4_000,
     /// A function is paused at a call for up to all of its remaining time.
     FunctionPaused 5_000,

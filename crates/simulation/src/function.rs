@@ -1,4 +1,4 @@
-//! The Lambda functions that are running, and what they are asked to do.
+//! The running Lambda functions and their tasks.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::ids::FunctionId;
 use crate::page::PageStep;
 use crate::queue::MessageBatch;
 
-/// What a function is to do.
+/// The task of a function.
 #[derive(Debug)]
 pub(crate) enum Task {
     Batch(MessageBatch),

@@ -28,7 +28,7 @@ pub struct HistoryOptions {
     pub trace: Tracing,
 }
 
-/// What to do with the trace of a history.
+/// The destination of a history's trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tracing {
     Off,
@@ -91,7 +91,7 @@ pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
     Ok(report(&mut simulation))
 }
 
-/// Faults happen until nothing is under way any more. Then they stop, and the service has to repair what is left.
+/// Faults happen until nothing is in progress. Then they stop, and the service must recover the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HistoryPhase {
     Faults,

@@ -1,4 +1,4 @@
-//! What happens in a history from the outside: uploads, support actions, junk, outages, pages, a deployment.
+//! The external events of a history: uploads, support actions, junk messages, outages, pages, a deployment.
 
 use jobs::pipeline::Pipelines;
 
@@ -15,12 +15,12 @@ const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 #[derive(Debug)]
 pub(crate) enum PlannedEvent {
     Action(UserAction),
-    /// An endpoint goes out of service, or comes back.
+    /// An endpoint goes out of or back into service.
     InService {
         endpoint: usize,
         in_service: bool,
     },
-    /// An endpoint loses its capacity, or gets it back.
+    /// An endpoint loses or regains its capacity.
     Capacity {
         endpoint: usize,
         available: bool,

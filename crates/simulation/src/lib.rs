@@ -3,7 +3,7 @@
 //! The product's own handlers ([`functions::handlers`]) run over ports to a simulated cloud: S3, SQS, SNS, DynamoDB's
 //! conditional writes, EventBridge, WebSocket pages, Lambda with its deadlines, and the model of an asynchronous endpoint
 //! ([`async_endpoint::Endpoint`]). At every call of a port other functions continue, and faults may happen:
-//! [`fault::FaultKind`] lists them. A history ends when nothing is under way any more. The guarantees of the service are
+//! [`fault::FaultKind`] lists them. A history ends when nothing is in progress. The guarantees of the service are
 //! checked at every write and at the end.
 //!
 //! The same seed gives the same history, event by event, on every machine. [`mistake::Mistake`] plants errors between

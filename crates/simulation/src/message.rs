@@ -5,7 +5,7 @@ use jobs::ports::Queue;
 
 use crate::timeline::After;
 
-/// What a message really is: for the checks, never for the functions.
+/// The true nature of a message, for the checks; functions do not see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MessageKind {
     Upload,

@@ -15,7 +15,7 @@ use crate::mistake::Mistake;
 use crate::time::{HOUR, MINUTE, SECOND};
 use crate::timeline::After;
 
-/// What a page does next.
+/// The next action of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageStep {
     /// It asks for a connection.
@@ -70,9 +70,9 @@ pub(crate) struct SimulatedPage {
     /// The last snapshot had all jobs. For a tenant with many jobs it has only the newest.
     pub(crate) complete: bool,
     context: BTreeMap<String, Value>,
-    /// When it goes away.
+    /// When it disconnects.
     leaves_at: u64,
-    /// How often it comes back.
+    /// How often it reconnects.
     visits_left: u32,
 }
 

@@ -1,4 +1,4 @@
-//! The table of quarantined messages, and what support does with dead letters in it.
+//! The table of quarantined messages, and support's replays of dead letters in it.
 
 use std::collections::BTreeSet;
 

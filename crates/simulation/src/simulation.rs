@@ -349,7 +349,7 @@ impl Simulation {
         self.plan(consequences);
     }
 
-    /// Whether nothing is under way, beside running functions.
+    /// Whether nothing is in progress except running functions.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.actions_left == 0
             && self.released
@@ -372,7 +372,7 @@ impl Simulation {
         self.plan(consequences);
     }
 
-    /// What must hold once nothing is under way and no fault has happened for a while.
+    /// Checks the guarantees at rest: nothing is in progress, and no fault has happened for a while.
     pub(crate) fn check_at_rest(&mut self) {
         let Self {
             env, table, ledger, ..

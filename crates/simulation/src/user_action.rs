@@ -1,4 +1,4 @@
-//! What people do: customers upload and delete, support retries and cancels, and junk arrives in the queues.
+//! User actions: customers upload and delete, support retries and cancels, and junk arrives in the queues.
 
 use std::rc::Rc;
 

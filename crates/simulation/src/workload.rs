@@ -23,7 +23,7 @@ const TIMING: Timing = Timing {
     visibility: 6 * MINUTE,
 };
 
-/// What to run. Times are milliseconds of virtual time since the start.
+/// A workload. Times are milliseconds of virtual time since the start.
 pub struct Workload {
     pub pipelines: Pipelines,
     /// The name of the pipeline that the uploads go through.
@@ -46,7 +46,7 @@ pub struct WorkloadUpload {
     pub model_ms: u64,
 }
 
-/// What became of a workload.
+/// The result of a workload.
 #[derive(Clone, Debug)]
 pub struct WorkloadReport {
     /// In the order of the uploads.
@@ -107,7 +107,7 @@ impl EndpointSample {
     }
 }
 
-/// The jobs of a workload do not end. What was left in the queues.
+/// The jobs of a workload do not end. Contains the remaining messages of the queues.
 #[derive(Debug)]
 pub struct EndlessWorkload(String);
 
@@ -125,7 +125,7 @@ impl std::error::Error for EndlessWorkload {}
 /// Jobs are still open after three weeks of virtual time.
 ///
 /// # Panics
-/// The pipelines have none of the workload's name.
+/// No pipeline has the workload's name.
 pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
     let named = |p: &&jobs::pipeline::Pipeline| p.name == workload.pipeline;
     let Some(pipeline) = workload.pipelines.iter().find(named) else {

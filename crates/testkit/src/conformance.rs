@@ -28,7 +28,7 @@ pub use object_store::object_store;
 pub use quarantine::{quarantine, quarantine_store};
 pub use reconcile::{dead_letters, inventory, job_index};
 
-/// What the suite does outside the ports: the part of customers, of SQS and of other releases.
+/// What the suite does outside the ports: the actions of customers, of SQS and of other releases.
 pub trait TestEnvironment {
     /// The bucket of the suite.
     fn bucket(&self) -> String;

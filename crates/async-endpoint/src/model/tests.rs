@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 mod idle;
 mod random;
 
-type Job = u32;
+type RequestId = u32;
 
 fn secs(n: u64) -> Millis {
     Millis::from_secs(n)
@@ -21,17 +21,17 @@ fn warm() -> Settings {
     }
 }
 
-fn endpoint(settings: Settings) -> Endpoint<Job> {
+fn endpoint(settings: Settings) -> Endpoint<RequestId> {
     with_faults(settings, Faults::default())
 }
 
-fn with_faults(settings: Settings, faults: Faults) -> Endpoint<Job> {
+fn with_faults(settings: Settings, faults: Faults) -> Endpoint<RequestId> {
     let mut endpoint = Endpoint::new(settings, faults, Rng::from_seed(1));
     endpoint.advance(Millis::ZERO);
     endpoint
 }
 
-fn started(actions: &[EndpointAction<Job>]) -> Vec<(Job, RunId)> {
+fn started(actions: &[EndpointAction<RequestId>]) -> Vec<(RequestId, RunId)> {
     actions
         .iter()
         .filter_map(|action| match action {
@@ -41,7 +41,7 @@ fn started(actions: &[EndpointAction<Job>]) -> Vec<(Job, RunId)> {
         .collect()
 }
 
-fn published(actions: &[EndpointAction<Job>]) -> Vec<(Job, InvocationStatus)> {
+fn published(actions: &[EndpointAction<RequestId>]) -> Vec<(RequestId, InvocationStatus)> {
     actions
         .iter()
         .filter_map(|action| match action {
@@ -54,7 +54,7 @@ fn published(actions: &[EndpointAction<Job>]) -> Vec<(Job, InvocationStatus)> {
 }
 
 /// Advances the endpoint up to `until` and reports every write as successful.
-fn run_to(endpoint: &mut Endpoint<Job>, until: Millis) -> Vec<EndpointAction<Job>> {
+fn run_to(endpoint: &mut Endpoint<RequestId>, until: Millis) -> Vec<EndpointAction<RequestId>> {
     let mut seen = Vec::new();
     while let Some(at) = endpoint.next_event_at()
         && at <= until
@@ -74,7 +74,7 @@ fn run_to(endpoint: &mut Endpoint<Job>, until: Millis) -> Vec<EndpointAction<Job
 
 #[test]
 fn new_endpoint_publishes_a_test_notification_and_is_idle() {
-    let mut endpoint: Endpoint<Job> =
+    let mut endpoint: Endpoint<RequestId> =
         Endpoint::new(Settings::default(), Faults::default(), Rng::from_seed(1));
     assert_eq!(
         endpoint.advance(Millis::ZERO),

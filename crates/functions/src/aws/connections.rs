@@ -67,11 +67,11 @@ impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
                 // A page that registered a moment ago may show the state before this change.
                 .consistent_read(true)
                 .set_exclusive_start_key(start);
-            let answer = request
+            let response = request
                 .send()
                 .await
                 .map_err(|error| unavailable("DynamoDB Query", error))?;
-            found.extend(answer.items().iter().filter_map(|item| {
+            found.extend(response.items().iter().filter_map(|item| {
                 let row = Reader { item, path: "" };
                 Some(Connection {
                     subscription: subscription.to_owned(),
@@ -81,7 +81,7 @@ impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
                     token_expires_at: row.time("token_expires_at").ok()?,
                 })
             }));
-            match answer.last_evaluated_key {
+            match response.last_evaluated_key {
                 Some(key) if !key.is_empty() => start = Some(key),
                 Some(_) | None => return Ok(found),
             }

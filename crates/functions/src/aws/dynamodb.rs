@@ -84,7 +84,7 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
                 AttributeValue::N(version.to_string()),
             );
         }
-        let answer = self
+        let response = self
             .dynamodb()
             .update_item()
             .table_name(self.name::<variable::JobsTable>())
@@ -96,7 +96,7 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match answer {
+        match response {
             Ok(_) => Ok(()),
             Err(error) => refused(job, error),
         }
@@ -137,11 +137,11 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
             .table_name(self.name::<variable::JobsTable>())
             .key("job_id", key)
             .consistent_read(true);
-        let answer = request
+        let response = request
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB GetItem", error))?;
-        answer.item.map(|item| read(id, &item)).transpose()
+        response.item.map(|item| read(id, &item)).transpose()
     }
 
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
@@ -162,7 +162,7 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
     ) -> Result<NewestJobs, LoadError> {
         let table = self.name::<variable::JobsTable>();
         let wanted = limit.min(MAX_BATCH_GET_KEYS);
-        let answer = self
+        let response = self
             .dynamodb()
             .query()
             .table_name(table)
@@ -177,7 +177,7 @@ impl<E: Has<variable::JobsTable>> JobStore for Aws<E> {
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
-        let mut keys: Vec<Item> = answer.items.unwrap_or_default();
+        let mut keys: Vec<Item> = response.items.unwrap_or_default();
         let more = keys.len() > wanted;
         keys.truncate(wanted);
         for key in &mut keys {
@@ -224,16 +224,16 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
             }
             let request = wanted.clone().set_keys(Some(keys)).build();
             let request = request.map_err(|error| broken("DynamoDB BatchGetItem", error))?;
-            let answer = self
+            let response = self
                 .dynamodb()
                 .batch_get_item()
                 .request_items(table, request)
                 .send()
                 .await;
-            let answer = answer.map_err(|error| unavailable("DynamoDB BatchGetItem", error))?;
-            let found = answer.responses.into_iter().flatten();
+            let response = response.map_err(|error| unavailable("DynamoDB BatchGetItem", error))?;
+            let found = response.responses.into_iter().flatten();
             items.extend(found.flat_map(|(_, items)| items));
-            keys = answer
+            keys = response
                 .unprocessed_keys
                 .into_iter()
                 .flatten()

@@ -79,9 +79,9 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
                 .await
             {
                 // Results are in the order of the entries; one with an error code was not accepted (API reference).
-                Ok(answer) if answer.failed_entry_count() == 0 => {}
-                Ok(answer) => {
-                    let refused = answer
+                Ok(response) if response.failed_entry_count() == 0 => {}
+                Ok(response) => {
+                    let refused = response
                         .entries()
                         .iter()
                         .enumerate()

@@ -16,7 +16,7 @@ impl<E: Environment> Inventory for Aws<E> {
         after: Option<&ListingCursor>,
         limit: u16,
     ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
-        let answer = self
+        let response = self
             .s3()
             .list_object_versions()
             .bucket(bucket)
@@ -27,11 +27,11 @@ impl<E: Environment> Inventory for Aws<E> {
             .encoding_type(EncodingType::Url)
             .send()
             .await;
-        let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
-        let encoded = answer.encoding_type == Some(EncodingType::Url);
-        let next = if answer.is_truncated == Some(true) {
+        let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
+        let encoded = response.encoding_type == Some(EncodingType::Url);
+        let next = if response.is_truncated == Some(true) {
             // Without it the listing would start over, forever.
-            let marker = answer.next_key_marker.as_deref();
+            let marker = response.next_key_marker.as_deref();
             let marker = marker.ok_or_else(|| {
                 broken(
                     "S3 ListObjectVersions",
@@ -40,12 +40,12 @@ impl<E: Environment> Inventory for Aws<E> {
             })?;
             Some(ListingCursor {
                 key: plain(marker, encoded),
-                version: answer.next_version_id_marker,
+                version: response.next_version_id_marker,
             })
         } else {
             None
         };
-        let current = answer
+        let current = response
             .versions
             .into_iter()
             .flatten()

@@ -64,7 +64,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Vec<ScheduledCheck>, Unavailable> {
-        let answer = self
+        let response = self
             .by_next_check(shard, after, limit)
             .key_condition_expression("check_shard = :shard AND next_check_at <= :by")
             .expression_attribute_values(":by", n(by.0))
@@ -72,7 +72,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
         // An unreadable row must not hide the others.
-        let dues = answer.items().iter().filter_map(|item| {
+        let dues = response.items().iter().filter_map(|item| {
             due(item)
                 .inspect_err(|bad| tracing::error!(problem = ?bad, "an open job cannot be read"))
                 .ok()
@@ -86,7 +86,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
-        let answer = self
+        let response = self
             .by_next_check(shard, after, limit)
             .key_condition_expression("check_shard = :shard")
             .send()
@@ -97,15 +97,15 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             source: format!("an entry cannot be read: {bad:?}").into(),
         };
         // An unreadable entry could belong to any pipeline, so every count would be wrong.
-        let jobs = answer.items().iter().map(open_job);
+        let jobs = response.items().iter().map(open_job);
         let items = jobs.collect::<Result<_, _>>().map_err(bad)?;
-        let next = answer.last_evaluated_key().map(due).transpose();
+        let next = response.last_evaluated_key().map(due).transpose();
         let next = next.map_err(bad)?;
         Ok(Listing { items, next })
     }
 
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
-        let answer = self
+        let response = self
             .dynamodb()
             .update_item()
             .table_name(self.name::<variable::JobsTable>())
@@ -117,7 +117,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             .send()
             .await;
         // The condition fails if the job has changed or was deleted meanwhile.
-        done_or("DynamoDB UpdateItem", answer, |refused| {
+        done_or("DynamoDB UpdateItem", response, |refused| {
             refused.is_conditional_check_failed_exception()
         })
         .map(drop)
@@ -144,7 +144,7 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
                         found.insert(id, version);
                     }
                     (id, version) => {
-                        tracing::warn!(id = ?id, version = ?version, "a row does not say what it is about");
+                        tracing::warn!(id = ?id, version = ?version, "a row has no readable input");
                     }
                 }
             }

@@ -40,7 +40,7 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
         limit: u16,
     ) -> Result<Page<JobListEntry>, Unavailable> {
         let (index, partition_key, sort_key, partition) = index(list);
-        let answer = self
+        let response = self
             .dynamodb()
             .query()
             .table_name(self.name::<variable::JobsTable>())
@@ -57,14 +57,14 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
             .await
             .map_err(|error| unavailable("DynamoDB Query", error))?;
         // An unreadable row must not hide the others.
-        let entries = answer.items().iter().filter_map(|item| {
+        let entries = response.items().iter().filter_map(|item| {
             entry(item, sort_key)
                 .inspect_err(
                     |bad| tracing::error!(problem = ?bad, "an entry of a list cannot be read"),
                 )
                 .ok()
         });
-        let more = answer
+        let more = response
             .last_evaluated_key()
             .is_some_and(|key| !key.is_empty());
         Ok(Page {

@@ -156,14 +156,14 @@ where
 /// The result of a write that may be refused. `None` if it was refused: it was done before or is obsolete.
 fn done_or<T, E, R>(
     what: &'static str,
-    answer: Result<T, SdkError<E, R>>,
+    response: Result<T, SdkError<E, R>>,
     is_refused: impl Fn(&E) -> bool,
 ) -> Result<Option<T>, Unavailable>
 where
     E: Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
-    match answer {
+    match response {
         Ok(done) => Ok(Some(done)),
         Err(error) if error.as_service_error().is_some_and(is_refused) => Ok(None),
         Err(error) => Err(unavailable(what, error)),

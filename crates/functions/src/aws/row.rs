@@ -217,12 +217,12 @@ fn state_to_item(state: &State) -> Item {
 
 fn policy_to_item(policy: &Policy) -> Item {
     map([
-        ("attempts", n(policy.attempts)),
+        ("attempts", n(policy.max_attempts)),
         (
             "backoff",
             AttributeValue::L(policy.backoff_seconds.iter().map(n).collect()),
         ),
-        ("attempt_s", n(policy.attempt_seconds)),
+        ("attempt_s", n(policy.max_attempt_seconds)),
         ("deadline_s", n(policy.job_deadline_seconds)),
     ])
 }
@@ -375,9 +375,9 @@ fn policy_from_item(item: Reader<'_>) -> Result<Policy, BadRow> {
             .ok_or_else(|| item.wrong("backoff"))
     };
     Ok(Policy {
-        attempts: item.number("attempts")?,
+        max_attempts: item.number("attempts")?,
         backoff_seconds: delays.iter().map(delay).collect::<Result<_, _>>()?,
-        attempt_seconds: item.number("attempt_s")?,
+        max_attempt_seconds: item.number("attempt_s")?,
         job_deadline_seconds: item.number("deadline_s")?,
     })
 }

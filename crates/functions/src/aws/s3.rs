@@ -235,15 +235,15 @@ impl<E: Environment> ObjectStore for Aws<E> {
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
-        let answer = self
+        let response = self
             .s3()
             .list_objects_v2()
             .bucket(bucket)
             .prefix(prefix)
             .send()
             .await;
-        let answer = answer.map_err(|error| unavailable("S3 ListObjectsV2", error))?;
-        Ok(answer
+        let response = response.map_err(|error| unavailable("S3 ListObjectsV2", error))?;
+        Ok(response
             .contents
             .into_iter()
             .flatten()
@@ -253,7 +253,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
 
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
         // Versions are sorted by key, then newest first; the exact key precedes all keys that begin with it.
-        let answer = self
+        let response = self
             .s3()
             .list_object_versions()
             .bucket(bucket)
@@ -262,10 +262,10 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .encoding_type(EncodingType::Url)
             .send()
             .await;
-        let answer = answer.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
-        let encoded = answer.encoding_type == Some(EncodingType::Url);
+        let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
+        let encoded = response.encoding_type == Some(EncodingType::Url);
         let is_key = |listed: &str| plain(listed, encoded) == key;
-        let of_key = answer
+        let of_key = response
             .versions
             .into_iter()
             .flatten()

@@ -36,7 +36,7 @@ impl<E: Environment> InferenceEndpoint for Aws<E> {
     async fn invoke(&self, invocation: &Invocation) -> Result<Accepted, InvokeError> {
         let id = invocation.inference_id;
         let seconds = |seconds: u32| i32::try_from(seconds).unwrap_or(i32::MAX);
-        let answer = self
+        let response = self
             .sagemaker()
             .invoke_endpoint_async()
             .endpoint_name(&invocation.endpoint)
@@ -52,7 +52,7 @@ impl<E: Environment> InferenceEndpoint for Aws<E> {
             .custom_attributes(format!("trace-id={}", invocation.trace_id))
             .send()
             .await;
-        match answer {
+        match response {
             Ok(accepted) => {
                 let location =
                     |text: Option<&str>| text.and_then(|text| text.parse::<Location>().ok());

@@ -189,9 +189,9 @@ impl<E: QueueUrls> DeadLetters for Aws<E> {
             .message_attribute_names(FIRST_MESSAGE_ID)
             .message_attribute_names(DEAD_SINCE)
             .message_attribute_names(TRACE_ID);
-        let answer = request.send().await;
-        let answer = answer.map_err(|error| unavailable("SQS ReceiveMessage", error))?;
-        let messages = answer.messages.into_iter().flatten();
+        let response = request.send().await;
+        let response = response.map_err(|error| unavailable("SQS ReceiveMessage", error))?;
+        let messages = response.messages.into_iter().flatten();
         Ok(messages.filter_map(dead_letter).collect())
     }
 

@@ -54,11 +54,11 @@ impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {
             .return_values(ReturnValue::AllOld);
         // The delete makes it single-use: only one of two callers gets the old row. If the SDK repeats the call because
         // the first response was lost, it finds nothing, and the page requests another ticket.
-        let answer = request
+        let response = request
             .send()
             .await
             .map_err(|error| unavailable("DynamoDB DeleteItem", error))?;
-        let Some(item) = &answer.attributes else {
+        let Some(item) = &response.attributes else {
             return Ok(None);
         };
         let row = Reader { item, path: "" };

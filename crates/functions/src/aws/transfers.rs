@@ -122,7 +122,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         to: &Location,
         constraints: &UploadConstraints,
     ) -> Result<String, Unavailable> {
-        let answer = self
+        let response = self
             .s3()
             .create_multipart_upload()
             .bucket(&to.bucket)
@@ -132,7 +132,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .send()
             .await
             .map_err(|error| unavailable("S3 CreateMultipartUpload", error))?;
-        answer
+        response
             .upload_id
             .ok_or_else(|| broken("S3 CreateMultipartUpload", "no upload id"))
     }
@@ -166,7 +166,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         upload_id: &str,
     ) -> Result<Option<Vec<UploadedPart>>, Unavailable> {
         // One page has 1,000 parts; the largest upload has 64.
-        let answer = self
+        let response = self
             .s3()
             .list_parts()
             .bucket(&to.bucket)
@@ -174,8 +174,8 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .upload_id(upload_id)
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
+        let response = match response {
+            Ok(response) => response,
             Err(error) if error.code() == Some("NoSuchUpload") => return Ok(None),
             Err(error) => return Err(unavailable("S3 ListParts", error)),
         };
@@ -187,7 +187,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             })
         };
         Ok(Some(
-            answer
+            response
                 .parts
                 .into_iter()
                 .flatten()
@@ -209,7 +209,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
                 .build()
         });
         let all = CompletedMultipartUpload::builder().set_parts(Some(parts.collect()));
-        let answer = self
+        let response = self
             .s3()
             .complete_multipart_upload()
             .bucket(&to.bucket)
@@ -225,7 +225,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             )
             .send()
             .await;
-        match answer {
+        match response {
             Ok(_) => Ok(()),
             // It was completed or aborted before, or is being completed; the caller checks whether the object exists.
             Err(error)
@@ -245,7 +245,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
         to: &Location,
         upload_id: &str,
     ) -> Result<(), Unavailable> {
-        let answer = self
+        let response = self
             .s3()
             .abort_multipart_upload()
             .bucket(&to.bucket)
@@ -253,7 +253,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             .upload_id(upload_id)
             .send()
             .await;
-        match answer {
+        match response {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
             Err(error) => Err(unavailable("S3 AbortMultipartUpload", error)),

@@ -1,4 +1,4 @@
-//! Function `ws-default`: answers messages of a page.
+//! Function `ws-default`: responds to messages of a page.
 //!
 //! Trigger: WebSocket `$default`. Grants: `WsDefaultRole` in `infra/service.yaml`.
 

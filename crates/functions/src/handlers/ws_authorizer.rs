@@ -67,7 +67,7 @@ where
         context.insert("uploader", uploader);
     }
     let allow = IamPolicyEffect::Allow;
-    Ok(answer(method_arn, allow, ticket.actor, context))
+    Ok(policy(method_arn, allow, ticket.actor, context))
 }
 
 /// The context that API Gateway passes to the functions of the connection. All values are strings.
@@ -75,10 +75,10 @@ type Context = BTreeMap<&'static str, String>;
 
 fn deny(method_arn: String) -> ApiGatewayCustomAuthorizerResponse {
     let deny = IamPolicyEffect::Deny;
-    answer(method_arn, deny, "anonymous".to_owned(), Context::new())
+    policy(method_arn, deny, "anonymous".to_owned(), Context::new())
 }
 
-fn answer(
+fn policy(
     method_arn: String,
     effect: IamPolicyEffect,
     principal_id: String,

@@ -1,4 +1,4 @@
-//! Function `ws-default`: answers what a page sends.
+//! Function `ws-default`: responds to messages of a page.
 
 use api::snapshot::sync;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
@@ -63,7 +63,7 @@ where
     {
         Ok(()) | Err(PushError::Gone) => {}
         Err(PushError::Dropped(error)) => {
-            info!(connection.id = %connection.connection_id, error = %error, "an answer was dropped")
+            info!(connection.id = %connection.connection_id, error = %error, "a response was dropped")
         }
     }
     Ok(ok())

@@ -127,7 +127,7 @@ fn attempt_without_evidence_is_retried_and_finally_fails() {
     assert_eq!(
         app.ports.state().invocations.len(),
         3,
-        "as often as is paid for"
+        "the maximum number of attempts"
     );
 }
 

@@ -17,7 +17,7 @@ pub(crate) const BUCKET: &str = "docket-jobs";
 pub(crate) const KEY: &str = "inbound/acme/nda.pdf";
 
 functions::environment! {
-    /// What handlers of batches are told.
+    /// The settings of the queue functions.
     pub(crate) struct Environment with pipelines {
         service_name: ServiceName,
     }

@@ -118,7 +118,7 @@ pub(super) fn after_failure(
     };
     // Failed attempts of this submission, including this one.
     let failures = policy
-        .attempts
+        .max_attempts
         .saturating_sub(budget.last_attempt.0.saturating_sub(attempt.0));
     match failure.cause.retryability() {
         Retryability::Retry if attempt < budget.last_attempt => {

@@ -1,4 +1,5 @@
-//! What must hold of jobs and objects once nothing is under way and no fault has happened for a while.
+//! The guarantees about jobs and objects that must hold at rest: nothing is in progress, and no fault has happened for a
+//! while.
 
 use jobs::pipeline::Pipelines;
 use jobs::state::State;

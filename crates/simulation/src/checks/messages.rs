@@ -1,4 +1,4 @@
-//! What may be deleted from a queue, and what has to be in quarantine.
+//! Checks that messages are deleted or quarantined correctly.
 
 use jobs::state::{Cause, State};
 
@@ -43,7 +43,7 @@ pub(crate) fn check_deleted(
     }
 }
 
-/// Once everything is at rest, the quarantine has all junk and nothing else.
+/// At rest, the quarantine contains all junk messages and nothing else.
 pub(crate) fn check_quarantine(
     env: &mut SimulationEnvironment,
     queues: &Queues,

@@ -1,4 +1,4 @@
-//! What pages show.
+//! Checks of what pages show.
 
 use super::guarantees::{GUARANTEE_7, GUARANTEE_8};
 use crate::environment::SimulationEnvironment;
@@ -32,7 +32,7 @@ pub(crate) fn check_frame(
     }
 }
 
-/// A complete snapshot shows at least what the table said a moment before the sync began.
+/// A complete snapshot is at most a moment older than the start of its sync.
 fn check_snapshot(
     env: &mut SimulationEnvironment,
     table: &JobTable,
@@ -61,7 +61,7 @@ fn check_snapshot(
     }
 }
 
-/// Once everything is at rest, an open page shows what the table says.
+/// At rest, an open page shows the table's state.
 pub(crate) fn check_at_rest(env: &mut SimulationEnvironment, table: &JobTable, pages: &Pages) {
     for (index, page) in pages.pages.iter().enumerate() {
         if !page.complete || !page.is_open() {

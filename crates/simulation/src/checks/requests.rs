@@ -82,7 +82,7 @@ fn check_earlier_attempts(
             .iter()
             .find(|record| record.attempt.0 == number)
             .is_some_and(|record| {
-                let limit = u64::from(job.policy.attempt_seconds) * SECOND;
+                let limit = u64::from(job.policy.max_attempt_seconds) * SECOND;
                 wall + MAX_CLOCK_SKEW >= record.started_at.0 + limit
             });
         if !requests.is_empty() && !any_ended && !past_deadline {

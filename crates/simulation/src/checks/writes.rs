@@ -1,4 +1,4 @@
-//! What every write of a row must keep to.
+//! Checks of every write of a row.
 
 use jobs::id::Attempt;
 use jobs::job::Job;

@@ -18,7 +18,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Makes a call. `effect` is what the service does at the time at which the call takes effect.
+    /// Makes a call. The service runs `effect` when the call takes effect.
     pub(crate) async fn call<T>(
         &self,
         name: &'static str,

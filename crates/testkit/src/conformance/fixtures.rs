@@ -14,9 +14,9 @@ use crate::fixture::AdvanceJob as _;
 pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
     let key = format!("inbound/{unique}/Mietvertrag Müller + Söhne {number}.pdf");
     let policy = Policy {
-        attempts: 3,
+        max_attempts: 3,
         backoff_seconds: vec![30, 300, 1800],
-        attempt_seconds: 23_520,
+        max_attempt_seconds: 23_520,
         job_deadline_seconds: 82_800,
     };
     let input = Input {

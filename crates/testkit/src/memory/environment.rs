@@ -1,4 +1,4 @@
-//! What the conformance suite does outside the ports, in memory.
+//! In-memory implementation of the suite's actions outside the ports.
 
 use super::Memory;
 use crate::conformance::TestEnvironment;

@@ -8,11 +8,11 @@ const HOUR: u64 = 60 * MINUTE;
 
 /// Like [`run_to`], but reports the open-jobs metric every five minutes.
 fn run_with_metric(
-    endpoint: &mut Endpoint<Job>,
+    endpoint: &mut Endpoint<RequestId>,
     from: u64,
     until: u64,
     open: impl Fn(u64) -> Option<u32>,
-) -> Vec<EndpointAction<Job>> {
+) -> Vec<EndpointAction<RequestId>> {
     let mut seen = Vec::new();
     for at in (from..until).filter(|at| at.is_multiple_of(300)) {
         seen.extend(run_to(endpoint, secs(at)));
@@ -24,13 +24,13 @@ fn run_with_metric(
     seen
 }
 
-fn scaled_in(actions: &[EndpointAction<Job>]) -> bool {
-    let is_scale_in = |action: &EndpointAction<Job>| matches!(action, EndpointAction::InstanceStopped { reason, .. } if *reason == StopReason::ScaleIn);
+fn scaled_in(actions: &[EndpointAction<RequestId>]) -> bool {
+    let is_scale_in = |action: &EndpointAction<RequestId>| matches!(action, EndpointAction::InstanceStopped { reason, .. } if *reason == StopReason::ScaleIn);
     actions.iter().any(is_scale_in)
 }
 
 /// An endpoint whose only request ended after seven and a half minutes.
-fn endpoint_after_one_request() -> Endpoint<Job> {
+fn endpoint_after_one_request() -> Endpoint<RequestId> {
     let mut endpoint = endpoint(Settings::default());
     endpoint.invoke(secs(1), Request::new(7)).unwrap();
     let (_, run) = started(&run_with_metric(&mut endpoint, 0, 420, |_| Some(1)))[0];
@@ -104,8 +104,9 @@ fn warm_hours_start_instances_and_idle_ones_stop_after_their_end() {
     assert_eq!(endpoint.instances().count(), 0);
     let morning = 7 * HOUR + 30 * MINUTE;
     let actions = run_to(&mut endpoint, secs(morning));
-    let starting =
-        |action: &&EndpointAction<Job>| matches!(action, EndpointAction::InstanceStarting { .. });
+    let starting = |action: &&EndpointAction<RequestId>| {
+        matches!(action, EndpointAction::InstanceStarting { .. })
+    };
     assert_eq!(actions.iter().filter(starting).count(), 2);
     // Idle all day: the alarm has no effect until the minimum is lowered, then within a minute.
     run_with_metric(&mut endpoint, morning, 19 * HOUR, zero);

@@ -4,14 +4,14 @@ use super::*;
 
 /// A simulated driver and container with random calls and results.
 struct RandomHistory {
-    endpoint: Endpoint<Job>,
+    endpoint: Endpoint<RequestId>,
     rng: Rng,
     now: Millis,
     /// Pending results of invocations, by due time and sequence number.
     results: BTreeMap<(Millis, u64), (RunId, InvocationStatus)>,
-    log: Vec<(Millis, EndpointAction<Job>)>,
+    log: Vec<(Millis, EndpointAction<RequestId>)>,
     invoked: u32,
-    accepted: Vec<Job>,
+    accepted: Vec<RequestId>,
     /// When the open-jobs metric is reported next.
     next_report_at: Millis,
     steps: u64,
@@ -132,7 +132,7 @@ impl RandomHistory {
         }
     }
 
-    fn assert_no_busy_instance_was_removed(&self, actions: &[EndpointAction<Job>]) {
+    fn assert_no_busy_instance_was_removed(&self, actions: &[EndpointAction<RequestId>]) {
         let mut scaled_in = false;
         for action in actions {
             match action {
@@ -152,9 +152,9 @@ impl RandomHistory {
     /// Checks that each job ended once: by a notification (duplicates count once), a lost notification,
     /// or an expiry without notification.
     fn check(&self, seed: u64) {
-        let mut ends: BTreeMap<Job, Vec<&'static str>> = BTreeMap::new();
-        let mut statuses: BTreeMap<Job, InvocationStatus> = BTreeMap::new();
-        let mut output: BTreeMap<Job, u32> = BTreeMap::new();
+        let mut ends: BTreeMap<RequestId, Vec<&'static str>> = BTreeMap::new();
+        let mut statuses: BTreeMap<RequestId, InvocationStatus> = BTreeMap::new();
+        let mut output: BTreeMap<RequestId, u32> = BTreeMap::new();
         for (_, action) in &self.log {
             match action {
                 EndpointAction::Publish(notification) => {
