@@ -128,7 +128,7 @@ zips: package
 	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_API)
 	@$(PYTHON) .ci/rules.py glibc
 
-generate: ## write what follows from infra/pipelines.toml and infra/endpoints into the templates
+generate: ## write what follows from infra/pipelines.toml into the templates and parameter files
 	@$(PYTHON) infra/generate.py
 
 templates: venv venv-check

@@ -104,7 +104,7 @@ impl UserPools {
         let input = json!({
             "ClientId": client_id,
             "AuthFlow": "USER_PASSWORD_AUTH",
-            "AuthParameters": {"USERNAME": email, "TEST_PASSWORD": TEST_PASSWORD},
+            "AuthParameters": {"USERNAME": email, "PASSWORD": TEST_PASSWORD},
         });
         let response = self.call("InitiateAuth", input).await?;
         response["AuthenticationResult"]["IdToken"]
