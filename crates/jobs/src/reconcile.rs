@@ -31,7 +31,7 @@ const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 const REDRIVE_WINDOW: Duration = Duration::from_secs(6 * 3600);
 
 /// Jobs whose check is due within this time get a message with a delay now, so that the check is on time although the next
-/// run, an `interval` later, is not. A retry's index entry is due [`LOST_RETRY_DELAY`] after the retry itself.
+/// run, an `interval` later, is not. A retry's index entry is due two minutes (`LOST_RETRY_DELAY`) after the retry itself.
 pub const fn lookahead(interval: Duration) -> Duration {
     interval.saturating_add(LOST_RETRY_DELAY)
 }
