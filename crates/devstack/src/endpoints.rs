@@ -1,6 +1,6 @@
 //! `devstack endpoints`: only the asynchronous endpoints, for programs that run their own emulator.
 //!
-//! Reads one line of JSON from standard input ([`EndpointsConfig`]), prints `{"port":…}`, and serves until the end of
+//! Reads one line of JSON from standard input (`EndpointsConfig`), prints `{"port":…}`, and serves until the end of
 //! standard input.
 
 use anyhow::{Context, Result};
