@@ -5,24 +5,11 @@ use api::types::AuditEntry;
 use crate::CommandContext;
 use crate::cli::PagingArgs;
 use crate::error::{Exit, Result};
-use crate::paging::{fetch_entries, print_more};
+use crate::paging::print_entries;
 use crate::print::{Cell, Column, Printer, TextTable};
 
 pub(crate) async fn run(context: &CommandContext, args: PagingArgs) -> Result<Exit> {
-    let page = fetch_entries(context, "/audit", &args).await?;
-    let printer = &context.printer;
-    if printer.json {
-        printer.json_document(&page)?;
-        return Ok(Exit::Success);
-    }
-    let shown = page.first(args.max_items());
-    if shown.is_empty() {
-        printer.line("the audit log is empty")?;
-    } else {
-        printer.table(&table(printer, shown))?;
-        print_more(printer, shown.len(), &page);
-    }
-    Ok(Exit::Success)
+    print_entries(context, "/audit", &args, "the audit log is empty", table).await
 }
 
 fn table(printer: &Printer, entries: &[AuditEntry]) -> TextTable {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::CommandContext;
 use crate::cli::PagingArgs;
 use crate::client::query_string;
-use crate::error::Result;
-use crate::print::{Printer, pluralize};
+use crate::error::{Exit, Result};
+use crate::print::{Printer, TextTable, pluralize};
 
 /// The JSON of `api::types::AuditPage` and `api::types::QuarantinePage`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,9 +29,33 @@ struct CursorQuery {
     cursor: Option<String>,
 }
 
+/// Lists entries: as one JSON document, or as a table, or `empty` if there are none.
+pub(crate) async fn print_entries<T: DeserializeOwned + Serialize>(
+    context: &CommandContext,
+    path: &str,
+    args: &PagingArgs,
+    empty: &str,
+    table: fn(&Printer, &[T]) -> TextTable,
+) -> Result<Exit> {
+    let page = fetch_entries(context, path, args).await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&page)?;
+        return Ok(Exit::Success);
+    }
+    let shown = page.first(args.max_items());
+    if shown.is_empty() {
+        printer.line(empty)?;
+    } else {
+        printer.table(&table(printer, shown))?;
+        print_more(printer, shown.len(), &page);
+    }
+    Ok(Exit::Success)
+}
+
 /// Fetches page after page until there are enough entries or no more pages. May return more than was asked for: pages
 /// are not split, because the cursor points behind the last whole page.
-pub(crate) async fn fetch_entries<T: DeserializeOwned>(
+async fn fetch_entries<T: DeserializeOwned>(
     context: &CommandContext,
     path: &str,
     args: &PagingArgs,
@@ -54,7 +78,7 @@ pub(crate) async fn fetch_entries<T: DeserializeOwned>(
 }
 
 /// Tells people if the list continues after the entries that were shown.
-pub(crate) fn print_more<T>(printer: &Printer, shown: usize, page: &EntryPage<T>) {
+fn print_more<T>(printer: &Printer, shown: usize, page: &EntryPage<T>) {
     if page.cursor.is_some() || shown < page.entries.len() {
         printer.info(&format!(
             "{} shown; there are more: use --all or --limit",

@@ -8,7 +8,7 @@ use crate::CommandContext;
 use crate::cli::{PagingArgs, QuarantineCommand};
 use crate::client::{Idempotency, path_segment};
 use crate::error::{Exit, Result};
-use crate::paging::{fetch_entries, print_more};
+use crate::paging::print_entries;
 use crate::print::{Cell, Column, Printer, TextTable, byte_size, sanitize, sanitize_multiline};
 
 pub(crate) async fn run(context: &CommandContext, command: QuarantineCommand) -> Result<Exit> {
@@ -21,20 +21,14 @@ pub(crate) async fn run(context: &CommandContext, command: QuarantineCommand) ->
 }
 
 async fn list(context: &CommandContext, args: PagingArgs) -> Result<Exit> {
-    let page = fetch_entries(context, "/quarantine", &args).await?;
-    let printer = &context.printer;
-    if printer.json {
-        printer.json_document(&page)?;
-        return Ok(Exit::Success);
-    }
-    let shown = page.first(args.max_items());
-    if shown.is_empty() {
-        printer.line("the quarantine is empty")?;
-    } else {
-        printer.table(&table(printer, shown))?;
-        print_more(printer, shown.len(), &page);
-    }
-    Ok(Exit::Success)
+    print_entries(
+        context,
+        "/quarantine",
+        &args,
+        "the quarantine is empty",
+        table,
+    )
+    .await
 }
 
 pub(crate) fn table(printer: &Printer, entries: &[QuarantineEntry]) -> TextTable {

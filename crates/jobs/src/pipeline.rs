@@ -157,15 +157,6 @@ impl Pipelines {
         })
     }
 
-    /// For functions that do not process jobs.
-    pub const fn none() -> Self {
-        Self {
-            by_name: BTreeMap::new(),
-            reconcile_interval: Duration::ZERO,
-            upload_expiry: Duration::ZERO,
-        }
-    }
-
     /// The pipeline whose prefix matches an object key.
     pub fn of_key(&self, key: &str) -> Option<&Pipeline> {
         self.by_name

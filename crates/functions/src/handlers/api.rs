@@ -17,6 +17,7 @@ use serde_json::Value;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info, info_span};
 
+use super::lease_expiry;
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, QueueUrls, variable};
 use crate::environment;
@@ -79,9 +80,6 @@ impl<E> ApiSettings for E where
 {
 }
 
-/// How long after the function's deadline its leases expire, because of clock skew.
-const LEASE_MARGIN_MS: u64 = 5_000;
-
 /// State of one instance of the function.
 #[derive(Debug)]
 pub struct Api<P, E> {
@@ -128,7 +126,7 @@ pub async fn handle<P: ApiPorts, E: ApiSettings>(
     let deadline = event.context.deadline;
     let run = RunContext {
         pipelines: app.environment.pipelines(),
-        lease_expires_at: Timestamp(deadline + LEASE_MARGIN_MS),
+        lease_expires_at: lease_expiry(deadline),
     };
     let span = info_span!(
         "request",

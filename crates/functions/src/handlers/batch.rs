@@ -21,6 +21,7 @@ use lambda_runtime::LambdaEvent;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, error, info, info_span, warn};
 
+use super::lease_expiry;
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, variable};
 use crate::environment;
@@ -59,9 +60,6 @@ const MAX_MESSAGE_MS: u64 = 44_000;
 
 /// Maximum length of a problem's description: it may quote the message, and a DynamoDB item has at most 400 KB.
 const MAX_PROBLEM_BYTES: usize = 1024;
-
-/// How long after the function's deadline its leases expire, because of clock skew.
-const LEASE_MARGIN_MS: u64 = 5_000;
 
 /// Why a message, or a part of it, was not processed.
 #[derive(Debug)]
@@ -157,7 +155,7 @@ impl TimeLimits {
         Self {
             deadline: Timestamp(deadline_ms),
             last_start: Timestamp(now.0 + start),
-            lease_expires_at: Timestamp(deadline_ms + LEASE_MARGIN_MS),
+            lease_expires_at: lease_expiry(deadline_ms),
         }
     }
 }

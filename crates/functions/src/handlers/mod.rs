@@ -19,3 +19,13 @@ pub mod ws_connect;
 #[cfg(feature = "api")]
 pub mod ws_default;
 pub mod ws_disconnect;
+
+use jobs::id::Timestamp;
+
+/// How long after the function's deadline its leases expire, because of clock skew.
+const LEASE_MARGIN_MS: u64 = 5_000;
+
+/// When the leases of a call expire whose function is ended at `deadline_ms`, in milliseconds since 1970 UTC.
+const fn lease_expiry(deadline_ms: u64) -> Timestamp {
+    Timestamp(deadline_ms + LEASE_MARGIN_MS)
+}
