@@ -138,7 +138,7 @@ const GRANTS: [Grants; 10] = [
             "list retry plans",
             "read a quarantine entry",
             "list quarantine entries",
-            "mark a quarantine entry as replayed",
+            "mark a quarantine entry as redriven",
             "delete a quarantine entry",
             "read the scan checkpoint",
             "write the scan checkpoint",

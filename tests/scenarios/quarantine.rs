@@ -130,7 +130,7 @@ fn test_notifications_are_ignored() {
 
 /// Guarantee 6: no message is dropped. What cannot be understood is quarantined and visible to support.
 #[test]
-fn malformed_message_of_every_queue_is_quarantined_shown_and_replayed() {
+fn malformed_message_of_every_queue_is_quarantined_shown_and_redriven() {
     run(async |stack| {
         let post = async |path: &str, reason: &str| {
             let body = Some(json!({"reason": reason}));
@@ -154,8 +154,8 @@ fn malformed_message_of_every_queue_is_quarantined_shown_and_replayed() {
             })
             .await;
             assert_eq!(shown["body"], body.as_str(), "the whole body is kept");
-            post(&format!("{path}/replay"), "repaired").await;
-            until("the replayed message in quarantine again", async || {
+            post(&format!("{path}/redrive"), "repaired").await;
+            until("the redriven message in quarantine again", async || {
                 let response = call_as(stack, SUPPORT, "GET", &path, None).await;
                 (response.status == 200 && response.json()["at"] != shown["at"]).then_some(())
             })

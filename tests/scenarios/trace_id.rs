@@ -120,7 +120,7 @@ fn trace_id_is_kept_across_a_support_retry() {
         wait_for_line(stack, "inference-error", &trace, ("job.to", "Failed")).await;
         let answered = wait_for_line(stack, "support-api", &trace, ("message", "answered")).await;
         assert!(
-            answered.iter().any(|line| line["job.event"] == "Resubmit"),
+            answered.iter().any(|line| line["job.event"] == "Retry"),
             "{answered:?}"
         );
         wait_for_line(stack, "retry", &trace, ("job.to", "Submitting")).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_endpoint::server::EndpointEventKind;
 use async_endpoint::{FaultRate, Faults};
-use devstack::PushFrame;
+use devstack::PushMessage;
 use serde_json::Value;
 
 use crate::support::{
@@ -24,10 +24,10 @@ fn uploaded_contract_becomes_ready_with_push_event_and_row() {
         let mut pushes = Vec::new();
         while pushes.last().is_none_or(|status| status != "Ready") {
             match acme.next().await.frame {
-                PushFrame::JobChanged { job } if job.id == id => pushes.push(job.status),
-                PushFrame::JobChanged { .. }
-                | PushFrame::Snapshot { .. }
-                | PushFrame::Error { .. } => {}
+                PushMessage::JobChanged { job } if job.id == id => pushes.push(job.status),
+                PushMessage::JobChanged { .. }
+                | PushMessage::Snapshot { .. }
+                | PushMessage::Error { .. } => {}
             }
         }
         // A push may arrive twice.

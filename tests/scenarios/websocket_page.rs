@@ -1,7 +1,7 @@
 //! WebSocket connections of pages: tickets, frames, and the removal of closed and stale connections.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use devstack::{JobView, PushClientError, PushFrame, Stack};
+use devstack::{JobView, PushClientError, PushMessage, Stack};
 use serde_json::json;
 
 use crate::api::{SUPPORT, call_as};
@@ -53,7 +53,7 @@ fn unknown_frame_is_answered_with_an_error() {
         strange.page.send("hello?").await.unwrap();
         let frame = strange.next().await.frame;
         assert!(
-            matches!(&frame, PushFrame::Error { message } if message.contains("sync")),
+            matches!(&frame, PushMessage::Error { message } if message.contains("sync")),
             "{frame:?}"
         );
     });

@@ -51,7 +51,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     );
   });
 
-  test("support plans and starts a retry, replays a quarantined message and reads the audit log", async () => {
+  test("support plans and starts a retry, redrives a quarantined message and reads the audit log", async () => {
     sample(fixture);
     await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
     await page.getByRole("button", { name: "Plan a retry…" }).first().click();
@@ -65,9 +65,9 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     await page.getByRole("link", { name: "Quarantine" }).first().click();
     await page.getByRole("link", { name: /not an S3 event/i }).click();
     await page.getByText("<script>alert(1)</script>").waitFor();
-    await page.getByRole("button", { name: "Replay…" }).click();
+    await page.getByRole("button", { name: "Redrive…" }).click();
     await page.getByLabel("Reason").fill("fixed the parser");
-    await page.getByRole("button", { name: "Replay", exact: true }).click();
+    await page.getByRole("button", { name: "Redrive", exact: true }).click();
     await page.getByRole("heading", { name: "Quarantine", exact: true }).waitFor();
     await page.getByRole("link", { name: "Audit" }).click();
     await page.getByRole("cell", { name: "fixed the parser" }).waitFor();

@@ -29,7 +29,7 @@ const VALUES = {
   ],
   "RetryPlanView.status": ["planned", "releasing", "released"],
   "Me.roles": ["customer", "reviewer", "support"],
-  "AuditEntry.action": ["retry", "cancel", "delete-data", "plan", "apply-plan", "replay", "discard"],
+  "AuditEntry.action": ["retry", "cancel", "delete-data", "plan", "apply-plan", "redrive", "discard"],
 };
 
 const document = withoutNull(JSON.parse(readFileSync(SOURCE, "utf8")));

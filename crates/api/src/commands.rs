@@ -6,10 +6,10 @@ use super::{ApiError, Principal, uploads};
 use crate::ports::ObjectTransfers;
 use crate::types::{JobCommandRequest, JobCommandResult};
 use jobs::apply::{RunContext, save_erased};
-use jobs::commands::{CancelResult, JobCommand, ResubmitResult, cancel as cancel_job, resubmit};
+use jobs::commands::{CancelResult, JobCommand, RetryResult, cancel_job, retry_job};
 use jobs::effects::run_command_effects;
 use jobs::id::{Location, Timestamp};
-use jobs::input::{Delivery, delivery};
+use jobs::input::{InputLocation, input_location};
 use jobs::job::Job;
 use jobs::ports::{
     CheckQueue, Clock, Connections, DelayedMessage, JobStore, KeyValueStore, ObjectStore, Pusher,
@@ -94,14 +94,14 @@ where
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, "retry", target, request).await?;
-    let outcome = match resubmit(ports, run, &command).await {
+    let outcome = match retry_job(ports, run, &command).await {
         Ok(outcome) => outcome,
         Err(error) => {
             return Err(audit.refuse(ports, ApiError::from(error)).await);
         }
     };
     match outcome {
-        ResubmitResult::Scheduled(job) => {
+        RetryResult::Scheduled(job) => {
             let attempt = job.state.attempt();
             audit
                 .finish(ports, format!("attempt {attempt} is scheduled"))
@@ -111,7 +111,7 @@ where
             run_command_effects(ports, job, push_until).await;
             Ok(result)
         }
-        ResubmitResult::ResultFound(check) => {
+        RetryResult::ResultFound(check) => {
             audit
                 .finish(ports, "no attempt was needed: an earlier result was found")
                 .await;
@@ -129,7 +129,7 @@ where
             }
             Ok(command_result(&job, true))
         }
-        ResubmitResult::Refused(job, reason) => {
+        RetryResult::Refused(job, reason) => {
             Err(audit.refuse(ports, refusal(&job, reason, "retried")).await)
         }
     }
@@ -283,7 +283,7 @@ where
         .await?;
     let mut deleted = 1;
     let mut objects: Vec<Location> = Vec::new();
-    if let Delivery::Copy(copy) = delivery(job.id, bucket, &job.input.key) {
+    if let InputLocation::Copy(copy) = input_location(job.id, bucket, &job.input.key) {
         objects.push(copy);
     }
     for record in &job.attempts {

@@ -321,7 +321,7 @@ fn describe_event(
         }
         (EventKind::CheckDue, None, None) => "the attempt was sent again".to_owned(),
         (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
-        (EventKind::Resubmit, ..) => "a retry was requested".to_owned(),
+        (EventKind::Retry, ..) => "a retry was requested".to_owned(),
         (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),
         (EventKind::Erased, ..) => "the job's data was deleted".to_owned(),
         // An event that this release does not know.

@@ -145,8 +145,8 @@ pub struct StoredMessage {
     pub message: QuarantinedMessage,
     /// Length of the full body.
     pub body_bytes: u64,
-    /// When a replay was last started.
-    pub replayed_at: Option<Timestamp>,
+    /// When a redrive was last started.
+    pub redriven_at: Option<Timestamp>,
 }
 
 /// Operations of support on the quarantine. A message is identified by its queue and the id of its first message.
@@ -163,19 +163,19 @@ pub trait QuarantineStore {
         source: &str,
         message_id: &str,
     ) -> Result<Option<StoredMessage>, Unavailable>;
-    /// Records that a replay starts. If the message is quarantined again after that, the new entry replaces this one.
-    /// Returns whether the replay may go on: the message exists and no other replay started within the last minute.
-    async fn mark_replayed(
+    /// Records that a redrive starts. If the message is quarantined again after that, the new entry replaces this one.
+    /// Returns whether the redrive may go on: the message exists and no other redrive started within the last minute.
+    async fn mark_redriven(
         &self,
         source: &str,
         message_id: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable>;
-    /// Removes a message. With `replayed_at`, only if that is still the time of its last replay.
+    /// Removes a message. With `redriven_at`, only if that is still the time of its last redrive.
     async fn remove_message(
         &self,
         source: &str,
         message_id: &str,
-        replayed_at: Option<Timestamp>,
+        redriven_at: Option<Timestamp>,
     ) -> Result<(), Unavailable>;
 }

@@ -1,4 +1,4 @@
-//! Messages in quarantine: list them, show one, replay one after a fix, discard one.
+//! Messages in quarantine: list them, show one, redrive one after a fix, discard one.
 
 use super::audit::{self, AuditTarget};
 use super::{ApiError, Principal};
@@ -55,7 +55,7 @@ async fn get<P: QuarantineStore>(ports: &P, id: &str) -> Result<StoredMessage, A
     stored.ok_or_else(|| {
         let id: String = id.chars().take(120).collect();
         ApiError::NotFound(format!(
-            "there is no message {id:?} in quarantine; the audit log shows whether it was replayed or discarded"
+            "there is no message {id:?} in quarantine; the audit log shows whether it was redriven or discarded"
         ))
     })
 }
@@ -82,7 +82,7 @@ pub async fn show<P: QuarantineStore>(
 ///
 /// # Errors
 /// Unless the caller is support, and if there is no such message.
-pub async fn replay<P>(
+pub async fn redrive<P>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
@@ -98,13 +98,13 @@ where
     let queue = Queue::from_name(source)
         .ok_or_else(|| ApiError::Refused(format!("the queue {source:?} no longer exists")))?;
     let target = AuditTarget::id(id);
-    let audit = audit::begin(ports, pipelines, principal, "replay", target, reason).await?;
+    let audit = audit::begin(ports, pipelines, principal, "redrive", target, reason).await?;
     let now = ports.now();
     // Marked first: if the message fails again before it is removed here, the new entry replaces it and stays.
-    let replayed = async {
-        if !ports.mark_replayed(source, message_id, now).await? {
+    let redriven = async {
+        if !ports.mark_redriven(source, message_id, now).await? {
             return Err(ApiError::Changed(
-                "the message was replayed within the last minute, or is no longer in quarantine"
+                "the message was redriven within the last minute, or is no longer in quarantine"
                     .to_owned(),
             ));
         }
@@ -118,7 +118,7 @@ where
         ports.redrive_letter(queue, &letter, now).await?;
         Ok(ports.remove_message(source, message_id, Some(now)).await?)
     };
-    match replayed.await {
+    match redriven.await {
         Ok(()) => {
             let problem = &stored.message.problem;
             audit

@@ -13,7 +13,7 @@ use super::summary::count_jobs_by;
 use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
 use crate::types::{NewRetryPlan, RetryPlanFilter, RetryPlanView, RetryPlans};
-use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, equal_failures, may_be_resubmitted};
+use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, equal_failures, may_be_retried};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
@@ -134,7 +134,7 @@ fn matches(job: &Job, filter: &RetryPlanFilter) -> bool {
     let equals = |filter: &Option<String>, value: &str| {
         filter.as_deref().is_none_or(|wanted| wanted == value)
     };
-    may_be_resubmitted(job)
+    may_be_retried(job)
         && equals(&filter.pipeline, &job.pipeline)
         && equals(&filter.cause, cause(job))
         && filter.since.is_none_or(|since| job.updated_at.0 >= since)

@@ -6,7 +6,7 @@ use jobs::id::Tenant;
 use jobs::job::Job;
 use jobs::ports::{Connection, Connections, JobStore};
 use jobs::state::StatusGroup;
-use jobs::view::Frame;
+use jobs::view::PushMessage;
 
 /// How many jobs of each status group a snapshot reads.
 const SNAPSHOT_LIMITS: [(StatusGroup, usize); 3] = [
@@ -23,11 +23,11 @@ const SNAPSHOT_LIMITS: [(StatusGroup, usize); 3] = [
 pub async fn sync<P: Connections + JobStore>(
     ports: &P,
     connection: &Connection,
-) -> Result<Frame, MessageError> {
+) -> Result<PushMessage, MessageError> {
     ports.register(connection).await?;
     if connection.subscription == ALL_TENANTS {
         // Support pages read their lists through the API, which pages and filters. The connection only gets changes.
-        return Ok(Frame::Snapshot {
+        return Ok(PushMessage::Snapshot {
             jobs: vec![],
             more: true,
         });
@@ -48,5 +48,5 @@ pub async fn sync<P: Connections + JobStore>(
         }
         more |= newest.more;
     }
-    Ok(Frame::snapshot(&jobs, more))
+    Ok(PushMessage::snapshot(&jobs, more))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use async_endpoint::server::EndpointEventKind;
 use aws_smithy_types::byte_stream::ByteStream;
-use devstack::{ChildProcesses, PushClient, PushFrame, RunDir, Stack, StackOptions};
+use devstack::{ChildProcesses, PushClient, PushMessage, RunDir, Stack, StackOptions};
 use jobs::id::JobId;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -117,7 +117,7 @@ async fn measure_batch(
                 },
                 message = client.next() => {
                     let message = message.context("the connection is closed")?;
-                    if let PushFrame::JobChanged { job } = &message.frame
+                    if let PushMessage::JobChanged { job } = &message.frame
                         && job.status == "Ready"
                     {
                         pushed_at.entry(job.id.clone()).or_insert(message.at);
@@ -162,7 +162,7 @@ async fn measure_baseline(stack: &Stack, client: &mut PushClient, queue: &str) -
     client.send("hello").await?;
     loop {
         let message = client.next().await.context("the connection is closed")?;
-        if matches!(message.frame, PushFrame::Error { .. }) {
+        if matches!(message.frame, PushMessage::Error { .. }) {
             return Ok(through_queue + message.at.saturating_duration_since(started_at));
         }
     }

@@ -17,7 +17,7 @@ use crate::child_processes::{ChildProcesses, log_tail};
 use crate::cloud::{self, Cloud};
 use crate::deploy::Outputs;
 use crate::model::{ContainerUrl, Model};
-use crate::push_client::{PushClient, PushFrame};
+use crate::push_client::{PushClient, PushMessage};
 use crate::repo;
 use crate::run_dir::{self, Acquired, RunDir};
 use crate::stack::{ProgressCallback, Stack, StackOptions};
@@ -293,8 +293,8 @@ pub async fn watch(subscription: &str) -> Result<()> {
     loop {
         tokio::select! {
             message = client.next() => match message.context("the connection is closed")?.frame {
-                PushFrame::JobChanged { job } => terminal.line(&describe(&job)),
-                PushFrame::Snapshot { jobs, more } => {
+                PushMessage::JobChanged { job } => terminal.line(&describe(&job)),
+                PushMessage::Snapshot { jobs, more } => {
                     let and_more = if more { " and more" } else { "" };
                     let noun = if jobs.len() == 1 { "job" } else { "jobs" };
                     terminal.line(&format!("{} {noun}{and_more}", jobs.len()));
@@ -302,7 +302,7 @@ pub async fn watch(subscription: &str) -> Result<()> {
                         terminal.line(&format!("  {}", describe(job)));
                     }
                 }
-                PushFrame::Error { message } => terminal.line(&message),
+                PushMessage::Error { message } => terminal.line(&message),
             },
             _ = sync.tick() => client.sync().await?,
         }

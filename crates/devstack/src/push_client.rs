@@ -21,10 +21,10 @@ pub fn has_ended(job: &JobView) -> bool {
     matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
 }
 
-/// A message that the service pushes, as clients read it. `jobs::view::Frame` is the server's side.
+/// A message that the service pushes, as clients read it. `jobs::view::PushMessage` is the server's side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type")]
-pub enum PushFrame {
+pub enum PushMessage {
     #[serde(rename = "job.changed")]
     JobChanged { job: JobView },
     /// The response to `sync`.
@@ -43,8 +43,8 @@ pub enum PushFrame {
 #[derive(Clone, Debug)]
 pub struct ReceivedMessage {
     pub at: Instant,
-    pub frame: PushFrame,
-    /// The original text, with fields that [`PushFrame`] does not have.
+    pub frame: PushMessage,
+    /// The original text, with fields that [`PushMessage`] does not have.
     pub text: String,
 }
 
@@ -153,9 +153,9 @@ impl PushClient {
     pub async fn next(&mut self) -> Option<ReceivedMessage> {
         let message = self.received.recv().await?;
         match &message.frame {
-            PushFrame::JobChanged { job } => self.keep(job),
-            PushFrame::Snapshot { jobs, .. } => jobs.iter().for_each(|job| self.keep(job)),
-            PushFrame::Error { .. } => {}
+            PushMessage::JobChanged { job } => self.keep(job),
+            PushMessage::Snapshot { jobs, .. } => jobs.iter().for_each(|job| self.keep(job)),
+            PushMessage::Error { .. } => {}
         }
         Some(message)
     }

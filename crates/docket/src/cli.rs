@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Retry many failed jobs at a limited rate
     #[command(subcommand)]
     RetryPlan(RetryPlanCommand),
-    /// Inspect, replay or discard messages that could not be processed
+    /// Inspect, redrive or discard messages that could not be processed
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
     /// Show who did what, and why
@@ -311,7 +311,7 @@ pub(crate) enum QuarantineCommand {
         id: String,
     },
     /// Process a message again, after its problem is fixed
-    Replay {
+    Redrive {
         /// Id of the message
         id: String,
         /// Reason, for the audit log
@@ -370,7 +370,7 @@ mod tests {
             &["jobs", "cancel", "a"],
             &["jobs", "delete-data", "a"],
             &["retry-plan", "create"],
-            &["quarantine", "replay", "a"],
+            &["quarantine", "redrive", "a"],
             &["quarantine", "discard", "a"],
         ] {
             assert_eq!(read(words).unwrap_err().exit_code(), 2, "{words:?}");

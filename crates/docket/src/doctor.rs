@@ -16,7 +16,7 @@ use crate::error::{CliError, Exit, Result};
 use crate::http_client::{RESPONSE_TIMEOUT, full_body};
 use crate::print::{duration, parse_http_date, relative_time, sanitize};
 use crate::session::Sessions;
-use crate::web_socket::{ReceivedFrame, WebSocket};
+use crate::web_socket::{ReceivedMessage, WebSocket};
 
 /// A clock difference of more than this is a warning.
 const CLOCK_SKEW_WARNING_MS: u64 = 60_000;
@@ -290,7 +290,9 @@ impl Doctor<'_> {
             socket.sync().await?;
             loop {
                 match socket.next().await? {
-                    Some(ReceivedFrame::Snapshot { jobs, more }) => return Ok((jobs.len(), more)),
+                    Some(ReceivedMessage::Snapshot { jobs, more }) => {
+                        return Ok((jobs.len(), more));
+                    }
                     Some(_) => {}
                     None => {
                         return Err(CliError::new(

@@ -15,7 +15,7 @@ pub(crate) async fn run(context: &CommandContext, command: QuarantineCommand) ->
     match command {
         QuarantineCommand::List(args) => list(context, args).await,
         QuarantineCommand::Show { id } => show(context, &id).await,
-        QuarantineCommand::Replay { id, reason } => replay(context, &id, reason).await,
+        QuarantineCommand::Redrive { id, reason } => redrive(context, &id, reason).await,
         QuarantineCommand::Discard { id, reason } => discard(context, &id, reason).await,
     }
 }
@@ -77,8 +77,8 @@ async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-async fn replay(context: &CommandContext, id: &str, reason: String) -> Result<Exit> {
-    let path = format!("/quarantine/{}/replay", path_segment(id));
+async fn redrive(context: &CommandContext, id: &str, reason: String) -> Result<Exit> {
+    let path = format!("/quarantine/{}/redrive", path_segment(id));
     let entry: QuarantineEntry = context
         .client
         .post(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::types::{JobPage, JobQuery};
 use console::Style;
-use jobs::view::{Frame, JobView};
+use jobs::view::{JobView, PushMessage};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::CommandContext;
@@ -14,7 +14,7 @@ use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::job_detail::has_ended;
 use crate::print::{pluralize, relative_time, sanitize, status_style, utc_time};
-use crate::web_socket::{ReceivedFrame, WebSocket};
+use crate::web_socket::{ReceivedMessage, WebSocket};
 
 /// A snapshot is requested this often, because pushes are best effort.
 const SYNC_INTERVAL: Duration = Duration::from_secs(60);
@@ -106,25 +106,25 @@ impl Watch<'_> {
         }
     }
 
-    async fn handle(&mut self, frame: ReceivedFrame) -> Result<()> {
+    async fn handle(&mut self, frame: ReceivedMessage) -> Result<()> {
         match frame {
-            ReceivedFrame::JobChanged { job, trace_id } => {
+            ReceivedMessage::JobChanged { job, trace_id } => {
                 if self.is_new(&job) {
                     self.print(job, trace_id)?;
                 }
                 Ok(())
             }
-            ReceivedFrame::Snapshot { mut jobs, more } => {
+            ReceivedMessage::Snapshot { mut jobs, more } => {
                 if more {
                     jobs.extend(self.list_jobs().await?);
                 }
                 self.show_snapshot(jobs)
             }
-            ReceivedFrame::Error { message } => {
+            ReceivedMessage::Error { message } => {
                 self.context.printer.info(&sanitize(&message));
                 Ok(())
             }
-            ReceivedFrame::Other => Ok(()),
+            ReceivedMessage::Other => Ok(()),
         }
     }
 
@@ -199,7 +199,7 @@ impl Watch<'_> {
     fn print(&self, job: JobView, trace_id: Option<String>) -> Result<()> {
         let printer = &self.context.printer;
         if printer.json {
-            return printer.json_line(&Frame::JobChanged { job, trace_id });
+            return printer.json_line(&PushMessage::JobChanged { job, trace_id });
         }
         let at = if printer.utc {
             utc_time(job.updated_at)

@@ -20,14 +20,14 @@ use crate::session::is_loopback_host;
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A frame from the service, as in `jobs::view::Frame`, but tolerant of types that a later release adds.
+/// A frame from the service, as in `jobs::view::PushMessage`, but tolerant of types that a later release adds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type")]
 #[expect(
     clippy::large_enum_variant,
     reason = "one frame exists at a time, and nearly all are of the large variant"
 )]
-pub(crate) enum ReceivedFrame {
+pub(crate) enum ReceivedMessage {
     #[serde(rename = "job.changed")]
     JobChanged {
         job: JobView,
@@ -84,7 +84,7 @@ impl WebSocket {
     }
 
     /// Receives the next frame; `None` if the service closed the connection.
-    pub(crate) async fn next(&mut self) -> Result<Option<ReceivedFrame>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<ReceivedMessage>> {
         loop {
             let message = match self.0.next().await {
                 None => return Ok(None),

@@ -92,7 +92,7 @@ pub fn check_reason(reason: &str) -> Option<&str> {
 }
 
 /// Whether another run is possible: the job failed after it was accepted, and has attempts left in its lifetime.
-pub fn may_be_resubmitted(job: &Job) -> bool {
+pub fn may_be_retried(job: &Job) -> bool {
     let State::Failed { attempt, .. } = &job.state else {
         return false;
     };
@@ -112,17 +112,17 @@ pub fn equal_failures(job: &Job) -> usize {
         let last = before.max_by_key(|record| record.closed_at)?;
         last.failure.as_ref().map(|failure| failure.cause)
     };
-    let resubmitted = job
+    let retried = job
         .history
         .iter()
         .rev()
-        .filter(|entry| entry.event == EventKind::Resubmit);
-    let equal = resubmitted.take_while(|entry| ended_by(entry.at) == Some(failure.cause));
+        .filter(|entry| entry.event == EventKind::Retry);
+    let equal = retried.take_while(|entry| ended_by(entry.at) == Some(failure.cause));
     1 + equal.count()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ResubmitResult {
+pub enum RetryResult {
     /// The retry is saved; the caller runs the effects. If the caller dies first, only a push is lost: the reconciler starts
     /// a retry whose message was never sent.
     Scheduled(Job),
@@ -145,11 +145,11 @@ pub enum CancelResult {
 ///
 /// # Errors
 /// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], and errors of the stores.
-pub async fn resubmit<P>(
+pub async fn retry_job<P>(
     ports: &P,
     run: &RunContext<'_>,
     command: &JobCommand,
-) -> Result<ResubmitResult, CommandError>
+) -> Result<RetryResult, CommandError>
 where
     P: JobStore + ObjectStore + Clock,
 {
@@ -173,22 +173,20 @@ where
             let cause = job.failure().map_or("", |failure| failure.cause.name());
             return Err(CommandError::Poisoned { cause, times });
         }
-        Ok(Event::Resubmit {
+        Ok(Event::Retry {
             actor: command.actor.clone(),
             reason: command.reason.clone(),
         })
     })
     .await?;
     Ok(match change {
-        Change::Advanced => ResubmitResult::Scheduled(job),
-        Change::Ignored(IgnoreReason::AlreadyApplied) => {
-            ResubmitResult::ResultFound(CheckRequest {
-                job: job.id,
-                attempt: job.state.attempt(),
-                due: None,
-            })
-        }
-        Change::Ignored(why) => ResubmitResult::Refused(job, why),
+        Change::Advanced => RetryResult::Scheduled(job),
+        Change::Ignored(IgnoreReason::AlreadyApplied) => RetryResult::ResultFound(CheckRequest {
+            job: job.id,
+            attempt: job.state.attempt(),
+            due: None,
+        }),
+        Change::Ignored(why) => RetryResult::Refused(job, why),
     })
 }
 
@@ -196,7 +194,7 @@ where
 ///
 /// # Errors
 /// [`ApplyError::UnknownJob`], [`CommandError::Changed`], and errors of the stores.
-pub async fn cancel<P>(
+pub async fn cancel_job<P>(
     ports: &P,
     run: &RunContext<'_>,
     command: &JobCommand,

@@ -13,7 +13,7 @@ use crate::ports::{
     Pusher,
 };
 use crate::state::{Effect, State};
-use crate::view::{Frame, JobView};
+use crate::view::{JobView, PushMessage};
 
 /// The index of a message in its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,7 +141,7 @@ async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> V
 }
 
 /// A job and the frame about it.
-type JobAndFrame<'a> = (&'a Job, Vec<u8>);
+type JobAndMessage<'a> = (&'a Job, Vec<u8>);
 
 async fn push<P: Connections + Pusher + Clock>(
     ports: &P,
@@ -149,9 +149,9 @@ async fn push<P: Connections + Pusher + Clock>(
     until: Timestamp,
     report: &mut EffectsReport,
 ) {
-    let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndFrame<'_>>> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndMessage<'_>>> = BTreeMap::new();
     for pending in with_effect(pending, Effect::PushUpdate) {
-        let frame = Frame::JobChanged {
+        let frame = PushMessage::JobChanged {
             job: JobView::from(&pending.job),
             trace_id: Some(pending.job.trace().to_string()),
         };
@@ -164,7 +164,7 @@ async fn push<P: Connections + Pusher + Clock>(
         return;
     }
     let everyone = connected(ports, ALL_TENANTS, until).await;
-    let mut posts: Vec<(Connection, &JobAndFrame<'_>)> = Vec::new();
+    let mut posts: Vec<(Connection, &JobAndMessage<'_>)> = Vec::new();
     for (tenant, frames) in &by_tenant {
         let own = connected(ports, tenant.as_str(), until).await;
         let everyone = everyone.iter().filter(|_| !tenant.is_probe());
@@ -225,7 +225,7 @@ async fn post<P: Connections + Pusher + Clock>(
         Err(PushError::Gone) => {
             if now.0.saturating_sub(connection.registered_at.0) > MIN_GONE_AGE_MS
                 && let Err(error) = ports
-                    .forget(&connection.subscription, &connection.connection_id)
+                    .unregister(&connection.subscription, &connection.connection_id)
                     .await
             {
                 info!(connection.id = %connection.connection_id, error = %error, "a closed connection stays listed until its time to live");

@@ -37,7 +37,7 @@ pub enum Event {
     /// A newer version was uploaded at the same key.
     Overwritten,
     /// An operator requests another run.
-    Resubmit { actor: String, reason: String },
+    Retry { actor: String, reason: String },
     /// A user cancels the job.
     Cancel { actor: String, reason: String },
 }
@@ -65,7 +65,7 @@ pub enum EventKind {
     AttemptFailed,
     CheckDue,
     Overwritten,
-    Resubmit,
+    Retry,
     Cancel,
     /// The job's data was deleted. There is no such [`Event`], since the state does not change.
     Erased,
@@ -83,7 +83,7 @@ impl EventKind {
         Self::AttemptFailed,
         Self::CheckDue,
         Self::Overwritten,
-        Self::Resubmit,
+        Self::Retry,
         Self::Cancel,
         Self::Erased,
     ];
@@ -98,7 +98,7 @@ impl EventKind {
             Self::AttemptFailed => "AttemptFailed",
             Self::CheckDue => "CheckDue",
             Self::Overwritten => "Overwritten",
-            Self::Resubmit => "Resubmit",
+            Self::Retry => "Retry",
             Self::Cancel => "Cancel",
             Self::Erased => "Erased",
             Self::Other(name) => name.as_str(),
@@ -124,7 +124,7 @@ impl Event {
             Self::AttemptFailed { .. } => EventKind::AttemptFailed,
             Self::CheckDue { .. } => EventKind::CheckDue,
             Self::Overwritten => EventKind::Overwritten,
-            Self::Resubmit { .. } => EventKind::Resubmit,
+            Self::Retry { .. } => EventKind::Retry,
             Self::Cancel { .. } => EventKind::Cancel,
         }
     }
@@ -132,9 +132,7 @@ impl Event {
     /// Actor and reason, if a user caused it.
     pub(crate) const fn principal(&self) -> Option<(&String, &String)> {
         match self {
-            Self::Resubmit { actor, reason } | Self::Cancel { actor, reason } => {
-                Some((actor, reason))
-            }
+            Self::Retry { actor, reason } | Self::Cancel { actor, reason } => Some((actor, reason)),
             Self::Uploaded
             | Self::Accepted { .. }
             | Self::SubmitFailed { .. }

@@ -3,7 +3,7 @@
 use crate::classify::model_message;
 use crate::event::Evidence;
 use crate::id::{Attempt, Location};
-use crate::input::{Delivery, delivery};
+use crate::input::{InputLocation, input_location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
 use crate::ports::{ObjectStore, Unavailable};
@@ -73,9 +73,9 @@ pub async fn model_said<P: ObjectStore>(
 
 /// Whether another version has replaced the job's input since. Always false for copies, which only this service writes.
 pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
-    match delivery(job.id, &job.input.bucket, &job.input.key) {
-        Delivery::Copy(_) => Ok(false),
-        Delivery::InPlace(location) => {
+    match input_location(job.id, &job.input.bucket, &job.input.key) {
+        InputLocation::Copy(_) => Ok(false),
+        InputLocation::InPlace(location) => {
             if let Some(current) = ports.head(&location).await? {
                 return Ok(current.version != job.input.version);
             }

@@ -108,7 +108,7 @@ pub fn check_contents(pipeline: &Pipeline, bytes: u64, head: &[u8]) -> Option<In
 
 /// How the endpoint reads an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum InputLocation {
     /// At its own location.
     InPlace(Location),
     /// From a copy of this version, which must be made first.
@@ -120,7 +120,7 @@ pub enum Delivery {
 /// `InputLocation` has at most 1,024 characters and is sent in a header (API reference, `InvokeEndpointAsync`). Whether
 /// SageMaker percent-decodes it is not documented. So only plain keys are passed as they are; all other objects are
 /// copied to `work/<job-id>` first.
-pub fn delivery(id: JobId, bucket: &str, key: &str) -> Delivery {
+pub fn input_location(id: JobId, bucket: &str, key: &str) -> InputLocation {
     let plain = key
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"/_.-!*'()".contains(&b));
@@ -129,9 +129,9 @@ pub fn delivery(id: JobId, bucket: &str, key: &str) -> Delivery {
         key: key.to_owned(),
     };
     if plain && in_place.to_string().len() <= 1024 {
-        Delivery::InPlace(in_place)
+        InputLocation::InPlace(in_place)
     } else {
-        Delivery::Copy(Location {
+        InputLocation::Copy(Location {
             bucket: bucket.to_owned(),
             key: format!("work/{id}"),
         })
@@ -206,14 +206,14 @@ mod tests {
     #[test]
     fn only_plain_keys_are_passed_to_the_endpoint_without_a_copy() {
         let id = JobId::of_key("b", "k");
-        let copy = Delivery::Copy(Location {
+        let copy = InputLocation::Copy(Location {
             bucket: "b".into(),
             key: format!("work/{id}"),
         });
         let plain = "inbound/acme/9f1c-2.pdf";
         assert_eq!(
-            delivery(id, "b", plain),
-            Delivery::InPlace(Location {
+            input_location(id, "b", plain),
+            InputLocation::InPlace(Location {
                 bucket: "b".into(),
                 key: plain.into()
             })
@@ -225,8 +225,8 @@ mod tests {
             "inbound/a%20b.pdf",
             &"x".repeat(1018),
         ] {
-            assert_eq!(delivery(id, "b", odd), copy, "{odd}");
+            assert_eq!(input_location(id, "b", odd), copy, "{odd}");
         }
-        assert_ne!(delivery(id, "b", &"x".repeat(1017)), copy);
+        assert_ne!(input_location(id, "b", &"x".repeat(1017)), copy);
     }
 }

@@ -4,7 +4,7 @@ use crate::apply::{Change, RunContext, apply};
 use crate::error::MessageError;
 use crate::evidence::{find_output, input_was_replaced};
 use crate::id::{Attempt, InferenceId, Location};
-use crate::input::{Delivery, InputProblem, delivery};
+use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
 use crate::ports::{
     Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectStore,
@@ -97,11 +97,11 @@ where
             format!("the pipeline {} is no longer configured", job.pipeline),
         )));
     };
-    let input = match delivery(job.id, &job.input.bucket, &job.input.key) {
-        Delivery::InPlace(location) => location,
-        Delivery::Copy(location) => match ensure_copy(ports, job, &location).await {
+    let input = match input_location(job.id, &job.input.bucket, &job.input.key) {
+        InputLocation::InPlace(location) => location,
+        InputLocation::Copy(location) => match ensure_copy(ports, job, &location).await {
             Ok(()) => location,
-            Err(CopyError::Gone) => {
+            Err(CopyError::NotFound) => {
                 let deleted = InputProblem::Deleted.to_string();
                 return Err(InvokeFailure::Permanent(Failure::new(
                     Cause::InvalidInput,
@@ -143,7 +143,7 @@ where
         Err(InvokeError::Refused(why)) => {
             Err(InvokeFailure::Permanent(Failure::new(Cause::Refused, why)))
         }
-        Err(InvokeError::Unanswered(error)) => Err(InvokeFailure::Redeliver(error.into())),
+        Err(InvokeError::OutcomeUnknown(error)) => Err(InvokeFailure::Redeliver(error.into())),
     }
 }
 

@@ -29,7 +29,6 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod apply;
-pub mod backlog;
 pub mod classify;
 pub mod commands;
 pub mod decision;
@@ -42,6 +41,7 @@ pub mod input;
 pub mod inventory_scan;
 mod invoke;
 pub mod job;
+pub mod open_jobs;
 pub mod pipeline;
 pub mod policy;
 pub mod ports;

@@ -107,7 +107,7 @@ pub struct ObjectHead {
 
 /// An object could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum PeekError {
+pub enum HeadError {
     /// The object exists, but this service cannot read it: archived, or encrypted with the uploader's key.
     #[error("the object cannot be read: {0}")]
     Unreadable(String),
@@ -117,7 +117,7 @@ pub enum PeekError {
 
 pub trait ObjectStore {
     /// Metadata and first bytes of the current version, in one request; `None` if there is none.
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError>;
+    async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError>;
     /// Metadata of the current version; `None` if there is none.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable>;
     /// The first bytes of an object, at most `limit`; `None` if there is none.
@@ -141,7 +141,7 @@ pub trait ObjectStore {
 pub enum CopyError {
     /// The version does not exist.
     #[error("the version does not exist")]
-    Gone,
+    NotFound,
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }
@@ -179,7 +179,7 @@ pub enum InvokeError {
     Refused(String),
     /// No response: the request may have been queued.
     #[error(transparent)]
-    Unanswered(Unavailable),
+    OutcomeUnknown(Unavailable),
 }
 
 pub trait InferenceEndpoint {
@@ -244,7 +244,7 @@ pub trait Connections {
     /// Adds or renews a connection.
     async fn register(&self, connection: &Connection) -> Result<(), Unavailable>;
     /// Removes a connection. Removing an unknown one succeeds.
-    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable>;
+    async fn unregister(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable>;
     /// All connections of a subscription, read consistently.
     async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable>;
 }
@@ -306,7 +306,7 @@ pub struct QuarantinedMessage {
 /// Stores quarantined messages for manual review.
 pub trait Quarantine {
     /// Stores a message. Storing it again changes nothing, unless it was redriven since: then it failed again.
-    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable>;
+    async fn quarantine(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable>;
 }
 
 /// A retry command on its way to the function that runs it.

@@ -285,7 +285,7 @@ where
             body: letter.body.clone(),
             at: now,
         };
-        ports.keep(&entry).await?;
+        ports.quarantine(&entry).await?;
         error!(
             message.id = letter.first_id,
             queue = queue.name(),

@@ -1,7 +1,7 @@
 //! Processes a check: starts the attempt that it names, or finds out what became of it.
 
 use crate::apply::{Change, RunContext, apply};
-use crate::commands::{JobCommand, ResubmitResult, resubmit};
+use crate::commands::{JobCommand, RetryResult, retry_job};
 use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::invoke::invoke_if_input_is_current;
@@ -71,10 +71,10 @@ pub async fn run_command<P>(
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    match resubmit(ports, run, command).await {
-        Ok(ResubmitResult::Scheduled(job)) => Ok(vec![job]),
-        Ok(ResubmitResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
-        Ok(ResubmitResult::Refused(..)) | Err(CommandError::Poisoned { .. }) => Ok(vec![]),
+    match retry_job(ports, run, command).await {
+        Ok(RetryResult::Scheduled(job)) => Ok(vec![job]),
+        Ok(RetryResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
+        Ok(RetryResult::Refused(..)) | Err(CommandError::Poisoned { .. }) => Ok(vec![]),
         // This command may have changed it, and the function that ran it may have died before it sent the next message.
         Err(CommandError::Changed { .. }) if redelivered => {
             let job = ports.load(command.job).await?;

@@ -8,7 +8,7 @@ use crate::invoke::{invoke_endpoint, invoke_if_input_is_current};
 use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
 use crate::ports::{
-    Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectHead, ObjectStore, PeekError,
+    Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ObjectHead, ObjectStore,
     SaveError,
 };
 use crate::state::{Cause, Failure, State};
@@ -56,10 +56,10 @@ where
     let (object, problem) = match problem {
         // No request for an invalid key: some cannot even be encoded in a URL.
         Some(problem) => (None, Some(problem)),
-        None => match ports.peek(&upload.bucket, &upload.key).await {
+        None => match ports.head_current(&upload.bucket, &upload.key).await {
             Ok(object) => (object, None),
-            Err(PeekError::Unreadable(why)) => (None, Some(InputProblem::Unreadable(why))),
-            Err(PeekError::Unavailable(error)) => return Err(error.into()),
+            Err(HeadError::Unreadable(why)) => (None, Some(InputProblem::Unreadable(why))),
+            Err(HeadError::Unavailable(error)) => return Err(error.into()),
         },
     };
     let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));

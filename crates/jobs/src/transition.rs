@@ -122,7 +122,7 @@ pub fn transition(
                 }
             },
             Event::Overwritten => superseded(*attempt),
-            Event::Resubmit { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Retry { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*attempt),
         },
         State::InProgress {
@@ -177,7 +177,7 @@ pub fn transition(
                 (Age::Current, Evidence::NotChecked) => Ignore(IgnoreReason::AlreadyApplied),
             },
             Event::Overwritten => superseded(*attempt),
-            Event::Resubmit { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Retry { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*attempt),
         },
         State::RetryScheduled { next, due, budget } => match event {
@@ -227,7 +227,7 @@ pub fn transition(
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Overwritten => superseded(*next),
-            Event::Resubmit { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Retry { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*next),
         },
         State::Ready { .. } => match event {
@@ -239,7 +239,7 @@ pub fn transition(
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Overwritten
-            | Event::Resubmit { .. }
+            | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Failed { attempt, failure } => match event {
@@ -277,7 +277,7 @@ pub fn transition(
                 }
             }
             Event::CheckDue { .. } | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
-            Event::Resubmit { .. } => match failure.cause {
+            Event::Retry { .. } => match failure.cause {
                 Cause::InvalidInput | Cause::Superseded => Ignore(IgnoreReason::NotRetryable),
                 Cause::ModelRejected
                 | Cause::ModelError
@@ -311,7 +311,7 @@ pub fn transition(
             | Event::AttemptFailed { .. }
             | Event::CheckDue { .. }
             | Event::Overwritten
-            | Event::Resubmit { .. } => Ignore(IgnoreReason::Finished),
+            | Event::Retry { .. } => Ignore(IgnoreReason::Finished),
         },
     })
 }

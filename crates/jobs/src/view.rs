@@ -114,7 +114,7 @@ fn shortened(name: &str) -> String {
     clippy::large_enum_variant,
     reason = "frames are made one at a time, and nearly all are of the large kind"
 )]
-pub enum Frame {
+pub enum PushMessage {
     #[serde(rename = "job.changed")]
     JobChanged {
         job: JobView,
@@ -137,9 +137,9 @@ pub enum Frame {
 
 /// Maximum size of a frame. API Gateway bills and buffers longer messages as several
 /// (API Gateway WebSocket quotas: frame 32 KB, message 128 KB).
-pub const MAX_FRAME_BYTES: usize = 32 * 1024;
+pub const MAX_PUSH_BYTES: usize = 32 * 1024;
 
-impl Frame {
+impl PushMessage {
     pub fn to_json(&self) -> Vec<u8> {
         // Frames contain only strings and numbers, so serialization cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
@@ -147,7 +147,7 @@ impl Frame {
 
     /// A snapshot with as many of `jobs` as fit into one frame.
     pub fn snapshot(jobs: &[Job], more: bool) -> Self {
-        let mut room = MAX_FRAME_BYTES - r#"{"type":"snapshot","jobs":[],"more":false}"#.len();
+        let mut room = MAX_PUSH_BYTES - r#"{"type":"snapshot","jobs":[],"more":false}"#.len();
         let mut views = Vec::new();
         for job in jobs {
             let view = JobView::from(job);

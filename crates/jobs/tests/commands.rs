@@ -4,8 +4,8 @@
 
 use jobs::apply::RunContext;
 use jobs::commands::{
-    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS, ResubmitResult,
-    cancel, resubmit,
+    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS, RetryResult,
+    cancel_job, retry_job,
 };
 use jobs::error::{ApplyError, CommandError};
 use jobs::id::Timestamp;
@@ -21,7 +21,7 @@ use testkit::memory::Memory;
 const NOW: Timestamp = Timestamp(1_767_700_000_000);
 
 enum Command {
-    Resubmit,
+    Retry,
     Cancel,
 }
 
@@ -33,12 +33,12 @@ enum Answer {
     Refused(Job, IgnoreReason),
 }
 
-impl From<ResubmitResult> for Answer {
-    fn from(result: ResubmitResult) -> Self {
+impl From<RetryResult> for Answer {
+    fn from(result: RetryResult) -> Self {
         match result {
-            ResubmitResult::Scheduled(job) => Self::Done(job),
-            ResubmitResult::ResultFound(check) => Self::ResultFound(check),
-            ResubmitResult::Refused(job, reason) => Self::Refused(job, reason),
+            RetryResult::Scheduled(job) => Self::Done(job),
+            RetryResult::ResultFound(check) => Self::ResultFound(check),
+            RetryResult::Refused(job, reason) => Self::Refused(job, reason),
         }
     }
 }
@@ -69,8 +69,8 @@ fn table(job: &Job) -> Memory {
 
 fn ask(memory: &Memory, which: &Command, command: &JobCommand) -> Result<Answer, CommandError> {
     in_run(async |run| match which {
-        Command::Resubmit => resubmit(memory, run, command).await.map(Answer::from),
-        Command::Cancel => cancel(memory, run, command).await.map(Answer::from),
+        Command::Retry => retry_job(memory, run, command).await.map(Answer::from),
+        Command::Cancel => cancel_job(memory, run, command).await.map(Answer::from),
     })
 }
 
@@ -108,7 +108,7 @@ fn in_state(wanted: &str) -> Job {
 fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     let failed = in_state("Failed");
     let memory = table(&failed);
-    let job = done(ask(&memory, &Command::Resubmit, &command(&failed)));
+    let job = done(ask(&memory, &Command::Retry, &command(&failed)));
     let State::RetryScheduled { next, due, budget } = job.state else {
         panic!("{:?}", job.state)
     };
@@ -126,20 +126,20 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
             last.reason.as_deref()
         ),
         (
-            "Resubmit",
+            "Retry",
             Some("ops@example.com"),
             Some("the model was fixed")
         )
     );
     assert_eq!(memory.state().jobs[&job.id], job, "and it is saved");
     // The same command once more.
-    let again = ask(&memory, &Command::Resubmit, &command(&failed));
+    let again = ask(&memory, &Command::Retry, &command(&failed));
     assert!(
         matches!(again, Err(CommandError::Changed { .. })),
         "{again:?}"
     );
     let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
-    let answer = ask(&memory, &Command::Resubmit, &careless).unwrap();
+    let answer = ask(&memory, &Command::Retry, &careless).unwrap();
     assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
 }
 
@@ -150,7 +150,7 @@ fn retry_command_uses_an_existing_result_instead_of_another_run() {
     let input = &failed.input;
     let key = format!("outbound/{}/{}/a1/late.out", failed.pipeline, failed.id);
     memory.put(&input.bucket, &key, b"{}");
-    let answer = ask(&memory, &Command::Resubmit, &command(&failed)).unwrap();
+    let answer = ask(&memory, &Command::Retry, &command(&failed)).unwrap();
     let Answer::ResultFound(check) = answer else {
         panic!("{answer:?}")
     };
@@ -173,13 +173,13 @@ fn command_that_does_not_apply_is_refused_with_the_reason() {
             attempt: failed.state.attempt(),
             failure: Failure::new(cause, ""),
         };
-        let answer = ask(&table(&failed), &Command::Resubmit, &command(&failed)).unwrap();
+        let answer = ask(&table(&failed), &Command::Retry, &command(&failed)).unwrap();
         assert_eq!(answer, Answer::Refused(failed, why));
     }
     for (state, kind, why) in [
-        ("InProgress", Command::Resubmit, IgnoreReason::StillOpen),
-        ("Ready", Command::Resubmit, IgnoreReason::Finished),
-        ("Cancelled", Command::Resubmit, IgnoreReason::Finished),
+        ("InProgress", Command::Retry, IgnoreReason::StillOpen),
+        ("Ready", Command::Retry, IgnoreReason::Finished),
+        ("Cancelled", Command::Retry, IgnoreReason::Finished),
         ("Ready", Command::Cancel, IgnoreReason::Finished),
         ("Failed", Command::Cancel, IgnoreReason::Finished),
         ("Cancelled", Command::Cancel, IgnoreReason::AlreadyApplied),
@@ -205,7 +205,7 @@ fn cancel_command_ends_an_open_job_and_records_actor_and_reason() {
 #[test]
 fn command_with_an_outdated_version_is_rejected() {
     let failed = in_state("Failed");
-    for kind in [Command::Resubmit, Command::Cancel] {
+    for kind in [Command::Retry, Command::Cancel] {
         let stale = JobCommand::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
         let answer = ask(&table(&failed), &kind, &stale);
         let Err(CommandError::Changed { expected, actual }) = answer else {
@@ -227,10 +227,10 @@ fn command_whose_save_was_lost_is_rejected_when_repeated() {
     let memory = table(&failed);
     memory.state().fail_after.insert("save", 1);
     assert!(matches!(
-        ask(&memory, &Command::Resubmit, &command(&failed)),
+        ask(&memory, &Command::Retry, &command(&failed)),
         Err(CommandError::Apply(ApplyError::Unavailable(_)))
     ));
-    let answer = ask(&memory, &Command::Resubmit, &command(&failed));
+    let answer = ask(&memory, &Command::Retry, &command(&failed));
     assert!(matches!(answer, Err(CommandError::Changed { .. })));
 }
 

@@ -59,7 +59,7 @@ fn events(state: &State) -> Vec<Event> {
     let principal = || ("someone".to_owned(), "because".to_owned());
     let mut all = vec![Event::Uploaded, Event::Overwritten];
     let (actor, reason) = principal();
-    all.push(Event::Resubmit { actor, reason });
+    all.push(Event::Retry { actor, reason });
     let (actor, reason) = principal();
     all.push(Event::Cancel { actor, reason });
     for attempt in attempts(state) {
@@ -204,7 +204,7 @@ fn walk() -> Walk {
     let mut out = Walk::default();
     let mut seen = HashSet::from([format!("{} 0", shape(&initial, start))]);
     let mut queue = vec![(initial, start, 0u8)];
-    while let Some((state, now, resubmits)) = queue.pop() {
+    while let Some((state, now, retries)) = queue.pop() {
         out.states += 1;
         assert_eq!(
             state.check_deadline().is_none(),
@@ -217,7 +217,7 @@ fn walk() -> Walk {
             for event in events(&state) {
                 out.steps += 1;
                 // Two manual retries show everything that a third could.
-                if matches!(event, Event::Resubmit { .. }) && resubmits == 2 {
+                if matches!(event, Event::Retry { .. }) && retries == 2 {
                     continue;
                 }
                 let decision = transition(&state, &event, &context(now, 2), &policy);
@@ -228,7 +228,7 @@ fn walk() -> Walk {
                     Ok(Decision::Advance(Advance { state: next, .. })) => {
                         cell.insert(format!("**{}**", next.name()));
                         out.edges.insert((state.name(), name, next.name()));
-                        let again = resubmits + u8::from(matches!(event, Event::Resubmit { .. }));
+                        let again = retries + u8::from(matches!(event, Event::Retry { .. }));
                         if seen.insert(format!("{} {again}", shape(&next, now))) {
                             queue.push((next, now, again));
                         }
@@ -251,7 +251,7 @@ fn check(
     decision: &Result<Decision, TransitionError>,
 ) {
     let context_text = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
-    let by_person = matches!(event, Event::Resubmit { .. });
+    let by_person = matches!(event, Event::Retry { .. });
     match decision {
         Ok(Decision::Advance(Advance { state: next, .. })) => {
             assert!(
@@ -378,7 +378,7 @@ fn finds_its_effects_again(
         // Not triggered by messages of their own: they occur while another message is processed.
         Event::Accepted { .. }
         | Event::SubmitFailed { .. }
-        | Event::Resubmit { .. }
+        | Event::Retry { .. }
         | Event::Cancel { .. } => return,
     };
     let second = transition(next, &again, &context(now, 3), &policy());
@@ -666,11 +666,11 @@ fn job_has_at_most_twenty_attempts_in_its_lifetime() {
     let mut submissions = 0;
     loop {
         let now = Timestamp(1_000_000);
-        let resubmit = Event::Resubmit {
+        let retry = Event::Retry {
             actor: "ops".into(),
             reason: "again".into(),
         };
-        match transition(&state, &resubmit, &context(now, 2), &policy) {
+        match transition(&state, &retry, &context(now, 2), &policy) {
             Ok(Decision::Advance(Advance {
                 state: State::RetryScheduled { next, budget, .. },
                 ..

@@ -9,8 +9,9 @@ use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Accepted, CheckRequest, Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, Queue, SaveError, Unavailable,
+    Accepted, CheckRequest, Clock, CopyError, HeadError, InferenceEndpoint, Invocation,
+    InvokeError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, Queue, SaveError,
+    Unavailable,
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
@@ -316,8 +317,8 @@ impl JobStore for Overwritten {
 }
 
 impl ObjectStore for Overwritten {
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
-        self.0.peek(bucket, key).await
+    async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
+        self.0.head_current(bucket, key).await
     }
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
         self.0.head(location).await

@@ -32,7 +32,7 @@ pub(crate) const CALLS: [&str; 23] = [
     "create",
     "save",
     "newest",
-    "peek",
+    "head_current",
     "head",
     "list",
     "versions",
@@ -40,7 +40,7 @@ pub(crate) const CALLS: [&str; 23] = [
     "send",
     "publish",
     "watching",
-    "keep",
+    "quarantine",
     "due by",
     "postpone",
     "versions of",
@@ -181,7 +181,7 @@ impl Calls {
         } else if self.has_outage(env, name) || env.strikes(FaultKind::CallThrottled) {
             CallFate::Throttled
         } else if env.strikes(FaultKind::AnswerLost)
-            || (name == "invoke" && env.strikes(FaultKind::InvokeUnanswered))
+            || (name == "invoke" && env.strikes(FaultKind::InvokeOutcomeUnknown))
         {
             CallFate::AnswerLost
         } else {

@@ -8,8 +8,8 @@ use async_endpoint::{
     Endpoint, EndpointAction, Faults, InvocationFailure, InvocationStatus, InvokeEndpointError,
     Millis, Request, Rng, RunId, ScaleIn, Settings, StopReason,
 };
-use jobs::backlog::Backlog;
 use jobs::id::Location;
+use jobs::open_jobs::OpenJobs;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation};
 
@@ -211,11 +211,11 @@ impl Endpoints {
     }
 
     /// The reconciler reported the backlog of each pipeline: the metric that the scaling policies use.
-    pub(crate) fn report_backlog(
+    pub(crate) fn report_open_jobs(
         &mut self,
         env: &mut SimulationEnvironment,
         bucket: &mut SimulatedBucket,
-        backlog: &BTreeMap<String, Backlog>,
+        backlog: &BTreeMap<String, OpenJobs>,
     ) -> EndpointConsequences {
         let mut consequences = Vec::new();
         for index in 0..self.hosted.len() {

@@ -76,7 +76,7 @@ faults! {
     /// All calls of one kind fail for minutes to hours.
     Outage 300_000,
     /// The endpoint accepts a request, and its answer is lost.
-    InvokeUnanswered 300_000,
+    InvokeOutcomeUnknown 300_000,
     /// The endpoint accepts a request, and its answer lacks the location of the output.
     OutputLocationOmitted 100_000,
     /// The endpoint refuses a call.

@@ -11,10 +11,10 @@ use functions::handlers::{
     ws_connect, ws_default, ws_disconnect,
 };
 use jobs::apply::RunContext;
-use jobs::backlog::Backlog;
-use jobs::commands::{self, CancelResult, JobCommand, ResubmitResult};
+use jobs::commands::{self, CancelResult, JobCommand, RetryResult};
 use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{JobId, Timestamp};
+use jobs::open_jobs::OpenJobs;
 use jobs::ports::{CheckQueue, Clock, Queue};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub(crate) enum HandlerOutcome {
     Authorized(Value),
     Done,
     /// The reconciler's backlog of each pipeline, if it counted.
-    Reconciled(Option<BTreeMap<String, Backlog>>),
+    Reconciled(Option<BTreeMap<String, OpenJobs>>),
     Failed,
 }
 
@@ -131,14 +131,14 @@ async fn command(
     };
     let command = JobCommand::new(job, None, "support", "a customer asked")?;
     let changed = if cancel {
-        match commands::cancel(&app.ports, &run, &command).await? {
+        match commands::cancel_job(&app.ports, &run, &command).await? {
             CancelResult::Cancelled(job) => job,
             CancelResult::Refused(..) => return Ok(()),
         }
     } else {
-        match commands::resubmit(&app.ports, &run, &command).await? {
-            ResubmitResult::Scheduled(job) => job,
-            ResubmitResult::ResultFound(check) => {
+        match commands::retry_job(&app.ports, &run, &command).await? {
+            RetryResult::Scheduled(job) => job,
+            RetryResult::ResultFound(check) => {
                 let _ = app
                     .ports
                     .send_checks(&[jobs::ports::DelayedMessage {
@@ -148,7 +148,7 @@ async fn command(
                     .await;
                 return Ok(());
             }
-            ResubmitResult::Refused(..) => return Ok(()),
+            RetryResult::Refused(..) => return Ok(()),
         }
     };
     let until = Timestamp(app.ports.now().0 + SUPPORT_EFFECTS);

@@ -249,7 +249,7 @@ fn finish(
             let consequences = pages.step_done(env, page, step);
             simulation.plan(consequences);
         }
-        (HandlerOutcome::Reconciled(Some(backlog)), ..) => simulation.report_backlog(&backlog),
+        (HandlerOutcome::Reconciled(Some(backlog)), ..) => simulation.report_open_jobs(&backlog),
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! The table of quarantined messages, and support's replays of dead letters in it.
+//! The table of quarantined messages, and support's redrives of dead letters in it.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub(crate) struct QuarantineTable {
 }
 
 impl QuarantineTable {
-    pub(crate) fn keep(&mut self, env: &mut SimulationEnvironment, entry: &QuarantinedMessage) {
+    pub(crate) fn insert(&mut self, env: &mut SimulationEnvironment, entry: &QuarantinedMessage) {
         let known = self
             .entries
             .iter()

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use async_endpoint::Settings;
-use jobs::backlog::Backlog;
 use jobs::job::Job;
+use jobs::open_jobs::OpenJobs;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Accepted, Invocation, Queue, SaveError};
 use testkit::key_value_map::KeyValueMap;
@@ -338,14 +338,14 @@ impl Simulation {
     }
 
     /// The reconciler counted the open jobs of each pipeline.
-    pub(crate) fn report_backlog(&mut self, backlog: &BTreeMap<String, Backlog>) {
+    pub(crate) fn report_open_jobs(&mut self, backlog: &BTreeMap<String, OpenJobs>) {
         let Self {
             env,
             bucket,
             endpoints,
             ..
         } = self;
-        let consequences = endpoints.report_backlog(env, bucket, backlog);
+        let consequences = endpoints.report_open_jobs(env, bucket, backlog);
         self.plan(consequences);
     }
 

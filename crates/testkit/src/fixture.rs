@@ -59,7 +59,7 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
         Event::CheckDue { .. }
         | Event::Uploaded
         | Event::Overwritten
-        | Event::Resubmit { .. }
+        | Event::Retry { .. }
         | Event::Cancel { .. } => AttemptChange::Unchanged,
     }
 }

@@ -68,8 +68,8 @@ pub struct MemoryState {
     pub records: KeyValueMap,
     /// Multipart uploads by upload id.
     pub multipart_uploads: BTreeMap<String, MultipartUpload>,
-    /// When messages in quarantine were last replayed, by queue and message id.
-    pub replayed: BTreeMap<(String, String), Timestamp>,
+    /// When messages in quarantine were last redriven, by queue and message id.
+    pub redriven_at: BTreeMap<(String, String), Timestamp>,
     /// Retry commands that were sent, with their delays in seconds.
     pub retry_commands: Vec<DelayedMessage<RetryCommand>>,
     versions: u64,

@@ -186,7 +186,7 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
             page.sync().await.unwrap();
             until("a snapshot", async || {
                 let arrival = page.next().await.unwrap();
-                matches!(arrival.frame, devstack::PushFrame::Snapshot { .. }).then_some(())
+                matches!(arrival.frame, devstack::PushMessage::Snapshot { .. }).then_some(())
             })
             .await;
             assert!(!page.jobs.contains_key(&id), "the job was shown");

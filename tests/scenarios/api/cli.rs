@@ -163,7 +163,7 @@ fn retry_plan_retries_every_matching_failed_job() {
 }
 
 #[test]
-fn quarantined_message_is_replayed_and_discarded_with_the_cli() {
+fn quarantined_message_is_redriven_and_discarded_with_the_cli() {
     run(async |stack| {
         let support = CliUser::sign_in(stack, SUPPORT).await;
         let sent = stack
@@ -189,10 +189,10 @@ fn quarantined_message_is_replayed_and_discarded_with_the_cli() {
             shown.stdout
         );
         let ran = support
-            .docket(&["quarantine", "replay", &id, "--reason", "repaired"])
+            .docket(&["quarantine", "redrive", &id, "--reason", "repaired"])
             .await;
         assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
-        until("the replayed message in quarantine again", async || {
+        until("the redriven message in quarantine again", async || {
             listed().await.filter(|entry| entry["at"] != first["at"])
         })
         .await;
@@ -207,7 +207,7 @@ fn quarantined_message_is_replayed_and_discarded_with_the_cli() {
             .filter(|entry| entry["target"] == id.as_str())
             .map(|entry| &entry["action"])
             .collect();
-        assert_eq!(actions, ["discard", "replay"]);
+        assert_eq!(actions, ["discard", "redrive"]);
     });
 }
 

@@ -179,7 +179,7 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         table_request(action, "PutItem", table, put)
     };
     let update = |action, prefix: &str| {
-        let update = json!({"Key": key(prefix), "UpdateExpression": "SET replayed_at = :now",
+        let update = json!({"Key": key(prefix), "UpdateExpression": "SET redriven_at = :now",
             "ConditionExpression": item_exists("pk"), "ExpressionAttributeValues": {":now": {"N": "1"}}});
         table_request(action, "UpdateItem", table, update)
     };
@@ -204,7 +204,7 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         put("write a quarantine entry", "quarantine"),
         get("read a quarantine entry", "quarantine"),
         list("list quarantine entries", "quarantine"),
-        update("mark a quarantine entry as replayed", "quarantine"),
+        update("mark a quarantine entry as redriven", "quarantine"),
         drop("delete a quarantine entry", "quarantine"),
         get("read the scan checkpoint", "state"),
         put("write the scan checkpoint", "state"),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
-use devstack::{JobView, PushClient, PushFrame, ReceivedMessage, Stack};
+use devstack::{JobView, PushClient, PushMessage, ReceivedMessage, Stack};
 use jobs::id::JobId;
 
 use super::{WAIT_TIMEOUT, within_timeout};
@@ -28,7 +28,7 @@ impl TestTenant {
             loop {
                 // Pushes may come before it.
                 let arrival = page.next().await.expect("the page stays connected");
-                if let PushFrame::Snapshot { jobs, .. } = arrival.frame {
+                if let PushMessage::Snapshot { jobs, .. } = arrival.frame {
                     return jobs;
                 }
             }

@@ -241,7 +241,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/quarantine/{entry_id}/replay": {
+    "/quarantine/{entry_id}/redrive": {
         parameters: {
             query?: never;
             header?: never;
@@ -254,7 +254,7 @@ export interface paths {
          * Sends a message to its queue again. If it fails again, it is quarantined again.
          * @description Access: support.
          */
-        post: operations["ReplayQuarantineEntry"];
+        post: operations["RedriveQuarantineEntry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -476,10 +476,10 @@ export interface components {
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             /**
-             * @description `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `replay` or `discard`.
+             * @description `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `redrive` or `discard`.
              * @enum {string}
              */
-            action: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "replay" | "discard";
+            action: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
             actor: string;
             /** Format: uint64 */
             at: number;
@@ -792,7 +792,7 @@ export interface components {
             /** @description The problem type, `urn:docket:problem:<code>`. Programs should use it rather than the texts. */
             type: string;
         };
-        /** @description Body of `POST /quarantine/{entry_id}/replay` and `POST /quarantine/{entry_id}/discard`. */
+        /** @description Body of `POST /quarantine/{entry_id}/redrive` and `POST /quarantine/{entry_id}/discard`. */
         QuarantineCommandRequest: {
             /** @description The reason, for the audit log: 1 to 500 characters. */
             reason: string;
@@ -1487,7 +1487,7 @@ export interface operations {
             };
         };
     };
-    ReplayQuarantineEntry: {
+    RedriveQuarantineEntry: {
         parameters: {
             query?: never;
             header?: never;

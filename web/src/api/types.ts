@@ -38,8 +38,8 @@ export type AuditEntry = Schemas["AuditEntry"];
 export type AuditPage = Schemas["AuditPage"];
 export type Summary = Schemas["Summary"];
 
-/** A message of the WebSocket API, as `Frame` in `view.rs` defines it: OpenAPI describes HTTP only. */
-export type Frame =
+/** A message of the WebSocket API, as `PushMessage` in `view.rs` defines it: OpenAPI describes HTTP only. */
+export type PushMessage =
   | { type: "job.changed"; job: JobView; trace_id?: string }
   | { type: "snapshot"; jobs: JobView[]; more: boolean }
   | { type: "error"; message: string };

@@ -1,6 +1,6 @@
 /** A WebSocket connection: it requests a snapshot when it opens and every minute, and reports when it is dead. */
 
-import type { Frame, JobView } from "../api/types";
+import type { PushMessage, JobView } from "../api/types";
 
 /** Also keeps the socket alive: API Gateway closes an idle one after 10 minutes (API Gateway quotas). */
 export const SYNC_INTERVAL_MS = 60_000;
@@ -85,13 +85,13 @@ export class Connection {
 }
 
 /** Parses a frame. Undefined for other messages, such as API Gateway's errors: those show as a missing answer anyway. */
-function parse(data: unknown): Frame | undefined {
+function parse(data: unknown): PushMessage | undefined {
   if (typeof data !== "string") return undefined;
   try {
-    const frame = JSON.parse(data) as Partial<Frame> | null;
-    if (frame?.type === "snapshot" && Array.isArray(frame.jobs)) return frame as Frame;
-    if (frame?.type === "job.changed" && typeof frame.job?.id === "string") return frame as Frame;
-    if (frame?.type === "error") return frame as Frame;
+    const frame = JSON.parse(data) as Partial<PushMessage> | null;
+    if (frame?.type === "snapshot" && Array.isArray(frame.jobs)) return frame as PushMessage;
+    if (frame?.type === "job.changed" && typeof frame.job?.id === "string") return frame as PushMessage;
+    if (frame?.type === "error") return frame as PushMessage;
   } catch {
     // Not JSON.
   }

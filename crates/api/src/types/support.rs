@@ -57,7 +57,7 @@ pub struct QuarantinePage {
     pub cursor: Option<String>,
 }
 
-/// Body of `POST /quarantine/{entry_id}/replay` and `POST /quarantine/{entry_id}/discard`.
+/// Body of `POST /quarantine/{entry_id}/redrive` and `POST /quarantine/{entry_id}/discard`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -83,7 +83,7 @@ pub struct AuditPage {
 pub struct AuditEntry {
     pub at: u64,
     pub actor: String,
-    /// `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `replay` or `discard`.
+    /// `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `redrive` or `discard`.
     pub action: String,
     /// The id of a job, a retry plan or a message in quarantine.
     pub target: String,

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::child_processes::ChildProcesses;
-use crate::push_client::{PushClient, PushFrame, ReceivedMessage};
+use crate::push_client::{PushClient, PushMessage, ReceivedMessage};
 use crate::run_dir::RunDir;
 use crate::stack::{Stack, StackOptions};
 use crate::test_users::TEST_PASSWORD;
@@ -317,12 +317,12 @@ fn timestamped_events(
 
 fn record_message(board: &mut Board, message: &ReceivedMessage) -> Vec<BoardChange> {
     match &message.frame {
-        PushFrame::JobChanged { job } => board.record_job(job, message.at).into_iter().collect(),
-        PushFrame::Snapshot { jobs, .. } => jobs
+        PushMessage::JobChanged { job } => board.record_job(job, message.at).into_iter().collect(),
+        PushMessage::Snapshot { jobs, .. } => jobs
             .iter()
             .filter_map(|job| board.record_job(job, message.at))
             .collect(),
-        PushFrame::Error { .. } => vec![],
+        PushMessage::Error { .. } => vec![],
     }
 }
 

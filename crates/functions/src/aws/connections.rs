@@ -40,7 +40,7 @@ impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
         Ok(())
     }
 
-    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
+    async fn unregister(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
         let request = self
             .dynamodb()
             .delete_item()

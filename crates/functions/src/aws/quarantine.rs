@@ -28,7 +28,7 @@ pub(super) fn key(source: &str, message_id: &str) -> Item {
 }
 
 impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<E> {
-    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
+    async fn quarantine(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         let cut = entry.body.floor_char_boundary(MAX_INLINE_BODY_BYTES);
         let mut request = self
             .dynamodb()
@@ -44,7 +44,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<
             .item("quarantined_at", n(entry.at.0))
             .item("expires_at", n(entry.at.0 / 1000 + RETENTION_DAYS * 86_400))
             // One that is there was delivered before, unless it was sent again: then it has failed anew.
-            .condition_expression("attribute_not_exists(pk) OR attribute_exists(replayed_at)");
+            .condition_expression("attribute_not_exists(pk) OR attribute_exists(redriven_at)");
         if cut < entry.body.len() {
             let key = format!("quarantine/{}/{}", entry.source, entry.message_id);
             let body = aws_sdk_s3::primitives::ByteStream::from(entry.body.clone().into_bytes());

@@ -10,8 +10,8 @@ use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::{Has, variable};
 
-/// For this long no other call can replay or discard a message that is being replayed, in milliseconds.
-const REPLAY_LOCK_MS: u64 = 60_000;
+/// For this long no other call can redrive or discard a message that is being redriven, in milliseconds.
+const REDRIVE_LOCK_MS: u64 = 60_000;
 /// How many pages of a query are read for one list: a page has 1 MB, and rows of earlier releases up to 64 KB each.
 const MAX_QUERY_PAGES: usize = 40;
 
@@ -33,8 +33,8 @@ fn decode(item: &Item) -> Result<StoredMessage, BadRow> {
             at: row.time("quarantined_at")?,
         },
         body_bytes: row.number("body_bytes")?,
-        replayed_at: match item.get("replayed_at") {
-            Some(_) => Some(row.time("replayed_at")?),
+        redriven_at: match item.get("redriven_at") {
+            Some(_) => Some(row.time("redriven_at")?),
             None => None,
         },
     })
@@ -57,7 +57,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", s(PARTITION))
                 .projection_expression(
-                    "#source, message_id, cause, problem, body_bytes, quarantined_at, replayed_at",
+                    "#source, message_id, cause, problem, body_bytes, quarantined_at, redriven_at",
                 )
                 .expression_attribute_names("#source", "source")
                 .set_exclusive_start_key(start)
@@ -116,7 +116,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         Ok(Some(found))
     }
 
-    async fn mark_replayed(
+    async fn mark_redriven(
         &self,
         source: &str,
         message_id: &str,
@@ -127,12 +127,12 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
             .update_item()
             .table_name(self.name::<variable::RecordsTable>())
             .set_key(Some(key(source, message_id)))
-            .update_expression("SET replayed_at = :at")
+            .update_expression("SET redriven_at = :at")
             .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(replayed_at) OR replayed_at < :before)",
+                "attribute_exists(pk) AND (attribute_not_exists(redriven_at) OR redriven_at < :before)",
             )
             .expression_attribute_values(":at", n(at.0))
-            .expression_attribute_values(":before", n(at.0.saturating_sub(REPLAY_LOCK_MS)))
+            .expression_attribute_values(":before", n(at.0.saturating_sub(REDRIVE_LOCK_MS)))
             .send()
             .await;
         let marked = done_or("DynamoDB UpdateItem", answer, |refused| {
@@ -145,16 +145,16 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         &self,
         source: &str,
         message_id: &str,
-        replayed_at: Option<Timestamp>,
+        redriven_at: Option<Timestamp>,
     ) -> Result<(), Unavailable> {
         let mut request = self
             .dynamodb()
             .delete_item()
             .table_name(self.name::<variable::RecordsTable>())
             .set_key(Some(key(source, message_id)));
-        if let Some(at) = replayed_at {
+        if let Some(at) = redriven_at {
             request = request
-                .condition_expression("replayed_at = :at")
+                .condition_expression("redriven_at = :at")
                 .expression_attribute_values(":at", n(at.0));
         }
         // The text in S3 goes with the bucket's lifecycle.

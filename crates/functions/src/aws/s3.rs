@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{EncodingType, MetadataDirective, TaggingDirective};
 use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
-use jobs::ports::{CopyError, ObjectHead, ObjectStore, PeekError, Unavailable};
+use jobs::ports::{CopyError, HeadError, ObjectHead, ObjectStore, Unavailable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
@@ -125,10 +125,10 @@ pub(super) fn plain(key: &str, encoded: bool) -> String {
 }
 
 impl<E: Environment> ObjectStore for Aws<E> {
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
+    async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
             Start::Missing => Ok(None),
-            Start::Unreadable(why) => Err(PeekError::Unreadable(why)),
+            Start::Unreadable(why) => Err(HeadError::Unreadable(why)),
             Start::Empty => {
                 let location = Location {
                     bucket: bucket.to_owned(),
@@ -228,7 +228,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {
-                Some("NoSuchKey" | "NoSuchVersion") => Err(CopyError::Gone),
+                Some("NoSuchKey" | "NoSuchVersion") => Err(CopyError::NotFound),
                 _ => Err(unavailable("S3 CopyObject", error).into()),
             },
         }

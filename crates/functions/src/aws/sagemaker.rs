@@ -79,7 +79,7 @@ impl<E: Environment> InferenceEndpoint for Aws<E> {
                 tracing::warn!(inference.id = %id, error = text, "the endpoint refused a request");
                 Err(InvokeError::Refused(text))
             }
-            Err(error) => Err(InvokeError::Unanswered(unavailable(
+            Err(error) => Err(InvokeError::OutcomeUnknown(unavailable(
                 "SageMaker InvokeEndpointAsync",
                 error,
             ))),

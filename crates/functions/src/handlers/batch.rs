@@ -306,7 +306,7 @@ async fn settle<P: Quarantine + Clock>(
         body: message.text().to_owned(),
         at: ports.now(),
     };
-    match ports.keep(&entry).await {
+    match ports.quarantine(&entry).await {
         Ok(()) => {
             error!(
                 message.id = message.id(),

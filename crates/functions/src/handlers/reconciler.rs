@@ -2,9 +2,9 @@
 
 use api::retry_plans;
 use futures_util::future::join_all;
-use jobs::backlog::{Backlogs, count_open_jobs};
 use jobs::id::Timestamp;
 use jobs::inventory_scan::{ScanReport, ScanScope, scan};
+use jobs::open_jobs::{OpenJobsByPipeline, count_open_jobs};
 use jobs::ports::{
     CheckQueue, Clock, DeadLetters, Inventory, JobIndex, JobStore, KeyValueStore, Quarantine,
     Queue, RetryCommandQueue, UploadQueue,
@@ -85,7 +85,7 @@ pub struct Reconciled {
     /// Objects without a job whose upload events were re-enqueued.
     pub upload_events_reenqueued: u64,
     /// Open jobs by pipeline; none if not all could be counted.
-    pub open: Option<Backlogs>,
+    pub open: Option<OpenJobsByPipeline>,
     /// Age of the latest complete inventory scan; none if it is unknown.
     pub inventory_scan_age_seconds: Option<u64>,
     /// A call failed; the next run does what this one could not.

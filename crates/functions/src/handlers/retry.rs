@@ -34,7 +34,7 @@ pub struct CheckMessage {
 #[derive(Debug, Deserialize, Serialize)]
 pub struct RetryCommandMessage {
     job_id: String,
-    resubmit: RetryRequest,
+    retry: RetryRequest,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -50,7 +50,7 @@ impl From<&RetryCommand> for RetryCommandMessage {
     fn from(command: &RetryCommand) -> Self {
         Self {
             job_id: command.job.to_string(),
-            resubmit: RetryRequest {
+            retry: RetryRequest {
                 expected_version: command.expected_version,
                 actor: command.actor.clone(),
                 reason: command.reason.clone(),
@@ -80,7 +80,7 @@ impl From<&CheckRequest> for CheckMessage {
 /// Starts the attempts that are due, and checks on those that are overdue.
 ///
 /// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`, and of commands of a retry plan,
-///   `{"job_id":"…","resubmit":{"expected_version":7,"actor":"…","reason":"…"}}`.
+///   `{"job_id":"…","retry":{"expected_version":7,"actor":"…","reason":"…"}}`.
 /// - **On bad input**: quarantined.
 /// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
@@ -141,7 +141,7 @@ fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String
         actor,
         reason,
         force,
-    } = &message.resubmit;
+    } = &message.retry;
     let command = commands::JobCommand::new(job, Some(*expected_version), actor, reason);
     let command = command.map_err(|bad| bad.to_string())?;
     Ok(if *force { command.forced() } else { command })

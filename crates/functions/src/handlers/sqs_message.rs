@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsMessage;
 use jobs::id::TraceId;
 
-/// The message attribute with the id of the first message with this body, if it was redriven or replayed.
+/// The message attribute with the id of the first message with this body, if it was redriven or redriven.
 pub const FIRST_MESSAGE_ID: &str = "first-message-id";
 
 /// The message attribute with the trace id of that first message, if it had one.
@@ -24,7 +24,7 @@ pub trait SqsMessageExt {
     /// that sent it.
     fn trace_id(&self) -> Option<TraceId>;
 
-    /// The id of the first message with this body; a replay keeps it.
+    /// The id of the first message with this body; a redrive keeps it.
     fn first_id(&self) -> &str;
 }
 

@@ -3,7 +3,7 @@
 use api::snapshot::sync;
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections, JobStore, PushError, Pusher};
-use jobs::view::Frame;
+use jobs::view::PushMessage;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::info;
@@ -48,11 +48,11 @@ where
     let connection = connection(&event, now)?;
     let said: Result<Said, _> = serde_json::from_str(event.body.as_deref().unwrap_or_default());
     let frame = match said {
-        _ if connection.token_expires_at <= now => Frame::Error {
+        _ if connection.token_expires_at <= now => PushMessage::Error {
             message: "the sign-in has expired; connect with a new ticket".to_owned(),
         },
         Ok(Said::Sync) => sync(&app.ports, &connection).await?,
-        Err(_) => Frame::Error {
+        Err(_) => PushMessage::Error {
             message: r#"not understood; say {"action":"sync"}"#.to_owned(),
         },
     };

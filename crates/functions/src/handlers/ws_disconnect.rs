@@ -28,7 +28,7 @@ pub async fn handle<P: Connections + Clock, E>(
 ) -> Result<ApiGatewayProxyResponse, Error> {
     let connection = connection(&event.payload, app.ports.now())?;
     app.ports
-        .forget(&connection.subscription, &connection.connection_id)
+        .unregister(&connection.subscription, &connection.connection_id)
         .await?;
     Ok(ok())
 }

@@ -273,7 +273,7 @@ fn failed_push_does_not_fail_the_message() {
     app.ports
         .state()
         .fail_before
-        .extend([("push", 1), ("forget", 1)]);
+        .extend([("push", 1), ("unregister", 1)]);
     let version = app.ports.put(BUCKET, "inbound/acme/nda.pdf", PDF);
     let response = run(upload_trigger::handle(
         &app,

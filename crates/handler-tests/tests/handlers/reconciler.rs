@@ -7,8 +7,8 @@ use crate::fixtures::{
 use functions::config::HasPipelines;
 use functions::handlers::reconciler::{self, Reconciled};
 use functions::handlers::{inference_error, retry, upload_trigger};
-use jobs::backlog::Backlog;
 use jobs::id::{JobId, Timestamp};
+use jobs::open_jobs::OpenJobs;
 use jobs::ports::Queue;
 use jobs::ports::Record;
 use jobs::state::State;
@@ -253,7 +253,7 @@ fn unreadable_row_or_shard_does_not_block_the_others() {
 fn backlog_is_reported_by_pipeline_with_age_and_jobs_at_risk() {
     let app = app();
     let none = reconcile(&app).open.unwrap();
-    assert_eq!(none["legal-review"], Backlog::default());
+    assert_eq!(none["legal-review"], OpenJobs::default());
     assert_eq!(
         none.len(),
         app.environment.pipelines().iter().count(),
@@ -332,7 +332,7 @@ fn dead_letter_is_deleted_only_after_it_was_redriven_or_quarantined() {
     for (step, since) in [
         ("redrive_letter", None),
         ("discard", None),
-        ("keep", long_ago),
+        ("quarantine", long_ago),
         ("discard", long_ago),
     ] {
         let app = app();

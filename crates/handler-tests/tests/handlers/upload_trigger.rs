@@ -322,7 +322,7 @@ fn upload_event_for_a_key_of_no_pipeline_is_quarantined() {
 #[test]
 fn message_is_redelivered_while_the_quarantine_is_unavailable() {
     let app = app();
-    app.ports.state().fail_before.insert("keep", 1);
+    app.ports.state().fail_before.insert("quarantine", 1);
     assert_eq!(upload(&app, &["nonsense".to_owned()]), ["m0"]);
     assert!(upload(&app, &["nonsense".to_owned()]).is_empty());
     assert_eq!(app.ports.state().quarantine.len(), 1);

@@ -67,7 +67,7 @@ fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
             true
         }
         (State::Failed { failure, .. }, State::Ready { .. }) => failure.cause != Cause::Superseded,
-        (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Resubmit",
+        (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Retry",
         (State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }, _) => false,
     };
     if !allowed {

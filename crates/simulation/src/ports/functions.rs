@@ -8,9 +8,9 @@ use jobs::ports::FailedEntries;
 use jobs::ports::NewestJobs;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
-    EventBus, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError, ObjectHead,
-    ObjectStore, PeekError, PushError, Pusher, Quarantine, QuarantinedMessage, Queue, RetryCommand,
-    RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
+    EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
+    ObjectHead, ObjectStore, PushError, Pusher, Quarantine, QuarantinedMessage, Queue,
+    RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -114,10 +114,10 @@ impl Ports {
 }
 
 impl ObjectStore for Ports {
-    async fn peek(&self, _: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
-        self.call("peek", |Simulation { bucket, .. }| {
+    async fn head_current(&self, _: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
+        self.call("head_current", |Simulation { bucket, .. }| {
             if bucket.current(key).is_some_and(|(_, object)| object.sealed) {
-                return Err(PeekError::Unreadable(
+                return Err(HeadError::Unreadable(
                     "encrypted with a key of the uploader's".to_owned(),
                 ));
             }
@@ -170,7 +170,11 @@ impl ObjectStore for Ports {
                 bucket.copy(env.now, key, version, &to.key)
             })
             .await?;
-        if copied { Ok(()) } else { Err(CopyError::Gone) }
+        if copied {
+            Ok(())
+        } else {
+            Err(CopyError::NotFound)
+        }
     }
 
     async fn list(&self, _: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
@@ -214,7 +218,7 @@ impl InferenceEndpoint for Ports {
         match answer {
             Ok(Ok(accepted)) => Ok(accepted),
             Ok(Err(why)) => Err(InvokeError::Refused(why)),
-            Err(error) => Err(InvokeError::Unanswered(error)),
+            Err(error) => Err(InvokeError::OutcomeUnknown(error)),
         }
     }
 }
@@ -287,8 +291,8 @@ impl Connections for Ports {
         .await
     }
 
-    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
-        self.call("forget", |simulation| {
+    async fn unregister(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
+        self.call("unregister", |simulation| {
             simulation.forget_connection(subscription, connection_id);
         })
         .await
@@ -330,12 +334,12 @@ impl Tickets for Ports {
 }
 
 impl Quarantine for Ports {
-    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
+    async fn quarantine(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         self.call(
-            "keep",
+            "quarantine",
             |Simulation {
                  quarantine, env, ..
-             }| quarantine.keep(env, entry),
+             }| quarantine.insert(env, entry),
         )
         .await
     }

@@ -42,9 +42,9 @@ pub async fn connections<P: Connections>(ports: &P, unique: &str) {
             .contains(&connection("Jm9xdcOyoAMCLxA=")),
         "a connection must be returned as it was registered"
     );
-    ports.forget(unique, "b").await.unwrap();
+    ports.unregister(unique, "b").await.unwrap();
     ports
-        .forget(unique, "b")
+        .unregister(unique, "b")
         .await
         .expect("forgetting a connection twice must succeed");
     assert_eq!(

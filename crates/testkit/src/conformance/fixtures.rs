@@ -112,7 +112,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         if is_cancel {
             Event::Cancel { actor, reason }
         } else {
-            Event::Resubmit { actor, reason }
+            Event::Retry { actor, reason }
         }
     };
     let found = Event::CheckDue {

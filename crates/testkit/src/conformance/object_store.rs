@@ -24,7 +24,7 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
         key: key.to_owned(),
     };
     assert!(
-        ports.peek(&bucket, &key).await.unwrap().is_none(),
+        ports.head_current(&bucket, &key).await.unwrap().is_none(),
         "peek returns nothing for an object that does not exist"
     );
     assert!(ports.head(&at(&key)).await.unwrap().is_none());
@@ -32,7 +32,7 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
 
     let v1 = environment.upload(&key, &[b'x'; 3000]).await;
     let head = ports
-        .peek(&bucket, &key)
+        .head_current(&bucket, &key)
         .await
         .unwrap()
         .expect("peek must find the object");
@@ -43,7 +43,7 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
     );
     let v2 = environment.upload(&key, b"").await;
     let head = ports
-        .peek(&bucket, &key)
+        .head_current(&bucket, &key)
         .await
         .unwrap()
         .expect("peek must find an empty object");
@@ -53,7 +53,7 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
         "peek must return the current version, even if it is empty"
     );
     let v3 = environment.upload(&key, b"short").await;
-    let head = ports.peek(&bucket, &key).await.unwrap().unwrap();
+    let head = ports.head_current(&bucket, &key).await.unwrap().unwrap();
     assert_eq!(
         (head.bytes, head.first_bytes.as_slice()),
         (5, b"short".as_slice())
@@ -78,7 +78,7 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
     assert_eq!(ports.head(&copy).await.unwrap().unwrap().bytes, 3000);
     environment.delete(&key).await;
     assert!(
-        ports.peek(&bucket, &key).await.unwrap().is_none(),
+        ports.head_current(&bucket, &key).await.unwrap().is_none(),
         "peek returns nothing for a deleted object"
     );
     assert_eq!(

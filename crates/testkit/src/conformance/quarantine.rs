@@ -21,16 +21,16 @@ pub async fn quarantine<P: Quarantine>(ports: &P, unique: &str) {
         at: Timestamp(1),
     };
     ports
-        .keep(&entry)
+        .quarantine(&entry)
         .await
         .expect("a large message must be stored");
     ports
-        .keep(&entry)
+        .quarantine(&entry)
         .await
         .expect("storing it again must succeed");
 }
 
-/// [`QuarantineStore`]: listing, replaying and removing messages.
+/// [`QuarantineStore`]: listing, redriving and removing messages.
 pub async fn quarantine_store<P: Quarantine + QuarantineStore>(ports: &P, unique: &str) {
     let entry = |id: &str, body: String| QuarantinedMessage {
         source: "uploads".to_owned(),
@@ -42,8 +42,8 @@ pub async fn quarantine_store<P: Quarantine + QuarantineStore>(ports: &P, unique
     };
     let long = entry("a", "ü".repeat(100_000));
     let short = entry("b", "x".to_owned());
-    ports.keep(&long).await.unwrap();
-    ports.keep(&short).await.unwrap();
+    ports.quarantine(&long).await.unwrap();
+    ports.quarantine(&short).await.unwrap();
     let after = Some(("uploads", unique));
     let listed = ports.list_messages(after, 100).await.unwrap().items;
     let own = |stored: &&StoredMessage| stored.message.message_id.starts_with(unique);
@@ -68,45 +68,45 @@ pub async fn quarantine_store<P: Quarantine + QuarantineStore>(ports: &P, unique
     );
     let full = ports.get_message("uploads", first).await.unwrap().unwrap();
     assert_eq!(
-        (full.message, full.replayed_at),
+        (full.message, full.redriven_at),
         (long.clone(), None),
         "get must return the full body"
     );
     assert!(ports.get_message("checks", first).await.unwrap().is_none());
 
-    let replayed_at = Timestamp(1_767_607_442_200);
+    let redriven_at = Timestamp(1_767_607_442_200);
     let mark =
-        async |id: &str, at: Timestamp| ports.mark_replayed("uploads", id, at).await.unwrap();
-    assert!(mark(first, replayed_at).await);
-    assert!(!mark("unknown", replayed_at).await);
-    let soon_after = Timestamp(replayed_at.0 + 50);
+        async |id: &str, at: Timestamp| ports.mark_redriven("uploads", id, at).await.unwrap();
+    assert!(mark(first, redriven_at).await);
+    assert!(!mark("unknown", redriven_at).await);
+    let soon_after = Timestamp(redriven_at.0 + 50);
     assert!(
         !mark(first, soon_after).await,
-        "a second replay within a minute must be refused"
+        "a second redrive within a minute must be refused"
     );
     let again = QuarantinedMessage {
         problem: "it is still not JSON".to_owned(),
         ..long.clone()
     };
-    ports.keep(&again).await.unwrap();
+    ports.quarantine(&again).await.unwrap();
     ports
-        .remove_message("uploads", first, Some(replayed_at))
+        .remove_message("uploads", first, Some(redriven_at))
         .await
         .unwrap();
     let stored = ports.get_message("uploads", first).await.unwrap().unwrap();
     assert_eq!(
-        (stored.message.problem.as_str(), stored.replayed_at),
+        (stored.message.problem.as_str(), stored.redriven_at),
         ("it is still not JSON", None),
-        "a message that fails again during its replay must stay, with the new problem"
+        "a message that fails again during its redrive must stay, with the new problem"
     );
-    assert!(mark(first, replayed_at).await);
+    assert!(mark(first, redriven_at).await);
     ports
-        .remove_message("uploads", first, Some(replayed_at))
+        .remove_message("uploads", first, Some(redriven_at))
         .await
         .unwrap();
     assert!(
         ports.get_message("uploads", first).await.unwrap().is_none(),
-        "a replayed message must be removed"
+        "a redriven message must be removed"
     );
     ports
         .remove_message("uploads", &short.message_id, None)

@@ -236,7 +236,7 @@ impl MemoryState {
         let name = (message.source.clone(), message.message_id.clone());
         StoredMessage {
             body_bytes: message.body.len() as u64,
-            replayed_at: self.replayed.get(&name).copied(),
+            redriven_at: self.redriven_at.get(&name).copied(),
             message,
         }
     }
@@ -279,19 +279,19 @@ impl QuarantineStore for Memory {
         })
     }
 
-    async fn mark_replayed(
+    async fn mark_redriven(
         &self,
         source: &str,
         message_id: &str,
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
-        self.operation("mark_replayed", |state| {
+        self.operation("mark_redriven", |state| {
             let name = (source.to_owned(), message_id.to_owned());
-            let last = state.replayed.get(&name);
+            let last = state.redriven_at.get(&name);
             let is_recent = last.is_some_and(|last| last.0 + 60_000 > at.0);
             let may_replay = state.message_index(source, message_id).is_some() && !is_recent;
             if may_replay {
-                state.replayed.insert(name, at);
+                state.redriven_at.insert(name, at);
             }
             may_replay
         })
@@ -301,17 +301,17 @@ impl QuarantineStore for Memory {
         &self,
         source: &str,
         message_id: &str,
-        replayed_at: Option<Timestamp>,
+        redriven_at: Option<Timestamp>,
     ) -> Result<(), Unavailable> {
         self.operation("remove_message", |state| {
             let name = (source.to_owned(), message_id.to_owned());
-            let last = state.replayed.get(&name).copied();
-            if replayed_at.is_some() && replayed_at != last {
+            let last = state.redriven_at.get(&name).copied();
+            if redriven_at.is_some() && redriven_at != last {
                 return;
             }
             if let Some(index) = state.message_index(source, message_id) {
                 state.quarantine.remove(index);
-                state.replayed.remove(&name);
+                state.redriven_at.remove(&name);
             }
         })
     }

@@ -20,7 +20,7 @@ impl InferenceEndpoint for Memory {
             refusal
         });
         match refused {
-            Err(error) => Err(InvokeError::Unanswered(error)),
+            Err(error) => Err(InvokeError::OutcomeUnknown(error)),
             Ok(Some(reason)) => Err(InvokeError::Refused(reason)),
             Ok(None) => {
                 let id = invocation.inference_id;
@@ -88,8 +88,8 @@ impl Connections for Memory {
         })
     }
 
-    async fn forget(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
-        self.operation("forget", |state| {
+    async fn unregister(&self, subscription: &str, connection_id: &str) -> Result<(), Unavailable> {
+        self.operation("unregister", |state| {
             state.connections.retain(|known| {
                 known.subscription != subscription || known.connection_id != connection_id
             })
@@ -147,13 +147,13 @@ impl Tickets for Memory {
 }
 
 impl Quarantine for Memory {
-    async fn keep(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
-        self.operation("keep", |state| {
+    async fn quarantine(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
+        self.operation("quarantine", |state| {
             let known = |there: &QuarantinedMessage| {
                 there.source == entry.source && there.message_id == entry.message_id
             };
             let name = (entry.source.clone(), entry.message_id.clone());
-            if state.replayed.remove(&name).is_some() {
+            if state.redriven_at.remove(&name).is_some() {
                 state.quarantine.retain(|there| !known(there));
             }
             if !state.quarantine.iter().any(known) {

@@ -5,7 +5,7 @@ use jobs::id::{JobId, Location, Tenant};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, PeekError, SaveError,
+    CopyError, HeadError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, SaveError,
     Unavailable,
 };
 use jobs::save_request::SaveRequest;
@@ -86,11 +86,11 @@ impl MemoryState {
 }
 
 impl ObjectStore for Memory {
-    async fn peek(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, PeekError> {
+    async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         if self.state().unreadable.iter().any(|known| known == key) {
-            return Err(PeekError::Unreadable("InvalidObjectState".to_owned()));
+            return Err(HeadError::Unreadable("InvalidObjectState".to_owned()));
         }
-        Ok(self.operation("peek", |state| state.head(bucket, key, PEEK_BYTES))?)
+        Ok(self.operation("head_current", |state| state.head(bucket, key, PEEK_BYTES))?)
     }
 
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
@@ -135,7 +135,11 @@ impl ObjectStore for Memory {
                 .push((copy, Some(object)));
             true
         })?;
-        if copied { Ok(()) } else { Err(CopyError::Gone) }
+        if copied {
+            Ok(())
+        } else {
+            Err(CopyError::NotFound)
+        }
     }
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {

@@ -74,7 +74,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
   "delete-data": "job",
   plan: "plan",
   "apply-plan": "plan",
-  replay: "message",
+  redrive: "message",
   discard: "message",
 };
 
@@ -85,7 +85,7 @@ function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Eleme
       return <a href={jobPath(target)}>{short}</a>;
     case "plan":
       return <a href={`/support/plans/${encodeURIComponent(target)}`}>{short}</a>;
-    // A replayed or discarded message has left quarantine, and an unknown action has no screen.
+    // A redriven or discarded message has left quarantine, and an unknown action has no screen.
     default:
       return short;
   }

@@ -1,4 +1,4 @@
-/** Messages that could not be processed: read, replay or discard them. */
+/** Messages that could not be processed: read, redrive or discard them. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -62,7 +62,7 @@ export function Quarantine(): JSX.Element {
 export function QuarantineMessage({ id }: { id: string }): JSX.Element {
   const { client, router } = useAppContext();
   const [entry, reload] = useAsync<QuarantineEntry>(id, () => client.quarantineEntry(id));
-  const [dialog, setDialog] = useState<"replay" | "discard">();
+  const [dialog, setDialog] = useState<"redrive" | "discard">();
   const found = entry.value;
   return (
     <>
@@ -73,8 +73,8 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
         <Heading>{found ? sentence(found.problem) : "Message"}</Heading>
         {found && (
           <div class="buttons">
-            <button type="button" class="primary" onClick={() => setDialog("replay")}>
-              Replay…
+            <button type="button" class="primary" onClick={() => setDialog("redrive")}>
+              Redrive…
             </button>
             <button type="button" class="danger quiet" onClick={() => setDialog("discard")}>
               Discard…
@@ -104,12 +104,12 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
           </section>
         </>
       )}
-      {dialog === "replay" && (
+      {dialog === "redrive" && (
         <ReasonDialog
-          title="Replay this message"
-          action="Replay"
+          title="Redrive this message"
+          action="Redrive"
           onSubmit={async (reason) => {
-            await client.replay(id, reason);
+            await client.redrive(id, reason);
             router.go("/support/quarantine");
           }}
           onClose={() => setDialog(undefined)}

@@ -153,9 +153,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetQuarantineEntry => {
             to_json(&quarantine::show(ports, principal, entry_id()).await?)
         }
-        Operation::ReplayQuarantineEntry => {
+        Operation::RedriveQuarantineEntry => {
             let QuarantineCommandRequest { reason } = request.json()?;
-            to_json(&quarantine::replay(ports, pipelines, principal, entry_id(), &reason).await?)
+            to_json(&quarantine::redrive(ports, pipelines, principal, entry_id(), &reason).await?)
         }
         Operation::DiscardQuarantineEntry => {
             let QuarantineCommandRequest { reason } = request.json()?;

@@ -116,7 +116,7 @@ routes! {
         "Lists the messages in quarantine, by queue.";
     GetQuarantineEntry: "GET" "/quarantine/{entry_id}", Support, None => 200 Some("QuarantineEntry"),
         "Returns a message in quarantine with its body.";
-    ReplayQuarantineEntry: "POST" "/quarantine/{entry_id}/replay", Support, Some("QuarantineCommandRequest") => 202 Some("QuarantineEntry"),
+    RedriveQuarantineEntry: "POST" "/quarantine/{entry_id}/redrive", Support, Some("QuarantineCommandRequest") => 202 Some("QuarantineEntry"),
         "Sends a message to its queue again. If it fails again, it is quarantined again.";
     DiscardQuarantineEntry: "POST" "/quarantine/{entry_id}/discard", Support, Some("QuarantineCommandRequest") => 204 None,
         "Deletes a message from quarantine. The audit log keeps the beginning of its body.";

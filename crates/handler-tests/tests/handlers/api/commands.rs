@@ -99,7 +99,7 @@ fn retry_of_a_job_that_repeats_the_same_failure_must_be_forced_by_support() {
         if round < 2 {
             poisoned.history.push(HistoryEntry {
                 at: at(3),
-                event: EventKind::Resubmit,
+                event: EventKind::Retry,
                 actor: Some("rita@acme.example".to_owned()),
                 reason: Some("again".to_owned()),
             });

@@ -250,7 +250,7 @@ fn job_is_found_by_every_id_that_belongs_to_it() {
         body: "x".to_owned(),
         at: NOW,
     };
-    run(api.ports().keep(&entry)).unwrap();
+    run(api.ports().quarantine(&entry)).unwrap();
     for text in [uuid.to_owned(), format!("uploads:{uuid}")] {
         let page: JobPage = api.support().get(&format!("/jobs?find={text}"));
         assert_eq!(page.quarantine[0].id, format!("uploads:{uuid}"));

@@ -256,7 +256,7 @@ fn plan_leaves_out_jobs_that_repeat_the_same_failure_unless_forced() {
         for minute in [4000, 3000] {
             job.history.push(HistoryEntry {
                 at: Timestamp(NOW.0 - minute),
-                event: EventKind::Resubmit,
+                event: EventKind::Retry,
                 actor: Some("x".to_owned()),
                 reason: Some("y".to_owned()),
             });

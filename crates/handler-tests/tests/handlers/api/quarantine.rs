@@ -1,4 +1,4 @@
-//! Listing, replaying and discarding messages in quarantine.
+//! Listing, redriving and discarding messages in quarantine.
 
 use api::types::{QuarantineEntry, QuarantinePage};
 use functions::handlers::retry;
@@ -17,7 +17,7 @@ fn keep(api: &TestApi, source: &str, id: &str) {
         body: "{\"broken\": 1}".to_owned(),
         at: NOW,
     };
-    run(api.ports().keep(&entry)).unwrap();
+    run(api.ports().quarantine(&entry)).unwrap();
 }
 
 fn reason() -> serde_json::Value {
@@ -68,10 +68,12 @@ fn messages_are_listed_in_pages_and_shown_with_their_body() {
 }
 
 #[test]
-fn replayed_message_that_fails_again_is_quarantined_again() {
+fn redriven_message_that_fails_again_is_quarantined_again() {
     let api = TestApi::new();
     keep(&api, "checks", "m1");
-    let entry: QuarantineEntry = api.support().post("/quarantine/checks:m1/replay", reason());
+    let entry: QuarantineEntry = api
+        .support()
+        .post("/quarantine/checks:m1/redrive", reason());
     assert_eq!(entry.id, "checks:m1");
     let sent = api.ports().state().redriven.clone();
     assert_eq!(
@@ -81,11 +83,11 @@ fn replayed_message_that_fails_again_is_quarantined_again() {
     let page: QuarantinePage = api.support().get("/quarantine");
     assert!(
         page.entries.is_empty(),
-        "a replayed message must leave the quarantine"
+        "a redriven message must leave the quarantine"
     );
     assert_eq!(
         api.support()
-            .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason())),
+            .problem_code("POST", "/quarantine/checks:m1/redrive", Some(reason())),
         "not-found"
     );
 
@@ -100,18 +102,18 @@ fn replayed_message_that_fails_again_is_quarantined_again() {
         page.entries[0].id, "checks:m1",
         "the message must be quarantined under its first id"
     );
-    assert_eq!(audit_log(&api)[0].action, "replay");
+    assert_eq!(audit_log(&api)[0].action, "redrive");
 }
 
 #[test]
-fn message_whose_replay_fails_stays_in_quarantine() {
+fn message_whose_redrive_fails_stays_in_quarantine() {
     let api = TestApi::new();
     keep(&api, "checks", "m1");
     // The response of the queue is lost: the message may have been sent.
     api.ports().state().fail_after.insert("redrive_letter", 1);
     assert_eq!(
         api.support()
-            .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason())),
+            .problem_code("POST", "/quarantine/checks:m1/redrive", Some(reason())),
         "unavailable"
     );
     let page: QuarantinePage = api.support().get("/quarantine");
@@ -127,13 +129,15 @@ fn message_whose_replay_fails_stays_in_quarantine() {
             .unwrap()
             .starts_with("refused")
     );
-    // A replay right after it could send the message twice.
+    // A redrive right after it could send the message twice.
     let code = api
         .support()
-        .problem_code("POST", "/quarantine/checks:m1/replay", Some(reason()));
+        .problem_code("POST", "/quarantine/checks:m1/redrive", Some(reason()));
     assert_eq!(code, "changed");
     super::super::fixtures::advance(api.handler.app(), 60_000);
-    let entry: QuarantineEntry = api.support().post("/quarantine/checks:m1/replay", reason());
+    let entry: QuarantineEntry = api
+        .support()
+        .post("/quarantine/checks:m1/redrive", reason());
     assert_eq!(entry.id, "checks:m1");
 }
 

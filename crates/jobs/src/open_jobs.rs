@@ -15,7 +15,7 @@ const PAGE: u16 = 1000;
 /// The open jobs of a pipeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Backlog {
+pub struct OpenJobs {
     pub open: u64,
     /// Age of the oldest open job; 0 if there is none.
     pub oldest_age_seconds: u64,
@@ -23,7 +23,7 @@ pub struct Backlog {
     pub at_risk: u64,
 }
 
-pub type Backlogs = BTreeMap<String, Backlog>;
+pub type OpenJobsByPipeline = BTreeMap<String, OpenJobs>;
 
 /// Counts all open jobs by pipeline. Pipelines without open jobs are included.
 ///
@@ -36,13 +36,13 @@ pub async fn count_open_jobs<P>(
     ports: &P,
     pipelines: &Pipelines,
     until: Timestamp,
-) -> Result<Option<Backlogs>, Unavailable>
+) -> Result<Option<OpenJobsByPipeline>, Unavailable>
 where
     P: JobIndex + Clock,
 {
-    let mut backlogs: Backlogs = pipelines
+    let mut backlogs: OpenJobsByPipeline = pipelines
         .iter()
-        .map(|pipeline| (pipeline.name.clone(), Backlog::default()))
+        .map(|pipeline| (pipeline.name.clone(), OpenJobs::default()))
         .collect();
     for shard in 0..JobId::SHARDS {
         let mut after = None;
