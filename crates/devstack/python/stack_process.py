@@ -12,6 +12,8 @@ environment to every function. Defaults:
 
   GATEWAY_PORT                 a free port
   BIND_HOST, MINISTACK_HOST    127.0.0.1
+  IOT_MTLS_ENABLED, SFTP_ENABLED
+                               0: MiniStack's MQTT and SFTP servers would listen on every address
   LAMBDA_ACCOUNT_CONCURRENCY   64: concurrent invocations of all functions; more are
                                throttled with 429, as on AWS. MiniStack's default grows with
                                the machine's memory, and each invocation is a process.
@@ -48,6 +50,8 @@ STOP_SECONDS = 12.0
 DEFAULTS = {
     "BIND_HOST": "127.0.0.1",
     "MINISTACK_HOST": "127.0.0.1",
+    "IOT_MTLS_ENABLED": "0",
+    "SFTP_ENABLED": "0",
     "LAMBDA_ACCOUNT_CONCURRENCY": "64",
     "LAMBDA_WARM_TTL_SECONDS": "30",
 }

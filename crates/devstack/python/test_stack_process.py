@@ -1,4 +1,5 @@
-"""Tests that MiniStack never outlives its keeper, nor a function's process MiniStack, and of the patch for CORS.
+"""Tests that MiniStack never outlives its keeper, nor a function's process MiniStack, that it listens on loopback
+addresses only, and of the patch for CORS.
 
 python -m unittest test_stack_process     (ministack must be installed)
 """
@@ -7,11 +8,13 @@ import base64
 from collections.abc import Callable
 import importlib.util
 import io
+import ipaddress
 import json
 import os
 from pathlib import Path
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -134,6 +137,41 @@ class StackProcess(Stack):
 
     def test_killing_ministack_stops_everything(self) -> None:
         self.ends_by(lambda: os.kill(self.stack, signal.SIGKILL), 1)
+
+
+def listening(session: int) -> set[tuple[str, int]]:
+    """Addresses and ports on which the processes of a session listen, IPv4 and IPv6 (Linux's /proc)."""
+    inodes = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            # Field 6 of stat; the command, field 2, is in parentheses and may contain blanks.
+            if int((process / "stat").read_text().rpartition(")")[2].split()[3]) != session:
+                continue
+            inodes |= {re.sub(r"\D", "", os.readlink(file)) for file in (process / "fd").iterdir()}
+        except OSError:
+            continue  # ended meanwhile
+    found = set()
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                address, port = fields[1].split(":")
+                # Each word of 32 bits is in the machine's byte order.
+                words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+                found.add((socket.inet_ntop(family, b"".join(words)), int(port, 16)))
+    return found
+
+
+@unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
+@unittest.skipUnless(sys.platform == "linux", "needs Linux's /proc")
+class Listeners(Stack):
+    """MiniStack has listeners besides its HTTP port (MQTT, SFTP), and some would bind every address."""
+
+    def test_every_listener_is_on_a_loopback_address(self) -> None:
+        found = listening(self.stack)
+        self.assertIn(("127.0.0.1", int(self.url.rpartition(":")[2])), found)
+        outside = {address for address, _ in found if not ipaddress.ip_address(address).is_loopback}
+        self.assertEqual(outside, set(), f"listeners: {sorted(found)}")
 
 
 @unittest.skipUnless(importlib.util.find_spec("ministack"), "ministack is not installed")
