@@ -1,7 +1,9 @@
 //! The metrics of the service in embedded metric format (CloudWatch user guide), which CloudWatch extracts from the logs.
 //! Dashboards and alarms use the names and units.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Docket";
@@ -116,26 +118,72 @@ pub fn line(
         Dimension::Queue(of) => (&[("Queue", of)], false),
         Dimension::Service => (&[], false),
     };
-    let definitions: Vec<Value> = values
-        .iter()
-        .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}))
-        .collect();
-    let mut root = Map::new();
-    root.insert("Service".into(), service.into());
     let mut set = vec!["Service"];
-    for (name, of) in named {
-        set.push(name);
-        root.insert((*name).into(), (*of).into());
-    }
-    let mut sets = vec![json!(set)];
+    set.extend(named.iter().map(|(name, _)| *name));
+    let mut sets = vec![set.as_slice()];
     if set.len() > 1 && !is_part {
-        sets.push(json!(["Service"]));
+        sets.push(&["Service"]);
     }
-    root.insert("_aws".into(), json!({"Timestamp": now_ms, "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": definitions}]}));
-    for (metric, numbers) in values {
-        root.insert(metric.name().into(), json!(numbers));
-    }
-    Some(Value::Object(root).to_string())
+    let definitions = values
+        .iter()
+        .map(|(metric, _)| Definition {
+            name: metric.name(),
+            unit: metric.unit(),
+        })
+        .collect();
+    let line = Line {
+        aws: Metadata {
+            timestamp: now_ms,
+            metrics: [Directive {
+                namespace: NAMESPACE,
+                dimensions: sets,
+                metrics: definitions,
+            }],
+        },
+        service,
+        named: named.iter().copied().collect(),
+        values: values
+            .iter()
+            .map(|(metric, numbers)| (metric.name(), numbers.as_slice()))
+            .collect(),
+    };
+    serde_json::to_string(&line).ok()
+}
+
+/// A log line of embedded metric format (CloudWatch user guide, "Embedded metric format specification").
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(rename = "_aws")]
+    aws: Metadata<'a>,
+    #[serde(rename = "Service")]
+    service: &'a str,
+    #[serde(flatten)]
+    named: BTreeMap<&'a str, &'a str>,
+    #[serde(flatten)]
+    values: BTreeMap<&'a str, &'a [u64]>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: u64,
+    #[serde(rename = "CloudWatchMetrics")]
+    metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'a str,
+    dimensions: Vec<&'a [&'a str]>,
+    metrics: Vec<Definition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition {
+    name: &'static str,
+    unit: &'static str,
 }
 
 /// Writes metrics to standard output, where Lambda collects them.
@@ -151,6 +199,8 @@ pub fn emit(service: &str, now_ms: u64, dimension: Dimension<'_>, values: &[(Met
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value, json};
+
     use super::*;
 
     #[test]

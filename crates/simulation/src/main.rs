@@ -12,10 +12,15 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Instant;
 
+use mimalloc::MiMalloc;
 use serde_json::{Value, json};
 use simulation::fault::FaultKind;
 use simulation::history::{HistoryOptions, HistoryReport, Tracing, run};
 use simulation::mistake::Mistake;
+
+/// A history allocates and frees small objects most of the time.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: &str = "\
 simulate --seeds N --jobs M [--first F] [--workers W] [--mistake NAME]
