@@ -24,10 +24,10 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-push simulate replay compare
+.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-push bench-simulation simulate replay compare
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  make demo PDF=<file or folder>            the same with your own PDFs'
 	@echo '  make replay LIVE=1                        the bursts of that day on a local stack, beside what virtual time says (4 min)'
 	@echo '  make demo MODEL=http://127.0.0.1:8080     the same with your own model container (also: make up MODEL=…)'
@@ -153,6 +153,12 @@ SEEDS ?= 700
 JOBS ?= 60
 simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each
 	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)
+
+BASE ?=
+bench-simulation: ## compare the speed of the simulation with BASE=<simulate of an earlier build>
+	@test -x "$(BASE)" || { echo "BASE names no program: make bench-simulation BASE=<target/release/simulate of an earlier build>" >&2; exit 2; }
+	@$(CARGO) build $(TESTS) --bin simulate
+	@$(PYTHON) benches/simulation.py "$(TARGET)/release/simulate" "$(BASE)"
 
 SCENARIO ?= deal-day
 LIVE ?=
