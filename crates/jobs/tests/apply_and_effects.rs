@@ -24,6 +24,7 @@ fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(toml).unwrap();
     let run = RunContext {
         pipelines: &pipelines,
+        bucket: "docket-jobs",
         lease_expires_at: Timestamp(NOW.0 + 65_000),
     };
     tokio::runtime::Builder::new_current_thread()

@@ -78,6 +78,7 @@ fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
     let run = RunContext {
         pipelines: &pipelines,
+        bucket: "docket-jobs",
         lease_expires_at: NOW,
     };
     tokio::runtime::Builder::new_current_thread()

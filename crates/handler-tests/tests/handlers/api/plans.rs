@@ -2,11 +2,13 @@
 
 use api::types::{RetryPlanOutcome, RetryPlanView, RetryPlans};
 use functions::handlers::{reconciler, retry};
-use jobs::event::EventKind;
+use jobs::event::{Event, EventKind};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};
 use serde_json::{Value, json};
+
+use testkit::fixture::AdvanceJob as _;
 
 use super::super::fixtures::{NOW, advance, batch, event, failures, find, run};
 use super::{TestApi, audit_log, counts};
@@ -285,7 +287,10 @@ fn plan_leaves_out_jobs_that_cannot_be_retried() {
     api.failed_job("inbound/acme/old.pdf", 1000, Cause::Superseded);
     api.job("inbound/acme/erased.pdf", 1000, |job| {
         super::fail(job, Cause::ModelError);
-        *job = job.erased("sam@docket.example", "asked for", NOW);
+        let (actor, reason) = ("sam@docket.example".to_owned(), "asked for".to_owned());
+        let attempt = job.state.attempt();
+        let erase = Event::Erase { actor, reason };
+        *job = job.advanced(&erase, State::Erased { attempt }, NOW);
     });
     assert_eq!(plan(&api, json!({"reason": "x"})).jobs, 1);
     let body = json!({"reason": "x", "filter": {"since": 5, "until": 5}});
