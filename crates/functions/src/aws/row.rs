@@ -552,6 +552,20 @@ mod tests {
         }
     }
 
+    /// DynamoDB deletes rows by this attribute.
+    #[test]
+    fn row_of_an_open_job_has_no_time_to_live() {
+        for job in one_in_every_state("b", "acme") {
+            let is_open = job.state.check_deadline().is_some();
+            assert_eq!(
+                to_item(&job).contains_key("expires_at"),
+                !is_open,
+                "{:?}",
+                job.state
+            );
+        }
+    }
+
     #[test]
     fn every_written_attribute_is_listed_for_removal() {
         for job in one_in_every_state("b", "acme") {

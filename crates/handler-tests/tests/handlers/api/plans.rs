@@ -81,8 +81,16 @@ fn created_plan_shows_its_jobs_and_starts_none() {
         json!({"reason": "x", "filter": {"pipeline": "ocr-batch"}}),
     );
     assert_eq!(none.jobs, 0);
+    for (cause, jobs) in [("ModelError", 9), ("TimedOut", 3), ("Expired", 0)] {
+        let of_cause = plan(&api, json!({"reason": "x", "filter": {"cause": cause}}));
+        assert_eq!(of_cause.jobs, jobs, "{cause}");
+        assert!(
+            of_cause.by_cause.iter().all(|count| count.name == cause),
+            "{cause}"
+        );
+    }
     let listed: RetryPlans = api.support().get("/retry-plans");
-    assert_eq!(listed.plans.len(), 3);
+    assert_eq!(listed.plans.len(), 6);
     assert_eq!(api.ports().state().retry_commands.len(), 0);
     assert_eq!(
         api.reviewer()
