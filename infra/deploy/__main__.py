@@ -310,7 +310,7 @@ class Deployment:
 
     def job_of(self, table, key, since):
         """The row of the job of an object, or None."""
-        for status in ("open", "ready", "failed", "cancelled"):
+        for status in ("open", "ready", "failed", "cancelled", "erased"):
             values = {":g": {"S": f"{plan.PROBE_TENANT}#{status}"}, ":t": {"N": str(int((since - 300) * 1000))}}
             found = self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant",
                              "--key-condition-expression", "tenant_status_group = :g AND created_at >= :t",

@@ -235,7 +235,7 @@ def probe_outcome(row):
     status, job = row["status"]["S"], row["job_id"]["S"]
     if status == "Ready":
         return "ready", f"job {job} is Ready"
-    if status in ("Failed", "Cancelled"):
+    if status in ("Failed", "Cancelled", "Erased"):
         state = row.get("state", {}).get("M", {})
         why = [state[word]["S"] for word in ("cause", "detail") if word in state]
         return "failed", f"job {job} is {status}: {': '.join(why) or 'its history says why'}"

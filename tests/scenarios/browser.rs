@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use api::ports::ObjectTransfers;
 use devstack::{Stack, WebServer};
 use functions::aws::Aws;
 use futures_util::{StreamExt, stream};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{Clock, JobStore, ObjectStore};
+use jobs::ports::{Clock, JobStore, ObjectDeletion as _, ObjectStore};
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::Event;

@@ -11,9 +11,9 @@ const HEADER = `// Generated from docs/openapi.json by \`npm run api-types\`. Do
 
 // Fields that have a fixed set of values, which the document names only in the description. An entry has no effect as
 // soon as the document has an enum (or a reference) there.
-const STATUS_GROUPS = ["open", "ready", "failed", "cancelled"];
+const STATUS_GROUPS = ["open", "ready", "failed", "cancelled", "erased"];
 const VALUES = {
-  "JobView.status": ["Submitting", "InProgress", "RetryScheduled", "Ready", "Failed", "Cancelled"],
+  "JobView.status": ["Submitting", "InProgress", "RetryScheduled", "Ready", "Failed", "Cancelled", "Erased"],
   "JobQuery.status": STATUS_GROUPS,
   "FailureView.cause": [
     "InvalidInput",

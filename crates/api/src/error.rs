@@ -92,6 +92,7 @@ impl From<CommandError> for ApiError {
         match error {
             CommandError::Changed { .. } => Self::Changed(format!("{error}; reload it first")),
             CommandError::Poisoned { .. } => Self::Poisoned(error.to_string()),
+            CommandError::MayStillWrite { .. } => Self::Refused(error.to_string()),
             CommandError::Apply(error) => error.into(),
         }
     }

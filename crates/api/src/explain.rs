@@ -146,6 +146,10 @@ fn summary(job: &Job, now: Timestamp) -> String {
         State::Ready { attempt } => format!("ready (attempt {attempt})"),
         State::Failed { failure, .. } => format!("failed: {}", describe(failure)),
         State::Cancelled { .. } => "cancelled; a result that arrives later is ignored".to_owned(),
+        State::Erased { .. } => {
+            "erased: the job's data was deleted; a result that arrives later is deleted too"
+                .to_owned()
+        }
     }
 }
 
@@ -177,7 +181,10 @@ fn waiting(job: &Job, now: Timestamp) -> Option<Waiting> {
         State::Submitting { .. } => (WaitsOn::Submission, job.updated_at),
         State::InProgress { .. } => (WaitsOn::Endpoint, job.updated_at),
         State::RetryScheduled { .. } => (WaitsOn::Retry, job.updated_at),
-        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return None,
+        State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => return None,
     };
     let stalled = job
         .state
@@ -219,7 +226,8 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
             | State::InProgress { .. }
             | State::Ready { .. }
             | State::Failed { .. }
-            | State::Cancelled { .. } => "the service checks S3 for a result".to_owned(),
+            | State::Cancelled { .. }
+            | State::Erased { .. } => "the service checks S3 for a result".to_owned(),
         };
         let what = format!("{what} as soon as the reconciler works again");
         return vec![step(now, what)];
@@ -250,7 +258,10 @@ fn next(job: &Job, now: Timestamp) -> Vec<Step> {
                 "the job's deadline: it is final by this time".to_owned(),
             ),
         ],
-        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => job
+        State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => job
             .expires_at
             .map(|at| step(at, "this record may be deleted".to_owned()))
             .into_iter()
@@ -317,13 +328,13 @@ fn describe_event(
             format!("the result of attempt {} was found in S3", record.attempt)
         }
         (EventKind::CheckDue, None, Some(record)) => {
-            format!("attempt {} was started", record.attempt)
+            format!("attempt {} was sent to the endpoint", record.attempt)
         }
-        (EventKind::CheckDue, None, None) => "the attempt was sent again".to_owned(),
+        (EventKind::CheckDue, None, None) => "an attempt was sent to the endpoint".to_owned(),
         (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
         (EventKind::Retry, ..) => "a retry was requested".to_owned(),
         (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),
-        (EventKind::Erased, ..) => "the job's data was deleted".to_owned(),
+        (EventKind::Erase, ..) => "the job's data was deleted".to_owned(),
         // An event that this release does not know.
         (EventKind::Other(name), ..) => name.clone(),
     }

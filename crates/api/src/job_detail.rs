@@ -66,7 +66,11 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
             .iter()
             .map(|record| attempt_view(job.id, record))
             .collect(),
-        input: format!("s3://{}/{}", job.input.bucket, job.input.key),
+        input: if job.is_erased() {
+            String::new()
+        } else {
+            format!("s3://{}/{}", job.input.bucket, job.input.key)
+        },
         input_version: Some(job.input.version),
         uploaded_by: job.input.uploaded_by,
         trace_id: Some(trace.to_string()),
@@ -161,7 +165,7 @@ pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
         Some(pipeline) => (pipeline.output.content_type(), pipeline.output.extension()),
         None => ("application/octet-stream", "out"),
     };
-    let name = result_name(job.input.display_name(), extension);
+    let name = result_name(&job.display_name(), extension);
     Ok(ResultView {
         request: ports.sign_get(output, &name, content_type).await?,
         name,

@@ -75,7 +75,7 @@ fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError
                 .find(|group| group.name() == name)
                 .ok_or_else(|| {
                     ApiError::BadRequest(format!(
-                        "status {name:?} is not one of open, ready, failed, cancelled"
+                        "status {name:?} is not one of open, ready, failed, cancelled, erased"
                     ))
                 })?,
         ),
@@ -92,7 +92,7 @@ fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError
         return match status_group {
             Some(StatusGroup::Failed) => Ok(JobScan::failed(None, range)),
             Some(StatusGroup::Open) => Ok(JobScan::open()),
-            Some(StatusGroup::Ready | StatusGroup::Cancelled) | None => Err(ApiError::BadRequest(
+            Some(StatusGroup::Ready | StatusGroup::Cancelled | StatusGroup::Erased) | None => Err(ApiError::BadRequest(
                 "only open or failed jobs can be listed for all tenants; name the tenant, or set status to open or failed"
                     .to_owned(),
             )),
@@ -116,8 +116,7 @@ fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
     };
     let cause = job.failure().map_or("", |failure| failure.cause.name());
     let has_prefix = |prefix: &String| {
-        job.input
-            .display_name()
+        job.display_name()
             .to_lowercase()
             .starts_with(&prefix.to_lowercase())
     };
@@ -134,8 +133,10 @@ fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
 fn filtered_time(job: &Job, is_all_tenants: bool) -> Timestamp {
     match job.state.status_group() {
         StatusGroup::Failed if is_all_tenants => job.updated_at,
-        StatusGroup::Failed | StatusGroup::Open | StatusGroup::Ready | StatusGroup::Cancelled => {
-            job.created_at
-        }
+        StatusGroup::Failed
+        | StatusGroup::Open
+        | StatusGroup::Ready
+        | StatusGroup::Cancelled
+        | StatusGroup::Erased => job.created_at,
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod commands;
+pub mod data_deletion;
 mod error;
 pub mod explain;
 pub mod job_detail;

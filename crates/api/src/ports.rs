@@ -85,7 +85,7 @@ pub struct UploadedPart {
     pub bytes: u64,
 }
 
-/// Presigned requests, multipart uploads and deletion in S3. Callers send the presigned requests themselves.
+/// Presigned requests and multipart uploads in S3. Callers send the presigned requests themselves.
 pub trait ObjectTransfers {
     /// Signs the upload of an object in one request. S3 refuses it if the object exists.
     async fn sign_put(
@@ -134,8 +134,6 @@ pub trait ObjectTransfers {
         to: &Location,
         upload_id: &str,
     ) -> Result<(), Unavailable>;
-    /// Permanently deletes one version of an object. Succeeds if it does not exist.
-    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable>;
 }
 
 /// A message as the quarantine stores it.

@@ -8,8 +8,6 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, DeadLetter, DeadLetters, KeyValueStore, Queue};
 
 const PAGE_SIZE: u16 = 50;
-/// How much of a discarded message's body the audit log keeps.
-const MAX_LOGGED_BODY_BYTES: usize = 2000;
 const MAX_SHOWN_BODY_BYTES: usize = 64 * 1024;
 
 /// The message without its body, as lists show it.
@@ -120,12 +118,9 @@ where
     };
     match redriven.await {
         Ok(()) => {
-            let problem = &stored.message.problem;
+            let cause = &stored.message.cause;
             audit
-                .finish(
-                    ports,
-                    format!("sent to {source}; its problem was: {problem}"),
-                )
+                .finish(ports, format!("sent to {source}; its cause was {cause}"))
                 .await;
             Ok(list_entry(&stored))
         }
@@ -133,7 +128,8 @@ where
     }
 }
 
-/// Deletes a message. The audit log keeps the beginning of its body.
+/// Deletes a message. The audit log keeps its cause and size, but nothing of its body: that may name a document, whose
+/// data can be deleted.
 ///
 /// # Errors
 /// Unless the caller is support, and if there is no such message.
@@ -155,10 +151,9 @@ where
     ports
         .remove_message(&message.source, &message.message_id, None)
         .await?;
-    let body = &message.body[..message.body.floor_char_boundary(MAX_LOGGED_BODY_BYTES)];
-    let problem = &message.problem;
+    let (cause, bytes) = (&message.cause, message.body.len());
     audit
-        .finish(ports, format!("its problem was: {problem}; body: {body}"))
+        .finish(ports, format!("{bytes} bytes; its cause was {cause}"))
         .await;
     Ok(())
 }

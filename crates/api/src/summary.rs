@@ -81,7 +81,8 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
             | State::InProgress { .. }
             | State::RetryScheduled { .. }
             | State::Ready { .. }
-            | State::Cancelled { .. } => String::new(),
+            | State::Cancelled { .. }
+            | State::Erased { .. } => String::new(),
         }),
         quarantined,
     })

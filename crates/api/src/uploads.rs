@@ -5,6 +5,7 @@
 use super::{ApiError, Principal};
 use crate::ports::{ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
+use jobs::file_name::clean;
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
@@ -85,7 +86,7 @@ where
         key,
         tenant: tenant.as_str().to_owned(),
         pipeline: pipeline.name.clone(),
-        name: upload.name.trim().to_owned(),
+        name: clean(&upload.name).into_owned(),
         bytes: upload.bytes,
         content_type: upload.content_type.clone(),
         uploaded_by: principal.actor.clone(),

@@ -69,6 +69,7 @@ fn cases() -> Vec<Case> {
         case("ready, found by a check", all[4].clone(), 5),
         case("cancelled", all[6].clone(), 5),
         case("retried by support", all[7].clone(), 2),
+        case("erased", all[8].clone(), 5),
     ];
     let refused = all[0].advanced(
         &Event::SubmitFailed {

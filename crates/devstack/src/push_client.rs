@@ -18,7 +18,10 @@ type PushSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Whether a job has ended. It then changes only if a user requests it.
 pub fn has_ended(job: &JobView) -> bool {
-    matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
+    matches!(
+        job.status.as_ref(),
+        "Ready" | "Failed" | "Cancelled" | "Erased"
+    )
 }
 
 /// A message that the service pushes, as clients read it. `jobs::view::PushMessage` is the server's side.

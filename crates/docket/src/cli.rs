@@ -234,7 +234,7 @@ pub(crate) struct JobListArgs {
     #[arg(long)]
     pub(crate) tenant: Option<String>,
     /// Only jobs with this status
-    #[arg(long, value_parser = ["open", "failed", "ready", "cancelled"])]
+    #[arg(long, value_parser = ["open", "failed", "ready", "cancelled", "erased"])]
     pub(crate) status: Option<String>,
     /// Only jobs of this pipeline
     #[arg(long)]

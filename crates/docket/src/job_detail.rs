@@ -72,7 +72,10 @@ pub(crate) async fn explain(context: &CommandContext, id: &str) -> Result<Exit> 
 
 /// Whether a job has reached a final status.
 pub(crate) fn has_ended(job: &JobView) -> bool {
-    matches!(job.status.as_ref(), "Ready" | "Failed" | "Cancelled")
+    matches!(
+        job.status.as_ref(),
+        "Ready" | "Failed" | "Cancelled" | "Erased"
+    )
 }
 
 pub(crate) async fn fetch(context: &CommandContext, id: &str) -> Result<JobDetail> {

@@ -17,6 +17,8 @@ use crate::transition::{Decision, DecisionContext, Event, IgnoreReason, Policy, 
 #[derive(Clone, Copy, Debug)]
 pub struct RunContext<'a> {
     pub pipelines: &'a Pipelines,
+    /// The service's bucket.
+    pub bucket: &'a str,
     /// A lease taken in this invocation may be taken over from this time on: the function's own deadline plus a margin.
     pub lease_expires_at: Timestamp,
 }
@@ -28,28 +30,6 @@ pub enum Change {
     Advanced,
     /// Nothing was saved.
     Ignored(IgnoreReason),
-}
-
-/// Records that a job's data was deleted, by whom and why. The state does not change, so no decision is made.
-///
-/// # Errors
-/// [`CommandError::Changed`] if another function saved the row first, and errors of the store.
-pub async fn save_erased<P: JobStore + Clock>(
-    ports: &P,
-    job: &Job,
-    actor: &str,
-    reason: &str,
-) -> Result<Job, CommandError> {
-    let erased = job.erased(actor, reason, ports.now());
-    match ports.save(SaveRequest::new(&erased)).await {
-        Ok(()) => Ok(erased),
-        Err(SaveError::Conflict(stored)) => Err(CommandError::Changed {
-            expected: job.version,
-            actual: stored.map_or(0, |stored| stored.version),
-        }),
-        Err(SaveError::Load(error)) => Err(error.into()),
-        Err(SaveError::Unavailable(error)) => Err(error.into()),
-    }
 }
 
 /// How often a decision is repeated after a conflict before the message goes back to the queue.

@@ -1,4 +1,4 @@
-//! Commands of users: retry a failed job, or cancel an open one. Each has an actor and a reason, which the job's history
+//! Commands of users: retry a failed job, cancel an open one, or delete the data of a final one. Each has an actor and a reason, which the job's history
 //! keeps.
 
 use crate::apply::{Change, RunContext, apply_command};
@@ -96,7 +96,7 @@ pub fn may_be_retried(job: &Job) -> bool {
     let State::Failed { attempt, .. } = &job.state else {
         return false;
     };
-    may_have_a_result(&job.state) && *attempt < Attempt::MAX && !job.is_erased()
+    may_have_a_result(&job.state) && *attempt < Attempt::MAX
 }
 
 /// How many submissions in a row, including the last, ended with the same cause as the last one.
@@ -214,6 +214,50 @@ where
     Ok(match change {
         Change::Advanced => CancelResult::Cancelled(job),
         Change::Ignored(why) => CancelResult::Refused(job, why),
+    })
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EraseResult {
+    /// The job is `Erased`, by this command or an earlier one. The caller deletes the objects.
+    Erased(Job),
+    /// The data of a job in this state cannot be deleted.
+    Refused(Job, IgnoreReason),
+}
+
+/// Removes the document's name and the model's words from a final job, for good. From then on no attempt can start.
+///
+/// # Errors
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::MayStillWrite`], and errors of the stores.
+pub async fn erase_job<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    command: &JobCommand,
+) -> Result<EraseResult, CommandError>
+where
+    P: JobStore + Clock,
+{
+    let job = load(ports, command).await?;
+    let (job, change) = apply_command(ports, run, job, async |job, context| {
+        command.check(job)?;
+        let is_final = job.state.check_deadline().is_none();
+        if is_final
+            && !job.is_erased()
+            && let Some(until) = job.may_write_until(context.now)
+        {
+            return Err(CommandError::MayStillWrite { until });
+        }
+        Ok(Event::Erase {
+            actor: command.actor.clone(),
+            reason: command.reason.clone(),
+        })
+    })
+    .await?;
+    Ok(match change {
+        Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied) => {
+            EraseResult::Erased(job)
+        }
+        Change::Ignored(why) => EraseResult::Refused(job, why),
     })
 }
 

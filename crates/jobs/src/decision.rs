@@ -50,6 +50,8 @@ pub enum AttemptChange {
         attempt: Attempt,
         failure: Failure,
     },
+    /// The model's words are removed from the row. Times, causes and the locations of outputs stay.
+    Erased,
 }
 
 /// Why an event changes nothing.
@@ -68,6 +70,8 @@ pub enum IgnoreReason {
     EvidenceNeeded,
     /// The job is final.
     Finished,
+    /// The job's data was deleted: nothing changes it.
+    Erased,
     /// The job is still open; there is nothing to retry.
     StillOpen,
     /// Another run cannot help: the input itself is the problem.

@@ -1,7 +1,7 @@
 //! The errors of the use cases: one type for messages, which queues redeliver, and one for commands, which users read.
 
 use crate::decision::TransitionError;
-use crate::id::JobId;
+use crate::id::{JobId, Timestamp};
 use crate::ports::{LoadError, Unavailable};
 
 /// An event could not be applied to a job.
@@ -118,6 +118,11 @@ pub enum CommandError {
         "it failed {times} times in the same way ({cause}), each time after all its attempts; force another run with --force"
     )]
     Poisoned { cause: &'static str, times: usize },
+    /// The job's data cannot be deleted yet.
+    #[error(
+        "SageMaker cannot cancel a request: an earlier attempt may still write a result until {until} (milliseconds since 1970 UTC); delete the data after that", until = until.0
+    )]
+    MayStillWrite { until: Timestamp },
     #[error(transparent)]
     Apply(#[from] ApplyError),
 }

@@ -40,6 +40,8 @@ pub enum Event {
     Retry { actor: String, reason: String },
     /// A user cancels the job.
     Cancel { actor: String, reason: String },
+    /// Support deletes the job's data.
+    Erase { actor: String, reason: String },
 }
 
 /// What S3 shows about an attempt.
@@ -67,8 +69,7 @@ pub enum EventKind {
     Overwritten,
     Retry,
     Cancel,
-    /// The job's data was deleted. There is no such [`Event`], since the state does not change.
-    Erased,
+    Erase,
     /// A name that another release wrote. It is kept as it is.
     Other(String),
 }
@@ -85,7 +86,7 @@ impl EventKind {
         Self::Overwritten,
         Self::Retry,
         Self::Cancel,
-        Self::Erased,
+        Self::Erase,
     ];
 
     /// The stored and published name.
@@ -100,7 +101,7 @@ impl EventKind {
             Self::Overwritten => "Overwritten",
             Self::Retry => "Retry",
             Self::Cancel => "Cancel",
-            Self::Erased => "Erased",
+            Self::Erase => "Erase",
             Self::Other(name) => name.as_str(),
         }
     }
@@ -126,13 +127,16 @@ impl Event {
             Self::Overwritten => EventKind::Overwritten,
             Self::Retry { .. } => EventKind::Retry,
             Self::Cancel { .. } => EventKind::Cancel,
+            Self::Erase { .. } => EventKind::Erase,
         }
     }
 
     /// Actor and reason, if a user caused it.
     pub(crate) const fn principal(&self) -> Option<(&String, &String)> {
         match self {
-            Self::Retry { actor, reason } | Self::Cancel { actor, reason } => Some((actor, reason)),
+            Self::Retry { actor, reason }
+            | Self::Cancel { actor, reason }
+            | Self::Erase { actor, reason } => Some((actor, reason)),
             Self::Uploaded
             | Self::Accepted { .. }
             | Self::SubmitFailed { .. }

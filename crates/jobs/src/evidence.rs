@@ -90,7 +90,10 @@ pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<
 
 /// Whether the state is final for good: a late result changes nothing.
 pub const fn is_settled(state: &State) -> bool {
-    matches!(state, State::Ready { .. } | State::Cancelled { .. })
+    matches!(
+        state,
+        State::Ready { .. } | State::Cancelled { .. } | State::Erased { .. }
+    )
 }
 
 /// Whether a failed job may have a result that no notification reported and that may still be used.
@@ -103,7 +106,8 @@ pub const fn may_have_a_result(state: &State) -> bool {
         | State::InProgress { .. }
         | State::RetryScheduled { .. }
         | State::Ready { .. }
-        | State::Cancelled { .. } => false,
+        | State::Cancelled { .. }
+        | State::Erased { .. } => false,
     }
 }
 

@@ -1,5 +1,8 @@
 //! Validation of uploaded objects, and how their location is passed to the endpoint.
 
+use std::borrow::Cow;
+
+use crate::file_name::{NO_NAME, clean};
 use crate::id::{JobId, Location, Tenant};
 use crate::pipeline::Pipeline;
 
@@ -22,11 +25,15 @@ pub struct Input {
 }
 
 impl Input {
-    /// The file name to show to users.
-    pub fn display_name(&self) -> &str {
-        self.name
-            .as_deref()
-            .unwrap_or_else(|| self.key.rsplit('/').next().unwrap_or(&self.key))
+    /// The file name to show to users: the uploader's, else the key's last segment, cleaned.
+    pub fn display_name(&self) -> Cow<'_, str> {
+        let candidates = [self.name.as_deref(), Some(self.key.as_str())];
+        candidates
+            .into_iter()
+            .flatten()
+            .map(clean)
+            .find(|name| !name.is_empty())
+            .unwrap_or(Cow::Borrowed(NO_NAME))
     }
 }
 
@@ -85,6 +92,36 @@ pub fn check_key(pipeline: &Pipeline, key: &str) -> (Tenant, Option<InputProblem
         problem
     };
     (tenant, problem)
+}
+
+/// Names of empty files that programs write to make an empty folder visible.
+const FOLDER_MARKER_NAMES: [&str; 5] = [
+    ".bzEmpty",
+    ".emptyFolderPlaceholder",
+    ".gitkeep",
+    ".keep",
+    ".s3keep",
+];
+/// Media types under which programs store folders.
+const FOLDER_TYPES: [&str; 3] = [
+    "application/x-directory",
+    "binary/x-directory",
+    "httpd/unix-directory",
+];
+
+/// Whether an object only makes a folder visible. S3 has no folders, so programs write empty objects for them: a key that
+/// ends in a slash (the S3 console, rclone), in `_$folder$` (Hadoop), or in a placeholder's name. It is no upload.
+pub fn is_folder_marker(key: &str, bytes: u64) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    bytes == 0
+        && (name.is_empty() || name.ends_with("_$folder$") || FOLDER_MARKER_NAMES.contains(&name))
+}
+
+/// As [`is_folder_marker`], by the media type of an object.
+pub fn is_folder_type(content_type: &str, bytes: u64) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let is_folder = |known: &&str| essence.eq_ignore_ascii_case(known);
+    bytes == 0 && FOLDER_TYPES.iter().any(|known| is_folder(&known))
 }
 
 /// What is wrong with an object, judged by its size and its first [`PEEK_BYTES`] bytes.
@@ -185,6 +222,71 @@ mod tests {
         assert_eq!(problem("inbound/acme/"), Some(InputProblem::NoName));
         assert_eq!(problem("inbound/"), Some(InputProblem::NoName));
         assert_eq!(problem("inbound/acme/a..b.pdf"), None);
+    }
+
+    #[test]
+    fn folder_markers_are_told_from_documents() {
+        for key in [
+            "inbound/",
+            "inbound/acme/",
+            "inbound/acme/2026//",
+            "inbound/acme_$folder$",
+            "inbound/acme/2026_$folder$",
+            "inbound/acme/_$folder$",
+            "inbound/acme/.keep",
+            "inbound/acme/.s3keep",
+            "inbound/acme/.bzEmpty",
+        ] {
+            assert!(is_folder_marker(key, 0), "{key}");
+            assert!(!is_folder_marker(key, 7), "{key} has contents");
+        }
+        for key in [
+            "inbound/acme/a.pdf",
+            "inbound/acme/.keep.pdf",
+            "inbound/acme/my_$folder$.pdf",
+        ] {
+            assert!(!is_folder_marker(key, 0), "{key}");
+        }
+        assert!(is_folder_type("application/x-directory; charset=UTF-8", 0));
+        assert!(!is_folder_type("application/x-directory", 7));
+        assert!(!is_folder_type("application/pdf", 0));
+    }
+
+    #[test]
+    fn shown_name_is_the_cleaned_name_of_the_uploader_or_of_the_key() {
+        let shown = |name: Option<&str>, key: &str| {
+            let input = Input {
+                bucket: "b".into(),
+                key: key.into(),
+                version: "v".into(),
+                etag: "e".into(),
+                bytes: 7,
+                content_type: "application/pdf".into(),
+                name: name.map(str::to_owned),
+                uploaded_by: None,
+            };
+            input.display_name().into_owned()
+        };
+        assert_eq!(shown(None, "inbound/acme/nda.pdf"), "nda.pdf");
+        assert_eq!(shown(Some("NDA.pdf"), "inbound/acme/1.pdf"), "NDA.pdf");
+        assert_eq!(
+            shown(Some("../../x\u{202e}fdp.exe"), "inbound/1.pdf"),
+            "xfdp.exe"
+        );
+        for empty in ["", " ", "\u{200b}", ".."] {
+            assert_eq!(
+                shown(Some(empty), "inbound/acme/1.pdf"),
+                "1.pdf",
+                "{empty:?}"
+            );
+            assert_eq!(
+                shown(Some(empty), "inbound/acme/"),
+                "(no name)",
+                "{empty:?}"
+            );
+        }
+        assert_eq!(shown(None, "inbound/acme/a\r\n\u{202e}b.pdf"), "ab.pdf");
+        assert_eq!(shown(None, "inbound/acme/.."), "(no name)");
     }
 
     #[test]

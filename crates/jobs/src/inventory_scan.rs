@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::id::{CLOCK_SKEW, JobId, Timestamp, TraceId};
+use crate::input::is_folder_marker;
 use crate::pipeline::Pipelines;
 use crate::ports::{
     Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Record, Unavailable,
@@ -207,6 +208,7 @@ where
     let now = ports.now();
     let mut missing: Vec<&ListedObject> = objects
         .iter()
+        .filter(|object| !is_folder_marker(&object.key, object.bytes))
         .filter(|object| checkpoint.covers(object, upload_expiry, now))
         .collect();
     // Nearly all objects have the job id of their key; later versions at a key have an id of their own.

@@ -1,7 +1,10 @@
 //! The job row: state, input, attempts and history.
 
+use std::borrow::Cow;
+
 use crate::decision::{Advance, AttemptChange};
 use crate::event::{Event, EventKind};
+use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
 use crate::policy::Policy;
@@ -57,8 +60,10 @@ pub struct NewJob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRecord {
     pub attempt: Attempt,
-    /// When the attempt was decided on.
+    /// When the attempt was last decided on: an attempt whose call has no known outcome, or was refused, begins anew.
     pub started_at: Timestamp,
+    /// It began anew although its first call may have been made, so there may be two runs.
+    pub may_run_twice: bool,
     /// Where the output is, or where SageMaker said it would be.
     pub output: Option<Location>,
     /// Where SageMaker said a failure object would be.
@@ -124,7 +129,8 @@ impl Job {
             | State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }
-            | State::Cancelled { .. } => AttemptChange::Unchanged,
+            | State::Cancelled { .. }
+            | State::Erased { .. } => AttemptChange::Unchanged,
         };
         job.enter(&Event::Uploaded, Advance { state, attempts }, created_at);
         job
@@ -144,43 +150,38 @@ impl Job {
         self.trace_id.unwrap_or_else(|| TraceId::of_job(self.id))
     }
 
-    /// Whether its data was deleted.
-    pub fn is_erased(&self) -> bool {
-        self.history
-            .iter()
-            .any(|entry| entry.event == EventKind::Erased)
+    /// The file name to show to users.
+    pub fn display_name(&self) -> Cow<'_, str> {
+        if self.is_erased() {
+            return Cow::Borrowed(NAME_DELETED);
+        }
+        self.input.display_name()
     }
 
-    /// Until when a started attempt without a known end may still write a result; `None` if there is no such attempt.
+    /// Whether its data was deleted.
+    pub const fn is_erased(&self) -> bool {
+        matches!(self.state, State::Erased { .. })
+    }
+
+    /// Until when a started attempt may still write a result: one without a known end, or one that may run twice, whose
+    /// end is that of one run. `None` if there is no such attempt.
     pub fn may_write_until(&self, now: Timestamp) -> Option<Timestamp> {
         let span = u64::from(self.policy.max_attempt_seconds) * 1000;
         let open = self
             .attempts
             .iter()
-            .filter(|record| record.closed_at.is_none());
+            .filter(|record| record.closed_at.is_none() || record.may_run_twice);
         let ends = open.map(|record| Timestamp(record.started_at.0 + span));
         ends.filter(|end| *end > now).max()
     }
 
-    /// This job after its data was deleted: version incremented, deletion added to the history, file name removed.
-    /// `updated_at` stays, since it says when the job ended.
-    #[must_use]
-    pub fn erased(&self, actor: &str, reason: &str, now: Timestamp) -> Self {
-        let mut next = self.clone();
-        next.version += 1;
-        next.input.name = None;
-        next.history.push(HistoryEntry {
-            at: now,
-            event: EventKind::Erased,
-            actor: Some(actor.to_owned()),
-            reason: Some(reason.to_owned()),
-        });
-        next
-    }
-
     fn enter(&mut self, event: &Event, advance: Advance, now: Timestamp) {
         let Advance { state, attempts } = advance;
-        self.updated_at = now;
+        if let State::Erased { .. } = state {
+            self.erase_words();
+        } else {
+            self.updated_at = now;
+        }
         self.change_attempts(attempts, now);
         let principal = event.principal();
         self.history.push(HistoryEntry {
@@ -198,8 +199,8 @@ impl Job {
             self.history_dropped += 1;
         }
         let is_final = state.check_deadline().is_none();
-        // DynamoDB's time to live counts in whole seconds.
-        let seconds = now.0 / 1000 + u64::from(self.row_ttl_days) * 86_400;
+        // From the job's end. DynamoDB's time to live counts in whole seconds.
+        let seconds = self.updated_at.0 / 1000 + u64::from(self.row_ttl_days) * 86_400;
         self.expires_at = is_final.then_some(Timestamp(seconds * 1000));
         self.corrected = matches!(
             (&self.state, &state),
@@ -208,11 +209,26 @@ impl Job {
         self.state = state;
     }
 
+    /// Removes what says anything about the document. The version stays: it tells the object of this job from later ones at
+    /// the same key. `updated_at` stays too, since it says when the job ended.
+    fn erase_words(&mut self) {
+        self.input.name = None;
+        self.input.key.clear();
+        self.input.etag.clear();
+        for entry in &mut self.history {
+            entry.reason = None;
+        }
+    }
+
     fn change_attempts(&mut self, change: AttemptChange, now: Timestamp) {
         match change {
             AttemptChange::Unchanged => {}
             AttemptChange::Started(attempt) => {
+                let begins_anew = self.attempts.iter().any(|record| record.attempt == attempt);
                 let record = self.record(attempt, now);
+                // A closed record is that of a refused call: nothing of it ran.
+                record.may_run_twice |= begins_anew && record.closed_at.is_none();
+                record.started_at = now;
                 record.closed_at = None;
                 record.failure = None;
             }
@@ -236,6 +252,13 @@ impl Job {
                 record.closed_at = Some(now);
                 record.failure = Some(failure);
             }
+            AttemptChange::Erased => {
+                let failures = self
+                    .attempts
+                    .iter_mut()
+                    .filter_map(|record| record.failure.as_mut());
+                failures.for_each(|failure| failure.detail.clear());
+            }
         }
     }
 
@@ -248,6 +271,7 @@ impl Job {
                 self.attempts.push(AttemptRecord {
                     attempt,
                     started_at: now,
+                    may_run_twice: false,
                     output: None,
                     failure_object: None,
                     closed_at: None,
@@ -273,7 +297,8 @@ impl Job {
             State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }
-            | State::Cancelled { .. } => self.state.check_deadline(),
+            | State::Cancelled { .. }
+            | State::Erased { .. } => self.state.check_deadline(),
         }
     }
 

@@ -21,6 +21,7 @@
 //! | `InProgress` | accepted (202), output awaited | running |
 //! | `RetryScheduled` | – | retryable |
 //! | `Ready`, `Failed`, `Cancelled` | `Completed`, `Failed`, – | completed, discarded, cancelled |
+//! | `Erased` | – | – |
 //! | check | – | delayed message, timer |
 //! | lease | – | lock, visibility timeout |
 //! | connection | – | subscriber |
@@ -33,9 +34,11 @@ pub mod classify;
 pub mod commands;
 pub mod decision;
 pub mod effects;
+pub mod erase_objects;
 pub mod error;
 pub mod event;
 pub mod evidence;
+pub mod file_name;
 pub mod id;
 pub mod input;
 pub mod inventory_scan;

@@ -136,6 +136,12 @@ pub trait ObjectStore {
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable>;
 }
 
+/// The permanent deletion of objects.
+pub trait ObjectDeletion {
+    /// Permanently deletes one version of an object. Succeeds if it does not exist.
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable>;
+}
+
 /// A copy was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {

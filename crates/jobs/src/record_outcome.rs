@@ -1,15 +1,16 @@
 //! Processes a notification of the endpoint: verifies it against S3 and records the outcome of the attempt.
 
 use crate::apply::{Change, RunContext, apply};
+use crate::erase_objects::delete_late_results;
 use crate::error::MessageError;
 use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
-use crate::ports::{Clock, JobStore, ObjectStore};
+use crate::ports::{Clock, JobStore, ObjectDeletion, ObjectStore};
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_id};
-use crate::transition::{DecisionContext, Event, IgnoreReason, transition};
+use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
 
 /// A notification of the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +32,19 @@ pub async fn record_outcome<P>(
     outcome: &AttemptOutcome,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + Clock,
+    P: JobStore + ObjectStore + ObjectDeletion + Clock,
 {
     let id = outcome.inference_id.job;
     about_id(id);
     let job = ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?;
     about(&job);
     let event_for = async |job: &Job, context: &DecisionContext| match &outcome.result {
+        // Ignored, whatever it is: there is nothing to look up.
+        _ if job.is_erased() => Ok(Event::CheckDue {
+            attempt: outcome.inference_id.attempt,
+            due: None,
+            evidence: Evidence::NotChecked,
+        }),
         Ok(reported) => {
             let output = match reported.as_ref().or_else(|| recorded_output(job, outcome)) {
                 Some(output) => output.clone(),
@@ -59,6 +66,14 @@ where
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
+        (job, Change::Ignored(IgnoreReason::Erased)) => {
+            let reported = outcome.result.as_ref().ok().cloned().flatten();
+            if let Some(output) = &reported {
+                check_location(&job, output)?;
+            }
+            delete_late_results(ports, &job, reported).await?;
+            Ok(vec![])
+        }
         (_, Change::Ignored(_)) => Ok(vec![]),
     }
 }

@@ -74,7 +74,8 @@ where
     match retry_job(ports, run, command).await {
         Ok(RetryResult::Scheduled(job)) => Ok(vec![job]),
         Ok(RetryResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
-        Ok(RetryResult::Refused(..)) | Err(CommandError::Poisoned { .. }) => Ok(vec![]),
+        Ok(RetryResult::Refused(..))
+        | Err(CommandError::Poisoned { .. } | CommandError::MayStillWrite { .. }) => Ok(vec![]),
         // This command may have changed it, and the function that ran it may have died before it sent the next message.
         Err(CommandError::Changed { .. }) if redelivered => {
             let job = ports.load(command.job).await?;

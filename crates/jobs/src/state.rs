@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::id::{Attempt, LeaseToken, Timestamp};
 
-/// The state of a job. `Ready`, `Failed` and `Cancelled` are final, except that a failed job can be retried manually and
-/// a late success makes it `Ready`.
+/// The state of a job. `Ready`, `Failed`, `Cancelled` and `Erased` are final, except that a failed job can be retried
+/// manually and a late success makes it `Ready`, and that the data of every final job can be deleted. `Erased` is never left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// The decision to call the endpoint is saved; the call may or may not have been made yet.
@@ -48,6 +48,12 @@ pub enum State {
     },
     /// Cancelled by a user. SageMaker cannot cancel a request, so a result may still arrive; it is ignored.
     Cancelled {
+        /// The last attempt that was started.
+        attempt: Attempt,
+    },
+    /// The job's data was deleted. The row has neither the document's name nor the model's words. A result that arrives
+    /// later is deleted.
+    Erased {
         /// The last attempt that was started.
         attempt: Attempt,
     },
@@ -191,10 +197,17 @@ pub enum StatusGroup {
     Ready,
     Failed,
     Cancelled,
+    Erased,
 }
 
 impl StatusGroup {
-    pub const ALL: [Self; 4] = [Self::Open, Self::Ready, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::Ready,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Erased,
+    ];
 
     /// The stored name.
     pub const fn name(self) -> &'static str {
@@ -203,6 +216,7 @@ impl StatusGroup {
             Self::Ready => "ready",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Erased => "erased",
         }
     }
 }
@@ -215,7 +229,9 @@ impl State {
     pub const fn effects(&self) -> &'static [Effect] {
         match self {
             Self::Submitting { .. } => &[Effect::InvokeEndpoint],
-            Self::InProgress { .. } | Self::Cancelled { .. } => &[Effect::PushUpdate],
+            Self::InProgress { .. } | Self::Cancelled { .. } | Self::Erased { .. } => {
+                &[Effect::PushUpdate]
+            }
             Self::RetryScheduled { .. } => &[Effect::ScheduleRetry, Effect::PushUpdate],
             Self::Ready { .. } | Self::Failed { .. } => &[Effect::PublishEvent, Effect::PushUpdate],
         }
@@ -228,7 +244,10 @@ impl State {
                 Some(*deadline)
             }
             Self::RetryScheduled { due, .. } => Some(due.plus(LOST_RETRY_DELAY)),
-            Self::Ready { .. } | Self::Failed { .. } | Self::Cancelled { .. } => None,
+            Self::Ready { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled { .. }
+            | Self::Erased { .. } => None,
         }
     }
 
@@ -240,7 +259,8 @@ impl State {
             | Self::RetryScheduled { next: attempt, .. }
             | Self::Ready { attempt }
             | Self::Failed { attempt, .. }
-            | Self::Cancelled { attempt } => *attempt,
+            | Self::Cancelled { attempt }
+            | Self::Erased { attempt } => *attempt,
         }
     }
 
@@ -252,6 +272,7 @@ impl State {
             Self::Ready { .. } => StatusGroup::Ready,
             Self::Failed { .. } => StatusGroup::Failed,
             Self::Cancelled { .. } => StatusGroup::Cancelled,
+            Self::Erased { .. } => StatusGroup::Erased,
         }
     }
 
@@ -264,6 +285,7 @@ impl State {
             Self::Ready { .. } => "Ready",
             Self::Failed { .. } => "Failed",
             Self::Cancelled { .. } => "Cancelled",
+            Self::Erased { .. } => "Erased",
         }
     }
 }

@@ -1,9 +1,14 @@
 //! Processes an upload event: creates the job, once, and submits its first attempt.
 
+use tracing::info;
+
 use crate::apply::{Change, RunContext, apply, context, log_change};
 use crate::error::MessageError;
+use crate::file_name::clean;
 use crate::id::{Attempt, CLOCK_SKEW, JobId, Tenant, Timestamp, TraceId};
-use crate::input::{Input, InputProblem, check_contents, check_key};
+use crate::input::{
+    Input, InputProblem, check_contents, check_key, is_folder_marker, is_folder_type,
+};
 use crate::invoke::{invoke_endpoint, invoke_if_input_is_current};
 use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
@@ -43,12 +48,22 @@ pub async fn submit<P>(
 where
     P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
+    if upload.bucket != run.bucket {
+        return Err(MessageError::NotOurs(format!(
+            "the event is about the bucket {:?}, not about {:?}",
+            upload.bucket, run.bucket
+        )));
+    }
     let Some(pipeline) = run.pipelines.of_key(&upload.key) else {
         return Err(MessageError::NotOurs(format!(
             "no pipeline has a prefix of the key {:?}",
             upload.key
         )));
     };
+    if is_folder_marker(&upload.key, upload.bytes) {
+        info!(upload.version, "a folder marker makes no job");
+        return Ok(vec![]);
+    }
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
     // A later version has an id of its own, which is known once the row is read.
     about_upload(first_id, upload.trace_id);
@@ -62,6 +77,11 @@ where
             Err(HeadError::Unavailable(error)) => return Err(error.into()),
         },
     };
+    let is_folder = |object: &ObjectHead| is_folder_type(&object.content_type, object.bytes);
+    if object.as_ref().is_some_and(is_folder) {
+        info!(upload.version, "a folder marker makes no job");
+        return Ok(vec![]);
+    }
     let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
     let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref());
     let session = if is_session_key(pipeline, &upload.key) {
@@ -200,7 +220,9 @@ async fn create<P: JobStore + Clock>(
                     Some(row) => *row,
                     None => ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?,
                 };
-                if row.input.bucket != upload.bucket || row.input.key != upload.key {
+                // An erased row no longer has the key.
+                let is_same = row.is_erased() || row.input.key == upload.key;
+                if row.input.bucket != upload.bucket || !is_same {
                     return Err(MessageError::Contradiction(format!(
                         "job {id} is about another object"
                     )));
@@ -242,9 +264,11 @@ fn input_of(
             .map(|object| object.content_type.clone())
             .unwrap_or_default(),
         name: match &session {
-            Some(session) => Some(session.name.to_owned()).filter(|name| !name.is_empty()),
+            Some(session) => Some(session.name.to_owned()),
             None => matching.and_then(|object| object.name),
-        },
+        }
+        .map(|name| clean(&name).into_owned())
+        .filter(|name| !name.is_empty()),
         // Only the upload session is trusted for this; object metadata is chosen by the uploader.
         uploaded_by: session.map(|session| session.uploaded_by),
     }

@@ -9,7 +9,7 @@
 mod outcomes;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, age, cancelled, start, submitting, succeeded,
+    Age, advance, after_failure, after_loss, age, cancelled, erased, start, submitting, succeeded,
     superseded, take_over,
 };
 
@@ -122,7 +122,7 @@ pub fn transition(
                 }
             },
             Event::Overwritten => superseded(*attempt),
-            Event::Retry { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*attempt),
         },
         State::InProgress {
@@ -177,7 +177,7 @@ pub fn transition(
                 (Age::Current, Evidence::NotChecked) => Ignore(IgnoreReason::AlreadyApplied),
             },
             Event::Overwritten => superseded(*attempt),
-            Event::Retry { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*attempt),
         },
         State::RetryScheduled { next, due, budget } => match event {
@@ -227,10 +227,11 @@ pub fn transition(
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Overwritten => superseded(*next),
-            Event::Retry { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*next),
         },
-        State::Ready { .. } => match event {
+        State::Ready { attempt } => match event {
+            Event::Erase { .. } => erased(*attempt),
             // Any of these may be the message that led here because its evidence contained an output.
             Event::Succeeded { .. } | Event::AttemptFailed { .. } | Event::CheckDue { .. } => {
                 Ignore(IgnoreReason::AlreadyApplied)
@@ -300,9 +301,11 @@ pub fn transition(
                     }
                 }
             },
+            Event::Erase { .. } => erased(*attempt),
             Event::Accepted { .. } | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
-        State::Cancelled { .. } => match event {
+        State::Cancelled { attempt } => match event {
+            Event::Erase { .. } => erased(*attempt),
             Event::Cancel { .. } => Ignore(IgnoreReason::AlreadyApplied),
             Event::Uploaded
             | Event::Accepted { .. }
@@ -312,6 +315,18 @@ pub fn transition(
             | Event::CheckDue { .. }
             | Event::Overwritten
             | Event::Retry { .. } => Ignore(IgnoreReason::Finished),
+        },
+        State::Erased { .. } => match event {
+            Event::Erase { .. } => Ignore(IgnoreReason::AlreadyApplied),
+            Event::Uploaded
+            | Event::Accepted { .. }
+            | Event::SubmitFailed { .. }
+            | Event::Succeeded { .. }
+            | Event::AttemptFailed { .. }
+            | Event::CheckDue { .. }
+            | Event::Overwritten
+            | Event::Retry { .. }
+            | Event::Cancel { .. } => Ignore(IgnoreReason::Erased),
         },
     })
 }

@@ -15,7 +15,7 @@ pub struct JobView {
     pub id: String,
     /// Counts changes; a page keeps the highest it has seen.
     pub version: u64,
-    /// `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed` or `Cancelled`.
+    /// `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed`, `Cancelled` or `Erased`.
     pub status: Cow<'static, str>,
     /// The pipeline's name.
     pub pipeline: String,
@@ -67,7 +67,7 @@ const MAX_NAME: usize = 200;
 impl From<&Job> for JobView {
     fn from(job: &Job) -> Self {
         let failure = match job.state {
-            State::Ready { .. } | State::Cancelled { .. } => None,
+            State::Ready { .. } | State::Cancelled { .. } | State::Erased { .. } => None,
             State::Submitting { .. }
             | State::InProgress { .. }
             | State::RetryScheduled { .. }
@@ -79,7 +79,7 @@ impl From<&Job> for JobView {
             status: job.state.name().into(),
             pipeline: job.pipeline.clone(),
             tenant: job.tenant.as_str().to_owned(),
-            name: shortened(job.input.display_name()),
+            name: shortened(&job.display_name()),
             bytes: job.input.bytes,
             attempt: job.state.attempt().0,
             created_at: job.created_at.0,

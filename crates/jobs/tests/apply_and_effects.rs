@@ -24,6 +24,7 @@ fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(toml).unwrap();
     let run = RunContext {
         pipelines: &pipelines,
+        bucket: "docket-jobs",
         lease_expires_at: Timestamp(NOW.0 + 65_000),
     };
     tokio::runtime::Builder::new_current_thread()
@@ -212,4 +213,17 @@ fn location_is_parsed_only_from_s3_hosts() {
     assert!(read("https://bucket.s3.eu-central-1.amazonaws.com/key"));
     assert!(!read("https://sts.amazonaws.com/bucket/key"));
     assert!(!read("https://s3.example.com/bucket/key"));
+}
+
+/// The table's time to live deletes rows by `expires_at`.
+#[test]
+fn only_a_final_row_may_expire() {
+    for job in one_in_every_state("docket-jobs", "acme") {
+        let is_open = job.state.check_deadline().is_some();
+        assert_eq!(job.expires_at.is_none(), is_open, "{:?}", job.state);
+        if let Some(at) = job.expires_at {
+            let days = u64::from(job.row_ttl_days);
+            assert_eq!(at.0, job.updated_at.0 / 1000 * 1000 + days * 86_400_000);
+        }
+    }
 }

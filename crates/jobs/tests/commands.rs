@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::RunContext;
+use jobs::apply::{Change, RunContext, apply_command};
 use jobs::commands::{
-    CancelResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS, RetryResult,
-    cancel_job, retry_job,
+    CancelResult, EraseResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS,
+    RetryResult, cancel_job, erase_job, retry_job,
 };
 use jobs::error::{ApplyError, CommandError};
 use jobs::id::Timestamp;
@@ -14,8 +14,9 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::CheckRequest;
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
-use jobs::transition::IgnoreReason;
+use jobs::transition::{Event, IgnoreReason};
 use testkit::conformance::one_in_every_state;
+use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_700_000_000);
@@ -78,6 +79,7 @@ fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
     let run = RunContext {
         pipelines: &pipelines,
+        bucket: "docket-jobs",
         lease_expires_at: NOW,
     };
     tokio::runtime::Builder::new_current_thread()
@@ -250,4 +252,104 @@ fn command_needs_an_actor_and_a_reason_of_limited_length() {
         of(&"a".repeat(MAX_ACTOR_CHARS + 1), "why"),
         Err(InvalidCommand::Actor)
     );
+}
+
+/// An attempt whose call has no known outcome begins anew under its number, and may then run for its whole time.
+#[test]
+fn attempt_that_began_anew_may_write_a_result_until_its_renewed_time_is_over() {
+    let first = in_state("Submitting");
+    let span_ms = u64::from(first.policy.max_attempt_seconds) * 1000;
+    let renewed_at = Timestamp(first.created_at.0 + span_ms - 1);
+    let renewed = first.advanced(&Event::Uploaded, first.state.clone(), renewed_at);
+    assert_eq!(renewed.attempts.len(), 1);
+    assert_eq!(renewed.attempts[0].started_at, renewed_at);
+    let until = Timestamp(renewed_at.0 + span_ms);
+    let attempt = first.state.attempt();
+    let cancel = Event::Cancel {
+        actor: "ops".to_owned(),
+        reason: "why".to_owned(),
+    };
+    // The known end is that of one of two runs.
+    let failure = Failure::new(Cause::ModelError, "500");
+    let failed = Event::AttemptFailed {
+        attempt,
+        failure: failure.clone(),
+    };
+    for (event, state) in [
+        (cancel, State::Cancelled { attempt }),
+        (failed, State::Failed { attempt, failure }),
+    ] {
+        let ended = renewed.advanced(&event, state, Timestamp(renewed_at.0 + 1));
+        assert_eq!(
+            ended.may_write_until(Timestamp(until.0 - 1)),
+            Some(until),
+            "{event:?}"
+        );
+        assert_eq!(ended.may_write_until(until), None, "{event:?}");
+        let memory = table(&ended);
+        memory.state().now = Timestamp(until.0 - 1);
+        let command = JobCommand::new(ended.id, None, "ops", "the client asked").unwrap();
+        let early = in_run(async |run| erase_job(&memory, run, &command).await);
+        assert!(
+            matches!(early, Err(CommandError::MayStillWrite { until: told }) if told == until),
+            "{early:?}"
+        );
+        memory.state().now = until;
+        let erased = in_run(async |run| erase_job(&memory, run, &command).await);
+        assert!(matches!(erased, Ok(EraseResult::Erased(_))), "{erased:?}");
+    }
+}
+
+/// The job's data is deleted between the decision of another event and its save.
+#[test]
+fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
+    let failed = in_state("Failed");
+    let attempt = failed.state.attempt();
+    let (actor, reason) = ("ops".to_owned(), "again".to_owned());
+    for event in [
+        Event::Retry { actor, reason },
+        Event::Succeeded {
+            attempt,
+            output: jobs::id::Location {
+                bucket: "docket-jobs".to_owned(),
+                key: "outbound/legal-review/x.out".to_owned(),
+            },
+        },
+    ] {
+        let memory = table(&failed);
+        memory.state().now = Timestamp(NOW.0 + 30 * 86_400_000);
+        let erase = JobCommand::new(failed.id, None, "ops", "the client asked").unwrap();
+        let (job, change) = in_run(async |run| {
+            apply_command(&memory, run, failed.clone(), async |seen, _| {
+                if !seen.is_erased() {
+                    erase_job(&memory, run, &erase).await?;
+                }
+                Ok(event.clone())
+            })
+            .await
+        })
+        .unwrap();
+        assert_eq!(change, Change::Ignored(IgnoreReason::Erased), "{event:?}");
+        assert!(job.is_erased(), "{event:?}");
+    }
+}
+
+#[test]
+fn erasure_of_a_job_that_is_retried_at_the_same_moment_is_refused() {
+    let failed = in_state("Failed");
+    let memory = table(&failed);
+    let (actor, reason) = ("ops".to_owned(), "the client asked".to_owned());
+    let (job, change) = in_run(async |run| {
+        apply_command(&memory, run, failed.clone(), async |seen, _| {
+            if seen.version == failed.version {
+                retry_job(&memory, run, &command(seen)).await?;
+            }
+            let (actor, reason) = (actor.clone(), reason.clone());
+            Ok(Event::Erase { actor, reason })
+        })
+        .await
+    })
+    .unwrap();
+    assert_eq!(change, Change::Ignored(IgnoreReason::StillOpen));
+    assert!(matches!(job.state, State::RetryScheduled { .. }));
 }

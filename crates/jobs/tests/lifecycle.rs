@@ -62,6 +62,8 @@ fn events(state: &State) -> Vec<Event> {
     all.push(Event::Retry { actor, reason });
     let (actor, reason) = principal();
     all.push(Event::Cancel { actor, reason });
+    let (actor, reason) = principal();
+    all.push(Event::Erase { actor, reason });
     for attempt in attempts(state) {
         all.push(Event::Accepted {
             attempt,
@@ -135,7 +137,9 @@ fn shape(state: &State, now: Timestamp) -> String {
             )
         }
         State::Failed { failure, .. } => format!("{name} {attempt} {:?}", failure.cause),
-        State::Ready { .. } | State::Cancelled { .. } => format!("{name} {attempt}"),
+        State::Ready { .. } | State::Cancelled { .. } | State::Erased { .. } => {
+            format!("{name} {attempt}")
+        }
     }
 }
 
@@ -153,7 +157,10 @@ fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
             deadline, budget, ..
         } => all.extend([*deadline, budget.expires_at]),
         State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.expires_at]),
-        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => {}
+        State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => {}
     }
     all.extend(state.check_deadline());
     all.retain(|at| *at >= now);
@@ -171,6 +178,7 @@ fn rank(state: &State, now: Timestamp) -> (u8, u8, u64) {
         State::InProgress { attempt, .. } => (attempt.0, 1, 0),
         State::Failed { .. } => (u8::MAX - 1, 0, 0),
         State::Ready { .. } | State::Cancelled { .. } => (u8::MAX, 0, 0),
+        State::Erased { .. } => (u8::MAX, 1, 0),
     }
 }
 
@@ -191,6 +199,7 @@ fn phase(name: &str) -> usize {
         "Ready",
         "Failed",
         "Cancelled",
+        "Erased",
     ]
     .iter()
     .position(|known| *known == name)
@@ -210,7 +219,10 @@ fn walk() -> Walk {
             state.check_deadline().is_none(),
             matches!(
                 state,
-                State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }
+                State::Ready { .. }
+                    | State::Failed { .. }
+                    | State::Cancelled { .. }
+                    | State::Erased { .. }
             )
         );
         for now in moments(&state, now) {
@@ -274,8 +286,18 @@ fn check(
                     context_text()
                 );
             }
-            // Guarantee 4: only a success changes a final state, and only a failed one.
+            let erases = matches!((event, next), (Event::Erase { .. }, State::Erased { .. }));
+            assert_eq!(
+                erases,
+                matches!(next, State::Erased { .. }),
+                "only an erasure erases: {}",
+                context_text()
+            );
+            // Guarantee 4: only a success changes a final state, and only a failed one. Every final state can be erased,
+            // and nothing changes that.
             match state {
+                State::Erased { .. } => panic!("an erased job changed: {}", context_text()),
+                State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } if erases => {}
                 State::Ready { .. } | State::Cancelled { .. } => {
                     panic!("a settled job changed: {}", context_text())
                 }
@@ -313,6 +335,26 @@ fn check(
             }
         }
         Ok(Decision::Ignore(why)) => {
+            let is_erasure = matches!(event, Event::Erase { .. });
+            if is_erasure {
+                let expected = match state {
+                    State::Submitting { .. }
+                    | State::InProgress { .. }
+                    | State::RetryScheduled { .. } => IgnoreReason::StillOpen,
+                    State::Erased { .. } => IgnoreReason::AlreadyApplied,
+                    State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => {
+                        panic!("a final job was not erased: {}", context_text())
+                    }
+                };
+                assert_eq!(*why, expected, "{}", context_text());
+            } else {
+                assert_eq!(
+                    *why == IgnoreReason::Erased,
+                    matches!(state, State::Erased { .. }),
+                    "{}",
+                    context_text()
+                );
+            }
             if let Event::CheckDue {
                 attempt,
                 due: None,
@@ -337,6 +379,7 @@ fn check(
             }
         }
         Err(TransitionError::UnknownAttempt { newest, got }) => {
+            assert!(!matches!(state, State::Erased { .. }), "{}", context_text());
             assert!(got > newest, "{}", context_text())
         }
     }
@@ -379,7 +422,8 @@ fn finds_its_effects_again(
         Event::Accepted { .. }
         | Event::SubmitFailed { .. }
         | Event::Retry { .. }
-        | Event::Cancel { .. } => return,
+        | Event::Cancel { .. }
+        | Event::Erase { .. } => return,
     };
     let second = transition(next, &again, &context(now, 3), &policy());
     let runs_effects = matches!(
@@ -720,7 +764,7 @@ fn document(walk: &Walk) -> String {
     for ((from, to), events) in arrows {
         let _ = writeln!(text, "    {from} --> {to}: {}", events.join(", "));
     }
-    for end in ["Ready", "Failed", "Cancelled"] {
+    for end in ["Ready", "Failed", "Cancelled", "Erased"] {
         let _ = writeln!(text, "    {end} --> [*]");
     }
     text.push_str("```\n\n## Effects and checks\n\n| state | effects | checked by the reconciler at the latest |\n|---|---|---|\n");
@@ -733,6 +777,7 @@ fn document(walk: &Walk) -> String {
         "Ready",
         "Failed",
         "Cancelled",
+        "Erased",
     ] {
         let state = &samples[name];
         let effects: Vec<String> = state
@@ -743,7 +788,10 @@ fn document(walk: &Walk) -> String {
         let checked = match state {
             State::Submitting { .. } | State::InProgress { .. } => "the attempt's deadline",
             State::RetryScheduled { .. } => "two minutes after it is due",
-            State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => "– (final)",
+            State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => "– (final)",
         };
         let _ = writeln!(text, "| `{name}` | {} | {checked} |", effects.join(", "));
     }
@@ -758,16 +806,13 @@ fn document(walk: &Walk) -> String {
         "Ready",
         "Failed",
         "Cancelled",
+        "Erased",
     ];
     for state in states {
         let _ = write!(text, " `{state}` |");
     }
-    text.push_str("\n|---|---|---|---|---|---|---|\n");
+    text.push_str("\n|---|---|---|---|---|---|---|---|\n");
     for event in EventKind::ALL {
-        if event == EventKind::Erased {
-            // Recorded without a transition.
-            continue;
-        }
         let event = event.name();
         let _ = write!(text, "| `{event}` |");
         for state in states {
@@ -822,6 +867,7 @@ fn samples(at: Timestamp) -> HashMap<&'static str, State> {
             failure: Failure::new(Cause::Lost, ""),
         },
         State::Cancelled { attempt },
+        State::Erased { attempt },
     ];
     all.into_iter().map(|state| (state.name(), state)).collect()
 }

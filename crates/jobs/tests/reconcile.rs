@@ -255,3 +255,20 @@ fn full_scan_looks_up_all_objects_once_a_day() {
     }
     assert_eq!(scan_at(&memory, 25 * 60), 1);
 }
+
+#[test]
+fn scan_skips_folder_markers() {
+    let memory = Memory::at(NOW);
+    for key in [
+        "inbound/",
+        "inbound/acme/",
+        "inbound/acme/2026_$folder$",
+        "inbound/acme/.keep",
+    ] {
+        memory.put("docket-jobs", key, b"");
+    }
+    assert_eq!(scan_at(&memory, 60), 0);
+    assert!(memory.state().upload_events.is_empty());
+    memory.put("docket-jobs", "inbound/acme/empty.pdf", b"");
+    assert_eq!(scan_at(&memory, 26 * 60), 1, "an empty document is one");
+}

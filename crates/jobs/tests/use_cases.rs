@@ -33,6 +33,7 @@ fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
     let pipelines = Pipelines::parse(toml).unwrap();
     let run = RunContext {
         pipelines: &pipelines,
+        bucket: BUCKET,
         lease_expires_at: Timestamp(NOW.0 + 65_000),
     };
     tokio::runtime::Builder::new_current_thread()
@@ -278,7 +279,7 @@ fn object_under_an_impossible_attempt_number_is_not_an_output() {
 #[test]
 fn stored_names_do_not_change() {
     let classes = StatusGroup::ALL.map(StatusGroup::name);
-    assert_eq!(classes, ["open", "ready", "failed", "cancelled"]);
+    assert_eq!(classes, ["open", "ready", "failed", "cancelled", "erased"]);
     let queues = Queue::ALL.map(Queue::name);
     let expected = ["uploads", "inference-success", "inference-error", "checks"];
     assert_eq!(queues, expected);

@@ -224,6 +224,15 @@ impl SimulatedBucket {
             .collect()
     }
 
+    pub(crate) fn delete_version(&mut self, key: &str, id: &str) {
+        if let Some(versions) = self.objects.get_mut(key) {
+            versions.retain(|version| version.id != id);
+            if versions.is_empty() {
+                self.objects.remove(key);
+            }
+        }
+    }
+
     /// Whether the current version of a key is another one.
     pub(crate) fn is_replaced(&self, key: &str, version: &str) -> bool {
         self.current(key)

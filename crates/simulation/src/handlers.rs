@@ -19,6 +19,7 @@ use jobs::ports::{CheckQueue, Clock, Queue};
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
+use crate::bucket::BUCKET;
 use crate::function::Task;
 use crate::page::PageStep;
 use crate::ports::Ports;
@@ -127,6 +128,7 @@ async fn command(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let run = RunContext {
         pipelines: &app.environment.pipelines,
+        bucket: BUCKET,
         lease_expires_at: Timestamp(deadline),
     };
     let command = JobCommand::new(job, None, "support", "a customer asked")?;

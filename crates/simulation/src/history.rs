@@ -45,6 +45,7 @@ pub struct HistoryReport {
     pub ready: u64,
     pub failed: u64,
     pub cancelled: u64,
+    pub erased: u64,
     /// Requests that endpoints accepted.
     pub requests: u64,
     /// Accepted requests whose attempt already had one.
@@ -177,6 +178,7 @@ fn report(simulation: &mut Simulation) -> HistoryReport {
             StatusGroup::Ready => report.ready += 1,
             StatusGroup::Failed => report.failed += 1,
             StatusGroup::Cancelled => report.cancelled += 1,
+            StatusGroup::Erased => report.erased += 1,
             StatusGroup::Open => {}
         }
     }

@@ -28,9 +28,12 @@ pub(crate) struct TableRow {
 }
 
 impl TableRow {
-    /// Whether snapshots list it: a page drops cancelled jobs, which a complete snapshot does not have.
+    /// Whether snapshots list it: a page drops cancelled and erased jobs, which a complete snapshot does not have.
     pub(crate) const fn is_listed(&self) -> bool {
-        !matches!(self.job.state, State::Cancelled { .. })
+        !matches!(
+            self.job.state,
+            State::Cancelled { .. } | State::Erased { .. }
+        )
     }
 }
 

@@ -227,7 +227,7 @@ fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult 
             at,
             cause: failure.cause.name(),
         },
-        State::Cancelled { .. } => DocumentEnd::Cancelled { at },
+        State::Cancelled { .. } | State::Erased { .. } => DocumentEnd::Cancelled { at },
         State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
             DocumentEnd::Open
         }

@@ -61,5 +61,6 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
         | Event::Overwritten
         | Event::Retry { .. }
         | Event::Cancel { .. } => AttemptChange::Unchanged,
+        Event::Erase { .. } => AttemptChange::Erased,
     }
 }

@@ -87,6 +87,10 @@ pub struct Object {
     pub put_at: Timestamp,
     /// Whether it was uploaded in parts.
     pub multipart: bool,
+    /// The uploader's file name in its metadata.
+    pub name: Option<String>,
+    /// Its media type; `application/pdf` if empty.
+    pub content_type: String,
 }
 
 impl Memory {

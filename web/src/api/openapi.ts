@@ -231,7 +231,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Deletes a message from quarantine. The audit log keeps the beginning of its body.
+         * Deletes a message from quarantine. The audit log keeps its cause and its size.
          * @description Access: support.
          */
         post: operations["DiscardQuarantineEntry"];
@@ -626,10 +626,10 @@ export interface components {
              */
             since?: number;
             /**
-             * @description Only this status: `open`, `failed`, `ready` or `cancelled`. Without it, all.
+             * @description Only this status: `open`, `failed`, `ready`, `cancelled` or `erased`. Without it, all.
              * @enum {string}
              */
-            status?: "open" | "ready" | "failed" | "cancelled";
+            status?: "open" | "ready" | "failed" | "cancelled" | "erased";
             /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
             tenant?: string;
         };
@@ -666,10 +666,10 @@ export interface components {
              */
             retry_at?: number;
             /**
-             * @description `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed` or `Cancelled`.
+             * @description `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed`, `Cancelled` or `Erased`.
              * @enum {string}
              */
-            status: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled";
+            status: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
             /** @description The tenant's name. */
             tenant: string;
             /**
@@ -1164,8 +1164,8 @@ export interface operations {
                 q?: string;
                 /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
-                /** @description Only this status: `open`, `failed`, `ready` or `cancelled`. Without it, all. */
-                status?: "open" | "ready" | "failed" | "cancelled";
+                /** @description Only this status: `open`, `failed`, `ready`, `cancelled` or `erased`. Without it, all. */
+                status?: "open" | "ready" | "failed" | "cancelled" | "erased";
                 /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
                 tenant?: string;
             };

@@ -7,6 +7,7 @@ const GROUPS: Record<JobStatus, StatusGroup> = {
   Ready: "ready",
   Failed: "failed",
   Cancelled: "cancelled",
+  Erased: "erased",
 };
 
 /** The group of a status. A status that a later release adds is most likely a new way of waiting, so it counts as open. */

@@ -80,6 +80,7 @@ function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView 
     case "failed":
       return <>{causeLabel(job.failure?.cause ?? "Unknown")}</>;
     case "cancelled":
+    case "erased":
       return <Time at={job.updated_at} />;
   }
 }

@@ -209,6 +209,14 @@ function Job({
                   </p>
                 </>
               )}
+              {state === "erased" && (
+                <>
+                  <p class="lead">The data was deleted</p>
+                  <p class="muted">
+                    The document, its results and its name are gone. A result that arrives later is deleted too.
+                  </p>
+                </>
+              )}
               {help.some((one) => one.action !== "cancel") && (
                 <ul class="help">
                   {help

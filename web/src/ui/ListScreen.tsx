@@ -184,6 +184,8 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
       );
     case "cancelled":
       return <EmptyState icon="inbox" title="No cancelled contracts" />;
+    case "erased":
+      return <EmptyState icon="inbox" title="No contracts whose data was deleted" />;
     case undefined:
       return (
         <EmptyState icon="upload" title="No contracts yet">

@@ -13,6 +13,7 @@ const STATUS_LABELS: Record<JobStatus, (job: JobView) => string> = {
   Ready: (job) => (job.corrected ? "Ready (corrected)" : "Ready"),
   Failed: () => "Failed",
   Cancelled: () => "Cancelled",
+  Erased: () => "Data deleted",
 };
 
 export function statusLabel(job: JobView): string {
@@ -26,6 +27,7 @@ const STATUS_ICONS: Record<JobStatus, IconName | "spinner"> = {
   Ready: "check",
   Failed: "alert",
   Cancelled: "stop",
+  Erased: "stop",
 };
 
 export function statusIcon(status: JobStatus): IconName | "spinner" {
@@ -37,6 +39,7 @@ export const GROUP_LABELS: Record<StatusGroup, string> = {
   ready: "Ready",
   failed: "Failed",
   cancelled: "Cancelled",
+  erased: "Data deleted",
 };
 
 const CAUSE_LABELS: Record<Cause, string> = {

@@ -24,12 +24,6 @@ pub(super) fn help(job: &Job, now: Timestamp) -> Vec<Help> {
             cancel,
         ];
     }
-    if job.is_erased() {
-        return vec![help(
-            Action::Upload,
-            "the job's data was deleted; uploading the document again creates a new job",
-        )];
-    }
     match &job.state {
         State::Submitting { .. } | State::InProgress { .. } => vec![cancel],
         State::RetryScheduled { .. } => match job.failure().map(|failure| failure.cause) {
@@ -46,6 +40,10 @@ pub(super) fn help(job: &Job, now: Timestamp) -> Vec<Help> {
         State::Cancelled { .. } => vec![help(
             Action::Upload,
             "a cancelled job cannot be retried; uploading the document again creates a new job",
+        )],
+        State::Erased { .. } => vec![help(
+            Action::Upload,
+            "the job's data was deleted; uploading the document again creates a new job",
         )],
         State::Failed { attempt, failure } => {
             let poisoned = equal_failures(job) >= MAX_EQUAL_FAILURES;

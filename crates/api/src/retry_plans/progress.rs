@@ -55,6 +55,8 @@ fn counter<'a>(
     match row.state {
         // Without a start, an earlier result was found and no attempt was needed.
         State::Ready { .. } => &mut outcome.ready,
+        // The row no longer tells whether the plan started it.
+        State::Erased { .. } => &mut outcome.skipped,
         State::Failed { .. } | State::Cancelled { .. } if is_started => &mut outcome.failed,
         State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. }
             if is_started =>

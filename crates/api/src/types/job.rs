@@ -14,7 +14,7 @@ pub struct JobQuery {
     /// Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Only this status: `open`, `failed`, `ready` or `cancelled`. Without it, all.
+    /// Only this status: `open`, `failed`, `ready`, `cancelled` or `erased`. Without it, all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// Only this pipeline.

@@ -2,6 +2,7 @@
 
 use crate::ApiError;
 use crate::types::NewUpload;
+use jobs::file_name::{clean, has_refused_characters};
 use jobs::pipeline::Pipeline;
 
 const MAX_NAME_CHARS: usize = 200;
@@ -9,7 +10,7 @@ const MAX_NAME_CHARS: usize = 200;
 const MAX_NAME_BYTES: usize = 500;
 
 pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiError> {
-    check_name(upload.name.trim())?;
+    check_name(upload.name.trim(), &clean(&upload.name))?;
     if pipeline.retired {
         return Err(ApiError::Refused(format!(
             "the pipeline {} no longer takes uploads",
@@ -35,17 +36,16 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiEr
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES {
+fn check_name(name: &str, cleaned: &str) -> Result<(), ApiError> {
+    if cleaned.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES {
         return Err(ApiError::BadRequest(format!(
             "a file name must have 1 to {MAX_NAME_CHARS} characters and at most {MAX_NAME_BYTES} bytes"
         )));
     }
-    // Bidirectional controls can make one name look like another (Unicode Technical Report 36).
-    let is_bidi_control = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if name.chars().any(|c| c.is_control() || is_bidi_control(c)) || name.contains(['/', '\\']) {
+    if has_refused_characters(name) {
         return Err(ApiError::BadRequest(
-            "a file name must not contain slashes or control characters".to_owned(),
+            "a file name must not contain slashes, control characters or direction marks"
+                .to_owned(),
         ));
     }
     Ok(())

@@ -13,7 +13,7 @@ pub(crate) fn status_style(status: &str) -> Style {
         "Ready" => style.green(),
         "Failed" => style.red(),
         "RetryScheduled" => style.yellow(),
-        "Cancelled" => style.dim(),
+        "Cancelled" | "Erased" => style.dim(),
         _ => style.cyan(),
     }
 }

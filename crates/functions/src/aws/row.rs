@@ -211,7 +211,9 @@ fn state_to_item(state: &State) -> Item {
             ("cause", s(failure.cause.name())),
             ("detail", s(&failure.detail)),
         ]),
-        State::Ready { attempt } | State::Cancelled { attempt } => map([("attempt", n(attempt))]),
+        State::Ready { attempt } | State::Cancelled { attempt } | State::Erased { attempt } => {
+            map([("attempt", n(attempt))])
+        }
     }
 }
 
@@ -237,6 +239,11 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         })
     };
     let mut item = map([("n", n(record.attempt)), ("at", n(record.started_at.0))]);
+    put(
+        &mut item,
+        "twice",
+        record.may_run_twice.then_some(AttributeValue::Bool(true)),
+    );
     put(&mut item, "output", record.output.as_ref().map(stored));
     put(
         &mut item,
@@ -357,6 +364,7 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
             },
         },
         "Cancelled" => State::Cancelled { attempt },
+        "Erased" => State::Erased { attempt },
         other => return Err(BadRow::Wrong(format!("status {other:?} is unknown"))),
     })
 }
@@ -400,6 +408,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
     Ok(AttemptRecord {
         attempt: Attempt(item.number("n")?),
         started_at: item.time("at")?,
+        may_run_twice: item.item.contains_key("twice"),
         output: location("output")?,
         failure_object: location("failure")?,
         closed_at: item.optional("closed_at", Reader::number)?.map(Timestamp),
@@ -540,6 +549,20 @@ mod tests {
     fn row_round_trips_in_every_state() {
         for job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
             assert_eq!(from_item(&whole_item(&job)), Ok(job));
+        }
+    }
+
+    /// DynamoDB deletes rows by this attribute.
+    #[test]
+    fn row_of_an_open_job_has_no_time_to_live() {
+        for job in one_in_every_state("b", "acme") {
+            let is_open = job.state.check_deadline().is_some();
+            assert_eq!(
+                to_item(&job).contains_key("expires_at"),
+                !is_open,
+                "{:?}",
+                job.state
+            );
         }
     }
 

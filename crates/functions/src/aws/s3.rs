@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{EncodingType, MetadataDirective, TaggingDirective};
 use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
-use jobs::ports::{CopyError, HeadError, ObjectHead, ObjectStore, Unavailable};
+use jobs::ports::{CopyError, HeadError, ObjectDeletion, ObjectHead, ObjectStore, Unavailable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
@@ -271,6 +271,20 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .flatten()
             .filter(|version| version.key.as_deref().is_some_and(is_key));
         Ok(of_key.filter_map(|version| version.version_id).collect())
+    }
+}
+
+impl<E: Environment> ObjectDeletion for Aws<E> {
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
+        self.s3()
+            .delete_object()
+            .bucket(&object.bucket)
+            .key(&object.key)
+            .version_id(version)
+            .send()
+            .await
+            .map_err(|error| unavailable("S3 DeleteObject", error))?;
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Presigned S3 requests, multipart uploads and deletion: `ObjectTransfers`.
+//! Presigned S3 requests and multipart uploads: `ObjectTransfers`.
 
 use std::time::Duration;
 
@@ -258,18 +258,6 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
             Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
             Err(error) => Err(unavailable("S3 AbortMultipartUpload", error)),
         }
-    }
-
-    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
-        self.s3()
-            .delete_object()
-            .bucket(&object.bucket)
-            .key(&object.key)
-            .version_id(version)
-            .send()
-            .await
-            .map_err(|error| unavailable("S3 DeleteObject", error))?;
-        Ok(())
     }
 }
 

@@ -126,6 +126,7 @@ pub async fn handle<P: ApiPorts, E: ApiSettings>(
     let deadline = event.context.deadline;
     let run = RunContext {
         pipelines: app.environment.pipelines(),
+        bucket: Has::<variable::Bucket>::value(&*app.environment),
         lease_expires_at: lease_expiry(deadline),
     };
     let span = info_span!(

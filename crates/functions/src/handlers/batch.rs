@@ -43,9 +43,9 @@ environment! {
 }
 
 /// The settings for processing a batch.
-pub trait QueueSettings: HasPipelines + Has<variable::ServiceName> {}
+pub trait QueueSettings: HasPipelines + Has<variable::Bucket> + Has<variable::ServiceName> {}
 
-impl<E: HasPipelines + Has<variable::ServiceName>> QueueSettings for E {}
+impl<E: HasPipelines + Has<variable::Bucket> + Has<variable::ServiceName>> QueueSettings for E {}
 
 /// How many messages of a batch are processed concurrently. `MaximumConcurrency` in `infra/service.yaml` relies on it.
 pub const MAX_CONCURRENT_MESSAGES: usize = 4;
@@ -179,6 +179,7 @@ where
     let limits = TimeLimits::new(event.context.deadline, ports.now());
     let run = RunContext {
         pipelines: app.environment.pipelines(),
+        bucket: Has::<variable::Bucket>::value(&*app.environment),
         lease_expires_at: limits.lease_expires_at,
     };
     let messages = &event.payload.records;

@@ -2,7 +2,8 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jobs::ports::{
-    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue,
+    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectDeletion, ObjectStore, Pusher,
+    Quarantine, Queue,
 };
 use lambda_runtime::{Error, LambdaEvent};
 
@@ -26,7 +27,15 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    P: JobStore
+        + ObjectStore
+        + ObjectDeletion
+        + Clock
+        + CheckQueue
+        + EventBus
+        + Connections
+        + Pusher
+        + Quarantine,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)

@@ -3,7 +3,8 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
 use jobs::ports::{
-    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectStore, Pusher, Quarantine, Queue,
+    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectDeletion, ObjectStore, Pusher,
+    Quarantine, Queue,
 };
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
@@ -32,13 +33,21 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore + ObjectStore + Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    P: JobStore
+        + ObjectStore
+        + ObjectDeletion
+        + Clock
+        + CheckQueue
+        + EventBus
+        + Connections
+        + Pusher
+        + Quarantine,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
 }
 
-pub(super) async fn process<P: JobStore + ObjectStore + Clock>(
+pub(super) async fn process<P: JobStore + ObjectStore + ObjectDeletion + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     message: &SqsMessage,

@@ -111,7 +111,7 @@ fn document(within: &SpanData, event: &Event) -> Option<SpanData> {
     let place = Place::of(&event.attributes)?;
     let state = text(&event.attributes, "job.to")?;
     let status = match state.as_str() {
-        "Ready" | "Cancelled" => Status::Unset,
+        "Ready" | "Cancelled" | "Erased" => Status::Unset,
         "Failed" => Status::error(text(&event.attributes, "job.cause").unwrap_or_default()),
         _ => return None,
     };

@@ -2,6 +2,7 @@
 
 mod access_control;
 mod commands;
+mod data_deletion;
 mod document;
 mod lists;
 mod plans;

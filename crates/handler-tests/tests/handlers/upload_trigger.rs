@@ -528,3 +528,86 @@ fn invocation_without_a_response_may_have_taken_effect() {
     );
     assert_eq!(app.ports.state().events[0].0, "JobReady");
 }
+
+#[test]
+fn upload_event_about_another_bucket_is_quarantined_at_once() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    for bucket in ["other-bucket", "docket-jobs-2", "Docket-jobs", ""] {
+        app.ports.put(bucket, key, PDF);
+        let own = format!("\"name\":\"{BUCKET}\"");
+        let body = upload_event(key, "v1");
+        assert!(body.contains(&own));
+        let body = body.replace(&own, &format!("\"name\":\"{bucket}\""));
+        assert!(upload(&app, &[body]).is_empty(), "{bucket}: redelivered");
+        let mut state = app.ports.state();
+        let quarantined = state.quarantine.pop().expect("it must be quarantined");
+        assert_eq!(quarantined.cause, "NotOurs", "{bucket}");
+        assert!(
+            state.jobs.is_empty() && state.invocations.is_empty(),
+            "{bucket}"
+        );
+    }
+}
+
+#[test]
+fn folder_marker_makes_no_job() {
+    let app = app();
+    let typed = |content_type: &str| Object {
+        content_type: content_type.to_owned(),
+        ..Object::default()
+    };
+    for (key, object) in [
+        ("inbound/", typed("")),
+        (
+            "inbound/acme/",
+            typed("application/x-directory; charset=UTF-8"),
+        ),
+        ("inbound/acme/2026/", typed("binary/octet-stream")),
+        ("inbound/acme/2026_$folder$", typed("")),
+        ("inbound/acme/.keep", typed("")),
+        ("inbound/acme/2026", typed("application/x-directory")),
+        ("inbound/acme/2027", typed("httpd/unix-directory")),
+    ] {
+        let version = app.ports.put_object(BUCKET, key, Some(object));
+        let body = upload_event(key, &version).replace("\"size\":7", "\"size\":0");
+        assert!(upload(&app, &[body]).is_empty(), "{key}");
+        let state = app.ports.state();
+        assert!(state.jobs.is_empty(), "{key} became a job");
+        assert!(state.quarantine.is_empty(), "{key} was quarantined");
+    }
+    // An empty document is a mistake of its uploader, who must see it.
+    let version = app.ports.put(BUCKET, "inbound/acme/empty.pdf", b"");
+    let body = upload_event("inbound/acme/empty.pdf", &version).replace("\"size\":7", "\"size\":0");
+    upload(&app, &[body]);
+    assert_eq!(app.ports.state().jobs.len(), 1);
+}
+
+#[test]
+fn name_set_in_s3_is_cleaned_before_it_is_stored() {
+    for (metadata, stored) in [
+        ("invoice\u{202e}fdp.exe", Some("invoicefdp.exe")),
+        ("../../etc/a\r\n.pdf", Some("a.pdf")),
+        ("  a  \u{200b} b.pdf ", Some("a b.pdf")),
+        (" \u{200f} ", None),
+        ("..", None),
+    ] {
+        let app = app();
+        let key = "inbound/acme/1.pdf";
+        let object = Object {
+            content: PDF.to_vec(),
+            bytes: PDF.len() as u64,
+            name: Some(metadata.to_owned()),
+            ..Object::default()
+        };
+        let version = app.ports.put_object(BUCKET, key, Some(object));
+        upload(&app, &[upload_event(key, &version)]);
+        let job = job(&app, key);
+        assert_eq!(job.input.name.as_deref(), stored, "{metadata:?}");
+        assert_eq!(
+            job.display_name(),
+            stored.unwrap_or("1.pdf"),
+            "{metadata:?}"
+        );
+    }
+}

@@ -20,6 +20,7 @@ functions::environment! {
     /// The settings of the queue functions.
     pub(crate) struct Environment with pipelines {
         service_name: ServiceName,
+        bucket: Bucket,
     }
 }
 
@@ -29,6 +30,7 @@ pub(crate) fn app() -> TestApp {
     let toml = include_str!("../../../../infra/pipelines.toml");
     let environment = Environment {
         service_name: "docket".to_owned(),
+        bucket: BUCKET.to_owned(),
         pipelines: Pipelines::parse(toml).unwrap(),
     };
     App {

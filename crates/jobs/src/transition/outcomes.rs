@@ -48,6 +48,10 @@ pub(super) const fn cancelled(attempt: Attempt) -> Decision {
     advance(State::Cancelled { attempt }, AttemptChange::Unchanged)
 }
 
+pub(super) const fn erased(attempt: Attempt) -> Decision {
+    advance(State::Erased { attempt }, AttemptChange::Erased)
+}
+
 pub(super) fn submitting(
     attempt: Attempt,
     budget: RetryBudget,

@@ -42,7 +42,7 @@ pub(crate) fn check_jobs(
                     });
                 }
             }
-            State::Cancelled { .. } => {}
+            State::Cancelled { .. } | State::Erased { .. } => {}
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn check_deleted(
     let input = &row.job.input;
     let replaced = bucket.is_replaced(&input.key, &input.version);
     let counted = match &row.job.state {
-        State::Ready { .. } | State::Cancelled { .. } => true,
+        State::Ready { .. } | State::Cancelled { .. } | State::Erased { .. } => true,
         State::Failed { failure, .. } => failure.cause == Cause::Superseded || replaced,
         State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
             replaced

@@ -68,7 +68,17 @@ fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         }
         (State::Failed { failure, .. }, State::Ready { .. }) => failure.cause != Cause::Superseded,
         (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Retry",
-        (State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. }, _) => false,
+        (
+            State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. },
+            State::Erased { .. },
+        ) => event == "Erase",
+        (
+            State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. },
+            _,
+        ) => false,
     };
     if !allowed {
         env.violation(GUARANTEE_4, || {
@@ -87,7 +97,10 @@ fn check_deadline(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => budget.expires_at.0,
-        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => return,
+        State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => return,
     };
     let now = env.wall().0;
     if job.state.check_deadline().is_none() && now > until + MAX_DEADLINE_DELAY {
@@ -127,7 +140,8 @@ fn check_evidence(
         | State::InProgress { .. }
         | State::RetryScheduled { .. }
         | State::Ready { .. }
-        | State::Cancelled { .. } => false,
+        | State::Cancelled { .. }
+        | State::Erased { .. } => false,
     };
     if !was_open || !(lost || failed) {
         return;

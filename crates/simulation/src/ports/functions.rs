@@ -9,8 +9,8 @@ use jobs::ports::NewestJobs;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
     EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
-    ObjectHead, ObjectStore, PushError, Pusher, Quarantine, QuarantinedMessage, Queue,
-    RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
+    ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine, QuarantinedMessage,
+    Queue, RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -110,6 +110,15 @@ impl Ports {
             }
             other => other,
         }
+    }
+}
+
+impl ObjectDeletion for Ports {
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
+        self.call("delete_version", |Simulation { bucket, .. }| {
+            bucket.delete_version(&object.key, version);
+        })
+        .await
     }
 }
 

@@ -115,6 +115,10 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
             Event::Retry { actor, reason }
         }
     };
+    let erase = Event::Erase {
+        actor: "ops@example.com".to_owned(),
+        reason: "the client asked".to_owned(),
+    };
     let found = Event::CheckDue {
         attempt,
         due: None,
@@ -148,5 +152,12 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
             },
             at(62_000),
         ),
+        running
+            .advanced(
+                &user_command(true),
+                State::Cancelled { attempt },
+                at(61_000),
+            )
+            .advanced(&erase, State::Erased { attempt }, at(62_000)),
     ]
 }

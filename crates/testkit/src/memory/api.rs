@@ -210,18 +210,6 @@ impl ObjectTransfers for Memory {
             state.multipart_uploads.remove(upload_id);
         })
     }
-
-    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
-        self.operation("delete_version", |state| {
-            let key = (object.bucket.clone(), object.key.clone());
-            if let Some(versions) = state.objects.get_mut(&key) {
-                versions.retain(|(known, _)| known != version);
-                if versions.is_empty() {
-                    state.objects.remove(&key);
-                }
-            }
-        })
-    }
 }
 
 impl MemoryState {

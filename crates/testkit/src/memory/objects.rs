@@ -5,8 +5,8 @@ use jobs::id::{JobId, Location, Tenant};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, HeadError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, SaveError,
-    Unavailable,
+    CopyError, HeadError, JobStore, LoadError, NewestJobs, ObjectDeletion, ObjectHead, ObjectStore,
+    SaveError, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -78,8 +78,12 @@ impl MemoryState {
             version: version.clone(),
             etag: format!("etag-{version}"),
             bytes: object.bytes,
-            content_type: "application/pdf".to_owned(),
-            name: None,
+            content_type: if object.content_type.is_empty() {
+                "application/pdf".to_owned()
+            } else {
+                object.content_type.clone()
+            },
+            name: object.name.clone(),
             first_bytes: object.content.iter().take(first).copied().collect(),
         })
     }
@@ -164,6 +168,20 @@ impl ObjectStore for Memory {
                 .filter(|(_, object)| object.is_some())
                 .map(|(version, _)| version.clone())
                 .collect()
+        })
+    }
+}
+
+impl ObjectDeletion for Memory {
+    async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
+        self.operation("delete_version", |state| {
+            let key = (object.bucket.clone(), object.key.clone());
+            if let Some(versions) = state.objects.get_mut(&key) {
+                versions.retain(|(known, _)| known != version);
+                if versions.is_empty() {
+                    state.objects.remove(&key);
+                }
+            }
         })
     }
 }

@@ -26,8 +26,9 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
     let verified = text("email_verified").is_some_and(|verified| verified == "true");
     let email = text("email").filter(|_| verified);
     let actor = email.or_else(|| text("cognito:username"))?;
-    let groups = text("cognito:groups").unwrap_or_default();
-    Some(Principal::of_groups(&actor, values(&groups), expires_at))
+    let groups = groups(claims.get("cognito:groups"));
+    let groups = groups.iter().map(String::as_str);
+    Some(Principal::of_groups(&actor, groups, expires_at))
 }
 
 fn claim(claims: &BTreeMap<String, Value>, name: &str) -> Option<String> {
@@ -35,38 +36,94 @@ fn claim(claims: &BTreeMap<String, Value>, name: &str) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(yes) => Some(yes.to_string()),
-        Value::Array(values) => {
-            let texts: Vec<&str> = values.iter().filter_map(Value::as_str).collect();
-            Some(texts.join(" "))
-        }
-        Value::Null | Value::Object(_) => None,
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// The values of a claim with several values. API Gateway's HTTP APIs write `[a b]`, other programs `["a","b"]`.
-/// The names of this service's groups contain none of these characters.
-fn values(list: &str) -> impl Iterator<Item = &str> {
-    list.split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '"'))
-        .filter(|value| !value.is_empty())
+/// The names of the caller's groups. API Gateway's HTTP APIs write a claim with several values as `[a b]`.
+///
+/// The names are taken exactly as they are: Cognito allows every punctuation mark in them, and no white space
+/// (`CreateGroup`, `GroupName`). So a group `x,support` or `"support"` is not the group `support`.
+fn groups(claim: Option<&Value>) -> Vec<String> {
+    match claim {
+        Some(Value::String(list)) => {
+            let inner = list
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'));
+            match inner {
+                Some(inner) => inner.split(' ').map(str::to_owned).collect(),
+                None => vec![list.clone()],
+            }
+        }
+        Some(Value::Array(values)) => {
+            let names = values.iter().filter_map(Value::as_str);
+            names.map(str::to_owned).collect()
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => vec![],
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn names(claim: Value) -> Vec<String> {
+        groups(Some(&claim))
+            .into_iter()
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
+
     #[test]
-    fn claim_with_several_values_is_parsed_in_every_format() {
-        for list in [
-            "[support tenant:acme]",
-            "support,tenant:acme",
-            "[\"support\", \"tenant:acme\"]",
+    fn groups_are_read_in_every_format_of_the_claim() {
+        for claim in [
+            json!("[support tenant:acme]"),
+            json!(["support", "tenant:acme"]),
         ] {
-            assert_eq!(
-                values(list).collect::<Vec<_>>(),
-                ["support", "tenant:acme"],
-                "{list}"
-            );
+            assert_eq!(names(claim), ["support", "tenant:acme"]);
         }
-        assert_eq!(values("[]").count(), 0);
+        assert_eq!(names(json!("[support]")), ["support"]);
+        assert_eq!(names(json!("support")), ["support"]);
+        for none in [json!("[]"), json!(""), json!([]), json!(null), json!(7)] {
+            assert!(names(none).is_empty());
+        }
+    }
+
+    #[test]
+    fn name_that_only_contains_the_name_of_a_role_is_not_that_role() {
+        for name in [
+            "x,support",
+            "support,x",
+            "\"support\"",
+            "[support]",
+            "[support",
+            "support]",
+            "x;support",
+            "support;",
+            "x\tsupport",
+            "Support",
+            "'support'",
+            "x\u{a0}support",
+            "x,tenant:acme",
+        ] {
+            for claim in [
+                json!(name),
+                json!([name]),
+                json!(format!("[{name}]")),
+                json!(format!("[a {name} b]")),
+            ] {
+                let groups = groups(Some(&claim));
+                let groups = groups.iter().map(String::as_str);
+                let principal = Principal::of_groups("eve", groups, Timestamp(0));
+                // `[support]` is how the group `support` arrives.
+                if claim != json!("[support]") {
+                    assert!(principal.roles.is_empty(), "{claim}");
+                    assert!(principal.tenants.is_empty(), "{claim}");
+                }
+            }
+        }
+        assert!(names(json!(["x support"])) == ["x support"]);
     }
 }

@@ -6,15 +6,15 @@ use api::types::{
     PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, commands, job_detail, job_list, quarantine, retry_plans, search,
-    summary, tickets, uploads,
+    ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, quarantine,
+    retry_plans, search, summary, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{
-    CheckQueue, Clock, Connections, DeadLetters, JobStore, KeyValueStore, ObjectStore, Pusher,
-    RetryCommandQueue, Tickets,
+    CheckQueue, Clock, Connections, DeadLetters, JobStore, KeyValueStore, ObjectDeletion,
+    ObjectStore, Pusher, RetryCommandQueue, Tickets,
 };
 use jobs::state::Cause;
 use serde::Serialize;
@@ -38,6 +38,7 @@ api_ports!(
     JobStore,
     JobList,
     ObjectStore,
+    ObjectDeletion,
     ObjectTransfers,
     KeyValueStore,
     Tickets,
@@ -127,7 +128,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::DeleteJobData => {
             let command: JobCommandRequest = request.json()?;
             let until = api_request.push_until;
-            to_json(&commands::delete_data(ports, run, principal, job_id(), &command, until).await?)
+            to_json(
+                &data_deletion::delete_data(ports, run, principal, job_id(), &command, until)
+                    .await?,
+            )
         }
         Operation::CreateRetryPlan => {
             let plan: NewRetryPlan = request.json()?;

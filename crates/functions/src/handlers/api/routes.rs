@@ -119,7 +119,7 @@ routes! {
     RedriveQuarantineEntry: "POST" "/quarantine/{entry_id}/redrive", Support, Some("QuarantineCommandRequest") => 202 Some("QuarantineEntry"),
         "Sends a message to its queue again. If it fails again, it is quarantined again.";
     DiscardQuarantineEntry: "POST" "/quarantine/{entry_id}/discard", Support, Some("QuarantineCommandRequest") => 204 None,
-        "Deletes a message from quarantine. The audit log keeps the beginning of its body.";
+        "Deletes a message from quarantine. The audit log keeps its cause and its size.";
     ListAudit: "GET" "/audit", Support, Some("PageQuery") => 200 Some("AuditPage"),
         "Lists the audit log, newest first.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("Summary"),

@@ -91,6 +91,7 @@ fn retry_of_a_job_that_repeats_the_same_failure_must_be_forced_by_support() {
         poisoned.attempts.push(AttemptRecord {
             attempt: Attempt(u8::try_from(round).unwrap() + 1),
             started_at: at(1),
+            may_run_twice: false,
             output: None,
             failure_object: None,
             closed_at: Some(at(2)),
@@ -320,7 +321,7 @@ fn data_deletion_is_refused_while_an_attempt_may_still_write_a_result() {
     support.claims["exp"] = json!((later / 1000 + 3600).to_string());
     let answer: JobCommandResult =
         support.request("POST", &format!("{path}/data-deletion"), reason());
-    assert_eq!(answer.job.status, "Cancelled");
+    assert_eq!(answer.job.status, "Erased");
 }
 
 #[test]

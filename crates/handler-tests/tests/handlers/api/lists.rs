@@ -351,6 +351,34 @@ fn summary_counts_only_jobs_that_the_caller_may_see() {
     );
     let others: Summary = api.other_tenant().get("/summary");
     assert_eq!((others.open, others.failed), (0, 0));
+    for (number, uploader) in [
+        "carla@acme.example",
+        "carl@acme.example",
+        "carl@acme.example",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("inbound/acme/of-{number}.pdf");
+        api.job(&key, 10, |job| {
+            super::fail(job, Cause::Expired);
+            job.input.uploaded_by = Some(uploader.to_owned());
+        });
+        let key = format!("inbound/acme/open-of-{number}.pdf");
+        api.job(&key, 10, |job| {
+            job.input.uploaded_by = Some(uploader.to_owned())
+        });
+    }
+    let customer: Summary = api.customer().get("/summary");
+    assert_eq!(
+        counts(&customer.failed_by_cause).get("Expired"),
+        Some(&1),
+        "a customer must not learn of others' uploads"
+    );
+    assert_eq!(
+        (customer.open, customer.failed),
+        (own.open + 1, own.failed + 1)
+    );
     assert_eq!(
         api.other_tenant()
             .problem_code("GET", "/summary?tenant=acme", None),

@@ -2,11 +2,13 @@
 
 use api::types::{RetryPlanOutcome, RetryPlanView, RetryPlans};
 use functions::handlers::{reconciler, retry};
-use jobs::event::EventKind;
+use jobs::event::{Event, EventKind};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::HistoryEntry;
 use jobs::state::{Cause, State};
 use serde_json::{Value, json};
+
+use testkit::fixture::AdvanceJob as _;
 
 use super::super::fixtures::{NOW, advance, batch, event, failures, find, run};
 use super::{TestApi, audit_log, counts};
@@ -79,8 +81,16 @@ fn created_plan_shows_its_jobs_and_starts_none() {
         json!({"reason": "x", "filter": {"pipeline": "ocr-batch"}}),
     );
     assert_eq!(none.jobs, 0);
+    for (cause, jobs) in [("ModelError", 9), ("TimedOut", 3), ("Expired", 0)] {
+        let of_cause = plan(&api, json!({"reason": "x", "filter": {"cause": cause}}));
+        assert_eq!(of_cause.jobs, jobs, "{cause}");
+        assert!(
+            of_cause.by_cause.iter().all(|count| count.name == cause),
+            "{cause}"
+        );
+    }
     let listed: RetryPlans = api.support().get("/retry-plans");
-    assert_eq!(listed.plans.len(), 3);
+    assert_eq!(listed.plans.len(), 6);
     assert_eq!(api.ports().state().retry_commands.len(), 0);
     assert_eq!(
         api.reviewer()
@@ -285,7 +295,10 @@ fn plan_leaves_out_jobs_that_cannot_be_retried() {
     api.failed_job("inbound/acme/old.pdf", 1000, Cause::Superseded);
     api.job("inbound/acme/erased.pdf", 1000, |job| {
         super::fail(job, Cause::ModelError);
-        *job = job.erased("sam@docket.example", "asked for", NOW);
+        let (actor, reason) = ("sam@docket.example".to_owned(), "asked for".to_owned());
+        let attempt = job.state.attempt();
+        let erase = Event::Erase { actor, reason };
+        *job = job.advanced(&erase, State::Erased { attempt }, NOW);
     });
     assert_eq!(plan(&api, json!({"reason": "x"})).jobs, 1);
     let body = json!({"reason": "x", "filter": {"since": 5, "until": 5}});

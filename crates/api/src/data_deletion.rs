@@ -1,0 +1,197 @@
+//! Deletes the data of a job: its objects, and everything that names the document or repeats the model's words.
+//!
+//! The row stays, with who deleted the data and why. Without it the inventory scan would take the object for one whose
+//! event was lost, and a late result would have no job. The audit log keeps the reasons that users gave.
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::{self, AuditTarget};
+use super::commands::{command_result, job_command, refusal};
+use super::job_detail::visible_job;
+use super::{ApiError, Principal, uploads};
+use crate::ports::QuarantineStore;
+use crate::types::{JobCommandRequest, JobCommandResult};
+use jobs::apply::RunContext;
+use jobs::commands::{EraseResult, erase_job};
+use jobs::effects::run_command_effects;
+use jobs::erase_objects::delete_results;
+use jobs::id::{JobId, Location, Timestamp};
+use jobs::input::{InputLocation, input_location};
+use jobs::job::Job;
+use jobs::ports::{
+    CheckQueue, Clock, Connections, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Pusher,
+    Record,
+};
+
+/// Holds a record for each deletion that is not complete: the row no longer has the key.
+const COLLECTION: &str = "data-deletion";
+/// Messages in quarantine read per request.
+const QUARANTINE_PAGE: u16 = 100;
+
+/// What an unfinished deletion still has to delete, and the row no longer names.
+#[derive(Debug, Serialize, Deserialize)]
+struct UnfinishedDeletion {
+    key: String,
+}
+
+/// Deletes the uploaded version, its copy, outputs and failure objects, the file's name, the model's words, the reasons in
+/// the job's history, and the messages in quarantine that name the job. The job becomes `Erased`, for good.
+///
+/// # Errors
+/// If the job is open or has changed, or an attempt may still write a result.
+pub async fn delete_data<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    id: &str,
+    request: &JobCommandRequest,
+    push_until: Timestamp,
+) -> Result<JobCommandResult, ApiError>
+where
+    P: JobStore
+        + ObjectStore
+        + ObjectDeletion
+        + KeyValueStore
+        + QuarantineStore
+        + CheckQueue
+        + Connections
+        + Pusher
+        + Clock,
+{
+    principal.must_be_support()?;
+    let job = visible_job(ports, principal, id).await?;
+    let command = job_command(principal, &job, request)?;
+    let target = AuditTarget::job(id, &job);
+    let audit = audit::begin(
+        ports,
+        run.pipelines,
+        principal,
+        "delete-data",
+        target,
+        &request.reason,
+    )
+    .await?;
+    // Before the row: an interrupted deletion can be repeated only with the key.
+    let key = match input_key(ports, &job).await {
+        Ok(key) => key,
+        Err(error) => return Err(audit.refuse(ports, error).await),
+    };
+    let erased = match erase_job(ports, run, &command).await {
+        Ok(EraseResult::Erased(erased)) => erased,
+        Ok(EraseResult::Refused(job, reason)) => {
+            return Err(audit.refuse(ports, refusal(&job, reason, "erased")).await);
+        }
+        Err(error) => return Err(audit.refuse(ports, ApiError::from(error)).await),
+    };
+    let deleted = delete_everything(ports, &erased, key).await;
+    let result = command_result(&erased, false);
+    // Connected pages still show the file's name.
+    run_command_effects(ports, erased, push_until).await;
+    match deleted {
+        Ok(deleted) => {
+            audit
+                .finish(ports, format!("{deleted} object versions were deleted"))
+                .await;
+            Ok(result)
+        }
+        Err(error) => {
+            audit
+                .finish(ports, "interrupted; repeat the deletion")
+                .await;
+            Err(error)
+        }
+    }
+}
+
+/// The input's key: the row's, which is recorded for a repetition, or the recorded one. `None` once all is deleted.
+async fn input_key<P: KeyValueStore>(ports: &P, job: &Job) -> Result<Option<String>, ApiError> {
+    let id = job.id.to_string();
+    if job.is_erased() {
+        let Some(record) = ports.get(COLLECTION, &id).await? else {
+            return Ok(None);
+        };
+        let unfinished: UnfinishedDeletion =
+            serde_json::from_str(&record.body).map_err(|error| {
+                ApiError::Unavailable(format!("the unfinished deletion cannot be read: {error}"))
+            })?;
+        return Ok(Some(unfinished.key));
+    }
+    // An open job is refused next.
+    if job.state.check_deadline().is_none() {
+        let unfinished = UnfinishedDeletion {
+            key: job.input.key.clone(),
+        };
+        let record = Record {
+            body: serde_json::to_string(&unfinished).unwrap_or_default(),
+            revision: 1,
+            // The row goes then, and the object has gone before.
+            expires_at: job.expires_at,
+        };
+        ports.put(COLLECTION, &id, &record).await?;
+    }
+    Ok(Some(job.input.key.clone()))
+}
+
+/// Returns the number of deleted object versions.
+async fn delete_everything<P>(ports: &P, job: &Job, key: Option<String>) -> Result<usize, ApiError>
+where
+    P: ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
+{
+    let bucket = &job.input.bucket;
+    let mut deleted = 0;
+    let mut copy = None;
+    if let Some(key) = key {
+        // The session is that of the first version at the key.
+        uploads::clear_name(ports, JobId::of_key(bucket, &key)).await?;
+        if let InputLocation::Copy(location) = input_location(job.id, bucket, &key) {
+            copy = Some(location);
+        }
+        let input = Location {
+            bucket: bucket.clone(),
+            key,
+        };
+        ports.delete_version(&input, &job.input.version).await?;
+        deleted += 1;
+    }
+    deleted += delete_results(ports, job, copy).await?;
+    discard_messages(ports, job).await?;
+    ports.delete(COLLECTION, &job.id.to_string()).await?;
+    Ok(deleted)
+}
+
+/// Discards the messages in quarantine that name the job or its version: notifications, checks and upload events.
+async fn discard_messages<P: QuarantineStore>(ports: &P, job: &Job) -> Result<(), ApiError> {
+    let id = job.id.to_string();
+    let version = Some(job.input.version.as_str())
+        // The version of objects that were put while the bucket had no versioning.
+        .filter(|version| !version.is_empty() && *version != "null")
+        .map(|version| format!("\"{version}\""));
+    let mut after: Option<(String, String)> = None;
+    loop {
+        let start = after
+            .as_ref()
+            .map(|(source, id)| (source.as_str(), id.as_str()));
+        let page = ports.list_messages(start, QUARANTINE_PAGE).await?;
+        for listed in &page.items {
+            let (source, message_id) = (&listed.message.source, &listed.message.message_id);
+            // Lists have no bodies.
+            let Some(stored) = ports.get_message(source, message_id).await? else {
+                continue;
+            };
+            let body = &stored.message.body;
+            let names_version = version
+                .as_ref()
+                .is_some_and(|version| body.contains(version));
+            if body.contains(&id) || names_version {
+                ports.remove_message(source, message_id, None).await?;
+            }
+        }
+        after = page
+            .items
+            .last()
+            .map(|last| (last.message.source.clone(), last.message.message_id.clone()));
+        if !page.more || after.is_none() {
+            return Ok(());
+        }
+    }
+}
