@@ -53,6 +53,10 @@ class OcrPool:
             if time.monotonic() - started < QUICK_DEATH_SECONDS:
                 time.sleep(QUICK_DEATH_SECONDS)
 
+    def close(self) -> None:
+        """Removes the socket. The processes end with the server."""
+        self.folder.cleanup()
+
 
 class OcrFailed(Exception):
     """The page was not recognized: the process ended or took too long."""
