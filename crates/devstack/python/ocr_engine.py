@@ -1,6 +1,8 @@
 """Recognizes the text of page pictures with RapidOCR, in a process of its own and with one thread.
 
-  python ocr_engine.py SOCKET        SOCKET: the number of an inherited listening Unix socket
+  python ocr_engine.py SOCKET FOLDER
+
+SOCKET is the number of an inherited listening Unix socket; FOLDER has its path and is removed with the parent's end.
 
 Several of these processes accept from one socket, so a page goes to whichever is free. A connection carries one
 picture: a line of JSON (`width`, `height`), then the grey pixels. The answer is one JSON object (see `recognize`).
@@ -11,6 +13,7 @@ its parent; the pool starts another.
 import json
 import os
 import resource
+import shutil
 import socket
 import sys
 import threading
@@ -205,6 +208,7 @@ def end_with_parent() -> None:
     """Ends the process at the end of standard input."""
     while os.read(0, 4096):
         pass
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
     os._exit(0)
 
 

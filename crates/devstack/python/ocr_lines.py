@@ -15,7 +15,8 @@ def words_of(text: str, letters: list[tuple[str, float]]) -> list[Word]:
     """Splits a line at its blanks. `letters` are those of the text without blanks, with the middle of each."""
     words: list[Word] = []
     steps = sorted(after[1] - before[1] for before, after in zip(letters, letters[1:]))
-    half = steps[len(steps) // 2] / 2 if steps else 0.5
+    # A little less than half a letter, so that words stay apart.
+    half = steps[len(steps) // 2] * 0.4 if steps else 0.5
     position = 0
     for word in text.split():
         own = letters[position : position + len(word)]

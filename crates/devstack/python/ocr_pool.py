@@ -28,8 +28,9 @@ class OcrPool:
 
     def __init__(self, size: int = 0):
         self.size = size or min(os.cpu_count() or 1, MAX_PROCESSES)
-        self.folder = tempfile.TemporaryDirectory(prefix="docket-ocr-")  # mode 0700
-        self.path = os.path.join(self.folder.name, "socket")
+        # Mode 0700. The processes remove it when the server is gone, however it ended.
+        self.folder = tempfile.mkdtemp(prefix="docket-ocr-")
+        self.path = os.path.join(self.folder, "socket")
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(256)
@@ -41,7 +42,7 @@ class OcrPool:
         while True:
             started = time.monotonic()
             process = subprocess.Popen(
-                [sys.executable, script, str(self.listener.fileno())],
+                [sys.executable, script, str(self.listener.fileno()), self.folder],
                 stdin=subprocess.PIPE,  # its end tells the process that the server is gone
                 stdout=sys.stderr.fileno(),
                 pass_fds=[self.listener.fileno()],
@@ -52,10 +53,6 @@ class OcrPool:
                 print(f"reference_model: an OCR process ended with status {status}", file=sys.stderr)
             if time.monotonic() - started < QUICK_DEATH_SECONDS:
                 time.sleep(QUICK_DEATH_SECONDS)
-
-    def close(self) -> None:
-        """Removes the socket. The processes end with the server."""
-        self.folder.cleanup()
 
 
 class OcrFailed(Exception):

@@ -30,7 +30,6 @@ The server ends at the end of standard input.
 """
 
 import argparse
-from collections.abc import Callable
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import json
@@ -225,21 +224,11 @@ class ModelServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
-end_actions: list[Callable[[], None]] = []
-
-
-def end() -> None:
-    """Ends the process. The workers end when their sockets are closed."""
-    for action in end_actions:
-        action()
-    os._exit(0)
-
-
 def end_with_parent() -> None:
-    """Ends the process at the end of standard input."""
+    """Ends the process at the end of standard input. The workers and OCR processes end when their pipes are closed."""
     while os.read(0, 4096):
         pass
-    end()
+    os._exit(0)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -268,8 +257,6 @@ def main() -> None:
     ocr = OcrPool(options.ocr_processes) if ocr_pool.is_installed() and not options.no_ocr else None
     if ocr is None:
         print("reference_model: no OCR here: scanned pages are not read", file=sys.stderr)
-    else:
-        end_actions.append(ocr.close)
     min_durations = {}
     if options.min_durations:
         with open(options.min_durations, encoding="utf-8") as file:
@@ -277,7 +264,7 @@ def main() -> None:
     pool = WorkerPool(options.workers, limits, ocr)
     server = ModelServer(options.port, pool, options.max_bytes, options.delay_ms / 1000, min_durations)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: end())
+        signal.signal(number, lambda *_: os._exit(0))
     if not options.keep_running:
         threading.Thread(target=end_with_parent, daemon=True).start()
     print(json.dumps({"port": server.server_address[1], "pid": os.getpid()}), flush=True)

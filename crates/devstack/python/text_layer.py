@@ -16,6 +16,7 @@ from pdf_input import RejectedDocument
 
 FONT = Name("/DocketTextLayer")  # a resource name that no other program uses
 LETTER_WIDTH = 0.5  # of the font size
+TEXT_HEIGHT = 0.65  # of a detected line
 # A TrueType font with one glyph, a box half as wide as high. PDFium drops letters of fonts whose glyphs are empty.
 # Made with fontTools' FontBuilder: 1000 units per em, glyphs ".notdef" (empty) and "box" (0,0 to 500,1000).
 BOX_FONT = zlib.decompress(base64.b64decode(
@@ -113,10 +114,14 @@ def _lies_in(point: tuple[float, float], boxes: list[tuple[float, float, float, 
 def _word(text: str, corners: list[tuple[float, float]]) -> bytes:
     """The operators that place one word between its corners: top left, top right, bottom right, bottom left."""
     (left, top), _, (right, right_y), (x, y) = corners
-    size = max(1.0, ((left - x) ** 2 + (top - y) ** 2) ** 0.5)
+    # Detected lines are higher than their letters, and poppler takes a gap for a blank by its share of the size.
+    up_x, up_y = (left - x) * TEXT_HEIGHT, (top - y) * TEXT_HEIGHT
+    x, y = x + (left - x) * (1 - TEXT_HEIGHT) / 2, y + (top - y) * (1 - TEXT_HEIGHT) / 2
+    right, right_y = right + x - corners[3][0], right_y + y - corners[3][1]
+    size = max(1.0, (up_x**2 + up_y**2) ** 0.5)
     letters = text.encode("utf-16-be", "replace")
     across = len(letters) / 2 * LETTER_WIDTH * size
-    matrix = ((right - x) / across, (right_y - y) / across, (left - x) / size, (top - y) / size, x, y)
+    matrix = ((right - x) / across, (right_y - y) / across, up_x / size, up_y / size, x, y)
     numbers = b" ".join(b"%.4f" % number for number in matrix)
     return b"%s %.2f Tf %s Tm <%s0020> Tj" % (str(FONT).encode(), size, numbers, letters.hex().encode())
 
