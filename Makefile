@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-push bench-simulation simulate replay compare
+.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,8 +51,8 @@ cli: ## build the command line, target/release/docket
 package: venv build ## make the zips that Lambda gets, in target/lambda (OTEL=1: able to export traces)
 	@.venv/bin/python $(PY)/package.py --binaries "$(TARGET)/release"
 
-venv: ## make .venv, with packages pinned by hash
-	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt
+venv: ## make .venv, with packages pinned by hash (OCR included where its wheels exist)
+	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt $(PY)/requirements-ocr.txt
 
 deploy: package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
 	@.venv/bin/python infra/deploy deploy "$(ENV)"
@@ -144,6 +144,11 @@ bench-cold: package ## measure cold starts, zips and one job's calls against the
 bench-lists: ## count what a page of jobs costs, from a thousand jobs to a million
 	@$(CARGO) build $(TESTS) --example lists
 	@"$(TARGET)/release/examples/lists"
+
+OCR_PAGES ?= 10
+OCR_BATCHES ?= 100 1000
+bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 pages (1 h; OCR_PAGES=2 OCR_BATCHES="20 60": 5 min)
+	@.venv/bin/python benches/ocr.py --pages $(OCR_PAGES) --batches $(OCR_BATCHES)
 
 bench-push: package ## measure how long a result takes to reach a page, above an empty chain (2 min)
 	@$(CARGO) build $(TESTS) --example push

@@ -84,10 +84,10 @@ def _blanks(facts: Facts, sentences: Sentences) -> Iterator[dict]:
 RULES: tuple[FlagRule, ...] = (_by_sentence, _renewal, _convenience, _law, _blanks)
 
 
-def flags(facts: Facts, sentences: Sentences, found_types: set[str]) -> list[dict]:
-    """All flags, by severity, then by page."""
-    found = [found_flag for rule in RULES for found_flag in rule(facts, sentences)]
-    for kind in EXPECTED[facts.kind]:
+def flags(facts: Facts, sentences: Sentences, found_types: set[str], is_whole: bool) -> list[dict]:
+    """All flags, by severity, then by page. Of a contract that was not read as a whole, nothing is said to be missing."""
+    found = [found_flag for rule in RULES if is_whole or rule is not _convenience for found_flag in rule(facts, sentences)]
+    for kind in EXPECTED[facts.kind] if is_whole else ():
         if kind not in found_types:
             severity = HIGH if kind == "liability_cap" else MEDIUM
             reason = (

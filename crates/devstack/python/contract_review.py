@@ -3,7 +3,7 @@
 Uses no language model. It finds passages but does not assess them.
 """
 
-from pypdf import PdfReader
+import pypdfium2
 
 import contract_facts
 import contract_flags
@@ -11,7 +11,10 @@ import contract_text
 from contract_facts import Facts
 from contract_patterns import CLAUSES
 from contract_text import Section
-from pdf_input import RejectedDocument, page_text, pages
+from document import ReadPage
+from language import assess
+import pdf_input
+from pdf_structure import Structure
 
 MODEL = {
     "name": "reference",
@@ -20,21 +23,22 @@ MODEL = {
     "note": "Stand-in for a fine-tuned language model: finds clauses with headings, key words and sentence patterns. Not legal advice.",
 }
 MAX_QUOTED_CHARACTERS = 600  # of a clause
+MIN_WORDS_OF_CONTRACT = 30
 
 
-def review(reader: PdfReader) -> dict:
-    """Returns the review. Raises `RejectedDocument` if the pages cannot be read."""
-    texts: list[str] = []
-    remaining = contract_text.MAX_CHARACTERS
-    for page in pages(reader):
-        text = page_text(page)[:remaining] if remaining else ""
-        remaining -= len(text)
-        texts.append(text)
-    if not texts:
-        raise RejectedDocument(400, "no_pages", "the PDF has no pages")
-    words = sum(len(text.split()) for text in texts)
-    if not words:
-        return _no_text_review(len(texts))
+def review(pdf: pypdfium2.PdfDocument, pages: list[ReadPage], structure: Structure) -> dict:
+    """Returns the review. What cannot be read is flagged, and then nothing is said to be missing."""
+    for page in pages:
+        values = structure.fields.get(page.number - 1, [])
+        missing = [f"{name}: {value}" for name, value in values if _squeezed(value) not in _squeezed(page.text)]
+        page.text = "\n".join([page.text, *missing]) if missing else page.text
+    texts, remaining = [], contract_text.MAX_CHARACTERS
+    for page in pages:
+        texts.append(page.text[:remaining])
+        remaining -= len(texts[-1])
+    whole = "\n".join(texts)
+    if reason := unreadable(whole, pages, structure):
+        return _unread_review(len(pages), reason)
 
     lines = contract_text.lines(texts)
     all_sections = contract_text.sections(lines)
@@ -42,14 +46,16 @@ def review(reader: PdfReader) -> dict:
     opening = " ".join(section.body() for section in all_sections[:4])
     facts = contract_facts.find(contract_text.join(line.text for line in lines), opening)
     clauses = _clauses(all_sections, facts)
-    flags = contract_flags.flags(facts, sentences, {clause["type"] for clause in clauses})
-    without_text = sum(not text.strip() for text in texts)
-    if without_text:
-        flags.append(contract_flags.flag("low", "document", 0, f"{without_text} of {len(texts)} pages have no readable text"))
+    words = len(whole.split())
+    gaps = _gaps(pages, words, assess(whole).language)
+    flags = gaps + contract_flags.flags(facts, sentences, {clause["type"] for clause in clauses}, is_whole=not gaps)
+    recognized = [page.number for page in pages if page.recognized and page.text.strip()]
+    if recognized:
+        flags.append(contract_flags.flag("low", "document", recognized[0], f"read by OCR: {_numbers(recognized)}; check figures and names against the scan"))
     return {
         "document": {
-            "pages": len(texts),
-            "title": _title(reader, lines, facts),
+            "pages": len(pages),
+            "title": _title(pdf, lines, facts),
             "words": words,
             "kind": facts.kind,
             "language": facts.language,
@@ -64,19 +70,69 @@ def review(reader: PdfReader) -> dict:
             "term": facts.term,
             "governing_law": facts.law,
         },
-        "summary": _summary(facts, len(texts), clauses, flags),
+        "summary": _summary(facts, len(pages), clauses, flags),
         "model": MODEL,
     }
 
 
-def _no_text_review(count: int) -> dict:
-    reason = "no readable text (scan?): run OCR first"
+def unreadable(whole: str, pages: list[ReadPage], structure: Structure) -> str:
+    """Why nothing of the document can be reviewed, or ""."""
+    if reason := structure.hidden_content(whole, len(pages)):
+        return reason
+    unread = [page for page in pages if page.unread]
+    read = [page for page in pages if not page.unread and page.text.strip()]
+    if unread and not read:
+        return f"{_numbers([page.number for page in unread])}: {unread[0].unread}"
+    if not read:
+        return "its pages are blank" if all(not page.text.strip() for page in pages) else ""
+    judged = assess("\n".join(page.text for page in read))
+    if judged.foreign:
+        return f"its text is {judged.foreign}; only English and German contracts are reviewed"
+    if not judged.is_language():
+        return "its letters do not form words of a known language; the fonts may lack the key to them"
+    return ""
+
+
+def _gaps(pages: list[ReadPage], words: int, language: str) -> list[dict]:
+    """Flags for what was not read or not understood. With any of them, no clause is said to be missing."""
+    found = []
+    by_reason: dict[str, list[int]] = {}
+    for page in pages:
+        if page.unread:
+            by_reason.setdefault(page.unread, []).append(page.number)
+    for reason, numbers in by_reason.items():
+        found.append(contract_flags.flag("high", "document", numbers[0], f"cannot be read: {_numbers(numbers)}: {reason}"))
+    if language not in ("en", "de", ""):
+        found.append(contract_flags.flag("high", "document", 1, "cannot be reviewed: only English and German contracts are; this is another language"))
+    elif words < MIN_WORDS_OF_CONTRACT:
+        found.append(contract_flags.flag("high", "document", 1, f"cannot be reviewed: only {words} words could be read, too few for a contract"))
+    return found
+
+
+def _numbers(numbers: list[int]) -> str:
+    """ "page 3" or "pages 1, 2, 5" or "12 pages, first 3"."""
+    if len(numbers) == 1:
+        return f"page {numbers[0]}"
+    return f"pages {', '.join(map(str, numbers))}" if len(numbers) <= 8 else f"{len(numbers)} pages, the first is {numbers[0]}"
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def without_lines(page: ReadPage) -> ReadPage:
+    """The page without the places of its words, which a review does not need."""
+    page.lines, page.text_boxes = [], []
+    return page
+
+
+def _unread_review(count: int, reason: str) -> dict:
     return {
         "document": {"pages": count, "title": "", "words": 0, "kind": "other", "language": ""},
         "clauses": [],
-        "flags": [contract_flags.flag("high", "document", 1, reason)],
+        "flags": [contract_flags.flag("high", "document", 1, f"cannot be read: {reason}")],
         "facts": {"parties": [], "effective_date": "", "dates": [], "amounts": [], "term": "", "governing_law": ""},
-        "summary": f"{count} page(s) without readable text; not reviewed.",
+        "summary": f"{count} page{'' if count == 1 else 's'} that cannot be read; not reviewed.",
         "model": MODEL,
     }
 
@@ -113,12 +169,9 @@ def _clause(kind: str, title: str, page: int, text: str, confidence: float) -> d
     return {"type": kind, "title": title, "page": page, "text": quoted, "confidence": confidence}
 
 
-def _title(reader: PdfReader, lines: list[contract_text.Line], facts: Facts) -> str:
+def _title(pdf: pypdfium2.PdfDocument, lines: list[contract_text.Line], facts: Facts) -> str:
     """The title of the file's metadata if it is plausible, else the first plausible line."""
-    try:
-        stated = str((reader.metadata or {}).get("/Title") or "").strip()
-    except Exception:  # ignore damaged metadata
-        stated = ""
+    stated = pdf_input.title(pdf)
     if (
         6 <= len(stated) <= 120
         and " " in stated

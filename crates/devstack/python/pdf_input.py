@@ -1,29 +1,25 @@
-"""Opens an untrusted PDF.
+"""Opens an untrusted PDF and reads its pages with PDFium, the library of Chrome: what a browser opens is read.
 
-pypdf reads the file. Cheap checks come first and give a clear reason: pypdf would try to repair a
-truncated upload and return half of the contract.
+Cheap checks come first and give a clear reason: PDFium repairs a truncated upload and would return half of the contract.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-import logging
+import ctypes
+from dataclasses import dataclass, field
 import os
 import re
 from typing import BinaryIO
 
-from pypdf import PageObject, PdfReader
-from pypdf.errors import LimitReachedError
-from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, StreamObject
-
-# pypdf's warnings about repairs concern the customer's file, not this program.
-logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+import pypdfium2
+import pypdfium2.raw as pdfium
 
 HEAD_BYTES = 1024  # `%PDF-` must be within these; readers accept some bytes before it
-TAIL_BYTES = 4096  # the last `startxref` must be within these; the standard says 1024
+CHUNK_BYTES = 1 << 20
 MAX_PAGES = 20_000
-MAX_PAGE_TREE_DEPTH = 100
-# The keys a page may inherit from the nodes above it (ISO 32000-1, table 30).
-INHERITABLE = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")
+MAX_PAGE_CHARACTERS = 200_000
+MAX_IMAGES_EXAMINED = 200  # of a page
+_OBJECT = re.compile(rb"\d\s+\d{1,5}\s+obj\b")
+_SAVE_ANEW = "save or print it anew as a PDF and upload that"
 
 
 class RejectedDocument(Exception):
@@ -37,161 +33,134 @@ class RejectedDocument(Exception):
         self.status, self.code, self.reason = status, code, reason
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The structure of the file."""
-
-    size: int
-    base: int  # bytes before `%PDF-` if the file's offsets start there, else 0
-    startxref: int  # the offset in the file, without `base`
-    xref_is_stream: bool
-
-
-@dataclass(frozen=True)
+@dataclass
 class Page:
-    """One page, including inherited entries."""
+    """One page as it is seen, with form fields and notes that have an appearance."""
 
     number: int  # from 1
-    reference: IndirectObject
-    content: PageObject
+    pdfium_page: pypdfium2.PdfPage
+    width: float  # in points, as displayed
+    height: float
+    text: str
+    undecoded: float  # share of letters whose font does not say what they are
+    picture_share: float  # of the page's area that pictures cover
+    text_boxes: list[tuple[float, float, float, float]] = field(default_factory=list)  # left, bottom, right, top in user space
 
 
-class _Reader(PdfReader):
-    """Rejects encrypted files; pypdf would try an empty password first."""
-
-    @property
-    def is_encrypted(self) -> bool:
-        if "/Encrypt" in self.trailer:
-            raise RejectedDocument(400, "encrypted_pdf", "the PDF is encrypted; upload it without a password")
-        return False
-
-
-def read_layout(file: BinaryIO) -> Layout:
-    """Finds the header, the end and the newest cross-reference section, or rejects the file."""
+def check_ends(file: BinaryIO) -> None:
+    """Rejects what is empty, not a PDF, or cut off. Padding and other bytes after the end are allowed."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    header = head.find(b"%PDF-")
     if not head:
         raise RejectedDocument(400, "empty", "the document is empty (0 bytes)")
-    if header < 0:
+    if b"%PDF-" not in head:
         raise RejectedDocument(400, "not_a_pdf", f"not a PDF: no %PDF- within the first {HEAD_BYTES} bytes")
+    # From the end backwards: the end of the file's structure comes before any object, unless the file is cut off.
+    end, after = size, b""
+    while end > 0:
+        begin = max(0, end - CHUNK_BYTES)
+        file.seek(begin)
+        data = file.read(end - begin) + after
+        last = max(data.rfind(b"startxref"), data.rfind(b"%%EOF"), data.rfind(b"trailer"))
+        objects = list(_OBJECT.finditer(data, max(last, 0)))
+        if objects or (begin == 0 and last < 0):
+            raise RejectedDocument(400, "broken_pdf", "the PDF is cut off: its end is missing; upload it again")
+        if last >= 0:
+            return
+        end, after = begin, data[:32]
 
-    file.seek(max(0, size - TAIL_BYTES))
-    found = re.findall(rb"startxref\s+(\d{1,15})", file.read(TAIL_BYTES))
-    if not found:
-        raise RejectedDocument(400, "broken_pdf", "broken PDF: no startxref at the end; the file may be truncated")
-    startxref = int(found[-1])
-    for base in dict.fromkeys((0, header)):
-        file.seek(base + startxref)
-        section = file.read(32).lstrip() if base + startxref < size else b""
-        if section.startswith(b"xref"):
-            return Layout(size, base, startxref, False)
-        if re.match(rb"\d+\s+\d+\s+obj", section):
-            return Layout(size, base, startxref, True)
-    raise RejectedDocument(400, "broken_pdf", f"broken PDF: no cross-reference table at byte {startxref}, the offset that startxref gives")
 
-
-def open_pdf(file: BinaryIO) -> PdfReader:
-    """Opens a file that passed `read_layout`. Reads its tables but no pages."""
+def open_pdf(file: BinaryIO) -> pypdfium2.PdfDocument:
+    """Opens a file that passed `check_ends`. A file that only its owner's password protects opens without one."""
     file.seek(0)
     try:
-        reader = _Reader(file, strict=False)
-        catalog = reader.root_object
-    except (MemoryError, RejectedDocument):
-        raise
-    except Exception as error:  # damaged files can make pypdf raise any exception
-        raise RejectedDocument(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
-    if "/Root" not in reader.trailer or "/Pages" not in catalog:
-        raise RejectedDocument(400, "broken_pdf", "broken PDF: the catalog has no page tree")
-    return reader
+        document = pypdfium2.PdfDocument(file)
+        count = len(document)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+            reason = "the PDF opens only with a password; upload it without one"
+            raise RejectedDocument(400, "encrypted_pdf", reason) from error
+        raise RejectedDocument(400, "broken_pdf", f"the PDF is damaged and cannot be opened; {_SAVE_ANEW}") from error
+    if count == 0:
+        raise RejectedDocument(400, "no_pages", "the PDF has no pages")
+    if count > MAX_PAGES:
+        raise RejectedDocument(400, "too_many_pages", f"the PDF has more than {MAX_PAGES} pages")
+    return document
 
 
-def pages(reader: PdfReader) -> Iterator[Page]:
-    """Iterates over the pages in order.
-
-    Does not use pypdf's list of pages, which is built as a whole: a tree of a few hundred bytes can
-    contain a page a million times. Visits each node once, and rejects loops and trees that are too
-    deep or have too many pages. Drops cached objects after each page, so that the memory use is that
-    of the largest page.
-    """
-    root = reader.root_object.raw_get("/Pages")
-    stack: list[tuple[object, int, dict]] = [(root, 0, {})]
-    seen: set[int] = set()
-    number = 0
-    while stack:
-        node_ref, depth, inherited = stack.pop()
-        if not isinstance(node_ref, IndirectObject):
-            raise RejectedDocument(400, "broken_pdf", "broken PDF: a page is not an indirect object")
-        if node_ref.idnum in seen:
-            raise RejectedDocument(400, "broken_pdf", "broken PDF: the page tree contains a page twice or has a loop")
-        if depth > MAX_PAGE_TREE_DEPTH:
-            raise RejectedDocument(400, "broken_pdf", f"the page tree is deeper than {MAX_PAGE_TREE_DEPTH} levels")
-        seen.add(node_ref.idnum)
+def pages(document: pypdfium2.PdfDocument) -> Iterator[Page]:
+    """Reads the pages in order, one at a time. A page is closed when the next one is asked for."""
+    if pdfium.FPDF_GetFormType(document) == pdfium.FORMTYPE_ACRO_FORM:
+        document.init_forms()  # draws the values of fields that have no appearance
+    for index in range(len(document)):
+        page = _open_page(document, index)
+        if pdfium.FPDFPage_GetAnnotCount(page) > 0:
+            # Form fields and notes become part of the page, so that text and picture have them. Only in memory.
+            if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS:
+                page.close()
+                page = _open_page(document, index)
         try:
-            node = node_ref.get_object()
-        except MemoryError:
-            raise
-        except Exception as error:
-            raise RejectedDocument(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
-        if not isinstance(node, DictionaryObject):
-            raise RejectedDocument(400, "broken_pdf", "broken PDF: a page is missing")
-        entries = inherited | {key: node.raw_get(key) for key in INHERITABLE if key in node}
-        if "/Kids" in node:
-            kids = node["/Kids"]
-            if not isinstance(kids, ArrayObject) or len(kids) > MAX_PAGES:
-                raise RejectedDocument(400, "too_many_pages", f"more than {MAX_PAGES} pages in one node of the page tree")
-            stack.extend((kid, depth + 1, entries) for kid in reversed(kids))
+            yield _read(page, index + 1)
+        finally:
+            page.close()
+
+
+def _open_page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
+    try:
+        return document[index]
+    except pypdfium2.PdfiumError as error:
+        reason = f"the PDF is damaged: page {index + 1} of {len(document)} cannot be opened; {_SAVE_ANEW}"
+        raise RejectedDocument(400, "broken_pdf", reason) from error
+
+
+def _read(page: pypdfium2.PdfPage, number: int) -> Page:
+    width, height = page.get_size()
+    text_page = page.get_textpage()
+    try:
+        count = max(0, min(text_page.count_chars(), MAX_PAGE_CHARACTERS))
+        text = text_page.get_text_range(0, count) if count else ""
+        sample = range(0, count, max(1, count // 500))
+        undecoded = sum(pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1 for index in sample)
+        boxes = [text_page.get_rect(index) for index in range(min(text_page.count_rects(), 5000))] if count else []
+    finally:
+        text_page.close()
+    # PDFium joins "AB-" and "1234" of two lines and leaves a noncharacter where the hyphen was.
+    text = text.replace("\r\n", "\n").replace("\ufffe", "-\n").replace("\x02", "-\n").replace("\0", "\ufffd")
+    return Page(number, page, width, height, text, undecoded / len(sample) if sample else 0.0, _picture_share(page), boxes)
+
+
+def _picture_share(page: pypdfium2.PdfPage) -> float:
+    """The largest share of the page that one picture covers, or all narrow strips of one together."""
+    left, bottom, right, top = page.get_bbox()
+    area = max(1.0, (right - left) * (top - bottom))
+    covered = 0.0
+    count = pdfium.FPDFPage_CountObjects(page)
+    for index in range(min(count, MAX_IMAGES_EXAMINED)):
+        drawn = pdfium.FPDFPage_GetObject(page, index)
+        if pdfium.FPDFPageObj_GetType(drawn) not in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM):
             continue
-        number += 1
-        if number > MAX_PAGES:
-            raise RejectedDocument(400, "too_many_pages", f"more than {MAX_PAGES} pages")
-        content = PageObject(reader, node_ref)
-        for key, value in entries.items():
-            content[NameObject(key)] = value
-        yield Page(number, node_ref, content)
-        forget_streams(reader)
+        if pdfium.FPDFPageObj_GetType(drawn) == pdfium.FPDF_PAGEOBJ_FORM and not _form_is_picture(drawn):
+            continue
+        sides = [ctypes.c_float() for _ in range(4)]
+        if pdfium.FPDFPageObj_GetBounds(drawn, *(ctypes.byref(side) for side in sides)):
+            x0, y0, x1, y1 = (side.value for side in sides)
+            overlap = max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom))
+            covered += overlap
+    return min(1.0, covered / area)
 
 
-def forget_streams(reader: PdfReader) -> None:
-    """Removes stream objects (images, fonts, page contents) from pypdf's cache."""
-    cache = reader.resolved_objects
-    for key in [key for key, value in cache.items() if isinstance(value, StreamObject)]:
-        del cache[key]
+def _form_is_picture(form: object) -> bool:
+    """Whether a form object draws pictures itself."""
+    for index in range(min(pdfium.FPDFFormObj_CountObjects(form), 20)):
+        if pdfium.FPDFPageObj_GetType(pdfium.FPDFFormObj_GetObject(form, index)) == pdfium.FPDF_PAGEOBJ_IMAGE:
+            return True
+    return False
 
 
-def page_text(page: Page) -> str:
-    """The page's text, or "" if there is none or it cannot be decoded."""
+def title(document: pypdfium2.PdfDocument) -> str:
+    """The title in the file's metadata, or ""."""
     try:
-        return page.content.extract_text() or ""
-    except MemoryError:
-        raise
-    except LimitReachedError as error:  # pypdf's own limits, for example for unpacked streams
-        raise RejectedDocument(422, "too_complex", f"page {page.number}: {describe(error)}") from error
-    except RecursionError as error:
-        raise RejectedDocument(422, "too_complex", f"page {page.number} is nested too deeply") from error
-    except Exception:  # one invalid font must not fail the whole document
+        return document.get_metadata_value("Title").strip()
+    except (pypdfium2.PdfiumError, UnicodeError):
         return ""
-
-
-def images(page: Page) -> list[tuple[int, int]]:
-    """Width and height in pixels of the page's own images."""
-    found = []
-    try:
-        resources = page.content.get("/Resources")
-        drawables = resources.get_object().get("/XObject") if resources is not None else None
-        for name in drawables.get_object() if drawables is not None else {}:
-            drawable = drawables.get_object()[name]
-            if drawable.get("/Subtype") == "/Image":
-                found.append((int(drawable.get("/Width", 0)), int(drawable.get("/Height", 0))))
-    except MemoryError:
-        raise
-    except Exception:  # the resources are damaged, so the images are unknown
-        pass
-    return found
-
-
-def describe(error: BaseException) -> str:
-    """An exception as a short single line for an error response."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:200]

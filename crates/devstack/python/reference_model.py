@@ -1,6 +1,7 @@
 """The reference model: a stand-in for the fine-tuned contract model, with SageMaker's container contract.
 
-It extracts the PDF's text and finds clauses, risks and facts with headings, key words and
+It reads the PDF's text, recognizes the text of scanned pages (OCR, if the packages of requirements-ocr.txt are
+installed), and finds clauses, risks and facts with headings, key words and
 sentence patterns in English and German. It is not a language model and assesses nothing;
 its results say so (`model.kind` is "rules"). With it the whole service runs on any machine,
 with results that differ from document to document.
@@ -10,7 +11,7 @@ Contract (SageMaker developer guide, "Use Your Own Inference Code with Hosting S
   GET  /ping         200, also while invocations run
   POST /invocations  Content-Type application/pdf, Content-Length required
        Accept: application/json   clauses, flags, facts and a summary
-       Accept: application/pdf    the same PDF with an invisible text layer (see text_layer.py)
+       Accept: application/pdf    the same pages with the recognized words as invisible text (see text_layer.py)
 
 Responses have a Content-Length, as SageMaker requires. Errors are JSON:
 `{"error": {"status", "code", "reason"}}`. 400: broken, encrypted, empty or not a PDF;
@@ -40,6 +41,8 @@ import threading
 import time
 from typing import BinaryIO
 
+import ocr_pool
+from ocr_pool import OcrPool
 from worker_pool import Limits, WorkerPool
 
 CHUNK_BYTES = 1024 * 1024  # read from a client at a time
@@ -126,7 +129,7 @@ class RequestHandler(BaseHTTPRequestHandler):
             elif output == "json":
                 self.respond(200, JSON, b"", [output_file])
             else:
-                self.respond(200, PDF, b"", [source, output_file])
+                self.respond(200, PDF, b"", [output_file])
 
     def process(self, output: str, length: int, source: BinaryIO, output_file: BinaryIO) -> tuple[str, dict]:
         """Receives and processes the document in a slot. Returns the digest of `receive` and the result."""
@@ -222,7 +225,7 @@ class ModelServer(ThreadingHTTPServer):
 
 
 def end_with_parent() -> None:
-    """Ends the process at the end of standard input. The workers end when their sockets are closed."""
+    """Ends the process at the end of standard input. The workers and OCR processes end when their pipes are closed."""
     while os.read(0, 4096):
         pass
     os._exit(0)
@@ -238,7 +241,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--min-durations", metavar="FILE", help="JSON file: minimum ms by SHA-256 of the document")
     parser.add_argument("--memory-mb", type=int, default=768, help="address space per document (default 768)")
     parser.add_argument("--cpu-seconds", type=int, default=40, help="processor time per document (default 40)")
-    parser.add_argument("--wall-seconds", type=float, default=110, help="total time per document (default 110)")
+    parser.add_argument("--wall-seconds", type=float, default=110, help="time for the next page (default 110)")
+    parser.add_argument("--total-seconds", type=float, default=3500, help="total time per document (default 3500)")
+    parser.add_argument("--page-cpu-seconds", type=int, default=10, help="more processor time for each recognized page (default 10)")
+    parser.add_argument("--ocr-processes", type=int, default=0, help="pages recognized at once (default: one per core)")
+    parser.add_argument("--no-ocr", action="store_true", help="recognize nothing, as without the packages")
     parser.add_argument("--keep-running", action="store_true", help="do not end at the end of standard input")
     return parser.parse_args()
 
@@ -246,12 +253,15 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Runs the server."""
     options = parse_arguments()
-    limits = Limits(options.memory_mb, options.cpu_seconds, options.wall_seconds)
+    limits = Limits(options.memory_mb, options.cpu_seconds, options.wall_seconds, options.page_cpu_seconds, options.total_seconds)
+    ocr = OcrPool(options.ocr_processes) if ocr_pool.is_installed() and not options.no_ocr else None
+    if ocr is None:
+        print("reference_model: no OCR here: scanned pages are not read", file=sys.stderr)
     min_durations = {}
     if options.min_durations:
         with open(options.min_durations, encoding="utf-8") as file:
             min_durations = json.load(file)
-    pool = WorkerPool(options.workers, limits)
+    pool = WorkerPool(options.workers, limits, ocr)
     server = ModelServer(options.port, pool, options.max_bytes, options.delay_ms / 1000, min_durations)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -28,6 +29,24 @@ class VenvTest(unittest.TestCase):
         self.assertEqual(venv.progress("Collecting python-dateutil==2.9.0 (from -r x)", 4), "package 4: python-dateutil")
         self.assertEqual(venv.progress("Installing collected packages: a, b", 5), "unpacking")
         self.assertEqual(venv.progress("Ignoring tomli: markers do not match", 5), "")
+
+    def test_optional_packages_may_fail_except_in_ci(self):
+        with tempfile.TemporaryDirectory() as folder:
+            main, optional = Path(folder, "main.txt"), Path(folder, "optional.txt")
+            main.touch()
+            optional.write_text("no-index-has-this==1 --hash=sha256:" + 64 * "0" + "\n--no-index\n")
+            made = Path(folder, "made")
+            for ci, expected in (("", 0), ("true", 1)):
+                run = subprocess.run(
+                    [sys.executable, SCRIPT, made, main, optional],
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    env={**os.environ, "CI": ci},
+                    check=False,
+                )
+                self.assertEqual(run.returncode, expected, run.stderr)
+                self.assertIn("going on without", run.stderr)
+            self.assertTrue((made / "made-from").read_text().endswith(venv.WITHOUT))
 
     def test_ctrl_c_exits_without_a_traceback(self):
         with tempfile.TemporaryDirectory() as folder:

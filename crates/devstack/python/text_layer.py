@@ -1,216 +1,169 @@
-"""Makes a scan searchable: appends invisible text to the original file.
+"""Makes a scan searchable: adds the recognized words to the pages as invisible text, with pikepdf (qpdf).
 
-PDF allows appended changes (ISO 32000-1, 7.5.6, incremental updates). So the original, up to 1 GB,
-is neither copied nor held in memory: this module only writes the bytes that follow it.
-
-A real OCR model would write the recognized text here. The reference model has no OCR: a page
-without text gets one line that says so and describes the page's images. Pages with text are
-unchanged.
+The pages' own contents, pictures and notes stay as they are; compressed data is copied, not packed anew. Each word
+lies in its box: its letters are stretched to the word's width and turned with its line, and a blank follows it.
 """
 
-from io import BytesIO
+import base64
 from typing import BinaryIO
+import zlib
 
-from pypdf import PdfReader
-from pypdf.generic import (
-    ArrayObject,
-    DictionaryObject,
-    FloatObject,
-    IndirectObject,
-    NameObject,
-    NumberObject,
-    PdfObject,
-    TextStringObject,
-)
+import pikepdf
+from pikepdf import Array, Dictionary, Name
 
-from pdf_input import Layout, Page, RejectedDocument, describe, images, page_text, pages
+from document import ReadPage
+from pdf_input import RejectedDocument
 
-FONT = "/DocketTextLayer"  # a resource name that no other program uses
+FONT = Name("/DocketTextLayer")  # a resource name that no other program uses
+LETTER_WIDTH = 0.5  # of the font size
+TEXT_HEIGHT = 0.65  # of a detected line
+# A TrueType font with one glyph, a box half as wide as high. PDFium drops letters of fonts whose glyphs are empty.
+# Made with fontTools' FontBuilder: 1000 units per em, glyphs ".notdef" (empty) and "box" (0,0 to 500,1000).
+BOX_FONT = zlib.decompress(base64.b64decode(
+    "eNpjYGRgYOBiaGBgZlDwD9Y3chR3jGBgYNQAiiYk5yYWMPAwFAP5E4B8k/ScyjSNx4YiQP4ZIF8iIzUxJZHL5QSQvQaIzTKAAqx3Gb8B2U+AWCUjt6SC8QuQxcDYASTYcvKTE4HmgfhHQPzcxIoCBhYGNiCfA8hXyEvMTQXxgHyQfraC/OISoLtA/DcgeQaQW4H4/2Kt0Hh+m68MzMwvGLAAxi9gcWYGJpgAkPMCIgMlGdG1gEWYgK6ByDBhGMrM+AUYCqxAFYQBiun2QAB2vQJO9Qowl8HtBvlaBEgygmkWsF4WqOsU/v+HkP8fItnEA7MX7HugfkNBRUEQ+48EWJ4NaioeAAClCjid"
+))  # fmt: skip
 
 
-class IncrementalUpdate:
-    """The appended objects and their offsets."""
+class TextLayer:
+    """Adds the words page by page, then writes the file."""
 
-    def __init__(self, layout: Layout, reader: PdfReader, out: BinaryIO):
-        self.layout, self.reader, self.out = layout, reader, out
-        self.offsets: dict[int, tuple[int, int]] = {}  # number -> (offset, generation)
-        self.next_number = max(int(reader.trailer["/Size"]), _highest(reader) + 1)
-        self.out.write(b"\n")  # the original may end without a newline
+    def __init__(self, source: BinaryIO):
+        source.seek(0)
+        try:
+            self.pdf = pikepdf.open(source)
+            self.page_count = len(self.pdf.pages)
+        except pikepdf.PasswordError as error:
+            raise RejectedDocument(400, "encrypted_pdf", "the PDF opens only with a password; upload it without one") from error
+        except pikepdf.PdfError as error:
+            raise _damaged() from error
+        self.font: pikepdf.Object | None = None
+        self.layered = 0
+        self.unread: list[int] = []
 
-    def position(self) -> int:
-        """The offset of the next byte, relative to the original's base."""
-        return self.layout.size + self.out.tell() - self.layout.base
+    def add(self, page: ReadPage) -> None:
+        """Adds the words of one page."""
+        if page.number > self.page_count:
+            raise _damaged()
+        if page.unread:
+            self.unread.append(page.number)
+        target = self.pdf.pages[page.number - 1]
+        left, bottom, right, top = (float(side) for side in target.cropbox)
+        box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
+        to_user_space = _to_user_space(int(target.get("/Rotate", 0) or 0) % 360, box)
+        operators = []
+        for line in page.lines:
+            for word in line["words"]:
+                corners = [
+                    to_user_space(x / page.scale, page.height - y / page.scale) for x, y in word["quad"]
+                ]
+                if not _lies_in(_centre(corners), page.text_boxes):
+                    operators.append(_word(word["text"], corners))
+        if page.unread and not page.recognized and not page.has_own_text:
+            note = f"Page {page.number}: not recognized, because there is no OCR here."
+            operators.append(_word(note, [to_user_space(x, y) for x, y in _top_line(page)]))
+        if not operators:
+            return
+        if self.font is None:
+            self.font = _font(self.pdf)
+        target.add_resource(self.font, Name.Font, FONT)
+        # Some producers do not restore the graphics state.
+        target.contents_add(b"q", prepend=True)
+        target.contents_add(b"Q BT 3 Tr\n" + b"\n".join(operators) + b"\nET")
+        self.layered += 1
 
-    def add(self, value: PdfObject | bytes) -> IndirectObject:
-        """Appends a new object; bytes become a stream."""
-        reference = IndirectObject(self.next_number, 0, self.reader)
-        self.next_number += 1
-        self.put(reference, value)
-        return reference
+    def write(self, output: BinaryIO) -> None:
+        """Writes the file, with a line about the layer in its metadata."""
+        comment = f"invisible text added to {self.layered} of {self.page_count} pages by Docket's reference model"
+        if self.unread:
+            numbers = ", ".join(map(str, self.unread[:200]))
+            comment += f"; text that could not be read on {len(self.unread)} pages: {numbers}"
+        try:
+            info = self.pdf.docinfo
+            info[Name("/DocketTextLayer")] = comment
+            self.pdf.save(output, compress_streams=True, fix_metadata_version=False, preserve_pdfa=False)
+        except pikepdf.PdfError as error:
+            raise _damaged() from error
 
-    def put(self, reference: IndirectObject, value: PdfObject | bytes) -> None:
-        """Appends an object. If its number exists, this version replaces the earlier one."""
-        self.offsets[reference.idnum] = (self.position(), reference.generation)
-        self.out.write(b"%d %d obj\n" % (reference.idnum, reference.generation))
-        if isinstance(value, bytes):
-            self.out.write(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(value), value))
-        else:
-            buffer = BytesIO()
-            value.write_to_stream(buffer)
-            self.out.write(buffer.getvalue())
-        self.out.write(b"\nendobj\n")
 
-    def finish(self, info: IndirectObject) -> None:
-        """Writes the cross-reference section, in the original's format, and the end."""
-        trailer = DictionaryObject()
-        for key in ("/Root", "/ID"):
-            if key in self.reader.trailer:
-                trailer[NameObject(key)] = self.reader.trailer.raw_get(key)
-        trailer[NameObject("/Info")] = info
-        trailer[NameObject("/Prev")] = NumberObject(self.layout.startxref)
-        start = self.position()
-        if self.layout.xref_is_stream:
-            self._xref_stream(trailer, start)
-        else:
-            self._xref_table(trailer)
-        self.out.write(b"startxref\n%d\n%%%%EOF\n" % start)
+def _damaged() -> RejectedDocument:
+    reason = "the PDF is damaged: its pages can be shown but not written; save or print it anew as a PDF and upload that"
+    return RejectedDocument(400, "broken_pdf", reason)
 
-    def _runs(self) -> list[list[int]]:
-        runs: list[list[int]] = []
-        for number in sorted(self.offsets):
-            if runs and runs[-1][-1] + 1 == number:
-                runs[-1].append(number)
-            else:
-                runs.append([number])
-        return runs
 
-    def _xref_table(self, trailer: DictionaryObject) -> None:
-        # The standard does not require this entry (the head of the free list) here, but some readers do.
-        self.out.write(b"xref\n0 1\n0000000000 65535 f \n")
-        for run in self._runs():
-            self.out.write(b"%d %d\n" % (run[0], len(run)))
-            for number in run:
-                self.out.write(b"%010d %05d n \n" % self.offsets[number])
-        trailer[NameObject("/Size")] = NumberObject(self.next_number)
-        self.out.write(b"trailer\n")
-        trailer.write_to_stream(self.out)
-        self.out.write(b"\n")
+def _to_user_space(turn: int, box: tuple[float, float, float, float]):
+    """From points as displayed (origin at the bottom left of what is seen) to the page's user space."""
+    x0, y0, x1, y1 = box
+    a, b, c, d, e, f = {
+        0: (1, 0, 0, 1, x0, y0),
+        90: (0, 1, -1, 0, x1, y0),
+        180: (-1, 0, 0, -1, x1, y1),
+        270: (0, -1, 1, 0, x0, y1),
+    }.get(turn, (1, 0, 0, 1, x0, y0))
+    return lambda x, y: (a * x + c * y + e, b * x + d * y + f)
 
-    def _xref_stream(self, trailer: DictionaryObject, start: int) -> None:
-        own = self.next_number
-        self.next_number += 1
-        self.offsets[own] = (start, 0)
-        runs = self._runs()
-        body = b"".join(
-            b"\x01" + self.offsets[number][0].to_bytes(5, "big") + self.offsets[number][1].to_bytes(2, "big")
-            for run in runs
-            for number in run
+
+def _centre(corners: list[tuple[float, float]]) -> tuple[float, float]:
+    return sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
+
+
+def _lies_in(point: tuple[float, float], boxes: list[tuple[float, float, float, float]]) -> bool:
+    x, y = point
+    return any(left <= x <= right and bottom <= y <= top for left, bottom, right, top in boxes)
+
+
+def _word(text: str, corners: list[tuple[float, float]]) -> bytes:
+    """The operators that place one word between its corners: top left, top right, bottom right, bottom left."""
+    (left, top), _, (right, right_y), (x, y) = corners
+    # Detected lines are higher than their letters, and poppler takes a gap for a blank by its share of the size.
+    up_x, up_y = (left - x) * TEXT_HEIGHT, (top - y) * TEXT_HEIGHT
+    x, y = x + (left - x) * (1 - TEXT_HEIGHT) / 2, y + (top - y) * (1 - TEXT_HEIGHT) / 2
+    right, right_y = right + x - corners[3][0], right_y + y - corners[3][1]
+    size = max(1.0, (up_x**2 + up_y**2) ** 0.5)
+    letters = text.encode("utf-16-be", "replace")
+    across = len(letters) / 2 * LETTER_WIDTH * size
+    matrix = ((right - x) / across, (right_y - y) / across, up_x / size, up_y / size, x, y)
+    numbers = b" ".join(b"%.4f" % number for number in matrix)
+    return b"%s %.2f Tf %s Tm <%s0020> Tj" % (str(FONT).encode(), size, numbers, letters.hex().encode())
+
+
+def _top_line(page: ReadPage) -> list[tuple[float, float]]:
+    left, right, top, bottom = 36.0, max(72.0, page.width - 36), page.height - 40, page.height - 48
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def _font(pdf: pikepdf.Pdf) -> pikepdf.Object:
+    """A composite font whose codes are UTF-16 and whose glyphs are all the box."""
+    file = pdf.make_stream(BOX_FONT)
+    file.Length1 = len(BOX_FONT)
+    descriptor = Dictionary(
+        Type=Name.FontDescriptor, FontName=Name.DocketBox, Flags=4, FontBBox=Array([0, 0, 500, 1000]), ItalicAngle=0,
+        Ascent=1000, Descent=0, CapHeight=1000, StemV=80, FontFile2=file,
+    )  # fmt: skip
+    glyphs = pdf.make_stream(b"\x00\x01" * 65536)
+    descendant = Dictionary(
+        Type=Name.Font, Subtype=Name.CIDFontType2, BaseFont=Name.DocketBox, DW=int(LETTER_WIDTH * 1000), CIDToGIDMap=glyphs,
+        CIDSystemInfo=Dictionary(Registry="Adobe", Ordering="Identity", Supplement=0),
+        FontDescriptor=pdf.make_indirect(descriptor),
+    )  # fmt: skip
+    return pdf.make_indirect(
+        Dictionary(
+            Type=Name.Font, Subtype=Name.Type0, BaseFont=Name.DocketBox, Encoding=Name("/Identity-H"),
+            DescendantFonts=Array([pdf.make_indirect(descendant)]), ToUnicode=pdf.make_stream(_to_unicode()),
         )
-        trailer[NameObject("/Type")] = NameObject("/XRef")
-        trailer[NameObject("/Size")] = NumberObject(self.next_number)
-        trailer[NameObject("/W")] = ArrayObject([NumberObject(1), NumberObject(5), NumberObject(2)])
-        trailer[NameObject("/Index")] = ArrayObject([NumberObject(part) for run in runs for part in (run[0], len(run))])
-        trailer[NameObject("/Length")] = NumberObject(len(body))
-        self.out.write(b"%d 0 obj\n" % own)
-        trailer.write_to_stream(self.out)
-        self.out.write(b"\nstream\n" + body + b"\nendstream\nendobj\n")
+    )  # fmt: skip
 
 
-def add_text_layer(layout: Layout, reader: PdfReader, out: BinaryIO) -> dict:
-    """Writes the bytes that follow the original to `out`; returns the numbers of pages.
-
-    `out` must be empty. Raises `RejectedDocument` for a document whose pages cannot be read.
-    """
-    try:
-        return _add(layout, reader, out)
-    except (MemoryError, RejectedDocument):
-        raise
-    except Exception as error:  # an unexpected object type can occur almost anywhere
-        raise RejectedDocument(400, "broken_pdf", f"broken PDF: {describe(error)}") from error
-
-
-def _add(layout: Layout, reader: PdfReader, out: BinaryIO) -> dict:
-    update = IncrementalUpdate(layout, reader, out)
-    font = before = None
-    count = layered = 0
-    for page in pages(reader):
-        count += 1
-        if page_text(page).strip():
-            continue
-        if font is None:
-            font = update.add(
-                DictionaryObject(
-                    {
-                        NameObject("/Type"): NameObject("/Font"),
-                        NameObject("/Subtype"): NameObject("/Type1"),
-                        NameObject("/BaseFont"): NameObject("/Helvetica"),
-                        NameObject("/Encoding"): NameObject("/WinAnsiEncoding"),
-                    }
-                )
-            )
-            before = update.add(b"q")  # the Q of the text layer restores the graphics state
-        text = update.add(_invisible_text(_placeholder(page), page))
-        update.put(page.reference, _with_layer(page, font, before, text))
-        layered += 1
-    if count == 0:
-        raise RejectedDocument(400, "no_pages", "the PDF has no pages")
-    comment = f"invisible text added to {layered} of {count} pages by Docket's reference model, which does no OCR"
-    info = DictionaryObject()
-    old = reader.trailer.get("/Info")
-    old = old.get_object() if old is not None else None
-    if isinstance(old, DictionaryObject):
-        for key in old:
-            info[NameObject(key)] = old.raw_get(key)
-    info[NameObject("/DocketTextLayer")] = TextStringObject(comment)
-    update.finish(update.add(info))
-    return {"pages": count, "layered": layered}
-
-
-def _with_layer(page: Page, font: IndirectObject, before: IndirectObject, text: IndirectObject) -> DictionaryObject:
-    """The page's dictionary with the added font and content streams."""
-    original = page.reference.get_object()
-    changed = DictionaryObject({NameObject(key): original.raw_get(key) for key in original})
-    resources = DictionaryObject()
-    inherited = page.content.get("/Resources")
-    inherited = inherited.get_object() if inherited is not None else None
-    if isinstance(inherited, DictionaryObject):
-        for key in inherited:
-            resources[NameObject(key)] = inherited.raw_get(key)
-    fonts = DictionaryObject()
-    present = resources.get("/Font")
-    present = present.get_object() if present is not None else None
-    if isinstance(present, DictionaryObject):
-        for key in present:
-            fonts[NameObject(key)] = present.raw_get(key)
-    fonts[NameObject(FONT)] = font
-    resources[NameObject("/Font")] = fonts
-    changed[NameObject("/Resources")] = resources
-
-    old = changed.raw_get("/Contents") if "/Contents" in changed else None
-    resolved = old.get_object() if old is not None else None
-    parts = list(resolved) if isinstance(resolved, ArrayObject) else [old] if resolved is not None else []
-    changed[NameObject("/Contents")] = ArrayObject([before, *parts, text])
-    return changed
-
-
-def _placeholder(page: Page) -> str:
-    sizes = ", ".join(f"{width} x {height} pixels" for width, height in images(page)[:4])
-    content = f"image of {sizes}" if sizes else "no image"
-    return f"Page {page.number}: {content}. The reference model does no OCR; a real model would add the recognized text here."
-
-
-def _invisible_text(line: str, page: Page) -> bytes:
-    """A content stream that shows `line` near the top left corner in text render mode 3."""
-    try:
-        left, _, _, top = (float(side) for side in page.content["/MediaBox"])
-    except Exception:  # invalid media box: readers then assume US Letter
-        left, top = 0.0, 792.0
-    escaped = line.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-    x, y = FloatObject(left + 36), FloatObject(top - 48)
-    return f"Q BT 3 Tr {FONT} 8 Tf 1 0 0 1 {x} {y} Tm ({escaped}) Tj ET".encode("latin-1", "replace")
-
-
-def _highest(reader: PdfReader) -> int:
-    """The highest object number in use: some files have a /Size that is too small."""
-    numbers = [number for table in reader.xref.values() for number in table]
-    return max([*numbers, *reader.xref_objStm], default=0)
+def _to_unicode() -> bytes:
+    """Every code is its own character. A range must not cross the first byte, and a block has at most 100 ranges."""
+    ranges = [b"<%02X00> <%02XFF> <%02X00>" % (high, high, high) for high in range(256) if not 0xD8 <= high <= 0xDF]
+    blocks = []
+    for first in range(0, len(ranges), 100):
+        block = ranges[first : first + 100]
+        blocks.append(b"%d beginbfrange\n%s\nendbfrange" % (len(block), b"\n".join(block)))
+    return (
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap\n"
+        b"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n"
+        b"/CMapName /Adobe-Identity-UCS def /CMapType 2 def\n1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
+        + b"\n".join(blocks)
+        + b"\nendcmap CMapName currentdict /CMap defineresource pop end end"
+    )

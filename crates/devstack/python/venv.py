@@ -1,13 +1,15 @@
 """Creates a Python virtual environment with exactly the packages of a requirements file.
 
-  python3 venv.py FOLDER REQUIREMENTS
+  python3 venv.py FOLDER REQUIREMENTS [OPTIONAL]
 
-Every package is pinned with its hashes. FOLDER/made-from identifies the Python and the requirements;
+OPTIONAL is a second requirements file, whose packages do not exist for every machine: if they cannot be installed, the
+script says so and goes on without them, except in CI (the environment variable CI). Every package is pinned with its hashes. FOLDER/made-from identifies the Python and the requirements;
 if they are unchanged, the script does nothing. It uses only the standard library, because it runs
 before any package is installed.
 """
 
 import hashlib
+import os
 from pathlib import Path
 import re
 import subprocess
@@ -18,15 +20,20 @@ MIN_PYTHON = (3, 10)
 INTERRUPTED = 130
 
 
-def fingerprint(requirements: Path) -> str:
+WITHOUT = "without the optional packages\n"
+
+
+def fingerprint(*requirements: Path) -> str:
     """Identifies the Python and the requirements."""
-    return f"python {sys.version}\nrequirements {hashlib.sha256(requirements.read_bytes()).hexdigest()}\n"
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in requirements]
+    return f"python {sys.version}\nrequirements {' '.join(digests)}\n"
 
 
 def is_current(folder: Path, expected: str) -> bool:
-    """Whether the environment exists, has this fingerprint, and works."""
+    """Whether the environment exists, has this fingerprint, and works. CI does not accept one without the optional packages."""
     made_from = folder / "made-from"
-    if not made_from.is_file() or made_from.read_text() != expected:
+    accepted = (expected,) if os.environ.get("CI") else (expected, expected + WITHOUT)
+    if not made_from.is_file() or made_from.read_text() not in accepted:
         return False
     return subprocess.run([folder / "bin" / "python", "-c", ""], check=False).returncode == 0
 
@@ -42,9 +49,23 @@ def create(folder: Path, requirements: Path) -> int:
     # Isolated mode, because Python would otherwise import this file as the module `venv`.
     if status := run_quietly([sys.executable, "-I", "-m", "venv", "--clear", folder]):
         return status
+    return install(folder, requirements)
+
+
+def install(folder: Path, requirements: Path) -> int:
+    """Installs packages into the environment. Returns pip's exit status."""
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
     options = ["--require-hashes", "--only-binary", ":all:", "-r", requirements]
     return run_quietly([*pip, *options])
+
+
+def install_optional(folder: Path, requirements: Path) -> int:
+    """Installs the optional packages. Returns 1 if CI needs them and they cannot be installed, and -1 without CI."""
+    print(f"== installing the Python packages of {requirements} into {folder}", file=sys.stderr)
+    if not install(folder, requirements):
+        return 0
+    print(f"== going on without the packages of {requirements}: no wheels for this machine, or no network", file=sys.stderr)
+    return 1 if os.environ.get("CI") else -1
 
 
 def run_quietly(command: list) -> int:
@@ -80,13 +101,18 @@ def main() -> int:
     if sys.version_info < MIN_PYTHON:
         print(f"venv: Python {MIN_PYTHON[0]}.{MIN_PYTHON[1]} or newer is required; this is {sys.version}", file=sys.stderr)
         return 1
-    folder, requirements = Path(sys.argv[1]), Path(sys.argv[2])
-    expected = fingerprint(requirements)
+    folder, *files = map(Path, sys.argv[1:])
+    expected = fingerprint(*files)
     if is_current(folder, expected):
         return 0
-    status = create(folder, requirements)
+    status = create(folder, files[0])
+    without = ""
+    if status == 0 and len(files) > 1:
+        status = install_optional(folder, files[1])
+        if status == -1:
+            status, without = 0, WITHOUT
     if status == 0:
-        (folder / "made-from").write_text(expected)
+        (folder / "made-from").write_text(expected + without)
     return status
 
 

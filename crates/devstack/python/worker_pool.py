@@ -8,9 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from typing import BinaryIO
 
 import model_worker
+from ocr_pool import OcrPool
+
+LOG_SECONDS = 10.0  # between two lines about the same document
+# A native library ends its process so when memory runs out, or on data that it does not stand.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTRAP, signal.SIGILL)
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,15 @@ class Limits:
 
     memory_mb: int  # address space of the process
     cpu_seconds: int  # processor time; beyond it the document is rejected
-    wall_seconds: float  # beyond it the status is 504, because the machine may just be busy
+    wall_seconds: float  # without a further page; beyond it the status is 504, because the machine may just be busy
+    page_cpu_seconds: int = 10  # added to `cpu_seconds` for each recognized page
+    total_seconds: float = 3500  # for the whole document; SageMaker gives an invocation at most an hour
+
+
+def log_progress(progress: dict, seconds: float) -> None:
+    """One line about a document that takes long."""
+    done, pages, recognized = progress["done"], progress["pages"], progress["recognized"]
+    print(f"reference_model: {done} of {pages} pages in {seconds:.0f} s, {recognized} recognized by OCR", file=sys.stderr)
 
 
 class Worker:
@@ -33,24 +47,40 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),
                 pass_fds=[theirs.fileno()],
+                # Arenas of threads would count as address space.
+                env={**os.environ, "MALLOC_ARENA_MAX": "1"},
             )
 
-    def run(self, job: dict, source: BinaryIO, output_file: BinaryIO, wall_seconds: float) -> dict:
+    def run(self, job: dict, source: BinaryIO, output_file: BinaryIO, limits: Limits) -> dict:
         """Returns the worker's result, or an error result if the worker ended without one."""
-        self.control.settimeout(wall_seconds)
+        begun_at = logged_at = time.monotonic()
         try:
+            self.control.settimeout(limits.wall_seconds)
             socket.send_fds(self.control, [json.dumps(job).encode()], [source.fileno(), output_file.fileno()])
-            message = self.control.recv(model_worker.MAX_MESSAGE_BYTES)
-            if message:
-                return json.loads(message)
+            with self.control.makefile("rb") as incoming:
+                while line := incoming.readline(model_worker.MAX_MESSAGE_BYTES):
+                    message = json.loads(line)
+                    now = time.monotonic()
+                    if "progress" not in message:
+                        return message
+                    if now - begun_at > limits.total_seconds:
+                        raise TimeoutError
+                    if now - logged_at >= LOG_SECONDS:
+                        logged_at = now
+                        log_progress(message["progress"], now - begun_at)
         except TimeoutError:
-            reason = f"the document was not processed within {wall_seconds:g} s"
+            reason = f"no page was finished within {limits.wall_seconds:g} s"
+            if time.monotonic() - begun_at > limits.total_seconds:
+                reason = f"the document was not processed within {limits.total_seconds:g} s"
             return {"status": 504, "code": "timeout", "reason": reason}
         except OSError:
             pass  # the worker has ended; its exit status is the reason
         status = self.process.wait()
         if status == -signal.SIGXCPU:
             reason = f"reading the document needs more than {job['cpu_seconds']} s of processor time"
+            return {"status": 422, "code": "too_complex", "reason": reason}
+        if -status in CRASHES:
+            reason = f"reading the document needs more than {job['memory_mb']} MB of memory, or it is damaged"
             return {"status": 422, "code": "too_complex", "reason": reason}
         return {"status": 500, "code": "worker_died", "reason": f"the worker ended with status {status}"}
 
@@ -65,7 +95,8 @@ class Worker:
 class WorkerPool:
     """Processes at most `size` documents at once and keeps up to two idle workers ready."""
 
-    def __init__(self, size: int, limits: Limits):
+    def __init__(self, size: int, limits: Limits, ocr: OcrPool | None = None):
+        self.ocr = ocr
         self.slots = threading.BoundedSemaphore(size)
         self.limits = limits
         self.lock = threading.Lock()
@@ -78,9 +109,13 @@ class WorkerPool:
             worker = self.idle.pop() if self.idle else None
         if worker is None or worker.process.poll() is not None:
             worker = Worker()
-        job = {"output": output, "memory_mb": self.limits.memory_mb, "cpu_seconds": self.limits.cpu_seconds}
+        limits = self.limits
+        job = {"output": output, "memory_mb": limits.memory_mb, "cpu_seconds": limits.cpu_seconds}
+        job |= {"page_cpu_seconds": limits.page_cpu_seconds}
+        if self.ocr:
+            job |= {"ocr": self.ocr.path, "ocr_processes": self.ocr.size}
         try:
-            return worker.run(job, source, output_file, self.limits.wall_seconds)
+            return worker.run(job, source, output_file, limits)
         finally:
             worker.end()
             self._refill()

@@ -1,0 +1,236 @@
+"""Compares the reference model's OCR with tesseract on generated contract pages, and measures large batches.
+
+  python benches/ocr.py [--pages 10] [--batches 100 1000]
+
+Every page is a scan at 200 dpi: clean, skewed or noisy, and turned by 90, 180 and 270 degrees (see ocr_pages.py). A word
+counts as found if it is read exactly, punctuation and case included. The model gets PDFs over HTTP as from SageMaker.
+The last line of output is JSON. Needs Linux and these Debian packages:
+  tesseract-ocr tesseract-ocr-deu tesseract-ocr-fra tesseract-ocr-spa tesseract-ocr-ita poppler-utils fonts-liberation fonts-dejavu-core
+"""
+
+import argparse
+from collections import Counter, defaultdict
+import html
+import io
+import json
+import os
+from pathlib import Path
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import ocr_pages
+import ocr_process_tree
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "crates" / "devstack" / "python"))
+PACKAGES = (
+    "tesseract-ocr tesseract-ocr-deu tesseract-ocr-fra tesseract-ocr-spa tesseract-ocr-ita poppler-utils"
+    " fonts-liberation fonts-dejavu-core"
+)
+TURNS = (90, 180, 270)
+
+
+def missing() -> str:
+    """What is not installed, as a sentence, or ""."""
+    import ocr_pool
+
+    if not ocr_pool.is_installed():
+        return "the OCR is not installed: make venv"
+    langs = ""
+    if shutil.which("tesseract"):
+        langs = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=True).stdout
+    lacking = {code for code, _ in ocr_pages.CLAUSES.values()} - set(langs.split())
+    if lacking or not shutil.which("pdftotext") or ocr_pages.missing_fonts():
+        return f"not everything to compare with is installed: apt install {PACKAGES}"
+    return ""
+
+
+def as_pdf(pictures: list) -> bytes:
+    """A scan: one page per picture, each a JPEG at 200 dpi."""
+    out = io.BytesIO()
+    pictures[0].save(out, "PDF", save_all=True, append_images=pictures[1:], resolution=ocr_pages.DPI, quality=92)
+    return out.getvalue()
+
+
+def found(words: list[ocr_pages.Word], text: str) -> int:
+    """How many of the words the text has, each as often as the page."""
+    return (Counter(word.text for word in words) & Counter(text.split())).total()
+
+
+def tesseract(picture, language: str) -> tuple[str, float]:
+    """The text that tesseract reads, and its processor time in seconds."""
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        picture.save(file, "PNG", dpi=(ocr_pages.DPI, ocr_pages.DPI))
+        file.flush()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = ["tesseract", file.name, "-", "-l", language]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_THREAD_LIMIT": "1"})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return run.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def pdfium_words(data: bytes, number: int) -> list[tuple[str, float, float]]:
+    """Words with their centres in pixels of the picture, by PDFium."""
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(data) as document:
+        page = document[number]
+        height, scale = page.get_size()[1], ocr_pages.DPI / 72
+        text_page = page.get_textpage()
+        words, letters = [], []
+        for index in range(text_page.count_chars() + 1):
+            letter = text_page.get_text_range(index, 1) if index < text_page.count_chars() else " "
+            if letter.strip():
+                letters.append((letter, text_page.get_charbox(index, loose=True)))
+            elif letters:
+                left, right = letters[0][1][0], letters[-1][1][2]
+                middle = (letters[0][1][1] + letters[0][1][3]) / 2
+                text = "".join(letter for letter, _ in letters)
+                words.append((text, (left + right) / 2 * scale, (height - middle) * scale))
+                letters = []
+    return words
+
+
+def poppler_words(data: bytes, number: int) -> list[tuple[str, float, float]]:
+    """Words with their centres in pixels of the picture, by poppler."""
+    command = ["pdftotext", "-bbox", "-f", str(number + 1), "-l", str(number + 1), "-", "-"]
+    page = subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode()
+    scale = ocr_pages.DPI / 72
+    words = []
+    for box in re.finditer(r'<word xMin="([-\d.]+)" yMin="([-\d.]+)" xMax="([-\d.]+)" yMax="([-\d.]+)">(.*?)</word>', page):
+        x0, y0, x1, y1 = (float(side) * scale for side in box.groups()[:4])
+        words.append((html.unescape(box[5]), (x0 + x1) / 2, (y0 + y1) / 2))
+    return words
+
+
+def in_box(words: list[ocr_pages.Word], placed: list[tuple[str, float, float]]) -> tuple[int, int]:
+    """Of the words that were read: how many lie in their boxes, and how many there are."""
+    inside = total = 0
+    by_text = defaultdict(list)
+    for text, x, y in placed:
+        by_text[text].append((x, y))
+    for word in words:
+        if not by_text[word.text]:
+            continue
+        total += 1
+        left, top, right, bottom = word.box
+        inside += any(left <= x <= right and top <= y <= bottom for x, y in by_text[word.text])
+    return inside, total
+
+
+class Model:
+    """The running reference model."""
+
+    def __init__(self) -> None:
+        import test_reference_model
+
+        self.running = test_reference_model.RunningModel("--wall-seconds", "600", "--total-seconds", "20000", stderr=sys.stderr.fileno())
+        self.pid = self.running.process.pid
+
+    def searchable(self, data: bytes) -> bytes:
+        """The PDF with its text layer."""
+        connection = self.running.connect()
+        connection.timeout = 20_000
+        connection.request("POST", "/invocations", data, {"Content-Type": "application/pdf", "Accept": "application/pdf"})
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"the model answered {response.status}: {body[:300]!r}")
+        connection.close()
+        return body
+
+
+def text_of(data: bytes, number: int) -> str:
+    """The text of a page, as PDFium gives it."""
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(data) as document:
+        return document[number].get_textpage().get_text_range().replace("\ufffe", "-\n")
+
+
+def accuracy(model: Model, pages: list[ocr_pages.Page]) -> dict:
+    """Reads all pages in all kinds, by both. Prints a table and returns the shares."""
+    ours, theirs, totals = Counter(), Counter(), Counter()
+    our_cpu = their_cpu = 0.0
+    boxes = {"pdfium": [0, 0], "poppler": [0, 0]}
+    for kind in ocr_pages.KINDS + tuple(f"turned {turn}" for turn in TURNS):
+        for seed, page in enumerate(pages):
+            picture = page.picture.rotate(int(kind.split()[1]), expand=True) if kind.startswith("turned") else ocr_pages.scanned(page, kind, seed)
+            before = ocr_process_tree.cpu_seconds(model.pid)
+            answer = model.searchable(as_pdf([picture]))
+            spent = ocr_process_tree.cpu_seconds(model.pid) - before
+            for key in (kind, f"{kind} {page.language}"):
+                totals[key] += len(page.words)
+                ours[key] += found(page.words, text_of(answer, 0))
+            if kind in ocr_pages.KINDS:
+                text, cpu = tesseract(picture, ocr_pages.CLAUSES[page.language][0])
+                our_cpu, their_cpu = our_cpu + spent, their_cpu + cpu
+                for key in (kind, f"{kind} {page.language}"):
+                    theirs[key] += found(page.words, text)
+            if kind == "clean":
+                for name, placed in (("pdfium", pdfium_words(answer, 0)), ("poppler", poppler_words(answer, 0))):
+                    inside, total = in_box(page.words, placed)
+                    boxes[name][0] += inside
+                    boxes[name][1] += total
+    share = {key: round(100 * ours[key] / totals[key], 2) for key in totals}
+    share_tesseract = {key: round(100 * theirs[key] / totals[key], 2) for key in theirs}
+    for key in totals:
+        print(f"{key:14} {share[key]:6.2f} %   tesseract {share_tesseract.get(key, '-'):>6}")
+    count = len(pages) * len(ocr_pages.KINDS)
+    print(f"processor time a page: {our_cpu / count:.2f} s, tesseract {their_cpu / count:.2f} s")
+    print(f"words in their boxes: {boxes}")
+    return {
+        "words_found": {kind: share[kind] for kind in ocr_pages.KINDS},
+        "words_found_tesseract": {kind: share_tesseract[kind] for kind in ocr_pages.KINDS},
+        "words_found_turned": {str(turn): share[f"turned {turn}"] for turn in TURNS},
+        "cpu_ratio_to_tesseract": round(our_cpu / their_cpu, 2),
+        "words_in_box": round(min(100 * inside / total for inside, total in boxes.values()), 2),
+    }
+
+
+def batch(pages: list[ocr_pages.Page], count: int) -> tuple[int, float, float]:
+    """Reads a batch of `count` scanned pages with a model of its own. Returns peak MB, seconds, and cores used."""
+    model = Model()
+    data = as_pdf([pages[number % len(pages)].picture for number in range(count)])
+    sampler = ocr_process_tree.MemorySampler(model.pid)
+    begun = time.monotonic()
+    answer = model.searchable(data)
+    seconds = time.monotonic() - begun
+    cpu = ocr_process_tree.cpu_seconds(model.pid)
+    peak = sampler.stop()
+    last = pages[(count - 1) % len(pages)]
+    if found(last.words, text_of(answer, count - 1)) < 0.9 * len(last.words):
+        raise RuntimeError("the last page of the batch has not got its words")
+    model.running.end()
+    return peak, seconds, cpu / seconds
+
+
+def main() -> int:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description="Compare the OCR with tesseract and measure batches.")
+    parser.add_argument("--pages", type=int, default=10, help="pages per language (default 10)")
+    parser.add_argument("--batches", type=int, nargs="*", default=[100, 1000], help="pages of batches (default 100 1000)")
+    options = parser.parse_args()
+    if reason := missing():
+        print(f"bench-ocr: {reason}", file=sys.stderr)
+        return 1
+    pages = [ocr_pages.draw(language, seed) for language in ocr_pages.CLAUSES for seed in range(options.pages)]
+    model = Model()
+    model.searchable(as_pdf([pages[0].picture, pages[0].picture]))  # loads the engines
+    result = {"pages": len(pages) * (len(ocr_pages.KINDS) + len(TURNS)), **accuracy(model, pages)}
+    model.running.end()
+    for count in options.batches:
+        peak, seconds, cores = batch(pages, count)
+        print(f"a batch of {count} pages: peak {peak} MB, {seconds:.0f} s, {cores:.2f} cores")
+        result[f"peak_mb_{count}_pages"] = peak
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
