@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::classify::is_rejection;
 use crate::policy::Policy;
 
 /// All pipelines, validated.
@@ -39,6 +40,9 @@ pub struct Pipeline {
     pub queue_ttl_seconds: u32,
     /// Attempts per submission, 1 to 20.
     pub attempts: u8,
+    /// The container's statuses that mean that it rejects the document, each 400 to 599; every other failure is retried.
+    /// Without this list: 4xx except 408, 409, 421, 423, 424, 425 and 429.
+    pub rejection_statuses: Option<Vec<u16>>,
     /// Delays before the second, third … attempt; the last one repeats.
     pub backoff_seconds: Vec<u32>,
     /// Every job ends within this time of its upload or its last manual retry: no attempt starts that could end later.
@@ -217,6 +221,14 @@ impl Pipeline {
             .map_or("application/octet-stream", String::as_str)
     }
 
+    /// Whether the container rejects the document with this status.
+    pub fn rejects_with(&self, status: u16) -> bool {
+        match &self.rejection_statuses {
+            Some(statuses) => statuses.contains(&status),
+            None => is_rejection(status),
+        }
+    }
+
     /// The key prefix of this pipeline's outputs.
     pub fn output_prefix(&self) -> String {
         output_prefix(&self.name)
@@ -303,6 +315,9 @@ impl Pipeline {
             21_600,
         )?;
         range("attempts", self.attempts.into(), 1, 20)?;
+        for status in self.rejection_statuses.iter().flatten() {
+            range("rejection_statuses", (*status).into(), 400, 599)?;
+        }
         range("backoff_seconds", self.backoff_seconds.len() as u64, 1, 20)?;
         range(
             "max_notification_delay_seconds",
@@ -388,6 +403,11 @@ mod tests {
             ("attempts = 3", "attempts = 0", "attempts"),
             ("attempts = 3", "attempts = 9", "job_deadline_seconds"),
             ("attempts = 3", "tries = 3", "tries"),
+            (
+                "attempts = 3",
+                "attempts = 3\nrejection_statuses = [400, 200]",
+                "rejection_statuses",
+            ),
             (
                 "max_bytes = 1_073_741_824",
                 "max_bytes = 1_073_741_825",

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jobs::apply::{Change, RunContext, apply, context};
-use jobs::classify::model_message;
+use jobs::container_error::model_message;
 use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::Job;

@@ -1,7 +1,7 @@
 //! The endpoint's notifications (SageMaker developer guide, "Check prediction results"), parsed tolerantly: with or
 //! without SNS's envelope, with additional fields, and with most fields absent.
 
-use jobs::classify::failure_reason;
+use jobs::classify::EndpointFailure;
 use jobs::record_outcome::AttemptOutcome;
 use serde::Deserialize;
 
@@ -69,7 +69,7 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
             });
             Ok(parsed.transpose()?)
         }
-        Some("Failed") => Err(failure_reason(
+        Some("Failed") => Err(EndpointFailure::new(
             notification
                 .failure_reason
                 .as_deref()
@@ -112,7 +112,10 @@ mod tests {
     fn error_notification_is_parsed_without_response_parameters() {
         assert!(!ERROR.contains("responseParameters"));
         let parsed = outcome(ERROR, false).unwrap().unwrap();
-        assert_eq!(parsed.result.unwrap_err().cause, Cause::ModelRejected);
+        assert_eq!(
+            parsed.result.unwrap_err().classify(None).cause,
+            Cause::ModelRejected
+        );
     }
 
     #[test]
