@@ -1,7 +1,7 @@
 //! Maps SageMaker's free-text failure reasons to a [`Cause`].
 
 use crate::container_error::model_message;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, is_rejection};
 use crate::state::{Cause, Failure};
 
 /// What SageMaker said about a failed attempt, in its notification's `failureReason`.
@@ -15,22 +15,6 @@ use crate::state::{Cause, Failure};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFailure {
     text: String,
-}
-
-/// Statuses by which a container says nothing about the document, although they are 4xx: timeouts, conflicts, throttling, and
-/// 424, which AWS's LMI and DJL containers answer for every failed prediction.
-const RETRIED_CLIENT_ERRORS: [u16; 7] = [408, 409, 421, 423, 424, 425, 429];
-
-/// Whether a container's status means that the model rejects the document, if its pipeline does not list the statuses.
-pub const fn is_rejection(status: u16) -> bool {
-    let mut at = 0;
-    while at < RETRIED_CLIENT_ERRORS.len() {
-        if RETRIED_CLIENT_ERRORS[at] == status {
-            return false;
-        }
-        at += 1;
-    }
-    400 <= status && status <= 499
 }
 
 impl EndpointFailure {

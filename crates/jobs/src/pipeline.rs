@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::classify::is_rejection;
 use crate::policy::Policy;
 
 /// All pipelines, validated.
@@ -196,6 +195,22 @@ fn minutes(field: &str, value: u64, max: u64) -> Result<Duration, ConfigError> {
         field: field.to_owned(),
         problem: format!("{value} is not in 1..={max}"),
     })
+}
+
+/// Statuses by which a container says nothing about the document, although they are 4xx: timeouts, conflicts, throttling, and
+/// 424, which AWS's LMI and DJL containers answer for every failed prediction.
+const RETRIED_CLIENT_ERRORS: [u16; 7] = [408, 409, 421, 423, 424, 425, 429];
+
+/// Whether a container's status means that the model rejects the document, if its pipeline does not list the statuses.
+pub const fn is_rejection(status: u16) -> bool {
+    let mut at = 0;
+    while at < RETRIED_CLIENT_ERRORS.len() {
+        if RETRIED_CLIENT_ERRORS[at] == status {
+            return false;
+        }
+        at += 1;
+    }
+    400 <= status && status <= 499
 }
 
 /// The key prefix of the outputs of a pipeline, which may no longer be configured.

@@ -21,6 +21,8 @@ pub struct AttemptOutcome {
     pub inference_id: InferenceId,
     /// The output's location if the notification names it, or the failure.
     pub result: Result<Option<Location>, EndpointFailure>,
+    /// The output's media type, if the notification names it.
+    pub content_type: Option<String>,
     /// Whether this is the last delivery that waits for a missing output.
     pub last_call: bool,
 }
@@ -57,7 +59,9 @@ where
             };
             let output = &output;
             check_location(job, output)?;
-            succeeded(ports, job, outcome, output, context).await
+            let asked = run.pipelines.get(&job.pipeline);
+            let asked = asked.map(|pipeline| pipeline.output.content_type());
+            succeeded(ports, job, outcome, output, asked, context).await
         }
         Err(said) => {
             let failure = said.classify(run.pipelines.get(&job.pipeline));
@@ -96,12 +100,14 @@ async fn succeeded<P: ObjectStore>(
     job: &Job,
     outcome: &AttemptOutcome,
     output: &Location,
+    asked: Option<&str>,
     context: &DecisionContext,
 ) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::Succeeded {
         attempt,
         output: output.clone(),
+        unexpected_content_type: unexpected_content_type(outcome, asked),
     };
     if is_settled(&job.state) {
         return Ok(event);
@@ -125,6 +131,29 @@ async fn succeeded<P: ObjectStore>(
         return Ok(Event::Overwritten);
     }
     Ok(event)
+}
+
+/// Maximum length of a media type that is recorded, in characters.
+const MAX_CONTENT_TYPE_CHARS: usize = 80;
+
+/// The output's media type, if it is not the one that the pipeline asks for. Parameters such as `charset` do not matter.
+fn unexpected_content_type(outcome: &AttemptOutcome, asked: Option<&str>) -> Option<String> {
+    let essence = |text: &str| {
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let got = essence(outcome.content_type.as_deref()?);
+    let is_unexpected = !got.is_empty() && got != essence(asked?);
+    let is_plain = |char: &char| char.is_ascii_graphic();
+    is_unexpected.then(|| {
+        got.chars()
+            .filter(is_plain)
+            .take(MAX_CONTENT_TYPE_CHARS)
+            .collect()
+    })
 }
 
 /// Before a job fails, all its attempts are checked: one of them may have succeeded without a notification.
@@ -158,7 +187,11 @@ async fn failed<P: ObjectStore>(
         return Ok(Event::Overwritten);
     }
     if let Some((attempt, output)) = find_output(ports, job).await? {
-        return Ok(Event::Succeeded { attempt, output });
+        return Ok(Event::Succeeded {
+            attempt,
+            output,
+            unexpected_content_type: None,
+        });
     }
     Ok(event(&failure))
 }

@@ -157,6 +157,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
                 attempt: Attempt(1),
             },
             result: Ok(Some(output)),
+            content_type: None,
             last_call: false,
         };
         let pending = in_run(TOML, async |run| {

@@ -209,6 +209,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
             attempt: Attempt(2),
         },
         result: Ok(None),
+        content_type: None,
         last_call: false,
     };
     let pending = in_run(TOML, async |run| {

@@ -30,6 +30,7 @@ struct EndpointNotification {
 #[serde(rename_all = "camelCase")]
 struct ResponseParameters {
     output_location: Option<String>,
+    content_type: Option<String>,
 }
 
 /// The outcome that a notification reports; `None` for the test notification that SageMaker sends when an endpoint is
@@ -58,6 +59,10 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
     let inference_id = id.parse().map_err(|_| {
         format!("a result of a request that Docket did not make: inferenceId {id:?}")
     })?;
+    let content_type = notification
+        .response_parameters
+        .as_ref()
+        .and_then(|parameters| parameters.content_type.clone());
     let result = match notification.invocation_status.as_deref() {
         Some("Completed") => {
             let location = notification
@@ -80,6 +85,7 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
     Ok(Some(AttemptOutcome {
         inference_id,
         result,
+        content_type,
         last_call,
     }))
 }

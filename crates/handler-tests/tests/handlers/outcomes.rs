@@ -661,3 +661,26 @@ fn retry_is_not_invoked_if_the_input_is_denied() {
     );
     assert_eq!(app.ports.state().invocations.len(), 1);
 }
+
+/// The result is kept, since it may be right; the explanation says so.
+#[test]
+fn output_of_another_media_type_is_ready_and_said() {
+    for (content_type, said) in [
+        ("text/html; charset=utf-8", Some("text/html")),
+        ("Application/JSON; charset=utf-8", None),
+        ("", None),
+    ] {
+        let app = submitted();
+        let before = job(&app, KEY);
+        let output = write_output(&app, &before);
+        let body = succeeded(&before, &output).replace("application/json", content_type);
+        assert_eq!(success(&app, &body, 1), 0);
+        let after = job(&app, KEY);
+        assert!(matches!(after.state, State::Ready { .. }));
+        let summary = api::explain::explain(&after, after.updated_at).summary;
+        match said {
+            Some(said) => assert!(summary.contains(said), "{summary}"),
+            None => assert_eq!(summary, "ready (attempt 1)"),
+        }
+    }
+}
