@@ -246,7 +246,7 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
     put(
         &mut item,
         "unexpected_content_type",
-        record.unexpected_content_type.as_ref().map(|text| s(text)),
+        record.unexpected_content_type.as_ref().map(s),
     );
     put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
     put(
