@@ -1,7 +1,7 @@
 //! Why a request is not carried out.
 
 use jobs::error::{ApplyError, CommandError};
-use jobs::ports::{LoadError, Unavailable};
+use jobs::ports::{HeadError, LoadError, Unavailable};
 
 /// Why a request is not carried out. Nothing was changed, unless the text says otherwise.
 ///
@@ -56,6 +56,12 @@ impl From<Unavailable> for ApiError {
     }
 }
 
+impl From<HeadError> for ApiError {
+    fn from(error: HeadError) -> Self {
+        Unavailable::from(error).into()
+    }
+}
+
 impl From<LoadError> for ApiError {
     fn from(error: LoadError) -> Self {
         match error {
@@ -93,6 +99,9 @@ impl From<CommandError> for ApiError {
             CommandError::Changed { .. } => Self::Changed(format!("{error}; reload it first")),
             CommandError::Poisoned { .. } => Self::Poisoned(error.to_string()),
             CommandError::MayStillWrite { .. } => Self::Refused(error.to_string()),
+            CommandError::InputDeleted | CommandError::InputUnreadable(_) => {
+                Self::Refused(error.to_string())
+            }
             CommandError::Apply(error) => error.into(),
         }
     }

@@ -140,10 +140,17 @@ fn summary(job: &Job, now: Timestamp) -> String {
             ),
             None => format!("attempt {next} is scheduled"),
         },
-        State::Ready { attempt } if job.corrected => format!(
-            "ready (attempt {attempt}): the result arrived after the job was reported as failed"
-        ),
-        State::Ready { attempt } => format!("ready (attempt {attempt})"),
+        State::Ready { attempt } => {
+            let corrected = if job.corrected {
+                ": the result arrived after the job was reported as failed"
+            } else {
+                ""
+            };
+            format!(
+                "ready (attempt {attempt}){corrected}{}",
+                unexpected_content_type(job, *attempt)
+            )
+        }
         State::Failed { failure, .. } => format!("failed: {}", describe(failure)),
         State::Cancelled { .. } => "cancelled; a result that arrives later is ignored".to_owned(),
         State::Erased { .. } => {
@@ -151,6 +158,17 @@ fn summary(job: &Job, now: Timestamp) -> String {
                 .to_owned()
         }
     }
+}
+
+fn unexpected_content_type(job: &Job, attempt: Attempt) -> String {
+    let record = job.attempts.iter().find(|record| record.attempt == attempt);
+    record
+        .and_then(|record| record.unexpected_content_type.as_ref())
+        .map_or_else(String::new, |content_type| {
+            format!(
+                "; the model answered with {content_type}, which is not what the pipeline asks for"
+            )
+        })
 }
 
 /// A failure in plain English, with its detail.

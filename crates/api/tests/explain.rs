@@ -123,6 +123,7 @@ fn cases() -> Vec<Case> {
                 bucket: "docket-jobs".to_owned(),
                 key: "outbound/legal-review/x.out".to_owned(),
             },
+            unexpected_content_type: None,
         },
         State::Ready {
             attempt: Attempt(1),
@@ -130,6 +131,12 @@ fn cases() -> Vec<Case> {
         after(&late, 30),
     );
     cases.push(case("corrected", corrected, 31));
+    let mut html = jobs()
+        .into_iter()
+        .find(|job| job.state.name() == "Ready")
+        .unwrap();
+    html.attempts[0].unexpected_content_type = Some("text/html".to_owned());
+    cases.push(case("ready, of another media type", html, 31));
     for cause in Cause::ALL {
         let detail = match cause {
             Cause::Lost | Cause::Superseded => "",

@@ -1,87 +1,133 @@
 //! Maps SageMaker's free-text failure reasons to a [`Cause`].
 
+use crate::container_error::model_message;
+use crate::pipeline::{Pipeline, is_rejection};
 use crate::state::{Cause, Failure};
 
-/// Classifies a `failureReason`.
+/// What SageMaker said about a failed attempt, in its notification's `failureReason`.
 ///
-/// The text is not a documented contract, so only the status code in parentheses and a few keywords are used.
-/// Anything else becomes [`Cause::Unknown`], which is retried once.
+/// The text is not a documented contract, so only the status code in parentheses and the platform's own sentences are used.
+/// Anything else becomes [`Cause::Unknown`], which is retried once. A model's words never decide: they may quote a document.
 ///
-/// Formats captured from public projects: `ClientError: Received client error (400) from model. …`,
-/// `… server error (500) from model …`, `… server error (0) from model …` (the container died or did not answer).
+/// Formats captured from public projects: `ClientError: Received client error (400) from model. See …`,
+/// `… server error (500) from model …`, `… server error (0) from model …` (the container died or did not answer), each also
+/// with the container's words after `: ` or in `with message "…"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointFailure {
+    text: String,
+}
+
+impl EndpointFailure {
+    /// From the text of a `failureReason`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+
+    /// The failure of the attempt. `pipeline` says which statuses mean that the model rejects the document.
+    pub fn classify(&self, pipeline: Option<&Pipeline>) -> Failure {
+        let detail = container_words(&self.text)
+            .or_else(|| model_message(self.text.as_bytes()))
+            .unwrap_or_default();
+        Failure::new(self.cause(pipeline), detail)
+    }
+
+    /// What is known if the container's error response has no readable reason.
+    pub fn without_readable_reason(&self) -> String {
+        match status_of(&self.text) {
+            Some((status @ 100.., _)) => format!("HTTP {status} without a readable reason"),
+            Some(_) | None => "the model failed without a readable reason".to_owned(),
+        }
+    }
+
+    /// Whether SageMaker's text contains words of the container.
+    pub fn has_container_words(&self) -> bool {
+        container_words(&self.text).is_some()
+    }
+
+    fn cause(&self, pipeline: Option<&Pipeline>) -> Cause {
+        let text = self.text.to_ascii_lowercase();
+        if let Some((status, _)) = status_of(&self.text) {
+            let rejects = pipeline.map_or_else(
+                || is_rejection(status),
+                |pipeline| pipeline.rejects_with(status),
+            );
+            return if rejects {
+                Cause::ModelRejected
+            } else if text.contains("invocation timed out while waiting for a response") {
+                Cause::TimedOut
+            } else {
+                Cause::ModelError
+            };
+        }
+        let sentence = platform_sentence(&text);
+        // No notification of an expired request is documented or was captured. The subject must be the request itself.
+        let about_request = ["the ", "your ", ""]
+            .iter()
+            .filter_map(|article| sentence.strip_prefix(article))
+            .map(|rest| rest.strip_prefix("inference ").unwrap_or(rest))
+            .find_map(|rest| rest.strip_prefix("request "));
+        let ran_out = |rest: &str| rest.contains("expired") || rest.contains("time to live");
+        if about_request.is_some_and(ran_out) {
+            Cause::Expired
+        } else if sentence.contains("invocation timed out")
+            || about_request.is_some_and(|rest| rest.contains("timed out"))
+        {
+            Cause::TimedOut
+        } else if sentence.starts_with("amazon sagemaker could not get a response") {
+            Cause::ModelError
+        } else {
+            Cause::Unknown
+        }
+    }
+}
+
+/// Classifies a `failureReason` of a pipeline that lists no statuses.
 pub fn failure_reason(text: &str) -> Failure {
-    Failure::new(cause(text), text)
+    EndpointFailure::new(text).classify(None)
 }
 
-fn cause(text: &str) -> Cause {
-    let has = |words: &[&str]| {
-        let lower = text.to_ascii_lowercase();
-        words.iter().any(|word| lower.contains(word))
-    };
-    if let Some(status) = model_status(text) {
-        return match status {
-            // Request timeout and throttling: neither says anything about the document.
-            408 | 429 => Cause::ModelError,
-            400..=499 => Cause::ModelRejected,
-            _ if has(&["timed out", "timeout"]) => Cause::TimedOut,
-            _ => Cause::ModelError,
-        };
-    }
-    if (has(&["expired"]) && !has(&["token", "credential", "certificate", "signature"]))
-        || has(&["time to live"])
-    {
-        Cause::Expired
-    } else if has(&["timed out", "timeout"]) {
-        Cause::TimedOut
-    } else if has(&["could not get a response"]) {
-        Cause::ModelError
-    } else {
-        Cause::Unknown
-    }
+/// SageMaker's own first words, without the name of an error and without anything that may be quoted from a model.
+fn platform_sentence(text: &str) -> &str {
+    let text = text.trim();
+    let text = text.strip_prefix("clienterror: ").unwrap_or(text);
+    let end = text.find(['"', '\'', '{', ':', '\n']);
+    &text[..end.unwrap_or(text.len())]
 }
 
-/// The status code in `(NNN) from`.
-fn model_status(text: &str) -> Option<u16> {
-    let before = &text[..text.find(") from")?];
+/// The status code in `error (NNN) from`, and what follows it.
+fn status_of(text: &str) -> Option<(u16, &str)> {
+    let (before, after) = text.split_once(") from ")?;
     let digits = &before[before.rfind('(')? + 1..];
     if !(1..=3).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        None
-    } else {
-        digits.parse().ok()
+        return None;
     }
+    Some((digits.parse().ok()?, after))
 }
 
-/// Extracts the model's message from its error response: the value of a common message field, or a short plain text.
-pub fn model_message(answer: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(answer).ok()?.trim();
-    if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
-        return message_in(&value);
-    }
-    let is_plain =
-        !text.is_empty() && text.len() <= Failure::MAX_DETAIL && !text.starts_with(['<', '{', '[']);
-    is_plain.then(|| text.to_owned())
-}
-
-fn message_in(value: &serde_json::Value) -> Option<String> {
-    match value {
-        serde_json::Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
-        serde_json::Value::Object(fields) => {
-            let said = ["reason", "message", "error", "detail"]
-                .iter()
-                .filter_map(|name| fields.get(*name));
-            said.filter_map(message_in).next()
+/// The container's words that SageMaker's text quotes: after `from model: `, or in `with message "…"`.
+fn container_words(text: &str) -> Option<String> {
+    let (_, after) = status_of(text)?;
+    let words = match after.split_once("with message \"") {
+        Some((_, quoted)) => {
+            let end = quoted.rfind("\". See ").or_else(|| quoted.rfind('"'));
+            &quoted[..end.unwrap_or(quoted.len())]
         }
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_)
-        | serde_json::Value::Array(_) => None,
-    }
+        // `model` or `primary`, the part of the endpoint that answered.
+        None => {
+            let (source, words) = after.split_once(": ")?;
+            if source.contains(' ') {
+                return None;
+            }
+            words
+        }
+    };
+    model_message(words.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::Pipelines;
 
     #[test]
     fn known_failure_reasons_are_classified() {
@@ -122,6 +168,10 @@ mod tests {
                 "The request expired before it was processed",
                 Cause::Expired,
             ),
+            (
+                "Request expired: it was not processed within the requested time to live.",
+                Cause::Expired,
+            ),
             ("Failed to download the input: AccessDenied", Cause::Unknown),
             ("The provided token has expired", Cause::Unknown),
             ("", Cause::Unknown),
@@ -133,27 +183,111 @@ mod tests {
         }
     }
 
+    /// A model's words may quote a document, so they decide nothing.
     #[test]
-    fn model_message_is_extracted_from_common_error_formats() {
-        for (answer, want) in [
+    fn words_of_a_model_do_not_decide_the_cause() {
+        for (text, want) in [
+            ("ModelError: the licence has expired", Cause::Unknown),
+            ("ModelError: request expired", Cause::Unknown),
             (
-                r#"{"error":{"code":"broken","reason":"no xref"}}"#,
-                Some("no xref"),
+                r#"{"error":"the signing request expired in 2019"}"#,
+                Cause::Unknown,
             ),
-            (r#"{"message":"too many pages"}"#, Some("too many pages")),
-            (r#"{"error":"bad"}"#, Some("bad")),
-            ("page 3 is broken", Some("page 3 is broken")),
-            ("<html>", None),
-            ("{\"error\":{}}", None),
-            ("", None),
+            ("\"the request expired\"", Cause::Unknown),
+            ("The session of the request expired", Cause::Unknown),
+            ("The model said: the request expired", Cause::Unknown),
+            ("The contract's time to live is over", Cause::Unknown),
+            ("The database timed out", Cause::Unknown),
+            (
+                "ClientError: Received client error (400) from model: the request expired in the queue",
+                Cause::ModelRejected,
+            ),
+            (
+                "Received server error (500) from primary with message \"the request expired: database timed out\". See https://example.com",
+                Cause::ModelError,
+            ),
+            (
+                "Received server error (500) from model: upstream answered client error (400) from proxy",
+                Cause::ModelError,
+            ),
         ] {
+            assert_eq!(failure_reason(text).cause, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn statuses_that_say_nothing_about_the_document_are_retried() {
+        for status in [
+            408, 409, 421, 423, 424, 425, 429, 500, 502, 503, 504, 507, 529, 0,
+        ] {
+            let text = format!("ClientError: Received client error ({status}) from model. See …");
+            assert_eq!(failure_reason(&text).cause, Cause::ModelError, "{status}");
+        }
+        for status in [
+            400, 401, 403, 404, 405, 406, 410, 411, 413, 415, 418, 422, 451,
+        ] {
+            let text = format!("ClientError: Received client error ({status}) from model. See …");
             assert_eq!(
-                model_message(answer.as_bytes()).as_deref(),
-                want,
-                "{answer}"
+                failure_reason(&text).cause,
+                Cause::ModelRejected,
+                "{status}"
             );
         }
-        assert_eq!(model_message(b"\xff"), None);
+    }
+
+    #[test]
+    fn pipeline_decides_which_statuses_reject_the_document() {
+        let toml = include_str!("../../../infra/pipelines.toml").replacen(
+            "[legal-review]",
+            "[legal-review]\nrejection_statuses = [422, 500]",
+            1,
+        );
+        let pipelines = Pipelines::parse(&toml).unwrap();
+        let cause = |pipeline: &str, status: u16| {
+            let text = format!("ClientError: Received client error ({status}) from model. See …");
+            EndpointFailure::new(text)
+                .classify(pipelines.get(pipeline))
+                .cause
+        };
+        for (status, want) in [
+            (400, Cause::ModelError),
+            (422, Cause::ModelRejected),
+            (500, Cause::ModelRejected),
+            (503, Cause::ModelError),
+        ] {
+            assert_eq!(cause("legal-review", status), want, "{status}");
+        }
+        assert_eq!(cause("ocr-batch", 400), Cause::ModelRejected);
+    }
+
+    #[test]
+    fn detail_is_the_containers_words_where_the_text_quotes_them() {
+        for (text, want) in [
+            (
+                "ClientError: Received client error (400) from model: page tree is broken (17) ",
+                "page tree is broken (17)",
+            ),
+            (
+                r#"Received client error (400) from primary with message "{"detail":[{"loc":["body"],"msg":"no xref"}]}". See https://example.com for more information."#,
+                "body: no xref",
+            ),
+            (
+                "ClientError: Received client error (422) from model. See the SageMaker Endpoint logs in your account for more information.",
+                "ClientError: Received client error (422) from model. See the SageMaker Endpoint logs in your account for more information.",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(failure_reason(text).detail, want);
+        }
+        let without = |text: &str| EndpointFailure::new(text).without_readable_reason();
+        assert_eq!(
+            without("Received client error (422) from model. See …"),
+            "HTTP 422 without a readable reason"
+        );
+        assert_eq!(
+            without("Received server error (0) from model. See …"),
+            "the model failed without a readable reason"
+        );
     }
 
     #[test]

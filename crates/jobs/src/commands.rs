@@ -4,10 +4,13 @@
 use crate::apply::{Change, RunContext, apply_command};
 use crate::error::{ApplyError, CommandError};
 use crate::event::{Event, EventKind, Evidence};
-use crate::evidence::{find_output, input_was_replaced, may_have_a_result};
+use crate::evidence::{
+    InputStatus, find_output, input_status, input_was_replaced, may_have_a_result,
+};
 use crate::id::{Attempt, JobId, Timestamp};
+use crate::input::InputProblem;
 use crate::job::Job;
-use crate::ports::{CheckRequest, Clock, JobStore, ObjectStore};
+use crate::ports::{CheckRequest, Clock, HeadError, JobStore, ObjectStore};
 use crate::state::State;
 use crate::trace::{about, about_id};
 use crate::transition::IgnoreReason;
@@ -144,7 +147,8 @@ pub enum CancelResult {
 /// Schedules another attempt of a failed job. It then starts like every other retry.
 ///
 /// # Errors
-/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], and errors of the stores.
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], [`CommandError::InputDeleted`],
+/// [`CommandError::InputUnreadable`], and errors of the stores.
 pub async fn retry_job<P>(
     ports: &P,
     run: &RunContext<'_>,
@@ -173,6 +177,9 @@ where
             let cause = job.failure().map_or("", |failure| failure.cause.name());
             return Err(CommandError::Poisoned { cause, times });
         }
+        if may_be_retried(job) {
+            check_input(ports, job).await?;
+        }
         Ok(Event::Retry {
             actor: command.actor.clone(),
             reason: command.reason.clone(),
@@ -188,6 +195,21 @@ where
         }),
         Change::Ignored(why) => RetryResult::Refused(job, why),
     })
+}
+
+/// Whether there is a document to run. A version that was replaced is not refused: the retry ends as superseded, which says more.
+async fn check_input<P: ObjectStore>(ports: &P, job: &Job) -> Result<(), CommandError> {
+    match input_status(ports, job).await {
+        Ok(InputStatus::Current | InputStatus::Replaced) => Ok(()),
+        Ok(InputStatus::Deleted) => Err(CommandError::InputDeleted),
+        Err(HeadError::Unreadable(why)) => {
+            Err(CommandError::InputUnreadable(InputProblem::Unreadable(why)))
+        }
+        Err(HeadError::Denied(why)) => {
+            Err(CommandError::InputUnreadable(InputProblem::Denied(why)))
+        }
+        Err(HeadError::Unavailable(error)) => Err(error.into()),
+    }
 }
 
 /// Cancels an open job. SageMaker cannot cancel a request: a running attempt continues, and its result is ignored.

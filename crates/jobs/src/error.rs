@@ -2,6 +2,7 @@
 
 use crate::decision::TransitionError;
 use crate::id::{JobId, Timestamp};
+use crate::input::InputProblem;
 use crate::ports::{LoadError, Unavailable};
 
 /// An event could not be applied to a job.
@@ -42,6 +43,9 @@ pub enum MessageError {
     /// The endpoint reported success, but its output does not exist.
     #[error("the output {0} does not exist")]
     OutputMissing(String),
+    /// S3 does not let this service read the input.
+    #[error("the input cannot be read: {0}")]
+    InputDenied(String),
     /// The message contradicts the row.
     #[error("contradiction: {0}")]
     Contradiction(String),
@@ -67,7 +71,9 @@ impl MessageError {
             Self::Unavailable(_) | Self::Load(_) | Self::Leased | Self::Contended(_) => {
                 Disposition::Redeliver
             }
-            Self::UnknownJob(_) | Self::OutputMissing(_) => Disposition::RedeliverLimited,
+            Self::UnknownJob(_) | Self::OutputMissing(_) | Self::InputDenied(_) => {
+                Disposition::RedeliverLimited
+            }
             Self::Contradiction(_) | Self::NotOurs(_) => Disposition::Quarantine,
         }
     }
@@ -81,6 +87,7 @@ impl MessageError {
             Self::Contended(_) => "Contended",
             Self::UnknownJob(_) => "UnknownJob",
             Self::OutputMissing(_) => "OutputMissing",
+            Self::InputDenied(_) => "InputDenied",
             Self::Contradiction(_) => "Contradiction",
             Self::NotOurs(_) => "NotOurs",
         }
@@ -123,6 +130,14 @@ pub enum CommandError {
         "SageMaker cannot cancel a request: an earlier attempt may still write a result until {until} (milliseconds since 1970 UTC); delete the data after that", until = until.0
     )]
     MayStillWrite { until: Timestamp },
+    /// There is no document to run.
+    #[error(
+        "the document is no longer stored: it was deleted, or its retention has ended; upload it again"
+    )]
+    InputDeleted,
+    /// S3 does not let this service read the document.
+    #[error("{0}")]
+    InputUnreadable(InputProblem),
     #[error(transparent)]
     Apply(#[from] ApplyError),
 }

@@ -23,7 +23,12 @@ pub enum Event {
         failure: Failure,
     },
     /// The output of `attempt` exists.
-    Succeeded { attempt: Attempt, output: Location },
+    Succeeded {
+        attempt: Attempt,
+        output: Location,
+        /// The media type of the output, if it is not the one that the pipeline asks for.
+        unexpected_content_type: Option<String>,
+    },
     /// `attempt` ran, or expired in the queue, without a result.
     AttemptFailed { attempt: Attempt, failure: Failure },
     /// A check of `attempt` is due: start it, or find out what became of it.

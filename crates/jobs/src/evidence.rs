@@ -1,26 +1,31 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
-use crate::classify::model_message;
+use crate::container_error::model_message;
 use crate::event::Evidence;
 use crate::id::{Attempt, Location};
-use crate::input::{InputLocation, input_location};
+use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
-use crate::ports::{ObjectStore, Unavailable};
+use crate::ports::{HeadError, ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
 
-/// Bytes read of a failure object. A model's message is a sentence or two.
-const FAILURE_OBJECT_BYTES: usize = 4096;
+/// Bytes read of a failure object. The reason may be the last line of a long traceback.
+const FAILURE_OBJECT_BYTES: usize = 65_536;
+
+/// The failure of an attempt whose output has no bytes.
+pub fn answered_with_nothing() -> Failure {
+    Failure::new(Cause::ModelError, "the model answered with nothing")
+}
 
 /// Finds the output of any attempt of `job`: first at the recorded locations, then under the job's own prefix,
-/// which also holds the output of a call whose response was lost.
+/// which also holds the output of a call whose response was lost. An object without bytes is not an output.
 pub async fn find_output<P: ObjectStore>(
     ports: &P,
     job: &Job,
 ) -> Result<Option<(Attempt, Location)>, Unavailable> {
     for record in job.attempts.iter().rev() {
         if let Some(location) = &record.output
-            && ports.head(location).await?.is_some()
+            && has_bytes(ports, location).await?
         {
             return Ok(Some((record.attempt, location.clone())));
         }
@@ -32,15 +37,36 @@ pub async fn find_output<P: ObjectStore>(
         let attempt = attempt_in(key.strip_prefix(&prefix)?)?;
         (attempt <= newest).then_some((attempt, key))
     });
-    Ok(found.max().map(|(attempt, key)| {
-        (
-            attempt,
-            Location {
-                bucket: job.input.bucket.clone(),
-                key,
-            },
-        )
-    }))
+    let mut found: Vec<(Attempt, String)> = found.collect();
+    found.sort();
+    for (attempt, key) in found.into_iter().rev() {
+        let bucket = job.input.bucket.clone();
+        let location = Location { bucket, key };
+        if has_bytes(ports, &location).await? {
+            return Ok(Some((attempt, location)));
+        }
+    }
+    Ok(None)
+}
+
+async fn has_bytes<P: ObjectStore>(ports: &P, location: &Location) -> Result<bool, Unavailable> {
+    Ok(ports
+        .head(location)
+        .await?
+        .is_some_and(|output| output.bytes > 0))
+}
+
+/// Whether the output of the current attempt exists, at its recorded location, without bytes.
+async fn has_empty_output<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
+    let attempt = job.state.attempt();
+    let record = job.attempts.iter().find(|record| record.attempt == attempt);
+    let Some(output) = record.and_then(|record| record.output.as_ref()) else {
+        return Ok(false);
+    };
+    Ok(ports
+        .head(output)
+        .await?
+        .is_some_and(|output| output.bytes == 0))
 }
 
 /// Collects all evidence in S3 about the current attempt of `job`.
@@ -48,44 +74,108 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
     if let Some((attempt, output)) = find_output(ports, job).await? {
         return Ok(Evidence::Output { attempt, output });
     }
-    if let Some(said) = model_said(ports, job, job.state.attempt()).await? {
+    if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
+        let reason =
+            reason.unwrap_or_else(|| "the model failed without a readable reason".to_owned());
         // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
-        return Ok(Evidence::Failure(Failure::new(Cause::Unknown, said)));
+        let failure = Failure::new(Cause::Unknown, reason);
+        return Ok(Evidence::Failure(
+            input_deleted(ports, job, &failure)
+                .await?
+                .unwrap_or(failure),
+        ));
+    }
+    if has_empty_output(ports, job).await? {
+        return Ok(Evidence::Failure(answered_with_nothing()));
     }
     Ok(Evidence::NothingFound)
 }
 
-/// The model's message in the failure object of an attempt; `None` if there is no such object.
-pub async fn model_said<P: ObjectStore>(
+/// The object that SageMaker wrote when an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureObject {
+    /// The container's reason, if it can be read.
+    pub reason: Option<String>,
+}
+
+/// The failure object of an attempt; `None` if there is none.
+pub async fn failure_object<P: ObjectStore>(
     ports: &P,
     job: &Job,
     attempt: Attempt,
-) -> Result<Option<String>, Unavailable> {
+) -> Result<Option<FailureObject>, Unavailable> {
     let record = job.attempts.iter().find(|record| record.attempt == attempt);
     let Some(location) = record.and_then(|record| record.failure_object.as_ref()) else {
         return Ok(None);
     };
     let answer = ports.read(location, FAILURE_OBJECT_BYTES).await?;
-    Ok(answer.map(|answer| {
-        model_message(&answer).unwrap_or_else(|| "the model failed and gave no reason".to_owned())
+    Ok(answer.map(|answer| FailureObject {
+        reason: model_message(&answer),
     }))
+}
+
+/// What became of a job's input since it was uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputStatus {
+    /// The endpoint would read the job's version.
+    Current,
+    /// The endpoint would read another version.
+    Replaced,
+    /// It was deleted, by someone or at the end of its retention.
+    Deleted,
+}
+
+/// Asks S3 whether a job's input is still there: before an attempt is started, and when an attempt failed for an unknown
+/// reason. Whoever would wake an instance for a job that was seen before asks here first.
+pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputStatus, HeadError> {
+    let input = Location {
+        bucket: job.input.bucket.clone(),
+        key: job.input.key.clone(),
+    };
+    let is_copied = matches!(
+        input_location(job.id, &input.bucket, &input.key),
+        InputLocation::Copy(_)
+    );
+    if let Some(current) = ports.head(&input).await? {
+        // A copy is made of the job's version, whatever was written since.
+        return Ok(if is_copied || current.version == job.input.version {
+            InputStatus::Current
+        } else {
+            InputStatus::Replaced
+        });
+    }
+    // Deleted since. What matters is whether another version was written before the delete marker.
+    let newest = ports.versions(&input.bucket, &input.key).await?;
+    Ok(match newest.first() {
+        Some(newest) if !is_copied && *newest != job.input.version => InputStatus::Replaced,
+        Some(_) | None => InputStatus::Deleted,
+    })
 }
 
 /// Whether another version has replaced the job's input since. Always false for copies, which only this service writes.
 pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
     match input_location(job.id, &job.input.bucket, &job.input.key) {
         InputLocation::Copy(_) => Ok(false),
-        InputLocation::InPlace(location) => {
-            if let Some(current) = ports.head(&location).await? {
-                return Ok(current.version != job.input.version);
-            }
-            // Deleted since. What matters is whether another version was written before the delete marker.
-            let newest = ports.versions(&location.bucket, &location.key).await?;
-            Ok(newest
-                .first()
-                .is_some_and(|newest| *newest != job.input.version))
-        }
+        InputLocation::InPlace(_) => Ok(input_status(ports, job).await? == InputStatus::Replaced),
     }
+}
+
+/// The failure that explains `failure`, if its cause is unknown and the input was deleted: the endpoint found no input.
+pub async fn input_deleted<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    failure: &Failure,
+) -> Result<Option<Failure>, Unavailable> {
+    if failure.cause != Cause::Unknown {
+        return Ok(None);
+    }
+    Ok(match input_status(ports, job).await {
+        Ok(InputStatus::Deleted) => Some(InputProblem::Deleted.failure()),
+        Ok(InputStatus::Current | InputStatus::Replaced)
+        // The next attempt asks again.
+        | Err(HeadError::Denied(_) | HeadError::Unreadable(_)) => None,
+        Err(HeadError::Unavailable(error)) => return Err(error),
+    })
 }
 
 /// Whether the state is final for good: a late result changes nothing.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::file_name::{NO_NAME, clean};
 use crate::id::{JobId, Location, Tenant};
 use crate::pipeline::Pipeline;
+use crate::state::{Cause, Failure};
 
 /// The object version that a job processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +59,21 @@ pub enum InputProblem {
         "the file cannot be read ({0}); upload it again, unencrypted by own keys and not archived"
     )]
     Unreadable(String),
+    /// A policy or a key, which its owner can change.
+    #[error(
+        "the file cannot be read ({0}): a policy or its encryption key denies it; have that changed, then upload the file again"
+    )]
+    Denied(String),
     /// Deleted before it was processed.
     #[error("the file was deleted before it could be processed")]
     Deleted,
+}
+
+impl InputProblem {
+    /// The failure of a job with this problem.
+    pub fn failure(&self) -> Failure {
+        Failure::new(Cause::InvalidInput, self.to_string())
+    }
 }
 
 /// Bytes read from an object to identify it: PDF 1.7 readers search the first 1,024 bytes for the header.

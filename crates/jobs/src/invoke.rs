@@ -2,39 +2,33 @@
 
 use crate::apply::{Change, RunContext, apply};
 use crate::error::MessageError;
-use crate::evidence::{find_output, input_was_replaced};
+use crate::evidence::{InputStatus, find_output, input_status, input_was_replaced};
 use crate::id::{Attempt, InferenceId, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
 use crate::ports::{
-    Clock, CopyError, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectStore,
+    Clock, CopyError, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, ObjectStore,
+    Unavailable,
 };
 use crate::state::{Cause, Failure, State};
 use crate::transition::{DecisionContext, Event, IgnoreReason, transition};
 
-/// Like [`invoke_endpoint`], for a job that was seen before. Its object may have been replaced meanwhile by a version that was not
-/// validated, and the endpoint would read that one.
+/// What to do if S3 does not let this service read the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfDenied {
+    /// Let the message come back: the policy or the key may be changed meanwhile.
+    Redeliver,
+    /// Fail the job.
+    Fail,
+}
+
+/// Like [`invoke_endpoint`], for a job that was seen before. Its object may have been deleted meanwhile, or replaced by a
+/// version that was not validated, and the endpoint would read that one.
 pub(crate) async fn invoke_if_input_is_current<P>(
     ports: &P,
     run: &RunContext<'_>,
     job: Job,
-) -> Result<Vec<Job>, MessageError>
-where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
-{
-    let starts = matches!(job.state, State::Submitting { .. });
-    if starts && input_was_replaced(ports, &job).await? {
-        let (job, _) = apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await?;
-        return Ok(vec![job]);
-    }
-    invoke_endpoint(ports, run, job).await
-}
-
-/// Calls the endpoint for a job that was just saved, if it is `Submitting`. Returns the jobs with other pending effects.
-pub(crate) async fn invoke_endpoint<P>(
-    ports: &P,
-    run: &RunContext<'_>,
-    job: Job,
+    if_denied: IfDenied,
 ) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
@@ -47,7 +41,53 @@ where
     else {
         return Ok(vec![job]);
     };
-    let event = match invoke(ports, run, &job, attempt).await {
+    let problem = match input_status(ports, &job).await {
+        Ok(InputStatus::Current) => return invoke_endpoint(ports, run, job, if_denied).await,
+        Ok(InputStatus::Replaced) => {
+            let (job, _) = apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await?;
+            return Ok(vec![job]);
+        }
+        Ok(InputStatus::Deleted) => InputProblem::Deleted,
+        Err(HeadError::Unreadable(why)) => InputProblem::Unreadable(why),
+        Err(HeadError::Denied(why)) => denied(why, if_denied)?,
+        Err(HeadError::Unavailable(error)) => return Err(error.into()),
+    };
+    let event = Event::SubmitFailed {
+        attempt,
+        lease_token,
+        failure: problem.failure(),
+    };
+    record(ports, run, job, &event).await
+}
+
+/// # Errors
+/// If the message is to come back.
+pub(crate) fn denied(why: String, if_denied: IfDenied) -> Result<InputProblem, MessageError> {
+    match if_denied {
+        IfDenied::Redeliver => Err(MessageError::InputDenied(why)),
+        IfDenied::Fail => Ok(InputProblem::Denied(why)),
+    }
+}
+
+/// Calls the endpoint for a job that was just saved, if it is `Submitting`. Returns the jobs with other pending effects.
+pub(crate) async fn invoke_endpoint<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: Job,
+    if_denied: IfDenied,
+) -> Result<Vec<Job>, MessageError>
+where
+    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+{
+    let State::Submitting {
+        attempt,
+        lease_token,
+        ..
+    } = job.state
+    else {
+        return Ok(vec![job]);
+    };
+    let event = match invoke(ports, run, &job, attempt, if_denied).await {
         Ok(event) => event,
         Err(InvokeFailure::Permanent(failure)) => Event::SubmitFailed {
             attempt,
@@ -57,15 +97,32 @@ where
         // The lease stays: the message is redelivered after it expires, and the call is made again.
         Err(InvokeFailure::Redeliver(error)) => return Err(error),
     };
+    record(ports, run, job, &event).await
+}
+
+/// Records what became of the call.
+async fn record<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: Job,
+    event: &Event,
+) -> Result<Vec<Job>, MessageError>
+where
+    P: JobStore + ObjectStore + Clock,
+{
     let event_for = async |job: &Job, context: &DecisionContext| {
-        let decision = transition(&job.state, &event, context, &job.policy)?;
+        let decision = transition(&job.state, event, context, &job.policy)?;
         let Some(State::Failed { .. }) = decision.new_state() else {
             return Ok(event.clone());
         };
         // An earlier call whose response was lost may have produced an output.
         match find_output(ports, job).await? {
             Some(_) if input_was_replaced(ports, job).await? => Ok(Event::Overwritten),
-            Some((attempt, output)) => Ok(Event::Succeeded { attempt, output }),
+            Some((attempt, output)) => Ok(Event::Succeeded {
+                attempt,
+                output,
+                unexpected_content_type: None,
+            }),
             None => Ok(event.clone()),
         }
     };
@@ -82,11 +139,18 @@ enum InvokeFailure {
     Redeliver(MessageError),
 }
 
+impl From<InputProblem> for InvokeFailure {
+    fn from(problem: InputProblem) -> Self {
+        Self::Permanent(problem.failure())
+    }
+}
+
 async fn invoke<P>(
     ports: &P,
     run: &RunContext<'_>,
     job: &Job,
     attempt: Attempt,
+    if_denied: IfDenied,
 ) -> Result<Event, InvokeFailure>
 where
     P: ObjectStore + InferenceEndpoint,
@@ -101,12 +165,11 @@ where
         InputLocation::InPlace(location) => location,
         InputLocation::Copy(location) => match ensure_copy(ports, job, &location).await {
             Ok(()) => location,
-            Err(CopyError::NotFound) => {
-                let deleted = InputProblem::Deleted.to_string();
-                return Err(InvokeFailure::Permanent(Failure::new(
-                    Cause::InvalidInput,
-                    deleted,
-                )));
+            Err(CopyError::NotFound) => return Err(InputProblem::Deleted.into()),
+            Err(CopyError::Unreadable(why)) => return Err(InputProblem::Unreadable(why).into()),
+            Err(CopyError::Denied(why)) => {
+                return Err(denied(why, if_denied)
+                    .map_or_else(InvokeFailure::Redeliver, InvokeFailure::from));
             }
             Err(CopyError::Unavailable(error)) => {
                 return Err(InvokeFailure::Redeliver(error.into()));
@@ -149,7 +212,7 @@ where
 
 /// Copies the input, unless an earlier call whose response was lost has done so: copying a gigabyte takes time.
 async fn ensure_copy<P: ObjectStore>(ports: &P, job: &Job, to: &Location) -> Result<(), CopyError> {
-    if ports.head(to).await?.is_some() {
+    if ports.head(to).await.map_err(Unavailable::from)?.is_some() {
         return Ok(());
     }
     let input = &job.input;

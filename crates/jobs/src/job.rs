@@ -70,6 +70,8 @@ pub struct AttemptRecord {
     pub failure_object: Option<Location>,
     pub closed_at: Option<Timestamp>,
     pub failure: Option<Failure>,
+    /// The output's media type, if it is not the one that the pipeline asks for.
+    pub unexpected_content_type: Option<String>,
 }
 
 /// One entry of a job's history.
@@ -183,6 +185,17 @@ impl Job {
             self.updated_at = now;
         }
         self.change_attempts(attempts, now);
+        if let (
+            Event::Succeeded {
+                attempt,
+                unexpected_content_type: Some(content_type),
+                ..
+            },
+            State::Ready { .. },
+        ) = (event, &state)
+        {
+            self.record(*attempt, now).unexpected_content_type = Some(content_type.clone());
+        }
         let principal = event.principal();
         self.history.push(HistoryEntry {
             at: now,
@@ -276,6 +289,7 @@ impl Job {
                     failure_object: None,
                     closed_at: None,
                     failure: None,
+                    unexpected_content_type: None,
                 });
                 self.attempts.len() - 1
             });

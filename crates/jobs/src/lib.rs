@@ -32,6 +32,7 @@
 pub mod apply;
 pub mod classify;
 pub mod commands;
+pub mod container_error;
 pub mod decision;
 pub mod effects;
 pub mod erase_objects;

@@ -39,6 +39,9 @@ pub struct Pipeline {
     pub queue_ttl_seconds: u32,
     /// Attempts per submission, 1 to 20.
     pub attempts: u8,
+    /// The container's statuses that mean that it rejects the document, each 400 to 599; every other failure is retried.
+    /// Without this list: 4xx except 408, 409, 421, 423, 424, 425 and 429.
+    pub rejection_statuses: Option<Vec<u16>>,
     /// Delays before the second, third … attempt; the last one repeats.
     pub backoff_seconds: Vec<u32>,
     /// Every job ends within this time of its upload or its last manual retry: no attempt starts that could end later.
@@ -194,6 +197,22 @@ fn minutes(field: &str, value: u64, max: u64) -> Result<Duration, ConfigError> {
     })
 }
 
+/// Statuses by which a container says nothing about the document, although they are 4xx: timeouts, conflicts, throttling, and
+/// 424, which AWS's LMI and DJL containers answer for every failed prediction.
+const RETRIED_CLIENT_ERRORS: [u16; 7] = [408, 409, 421, 423, 424, 425, 429];
+
+/// Whether a container's status means that the model rejects the document, if its pipeline does not list the statuses.
+pub const fn is_rejection(status: u16) -> bool {
+    let mut at = 0;
+    while at < RETRIED_CLIENT_ERRORS.len() {
+        if RETRIED_CLIENT_ERRORS[at] == status {
+            return false;
+        }
+        at += 1;
+    }
+    400 <= status && status <= 499
+}
+
 /// The key prefix of the outputs of a pipeline, which may no longer be configured.
 pub fn output_prefix(pipeline: &str) -> String {
     format!("outbound/{pipeline}/")
@@ -215,6 +234,14 @@ impl Pipeline {
         self.content_types
             .first()
             .map_or("application/octet-stream", String::as_str)
+    }
+
+    /// Whether the container rejects the document with this status.
+    pub fn rejects_with(&self, status: u16) -> bool {
+        match &self.rejection_statuses {
+            Some(statuses) => statuses.contains(&status),
+            None => is_rejection(status),
+        }
     }
 
     /// The key prefix of this pipeline's outputs.
@@ -303,6 +330,9 @@ impl Pipeline {
             21_600,
         )?;
         range("attempts", self.attempts.into(), 1, 20)?;
+        for status in self.rejection_statuses.iter().flatten() {
+            range("rejection_statuses", (*status).into(), 400, 599)?;
+        }
         range("backoff_seconds", self.backoff_seconds.len() as u64, 1, 20)?;
         range(
             "max_notification_delay_seconds",
@@ -388,6 +418,11 @@ mod tests {
             ("attempts = 3", "attempts = 0", "attempts"),
             ("attempts = 3", "attempts = 9", "job_deadline_seconds"),
             ("attempts = 3", "tries = 3", "tries"),
+            (
+                "attempts = 3",
+                "attempts = 3\nrejection_statuses = [400, 200]",
+                "rejection_statuses",
+            ),
             (
                 "max_bytes = 1_073_741_824",
                 "max_bytes = 1_073_741_825",

@@ -108,18 +108,34 @@ pub struct ObjectHead {
 /// An object could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
-    /// The object exists, but this service cannot read it: archived, or encrypted with the uploader's key.
+    /// The object is stored so that this service cannot read it: archived, or encrypted with a key that S3 does not have.
     #[error("the object cannot be read: {0}")]
     Unreadable(String),
+    /// A policy or a key does not let this service read it: S3 refuses until someone changes that.
+    #[error("the service may not read the object: {0}")]
+    Denied(String),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// For objects of this service, which no customer can make unreadable.
+impl From<HeadError> for Unavailable {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Unavailable(error) => error,
+            HeadError::Unreadable(_) | HeadError::Denied(_) => Self {
+                what: "the object",
+                source: Box::new(error),
+            },
+        }
+    }
 }
 
 pub trait ObjectStore {
     /// Metadata and first bytes of the current version, in one request; `None` if there is none.
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError>;
     /// Metadata of the current version; `None` if there is none.
-    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable>;
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError>;
     /// The first bytes of an object, at most `limit`; `None` if there is none.
     async fn read(&self, location: &Location, limit: usize)
     -> Result<Option<Vec<u8>>, Unavailable>;
@@ -148,6 +164,12 @@ pub enum CopyError {
     /// The version does not exist.
     #[error("the version does not exist")]
     NotFound,
+    /// As [`HeadError::Unreadable`].
+    #[error("the version cannot be read: {0}")]
+    Unreadable(String),
+    /// As [`HeadError::Denied`].
+    #[error("the service may not copy the version: {0}")]
+    Denied(String),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
 }

@@ -1,13 +1,17 @@
 //! Processes a notification of the endpoint: verifies it against S3 and records the outcome of the attempt.
 
 use crate::apply::{Change, RunContext, apply};
+use crate::classify::EndpointFailure;
 use crate::erase_objects::delete_late_results;
 use crate::error::MessageError;
-use crate::evidence::{find_output, input_was_replaced, is_settled, model_said};
+use crate::evidence::{
+    FailureObject, answered_with_nothing, failure_object, find_output, input_deleted,
+    input_was_replaced, is_settled,
+};
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
-use crate::ports::{Clock, JobStore, ObjectDeletion, ObjectStore};
+use crate::ports::{Clock, JobStore, ObjectDeletion, ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
 use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
@@ -17,7 +21,9 @@ use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transiti
 pub struct AttemptOutcome {
     pub inference_id: InferenceId,
     /// The output's location if the notification names it, or the failure.
-    pub result: Result<Option<Location>, Failure>,
+    pub result: Result<Option<Location>, EndpointFailure>,
+    /// The output's media type, if the notification names it.
+    pub content_type: Option<String>,
     /// Whether this is the last delivery that waits for a missing output.
     pub last_call: bool,
 }
@@ -60,9 +66,14 @@ where
             };
             let output = &output;
             check_location(job, output)?;
-            succeeded(ports, job, outcome, output, context).await
+            let asked = run.pipelines.get(&job.pipeline);
+            let asked = asked.map(|pipeline| pipeline.output.content_type());
+            succeeded(ports, job, outcome, output, asked, context).await
         }
-        Err(failure) => failed(ports, job, outcome, failure, context).await,
+        Err(said) => {
+            let failure = said.classify(run.pipelines.get(&job.pipeline));
+            failed(ports, job, outcome, failure, context).await
+        }
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
@@ -104,19 +115,21 @@ async fn succeeded<P: ObjectStore>(
     job: &Job,
     outcome: &AttemptOutcome,
     output: &Location,
+    asked: Option<&str>,
     context: &DecisionContext,
 ) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
     let event = Event::Succeeded {
         attempt,
         output: output.clone(),
+        unexpected_content_type: unexpected_content_type(outcome, asked),
     };
     if is_settled(&job.state) {
         return Ok(event);
     }
     // SageMaker writes the object before it sends the notification, and S3 reads are strongly consistent (S3 user guide,
     // "data consistency model"). So a missing output was deleted, or never written.
-    if ports.head(output).await?.is_none() {
+    let Some(found) = ports.head(output).await.map_err(Unavailable::from)? else {
         if !outcome.last_call {
             return Err(MessageError::OutputMissing(output.to_string()));
         }
@@ -124,7 +137,10 @@ async fn succeeded<P: ObjectStore>(
             Cause::Unknown,
             format!("the endpoint reported success, but there is no {output}"),
         );
-        return failed(ports, job, outcome, &failure, context).await;
+        return failed(ports, job, outcome, failure, context).await;
+    };
+    if found.bytes == 0 {
+        return failed(ports, job, outcome, answered_with_nothing(), context).await;
     }
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
@@ -132,34 +148,87 @@ async fn succeeded<P: ObjectStore>(
     Ok(event)
 }
 
+/// Maximum length of a media type that is recorded, in characters.
+const MAX_CONTENT_TYPE_CHARS: usize = 80;
+
+/// The output's media type, if it is not the one that the pipeline asks for. Parameters such as `charset` do not matter.
+fn unexpected_content_type(outcome: &AttemptOutcome, asked: Option<&str>) -> Option<String> {
+    let essence = |text: &str| {
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let got = essence(outcome.content_type.as_deref()?);
+    let is_unexpected = !got.is_empty() && got != essence(asked?);
+    let is_plain = |char: &char| char.is_ascii_graphic();
+    is_unexpected.then(|| {
+        got.chars()
+            .filter(is_plain)
+            .take(MAX_CONTENT_TYPE_CHARS)
+            .collect()
+    })
+}
+
 /// Before a job fails, all its attempts are checked: one of them may have succeeded without a notification.
 async fn failed<P: ObjectStore>(
     ports: &P,
     job: &Job,
     outcome: &AttemptOutcome,
-    failure: &Failure,
+    mut failure: Failure,
     context: &DecisionContext,
 ) -> Result<Event, MessageError> {
     let attempt = outcome.inference_id.attempt;
-    let event = Event::AttemptFailed {
+    let event = |failure: &Failure| Event::AttemptFailed {
         attempt,
         failure: failure.clone(),
     };
-    let decision = transition(&job.state, &event, context, &job.policy)?;
-    let Some(State::Failed { .. }) = decision.new_state() else {
-        return Ok(event);
-    };
+    let decide = |failure: &Failure| transition(&job.state, &event(failure), context, &job.policy);
+    // A duplicate or late notification costs no request.
+    if decide(&failure)?.new_state().is_none() {
+        return Ok(event(&failure));
+    }
+    if let Some(deleted) = input_deleted(ports, job, &failure).await? {
+        failure = deleted;
+    } else {
+        add_reason(ports, job, outcome, &mut failure).await;
+    }
+    if !matches!(decide(&failure)?.new_state(), Some(State::Failed { .. })) {
+        return Ok(event(&failure));
+    }
     // A result of another version, even a failure, says nothing about this one.
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
     }
     if let Some((attempt, output)) = find_output(ports, job).await? {
-        return Ok(Event::Succeeded { attempt, output });
+        return Ok(Event::Succeeded {
+            attempt,
+            output,
+            unexpected_content_type: None,
+        });
     }
-    // SageMaker's message only refers to a log; show the customer the model's own message if there is one.
-    if let Ok(Some(message)) = model_said(ports, job, attempt).await {
-        let failure = Failure::new(failure.cause, message);
-        return Ok(Event::AttemptFailed { attempt, failure });
-    }
-    Ok(event)
+    Ok(event(&failure))
+}
+
+/// Replaces SageMaker's text, which only refers to a log, by the container's own reason from the failure object.
+async fn add_reason<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    outcome: &AttemptOutcome,
+    failure: &mut Failure,
+) {
+    // A success without output has no failure object, and without the object SageMaker's text is all there is.
+    let Err(said) = &outcome.result else { return };
+    let object = failure_object(ports, job, outcome.inference_id.attempt).await;
+    let reason = match object {
+        Ok(Some(FailureObject {
+            reason: Some(reason),
+        })) => reason,
+        Ok(Some(FailureObject { reason: None })) if !said.has_container_words() => {
+            said.without_readable_reason()
+        }
+        Ok(Some(_) | None) | Err(_) => return,
+    };
+    *failure = Failure::new(failure.cause, reason);
 }

@@ -4,11 +4,12 @@ use crate::apply::{Change, RunContext, apply};
 use crate::commands::{JobCommand, RetryResult, retry_job};
 use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
-use crate::invoke::invoke_if_input_is_current;
+use crate::invoke::{IfDenied, invoke_if_input_is_current};
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
 use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
+use tracing::info;
 
 /// Processes a check. A check of an attempt that no longer needs it changes nothing.
 ///
@@ -44,7 +45,15 @@ where
         })
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced) => invoke_if_input_is_current(ports, run, job).await,
+        (job, Change::Advanced) => {
+            // Asked twice, a visibility timeout apart.
+            let if_denied = if redelivered {
+                IfDenied::Fail
+            } else {
+                IfDenied::Redeliver
+            };
+            invoke_if_input_is_current(ports, run, job, if_denied).await
+        }
         (_, Change::Ignored(IgnoreReason::Leased)) => Err(MessageError::Leased),
         (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
         // Started and refused, and the function that did so may have died before it sent the next message.
@@ -76,6 +85,10 @@ where
         Ok(RetryResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
         Ok(RetryResult::Refused(..))
         | Err(CommandError::Poisoned { .. } | CommandError::MayStillWrite { .. }) => Ok(vec![]),
+        Err(error @ (CommandError::InputDeleted | CommandError::InputUnreadable(_))) => {
+            info!(job.id = %command.job, why = %error, "retry refused");
+            Ok(vec![])
+        }
         // This command may have changed it, and the function that ran it may have died before it sent the next message.
         Err(CommandError::Changed { .. }) if redelivered => {
             let job = ports.load(command.job).await?;

@@ -9,7 +9,8 @@ use crate::id::{Attempt, CLOCK_SKEW, JobId, Tenant, Timestamp, TraceId};
 use crate::input::{
     Input, InputProblem, check_contents, check_key, is_folder_marker, is_folder_type,
 };
-use crate::invoke::{invoke_endpoint, invoke_if_input_is_current};
+pub use crate::invoke::IfDenied;
+use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current};
 use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
 use crate::ports::{
@@ -38,12 +39,15 @@ pub struct UploadEvent {
 
 /// Creates the job of an upload and submits it. Returns the jobs with pending effects.
 ///
+/// An object that S3 does not let this service read fails its job if `if_denied` says so.
+///
 /// # Errors
 /// See [`MessageError::disposition`] for what to do with the message.
 pub async fn submit<P>(
     ports: &P,
     run: &RunContext<'_>,
     upload: &UploadEvent,
+    if_denied: IfDenied,
 ) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
@@ -74,6 +78,7 @@ where
         None => match ports.head_current(&upload.bucket, &upload.key).await {
             Ok(object) => (object, None),
             Err(HeadError::Unreadable(why)) => (None, Some(InputProblem::Unreadable(why))),
+            Err(HeadError::Denied(why)) => (None, Some(denied(why, if_denied)?)),
             Err(HeadError::Unavailable(error)) => return Err(error.into()),
         },
     };
@@ -82,7 +87,10 @@ where
         info!(upload.version, "a folder marker makes no job");
         return Ok(vec![]);
     }
-    let key_is_usable = matches!(problem, None | Some(InputProblem::Unreadable(_)));
+    let key_is_usable = matches!(
+        problem,
+        None | Some(InputProblem::Unreadable(_) | InputProblem::Denied(_))
+    );
     let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref());
     let session = if is_session_key(pipeline, &upload.key) {
         upload_session::find(ports, first_id).await?
@@ -95,7 +103,7 @@ where
     about(row.job());
 
     let mut pending = match row {
-        JobRow::Created(job) => invoke_endpoint(ports, run, job).await?,
+        JobRow::Created(job) => invoke_endpoint(ports, run, job, if_denied).await?,
         JobRow::Existing(job) => {
             let was_replaced = matches!(upload_check.validity, UploadValidity::Superseded);
             let event = if was_replaced {
@@ -104,7 +112,9 @@ where
                 Event::Uploaded
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
-                (job, Change::Advanced) => invoke_if_input_is_current(ports, run, job).await?,
+                (job, Change::Advanced) => {
+                    invoke_if_input_is_current(ports, run, job, if_denied).await?
+                }
                 (_, Change::Ignored(IgnoreReason::Leased)) => return Err(MessageError::Leased),
                 (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => vec![job],
                 (_, Change::Ignored(_)) => vec![],
@@ -140,9 +150,7 @@ impl UploadCheck {
         let named = upload.version.clone();
         let is_current = named.is_none() || current.is_none() || named == current;
         let version = named.or(current).unwrap_or_else(|| "null".to_owned());
-        let invalid = |problem: InputProblem| {
-            UploadValidity::Invalid(Failure::new(Cause::InvalidInput, problem.to_string()))
-        };
+        let invalid = |problem: InputProblem| UploadValidity::Invalid(problem.failure());
         let validity = match (problem, object) {
             (Some(problem), _) => invalid(problem),
             (None, None) => invalid(InputProblem::Deleted),

@@ -87,6 +87,7 @@ pub fn transition(
             Event::Succeeded {
                 attempt: got,
                 output,
+                ..
             } => succeeded(*got, output, *attempt)?,
             Event::AttemptFailed {
                 attempt: got,
@@ -142,6 +143,7 @@ pub fn transition(
             Event::Succeeded {
                 attempt: got,
                 output,
+                ..
             } => succeeded(*got, output, *attempt)?,
             Event::AttemptFailed {
                 attempt: got,
@@ -194,6 +196,7 @@ pub fn transition(
             Event::Succeeded {
                 attempt: got,
                 output,
+                ..
             } => succeeded(*got, output, *next)?,
             Event::AttemptFailed { attempt: got, .. } => {
                 age(*got, *next)?;
@@ -262,6 +265,7 @@ pub fn transition(
             | Event::Succeeded {
                 attempt: got,
                 output,
+                ..
             } => {
                 match failure.cause {
                     // Its output may have been made from the newer version.

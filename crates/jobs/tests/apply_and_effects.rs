@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use jobs::apply::{Change, RunContext, apply, context};
-use jobs::classify::model_message;
+use jobs::container_error::model_message;
 use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::Job;
@@ -158,6 +158,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
                 attempt: Attempt(1),
             },
             result: Ok(Some(output)),
+            content_type: None,
             last_call: false,
         };
         let pending = in_run(TOML, async |run| {

@@ -17,7 +17,7 @@ use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Event, IgnoreReason};
 use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
-use testkit::memory::Memory;
+use testkit::memory::{Memory, Object};
 
 const NOW: Timestamp = Timestamp(1_767_700_000_000);
 
@@ -61,10 +61,14 @@ fn done(answer: Result<Answer, CommandError>) -> Job {
     }
 }
 
-/// A store with only this job.
+/// A store with only this job and its input.
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
     memory.state().jobs.insert(job.id, job.clone());
+    let input = &job.input;
+    let versions = vec![(input.version.clone(), Some(Object::default()))];
+    let at = (input.bucket.clone(), input.key.clone());
+    memory.state().objects.insert(at, versions);
     memory
 }
 
@@ -143,6 +147,30 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
     let answer = ask(&memory, &Command::Retry, &careless).unwrap();
     assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
+}
+
+/// A retry must not wake an instance for a document that is not there.
+#[test]
+fn retry_command_is_refused_if_the_input_is_gone_or_unreadable() {
+    let failed = in_state("Failed");
+    let gone = table(&failed);
+    gone.state().objects.clear();
+    let deleted = table(&failed);
+    deleted.put_object(&failed.input.bucket, &failed.input.key, None);
+    for memory in [gone, deleted] {
+        let answer = ask(&memory, &Command::Retry, &command(&failed));
+        assert!(
+            matches!(answer, Err(CommandError::InputDeleted)),
+            "{answer:?}"
+        );
+        assert_eq!(memory.state().jobs[&failed.id], failed, "nothing is saved");
+    }
+    let denied = table(&failed);
+    let key = failed.input.key.clone();
+    denied.state().denied.insert(key, "AccessDenied");
+    let answer = ask(&denied, &Command::Retry, &command(&failed));
+    let text = answer.unwrap_err().to_string();
+    assert!(text.contains("(AccessDenied)"), "{text}");
 }
 
 #[test]
@@ -314,6 +342,7 @@ fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
                 bucket: "docket-jobs".to_owned(),
                 key: "outbound/legal-review/x.out".to_owned(),
             },
+            unexpected_content_type: None,
         },
     ] {
         let memory = table(&failed);

@@ -73,6 +73,7 @@ fn events(state: &State) -> Vec<Event> {
         all.push(Event::Succeeded {
             attempt,
             output: somewhere(),
+            unexpected_content_type: None,
         });
         for cause in [Cause::Refused, Cause::InvalidInput, Cause::PipelineGone] {
             for lease_token in [lease_of(state), LeaseToken(99)] {

@@ -17,7 +17,7 @@ use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, State, StatusGroup};
-use jobs::submit::{UploadEvent, submit};
+use jobs::submit::{IfDenied, UploadEvent, submit};
 use jobs::transition::Event;
 use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
@@ -67,7 +67,10 @@ fn upload_event(key: &str, version: Option<&str>) -> UploadEvent {
 }
 
 fn submit_event(memory: &Memory, upload: &UploadEvent) -> Job {
-    let pending = in_run(TOML, async |run| submit(memory, run, upload).await).unwrap();
+    let pending = in_run(TOML, async |run| {
+        submit(memory, run, upload, IfDenied::Redeliver).await
+    })
+    .unwrap();
     pending[0].clone()
 }
 
@@ -77,7 +80,10 @@ fn upload_to_a_retired_pipeline_fails() {
     let version = memory.put(BUCKET, KEY, PDF);
     let upload = upload_event(KEY, Some(&version));
     let retired = TOML.replacen("[legal-review]", "[legal-review]\nretired = true", 1);
-    let pending = in_run(&retired, async |run| submit(&memory, run, &upload).await).unwrap();
+    let pending = in_run(&retired, async |run| {
+        submit(&memory, run, &upload, IfDenied::Redeliver).await
+    })
+    .unwrap();
     let State::Failed { failure, .. } = &pending[0].state else {
         panic!("{:?}", pending[0].state)
     };
@@ -138,7 +144,9 @@ fn row_about_another_object_is_a_contradiction() {
         row.input.version = memory.put(BUCKET, KEY, PDF);
         memory.state().jobs.insert(row.id, row.clone());
         let upload = upload_event(KEY, Some(&row.input.version));
-        let answer = in_run(TOML, async |run| submit(&memory, run, &upload).await);
+        let answer = in_run(TOML, async |run| {
+            submit(&memory, run, &upload, IfDenied::Redeliver).await
+        });
         assert!(
             matches!(answer, Err(MessageError::Contradiction(_))),
             "{answer:?}"
@@ -159,7 +167,10 @@ fn output_location_outside_the_pipeline_is_not_recorded() {
         "endpoint = \"docket-x\"",
         1,
     );
-    let pending = in_run(&other, async |run| submit(&memory, run, &upload).await).unwrap();
+    let pending = in_run(&other, async |run| {
+        submit(&memory, run, &upload, IfDenied::Redeliver).await
+    })
+    .unwrap();
     let record = &pending[0].attempts[0];
     assert_eq!((&record.output, &record.failure_object), (&None, &None));
 }
@@ -199,6 +210,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
             attempt: Attempt(2),
         },
         result: Ok(None),
+        content_type: None,
         last_call: false,
     };
     let pending = in_run(TOML, async |run| {
@@ -321,7 +333,7 @@ impl ObjectStore for Overwritten {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         self.0.head_current(bucket, key).await
     }
-    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
         self.0.head(location).await
     }
     async fn read(

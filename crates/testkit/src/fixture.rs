@@ -34,7 +34,9 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
             output,
             failure_object: failure,
         },
-        Event::Succeeded { attempt, output }
+        Event::Succeeded {
+            attempt, output, ..
+        }
         | Event::CheckDue {
             evidence: Evidence::Output { attempt, output },
             ..

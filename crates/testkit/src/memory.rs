@@ -46,6 +46,8 @@ pub struct MemoryState {
     pub connections: Vec<Connection>,
     /// Keys of objects that cannot be read.
     pub unreadable: Vec<String>,
+    /// The keys of the objects that a policy or a key denies, with S3's code.
+    pub denied: BTreeMap<String, &'static str>,
     /// Connections that answer 410 Gone.
     pub gone: Vec<String>,
     /// Frames that were pushed: connection id and text.

@@ -14,6 +14,7 @@ mod quarantine;
 mod quarantine_store;
 mod row;
 mod s3;
+mod s3_refusals;
 mod sagemaker;
 mod sqs;
 mod tickets;

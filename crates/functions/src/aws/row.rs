@@ -250,6 +250,11 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         "failure",
         record.failure_object.as_ref().map(stored),
     );
+    put(
+        &mut item,
+        "unexpected_content_type",
+        record.unexpected_content_type.as_ref().map(s),
+    );
     put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
     put(
         &mut item,
@@ -416,6 +421,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
             cause: Cause::from_name(&cause),
             detail,
         }),
+        unexpected_content_type: item.optional_text("unexpected_content_type")?,
     })
 }
 
@@ -547,7 +553,11 @@ mod tests {
 
     #[test]
     fn row_round_trips_in_every_state() {
-        for job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
+        for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
+            assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
+            for record in &mut job.attempts {
+                record.unexpected_content_type = Some("text/html".to_owned());
+            }
             assert_eq!(from_item(&whole_item(&job)), Ok(job));
         }
     }

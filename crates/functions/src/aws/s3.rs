@@ -6,12 +6,15 @@ use std::time::Duration;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::{EncodingType, MetadataDirective, TaggingDirective};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
 use jobs::ports::{CopyError, HeadError, ObjectDeletion, ObjectHead, ObjectStore, Unavailable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::s3_refusals::ReadRefusal;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 use crate::config::Environment;
 
@@ -32,8 +35,8 @@ impl<E: Environment> Aws<E> {
             .get_or_init(|| client!(self, aws_sdk_s3, self.endpoint("S3"), timeouts(), retries()))
     }
 
-    /// The first `limit` bytes of the current version. `Ok(Err(()))` if it exists but is empty.
-    async fn get_start(&self, bucket: &str, key: &str, limit: usize) -> Result<Start, Unavailable> {
+    /// The first `limit` bytes of the current version.
+    async fn get_start(&self, bucket: &str, key: &str, limit: usize) -> Result<Start, HeadError> {
         let request = self
             .s3()
             .get_object()
@@ -49,15 +52,13 @@ impl<E: Environment> Aws<E> {
                     .map_err(|error| broken("S3 GetObject", error))?;
                 Ok(Start::Bytes(Box::new(object), bytes.to_vec()))
             }
-            Err(error) => match error.code() {
-                Some("NoSuchKey") => Ok(Start::Missing),
-                // An empty object has no first byte (RFC 9110, 416).
-                Some("InvalidRange") => Ok(Start::Empty),
-                // Archived (GetObject, "InvalidObjectState"), or encrypted with a key that the uploader kept.
-                Some(code @ ("InvalidObjectState" | "InvalidRequest")) => {
-                    Ok(Start::Unreadable(code.to_owned()))
-                }
-                _ => Err(unavailable("S3 GetObject", error)),
+            Err(error) => match refusal(&error) {
+                ReadRefusal::Missing => Ok(Start::Missing),
+                ReadRefusal::Empty => Ok(Start::Empty),
+                refusal => match refusal.head_error(|| unavailable("S3 GetObject", error)) {
+                    Some(error) => Err(error),
+                    None => Ok(Start::Missing),
+                },
             },
         }
     }
@@ -71,10 +72,17 @@ fn copy_timeouts() -> TimeoutConfig {
         .build()
 }
 
+/// Why S3 refused. An error without a response is [`ReadRefusal::Ours`].
+fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> ReadRefusal {
+    let status = error
+        .raw_response()
+        .map(|response| response.status().as_u16());
+    ReadRefusal::new(error.code(), status)
+}
+
 enum Start {
     Missing,
     Empty,
-    Unreadable(String),
     Bytes(Box<GetObjectOutput>, Vec<u8>),
 }
 
@@ -128,13 +136,12 @@ impl<E: Environment> ObjectStore for Aws<E> {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
             Start::Missing => Ok(None),
-            Start::Unreadable(why) => Err(HeadError::Unreadable(why)),
             Start::Empty => {
                 let location = Location {
                     bucket: bucket.to_owned(),
                     key: key.to_owned(),
                 };
-                Ok(self.head(&location).await?)
+                self.head(&location).await
             }
             Start::Bytes(object, first_bytes) => {
                 let attributes = Attributes {
@@ -150,7 +157,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
         }
     }
 
-    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
         match self
             .s3()
             .head_object()
@@ -169,16 +176,13 @@ impl<E: Environment> ObjectStore for Aws<E> {
                 };
                 Ok(Some(object_head(&attributes, vec![])))
             }
-            // A HEAD response has no body with an error code; the SDK derives this one from the status. Without `s3:ListBucket`
-            // it would be 403 (API reference, HeadObject).
-            Err(error)
-                if error.as_service_error().is_some_and(
-                    aws_sdk_s3::operation::head_object::HeadObjectError::is_not_found,
-                ) =>
-            {
-                Ok(None)
+            // Without `s3:ListBucket` a missing object would be 403 (API reference, HeadObject).
+            Err(error) => {
+                match refusal(&error).head_error(|| unavailable("S3 HeadObject", error)) {
+                    Some(error) => Err(error),
+                    None => Ok(None),
+                }
             }
-            Err(error) => Err(unavailable("S3 HeadObject", error)),
         }
     }
 
@@ -193,7 +197,6 @@ impl<E: Environment> ObjectStore for Aws<E> {
         {
             Start::Missing => Ok(None),
             Start::Empty => Ok(Some(vec![])),
-            Start::Unreadable(why) => Err(broken("S3 GetObject", why)),
             Start::Bytes(_, bytes) => Ok(Some(bytes)),
         }
     }
@@ -227,10 +230,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             );
         match request.send().await {
             Ok(_) => Ok(()),
-            Err(error) => match error.code() {
-                Some("NoSuchKey" | "NoSuchVersion") => Err(CopyError::NotFound),
-                _ => Err(unavailable("S3 CopyObject", error).into()),
-            },
+            Err(error) => Err(refusal(&error).copy_error(|| unavailable("S3 CopyObject", error))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The endpoint's notifications (SageMaker developer guide, "Check prediction results"), parsed tolerantly: with or
 //! without SNS's envelope, with additional fields, and with most fields absent.
 
-use jobs::classify::failure_reason;
+use jobs::classify::EndpointFailure;
 use jobs::record_outcome::AttemptOutcome;
 use serde::Deserialize;
 
@@ -30,6 +30,7 @@ struct EndpointNotification {
 #[serde(rename_all = "camelCase")]
 struct ResponseParameters {
     output_location: Option<String>,
+    content_type: Option<String>,
 }
 
 /// The outcome that a notification reports; `None` for the test notification that SageMaker sends when an endpoint is
@@ -58,6 +59,10 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
     let inference_id = id.parse().map_err(|_| {
         format!("a result of a request that Docket did not make: inferenceId {id:?}")
     })?;
+    let content_type = notification
+        .response_parameters
+        .as_ref()
+        .and_then(|parameters| parameters.content_type.clone());
     let result = match notification.invocation_status.as_deref() {
         Some("Completed") => {
             let location = notification
@@ -69,7 +74,7 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
             });
             Ok(parsed.transpose()?)
         }
-        Some("Failed") => Err(failure_reason(
+        Some("Failed") => Err(EndpointFailure::new(
             notification
                 .failure_reason
                 .as_deref()
@@ -80,6 +85,7 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
     Ok(Some(AttemptOutcome {
         inference_id,
         result,
+        content_type,
         last_call,
     }))
 }
@@ -112,7 +118,10 @@ mod tests {
     fn error_notification_is_parsed_without_response_parameters() {
         assert!(!ERROR.contains("responseParameters"));
         let parsed = outcome(ERROR, false).unwrap().unwrap();
-        assert_eq!(parsed.result.unwrap_err().cause, Cause::ModelRejected);
+        assert_eq!(
+            parsed.result.unwrap_err().classify(None).cause,
+            Cause::ModelRejected
+        );
     }
 
     #[test]

@@ -6,12 +6,12 @@ use jobs::ports::{
     CheckQueue, Clock, Connections, EventBus, InferenceEndpoint, JobStore, KeyValueStore,
     ObjectStore, Pusher, Quarantine, Queue,
 };
-use jobs::submit::submit;
+use jobs::submit::{IfDenied, submit};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use super::batch::{MessageFailure, MessageResult, QueueSettings, process_batch};
+use super::batch::{MAX_REDELIVERIES, MessageFailure, MessageResult, QueueSettings, process_batch};
 use super::s3_event::uploads;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
@@ -24,7 +24,8 @@ const QUEUE: &str = Queue::Uploads.name();
 ///
 /// - **Input**: a batch of S3 event notifications, each with any number of records.
 /// - **On bad input**: a message that is no S3 event is quarantined; an object that cannot be processed becomes a job
-///   that failed and says why.
+///   that failed and says why. An object that a policy or a key does not let this service read becomes one after up to
+///   [`MAX_REDELIVERIES`] redeliveries.
 /// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
 /// # Errors
@@ -57,6 +58,11 @@ where
         Ok(uploads) => uploads,
         Err(problem) => return MessageFailure::Malformed(problem).into(),
     };
+    let if_denied = if message.receive_count() > MAX_REDELIVERIES {
+        IfDenied::Fail
+    } else {
+        IfDenied::Redeliver
+    };
     let mut result = MessageResult::default();
     for upload in &uploads {
         // Log lines about one of several uploads must not carry the next one's ids.
@@ -65,7 +71,7 @@ where
         } else {
             info_span!("upload", job.id = Empty, trace.id = Empty)
         };
-        let submitted = submit(ports, run, upload).instrument(span).await;
+        let submitted = submit(ports, run, upload, if_denied).instrument(span).await;
         result.add(submitted.into());
     }
     result

@@ -466,6 +466,53 @@ fn unreadable_object_fails_with_a_reason() {
     );
 }
 
+/// The policy or the key may be changed meanwhile; after a few deliveries the customer is told.
+#[test]
+fn object_that_a_policy_denies_fails_after_a_few_deliveries() {
+    for (code, key) in [
+        ("AccessDenied", "inbound/acme/denied.pdf"),
+        ("KMS.DisabledException", "inbound/acme/disabled key.pdf"),
+    ] {
+        let app = app();
+        let version = app.ports.put(BUCKET, key, PDF);
+        app.ports.state().denied.insert(key.to_owned(), code);
+        let receive = |count| {
+            let event = batch(&app, &[upload_event(key, &version)], count);
+            let response = run(upload_trigger::handle(&app, event)).unwrap();
+            response.batch_item_failures.len()
+        };
+        for count in 1..=3 {
+            assert_eq!(receive(count), 1, "{code}");
+        }
+        assert!(app.ports.state().jobs.is_empty());
+        assert_eq!(receive(4), 0);
+        let failed = job(&app, key);
+        let State::Failed { failure, .. } = &failed.state else {
+            panic!("{:?}", failed.state)
+        };
+        assert_eq!(failure.cause, Cause::InvalidInput);
+        let reason = format!("the file cannot be read ({code})");
+        assert!(failure.detail.starts_with(&reason), "{}", failure.detail);
+        assert!(app.ports.state().quarantine.is_empty());
+        assert!(app.ports.state().invocations.is_empty());
+    }
+}
+
+#[test]
+fn object_whose_denial_ends_is_processed() {
+    let app = app();
+    let key = "inbound/acme/denied.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    app.ports
+        .state()
+        .denied
+        .insert(key.to_owned(), "AccessDenied");
+    assert_eq!(upload(&app, &[upload_event(key, &version)]).len(), 1);
+    app.ports.state().denied.clear();
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
+    assert!(matches!(job(&app, key).state, State::InProgress { .. }));
+}
+
 #[test]
 fn malformed_record_does_not_block_the_other_records_of_its_message() {
     let app = app();

@@ -135,24 +135,26 @@ impl ObjectStore for Ports {
         .await?
     }
 
-    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
-        self.call("head", |simulation| {
-            let found = simulation.bucket.head(&location.key, 0);
-            let is_output = location.key.starts_with("outbound/");
-            let has = |mistake| simulation.env.has(mistake);
-            let in_retry = simulation.functions.current_is("retry");
-            if has(Mistake::TimeoutWithoutEvidence) && is_output && in_retry {
-                return None;
-            }
-            if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
-                return Some(empty_object());
-            }
-            if has(Mistake::InputNotRechecked) && !is_output {
-                return None;
-            }
-            found
-        })
-        .await
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
+        let found = self
+            .call("head", |simulation| {
+                let found = simulation.bucket.head(&location.key, 0);
+                let is_output = location.key.starts_with("outbound/");
+                let has = |mistake| simulation.env.has(mistake);
+                let in_retry = simulation.functions.current_is("retry");
+                if has(Mistake::TimeoutWithoutEvidence) && is_output && in_retry {
+                    return None;
+                }
+                if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
+                    return Some(empty_object());
+                }
+                if has(Mistake::InputNotRechecked) && !is_output {
+                    return None;
+                }
+                found
+            })
+            .await?;
+        Ok(found)
     }
 
     async fn read(

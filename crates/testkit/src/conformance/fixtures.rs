@@ -132,7 +132,11 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         running.clone(),
         running.advanced(&failed, retry.clone(), at(60_000)),
         running.advanced(
-            &Event::Succeeded { attempt, output },
+            &Event::Succeeded {
+                attempt,
+                output,
+                unexpected_content_type: None,
+            },
             State::Ready { attempt },
             at(45_000),
         ),

@@ -89,18 +89,29 @@ impl MemoryState {
     }
 }
 
+impl Memory {
+    fn check_permission(&self, key: &str) -> Result<(), HeadError> {
+        match self.state().denied.get(key) {
+            Some(code) => Err(HeadError::Denied((*code).to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
 impl ObjectStore for Memory {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         if self.state().unreadable.iter().any(|known| known == key) {
             return Err(HeadError::Unreadable("InvalidObjectState".to_owned()));
         }
+        self.check_permission(key)?;
         Ok(self.operation("head_current", |state| state.head(bucket, key, PEEK_BYTES))?)
     }
 
-    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, Unavailable> {
-        self.operation("head", |state| {
+    async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
+        self.check_permission(&location.key)?;
+        Ok(self.operation("head", |state| {
             state.head(&location.bucket, &location.key, 0)
-        })
+        })?)
     }
 
     async fn read(
@@ -122,6 +133,9 @@ impl ObjectStore for Memory {
         version: &str,
         to: &Location,
     ) -> Result<(), CopyError> {
+        if let Some(code) = self.state().denied.get(key) {
+            return Err(CopyError::Denied((*code).to_owned()));
+        }
         let copied = self.operation("copy", |state| {
             let versions = state.objects.get(&(bucket.to_owned(), key.to_owned()));
             let object = versions

@@ -96,6 +96,7 @@ fn retry_of_a_job_that_repeats_the_same_failure_must_be_forced_by_support() {
             failure_object: None,
             closed_at: Some(at(2)),
             failure: failure.clone(),
+            unexpected_content_type: None,
         });
         if round < 2 {
             poisoned.history.push(HistoryEntry {

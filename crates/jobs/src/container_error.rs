@@ -1,0 +1,481 @@
+//! Reads the reason from the error response of a model container, in whatever format the model server writes it.
+//!
+//! Formats that are known: FastAPI and Pydantic (`{"detail":[{"loc":[…],"msg":…}]}`), RFC 9457 (`title`, `detail`),
+//! Spring (`error`, `message`), TorchServe and MMS (`code`, `type`, `message`), MLflow (`error_code`, `message`,
+//! `stack_trace`), OpenAI and vLLM (`{"error":{"message":…}}`), Triton (`error`), GraphQL (`errors`), AWS's inference toolkit
+//! (a line, then a Python traceback), HTML pages of proxies, and plain text.
+
+use serde_json::{Map, Value};
+
+/// The fields that hold a reason, best first. Names are compared without case, `_` and `-`.
+const REASON_FIELDS: [&str; 15] = [
+    "reason",
+    "message",
+    "msg",
+    "errormessage",
+    "errormsg",
+    "detail",
+    "details",
+    "description",
+    "errordescription",
+    "errors",
+    "error",
+    "exception",
+    "cause",
+    "title",
+    "traceback",
+];
+/// Fields that never hold a reason, although they hold text.
+const OTHER_FIELDS: [&str; 14] = [
+    "status",
+    "type",
+    "object",
+    "path",
+    "instance",
+    "timestamp",
+    "time",
+    "version",
+    "requestid",
+    "traceid",
+    "id",
+    "loc",
+    "input",
+    "url",
+];
+/// Nested values below this depth are not read.
+const MAX_DEPTH: usize = 8;
+/// Entries of a list that are read.
+const MAX_LIST_ENTRIES: usize = 3;
+/// Maximum length of a reason in bytes. A failure keeps fewer ([`crate::state::Failure::MAX_DETAIL`]).
+const MAX_REASON_BYTES: usize = 1024;
+/// The first line of a Python traceback.
+const TRACEBACK: &str = "Traceback (most recent call last)";
+
+/// The reason in the body of an error response, on one line and without invisible characters; `None` if nothing is readable.
+///
+/// The body may be cut off at any byte.
+pub fn model_message(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let unreadable = text
+        .chars()
+        .filter(|char| *char == char::REPLACEMENT_CHARACTER || *char == '\0')
+        .count();
+    if unreadable * 4 > text.chars().count() {
+        return None;
+    }
+    in_text(&text, 0)
+}
+
+fn in_text(text: &str, depth: usize) -> Option<String> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    if text.starts_with(['{', '[', '"'])
+        && let Some(value) = parse_json(text)
+    {
+        return in_value(&value, depth + 1);
+    }
+    if text.starts_with('<') && text.contains('>') {
+        return in_markup(text);
+    }
+    if text.contains(TRACEBACK) {
+        return in_traceback(text);
+    }
+    readable(&without_java_frames(text))
+}
+
+fn in_value(value: &Value, depth: usize) -> Option<String> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    match value {
+        Value::String(text) => in_text(text, depth + 1),
+        Value::Object(fields) => in_object(fields, depth),
+        Value::Array(entries) => in_list(entries, depth),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+fn in_list(entries: &[Value], depth: usize) -> Option<String> {
+    // The lines of a traceback.
+    if entries
+        .iter()
+        .any(|entry| entry.as_str().is_some_and(|line| line.contains(TRACEBACK)))
+    {
+        let lines: Vec<&str> = entries.iter().filter_map(Value::as_str).collect();
+        return in_traceback(&lines.join("\n"));
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for entry in entries {
+        if let Some(reason) = in_value(entry, depth + 1)
+            && !reasons.contains(&reason)
+        {
+            reasons.push(reason);
+        }
+        if reasons.len() == MAX_LIST_ENTRIES {
+            break;
+        }
+    }
+    (!reasons.is_empty()).then(|| cut(reasons.join("; ")))
+}
+
+fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<String> {
+    let plain_name = |name: &str| -> String {
+        let letters = name.chars().filter(|char| !matches!(char, '_' | '-'));
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let named = |wanted: &str| {
+        let mut found = fields.iter().filter(|(name, _)| plain_name(name) == wanted);
+        found.find_map(|(_, value)| in_value(value, depth + 1))
+    };
+    if let Some(reason) = REASON_FIELDS.iter().find_map(|wanted| named(wanted)) {
+        // Pydantic: where in the request the problem is.
+        let place = fields.get("loc").and_then(place);
+        return Some(match place {
+            Some(place) => cut(format!("{place}: {reason}")),
+            None => reason,
+        });
+    }
+    // No known field: the nested values first, since `{"failure":{"message":…}}` says more than its codes.
+    let others = || {
+        fields
+            .iter()
+            .filter(|(name, _)| !OTHER_FIELDS.contains(&plain_name(name).as_str()))
+    };
+    others()
+        .filter(|(_, value)| value.is_object() || value.is_array())
+        .chain(others().filter(|(_, value)| value.is_string()))
+        .find_map(|(_, value)| in_value(value, depth + 1))
+}
+
+/// `body.file` from `["body", "file"]`.
+fn place(location: &Value) -> Option<String> {
+    let parts = location.as_array()?.iter().filter_map(|part| match part {
+        Value::String(name) => readable(name),
+        Value::Number(index) => Some(index.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    });
+    let parts: Vec<String> = parts.take(MAX_DEPTH).collect();
+    (!parts.is_empty()).then(|| parts.join("."))
+}
+
+/// Parses JSON that may be cut off: closes what is open at its end.
+fn parse_json(text: &str) -> Option<Value> {
+    if let Ok(value) = serde_json::from_str(text) {
+        return Some(value);
+    }
+    let mut closing = Vec::new();
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' if !in_string => closing.push('}'),
+            b'[' if !in_string => closing.push(']'),
+            b'}' | b']' if !in_string => {
+                closing.pop()?;
+            }
+            _ => {}
+        }
+    }
+    let end = if escaped { text.len() - 1 } else { text.len() };
+    let mut closed = text[..end]
+        .trim_end_matches(char::REPLACEMENT_CHARACTER)
+        .to_owned();
+    if in_string {
+        closed.push('"');
+    }
+    closed.extend(closing.iter().rev());
+    serde_json::from_str(&closed).ok()
+}
+
+/// The exception in a Python traceback. Its line is the first that is not indented after the last list of frames; a message
+/// of several lines follows it. Without such a line, the text before the traceback.
+fn in_traceback(text: &str) -> Option<String> {
+    let start = text.rfind(TRACEBACK)?;
+    let mut lines = text[start..].lines().skip(1);
+    let exception = lines.find(|line| !line.trim().is_empty() && !line.starts_with([' ', '\t']));
+    exception
+        .and_then(readable)
+        .or_else(|| text[..text.find(TRACEBACK)?].lines().find_map(readable))
+}
+
+/// Without the frames of a Java stack trace.
+fn without_java_frames(text: &str) -> String {
+    let is_frame =
+        |line: &&str| line.starts_with(char::is_whitespace) && line.trim_start().starts_with("at ");
+    let lines: Vec<&str> = text.lines().filter(|line| !is_frame(line)).collect();
+    lines.join("\n")
+}
+
+/// The title of an HTML page and its text, or the text of other markup.
+fn in_markup(text: &str) -> Option<String> {
+    let title = element(text, "title").and_then(|(inner, _)| readable(&without_tags(inner)));
+    let mut body = text.to_owned();
+    for name in ["head", "title", "style", "script"] {
+        while let Some((_, range)) = element(&body, name) {
+            body.replace_range(range, " ");
+        }
+    }
+    let body = readable(&without_tags(&body));
+    match (title, body) {
+        // The heading repeats the title, or the title without its status code.
+        (Some(title), Some(body)) => {
+            let words = title.trim_start_matches(|char: char| char.is_ascii_digit() || char == ' ');
+            let rest = body
+                .strip_prefix(title.as_str())
+                .or_else(|| body.strip_prefix(words))
+                .unwrap_or(&body)
+                .trim();
+            Some(if rest.is_empty() {
+                title
+            } else {
+                cut(format!("{title}: {rest}"))
+            })
+        }
+        (title, body) => title.or(body),
+    }
+}
+
+/// The contents of the first element with this name, and the range of the whole element.
+fn element<'a>(text: &'a str, name: &str) -> Option<(&'a str, std::ops::Range<usize>)> {
+    let lower = text.to_ascii_lowercase();
+    let opening = format!("<{name}");
+    let start = lower.match_indices(&opening).map(|(at, _)| at).find(|at| {
+        lower[at + opening.len()..].starts_with(|next: char| next == '>' || next.is_whitespace())
+    })?;
+    let inner = start + lower[start..].find('>')? + 1;
+    let closing = format!("</{name}>");
+    let (end, after) = match lower[inner..].find(&closing) {
+        Some(at) => (inner + at, inner + at + closing.len()),
+        None => (text.len(), text.len()),
+    };
+    Some((&text[inner..end], start..after))
+}
+
+/// The text between the tags, with the common entities decoded.
+fn without_tags(markup: &str) -> String {
+    let mut text = String::new();
+    for (index, part) in markup.split('<').enumerate() {
+        let outside = match part.split_once('>') {
+            _ if index == 0 => part,
+            Some((_, outside)) => outside,
+            None => "",
+        };
+        text.push_str(outside);
+        text.push(' ');
+    }
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&apos;", "'"),
+        ("&nbsp;", " "),
+        ("&amp;", "&"),
+    ];
+    for (entity, char) in entities {
+        text = text.replace(entity, char);
+    }
+    text
+}
+
+/// The text on one line, without control and invisible characters, cut; `None` if no letter or digit is left.
+fn readable(text: &str) -> Option<String> {
+    let mut line = String::new();
+    for word in text.split(|char: char| char.is_whitespace() || char.is_control()) {
+        let start = line.len();
+        if start > 0 {
+            line.push(' ');
+        }
+        let before = line.len();
+        line.extend(word.chars().filter(|char| !is_invisible(*char)));
+        if line.len() == before {
+            line.truncate(start);
+        }
+        if line.len() > MAX_REASON_BYTES {
+            break;
+        }
+    }
+    line.contains(char::is_alphanumeric).then(|| cut(line))
+}
+
+/// Characters that show nothing or change the direction of their neighbors.
+const fn is_invisible(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn cut(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(cases: &[(&str, Option<&str>)]) {
+        for (body, want) in cases {
+            assert_eq!(model_message(body.as_bytes()).as_deref(), *want, "{body}");
+        }
+    }
+
+    #[test]
+    fn reason_is_read_from_the_json_of_model_servers() {
+        check(&[
+            (
+                r#"{"error":{"code":"broken","reason":"no xref"}}"#,
+                Some("no xref"),
+            ),
+            (r#"{"message":"too many pages"}"#, Some("too many pages")),
+            (r#"{"Error":"bad"}"#, Some("bad")),
+            (r#"{"errorMessage":"bad page"}"#, Some("bad page")),
+            (r#"{"error_message":"bad page"}"#, Some("bad page")),
+            (r#"{"ERROR-MSG":"bad page"}"#, Some("bad page")),
+            (
+                r#"{"detail":[{"type":"missing","loc":["body","file"],"msg":"Field required"},{"loc":["query",0],"msg":"x y"}]}"#,
+                Some("body.file: Field required; query.0: x y"),
+            ),
+            (
+                r#"{"errors":[{"message":"no xref"},{"message":"no xref"}]}"#,
+                Some("no xref"),
+            ),
+            (
+                r#"{"errors":{"file":["is required"]}}"#,
+                Some("is required"),
+            ),
+            (
+                r#"{"type":"about:blank","title":"Unprocessable","status":422,"detail":"no xref"}"#,
+                Some("no xref"),
+            ),
+            (
+                r#"{"timestamp":"2026-01-05","status":500,"error":"Internal Server Error","path":"/invocations"}"#,
+                Some("Internal Server Error"),
+            ),
+            (
+                r#"{"code":503,"type":"InternalServerException","message":"Worker died."}"#,
+                Some("Worker died."),
+            ),
+            (
+                r#"{"object":"error","error":{"message":"too long","code":null}}"#,
+                Some("too long"),
+            ),
+            (r#"{"failure":{"message":"no xref"}}"#, Some("no xref")),
+            (r#"{"failure":"no xref"}"#, Some("no xref")),
+            (r#"{"error":{"code":"broken"}}"#, Some("broken")),
+            (r#"["no xref","page 3"]"#, Some("no xref; page 3")),
+            (r#""no xref""#, Some("no xref")),
+            (r#""{\"detail\":\"no xref\"}""#, Some("no xref")),
+            ("\u{feff}{\"detail\":\"no xref\"}", Some("no xref")),
+            (r#"{"message": "  ", "detail": "page 3"}"#, Some("page 3")),
+            (
+                r#"{"traceback":["Traceback (most recent call last):","  File \"a\"","ValueError: no xref"]}"#,
+                Some("ValueError: no xref"),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn reason_is_read_from_text_tracebacks_and_markup() {
+        check(&[
+            ("page 3 is broken", Some("page 3 is broken")),
+            ("{'error': 'bad'}", Some("{'error': 'bad'}")),
+            (
+                "failed\nTraceback (most recent call last):\n  File \"a.py\", line 3\n    f()\nValueError: no xref\n",
+                Some("ValueError: no xref"),
+            ),
+            (
+                "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"b\"\nUnsupportedFormatError: Content type application/pdf is not supported.\n\n Please implement input_fn",
+                Some("UnsupportedFormatError: Content type application/pdf is not supported."),
+            ),
+            (
+                "no xref\nTraceback (most recent call last):\n  File \"a.py\", line 3\n    f(",
+                Some("no xref"),
+            ),
+            (
+                r#"{"error":"Traceback (most recent call last):\n  File \"a\"\nValueError: no xref"}"#,
+                Some("ValueError: no xref"),
+            ),
+            (
+                "java.lang.IllegalStateException: no xref\n\tat com.example.A.b(A.java:7)\n",
+                Some("java.lang.IllegalStateException: no xref"),
+            ),
+            (
+                "<!doctype html>\n<html lang=en><title>422 Unprocessable Entity</title>\n<h1>Unprocessable Entity</h1>\n<p>no &quot;xref&quot;</p>",
+                Some("422 Unprocessable Entity: no \"xref\""),
+            ),
+            (
+                "<html><head><title>502 Bad Gateway</title><style>p {}</style></head><body><center><h1>502 Bad Gateway</h1></center></body></html>",
+                Some("502 Bad Gateway"),
+            ),
+            (
+                "<Error><Code>Broken</Code><Message>no xref</Message></Error>",
+                Some("Broken no xref"),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn body_without_words_has_no_reason() {
+        check(&[
+            ("", None),
+            (" \n", None),
+            ("{}", None),
+            ("[]", None),
+            ("null", Some("null")),
+            (r#"{"error":{}}"#, None),
+            (r#"{"error":null,"code":500}"#, None),
+            (r#"{"message": ""}"#, None),
+            (r#"{"status":"error"}"#, None),
+            ("\u{200b}\u{202e}", None),
+            (r#"{"error":"\u200b\u202e "}"#, None),
+            ("<html></html>", None),
+            ("<html>", None),
+            ("---", None),
+        ]);
+        assert_eq!(model_message(b"\xff"), None);
+        assert_eq!(model_message(&[0x89, 0xff, 0xfe, 0, 0, 0xc0, b'a']), None);
+        let deep = format!("{}\"x\"{}", "[".repeat(100), "]".repeat(100));
+        assert_eq!(
+            model_message(format!("{{\"error\":{deep}}}").as_bytes()),
+            None
+        );
+    }
+
+    #[test]
+    fn reason_is_on_one_line_and_without_invisible_characters() {
+        check(&[
+            ("a\r\n\tb\u{202e}c\u{0}d", Some("a bc d")),
+            (
+                r#"{"error":"page 3\nis \u001b[31mbroken\u200b"}"#,
+                Some("page 3 is [31mbroken"),
+            ),
+        ]);
+        assert_eq!(
+            model_message("Datei ung\u{fc}ltig".as_bytes()).as_deref(),
+            Some("Datei ungültig")
+        );
+        assert!(model_message(b"the file is ung\xfcltig").is_some());
+        let long = model_message("ü".repeat(100_000).as_bytes()).unwrap();
+        assert!(long.len() <= MAX_REASON_BYTES);
+    }
+
+    #[test]
+    fn reason_is_read_from_a_body_that_is_cut_off_anywhere() {
+        let whole =
+            r#"{"detail":[{"loc":["body"],"msg":"the table \"xref\" ist ungültig, page 3"}]}"#;
+        let first = whole.find("the").unwrap() + 3;
+        for end in first..=whole.len() {
+            let reason = model_message(&whole.as_bytes()[..end]).unwrap();
+            assert!(reason.starts_with("body: the"), "{end}: {reason}");
+        }
+    }
+}
