@@ -25,7 +25,10 @@ export interface TransferOptions {
 }
 
 interface CheckedOptions extends TransferOptions {
-  /** Throws `FileUnreadable`. A browser reports a file that it cannot read as a lost connection. */
+  /**
+   * Throws `FileUnreadable`. A browser reports a file that it cannot read as a lost connection, or sends what is left of
+   * it, which S3 refuses.
+   */
   checkSource(): Promise<void>;
 }
 
@@ -131,7 +134,7 @@ async function withRetries(way: CheckedOptions, work: () => Promise<void>): Prom
       return await work();
     } catch (error) {
       way.signal.throwIfAborted();
-      if (error instanceof SendError && error.status === 0) await way.checkSource();
+      if (error instanceof SendError) await way.checkSource();
       if (!navigator.onLine) {
         way.paused("offline");
         await online(way.signal);
