@@ -1,6 +1,7 @@
 /** Contracts on the page, over the fixture: upload, result, retry, tenants. */
 
 import assert from "node:assert/strict";
+import { rmSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { signIn } from "./browser";
 import { newJob } from "./fixture/jobs";
@@ -85,15 +86,48 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
 
   test("rejected files are reported before any upload request", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
-    await upload({ name: "a.docx", mimeType: "application/msword", buffer: PDF }, pdf("empty.pdf", Buffer.alloc(0)));
+    const word = Buffer.from("PK\u0003\u0004");
+    await upload(
+      { name: "a.docx", mimeType: "application/msword", buffer: word },
+      pdf("no.pdf", word),
+      pdf("empty.pdf", Buffer.alloc(0)),
+    );
     await page.locator("input[type=file]").setInputFiles(file("large.pdf", 27_000_000));
-    await page.getByText("Not a PDF").waitFor();
+    await page.getByText("Not a PDF").nth(1).waitFor();
     await page.getByText("The file is empty").waitFor();
     await page.getByText("Too large: 26 MB").waitFor();
     assert.deepEqual(
       fixture.requests.filter((one) => one.includes("uploads")),
       [],
     );
+  });
+
+  test("a PDF that the browser takes for something else is uploaded", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await upload({ name: "download", mimeType: "application/x-download", buffer: PDF });
+    await row("download").waitFor();
+  });
+
+  test("a file that changes, moves or disappears before it is sent is reported at once and can be chosen again", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    const path = file("moving.pdf", 100_000);
+    for (const break_ of [() => writeFileSync(path, "%PDF-1.7 changed"), () => rmSync(path)]) {
+      file("moving.pdf", 100_000);
+      // The file breaks after it was checked, while the upload is being created.
+      await page.route("**/uploads", async (route) => {
+        if (route.request().method() === "POST") break_();
+        await route.continue();
+      });
+      await page.locator("input[type=file]").setInputFiles(path);
+      await page.getByText("Choose it again").waitFor({ timeout: 5000 });
+      assert.equal(await page.getByRole("button", { name: "Try to upload" }).count(), 0, "another try cannot help");
+      await page.unroute("**/uploads");
+      file("moving.pdf", 100_001);
+      await page.locator("input[type=file]").setInputFiles(path);
+      await page.locator(".upload.received").waitFor();
+      assert.equal(await page.locator(".upload").count(), 1, "the file that was chosen again replaces the other");
+      await page.getByRole("button", { name: "Clear" }).click();
+    }
   });
 
   test("a multipart upload survives a failed part and a reload without sending a part twice", async () => {

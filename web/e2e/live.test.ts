@@ -175,4 +175,21 @@ describe("a page that stays open", { skip: SKIP_REASON }, () => {
     await second.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Sign in to Docket" }).waitFor();
   });
+
+  test("sign-out revokes the refresh token, and a failure of that keeps no one signed in", async () => {
+    for (const refuses of [false, true]) {
+      fixture.refusesRevocation = refuses;
+      await signIn(page, fixture.pageUrl, REVIEWER);
+      const refresh = await page.evaluate(
+        () => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { refresh: string }).refresh,
+      );
+      const before = fixture.revocations;
+      await page.locator(".person summary").click();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("heading", { name: "Sign in to Docket" }).waitFor();
+      while (fixture.revocations === before) await page.waitForTimeout(20);
+      assert.equal(fixture.revokedRefreshTokens.has(refresh), !refuses);
+      assert.equal(await page.evaluate(() => sessionStorage.getItem("docket.session")), null);
+    }
+  });
 });

@@ -294,7 +294,7 @@ pub async fn watch(subscription: &str) -> Result<()> {
         tokio::select! {
             message = client.next() => match message.context("the connection is closed")?.frame {
                 PushMessage::JobChanged { job } => terminal.line(&describe(&job)),
-                PushMessage::Snapshot { jobs, more } => {
+                PushMessage::Snapshot { jobs, more, .. } => {
                     let and_more = if more { " and more" } else { "" };
                     let noun = if jobs.len() == 1 { "job" } else { "jobs" };
                     terminal.line(&format!("{} {noun}{and_more}", jobs.len()));

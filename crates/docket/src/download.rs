@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::types::ResultView;
 use http_body_util::BodyExt;
 use tokio::fs::{File, OpenOptions};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::CommandContext;
 use crate::client::{path_segment, retry_delay};
@@ -41,11 +41,8 @@ pub(crate) async fn run(
                     "--json and --output - both need standard output; name a file instead",
                 ));
             }
-            let temporary = TemporaryFile::next_to(&std::env::temp_dir().join("result"));
-            download(context, id, &temporary.0).await?;
-            let bytes = tokio::fs::read(&temporary.0)
-                .await
-                .map_err(|error| CliError::local(format!("cannot read the result: {error}")))?;
+            // Only a complete result is printed. It stays in memory: others could read a file.
+            let (bytes, _) = download(context, id, async || Ok(Vec::new())).await?;
             printer.bytes(&bytes)?;
             return Ok(Exit::Success);
         }
@@ -91,7 +88,16 @@ pub(crate) async fn save(
         return Err(exists());
     }
     let temporary = TemporaryFile::next_to(path);
-    let bytes = download(context, id, &temporary.0).await?;
+    let (file, bytes) = download(context, id, async || {
+        temporary
+            .create()
+            .await
+            .map_err(|error| write_error(path, &error))
+    })
+    .await?;
+    file.sync_all()
+        .await
+        .map_err(|error| write_error(path, &error))?;
     if !force {
         // Creates the file, or fails if it has been created since. The rename below then replaces it.
         let created = std::fs::OpenOptions::new()
@@ -120,6 +126,19 @@ impl TemporaryFile {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Self(path.with_file_name(format!(".docket-{}-{number}.part", std::process::id())))
     }
+
+    /// Creates the file anew. It never writes through a link or into a file that someone else created.
+    async fn create(&self) -> std::io::Result<File> {
+        match tokio::fs::remove_file(&self.0).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&self.0)
+            .await
+    }
 }
 
 impl Drop for TemporaryFile {
@@ -128,25 +147,19 @@ impl Drop for TemporaryFile {
     }
 }
 
-async fn download(context: &CommandContext, id: &str, path: &Path) -> Result<u64> {
+/// Downloads a result, with a new writer for each attempt. Returns the writer and the size in bytes.
+async fn download<W: AsyncWrite + Unpin>(
+    context: &CommandContext,
+    id: &str,
+    writer: impl AsyncFn() -> Result<W>,
+) -> Result<(W, u64)> {
     let mut attempts = 0;
     loop {
         attempts += 1;
         let view = fetch_view(context, id).await?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)
-            .await
-            .map_err(|error| write_error(path, &error))?;
-        match receive(context, &view, &mut file).await {
-            Ok(()) => {
-                file.sync_all()
-                    .await
-                    .map_err(|error| write_error(path, &error))?;
-                return Ok(view.bytes);
-            }
+        let mut out = writer().await?;
+        match receive(context, &view, &mut out).await {
+            Ok(()) => return Ok((out, view.bytes)),
             Err(ReceiveError::Local(error)) => return Err(error),
             Err(ReceiveError::Transfer(reason)) if attempts == MAX_DOWNLOAD_ATTEMPTS => {
                 return Err(CliError::new(
@@ -167,10 +180,10 @@ enum ReceiveError {
     Local(CliError),
 }
 
-async fn receive(
+async fn receive<W: AsyncWrite + Unpin>(
     context: &CommandContext,
     view: &ResultView,
-    file: &mut File,
+    out: &mut W,
 ) -> Result<(), ReceiveError> {
     let request = signed_request(&view.request, full_body("")).map_err(ReceiveError::Transfer)?;
     let response =
@@ -196,9 +209,7 @@ async fn receive(
             continue;
         };
         bytes += data.len() as u64;
-        file.write_all(&data).await.map_err(|error| {
-            ReceiveError::Local(CliError::local(format!("cannot write the result: {error}")))
-        })?;
+        out.write_all(&data).await.map_err(unwritable)?;
     }
     if bytes != view.bytes {
         return Err(ReceiveError::Transfer(format!(
@@ -206,7 +217,11 @@ async fn receive(
             view.bytes
         )));
     }
-    Ok(())
+    out.flush().await.map_err(unwritable)
+}
+
+fn unwritable(error: std::io::Error) -> ReceiveError {
+    ReceiveError::Local(CliError::local(format!("cannot write the result: {error}")))
 }
 
 /// Turns a name from another user into a safe file name without a directory.

@@ -110,10 +110,6 @@ fn shortened(name: &str) -> String {
 /// A message sent over a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "frames are made one at a time, and nearly all are of the large kind"
-)]
 pub enum PushMessage {
     #[serde(rename = "job.changed")]
     JobChanged {
@@ -129,6 +125,9 @@ pub enum PushMessage {
         jobs: Vec<JobView>,
         /// Whether there are more jobs than fit.
         more: bool,
+        /// Names the state of the lists. A page that returns it with its next `sync` gets only what changed since.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mark: Option<String>,
     },
     /// The response to an invalid message.
     #[serde(rename = "error")]
@@ -146,8 +145,10 @@ impl PushMessage {
     }
 
     /// A snapshot with as many of `jobs` as fit into one frame.
-    pub fn snapshot(jobs: &[Job], more: bool) -> Self {
-        let mut room = MAX_PUSH_BYTES - r#"{"type":"snapshot","jobs":[],"more":false}"#.len();
+    pub fn snapshot(jobs: &[Job], more: bool, mark: Option<String>) -> Self {
+        let mut room = MAX_PUSH_BYTES
+            - r#"{"type":"snapshot","jobs":[],"more":false,"mark":""}"#.len()
+            - mark.as_ref().map_or(0, String::len);
         let mut views = Vec::new();
         for job in jobs {
             let view = JobView::from(job);
@@ -156,11 +157,16 @@ impl PushMessage {
                 return Self::Snapshot {
                     jobs: views,
                     more: true,
+                    mark,
                 };
             }
             room -= size;
             views.push(view);
         }
-        Self::Snapshot { jobs: views, more }
+        Self::Snapshot {
+            jobs: views,
+            more,
+            mark,
+        }
     }
 }

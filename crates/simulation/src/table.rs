@@ -237,6 +237,22 @@ impl JobTable {
         group: StatusGroup,
         limit: usize,
     ) -> NewestJobs {
+        let (mut jobs, more) = self.listed(env, tenant, group, limit);
+        jobs.retain(|job| job.state.status_group() == group);
+        NewestJobs {
+            jobs: jobs.into_iter().cloned().collect(),
+            more,
+        }
+    }
+
+    /// The newest entries of index `by_tenant`, with the rows that they name.
+    pub(crate) fn listed(
+        &self,
+        env: &mut SimulationEnvironment,
+        tenant: &Tenant,
+        group: StatusGroup,
+        limit: usize,
+    ) -> (Vec<&Job>, bool) {
         let known_at = env.now.saturating_sub(env.index_lag());
         let listed = |row: &TableRow| {
             let indexed = if row.saved_at > known_at {
@@ -254,11 +270,7 @@ impl JobTable {
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         let more = jobs.len() > limit;
         jobs.truncate(limit);
-        jobs.retain(|job| job.state.status_group() == group);
-        NewestJobs {
-            jobs: jobs.into_iter().cloned().collect(),
-            more,
-        }
+        (jobs, more)
     }
 }
 

@@ -60,6 +60,10 @@ pub struct MemoryState {
     pub fail_after: BTreeMap<&'static str, u32>,
     /// Rows that a newer release wrote.
     pub newer_schema: BTreeSet<JobId>,
+    /// What an eventually consistent read returns instead of the row.
+    pub lagging_rows: BTreeMap<JobId, Job>,
+    /// How many rows `get_jobs` was asked for.
+    pub rows_read: usize,
     /// Jobs whose check was postponed: the row's version at that time, and the new time of the check.
     pub postponed: BTreeMap<JobId, (u64, Timestamp)>,
     /// Upload events that were enqueued.

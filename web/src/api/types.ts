@@ -41,5 +41,5 @@ export type Summary = Schemas["Summary"];
 /** A message of the WebSocket API, as `PushMessage` in `view.rs` defines it: OpenAPI describes HTTP only. */
 export type PushMessage =
   | { type: "job.changed"; job: JobView; trace_id?: string }
-  | { type: "snapshot"; jobs: JobView[]; more: boolean }
+  | { type: "snapshot"; jobs: JobView[]; more: boolean; mark?: string }
   | { type: "error"; message: string };

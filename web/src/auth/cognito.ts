@@ -1,6 +1,6 @@
 /**
- * The three calls of Amazon Cognito's user pools API that a sign-in needs. They take no AWS signature, only the client
- * id (Amazon Cognito user pools API reference, InitiateAuth and RespondToAuthChallenge).
+ * The calls of Amazon Cognito's user pools API that sign-in and sign-out need. They take no AWS signature, only the client
+ * id (Amazon Cognito user pools API reference, InitiateAuth, RespondToAuthChallenge and RevokeToken).
  */
 
 import type { Configuration } from "../api/types";
@@ -46,6 +46,8 @@ async function call(at: Configuration, action: string, body: unknown): Promise<C
       },
       body: JSON.stringify(body),
       credentials: "omit",
+      // A sign-out is completed although the tab is closed meanwhile.
+      keepalive: true,
     });
   } catch {
     throw new SignInUnavailable("the sign-in service did not answer");
@@ -91,4 +93,9 @@ export function withNewPassword(
     Session: session,
     ChallengeResponses: { USERNAME: email, NEW_PASSWORD: password },
   });
+}
+
+/** Revokes a refresh token: no more ID tokens can be had for it. Those that were issued stay valid until they expire. */
+export async function revoke(at: Configuration, refresh: string): Promise<void> {
+  await call(at, "RevokeToken", { ClientId: at.client_id, Token: refresh });
 }

@@ -9,7 +9,7 @@
 import type { Configuration } from "../api/types";
 import { clockOffsetMs, now, setServiceTime } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { type CognitoAnswer, SignInError, withNewPassword, withPassword, withRefreshToken } from "./cognito";
+import { type CognitoAnswer, revoke, SignInError, withNewPassword, withPassword, withRefreshToken } from "./cognito";
 import { readClaims, type Tokens } from "./tokens";
 
 const KEY = "docket.session";
@@ -78,7 +78,9 @@ export class Session extends Emitter {
     await this.acceptAnswer(await withNewPassword(this.configuration, email, challenge, password));
   }
 
+  /** Signs out at once. The refresh token is revoked in the background; if that fails, it stays valid until it expires. */
   signOut(): void {
+    this.revoke(this.tokens?.refresh);
     this.clearTokens();
     this.channel?.postMessage({ kind: "out" } satisfies Message);
   }
@@ -107,6 +109,10 @@ export class Session extends Emitter {
     if (this.tokens?.id === token && this.status === "in") await this.renew();
   }
 
+  private revoke(refresh: string | undefined): void {
+    if (refresh) void revoke(this.configuration, refresh).catch((error: unknown) => console.warn(error));
+  }
+
   private renew(): Promise<void> {
     this.renewing ??= this.renewOnce().finally(() => {
       this.renewing = undefined;
@@ -118,7 +124,10 @@ export class Session extends Emitter {
     const tokens = this.tokens;
     if (!tokens) return;
     try {
-      await this.acceptAnswer(await withRefreshToken(this.configuration, tokens.refresh));
+      const answer = await withRefreshToken(this.configuration, tokens.refresh);
+      if (this.tokens) await this.acceptAnswer(answer);
+      // Signed out meanwhile. The answer has a refresh token only if the user pool rotates them.
+      else this.revoke(answer.AuthenticationResult?.RefreshToken);
     } catch (error) {
       // Without an answer the caller retries. After a refusal the user has to sign in again.
       if (!(error instanceof SignInError)) throw error;

@@ -23,6 +23,24 @@ export function clockOffsetMs(): number {
   return offset;
 }
 
+/**
+ * Measures elapsed time. Neither of a browser's clocks is enough: a person may set `Date.now` back, and
+ * `performance.now` may stand still while the machine sleeps. The larger difference of the two is taken.
+ */
+export class Stopwatch {
+  private monotonic = performance.now();
+  private wall = Date.now();
+
+  restart(): void {
+    this.monotonic = performance.now();
+    this.wall = Date.now();
+  }
+
+  get elapsedMs(): number {
+    return Math.max(performance.now() - this.monotonic, Date.now() - this.wall);
+  }
+}
+
 type Tick = () => void;
 const ticks = new Set<Tick>();
 let timer: ReturnType<typeof setInterval> | undefined;

@@ -1,16 +1,22 @@
-/** A WebSocket connection: it requests a snapshot when it opens and every minute, and reports when it is dead. */
+/** A WebSocket connection: it requests a snapshot when it opens and about every minute, and reports when it is dead. */
 
-import type { PushMessage, JobView } from "../api/types";
+import type { JobView, PushMessage } from "../api/types";
 
-/** Also keeps the socket alive: API Gateway closes an idle one after 10 minutes (API Gateway quotas). */
+/** The longest time between two syncs. Also keeps the socket alive: API Gateway closes an idle one after 10 minutes. */
 export const SYNC_INTERVAL_MS = 60_000;
-/** A snapshot takes well under a second, so a connection that needs longer than this is dead. */
+/** The shortest, as a fraction of the longest. It differs from page to page, so that pages do not ask in lockstep. */
+const MIN_SYNC_INTERVAL = 0.85;
+/** The same for the first sync after a connection opened: many may have opened within a second. */
+const MIN_FIRST_SYNC_INTERVAL = 0.15;
+/** A snapshot takes well under a second. One that takes longer than this is requested once more; then the connection is dead. */
 export const ANSWER_TIMEOUT_MS = 10_000;
 /** Shorter, because after a sleep most sockets are dead without having noticed. */
 export const RESUME_ANSWER_TIMEOUT_MS = 4000;
 
 export interface ConnectionEvents {
-  snapshot(jobs: JobView[], more: boolean): void;
+  /** The message that requests a snapshot. */
+  syncMessage(): string;
+  snapshot(jobs: JobView[], more: boolean, mark: string | undefined): void;
   changed(job: JobView): void;
   ended(): void;
 }
@@ -26,12 +32,13 @@ export class Connection {
   constructor(
     private readonly socket: Socket,
     private readonly events: ConnectionEvents,
+    private readonly random: () => number,
   ) {
     // The timeout also covers a socket that never opens.
-    this.expectAnswer(ANSWER_TIMEOUT_MS);
+    this.expectAnswer(ANSWER_TIMEOUT_MS, 1);
     socket.onopen = () => {
       this.open = true;
-      this.sync();
+      this.request(ANSWER_TIMEOUT_MS, 2, MIN_FIRST_SYNC_INTERVAL);
     };
     socket.onmessage = (event: MessageEvent) => this.receive(event.data);
     socket.onclose = () => this.end();
@@ -40,12 +47,17 @@ export class Connection {
 
   /** Requests a snapshot. */
   sync(timeoutMs = ANSWER_TIMEOUT_MS): void {
+    this.request(timeoutMs, 2, MIN_SYNC_INTERVAL);
+  }
+
+  private request(timeoutMs: number, tries: number, minInterval: number): void {
     if (!this.open || this.closed) return;
     clearTimeout(this.syncTimer);
-    this.syncTimer = setTimeout(() => this.sync(), SYNC_INTERVAL_MS);
-    this.expectAnswer(timeoutMs);
+    const interval = SYNC_INTERVAL_MS * (minInterval + (1 - minInterval) * this.random());
+    this.syncTimer = setTimeout(() => this.sync(), interval);
+    this.expectAnswer(timeoutMs, tries);
     try {
-      this.socket.send('{"action":"sync"}');
+      this.socket.send(this.events.syncMessage());
     } catch {
       this.end();
     }
@@ -58,9 +70,12 @@ export class Connection {
     this.socket.close(1000);
   }
 
-  private expectAnswer(timeoutMs: number): void {
+  private expectAnswer(timeoutMs: number, tries: number): void {
     clearTimeout(this.answerTimer);
-    this.answerTimer = setTimeout(() => this.end(), timeoutMs);
+    this.answerTimer = setTimeout(() => {
+      if (tries > 1) this.request(timeoutMs, tries - 1, MIN_SYNC_INTERVAL);
+      else this.end();
+    }, timeoutMs);
   }
 
   private receive(data: unknown): void {
@@ -68,7 +83,7 @@ export class Connection {
     const frame = parse(data);
     if (frame?.type === "snapshot") {
       clearTimeout(this.answerTimer);
-      this.events.snapshot(frame.jobs, frame.more);
+      this.events.snapshot(frame.jobs, frame.more, frame.mark);
     } else if (frame?.type === "job.changed") {
       this.events.changed(frame.job);
     } else if (frame?.type === "error") {

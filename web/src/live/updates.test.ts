@@ -28,8 +28,8 @@ class FakeSocket implements Socket {
   disconnect(): void {
     this.onclose?.call(this as unknown as WebSocket, {} as CloseEvent);
   }
-  snapshot(more = false, jobs: JobView[] = []): void {
-    this.receive({ type: "snapshot", jobs, more });
+  snapshot(more = false, jobs: JobView[] = [], mark = "m"): void {
+    this.receive({ type: "snapshot", jobs, more, mark });
   }
 }
 
@@ -44,6 +44,7 @@ class TestEnvironment {
   refusesTickets = false;
   refusesRefreshes = false;
   random = (): number => 1;
+  jobs: JobView[] = [];
   readonly live = new LiveUpdates({
     requestTicket: async () => {
       this.tickets += 1;
@@ -55,6 +56,7 @@ class TestEnvironment {
       this.sockets.push(socket);
       return socket;
     },
+    jobs: () => this.jobs,
     storeJobs: (jobs, pushed) => this.stored.push(...jobs.map((job): [string, boolean] => [job.id, pushed])),
     refreshLists: async () => {
       this.refreshes += 1;
@@ -110,7 +112,7 @@ test("a new connection requests a snapshot and is live after the answer", async 
   assert.equal(env.status, "connecting", "an open socket is not live yet");
   env.last.snapshot();
   assert.equal(env.status, "live");
-  assert.equal(env.refreshes, 1, "lists are refreshed after each connect");
+  assert.equal(env.refreshes, 1, "lists are refreshed after the first connect");
   env.live.stop();
 });
 
@@ -130,6 +132,9 @@ test("a connection that does not answer in time is not live", async () => {
   const env = await connected();
   const until = env.live.status.kind === "live" ? env.live.status.asOf : 0;
   await advance(SYNC_INTERVAL_MS + ANSWER_TIMEOUT_MS + 100);
+  assert.equal(env.last.sent.length, 3, "it asks once more");
+  assert.equal(env.status, "live");
+  await advance(ANSWER_TIMEOUT_MS);
   assert.equal(env.status, "reconnecting");
   assert.deepEqual(
     env.live.status,
@@ -144,18 +149,18 @@ test("a socket that never opens is replaced after the timeout", async () => {
   const env = new TestEnvironment();
   env.live.start();
   await flushPromises();
-  await advance(ANSWER_TIMEOUT_MS + 2000);
+  await advance(ANSWER_TIMEOUT_MS + 11_000);
   assert.equal(env.sockets.length, 2);
   env.live.stop();
 });
 
-test("reconnects back off with full jitter up to 30 seconds", async () => {
+test("reconnects back off with full jitter up to a minute", async () => {
   const env = new TestEnvironment();
   env.refusesTickets = true;
   const delays: number[] = [];
   env.live.start();
   await flushPromises();
-  for (let tries = 1; tries <= 9; tries += 1) {
+  for (let tries = 1; tries <= 5; tries += 1) {
     const before = env.tickets;
     let waited = 0;
     while (env.tickets === before) {
@@ -165,9 +170,9 @@ test("reconnects back off with full jitter up to 30 seconds", async () => {
     }
     delays.push(waited);
   }
-  assert.deepEqual(delays, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  assert.deepEqual(delays, [10_000, 20_000, 40_000, 60_000, 60_000]);
   env.random = () => 0;
-  await advance(31_000);
+  await advance(61_000);
   const before = env.tickets;
   await advance(1000);
   assert.ok(env.tickets > before, "the jitter includes no delay at all");
@@ -228,7 +233,7 @@ test("an error frame closes the connection and opens another", async () => {
   const env = await connected();
   env.last.receive({ type: "error", message: "connect again" });
   assert.equal(env.status, "reconnecting");
-  await advance(1000);
+  await advance(10_000);
   assert.equal(env.sockets.length, 2);
   env.live.stop();
 });
@@ -302,4 +307,94 @@ test("a stopped page opens no more connections", async () => {
   await advance(600_000);
   assert.equal(env.sockets.length, 1);
   assert.equal(env.last.closed, true);
+});
+
+test("pages that connected at the same moment sync and reconnect at different times", async () => {
+  const asked: number[] = [];
+  for (const random of [0, 0.5, 1]) {
+    const env = new TestEnvironment();
+    env.random = () => random;
+    await connected(env);
+    const startedAt = Date.now();
+    while (env.last.sent.length === 1) await advance(100);
+    asked.push(Date.now() - startedAt);
+    env.last.snapshot();
+    env.last.disconnect();
+    const cutAt = Date.now();
+    while (env.sockets.length === 1) await advance(100);
+    asked.push(Date.now() - cutAt);
+    env.live.stop();
+  }
+  const [sync = [], reconnect = []] = [0, 1].map((which) => asked.filter((_, index) => index % 2 === which));
+  for (const times of [sync, reconnect])
+    for (const [index, at] of times.slice(1).entries()) assert.ok(at - (times[index] ?? 0) > 4000, String(times));
+  assert.ok(Math.max(...sync) <= SYNC_INTERVAL_MS, "a lost push is made up for within a minute");
+});
+
+test("a clock that is set back while there is no connection does not stop the refreshes of the lists", async () => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  let elapsed = 0;
+  const monotonic = mock.method(performance, "now", () => elapsed);
+  const wall = mock.method(Date, "now", () => 1_700_000_000_000 - 3_600_000 * Number(elapsed > 1000));
+  const env = new TestEnvironment();
+  env.refusesTickets = true;
+  env.live.start();
+  for (let second = 0; second < 130; second += 1) {
+    elapsed += 1000;
+    mock.timers.tick(1000);
+    await flushPromises();
+  }
+  env.live.stop();
+  monotonic.mock.restore();
+  wall.mock.restore();
+  assert.equal(env.refreshes, 2);
+});
+
+test("a sync says what the page knows, and a hidden page refreshes an incomplete state when it is shown", async () => {
+  const env = await connected();
+  const job = (id: string, status: JobView["status"]): JobView =>
+    ({ id, version: 2, status, created_at: 1 }) as unknown as JobView;
+  env.jobs = [job("a", "Ready"), job("b", "InProgress")];
+  env.hidden = true;
+  await advance(SYNC_INTERVAL_MS);
+  assert.deepEqual(JSON.parse(env.last.sent.at(-1) ?? ""), {
+    action: "sync",
+    mark: "m",
+    known: [
+      ["b", 2, "open"],
+      ["a", 2, "ready"],
+    ],
+  });
+  const before = env.refreshes;
+  env.last.snapshot(true);
+  env.hidden = false;
+  env.live.resume();
+  env.last.snapshot(false);
+  await flushPromises();
+  assert.equal(env.refreshes, before + 1);
+  env.live.stop();
+});
+
+test("after a short interruption the snapshot suffices; after a long one the lists are refreshed", async () => {
+  for (const [minutes, refreshes] of [
+    [1, 0],
+    [10, 1],
+  ] as const) {
+    const env = await connected();
+    const before = env.refreshes;
+    env.refusesTickets = true;
+    env.hidden = true;
+    env.last.disconnect();
+    await advance(minutes * 60_000);
+    env.hidden = false;
+    env.refusesTickets = false;
+    while (env.sockets.length === 1) await advance(100);
+    const during = env.refreshes - before;
+    env.last.open();
+    env.last.snapshot();
+    await flushPromises();
+    assert.equal(env.refreshes - before - during, refreshes);
+    env.live.stop();
+  }
 });

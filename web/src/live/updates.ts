@@ -6,17 +6,21 @@
 
 import type { JobView } from "../api/types";
 import { backoff } from "../lib/backoff";
-import { now } from "../lib/clock";
+import { now, Stopwatch } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import { ANSWER_TIMEOUT_MS, Connection, RESUME_ANSWER_TIMEOUT_MS, type Socket, SYNC_INTERVAL_MS } from "./connection";
+import { SyncState } from "./sync";
 
 /** API Gateway closes a WebSocket after two hours (API Gateway quotas). The jitter spreads the replacements of many pages. */
 const MAX_CONNECTION_AGE_MS = 110 * 60_000;
 const CONNECTION_AGE_JITTER_MS = 8 * 60_000;
 /** The service drops a connection when the ID token that opened it expires. */
 const TOKEN_EXPIRY_MARGIN_MS = 2 * 60_000;
-const RECONNECT_BASE_MS = 500;
-const MAX_RECONNECT_DELAY_MS = 30_000;
+/** Long enough that the service can serve a thousand pages that lost their connections in the same second. */
+const RECONNECT_BASE_MS = 10_000;
+const MAX_RECONNECT_DELAY_MS = 60_000;
+/** After a shorter interruption the snapshot holds all that was missed, and the lists need no refresh. */
+const MAX_GAP_WITHOUT_REFRESH_MS = 5 * 60_000;
 const TICK_INTERVAL_MS = 5000;
 /** A tick that comes this late means that the machine slept or the browser suspended the tab. */
 const SLEEP_THRESHOLD_MS = 20_000;
@@ -33,6 +37,8 @@ export interface Environment {
   /** Requests a WebSocket ticket. */
   requestTicket(): Promise<{ url: string; tokenExpiresAt: number }>;
   connect(url: string): Socket;
+  /** The jobs that the page shows. */
+  jobs(): Iterable<JobView>;
   storeJobs(jobs: JobView[], pushed: boolean): void;
   /** Refreshes the lists, if a snapshot is incomplete or there is no connection. Rejects if one could not be loaded. */
   refreshLists(): Promise<void>;
@@ -50,11 +56,17 @@ export class LiveUpdates extends Emitter {
   private reconnectTimer: ReturnType<typeof setTimeout> | undefined;
   private replaceTimer: ReturnType<typeof setTimeout> | undefined;
   private tickTimer: ReturnType<typeof setInterval> | undefined;
-  private lastTick = 0;
-  private lastRefresh = 0;
+  private readonly sinceTick = new Stopwatch();
+  private readonly sinceRefresh = new Stopwatch();
+  /** Since the last frame of a connection. */
+  private readonly sinceFrame = new Stopwatch();
+  private readonly syncState = new SyncState();
+  private hasSynced = false;
   private asOf: number | undefined;
   /** The connection is up, but the lists could not be refreshed. */
   private listsAreStale = false;
+  /** A snapshot was incomplete while the page was hidden. */
+  private hasSkippedRefresh = false;
   private stopped = false;
 
   constructor(private readonly env: Environment) {
@@ -62,8 +74,8 @@ export class LiveUpdates extends Emitter {
   }
 
   start(): void {
-    this.lastTick = now();
-    this.lastRefresh = now();
+    this.sinceTick.restart();
+    this.sinceRefresh.restart();
     this.tickTimer = setInterval(() => this.tick(), TICK_INTERVAL_MS);
     if (!this.env.isOnline()) this.updateStatus();
     void this.connect();
@@ -106,9 +118,8 @@ export class LiveUpdates extends Emitter {
   }
 
   private tick(): void {
-    const at = now();
-    const gap = at - this.lastTick;
-    this.lastTick = at;
+    const gap = this.sinceTick.elapsedMs;
+    this.sinceTick.restart();
     if (gap > SLEEP_THRESHOLD_MS) this.resume(true);
     // Without a connection, the lists are refreshed as often as a connection would sync.
     const interval = this.connection
@@ -116,7 +127,7 @@ export class LiveUpdates extends Emitter {
         ? REFRESH_RETRY_MS
         : Number.POSITIVE_INFINITY
       : SYNC_INTERVAL_MS;
-    if (at - this.lastRefresh >= interval && !this.env.isHidden() && this.env.isOnline()) this.refreshLists(true);
+    if (this.sinceRefresh.elapsedMs >= interval && !this.env.isHidden() && this.env.isOnline()) this.refreshLists(true);
   }
 
   private async connect(): Promise<void> {
@@ -134,26 +145,38 @@ export class LiveUpdates extends Emitter {
   }
 
   private open(url: string, tokenExpiresAt: number): Connection {
-    const connection: Connection = new Connection(this.env.connect(url), {
-      snapshot: (jobs, more) => {
-        const isNew = connection !== this.connection;
-        if (isNew) this.promote(connection, tokenExpiresAt);
-        this.env.storeJobs(jobs, false);
-        const needsRefresh = (isNew || more) && !this.env.isHidden();
-        // With an incomplete snapshot, a new connection is live only after the lists are refreshed.
-        if (!(more && needsRefresh) || (this.status.kind === "live" && !this.listsAreStale)) this.markLive();
-        if (needsRefresh) this.refreshLists(more);
+    const connection: Connection = new Connection(
+      this.env.connect(url),
+      {
+        syncMessage: () => this.syncState.message(this.env.jobs()),
+        snapshot: (jobs, more, mark) => {
+          const isLongGap = !this.hasSynced || this.sinceFrame.elapsedMs > MAX_GAP_WITHOUT_REFRESH_MS;
+          const isNew = connection !== this.connection && isLongGap;
+          if (connection !== this.connection) this.promote(connection, tokenExpiresAt);
+          this.hasSynced = true;
+          this.syncState.answered(mark);
+          this.sinceFrame.restart();
+          this.env.storeJobs(jobs, false);
+          // The service says once that there are more jobs. A hidden page refreshes its lists when it is shown.
+          const isIncomplete = more || this.hasSkippedRefresh;
+          const needsRefresh = (isNew || isIncomplete) && !this.env.isHidden();
+          this.hasSkippedRefresh = isIncomplete && !needsRefresh;
+          // With an incomplete snapshot, a new connection is live only after the lists are refreshed.
+          if (!(isIncomplete && needsRefresh) || (this.status.kind === "live" && !this.listsAreStale)) this.markLive();
+          if (needsRefresh) this.refreshLists(isIncomplete);
+        },
+        changed: (job) => {
+          this.env.storeJobs([job], true);
+          if (connection === this.connection && this.status.kind === "live") this.markLive();
+        },
+        ended: () => {
+          if (connection === this.replacement) this.replacement = undefined;
+          else if (connection === this.connection) this.connection = undefined;
+          this.scheduleReconnect();
+        },
       },
-      changed: (job) => {
-        this.env.storeJobs([job], true);
-        if (connection === this.connection && this.status.kind === "live") this.markLive();
-      },
-      ended: () => {
-        if (connection === this.replacement) this.replacement = undefined;
-        else if (connection === this.connection) this.connection = undefined;
-        this.scheduleReconnect();
-      },
-    });
+      this.env.random,
+    );
     return connection;
   }
 
@@ -185,7 +208,7 @@ export class LiveUpdates extends Emitter {
 
   /** Refreshes the lists. With `decidesStatus`, the page is live only if that succeeds. */
   private refreshLists(decidesStatus: boolean): void {
-    this.lastRefresh = now();
+    this.sinceRefresh.restart();
     const { connection } = this;
     void this.env.refreshLists().then(
       () => {

@@ -97,7 +97,7 @@ export function DropZone(): JSX.Element | null {
         type="file"
         multiple
         hidden
-        accept={pipeline.content_types.join(",")}
+        accept={pipeline.content_types.flatMap((type) => [type, `.${type.split("/")[1]}`]).join(",")}
         onChange={(event) => {
           app.uploads.add([...(event.currentTarget.files ?? [])], pipeline, app.tenant);
           event.currentTarget.value = "";

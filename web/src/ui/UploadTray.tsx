@@ -96,9 +96,7 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
           </button>
         )}
       </div>
-      {!over && state !== "failed" && (
-        <progress max={file.size} value={state === "queued" ? 0 : item.sent} aria-label={`${file.name}: sent`} />
-      )}
+      {!over && state !== "failed" && <progress max={file.size} value={item.sent} aria-label={`${file.name}: sent`} />}
       <p class="upload-progress">{progressText(item)}</p>
     </li>
   );
@@ -110,6 +108,7 @@ function progressText(item: UploadItem): string {
     case "refused":
     case "failed":
       return item.error ?? "";
+    case "checking":
     case "queued":
       return "Queued";
     case "paused":

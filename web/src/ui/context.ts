@@ -51,6 +51,7 @@ export class AppContext extends Emitter {
         return { url: (await client.createTicket(tenant)).url, tokenExpiresAt };
       },
       connect: (url) => new WebSocket(url),
+      jobs: () => this.store.jobs.values(),
       storeJobs: (jobs, pushed) => this.store.add(jobs, pushed),
       refreshLists: async () => {
         const lists = [this.openJobs, ...this.currentList()];

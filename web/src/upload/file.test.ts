@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PipelineView } from "../api/types";
-import { fingerprint, mediaType, missingParts, partRange, rejectionReason, shortName } from "./file";
+import {
+  checkReadable,
+  FileUnreadable,
+  fingerprint,
+  firstBytes,
+  mediaType,
+  missingParts,
+  partRange,
+  rejectionReason,
+  shortName,
+} from "./file";
 
 const pipeline: PipelineView = {
   name: "legal-review",
@@ -19,21 +29,57 @@ const file = (some: object = {}): { name: string; size: number; type: string; la
   ...some,
 });
 
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const PDF = bytes("%PDF-1.7\n");
+const OTHER = bytes("<!doctype html>");
+
 test("a file that the pipeline rejects is refused before upload, with the reason", () => {
-  assert.equal(rejectionReason(file(), pipeline), undefined);
-  assert.equal(rejectionReason(file({ size: 26_214_400 }), pipeline), undefined);
+  assert.equal(rejectionReason(file(), PDF, pipeline), undefined);
+  assert.equal(rejectionReason(file({ size: 26_214_400 }), PDF, pipeline), undefined);
   assert.equal(
-    rejectionReason(file({ size: 26_214_401 }), pipeline),
+    rejectionReason(file({ size: 26_214_401 }), PDF, pipeline),
     "Too large: 25 MB. legal-review accepts at most 25 MB.",
   );
-  assert.equal(rejectionReason(file({ size: 0 }), pipeline), "The file is empty.");
-  assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), pipeline) ?? "", /Not a PDF/);
+  assert.equal(rejectionReason(file({ size: 0 }), OTHER, pipeline), "The file is empty.");
+  assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), OTHER, pipeline) ?? "", /Not a PDF/);
 });
 
-test("a missing media type is derived from the file extension", () => {
-  assert.equal(mediaType(file({ type: "", name: "SCAN.PDF" }), pipeline), "application/pdf");
-  assert.equal(mediaType(file({ type: "", name: "scan" }), pipeline), undefined);
-  assert.equal(mediaType(file({ type: "text/html", name: "scan.pdf" }), pipeline), undefined);
+test("the first bytes decide whether a file is a PDF, whatever the browser says", () => {
+  for (const type of ["application/pdf", "application/x-download", "text/html", "application/x-pdf", ""])
+    for (const name of ["a.pdf", "a.PDF", "a.html", "scan"]) {
+      assert.equal(mediaType(file({ type, name }), PDF, pipeline), "application/pdf", type);
+      assert.equal(mediaType(file({ type, name }), OTHER, pipeline), undefined, type);
+    }
+  const padded = bytes(`${" ".repeat(1019)}%PDF-`);
+  assert.equal(mediaType(file(), padded, pipeline), "application/pdf", "the header may follow other bytes");
+  assert.equal(
+    mediaType(file(), bytes(`${" ".repeat(1020)}%PDF-`), pipeline),
+    undefined,
+    "the service reads no further",
+  );
+});
+
+test("the media type of other files is the browser's, or derived from the file extension", () => {
+  const pictures = { ...pipeline, content_types: ["image/png", "application/pdf"] };
+  assert.equal(mediaType(file({ type: "image/png", name: "a" }), OTHER, pictures), "image/png");
+  assert.equal(mediaType(file({ type: "", name: "SCAN.PNG" }), OTHER, pictures), "image/png");
+  assert.equal(mediaType(file({ type: "", name: "scan" }), OTHER, pictures), undefined);
+  assert.equal(mediaType(file({ type: "text/html", name: "scan.png" }), OTHER, pictures), undefined);
+  assert.equal(mediaType(file({ type: "image/png", name: "a.png" }), PDF, pictures), "application/pdf");
+});
+
+test("a file that can no longer be read, or has become shorter, is noticed", async () => {
+  const whole = new Blob(["%PDF-1.7 and more"]);
+  await checkReadable(whole);
+  assert.equal(new TextDecoder().decode((await firstBytes(whole)).subarray(0, 5)), "%PDF-");
+  const slice = (part: () => Promise<ArrayBuffer>): Blob =>
+    ({ size: 17, slice: (from: number, to = 17) => ({ size: to - from, arrayBuffer: part }) }) as unknown as Blob;
+  const deleted = slice(() => Promise.reject(new DOMException("gone", "NotReadableError")));
+  const shorter = slice(async () => new ArrayBuffer(0));
+  for (const broken of [deleted, shorter]) {
+    await assert.rejects(checkReadable(broken), FileUnreadable);
+    await assert.rejects(firstBytes(broken), FileUnreadable);
+  }
 });
 
 test("parts cover each byte of the file exactly once", () => {

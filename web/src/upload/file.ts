@@ -14,10 +14,52 @@ export interface FileLike {
 const MAX_NAME_CHARS = 200;
 const MAX_NAME_BYTES = 500;
 
-/** Why a pipeline rejects a file. Undefined if it accepts the file. */
-export function rejectionReason(file: FileLike, pipeline: PipelineView): string | undefined {
+/** How many of a file's first bytes decide whether it is a PDF (`PEEK_BYTES` in crates/jobs/src/input.rs). */
+const PEEK_BYTES = 1024;
+/** A file in a cloud folder is fetched when it is read. One that takes longer than this is given up. */
+const READ_TIMEOUT_MS = 30_000;
+
+/** The browser can no longer read the file that was chosen. The same file can only be read after it is chosen again. */
+export class FileUnreadable extends Error {
+  constructor() {
+    super("The file cannot be read: it was changed, moved or deleted. Choose it again.");
+  }
+}
+
+/** The first bytes of a file. Throws `FileUnreadable`. */
+export function firstBytes(file: Blob): Promise<Uint8Array> {
+  return read(file.slice(0, PEEK_BYTES));
+}
+
+/**
+ * Throws `FileUnreadable` if the file was changed, moved or deleted after it was chosen. Chromium and Safari refuse to
+ * read such a file; Firefox reads what is there, so a shorter file lacks its last byte.
+ */
+export async function checkReadable(file: Blob): Promise<void> {
+  await read(file.slice(0, 1));
+  await read(file.slice(Math.max(file.size - 1, 0)));
+}
+
+async function read(part: Blob): Promise<Uint8Array> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new FileUnreadable()), READ_TIMEOUT_MS);
+  });
+  try {
+    const bytes = new Uint8Array(await Promise.race([part.arrayBuffer(), timeout]));
+    if (bytes.length === part.size) return bytes;
+  } catch {
+    // A file that changed, or a folder.
+  } finally {
+    clearTimeout(timer);
+  }
+  throw new FileUnreadable();
+}
+
+/** Why a pipeline rejects a file with these first bytes. Undefined if it accepts the file. */
+export function rejectionReason(file: FileLike, start: Uint8Array, pipeline: PipelineView): string | undefined {
   if (file.size === 0) return "The file is empty.";
-  if (mediaType(file, pipeline) === undefined)
+  if (mediaType(file, start, pipeline) === undefined)
     return `Not a ${fileKinds(pipeline)}: ${pipeline.name} accepts nothing else.`;
   if (file.size > pipeline.max_bytes) {
     return `Too large: ${formatBytes(file.size)}. ${pipeline.name} accepts at most ${formatBytes(pipeline.max_bytes)}.`;
@@ -25,15 +67,25 @@ export function rejectionReason(file: FileLike, pipeline: PipelineView): string 
   return undefined;
 }
 
-/** The media type to declare. Browsers derive it from the file name, and some leave it empty. */
-export function mediaType(file: FileLike, pipeline: PipelineView): string | undefined {
+const PDF = "application/pdf";
+
+/**
+ * The media type to declare. Whether a file is a PDF is decided by its first bytes, as the service does. For other types
+ * it is the browser's, which derives it from the file name and sometimes leaves it empty.
+ */
+export function mediaType(file: FileLike, start: Uint8Array, pipeline: PipelineView): string | undefined {
+  const accepted = pipeline.content_types;
+  if (accepted.includes(PDF) && isPdf(start)) return PDF;
   const stated = file.type.toLowerCase();
-  if (pipeline.content_types.includes(stated)) return stated;
-  if (stated === "" || stated === "application/octet-stream") {
-    const ending = file.name.split(".").pop()?.toLowerCase() ?? "";
-    return pipeline.content_types.find((type) => type.split("/")[1] === ending);
-  }
-  return undefined;
+  const ending = file.name.split(".").pop()?.toLowerCase() ?? "";
+  const isUnknown = stated === "" || stated === "application/octet-stream";
+  const type = accepted.find((one) => one === stated || (isUnknown && one.split("/")[1] === ending));
+  return type === PDF ? undefined : type;
+}
+
+/** Whether a file with these first bytes is a PDF: `%PDF-` is among them, not necessarily at the start. */
+function isPdf(start: Uint8Array): boolean {
+  return new TextDecoder("latin1").decode(start.subarray(0, PEEK_BYTES)).includes("%PDF-");
 }
 
 export function fileKinds(pipeline: PipelineView): string {

@@ -5,7 +5,7 @@ import { ApiError, errorMessage } from "../api/errors";
 import type { PipelineView, UploadView } from "../api/types";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { fingerprint, mediaType, rejectionReason, shortName } from "./file";
+import { checkReadable, FileUnreadable, fingerprint, firstBytes, mediaType, rejectionReason, shortName } from "./file";
 import { SendError } from "./send";
 import { transfer } from "./transfer";
 import { removeUnfinished, saveUnfinished, type UnfinishedUpload, unfinishedUploads } from "./unfinished";
@@ -17,9 +17,12 @@ export interface UploadItem {
   readonly file: File;
   readonly pipeline: string;
   readonly tenant: string | undefined;
-  state: "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
+  /** Refused: the file as it was chosen cannot be uploaded. Failed: another try may succeed. */
+  state: "checking" | "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
   sent: number;
   error?: string;
+  /** What to declare. Set when the file has been checked. */
+  contentType?: string;
   jobId?: string;
   /** Whether it continues an upload that an earlier page started. */
   resumed?: boolean;
@@ -53,19 +56,41 @@ export class UploadQueue extends Emitter {
   }
 
   add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined): void {
-    const under = (item: UploadItem): boolean =>
-      item.state !== "refused" && item.state !== "failed" && item.state !== "received";
+    const under = (item: UploadItem): boolean => !["refused", "failed", "received"].includes(item.state);
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
       .map((file): UploadItem => {
         this.key += 1;
-        const why = rejectionReason(file, pipeline);
-        const item = { key: this.key, file, pipeline: pipeline.name, tenant, sent: 0 };
-        return why === undefined ? { ...item, state: "queued" } : { ...item, state: "refused", error: why };
+        return { key: this.key, file, pipeline: pipeline.name, tenant, sent: 0, state: "checking" };
       });
-    this.items = [...this.items, ...items];
-    this.pipelines.set(pipeline.name, pipeline);
+    this.items = [...this.items.filter((item) => !items.some((chosen) => this.replaces(chosen, item))), ...items];
+    this.emit();
+    for (const item of items) void this.check(item, pipeline);
+  }
+
+  /** Whether a file was chosen again because it could not be read. A changed file is another upload. */
+  private replaces(chosen: UploadItem, item: UploadItem): boolean {
+    const identity = (one: UploadItem): string => JSON.stringify([one.file.name, one.pipeline, one.tenant ?? ""]);
+    if (item.state !== "refused" || identity(chosen) !== identity(item)) return false;
+    const isSame =
+      fingerprint(chosen.file, chosen.pipeline, chosen.tenant) === fingerprint(item.file, item.pipeline, item.tenant);
+    if (!isSame) this.abort(item);
+    return true;
+  }
+
+  /** Reads the start of the file: whether it can be read at all, and whether the pipeline accepts it. */
+  private async check(item: UploadItem, pipeline: PipelineView): Promise<void> {
+    try {
+      const start = item.file.size === 0 ? new Uint8Array() : await firstBytes(item.file);
+      const reason = rejectionReason(item.file, start, pipeline);
+      if (reason === undefined) item.contentType = mediaType(item.file, start, pipeline) ?? item.file.type;
+      item.state = reason === undefined ? "queued" : "refused";
+      if (reason !== undefined) item.error = reason;
+    } catch (error) {
+      item.state = "refused";
+      item.error = errorMessage(error);
+    }
     this.emit();
     this.startNext();
   }
@@ -73,12 +98,15 @@ export class UploadQueue extends Emitter {
   cancel(item: UploadItem): void {
     this.running.get(item.key)?.abort(new DOMException("cancelled", "AbortError"));
     this.items = this.items.filter((other) => other !== item);
-    if (item.jobId !== undefined && item.state !== "received") {
-      removeUnfinished(item.jobId);
-      void this.client.abortUpload(item.jobId).catch(() => {});
-    }
+    if (item.state !== "received") this.abort(item);
     this.emit();
     this.startNext();
+  }
+
+  private abort(item: UploadItem): void {
+    if (item.jobId === undefined) return;
+    removeUnfinished(item.jobId);
+    void this.client.abortUpload(item.jobId).catch(() => {});
   }
 
   retry(item: UploadItem): void {
@@ -100,10 +128,8 @@ export class UploadQueue extends Emitter {
   }
 
   get busy(): boolean {
-    return this.items.some((item) => ["queued", "sending", "paused", "retrying"].includes(item.state));
+    return this.items.some((item) => ["checking", "queued", "sending", "paused", "retrying"].includes(item.state));
   }
-
-  private readonly pipelines = new Map<string, PipelineView>();
 
   private startNext(): void {
     for (const item of this.items) {
@@ -118,7 +144,8 @@ export class UploadQueue extends Emitter {
     try {
       item.state = "sending";
       this.emit();
-      const upload = await this.openUpload(item);
+      await checkReadable(item.file);
+      const upload = control.signal.aborted ? undefined : await this.openUpload(item);
       if (upload) {
         item.jobId = upload.job_id;
         if (control.signal.aborted) {
@@ -143,12 +170,13 @@ export class UploadQueue extends Emitter {
           },
         });
       }
+      control.signal.throwIfAborted();
       item.sent = item.file.size;
       item.state = "received";
       if (item.jobId !== undefined) removeUnfinished(item.jobId);
     } catch (error) {
       if (!control.signal.aborted) {
-        item.state = "failed";
+        item.state = error instanceof FileUnreadable ? "refused" : "failed";
         if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
           // The upload session has expired: the next attempt starts from the beginning.
           removeUnfinished(item.jobId);
@@ -187,13 +215,12 @@ export class UploadQueue extends Emitter {
         }
       }
     }
-    const type = mediaType(item.file, this.pipelines.get(item.pipeline) as PipelineView);
     const upload = await this.client.createUpload({
       pipeline: item.pipeline,
       ...(item.tenant === undefined ? {} : { tenant: item.tenant }),
       name: shortName(item.file.name),
       bytes: item.file.size,
-      content_type: type ?? item.file.type,
+      content_type: item.contentType ?? item.file.type,
     });
     saveUnfinished({
       actor: this.actor,

@@ -5,7 +5,7 @@ import { ApiError, NetworkError } from "../api/errors";
 import type { MultipartUploadView, SignedRequest, UploadView } from "../api/types";
 import { backoff, pause } from "../lib/backoff";
 import { now } from "../lib/clock";
-import { missingParts, partRange } from "./file";
+import { checkReadable, missingParts, partRange } from "./file";
 import { SendError, send } from "./send";
 
 const PARALLEL_PARTS = 3;
@@ -24,13 +24,22 @@ export interface TransferOptions {
   paused(reason: "offline" | "retry"): void;
 }
 
+interface CheckedOptions extends TransferOptions {
+  /**
+   * Throws `FileUnreadable`. A browser reports a file that it cannot read as a lost connection, or sends what is left of
+   * it, which S3 refuses.
+   */
+  checkSource(): Promise<void>;
+}
+
 /** Sends what is missing. Resolves when S3 has the whole file. */
-export async function transfer(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
+export async function transfer(upload: UploadView, file: Blob, options: TransferOptions): Promise<void> {
+  const way = { ...options, checkSource: () => checkReadable(file) };
   if (upload.multipart) await sendParts(upload, upload.multipart, file, way);
   else await sendWhole(upload, file, way);
 }
 
-async function sendWhole(upload: UploadView, file: Blob, way: TransferOptions): Promise<void> {
+async function sendWhole(upload: UploadView, file: Blob, way: CheckedOptions): Promise<void> {
   let request = upload.put;
   await withRetries(way, async () => {
     if (!request || request.expires_at - MIN_SIGNATURE_LIFE_MS < now())
@@ -51,7 +60,7 @@ async function sendParts(
   upload: UploadView,
   multipart: MultipartUploadView,
   file: Blob,
-  way: TransferOptions,
+  way: CheckedOptions,
 ): Promise<void> {
   const todo = missingParts(multipart.part_count, multipart.uploaded_parts);
   const sent = new Map<number, number>();
@@ -118,13 +127,14 @@ function size(part: number, partBytes: number, whole: number): number {
 }
 
 /** Repeats `work` until it succeeds, is cancelled or fails permanently. While offline, it waits for the network. */
-async function withRetries(way: TransferOptions, work: () => Promise<void>): Promise<void> {
+async function withRetries(way: CheckedOptions, work: () => Promise<void>): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     way.signal.throwIfAborted();
     try {
       return await work();
     } catch (error) {
       way.signal.throwIfAborted();
+      if (error instanceof SendError) await way.checkSource();
       if (!navigator.onLine) {
         way.paused("offline");
         await online(way.signal);

@@ -5,10 +5,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use api::types::{Me, PipelineView};
+use jobs::input::PEEK_BYTES;
 
 use crate::config;
 use crate::error::{CliError, Result};
 use crate::print::byte_size;
+
+const PDF: &str = "application/pdf";
 
 /// A file that exists and is not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,9 +138,14 @@ pub(super) fn prepare(
     }
     let accepted = pipeline.content_types.join(" or ");
     let content_type = match named
-        .or_else(|| type_by_extension(&file.path))
         .or_else(|| type_by_content(&file.path))
+        .or_else(|| type_by_extension(&file.path))
     {
+        Some(PDF) if named.is_none() && !is_pdf(&file.path) => {
+            return Err(CliError::local(format!(
+                "{shown} is not a PDF: there is no %PDF- in its first {PEEK_BYTES} bytes"
+            )));
+        }
         Some(kind)
             if pipeline
                 .content_types
@@ -160,9 +168,11 @@ pub(super) fn prepare(
             );
         }
     };
+    // The name as it was typed: the target of a link may have a meaningless one.
     let name = file
-        .canonical
+        .path
         .file_name()
+        .or(file.canonical.file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     Ok(UploadFile {
@@ -178,7 +188,7 @@ pub(super) fn prepare(
 fn type_by_extension(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     Some(match extension.as_str() {
-        "pdf" => "application/pdf",
+        "pdf" => PDF,
         "json" => "application/json",
         "txt" => "text/plain",
         "csv" => "text/csv",
@@ -192,32 +202,71 @@ fn type_by_extension(path: &Path) -> Option<&'static str> {
 }
 
 fn type_by_content(path: &Path) -> Option<&'static str> {
-    let mut start = [0; 5];
-    std::fs::File::open(path)
-        .and_then(|mut file| file.read_exact(&mut start))
-        .ok()?;
-    start.starts_with(b"%PDF-").then_some("application/pdf")
+    is_pdf(path).then_some(PDF)
 }
 
-/// The path to save a result to. It never overwrites the result's own document.
-pub(super) fn result_path(dir: &Path, name: &str, input: &Path) -> PathBuf {
-    let path = dir.join(name);
-    let same = match (path.canonicalize(), input.canonicalize()) {
-        (Ok(path), Ok(input)) => path == input,
-        _ => false,
-    };
-    if !same {
-        return path;
+/// Whether the file is a PDF for the service.
+fn is_pdf(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(PEEK_BYTES as u64).read_to_end(&mut start));
+    read.is_ok() && start.windows(5).any(|window| window == b"%PDF-")
+}
+
+/// The paths to save the results of one command to: each is used once, and none is a document of the command.
+#[derive(Debug, Default)]
+pub(super) struct ResultPaths {
+    documents: HashSet<PathBuf>,
+    used: HashSet<PathBuf>,
+}
+
+impl ResultPaths {
+    pub(super) fn new(files: &[UploadFile]) -> Self {
+        Self {
+            documents: files.iter().map(|file| file.canonical.clone()).collect(),
+            used: HashSet::new(),
+        }
     }
-    let stem = Path::new(name)
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let name = match Path::new(name).extension() {
-        Some(extension) => format!("{stem}.result.{}", extension.to_string_lossy()),
-        None => format!("{stem}.result"),
-    };
-    dir.join(name)
+
+    /// The path for a result with this name: the name itself, or the name with a number.
+    pub(super) fn reserve(&mut self, dir: &Path, name: &str) -> PathBuf {
+        let is_document = |path: &Path| {
+            path.canonicalize()
+                .is_ok_and(|path| self.documents.contains(&path))
+        };
+        let path = dir.join(name);
+        let first = if is_document(&path) {
+            dir.join(numbered(name, "result"))
+        } else {
+            path
+        };
+        let numbers = (2..).map(|number: u64| dir.join(numbered(name, &number.to_string())));
+        let free = std::iter::once(first)
+            .chain(numbers)
+            .find(|path| !is_document(path) && !self.used.contains(&file_identity(path)));
+        // The numbers do not end.
+        let path = free.unwrap_or_default();
+        self.used.insert(file_identity(&path));
+        path
+    }
+}
+
+/// Equal for two paths that may name the same file: some file systems ignore case.
+fn file_identity(path: &Path) -> PathBuf {
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    dir.join(name.to_lowercase())
+}
+
+/// The name with something before its extension.
+fn numbered(name: &str, addition: &str) -> String {
+    let stem = Path::new(name).file_stem().unwrap_or_default();
+    let stem = stem.to_string_lossy();
+    match Path::new(name).extension() {
+        Some(extension) => format!("{stem}.{addition}.{}", extension.to_string_lossy()),
+        None => format!("{stem}.{addition}"),
+    }
 }
 
 #[cfg(test)]
@@ -237,15 +286,6 @@ mod tests {
             .to_vec()
     }
 
-    fn file(path: &str, bytes: u64) -> LocalFile {
-        LocalFile {
-            path: path.into(),
-            canonical: path.into(),
-            bytes,
-            modified: 1,
-        }
-    }
-
     #[test]
     fn pipeline_must_be_named_if_there_are_several() {
         let all = pipelines();
@@ -263,37 +303,98 @@ mod tests {
         assert!(choose_pipeline(&all, Some("ocr")).is_err());
     }
 
-    #[test]
-    fn files_that_the_service_would_refuse_are_rejected() {
-        let pipeline = &pipelines()[0];
-        assert_eq!(
-            prepare(file("/x/A.PDF", 1000), pipeline, None)
-                .unwrap()
-                .content_type,
-            "application/pdf"
-        );
-        assert!(prepare(file("/x/a.pdf", 1001), pipeline, None).is_err());
-        assert!(prepare(file("/x/a.png", 10), pipeline, None).is_err());
-        assert!(prepare(file("/x/unknown", 10), pipeline, None).is_err());
-        assert!(prepare(file("/x/unknown", 10), pipeline, Some("application/pdf")).is_ok());
-        assert_eq!(
-            prepare(file("/x/a.pdf", 1), pipeline, None).unwrap().name,
-            "a.pdf"
-        );
+    /// A directory that is deleted at the end of the test.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("docket-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&dir).unwrap();
+            Self(dir.canonicalize().unwrap())
+        }
+
+        fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+            let path = self.0.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, content).unwrap();
+            path
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).ok();
+        }
     }
 
     #[test]
-    fn result_never_overwrites_its_document_and_duplicate_files_are_uploaded_once() {
-        let dir = std::env::temp_dir().join(format!("docket-plan-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let input = dir.join("a.pdf");
-        std::fs::write(&input, b"%PDF-").unwrap();
-        assert_eq!(result_path(&dir, "a.pdf", &input), dir.join("a.result.pdf"));
-        assert_eq!(result_path(&dir, "a.json", &input), dir.join("a.json"));
+    fn files_that_the_service_would_refuse_are_rejected() {
+        let dir = Directory::new("refused");
+        let pipeline = &pipelines()[0];
+        let prepared = |name: &str, content: &[u8], named: Option<&str>| {
+            let path = dir.file(name, content);
+            prepare(local_file(&path).unwrap(), pipeline, named)
+        };
+        assert!(
+            prepared(
+                "large.pdf",
+                &[b"%PDF-", [b' '; 996].as_slice()].concat(),
+                None
+            )
+            .is_err()
+        );
+        assert!(prepared("a.png", b"\x89PNG", None).is_err());
+        assert!(prepared("unknown", b"text", None).is_err());
+        assert!(prepared("unknown", b"text", Some("application/pdf")).is_ok());
+        let error = prepared("page.pdf", b"<html>", None).unwrap_err();
+        assert!(error.problem.detail.contains("not a PDF"), "{error:?}");
+        // The first bytes decide, not the name.
+        for name in ["a.PDF", "download", "scan.txt", "scan.json"] {
+            for content in [b"%PDF-1.7".as_slice(), b"\xef\xbb\xbf\n%PDF-1.4"] {
+                let file = prepared(name, content, None).unwrap();
+                assert_eq!(file.content_type, "application/pdf");
+                assert_eq!(file.name, name);
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_behind_a_link_has_the_name_that_was_typed() {
+        let dir = Directory::new("link");
+        let target = dir.file("0f3a91", b"%PDF-");
+        let link = dir.0.join("contract.pdf");
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        let file = prepare(local_file(&link).unwrap(), &pipelines()[0], None).unwrap();
+        assert_eq!(file.name, "contract.pdf");
+    }
+
+    #[test]
+    fn results_of_the_same_name_are_saved_in_two_files_and_never_overwrite_a_document() {
+        let dir = Directory::new("results");
+        let paths = [
+            dir.file("a/x.pdf", b"%PDF-"),
+            dir.file("b/x.pdf", b"%PDF-"),
+            dir.file("a/x.2.pdf", b"%PDF-"),
+        ];
+        let files =
+            paths.map(|path| prepare(local_file(&path).unwrap(), &pipelines()[0], None).unwrap());
+        let mut results = ResultPaths::new(&files);
+        let mut reserve = |name| results.reserve(&dir.0.join("a"), name);
+        assert_eq!(reserve("x.json"), dir.0.join("a/x.json"));
+        assert_eq!(reserve("x.json"), dir.0.join("a/x.2.json"));
+        assert_eq!(reserve("X.json"), dir.0.join("a/X.3.json"));
+        assert_eq!(reserve("x.pdf"), dir.0.join("a/x.result.pdf"));
+        assert_eq!(reserve("x.pdf"), dir.0.join("a/x.3.pdf"));
+    }
+
+    #[test]
+    fn duplicate_files_are_uploaded_once() {
+        let dir = Directory::new("duplicates");
+        let input = dir.file("a.pdf", b"%PDF-");
         let twice = files(&[input.clone(), input]).unwrap();
         assert_eq!(twice.len(), 1);
-        assert!(files(&[dir.join("none.pdf")]).is_err());
-        assert!(files(std::slice::from_ref(&dir)).is_err());
-        std::fs::remove_dir_all(&dir).unwrap();
+        assert!(files(&[dir.0.join("none.pdf")]).is_err());
+        assert!(files(std::slice::from_ref(&dir.0)).is_err());
     }
 }

@@ -7,6 +7,7 @@ mod put;
 mod resume_store;
 mod wait;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use api::types::{Me, NewUpload, UploadView};
@@ -22,7 +23,7 @@ use crate::download;
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 
-use self::files::UploadFile;
+use self::files::{ResultPaths, UploadFile};
 use self::progress::FileProgress;
 use self::resume_store::{ResumeKey, UnfinishedUpload};
 
@@ -36,6 +37,7 @@ struct UploadCommand<'a> {
     pipeline: String,
     slots: Semaphore,
     files: usize,
+    result_paths: RefCell<ResultPaths>,
 }
 
 pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Exit> {
@@ -63,6 +65,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         pipeline: pipeline.name.clone(),
         slots: Semaphore::new(MAX_CONCURRENT_FILES),
         files: files.len(),
+        result_paths: RefCell::new(ResultPaths::new(&files)),
     };
     let mut combined = CombinedExit::default();
     let mut running: FuturesUnordered<_> = files.iter().map(|file| command.process(file)).collect();
@@ -241,7 +244,7 @@ impl UploadCommand<'_> {
             Some(dir) => dir.clone(),
             None => file.path.parent().map(Path::to_owned).unwrap_or_default(),
         };
-        let path = files::result_path(&dir, &name, &file.path);
+        let path = self.result_paths.borrow_mut().reserve(&dir, &name);
         download::save(self.context, id, &path, self.args.force)
             .await
             .map_err(|error| {

@@ -285,6 +285,52 @@ fn incomplete_download_is_repeated() {
 }
 
 #[test]
+fn results_of_two_files_with_one_name_are_both_saved() {
+    for force in [&[][..], &["--force"]] {
+        let setup = Setup::signed_in();
+        for (folder, text) in [("a", "\"first\""), ("b", "\"second\"")] {
+            std::fs::create_dir_all(setup.home.join(folder)).unwrap();
+            setup.file(&format!("{folder}/contract.pdf"), &document(1000));
+            let id = if folder == "a" { "job-1" } else { "job-2" };
+            setup
+                .service
+                .respond_once(&format!("GET /jobs/{id}"), 200, &detail(id, "Ready"));
+            serve_result(&setup, id, text);
+        }
+        let arguments = [
+            "upload",
+            "a/contract.pdf",
+            "b/contract.pdf",
+            "--wait",
+            "--save",
+            ".",
+        ];
+        let output = setup.run(arguments.iter().chain(force));
+        assert_eq!(output.code, Some(0), "{output:?}");
+        let read = |name: &str| std::fs::read_to_string(setup.home.join(name)).unwrap();
+        let mut saved = [read("contract.json"), read("contract.2.json")];
+        saved.sort();
+        assert_eq!(saved, ["\"first\"", "\"second\""]);
+    }
+}
+
+#[test]
+fn result_for_standard_output_is_not_written_to_a_file() {
+    let setup = Setup::signed_in();
+    let temporary = setup.home.join("tmp");
+    serve_result(&setup, "j1", "{}");
+    // The folder for temporary files does not exist, so that writing to it fails.
+    let mut command = setup.command(["jobs", "result", "j1", "--output", "-"]);
+    let output: CommandOutput = command.env("TMPDIR", &temporary).output().unwrap().into();
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (Some(0), "{}"),
+        "{output:?}"
+    );
+    assert!(!temporary.exists());
+}
+
+#[test]
 fn upload_with_wait_exits_with_1_if_the_job_failed() {
     let setup = Setup::signed_in();
     let file = setup.file("contract.pdf", &document(1000));

@@ -1,6 +1,7 @@
 //! Function `ws-default`: responds to messages of a page.
 
-use api::snapshot::sync;
+use api::ports::JobList;
+use api::snapshot::{Known, sync};
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections, JobStore, PushError, Pusher};
 use jobs::view::PushMessage;
@@ -23,14 +24,15 @@ environment! {
 #[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase")]
 enum Said {
-    /// Register the connection and send a snapshot.
-    Sync,
+    /// Register the connection and send a snapshot, or what differs from what the page knows.
+    Sync(Known),
 }
 
 /// Answers a page.
 ///
-/// - **Input**: `{"action":"sync"}`. The page sends it when it connects and every minute, which keeps the connection
-///   alive and makes up for lost pushes.
+/// - **Input**: `{"action":"sync"}`. The page sends it when it connects and about every minute, which keeps the
+///   connection alive and makes up for lost pushes. With `mark`, the mark of the last snapshot, and `known`, the page's
+///   jobs as `[id, version, status group]`, it gets only what changed.
 /// - **On bad input**: an error frame that lists the valid messages.
 /// - **On failure**: an error; the page syncs again within a minute.
 ///
@@ -41,7 +43,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<ApiGatewayWebsocketProxyRequest>,
 ) -> Result<ApiGatewayProxyResponse, Error>
 where
-    P: JobStore + Connections + Pusher + Clock,
+    P: JobStore + JobList + Connections + Pusher + Clock,
 {
     let event = event.payload;
     let now = app.ports.now();
@@ -51,7 +53,7 @@ where
         _ if connection.token_expires_at <= now => PushMessage::Error {
             message: "the sign-in has expired; connect with a new ticket".to_owned(),
         },
-        Ok(Said::Sync) => sync(&app.ports, &connection).await?,
+        Ok(Said::Sync(known)) => sync(&app.ports, &connection, &known).await?,
         Err(_) => PushMessage::Error {
             message: r#"not understood; say {"action":"sync"}"#.to_owned(),
         },

@@ -3,9 +3,11 @@
 use crate::fixtures::{BUCKET, NOW, PDF, TestApp, app, batch, event, run, upload_event};
 use std::sync::Arc;
 
+use api::snapshot::MAX_CHECKED_JOBS;
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
-use jobs::id::Timestamp;
+use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::ports::{Connection, Ticket};
+use jobs::state::{Cause, Failure, State};
 use serde_json::{Value, json};
 
 fn fixture(text: &str) -> Value {
@@ -282,4 +284,173 @@ fn failed_push_does_not_fail_the_message() {
     .unwrap();
     assert!(response.batch_item_failures.is_empty());
     assert_eq!(app.ports.state().frames.len(), 1);
+}
+
+fn sync(app: &TestApp, message: &Value) -> Value {
+    let mut payload = fixture(include_str!("../../../../events/ws-default/sync.json"));
+    payload["body"] = message.to_string().into();
+    app.ports.state().frames.clear();
+    run(ws_default::handle(app, event(app, payload))).unwrap();
+    serde_json::from_str(&app.ports.state().frames[0].1).unwrap()
+}
+
+fn upload(app: &TestApp, key: &str) {
+    let version = app.ports.put(BUCKET, key, PDF);
+    run(upload_trigger::handle(
+        app,
+        batch(app, &[upload_event(key, &version)], 1),
+    ))
+    .unwrap();
+}
+
+/// The message of a page that has seen these frames.
+fn sync_again(frames: &[&Value]) -> Value {
+    let mut known = serde_json::Map::new();
+    for job in frames
+        .iter()
+        .flat_map(|frame| frame["jobs"].as_array().unwrap())
+    {
+        let group = match job["status"].as_str().unwrap() {
+            "Ready" => "ready",
+            "Failed" => "failed",
+            "Cancelled" => "cancelled",
+            _ => "open",
+        };
+        let id = job["id"].as_str().unwrap();
+        known.insert(id.to_owned(), json!([id, job["version"], group]));
+    }
+    let known: Vec<Value> = known.into_iter().map(|(_, job)| job).collect();
+    let mark = frames.iter().rev().find_map(|frame| frame["mark"].as_str());
+    json!({"action": "sync", "mark": mark, "known": known})
+}
+
+fn set_state(app: &TestApp, key: &str, state: State) {
+    let mut world = app.ports.state();
+    let job = world
+        .jobs
+        .get_mut(&JobId::of_key(BUCKET, key))
+        .expect("the job exists");
+    job.state = state;
+    job.version += 1;
+}
+
+const READY: State = State::Ready {
+    attempt: Attempt(1),
+};
+
+#[test]
+fn sync_without_changes_since_the_last_one_is_answered_with_nothing() {
+    let app = app();
+    for number in 0..60 {
+        upload(&app, &format!("inbound/acme/{number}.pdf"));
+        set_state(&app, &format!("inbound/acme/{number}.pdf"), READY);
+    }
+    let first = sync(&app, &json!({"action": "sync"}));
+    assert_eq!(
+        (&first["more"], first["jobs"].as_array().unwrap().len()),
+        (&json!(true), 50)
+    );
+    let again = sync(&app, &sync_again(&[&first]));
+    assert_eq!(again["jobs"], json!([]));
+    assert_eq!(again["more"], false, "the page keeps what it has");
+    assert_eq!(again["mark"], first["mark"]);
+    // A page's fifty rows would be fifty units. The keys of the lists are four.
+    assert_eq!(app.ports.state().rows_read, MAX_CHECKED_JOBS);
+}
+
+/// Guarantee 7: a connected page shows the table's state within a minute if a push was lost.
+#[test]
+fn sync_finds_every_change_whose_push_was_lost() {
+    let app = app();
+    for number in 0..8 {
+        upload(&app, &format!("inbound/acme/{number}.pdf"));
+    }
+    let first = sync(&app, &json!({"action": "sync"}));
+    // A new job; jobs that leave for each status group, one of which is not in a snapshot; one that stays open.
+    upload(&app, "inbound/acme/new.pdf");
+    set_state(&app, "inbound/acme/0.pdf", READY);
+    let attempt = Attempt(1);
+    let failure = Failure::new(Cause::ModelError, "it broke");
+    set_state(
+        &app,
+        "inbound/acme/1.pdf",
+        State::Failed { attempt, failure },
+    );
+    set_state(&app, "inbound/acme/2.pdf", State::Cancelled { attempt });
+    let stays_open = app.ports.state().jobs[&JobId::of_key(BUCKET, "inbound/acme/3.pdf")]
+        .state
+        .clone();
+    set_state(&app, "inbound/acme/3.pdf", stays_open);
+    let answer = sync(&app, &sync_again(&[&first]));
+    let mut changed: Vec<(&str, &str)> = answer["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| {
+            (
+                job["name"].as_str().unwrap(),
+                job["status"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    changed.sort_unstable();
+    assert_eq!(
+        changed,
+        [
+            ("0.pdf", "Ready"),
+            ("1.pdf", "Failed"),
+            ("2.pdf", "Cancelled"),
+            ("3.pdf", "InProgress"),
+            ("new.pdf", "InProgress"),
+        ]
+    );
+    let again = sync(&app, &sync_again(&[&first, &answer]));
+    assert_eq!(again["jobs"], json!([]));
+}
+
+#[test]
+fn sync_after_more_new_jobs_than_fit_says_that_there_are_more() {
+    let app = app();
+    upload(&app, "inbound/acme/first.pdf");
+    let first = sync(&app, &json!({"action": "sync"}));
+    for number in 0..51 {
+        upload(&app, &format!("inbound/acme/{number}.pdf"));
+        let mut world = app.ports.state();
+        let id = JobId::of_key(BUCKET, &format!("inbound/acme/{number}.pdf"));
+        world.jobs.get_mut(&id).unwrap().created_at = Timestamp(NOW.0 + 1 + number);
+    }
+    assert_eq!(sync(&app, &sync_again(&[&first]))["more"], true);
+}
+
+/// Guarantee 8: no one sees, is pushed, retries or downloads another tenant's job.
+#[test]
+fn page_that_names_a_job_of_another_tenant_gets_nothing_about_it() {
+    let app = app();
+    upload(&app, "inbound/globex/secret.pdf");
+    let id = JobId::of_key(BUCKET, "inbound/globex/secret.pdf").to_string();
+    for mark in ["", "another"] {
+        let known = json!([[id, 0, "open"], ["not an id", 0, "open"]]);
+        let answer = sync(
+            &app,
+            &json!({"action": "sync", "mark": mark, "known": known}),
+        );
+        assert_eq!(answer["jobs"], json!([]));
+    }
+}
+
+/// Index and rows are read eventually consistently: the row may be older than its place in the index.
+#[test]
+fn job_whose_row_lags_behind_its_index_is_sent_by_the_next_sync() {
+    let app = app();
+    upload(&app, "inbound/acme/a.pdf");
+    let first = sync(&app, &json!({"action": "sync"}));
+    let id = JobId::of_key(BUCKET, "inbound/acme/a.pdf");
+    let before = app.ports.state().jobs[&id].clone();
+    set_state(&app, "inbound/acme/a.pdf", READY);
+    app.ports.state().lagging_rows.insert(id, before);
+    let lagging = sync(&app, &sync_again(&[&first]));
+    assert_eq!(lagging["jobs"], json!([]));
+    app.ports.state().lagging_rows.clear();
+    let next = sync(&app, &sync_again(&[&first, &lagging]));
+    assert_eq!(next["jobs"][0]["status"], "Ready");
 }

@@ -1,5 +1,6 @@
 //! The ports that all functions use.
 
+use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
@@ -91,6 +92,43 @@ impl JobStore for Ports {
         Ok(self
             .call("newest", |Simulation { table, env, .. }| {
                 table.newest(env, tenant, class, limit)
+            })
+            .await?)
+    }
+}
+
+/// As much of the lists as `ws-default` reads.
+impl JobList for Ports {
+    async fn list_entries(
+        &self,
+        list: &JobListKey,
+        _: TimeRange,
+        limit: u16,
+    ) -> Result<Page<JobListEntry>, Unavailable> {
+        let JobListKey::OfTenant(tenant, group) = list else {
+            panic!("no simulated function lists the jobs of all tenants");
+        };
+        self.call("list_entries", |Simulation { table, env, .. }| {
+            let (jobs, more) = table.listed(env, tenant, *group, usize::from(limit));
+            let entry = |job: &&Job| JobListEntry {
+                at: job.created_at,
+                job: job.id,
+            };
+            Page {
+                items: jobs.iter().map(entry).collect(),
+                more,
+            }
+        })
+        .await
+    }
+
+    async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
+        Ok(self
+            .call("get_jobs", |simulation| {
+                let readable = ids.iter().filter(|id| !is_unreadable(simulation, **id));
+                readable
+                    .filter_map(|id| simulation.table.row(*id).map(|row| row.job.clone()))
+                    .collect()
             })
             .await?)
     }

@@ -86,9 +86,16 @@ impl JobList for Memory {
     async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
         assert!(ids.len() <= 100, "at most 100 rows are read at once");
         Ok(self.operation("get_jobs", |state| {
+            state.rows_read += ids.len();
             let readable = ids.iter().filter(|id| !state.newer_schema.contains(id));
             readable
-                .filter_map(|id| state.jobs.get(id).cloned())
+                .filter_map(|id| {
+                    state
+                        .lagging_rows
+                        .get(id)
+                        .or_else(|| state.jobs.get(id))
+                        .cloned()
+                })
                 .collect()
         })?)
     }
