@@ -48,6 +48,21 @@ def repair_quotes(words: list[Word]) -> list[Word]:
     return repaired
 
 
+def unify_quotes(lines: list[dict]) -> None:
+    """On a noisy page, where curved and straight marks look alike, all become those that most were read as."""
+    text = "".join(line["text"] for line in lines)
+    changes: list[tuple[str, str]] = []
+    if "'" in text and "’" in text:
+        changes.append(("'", "’") if text.count("’") > text.count("'") else ("’", "'"))
+    for line in lines:
+        for word in line["words"]:
+            for old, new in changes:
+                word["text"] = word["text"].replace(old, new)
+            if text.count("“") + text.count("”") > text.count('"'):
+                word["text"] = re.sub(r"\"([^“”\"]+)\"", r"“\1”", word["text"])
+        line["text"] = " ".join(word["text"] for word in line["words"])
+
+
 def is_readable(text: str, score: float, runs: int) -> bool:
     """Whether the line is in a script that the model reads: Latin. Other scripts come out as gaps or as guesses."""
     letters = [letter for letter in text if letter.isalpha()]

@@ -16,11 +16,16 @@ from pdf_input import RejectedDocument
 
 FONT = Name("/DocketTextLayer")  # a resource name that no other program uses
 LETTER_WIDTH = 0.5  # of the font size
+DESCENT = 0.2  # of the font size
 TEXT_HEIGHT = 0.65  # of a detected line
 # A TrueType font with one glyph, a box half as wide as high. PDFium drops letters of fonts whose glyphs are empty.
-# Made with fontTools' FontBuilder: 1000 units per em, glyphs ".notdef" (empty) and "box" (0,0 to 500,1000).
+# Made with fontTools' FontBuilder: 1000 units per em, glyphs ".notdef" (empty) and "box" (0,-200 to 500,800). A descent of 0 makes
+# poppler assume another.
 BOX_FONT = zlib.decompress(base64.b64decode(
-    "eNpjYGRgYOBiaGBgZlDwD9Y3chR3jGBgYNQAiiYk5yYWMPAwFAP5E4B8k/ScyjSNx4YiQP4ZIF8iIzUxJZHL5QSQvQaIzTKAAqx3Gb8B2U+AWCUjt6SC8QuQxcDYASTYcvKTE4HmgfhHQPzcxIoCBhYGNiCfA8hXyEvMTQXxgHyQfraC/OISoLtA/DcgeQaQW4H4/2Kt0Hh+m68MzMwvGLAAxi9gcWYGJpgAkPMCIgMlGdG1gEWYgK6ByDBhGMrM+AUYCqxAFYQBiun2QAB2vQJO9Qowl8HtBvlaBEgygmkWsF4WqOsU/v+HkP8fItnEA7MX7HugfkNBRUEQ+48EWJ4NaioeAAClCjid"
+    "eNpjYGRgYOBiaGBgZlDwD9Y3chR3jGBgYNQAiiYk5yYWMPAwFAP5E4B8k/ScyjTmPMYfQP4ZIF8qIzUxJZHb2QLIXgPEZhlAAVYxRj0g+wkQq2"
+    "TkllQwfgGyGBg7gARbTn5yIgMvmH8ExM9NrChgYGFgA/I5gHyFvMTcVBAPyH8Bki/ILy4BugvE/wCSZwC5FYh9xHuN4/ltvjIwM4PUoYH/Foxf"
+    "mBWADGYGJqgQUA+zwn+gO6Gu+QI2CRkwgkWYgK6ByDBhGMvM+AUYCqxAFYQBiun2QAB2vQJO9Qowl8HtBvlaBEgygmkWsF4WqOsU/v+HkP8fIt"
+    "nEC7EX6nugflFBRUHGLyeYX/yRgKlhg5qMBwAA/Lc3nw=="
 ))  # fmt: skip
 
 
@@ -116,7 +121,8 @@ def _word(text: str, corners: list[tuple[float, float]]) -> bytes:
     (left, top), _, (right, right_y), (x, y) = corners
     # Detected lines are higher than their letters, and poppler takes a gap for a blank by its share of the size.
     up_x, up_y = (left - x) * TEXT_HEIGHT, (top - y) * TEXT_HEIGHT
-    x, y = x + (left - x) * (1 - TEXT_HEIGHT) / 2, y + (top - y) * (1 - TEXT_HEIGHT) / 2
+    raised = (1 - TEXT_HEIGHT) / 2 + DESCENT * TEXT_HEIGHT
+    x, y = x + (left - x) * raised, y + (top - y) * raised
     right, right_y = right + x - corners[3][0], right_y + y - corners[3][1]
     size = max(1.0, (up_x**2 + up_y**2) ** 0.5)
     letters = text.encode("utf-16-be", "replace")
@@ -136,8 +142,8 @@ def _font(pdf: pikepdf.Pdf) -> pikepdf.Object:
     file = pdf.make_stream(BOX_FONT)
     file.Length1 = len(BOX_FONT)
     descriptor = Dictionary(
-        Type=Name.FontDescriptor, FontName=Name.DocketBox, Flags=4, FontBBox=Array([0, 0, 500, 1000]), ItalicAngle=0,
-        Ascent=1000, Descent=0, CapHeight=1000, StemV=80, FontFile2=file,
+        Type=Name.FontDescriptor, FontName=Name.DocketBox, Flags=4, FontBBox=Array([0, -200, 500, 800]), ItalicAngle=0,
+        Ascent=800, Descent=-200, CapHeight=800, StemV=80, FontFile2=file,
     )  # fmt: skip
     glyphs = pdf.make_stream(b"\x00\x01" * 65536)
     descendant = Dictionary(
