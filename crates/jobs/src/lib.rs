@@ -29,6 +29,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod apply;
+pub mod capacity;
 pub mod classify;
 pub mod commands;
 pub mod decision;
