@@ -73,6 +73,7 @@ pub use model::{
     AbandonReason, AcceptedInvocation, Endpoint, EndpointAction, InstanceId, InstanceStatus,
     InstanceView, InvocationFailure, InvocationStatus, InvokeEndpointError, Request, RequestId,
     ResultNotification, RunId, Stats, StopReason, TIMEOUT_LIMITS, TTL_LIMITS,
+    UpdateInstanceCountError,
 };
 pub use settings::{
     Days, EndpointParameters, ParameterError, ScaleIn, Settings, WarmHours, WarmHoursChange,

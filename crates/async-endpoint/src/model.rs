@@ -20,7 +20,7 @@ mod view;
 
 pub use action::{
     AbandonReason, AcceptedInvocation, EndpointAction, InvocationFailure, InvocationStatus,
-    InvokeEndpointError, Request, ResultNotification, StopReason,
+    InvokeEndpointError, Request, ResultNotification, StopReason, UpdateInstanceCountError,
 };
 pub use fleet::{InstanceId, InstanceStatus};
 pub use table::{RequestId, RunId};
@@ -223,6 +223,30 @@ impl<R: Clone> Endpoint<R> {
         self.run_until(now);
         self.apply_instance_limits(min_instances, max_instances);
         self.settle();
+    }
+
+    /// Sets the number of instances, as `UpdateEndpointWeightsAndCapacities` does. The scaling policies stay in force.
+    ///
+    /// AWS does not document which instance stops when the number falls; see [`StopReason::ScaleIn`].
+    ///
+    /// # Errors
+    /// An instance is starting, so the endpoint is `Updating` and rejects the call; or the number is outside of the limits.
+    pub fn update_instance_count(
+        &mut self,
+        now: Millis,
+        instances: u32,
+    ) -> Result<(), UpdateInstanceCountError> {
+        self.run_until(now);
+        if self.is_updating() {
+            return Err(UpdateInstanceCountError::Updating);
+        }
+        let allowed = self.settings.min_instances..=self.settings.max_instances;
+        if !allowed.contains(&instances) {
+            return Err(UpdateInstanceCountError::OutsideLimits);
+        }
+        self.set_desired(instances);
+        self.settle();
+        Ok(())
     }
 
     /// Reports the caller's metric of open jobs, as the reconciler does every five minutes. It counts

@@ -30,6 +30,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod apply;
+pub mod capacity;
 pub mod classify;
 pub mod commands;
 pub mod container_error;

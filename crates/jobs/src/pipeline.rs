@@ -1,13 +1,17 @@
 //! The pipelines: how objects are processed, by their key prefix. Parsed from `pipelines.toml`.
 //!
-//! Capacity is not configured here. The number of GPU instances belongs to the endpoint's own stack.
+//! The limits of the number of instances are not configured here. They belong to the endpoint's own stack.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::capacity::Objective;
 use crate::policy::Policy;
+
+/// One was seen to take 643 s: ml.g5.2xlarge, 13 GB of weights. Others took 3 to 15 minutes.
+const TYPICAL_COLD_START_SECONDS: u32 = 640;
 
 /// All pipelines, validated.
 #[derive(Clone, Debug)]
@@ -50,6 +54,9 @@ pub struct Pipeline {
     pub slo_seconds: u32,
     /// Usual duration of one run. Not enforced; used for estimates.
     pub typical_run_seconds: u32,
+    /// What its number of instances should achieve. Use [`Pipeline::objective`], which fills in the defaults.
+    #[serde(default)]
+    pub capacity: Capacity,
     pub retention_days: Retention,
     /// Accepts no uploads; open jobs still end.
     #[serde(default)]
@@ -84,6 +91,19 @@ impl Output {
             Self::Pdf => "pdf",
         }
     }
+}
+
+/// What a pipeline says about its number of instances. What it leaves out follows from its SLO. Signed, so that the error
+/// about a negative number names its field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// Open jobs should have ended within this time after new instances are in service, 1 to `slo_seconds`.
+    pub drain_within_seconds: Option<i64>,
+    /// Instances stop when no job has been open for this time, 0 to 14400.
+    pub idle_seconds: Option<i64>,
+    /// Usual duration of a cold start, 1 to 7200. Used until cold starts were measured.
+    pub typical_cold_start_seconds: Option<i64>,
 }
 
 /// Days to keep things, counted from the end of the job (rows, outputs) or from the upload (inputs).
@@ -229,6 +249,29 @@ impl Pipeline {
         }
     }
 
+    /// What the number of instances should achieve.
+    ///
+    /// By default open jobs drain within a sixth of the SLO, which leaves time for a cold start and a retry, but a run
+    /// gets its typical duration. Instances stop after a sixtieth of the SLO, within one and five minutes.
+    pub fn objective(&self) -> Objective {
+        let seconds = |value: Option<i64>, default: u32| {
+            let value = value.and_then(|value| u64::try_from(value).ok());
+            Duration::from_secs(value.unwrap_or(default.into()))
+        };
+        let drain = (self.slo_seconds / 6).max(self.typical_run_seconds);
+        Objective {
+            drain_within: seconds(self.capacity.drain_within_seconds, drain),
+            idle: seconds(
+                self.capacity.idle_seconds,
+                (self.slo_seconds / 60).clamp(60, 300),
+            ),
+            cold_start: seconds(
+                self.capacity.typical_cold_start_seconds,
+                TYPICAL_COLD_START_SECONDS,
+            ),
+        }
+    }
+
     /// The media type that is sent to the model.
     pub fn content_type(&self) -> &str {
         self.content_types
@@ -358,6 +401,28 @@ impl Pipeline {
             1,
             self.invocation_timeout_seconds.into(),
         )?;
+        for (field, value, low, high) in [
+            (
+                "drain_within_seconds",
+                self.capacity.drain_within_seconds,
+                1_u32,
+                self.slo_seconds,
+            ),
+            ("idle_seconds", self.capacity.idle_seconds, 0, 14_400),
+            (
+                "typical_cold_start_seconds",
+                self.capacity.typical_cold_start_seconds,
+                1,
+                7200,
+            ),
+        ] {
+            if let Some(value) = value
+                && !(i64::from(low)..=i64::from(high)).contains(&value)
+            {
+                let problem = format!("{value} is not within {low} to {high}");
+                return Err(self.wrong(&format!("capacity.{field}"), problem));
+            }
+        }
         for delay in &self.backoff_seconds {
             range("backoff_seconds", (*delay).into(), 0, 86_400)?;
         }

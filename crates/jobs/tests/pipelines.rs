@@ -46,3 +46,59 @@ fn pipeline_with_an_invalid_name_or_prefix_is_rejected() {
     }
     assert!(with("prefix = \"inbound/\"", "prefix = \"i/\"").is_ok());
 }
+
+#[test]
+fn objective_of_a_pipeline_is_its_own_or_follows_from_its_slo() {
+    let pipelines = Pipelines::parse(TOML).unwrap();
+    let objective = |name| {
+        let objective = pipelines.get(name).unwrap().objective();
+        let seconds = [objective.drain_within, objective.idle, objective.cold_start];
+        seconds.map(|time| time.as_secs())
+    };
+    assert_eq!(objective("legal-review"), [300, 60, 640]);
+    // One hour: a sixth and a sixtieth.
+    assert_eq!(objective("ocr-batch"), [600, 60, 640]);
+    // Half an hour: no less than a minute idle.
+    assert_eq!(objective("doc-understanding"), [300, 60, 640]);
+}
+
+#[test]
+fn invalid_objective_is_refused_with_the_name_of_its_field() {
+    let ours = "capacity = { drain_within_seconds = 300, idle_seconds = 60 }";
+    assert!(TOML.contains(ours));
+    let with = |fields: &str| {
+        let text = TOML.replacen(ours, &format!("capacity = {{ {fields} }}"), 1);
+        Pipelines::parse(&text)
+    };
+    for fits in [
+        "",
+        "drain_within_seconds = 28_800",
+        "idle_seconds = 0",
+        "typical_cold_start_seconds = 7200",
+    ] {
+        assert!(with(fits).is_ok(), "{fits}");
+    }
+    for (wrong, field) in [
+        (
+            "drain_within_seconds = 0",
+            "legal-review.capacity.drain_within_seconds",
+        ),
+        (
+            "drain_within_seconds = 28_801",
+            "legal-review.capacity.drain_within_seconds",
+        ),
+        (
+            "idle_seconds = 14_401",
+            "legal-review.capacity.idle_seconds",
+        ),
+        (
+            "typical_cold_start_seconds = 0",
+            "legal-review.capacity.typical_cold_start_seconds",
+        ),
+        ("drain_seconds = 60", "drain_seconds"),
+        ("idle_seconds = -1", "idle_seconds"),
+    ] {
+        let error = with(wrong).unwrap_err().to_string();
+        assert!(error.contains(field), "{wrong}: {error}");
+    }
+}

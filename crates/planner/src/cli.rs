@@ -3,21 +3,24 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use async_endpoint::{EndpointParameters, Millis};
+use jobs::capacity::Objective;
 
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
 use crate::live::{live_excerpt, live_plan};
 use crate::parameters::{PRICE_SOURCE, price_of, with, with_warm_hours};
 use crate::picture::picture;
-use crate::replay::replay;
+use crate::replay::{objective_of, replay};
 use crate::report::report;
 use crate::scenario::Scenario;
+use crate::side_by_side::{baseline_file, side_by_side};
 use crate::units::MINUTE;
 
 const USAGE: &str = "\
-planner replay deal-day|tuesday [OPTION]...
+planner replay deal-day|tuesday|ordinary|busy|continuous [OPTION]...
     replays a day through the real handlers and the model of the endpoint, in virtual time and without faults
 
     --seed N              another day of the same kind (1)
@@ -31,9 +34,13 @@ planner replay deal-day|tuesday [OPTION]...
     --bursts N            only the first N bursts, with the figures of each
     --max-gap MINUTES     cut longer gaps between the beginnings of two bursts to this (with --bursts; 1440)
     --picture FILE        write queue, instances and waiting times as an SVG
+    --seeds N             also replay the days of seeds 1 to N with AWS's policies as shipped before and with Docket's
+                          controller, side by side; the last line is JSON
+    --drain-within SECONDS, --idle SECONDS
+                          the controller's objective, instead of the one in infra/pipelines.toml
     --compare             print what each setting does to the day, as a Markdown table
 
-planner live-plan deal-day|tuesday --output FILE [--seed N] [--bursts N]
+planner live-plan SCENARIO --output FILE [--seed N] [--bursts N]
     writes the plan of a live replay, which `devstack replay FILE` carries out";
 
 /// Marks the process that does the work. Its standard output is discarded, because the product's metrics go there; it
@@ -55,6 +62,13 @@ struct ReplayCommand {
     price_source: &'static str,
     picture: Option<PathBuf>,
     compare: bool,
+    side_by_side: Option<SideBySideOptions>,
+}
+
+struct SideBySideOptions {
+    seeds: u64,
+    aws: EndpointParameters,
+    objective: Objective,
 }
 
 /// Runs `planner` with its arguments.
@@ -107,6 +121,9 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
                 write(file, &picture(&day))?;
                 text.push_str(&format!("\npicture     {}\n", file.display()));
             }
+            if let Some(compared) = &command.side_by_side {
+                text.push_str(&compare(&command, compared)?);
+            }
             Ok((text, day.violations.is_empty()))
         }
         CliCommand::LivePlan { options, output } => {
@@ -115,6 +132,19 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
             Ok((String::new(), true))
         }
     }
+}
+
+fn compare(command: &ReplayCommand, options: &SideBySideOptions) -> Result<String, String> {
+    let price = (command.price, command.price_source);
+    let SideBySideOptions {
+        seeds,
+        aws,
+        objective,
+    } = options;
+    let found = side_by_side(&command.options, aws, *objective, *seeds, price)
+        .map_err(|error| error.to_string())?;
+    let json = serde_json::to_string(&found).map_err(|error| error.to_string())?;
+    Ok(format!("\n{}{json}\n", found.in_words()))
 }
 
 fn write_live_plan(day: &Day, output: &Path) -> Result<(), String> {
@@ -143,7 +173,8 @@ fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     }
     let name = words.next().map_or("", String::as_str);
     let Some(scenario) = Scenario::ALL.into_iter().find(|known| known.name() == name) else {
-        return Err(format!("a day is deal-day or tuesday, not {name:?}"));
+        let names = Scenario::ALL.map(Scenario::name).join(", ");
+        return Err(format!("a day is one of {names}, not {name:?}"));
     };
     let options = ReplayOptions::new(scenario).map_err(|error| error.to_string())?;
     if command == "replay" {
@@ -181,6 +212,8 @@ fn parse_replay<'a>(
     mut words: impl Iterator<Item = &'a String>,
 ) -> Result<ReplayCommand, String> {
     let mut file = options.scenario.parameters().to_owned();
+    let mut aws = baseline_file(options.scenario)?;
+    let (mut seeds, mut drain_within, mut idle) = (None, None, None);
     let (mut sets, mut warm, mut cold_start) = (Vec::new(), None, None);
     let (mut price, mut picture, mut compare) = (None, None, false);
     let (mut bursts, mut max_gap) = (None, None);
@@ -192,6 +225,9 @@ fn parse_replay<'a>(
         let value = value_of(word, words.next())?;
         match word.as_str() {
             "--seed" => options.seed = number(word, value)?,
+            "--seeds" => seeds = Some(number(word, value)?),
+            "--drain-within" => drain_within = Some(positive_seconds(word, value)?),
+            "--idle" => idle = Some(Duration::from_secs(number(word, value)?)),
             "--jobs" => options.documents = number(word, value)?,
             "--run" => options.run_seconds = number(word, value)?,
             "--cold-start" => cold_start = Some(Millis::from_secs(number(word, value)?)),
@@ -204,23 +240,48 @@ fn parse_replay<'a>(
             "--parameters" => {
                 file =
                     std::fs::read_to_string(value).map_err(|error| format!("{value}: {error}"))?;
+                aws.clone_from(&file);
             }
             _ => return Err(format!("{word} is not an option of replay")),
         }
     }
     if let Some((from, until)) = warm {
         file = with_warm_hours(&file, from, until)?;
+        aws = with_warm_hours(&aws, from, until)?;
     }
     for set in sets {
         let (key, value) = set
             .split_once('=')
             .ok_or_else(|| format!("--set takes NAME=VALUE, not {set:?}"))?;
         file = with(&file, key, value)?;
+        aws = with(&aws, key, value)?;
     }
-    options.endpoint = EndpointParameters::parse(&file).map_err(|error| error.to_string())?;
-    if let Some(cold_start) = cold_start {
-        options.endpoint.settings.cold_start = cold_start;
-    }
+    let endpoint = |file: &str| {
+        let mut read = EndpointParameters::parse(file).map_err(|error| error.to_string())?;
+        if let Some(cold_start) = cold_start {
+            read.settings.cold_start = cold_start;
+        }
+        Ok::<_, String>(read)
+    };
+    options.endpoint = endpoint(&file)?;
+    let side_by_side = match seeds {
+        None if drain_within.is_some() || idle.is_some() => {
+            return Err("--drain-within and --idle need --seeds".to_owned());
+        }
+        None => None,
+        Some(0) => return Err("--seeds is at least 1".to_owned()),
+        Some(seeds) => {
+            let mut objective =
+                objective_of(options.scenario.pipeline()).map_err(|error| error.to_string())?;
+            objective.drain_within = drain_within.unwrap_or(objective.drain_within);
+            objective.idle = idle.unwrap_or(objective.idle);
+            Some(SideBySideOptions {
+                seeds,
+                aws: endpoint(&aws)?,
+                objective,
+            })
+        }
+    };
     if options.documents == 0 {
         return Err("--jobs is at least 1".to_owned());
     }
@@ -240,6 +301,7 @@ fn parse_replay<'a>(
         price_source,
         picture,
         compare,
+        side_by_side,
     })
 }
 
@@ -263,6 +325,13 @@ fn number<T: std::str::FromStr>(word: &str, value: &str) -> Result<T, String> {
     value
         .parse()
         .map_err(|_| format!("{word} needs a number, not {value:?}"))
+}
+
+fn positive_seconds(word: &str, value: &str) -> Result<Duration, String> {
+    match number(word, value)? {
+        0 => Err(format!("{word} is at least 1 second")),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
 }
 
 fn hours(value: &str) -> Result<(&str, &str), String> {

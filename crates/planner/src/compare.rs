@@ -135,6 +135,7 @@ pub fn variants(options: &ReplayOptions, file: &str) -> Result<Vec<Variant>, Str
     let changes = match options.scenario {
         Scenario::DealDay => DEAL_DAY,
         Scenario::Tuesday => TUESDAY,
+        Scenario::Ordinary | Scenario::Busy | Scenario::Continuous => &[],
     };
     let variant = |change: Option<&SettingChange>| {
         let (mut options, mut file) = (options.clone(), file.to_owned());

@@ -1,6 +1,7 @@
 //! What is replayed, and what became of it.
 
 use async_endpoint::{EndpointParameters, ParameterError};
+use jobs::capacity::Objective;
 use simulation::workload::EndpointSample;
 
 use crate::scenario::Scenario;
@@ -15,6 +16,8 @@ pub struct ReplayOptions {
     pub run_seconds: u32,
     /// The endpoint, as its parameter file describes it.
     pub endpoint: EndpointParameters,
+    /// If present, Docket's controller sets the number of instances; otherwise the endpoint's scaling policies do.
+    pub objective: Option<Objective>,
     /// Replay only a part of the day.
     pub excerpt: Option<Excerpt>,
 }
@@ -31,6 +34,7 @@ impl ReplayOptions {
             documents: scenario.shape().documents,
             run_seconds: scenario.shape().run_seconds,
             endpoint: EndpointParameters::parse(scenario.parameters())?,
+            objective: None,
             excerpt: None,
         })
     }

@@ -21,6 +21,7 @@ mod picture;
 mod replay;
 mod report;
 mod scenario;
+mod side_by_side;
 mod units;
 mod wait;
 
@@ -31,8 +32,9 @@ pub use figures::{Figures, Percentiles};
 pub use live::{BurstForecast, LivePlan, LiveUpload, live_excerpt, live_plan};
 pub use parameters::price_of;
 pub use picture::picture;
-pub use replay::{ReplayError, replay};
+pub use replay::{ReplayError, objective_of, replay};
 pub use report::report;
 pub use scenario::Scenario;
+pub use side_by_side::{PolicyFigures, SideBySide, baseline_file, safety_net, side_by_side};
 pub use simulation::workload::EndpointSample;
 pub use units::span;

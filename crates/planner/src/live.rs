@@ -88,6 +88,11 @@ pub const fn live_excerpt(scenario: Scenario) -> Excerpt {
             bursts: 7,
             max_gap_ms: 50 * MINUTE,
         },
+        // Minutes of real time, at the same clock as the day of deals.
+        Scenario::Ordinary | Scenario::Busy | Scenario::Continuous => Excerpt {
+            bursts: 4,
+            max_gap_ms: 35 * MINUTE,
+        },
     }
 }
 
@@ -95,7 +100,7 @@ pub const fn live_excerpt(scenario: Scenario) -> Excerpt {
 /// contracts a second; at 120 an archive takes five seconds.
 const fn time_factor(scenario: Scenario) -> f64 {
     match scenario {
-        Scenario::DealDay => 30.0,
+        Scenario::DealDay | Scenario::Ordinary | Scenario::Busy | Scenario::Continuous => 30.0,
         Scenario::Tuesday => 120.0,
     }
 }
@@ -116,7 +121,9 @@ pub fn live_plan(day: &Day) -> LivePlan {
         .collect();
     uploads.sort_by_key(|upload| upload.after_ms);
     let samples = match options.scenario {
-        Scenario::DealDay => "samples/contracts",
+        Scenario::DealDay | Scenario::Ordinary | Scenario::Busy | Scenario::Continuous => {
+            "samples/contracts"
+        }
         Scenario::Tuesday => "samples/batches",
     };
     LivePlan {

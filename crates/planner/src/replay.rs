@@ -1,7 +1,8 @@
 //! The replay of a day.
 
 use async_endpoint::Rng;
-use jobs::pipeline::{ConfigError, Pipelines};
+use jobs::capacity::Objective;
+use jobs::pipeline::{ConfigError, Pipeline, Pipelines};
 use simulation::workload::{self, EndlessWorkload, Workload, WorkloadUpload};
 
 use crate::arrivals::{arrivals, cut};
@@ -22,9 +23,23 @@ pub enum ReplayError {
     Pipelines(#[from] ConfigError),
     #[error("pipelines.toml has no pipeline {0}")]
     NoPipeline(&'static str),
+    #[error("the simulation violates a guarantee: {0}")]
+    Violation(String),
     /// Documents are still open after three weeks.
     #[error(transparent)]
     Endless(#[from] EndlessWorkload),
+}
+
+/// The objective that the shipped `pipelines.toml` gives a pipeline.
+///
+/// # Errors
+/// The file is wrong, or has no such pipeline.
+pub fn objective_of(pipeline: &'static str) -> Result<Objective, ReplayError> {
+    let pipelines = Pipelines::parse(PIPELINES)?;
+    let known = pipelines.get(pipeline);
+    known
+        .map(Pipeline::objective)
+        .ok_or(ReplayError::NoPipeline(pipeline))
 }
 
 /// Replays a day.
@@ -53,6 +68,7 @@ pub fn replay(options: &ReplayOptions) -> Result<Day, ReplayError> {
         pipelines,
         pipeline: name.to_owned(),
         endpoint: options.endpoint.settings,
+        objective: options.objective,
         uploads: uploads.collect(),
         min_duration_ms: DAY,
         rng,

@@ -8,6 +8,12 @@ pub enum Scenario {
     DealDay,
     /// Scanned archives, a few at a time, through `ocr-batch`.
     Tuesday,
+    /// An ordinary business day: a contract now and then.
+    Ordinary,
+    /// 1,500 contracts a day.
+    Busy,
+    /// A stream that never pauses and keeps nearly one instance busy.
+    Continuous,
 }
 
 /// The numbers of a kind of day. Ranges are (minimum, maximum).
@@ -34,20 +40,32 @@ pub(crate) struct Shape {
 const MB: u64 = 1_000_000;
 
 impl Scenario {
-    pub const ALL: [Self; 2] = [Self::DealDay, Self::Tuesday];
+    pub const ALL: [Self; 5] = [
+        Self::DealDay,
+        Self::Tuesday,
+        Self::Ordinary,
+        Self::Busy,
+        Self::Continuous,
+    ];
+
+    /// The days that `docs/capacity.md` has pictures and tables of.
+    pub const PICTURED: [Self; 2] = [Self::DealDay, Self::Tuesday];
 
     /// Its name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::DealDay => "deal-day",
             Self::Tuesday => "tuesday",
+            Self::Ordinary => "ordinary",
+            Self::Busy => "busy",
+            Self::Continuous => "continuous",
         }
     }
 
     /// The pipeline that the documents go through.
     pub const fn pipeline(self) -> &'static str {
         match self {
-            Self::DealDay => "legal-review",
+            Self::DealDay | Self::Ordinary | Self::Busy | Self::Continuous => "legal-review",
             Self::Tuesday => "ocr-batch",
         }
     }
@@ -55,7 +73,9 @@ impl Scenario {
     /// The parameter file of its endpoint, as it ships.
     pub const fn parameters(self) -> &'static str {
         match self {
-            Self::DealDay => include_str!("../../../infra/endpoints/legal-review.json"),
+            Self::DealDay | Self::Ordinary | Self::Busy | Self::Continuous => {
+                include_str!("../../../infra/endpoints/legal-review.json")
+            }
             Self::Tuesday => include_str!("../../../infra/endpoints/ocr-batch.json"),
         }
     }
@@ -63,7 +83,9 @@ impl Scenario {
     /// What its documents are called: one, many.
     pub const fn nouns(self) -> (&'static str, &'static str) {
         match self {
-            Self::DealDay => ("contract", "contracts"),
+            Self::DealDay | Self::Ordinary | Self::Busy | Self::Continuous => {
+                ("contract", "contracts")
+            }
             Self::Tuesday => ("batch", "batches"),
         }
     }
@@ -102,18 +124,39 @@ impl Scenario {
     }
 
     pub(crate) const fn shape(self) -> Shape {
+        // 45 s as in pipelines.toml, from 30 to 60.
+        const CONTRACTS: Shape = Shape {
+            documents: 300,
+            run_seconds: 45,
+            hours: (8 * HOUR, 19 * HOUR),
+            dip: Some((12 * HOUR, 13 * HOUR + 30 * MINUTE)),
+            burst: (12, 20),
+            burst_ms: 90 * SECOND,
+            bytes: (MB / 5, 8 * MB),
+            run_percent: (67, 133),
+            by_size: false,
+        };
         match self {
-            // 45 s as in pipelines.toml, from 30 to 60.
-            Self::DealDay => Shape {
-                documents: 300,
-                run_seconds: 45,
-                hours: (8 * HOUR, 19 * HOUR),
-                dip: Some((12 * HOUR, 13 * HOUR + 30 * MINUTE)),
-                burst: (12, 20),
-                burst_ms: 90 * SECOND,
-                bytes: (MB / 5, 8 * MB),
-                run_percent: (67, 133),
-                by_size: false,
+            Self::DealDay => CONTRACTS,
+            Self::Ordinary => Shape {
+                documents: 20,
+                burst: (1, 2),
+                ..CONTRACTS
+            },
+            Self::Busy => Shape {
+                documents: 1500,
+                burst: (5, 25),
+                burst_ms: 3 * MINUTE,
+                ..CONTRACTS
+            },
+            // One every 48 s.
+            Self::Continuous => Shape {
+                documents: 900,
+                hours: (8 * HOUR, 20 * HOUR),
+                dip: None,
+                burst: (1, 1),
+                burst_ms: 0,
+                ..CONTRACTS
             },
             // From 5 min for 100 MB to 15 min for 1,000 MB.
             Self::Tuesday => Shape {

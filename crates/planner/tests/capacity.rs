@@ -61,7 +61,7 @@ fn assert_same(path: &str, should: &str) {
 
 #[test]
 fn pictures_in_docs_are_those_of_the_replayed_days() {
-    for scenario in Scenario::ALL {
+    for scenario in Scenario::PICTURED {
         let path = format!("docs/pictures/{}.svg", scenario.name());
         assert_same(&path, &picture(&day(&options(scenario))));
     }
@@ -72,7 +72,7 @@ fn capacity_page_has_the_figures_of_the_replayed_days() {
     let mut page = std::fs::read_to_string(file("docs/capacity.md")).unwrap();
     fill(&mut page, "days", &days());
     fill(&mut page, "assumptions", &assumptions());
-    for scenario in Scenario::ALL {
+    for scenario in Scenario::PICTURED {
         let all = variants(&options(scenario), scenario.parameters()).unwrap();
         let all = Compared {
             price: price(&all[0].day.options),
@@ -88,6 +88,7 @@ fn capacity_page_has_the_figures_of_the_replayed_days() {
         let conclusions = match scenario {
             Scenario::DealDay => all.deal_day_conclusions(),
             Scenario::Tuesday => all.tuesday_conclusions(),
+            Scenario::Ordinary | Scenario::Busy | Scenario::Continuous => continue,
         };
         fill(&mut page, &format!("{name} conclusions"), &conclusions);
     }
@@ -123,8 +124,8 @@ fn fill(page: &mut String, name: &str, text: &str) {
 }
 
 fn days() -> String {
-    let words = Scenario::ALL.map(Scenario::in_words);
-    let names = Scenario::ALL.map(Scenario::name);
+    let words = Scenario::PICTURED.map(Scenario::in_words);
+    let names = Scenario::PICTURED.map(Scenario::name);
     let mut text = format!("| | `{}` | `{}` |\n|---|---|---|\n", names[0], names[1]);
     let about = [
         "pipeline",
@@ -311,7 +312,7 @@ fn check(what: &str, holds: bool) {
 /// The range over other seeds: one day is one draw.
 fn seeds() -> String {
     let mut text = format!("- One day is one sample. Over {} seeds, ", SEEDS.count());
-    for scenario in Scenario::ALL {
+    for scenario in Scenario::PICTURED {
         let (mut costs, mut longest) = (Vec::new(), Vec::new());
         for seed in SEEDS {
             let options = ReplayOptions {
@@ -326,7 +327,7 @@ fn seeds() -> String {
         longest.sort_unstable();
         let end = match scenario {
             Scenario::DealDay => "; ",
-            Scenario::Tuesday => ".\n",
+            _ => ".\n",
         };
         let _ = write!(
             text,

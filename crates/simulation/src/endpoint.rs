@@ -229,6 +229,23 @@ impl Endpoints {
         consequences
     }
 
+    /// The capacity controller asks for a number of instances. An endpoint that is updating rejects it.
+    pub(crate) fn update_instance_count(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        bucket: &mut SimulatedBucket,
+        index: usize,
+        instances: u32,
+    ) -> EndpointConsequences {
+        let model = &mut self.hosted[index].model;
+        if model.desired_instances() == instances {
+            return Vec::new();
+        }
+        let answer = model.update_instance_count(Millis(env.now), instances);
+        env.log(|| format!("endpoint   {instances} instances wanted: {answer:?}"));
+        self.drive(env, bucket, index)
+    }
+
     pub(crate) fn handle(
         &mut self,
         env: &mut SimulationEnvironment,

@@ -20,6 +20,8 @@ pub(crate) enum TimelineEvent {
     Action(UserAction),
     /// The schedule of the reconciler.
     Tick,
+    /// The capacity controller of a workload decides.
+    CapacityCheck,
     /// The newer release is live everywhere.
     Released,
 }

@@ -26,6 +26,7 @@
 
 mod bucket;
 mod call;
+mod capacity;
 mod checks;
 mod container;
 mod driver;

@@ -12,6 +12,7 @@ use testkit::key_value_map::KeyValueMap;
 
 use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
+use crate::capacity::CapacityController;
 use crate::checks;
 use crate::endpoint::Endpoints;
 use crate::environment::SimulationEnvironment;
@@ -36,6 +37,9 @@ use crate::user_action::{self, UserAction};
 /// How often the schedule calls the reconciler.
 const RECONCILER_PERIOD: u64 = 5 * MINUTE;
 
+/// The index of the only endpoint of a workload.
+const ENDPOINT: usize = 0;
+
 pub(crate) struct Simulation {
     pub(crate) env: SimulationEnvironment,
     pub(crate) timeline: Timeline<TimelineEvent>,
@@ -52,6 +56,8 @@ pub(crate) struct Simulation {
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
     pub(crate) ledger: Ledger,
+    /// Sets the number of instances of the only endpoint of a workload.
+    pub(crate) capacity: Option<CapacityController>,
     /// User actions that have not happened yet.
     actions_left: usize,
     /// Only one release runs.
@@ -75,6 +81,7 @@ impl Simulation {
             functions: Functions::default(),
             calls: Calls::default(),
             ledger: Ledger::default(),
+            capacity: None,
             actions_left: 0,
             released: true,
         }
@@ -159,6 +166,7 @@ impl Simulation {
             }
             TimelineEvent::Action(action) => self.act(action),
             TimelineEvent::Tick => self.tick(),
+            TimelineEvent::CapacityCheck => self.check_capacity(),
             TimelineEvent::Released => self.released = true,
         }
     }
@@ -244,6 +252,37 @@ impl Simulation {
         self.plan([After::new(RECONCILER_PERIOD, TimelineEvent::Tick)]);
     }
 
+    /// The capacity controller of a workload decides, and what it decides is carried out.
+    fn check_capacity(&mut self) {
+        let Self {
+            env,
+            bucket,
+            table,
+            ledger,
+            endpoints,
+            capacity,
+            ..
+        } = self;
+        let Some(controller) = capacity else {
+            return;
+        };
+        if !controller.is_due(env.now) {
+            return;
+        }
+        let model = endpoints.model(ENDPOINT);
+        let (instances, delay) = controller.check(env.now, env.wall(), (table, ledger), model);
+        let events = endpoints.update_instance_count(env, bucket, ENDPOINT, instances);
+        self.plan(events);
+        self.plan([After::new(delay, TimelineEvent::CapacityCheck)]);
+    }
+
+    /// A job was made.
+    fn nudge_capacity(&mut self) {
+        let now = self.env.now;
+        let nudge = self.capacity.as_mut().and_then(|known| known.nudge(now));
+        self.plan(nudge.map(|delay| After::new(delay, TimelineEvent::CapacityCheck)));
+    }
+
     const fn writer(&self, newer: bool) -> Writer {
         Writer {
             function: self.functions.current,
@@ -255,7 +294,11 @@ impl Simulation {
     pub(crate) fn create_row(&mut self, job: &Job) -> Result<(), SaveError> {
         let writer = self.writer(self.functions.current_is_newer());
         let write = self.table.create(&mut self.env, writer, job)?;
+        let is_new = write.is_some();
         self.observe_write(write);
+        if is_new {
+            self.nudge_capacity();
+        }
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! Given uploads through the real handlers and one endpoint, in virtual time and without faults.
 
 use async_endpoint::{InstanceStatus, Rng, Settings};
+use jobs::capacity::Objective;
 use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
+use crate::capacity::CapacityController;
 use crate::driver::{Driver, DriverStep};
 use crate::environment::{SimulationEnvironment, Timing, Trace};
 use crate::event::TimelineEvent;
@@ -30,6 +32,8 @@ pub struct Workload {
     pub pipeline: String,
     /// The pipeline's endpoint. It is never out of service.
     pub endpoint: Settings,
+    /// If present, Docket's controller sets the number of instances. The scaling policies of `endpoint` stay in force.
+    pub objective: Option<Objective>,
     /// The earliest first, all of PDFs that the model can read.
     pub uploads: Vec<WorkloadUpload>,
     /// The endpoint is observed for at least this long.
@@ -132,6 +136,10 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
         panic!("there is no pipeline {}", workload.pipeline);
     };
     let (endpoint, name) = (pipeline.endpoint.clone(), pipeline.name.clone());
+    let controller = workload.objective.map(|objective| {
+        let concurrent_runs = workload.endpoint.max_concurrent_per_instance;
+        CapacityController::new(pipeline, objective, concurrent_runs)
+    });
     let env = SimulationEnvironment::new(workload.rng, FaultProfile::NONE, TIMING, Trace::Off);
     let mut simulation = Simulation::new(env, workload.pipelines);
     simulation.host_endpoint(endpoint, name, workload.endpoint);
@@ -145,6 +153,10 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
         simulation.plan([After::new(upload.at, action)]);
     }
     simulation.plan([After::new(0, TimelineEvent::Tick)]);
+    if controller.is_some() {
+        simulation.capacity = controller;
+        simulation.plan([After::new(0, TimelineEvent::CapacityCheck)]);
+    }
     let mut samples = vec![sample(&simulation)];
     let mut instances = 0;
     let max_events = MAX_EVENTS_PER_UPLOAD * workload.uploads.len().max(100) as u64;

@@ -61,6 +61,18 @@ pub enum InvokeEndpointError {
     Internal,
 }
 
+/// Why a change of the number of instances was rejected. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateInstanceCountError {
+    /// The endpoint is not `InService`: an instance is starting.
+    #[error("endpoint is updating")]
+    Updating,
+    /// The number is below the minimum or above the maximum. AWS itself does not check that; a scaling policy would
+    /// undo it later.
+    #[error("number of instances is outside of the limits")]
+    OutsideLimits,
+}
+
 /// How an invocation ended; `invocationStatus` in the notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvocationStatus {
@@ -154,7 +166,7 @@ pub struct ResultNotification<R> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// A scaling policy removed it.
+    /// A scaling policy or a lower number of instances removed it.
     ScaleIn,
     /// It failed; a new one is started to replace it.
     Lost,

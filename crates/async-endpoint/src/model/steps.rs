@@ -179,7 +179,7 @@ impl<R: Clone> Endpoint<R> {
             backlog: self.waiting + self.running,
             in_service: self.fleet.in_service(),
             desired: self.desired_instances,
-            no_instance_starting: self.fleet.in_service() == self.fleet.len(),
+            no_instance_starting: !self.is_updating(),
         };
         if let Some(desired) = self.scaler.datapoint(self.now, sample, &self.settings) {
             self.set_desired(desired);

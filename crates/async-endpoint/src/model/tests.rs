@@ -5,6 +5,7 @@ use crate::{FaultRate, ScaleIn};
 use std::collections::BTreeMap;
 
 mod idle;
+mod instance_count;
 mod random;
 
 type RequestId = u32;

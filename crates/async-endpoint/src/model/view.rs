@@ -55,6 +55,16 @@ impl<R> Endpoint<R> {
         self.desired_instances
     }
 
+    /// The minimum and maximum number of instances now; warm hours raise the minimum.
+    pub const fn instance_limits(&self) -> (u32, u32) {
+        (self.settings.min_instances, self.settings.max_instances)
+    }
+
+    /// Whether an instance is starting: until it is in service, the endpoint is `Updating` and rejects changes.
+    pub fn is_updating(&self) -> bool {
+        self.fleet.in_service() < self.fleet.len()
+    }
+
     /// Whether the endpoint accepts new requests.
     pub const fn is_in_service(&self) -> bool {
         self.in_service

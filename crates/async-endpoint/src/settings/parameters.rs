@@ -264,6 +264,8 @@ mod tests {
     fn invalid_value_is_rejected_with_the_name_of_its_parameter() {
         for (from, to, names) in [
             ("\"5\"", "\"0\"", "MaxInstances"),
+            // The minimum becomes more than the maximum.
+            ("\"0\"", "\"6\"", "MaxInstances"),
             ("\"2.5\"", "\"-1\"", "BacklogPerInstanceTarget"),
             ("\"4\"", "\"four\"", "MaxConcurrentInvocationsPerInstance"),
             ("\"docket-legal-review\"", "\"\"", "EndpointName"),

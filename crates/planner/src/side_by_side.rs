@@ -1,0 +1,209 @@
+//! The same days with AWS's scaling policies and with Docket's controller, over several seeds.
+
+use std::fmt::Write as _;
+
+use std::time::Duration;
+
+use async_endpoint::{EndpointParameters, Settings};
+use jobs::capacity::Objective;
+use serde::Serialize;
+
+use crate::day::{Day, ReplayOptions};
+use crate::figures::{Figures, Percentiles};
+use crate::parameters::with;
+use crate::replay::{ReplayError, replay};
+use crate::scenario::Scenario;
+use crate::units::{in_hours, span};
+
+/// Minutes without capacity after which AWS's policy starts an instance although the controller did not.
+const SAFETY_NET_MINUTES: u32 = 10;
+
+/// The last line of `planner replay --seeds N`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SideBySide {
+    pub scenario: &'static str,
+    pub seeds: u64,
+    pub cold_start_s: u64,
+    /// Dollars per instance-hour.
+    pub price: f64,
+    /// Where the price is from, and when.
+    pub price_source: String,
+    /// AWS's policies as they were configured before Docket set the number of instances.
+    pub aws: PolicyFigures,
+    pub docket: PolicyFigures,
+    /// Dollars of the documents' work alone, and of one start: no policy is cheaper.
+    pub floor_usd: f64,
+    /// With Docket's controller, every document was ready within the pipeline's SLO.
+    pub slo_kept: bool,
+}
+
+/// The figures of a policy: dollars, hours and starts are means per day, waits are of all documents of all days.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PolicyFigures {
+    pub usd: f64,
+    pub p50_s: f64,
+    pub p90_s: f64,
+    pub max_s: f64,
+    pub gpu_h: f64,
+    /// The share of the instance-hours in service without work.
+    pub idle: f64,
+    pub cold_starts: f64,
+}
+
+/// The parameter file with AWS's policies as they were configured when the replay was first published: the baseline.
+pub fn baseline_file(scenario: Scenario) -> Result<String, String> {
+    let (target, idle) = match scenario.pipeline() {
+        "ocr-batch" => ("1", "10"),
+        _ => ("3", "15"),
+    };
+    let file = with(scenario.parameters(), "BacklogPerInstanceTarget", target)?;
+    with(&file, "IdleMinutes", idle)
+}
+
+/// The policies that stay in force beside the controller: they leave zero only after minutes, and do not track a target.
+pub const fn safety_net(settings: Settings) -> Settings {
+    Settings {
+        scale_from_zero_datapoints: SAFETY_NET_MINUTES,
+        scale_out_datapoints: u32::MAX,
+        ..settings
+    }
+}
+
+/// Replays the days of `seeds` seeds from 1 on, each with both policies. `options` says everything else; `aws` is the
+/// endpoint of the baseline.
+///
+/// # Errors
+/// A day cannot be replayed.
+pub fn side_by_side(
+    options: &ReplayOptions,
+    aws: &EndpointParameters,
+    objective: Objective,
+    seeds: u64,
+    (price, price_source): (f64, &str),
+) -> Result<SideBySide, ReplayError> {
+    let days = |endpoint: EndpointParameters, objective| {
+        (1..=seeds)
+            .map(|seed| {
+                replay(&ReplayOptions {
+                    seed,
+                    endpoint: endpoint.clone(),
+                    objective,
+                    ..options.clone()
+                })
+            })
+            .collect::<Result<Vec<Day>, _>>()
+    };
+    let mut controlled = options.endpoint.clone();
+    controlled.settings = safety_net(controlled.settings);
+    let aws = days(aws.clone(), None)?;
+    // The days before have shown how long a cold start takes.
+    let cold_start = options.endpoint.settings.cold_start.0;
+    let objective = Objective {
+        cold_start: Duration::from_millis(cold_start),
+        ..objective
+    };
+    let docket = days(controlled, Some(objective))?;
+    if let Some(violation) = aws
+        .iter()
+        .chain(&docket)
+        .flat_map(|day| &day.violations)
+        .next()
+    {
+        return Err(ReplayError::Violation(violation.clone()));
+    }
+    let runs = |day: &Day| -> u64 { day.documents.iter().map(|known| known.model_ms).sum() };
+    let slots = u64::from(options.endpoint.settings.max_concurrent_per_instance.max(1));
+    let floor = docket
+        .iter()
+        .map(|day| runs(day) / slots + cold_start)
+        .sum::<u64>();
+    let in_time = |day: &Day| Figures::of(day).within_slo == day.documents.len();
+    Ok(SideBySide {
+        scenario: options.scenario.name(),
+        seeds,
+        cold_start_s: cold_start / 1000,
+        price,
+        price_source: price_source.to_owned(),
+        aws: PolicyFigures::of(&aws, price),
+        docket: PolicyFigures::of(&docket, price),
+        floor_usd: cents(in_hours(floor) / seeds.max(1) as f64 * price),
+        slo_kept: docket.iter().all(in_time),
+    })
+}
+
+impl PolicyFigures {
+    fn of(days: &[Day], price: f64) -> Self {
+        let figures: Vec<Figures> = days.iter().map(Figures::of).collect();
+        let count = days.len().max(1) as f64;
+        let waits = days.iter().flat_map(|day| &day.documents);
+        let waits = waits.filter_map(|known| known.wait.map(|wait| wait.total()));
+        let waits = Percentiles::of(waits.collect());
+        let hours: f64 = figures.iter().map(Figures::hours).sum();
+        let idle: u64 = figures.iter().map(|of_day| of_day.idle).sum();
+        let starts: u32 = days.iter().map(|day| day.instances_started).sum();
+        let seconds = |milliseconds: u64| milliseconds as f64 / 1000.0;
+        Self {
+            usd: cents(hours / count * price),
+            p50_s: seconds(waits.p50),
+            p90_s: seconds(waits.p90),
+            max_s: seconds(waits.max),
+            gpu_h: cents(hours / count),
+            idle: if hours > 0.0 {
+                (in_hours(idle) / hours * 1000.0).round() / 1000.0
+            } else {
+                0.0
+            },
+            cold_starts: f64::from(starts) / count,
+        }
+    }
+}
+
+/// Rounded to two digits.
+fn cents(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+impl SideBySide {
+    /// A table for a terminal.
+    pub fn in_words(&self) -> String {
+        let mut text = format!(
+            "{} days of {}, cold start {}, ${} an hour ({})\n{:<10}{:>12}{:>14}{:>14}{:>14}{:>12}{:>8}{:>14}\n",
+            self.seeds,
+            self.scenario,
+            span(self.cold_start_s * 1000),
+            self.price,
+            self.price_source,
+            "",
+            "cost a day",
+            "p50",
+            "p90",
+            "max",
+            "GPU hours",
+            "idle",
+            "cold starts"
+        );
+        for (name, policy) in [("AWS", &self.aws), ("Docket", &self.docket)] {
+            let seconds = |value: f64| span((value * 1000.0) as u64);
+            let _ = writeln!(
+                text,
+                "{name:<10}{:>12}{:>14}{:>14}{:>14}{:>12.2}{:>8}{:>14.1}",
+                format!("${:.2}", policy.usd),
+                seconds(policy.p50_s),
+                seconds(policy.p90_s),
+                seconds(policy.max_s),
+                policy.gpu_h,
+                format!("{:.0} %", 100.0 * policy.idle),
+                policy.cold_starts
+            );
+        }
+        let _ = writeln!(
+            text,
+            "Docket costs {:.2} of AWS's policy, and {:.2} of the floor (work and one start, ${:.2}). SLO {}.",
+            self.docket.usd / self.aws.usd,
+            self.docket.usd / self.floor_usd,
+            self.floor_usd,
+            if self.slo_kept { "kept" } else { "NOT KEPT" }
+        );
+        text
+    }
+}

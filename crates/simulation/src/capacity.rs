@@ -1,0 +1,188 @@
+//! The capacity controller of a workload: reads the simulated table and endpoint, and lets [`jobs::capacity`] decide.
+//!
+//! It runs every minute. The first upload after a time without open jobs calls it at once, and a decision may ask for
+//! an earlier call than the next minute.
+
+use std::time::Duration;
+
+use async_endpoint::{Endpoint, InstanceStatus};
+use jobs::capacity::{
+    CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork, decide,
+};
+use jobs::id::Timestamp;
+use jobs::pipeline::Pipeline;
+use jobs::state::State;
+
+use crate::ledger::Ledger;
+use crate::table::{JobTable, TableRow};
+use crate::time::{MINUTE, SECOND};
+
+/// From an upload to the controller's start.
+const NUDGE_DELAY: u64 = SECOND;
+
+/// The limits of the hosted endpoint are wrong.
+const LIMITS: &str =
+    "the settings of an endpoint have a maximum of at least 1 and of at least the minimum";
+
+pub(crate) struct CapacityController {
+    pipeline: String,
+    objective: Objective,
+    typical_run: Duration,
+    concurrent_runs: u32,
+    /// When it runs next. Earlier planned runs do nothing.
+    next_at: u64,
+    /// Whether a job was open when it last ran.
+    was_open: bool,
+    starts: Starts,
+}
+
+/// Cold starts, as the controller sees them: from its request to the middle between its last run that found the endpoint
+/// updating and its first that found it in service.
+#[derive(Default)]
+struct Starts {
+    since: Option<u64>,
+    last_updating_at: u64,
+    count: u32,
+    total: Duration,
+}
+
+impl Starts {
+    fn observe(&mut self, now: u64, updating: bool) {
+        let Some(since) = self.since else {
+            return;
+        };
+        if updating {
+            self.last_updating_at = now;
+            return;
+        }
+        let end = u64::midpoint(self.last_updating_at.max(since), now);
+        self.since = None;
+        self.count += 1;
+        self.total += Duration::from_millis(end - since);
+    }
+}
+
+impl CapacityController {
+    pub(crate) fn new(pipeline: &Pipeline, objective: Objective, concurrent_runs: u32) -> Self {
+        Self {
+            pipeline: pipeline.name.clone(),
+            objective,
+            typical_run: Duration::from_secs(pipeline.typical_run_seconds.into()),
+            concurrent_runs,
+            next_at: 0,
+            was_open: false,
+            starts: Starts::default(),
+        }
+    }
+
+    /// A job was made. Returns the delay until the controller runs, if that is earlier than planned.
+    pub(crate) fn nudge(&mut self, now: u64) -> Option<u64> {
+        if self.was_open || now + NUDGE_DELAY >= self.next_at {
+            return None;
+        }
+        self.next_at = now + NUDGE_DELAY;
+        Some(NUDGE_DELAY)
+    }
+
+    /// Whether a run is due now.
+    pub(crate) const fn is_due(&self, now: u64) -> bool {
+        self.next_at == now
+    }
+
+    /// Decides the number of instances, and when to run again: the number, and the delay.
+    pub(crate) fn check<R: Clone>(
+        &mut self,
+        now: u64,
+        wall: Timestamp,
+        (table, ledger): (&JobTable, &Ledger),
+        endpoint: &Endpoint<R>,
+    ) -> (u32, u64) {
+        let input = self.input(now, wall, (table, ledger), endpoint);
+        let decision = decide(&input);
+        if decision.instances > input.instances.count() {
+            self.starts.since = Some(now);
+        }
+        self.was_open = input.open.alive > 0;
+        let again = decision.check_again_in.map_or(MINUTE, |after| {
+            u64::try_from(after.as_millis()).unwrap_or(MINUTE)
+        });
+        let delay = again.clamp(SECOND, MINUTE);
+        self.next_at = now + delay;
+        (decision.instances, delay)
+    }
+
+    fn input<R: Clone>(
+        &mut self,
+        now: u64,
+        wall: Timestamp,
+        (table, ledger): (&JobTable, &Ledger),
+        endpoint: &Endpoint<R>,
+    ) -> CapacityInput {
+        let rows: Vec<&TableRow> = table
+            .rows()
+            .filter(|row| row.job.pipeline == self.pipeline)
+            .collect();
+        let open = |row: &&&TableRow| is_open(&row.job.state);
+        let mut work = OpenWork::default();
+        for row in rows.iter().filter(open) {
+            work.alive += 1;
+            work.oldest_age = work.oldest_age.max(wall.since(row.job.created_at));
+        }
+        let newest = rows.iter().map(|row| row.job.created_at).max();
+        let ended = rows.iter().filter(|row| !is_open(&row.job.state));
+        let last_end = ended.map(|row| row.job.updated_at).max();
+        let in_service = endpoint
+            .instances()
+            .filter(|it| it.status == InstanceStatus::InService);
+        let in_service = u32::try_from(in_service.count()).unwrap_or(u32::MAX);
+        let all = u32::try_from(endpoint.instances().count()).unwrap_or(u32::MAX);
+        let updating = endpoint.is_updating();
+        self.starts.observe(now, updating);
+        let (min, max) = endpoint.instance_limits();
+        CapacityInput {
+            open: work,
+            instances: Instances {
+                in_service,
+                starting: all - in_service,
+                concurrent_runs: self.concurrent_runs,
+                updating,
+            },
+            #[expect(clippy::expect_used, reason = "a simulation fails by panicking")]
+            limits: InstanceLimits::new(min, max, 0).expect(LIMITS),
+            objective: self.objective,
+            runs: runs(&rows, ledger),
+            cold_starts: Measured {
+                count: self.starts.count,
+                mean: self.starts.total / self.starts.count.max(1),
+            },
+            typical_run: self.typical_run,
+            since_last_upload: newest.map(|at| wall.since(at)),
+            since_last_open: last_end.map(|at| wall.since(at)),
+        }
+    }
+}
+
+/// The runs that have ended: what CloudWatch's metric `ModelLatency` says on AWS.
+fn runs(rows: &[&TableRow], ledger: &Ledger) -> Measured {
+    let runs = rows
+        .iter()
+        .filter(|row| matches!(row.job.state, State::Ready { .. }))
+        .flat_map(|row| ledger.all_requests(row.job.id))
+        .filter_map(|request| request.run.get());
+    let (mut count, mut total) = (0, 0);
+    for (from, until) in runs {
+        count += 1;
+        total += until - from;
+    }
+    Measured {
+        count,
+        mean: Duration::from_millis(total / u64::from(count.max(1))),
+    }
+}
+
+const fn is_open(state: &State) -> bool {
+    match state {
+        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => true,
+        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => false,
+    }
+}
