@@ -183,6 +183,9 @@ fn runs(rows: &[&TableRow], ledger: &Ledger) -> Measured {
 const fn is_open(state: &State) -> bool {
     match state {
         State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => true,
-        State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } => false,
+        State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => false,
     }
 }
