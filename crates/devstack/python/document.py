@@ -20,7 +20,7 @@ FEW_WORDS = 60  # on a page that is a picture: a stamp or a header, not its text
 MIN_PICTURE_SHARE = 0.3
 MIN_AGREEMENT = 0.6
 MIN_UNREADABLE_SHARE = 0.12  # of a page's lines
-NO_OCR = "it has no text and there is no OCR here"
+NO_OCR = "no text and there is no OCR here"
 
 
 @dataclass
@@ -87,9 +87,9 @@ def read(document: pypdfium2.PdfDocument, ocr: Ocr | None, progress: Progress, d
                 elif not has_text:
                     result.unread = "" if _is_blank(page) else NO_OCR
                 elif is_doubtful and not own.is_language():
-                    result.unread = "its letters cannot be decoded and there is no OCR here"
+                    result.unread = "the letters cannot be decoded and there is no OCR here"
                 elif is_picture:
-                    result.unread = "most of it is a picture and there is no OCR here"
+                    result.unread = "mostly a picture and there is no OCR here"
             waiting.append((result, own, answer))
             while len(waiting) > processes:
                 finish_first()
@@ -102,7 +102,7 @@ def _use_ocr(page: ReadPage, own: Assessment, answer: Future) -> None:
     try:
         found = answer.result()
     except ocr_pool.OcrFailed:
-        page.unread = "its picture could not be recognized"
+        page.unread = "the picture could not be recognized"
         return
     page.recognized = True
     readable = [line for line in found["lines"] if line["readable"]]
@@ -118,12 +118,12 @@ def _use_ocr(page: ReadPage, own: Assessment, answer: Future) -> None:
     elif judged.is_language():
         page.text, page.lines = seen, readable
     else:
-        page.unread = "its text is in no language that can be read"
+        page.unread = "text in no language that can be read"
     lines = len(found["lines"])
     if not page.unread and unreadable >= 2 and unreadable >= MIN_UNREADABLE_SHARE * lines:
-        page.unread = f"{unreadable} of its {lines} lines are in a script that cannot be read"
+        page.unread = f"{unreadable} of {lines} lines are in a script that cannot be read"
     elif not page.unread and unreadable == lines == 1:
-        page.unread = "its only line is in a script that cannot be read"
+        page.unread = "the only line is in a script that cannot be read"
 
 
 def _scale(page: pdf_input.Page) -> float:

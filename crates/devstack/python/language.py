@@ -43,6 +43,7 @@ GROUP_WORDS = 25
 MAX_DARK_GROUPS = 0.35  # groups of words without one function word
 MAX_UNDECODED = 0.04
 MAX_SINGLE_LETTERS = 0.4
+MAX_SYMBOLS = 0.3
 MAX_MEAN_LETTERS = 24
 _EDGES = ".,;:!?()[]\"'“”„‘’‚«»–—-/*•·§%&+"
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’/.][^\W\d_]+)*\Z")
@@ -78,6 +79,7 @@ def assess(text: str) -> Assessment:
     text = unicodedata.normalize("NFKC", text[:200_000])
     visible = [character for character in text if not character.isspace()]
     undecoded = sum(unicodedata.category(character) in ("Cc", "Cn", "Co", "Cs") or character == "\ufffd" for character in visible)
+    symbols = sum(unicodedata.category(character) in ("So", "Sk", "Sm") for character in visible)
     tokens = [token.strip(_EDGES) for token in text.split()]
     tokens = [token for token in tokens if any(character.isalpha() for character in token)]
     words = [token.lower().replace("’", "'") for token in tokens]
@@ -92,6 +94,7 @@ def assess(text: str) -> Assessment:
     real = sum(bool(_WORD.match(word)) for word in words)
     is_undecoded = (
         undecoded > MAX_UNDECODED * max(len(visible), 1)
+        or (len(visible) >= 40 and symbols > MAX_SYMBOLS * len(visible))
         or (len(words) >= 10 and singles > MAX_SINGLE_LETTERS * len(words))
         or (bool(words) and letters > 60 and letters > MAX_MEAN_LETTERS * len(words))
         or (len(words) >= MIN_WORDS and real < 0.5 * len(words))

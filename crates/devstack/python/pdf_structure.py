@@ -46,7 +46,7 @@ def read_structure(file: BinaryIO) -> Structure:
     file.seek(0)
     found = Structure()
     try:
-        with pikepdf.open(file) as document:
+        with pikepdf.open(file, access_mode=pikepdf.AccessMode.stream) as document:
             catalog = document.Root
             found.is_portfolio = "/Collection" in catalog
             names = catalog.get("/Names")

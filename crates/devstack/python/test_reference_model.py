@@ -19,6 +19,8 @@ import tempfile
 import threading
 import unittest
 
+from pypdf import PdfReader
+
 from hostile_pdfs import bombs, one_page, pdf, slow_page, stream
 import make_large
 
@@ -140,10 +142,17 @@ class ReferenceModelTest(unittest.TestCase):
         ):
             self.assertIn(fact, response["summary"])
 
-    def test_scan_gets_a_flag_and_no_clauses(self) -> None:
-        response = self.review("batches/Scan 2026-03-14 0001.pdf")
+    def test_scan_without_ocr_gets_a_flag_and_no_clauses(self) -> None:
+        model = RunningModel("--no-ocr")
+        scan = (SAMPLES / "batches/Scan 2026-03-14 0001.pdf").read_bytes()
+        response = json.loads(model.post(scan)[1])
+        status, searchable = model.post(scan, "application/pdf")
+        model.end()
         self.assertEqual((response["document"]["pages"], response["document"]["words"], response["clauses"]), (2, 0, []))
-        self.assertEqual([flag["reason"].split(":")[0] for flag in response["flags"]], ["no readable text (scan?)"])
+        self.assertEqual([flag["reason"] for flag in response["flags"]], ["cannot be read: pages 1, 2: no text and there is no OCR here"])
+        self.assertEqual(status, 200)
+        for page in PdfReader(io.BytesIO(searchable)).pages:
+            self.assertIn("there is no OCR here", page.extract_text())
 
     def test_invalid_documents_are_rejected_with_status_400_and_a_code(self) -> None:
         nda = (SAMPLES / "contracts/NDA Halden-Brightwater.pdf").read_bytes()

@@ -35,7 +35,8 @@ class TextLayer:
     def __init__(self, source: BinaryIO):
         source.seek(0)
         try:
-            self.pdf = pikepdf.open(source)
+            # Mapped into memory, a file of 1 GB would be more address space than a document may have.
+            self.pdf = pikepdf.open(source, access_mode=pikepdf.AccessMode.stream)
             self.page_count = len(self.pdf.pages)
         except pikepdf.PasswordError as error:
             raise RejectedDocument(400, "encrypted_pdf", "the PDF opens only with a password; upload it without one") from error
