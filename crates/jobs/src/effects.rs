@@ -29,6 +29,9 @@ pub struct PendingEffects {
 
 /// Maximum number of concurrent posts to pages.
 const CONCURRENT_PUSHES: usize = 32;
+/// Maximum number of posts of one batch: two for each of a thousand open pages. With 32 at a time and 20 ms for each they
+/// take about a second. Pages that are left out sync within a minute.
+pub const MAX_PUSHES: usize = 2_000;
 /// A connection that answers "gone" is only deleted once it is older than this: a page can be registered moments before
 /// API Gateway opens its connection.
 const MIN_GONE_AGE_MS: u64 = 30_000;
@@ -150,7 +153,7 @@ async fn push<P: Connections + Pusher + Clock>(
     report: &mut EffectsReport,
 ) {
     let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndMessage<'_>>> = BTreeMap::new();
-    for pending in with_effect(pending, Effect::PushUpdate) {
+    for pending in newest_versions(with_effect(pending, Effect::PushUpdate)) {
         let frame = PushMessage::JobChanged {
             job: JobView::from(&pending.job),
             trace_id: Some(pending.job.trace().to_string()),
@@ -176,6 +179,18 @@ async fn push<P: Connections + Pusher + Clock>(
         }
     }
     let total = posts.len();
+    if total > 1 {
+        // If the count or the time does not suffice, it must not always be the same pages that are left out.
+        shuffle(&mut posts, ports.random());
+    }
+    if total > MAX_PUSHES {
+        warn!(
+            posts = total,
+            limit = MAX_PUSHES,
+            "not every open page gets its push"
+        );
+        posts.truncate(MAX_PUSHES);
+    }
     let reached: Vec<JobId> = stream::iter(posts)
         .map(async |(connection, (job, frame))| {
             let reached = post(ports, &connection, job, frame, until).await;
@@ -191,6 +206,31 @@ async fn push<P: Connections + Pusher + Clock>(
     }
     report.pushed = reached.len();
     report.dropped = total - reached.len();
+}
+
+/// Of each job the newest version: pages ignore the others.
+fn newest_versions(pending: Vec<&PendingEffects>) -> impl Iterator<Item = &PendingEffects> {
+    let mut newest: BTreeMap<JobId, &PendingEffects> = BTreeMap::new();
+    for pending in pending {
+        let known = newest.entry(pending.job.id).or_insert(pending);
+        if known.job.version < pending.job.version {
+            *known = pending;
+        }
+    }
+    newest.into_values()
+}
+
+/// Puts the items into a random order (Fisher-Yates), with SplitMix64 as the source of randomness.
+fn shuffle<T>(items: &mut [T], mut seed: u64) {
+    for last in (1..items.len()).rev() {
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut random = seed;
+        random = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        random = (random ^ (random >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        random ^= random >> 31;
+        let other = usize::try_from(random % (last as u64 + 1)).unwrap_or(0);
+        items.swap(last, other);
+    }
 }
 
 async fn connected<P: Connections + Clock>(

@@ -172,7 +172,7 @@ pub(super) fn prepare(
     let name = file
         .path
         .file_name()
-        .or(file.canonical.file_name())
+        .or_else(|| file.canonical.file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     Ok(UploadFile {
@@ -253,7 +253,7 @@ impl ResultPaths {
 
 /// Equal for two paths that may name the same file: some file systems ignore case.
 fn file_identity(path: &Path) -> PathBuf {
-    let dir = path.parent().unwrap_or(Path::new(""));
+    let dir = path.parent().unwrap_or_else(|| Path::new(""));
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     dir.join(name.to_lowercase())

@@ -1,11 +1,14 @@
 //! Open pages: tickets, registration, snapshots and pushes, by the real handlers over in-memory ports.
 
 use crate::fixtures::{BUCKET, NOW, PDF, TestApp, app, batch, event, run, upload_event};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::snapshot::MAX_CHECKED_JOBS;
 use functions::handlers::{upload_trigger, ws_authorizer, ws_connect, ws_default, ws_disconnect};
+use jobs::effects::{MAX_PUSHES, MessageIndex, PendingEffects, run_effects};
 use jobs::id::{Attempt, JobId, Timestamp};
+use jobs::job::Job;
 use jobs::ports::{Connection, Ticket};
 use jobs::state::{Cause, Failure, State};
 use serde_json::{Value, json};
@@ -453,4 +456,70 @@ fn job_whose_row_lags_behind_its_index_is_sent_by_the_next_sync() {
     app.ports.state().lagging_rows.clear();
     let next = sync(&app, &sync_again(&[&first, &lagging]));
     assert_eq!(next["jobs"][0]["status"], "Ready");
+}
+
+/// Which of many pages get the push about one change.
+fn pushed_pages(app: &TestApp, job: Job) -> BTreeSet<String> {
+    app.ports.state().frames.clear();
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job,
+    }];
+    let report = run(async {
+        Ok::<_, lambda_runtime::Error>(
+            run_effects(&app.ports, &pending, Timestamp(NOW.0 + 1_000_000)).await,
+        )
+    })
+    .unwrap();
+    assert_eq!(report.pushed, MAX_PUSHES);
+    assert_eq!(report.dropped, PAGES - MAX_PUSHES);
+    let frames = &app.ports.state().frames;
+    frames.iter().map(|(id, _)| id.clone()).collect()
+}
+
+const PAGES: usize = 2 * MAX_PUSHES;
+
+#[test]
+fn change_that_very_many_pages_show_is_pushed_to_a_limited_number_and_not_always_to_the_same() {
+    let app = app();
+    upload(&app, "inbound/acme/nda.pdf");
+    let id = JobId::of_key(BUCKET, "inbound/acme/nda.pdf");
+    let job = app.ports.state().jobs[&id].clone();
+    app.ports.state().connections = (0..PAGES)
+        .map(|number| connection("acme", &format!("page-{number}"), 0, 1000))
+        .collect();
+    let mut reached = BTreeSet::new();
+    for _ in 0..16 {
+        let pages = pushed_pages(&app, job.clone());
+        assert_eq!(pages.len(), MAX_PUSHES);
+        reached.extend(pages);
+    }
+    // Half of the pages each time: one in 65,536 is left out every time.
+    assert!(reached.len() > PAGES - 10, "{}", reached.len());
+}
+
+#[test]
+fn only_the_newest_version_of_a_job_is_pushed() {
+    let app = app();
+    upload(&app, "inbound/acme/nda.pdf");
+    let id = JobId::of_key(BUCKET, "inbound/acme/nda.pdf");
+    let older = app.ports.state().jobs[&id].clone();
+    let mut newer = older.clone();
+    newer.version += 1;
+    app.ports.state().connections = vec![connection("acme", "page", 0, 1000)];
+    app.ports.state().frames.clear();
+    let pending = [newer.clone(), older].map(|job| PendingEffects {
+        message: MessageIndex(0),
+        job,
+    });
+    run(async {
+        Ok::<_, lambda_runtime::Error>(
+            run_effects(&app.ports, &pending, Timestamp(NOW.0 + 1_000_000)).await,
+        )
+    })
+    .unwrap();
+    let frames = app.ports.state().frames.clone();
+    assert_eq!(frames.len(), 1);
+    let frame: Value = serde_json::from_str(&frames[0].1).unwrap();
+    assert_eq!(frame["job"]["version"], newer.version);
 }
