@@ -167,9 +167,11 @@ bench-simulation: ## compare the speed of the simulation with BASE=<simulate of 
 
 SCENARIO ?= deal-day
 LIVE ?=
-replay: $(if $(LIVE),package page) ## replay a day of uploads in virtual time, SCENARIO=deal-day or tuesday: waiting, instances, cost, and a picture of it
+# Days per policy that `make replay` compares; SEEDS=20 on the command line sets it as well.
+REPLAY_SEEDS = $(if $(filter file,$(origin SEEDS)),20,$(SEEDS))
+replay: $(if $(LIVE),package page) ## replay days of uploads in virtual time with AWS's policies and with Docket's controller: SCENARIO=deal-day, tuesday, ordinary, busy or continuous, SEEDS=20
 ifeq ($(LIVE),)
-	@$(CARGO) run --release -p planner $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(REPLAY)
+	@$(CARGO) run --release -p planner $(LOCKED) -- replay $(SCENARIO) --picture "$(TARGET)/replay/$(SCENARIO).svg" $(if $(findstring --seeds,$(REPLAY)),,--seeds $(REPLAY_SEEDS)) $(REPLAY)
 else
 	@"$(TARGET)/release/planner" live-plan $(SCENARIO) --output "$(TARGET)/replay/$(SCENARIO).json" $(REPLAY)
 	@$(DEVSTACK) replay "$(TARGET)/replay/$(SCENARIO).json"

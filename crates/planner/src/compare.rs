@@ -61,8 +61,9 @@ const DEAL_DAY: &[SettingChange] = &[
     Parameter("MaxInstances", "3"),
     Parameter("MaxInstances", "8"),
     Parameter("BacklogPerInstanceTarget", "2"),
+    Parameter("BacklogPerInstanceTarget", "3"),
     Parameter("BacklogPerInstanceTarget", "5"),
-    Parameter("BacklogPerInstanceTarget", "10"),
+    Parameter("BacklogPerInstanceTarget", "20"),
     Parameter("ScaleOutCooldownSeconds", "600"),
     Parameter("ScaleInCooldownSeconds", "3600"),
     Parameter("IdleMinutes", "5"),
@@ -70,6 +71,18 @@ const DEAL_DAY: &[SettingChange] = &[
     Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
     ColdStart(660),
+    All(&[
+        Parameter("BacklogPerInstanceTarget", "3"),
+        Parameter("IdleMinutes", "5"),
+    ]),
+    All(&[
+        Parameter("BacklogPerInstanceTarget", "5"),
+        Parameter("IdleMinutes", "5"),
+    ]),
+    All(&[
+        Parameter("BacklogPerInstanceTarget", "20"),
+        Parameter("IdleMinutes", "5"),
+    ]),
     All(&[
         Parameter("MaxInstances", "1"),
         Parameter("IdleMinutes", "5"),
@@ -97,14 +110,18 @@ const TUESDAY: &[SettingChange] = &[
     Parameter("BacklogPerInstanceTarget", "3"),
     Parameter("ScaleOutCooldownSeconds", "600"),
     Parameter("ScaleInCooldownSeconds", "3600"),
-    Parameter("IdleMinutes", "5"),
+    Parameter("IdleMinutes", "10"),
     Parameter("IdleMinutes", "30"),
     Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
     ColdStart(660),
     All(&[
-        Parameter("MaxInstances", "3"),
-        Parameter("IdleMinutes", "5"),
+        Parameter("BacklogPerInstanceTarget", "2"),
+        Parameter("IdleMinutes", "10"),
+    ]),
+    All(&[
+        Parameter("BacklogPerInstanceTarget", "3"),
+        Parameter("IdleMinutes", "10"),
     ]),
     All(&[Parameter("MaxInstances", "2"), ColdStart(660)]),
 ];

@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
-/// The on-demand price of an instance-hour in us-east-1, in dollars. AWS does not publish it offline: these are the
-/// figures that most calculators had in 2025 and 2026. Your bill is authoritative.
-const PRICES: [(&str, f64); 2] = [("ml.g5.xlarge", 1.408), ("ml.g5.2xlarge", 1.515)];
+/// The on-demand price of an instance-hour in us-east-1, in dollars, as public projects read it from AWS's price list in
+/// August and September 2026. Your bill is authoritative.
+const PRICES: [(&str, f64); 4] = [
+    ("ml.g5.xlarge", 1.408),
+    ("ml.g5.2xlarge", 1.515),
+    ("ml.g6.xlarge", 1.127),
+    ("ml.g6.2xlarge", 1.222),
+];
 pub(crate) const PRICE_SOURCE: &str =
-    "us-east-1 on demand as published elsewhere, 2025-2026; not checked with AWS";
+    "us-east-1 on demand, from copies of AWS's price list of August and September 2026";
 
 /// The assumed price of an hour of an instance type, in dollars, if it is known here.
 pub fn price_of(instance_type: &str) -> Option<f64> {

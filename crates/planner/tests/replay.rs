@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use async_endpoint::{Days, Millis, WarmHours};
+use async_endpoint::{Days, EndpointParameters, Millis, ScaleIn, WarmHours};
 use planner::{
-    Burst, Day, EndpointSample, Excerpt, Figures, LivePlan, ReplayOptions, Scenario, bursts,
-    live_plan, picture, replay, report,
+    Burst, Day, EndpointSample, Excerpt, Figures, LivePlan, ReplayOptions, ReplayedDocument,
+    Scenario, baseline_file, bursts, live_plan, objective_of, picture, replay, report, safety_net,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -89,7 +89,8 @@ fn deal_day_documents_arrive_in_bursts_within_business_hours() {
 
 #[test]
 fn excerpt_keeps_the_first_bursts_and_only_shortens_the_gaps() {
-    for scenario in Scenario::ALL {
+    // The bursts of the others overlap.
+    for scenario in [Scenario::DealDay, Scenario::Tuesday, Scenario::Ordinary] {
         for seed in 1..=5 {
             let whole = ReplayOptions {
                 seed,
@@ -254,7 +255,7 @@ fn report_has_the_figures_and_all_uploads_by_hour() {
         "300 ready, 0 failed",
         "ready within 8 h: kept for all contracts",
         &format!("${cost:.2} a day"),
-        "instances 0 to 5, target 3",
+        "instances 0 to 5, target 10",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
@@ -302,13 +303,87 @@ fn longer_cold_start_makes_documents_wait_longer() {
 }
 
 #[test]
+fn controller_never_stops_an_instance_while_a_job_is_open_and_stops_all_in_the_end() {
+    for scenario in Scenario::ALL {
+        let mut options = options(scenario);
+        options.endpoint.settings = safety_net(options.endpoint.settings);
+        options.objective = Some(objective_of(scenario.pipeline()).unwrap());
+        let day = day(&options);
+        assert_eq!(day.violations, [""; 0], "{scenario:?}");
+        assert_eq!(Figures::of(&day).failed, 0, "{scenario:?}");
+        let open_at = |at: u64| {
+            let open = |known: &&ReplayedDocument| {
+                known.uploaded_at + 60_000 < at && known.ended_at.is_none_or(|ended| ended > at)
+            };
+            day.documents.iter().find(open)
+        };
+        for two in day.samples.windows(2) {
+            if two[1].instances() < two[0].instances() {
+                assert_eq!(open_at(two[1].at), None, "{scenario:?} {two:?}");
+            }
+        }
+        assert_eq!(day.samples.last().unwrap().instances(), 0, "{scenario:?}");
+    }
+}
+
+#[test]
+fn safety_net_starts_an_instance_after_minutes_if_the_controller_is_silent() {
+    let mut silent = options(Scenario::Ordinary);
+    silent.endpoint.settings = safety_net(silent.endpoint.settings);
+    let figures = Figures::of(&day(&silent));
+    assert_eq!((figures.ready, figures.max_instances), (20, 1));
+    // Ten datapoints of a minute, the first within a minute, and a cold start of five minutes.
+    let longest = figures.cold_start.max;
+    assert!((840_000..=900_000).contains(&longest), "{figures:?}");
+}
+
+#[test]
+fn last_line_of_a_comparison_is_its_json() {
+    let output = Command::new(env!("CARGO_BIN_EXE_planner"))
+        .args(["replay", "ordinary", "--seeds", "2", "--price", "2"])
+        .args(["--cold-start", "640", "--drain-within", "900"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&json["scenario"], &json["seeds"], &json["cold_start_s"]),
+        (&"ordinary".into(), &2.into(), &640.into())
+    );
+    assert_eq!(json["slo_kept"], true);
+    for policy in ["aws", "docket"] {
+        let of = |name: &str| json[policy][name].as_f64().unwrap();
+        assert!((of("usd") - 2.0 * of("gpu_h")).abs() < 0.02, "{json}");
+        assert!(640.0 < of("p50_s") && of("p50_s") <= of("p90_s") && of("p90_s") <= of("max_s"));
+        assert!((0.0..1.0).contains(&of("idle")), "{json}");
+    }
+}
+
+#[test]
+fn baseline_is_the_policy_that_shipped_first() {
+    for (scenario, target, periods) in [(Scenario::DealDay, 3.0, 3), (Scenario::Tuesday, 1.0, 2)] {
+        let file = baseline_file(scenario).unwrap();
+        let settings = EndpointParameters::parse(&file).unwrap().settings;
+        assert_eq!(settings.backlog_per_instance_target, target);
+        assert_eq!(settings.scale_in, ScaleIn::WhenIdle { periods });
+    }
+}
+
+#[test]
 fn wrong_arguments_are_named_and_exit_with_2() {
     let planner = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planner"));
         command.args(words).output().unwrap()
     };
     for (words, problem) in [
-        (&["replay", "wednesday"][..], "deal-day or tuesday"),
+        (&["replay", "wednesday"][..], "deal-day, tuesday, ordinary"),
+        (&["replay", "tuesday", "--seeds", "0"], "--seeds"),
+        (
+            &["replay", "tuesday", "--drain-within", "0"],
+            "--drain-within",
+        ),
+        (&["replay", "tuesday", "--idle", "5"], "need --seeds"),
         (&["replay", "tuesday", "--set", "Max=3"], "has no Max"),
         (
             &["replay", "tuesday", "--set", "MaxInstances=0"],
