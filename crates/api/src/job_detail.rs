@@ -148,6 +148,9 @@ pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
     id: &str,
 ) -> Result<ResultView, ApiError> {
     let job = visible_job(ports, principal, id).await?;
+    if job.is_erased() {
+        return Err(ApiError::Gone("support deleted the job's data".to_owned()));
+    }
     let (State::Ready { .. }, Some(output)) = (&job.state, job.output()) else {
         return Err(ApiError::NotReady(format!(
             "job {} is {} and has no result",
@@ -157,8 +160,7 @@ pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
     };
     let Some(head) = ports.head(output).await? else {
         return Err(ApiError::Gone(
-            "the result was deleted: its retention time is over, or support deleted the job's data"
-                .to_owned(),
+            "the result was deleted: its retention time is over".to_owned(),
         ));
     };
     let (content_type, extension) = match pipelines.get(&job.pipeline) {

@@ -133,8 +133,10 @@ pub fn is_folder_marker(key: &str, bytes: u64) -> bool {
 /// As [`is_folder_marker`], by the media type of an object.
 pub fn is_folder_type(content_type: &str, bytes: u64) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    let is_folder = |known: &&str| essence.eq_ignore_ascii_case(known);
-    bytes == 0 && FOLDER_TYPES.iter().any(|known| is_folder(&known))
+    bytes == 0
+        && FOLDER_TYPES
+            .iter()
+            .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 /// What is wrong with an object, judged by its size and its first [`PEEK_BYTES`] bytes.

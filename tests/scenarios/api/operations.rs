@@ -6,7 +6,10 @@ use jobs::id::JobId;
 use serde_json::{Value, json};
 
 use super::{CUSTOMER, CliUser, SUPPORT, call_as};
-use crate::support::{Item, reconcile, row, run, run_alone, sample, text, until};
+use crate::support::{
+    Item, UnreportedJob, publish_success, reconcile, row, run, run_alone, sample,
+    success_notification, text, until,
+};
 
 struct FailedJob {
     key: String,
@@ -97,6 +100,44 @@ fn retry_recreates_a_deleted_work_copy_and_delete_data_removes_all_objects() {
             let listed = listing.send().await.unwrap();
             assert!(listed.versions().is_empty(), "{key} still exists");
         }
+
+        // What an attempt writes and reports after that is deleted too, and the deletion can be repeated.
+        let failure = keys.last().unwrap().clone();
+        let output = format!("outbound/doc-understanding/late-{id}.out");
+        let late = UnreportedJob {
+            key: keys[0].clone(),
+            id: id.clone(),
+            result: failure.clone(),
+        };
+        let own = format!("outbound/doc-understanding/{id}/a1/late.out");
+        let put_late = async |key: &str| {
+            let put = s3.put_object().bucket(bucket).key(key);
+            put.body(b"late".to_vec().into()).send().await.unwrap();
+        };
+        let deleted = async |key: &str| {
+            until("the deletion of a late result", async || {
+                let listing = s3.list_object_versions().bucket(bucket).prefix(key);
+                let listed = listing.send().await.unwrap();
+                listed.versions().is_empty().then_some(())
+            })
+            .await;
+        };
+        put_late(&output).await;
+        put_late(&failure).await;
+        let location = format!("s3://{bucket}/{output}");
+        publish_success(stack, &success_notification(&format!("{id}.a1"), &location)).await;
+        deleted(&output).await;
+        deleted(&failure).await;
+        put_late(&own).await;
+        put_late(&failure).await;
+        late.publish_error(stack).await;
+        deleted(&own).await;
+        deleted(&failure).await;
+        let ran = support.docket(&delete).await;
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        let detail = support.json(&["jobs", "show", &id]).await;
+        assert_eq!(detail["job"]["status"], "Erased");
+        assert!(!detail.to_string().contains("Anhang"), "{detail}");
     });
 }
 

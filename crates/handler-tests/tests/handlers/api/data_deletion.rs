@@ -449,7 +449,7 @@ fn erased_job_is_listed_as_such_and_found_by_its_id_but_not_by_its_key() {
     );
     assert_eq!(
         reviewer.problem_code("GET", &format!("/jobs/{}/result", story.id), None),
-        "not-ready"
+        "gone"
     );
 }
 
