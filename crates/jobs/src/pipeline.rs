@@ -256,7 +256,7 @@ impl Pipeline {
     pub fn objective(&self) -> Objective {
         let seconds = |value: Option<i64>, default: u32| {
             let value = value.and_then(|value| u64::try_from(value).ok());
-            value.map_or(Duration::from_secs(default.into()), Duration::from_secs)
+            Duration::from_secs(value.unwrap_or_else(|| default.into()))
         };
         let drain = (self.slo_seconds / 6).max(self.typical_run_seconds);
         Objective {

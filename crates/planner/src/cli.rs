@@ -48,9 +48,9 @@ planner live-plan SCENARIO --output FILE [--seed N] [--bursts N]
 const WORKER: &str = "--worker";
 
 enum CliCommand {
-    Replay(ReplayCommand),
+    Replay(Box<ReplayCommand>),
     LivePlan {
-        options: ReplayOptions,
+        options: Box<ReplayOptions>,
         output: PathBuf,
     },
 }
@@ -178,7 +178,7 @@ fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     };
     let options = ReplayOptions::new(scenario).map_err(|error| error.to_string())?;
     if command == "replay" {
-        parse_replay(options, words).map(CliCommand::Replay)
+        parse_replay(options, words).map(|it| CliCommand::Replay(Box::new(it)))
     } else {
         parse_live_plan(options, words)
     }
@@ -204,6 +204,7 @@ fn parse_live_plan<'a>(
     }
     options.excerpt = Some(excerpt);
     let output = output.ok_or("live-plan needs --output FILE")?;
+    let options = Box::new(options);
     Ok(CliCommand::LivePlan { options, output })
 }
 
