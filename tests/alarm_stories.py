@@ -185,7 +185,10 @@ def endpoint_stories(e):
             quiet("no job is open, but one of them still runs: it was cancelled", *before, (backlog, every, 1), (open_jobs, five, 0)),
             quiet("one document a minute, now and then", *before, (backlog, every, 0), (open_jobs, five, 0), (backlog, range(4, idle + 60, 5), 3)),
             quiet("both metrics stop while a document runs", *before, until=90),
-            quiet("both metrics stop after a zero", *before, (backlog, range(3), 0), (open_jobs, [0], 0), until=90),
+            # A single period is all that five minutes have, and both metrics were zero in it.
+            fires("both metrics stop after a zero", *before, (backlog, range(3), 0), (open_jobs, [0], 0), by=idle + 4)
+            if idle == 5
+            else quiet("both metrics stop after a zero", *before, (backlog, range(3), 0), (open_jobs, [0], 0), until=90),
             quiet("our metric stops", *before, (backlog, every, 0)),
             quiet("SageMaker's metric stops", *before, (open_jobs, five, 0)),
             quiet("no metric has ever had data", until=90),
