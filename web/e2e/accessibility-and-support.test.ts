@@ -8,7 +8,7 @@ import { signIn } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
 import { PASSWORD } from "./fixture/state";
-import { browser, fixture, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
+import { browser, fixture, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
 
 const AXE = readFileSync(createRequire(`${process.cwd()}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -111,7 +111,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
       await checkAxe("list", at);
       await at
         .locator("input[type=file]")
-        .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: PDF }]);
+        .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("Not a PDF.") }]);
       await at.getByText("Received").waitFor();
       await checkAxe("uploads", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
