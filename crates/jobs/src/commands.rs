@@ -9,6 +9,7 @@ use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, JobStore, ObjectStore};
 use crate::state::State;
+use crate::text::is_visible_text;
 use crate::trace::{about, about_id};
 use crate::transition::IgnoreReason;
 
@@ -84,11 +85,10 @@ impl JobCommand {
     }
 }
 
-/// Trims a reason; `None` if it is empty or too long.
+/// Trims a reason; `None` if a reader can see nothing of it, or if it is too long.
 pub fn check_reason(reason: &str) -> Option<&str> {
-    let reason = reason.trim();
-    let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON_CHARS;
-    fits.then_some(reason)
+    let fits = is_visible_text(reason) && reason.chars().count() <= MAX_REASON_CHARS;
+    fits.then_some(reason.trim())
 }
 
 /// Whether another run is possible: the job failed after it was accepted, and has attempts left in its lifetime.

@@ -87,6 +87,8 @@ impl Failure {
 
 /// Why an attempt or a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "FailureCause"))]
 pub enum Cause {
     /// The input is invalid for every model; it was never submitted.
     InvalidInput,
@@ -106,6 +108,7 @@ pub enum Cause {
     PipelineGone,
     /// The endpoint refused the request: throttled, out of service, or misconfigured.
     Refused,
+    /// The endpoint reported a failure that this service does not know.
     Unknown,
 }
 
@@ -186,10 +189,16 @@ pub enum Effect {
 
 /// The group under which lists show a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
 pub enum StatusGroup {
+    /// `Submitting`, `InProgress` or `RetryScheduled`.
     Open,
+    /// `Ready`.
     Ready,
+    /// `Failed`.
     Failed,
+    /// `Cancelled`.
     Cancelled,
 }
 

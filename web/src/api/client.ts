@@ -55,7 +55,8 @@ export class Client {
   applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
   quarantine = (cursor?: string) => this.get("/quarantine", { query: { cursor } });
   quarantineEntry = (id: string) => this.get("/quarantine/{entry_id}", { id });
-  redrive = (id: string, reason: string) => this.send("post", "/quarantine/{entry_id}/redrive", { id, body: { reason } });
+  redrive = (id: string, reason: string) =>
+    this.send("post", "/quarantine/{entry_id}/redrive", { id, body: { reason } });
   discard = (id: string, reason: string) =>
     this.send("post", "/quarantine/{entry_id}/discard", { id, body: { reason } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });

@@ -1,6 +1,6 @@
 /** A WebSocket connection: it requests a snapshot when it opens and every minute, and reports when it is dead. */
 
-import type { PushMessage, JobView } from "../api/types";
+import type { JobView, PushMessage } from "../api/types";
 
 /** Also keeps the socket alive: API Gateway closes an idle one after 10 minutes (API Gateway quotas). */
 export const SYNC_INTERVAL_MS = 60_000;

@@ -3,13 +3,14 @@
 use crate::ApiError;
 use crate::types::NewUpload;
 use jobs::pipeline::Pipeline;
+use jobs::text::is_visible_text;
 
-const MAX_NAME_CHARS: usize = 200;
+pub(crate) const MAX_NAME_CHARS: usize = 200;
 /// The name is stored as object metadata, which S3 limits to 2 KB.
 const MAX_NAME_BYTES: usize = 500;
 
 pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiError> {
-    check_name(upload.name.trim())?;
+    check_name(&upload.name)?;
     if pipeline.retired {
         return Err(ApiError::Refused(format!(
             "the pipeline {} no longer takes uploads",
@@ -36,9 +37,10 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiEr
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
-    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES {
+    let is_too_long = name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES;
+    if is_too_long || !is_visible_text(name) {
         return Err(ApiError::BadRequest(format!(
-            "a file name must have 1 to {MAX_NAME_CHARS} characters and at most {MAX_NAME_BYTES} bytes"
+            "a file name must have 1 to {MAX_NAME_CHARS} characters that can be seen, and at most {MAX_NAME_BYTES} bytes"
         )));
     }
     // Bidirectional controls can make one name look like another (Unicode Technical Report 36).

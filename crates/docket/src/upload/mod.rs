@@ -9,7 +9,7 @@ mod wait;
 
 use std::path::{Path, PathBuf};
 
-use api::types::{Me, NewUpload, UploadView};
+use api::types::{CallerView, NewUpload, UploadView};
 use console::Style;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
             dir.display()
         )));
     }
-    let me: Me = context.client.get("/me").await?;
+    let me: CallerView = context.client.get("/me").await?;
     let pipeline = files::choose_pipeline(&me.pipelines, args.pipeline.as_deref())?;
     let tenant = files::choose_tenant(&me, args.tenant.as_deref())?;
     let files = files

@@ -8,6 +8,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::info;
 
+use super::json;
 use super::ws::{connection, ok};
 use crate::bootstrap::App;
 use crate::environment;
@@ -21,10 +22,9 @@ environment! {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "action", rename_all = "lowercase")]
-enum Said {
-    /// Register the connection and send a snapshot.
-    Sync,
+struct PageMessage {
+    /// `sync`: register the connection and send a snapshot.
+    action: String,
 }
 
 /// Answers a page.
@@ -46,15 +46,19 @@ where
     let event = event.payload;
     let now = app.ports.now();
     let connection = connection(&event, now)?;
-    let said: Result<Said, _> = serde_json::from_str(event.body.as_deref().unwrap_or_default());
-    let frame = match said {
-        _ if connection.token_expires_at <= now => PushMessage::Error {
+    let body = event.body.as_deref().unwrap_or_default();
+    let is_sync = json::from_slice(body.as_bytes())
+        .is_ok_and(|message: PageMessage| message.action == "sync");
+    let frame = if connection.token_expires_at <= now {
+        PushMessage::Error {
             message: "the sign-in has expired; connect with a new ticket".to_owned(),
-        },
-        Ok(Said::Sync) => sync(&app.ports, &connection).await?,
-        Err(_) => PushMessage::Error {
+        }
+    } else if is_sync {
+        sync(&app.ports, &connection).await?
+    } else {
+        PushMessage::Error {
             message: r#"not understood; say {"action":"sync"}"#.to_owned(),
-        },
+        }
     };
     match app
         .ports

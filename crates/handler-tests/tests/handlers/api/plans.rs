@@ -1,6 +1,6 @@
 //! Retry plans: creating, applying, releasing and showing them.
 
-use api::types::{RetryPlanOutcome, RetryPlanView, RetryPlans};
+use api::types::{RetryPlanList, RetryPlanOutcome, RetryPlanView};
 use functions::handlers::{reconciler, retry};
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
@@ -79,7 +79,7 @@ fn created_plan_shows_its_jobs_and_starts_none() {
         json!({"reason": "x", "filter": {"pipeline": "ocr-batch"}}),
     );
     assert_eq!(none.jobs, 0);
-    let listed: RetryPlans = api.support().get("/retry-plans");
+    let listed: RetryPlanList = api.support().get("/retry-plans");
     assert_eq!(listed.plans.len(), 3);
     assert_eq!(api.ports().state().retry_commands.len(), 0);
     assert_eq!(
