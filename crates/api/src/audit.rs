@@ -3,7 +3,7 @@
 //! An entry is written before the action, so that no action goes unrecorded, and again after it with the outcome.
 
 use super::{ApiError, Principal};
-use crate::types::{AuditEntry, AuditPage};
+use crate::types::{AuditAction, AuditEntry, AuditPage};
 use jobs::commands::{MAX_REASON_CHARS, check_reason};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
@@ -61,13 +61,13 @@ pub async fn begin<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
-    action: &str,
+    action: AuditAction,
     target: AuditTarget<'_>,
     reason: &str,
 ) -> Result<PendingAudit, ApiError> {
     let reason = check_reason(reason).ok_or_else(|| {
         ApiError::BadRequest(format!(
-            "give a reason of 1 to {MAX_REASON_CHARS} characters"
+            "give a reason of 1 to {MAX_REASON_CHARS} characters that can be seen"
         ))
     })?;
     let now = ports.now();
@@ -85,7 +85,7 @@ pub async fn begin<P: KeyValueStore + Clock>(
         entry: AuditEntry {
             at: now.0,
             actor: principal.actor.clone(),
-            action: action.to_owned(),
+            action: action.name().to_owned(),
             target: target.id.to_owned(),
             tenant: target.tenant.map(|tenant| tenant.as_str().to_owned()),
             reason: reason.to_owned(),

@@ -3,7 +3,7 @@
 use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_detail::visible_job;
 use super::{ApiError, Principal};
-use crate::types::{JobCommandRequest, JobCommandResult};
+use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
 use jobs::commands::{CancelResult, JobCommand, RetryResult, cancel_job, retry_job};
 use jobs::effects::run_command_effects;
@@ -50,7 +50,7 @@ async fn begin_audit<P: KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
-    action: &str,
+    action: AuditAction,
     target: AuditTarget<'_>,
     request: &JobCommandRequest,
 ) -> Result<PendingAudit, ApiError> {
@@ -85,7 +85,7 @@ where
     let job = visible_job(ports, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
-    let audit = begin_audit(ports, run, principal, "retry", target, request).await?;
+    let audit = begin_audit(ports, run, principal, AuditAction::Retry, target, request).await?;
     let outcome = match retry_job(ports, run, &command).await {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -145,7 +145,7 @@ where
     let job = visible_job(ports, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
-    let audit = begin_audit(ports, run, principal, "cancel", target, request).await?;
+    let audit = begin_audit(ports, run, principal, AuditAction::Cancel, target, request).await?;
     match cancel_job(ports, run, &command).await {
         Ok(CancelResult::Cancelled(job)) => {
             audit.finish(ports, "cancelled").await;

@@ -10,7 +10,7 @@ use super::commands::{command_result, job_command, refusal};
 use super::job_detail::visible_job;
 use super::{ApiError, Principal, uploads};
 use crate::ports::QuarantineStore;
-use crate::types::{JobCommandRequest, JobCommandResult};
+use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
 use jobs::commands::{EraseResult, erase_job};
 use jobs::effects::run_command_effects;
@@ -66,7 +66,7 @@ where
         ports,
         run.pipelines,
         principal,
-        "delete-data",
+        AuditAction::DeleteData,
         target,
         &request.reason,
     )

@@ -25,20 +25,21 @@ pub struct Explanation {
     pub summary: String,
     /// Absent if the job is final.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitingView>,
     /// What happens next without intervention, soonest first.
-    pub next: Vec<Step>,
+    pub next: Vec<ExplanationStep>,
     /// What has happened, oldest first.
-    pub timeline: Vec<Step>,
+    pub timeline: Vec<ExplanationStep>,
     /// What the caller can do now.
-    pub help: Vec<Help>,
+    pub help: Vec<SuggestedAction>,
 }
 
 /// What an open job waits for, and since when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Waiting {
+pub struct WaitingView {
     pub on: WaitsOn,
+    /// When the job began to wait for it.
     pub since: u64,
 }
 
@@ -62,9 +63,10 @@ pub enum WaitsOn {
 /// An event in the past or in the future.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Step {
+pub struct ExplanationStep {
     /// The time of the event; for a future event, the latest time.
     pub at: u64,
+    /// What happened or will happen, in a sentence.
     pub what: String,
     /// Who did it, if it was a user's command.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,8 +79,8 @@ pub struct Step {
 /// An action that helps, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Help {
-    pub action: Action,
+pub struct SuggestedAction {
+    pub action: JobAction,
     /// Why the action helps, or what to consider first.
     pub why: String,
 }
@@ -87,7 +89,7 @@ pub struct Help {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Action {
+pub enum JobAction {
     /// Schedule another attempt.
     Retry,
     /// Cancel the job.
@@ -194,7 +196,7 @@ fn describe(failure: &Failure) -> String {
     }
 }
 
-fn waiting(job: &Job, now: Timestamp) -> Option<Waiting> {
+fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
     let (on, since) = match &job.state {
         State::Submitting { .. } => (WaitsOn::Submission, job.updated_at),
         State::InProgress { .. } => (WaitsOn::Endpoint, job.updated_at),
@@ -209,16 +211,16 @@ fn waiting(job: &Job, now: Timestamp) -> Option<Waiting> {
         .check_deadline()
         .filter(|_| is_stalled(&job.state, now));
     Some(match stalled {
-        Some(next_check_at) => Waiting {
+        Some(next_check_at) => WaitingView {
             on: WaitsOn::Stalled,
             since: next_check_at.0,
         },
-        None => Waiting { on, since: since.0 },
+        None => WaitingView { on, since: since.0 },
     })
 }
 
-fn next(job: &Job, now: Timestamp) -> Vec<Step> {
-    let step = |at: Timestamp, what: String| Step {
+fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
+    let step = |at: Timestamp, what: String| ExplanationStep {
         at: at.0,
         what,
         actor: None,
@@ -292,7 +294,7 @@ fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
     deadline.0 + u64::from(job.policy.max_attempt_seconds) * 1000 > budget.expires_at.0
 }
 
-fn past(job: &Job, entry: &HistoryEntry) -> Step {
+fn past(job: &Job, entry: &HistoryEntry) -> ExplanationStep {
     let closed = job
         .attempts
         .iter()
@@ -301,7 +303,7 @@ fn past(job: &Job, entry: &HistoryEntry) -> Step {
         .attempts
         .iter()
         .find(|record| record.started_at == entry.at);
-    Step {
+    ExplanationStep {
         at: entry.at.0,
         what: describe_event(&entry.event, closed, started),
         actor: entry.actor.clone(),

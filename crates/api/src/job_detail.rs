@@ -2,7 +2,7 @@
 
 use super::uploads::upload_view;
 use super::{ApiError, Principal};
-use crate::explain::{Explanation, Waiting, WaitsOn, explain};
+use crate::explain::{Explanation, WaitingView, WaitsOn, explain};
 use crate::ports::ObjectTransfers;
 use crate::types::{AttemptView, JobDetail, ResultView};
 use jobs::id::{InferenceId, JobId};
@@ -119,7 +119,7 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         job: None,
         explanation: Explanation {
             summary: summary.to_owned(),
-            waiting: Some(Waiting {
+            waiting: Some(WaitingView {
                 on: WaitsOn::Upload,
                 since: session.created_at.0,
             }),

@@ -8,6 +8,11 @@ use jobs::job::Job;
 
 /// A role, granted by membership in the user pool's group of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(rename = "CallerRole", rename_all = "lowercase")
+)]
 pub enum Role {
     /// Uploads documents and sees the jobs of its own uploads.
     Customer,

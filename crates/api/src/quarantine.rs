@@ -3,7 +3,7 @@
 use super::audit::{self, AuditTarget};
 use super::{ApiError, Principal};
 use crate::ports::{QuarantineStore, StoredMessage};
-use crate::types::{QuarantineEntry, QuarantinePage};
+use crate::types::{AuditAction, QuarantineEntry, QuarantinePage};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, DeadLetter, DeadLetters, KeyValueStore, Queue};
 
@@ -96,7 +96,15 @@ where
     let queue = Queue::from_name(source)
         .ok_or_else(|| ApiError::Refused(format!("the queue {source:?} no longer exists")))?;
     let target = AuditTarget::id(id);
-    let audit = audit::begin(ports, pipelines, principal, "redrive", target, reason).await?;
+    let audit = audit::begin(
+        ports,
+        pipelines,
+        principal,
+        AuditAction::Redrive,
+        target,
+        reason,
+    )
+    .await?;
     let now = ports.now();
     // Marked first: if the message fails again before it is removed here, the new entry replaces it and stays.
     let redriven = async {
@@ -147,7 +155,15 @@ where
     let stored = get(ports, id).await?;
     let message = &stored.message;
     let target = AuditTarget::id(id);
-    let audit = audit::begin(ports, pipelines, principal, "discard", target, reason).await?;
+    let audit = audit::begin(
+        ports,
+        pipelines,
+        principal,
+        AuditAction::Discard,
+        target,
+        reason,
+    )
+    .await?;
     ports
         .remove_message(&message.source, &message.message_id, None)
         .await?;

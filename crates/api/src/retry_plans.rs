@@ -12,7 +12,7 @@ use super::job_list::{JobScan, scan_jobs};
 use super::summary::count_jobs_by;
 use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
-use crate::types::{NewRetryPlan, RetryPlanFilter, RetryPlanView, RetryPlans};
+use crate::types::{AuditAction, NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
 use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, equal_failures, may_be_retried};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
@@ -29,9 +29,9 @@ pub use release::release;
 /// The most failed jobs that are examined for one plan.
 const MAX_EXAMINED_JOBS: usize = 2_000;
 const DEFAULT_JOBS_PER_MINUTE: u16 = 20;
-const MAX_JOBS_PER_MINUTE: u16 = 600;
+pub(crate) const MAX_JOBS_PER_MINUTE: u16 = 600;
 /// The jobs' histories hold the plan's reason followed by its id.
-const MAX_PLAN_REASON: usize = MAX_REASON_CHARS - 100;
+pub(crate) const MAX_PLAN_REASON: usize = MAX_REASON_CHARS - 100;
 const PAGE_SIZE: u16 = 50;
 
 /// Creates a plan for the failed jobs that match a filter. Starts no job.
@@ -62,7 +62,15 @@ where
         tenant: tenant.as_ref(),
         pipeline: filter.pipeline.as_deref(),
     };
-    let audit = audit::begin(ports, pipelines, principal, "plan", target, &request.reason).await?;
+    let audit = audit::begin(
+        ports,
+        pipelines,
+        principal,
+        AuditAction::Plan,
+        target,
+        &request.reason,
+    )
+    .await?;
 
     let range = TimeRange {
         // A tenant's list is sorted by creation time, which is before the failure.
@@ -112,7 +120,7 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
             "per_minute must be between 1 and {MAX_JOBS_PER_MINUTE}"
         )));
     }
-    if request.reason.trim().chars().count() > MAX_PLAN_REASON {
+    if request.reason.chars().count() > MAX_PLAN_REASON {
         return Err(ApiError::BadRequest(format!(
             "give a reason of 1 to {MAX_PLAN_REASON} characters"
         )));
@@ -148,13 +156,13 @@ fn matches(job: &Job, filter: &RetryPlanFilter) -> bool {
 pub async fn list<P: KeyValueStore>(
     ports: &P,
     principal: &Principal,
-) -> Result<RetryPlans, ApiError> {
+) -> Result<RetryPlanList, ApiError> {
     principal.must_be_support()?;
     let records = ports.list_descending(PLANS, None, PAGE_SIZE).await?;
     let plans = records
         .iter()
         .filter_map(|(_, record)| serde_json::from_str::<PlanRecord>(&record.body).ok());
-    Ok(RetryPlans {
+    Ok(RetryPlanList {
         plans: plans.map(|plan| plan.view()).collect(),
     })
 }
@@ -210,8 +218,15 @@ where
             tenant: None,
             pipeline: plan.filter.pipeline.as_deref(),
         };
-        let audit =
-            audit::begin(ports, pipelines, principal, "apply-plan", target, &reason).await?;
+        let audit = audit::begin(
+            ports,
+            pipelines,
+            principal,
+            AuditAction::ApplyPlan,
+            target,
+            &reason,
+        )
+        .await?;
         plan.applied_at = Some(ports.now());
         plan.applied_by = Some(principal.actor.clone());
         // Listed as active first: a release skips an active plan that is not applied.

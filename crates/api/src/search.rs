@@ -11,7 +11,7 @@ use jobs::ports::{JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
 
 /// The longest id is an object's URL.
-const MAX_ID_BYTES: usize = 1024;
+pub(crate) const MAX_ID_BYTES: usize = 1024;
 /// A message id has at most 100 characters (SQS); the queue's name may precede it.
 const MAX_MESSAGE_ID_BYTES: usize = 120;
 /// How many versions of an object have their jobs looked up.
@@ -31,9 +31,9 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     text: &str,
 ) -> Result<JobPage, ApiError> {
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_ID_BYTES || text.chars().any(char::is_control) {
+    if text.is_empty() || text.len() > MAX_ID_BYTES || !text.chars().all(may_be_in_an_id) {
         return Err(ApiError::BadRequest(format!(
-            "find takes an id of 1 to {MAX_ID_BYTES} bytes"
+            "find takes an id of 1 to {MAX_ID_BYTES} bytes, without control characters"
         )));
     }
     let mut found: Vec<Job> = Vec::new();
@@ -73,6 +73,12 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
         quarantine,
         ..JobPage::default()
     })
+}
+
+/// Whether an id may contain the character. S3 lists keys as XML, which carries neither most control characters nor
+/// U+FFFE and U+FFFF (XML 1.0, production `Char`).
+fn may_be_in_an_id(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 /// The key, if the text is a key or the URL of an object in this service's bucket.

@@ -6,7 +6,7 @@ use super::job_list::{JobScan, MAX_EXAMINED_JOBS, scan_jobs};
 use super::{ApiError, Principal};
 use crate::explain::is_stalled;
 use crate::ports::{JobList, QuarantineStore, TimeRange};
-use crate::types::{Count, Summary};
+use crate::types::{JobSummary, NamedCount};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::Clock;
@@ -24,7 +24,7 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
     ports: &P,
     principal: &Principal,
     tenant: Option<&str>,
-) -> Result<Summary, ApiError> {
+) -> Result<JobSummary, ApiError> {
     let now = ports.now();
     let last_day = TimeRange {
         from: Timestamp(now.0.saturating_sub(DAY_MS)),
@@ -68,7 +68,7 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
     } else {
         None
     };
-    Ok(Summary {
+    Ok(JobSummary {
         at: now.0,
         open: as_u32(open.jobs.len()),
         open_more: open.next.is_some(),
@@ -89,14 +89,14 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
 }
 
 /// Counts jobs by a property, the most frequent value first.
-pub(super) fn count_jobs_by(jobs: &[Job], property: impl Fn(&Job) -> String) -> Vec<Count> {
+pub(super) fn count_jobs_by(jobs: &[Job], property: impl Fn(&Job) -> String) -> Vec<NamedCount> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for job in jobs {
         *counts.entry(property(job)).or_default() += 1;
     }
-    let mut counts: Vec<Count> = counts
+    let mut counts: Vec<NamedCount> = counts
         .into_iter()
-        .map(|(name, count)| Count { name, count })
+        .map(|(name, count)| NamedCount { name, count })
         .collect();
     counts.sort_by_key(|count| std::cmp::Reverse(count.count));
     counts

@@ -6,18 +6,24 @@
 
 mod job;
 mod plan;
+#[cfg(feature = "schema")]
+mod schema;
 mod support;
 mod upload;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
 };
-pub use plan::{NewRetryPlan, RetryPlanFilter, RetryPlanOutcome, RetryPlanView, RetryPlans};
+pub use plan::{
+    NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
+};
 pub use support::{
-    AuditEntry, AuditPage, NewTicket, PageQuery, QuarantineCommandRequest, QuarantineEntry,
-    QuarantinePage, Summary, SummaryQuery, TicketView,
+    AuditAction, AuditEntry, AuditPage, JobSummary, NewTicket, PageQuery, QuarantineCommandRequest,
+    QuarantineEntry, QuarantinePage, SummaryQuery, TicketView,
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
@@ -26,7 +32,7 @@ pub use upload::{
 /// Response of `GET /configuration`: what a client needs to sign in and to connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Configuration {
+pub struct ClientConfiguration {
     /// URL of the Amazon Cognito user pools API.
     pub sign_in_url: String,
     /// Client id for the sign-in.
@@ -38,15 +44,17 @@ pub struct Configuration {
 /// Response of `GET /me`: the caller, and the pipelines it can upload to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Me {
+pub struct CallerView {
     /// The caller's name in job histories and in the audit log.
     pub actor: String,
-    /// The caller's roles: any of `customer`, `reviewer`, `support`.
+    /// What the caller may do; several roles add up.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::Role>"))]
     pub roles: Vec<String>,
     /// The caller's tenants. Support has access to all tenants without being listed here.
     pub tenants: Vec<String>,
     /// When the sign-in expires.
     pub expires_at: u64,
+    /// The pipelines that take uploads.
     pub pipelines: Vec<PipelineView>,
 }
 
@@ -54,6 +62,7 @@ pub struct Me {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PipelineView {
+    /// For `POST /uploads` and the filters of lists.
     pub name: String,
     /// The media types that the pipeline takes.
     pub content_types: Vec<String>,
@@ -86,20 +95,22 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedRequest {
-    /// `PUT` or `GET`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["GET", "PUT"])))]
     pub method: String,
+    /// The URL with the signature. Whoever has it can send the request.
     pub url: String,
-    /// Headers that are part of the signature. A browser sets `content-length` itself.
-    pub headers: Vec<(String, String)>,
+    /// Headers that are part of the signature, by name. A browser sets `content-length` itself.
+    pub headers: BTreeMap<String, String>,
     /// The request must start before this time.
     pub expires_at: u64,
 }
 
-/// How often a value occurs.
+/// How many jobs have a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Count {
-    /// The value.
+pub struct NamedCount {
+    /// The value: a failure cause, or a pipeline's name.
     pub name: String,
+    /// How many jobs have it.
     pub count: u32,
 }

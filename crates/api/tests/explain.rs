@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use api::explain::{Action, Explanation, WaitsOn, explain};
+use api::explain::{Explanation, JobAction, WaitsOn, explain};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
 use jobs::state::{Cause, Failure, State};
@@ -237,8 +237,8 @@ fn explanation_of_an_open_job_offers_cancel_and_that_of_a_final_job_does_not() {
             "{title}"
         );
         let offers = |action| explanation.help.iter().any(|help| help.action == action);
-        assert_eq!(offers(Action::Cancel), open, "{title}");
-        assert!(!(open && offers(Action::Retry)), "{title}");
+        assert_eq!(offers(JobAction::Cancel), open, "{title}");
+        assert!(!(open && offers(JobAction::Retry)), "{title}");
         let stalled = explanation
             .waiting
             .is_some_and(|waiting| waiting.on == WaitsOn::Stalled);

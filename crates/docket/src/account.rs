@@ -1,6 +1,6 @@
 //! `docket login`, `logout`, `whoami`.
 
-use api::types::{Configuration, Me};
+use api::types::{CallerView, ClientConfiguration};
 
 use crate::CommandContext;
 use crate::cli::LoginArgs;
@@ -13,7 +13,7 @@ use crate::session::{Session, Sessions};
 
 pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
     let response = context.client.get_public("/configuration").await?;
-    let configuration: Configuration = context.client.decode(&response)?;
+    let configuration: ClientConfiguration = context.client.decode(&response)?;
     let email = match args.email {
         Some(email) => email,
         None => ask("E-mail address: ").await?,
@@ -48,7 +48,7 @@ pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<E
     };
     let api = context.client.address();
     store(api, tokens.into_session(&cognito, email))?;
-    let me: Me = ApiClient::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
+    let me: CallerView = ApiClient::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
         .get("/me")
         .await?;
     if context.printer.json {
@@ -99,7 +99,7 @@ pub(crate) async fn logout(context: &CommandContext) -> Result<Exit> {
 }
 
 pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
-    let me: Me = context.client.get("/me").await?;
+    let me: CallerView = context.client.get("/me").await?;
     let printer = &context.printer;
     if printer.json {
         printer.json_document(&me)?;
@@ -127,7 +127,7 @@ pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
 }
 
 /// The user's name, roles and tenants in one line.
-pub(crate) fn identity(me: &Me) -> String {
+pub(crate) fn identity(me: &CallerView) -> String {
     sanitize(&format!(
         "{} ({}; {})",
         me.actor,
@@ -136,7 +136,7 @@ pub(crate) fn identity(me: &Me) -> String {
     ))
 }
 
-fn tenants(me: &Me) -> String {
+fn tenants(me: &CallerView) -> String {
     if me.roles.iter().any(|role| role == "support") {
         return "all tenants".to_owned();
     }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use api::types::{Configuration, Me, NewUpload, UploadView};
+use api::types::{CallerView, ClientConfiguration, NewUpload, UploadView};
 use console::Style;
 use http::{Method, Request};
 use serde::Serialize;
@@ -160,7 +160,7 @@ impl Doctor<'_> {
         let response = self.context.client.get_public("/configuration").await;
         let took = started.elapsed().as_millis();
         let decoded = response.and_then(|response| {
-            let configuration: Configuration = self.context.client.decode(&response)?;
+            let configuration: ClientConfiguration = self.context.client.decode(&response)?;
             Ok((response, configuration))
         });
         let (response, configuration) = match decoded {
@@ -216,7 +216,7 @@ impl Doctor<'_> {
         }
     }
 
-    async fn sign_in_address(&mut self, configuration: &Configuration) -> Result<()> {
+    async fn sign_in_address(&mut self, configuration: &ClientConfiguration) -> Result<()> {
         match self.probe(&configuration.sign_in_url, Method::GET).await {
             Ok(_) => self.ok("sign-in", format!("{} answers", configuration.sign_in_url)),
             Err(error) => self.fail("sign-in", error),
@@ -242,8 +242,8 @@ impl Doctor<'_> {
         })
     }
 
-    async fn sign_in(&mut self) -> Result<Option<Me>> {
-        match self.context.client.get::<Me>("/me").await {
+    async fn sign_in(&mut self) -> Result<Option<CallerView>> {
+        match self.context.client.get::<CallerView>("/me").await {
             Ok(me) => {
                 self.ok(
                     "signed in",
@@ -262,7 +262,7 @@ impl Doctor<'_> {
         }
     }
 
-    fn roles(&mut self, me: &Me) -> Result<()> {
+    fn roles(&mut self, me: &CallerView) -> Result<()> {
         let hint = "ask the administrator of the user pool";
         let support = me.roles.iter().any(|role| role == "support");
         if me.roles.is_empty() {
@@ -332,7 +332,7 @@ impl Doctor<'_> {
     }
 
     /// Creates an upload, checks that the address to send the file to can be reached, and deletes the upload.
-    async fn uploads(&mut self, me: &Me, tenant: Option<String>) -> Result<()> {
+    async fn uploads(&mut self, me: &CallerView, tenant: Option<String>) -> Result<()> {
         let (Some(pipeline), Some(tenant)) = (me.pipelines.first(), tenant) else {
             return self.warn(
                 "uploads",

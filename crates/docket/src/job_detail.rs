@@ -1,6 +1,6 @@
 //! `docket jobs show` and `explain`.
 
-use api::explain::{Action, Explanation, Step, WaitsOn};
+use api::explain::{Explanation, ExplanationStep, JobAction, WaitsOn};
 use api::types::JobDetail;
 use console::Style;
 use jobs::view::JobView;
@@ -192,18 +192,18 @@ const fn waits_on(on: WaitsOn) -> &'static str {
 }
 
 /// The command that carries out an action; `None` if no command does.
-fn command_for(action: Action, id: &str) -> Option<String> {
+fn command_for(action: JobAction, id: &str) -> Option<String> {
     let id = sanitize(id);
     Some(match action {
-        Action::Retry => format!("docket jobs retry {id} --reason '…'"),
-        Action::Cancel => format!("docket jobs cancel {id} --reason '…'"),
-        Action::Result => format!("docket jobs result {id}"),
-        Action::Upload => "docket upload FILE".to_owned(),
-        Action::Operate => return None,
+        JobAction::Retry => format!("docket jobs retry {id} --reason '…'"),
+        JobAction::Cancel => format!("docket jobs cancel {id} --reason '…'"),
+        JobAction::Result => format!("docket jobs result {id}"),
+        JobAction::Upload => "docket upload FILE".to_owned(),
+        JobAction::Operate => return None,
     })
 }
 
-fn print_steps(printer: &Printer, title: &str, steps: &[Step]) -> Result<()> {
+fn print_steps(printer: &Printer, title: &str, steps: &[ExplanationStep]) -> Result<()> {
     if steps.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! `docket retry-plan`.
 
-use api::types::{NewRetryPlan, RetryPlanFilter, RetryPlanView, RetryPlans};
+use api::types::{NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
 use serde_json::json;
 
 use crate::CommandContext;
@@ -60,7 +60,7 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
 }
 
 async fn list(context: &CommandContext) -> Result<Exit> {
-    let plans: RetryPlans = context.client.get("/retry-plans").await?;
+    let plans: RetryPlanList = context.client.get("/retry-plans").await?;
     let printer = &context.printer;
     if printer.json {
         printer.json_document(&plans)?;

@@ -1,6 +1,6 @@
 //! `docket summary`.
 
-use api::types::Summary;
+use api::types::JobSummary;
 use console::Style;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ struct TenantQuery {
 
 pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let path = format!("/summary{}", query_string(&TenantQuery { tenant }));
-    let summary: Summary = context.client.get(&path).await?;
+    let summary: JobSummary = context.client.get(&path).await?;
     let printer = &context.printer;
     if printer.json {
         printer.json_document(&summary)?;

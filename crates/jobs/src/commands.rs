@@ -12,6 +12,7 @@ use crate::input::InputProblem;
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, HeadError, JobStore, ObjectStore};
 use crate::state::State;
+use crate::text::is_visible_text;
 use crate::trace::{about, about_id};
 use crate::transition::IgnoreReason;
 
@@ -87,11 +88,10 @@ impl JobCommand {
     }
 }
 
-/// Trims a reason; `None` if it is empty or too long.
+/// Trims a reason; `None` if a reader can see nothing of it, or if it is too long.
 pub fn check_reason(reason: &str) -> Option<&str> {
-    let reason = reason.trim();
-    let fits = !reason.is_empty() && reason.chars().count() <= MAX_REASON_CHARS;
-    fits.then_some(reason)
+    let fits = is_visible_text(reason) && reason.chars().count() <= MAX_REASON_CHARS;
+    fits.then_some(reason.trim())
 }
 
 /// Whether another run is possible: the job failed after it was accepted, and has attempts left in its lifetime.

@@ -56,6 +56,7 @@ pub mod retry;
 pub mod save_request;
 pub mod state;
 pub mod submit;
+pub mod text;
 pub mod trace;
 pub mod transition;
 pub mod upload_session;

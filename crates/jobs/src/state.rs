@@ -93,6 +93,8 @@ impl Failure {
 
 /// Why an attempt or a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "FailureCause"))]
 pub enum Cause {
     /// The input is invalid for every model; it was never submitted.
     InvalidInput,
@@ -112,6 +114,7 @@ pub enum Cause {
     PipelineGone,
     /// The endpoint refused the request: throttled, out of service, or misconfigured.
     Refused,
+    /// The endpoint reported a failure that this service does not know.
     Unknown,
 }
 
@@ -192,10 +195,16 @@ pub enum Effect {
 
 /// The group under which lists show a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
 pub enum StatusGroup {
+    /// `Submitting`, `InProgress` or `RetryScheduled`.
     Open,
+    /// `Ready`.
     Ready,
+    /// `Failed`.
     Failed,
+    /// `Cancelled`.
     Cancelled,
     Erased,
 }

@@ -11,44 +11,66 @@ use crate::state::{Failure, State};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
-    /// Its id.
+    /// The same for all versions and attempts of the job: a UUID.
     pub id: String,
-    /// Counts changes; a page keeps the highest it has seen.
+    /// Grows with every change. Of two views of a job, the one with the higher version is newer.
     pub version: u64,
-    /// `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed`, `Cancelled` or `Erased`.
+    #[cfg_attr(feature = "schema", schemars(with = "JobStatus"))]
     pub status: Cow<'static, str>,
-    /// The pipeline's name.
+    /// A `name` of `GET /me`'s pipelines, or one that takes no more uploads.
     pub pipeline: String,
-    /// The tenant's name.
+    /// The tenant that the document belongs to: 1 to 40 of `a`–`z`, `0`–`9` and `-`.
     pub tenant: String,
-    /// The file name. Text, never markup.
+    /// The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML.
     pub name: String,
-    /// The input's size in bytes.
+    /// The document's size.
     pub bytes: u64,
     /// The newest attempt, from 1; 0 if none was started.
     pub attempt: u8,
-    /// When the job was made, in milliseconds since 1970 UTC.
+    /// When the job was created, in milliseconds since 1970 UTC.
     pub created_at: u64,
-    /// When it last changed, in milliseconds since 1970 UTC.
+    /// When the job last changed, in milliseconds since 1970 UTC.
     pub updated_at: u64,
-    /// When the next attempt is due, in milliseconds since 1970 UTC.
+    /// When the next attempt is due, in milliseconds since 1970 UTC. Present if the status is `RetryScheduled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<u64>,
-    /// It was reported as failed before; this is a correction.
+    /// The job was reported as failed before; a late result has made it `Ready`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub corrected: bool,
-    /// Why it failed, or why its last attempt did.
+    /// Why the job failed. Of an open job: why its last attempt did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
 }
 
-/// A failure as shown to users.
+/// The status of a job: `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
+/// retried, and becomes `Ready` if a result arrives late. Later releases may add values.
+#[cfg(feature = "schema")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+pub enum JobStatus {
+    /// The service is sending the request to the endpoint.
+    Submitting,
+    /// The endpoint has accepted the request; it is queued or running there.
+    InProgress,
+    /// The last attempt failed; the next one is scheduled.
+    RetryScheduled,
+    /// There is a result.
+    Ready,
+    /// There is no result; `failure` says why.
+    Failed,
+    /// Cancelled by a user. A result that arrives later is ignored.
+    Cancelled,
+    /// Its data was deleted. A result that arrives later is deleted too.
+    Erased,
+}
+
+/// Why a job or an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailureView {
-    /// A word of [`crate::state::Cause`].
+    #[cfg_attr(feature = "schema", schemars(with = "crate::state::Cause"))]
     pub cause: Cow<'static, str>,
-    /// Free text for people.
+    /// The cause in words, at most 240 bytes, from the model or from this service. Plain text. Escape it before you show it
+    /// as HTML.
     pub detail: String,
 }
 
@@ -107,19 +129,23 @@ fn shortened(name: &str) -> String {
     format!("{head}…{tail}")
 }
 
-/// A message sent over a WebSocket.
+/// A message of the WebSocket API to a page: one frame of JSON, at most 32 KB. Clients ignore types that they do not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type")]
 pub enum PushMessage {
+    /// A job of the subscribed tenant has changed.
     #[serde(rename = "job.changed")]
+    #[cfg_attr(feature = "schema", schemars(title = "JobChangedMessage"))]
     JobChanged {
         job: JobView,
-        /// The trace id in the job's log lines.
+        /// Finds the job's log lines and traces.
         #[serde(skip_serializing_if = "Option::is_none")]
         trace_id: Option<String>,
     },
-    /// The response to `sync`.
+    /// The response to `{"action":"sync"}`.
     #[serde(rename = "snapshot")]
+    #[cfg_attr(feature = "schema", schemars(title = "SnapshotMessage"))]
     Snapshot {
         /// Newest first within each status group.
         jobs: Vec<JobView>,
@@ -129,9 +155,13 @@ pub enum PushMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         mark: Option<String>,
     },
-    /// The response to an invalid message.
+    /// The response to an invalid message, or to one after the sign-in has expired.
     #[serde(rename = "error")]
-    Error { message: String },
+    #[cfg_attr(feature = "schema", schemars(title = "InvalidMessage"))]
+    Error {
+        /// What is wrong, for people.
+        message: String,
+    },
 }
 
 /// Maximum size of a frame. API Gateway bills and buffers longer messages as several

@@ -1,6 +1,8 @@
 //! What API Gateway and the connection tickets refuse. `crates/handler-tests/tests/handlers/api/access_control.rs` tests what
 //! the function refuses.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -154,7 +156,7 @@ fn ticket_opens_one_connection_limited_to_its_owners_jobs() {
         let view = call_as(stack, REVIEWER, "POST", "/uploads", Some(body))
             .await
             .json();
-        let headers: Vec<(String, String)> =
+        let headers: BTreeMap<String, String> =
             serde_json::from_value(view["put"]["headers"].clone()).unwrap();
         let headers: Vec<(&str, &str)> = headers
             .iter()

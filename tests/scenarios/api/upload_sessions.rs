@@ -21,10 +21,10 @@ async fn create_session(stack: &devstack::Stack, bytes: usize, pipeline: &str) -
 
 async fn send_presigned(request: &Value, body: Vec<u8>) -> HttpResponse {
     let headers: Vec<(&str, &str)> = request["headers"]
-        .as_array()
+        .as_object()
         .unwrap()
         .iter()
-        .map(|pair| (pair[0].as_str().unwrap(), pair[1].as_str().unwrap()))
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
         // The client sets these headers.
         .filter(|(name, _)| *name != "content-length" && *name != "host")
         .collect();

@@ -231,7 +231,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Deletes a message from quarantine. The audit log keeps its cause and its size.
+         * Deletes a message from quarantine. The audit log keeps the beginning of its body.
          * @description Access: support.
          */
         post: operations["DiscardQuarantineEntry"];
@@ -453,16 +453,17 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description What a caller can do about a job. */
-        Action: "retry" | "cancel" | "result" | "upload" | "operate";
         /** @description One request to the endpoint. */
         AttemptView: {
             /**
-             * Format: uint8
-             * @description The attempt's number, from 1.
+             * Format: int32
+             * @description 1 for the first attempt of the job.
              */
             attempt: number;
-            /** Format: uint64 */
+            /**
+             * Format: int64
+             * @description When its result or failure was saved. Absent while it is open.
+             */
             closed_at?: number;
             /** @description Present if the attempt failed. */
             failure?: components["schemas"]["FailureView"];
@@ -470,18 +471,26 @@ export interface components {
             inference_id: string;
             /** @description Where the endpoint writes the output. The object may not exist yet. */
             output?: string;
-            /** Format: uint64 */
+            /**
+             * Format: int64
+             * @description When the attempt was saved, before the endpoint was called.
+             */
             started_at: number;
         };
+        /**
+         * @description An action that the audit log records.
+         * @enum {string}
+         */
+        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
-            /**
-             * @description `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `redrive` or `discard`.
-             * @enum {string}
-             */
-            action: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
+            action: components["schemas"]["AuditAction"];
+            /** @description Who acted, as in `GET /me`. */
             actor: string;
-            /** Format: uint64 */
+            /**
+             * Format: int64
+             * @description When the action began.
+             */
             at: number;
             /** @description The outcome. Absent if it could not be recorded. */
             detail?: string;
@@ -499,8 +508,29 @@ export interface components {
             /** @description Newest first. */
             entries: components["schemas"]["AuditEntry"][];
         };
+        /**
+         * @description A role, granted by membership in the user pool's group of the same name.
+         * @enum {string}
+         */
+        CallerRole: "customer" | "reviewer" | "support";
+        /** @description Response of `GET /me`: the caller, and the pipelines it can upload to. */
+        CallerView: {
+            /** @description The caller's name in job histories and in the audit log. */
+            actor: string;
+            /**
+             * Format: int64
+             * @description When the sign-in expires.
+             */
+            expires_at: number;
+            /** @description The pipelines that take uploads. */
+            pipelines: components["schemas"]["PipelineView"][];
+            /** @description What the caller may do; several roles add up. */
+            roles: components["schemas"]["CallerRole"][];
+            /** @description The caller's tenants. Support has access to all tenants without being listed here. */
+            tenants: string[];
+        };
         /** @description Response of `GET /configuration`: what a client needs to sign in and to connect. */
-        Configuration: {
+        ClientConfiguration: {
             /** @description Client id for the sign-in. */
             client_id: string;
             /** @description URL of the Amazon Cognito user pools API. */
@@ -508,53 +538,89 @@ export interface components {
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
         };
-        /** @description How often a value occurs. */
-        Count: {
-            /** Format: uint32 */
-            count: number;
-            /** @description The value. */
-            name: string;
-        };
         /** @description Explanation of a job. All times are milliseconds since 1970 UTC. */
         Explanation: {
             /** @description What the caller can do now. */
-            help: components["schemas"]["Help"][];
+            help: components["schemas"]["SuggestedAction"][];
             /** @description What happens next without intervention, soonest first. */
-            next: components["schemas"]["Step"][];
+            next: components["schemas"]["ExplanationStep"][];
             /** @description The job's state, in a sentence. */
             summary: string;
             /** @description What has happened, oldest first. */
-            timeline: components["schemas"]["Step"][];
+            timeline: components["schemas"]["ExplanationStep"][];
             /** @description Absent if the job is final. */
-            waiting?: components["schemas"]["Waiting"];
+            waiting?: components["schemas"]["WaitingView"];
         };
-        /** @description A failure as shown to users. */
-        FailureView: {
+        /** @description An event in the past or in the future. */
+        ExplanationStep: {
+            /** @description Who did it, if it was a user's command. */
+            actor?: string;
             /**
-             * @description A word of [`crate::state::Cause`].
-             * @enum {string}
+             * Format: int64
+             * @description The time of the event; for a future event, the latest time.
              */
-            cause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unknown";
-            /** @description Free text for people. */
+            at: number;
+            /** @description The user's reason. Plain text. Escape it before you show it as HTML. */
+            reason?: string;
+            /** @description What happened or will happen, in a sentence. */
+            what: string;
+        };
+        /**
+         * @description Why an attempt or a job failed.
+         * @enum {string}
+         */
+        FailureCause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unknown";
+        /** @description Why a job or an attempt failed. */
+        FailureView: {
+            cause: components["schemas"]["FailureCause"];
+            /**
+             * @description The cause in words, at most 240 bytes, from the model or from this service. Plain text. Escape it before you show it
+             *     as HTML.
+             */
             detail: string;
         };
-        /** @description An action that helps, and why. */
-        Help: {
-            action: components["schemas"]["Action"];
-            /** @description Why the action helps, or what to consider first. */
-            why: string;
+        /** @description The body of a response that API Gateway makes itself, without calling the service. */
+        GatewayError: {
+            /** @description A short English text, such as `Unauthorized`. */
+            message: string;
+        };
+        /** @description The response to an invalid message, or to one after the sign-in has expired. */
+        InvalidMessage: {
+            /** @description What is wrong, for people. */
+            message: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "error";
+        };
+        /**
+         * @description What a caller can do about a job.
+         * @enum {string}
+         */
+        JobAction: "retry" | "cancel" | "result" | "upload" | "operate";
+        /** @description A job of the subscribed tenant has changed. */
+        JobChangedMessage: {
+            job: components["schemas"]["JobView"];
+            /** @description Finds the job's log lines and traces. */
+            trace_id?: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "job.changed";
         };
         /** @description Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`. */
         JobCommandRequest: {
             /**
-             * Format: uint64
+             * Format: int64
              * @description The job's version that the caller has seen. If the job has another version, the request is refused as `changed`.
              *     Without it, the command applies to any version.
              */
-            expected_version?: number;
+            expected_version?: number | null;
             /** @description Retries even if the job has repeated the same failure too often. Support only. */
             force?: boolean;
-            /** @description The reason, for the job's history and the audit log: 1 to 500 characters. */
+            /** @description The reason, for the job's history and the audit log: 1 to 500 characters, at least one of them visible. */
             reason: string;
         };
         /** @description Outcome of a command about a job. */
@@ -569,7 +635,7 @@ export interface components {
             /** @description Oldest first. */
             attempts: components["schemas"]["AttemptView"][];
             /**
-             * Format: uint64
+             * Format: int64
              * @description When the job's row may be deleted. Absent while the job is open.
              */
             expires_at?: number;
@@ -595,25 +661,25 @@ export interface components {
             /** @description Messages in quarantine that match `find`. Support only. */
             quarantine?: components["schemas"]["QuarantineEntry"][];
             /**
-             * Format: uint64
+             * Format: int64
              * @description The time of the oldest examined job, if the search stopped early. One response examines at most 500 jobs.
              */
             searched_back_to?: number;
         };
         /** @description Query parameters of `GET /jobs`. */
         JobQuery: {
-            /** @description Only this failure cause, such as `ModelError`. */
-            cause?: string;
+            /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
+            cause?: components["schemas"]["FailureCause"];
             /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
             cursor?: string;
             /**
              * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
-             *     id of a message in quarantine. All other filters are ignored.
+             *     id of a message in quarantine. At most 1,024 bytes, without control characters. All other filters are ignored.
              */
             find?: string;
             /**
-             * Format: uint16
-             * @description Maximum number of jobs in the response, 1 to 100. The default is 50.
+             * Format: int32
+             * @description Maximum number of jobs in the response. The default is 50.
              */
             limit?: number;
             /** @description Only this pipeline. */
@@ -621,97 +687,125 @@ export interface components {
             /** @description Only files whose name starts with this text, ignoring case. */
             q?: string;
             /**
-             * Format: uint64
+             * Format: int64
              * @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
              */
             since?: number;
-            /**
-             * @description Only this status: `open`, `failed`, `ready`, `cancelled` or `erased`. Without it, all.
-             * @enum {string}
-             */
-            status?: "open" | "ready" | "failed" | "cancelled" | "erased";
+            /** @description Only jobs of this group. Without it, all. */
+            status?: components["schemas"]["StatusGroup"];
             /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
             tenant?: string;
+        };
+        /**
+         * @description The status of a job: `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
+         *     retried, and becomes `Ready` if a result arrives late. Later releases may add values.
+         * @enum {string}
+         */
+        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled";
+        /** @description Response of `GET /summary`. */
+        JobSummary: {
+            /**
+             * Format: int64
+             * @description The time of the counts.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Jobs that failed in the last 24 hours, counted up to 500.
+             */
+            failed: number;
+            /** @description The failed jobs by cause. */
+            failed_by_cause: components["schemas"]["NamedCount"][];
+            /** @description There are more failed jobs than were counted. */
+            failed_more: boolean;
+            /**
+             * Format: int64
+             * @description Open jobs, counted up to 500.
+             */
+            open: number;
+            /** @description There are more open jobs than were counted. */
+            open_more: boolean;
+            /**
+             * Format: int64
+             * @description Messages in quarantine, counted up to 100. Support only.
+             */
+            quarantined?: number;
+            /**
+             * Format: int64
+             * @description Open jobs whose check is more than 15 minutes overdue. Support only.
+             */
+            stalled?: number;
         };
         /** @description A job as pushed to pages and listed. At most about 2 KB of JSON, most of it the file name. */
         JobView: {
             /**
-             * Format: uint8
+             * Format: int32
              * @description The newest attempt, from 1; 0 if none was started.
              */
             attempt: number;
             /**
-             * Format: uint64
-             * @description The input's size in bytes.
+             * Format: int64
+             * @description The document's size.
              */
             bytes: number;
-            /** @description It was reported as failed before; this is a correction. */
+            /** @description The job was reported as failed before; a late result has made it `Ready`. */
             corrected?: boolean;
             /**
-             * Format: uint64
-             * @description When the job was made, in milliseconds since 1970 UTC.
+             * Format: int64
+             * @description When the job was created, in milliseconds since 1970 UTC.
              */
             created_at: number;
-            /** @description Why it failed, or why its last attempt did. */
+            /** @description Why the job failed. Of an open job: why its last attempt did. */
             failure?: components["schemas"]["FailureView"];
-            /** @description Its id. */
+            /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
-            /** @description The file name. Text, never markup. */
+            /** @description The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML. */
             name: string;
-            /** @description The pipeline's name. */
+            /** @description A `name` of `GET /me`'s pipelines, or one that takes no more uploads. */
             pipeline: string;
             /**
-             * Format: uint64
-             * @description When the next attempt is due, in milliseconds since 1970 UTC.
+             * Format: int64
+             * @description When the next attempt is due, in milliseconds since 1970 UTC. Present if the status is `RetryScheduled`.
              */
             retry_at?: number;
-            /**
-             * @description `Submitting`, `InProgress`, `RetryScheduled`, `Ready`, `Failed`, `Cancelled` or `Erased`.
-             * @enum {string}
-             */
-            status: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
-            /** @description The tenant's name. */
+            status: components["schemas"]["JobStatus"];
+            /** @description The tenant that the document belongs to: 1 to 40 of `a`–`z`, `0`–`9` and `-`. */
             tenant: string;
             /**
-             * Format: uint64
-             * @description When it last changed, in milliseconds since 1970 UTC.
+             * Format: int64
+             * @description When the job last changed, in milliseconds since 1970 UTC.
              */
             updated_at: number;
             /**
-             * Format: uint64
-             * @description Counts changes; a page keeps the highest it has seen.
+             * Format: int64
+             * @description Grows with every change. Of two views of a job, the one with the higher version is newer.
              */
             version: number;
-        };
-        /** @description Response of `GET /me`: the caller, and the pipelines it can upload to. */
-        Me: {
-            /** @description The caller's name in job histories and in the audit log. */
-            actor: string;
-            /**
-             * Format: uint64
-             * @description When the sign-in expires.
-             */
-            expires_at: number;
-            pipelines: components["schemas"]["PipelineView"][];
-            /** @description The caller's roles: any of `customer`, `reviewer`, `support`. */
-            roles: ("customer" | "reviewer" | "support")[];
-            /** @description The caller's tenants. Support has access to all tenants without being listed here. */
-            tenants: string[];
         };
         /** @description A multipart upload. */
         MultipartUploadView: {
             /**
-             * Format: uint64
+             * Format: int64
              * @description The size of every part but the last, in bytes.
              */
             part_bytes: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description How many parts there are. Part numbers start at 1.
              */
             part_count: number;
             /** @description The numbers of the parts that are already uploaded. */
             uploaded_parts: number[];
+        };
+        /** @description How many jobs have a value. */
+        NamedCount: {
+            /**
+             * Format: int64
+             * @description How many jobs have it.
+             */
+            count: number;
+            /** @description The value: a failure cause, or a pipeline's name. */
+            name: string;
         };
         /** @description Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job. */
         NewRetryPlan: {
@@ -723,32 +817,36 @@ export interface components {
             /** @description Includes jobs that have repeated the same failure too often. */
             force?: boolean;
             /**
-             * Format: uint16
-             * @description How many jobs to start per minute, 1 to 600. The default is 20.
+             * Format: int32
+             * @description How many jobs to start per minute. The default is 20.
              */
-            per_minute?: number;
-            /** @description The reason, for each job's history and the audit log: 1 to 400 characters. */
+            per_minute?: number | null;
+            /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
             reason: string;
         };
         /** @description Body of `POST /ws-tickets`. */
         NewTicket: {
             /** @description The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants. */
-            tenant?: string;
+            tenant?: string | null;
         };
         /** @description Body of `POST /uploads`. */
         NewUpload: {
             /**
-             * Format: uint64
-             * @description The file's size in bytes.
+             * Format: int64
+             * @description The file's size in bytes, at most the pipeline's `max_bytes`.
              */
             bytes: number;
             /** @description The file's media type, one of the pipeline's `content_types`. */
             content_type: string;
-            /** @description The file's name, 1 to 200 characters and at most 500 bytes. */
+            /**
+             * @description The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes, control
+             *     characters, and characters that change the direction of text.
+             */
             name: string;
+            /** @description A `name` of `GET /me`'s pipelines. */
             pipeline: string;
             /** @description One of the caller's tenants. Required if the caller has several. */
-            tenant?: string;
+            tenant?: string | null;
         };
         /** @description Query parameters of `GET /quarantine` and `GET /audit`. */
         PageQuery: {
@@ -760,20 +858,21 @@ export interface components {
             /** @description The media types that the pipeline takes. */
             content_types: string[];
             /**
-             * Format: uint64
+             * Format: int64
              * @description The size of the largest file, in bytes.
              */
             max_bytes: number;
+            /** @description For `POST /uploads` and the filters of lists. */
             name: string;
             /** @description The media type of results. */
             result_type: string;
             /**
-             * Format: uint32
+             * Format: int64
              * @description Target time from upload to result (SLO), in seconds.
              */
             slo_seconds: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description Typical time of one run on the endpoint, in seconds.
              */
             typical_run_seconds: number;
@@ -783,7 +882,7 @@ export interface components {
             /** @description What is wrong with this request, and what to do. */
             detail: string;
             /**
-             * Format: uint16
+             * Format: int32
              * @description The HTTP status.
              */
             status: number;
@@ -792,15 +891,19 @@ export interface components {
             /** @description The problem type, `urn:docket:problem:<code>`. Programs should use it rather than the texts. */
             type: string;
         };
+        /** @description An error of the service, or one of API Gateway. */
+        ProblemOrGatewayError: components["schemas"]["Problem"] | components["schemas"]["GatewayError"];
+        /** @description A message of the WebSocket API to a page: one frame of JSON, at most 32 KB. Clients ignore types that they do not know. */
+        PushMessage: components["schemas"]["JobChangedMessage"] | components["schemas"]["SnapshotMessage"] | components["schemas"]["InvalidMessage"];
         /** @description Body of `POST /quarantine/{entry_id}/redrive` and `POST /quarantine/{entry_id}/discard`. */
         QuarantineCommandRequest: {
-            /** @description The reason, for the audit log: 1 to 500 characters. */
+            /** @description The reason, for the audit log: 1 to 500 characters, at least one of them visible. */
             reason: string;
         };
         /** @description A message in quarantine: it could not be decoded, contradicts a job's row, or failed until it was a dead letter. */
         QuarantineEntry: {
             /**
-             * Format: uint64
+             * Format: int64
              * @description When the message was quarantined.
              */
             at: number;
@@ -810,8 +913,8 @@ export interface components {
              */
             body?: string;
             /**
-             * Format: uint64
-             * @description Length of the full body.
+             * Format: int64
+             * @description Length of the full body, in bytes.
              */
             body_bytes: number;
             /** @description The kind of error, for programs. */
@@ -832,8 +935,12 @@ export interface components {
         };
         /** @description Response of `GET /jobs/{job_id}/result`. */
         ResultView: {
-            /** Format: uint64 */
+            /**
+             * Format: int64
+             * @description The size of the result.
+             */
             bytes: number;
+            /** @description The media type of the result. */
             content_type: string;
             /** @description A file name for the result. */
             name: string;
@@ -842,118 +949,124 @@ export interface components {
         };
         /** @description Selects the failed jobs of a retry plan. */
         RetryPlanFilter: {
-            /** @description Only this failure cause. */
-            cause?: string;
+            /** @description Only jobs that failed with this cause. */
+            cause?: components["schemas"]["FailureCause"] | null;
             /** @description Only this pipeline. */
-            pipeline?: string;
+            pipeline?: string | null;
             /**
-             * Format: uint64
+             * Format: int64
              * @description Only jobs that failed at or after this time.
              */
-            since?: number;
-            /** @description Only this tenant. */
-            tenant?: string;
+            since?: number | null;
+            /** @description Only jobs of this tenant. */
+            tenant?: string | null;
             /**
-             * Format: uint64
+             * Format: int64
              * @description Only jobs that failed before this time.
              */
-            until?: number;
+            until?: number | null;
+        };
+        /** @description Response of `GET /retry-plans`. */
+        RetryPlanList: {
+            /** @description The newest 50, newest first. */
+            plans: components["schemas"]["RetryPlanView"][];
         };
         /** @description Progress of the jobs of a plan. The counts add up to the plan's jobs. */
         RetryPlanOutcome: {
             /**
-             * Format: uint32
+             * Format: int64
              * @description Started, then failed again or cancelled.
              */
             failed: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description Started and still open.
              */
             open: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description Ready, through a new attempt or because the result of an earlier attempt was found.
              */
             ready: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description Not started, because the job has changed since the plan was created or cannot be retried.
              */
             skipped: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description Not started yet.
              */
             waiting: number;
         };
-        /** @description A retry plan. */
+        /**
+         * @description How far the release of a plan's jobs is.
+         * @enum {string}
+         */
+        RetryPlanStatus: "planned" | "releasing" | "released";
+        /** @description Failed jobs that are retried together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
             /**
-             * Format: uint64
+             * Format: int64
              * @description When the release of the jobs began.
              */
             applied_at?: number;
             /** @description The jobs by failure cause. */
-            by_cause: components["schemas"]["Count"][];
+            by_cause: components["schemas"]["NamedCount"][];
             /** @description The jobs by pipeline. */
-            by_pipeline: components["schemas"]["Count"][];
-            /** Format: uint64 */
+            by_pipeline: components["schemas"]["NamedCount"][];
+            /**
+             * Format: int64
+             * @description When the plan was created.
+             */
             created_at: number;
+            /** @description The filter that selected the jobs when the plan was created. */
             filter: components["schemas"]["RetryPlanFilter"];
             /**
-             * Format: uint32
+             * Format: int64
              * @description Estimated GPU time of all runs, in minutes.
              */
             gpu_minutes: number;
+            /** @description For `GET /retry-plans/{plan_id}`. */
             id: string;
             /**
-             * Format: uint32
+             * Format: int64
              * @description How many jobs the plan retries.
              */
             jobs: number;
             /** @description Progress of the jobs. Only in responses about a single plan that was applied. */
             outcome?: components["schemas"]["RetryPlanOutcome"];
             /**
-             * Format: uint16
+             * Format: int32
              * @description How many jobs are started per minute.
              */
             per_minute: number;
             /**
-             * Format: uint32
+             * Format: int64
              * @description How many jobs were left out because they have repeated the same failure too often. `force` includes them.
              */
             poisoned: number;
             /** @description Plain text. Escape it before you show it as HTML. */
             reason: string;
             /**
-             * Format: uint32
+             * Format: int64
              * @description How many jobs were released so far.
              */
             released: number;
-            /**
-             * @description `planned`, `releasing` or `released`.
-             * @enum {string}
-             */
-            status: "planned" | "releasing" | "released";
+            status: components["schemas"]["RetryPlanStatus"];
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
         };
-        /** @description Response of `GET /retry-plans`. */
-        RetryPlans: {
-            /** @description The newest 50, newest first. */
-            plans: components["schemas"]["RetryPlanView"][];
-        };
         /** @description Body of `POST /uploads/{job_id}/parts`. */
         SignPartsRequest: {
-            /** @description The parts to sign, 1 to 100. */
+            /** @description The numbers of the parts to sign, from 1 to the upload's `part_count`. */
             part_numbers: number[];
         };
         /** @description The request that uploads one part. */
         SignedPart: {
-            /** Format: uint32 */
+            /** Format: int64 */
             part_number: number;
             request: components["schemas"]["SignedRequest"];
         };
@@ -965,65 +1078,41 @@ export interface components {
         /** @description A presigned request to S3. Send it unchanged: S3 refuses another size, media type or key. */
         SignedRequest: {
             /**
-             * Format: uint64
+             * Format: int64
              * @description The request must start before this time.
              */
             expires_at: number;
-            /** @description Headers that are part of the signature. A browser sets `content-length` itself. */
-            headers: [
-                string,
-                string
-            ][];
-            /** @description `PUT` or `GET`. */
-            method: string;
+            /** @description Headers that are part of the signature, by name. A browser sets `content-length` itself. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            method: "GET" | "PUT";
+            /** @description The URL with the signature. Whoever has it can send the request. */
             url: string;
         };
-        /** @description An event in the past or in the future. */
-        Step: {
-            /** @description Who did it, if it was a user's command. */
-            actor?: string;
+        /** @description The response to `{"action":"sync"}`. */
+        SnapshotMessage: {
+            /** @description Newest first within each status group. */
+            jobs: components["schemas"]["JobView"][];
+            /** @description Whether there are more jobs than fit. */
+            more: boolean;
             /**
-             * Format: uint64
-             * @description The time of the event; for a future event, the latest time.
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
-            at: number;
-            /** @description The user's reason. Plain text. Escape it before you show it as HTML. */
-            reason?: string;
-            what: string;
+            type: "snapshot";
         };
-        /** @description Response of `GET /summary`. */
-        Summary: {
-            /**
-             * Format: uint64
-             * @description The time of the counts.
-             */
-            at: number;
-            /**
-             * Format: uint32
-             * @description Jobs that failed in the last 24 hours, counted up to 500.
-             */
-            failed: number;
-            /** @description The failed jobs by cause. */
-            failed_by_cause: components["schemas"]["Count"][];
-            /** @description There are more failed jobs than were counted. */
-            failed_more: boolean;
-            /**
-             * Format: uint32
-             * @description Open jobs, counted up to 500.
-             */
-            open: number;
-            /** @description There are more open jobs than were counted. */
-            open_more: boolean;
-            /**
-             * Format: uint32
-             * @description Messages in quarantine, counted up to 100. Support only.
-             */
-            quarantined?: number;
-            /**
-             * Format: uint32
-             * @description Open jobs whose check is more than 15 minutes overdue. Support only.
-             */
-            stalled?: number;
+        /**
+         * @description The group under which lists show a job.
+         * @enum {string}
+         */
+        StatusGroup: "open" | "ready" | "failed" | "cancelled";
+        /** @description An action that helps, and why. */
+        SuggestedAction: {
+            action: components["schemas"]["JobAction"];
+            /** @description Why the action helps, or what to consider first. */
+            why: string;
         };
         /** @description Query parameters of `GET /summary`. */
         SummaryQuery: {
@@ -1033,25 +1122,32 @@ export interface components {
         /** @description A ticket that opens one WebSocket. */
         TicketView: {
             /**
-             * Format: uint64
+             * Format: int64
              * @description The ticket is valid once, until this time.
              */
             expires_at: number;
-            /** @description The URL to connect to, with the ticket. */
+            /**
+             * @description The WebSocket URL to connect to, with the ticket. After connecting, and then every minute, send
+             *     `{"action":"sync"}`. Every frame that arrives is a `PushMessage`.
+             */
             url: string;
         };
         /** @description An upload session: response of `POST /uploads` and `GET /uploads/{job_id}`. */
         UploadView: {
             /**
-             * Format: uint64
+             * Format: int64
              * @description The file's size in bytes.
              */
             bytes: number;
+            /** @description The file's media type. */
             content_type: string;
-            /** Format: uint64 */
+            /**
+             * Format: int64
+             * @description When the session was created.
+             */
             created_at: number;
             /**
-             * Format: uint64
+             * Format: int64
              * @description The upload must be completed before this time.
              */
             expires_at: number;
@@ -1067,12 +1163,18 @@ export interface components {
             tenant: string;
         };
         /** @description What an open job waits for, and since when. */
-        Waiting: {
+        WaitingView: {
             on: components["schemas"]["WaitsOn"];
-            /** Format: uint64 */
+            /**
+             * Format: int64
+             * @description When the job began to wait for it.
+             */
             since: number;
         };
-        /** @description What an open job can wait for. */
+        /**
+         * @description What an open job can wait for.
+         * @enum {string}
+         */
         WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "stalled";
     };
     responses: never;
@@ -1104,6 +1206,44 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1130,7 +1270,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Configuration"];
+                    "application/json": components["schemas"]["ClientConfiguration"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1147,16 +1316,16 @@ export interface operations {
     ListJobs: {
         parameters: {
             query?: {
-                /** @description Only this failure cause, such as `ModelError`. */
-                cause?: string;
+                /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
+                cause?: components["schemas"]["FailureCause"];
                 /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
                 cursor?: string;
                 /**
                  * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
-                 *     id of a message in quarantine. All other filters are ignored.
+                 *     id of a message in quarantine. At most 1,024 bytes, without control characters. All other filters are ignored.
                  */
                 find?: string;
-                /** @description Maximum number of jobs in the response, 1 to 100. The default is 50. */
+                /** @description Maximum number of jobs in the response. The default is 50. */
                 limit?: number;
                 /** @description Only this pipeline. */
                 pipeline?: string;
@@ -1164,8 +1333,8 @@ export interface operations {
                 q?: string;
                 /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
-                /** @description Only this status: `open`, `failed`, `ready`, `cancelled` or `erased`. Without it, all. */
-                status?: "open" | "ready" | "failed" | "cancelled" | "erased";
+                /** @description Only jobs of this group. Without it, all. */
+                status?: components["schemas"]["StatusGroup"];
                 /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
                 tenant?: string;
             };
@@ -1182,6 +1351,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1213,6 +1420,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1250,6 +1495,44 @@ export interface operations {
                     "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1285,6 +1568,44 @@ export interface operations {
                     "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1314,6 +1635,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ResultView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1351,6 +1710,44 @@ export interface operations {
                     "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1377,7 +1774,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Me"];
+                    "application/json": components["schemas"]["CallerView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1412,6 +1847,44 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantinePage"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1441,6 +1914,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuarantineEntry"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1475,6 +1986,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
             };
             /** @description The request was refused. */
             default: {
@@ -1511,6 +2060,44 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantineEntry"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1537,7 +2124,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RetryPlans"];
+                    "application/json": components["schemas"]["RetryPlanList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1573,6 +2198,44 @@ export interface operations {
                     "application/json": components["schemas"]["RetryPlanView"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1602,6 +2265,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetryPlanView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1635,6 +2336,44 @@ export interface operations {
                     "application/json": components["schemas"]["RetryPlanView"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1664,7 +2403,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Summary"];
+                    "application/json": components["schemas"]["JobSummary"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1700,6 +2477,44 @@ export interface operations {
                     "application/json": components["schemas"]["UploadView"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1731,6 +2546,44 @@ export interface operations {
                     "application/json": components["schemas"]["UploadView"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1759,6 +2612,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
             };
             /** @description The request was refused. */
             default: {
@@ -1789,6 +2680,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */
@@ -1826,6 +2755,44 @@ export interface operations {
                     "application/json": components["schemas"]["SignedParts"];
                 };
             };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description The request was refused. */
             default: {
                 headers: {
@@ -1857,6 +2824,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TicketView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description The request was refused. */

@@ -1,29 +1,29 @@
 /**
- * Names for the generated types of the HTTP API, and the messages of the WebSocket API. Times are milliseconds since
- * 1970 UTC. The service may add fields and values later, so the page ignores what it does not know.
+ * Names for the generated types of the HTTP API and of the WebSocket API's messages. Times are milliseconds since 1970
+ * UTC. The service may add fields and values later, so the page ignores what it does not know.
  */
 
 import type { components } from "./openapi";
 
 type Schemas = components["schemas"];
 
-export type Configuration = Schemas["Configuration"];
-export type Me = Schemas["Me"];
+export type Configuration = Schemas["ClientConfiguration"];
+export type Me = Schemas["CallerView"];
 export type PipelineView = Schemas["PipelineView"];
 export type Problem = Schemas["Problem"];
 export type SignedRequest = Schemas["SignedRequest"];
-export type Count = Schemas["Count"];
+export type Count = Schemas["NamedCount"];
 
 export type JobView = Schemas["JobView"];
-export type JobStatus = JobView["status"];
-export type StatusGroup = NonNullable<Schemas["JobQuery"]["status"]>;
-export type Cause = Schemas["FailureView"]["cause"];
+export type JobStatus = Schemas["JobStatus"];
+export type StatusGroup = Schemas["StatusGroup"];
+export type Cause = Schemas["FailureCause"];
 export type JobQuery = Schemas["JobQuery"];
 export type JobPage = Schemas["JobPage"];
 export type JobDetail = Schemas["JobDetail"];
 export type Explanation = Schemas["Explanation"];
 export type WaitsOn = Schemas["WaitsOn"];
-export type Action = Schemas["Action"];
+export type Action = Schemas["JobAction"];
 export type ResultView = Schemas["ResultView"];
 
 export type UploadView = Schemas["UploadView"];
@@ -36,10 +36,6 @@ export type QuarantineEntry = Schemas["QuarantineEntry"];
 export type QuarantinePage = Schemas["QuarantinePage"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type AuditPage = Schemas["AuditPage"];
-export type Summary = Schemas["Summary"];
+export type Summary = Schemas["JobSummary"];
 
-/** A message of the WebSocket API, as `PushMessage` in `view.rs` defines it: OpenAPI describes HTTP only. */
-export type PushMessage =
-  | { type: "job.changed"; job: JobView; trace_id?: string }
-  | { type: "snapshot"; jobs: JobView[]; more: boolean; mark?: string }
-  | { type: "error"; message: string };
+export type PushMessage = Schemas["PushMessage"];

@@ -1,7 +1,7 @@
 /** A list of jobs that is loaded page by page, and refreshed after the page was disconnected. */
 
 import type { Client } from "../api/client";
-import type { JobPage, JobQuery } from "../api/types";
+import type { Cause, JobPage, JobQuery } from "../api/types";
 import { Emitter } from "../lib/emitter";
 import { type JobFilter, matchesFilter } from "./merge";
 import type { JobStore } from "./store";
@@ -135,7 +135,7 @@ export class JobList extends Emitter {
       ...(tenant === undefined ? {} : { tenant }),
       ...(status === undefined ? {} : { status }),
       ...(pipeline === undefined ? {} : { pipeline }),
-      ...(cause === undefined ? {} : { cause }),
+      ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
       ...(q ? { q } : {}),
       ...(cursor === undefined ? {} : { cursor }),
     };

@@ -60,7 +60,7 @@ export function send(
     };
     signal.addEventListener("abort", abort);
     xhr.open(request.method, request.url);
-    for (const [name, value] of request.headers) {
+    for (const [name, value] of Object.entries(request.headers)) {
       // Only the browser may set these.
       if (!/^(content-length|host)$/i.test(name)) xhr.setRequestHeader(name, value);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Count, RetryPlanFilter, RetryPlanView};
+use crate::types::{NamedCount, RetryPlanFilter, RetryPlanStatus, RetryPlanView};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{KeyValueStore, Record, Unavailable};
@@ -27,8 +27,8 @@ pub(super) struct PlanRecord {
     pub(super) per_minute: u16,
     pub(super) force: bool,
     pub(super) jobs: u32,
-    pub(super) by_cause: Vec<Count>,
-    pub(super) by_pipeline: Vec<Count>,
+    pub(super) by_cause: Vec<NamedCount>,
+    pub(super) by_pipeline: Vec<NamedCount>,
     pub(super) poisoned: u32,
     pub(super) truncated: bool,
     pub(super) gpu_minutes: u32,
@@ -38,13 +38,13 @@ pub(super) struct PlanRecord {
 impl PlanRecord {
     pub(super) fn view(&self) -> RetryPlanView {
         let status = match self.applied_at {
-            None => "planned",
-            Some(_) if self.released < self.jobs => "releasing",
-            Some(_) => "released",
+            None => RetryPlanStatus::Planned,
+            Some(_) if self.released < self.jobs => RetryPlanStatus::Releasing,
+            Some(_) => RetryPlanStatus::Released,
         };
         RetryPlanView {
             id: self.id.clone(),
-            status: status.to_owned(),
+            status: status.name().to_owned(),
             created_at: self.created_at.0,
             applied_at: self.applied_at.map(|at| at.0),
             actor: self.actor.clone(),

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "schema")]
+use super::schema::{TENANT_PATTERN, visible_pattern};
 use super::{QuarantineEntry, SignedRequest, UploadView};
 use crate::explain::Explanation;
+#[cfg(feature = "schema")]
+use jobs::commands::MAX_REASON_CHARS;
 use jobs::view::{FailureView, JobView};
 
 /// Query parameters of `GET /jobs`.
@@ -12,15 +16,21 @@ use jobs::view::{FailureView, JobView};
 #[serde(default, deny_unknown_fields)]
 pub struct JobQuery {
     /// Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Only this status: `open`, `failed`, `ready`, `cancelled` or `erased`. Without it, all.
+    /// Only jobs of this group. Without it, all.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<jobs::state::StatusGroup>")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// Only this pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
-    /// Only this failure cause, such as `ModelError`.
+    /// Only jobs that failed, or whose last attempt failed, with this cause.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<jobs::state::Cause>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
@@ -30,10 +40,12 @@ pub struct JobQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
-    /// id of a message in quarantine. All other filters are ignored.
+    /// id of a message in quarantine. At most 1,024 bytes, without control characters. All other filters are ignored.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub find: Option<String>,
-    /// Maximum number of jobs in the response, 1 to 100. The default is 50.
+    /// Maximum number of jobs in the response. The default is 50.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::job_list::MAX_PAGE_SIZE)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u16>,
     /// Continues a list where an earlier response ended. Valid only with the same filters and for the same caller.
@@ -90,11 +102,13 @@ pub struct JobDetail {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AttemptView {
-    /// The attempt's number, from 1.
+    /// 1 for the first attempt of the job.
     pub attempt: u8,
     /// SageMaker's inference id.
     pub inference_id: String,
+    /// When the attempt was saved, before the endpoint was called.
     pub started_at: u64,
+    /// When its result or failure was saved. Absent while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<u64>,
     /// Where the endpoint writes the output. The object may not exist yet.
@@ -113,7 +127,9 @@ pub struct ResultView {
     pub request: SignedRequest,
     /// A file name for the result.
     pub name: String,
+    /// The media type of the result.
     pub content_type: String,
+    /// The size of the result.
     pub bytes: u64,
 }
 
@@ -126,7 +142,8 @@ pub struct JobCommandRequest {
     /// Without it, the command applies to any version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<u64>,
-    /// The reason, for the job's history and the audit log: 1 to 500 characters.
+    /// The reason, for the job's history and the audit log: 1 to 500 characters, at least one of them visible.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
     pub reason: String,
     /// Retries even if the job has repeated the same failure too often. Support only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Count;
+use super::NamedCount;
+#[cfg(feature = "schema")]
+use super::schema::{TENANT_PATTERN, visible_pattern};
 
 /// Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +14,11 @@ pub struct NewRetryPlan {
     /// Without it, all failed jobs.
     #[serde(default)]
     pub filter: RetryPlanFilter,
-    /// The reason, for each job's history and the audit log: 1 to 400 characters.
+    /// The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::retry_plans::MAX_PLAN_REASON), regex(pattern = visible_pattern())))]
     pub reason: String,
-    /// How many jobs to start per minute, 1 to 600. The default is 20.
+    /// How many jobs to start per minute. The default is 20.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::retry_plans::MAX_JOBS_PER_MINUTE)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<u16>,
     /// Includes jobs that have repeated the same failure too often.
@@ -27,13 +31,15 @@ pub struct NewRetryPlan {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPlanFilter {
-    /// Only this tenant.
+    /// Only jobs of this tenant.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// Only this pipeline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
-    /// Only this failure cause.
+    /// Only jobs that failed with this cause.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<jobs::state::Cause>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// Only jobs that failed at or after this time.
@@ -44,13 +50,40 @@ pub struct RetryPlanFilter {
     pub until: Option<u64>,
 }
 
-/// A retry plan.
+/// How far the release of a plan's jobs is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
+pub enum RetryPlanStatus {
+    /// Not applied: no job was started.
+    Planned,
+    /// Jobs are being started.
+    Releasing,
+    /// All jobs were started.
+    Released,
+}
+
+impl RetryPlanStatus {
+    pub const ALL: [Self; 3] = [Self::Planned, Self::Releasing, Self::Released];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Releasing => "releasing",
+            Self::Released => "released",
+        }
+    }
+}
+
+/// Failed jobs that are retried together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetryPlanView {
+    /// For `GET /retry-plans/{plan_id}`.
     pub id: String,
-    /// `planned`, `releasing` or `released`.
+    #[cfg_attr(feature = "schema", schemars(with = "RetryPlanStatus"))]
     pub status: String,
+    /// When the plan was created.
     pub created_at: u64,
     /// When the release of the jobs began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,15 +92,16 @@ pub struct RetryPlanView {
     pub actor: String,
     /// Plain text. Escape it before you show it as HTML.
     pub reason: String,
+    /// The filter that selected the jobs when the plan was created.
     pub filter: RetryPlanFilter,
     /// How many jobs are started per minute.
     pub per_minute: u16,
     /// How many jobs the plan retries.
     pub jobs: u32,
     /// The jobs by failure cause.
-    pub by_cause: Vec<Count>,
+    pub by_cause: Vec<NamedCount>,
     /// The jobs by pipeline.
-    pub by_pipeline: Vec<Count>,
+    pub by_pipeline: Vec<NamedCount>,
     /// How many jobs were left out because they have repeated the same failure too often. `force` includes them.
     pub poisoned: u32,
     /// More jobs match the filter than one plan takes. Create another plan after this one.
@@ -100,7 +134,7 @@ pub struct RetryPlanOutcome {
 /// Response of `GET /retry-plans`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RetryPlans {
+pub struct RetryPlanList {
     /// The newest 50, newest first.
     pub plans: Vec<RetryPlanView>,
 }

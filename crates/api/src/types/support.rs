@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Count;
+use super::NamedCount;
+#[cfg(feature = "schema")]
+use super::schema::{TENANT_PATTERN, visible_pattern};
+#[cfg(feature = "schema")]
+use jobs::commands::MAX_REASON_CHARS;
 
 /// Query parameters of `GET /quarantine` and `GET /audit`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +24,7 @@ pub struct PageQuery {
 #[serde(default, deny_unknown_fields)]
 pub struct SummaryQuery {
     /// Only this tenant. Without it, all tenants of the caller; for support, all tenants.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
 }
@@ -38,7 +43,7 @@ pub struct QuarantineEntry {
     pub problem: String,
     /// When the message was quarantined.
     pub at: u64,
-    /// Length of the full body.
+    /// Length of the full body, in bytes.
     pub body_bytes: u64,
     /// The first 64 KB of the body. Only in responses about a single message. Plain text. Escape it before you show it as
     /// HTML.
@@ -62,7 +67,8 @@ pub struct QuarantinePage {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineCommandRequest {
-    /// The reason, for the audit log: 1 to 500 characters.
+    /// The reason, for the audit log: 1 to 500 characters, at least one of them visible.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
     pub reason: String,
 }
 
@@ -77,13 +83,60 @@ pub struct AuditPage {
     pub cursor: Option<String>,
 }
 
+/// An action that the audit log records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum AuditAction {
+    /// Another attempt of a job was requested.
+    Retry,
+    /// A job was cancelled.
+    Cancel,
+    /// A job's data was deleted.
+    DeleteData,
+    /// A retry plan was created.
+    Plan,
+    /// A retry plan was applied.
+    ApplyPlan,
+    /// A message in quarantine was sent to its queue again.
+    Redrive,
+    /// A message was deleted from quarantine.
+    Discard,
+}
+
+impl AuditAction {
+    pub const ALL: [Self; 7] = [
+        Self::Retry,
+        Self::Cancel,
+        Self::DeleteData,
+        Self::Plan,
+        Self::ApplyPlan,
+        Self::Redrive,
+        Self::Discard,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+            Self::DeleteData => "delete-data",
+            Self::Plan => "plan",
+            Self::ApplyPlan => "apply-plan",
+            Self::Redrive => "redrive",
+            Self::Discard => "discard",
+        }
+    }
+}
+
 /// An entry of the audit log: who did what, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
+    /// When the action began.
     pub at: u64,
+    /// Who acted, as in `GET /me`.
     pub actor: String,
-    /// `retry`, `cancel`, `delete-data`, `plan`, `apply-plan`, `redrive` or `discard`.
+    #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
     /// The id of a job, a retry plan or a message in quarantine.
     pub target: String,
@@ -103,6 +156,7 @@ pub struct AuditEntry {
 #[serde(default, deny_unknown_fields)]
 pub struct NewTicket {
     /// The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
 }
@@ -111,7 +165,8 @@ pub struct NewTicket {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TicketView {
-    /// The URL to connect to, with the ticket.
+    /// The WebSocket URL to connect to, with the ticket. After connecting, and then every minute, send
+    /// `{"action":"sync"}`. Every frame that arrives is a `PushMessage`.
     pub url: String,
     /// The ticket is valid once, until this time.
     pub expires_at: u64,
@@ -120,7 +175,7 @@ pub struct TicketView {
 /// Response of `GET /summary`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Summary {
+pub struct JobSummary {
     /// The time of the counts.
     pub at: u64,
     /// Open jobs, counted up to 500.
@@ -135,7 +190,7 @@ pub struct Summary {
     /// There are more failed jobs than were counted.
     pub failed_more: bool,
     /// The failed jobs by cause.
-    pub failed_by_cause: Vec<Count>,
+    pub failed_by_cause: Vec<NamedCount>,
     /// Messages in quarantine, counted up to 100. Support only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<u32>,

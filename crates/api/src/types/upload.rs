@@ -3,19 +3,26 @@
 use serde::{Deserialize, Serialize};
 
 use super::SignedRequest;
+#[cfg(feature = "schema")]
+use super::schema::{TENANT_PATTERN, name_pattern};
 
 /// Body of `POST /uploads`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewUpload {
+    /// A `name` of `GET /me`'s pipelines.
     pub pipeline: String,
     /// One of the caller's tenants. Required if the caller has several.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The file's name, 1 to 200 characters and at most 500 bytes.
+    /// The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes, control
+    /// characters, and characters that change the direction of text.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::uploads::MAX_NAME_CHARS), regex(pattern = name_pattern())))]
     pub name: String,
-    /// The file's size in bytes.
+    /// The file's size in bytes, at most the pipeline's `max_bytes`.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub bytes: u64,
     /// The file's media type, one of the pipeline's `content_types`.
     pub content_type: String,
@@ -33,7 +40,9 @@ pub struct UploadView {
     pub name: String,
     /// The file's size in bytes.
     pub bytes: u64,
+    /// The file's media type.
     pub content_type: String,
+    /// When the session was created.
     pub created_at: u64,
     /// The upload must be completed before this time.
     pub expires_at: u64,
@@ -62,7 +71,8 @@ pub struct MultipartUploadView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignPartsRequest {
-    /// The parts to sign, 1 to 100.
+    /// The numbers of the parts to sign, from 1 to the upload's `part_count`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::uploads::MAX_SIGNED_PARTS), inner(range(min = 1))))]
     pub part_numbers: Vec<u32>,
 }
 

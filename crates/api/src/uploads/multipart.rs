@@ -10,7 +10,7 @@ use jobs::upload_session::UploadSession;
 /// S3 takes at most 10,000 parts of at least 5 MB (user guide, "Multipart upload limits").
 pub const PART_BYTES: u64 = 16 * 1024 * 1024;
 /// How many parts one request signs.
-const MAX_SIGNED_PARTS: usize = 100;
+pub(crate) const MAX_SIGNED_PARTS: usize = 100;
 
 fn part_count(session: &UploadSession) -> u32 {
     u32::try_from(session.bytes.div_ceil(PART_BYTES)).unwrap_or(0)

@@ -4,8 +4,9 @@ use crate::ApiError;
 use crate::types::NewUpload;
 use jobs::file_name::{clean, has_refused_characters};
 use jobs::pipeline::Pipeline;
+use jobs::text::is_visible_text;
 
-const MAX_NAME_CHARS: usize = 200;
+pub(crate) const MAX_NAME_CHARS: usize = 200;
 /// The name is stored as object metadata, which S3 limits to 2 KB.
 const MAX_NAME_BYTES: usize = 500;
 
@@ -37,9 +38,10 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiEr
 }
 
 fn check_name(name: &str, cleaned: &str) -> Result<(), ApiError> {
-    if cleaned.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES {
+    let is_too_long = name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES;
+    if is_too_long || cleaned.is_empty() || !is_visible_text(name) {
         return Err(ApiError::BadRequest(format!(
-            "a file name must have 1 to {MAX_NAME_CHARS} characters and at most {MAX_NAME_BYTES} bytes"
+            "a file name must have 1 to {MAX_NAME_CHARS} characters that can be seen, and at most {MAX_NAME_BYTES} bytes"
         )));
     }
     if has_refused_characters(name) {

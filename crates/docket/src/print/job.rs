@@ -1,6 +1,6 @@
 //! Tables of jobs.
 
-use api::types::Count;
+use api::types::NamedCount;
 use console::Style;
 use jobs::view::JobView;
 
@@ -51,7 +51,7 @@ pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
 }
 
 /// Counts on one line, such as `3 ModelError, 1 TimedOut`.
-pub(crate) fn counts(counts: &[Count]) -> String {
+pub(crate) fn counts(counts: &[NamedCount]) -> String {
     if counts.is_empty() {
         return "none".to_owned();
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use api::types::{Me, PipelineView};
+use api::types::{CallerView, PipelineView};
 use jobs::input::PEEK_BYTES;
 
 use crate::config;
@@ -107,7 +107,7 @@ pub(super) fn choose_pipeline<'a>(
 }
 
 /// The tenant to name in the request. `None` leaves the choice to the service, which knows the user's only tenant.
-pub(super) fn choose_tenant(me: &Me, named: Option<&str>) -> Result<Option<String>> {
+pub(super) fn choose_tenant(me: &CallerView, named: Option<&str>) -> Result<Option<String>> {
     match (named, me.tenants.as_slice()) {
         (Some(named), _) => Ok(Some(named.to_owned())),
         (None, [_]) => Ok(None),

@@ -10,7 +10,7 @@ mod wait;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use api::types::{Me, NewUpload, UploadView};
+use api::types::{CallerView, NewUpload, UploadView};
 use console::Style;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
             dir.display()
         )));
     }
-    let me: Me = context.client.get("/me").await?;
+    let me: CallerView = context.client.get("/me").await?;
     let pipeline = files::choose_pipeline(&me.pipelines, args.pipeline.as_deref())?;
     let tenant = files::choose_tenant(&me, args.tenant.as_deref())?;
     let files = files

@@ -156,7 +156,7 @@ mod tests {
         let view: UploadView = serde_json::from_value(serde_json::json!({
             "job_id": "j", "tenant": "t", "pipeline": "p", "name": "n", "bytes": 1, "content_type": "c",
             "created_at": 1, "expires_at": 2,
-            "put": {"method": "PUT", "url": "https://s3/secret", "headers": [], "expires_at": 2}
+            "put": {"method": "PUT", "url": "https://s3/secret", "headers": {}, "expires_at": 2}
         }))
         .unwrap();
         let stored = serde_json::to_string(&UnfinishedUpload::new(&view)).unwrap();

@@ -367,7 +367,7 @@ pub(crate) fn signed(method: &str, url: String) -> SignedRequest {
     SignedRequest {
         method: method.to_owned(),
         url,
-        headers: vec![("content-type".to_owned(), "application/pdf".to_owned())],
+        headers: [("content-type".to_owned(), "application/pdf".to_owned())].into(),
         expires_at: u64::MAX / 2,
     }
 }

@@ -8,7 +8,7 @@ pub mod problem;
 mod query;
 pub mod routes;
 
-use api::types::Configuration;
+use api::types::ClientConfiguration;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::ports::Queue;
@@ -84,14 +84,14 @@ impl<E> ApiSettings for E where
 #[derive(Debug)]
 pub struct Api<P, E> {
     app: App<P, E>,
-    configuration: Configuration,
+    configuration: ClientConfiguration,
     cursor_signer: CursorSigner,
 }
 
 impl<P, E: ApiSettings> Api<P, E> {
     pub fn new(app: App<P, E>) -> Self {
         let environment = &*app.environment;
-        let configuration = Configuration {
+        let configuration = ClientConfiguration {
             sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
             client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
             web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
@@ -177,6 +177,9 @@ fn problem_response(error: &HttpError) -> HttpResponse {
     let mut response = HttpResponse::json(problem.status, "application/problem+json", &body);
     if problem.status == 503 {
         response = response.with_header("retry-after", "2");
+    }
+    if let HttpError::MethodNotAllowed { allowed, .. } = error {
+        response = response.with_header("allow", allowed.clone());
     }
     response
 }

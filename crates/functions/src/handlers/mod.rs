@@ -5,6 +5,8 @@ pub mod api;
 pub mod batch;
 pub mod inference_error;
 pub mod inference_success;
+#[cfg(feature = "api")]
+pub mod json;
 mod notification;
 #[cfg(feature = "api")]
 pub mod reconciler;

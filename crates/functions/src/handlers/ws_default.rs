@@ -9,6 +9,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::info;
 
+use super::json;
 use super::ws::{connection, ok};
 use crate::bootstrap::App;
 use crate::environment;
@@ -22,10 +23,11 @@ environment! {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "action", rename_all = "lowercase")]
-enum Said {
-    /// Register the connection and send a snapshot, or what differs from what the page knows.
-    Sync(Known),
+struct PageMessage {
+    /// `sync`: register the connection and send a snapshot, or what differs from what the page knows.
+    action: String,
+    #[serde(flatten)]
+    known: Known,
 }
 
 /// Answers a page.
@@ -48,15 +50,21 @@ where
     let event = event.payload;
     let now = app.ports.now();
     let connection = connection(&event, now)?;
-    let said: Result<Said, _> = serde_json::from_str(event.body.as_deref().unwrap_or_default());
-    let frame = match said {
-        _ if connection.token_expires_at <= now => PushMessage::Error {
+    let body = event.body.as_deref().unwrap_or_default();
+    let known = json::from_slice(body.as_bytes())
+        .ok()
+        .filter(|message: &PageMessage| message.action == "sync")
+        .map(|message| message.known);
+    let frame = if connection.token_expires_at <= now {
+        PushMessage::Error {
             message: "the sign-in has expired; connect with a new ticket".to_owned(),
-        },
-        Ok(Said::Sync(known)) => sync(&app.ports, &connection, &known).await?,
-        Err(_) => PushMessage::Error {
+        }
+    } else if let Some(known) = known {
+        sync(&app.ports, &connection, &known).await?
+    } else {
+        PushMessage::Error {
             message: r#"not understood; say {"action":"sync"}"#.to_owned(),
-        },
+        }
     };
     match app
         .ports

@@ -2,6 +2,7 @@
 
 mod access_control;
 mod commands;
+mod contract;
 mod data_deletion;
 mod document;
 mod lists;
@@ -118,10 +119,16 @@ pub(super) fn fail(job: &mut Job, cause: Cause) {
 impl Client<'_> {
     /// Sends a request and returns the response.
     pub(super) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> HttpResponse {
+        let body = body.map(ToString::to_string);
+        self.send_text(method, path, body.as_deref())
+    }
+
+    /// Sends a request whose body need not be JSON, and returns the response.
+    pub(super) fn send_text(&self, method: &str, path: &str, body: Option<&str>) -> HttpResponse {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let event = json!({
             "version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": path, "rawQueryString": query,
-            "headers": {"authorization": "Bearer eyJ"}, "isBase64Encoded": false, "body": body.map(ToString::to_string),
+            "headers": {"authorization": "Bearer eyJ"}, "isBase64Encoded": false, "body": body,
             "requestContext": {"http": {"method": method, "path": path, "sourceIp": "192.0.2.1"}, "requestId": "r1", "stage": "$default",
                 "routeKey": "ANY /{proxy+}", "authorizer": {"jwt": {"claims": self.claims, "scopes": null}}},
         });
@@ -174,8 +181,8 @@ impl Client<'_> {
     ) -> (String, String) {
         let response = self.send(method, path, body.as_ref());
         assert_eq!(
-            response.headers.get("content-type"),
-            Some(&"application/problem+json"),
+            response.headers.get("content-type").map(AsRef::as_ref),
+            Some("application/problem+json"),
             "{method} {path} was not refused: {} {}",
             response.status_code,
             response.body
@@ -216,7 +223,7 @@ pub(super) fn audit_log(api: &TestApi) -> Vec<api::types::AuditEntry> {
 }
 
 /// Counts by name.
-pub(super) fn counts(counts: &[api::types::Count]) -> BTreeMap<&str, u32> {
+pub(super) fn counts(counts: &[api::types::NamedCount]) -> BTreeMap<&str, u32> {
     counts
         .iter()
         .map(|count| (count.name.as_str(), count.count))

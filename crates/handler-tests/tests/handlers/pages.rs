@@ -173,6 +173,8 @@ fn unknown_frame_is_answered_with_an_error() {
     for body in [
         json!("hello"),
         json!("{\"action\":\"delete\"}"),
+        json!("[\"sync\"]"),
+        json!("[{\"action\":\"sync\"}]"),
         Value::Null,
     ] {
         let mut message = fixture(include_str!("../../../../events/ws-default/sync.json"));

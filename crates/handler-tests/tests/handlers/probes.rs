@@ -1,6 +1,6 @@
 //! Probes are processed like all documents, but are hidden from lists, pages and events.
 
-use api::types::{JobPage, Summary};
+use api::types::{JobPage, JobSummary};
 use functions::handlers::{inference_success, upload_trigger};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
@@ -77,7 +77,7 @@ fn lists_of_all_tenants_leave_out_probes() {
     assert_eq!(names, ["nda.pdf"]);
     let open: JobPage = support.get("/jobs?status=open");
     assert!(open.jobs.is_empty());
-    let summary: Summary = support.get("/summary");
+    let summary: JobSummary = support.get("/summary");
     assert_eq!((summary.open, summary.failed), (0, 1));
     let own: JobPage = support.get("/jobs?tenant=probe");
     assert_eq!(own.jobs.len(), 2, "who asks for them is shown them");

@@ -114,7 +114,7 @@ impl MemoryState {
         SignedRequest {
             method: method.to_owned(),
             url: format!("memory:{what}{rest}"),
-            headers: vec![],
+            headers: std::collections::BTreeMap::new(),
             expires_at: self.now.0 + 900_000,
         }
     }

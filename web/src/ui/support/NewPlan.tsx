@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { errorMessage } from "../../api/errors";
+import type { Cause } from "../../api/types";
 import { now } from "../../lib/clock";
 import { useAppContext } from "../context";
 import { Dialog } from "../Dialog";
@@ -35,7 +36,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         filter: {
           ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
           ...(pipeline === "" ? {} : { pipeline }),
-          ...(cause === undefined ? {} : { cause }),
+          ...(cause === undefined ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
           ...(span === 0 ? {} : { since: now() - span }),
         },
         reason: reason.trim(),

@@ -2,8 +2,8 @@
 
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    Configuration, JobCommandRequest, JobQuery, Me, NewRetryPlan, NewTicket, NewUpload, PageQuery,
-    PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
+    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan, NewTicket,
+    NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
 };
 use api::{
     ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, quarantine,
@@ -54,7 +54,7 @@ api_ports!(
 pub(super) struct ApiRequest<'a, P> {
     pub(super) ports: &'a P,
     pub(super) bucket: &'a str,
-    pub(super) configuration: &'a Configuration,
+    pub(super) configuration: &'a ClientConfiguration,
     pub(super) cursor_signer: &'a CursorSigner,
     pub(super) run: &'a RunContext<'a>,
     pub(super) push_until: Timestamp,
@@ -189,7 +189,7 @@ fn to_json<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_else(|error| json!({"error": error.to_string()}))
 }
 
-fn me(principal: &Principal, pipelines: &Pipelines) -> Me {
+fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
     let pipeline_view = |pipeline: &Pipeline| PipelineView {
         name: pipeline.name.clone(),
         content_types: pipeline.content_types.clone(),
@@ -198,7 +198,7 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> Me {
         slo_seconds: pipeline.slo_seconds,
         typical_run_seconds: pipeline.typical_run_seconds,
     };
-    Me {
+    CallerView {
         actor: principal.actor.clone(),
         roles: principal
             .roles

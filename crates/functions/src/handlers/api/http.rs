@@ -1,6 +1,7 @@
 //! Requests and responses of API Gateway's HTTP APIs (developer guide, "Create AWS Lambda proxy integrations for HTTP
 //! APIs", payload format 2.0), with only the fields that are used.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use api::ApiError;
@@ -10,6 +11,8 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::handlers::json;
 
 /// A request.
 #[derive(Debug, Deserialize)]
@@ -114,7 +117,7 @@ impl HttpEvent {
         if bytes.is_empty() {
             return Err(invalid("it is empty; send JSON".to_owned()));
         }
-        serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))
+        json::from_slice(bytes).map_err(|error| invalid(error.to_string()))
     }
 }
 
@@ -123,7 +126,7 @@ impl HttpEvent {
 #[serde(rename_all = "camelCase")]
 pub struct HttpResponse {
     pub status_code: u16,
-    pub headers: BTreeMap<&'static str, &'static str>,
+    pub headers: BTreeMap<&'static str, Cow<'static, str>>,
     /// JSON, or empty.
     pub body: String,
 }
@@ -134,7 +137,7 @@ impl HttpResponse {
         Self {
             status_code,
             // Responses hold the caller's own data.
-            headers: BTreeMap::from([("cache-control", "no-store")]),
+            headers: BTreeMap::from([("cache-control", Cow::Borrowed("no-store"))]),
             body: String::new(),
         }
     }
@@ -153,8 +156,8 @@ impl HttpResponse {
 
     /// Adds a header.
     #[must_use]
-    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.headers.insert(name, value);
+    pub fn with_header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.insert(name, value.into());
         self
     }
 }

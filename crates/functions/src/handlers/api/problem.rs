@@ -7,8 +7,12 @@ use api::types::Problem;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
     /// The path exists, but not with this method.
-    #[error("{0}")]
-    MethodNotAllowed(String),
+    #[error("this path does not take the method {method}; it takes {allowed}")]
+    MethodNotAllowed {
+        method: String,
+        /// Separated by commas, as the header `Allow` has them (RFC 9110, section 10.2.1).
+        allowed: String,
+    },
     #[error(transparent)]
     Api(#[from] ApiError),
 }
@@ -33,7 +37,7 @@ const fn kind(status: u16, code: &'static str, title: &'static str) -> ProblemKi
 impl HttpError {
     pub const fn kind(&self) -> ProblemKind {
         match self {
-            Self::MethodNotAllowed(_) => kind(405, "method-not-allowed", "Method not allowed"),
+            Self::MethodNotAllowed { .. } => kind(405, "method-not-allowed", "Method not allowed"),
             Self::Api(error) => match error {
                 ApiError::BadRequest(_) => kind(400, "bad-request", "Invalid request"),
                 ApiError::BadCursor(_) => kind(400, "bad-cursor", "Invalid cursor"),

@@ -9,6 +9,8 @@ use serde::de::value::{Error, MapDeserializer};
 use serde::de::{DeserializeOwned, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
+use crate::handlers::json::MAX_INTEGER;
+
 /// Decodes `application/x-www-form-urlencoded` text.
 ///
 /// # Errors
@@ -64,7 +66,18 @@ impl<'de> Deserializer<'de> for Text {
 
     parsed! {
         deserialize_u16 visit_u16 u16;
-        deserialize_u64 visit_u64 u64;
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let number = self.0.parse::<u64>();
+        let number = number.map_err(|error| Error::custom(format!("{:?}: {error}", self.0)))?;
+        if number > MAX_INTEGER {
+            return Err(Error::custom(format!(
+                "{:?}: more than {MAX_INTEGER}",
+                self.0
+            )));
+        }
+        visitor.visit_u64(number)
     }
 
     forward_to_deserialize_any! {
@@ -94,6 +107,7 @@ mod tests {
             ("q=a&q=b", "q"),
             ("limit=x", "\"x\""),
             ("since=-1", "\"-1\""),
+            ("since=9007199254740992", "9007199254740991"),
             ("q=%ff", "UTF-8"),
         ] {
             let error = parse::<JobQuery>(query).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use super::http::HttpEvent;
 use super::problem::HttpError;
 
 /// Longer ids in a path are refused.
-const MAX_ID_BYTES: usize = 200;
+pub const MAX_ID_BYTES: usize = 200;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +78,9 @@ macro_rules! routes {
 }
 
 routes! {
-    GetConfiguration: "GET" "/configuration", Public, None => 200 Some("Configuration"),
+    GetConfiguration: "GET" "/configuration", Public, None => 200 Some("ClientConfiguration"),
         "Returns what a client needs to sign in. Requires no token.";
-    GetMe: "GET" "/me", AnyRole, None => 200 Some("Me"),
+    GetMe: "GET" "/me", AnyRole, None => 200 Some("CallerView"),
         "Returns the caller's name, roles and tenants, and the pipelines.";
     CreateUpload: "POST" "/uploads", AnyRole, Some("NewUpload") => 201 Some("UploadView"),
         "Creates an upload session. Returns the job's id and the signed request that uploads the file. Files above 100 MB are uploaded in parts.";
@@ -106,7 +106,7 @@ routes! {
         "Permanently deletes the uploaded file, its copies and its results. The job's row stays.";
     CreateRetryPlan: "POST" "/retry-plans", Support, Some("NewRetryPlan") => 201 Some("RetryPlanView"),
         "Selects failed jobs to retry together. Returns counts and an estimate, and starts no job.";
-    ListRetryPlans: "GET" "/retry-plans", Support, None => 200 Some("RetryPlans"),
+    ListRetryPlans: "GET" "/retry-plans", Support, None => 200 Some("RetryPlanList"),
         "Lists the newest 50 retry plans.";
     GetRetryPlan: "GET" "/retry-plans/{plan_id}", Support, None => 200 Some("RetryPlanView"),
         "Returns a retry plan with the progress of its jobs.";
@@ -122,7 +122,7 @@ routes! {
         "Deletes a message from quarantine. The audit log keeps its cause and its size.";
     ListAudit: "GET" "/audit", Support, Some("PageQuery") => 200 Some("AuditPage"),
         "Lists the audit log, newest first.";
-    GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("Summary"),
+    GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
     CreateTicket: "POST" "/ws-tickets", AnyRole, Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
@@ -190,13 +190,14 @@ pub(super) fn find_route(
         return Err(not_found().into());
     }
     let method = request.method();
+    let allowed: Vec<&str> = matching.iter().map(|(route, _)| route.method).collect();
+    let allowed = allowed.join(", ");
     let (route, parameters) = matching
         .into_iter()
         .find(|(route, _)| route.method == method)
-        .ok_or_else(|| {
-            HttpError::MethodNotAllowed(format!(
-                "this path does not take the method {method}; see docs/api.md"
-            ))
+        .ok_or_else(|| HttpError::MethodNotAllowed {
+            method: method.to_owned(),
+            allowed,
         })?;
     if parameters.0.iter().all(|(_, value)| is_id(value)) {
         Ok((route, parameters))

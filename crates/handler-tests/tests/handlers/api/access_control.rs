@@ -1,6 +1,6 @@
 //! Requests that must be refused for every caller. `tests/scenarios` tests what API Gateway refuses itself.
 
-use api::types::{AuditPage, Configuration, JobPage};
+use api::types::{AuditPage, ClientConfiguration, JobPage};
 use jobs::state::Cause;
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn token_that_does_not_identify_the_caller_gives_access_to_the_configuration_onl
             "{}",
             client.claims
         );
-        let _: Configuration = client.get("/configuration");
+        let _: ClientConfiguration = client.get("/configuration");
     }
     let no_groups = with(|claims| claims["cognito:groups"] = json!("[]"));
     assert_eq!(no_groups.problem_code("GET", "/me", None), "forbidden");
@@ -46,7 +46,7 @@ fn token_that_does_not_identify_the_caller_gives_access_to_the_configuration_onl
     let only_tenant = with(|claims| claims["cognito:groups"] = json!("[tenant:acme]"));
     assert_eq!(only_tenant.problem_code("GET", "/jobs", None), "forbidden");
     let unverified = with(|claims| claims["email_verified"] = json!("false"));
-    let me: api::types::Me = unverified.get("/me");
+    let me: api::types::CallerView = unverified.get("/me");
     assert_eq!(
         me.actor, "id-of-rita@acme.example",
         "an unverified address must not be used as the name"

@@ -290,7 +290,7 @@ fn data_deletion_removes_all_objects_of_the_job_and_records_the_actor() {
             .explanation
             .help
             .iter()
-            .all(|help| help.action != api::explain::Action::Retry)
+            .all(|help| help.action != api::explain::JobAction::Retry)
     );
     let open = api.job("inbound/acme/open.pdf", 5, |_| {});
     assert_eq!(

@@ -7,15 +7,121 @@ use std::path::Path;
 
 use api::ApiError;
 use functions::handlers::api::problem::{HttpError, ProblemKind};
-use functions::handlers::api::routes::{Access, ROUTES, Route};
-use schemars::SchemaGenerator;
+use functions::handlers::api::routes::{Access, MAX_ID_BYTES, ROUTES, Route};
+use functions::handlers::json::MAX_INTEGER;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 fn generator() -> SchemaGenerator {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
-    settings.into_generator()
+    settings
+        .with_transform(RecursiveTransform(for_client_generators))
+        .into_generator()
+}
+
+/// Rewrites what client generators read wrongly: an enum as alternatives of constants, and unsigned integers.
+fn for_client_generators(schema: &mut Schema) {
+    let Some(fields) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(values) = fields.get("oneOf").and_then(enum_values) {
+        let (names, descriptions): (Vec<Value>, Vec<Value>) = values.into_iter().unzip();
+        fields.remove("oneOf");
+        fields.insert("type".to_owned(), json!("string"));
+        fields.insert("enum".to_owned(), json!(names));
+        // As openapi-generator reads it.
+        fields.insert("x-enum-descriptions".to_owned(), json!(descriptions));
+    }
+    if let Some(constant) = fields.remove("const") {
+        fields.insert("enum".to_owned(), json!([constant]));
+    }
+    let format = fields.get("format").and_then(Value::as_str);
+    match format.and_then(|format| format.strip_prefix("uint")) {
+        Some("8" | "16") => fields.insert("format".to_owned(), json!("int32")),
+        Some("32") => {
+            fields.entry("maximum").or_insert_with(|| json!(u32::MAX));
+            fields.insert("format".to_owned(), json!("int64"))
+        }
+        Some("64") => {
+            fields
+                .entry("maximum")
+                .or_insert_with(|| json!(MAX_INTEGER));
+            fields.insert("format".to_owned(), json!("int64"))
+        }
+        Some(_) | None => None,
+    };
+    // A request may say `null` for an optional field; no response does.
+    let is_request = fields.get("additionalProperties") == Some(&json!(false));
+    if let Some(properties) = fields.get_mut("properties").and_then(Value::as_object_mut)
+        && !is_request
+    {
+        properties.values_mut().for_each(not_null);
+    }
+}
+
+/// The names and descriptions of an enum's values, if the alternatives are an enum.
+fn enum_values(alternatives: &Value) -> Option<Vec<(Value, Value)>> {
+    let mut values = Vec::new();
+    for alternative in alternatives.as_array()? {
+        let description = alternative
+            .get("description")
+            .cloned()
+            .unwrap_or_else(|| json!(""));
+        let names = match (alternative.get("const"), alternative.get("enum")) {
+            (Some(name), _) => vec![name.clone()],
+            (None, Some(names)) => names.as_array()?.clone(),
+            (None, None) => return None,
+        };
+        values.extend(names.into_iter().map(|name| (name, description.clone())));
+    }
+    Some(values)
+}
+
+fn not_null(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut() else {
+        return;
+    };
+    if let Some(Value::Array(types)) = fields.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            fields.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(any)) = fields.get_mut("anyOf") {
+        any.retain(|schema| schema["type"] != "null");
+        if let [Value::Object(only)] = any.as_slice() {
+            let only = only.clone();
+            fields.remove("anyOf");
+            fields.extend(only);
+        }
+    }
+}
+
+/// Gives each alternative of a tagged union a name of its own, its title, and the union a discriminator.
+fn name_alternatives(union: &str, tag: &str, schemas: &mut Map<String, Value>) {
+    let alternatives = schemas[union]["oneOf"].as_array().unwrap().clone();
+    let mut mapping = Map::new();
+    let mut references = Vec::new();
+    for mut alternative in alternatives {
+        let title = alternative
+            .as_object_mut()
+            .unwrap()
+            .remove("title")
+            .unwrap();
+        let title = title.as_str().unwrap().to_owned();
+        let value = alternative["properties"][tag]["enum"][0].as_str().unwrap();
+        let to = reference(&title);
+        mapping.insert(value.to_owned(), to["$ref"].clone());
+        references.push(to);
+        let replaced = schemas.insert(title, alternative);
+        assert_eq!(replaced, None, "two schemas have this name");
+    }
+    schemas[union]["oneOf"] = json!(references);
+    schemas[union]["discriminator"] = json!({"propertyName": tag, "mapping": mapping});
 }
 
 /// The schemas of all types that the routes name, and of the types within them.
@@ -25,8 +131,8 @@ fn schemas() -> Map<String, Value> {
         ($($name:ident),*) => {{ use api::types::*; $(let _ = generator.subschema_for::<$name>();)* }};
     }
     all!(
-        Configuration,
-        Me,
+        ClientConfiguration,
+        CallerView,
         NewUpload,
         UploadView,
         SignPartsRequest,
@@ -39,7 +145,7 @@ fn schemas() -> Map<String, Value> {
         JobCommandResult,
         NewRetryPlan,
         RetryPlanView,
-        RetryPlans,
+        RetryPlanList,
         QuarantinePage,
         QuarantineEntry,
         QuarantineCommandRequest,
@@ -48,11 +154,84 @@ fn schemas() -> Map<String, Value> {
         AuditPage,
         NewTicket,
         TicketView,
-        Summary,
+        JobSummary,
         Problem
     );
-    generator.take_definitions(true)
+    let _ = generator.subschema_for::<jobs::view::PushMessage>();
+    let mut schemas = generator.take_definitions(true);
+    name_alternatives("PushMessage", "type", &mut schemas);
+    // A query has no `null`.
+    for query in ROUTES
+        .iter()
+        .filter(|route| route.method == "GET")
+        .filter_map(|route| route.request)
+    {
+        let properties = schemas[query]["properties"].as_object_mut().unwrap();
+        properties.values_mut().for_each(not_null);
+    }
+    let message = json!({"type": "object", "required": ["message"], "properties": {"message": {"type": "string", "description": "A short English text, such as `Unauthorized`."}},
+        "description": "The body of a response that API Gateway makes itself, without calling the service."});
+    schemas.insert("GatewayError".to_owned(), message);
+    // Under both media types: client generators choose one by the document, not by the response.
+    let either = json!({"anyOf": [reference("Problem"), reference("GatewayError")], "description": "An error of the service, or one of API Gateway."});
+    schemas.insert("ProblemOrGatewayError".to_owned(), either);
+    schemas
 }
+
+/// What API Gateway refuses or answers itself (API Gateway developer guide, "HTTP APIs", status codes seen with AWS).
+fn gateway_responses(route: &Route) -> Value {
+    let gateway = json!({"schema": reference("GatewayError")});
+    let either = json!({"schema": reference("ProblemOrGatewayError")});
+    let both = json!({"application/problem+json": either, "application/json": either});
+    let mut responses = json!({
+        "404": {"description": "There is no such thing, or the caller may not see it. From API Gateway: there is no such path.", "content": both},
+        "429": {"description": "Too many requests. Send it again after a second.", "content": {"application/json": gateway}},
+        "5XX": {"description": "Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second.", "content": both},
+    });
+    if route.access != Access::Public {
+        responses["401"] = json!({"description": "The token is missing, expired, or of another user pool.", "content": {"application/json": gateway}});
+    }
+    responses
+}
+
+/// The tag of a route, by the first segment of its path.
+fn tag(route: &Route) -> &'static str {
+    let segment = route.path.split('/').nth(1).unwrap_or_default();
+    let tag = TAGS
+        .iter()
+        .find(|(_, _, segments)| segments.contains(&segment));
+    tag.unwrap_or_else(|| panic!("{} has no tag", route.path)).0
+}
+
+/// Name, description, and the first segments of the paths.
+const TAGS: [(&str, &str, &[&str]); 6] = [
+    (
+        "account",
+        "Signing in, and what the caller may do.",
+        &["configuration", "me"],
+    ),
+    ("uploads", "Uploading documents.", &["uploads"]),
+    (
+        "jobs",
+        "Following jobs, fetching results, retrying and cancelling.",
+        &["jobs", "summary"],
+    ),
+    (
+        "messages",
+        "Changes of jobs as they happen, over a WebSocket.",
+        &["ws-tickets"],
+    ),
+    (
+        "retry-plans",
+        "For support: retrying many failed jobs together.",
+        &["retry-plans"],
+    ),
+    (
+        "repair",
+        "For support: messages in quarantine, and the audit log.",
+        &["quarantine", "audit"],
+    ),
+];
 
 fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
@@ -60,12 +239,12 @@ fn reference(name: &str) -> Value {
 
 fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     let name = format!("{:?}", route.operation);
-    let mut operation = json!({"operationId": name, "summary": route.summary, "description": format!("Access: {}.", route.access.description())});
+    let mut operation = json!({"operationId": name, "tags": [tag(route)], "summary": route.summary, "description": format!("Access: {}.", route.access.description())});
     let mut parameters: Vec<Value> = route
         .path
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}}))
         .collect();
     if let Some(name) = route.request {
         let schema = schemas
@@ -93,14 +272,17 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
         success["content"] = json!({"application/json": {"schema": reference(name)}});
     }
     let problem = json!({"description": "The request was refused.", "content": {"application/problem+json": {"schema": reference("Problem")}}});
-    operation["responses"] = json!({route.status.to_string(): success, "default": problem});
+    let mut responses = gateway_responses(route);
+    responses[route.status.to_string()] = success;
+    responses["default"] = problem;
+    operation["responses"] = responses;
     if route.access == Access::Public {
         operation["security"] = json!([]);
     }
     operation
 }
 
-fn openapi() -> Value {
+pub(super) fn openapi() -> Value {
     let schemas = schemas();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
@@ -111,6 +293,9 @@ fn openapi() -> Value {
         "openapi": "3.1.0",
         "info": {"title": "Docket", "version": env!("CARGO_PKG_VERSION"), "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "Upload documents, follow their jobs and download results. For support: find, retry and repair jobs."},
+        "servers": [{"url": "{HttpApiUrl}", "variables": {"HttpApiUrl": {"default": "https://docket.example.com",
+            "description": "The output HttpApiUrl of the stack. `make up` prints the local one."}}}],
+        "tags": TAGS.map(|(name, description, _)| json!({"name": name, "description": description})),
         "security": [{"signIn": []}],
         "paths": paths,
         "components": {
@@ -141,7 +326,10 @@ fn problems() -> Vec<ProblemKind> {
     let mut kinds: Vec<ProblemKind> = api_errors
         .into_iter()
         .map(HttpError::from)
-        .chain([HttpError::MethodNotAllowed(text())])
+        .chain([HttpError::MethodNotAllowed {
+            method: text(),
+            allowed: text(),
+        }])
         .map(|error| error.kind())
         .collect();
     kinds.sort_by_key(|kind| kind.status);
@@ -153,7 +341,10 @@ fn type_of(schema: &Value) -> String {
         let name = name.rsplit('/').next().unwrap_or_default();
         return format!("[{name}](#{})", name.to_lowercase());
     }
-    if let Some(any) = schema["anyOf"].as_array() {
+    if let Some(any) = schema["anyOf"]
+        .as_array()
+        .or_else(|| schema["oneOf"].as_array())
+    {
         return any
             .iter()
             .map(type_of)
@@ -162,7 +353,6 @@ fn type_of(schema: &Value) -> String {
             .join(" or ");
     }
     let name = |kind: &Value| match kind.as_str() {
-        Some("array") if schema["prefixItems"].is_array() => "pair".to_owned(),
         Some("array") => format!("list of {}", type_of(&schema["items"])),
         Some(kind) => kind.to_owned(),
         None => String::new(),
@@ -186,17 +376,16 @@ fn describe(name: &str, schema: &Value, text: &mut String) {
     writeln!(text, "\n### {name}\n").unwrap();
     let description = schema["description"].as_str().unwrap_or_default();
     writeln!(text, "{}", description.replace('\n', " ")).unwrap();
-    if let Some(values) = schema["oneOf"].as_array() {
+    if let Some(values) = schema["enum"].as_array() {
         writeln!(text, "\n| value | |\n|---|---|").unwrap();
-        for value in values {
-            let constant = value["const"].as_str().unwrap_or_default();
-            writeln!(
-                text,
-                "| `{constant}` | {} |",
-                cell(value["description"].as_str().unwrap_or_default())
-            )
-            .unwrap();
+        for (index, value) in values.iter().enumerate() {
+            let description = &schema["x-enum-descriptions"][index];
+            let description = cell(description.as_str().unwrap_or_default());
+            writeln!(text, "| `{}` | {description} |", value.as_str().unwrap()).unwrap();
         }
+    }
+    if schema["oneOf"].is_array() || schema["anyOf"].is_array() {
+        writeln!(text, "\nOne of {}.", type_of(schema)).unwrap();
     }
     let Some(fields) = schema["properties"].as_object() else {
         return;
@@ -255,7 +444,7 @@ fn markdown() -> String {
     }
     text.push_str(
         "\n## Problems\n\nA refused request returns `application/problem+json` ([Problem](#problem), RFC 9457) with the type `urn:docket:problem:<code>`.\n\
-         API Gateway itself returns 401 for a token that is missing, expired or of another user pool, and 429 for too many requests.\n\n\
+         API Gateway itself returns `application/json` ([GatewayError](#gatewayerror)): 401 for a token that is missing, expired or of another user pool, 404 for a path that does not exist, 429 for too many requests, and 500, 503 or 504 if the service does not answer.\n\n\
          | status | code | |\n|---|---|---|\n",
     );
     for kind in problems() {

@@ -1,6 +1,6 @@
 //! Retry plans: creating, applying, releasing and showing them.
 
-use api::types::{RetryPlanOutcome, RetryPlanView, RetryPlans};
+use api::types::{RetryPlanList, RetryPlanOutcome, RetryPlanView};
 use functions::handlers::{reconciler, retry};
 use jobs::event::{Event, EventKind};
 use jobs::id::{Attempt, Timestamp};
@@ -89,7 +89,7 @@ fn created_plan_shows_its_jobs_and_starts_none() {
             "{cause}"
         );
     }
-    let listed: RetryPlans = api.support().get("/retry-plans");
+    let listed: RetryPlanList = api.support().get("/retry-plans");
     assert_eq!(listed.plans.len(), 6);
     assert_eq!(api.ports().state().retry_commands.len(), 0);
     assert_eq!(
