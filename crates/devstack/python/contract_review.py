@@ -3,8 +3,6 @@
 Uses no language model. It finds passages but does not assess them.
 """
 
-import pypdfium2
-
 import contract_facts
 import contract_flags
 import contract_text
@@ -13,7 +11,7 @@ from contract_patterns import CLAUSES
 from contract_text import Section
 from document import ReadPage
 from language import assess
-import pdf_input
+from pdf_input import OpenPdf
 from pdf_structure import Structure
 
 MODEL = {
@@ -26,7 +24,7 @@ MAX_QUOTED_CHARACTERS = 600  # of a clause
 MIN_WORDS_OF_CONTRACT = 30
 
 
-def review(pdf: pypdfium2.PdfDocument, pages: list[ReadPage], structure: Structure) -> dict:
+def review(pdf: OpenPdf, pages: list[ReadPage], structure: Structure) -> dict:
     """Returns the review. What cannot be read is flagged, and then nothing is said to be missing."""
     for page in pages:
         values = structure.fields.get(page.number - 1, [])
@@ -169,9 +167,9 @@ def _clause(kind: str, title: str, page: int, text: str, confidence: float) -> d
     return {"type": kind, "title": title, "page": page, "text": quoted, "confidence": confidence}
 
 
-def _title(pdf: pypdfium2.PdfDocument, lines: list[contract_text.Line], facts: Facts) -> str:
+def _title(pdf: OpenPdf, lines: list[contract_text.Line], facts: Facts) -> str:
     """The title of the file's metadata if it is plausible, else the first plausible line."""
-    stated = pdf_input.title(pdf)
+    stated = pdf.title()
     if (
         6 <= len(stated) <= 120
         and " " in stated
