@@ -78,7 +78,7 @@ def unreadable(whole: str, pages: list[ReadPage], structure: Structure) -> str:
     if reason := structure.hidden_content(whole, len(pages)):
         return reason
     unread = [page for page in pages if page.unread]
-    read = [page for page in pages if not page.unread and page.text.strip()]
+    read = [page for page in pages if page.text.strip()]  # pages of which a part is unread included
     if unread and not read:
         return f"{_numbers([page.number for page in unread])}: {unread[0].unread}"
     if not read:
@@ -100,6 +100,8 @@ def _gaps(pages: list[ReadPage], words: int, language: str) -> list[dict]:
             by_reason.setdefault(page.unread, []).append(page.number)
     for reason, numbers in by_reason.items():
         found.append(contract_flags.flag("high", "document", numbers[0], f"cannot be read: {_numbers(numbers)}: {reason}"))
+    if found:
+        return found
     if language not in ("en", "de", ""):
         found.append(contract_flags.flag("high", "document", 1, "cannot be reviewed: only English and German contracts are; this is another language"))
     elif words < MIN_WORDS_OF_CONTRACT:

@@ -86,7 +86,7 @@ def read(pdf: pdf_input.OpenPdf, ocr: Ocr | None, progress: Progress, done: Call
                 elif not has_text:
                     result.unread = "" if _is_blank(page) else NO_OCR
                 elif is_doubtful and not own.is_language():
-                    result.unread = "the letters cannot be decoded and there is no OCR here"
+                    result.unread, result.text = "the letters cannot be decoded and there is no OCR here", ""
                 elif is_picture:
                     result.unread = "mostly a picture and there is no OCR here"
             waiting.append((result, own, answer))
@@ -117,7 +117,7 @@ def _use_ocr(page: ReadPage, own: Assessment, answer: Future) -> None:
     elif judged.is_language():
         page.text, page.lines = seen, readable
     else:
-        page.unread = "text in no language that can be read"
+        page.unread, page.text = "text in no language that can be read", ""
     lines = len(found["lines"])
     if not page.unread and unreadable >= 2 and unreadable >= MIN_UNREADABLE_SHARE * lines:
         page.unread = f"{unreadable} of {lines} lines are in a script that cannot be read"
