@@ -73,14 +73,18 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
         return Ok(Evidence::Output { attempt, output });
     }
     if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
-        let reason = reason.unwrap_or_else(|| NO_READABLE_REASON.to_owned());
         // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
-        let failure = Failure::new(Cause::Unknown, reason);
-        return Ok(Evidence::Failure(
-            input_deleted(ports, job, &failure)
-                .await?
-                .unwrap_or(failure),
-        ));
+        let failure = |reason: String| Failure::new(Cause::Unknown, reason);
+        return Ok(Evidence::Failure(match reason {
+            // The container has read the input, whatever became of it since.
+            Some(reason) => failure(reason),
+            None => {
+                let failure = failure(NO_READABLE_REASON.to_owned());
+                input_deleted(ports, job, &failure)
+                    .await?
+                    .unwrap_or(failure)
+            }
+        }));
     }
     if has_empty_output(ports, job).await? {
         return Ok(Evidence::Failure(answered_with_nothing()));
