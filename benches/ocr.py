@@ -126,10 +126,11 @@ def in_box(words: list[ocr_pages.Word], placed: list[tuple[str, float, float]]) 
 class Model:
     """The running reference model."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 0) -> None:
         import test_reference_model
 
-        self.running = test_reference_model.RunningModel("--wall-seconds", "600", "--total-seconds", "20000", stderr=sys.stderr.fileno())
+        options = ("--wall-seconds", "600", "--total-seconds", "20000", "--ocr-processes", str(processes))
+        self.running = test_reference_model.RunningModel(*options, stderr=sys.stderr.fileno())
         self.pid = self.running.process.pid
 
     def searchable(self, data: bytes) -> bytes:
@@ -193,9 +194,9 @@ def accuracy(model: Model, pages: list[ocr_pages.Page]) -> dict:
     }
 
 
-def batch(pages: list[ocr_pages.Page], count: int) -> tuple[int, float, float]:
+def batch(pages: list[ocr_pages.Page], count: int, processes: int) -> tuple[int, float, float]:
     """Reads a batch of `count` scanned pages with a model of its own. Returns peak MB, seconds, and cores used."""
-    model = Model()
+    model = Model(processes)
     data = as_pdf([pages[number % len(pages)].picture for number in range(count)])
     sampler = ocr_process_tree.MemorySampler(model.pid)
     begun = time.monotonic()
@@ -215,6 +216,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compare the OCR with tesseract and measure batches.")
     parser.add_argument("--pages", type=int, default=10, help="pages per language (default 10)")
     parser.add_argument("--batches", type=int, nargs="*", default=[100, 1000], help="pages of batches (default 100 1000)")
+    parser.add_argument("--processes", type=int, default=0, help="OCR processes for batches (default: one per core)")
     options = parser.parse_args()
     if reason := missing():
         print(f"bench-ocr: {reason}", file=sys.stderr)
@@ -225,7 +227,7 @@ def main() -> int:
     result = {"pages": len(pages) * (len(ocr_pages.KINDS) + len(TURNS)), **accuracy(model, pages)}
     model.running.end()
     for count in options.batches:
-        peak, seconds, cores = batch(pages, count)
+        peak, seconds, cores = batch(pages, count, options.processes)
         print(f"a batch of {count} pages: peak {peak} MB, {seconds:.0f} s, {cores:.2f} cores")
         result[f"peak_mb_{count}_pages"] = peak
     print(json.dumps(result))

@@ -10,6 +10,7 @@ from pathlib import Path
 import re
 import subprocess
 import tempfile
+import time
 
 from services import schedules
 
@@ -17,6 +18,7 @@ HERE = Path(__file__).parent
 OUT = HERE.parent / "contracts"
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
 TMP = Path(tempfile.mkdtemp())
+CREATED = time.gmtime(1_773_500_000)  # so that the same texts give the same scans
 
 
 def blocks(name: str) -> list[tuple[str, str]]:
@@ -167,18 +169,18 @@ def pdftex(name: str, out: Path) -> None:
     out.write_bytes((TMP / "in.pdf").read_bytes())
 
 
-def scan(source: Path, out: Path) -> None:
-    """Two pages like those of a scanner: gray images, slightly rotated, without text."""
+def scan(source: Path, out: Path, dpi: int = 110) -> None:
+    """Up to two pages like those of a scanner: gray images, slightly rotated, without text."""
     from PIL import Image
 
-    run("pdftoppm", "-r", "110", "-gray", "-l", "2", str(source), "scan")
+    run("pdftoppm", "-r", str(dpi), "-gray", "-l", "2", str(source), out.stem)
     pages = []
-    for number, path in enumerate(sorted(TMP.glob("scan-*.pgm"))):
+    for number, path in enumerate(sorted(TMP.glob(f"{out.stem}-*.pgm"))):
         page = Image.open(path).rotate(0.6 - number, fillcolor=255)
         packed = io.BytesIO()
         page.save(packed, "JPEG", quality=38)
         pages.append(Image.open(packed))
-    pages[0].save(out, save_all=True, append_images=pages[1:], resolution=110)
+    pages[0].save(out, save_all=True, append_images=pages[1:], resolution=dpi, creationDate=CREATED, modDate=CREATED)
 
 
 def main() -> None:
@@ -192,6 +194,7 @@ def main() -> None:
     chromium("supply", OUT / "Supply agreement Ağaoğlu, Petrova & Žižka.pdf")
     groff("consulting", OUT / "consulting-agreement.pdf")
     scan(OUT / "NDA Halden-Brightwater.pdf", HERE.parent / "batches" / "Scan 2026-03-14 0001.pdf")
+    scan(OUT / "consulting-agreement.pdf", OUT / "Fjordline consulting agreement (scan).pdf", dpi=150)
     whole = (OUT / "DPA_Stadtwerke+Meteor.pdf").read_bytes()
     bad = HERE.parent / "bad"
     (bad / "broken.pdf").write_bytes(whole[: len(whole) // 2])

@@ -77,12 +77,20 @@ const GRANTS: [Grants; 10] = [
     Grants {
         function: "inference-success",
         shared: &[CHANGES_JOBS],
-        own: &["receive success notifications", "read a failure"],
+        own: &[
+            "receive success notifications",
+            "read a failure",
+            "delete a version of an output",
+        ],
     },
     Grants {
         function: "inference-error",
         shared: &[CHANGES_JOBS],
-        own: &["receive error notifications", "read a failure"],
+        own: &[
+            "receive error notifications",
+            "read a failure",
+            "delete a version of an output",
+        ],
     },
     Grants {
         function: "retry",

@@ -53,7 +53,10 @@ fn lost_error_notification_is_recovered_at_the_deadline() {
         assert_eq!(reconcile(stack, "{}")[CHECKS_SENT], 1);
         let scheduled = acme.wait_for_status(&job.id, "RetryScheduled").await;
         let detail = scheduled.failure.unwrap().detail;
-        assert!(detail.contains("broken PDF"), "{detail}");
+        assert!(
+            detail.contains("the PDF is cut off: its end is missing"),
+            "{detail}"
+        );
         // The second attempt finds no input.
         let (cause, detail) = acme.failed(&job.id).await;
         assert_eq!(acme.page.jobs[&job.id].attempt, 2, "{cause}: {detail}");

@@ -231,7 +231,12 @@ describe("the page over a running stack", {
         ]),
       ),
     );
-    const groups: Record<string, string> = { Ready: "ready", Failed: "failed", Cancelled: "cancelled" };
+    const groups: Record<string, string> = {
+      Ready: "ready",
+      Failed: "failed",
+      Cancelled: "cancelled",
+      Erased: "erased",
+    };
     for (const [id, state] of Object.entries(shown))
       assert.equal(state, groups[known.get(id)?.status ?? ""] ?? "open", id);
     assert.equal(

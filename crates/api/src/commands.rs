@@ -46,7 +46,7 @@ pub(super) fn command_result(job: &Job, result_recovered: bool) -> JobCommandRes
     }
 }
 
-async fn begin_audit<P: KeyValueStore + Clock>(
+pub(super) async fn begin_audit<P: KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{self, AuditTarget};
-use super::commands::{command_result, job_command, refusal};
+use super::audit::AuditTarget;
+use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
 use super::{ApiError, Principal, uploads};
 use crate::ports::QuarantineStore;
@@ -62,15 +62,7 @@ where
     let job = visible_job(ports, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
-    let audit = audit::begin(
-        ports,
-        run.pipelines,
-        principal,
-        AuditAction::DeleteData,
-        target,
-        &request.reason,
-    )
-    .await?;
+    let audit = begin_audit(ports, run, principal, AuditAction::DeleteData, target, request).await?;
     // Before the row: an interrupted deletion can be repeated only with the key.
     let key = match input_key(ports, &job).await {
         Ok(key) => key,

@@ -163,8 +163,7 @@ fn summary(job: &Job, now: Timestamp) -> String {
 }
 
 fn unexpected_content_type(job: &Job, attempt: Attempt) -> String {
-    let record = job.attempts.iter().find(|record| record.attempt == attempt);
-    record
+    job.attempt(attempt)
         .and_then(|record| record.unexpected_content_type.as_ref())
         .map_or_else(String::new, |content_type| {
             format!(

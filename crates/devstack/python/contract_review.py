@@ -3,8 +3,6 @@
 Uses no language model. It finds passages but does not assess them.
 """
 
-import pypdfium2
-
 import contract_facts
 import contract_flags
 import contract_text
@@ -13,7 +11,7 @@ from contract_patterns import CLAUSES
 from contract_text import Section
 from document import ReadPage
 from language import assess
-import pdf_input
+from pdf_input import OpenPdf
 from pdf_structure import Structure
 
 MODEL = {
@@ -26,7 +24,7 @@ MAX_QUOTED_CHARACTERS = 600  # of a clause
 MIN_WORDS_OF_CONTRACT = 30
 
 
-def review(pdf: pypdfium2.PdfDocument, pages: list[ReadPage], structure: Structure) -> dict:
+def review(pdf: OpenPdf, pages: list[ReadPage], structure: Structure) -> dict:
     """Returns the review. What cannot be read is flagged, and then nothing is said to be missing."""
     for page in pages:
         values = structure.fields.get(page.number - 1, [])
@@ -80,7 +78,7 @@ def unreadable(whole: str, pages: list[ReadPage], structure: Structure) -> str:
     if reason := structure.hidden_content(whole, len(pages)):
         return reason
     unread = [page for page in pages if page.unread]
-    read = [page for page in pages if not page.unread and page.text.strip()]
+    read = [page for page in pages if page.text.strip()]  # pages of which a part is unread included
     if unread and not read:
         return f"{_numbers([page.number for page in unread])}: {unread[0].unread}"
     if not read:
@@ -102,6 +100,8 @@ def _gaps(pages: list[ReadPage], words: int, language: str) -> list[dict]:
             by_reason.setdefault(page.unread, []).append(page.number)
     for reason, numbers in by_reason.items():
         found.append(contract_flags.flag("high", "document", numbers[0], f"cannot be read: {_numbers(numbers)}: {reason}"))
+    if found:
+        return found
     if language not in ("en", "de", ""):
         found.append(contract_flags.flag("high", "document", 1, "cannot be reviewed: only English and German contracts are; this is another language"))
     elif words < MIN_WORDS_OF_CONTRACT:
@@ -169,9 +169,9 @@ def _clause(kind: str, title: str, page: int, text: str, confidence: float) -> d
     return {"type": kind, "title": title, "page": page, "text": quoted, "confidence": confidence}
 
 
-def _title(pdf: pypdfium2.PdfDocument, lines: list[contract_text.Line], facts: Facts) -> str:
+def _title(pdf: OpenPdf, lines: list[contract_text.Line], facts: Facts) -> str:
     """The title of the file's metadata if it is plausible, else the first plausible line."""
-    stated = pdf_input.title(pdf)
+    stated = pdf.title()
     if (
         6 <= len(stated) <= 120
         and " " in stated

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import math
 import threading
 
-import pypdfium2
 import pypdfium2.raw as pdfium
 
 from language import Assessment, agreement, assess
@@ -50,12 +49,12 @@ class ReadPage:
 Progress = Callable[[int, int, int], None]  # pages done, pages in all, of these recognized
 
 
-def read(document: pypdfium2.PdfDocument, ocr: Ocr | None, progress: Progress, done: Callable[[ReadPage], None]) -> None:
+def read(pdf: pdf_input.OpenPdf, ocr: Ocr | None, progress: Progress, done: Callable[[ReadPage], None]) -> None:
     """Reads all pages and hands each to `done`, in order.
 
     PDFium runs in this thread only. At most one page per OCR process and one more are in memory.
     """
-    count, recognized = len(document), 0
+    count, recognized = pdf.page_count, 0
     waiting: deque[tuple[ReadPage, Assessment, Future | None]] = deque()
 
     def finish_first() -> None:
@@ -70,7 +69,7 @@ def read(document: pypdfium2.PdfDocument, ocr: Ocr | None, progress: Progress, d
     processes = ocr.processes if ocr else 1
     threading.stack_size(512 * 1024)  # stacks count as address space
     with ThreadPoolExecutor(processes) as threads:
-        for page in pdf_input.pages(document):
+        for page in pdf.pages():
             own = assess(page.text)
             # A third of the letters without Unicode: whatever the others say, the page must be looked at.
             is_doubtful = own.is_doubtful() or page.undecoded > 0.3
@@ -87,7 +86,7 @@ def read(document: pypdfium2.PdfDocument, ocr: Ocr | None, progress: Progress, d
                 elif not has_text:
                     result.unread = "" if _is_blank(page) else NO_OCR
                 elif is_doubtful and not own.is_language():
-                    result.unread = "the letters cannot be decoded and there is no OCR here"
+                    result.unread, result.text = "the letters cannot be decoded and there is no OCR here", ""
                 elif is_picture:
                     result.unread = "mostly a picture and there is no OCR here"
             waiting.append((result, own, answer))
@@ -118,7 +117,7 @@ def _use_ocr(page: ReadPage, own: Assessment, answer: Future) -> None:
     elif judged.is_language():
         page.text, page.lines = seen, readable
     else:
-        page.unread = "text in no language that can be read"
+        page.unread, page.text = "text in no language that can be read", ""
     lines = len(found["lines"])
     if not page.unread and unreadable >= 2 and unreadable >= MIN_UNREADABLE_SHARE * lines:
         page.unread = f"{unreadable} of {lines} lines are in a script that cannot be read"

@@ -16,7 +16,7 @@ import traceback
 
 import contract_review
 import document
-from pdf_input import RejectedDocument, check_ends, open_pdf
+from pdf_input import OpenPdf, RejectedDocument, check_ends
 import pdf_structure
 from text_layer import TextLayer
 
@@ -69,7 +69,7 @@ def process(job: dict, source, output, report: Reporter) -> dict:
     """Processes one document. Every failure that the document causes has a 4xx status."""
     try:
         check_ends(source)
-        pdf = open_pdf(source)
+        pdf = OpenPdf(source)
         ocr = document.Ocr(job["ocr"], job["ocr_processes"]) if job.get("ocr") else None
         if job["output"] == "pdf":
             layer = TextLayer(source)

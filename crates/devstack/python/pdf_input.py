@@ -17,6 +17,7 @@ HEAD_BYTES = 1024  # `%PDF-` must be within these; readers accept some bytes bef
 CHUNK_BYTES = 1 << 20
 MAX_PAGES = 20_000
 MAX_PAGE_CHARACTERS = 200_000
+MAX_KEPT_BYTES = 100_000_000  # read of a document before it is opened anew
 MAX_IMAGES_EXAMINED = 200  # of a page
 _OBJECT = re.compile(rb"\d\s+\d{1,5}\s+obj\b")
 _SAVE_ANEW = "save or print it anew as a PDF and upload that"
@@ -71,47 +72,83 @@ def check_ends(file: BinaryIO) -> None:
         end, after = begin, data[:32]
 
 
-def open_pdf(file: BinaryIO) -> pypdfium2.PdfDocument:
-    """Opens a file that passed `check_ends`. A file that only its owner's password protects opens without one."""
-    file.seek(0)
-    try:
-        document = pypdfium2.PdfDocument(file)
-        count = len(document)
-    except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-            reason = "the PDF opens only with a password; upload it without one"
-            raise RejectedDocument(400, "encrypted_pdf", reason) from error
-        raise RejectedDocument(400, "broken_pdf", f"the PDF is damaged and cannot be opened; {_SAVE_ANEW}") from error
-    if count == 0:
-        raise RejectedDocument(400, "no_pages", "the PDF has no pages")
-    if count > MAX_PAGES:
-        raise RejectedDocument(400, "too_many_pages", f"the PDF has more than {MAX_PAGES} pages")
-    return document
+class _CountingFile:
+    """The file as PDFium reads it, with the number of bytes that were read."""
+
+    def __init__(self, file: BinaryIO):
+        self.file, self.bytes_read = file, 0
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self.bytes_read += len(data)
+        return data
+
+    def readinto(self, buffer) -> int:
+        count = self.file.readinto(buffer)  # type: ignore[attr-defined]
+        self.bytes_read += count
+        return count
 
 
-def pages(document: pypdfium2.PdfDocument) -> Iterator[Page]:
-    """Reads the pages in order, one at a time. A page is closed when the next one is asked for."""
-    if pdfium.FPDF_GetFormType(document) == pdfium.FORMTYPE_ACRO_FORM:
-        document.init_forms()  # draws the values of fields that have no appearance
-    for index in range(len(document)):
-        page = _open_page(document, index)
-        if pdfium.FPDFPage_GetAnnotCount(page) > 0:
-            # Form fields and notes become part of the page, so that text and picture have them. Only in memory.
-            if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS:
-                page.close()
-                page = _open_page(document, index)
+class OpenPdf:
+    """A file that passed `check_ends`, opened. A file that only its owner's password protects opens without one.
+
+    PDFium keeps all that it has read of a document, pictures included. So the document is opened anew when that is much.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self._open()
+        self.page_count = len(self.pdfium)
+        if self.page_count == 0:
+            raise RejectedDocument(400, "no_pages", "the PDF has no pages")
+        if self.page_count > MAX_PAGES:
+            raise RejectedDocument(400, "too_many_pages", f"the PDF has more than {MAX_PAGES} pages")
+
+    def _open(self) -> None:
+        self.file.seek(0)
+        self.counted = _CountingFile(self.file)
         try:
-            yield _read(page, index + 1)
-        finally:
-            page.close()
+            self.pdfium = pypdfium2.PdfDocument(self.counted)
+        except pypdfium2.PdfiumError as error:
+            if getattr(error, "err_code", None) in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+                reason = "the PDF opens only with a password; upload it without one"
+                raise RejectedDocument(400, "encrypted_pdf", reason) from error
+            raise RejectedDocument(400, "broken_pdf", f"the PDF is damaged and cannot be opened; {_SAVE_ANEW}") from error
+        if pdfium.FPDF_GetFormType(self.pdfium) == pdfium.FORMTYPE_ACRO_FORM:
+            self.pdfium.init_forms()  # draws the values of fields that have no appearance
+        self.opening_bytes = self.counted.bytes_read
 
+    def title(self) -> str:
+        """The title in the file's metadata, or ""."""
+        try:
+            return self.pdfium.get_metadata_value("Title").strip()
+        except (pypdfium2.PdfiumError, UnicodeError):
+            return ""
 
-def _open_page(document: pypdfium2.PdfDocument, index: int) -> pypdfium2.PdfPage:
-    try:
-        return document[index]
-    except pypdfium2.PdfiumError as error:
-        reason = f"the PDF is damaged: page {index + 1} of {len(document)} cannot be opened; {_SAVE_ANEW}"
-        raise RejectedDocument(400, "broken_pdf", reason) from error
+    def pages(self) -> Iterator[Page]:
+        """Reads the pages in order, one at a time. A page is closed when the next one is asked for."""
+        for index in range(self.page_count):
+            if self.counted.bytes_read > self.opening_bytes + MAX_KEPT_BYTES:
+                self.pdfium.close()
+                self._open()
+            page = self._page(index)
+            if pdfium.FPDFPage_GetAnnotCount(page) > 0:
+                # Form fields and notes become part of the page, so that text and picture have them. Only in memory.
+                if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS:
+                    page.close()
+                    page = self._page(index)
+            try:
+                yield _read(page, index + 1)
+            finally:
+                page.close()
+
+    def _page(self, index: int) -> pypdfium2.PdfPage:
+        try:
+            return self.pdfium[index]
+        except pypdfium2.PdfiumError as error:
+            reason = f"the PDF is damaged: page {index + 1} of {self.page_count} cannot be opened; {_SAVE_ANEW}"
+            raise RejectedDocument(400, "broken_pdf", reason) from error
 
 
 def _read(page: pypdfium2.PdfPage, number: int) -> Page:
@@ -156,11 +193,3 @@ def _form_is_picture(form: object) -> bool:
         if pdfium.FPDFPageObj_GetType(pdfium.FPDFFormObj_GetObject(form, index)) == pdfium.FPDF_PAGEOBJ_IMAGE:
             return True
     return False
-
-
-def title(document: pypdfium2.PdfDocument) -> str:
-    """The title in the file's metadata, or ""."""
-    try:
-        return document.get_metadata_value("Title").strip()
-    except (pypdfium2.PdfiumError, UnicodeError):
-        return ""

@@ -374,6 +374,26 @@ class RecognitionTest(unittest.TestCase):
             review = json.loads(body)
             self.assertIn("termination", {clause["type"] for clause in review["clauses"]}, review["flags"])
 
+    def test_lines_in_another_script_are_flagged_and_the_others_reviewed(self) -> None:
+        with pikepdf.open(io.BytesIO(contract())) as document:
+            page = document.pages[0]
+            font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Symbol)
+            page.add_resource(font, pikepdf.Name.Font, pikepdf.Name.F9)
+            greek = b"(h parousa sumbash arcizei thn prwth Martiou kai iscuei gia dwdeka mhnes) Tj T* "
+            page.contents_add(b"BT /F9 11 Tf 60 500 Td 16 TL " + 4 * greek + b"ET")
+            out = io.BytesIO()
+            document.save(out)
+        scan, _ = scan_of(out.getvalue())
+        review = json.loads(self.model.post(scan)[1])
+        self.assertIn("termination", {clause["type"] for clause in review["clauses"]})
+        serious = [flag["reason"] for flag in review["flags"] if flag["severity"] == "high"]
+        self.assertEqual(serious, ["cannot be read: page 1: 4 of 10 lines are in a script that cannot be read"])
+        self.assertNotIn('"no clause', json.dumps(review["flags"]))
+        with pypdfium2.PdfDocument(self.searchable(scan)) as answer:
+            text = answer[0].get_textpage().get_text_range()
+        self.assertIn("Termination.", text)
+        self.assertFalse([letter for letter in text if "\u0370" <= letter <= "\u03ff"], "nothing is guessed")
+
     def test_blank_page_is_fine_and_a_stamp_does_not_hide_a_scan(self) -> None:
         document, _ = scan_of((SAMPLES / "contracts/consulting-agreement.pdf").read_bytes())
         with pikepdf.open(io.BytesIO(document)) as changed:

@@ -221,6 +221,15 @@ class ReferenceModelTest(unittest.TestCase):
         self.assertEqual(response["document"]["pages"], pages)
         self.assertIn("liability_cap", {clause["type"] for clause in response["clauses"]})
 
+    def test_batch_larger_than_the_memory_limit_is_written(self) -> None:
+        out = io.BytesIO()
+        pages = make_large.make("batch", 300_000_000, out)
+        model = RunningModel("--memory-mb", "280", "--no-ocr")
+        status, body = model.post(out.getvalue(), "application/pdf")
+        model.end()
+        self.assertEqual(status, 200, body[:300])
+        self.assertEqual(len(PdfReader(io.BytesIO(body)).pages), pages)
+
     def test_expensive_documents_are_rejected_and_do_not_block_others(self) -> None:
         """Each is rejected within its limits, while pings and a normal document get their responses."""
         normal = (SAMPLES / "contracts/consulting-agreement.pdf").read_bytes()

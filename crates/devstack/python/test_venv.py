@@ -36,7 +36,7 @@ class VenvTest(unittest.TestCase):
             main.touch()
             optional.write_text("no-index-has-this==1 --hash=sha256:" + 64 * "0" + "\n--no-index\n")
             made = Path(folder, "made")
-            for ci, expected in (("", 0), ("true", 1)):
+            for ci, expected in (("true", 1), ("", 0)):
                 run = subprocess.run(
                     [sys.executable, SCRIPT, made, main, optional],
                     stderr=subprocess.PIPE,

@@ -57,7 +57,7 @@ class TextLayer:
         box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
         to_user_space = _to_user_space(int(target.get("/Rotate", 0) or 0) % 360, box)
         operators = []
-        for line in page.lines:
+        for line in (line for line in page.lines if line["readable"]):
             for word in line["words"]:
                 corners = [
                     to_user_space(x / page.scale, page.height - y / page.scale) for x, y in word["quad"]

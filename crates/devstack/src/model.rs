@@ -15,6 +15,8 @@ pub enum Model {
     Reference {
         /// Added to each invocation to imitate a GPU.
         delay: Duration,
+        /// Whether it recognizes the text of scanned pages, which takes seconds a page.
+        ocr: bool,
         /// A JSON file with the minimum duration of an invocation in milliseconds, by the SHA-256 of the document.
         min_durations: Option<PathBuf>,
     },

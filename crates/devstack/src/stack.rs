@@ -49,16 +49,19 @@ impl StackOptions {
         time_factor: 60.0,
         model: Model::Reference {
             delay: Duration::from_millis(750),
+            ocr: true,
             min_durations: None,
         },
         function_timeout_seconds: 10,
         proxy_url: None,
     };
-    /// For tests: a cold start takes a second and a half, and the model adds no delay.
+    /// For tests: a cold start takes a second and a half, and the model adds no delay and recognizes nothing. Its own tests
+    /// cover the recognition, which would take ten minutes for a batch of a gibibyte.
     pub const TESTS: Self = Self {
         time_factor: 200.0,
         model: Model::Reference {
             delay: Duration::ZERO,
+            ocr: false,
             min_durations: None,
         },
         function_timeout_seconds: 5,
@@ -328,16 +331,20 @@ async fn start_model(
     dir: &RunDir,
     model: &Model,
 ) -> Result<(Option<Child>, String)> {
-    let (delay, min_durations) = match model {
+    let (delay, ocr, min_durations) = match model {
         Model::Reference {
             delay,
+            ocr,
             min_durations,
-        } => (delay, min_durations),
+        } => (delay, ocr, min_durations),
         Model::Container(url) => return Ok((None, url.as_str().to_owned())),
     };
     let mut arguments = ["--port", "0", "--delay-ms", &delay.as_millis().to_string()]
         .map(str::to_owned)
         .to_vec();
+    if !ocr {
+        arguments.push("--no-ocr".to_owned());
+    }
     if let Some(file) = min_durations {
         arguments.extend([
             "--min-durations".to_owned(),
@@ -385,14 +392,17 @@ fn server_config(
         .iter()
         .map(|pipeline| endpoint(outputs, pipeline, model_url))
         .collect::<Result<Vec<_>>>()?;
+    if let Model::Container(_) = options.model {
+        for EndpointConfig { settings, .. } in &mut all {
+            // One container is one instance: more instances would only overload it.
+            settings.max_instances = 1;
+            settings.min_instances = settings.min_instances.min(1);
+        }
+    }
     let min_invocation_timeout = match options.model {
-        Model::Reference { .. } => MIN_INVOCATION_TIMEOUT,
-        Model::Container(_) => {
-            for EndpointConfig { settings, .. } in &mut all {
-                // One container is one instance: more instances would only overload it.
-                settings.max_instances = 1;
-                settings.min_instances = settings.min_instances.min(1);
-            }
+        Model::Reference { ocr: false, .. } => MIN_INVOCATION_TIMEOUT,
+        // These run as long as on AWS.
+        Model::Reference { ocr: true, .. } | Model::Container(_) => {
             let limits = pipelines
                 .iter()
                 .map(|pipeline| pipeline.invocation_timeout_seconds);

@@ -1,6 +1,6 @@
 //! Maps SageMaker's free-text failure reasons to a [`Cause`].
 
-use crate::container_error::model_message;
+use crate::container_error::{NO_READABLE_REASON, model_message};
 use crate::pipeline::{Pipeline, is_rejection};
 use crate::state::{Cause, Failure};
 
@@ -35,7 +35,7 @@ impl EndpointFailure {
     pub fn without_readable_reason(&self) -> String {
         match status_of(&self.text) {
             Some((status @ 100.., _)) => format!("HTTP {status} without a readable reason"),
-            Some(_) | None => "the model failed without a readable reason".to_owned(),
+            Some(_) | None => NO_READABLE_REASON.to_owned(),
         }
     }
 
@@ -81,11 +81,6 @@ impl EndpointFailure {
     }
 }
 
-/// Classifies a `failureReason` of a pipeline that lists no statuses.
-pub fn failure_reason(text: &str) -> Failure {
-    EndpointFailure::new(text).classify(None)
-}
-
 /// SageMaker's own first words, without the name of an error and without anything that may be quoted from a model.
 fn platform_sentence(text: &str) -> &str {
     let text = text.trim();
@@ -128,6 +123,11 @@ fn container_words(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::pipeline::Pipelines;
+
+    /// Classifies a `failureReason` of a pipeline that lists no statuses.
+    fn failure_reason(text: &str) -> Failure {
+        EndpointFailure::new(text).classify(None)
+    }
 
     #[test]
     fn known_failure_reasons_are_classified() {

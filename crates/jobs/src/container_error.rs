@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::characters::{is_direction_mark, is_filler, is_format_character, is_joiner};
+
 /// The fields that hold a reason, best first. Names are compared without case, `_` and `-`.
 const REASON_FIELDS: [&str; 15] = [
     "reason",
@@ -48,6 +50,8 @@ const MAX_DEPTH: usize = 8;
 const MAX_LIST_ENTRIES: usize = 3;
 /// Maximum length of a reason in bytes. A failure keeps fewer ([`crate::state::Failure::MAX_DETAIL`]).
 const MAX_REASON_BYTES: usize = 1024;
+/// Shown if neither the error response nor SageMaker gives a reason.
+pub const NO_READABLE_REASON: &str = "the model failed without a readable reason";
 /// The first line of a Python traceback.
 const TRACEBACK: &str = "Traceback (most recent call last)";
 
@@ -304,13 +308,13 @@ fn readable(text: &str) -> Option<String> {
     line.contains(char::is_alphanumeric).then(|| cut(line))
 }
 
-/// Characters that show nothing or change the direction of their neighbors.
-const fn is_invisible(char: char) -> bool {
-    matches!(char,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+/// Characters that show nothing or change the direction of their neighbors. Variation selectors are among them.
+const fn is_invisible(c: char) -> bool {
+    is_format_character(c)
+        || is_direction_mark(c)
+        || is_joiner(c)
+        || is_filler(c)
+        || matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
 fn cut(mut text: String) -> String {

@@ -12,6 +12,7 @@ use crate::ports::{
     CheckQueue, CheckRequest, Clock, Connection, Connections, DelayedMessage, EventBus, PushError,
     Pusher,
 };
+use crate::random::split_mix_64;
 use crate::state::{Effect, State};
 use crate::view::{JobView, PushMessage};
 
@@ -220,14 +221,10 @@ fn newest_versions(pending: Vec<&PendingEffects>) -> impl Iterator<Item = &Pendi
     newest.into_values()
 }
 
-/// Puts the items into a random order (Fisher-Yates), with SplitMix64 as the source of randomness.
+/// Puts the items into a random order (Fisher-Yates).
 fn shuffle<T>(items: &mut [T], mut seed: u64) {
     for last in (1..items.len()).rev() {
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut random = seed;
-        random = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        random = (random ^ (random >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        random ^= random >> 31;
+        let random = split_mix_64(&mut seed);
         let other = usize::try_from(random % (last as u64 + 1)).unwrap_or(0);
         items.swap(last, other);
     }

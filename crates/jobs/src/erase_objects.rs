@@ -3,7 +3,6 @@
 use crate::error::MessageError;
 use crate::id::Location;
 use crate::job::Job;
-use crate::pipeline::output_prefix;
 use crate::ports::{ObjectDeletion, ObjectStore, Unavailable};
 
 /// Deletes every version of the outputs and failure objects of a job, and of `others`. Returns the number of versions.
@@ -22,8 +21,7 @@ pub async fn delete_results<P: ObjectStore + ObjectDeletion>(
         objects.extend(record.failure_object.iter().cloned());
     }
     // Outputs of calls whose response was lost.
-    let prefix = format!("{}{}/", output_prefix(&job.pipeline), job.id);
-    let outputs = ports.list(bucket, &prefix).await?;
+    let outputs = ports.list(bucket, &job.output_prefix()).await?;
     objects.extend(outputs.into_iter().map(|key| Location {
         bucket: bucket.clone(),
         key,

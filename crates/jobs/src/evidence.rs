@@ -1,11 +1,10 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
-use crate::container_error::model_message;
+use crate::container_error::{NO_READABLE_REASON, model_message};
 use crate::event::Evidence;
 use crate::id::{Attempt, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
-use crate::pipeline::output_prefix;
 use crate::ports::{HeadError, ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
 
@@ -31,7 +30,7 @@ pub async fn find_output<P: ObjectStore>(
         }
     }
     let newest = job.state.attempt();
-    let prefix = format!("{}{}/", output_prefix(&job.pipeline), job.id);
+    let prefix = job.output_prefix();
     let keys = ports.list(&job.input.bucket, &prefix).await?;
     let found = keys.into_iter().filter_map(|key| {
         let attempt = attempt_in(key.strip_prefix(&prefix)?)?;
@@ -58,8 +57,7 @@ async fn has_bytes<P: ObjectStore>(ports: &P, location: &Location) -> Result<boo
 
 /// Whether the output of the current attempt exists, at its recorded location, without bytes.
 async fn has_empty_output<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
-    let attempt = job.state.attempt();
-    let record = job.attempts.iter().find(|record| record.attempt == attempt);
+    let record = job.attempt(job.state.attempt());
     let Some(output) = record.and_then(|record| record.output.as_ref()) else {
         return Ok(false);
     };
@@ -75,15 +73,18 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
         return Ok(Evidence::Output { attempt, output });
     }
     if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
-        let reason =
-            reason.unwrap_or_else(|| "the model failed without a readable reason".to_owned());
         // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
-        let failure = Failure::new(Cause::Unknown, reason);
-        return Ok(Evidence::Failure(
-            input_deleted(ports, job, &failure)
-                .await?
-                .unwrap_or(failure),
-        ));
+        let failure = |reason: String| Failure::new(Cause::Unknown, reason);
+        return Ok(Evidence::Failure(match reason {
+            // The container has read the input, whatever became of it since.
+            Some(reason) => failure(reason),
+            None => {
+                let failure = failure(NO_READABLE_REASON.to_owned());
+                input_deleted(ports, job, &failure)
+                    .await?
+                    .unwrap_or(failure)
+            }
+        }));
     }
     if has_empty_output(ports, job).await? {
         return Ok(Evidence::Failure(answered_with_nothing()));
@@ -104,7 +105,7 @@ pub async fn failure_object<P: ObjectStore>(
     job: &Job,
     attempt: Attempt,
 ) -> Result<Option<FailureObject>, Unavailable> {
-    let record = job.attempts.iter().find(|record| record.attempt == attempt);
+    let record = job.attempt(attempt);
     let Some(location) = record.and_then(|record| record.failure_object.as_ref()) else {
         return Ok(None);
     };
@@ -121,12 +122,12 @@ pub enum InputStatus {
     Current,
     /// The endpoint would read another version.
     Replaced,
-    /// It was deleted, by someone or at the end of its retention.
+    /// It was deleted: by a user, or at the end of its retention.
     Deleted,
 }
 
 /// Asks S3 whether a job's input is still there: before an attempt is started, and when an attempt failed for an unknown
-/// reason. Whoever would wake an instance for a job that was seen before asks here first.
+/// reason. Every start of an instance for a job that was seen before asks here first.
 pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputStatus, HeadError> {
     let input = Location {
         bucket: job.input.bucket.clone(),

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::characters::{is_direction_mark, is_filler, is_format_character, is_joiner};
+
 /// Shown for a document whose key and metadata contain no usable name.
 pub const NO_NAME: &str = "(no name)";
 /// Shown for a job whose data was deleted.
@@ -55,32 +57,17 @@ fn is_relative(name: &str) -> bool {
     matches!(name, "." | "..")
 }
 
-/// White space, and characters that look like it: Hangul fillers and the blank Braille pattern.
+/// White space, and characters that look like it.
 fn is_blank(c: char) -> bool {
-    (c.is_whitespace() && !c.is_control())
-        || matches!(
-            c,
-            '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
-        )
-}
-
-const fn is_joiner(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}')
-}
-
-/// Marks, embeddings, overrides and isolates of the Unicode Bidirectional Algorithm.
-const fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    (c.is_whitespace() && !c.is_control()) || is_filler(c)
 }
 
 /// Control characters, direction marks, invisible characters, and code points that are no characters.
 fn is_removed(c: char) -> bool {
     c.is_control()
         || is_direction_mark(c)
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'
-            | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || is_format_character(c)
+        || matches!(c, '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}' | '\u{1d173}'..='\u{1d17a}')
 }
 
 #[cfg(test)]

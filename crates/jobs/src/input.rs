@@ -150,12 +150,12 @@ pub fn check_contents(pipeline: &Pipeline, bytes: u64, head: &[u8]) -> Option<In
             max: pipeline.max_bytes,
         });
     }
-    let is_pdf = head.windows(5).any(|window| window == b"%PDF-");
-    if is_pdf {
-        None
-    } else {
-        Some(InputProblem::NotPdf)
-    }
+    (!is_pdf(head)).then_some(InputProblem::NotPdf)
+}
+
+/// Whether a file with these first [`PEEK_BYTES`] bytes is taken for a PDF.
+pub fn is_pdf(head: &[u8]) -> bool {
+    head.windows(5).any(|window| window == b"%PDF-")
 }
 
 /// How the endpoint reads an input.

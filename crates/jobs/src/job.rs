@@ -7,6 +7,7 @@ use crate::event::{Event, EventKind};
 use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
+use crate::pipeline::output_prefix;
 use crate::policy::Policy;
 use crate::state::{Failure, State};
 
@@ -237,7 +238,7 @@ impl Job {
         match change {
             AttemptChange::Unchanged => {}
             AttemptChange::Started(attempt) => {
-                let begins_anew = self.attempts.iter().any(|record| record.attempt == attempt);
+                let begins_anew = self.attempt(attempt).is_some();
                 let record = self.record(attempt, now);
                 // A closed record is that of a refused call: nothing of it ran.
                 record.may_run_twice |= begins_anew && record.closed_at.is_none();
@@ -321,11 +322,19 @@ impl Job {
         let State::Ready { attempt } = self.state else {
             return None;
         };
+        self.attempt(attempt)?.output.as_ref()
+    }
+
+    /// The record of an attempt; `None` if the attempt was never started.
+    pub fn attempt(&self, attempt: Attempt) -> Option<&AttemptRecord> {
         self.attempts
             .iter()
-            .find(|record| record.attempt == attempt)?
-            .output
-            .as_ref()
+            .find(|record| record.attempt == attempt)
+    }
+
+    /// The prefix of the outputs of all its attempts. The endpoint writes them to `a<attempt>/` under it.
+    pub fn output_prefix(&self) -> String {
+        format!("{}{}/", output_prefix(&self.pipeline), self.id)
     }
 
     /// The latest failure: the job's own if it failed, otherwise that of its last failed attempt.

@@ -31,6 +31,7 @@
 
 pub mod apply;
 pub mod capacity;
+mod characters;
 pub mod classify;
 pub mod commands;
 pub mod container_error;
@@ -50,6 +51,7 @@ pub mod open_jobs;
 pub mod pipeline;
 pub mod policy;
 pub mod ports;
+pub mod random;
 pub mod reconcile;
 pub mod record_outcome;
 pub mod retry;

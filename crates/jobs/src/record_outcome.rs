@@ -91,11 +91,7 @@ where
 
 /// The output location that the response to the call named.
 fn recorded_output<'a>(job: &'a Job, outcome: &AttemptOutcome) -> Option<&'a Location> {
-    job.attempts
-        .iter()
-        .find(|record| record.attempt == outcome.inference_id.attempt)?
-        .output
-        .as_ref()
+    job.attempt(outcome.inference_id.attempt)?.output.as_ref()
 }
 
 /// Rejects a location outside the pipeline's output prefix: its endpoint cannot have written there.

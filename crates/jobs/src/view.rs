@@ -177,8 +177,10 @@ impl PushMessage {
     /// A snapshot with as many of `jobs` as fit into one frame.
     pub fn snapshot(jobs: &[Job], more: bool, mark: Option<String>) -> Self {
         let mut room = MAX_PUSH_BYTES
-            - r#"{"type":"snapshot","jobs":[],"more":false,"mark":""}"#.len()
-            - mark.as_ref().map_or(0, String::len);
+            - r#"{"type":"snapshot","jobs":[],"more":false}"#.len()
+            - mark
+                .as_ref()
+                .map_or(0, |mark| r#","mark":"""#.len() + mark.len());
         let mut views = Vec::new();
         for job in jobs {
             let view = JobView::from(job);

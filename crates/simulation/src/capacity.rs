@@ -11,7 +11,7 @@ use jobs::capacity::{
 };
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipeline;
-use jobs::state::State;
+use jobs::state::{State, StatusGroup};
 
 use crate::ledger::Ledger;
 use crate::table::{JobTable, TableRow};
@@ -122,14 +122,16 @@ impl CapacityController {
             .rows()
             .filter(|row| row.job.pipeline == self.pipeline)
             .collect();
-        let open = |row: &&&TableRow| is_open(&row.job.state);
+        let open = |row: &&&TableRow| row.job.state.status_group() == StatusGroup::Open;
         let mut work = OpenWork::default();
         for row in rows.iter().filter(open) {
             work.alive += 1;
             work.oldest_age = work.oldest_age.max(wall.since(row.job.created_at));
         }
         let newest = rows.iter().map(|row| row.job.created_at).max();
-        let ended = rows.iter().filter(|row| !is_open(&row.job.state));
+        let ended = rows
+            .iter()
+            .filter(|row| row.job.state.status_group() != StatusGroup::Open);
         let last_end = ended.map(|row| row.job.updated_at).max();
         let in_service = endpoint
             .instances()
@@ -177,15 +179,5 @@ fn runs(rows: &[&TableRow], ledger: &Ledger) -> Measured {
     Measured {
         count,
         mean: Duration::from_millis(total / u64::from(count.max(1))),
-    }
-}
-
-const fn is_open(state: &State) -> bool {
-    match state {
-        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => true,
-        State::Ready { .. }
-        | State::Failed { .. }
-        | State::Cancelled { .. }
-        | State::Erased { .. } => false,
     }
 }

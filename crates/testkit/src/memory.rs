@@ -182,12 +182,6 @@ impl Clock for Memory {
         self.state().now
     }
     fn random(&self) -> u64 {
-        // SplitMix64: every seed is good, and the sequence is the same everywhere.
-        let mut state = self.state();
-        state.seed = state.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        jobs::random::split_mix_64(&mut self.state().seed)
     }
 }

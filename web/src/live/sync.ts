@@ -46,8 +46,7 @@ export class SyncState {
   answered(mark: string | undefined): void {
     this.mark = mark ?? this.mark;
     this.syncs += 1;
-    const turn = new Map(this.checking.map((id) => [id, this.syncs]));
-    for (const [id, sync] of turn) this.checkedIn.set(id, sync);
+    for (const id of this.checking) this.checkedIn.set(id, this.syncs);
     this.checking = [];
   }
 }

@@ -51,6 +51,7 @@ pub async fn run(plan: LivePlan, dir: &RunDir, children: &ChildProcesses) -> Res
         time_factor: plan.time_factor,
         model: Model::Reference {
             delay: Duration::ZERO,
+            ocr: false,
             min_durations: Some(documents.model_durations),
         },
         ..StackOptions::DEMO

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use api::types::{CallerView, PipelineView};
-use jobs::input::PEEK_BYTES;
+use jobs::input::{self, PEEK_BYTES};
 
 use crate::config;
 use crate::error::{CliError, Result};
@@ -210,7 +210,7 @@ fn is_pdf(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = std::fs::File::open(path)
         .and_then(|file| file.take(PEEK_BYTES as u64).read_to_end(&mut start));
-    read.is_ok() && start.windows(5).any(|window| window == b"%PDF-")
+    read.is_ok() && input::is_pdf(&start)
 }
 
 /// The paths to save the results of one command to: each is used once, and none is a document of the command.

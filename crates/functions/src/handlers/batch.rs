@@ -47,6 +47,11 @@ pub trait QueueSettings: HasPipelines + Has<variable::Bucket> + Has<variable::Se
 
 impl<E: HasPipelines + Has<variable::Bucket> + Has<variable::ServiceName>> QueueSettings for E {}
 
+/// The ports for processing a batch: invalid messages are quarantined, and the effects of saved states run.
+pub trait BatchPorts: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine {}
+
+impl<P: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine> BatchPorts for P {}
+
 /// How many messages of a batch are processed concurrently. `MaximumConcurrency` in `infra/service.yaml` relies on it.
 pub const MAX_CONCURRENT_MESSAGES: usize = 4;
 
@@ -171,7 +176,7 @@ pub async fn process_batch<P, E, F>(
     process: F,
 ) -> SqsBatchResponse
 where
-    P: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine,
+    P: BatchPorts,
     E: QueueSettings,
     F: AsyncFn(&P, &RunContext<'_>, &SqsMessage) -> MessageResult,
 {

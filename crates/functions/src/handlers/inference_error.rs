@@ -1,13 +1,10 @@
 //! Function `inference-error`: the endpoint's error notifications.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use jobs::ports::{
-    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectDeletion, ObjectStore, Pusher,
-    Quarantine, Queue,
-};
+use jobs::ports::{JobStore, ObjectDeletion, ObjectStore, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{QueueSettings, process_batch};
+use super::batch::{BatchPorts, QueueSettings, process_batch};
 use super::inference_success::process;
 use crate::bootstrap::App;
 
@@ -27,15 +24,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore
-        + ObjectStore
-        + ObjectDeletion
-        + Clock
-        + CheckQueue
-        + EventBus
-        + Connections
-        + Pusher
-        + Quarantine,
+    P: BatchPorts + JobStore + ObjectStore + ObjectDeletion,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)

@@ -2,14 +2,13 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
-use jobs::ports::{
-    CheckQueue, Clock, Connections, EventBus, JobStore, ObjectDeletion, ObjectStore, Pusher,
-    Quarantine, Queue,
-};
+use jobs::ports::{Clock, JobStore, ObjectDeletion, ObjectStore, Queue};
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
 
-use super::batch::{MAX_REDELIVERIES, MessageFailure, MessageResult, QueueSettings, process_batch};
+use super::batch::{
+    BatchPorts, MAX_REDELIVERIES, MessageFailure, MessageResult, QueueSettings, process_batch,
+};
 use super::notification::outcome;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
@@ -33,15 +32,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore
-        + ObjectStore
-        + ObjectDeletion
-        + Clock
-        + CheckQueue
-        + EventBus
-        + Connections
-        + Pusher
-        + Quarantine,
+    P: BatchPorts + JobStore + ObjectStore + ObjectDeletion,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)

@@ -5,14 +5,13 @@ use jobs::apply::RunContext;
 use jobs::commands;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
-    CheckQueue, CheckRequest, Clock, Connections, EventBus, InferenceEndpoint, JobStore,
-    ObjectStore, Pusher, Quarantine, Queue, RetryCommand,
+    CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore, Queue, RetryCommand,
 };
 use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-use super::batch::{MessageFailure, MessageResult, QueueSettings, process_batch};
+use super::batch::{BatchPorts, MessageFailure, MessageResult, QueueSettings, process_batch};
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 
@@ -91,15 +90,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore
-        + ObjectStore
-        + InferenceEndpoint
-        + Clock
-        + CheckQueue
-        + EventBus
-        + Connections
-        + Pusher
-        + Quarantine,
+    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)

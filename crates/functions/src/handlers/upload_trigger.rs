@@ -2,16 +2,15 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
-use jobs::ports::{
-    CheckQueue, Clock, Connections, EventBus, InferenceEndpoint, JobStore, KeyValueStore,
-    ObjectStore, Pusher, Quarantine, Queue,
-};
+use jobs::ports::{Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::submit::{IfDenied, submit};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info_span};
 
-use super::batch::{MAX_REDELIVERIES, MessageFailure, MessageResult, QueueSettings, process_batch};
+use super::batch::{
+    BatchPorts, MAX_REDELIVERIES, MessageFailure, MessageResult, QueueSettings, process_batch,
+};
 use super::s3_event::uploads;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
@@ -35,16 +34,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: JobStore
-        + ObjectStore
-        + InferenceEndpoint
-        + KeyValueStore
-        + Clock
-        + CheckQueue
-        + EventBus
-        + Connections
-        + Pusher
-        + Quarantine,
+    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
