@@ -43,7 +43,7 @@ down: ## stop the stack that `make up` started
 
 build: ## build the functions and the local stack
 	$(call say,building the functions and the local stack)
-	@$(CARGO) build --release -p functions -p devstack $(LOCKED) $(if $(OTEL),--features functions/otel)
+	@$(CARGO) build --release -p function-binaries -p devstack $(LOCKED) $(if $(OTEL),--features functions/otel)
 
 cli: ## build the command line, target/release/docket
 	@$(CARGO) build --release -p docket $(LOCKED)

@@ -23,7 +23,7 @@ ROOT_VARIABLE = "BENCH_ROOT_PEM"
 
 def functions() -> list[str]:
     """The names of the functions."""
-    return sorted(path.stem for path in (ROOT / "crates" / "functions" / "src" / "bin").glob("*.rs"))
+    return sorted(path.stem for path in (ROOT / "crates" / "function-binaries" / "src" / "bin").glob("*.rs"))
 
 
 def build(root_pem: str) -> Path:
@@ -37,7 +37,7 @@ def build(root_pem: str) -> Path:
     # --workspace as in `make build`, because other features would give other programs. The profile needs symbols, which
     # change no instruction.
     command = ["cargo", "build", "--release", "--workspace", "--target-dir", str(BENCH / "cargo")]
-    command += ["--config", 'profile.release.package.functions.strip="none"']
+    command += ["--config", 'profile.release.package.function-binaries.strip="none"']
     for name in names:
         command += ["--bin", name]
     if os.environ.get("CI"):

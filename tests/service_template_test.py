@@ -107,7 +107,7 @@ def a_schedule_may_invoke_its_function_and_nothing_else(project):
 
 
 def every_program_has_a_function(project):
-    """The programs in crates/functions/src/bin are those of the template, and each function gets its own zip."""
+    """The programs in crates/function-binaries/src/bin are those of the template, and each function gets its own zip."""
     functions = project.of_type("Lambda::Function")
     for name, function in functions.items():
         word = slug(name)

@@ -188,7 +188,7 @@ def origin(url):
 
 def functions():
     """Names of the functions: each has a program, a zip and a row in service.yaml of this name."""
-    return sorted(path.stem for path in (ROOT / "crates" / "functions" / "src" / "bin").glob("*.rs"))
+    return sorted(path.stem for path in (ROOT / "crates" / "function-binaries" / "src" / "bin").glob("*.rs"))
 
 
 def check_zips(architecture, folder=ZIPS, names=None):

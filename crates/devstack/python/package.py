@@ -3,7 +3,7 @@
   python package.py [--binaries target/release] [--out target/lambda]
   python package.py --check-bytes 4000000      only checks the existing zips
 
-There is a function for each program in crates/functions/src/bin. Each zip holds `bootstrap`, the program, and
+There is a function for each program in crates/function-binaries/src/bin. Each zip holds `bootstrap`, the program, and
 `pipelines.toml`. The same inputs give the same bytes: fixed times, fixed order. A zip whose comment has the hash of
 the same inputs is kept; times would not do, since Cargo restores an older program without a new time.
 Standard library only.
@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 
 ROOT = Path(__file__).resolve().parents[3]
-PROGRAMS = ROOT / "crates" / "functions" / "src" / "bin"
+PROGRAMS = ROOT / "crates" / "function-binaries" / "src" / "bin"
 PIPELINES = ROOT / "infra" / "pipelines.toml"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can name
 PROGRAM, TEXT = 0o100755, 0o100644  # Lambda executes bootstrap, so its mode must say so

@@ -83,7 +83,7 @@ impl AwsCli<'_> {
 /// were built for tests. Returns a source that is newer than them, if there is one.
 ///
 /// # Errors
-/// The zip of a program in `crates/functions/src/bin` is missing.
+/// The zip of a program in `crates/function-binaries/src/bin` is missing.
 pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
     let mut oldest: Option<SystemTime> = None;
     for entry in std::fs::read_dir(repo::file(PROGRAMS)).context(PROGRAMS)? {
@@ -121,13 +121,14 @@ pub(crate) struct TemplateParameters {
 
 const TEMPLATE: &str = "infra/service.yaml";
 /// The functions' programs: one file, and one zip, per function.
-const PROGRAMS: &str = "crates/functions/src/bin";
+const PROGRAMS: &str = "crates/function-binaries/src/bin";
 const ZIPS: &str = "target/lambda";
 /// The sources of the zips.
-const ZIP_SOURCES: [&str; 5] = [
+const ZIP_SOURCES: [&str; 6] = [
     "crates/api/src",
     "crates/jobs/src",
     "crates/functions/src",
+    "crates/function-binaries/src",
     "infra/pipelines.toml",
     "Cargo.lock",
 ];

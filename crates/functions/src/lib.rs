@@ -1,6 +1,6 @@
-//! Everything that ships to AWS Lambda.
+//! The functions on AWS Lambda: handlers, settings and AWS adapters. Crate `function-binaries` makes programs of them.
 //!
-//! Each function is one binary of a few statements (`src/bin`) over its handler. A handler parses the event, calls a use
+//! A handler parses the event, calls a use
 //! case (crates [`jobs`] and [`api`]) and maps the result. The use cases reach AWS through [`aws::Aws`], which implements
 //! every port and builds a client when a function first needs it, so that a function carries only the code of the
 //! services that it uses.
