@@ -1,6 +1,8 @@
 //! Compares file names as people see them.
 
-use unicode_normalization::UnicodeNormalization;
+mod decomposition;
+
+use decomposition::{composed, decomposed};
 
 /// The name in the form in which names are compared: names that look alike are equal.
 ///
@@ -11,12 +13,13 @@ use unicode_normalization::UnicodeNormalization;
 ///
 /// `foldName` in web/src/lib/name.ts does the same.
 pub fn fold(name: &str) -> String {
-    let visible = name
-        .nfd()
+    let visible: String = name
+        .chars()
         .filter(|c| c.is_whitespace() || !(c.is_control() || is_invisible(*c)))
-        .flat_map(char::to_lowercase);
+        .flat_map(char::to_lowercase)
+        .collect();
     let mut folded = String::with_capacity(name.len());
-    for c in visible.nfd() {
+    for c in decomposed(&visible).chars() {
         if !c.is_whitespace() {
             folded.push(c);
         } else if !folded.is_empty() && !folded.ends_with(' ') {
@@ -29,7 +32,7 @@ pub fn fold(name: &str) -> String {
 /// The text in the forms in which keys of objects are written: as it is, composed and decomposed.
 pub fn key_forms(key: &str) -> Vec<String> {
     let mut forms = vec![key.to_owned()];
-    for form in [key.nfc().collect(), key.nfd().collect()] {
+    for form in [composed(key), decomposed(key)] {
         if !forms.contains(&form) {
             forms.push(form);
         }
