@@ -4,6 +4,7 @@
 //! jobs there are. The next page continues after the last examined entry.
 
 use super::{ApiError, Principal};
+use crate::name::fold;
 use crate::ports::{JobList, TimeRange};
 use crate::types::{JobPage, JobQuery};
 use jobs::id::Timestamp;
@@ -115,11 +116,7 @@ fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
         filter.as_deref().is_none_or(|wanted| wanted == value)
     };
     let cause = job.failure().map_or("", |failure| failure.cause.name());
-    let has_prefix = |prefix: &String| {
-        job.display_name()
-            .to_lowercase()
-            .starts_with(&prefix.to_lowercase())
-    };
+    let has_prefix = |prefix: &String| fold(&job.display_name()).starts_with(&fold(prefix));
     equals(&query.status, job.state.status_group().name())
         && equals(&query.pipeline, &job.pipeline)
         && equals(&query.cause, cause)

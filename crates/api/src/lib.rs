@@ -10,6 +10,7 @@ mod error;
 pub mod explain;
 pub mod job_detail;
 pub mod job_list;
+pub mod name;
 pub mod ports;
 mod principal;
 pub mod quarantine;

@@ -2,6 +2,7 @@
 
 use super::quarantine::list_entry;
 use super::{ApiError, Principal, uploads};
+use crate::name::key_forms;
 use crate::ports::QuarantineStore;
 use crate::types::{JobPage, QuarantineEntry};
 use jobs::id::{InferenceId, JobId, Location, Tenant};
@@ -51,10 +52,12 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
         && pipelines.of_key(&key).is_some()
     {
         // Jobs of later versions have ids made of key and version.
-        let versions = ports.versions(bucket, &key).await?;
-        for version in versions.iter().take(MAX_VERSIONS) {
-            let id = JobId::of_version(bucket, &key, version);
-            found.extend(ports.load(id).await?);
+        for key in key_forms(&key) {
+            let versions = ports.versions(bucket, &key).await?;
+            for version in versions.iter().take(MAX_VERSIONS) {
+                let id = JobId::of_version(bucket, &key, version);
+                found.extend(ports.load(id).await?);
+            }
         }
     }
     // Once its data is deleted, a document's key finds nothing any more: ids do.
@@ -107,7 +110,8 @@ fn candidate_ids(
             .map(|inference| inference.job),
     );
     if let Some(key) = object_key(bucket, text) {
-        ids.push(JobId::of_key(bucket, &key));
+        let forms = key_forms(&key);
+        ids.extend(forms.iter().map(|key| JobId::of_key(bucket, key)));
         // An output's key contains the job id: `outbound/<pipeline>/<job>/a1/…`.
         let segments = key.split('/');
         ids.extend(segments.filter_map(|segment| segment.parse::<JobId>().ok()));

@@ -5,6 +5,7 @@
 
 import { statusGroup } from "../api/status";
 import type { JobView, StatusGroup } from "../api/types";
+import { foldName } from "../lib/name";
 
 export type JobMap = ReadonlyMap<string, JobView>;
 
@@ -50,7 +51,7 @@ export function matchesFilter(filter: JobFilter, job: JobView): boolean {
     (filter.status === undefined || statusGroup(job.status) === filter.status) &&
     (filter.pipeline === undefined || job.pipeline === filter.pipeline) &&
     (filter.cause === undefined || job.failure?.cause === filter.cause) &&
-    (!filter.q || job.name.toLowerCase().startsWith(filter.q.toLowerCase()))
+    (!filter.q || foldName(job.name).startsWith(foldName(filter.q)))
   );
 }
 

@@ -11,7 +11,7 @@ pub(crate) const MAX_NAME_CHARS: usize = 200;
 const MAX_NAME_BYTES: usize = 500;
 
 pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiError> {
-    check_name(upload.name.trim(), &clean(&upload.name))?;
+    check_name(&upload.name)?;
     if pipeline.retired {
         return Err(ApiError::Refused(format!(
             "the pipeline {} no longer takes uploads",
@@ -37,9 +37,11 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiEr
     Ok(())
 }
 
-fn check_name(name: &str, cleaned: &str) -> Result<(), ApiError> {
+/// Counts the blanks around a name, as the OpenAPI document's `maxLength` does, and ignores them otherwise.
+fn check_name(name: &str) -> Result<(), ApiError> {
     let is_too_long = name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES;
-    if is_too_long || cleaned.is_empty() || !is_visible_text(name) {
+    let name = name.trim();
+    if is_too_long || clean(name).is_empty() || !is_visible_text(name) {
         return Err(ApiError::BadRequest(format!(
             "a file name must have 1 to {MAX_NAME_CHARS} characters that can be seen, and at most {MAX_NAME_BYTES} bytes"
         )));

@@ -76,6 +76,7 @@ fn jobs_of_all_statuses_are_listed_newest_first_and_filtered() {
         (count("q=REA"), count("q=eady"), count("q=f%61il")),
         (1, 0, 1)
     );
+    assert_eq!(count("q=%E2%80%8B%C2%A0rea"), 1, "invisible characters");
     assert_eq!(count(&format!("since={}", NOW.0 - 2500)), 2);
     for wrong in [
         "status=lost",
