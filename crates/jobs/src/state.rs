@@ -206,6 +206,7 @@ pub enum StatusGroup {
     Failed,
     /// `Cancelled`.
     Cancelled,
+    /// `Erased`.
     Erased,
 }
 

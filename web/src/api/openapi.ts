@@ -231,7 +231,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Deletes a message from quarantine. The audit log keeps the beginning of its body.
+         * Deletes a message from quarantine. The audit log keeps its cause and its size.
          * @description Access: support.
          */
         post: operations["DiscardQuarantineEntry"];
@@ -701,7 +701,7 @@ export interface components {
          *     retried, and becomes `Ready` if a result arrives late. Later releases may add values.
          * @enum {string}
          */
-        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled";
+        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
         /** @description Response of `GET /summary`. */
         JobSummary: {
             /**
@@ -1095,6 +1095,8 @@ export interface components {
         SnapshotMessage: {
             /** @description Newest first within each status group. */
             jobs: components["schemas"]["JobView"][];
+            /** @description Names the state of the lists. A page that returns it with its next `sync` gets only what changed since. */
+            mark?: string;
             /** @description Whether there are more jobs than fit. */
             more: boolean;
             /**
@@ -1107,7 +1109,7 @@ export interface components {
          * @description The group under which lists show a job.
          * @enum {string}
          */
-        StatusGroup: "open" | "ready" | "failed" | "cancelled";
+        StatusGroup: "open" | "ready" | "failed" | "cancelled" | "erased";
         /** @description An action that helps, and why. */
         SuggestedAction: {
             action: components["schemas"]["JobAction"];
