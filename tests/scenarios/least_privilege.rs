@@ -79,7 +79,6 @@ const GRANTS: [Grants; 10] = [
         shared: &[CHANGES_JOBS],
         own: &[
             "receive success notifications",
-            "read a failure",
             "delete a version of an output",
         ],
     },
