@@ -159,6 +159,7 @@ const GRANTS: [Grants; 10] = [
             "list object versions",
             "delete a version of an input",
             "delete a version of an output",
+            "delete a version of a quarantined body",
             "send to queue uploads",
             "send to queue inference-success",
             "send to queue inference-error",

@@ -161,6 +161,11 @@ fn malformed_message_of_every_queue_is_quarantined_shown_and_redriven() {
             })
             .await;
             post(&format!("{path}/discard"), "a test").await;
+            let key = format!("quarantine/{}", id.replacen(':', "/", 1));
+            let listing = stack.cloud.s3.list_object_versions().prefix(&key);
+            let listing = listing.bucket(&stack.outputs.jobs_bucket_name);
+            let versions = listing.send().await.unwrap().versions;
+            assert_eq!(versions.unwrap_or_default(), [], "{key} is still there");
         }
     });
 }

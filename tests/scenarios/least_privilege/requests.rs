@@ -264,6 +264,12 @@ fn object_requests(bucket: &str) -> Vec<AwsRequest> {
             "outbound",
             version,
         ),
+        object(
+            "delete a version of a quarantined body",
+            "DELETE",
+            "quarantine",
+            version,
+        ),
         AwsRequest::rest(
             "list objects",
             "s3",

@@ -27,6 +27,11 @@ pub(super) fn key(source: &str, message_id: &str) -> Item {
     ])
 }
 
+/// The key of the object with the text of a message that is too long for its row.
+pub(super) fn body_key(source: &str, message_id: &str) -> String {
+    format!("quarantine/{source}/{message_id}")
+}
+
 impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<E> {
     async fn quarantine(&self, entry: &QuarantinedMessage) -> Result<(), Unavailable> {
         let cut = entry.body.floor_char_boundary(MAX_INLINE_BODY_BYTES);
@@ -46,7 +51,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<
             // One that is there was delivered before, unless it was sent again: then it has failed anew.
             .condition_expression("attribute_not_exists(pk) OR attribute_exists(redriven_at)");
         if cut < entry.body.len() {
-            let key = format!("quarantine/{}/{}", entry.source, entry.message_id);
+            let key = body_key(&entry.source, &entry.message_id);
             let body = aws_sdk_s3::primitives::ByteStream::from(entry.body.clone().into_bytes());
             let put = self
                 .s3()

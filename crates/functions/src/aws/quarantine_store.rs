@@ -2,10 +2,11 @@
 
 use api::ports::{Page, QuarantineStore, StoredMessage};
 use aws_sdk_dynamodb::types::AttributeValue;
-use jobs::id::Timestamp;
-use jobs::ports::{QuarantinedMessage, Unavailable};
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use jobs::id::{Location, Timestamp};
+use jobs::ports::{ObjectDeletion, ObjectStore, QuarantinedMessage, Unavailable};
 
-use super::quarantine::{PARTITION, key};
+use super::quarantine::{PARTITION, body_key, key};
 use super::row::{BadRow, Item, Reader, n, s};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::{Has, variable};
@@ -107,11 +108,13 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .bucket(self.name::<variable::Bucket>())
                 .key(key)
                 .send()
-                .await
-                .map_err(|error| unavailable("S3 GetObject", error))?;
-            let body = object.body.collect().await;
-            let body = body.map_err(|error| broken("S3 GetObject", error))?;
-            found.message.body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+                .await;
+            // Without the object a removal has been interrupted, and the row has the beginning of the text.
+            if let Some(object) = done_or("S3 GetObject", object, GetObjectError::is_no_such_key)? {
+                let body = object.body.collect().await;
+                let body = body.map_err(|error| broken("S3 GetObject", error))?;
+                found.message.body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+            }
         }
         Ok(Some(found))
     }
@@ -147,6 +150,22 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         message_id: &str,
         redriven_at: Option<Timestamp>,
     ) -> Result<(), Unavailable> {
+        let text = Location {
+            bucket: self.name::<variable::Bucket>().to_owned(),
+            key: body_key(source, message_id),
+        };
+        let versions = self.versions(&text.bucket, &text.key).await?;
+        let delete_text = async || {
+            for version in &versions {
+                self.delete_version(&text, version).await?;
+            }
+            Ok::<(), Unavailable>(())
+        };
+        // Before the row, since a removal that is interrupted can be repeated only with the row. After a redrive the row
+        // may be a new one, with the same text.
+        if redriven_at.is_none() {
+            delete_text().await?;
+        }
         let mut request = self
             .dynamodb()
             .delete_item()
@@ -157,10 +176,12 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .condition_expression("redriven_at = :at")
                 .expression_attribute_values(":at", n(at.0));
         }
-        // The text in S3 goes with the bucket's lifecycle.
-        done_or("DynamoDB DeleteItem", request.send().await, |refused| {
+        let removed = done_or("DynamoDB DeleteItem", request.send().await, |refused| {
             refused.is_conditional_check_failed_exception()
-        })
-        .map(drop)
+        })?;
+        if removed.is_some() && redriven_at.is_some() {
+            delete_text().await?;
+        }
+        Ok(())
     }
 }
