@@ -6,7 +6,10 @@ mod export;
 #[cfg(feature = "otel")]
 mod shape;
 
+use jobs::id::{JobId, TraceId};
+use jobs::job::Job;
 use lambda_runtime::{Error, LambdaEvent};
+use tracing::{Span, field};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -41,6 +44,29 @@ pub fn subscribe(otlp_endpoint: Option<&str>) {
             "the functions were built without it; `make package OTEL=1` builds them with it";
         tracing::warn!(error, "traces are not exported");
     }
+}
+
+/// Records on the current span which job it is about, before the row is read: an own trace id of the upload is not known
+/// yet. Every log line within the span has the fields `job.id` and `trace.id` then.
+pub fn about_id(id: JobId) {
+    about_upload(id, None);
+}
+
+/// Like [`about_id`], for an upload that has this trace id or none.
+pub fn about_upload(id: JobId, trace: Option<TraceId>) {
+    record(id, trace.unwrap_or_else(|| TraceId::of_job(id)));
+}
+
+/// Like [`about_id`], once the row is known.
+pub fn about_job(job: &Job) {
+    record(job.id, job.trace());
+}
+
+/// Does nothing to spans without these fields.
+fn record(id: JobId, trace: TraceId) {
+    let span = Span::current();
+    span.record("job.id", field::display(id));
+    span.record("trace.id", field::display(trace));
 }
 
 /// Handles one event, and sends the traces of that before Lambda may freeze the function.
