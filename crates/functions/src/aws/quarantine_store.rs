@@ -6,7 +6,8 @@ use jobs::id::Timestamp;
 use jobs::ports::{QuarantinedMessage, Unavailable};
 
 use super::quarantine::{PARTITION, key};
-use super::row::{BadRow, Item, Reader, n, s};
+use super::row::reader::{BadRow, Reader};
+use super::row::{Item, n, s};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::{Has, variable};
 
