@@ -82,7 +82,7 @@ pub async fn retry<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = visible_job(ports, principal, id).await?;
+    let job = visible_job(ports, run, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, AuditAction::Retry, target, request).await?;
@@ -142,7 +142,7 @@ pub async fn cancel<P>(
 where
     P: JobStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = visible_job(ports, principal, id).await?;
+    let job = visible_job(ports, run, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, AuditAction::Cancel, target, request).await?;

@@ -59,7 +59,7 @@ where
         + Clock,
 {
     principal.must_be_support()?;
-    let job = visible_job(ports, principal, id).await?;
+    let job = visible_job(ports, run, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(

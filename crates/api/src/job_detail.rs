@@ -5,12 +5,11 @@ use super::{ApiError, Principal};
 use crate::explain::{Explanation, WaitingView, WaitsOn, explain};
 use crate::ports::ObjectTransfers;
 use crate::types::{AttemptView, JobDetail, ResultView};
+use jobs::apply::RunContext;
 use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
-use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
 use jobs::state::State;
-use jobs::trace::about;
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView};
 
@@ -20,6 +19,7 @@ use jobs::view::{FailureView, JobView};
 /// [`ApiError::NotFound`].
 pub async fn visible_job<P: JobStore>(
     ports: &P,
+    run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
 ) -> Result<Job, ApiError> {
@@ -27,7 +27,7 @@ pub async fn visible_job<P: JobStore>(
     let id: JobId = id.to_lowercase().parse().map_err(|_| no_job(id))?;
     let job = ports.load(id).await?.filter(|job| principal.sees(job));
     let job = job.ok_or_else(|| no_job(&id.to_string()))?;
-    about(&job);
+    (run.on_job_found)(&job);
     Ok(job)
 }
 
@@ -44,10 +44,11 @@ fn no_job(id: &str) -> ApiError {
 /// If there is no such job or the principal may not see it.
 pub async fn show<P: JobStore + KeyValueStore + Clock>(
     ports: &P,
+    run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
 ) -> Result<JobDetail, ApiError> {
-    let job = match visible_job(ports, principal, id).await {
+    let job = match visible_job(ports, run, principal, id).await {
         Ok(job) => job,
         Err(ApiError::NotFound(message)) => {
             return pending_upload(ports, principal, id)
@@ -143,11 +144,11 @@ async fn pending_upload<P: KeyValueStore + Clock>(
 /// If the job has no result, or the result was deleted.
 pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
     ports: &P,
-    pipelines: &Pipelines,
+    run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
 ) -> Result<ResultView, ApiError> {
-    let job = visible_job(ports, principal, id).await?;
+    let job = visible_job(ports, run, principal, id).await?;
     if job.is_erased() {
         return Err(ApiError::Gone("support deleted the job's data".to_owned()));
     }
@@ -163,7 +164,7 @@ pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
             "the result was deleted: its retention time is over".to_owned(),
         ));
     };
-    let (content_type, extension) = match pipelines.get(&job.pipeline) {
+    let (content_type, extension) = match run.pipelines.get(&job.pipeline) {
         Some(pipeline) => (pipeline.output.content_type(), pipeline.output.extension()),
         None => ("application/octet-stream", "out"),
     };

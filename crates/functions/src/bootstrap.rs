@@ -19,7 +19,7 @@ pub struct App<P, E = ()> {
 /// # Errors
 /// [`BadEnvironment`] names what is missing. Lambda then reports that the function fails to start.
 pub fn init<E: ReadEnvironment>() -> Result<App<Aws<E>, E>, BadEnvironment> {
-    traces::subscribe(config::otlp_endpoint().as_deref());
+    traces::subscribe(config::trace_settings().as_ref());
     let (aws, environment) = config::from_env::<E>()?;
     let environment = Arc::new(environment);
     Ok(App {

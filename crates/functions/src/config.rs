@@ -5,6 +5,7 @@
 //! a variable that it uses does not compile, and one whose variable is not set does not start.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use jobs::pipeline::ConfigError;
@@ -71,8 +72,6 @@ variables! {
     SignInUrl => "SIGN_IN_URL",
     /// The name of this service, of which an account may have several: a dimension of its metrics.
     ServiceName => "SERVICE_NAME",
-    /// The base URL of an OTLP/HTTP receiver of traces; optional, with OpenTelemetry's own name.
-    OtlpEndpoint => "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 /// The settings of one function.
@@ -269,9 +268,47 @@ fn read<E: ReadEnvironment>(lookup: &Lookup<'_>) -> Result<(AwsConfig, E), BadEn
     }
 }
 
-/// The base URL of the trace receiver, if there is one. Read first, so that errors in the rest are traced too.
-pub(crate) fn otlp_endpoint() -> Option<String> {
-    var(variable::OtlpEndpoint::NAME)
+/// Where traces go, from OpenTelemetry's own variables (OpenTelemetry specification, "OpenTelemetry Protocol Exporter").
+/// Its library reads the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// What the spans are posted to.
+    pub url: String,
+    /// The time limit of one export. An invocation takes at most this much longer, and only if the receiver is slow.
+    pub timeout: Duration,
+}
+
+/// Shorter than OpenTelemetry's default of ten seconds: the answer of a function waits for the export.
+const DEFAULT_EXPORT_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl TraceSettings {
+    /// `None` if no endpoint is set, or `OTEL_SDK_DISABLED` is `true`.
+    pub fn read(lookup: &Lookup<'_>) -> Option<Self> {
+        let is_true = |value: String| value.eq_ignore_ascii_case("true");
+        if lookup("OTEL_SDK_DISABLED").is_some_and(is_true) {
+            return None;
+        }
+        let url = lookup("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").or_else(|| {
+            let base = lookup("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+            Some(format!("{}/v1/traces", base.trim_end_matches('/')))
+        })?;
+        let timeout = lookup("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+            .or_else(|| lookup("OTEL_EXPORTER_OTLP_TIMEOUT"))
+            .and_then(|ms| ms.parse().ok())
+            .map_or(DEFAULT_EXPORT_TIMEOUT, Duration::from_millis);
+        Some(Self { url, timeout })
+    }
+}
+
+/// Read first, so that errors in the rest are traced too.
+pub(crate) fn trace_settings() -> Option<TraceSettings> {
+    TraceSettings::read(&var)
+}
+
+/// The name under which traces are exported, if it is not the function's.
+#[cfg(feature = "otel")]
+pub(crate) fn otel_service_name() -> Option<String> {
+    var("OTEL_SERVICE_NAME")
 }
 
 /// The function's name on Lambda, if it runs there.
@@ -331,6 +368,33 @@ mod tests {
             assert!(text.contains(name), "{text}");
         }
         assert!(!text.contains("BUCKET"), "{text}");
+    }
+
+    #[test]
+    fn traces_are_posted_where_the_standard_variables_say() {
+        let read = |variables: &[(&str, &str)]| {
+            let lookup = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let settings = TraceSettings::read(&lookup)?;
+            Some((settings.url, settings.timeout.as_millis()))
+        };
+        let of = |url: &str, timeout_ms| Some((url.to_owned(), timeout_ms));
+        let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318/");
+        let url = "http://localhost:4318/v1/traces";
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[base]), of(url, 1000));
+        assert_eq!(read(&[base, ("OTEL_SDK_DISABLED", "True")]), None);
+        assert_eq!(read(&[base, ("OTEL_SDK_DISABLED", "false")]), of(url, 1000));
+        let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://h/otlp");
+        assert_eq!(read(&[base, of_traces]), of("https://h/otlp", 1000));
+        let timeout = ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500");
+        assert_eq!(read(&[base, timeout]), of(url, 2500));
+        let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "300");
+        assert_eq!(read(&[base, timeout, of_traces]), of(url, 300));
+        let no_number = ("OTEL_EXPORTER_OTLP_TIMEOUT", "2s");
+        assert_eq!(read(&[base, no_number]), of(url, 1000));
     }
 
     #[test]

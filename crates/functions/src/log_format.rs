@@ -128,8 +128,8 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex, PoisonError};
 
+    use crate::traces::{about_id, about_upload};
     use jobs::id::JobId;
-    use jobs::trace::{about_id, about_upload};
     use serde_json::Value;
     use tracing::field::Empty;
     use tracing::{info, info_span, warn};

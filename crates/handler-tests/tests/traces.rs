@@ -10,8 +10,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use aws_credential_types::Credentials;
 use functions::aws::Aws;
 use functions::config::AwsConfig;
-use functions::handlers::{inference_success, upload_trigger};
+use functions::handlers::{inference_error, inference_success, upload_trigger};
 use functions::traces::{subscribe, traced};
+use jobs::id::JobId;
 use jobs::ports::JobStore;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -20,13 +21,13 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message;
-use receiver::{Got, app, batch, event, id, receiver, run, upload};
+use receiver::{BUCKET, Got, KEY, app, batch, event, id, receiver, run, settings, upload};
 use serde_json::json;
 
 /// The one receiver of this process. Who holds it has it alone: spans of several tests would come in one request.
 static RECEIVER: LazyLock<(String, Mutex<Receiver<Got>>)> = LazyLock::new(|| {
     let (url, got) = receiver();
-    subscribe(Some(&url));
+    subscribe(Some(&settings(&url)));
     (url, Mutex::new(got))
 });
 
@@ -148,6 +149,52 @@ fn a_document_is_one_trace_from_its_upload_to_its_end() {
         90_000_000_000,
         "from the making of the job to its end"
     );
+}
+
+/// The traces of the sender's and of the second version's own: both are known only after the message's trace is.
+#[test]
+fn own_trace_and_second_version_are_found_from_the_message() {
+    let got = receiving();
+    let app = app();
+    upload(&app);
+    let message = upload(&app);
+    let own = "1-67891233-abcdef012345678912345678";
+    let header = json!({"AWSTraceHeader": format!("Root={own};Parent=53995c3f42cd8ad8;Sampled=0")});
+    for version in 1..=2 {
+        let body = message.replace("v2", &format!("v{version}"));
+        let record = json!({"messageId": "m-1", "body": body, "attributes": header});
+        let event = event(&app, json!({"Records": [record]}));
+        let answer = run(traced(event, async |event| {
+            upload_trigger::handle(&app, event).await
+        }));
+        assert!(answer.unwrap().batch_item_failures.is_empty());
+        let spans = spans(&got);
+        let first = named(&spans, "process uploads");
+        assert_eq!(first.trace_id, id().bits().to_be_bytes());
+        assert_eq!(word(&first.attributes, "trace.id"), own);
+        let job: JobId = word(&first.attributes, "job.id").parse().unwrap();
+        let bits = job.bits().to_be_bytes();
+        let to_other = first.links.iter().any(|link| link.trace_id == bits);
+        assert_eq!(to_other, job != id(), "{:?}", first.links);
+        assert_eq!(first.links.len(), if to_other { 2 } else { 1 });
+    }
+    let second = JobId::of_version(BUCKET, KEY, "v2");
+    let job = app.ports.state().jobs[&second].clone();
+    let message = json!({"eventSource": "aws:sagemaker", "eventName": "InferenceResult", "invocationStatus": "Failed",
+        "inferenceId": format!("{second}.a1"), "failureReason": "it crashed"});
+    let answer = run(traced(batch(&app, &message.to_string()), async |event| {
+        inference_error::handle(&app, event).await
+    }));
+    assert!(answer.unwrap().batch_item_failures.is_empty());
+    let spans = spans(&got);
+    let message = named(&spans, "process inference-error");
+    assert_eq!(message.trace_id, second.bits().to_be_bytes());
+    assert_eq!(
+        word(&message.attributes, "trace.id"),
+        job.trace_id.unwrap().to_string(),
+        "of the row"
+    );
+    assert_eq!(message.links.len(), 1);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use functions::handlers::upload_trigger;
 use functions::traces::{subscribe, traced};
 use jobs::state::State;
-use receiver::{app, batch, id, listen, run, upload};
+use receiver::{app, batch, id, listen, run, settings, upload};
 
 #[test]
 fn a_receiver_that_says_nothing_is_left_alone_and_the_work_is_done() {
@@ -26,7 +26,7 @@ fn a_receiver_that_says_nothing_is_left_alone_and_the_work_is_done() {
         // Kept open, so that the client is not told that there will be no response.
         open.lock().unwrap().push(stream);
     });
-    subscribe(Some(&url));
+    subscribe(Some(&settings(&url)));
     let app = app();
     let message = upload(&app);
     for _ in 0..3 {

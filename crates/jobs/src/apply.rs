@@ -21,6 +21,9 @@ pub struct RunContext<'a> {
     pub bucket: &'a str,
     /// A lease taken in this invocation may be taken over from this time on: the function's own deadline plus a margin.
     pub lease_expires_at: Timestamp,
+    /// Called with the job that a message or request is about, as soon as its row is known. The functions put its ids on
+    /// their log lines and spans.
+    pub on_job_found: fn(&Job),
 }
 
 /// The result of applying an event.

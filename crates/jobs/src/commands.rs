@@ -13,7 +13,6 @@ use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, HeadError, JobStore, ObjectStore};
 use crate::state::State;
 use crate::text::is_visible_text;
-use crate::trace::{about, about_id};
 use crate::transition::IgnoreReason;
 
 /// Maximum length of a reason, in characters.
@@ -157,7 +156,7 @@ pub async fn retry_job<P>(
 where
     P: JobStore + ObjectStore + Clock,
 {
-    let job = load(ports, command).await?;
+    let job = load(ports, run, command).await?;
     let (job, change) = apply_command(ports, run, job, async |job, _| {
         command.check(job)?;
         let attempt = job.state.attempt();
@@ -224,7 +223,7 @@ pub async fn cancel_job<P>(
 where
     P: JobStore + Clock,
 {
-    let job = load(ports, command).await?;
+    let job = load(ports, run, command).await?;
     let (job, change) = apply_command(ports, run, job, async |job, _| {
         command.check(job)?;
         Ok(Event::Cancel {
@@ -259,7 +258,7 @@ pub async fn erase_job<P>(
 where
     P: JobStore + Clock,
 {
-    let job = load(ports, command).await?;
+    let job = load(ports, run, command).await?;
     let (job, change) = apply_command(ports, run, job, async |job, context| {
         command.check(job)?;
         let is_final = job.state.check_deadline().is_none();
@@ -283,10 +282,13 @@ where
     })
 }
 
-async fn load<P: JobStore>(ports: &P, command: &JobCommand) -> Result<Job, CommandError> {
-    about_id(command.job);
+async fn load<P: JobStore>(
+    ports: &P,
+    run: &RunContext<'_>,
+    command: &JobCommand,
+) -> Result<Job, CommandError> {
     let job = ports.load(command.job).await?;
     let job = job.ok_or(ApplyError::UnknownJob(command.job))?;
-    about(&job);
+    (run.on_job_found)(&job);
     Ok(job)
 }

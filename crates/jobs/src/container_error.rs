@@ -5,9 +5,13 @@
 //! `stack_trace`), OpenAI and vLLM (`{"error":{"message":…}}`), Triton (`error`), GraphQL (`errors`), AWS's inference toolkit
 //! (a line, then a Python traceback), HTML pages of proxies, and plain text.
 
+mod markup;
+mod text;
+
 use serde_json::{Map, Value};
 
-use crate::characters::{is_direction_mark, is_filler, is_format_character, is_joiner};
+use self::markup::in_markup;
+use self::text::{cut, readable};
 
 /// The fields that hold a reason, best first. Names are compared without case, `_` and `-`.
 const REASON_FIELDS: [&str; 15] = [
@@ -48,8 +52,6 @@ const OTHER_FIELDS: [&str; 14] = [
 const MAX_DEPTH: usize = 8;
 /// Entries of a list that are read.
 const MAX_LIST_ENTRIES: usize = 3;
-/// Maximum length of a reason in bytes. A failure keeps fewer ([`crate::state::Failure::MAX_DETAIL`]).
-const MAX_REASON_BYTES: usize = 1024;
 /// Shown if neither the error response nor SageMaker gives a reason.
 pub const NO_READABLE_REASON: &str = "the model failed without a readable reason";
 /// The first line of a Python traceback.
@@ -214,116 +216,9 @@ fn without_java_frames(text: &str) -> String {
     lines.join("\n")
 }
 
-/// The title of an HTML page and its text, or the text of other markup.
-fn in_markup(text: &str) -> Option<String> {
-    let title = element(text, "title").and_then(|(inner, _)| readable(&without_tags(inner)));
-    let mut body = text.to_owned();
-    for name in ["head", "title", "style", "script"] {
-        while let Some((_, range)) = element(&body, name) {
-            body.replace_range(range, " ");
-        }
-    }
-    let body = readable(&without_tags(&body));
-    match (title, body) {
-        // The heading repeats the title, or the title without its status code.
-        (Some(title), Some(body)) => {
-            let words = title.trim_start_matches(|char: char| char.is_ascii_digit() || char == ' ');
-            let rest = body
-                .strip_prefix(title.as_str())
-                .or_else(|| body.strip_prefix(words))
-                .unwrap_or(&body)
-                .trim();
-            Some(if rest.is_empty() {
-                title
-            } else {
-                cut(format!("{title}: {rest}"))
-            })
-        }
-        (title, body) => title.or(body),
-    }
-}
-
-/// The contents of the first element with this name, and the range of the whole element.
-fn element<'a>(text: &'a str, name: &str) -> Option<(&'a str, std::ops::Range<usize>)> {
-    let lower = text.to_ascii_lowercase();
-    let opening = format!("<{name}");
-    let start = lower.match_indices(&opening).map(|(at, _)| at).find(|at| {
-        lower[at + opening.len()..].starts_with(|next: char| next == '>' || next.is_whitespace())
-    })?;
-    let inner = start + lower[start..].find('>')? + 1;
-    let closing = format!("</{name}>");
-    let (end, after) = match lower[inner..].find(&closing) {
-        Some(at) => (inner + at, inner + at + closing.len()),
-        None => (text.len(), text.len()),
-    };
-    Some((&text[inner..end], start..after))
-}
-
-/// The text between the tags, with the common entities decoded.
-fn without_tags(markup: &str) -> String {
-    let mut text = String::new();
-    for (index, part) in markup.split('<').enumerate() {
-        let outside = match part.split_once('>') {
-            _ if index == 0 => part,
-            Some((_, outside)) => outside,
-            None => "",
-        };
-        text.push_str(outside);
-        text.push(' ');
-    }
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&#39;", "'"),
-        ("&#x27;", "'"),
-        ("&apos;", "'"),
-        ("&nbsp;", " "),
-        ("&amp;", "&"),
-    ];
-    for (entity, char) in entities {
-        text = text.replace(entity, char);
-    }
-    text
-}
-
-/// The text on one line, without control and invisible characters, cut; `None` if no letter or digit is left.
-fn readable(text: &str) -> Option<String> {
-    let mut line = String::new();
-    for word in text.split(|char: char| char.is_whitespace() || char.is_control()) {
-        let start = line.len();
-        if start > 0 {
-            line.push(' ');
-        }
-        let before = line.len();
-        line.extend(word.chars().filter(|char| !is_invisible(*char)));
-        if line.len() == before {
-            line.truncate(start);
-        }
-        if line.len() > MAX_REASON_BYTES {
-            break;
-        }
-    }
-    line.contains(char::is_alphanumeric).then(|| cut(line))
-}
-
-/// Characters that show nothing or change the direction of their neighbors. Variation selectors are among them.
-const fn is_invisible(c: char) -> bool {
-    is_format_character(c)
-        || is_direction_mark(c)
-        || is_joiner(c)
-        || is_filler(c)
-        || matches!(c, '\u{fe00}'..='\u{fe0f}')
-}
-
-fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use super::text::MAX_REASON_BYTES;
     use super::*;
 
     fn check(cases: &[(&str, Option<&str>)]) {

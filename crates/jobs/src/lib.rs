@@ -59,7 +59,6 @@ pub mod save_request;
 pub mod state;
 pub mod submit;
 pub mod text;
-pub mod trace;
 pub mod transition;
 pub mod upload_session;
 pub mod view;

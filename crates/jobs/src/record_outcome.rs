@@ -13,7 +13,6 @@ use crate::job::Job;
 use crate::pipeline::output_prefix;
 use crate::ports::{Clock, JobStore, ObjectDeletion, ObjectStore, Unavailable};
 use crate::state::{Cause, Failure, State};
-use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
 
 /// A notification of the endpoint.
@@ -41,9 +40,8 @@ where
     P: JobStore + ObjectStore + ObjectDeletion + Clock,
 {
     let id = outcome.inference_id.job;
-    about_id(id);
     let job = ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?;
-    about(&job);
+    (run.on_job_found)(&job);
     let event_for = async |job: &Job, context: &DecisionContext| match &outcome.result {
         // Ignored, whatever it is: there is nothing to look up.
         _ if job.is_erased() => Ok(Event::CheckDue {

@@ -7,7 +7,6 @@ use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::invoke::{IfDenied, invoke_if_input_is_current};
 use crate::job::Job;
 use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
-use crate::trace::{about, about_id};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 use tracing::info;
 
@@ -27,12 +26,11 @@ pub async fn retry<P>(
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
 {
-    about_id(check.job);
     let job = ports
         .load(check.job)
         .await?
         .ok_or(MessageError::UnknownJob(check.job))?;
-    about(&job);
+    (run.on_job_found)(&job);
     let event_for = async |job: &Job, context: &DecisionContext| {
         let evidence = gather_if_needed(ports, job, check, context).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {

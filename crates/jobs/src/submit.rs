@@ -18,7 +18,6 @@ use crate::ports::{
     SaveError,
 };
 use crate::state::{Cause, Failure, State};
-use crate::trace::{about, about_upload};
 use crate::transition::{Event, IgnoreReason, first};
 use crate::upload_session::{self, UploadSession, is_session_key};
 
@@ -69,8 +68,6 @@ where
         return Ok(vec![]);
     }
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
-    // A later version has an id of its own, which is known once the row is read.
-    about_upload(first_id, upload.trace_id);
     let (tenant, problem) = check_key(pipeline, &upload.key);
     let (object, problem) = match problem {
         // No request for an invalid key: some cannot even be encoded in a URL.
@@ -100,7 +97,7 @@ where
     let input = input_of(upload, &upload_check, object, session);
     let row = create(ports, run, upload, pipeline, tenant, input, &upload_check).await?;
     let (id, created_at) = (row.job().id, row.job().created_at);
-    about(row.job());
+    (run.on_job_found)(row.job());
 
     let mut pending = match row {
         JobRow::Created(job) => invoke_endpoint(ports, run, job, if_denied).await?,

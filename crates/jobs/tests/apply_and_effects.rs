@@ -26,6 +26,7 @@ fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
         pipelines: &pipelines,
         bucket: "docket-jobs",
         lease_expires_at: Timestamp(NOW.0 + 65_000),
+        on_job_found: |_| {},
     };
     tokio::runtime::Builder::new_current_thread()
         .build()

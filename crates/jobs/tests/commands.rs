@@ -85,6 +85,7 @@ fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
         pipelines: &pipelines,
         bucket: "docket-jobs",
         lease_expires_at: NOW,
+        on_job_found: |_| {},
     };
     tokio::runtime::Builder::new_current_thread()
         .build()

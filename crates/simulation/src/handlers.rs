@@ -130,6 +130,7 @@ async fn command(
         pipelines: &app.environment.pipelines,
         bucket: BUCKET,
         lease_expires_at: Timestamp(deadline),
+        on_job_found: |_| {},
     };
     let command = JobCommand::new(job, None, "support", "a customer asked")?;
     let changed = if cancel {

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::board::{Board, BoardChange, DocumentStatus, EndpointInstances, TrackedDocument};
+use super::board::{Board, BoardChange, EndpointInstances};
+use super::document::{DocumentStatus, TrackedDocument};
 use super::planned_upload::printable;
 use super::terminal::{Style, Terminal};
 use super::text::{column, fit, size};

@@ -2,6 +2,7 @@
 
 mod board;
 mod display;
+mod document;
 mod planned_upload;
 mod terminal;
 mod text;
@@ -23,8 +24,9 @@ use crate::test_users::TEST_PASSWORD;
 use crate::upload::upload;
 use crate::web_server::{WEB_APP_NOT_BUILT, WebServer};
 
-pub(crate) use board::{Board, BoardChange, DocumentStatus, TrackedDocument};
+pub(crate) use board::{Board, BoardChange};
 pub(crate) use display::unexpected_outcome;
+pub(crate) use document::{DocumentStatus, TrackedDocument};
 pub(crate) use planned_upload::{ExpectedOutcome, PlannedUpload, find_pdfs, printable};
 pub(crate) use terminal::{Style, Terminal};
 pub(crate) use text::{fit, size};

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
 use jobs::ports::{Connection, Connections, Unavailable};
 
-use super::row::Reader;
+use super::row::reader::Reader;
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 

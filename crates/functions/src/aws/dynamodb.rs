@@ -14,7 +14,10 @@ use jobs::ports::{JobStore, LoadError, NewestJobs, SaveError, Unavailable};
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
 
-use super::row::{BadRow, Item, OWNED, from_item, tenant_status_group, to_item};
+use super::row::read::from_item;
+use super::row::reader::BadRow;
+use super::row::write::to_item;
+use super::row::{Item, OWNED, tenant_status_group};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, variable};
 

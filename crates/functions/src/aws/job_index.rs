@@ -8,7 +8,8 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::{JobIndex, Listing, OpenJob, ScheduledCheck, Unavailable};
 
 use super::dynamodb::MAX_BATCH_GET_KEYS;
-use super::row::{BadRow, Item, Reader, n};
+use super::row::reader::{BadRow, Reader};
+use super::row::{Item, n};
 use super::{Aws, done_or, unavailable};
 use crate::config::{Has, variable};
 

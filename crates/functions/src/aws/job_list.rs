@@ -8,7 +8,8 @@ use jobs::ports::{LoadError, Unavailable};
 
 use super::dynamodb::MAX_BATCH_GET_KEYS;
 use super::job_index::key;
-use super::row::{BadRow, Item, Reader, n, tenant_status_group};
+use super::row::reader::{BadRow, Reader};
+use super::row::{Item, n, tenant_status_group};
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 

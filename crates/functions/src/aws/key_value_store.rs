@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jobs::id::Timestamp;
 use jobs::ports::{KeyValueStore, Record, Unavailable};
 
-use super::row::{BadRow, Item, Reader, n, s};
+use super::row::reader::{BadRow, Reader};
+use super::row::{Item, n, s};
 use super::{Aws, broken, unavailable};
 use crate::config::{Has, variable};
 

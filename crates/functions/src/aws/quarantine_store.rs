@@ -7,7 +7,8 @@ use jobs::id::{Location, Timestamp};
 use jobs::ports::{ObjectDeletion, ObjectStore, QuarantinedMessage, Unavailable};
 
 use super::quarantine::{PARTITION, body_key, key};
-use super::row::{BadRow, Item, Reader, n, s};
+use super::row::reader::{BadRow, Reader};
+use super::row::{Item, n, s};
 use super::{Aws, broken, done_or, unavailable};
 use crate::config::{Has, variable};
 

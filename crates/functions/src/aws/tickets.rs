@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jobs::ports::{Clock, Ticket, Tickets, Unavailable};
 use sha2::{Digest, Sha256};
 
-use super::row::Reader;
+use super::row::reader::Reader;
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
@@ -62,7 +62,7 @@ impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {
             return Ok(None);
         };
         let row = Reader { item, path: "" };
-        let ticket = || -> Result<Ticket, super::row::BadRow> {
+        let ticket = || -> Result<Ticket, super::row::reader::BadRow> {
             Ok(Ticket {
                 subscription: row.text("watches")?.to_owned(),
                 uploader: row.optional_text("uploader")?,

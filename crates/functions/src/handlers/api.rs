@@ -21,6 +21,7 @@ use super::lease_expiry;
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, QueueUrls, variable};
 use crate::environment;
+use crate::traces;
 use cursor::CursorSigner;
 pub use dispatch::ApiPorts;
 use dispatch::{ApiRequest, Response, dispatch};
@@ -128,6 +129,7 @@ pub async fn handle<P: ApiPorts, E: ApiSettings>(
         pipelines: app.environment.pipelines(),
         bucket: Has::<variable::Bucket>::value(&*app.environment),
         lease_expires_at: lease_expiry(deadline),
+        on_job_found: traces::about_job,
     };
     let span = info_span!(
         "request",

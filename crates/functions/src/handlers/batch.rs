@@ -27,6 +27,7 @@ use crate::config::{Has, HasPipelines, variable};
 use crate::environment;
 use crate::handlers::report::{BatchReport, report};
 use crate::handlers::sqs_message::SqsMessageExt;
+use crate::traces;
 
 environment! {
     /// The settings of the four functions behind queues.
@@ -186,6 +187,7 @@ where
         pipelines: app.environment.pipelines(),
         bucket: Has::<variable::Bucket>::value(&*app.environment),
         lease_expires_at: limits.lease_expires_at,
+        on_job_found: traces::about_job,
     };
     let messages = &event.payload.records;
 
@@ -261,7 +263,7 @@ where
     response
 }
 
-/// The log fields of a message. The use case adds the job; the cause is why the message is redelivered or quarantined.
+/// The log fields of a message. Its job is recorded once it is known; the cause is why the message is redelivered or quarantined.
 fn span(queue: &'static str, message: &SqsMessage) -> Span {
     info_span!(
         "message",

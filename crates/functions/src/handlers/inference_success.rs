@@ -12,6 +12,7 @@ use super::batch::{
 use super::notification::outcome;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
+use crate::traces;
 
 pub use super::batch::QueueEnvironment as Environment;
 
@@ -47,6 +48,9 @@ pub(super) async fn process<P: JobStore + ObjectStore + ObjectDeletion + Clock>(
     match outcome(message.text(), last_call) {
         Err(problem) => MessageFailure::Malformed(problem).into(),
         Ok(None) => MessageResult::default(),
-        Ok(Some(outcome)) => record_outcome(ports, run, &outcome).await.into(),
+        Ok(Some(outcome)) => {
+            traces::about_id(outcome.inference_id.job);
+            record_outcome(ports, run, &outcome).await.into()
+        }
     }
 }

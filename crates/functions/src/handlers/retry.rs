@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::{BatchPorts, MessageFailure, MessageResult, QueueSettings, process_batch};
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
+use crate::traces;
 
 pub use super::batch::QueueEnvironment as Environment;
 
@@ -103,11 +104,17 @@ where
     let redelivered = message.receive_count() > 1;
     match serde_json::from_str(message.text()) {
         Ok(ChecksMessage::Check(message)) => match check(&message) {
-            Ok(check) => retry(ports, run, &check, redelivered).await.into(),
+            Ok(check) => {
+                traces::about_id(check.job);
+                retry(ports, run, &check, redelivered).await.into()
+            }
             Err(bad) => MessageFailure::Malformed(format!("not a check: {bad}")).into(),
         },
         Ok(ChecksMessage::RetryCommand(message)) => match command(&message) {
-            Ok(command) => run_command(ports, run, &command, redelivered).await.into(),
+            Ok(command) => {
+                traces::about_id(command.job);
+                run_command(ports, run, &command, redelivered).await.into()
+            }
             Err(problem) => {
                 MessageFailure::Malformed(format!("not a retry command: {problem}")).into()
             }

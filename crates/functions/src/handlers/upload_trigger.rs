@@ -2,6 +2,7 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
+use jobs::id::JobId;
 use jobs::ports::{Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::submit::{IfDenied, submit};
 use lambda_runtime::{Error, LambdaEvent};
@@ -14,6 +15,7 @@ use super::batch::{
 use super::s3_event::uploads;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
+use crate::traces;
 
 pub use super::batch::QueueEnvironment as Environment;
 
@@ -61,6 +63,9 @@ where
         } else {
             info_span!("upload", job.id = Empty, trace.id = Empty)
         };
+        // A later version has an id of its own, which is known once the row is read.
+        let id = JobId::of_key(&upload.bucket, &upload.key);
+        span.in_scope(|| traces::about_upload(id, upload.trace_id));
         let submitted = submit(ports, run, upload, if_denied).instrument(span).await;
         result.add(submitted.into());
     }

@@ -1,68 +1,66 @@
-//! Spans are finished until the end of the invocation and then sent in one request, since Lambda freezes a function as soon
-//! as it has answered. The library's own processors do that on a thread of theirs, which would be frozen half-way.
+//! Spans are kept until the end of the invocation and then sent in one request, since Lambda freezes a function as soon
+//! as it has answered. The library's own processors send on a thread of theirs, which would be frozen half-way.
 
+use std::collections::HashMap;
 use std::mem::take;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Request, Uri};
-use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use jobs::id::JobId;
 use lambda_runtime::{Error, LambdaEvent};
-use opentelemetry::trace::TracerProvider;
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
+use opentelemetry::trace::{
+    Link, SpanContext, SpanKind, TraceContextExt, TraceFlags, TraceId, TracerProvider,
 };
-use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
-use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_http::hyper::HyperClient;
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
-use prost::Message;
+use opentelemetry_sdk::resource::{EnvResourceDetector, TelemetryResourceDetector};
+use opentelemetry_sdk::trace::{
+    Config, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
+    SpanExporter as _, SpanProcessor,
+};
 use rustls::{ClientConfig, RootCertStore};
 use tracing::field::Empty;
 use tracing::{Instrument, Level, Metadata, Subscriber, debug_span, warn};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::shape::shaped;
-use crate::config;
+use super::shape::{DOCUMENT, document_span_id, document_trace_id, shaped};
+use crate::config::{self, TraceSettings};
 
-/// The time limit of one export. An invocation takes at most this much longer, and only if the receiver is slow.
-const EXPORT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// After a failed export none is tried for this long, so that a receiver that is down costs a second a minute.
+/// After a failed export none is tried for this long, so that a receiver that is down costs one timeout a minute.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// Further spans are dropped; a batch of ten messages makes about a hundred.
 const MAX_SPANS: usize = 4096;
-/// More of a response is not read.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024;
-/// What the receiver listens on (OTLP specification, "OTLP/HTTP request").
-const TRACES_PATH: &str = "/v1/traces";
 
 static EXPORTER: OnceLock<Exporter> = OnceLock::new();
 
 /// The layer that makes spans of what the functions do and collects them for [`traced`] to send.
 ///
 /// # Errors
-/// What is wrong with the endpoint, in a sentence.
-pub(super) fn layer<S>(endpoint: &str) -> Result<impl Layer<S> + use<S>, String>
+/// What is wrong with the settings, in a sentence.
+pub(super) fn layer<S>(settings: &TraceSettings) -> Result<impl Layer<S> + use<S>, String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    let resource = resource();
     let finished = FinishedSpans::default();
-    let exporter = Exporter::new(endpoint, finished.clone())?;
+    let exporter = Exporter::new(settings, &resource, finished.clone())?;
     EXPORTER
         .set(exporter)
         .map_err(|_| "traces have an endpoint already".to_owned())?;
-    let provider = SdkTracerProvider::builder().with_span_processor(finished);
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(DocumentSampler::from_environment())
+        .with_resource(resource)
+        .with_span_processor(finished);
     let tracer = provider.build().tracer("docket");
     Ok(tracing_opentelemetry::layer()
         .with_tracer(tracer)
@@ -97,6 +95,9 @@ pub(super) async fn traced<E, R>(
         otel.kind = "server",
         otel.status_code = Empty,
     );
+    if let Some(exporter) = EXPORTER.get() {
+        *locked(&exporter.invocation) = context_of(&span);
+    }
     // Boxed: as a part of this future the handler's would nest deeper than the compiler's recursion limit.
     let answer = Box::pin(handle(event)).instrument(span.clone()).await;
     if answer.is_err() {
@@ -107,6 +108,36 @@ pub(super) async fn traced<E, R>(
         exporter.export_finished().await;
     }
     answer
+}
+
+/// Puts the current span, which must not have children yet, into the trace of this job's document, below the
+/// document's own span. It is linked to the invocation, which may be about many documents.
+pub(super) fn set_document(job: JobId) {
+    let Some(exporter) = EXPORTER.get() else {
+        return;
+    };
+    let span = tracing::Span::current();
+    let document = Context::new().with_remote_span_context(exporter.document(job));
+    if span.set_parent(document).is_ok() {
+        span.add_link(locked(&exporter.invocation).clone());
+    }
+}
+
+/// Links the current span to this job's document, if it is in the trace of another: until the row is read, an upload
+/// event counts as one about the first version at its key.
+pub(super) fn link_document(job: JobId) {
+    let Some(exporter) = EXPORTER.get() else {
+        return;
+    };
+    let span = tracing::Span::current();
+    let context = context_of(&span);
+    if context.is_valid() && context.trace_id() != document_trace_id(job) {
+        span.add_link(exporter.document(job));
+    }
+}
+
+fn context_of(span: &tracing::Span) -> SpanContext {
+    span.context().span().span_context().clone()
 }
 
 /// The spans that have ended since the last request.
@@ -139,46 +170,65 @@ impl SpanProcessor for FinishedSpans {
 #[derive(Debug)]
 struct Exporter {
     finished: FinishedSpans,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    url: Uri,
-    resource: ResourceAttributesWithSchema,
+    sender: SpanExporter,
+    sampler: DocumentSampler,
+    /// The span of the current invocation.
+    invocation: Mutex<SpanContext>,
+    last_network_error: NetworkError,
     paused_until: Mutex<Option<Instant>>,
 }
 
 impl Exporter {
-    fn new(endpoint: &str, finished: FinishedSpans) -> Result<Self, String> {
-        let url = format!("{}{TRACES_PATH}", endpoint.trim_end_matches('/'));
-        let url: Uri = url.parse().map_err(|bad| format!("{endpoint:?}: {bad}"))?;
-        let roots = match url.scheme_str() {
-            Some("http") => RootCertStore::empty(),
-            Some("https") => system_roots()?,
-            _ => {
-                return Err(format!(
-                    "{endpoint:?} begins with neither http:// nor https://"
-                ));
-            }
+    fn new(
+        settings: &TraceSettings,
+        resource: &Resource,
+        finished: FinishedSpans,
+    ) -> Result<Self, String> {
+        let last_network_error = NetworkError::default();
+        let client = Client {
+            inner: HyperClient::new(connector(&settings.url)?, settings.timeout, None),
+            last_error: Arc::clone(&last_network_error),
         };
-        let tls =
-            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .map_err(|error| error.to_string())?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .build();
+        // A connection that slept through a freeze is dead as often as not.
+        let headers = [("connection", "close")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // The library itself reads OTEL_EXPORTER_OTLP_HEADERS and OTEL_EXPORTER_OTLP_TRACES_HEADERS.
+        let mut sender = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client)
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(&settings.url)
+            .with_timeout(settings.timeout)
+            .with_headers(HashMap::from(headers))
+            // The answer to Lambda would wait for further tries, too.
+            .with_retry_policy(RetryPolicy::disabled())
+            .build()
+            .map_err(|error| error.to_string())?;
+        sender.set_resource(resource);
         Ok(Self {
             finished,
-            // A connection that slept through a freeze is dead as often as not.
-            client: Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build(connector),
-            url,
-            resource: (&resource()).into(),
+            sender,
+            sampler: DocumentSampler::from_environment(),
+            invocation: Mutex::new(SpanContext::NONE),
+            last_network_error,
             paused_until: Mutex::new(None),
         })
+    }
+
+    /// The span of a job's document, in the document's trace.
+    fn document(&self, job: JobId) -> SpanContext {
+        let trace = document_trace_id(job);
+        let sampled =
+            self.sampler
+                .should_sample(None, trace, DOCUMENT, &SpanKind::Internal, &[], &[]);
+        let is_sampled = sampled.decision == SamplingDecision::RecordAndSample;
+        SpanContext::new(
+            trace,
+            document_span_id(job),
+            TraceFlags::default().with_sampled(is_sampled),
+            true,
+            sampled.trace_state,
+        )
     }
 
     /// Sends the finished spans, or drops them during the pause after a failure.
@@ -190,41 +240,59 @@ impl Exporter {
             return;
         }
         let count = spans.len();
-        let request = ExportTraceServiceRequest {
-            resource_spans: group_spans_by_resource_and_scope(shaped(spans), &self.resource),
-        };
-        let sent = tokio::time::timeout(EXPORT_TIMEOUT, self.post(request.encode_to_vec())).await;
-        let problem = match sent {
-            Ok(Ok(())) => return,
-            Ok(Err(problem)) => problem,
-            Err(_) => format!("no answer within {} ms", EXPORT_TIMEOUT.as_millis()),
+        let Err(error) = self.sender.export(shaped(spans)).await else {
+            return;
         };
         *locked(&self.paused_until) = Some(Instant::now() + PAUSE_AFTER_FAILURE);
-        warn!(error = problem, spans = count, "traces were not exported");
+        let cause = take(&mut *locked(&self.last_network_error));
+        let error = cause.unwrap_or_else(|| error.to_string());
+        warn!(error, spans = count, "traces were not exported");
     }
+}
 
-    async fn post(&self, body: Vec<u8>) -> Result<(), String> {
-        let request = Request::post(self.url.clone())
-            .header(CONTENT_TYPE, "application/x-protobuf")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| error.to_string())?;
-        let answer = self.client.request(request).await;
-        let answer = answer.map_err(|error| chain(&error))?;
-        let status = answer.status();
-        if !status.is_success() {
-            return Err(format!("the receiver answered with HTTP status {status}"));
-        }
-        let body = Limited::new(answer.into_body(), MAX_RESPONSE_BYTES);
-        let body = body.collect().await.map_err(|error| error.to_string())?;
-        // A receiver that answers in JSON or HTML has taken the spans all the same.
-        let answer = ExportTraceServiceResponse::decode(body.to_bytes()).unwrap_or_default();
-        match answer.partial_success {
-            Some(partly) if partly.rejected_spans > 0 => Err(format!(
-                "the receiver refused {} spans: {}",
-                partly.rejected_spans, partly.error_message
-            )),
-            _ => Ok(()),
-        }
+/// The sampler that `OTEL_TRACES_SAMPLER` names. Samplers by ratio compare the last 64 bits of a trace id, and the first
+/// two of these are the same in all UUIDs. So they get the id with its halves exchanged, and decide the same for all
+/// spans of a document, in all functions.
+#[derive(Clone, Debug)]
+struct DocumentSampler(Box<dyn ShouldSample>);
+
+impl DocumentSampler {
+    fn from_environment() -> Self {
+        Self(Config::default().sampler)
+    }
+}
+
+impl ShouldSample for DocumentSampler {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let exchanged = u128::from_be_bytes(trace.to_bytes()).rotate_left(64);
+        let trace = TraceId::from_bytes(exchanged.to_be_bytes());
+        let sampler = &self.0;
+        sampler.should_sample(parent, trace, name, kind, attributes, links)
+    }
+}
+
+type NetworkError = Arc<Mutex<Option<String>>>;
+
+/// Keeps the last error: the exporter's says no more than "network error".
+#[derive(Debug)]
+struct Client {
+    inner: HyperClient<HttpsConnector<HttpConnector>>,
+    last_error: NetworkError,
+}
+
+#[async_trait::async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let answer = self.inner.send_bytes(request).await;
+        answer.inspect_err(|error| *locked(&self.last_error) = Some(chain(&**error)))
     }
 }
 
@@ -232,6 +300,25 @@ impl Exporter {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn connector(url: &str) -> Result<HttpsConnector<HttpConnector>, String> {
+    let roots = match url.split_once("://") {
+        Some(("http", _)) => RootCertStore::empty(),
+        Some(("https", _)) => system_roots()?,
+        _ => return Err(format!("{url:?} begins with neither http:// nor https://")),
+    };
+    let tls =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .build())
 }
 
 /// Receivers are no AWS service, so the pinned roots do not do.
@@ -244,18 +331,26 @@ fn system_roots() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Who speaks (OpenTelemetry semantic conventions, "Resource": service, faas, cloud).
+/// Who speaks (OpenTelemetry semantic conventions, "Resource": service, faas, cloud). `OTEL_SERVICE_NAME` and
+/// `OTEL_RESOURCE_ATTRIBUTES` say it otherwise.
 fn resource() -> Resource {
     let function = config::function_name().unwrap_or_default();
     let words = [
+        ("service.name", function.clone()),
         ("service.namespace", "docket".to_owned()),
-        ("faas.name", function.clone()),
+        ("faas.name", function),
         ("cloud.provider", "aws".to_owned()),
         ("cloud.platform", "aws_lambda".to_owned()),
         ("cloud.region", config::region().unwrap_or_default()),
     ];
-    Resource::builder()
-        .with_service_name(function)
+    let resource = Resource::builder_empty()
         .with_attributes(words.map(|(name, value)| KeyValue::new(name, value)))
-        .build()
+        .with_detectors(&[
+            Box::new(TelemetryResourceDetector),
+            Box::new(EnvResourceDetector::new()),
+        ]);
+    match config::otel_service_name() {
+        Some(name) => resource.with_service_name(name).build(),
+        None => resource.build(),
+    }
 }

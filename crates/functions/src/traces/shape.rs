@@ -1,45 +1,29 @@
-//! Which trace a span belongs to, and what it is called.
+//! What the exported spans are called, and the documents' own.
 //!
-//! Spans are made long before it is known which job they are about: a message has to be read for that, and its row. So
-//! they are put into their traces when all of them are there. A span with the fields `job.id` and `trace.id` goes into
-//! that trace with all below it, and hangs under the document's own span, whose id everybody can tell from the job's;
-//! what was above it is linked. The document's span reaches from the making of its job to its end, and is made of the
-//! log line that says so.
+//! A document's trace has the 128 bits of its job's id, and its span the last 64 of them, so that every function can tell
+//! both as soon as it has parsed a message. The document's span lasts from the job's creation to its end, and is made of
+//! the log line that says so.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use jobs::id::JobId;
-use jobs::id::TraceId as JobTrace;
 use opentelemetry::trace::{
-    Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+    Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-/// A job's trace, and its document's span in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    trace: TraceId,
-    document: SpanId,
+/// The name of a document's span.
+pub(super) const DOCUMENT: &str = "document";
+
+pub(super) const fn document_trace_id(job: JobId) -> TraceId {
+    TraceId::from_bytes(job.bits().to_be_bytes())
 }
 
-impl Place {
-    fn of(attributes: &[KeyValue]) -> Option<Self> {
-        let job: JobId = text(attributes, "job.id")?.parse().ok()?;
-        let trace: JobTrace = text(attributes, "trace.id")?.parse().ok()?;
-        let [.., a, b, c, d, e, f, g, h] = job.bits().to_be_bytes();
-        Some(Self {
-            trace: TraceId::from_bytes(trace.to_bytes()),
-            // Never zero: a UUID's variant is in there.
-            document: SpanId::from_bytes([a, b, c, d, e, f, g, h]),
-        })
-    }
-
-    fn context(self, span: SpanId) -> SpanContext {
-        let state = TraceState::default();
-        SpanContext::new(self.trace, span, TraceFlags::SAMPLED, false, state)
-    }
+/// Never zero: a UUID's variant is in there.
+pub(super) const fn document_span_id(job: JobId) -> SpanId {
+    let [.., a, b, c, d, e, f, g, h] = job.bits().to_be_bytes();
+    SpanId::from_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The last value of an attribute: fields that are recorded again are there twice.
@@ -53,53 +37,12 @@ fn text(attributes: &[KeyValue], name: &str) -> Option<String> {
     value(attributes, name).map(|value| value.as_str().into_owned())
 }
 
-/// All of `spans` and the documents' own, each in its trace and under the name that OpenTelemetry has for it.
+/// `spans` and those of the documents whose jobs ended within them, under the names that OpenTelemetry has for them.
 pub(super) fn shaped(mut spans: Vec<SpanData>) -> Vec<SpanData> {
-    let places = places(&spans);
     let documents: Vec<SpanData> = spans.iter().flat_map(documents).collect();
-    for span in &mut spans {
-        let id = span.span_context.span_id();
-        let above = places.get(&span.parent_span_id).copied().flatten();
-        if let Some(place) = places.get(&id).copied().flatten() {
-            if above != Some(place) {
-                let parent = span.parent_span_id;
-                let was = above.map_or_else(
-                    || {
-                        let state = TraceState::default();
-                        let trace = span.span_context.trace_id();
-                        SpanContext::new(trace, parent, TraceFlags::SAMPLED, false, state)
-                    },
-                    |above| above.context(parent),
-                );
-                if was.is_valid() {
-                    span.links.links.push(Link::with_context(was));
-                }
-                span.parent_span_id = place.document;
-                span.parent_span_is_remote = true;
-            }
-            span.span_context = place.context(id);
-        }
-        name(span);
-    }
+    spans.iter_mut().for_each(name);
     spans.extend(documents);
     spans
-}
-
-/// The place of each span: its own, or that of the nearest span above it that has one.
-fn places(spans: &[SpanData]) -> HashMap<SpanId, Option<Place>> {
-    let by_id: HashMap<SpanId, &SpanData> = spans
-        .iter()
-        .map(|span| (span.span_context.span_id(), span))
-        .collect();
-    let place = |span: &SpanData| {
-        let above = |span: &&SpanData| by_id.get(&span.parent_span_id).copied();
-        let mut way = std::iter::successors(Some(span), above);
-        way.find_map(|span| Place::of(&span.attributes))
-    };
-    let places = spans
-        .iter()
-        .map(|span| (span.span_context.span_id(), place(span)));
-    places.collect()
 }
 
 /// The spans of the documents whose jobs ended within this one, by the events that say what state a job has gone to.
@@ -108,7 +51,7 @@ fn documents(span: &SpanData) -> impl Iterator<Item = SpanData> {
 }
 
 fn document(within: &SpanData, event: &Event) -> Option<SpanData> {
-    let place = Place::of(&event.attributes)?;
+    let job: JobId = text(&event.attributes, "job.id")?.parse().ok()?;
     let state = text(&event.attributes, "job.to")?;
     let status = match state.as_str() {
         "Ready" | "Cancelled" | "Erased" => Status::Unset,
@@ -122,11 +65,17 @@ fn document(within: &SpanData, event: &Event) -> Option<SpanData> {
         .into_iter()
         .filter_map(|name| Some(KeyValue::new(name, value(&event.attributes, name)?.clone())));
     Some(SpanData {
-        span_context: place.context(place.document),
+        span_context: SpanContext::new(
+            document_trace_id(job),
+            document_span_id(job),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::default(),
+        ),
         parent_span_id: SpanId::INVALID,
         parent_span_is_remote: false,
         span_kind: SpanKind::Internal,
-        name: "document".into(),
+        name: DOCUMENT.into(),
         start_time: began.unwrap_or(SystemTime::UNIX_EPOCH),
         end_time: event.timestamp,
         attributes: kept.collect(),

@@ -1,5 +1,8 @@
 //! What becomes of the endpoint's notifications: the real handlers over in-memory ports.
 
+mod input_changes;
+mod model_answers;
+
 use crate::fixtures::{
     BUCKET, PDF, TestApp, advance, app, batch, failed, failures, job, run, succeeded, upload_event,
     write_output,
@@ -57,6 +60,15 @@ fn run_check(app: &TestApp) -> usize {
         .unwrap()
         .batch_item_failures
         .len()
+}
+
+fn fail_with(app: &TestApp, answer: &[u8], reason: &str) -> jobs::state::Failure {
+    let before = job(app, KEY);
+    let place = before.attempts.last().unwrap().failure_object.clone();
+    let place = place.unwrap();
+    app.ports.put(&place.bucket, &place.key, answer);
+    assert_eq!(error(app, &failed(&before, reason)), 0);
+    job(app, KEY).failure().unwrap().clone()
 }
 
 const SERVER_ERROR: &str =
@@ -232,18 +244,6 @@ fn output_of_an_unanswered_invocation_is_found_by_its_key_prefix() {
 }
 
 #[test]
-fn result_made_from_another_version_is_not_published() {
-    let app = submitted();
-    let before = job(&app, KEY);
-    app.ports.put(BUCKET, KEY, PDF);
-    let output = write_output(&app, &before);
-    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
-    assert!(
-        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
-    );
-}
-
-#[test]
 fn notification_that_arrives_before_the_invocation_is_recorded_counts() {
     let app = app();
     let version = app.ports.put(BUCKET, KEY, PDF);
@@ -362,23 +362,6 @@ fn failed_event_publication_causes_redelivery_of_the_message() {
     assert_eq!(app.ports.state().events.len(), 1);
 }
 
-/// The customer gets the model's message, not a reference to a log that only operators can read.
-#[test]
-fn rejected_document_fails_with_the_models_message() {
-    let app = submitted();
-    let before = job(&app, KEY);
-    let place = before.attempts[0].failure_object.clone().unwrap();
-    app.ports.put(&place.bucket, &place.key, br#"{"error":{"status":400,"code":"broken","reason":"the cross-reference table is missing"}}"#);
-    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
-    let State::Failed { failure, .. } = job(&app, KEY).state else {
-        panic!()
-    };
-    assert_eq!(
-        (failure.cause, failure.detail.as_str()),
-        (Cause::ModelRejected, "the cross-reference table is missing")
-    );
-}
-
 /// Guarantee 10: every effect of a state (invoke, retry message, push, event) runs at least once.
 #[test]
 fn result_found_while_failing_is_published_even_if_the_first_publication_failed() {
@@ -411,43 +394,6 @@ fn result_found_at_the_deadline_is_published_even_if_the_first_publication_faile
     assert_eq!(app.ports.state().events.len(), 1);
 }
 
-/// The endpoint reads the version that is current when the request leaves its queue.
-#[test]
-fn failure_made_from_another_version_does_not_fail_the_job() {
-    let app = submitted();
-    let before = job(&app, KEY);
-    app.ports.put(BUCKET, KEY, b"not a PDF at all");
-    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
-    assert!(
-        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
-    );
-}
-
-#[test]
-fn result_of_an_object_that_was_replaced_and_then_deleted_is_not_published() {
-    let app = submitted();
-    let before = job(&app, KEY);
-    app.ports.put(BUCKET, KEY, PDF);
-    app.ports.put_object(BUCKET, KEY, None);
-    let output = write_output(&app, &before);
-    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
-    assert!(
-        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
-    );
-}
-
-#[test]
-fn retry_is_not_invoked_if_the_input_was_replaced() {
-    let app = submitted();
-    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
-    app.ports.put(BUCKET, KEY, b"not a PDF at all");
-    assert_eq!(run_check(&app), 0);
-    assert!(
-        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
-    );
-    assert_eq!(app.ports.state().invocations.len(), 1);
-}
-
 #[test]
 fn correction_event_is_marked_as_a_correction() {
     let app = submitted();
@@ -456,231 +402,4 @@ fn correction_event_is_marked_as_a_correction() {
     let output = write_output(&app, &before);
     success(&app, &succeeded(&before, &output), 1);
     assert!(job(&app, KEY).corrected);
-}
-
-fn fail_with(app: &TestApp, answer: &[u8], reason: &str) -> jobs::state::Failure {
-    let before = job(app, KEY);
-    let place = before.attempts.last().unwrap().failure_object.clone();
-    let place = place.unwrap();
-    app.ports.put(&place.bucket, &place.key, answer);
-    assert_eq!(error(app, &failed(&before, reason)), 0);
-    job(app, KEY).failure().unwrap().clone()
-}
-
-/// The words are known after the first attempt, not only after the last.
-#[test]
-fn models_message_is_recorded_at_each_failed_attempt() {
-    let app = submitted();
-    let body =
-        b"Traceback (most recent call last):\n  File \"serve.py\", line 3\nValueError: no xref\n";
-    let failure = fail_with(&app, body, SERVER_ERROR);
-    assert_eq!(
-        (failure.cause, failure.detail.as_str()),
-        (Cause::ModelError, "ValueError: no xref")
-    );
-    assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
-}
-
-#[test]
-fn answer_without_a_readable_reason_keeps_the_status() {
-    for (body, said, want) in [
-        (
-            &b""[..],
-            "Received client error (422) from model. See …",
-            "HTTP 422 without a readable reason",
-        ),
-        (
-            b"{}",
-            "Received client error (400) from model: page 3 is broken",
-            "page 3 is broken",
-        ),
-        (
-            b"\xff\xfe\x00",
-            "Received server error (0) from model. See …",
-            "the model failed without a readable reason",
-        ),
-    ] {
-        let app = submitted();
-        assert_eq!(fail_with(&app, body, said).detail, want);
-    }
-}
-
-#[test]
-fn statuses_that_say_nothing_about_the_document_are_retried() {
-    for status in [409, 421, 423, 424, 425, 429] {
-        let app = submitted();
-        let said = format!("ClientError: Received client error ({status}) from model. See …");
-        assert_eq!(error(&app, &failed(&job(&app, KEY), &said)), 0);
-        let after = job(&app, KEY);
-        assert!(
-            matches!(after.state, State::RetryScheduled { .. }),
-            "{status}"
-        );
-    }
-}
-
-#[test]
-fn the_word_expired_in_a_models_message_uses_up_an_attempt() {
-    let app = submitted();
-    let said = "ModelError: the licence of the recogniser has expired";
-    assert_eq!(error(&app, &failed(&job(&app, KEY), said)), 0);
-    run_check(&app);
-    assert_eq!(error(&app, &failed(&job(&app, KEY), said)), 0);
-    assert!(
-        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Unknown)
-    );
-}
-
-fn write_empty_output(app: &TestApp, before: &jobs::job::Job) -> String {
-    let place = before.attempts.last().unwrap().output.clone().unwrap();
-    app.ports.put(&place.bucket, &place.key, b"");
-    place.to_string()
-}
-
-#[test]
-fn output_without_bytes_is_a_failed_attempt() {
-    let app = submitted();
-    for attempt in 1..=3 {
-        let before = job(&app, KEY);
-        let output = write_empty_output(&app, &before);
-        assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
-        let failure = job(&app, KEY).failure().unwrap().clone();
-        assert_eq!(
-            (failure.cause, failure.detail.as_str()),
-            (Cause::ModelError, "the model answered with nothing")
-        );
-        if attempt < 3 {
-            run_check(&app);
-        }
-    }
-    assert!(matches!(job(&app, KEY).state, State::Failed { .. }));
-}
-
-/// The empty outputs of earlier attempts are no results either, and without a notification the check finds them.
-#[test]
-fn output_without_bytes_is_found_by_a_check() {
-    let app = submitted();
-    let before = job(&app, KEY);
-    write_empty_output(&app, &before);
-    let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
-    assert_eq!(
-        run(retry::handle(&app, batch(&app, &[body], 1)))
-            .unwrap()
-            .batch_item_failures
-            .len(),
-        0
-    );
-    let after = job(&app, KEY);
-    assert!(matches!(after.state, State::RetryScheduled { .. }));
-    assert_eq!(
-        after.failure().unwrap().detail,
-        "the model answered with nothing"
-    );
-    run_check(&app);
-    let second = job(&app, KEY);
-    let output = write_output(&app, &second);
-    assert_eq!(success(&app, &succeeded(&second, &output), 1), 0);
-    assert_eq!(
-        job(&app, KEY).state,
-        State::Ready {
-            attempt: Attempt(2)
-        }
-    );
-}
-
-const NO_INPUT: &str = "Failed to download the input from S3: the object does not exist.";
-const DELETED: &str = "the file was deleted before it could be processed";
-
-fn assert_deleted(app: &TestApp, key: &str) {
-    let after = job(app, key);
-    let State::Failed { failure, .. } = &after.state else {
-        panic!("{:?}", after.state)
-    };
-    assert_eq!(
-        (failure.cause, failure.detail.as_str()),
-        (Cause::InvalidInput, DELETED)
-    );
-    assert_eq!(app.ports.state().invocations.len(), 1, "no second run");
-}
-
-#[test]
-fn input_that_was_deleted_while_it_waited_fails_the_job_without_a_retry() {
-    for with_object in [false, true] {
-        let app = submitted();
-        app.ports.put_object(BUCKET, KEY, None);
-        if with_object {
-            fail_with(&app, NO_INPUT.as_bytes(), NO_INPUT);
-        } else {
-            assert_eq!(error(&app, &failed(&job(&app, KEY), NO_INPUT)), 0);
-        }
-        assert_deleted(&app, KEY);
-    }
-}
-
-#[test]
-fn retry_is_not_invoked_if_the_input_was_deleted() {
-    for key in [KEY, "inbound/acme/a b.pdf"] {
-        let app = app();
-        let version = app.ports.put(BUCKET, key, PDF);
-        let event = batch(&app, &[upload_event(key, &version)], 1);
-        run(upload_trigger::handle(&app, event)).unwrap();
-        assert_eq!(error(&app, &failed(&job(&app, key), SERVER_ERROR)), 0);
-        app.ports.put_object(BUCKET, key, None);
-        assert_eq!(run_check(&app), 0);
-        assert_deleted(&app, key);
-    }
-}
-
-/// Asked once more after the message came back: the policy or the key may have been changed.
-#[test]
-fn retry_is_not_invoked_if_the_input_is_denied() {
-    let app = submitted();
-    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
-    app.ports
-        .state()
-        .denied
-        .insert(KEY.to_owned(), "KMS.NotFoundException");
-    let check = app.ports.state().checks.pop().unwrap().message;
-    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
-        .to_string();
-    let receive = |count| {
-        let event = batch(&app, std::slice::from_ref(&body), count);
-        run(retry::handle(&app, event))
-            .unwrap()
-            .batch_item_failures
-            .len()
-    };
-    assert_eq!(receive(1), 1);
-    advance(&app, 360_000);
-    assert_eq!(receive(2), 0);
-    let after = job(&app, KEY);
-    assert!(
-        matches!(&after.state, State::Failed { failure, .. } if failure.detail.starts_with("the file cannot be read (KMS.NotFoundException)")),
-        "{:?}",
-        after.state
-    );
-    assert_eq!(app.ports.state().invocations.len(), 1);
-}
-
-/// The result is kept, since it may be right; the explanation says so.
-#[test]
-fn output_of_another_media_type_is_ready_and_said() {
-    for (content_type, said) in [
-        ("text/html; charset=utf-8", Some("text/html")),
-        ("Application/JSON; charset=utf-8", None),
-        ("", None),
-    ] {
-        let app = submitted();
-        let before = job(&app, KEY);
-        let output = write_output(&app, &before);
-        let body = succeeded(&before, &output).replace("application/json", content_type);
-        assert_eq!(success(&app, &body, 1), 0);
-        let after = job(&app, KEY);
-        assert!(matches!(after.state, State::Ready { .. }));
-        let summary = api::explain::explain(&after, after.updated_at).summary;
-        match said {
-            Some(said) => assert!(summary.contains(said), "{summary}"),
-            None => assert_eq!(summary, "ready (attempt 1)"),
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::Arc;
 
 use functions::bootstrap::App;
+use functions::config::TraceSettings;
 use jobs::id::{JobId, Timestamp};
 use jobs::pipeline::Pipelines;
 use lambda_runtime::{Context, LambdaEvent};
@@ -74,6 +75,12 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
         .build()
         .unwrap()
         .block_on(future)
+}
+
+/// Traces go to the receiver with this base URL.
+pub(crate) fn settings(url: &str) -> TraceSettings {
+    let endpoint = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| url.to_owned());
+    TraceSettings::read(&endpoint).unwrap()
 }
 
 /// An HTTP request: its first line, its headers, its body.

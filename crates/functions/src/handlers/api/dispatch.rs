@@ -25,6 +25,7 @@ use super::cursor::CursorSigner;
 use super::http::HttpEvent;
 use super::problem::HttpError;
 use super::routes::{Operation, find_route};
+use crate::traces;
 
 macro_rules! api_ports {
     ($($port:path),*) => {
@@ -73,6 +74,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
     principal: Option<&Principal>,
 ) -> Result<Response, HttpError> {
     let (route, path) = find_route(api_request.event)?;
+    // Some programs copy UUIDs in capitals.
+    let id = path.find("job_id").map(|id| id.to_lowercase().parse());
+    if let Some(Ok(id)) = id {
+        traces::about_id(id);
+    }
     let (ports, request, run) = (api_request.ports, api_request.event, api_request.run);
     let pipelines = run.pipelines;
     let response = |body: Value| Response {
@@ -111,9 +117,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
             Value::Null
         }
         Operation::ListJobs => list_jobs(api_request, principal).await?,
-        Operation::GetJob => to_json(&job_detail::show(ports, principal, job_id()).await?),
+        Operation::GetJob => to_json(&job_detail::show(ports, run, principal, job_id()).await?),
         Operation::GetResult => {
-            to_json(&job_detail::result(ports, pipelines, principal, job_id()).await?)
+            to_json(&job_detail::result(ports, run, principal, job_id()).await?)
         }
         Operation::RetryJob => {
             let command: JobCommandRequest = request.json()?;

@@ -133,11 +133,16 @@ routes! {
 pub(super) struct PathParameters(Vec<(&'static str, String)>);
 
 impl PathParameters {
+    pub(super) fn find(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// # Panics
     /// If the route has no such parameter.
     pub(super) fn get(&self, name: &str) -> &str {
-        match self.0.iter().find(|(known, _)| *known == name) {
-            Some((_, value)) => value,
+        match self.find(name) {
+            Some(value) => value,
             None => unreachable!("the path of this route has no parameter {name}"),
         }
     }

@@ -1,0 +1,160 @@
+//! Reads a job from an item.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jobs::event::EventKind;
+use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
+use jobs::input::Input;
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::state::{Cause, Failure, RetryBudget, State};
+use jobs::transition::Policy;
+
+use super::reader::{BadRow, Reader};
+use super::{Item, SCHEMA};
+
+/// Reads a whole item, key included.
+pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
+    let row = Reader { item, path: "" };
+    if row.number::<u32>("schema")? > SCHEMA {
+        return Err(BadRow::Newer);
+    }
+    let input = row.map("input", input_from_item)?;
+    let bucket = input.bucket.clone();
+    Ok(Job {
+        id: row.parsed("job_id")?,
+        version: row.number("version")?,
+        tenant: row.parsed("tenant")?,
+        pipeline: row.text("pipeline")?.to_owned(),
+        state: row.map("state", |state| state_from_item(row.text("status")?, state))?,
+        policy: row.map("policy", policy_from_item)?,
+        attempts: row.list("attempts", |record| attempt_from_item(record, &bucket))?,
+        history: row.list("history", entry_from_item)?,
+        history_dropped: row
+            .optional("history_dropped", Reader::number)?
+            .unwrap_or(0),
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        expires_at: row
+            .optional("expires_at", Reader::number::<u64>)?
+            .map(|seconds| Timestamp(seconds * 1000)),
+        row_ttl_days: row.number("row_ttl_days")?,
+        corrected: item.contains_key("corrected"),
+        // An invalid trace id counts as absent; the job then uses the one derived from its id.
+        trace_id: row
+            .optional_text("trace_id")?
+            .and_then(|text| text.parse().ok()),
+        input,
+    })
+}
+
+fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
+    Ok(Input {
+        bucket: item.text("bucket")?.to_owned(),
+        key: item.text("key")?.to_owned(),
+        version: item.text("version")?.to_owned(),
+        etag: item.text("etag")?.to_owned(),
+        bytes: item.number("bytes")?,
+        content_type: item.text("type")?.to_owned(),
+        name: item.optional_text("name")?,
+        uploaded_by: item.optional_text("uploaded_by")?,
+    })
+}
+
+fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
+    let attempt = Attempt(item.number("attempt")?);
+    let budget = || {
+        Ok(RetryBudget {
+            last_attempt: Attempt(item.number("last_attempt")?),
+            expires_at: item.time("budget_expires_at")?,
+        })
+    };
+    Ok(match status {
+        "Submitting" => State::Submitting {
+            attempt,
+            lease_token: LeaseToken(item.number("lease_token")?),
+            lease_expires_at: item.time("lease_expires_at")?,
+            deadline: item.time("deadline")?,
+            budget: budget()?,
+        },
+        "InProgress" => State::InProgress {
+            attempt,
+            deadline: item.time("deadline")?,
+            budget: budget()?,
+        },
+        "RetryScheduled" => State::RetryScheduled {
+            next: attempt,
+            due: item.time("due")?,
+            budget: budget()?,
+        },
+        "Ready" => State::Ready { attempt },
+        "Failed" => State::Failed {
+            attempt,
+            failure: Failure {
+                cause: Cause::from_name(item.text("cause")?),
+                detail: item.text("detail")?.to_owned(),
+            },
+        },
+        "Cancelled" => State::Cancelled { attempt },
+        "Erased" => State::Erased { attempt },
+        other => return Err(BadRow::Wrong(format!("status {other:?} is unknown"))),
+    })
+}
+
+fn policy_from_item(item: Reader<'_>) -> Result<Policy, BadRow> {
+    let delays = item
+        .item
+        .get("backoff")
+        .and_then(|value| value.as_l().ok())
+        .ok_or_else(|| item.wrong("backoff"))?;
+    let delay = |value: &AttributeValue| {
+        value
+            .as_n()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| item.wrong("backoff"))
+    };
+    Ok(Policy {
+        max_attempts: item.number("attempts")?,
+        backoff_seconds: delays.iter().map(delay).collect::<Result<_, _>>()?,
+        max_attempt_seconds: item.number("attempt_s")?,
+        job_deadline_seconds: item.number("deadline_s")?,
+    })
+}
+
+fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, BadRow> {
+    let location = |name: &'static str| -> Result<Option<Location>, BadRow> {
+        let Some(text) = item.optional_text(name)? else {
+            return Ok(None);
+        };
+        if text.starts_with("s3://") {
+            return text.parse().map(Some).map_err(|_| item.wrong(name));
+        }
+        Ok(Some(Location {
+            bucket: bucket.to_owned(),
+            key: text,
+        }))
+    };
+    let cause = item.optional_text("cause")?;
+    let detail = item.optional_text("detail")?.unwrap_or_default();
+    Ok(AttemptRecord {
+        attempt: Attempt(item.number("n")?),
+        started_at: item.time("at")?,
+        may_run_twice: item.item.contains_key("twice"),
+        output: location("output")?,
+        failure_object: location("failure")?,
+        closed_at: item.optional("closed_at", Reader::number)?.map(Timestamp),
+        failure: cause.map(|cause| Failure {
+            cause: Cause::from_name(&cause),
+            detail,
+        }),
+        unexpected_content_type: item.optional_text("unexpected_content_type")?,
+    })
+}
+
+fn entry_from_item(item: Reader<'_>) -> Result<HistoryEntry, BadRow> {
+    Ok(HistoryEntry {
+        at: item.time("at")?,
+        event: EventKind::from_name(item.text("event")?),
+        actor: item.optional_text("actor")?,
+        reason: item.optional_text("reason")?,
+    })
+}

@@ -1,0 +1,233 @@
+//! Writes a job as an item.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jobs::id::Location;
+use jobs::input::Input;
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::state::{RetryBudget, State};
+use jobs::transition::Policy;
+
+use super::{Item, SCHEMA, n, s, tenant_status_group};
+
+fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> Item {
+    entries
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
+    if let Some(value) = value {
+        item.insert(name.to_owned(), value);
+    }
+}
+
+/// The attributes of `job` except its key.
+pub(in crate::aws) fn to_item(job: &Job) -> Item {
+    let bucket = &job.input.bucket;
+    let mut item = map([
+        ("schema", n(SCHEMA)),
+        ("version", n(job.version)),
+        ("tenant", s(job.tenant.as_str())),
+        ("pipeline", s(&job.pipeline)),
+        ("input", AttributeValue::M(input_to_item(&job.input))),
+        ("status", s(job.state.name())),
+        ("state", AttributeValue::M(state_to_item(&job.state))),
+        ("policy", AttributeValue::M(policy_to_item(&job.policy))),
+        (
+            "attempts",
+            AttributeValue::L(
+                job.attempts
+                    .iter()
+                    .map(|record| AttributeValue::M(attempt_to_item(record, bucket)))
+                    .collect(),
+            ),
+        ),
+        (
+            "history",
+            AttributeValue::L(
+                job.history
+                    .iter()
+                    .map(|entry| AttributeValue::M(entry_to_item(entry)))
+                    .collect(),
+            ),
+        ),
+        ("created_at", n(job.created_at.0)),
+        ("updated_at", n(job.updated_at.0)),
+        ("row_ttl_days", n(job.row_ttl_days)),
+        (
+            "tenant_status_group",
+            s(tenant_status_group(
+                job.tenant.as_str(),
+                job.state.status_group(),
+            )),
+        ),
+    ]);
+    put(
+        &mut item,
+        "history_dropped",
+        (job.history_dropped > 0).then(|| n(job.history_dropped)),
+    );
+    // DynamoDB's time to live counts seconds (developer guide, "Using time to live").
+    put(
+        &mut item,
+        "expires_at",
+        job.expires_at.map(|at| n(at.0 / 1000)),
+    );
+    put(
+        &mut item,
+        "corrected",
+        job.corrected.then_some(AttributeValue::Bool(true)),
+    );
+    put(
+        &mut item,
+        "trace_id",
+        job.trace_id.map(|id| s(id.to_string())),
+    );
+    if let Some(next_check_at) = job.next_check_at() {
+        item.extend(map([
+            ("check_shard", n(job.id.shard())),
+            ("next_check_at", n(next_check_at.0)),
+        ]));
+    }
+    if matches!(job.state, State::Failed { .. }) {
+        item.extend(map([
+            ("failed_shard", n(job.id.shard())),
+            ("failed_at", n(job.updated_at.0)),
+        ]));
+    }
+    item
+}
+
+fn input_to_item(input: &Input) -> Item {
+    let mut item = map([
+        ("bucket", s(&input.bucket)),
+        ("key", s(&input.key)),
+        ("version", s(&input.version)),
+        ("etag", s(&input.etag)),
+        ("bytes", n(input.bytes)),
+        ("type", s(&input.content_type)),
+    ]);
+    put(&mut item, "name", input.name.as_deref().map(s));
+    put(
+        &mut item,
+        "uploaded_by",
+        input.uploaded_by.as_deref().map(s),
+    );
+    item
+}
+
+fn state_to_item(state: &State) -> Item {
+    let budget = |item: &mut Item, budget: &RetryBudget| {
+        item.extend(map([
+            ("last_attempt", n(budget.last_attempt)),
+            ("budget_expires_at", n(budget.expires_at.0)),
+        ]))
+    };
+    match state {
+        State::Submitting {
+            attempt,
+            lease_token,
+            lease_expires_at,
+            deadline,
+            budget: b,
+        } => {
+            let mut item = map([
+                ("attempt", n(attempt)),
+                ("lease_token", n(lease_token.0)),
+                ("lease_expires_at", n(lease_expires_at.0)),
+                ("deadline", n(deadline.0)),
+            ]);
+            budget(&mut item, b);
+            item
+        }
+        State::InProgress {
+            attempt,
+            deadline,
+            budget: b,
+        } => {
+            let mut item = map([("attempt", n(attempt)), ("deadline", n(deadline.0))]);
+            budget(&mut item, b);
+            item
+        }
+        State::RetryScheduled {
+            next,
+            due,
+            budget: b,
+        } => {
+            let mut item = map([("attempt", n(next)), ("due", n(due.0))]);
+            budget(&mut item, b);
+            item
+        }
+        State::Failed { attempt, failure } => map([
+            ("attempt", n(attempt)),
+            ("cause", s(failure.cause.name())),
+            ("detail", s(&failure.detail)),
+        ]),
+        State::Ready { attempt } | State::Cancelled { attempt } | State::Erased { attempt } => {
+            map([("attempt", n(attempt))])
+        }
+    }
+}
+
+fn policy_to_item(policy: &Policy) -> Item {
+    map([
+        ("attempts", n(policy.max_attempts)),
+        (
+            "backoff",
+            AttributeValue::L(policy.backoff_seconds.iter().map(n).collect()),
+        ),
+        ("attempt_s", n(policy.max_attempt_seconds)),
+        ("deadline_s", n(policy.job_deadline_seconds)),
+    ])
+}
+
+fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
+    // Most locations are in the job's own bucket. Only their key is stored, since each kilobyte of a row costs a write unit.
+    let stored = |location: &Location| {
+        s(if location.bucket == bucket {
+            location.key.clone()
+        } else {
+            location.to_string()
+        })
+    };
+    let mut item = map([("n", n(record.attempt)), ("at", n(record.started_at.0))]);
+    put(
+        &mut item,
+        "twice",
+        record.may_run_twice.then_some(AttributeValue::Bool(true)),
+    );
+    put(&mut item, "output", record.output.as_ref().map(stored));
+    put(
+        &mut item,
+        "failure",
+        record.failure_object.as_ref().map(stored),
+    );
+    put(
+        &mut item,
+        "unexpected_content_type",
+        record.unexpected_content_type.as_ref().map(s),
+    );
+    put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
+    put(
+        &mut item,
+        "cause",
+        record
+            .failure
+            .as_ref()
+            .map(|failure| s(failure.cause.name())),
+    );
+    put(
+        &mut item,
+        "detail",
+        record.failure.as_ref().map(|failure| s(&failure.detail)),
+    );
+    item
+}
+
+fn entry_to_item(entry: &HistoryEntry) -> Item {
+    let mut item = map([("event", s(entry.event.name())), ("at", n(entry.at.0))]);
+    put(&mut item, "actor", entry.actor.as_deref().map(s));
+    put(&mut item, "reason", entry.reason.as_deref().map(s));
+    item
+}

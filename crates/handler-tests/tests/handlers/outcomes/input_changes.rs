@@ -1,0 +1,127 @@
+//! The input was replaced, deleted or denied after the job was accepted.
+
+use super::*;
+
+#[test]
+fn result_made_from_another_version_is_not_published() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, PDF);
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+/// The endpoint reads the version that is current when the request leaves its queue.
+#[test]
+fn failure_made_from_another_version_does_not_fail_the_job() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, b"not a PDF at all");
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn result_of_an_object_that_was_replaced_and_then_deleted_is_not_published() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    app.ports.put(BUCKET, KEY, PDF);
+    app.ports.put_object(BUCKET, KEY, None);
+    let output = write_output(&app, &before);
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+}
+
+#[test]
+fn retry_is_not_invoked_if_the_input_was_replaced() {
+    let app = submitted();
+    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
+    app.ports.put(BUCKET, KEY, b"not a PDF at all");
+    assert_eq!(run_check(&app), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Superseded)
+    );
+    assert_eq!(app.ports.state().invocations.len(), 1);
+}
+
+const NO_INPUT: &str = "Failed to download the input from S3: the object does not exist.";
+
+const DELETED: &str = "the file was deleted before it could be processed";
+
+fn assert_deleted(app: &TestApp, key: &str) {
+    let after = job(app, key);
+    let State::Failed { failure, .. } = &after.state else {
+        panic!("{:?}", after.state)
+    };
+    assert_eq!(
+        (failure.cause, failure.detail.as_str()),
+        (Cause::InvalidInput, DELETED)
+    );
+    assert_eq!(app.ports.state().invocations.len(), 1, "no second run");
+}
+
+#[test]
+fn input_that_was_deleted_while_it_waited_fails_the_job_without_a_retry() {
+    for with_object in [false, true] {
+        let app = submitted();
+        app.ports.put_object(BUCKET, KEY, None);
+        if with_object {
+            fail_with(&app, NO_INPUT.as_bytes(), NO_INPUT);
+        } else {
+            assert_eq!(error(&app, &failed(&job(&app, KEY), NO_INPUT)), 0);
+        }
+        assert_deleted(&app, KEY);
+    }
+}
+
+#[test]
+fn retry_is_not_invoked_if_the_input_was_deleted() {
+    for key in [KEY, "inbound/acme/a b.pdf"] {
+        let app = app();
+        let version = app.ports.put(BUCKET, key, PDF);
+        let event = batch(&app, &[upload_event(key, &version)], 1);
+        run(upload_trigger::handle(&app, event)).unwrap();
+        assert_eq!(error(&app, &failed(&job(&app, key), SERVER_ERROR)), 0);
+        app.ports.put_object(BUCKET, key, None);
+        assert_eq!(run_check(&app), 0);
+        assert_deleted(&app, key);
+    }
+}
+
+/// Asked once more after the message came back: the policy or the key may have been changed.
+#[test]
+fn retry_is_not_invoked_if_the_input_is_denied() {
+    let app = submitted();
+    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
+    app.ports
+        .state()
+        .denied
+        .insert(KEY.to_owned(), "KMS.NotFoundException");
+    let check = app.ports.state().checks.pop().unwrap().message;
+    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
+        .to_string();
+    let receive = |count| {
+        let event = batch(&app, std::slice::from_ref(&body), count);
+        run(retry::handle(&app, event))
+            .unwrap()
+            .batch_item_failures
+            .len()
+    };
+    assert_eq!(receive(1), 1);
+    advance(&app, 360_000);
+    assert_eq!(receive(2), 0);
+    let after = job(&app, KEY);
+    assert!(
+        matches!(&after.state, State::Failed { failure, .. } if failure.detail.starts_with("the file cannot be read (KMS.NotFoundException)")),
+        "{:?}",
+        after.state
+    );
+    assert_eq!(app.ports.state().invocations.len(), 1);
+}

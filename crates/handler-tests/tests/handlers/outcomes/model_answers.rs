@@ -1,0 +1,164 @@
+//! What the model's container answers: reasons, statuses, empty and unexpected outputs.
+
+use super::*;
+
+/// The customer gets the model's message, not a reference to a log that only operators can read.
+#[test]
+fn rejected_document_fails_with_the_models_message() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let place = before.attempts[0].failure_object.clone().unwrap();
+    app.ports.put(&place.bucket, &place.key, br#"{"error":{"status":400,"code":"broken","reason":"the cross-reference table is missing"}}"#);
+    assert_eq!(error(&app, &failed(&before, CLIENT_ERROR)), 0);
+    let State::Failed { failure, .. } = job(&app, KEY).state else {
+        panic!()
+    };
+    assert_eq!(
+        (failure.cause, failure.detail.as_str()),
+        (Cause::ModelRejected, "the cross-reference table is missing")
+    );
+}
+
+/// The words are known after the first attempt, not only after the last.
+#[test]
+fn models_message_is_recorded_at_each_failed_attempt() {
+    let app = submitted();
+    let body =
+        b"Traceback (most recent call last):\n  File \"serve.py\", line 3\nValueError: no xref\n";
+    let failure = fail_with(&app, body, SERVER_ERROR);
+    assert_eq!(
+        (failure.cause, failure.detail.as_str()),
+        (Cause::ModelError, "ValueError: no xref")
+    );
+    assert!(matches!(job(&app, KEY).state, State::RetryScheduled { .. }));
+}
+
+#[test]
+fn answer_without_a_readable_reason_keeps_the_status() {
+    for (body, said, want) in [
+        (
+            &b""[..],
+            "Received client error (422) from model. See …",
+            "HTTP 422 without a readable reason",
+        ),
+        (
+            b"{}",
+            "Received client error (400) from model: page 3 is broken",
+            "page 3 is broken",
+        ),
+        (
+            b"\xff\xfe\x00",
+            "Received server error (0) from model. See …",
+            "the model failed without a readable reason",
+        ),
+    ] {
+        let app = submitted();
+        assert_eq!(fail_with(&app, body, said).detail, want);
+    }
+}
+
+#[test]
+fn statuses_that_say_nothing_about_the_document_are_retried() {
+    for status in [409, 421, 423, 424, 425, 429] {
+        let app = submitted();
+        let said = format!("ClientError: Received client error ({status}) from model. See …");
+        assert_eq!(error(&app, &failed(&job(&app, KEY), &said)), 0);
+        let after = job(&app, KEY);
+        assert!(
+            matches!(after.state, State::RetryScheduled { .. }),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn the_word_expired_in_a_models_message_uses_up_an_attempt() {
+    let app = submitted();
+    let said = "ModelError: the licence of the recogniser has expired";
+    assert_eq!(error(&app, &failed(&job(&app, KEY), said)), 0);
+    run_check(&app);
+    assert_eq!(error(&app, &failed(&job(&app, KEY), said)), 0);
+    assert!(
+        matches!(&job(&app, KEY).state, State::Failed { failure, .. } if failure.cause == Cause::Unknown)
+    );
+}
+
+fn write_empty_output(app: &TestApp, before: &jobs::job::Job) -> String {
+    let place = before.attempts.last().unwrap().output.clone().unwrap();
+    app.ports.put(&place.bucket, &place.key, b"");
+    place.to_string()
+}
+
+#[test]
+fn output_without_bytes_is_a_failed_attempt() {
+    let app = submitted();
+    for attempt in 1..=3 {
+        let before = job(&app, KEY);
+        let output = write_empty_output(&app, &before);
+        assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+        let failure = job(&app, KEY).failure().unwrap().clone();
+        assert_eq!(
+            (failure.cause, failure.detail.as_str()),
+            (Cause::ModelError, "the model answered with nothing")
+        );
+        if attempt < 3 {
+            run_check(&app);
+        }
+    }
+    assert!(matches!(job(&app, KEY).state, State::Failed { .. }));
+}
+
+/// The empty outputs of earlier attempts are no results either, and without a notification the check finds them.
+#[test]
+fn output_without_bytes_is_found_by_a_check() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_empty_output(&app, &before);
+    let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
+    assert_eq!(
+        run(retry::handle(&app, batch(&app, &[body], 1)))
+            .unwrap()
+            .batch_item_failures
+            .len(),
+        0
+    );
+    let after = job(&app, KEY);
+    assert!(matches!(after.state, State::RetryScheduled { .. }));
+    assert_eq!(
+        after.failure().unwrap().detail,
+        "the model answered with nothing"
+    );
+    run_check(&app);
+    let second = job(&app, KEY);
+    let output = write_output(&app, &second);
+    assert_eq!(success(&app, &succeeded(&second, &output), 1), 0);
+    assert_eq!(
+        job(&app, KEY).state,
+        State::Ready {
+            attempt: Attempt(2)
+        }
+    );
+}
+
+/// The result is kept, since it may be right; the explanation says so.
+#[test]
+fn output_of_another_media_type_is_ready_and_said() {
+    for (content_type, said) in [
+        ("text/html; charset=utf-8", Some("text/html")),
+        ("Application/JSON; charset=utf-8", None),
+        ("", None),
+    ] {
+        let app = submitted();
+        let before = job(&app, KEY);
+        let output = write_output(&app, &before);
+        let body = succeeded(&before, &output).replace("application/json", content_type);
+        assert_eq!(success(&app, &body, 1), 0);
+        let after = job(&app, KEY);
+        assert!(matches!(after.state, State::Ready { .. }));
+        let summary = api::explain::explain(&after, after.updated_at).summary;
+        match said {
+            Some(said) => assert!(summary.contains(said), "{summary}"),
+            None => assert_eq!(summary, "ready (attempt 1)"),
+        }
+    }
+}
