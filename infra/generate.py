@@ -13,12 +13,16 @@ import pathlib
 import re
 import sys
 
+INFRA = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(INFRA))
+
+import scaling  # noqa: E402  found by the line above
+
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10; pip brings its own reader there
     from pip._vendor import tomli as tomllib
 
-INFRA = pathlib.Path(__file__).resolve().parent
 NONCURRENT_DAYS = 7  # how long an expired or overwritten version stays, to undo a mistake
 
 
@@ -85,6 +89,7 @@ def derived(name, table):
         # Half of the time that a request may wait leaves the other half to act.
         "OldestRequestAlarmSeconds": str(min(table["queue_ttl_seconds"], table["slo_seconds"]) // 2),
         "TerminationWaitSeconds": str(table["invocation_timeout_seconds"]),
+        "Scaling": table.get("scaling", "aws"),
     }
 
 
@@ -93,6 +98,8 @@ def parameter_file(text, name, table):
     wanted = derived(name, table)
     rows = {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(text)}
     rows = {**wanted, **{key: value for key, value in rows.items() if key not in wanted}}
+    for problem in scaling.problems(table, rows):
+        raise SystemExit(f"generate: {name}: {problem}")
     lines = (f"  {json.dumps({'ParameterKey': key, 'ParameterValue': value})}" for key, value in rows.items())
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
