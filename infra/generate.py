@@ -98,8 +98,6 @@ def parameter_file(text, name, table):
     wanted = derived(name, table)
     rows = {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(text)}
     rows = {**wanted, **{key: value for key, value in rows.items() if key not in wanted}}
-    for problem in scaling.problems(table, rows):
-        raise SystemExit(f"generate: {name}: {problem}")
     lines = (f"  {json.dumps({'ParameterKey': key, 'ParameterValue': value})}" for key, value in rows.items())
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
@@ -113,6 +111,9 @@ def generated(infra=INFRA):
         if not path.exists():
             raise SystemExit(f"generate: {path} is missing; copy another pipeline's and edit it")
         files[path] = parameter_file(path.read_text(), name, table)
+        rows = {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(files[path])}
+        for problem in scaling.problems(table, rows):
+            raise SystemExit(f"generate: {name}: {problem}")
     return files
 
 

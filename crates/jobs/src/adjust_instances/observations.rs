@@ -25,8 +25,10 @@ pub(super) struct Observations {
     last_open_at: Option<Timestamp>,
     /// Since when at least one instance has been in service.
     serving_since: Option<Timestamp>,
-    /// The last reading in which every instance had work.
-    busy: Option<BusyReading>,
+    /// The last reading, if it was complete and a job was open.
+    seen: Option<SeenReading>,
+    /// When a job that was open in one reading was last missing in the next.
+    last_ended_at: Option<Timestamp>,
     /// Time of busy instances since a job was last seen to end, times their concurrent runs.
     busy_ms: u64,
     runs: Sum,
@@ -38,7 +40,7 @@ pub(super) struct Observations {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct BusyReading {
+struct SeenReading {
     at: Timestamp,
     open: u32,
     /// When the newest open job was made.
@@ -92,8 +94,10 @@ impl Observations {
         self.last_open_at
     }
 
-    pub(super) const fn serving_since(&self) -> Option<Timestamp> {
-        self.serving_since
+    /// Since when at least one instance has been in service and no job was seen to end.
+    pub(super) fn unchanged_since(&self) -> Option<Timestamp> {
+        let serving_since = self.serving_since?;
+        Some(serving_since.max(self.last_ended_at.unwrap_or(serving_since)))
     }
 
     /// Adds what a run sees.
@@ -118,13 +122,14 @@ impl Observations {
         } else {
             self.serving_since.get_or_insert(now);
         }
-        self.observe_runs(now, jobs, endpoint, timeout);
+        self.observe_ends(now, jobs, endpoint, timeout);
         self.observe_start(now, endpoint);
     }
 
-    /// The duration of a run: the time of instances that all had work, by the jobs that ended in it. It needs no reads of
-    /// its own, and it includes what a run adds to the time of others on the same instance.
-    fn observe_runs(
+    /// Compares a reading with the one before: whether jobs have ended, and how long a run takes. That is the time of
+    /// instances that all had work, by the jobs that ended in it. It needs no reads of its own, and it includes what a run
+    /// adds to the time of others on the same instance.
+    fn observe_ends(
         &mut self,
         now: Timestamp,
         jobs: &PipelineOpenJobs<'_>,
@@ -132,31 +137,39 @@ impl Observations {
         timeout: Duration,
     ) {
         let slots = endpoint.in_service.saturating_mul(endpoint.concurrent_runs);
-        let is_busy = jobs.complete && slots > 0 && jobs.open >= slots;
-        let before = self.busy.take();
-        let (true, Some(newest)) = (is_busy, jobs.newest) else {
+        let before = self.seen.take();
+        if !jobs.complete {
             self.busy_ms = 0;
             return;
-        };
-        self.busy = Some(BusyReading {
+        }
+        self.seen = jobs.newest.map(|newest| SeenReading {
             at: now,
             open: jobs.open,
             newest,
             slots,
         });
-        let Some(before) =
-            before.filter(|it| it.slots == slots && now.since(it.at) <= MAX_READING_INTERVAL)
-        else {
+        let Some(before) = before else {
             self.busy_ms = 0;
             return;
         };
-        self.busy_ms += millis(now.since(before.at)) * u64::from(slots);
         let made_before = jobs
             .jobs
             .iter()
             .filter(|job| job.created_at <= before.newest);
         let left = u32::try_from(made_before.count()).unwrap_or(u32::MAX);
         let ended = before.open.saturating_sub(left);
+        if ended > 0 {
+            self.last_ended_at = Some(now);
+        }
+        let was_busy = slots > 0
+            && slots == before.slots
+            && slots <= before.open.min(jobs.open)
+            && now.since(before.at) <= MAX_READING_INTERVAL;
+        if !was_busy {
+            self.busy_ms = 0;
+            return;
+        }
+        self.busy_ms += millis(now.since(before.at)) * u64::from(slots);
         if ended > 0 {
             // A run that never ends must not count for more than its time limit.
             let most = millis(timeout).saturating_mul(ended.into());

@@ -15,9 +15,10 @@ const MARGIN: Duration = Duration::from_secs(120);
 
 /// Whether no result can be expected of any of these jobs.
 ///
-/// With at least one instance in service the whole time, and requests served in their order, the last of so many requests
-/// must have started after as many rounds of the time limit as one instance needs for those before it, and one more for a
-/// request whose instance was lost. Rows are read only after that time, and only up to the first job that is alive.
+/// While at least one instance is in service, a run ends within its time limit, and then the next begins. If no job was seen
+/// to end, each of these jobs may have run without a notification. So the last of them must have started after as many
+/// rounds of the time limit as one instance needs for all of them. Rows are read only after that time, and only up to the
+/// first job that is alive.
 pub(super) async fn all_past<P>(
     ports: &P,
     jobs: &[OpenJob],
@@ -28,15 +29,15 @@ pub(super) async fn all_past<P>(
 where
     P: JobStore + Clock,
 {
-    let (Some(serving_since), 1..=MAX_LOADED_JOBS) = (observations.serving_since(), jobs.len())
-    else {
+    let unchanged_since = observations.unchanged_since();
+    let (Some(unchanged_since), 1..=MAX_LOADED_JOBS) = (unchanged_since, jobs.len()) else {
         return Ok(false);
     };
     let count = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
-    let rounds_before = count.div_ceil(endpoint.concurrent_runs.max(1));
-    let until_started = timeout.saturating_mul(rounds_before);
+    let rounds = count.div_ceil(endpoint.concurrent_runs.max(1));
+    let until_started = timeout.saturating_mul(rounds);
     let is_past = |accepted_by: Timestamp| {
-        let started_by = accepted_by.max(serving_since).plus(until_started);
+        let started_by = accepted_by.max(unchanged_since).plus(until_started);
         let now = ports.now();
         let since_started = (now > started_by).then(|| now.since(started_by));
         is_past_signs_of_life(since_started, timeout, MARGIN)
