@@ -13,12 +13,16 @@ import pathlib
 import re
 import sys
 
+INFRA = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(INFRA))
+
+import scaling  # noqa: E402  found by the line above
+
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10; pip brings its own reader there
     from pip._vendor import tomli as tomllib
 
-INFRA = pathlib.Path(__file__).resolve().parent
 NONCURRENT_DAYS = 7  # how long an expired or overwritten version stays, to undo a mistake
 
 
@@ -85,6 +89,7 @@ def derived(name, table):
         # Half of the time that a request may wait leaves the other half to act.
         "OldestRequestAlarmSeconds": str(min(table["queue_ttl_seconds"], table["slo_seconds"]) // 2),
         "TerminationWaitSeconds": str(table["invocation_timeout_seconds"]),
+        "Scaling": table.get("scaling", "aws"),
     }
 
 
@@ -106,6 +111,9 @@ def generated(infra=INFRA):
         if not path.exists():
             raise SystemExit(f"generate: {path} is missing; copy another pipeline's and edit it")
         files[path] = parameter_file(path.read_text(), name, table)
+        rows = {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(files[path])}
+        for problem in scaling.problems(table, rows):
+            raise SystemExit(f"generate: {name}: {problem}")
     return files
 
 

@@ -86,6 +86,7 @@ class Endpoint:
 def service_stories(s):
     """Stories by alarm, without the service's name."""
     quarantined, runs, age, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "JobsUnreadable"))
+    evaluations = s.docket("CapacityRuns")
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
     stories = {
@@ -101,6 +102,13 @@ def service_stories(s):
             quiet("a run every five minutes", (runs, range(-60, 120, 5), 1), until=120),
             quiet("a run every five minutes, one late and one called by hand", (runs, [-60, -50, -40, -30, -20, -10, 0, 4, 11, 15, 16, 20, 25], 1), until=30),
             quiet("two runs in a row are incomplete", (runs, range(-60, 1, 5), 1), (runs, range(15, 60, 5), 1), until=60),
+        ],
+        "capacity-silent": [
+            fires("no evaluation for five minutes, after an hour of two a minute", *((evaluations, range(-60, 1), 1) for _ in range(2)), by=15),
+            fires("the runs go on, but no evaluation is complete", (evaluations, range(-60, 1), 1), (s.docket("InstancesDesired", Pipeline="legal-review"), range(1, 60), 1), by=15),
+            fires("a zero is no evaluation", (evaluations, range(-60, 1), 1), (evaluations, range(1, 60), 0), by=15),
+            quiet("two evaluations a minute", *((evaluations, range(-60, 120), 1) for _ in range(2)), until=119),
+            quiet("four minutes without one: a call was throttled", (evaluations, range(-60, 1), 1), (evaluations, range(5, 60), 1), until=59),
         ],
         "inventory-scan-late": [
             fires("two runs overlap, and one of them finds the latest scan over an hour old", (age, [5], 300), (age, [5], 3601)),

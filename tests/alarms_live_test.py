@@ -39,6 +39,7 @@ UNSUPPORTED = {
     "idle": MATH,
     "rollback": MATH,
     "reconciler-silent": SILENCE,
+    "capacity-silent": SILENCE,
     "probe-missing": SILENCE,
 }
 POLLS = 600  # of a twentieth of a second

@@ -65,6 +65,13 @@ class Plans(unittest.TestCase):
         self.assertEqual(given["ImageRepositoryArn"], f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/legal-review")
         image = f"{ACCOUNT}.dkr.ecr.cn-north-1.amazonaws.com.cn/team/model:3"
         self.assertEqual(plan.repository_arn(image, "aws-cn"), f"arn:aws-cn:ecr:cn-north-1:{ACCOUNT}:repository/team/model")
+        for field, changes in (
+            ("MaxInstances must be at least 1,", {"MaxInstances": "0"}),
+            ("MaxInstances must be at least MinInstances 3,", {"MinInstances": "3", "MaxInstances": "2"}),
+            ("Scaling must be aws,", {"Scaling": "docket"}),
+        ):
+            with self.subTest(field=field), self.assertRaisesRegex(plan.Refusal, f"legal-review: {field}"):
+                example(endpoints={"legal-review": {"ImageUri": image, **changes}}).endpoint("legal-review", OUTPUTS)
         for warm, most in (("6", "5"), ("2", "1")):
             wrong = example(endpoints={"legal-review": {"ImageUri": image, "WarmInstances": warm, "MaxInstances": most}})
             with self.assertRaisesRegex(plan.Refusal, f"WarmInstances must be 0 or from MinInstances 0 to MaxInstances {most}"):
@@ -75,6 +82,19 @@ class Plans(unittest.TestCase):
         warm = {"WarmInstances": "1", "WarmTimezone": "Europe/Berlin"}
         parameters = example(endpoints={"legal-review": {"ImageUri": image, **warm}}).endpoint("legal-review", OUTPUTS).parameters
         self.assertEqual({key: parameters[key] for key in (*warm, "WarmDays")}, {**warm, "WarmDays": "MON-FRI"})
+
+    def test_the_objective_of_a_pipeline_is_compared_with_its_numbers_of_instances(self):
+        table = {"scaling": "docket", "slo_seconds": 28800, "typical_run_seconds": 45, "capacity": {"drain_within_seconds": 300, "idle_seconds": 60}}
+        given = {**plan.pipelines()["legal-review"], "Scaling": "docket"}
+        self.assertEqual(list(plan.scaling.problems(table, given)), [])
+        self.assertIn("MaxInstances 5 ends at most 30 jobs of 45 s within 300 s", plan.scaling.limits(table, given))
+        self.assertIn("no number of instances ends a job of 400 s", plan.scaling.limits({**table, "typical_run_seconds": 400}, given))
+        for field, capacity in (("capacity.drain_within_seconds", {"drain_within_seconds": 0}), ("IdleMinutes", {"idle_seconds": 900})):
+            with self.subTest(field=field):
+                (problem,) = plan.scaling.problems({**table, "capacity": capacity}, given)
+                self.assertTrue(problem.startswith(field), problem)
+        self.assertEqual(plan.scaling.objective({"slo_seconds": 3600, "typical_run_seconds": 900}), (900, 60))
+        self.assertIsNone(example().instances("legal-review"))
 
     def test_the_environment_overrides_the_origin_of_the_deployed_page(self):
         self.assertEqual(example().service("zips/1/", "https://d1.cloudfront.net").parameters["PageOrigin"], "https://d1.cloudfront.net")

@@ -50,6 +50,8 @@ class Grant:
 
 def shown(resource) -> str:
     """A short name of a resource. The pipelines' upload prefixes count as one: they differ by their names alone."""
+    if resource == "*":
+        return resource
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
     text = re.sub(r"arn:[^/]*:|\$\{(\w+)(\.Arn)?\}", lambda found: found[1] or "", resource["Fn::Sub"])

@@ -179,7 +179,8 @@ class Log(unittest.TestCase):
         text = "\n".join(complaints(self.project, self.lines))
         self.assertIn("dynamodb:PutItem on RecordsTable for quarantine (QuarantineAndState)", text)
         self.assertIn("sqs:SendMessage on InferenceErrorQueue (Redrive)", text)
-        self.assertEqual(text.count("\n"), 1)
+        self.assertIn("dynamodb:PutItem on RecordsTable for capacity (QuarantineAndState)", text)
+        self.assertEqual(text.count("\n"), 2)
 
     def test_calls_of_other_sessions_with_the_role_do_not_count_as_use(self):
         for line in self.lines:

@@ -7,7 +7,9 @@ import itertools
 import json
 import pathlib
 import re
+import shutil
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -17,8 +19,8 @@ from templates import (  # noqa: E402  found by the line above
 )  # fmt: skip
 
 MAX_RETENTION_SECONDS = 14 * 86400  # SQS, SetQueueAttributes
-# Actions for which IAM knows no resource. The second is allowed only with a condition.
-NO_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+# Actions for which IAM knows no resource. PutMetricData is allowed only with a condition.
+NO_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "application-autoscaling:DescribeScalableTargets"}
 # A wildcard in a resource stands at the end, after a prefix of the bucket or API, the bucket of the models' weights, or
 # the endpoints' common name.
 WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|:::\$\{Bucket\}/|endpoint/docket-)\*"
@@ -341,8 +343,27 @@ class Generated(unittest.TestCase):
         written = json.loads(generate.parameter_file(json.dumps(rows), "letters", self.PIPELINE))
         self.assertEqual({row["ParameterKey"]: row["ParameterValue"] for row in written}, {
             "EndpointName": "docket-letters", "Pipeline": "letters", "InputPrefix": "inbound-letters/", "SloSeconds": "600",
-            "OldestRequestAlarmSeconds": "300", "TerminationWaitSeconds": "60", "MaxInstances": "3",
+            "OldestRequestAlarmSeconds": "300", "TerminationWaitSeconds": "60", "Scaling": "aws", "MaxInstances": "3",
         })  # fmt: skip
+
+    def test_numbers_of_instances_that_do_not_fit_are_refused_by_name(self):
+        with tempfile.TemporaryDirectory() as folder:
+            infra = pathlib.Path(folder)
+            shutil.copytree(ROOT / "infra", infra, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            path, settings = infra / "endpoints/legal-review.json", infra / "pipelines.toml"
+            files = path.read_text(), settings.read_text()
+            for field, changed in (
+                ("MaxInstances", (files[0].replace('"MinInstances", "ParameterValue": "0"', '"MinInstances", "ParameterValue": "6"'), files[1])),
+                ("capacity.drain_within_seconds", (files[0], files[1].replace("drain_within_seconds = 300", "drain_within_seconds = 0"))),
+                ("IdleMinutes", (files[0], files[1].replace("idle_seconds = 60 }", "idle_seconds = 900 }\nscaling = \"docket\""))),
+                ("scaling", (files[0], files[1].replace("[legal-review]", "[legal-review]\nscaling = \"manual\""))),
+            ):
+                with self.subTest(field=field):
+                    self.assertNotEqual(files, changed)
+                    path.write_text(changed[0])
+                    settings.write_text(changed[1])
+                    with self.assertRaisesRegex(SystemExit, f"generate: legal-review: {field} must"):
+                        generate.generated(infra)
 
     def test_every_endpoint_file_belongs_to_a_pipeline(self):
         self.assertEqual(set(plan.pipelines()), set(generate.read_pipelines()))

@@ -87,6 +87,8 @@ class Deployment:
         found = self.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
         outputs = self.apply(wanted.service(code_prefix, found))
         for pipeline in wanted.endpoints:
+            if said := wanted.instances(pipeline):
+                self.say(said)
             self.check_version(self.apply(wanted.endpoint(pipeline, outputs, self.partition)))
         if wanted.wants("page"):
             page = self.apply(wanted.page(outputs, self.suffix))

@@ -6,10 +6,16 @@ import hashlib
 import json
 import pathlib
 import re
+import sys
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
+sys.path.insert(0, str(INFRA))
+
+import generate  # noqa: E402  found by the line above
+import scaling  # noqa: E402
+
 ZIPS = ROOT / "target" / "lambda"
 # Keys of an environment file, and whether they are required. docs/deploy.md explains each.
 KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "endpoints": False, "page": False, "monitoring": False, "probe": False}
@@ -121,12 +127,18 @@ class Environment:
             "ErrorTopicArn": outputs["InferenceErrorTopicArn"],
             **given,
         }
-        least, warm, most = (int(parameters[key]) for key in ("MinInstances", "WarmInstances", "MaxInstances"))
-        if warm and not least <= warm <= most:
-            raise Refusal(f"{pipeline}: WarmInstances must be 0 or from MinInstances {least} to MaxInstances {most}, and is {warm}")
+        for problem in scaling.problems(generate.read_pipelines(INFRA)[pipeline], parameters):
+            raise Refusal(f"{pipeline}: {problem}")
         if "ImageRepositoryArn" not in parameters and (arn := repository_arn(given.get("ImageUri", ""), partition)):
             parameters["ImageRepositoryArn"] = arn
         return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters)
+
+    def instances(self, pipeline):
+        """What the endpoint's maximum number of instances can do, if Docket scales it."""
+        table = generate.read_pipelines(INFRA)[pipeline]
+        if table.get("scaling", "aws") == "docket":
+            return f"{pipeline}: {scaling.limits(table, {**pipelines()[pipeline], **self.endpoints[pipeline]})}."
+        return None
 
     def page(self, outputs, suffix="amazonaws.com"):
         """The stack of the page."""

@@ -9,6 +9,7 @@ mod body_buffer;
 mod clock;
 mod config;
 mod container;
+mod control_plane;
 mod driver;
 mod events;
 mod http;

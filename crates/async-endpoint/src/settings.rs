@@ -69,6 +69,19 @@ pub struct Settings {
     pub failure_objects: bool,
 }
 
+impl Settings {
+    /// The policies that remain if the template's parameter `Scaling` is `docket`: they start the first instance late, and
+    /// stop all when idle. [`Endpoint::update_instance_count`](crate::Endpoint::update_instance_count) does the rest.
+    #[must_use]
+    pub const fn scaled_by_docket(self) -> Self {
+        Self {
+            scale_from_zero_datapoints: 15,
+            scale_out_datapoints: u32::MAX,
+            ..self
+        }
+    }
+}
+
 /// How the endpoint scales in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScaleIn {

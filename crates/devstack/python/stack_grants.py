@@ -9,7 +9,8 @@ authorization reference, the services' own API references):
     `dynamodb:ReturnValues`
   - a missing object is a 403 for a caller that may not list (S3, GetObject and HeadObject; missing versions are not
     documented, and are assumed to need both list actions)
-  - `InvokeEndpointAsync`: authorized here, answered by the endpoints at `SAGEMAKER_RUNTIME_URL`
+  - SageMaker's calls and those of Application Auto Scaling: authorized here, answered by the endpoints at
+    `SAGEMAKER_RUNTIME_URL`
 
 Decisions about roles go to the file that `DECISIONS_LOG` names, one line of JSON each, without duplicates: role,
 session, action, resource, leading keys, allowed; if allowed also the statement (Sid), the indexes of the resources in
@@ -28,6 +29,7 @@ import re
 from urllib.parse import quote, urlsplit
 
 ACTIONS = {f"sqs:{action}Batch": f"sqs:{action}" for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
+FORWARDED = ("sagemaker", "application-autoscaling")
 INVOKE = re.compile(r"/endpoints/([^/]+)/async-invocations")
 # Headers of the connection, not of the message.
 HOP_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "keep-alive"}
@@ -45,9 +47,10 @@ def install() -> None:
     # Functions inherit the environment; this is not for them.
     os.environ.pop("AUTH", None)
     if endpoints:
-        app.SERVICE_HANDLERS["sagemaker"] = functools.partial(forward, endpoints)
-        # Otherwise the first call waits until botocore has loaded all its service models to look this one up.
-        router.SERVICE_PATTERNS["sagemaker"] = {}
+        for service in FORWARDED:
+            app.SERVICE_HANDLERS[service] = functools.partial(forward, endpoints)
+            # Otherwise the first call waits until botocore has loaded all its service models to look this one up.
+            router.SERVICE_PATTERNS[service] = {}
     if not app.AUTH:
         return
     count_as_tls(app)
@@ -69,7 +72,7 @@ def count_as_tls(app) -> None:
 
 def name_actions(iam_actions) -> None:
     """Gives calls the action and resource names that AWS uses."""
-    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
+    iam_actions.SERVICE_TO_IAM_NAMESPACE.update({service: service for service in FORWARDED})
     # Its operations are in botocore's model sagemaker-runtime, not in sagemaker.
     iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker-runtime"]
     action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
@@ -81,6 +84,8 @@ def name_actions(iam_actions) -> None:
     def resource(service, method, path, headers, body, params, region, account):
         if service == "sagemaker" and (invoked := INVOKE.fullmatch(path)):
             return f"arn:aws:sagemaker:{region}:{account}:endpoint/{invoked[1]}"
+        if service == "sagemaker" and path == "/":
+            return f"arn:aws:sagemaker:{region}:{account}:endpoint/{json.loads(body).get('EndpointName', '')}"
         return resource_of(service, method, path, headers, body, params, region, account)
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource

@@ -219,6 +219,22 @@ class Enforced(Stack):
         self.assertEqual((said["InferenceId"], said["OutputLocation"]), ("j.a1", "s3://bucket/out"))
         self.assertTrue(self.refused(runtime.invoke_endpoint_async, EndpointName="other", InputLocation="s3://bucket/k"))
 
+    def test_reading_an_endpoint_needs_a_permission_for_it_and_setting_its_instances_needs_another(self) -> None:
+        describe = {"Sid": "Describe", "Action": "sagemaker:DescribeEndpoint", "Resource": "arn:aws:sagemaker:us-east-1:*:endpoint/docket-*"}
+        role = self.role(describe)
+        sagemaker = self.client("sagemaker", role)
+        sagemaker.describe_endpoint(EndpointName="docket-a")
+        self.assertTrue(self.refused(sagemaker.describe_endpoint, EndpointName="other"))
+        capacities = [{"VariantName": "main", "DesiredInstanceCount": 1}]
+        update = sagemaker.update_endpoint_weights_and_capacities
+        self.assertTrue(self.refused(update, EndpointName="docket-a", DesiredWeightsAndCapacities=capacities))
+        self.assertTrue(self.refused(self.client("application-autoscaling", role).describe_scalable_targets, ServiceNamespace="sagemaker"))
+
+    def test_reading_the_limits_of_instances_needs_a_permission(self) -> None:
+        limits = {"Sid": "Limits", "Action": "application-autoscaling:DescribeScalableTargets", "Resource": "*"}
+        self.client("application-autoscaling", self.role(limits)).describe_scalable_targets(ServiceNamespace="sagemaker")
+        self.assertEqual([line["action"] for line in self.decisions()], ["application-autoscaling:DescribeScalableTargets"])
+
 
 if __name__ == "__main__":
     unittest.main()

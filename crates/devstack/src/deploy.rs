@@ -163,6 +163,11 @@ pub(crate) async fn deploy(
         "Scale=small".to_owned(),
         format!("ExecuteApiUrl={}", parameters.execute_api_url),
         format!("SageMakerRuntimeUrl={}", parameters.sagemaker_runtime_url),
+        format!("SageMakerUrl={}", parameters.sagemaker_runtime_url),
+        format!(
+            "ApplicationAutoScalingUrl={}",
+            parameters.sagemaker_runtime_url
+        ),
         format!("SignInUrl={}", parameters.sign_in_url),
         "TableDeletionProtection=false".to_owned(),
         format!(

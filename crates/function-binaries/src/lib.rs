@@ -89,6 +89,22 @@ pub async fn reconciler() -> Result<(), Error> {
     .await
 }
 
+/// Sets the number of instances.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn capacity() -> Result<(), Error> {
+    let app = bootstrap::init_and_connect::<handlers::capacity::Environment>().await?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::capacity::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
 /// The HTTP API.
 ///
 /// # Errors

@@ -72,6 +72,10 @@ variables! {
     SignInUrl => "SIGN_IN_URL",
     /// The name of this service, of which an account may have several: a dimension of its metrics.
     ServiceName => "SERVICE_NAME",
+    /// Where SageMaker's control plane is, with the AWS SDKs' own name.
+    SageMakerUrl => "AWS_ENDPOINT_URL_SAGEMAKER",
+    /// Where Application Auto Scaling is, likewise.
+    AutoScalingUrl => "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING",
 }
 
 /// The settings of one function.

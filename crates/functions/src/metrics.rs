@@ -79,6 +79,13 @@ metrics! {
     OldestOpenJobAge: Seconds,
     /// Open jobs that are older than three quarters of their pipeline's `slo_seconds`.
     JobsAtRisk: Count,
+    /// Instances that function `capacity` last asked for.
+    InstancesDesired: Count,
+    /// Instances that were asked for and are not in service yet.
+    InstancesStarting: Count,
+    InstancesInService: Count,
+    /// Complete evaluations of function `capacity`.
+    CapacityRuns: Count,
 }
 
 /// The dimensions of a metric in addition to the service's name, which all have because an account may have several

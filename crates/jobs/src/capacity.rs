@@ -270,15 +270,18 @@ fn work(input: &CapacityInput) -> Duration {
     run(input).saturating_mul(input.open.alive)
 }
 
-/// Whether an attempt shows no sign of life and never will: an attempt that the endpoint accepted after it has ended, so
-/// its own run must have started by then, and since then the time limit of a run and `margin` have passed.
+/// Whether an attempt shows no sign of life and never will: its run must have started, and since then the time limit of a run
+/// and `margin` have passed.
+///
+/// A run must have started when an attempt that the endpoint accepted later has ended, or when the instances had the time
+/// for every attempt before it. `since_started` is the time since then; `None` if it may still wait.
 ///
 /// The queue of an endpoint is first in, first out, except that a request whose instance was lost goes to its end. Such
 /// a request may be taken for lost while it waits; that costs speed, since one instance stays for it.
 pub fn is_past_signs_of_life(
-    since_later_attempt_ended: Option<Duration>,
+    since_started: Option<Duration>,
     invocation_timeout: Duration,
     margin: Duration,
 ) -> bool {
-    since_later_attempt_ended.is_some_and(|since| since > invocation_timeout + margin)
+    since_started.is_some_and(|since| since > invocation_timeout + margin)
 }

@@ -29,6 +29,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod adjust_instances;
 pub mod apply;
 pub mod capacity;
 mod characters;

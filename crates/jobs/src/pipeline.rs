@@ -56,6 +56,9 @@ pub struct Pipeline {
     pub slo_seconds: u32,
     /// Usual duration of one run. Not enforced; used for estimates.
     pub typical_run_seconds: u32,
+    /// Who decides the number of its endpoint's instances.
+    #[serde(default)]
+    pub scaling: Scaling,
     /// What its number of instances should achieve. Use [`Pipeline::objective`], which fills in the defaults.
     #[serde(default)]
     pub capacity: Capacity,
@@ -93,6 +96,17 @@ impl Output {
             Self::Pdf => "pdf",
         }
     }
+}
+
+/// Who decides the number of instances of an endpoint. The parameter `Scaling` of its stack is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scaling {
+    /// The policies of AWS.
+    #[default]
+    Aws,
+    /// [`crate::capacity`]. Slower policies of AWS remain, in case that it does not run.
+    Docket,
 }
 
 /// What a pipeline says about its number of instances. What it leaves out follows from its SLO. Signed, so that the error

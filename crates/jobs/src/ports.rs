@@ -8,6 +8,7 @@
     reason = "each program has one adapter type and one thread, so these futures need no Send bound"
 )]
 
+mod instances;
 mod key_value;
 mod reconcile;
 mod results;
@@ -20,6 +21,7 @@ use crate::job::Job;
 use crate::save_request::SaveRequest;
 use crate::state::StatusGroup;
 
+pub use instances::{EndpointInstances, InstanceControl, InstancesResponse, Sleep};
 pub use key_value::{KeyValueStore, Record};
 pub use reconcile::{
     DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,

@@ -53,6 +53,9 @@ pub(crate) const CALLS: [&str; 23] = [
     "state",
 ];
 
+/// Those that only function `capacity` makes.
+pub(crate) const CAPACITY_CALLS: [&str; 3] = ["describe endpoint", "set instances", "open jobs"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CallFate {
     Fine,
@@ -167,6 +170,27 @@ impl Calls {
         };
         self.calls.insert(id, call);
         (id, After::new(travel, id))
+    }
+
+    /// The current function waits: a call that nothing can go wrong with.
+    pub(crate) fn wait(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        functions: &Functions,
+        millis: u64,
+        waker: Waker,
+    ) -> (u64, After<u64>) {
+        let id = env.fresh_id();
+        let call = FunctionCall {
+            by: functions.current,
+            name: "sleep",
+            fate: CallFate::Fine,
+            phase: CallPhase::Sent,
+            waker,
+            answer_after: 0,
+        };
+        self.calls.insert(id, call);
+        (id, After::new(millis, id))
     }
 
     fn fate(&self, env: &mut SimulationEnvironment, name: &str) -> CallFate {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use async_endpoint::{
-    Endpoint, EndpointAction, Faults, InvocationFailure, InvocationStatus, InvokeEndpointError,
-    Millis, Request, Rng, RunId, ScaleIn, Settings, StopReason,
+    Endpoint, EndpointAction, Faults, InstanceStatus, InvocationFailure, InvocationStatus,
+    InvokeEndpointError, Millis, Request, Rng, RunId, ScaleIn, Settings, StopReason,
 };
 use jobs::id::Location;
 use jobs::open_jobs::OpenJobs;
-use jobs::pipeline::Pipelines;
-use jobs::ports::{Accepted, Invocation};
+use jobs::pipeline::{Pipelines, Scaling};
+use jobs::ports::{Accepted, EndpointInstances, Invocation};
 
 use crate::bucket::{BUCKET, SimulatedBucket};
 use crate::container::{start_run, store};
@@ -51,6 +51,7 @@ struct SimulatedEndpoint {
     pipeline: String,
     model: Endpoint<Rc<InferenceRequest>>,
     limits: (u32, u32),
+    concurrent_runs: u32,
     /// When the model is driven next.
     next_event_at: Option<u64>,
     /// Outputs are written under the path that the product expects.
@@ -91,6 +92,13 @@ impl Endpoints {
                 },
                 ..Settings::default()
             };
+            let settings = match pipeline.scaling {
+                Scaling::Aws => settings,
+                Scaling::Docket => Settings {
+                    scale_in: ScaleIn::WhenIdle { periods: 2 },
+                    ..settings.scaled_by_docket()
+                },
+            };
             let (endpoint, name) = (pipeline.endpoint.clone(), pipeline.name.clone());
             let index = self.host(env, endpoint, name, settings, names_honest);
             consequences.extend(self.drive(env, bucket, index));
@@ -114,6 +122,7 @@ impl Endpoints {
             pipeline,
             model,
             limits: (settings.min_instances, settings.max_instances),
+            concurrent_runs: settings.max_concurrent_per_instance,
             next_event_at: None,
             names_honest,
             topic: Topic {
@@ -227,6 +236,59 @@ impl Endpoints {
             consequences.extend(self.drive(env, bucket, index));
         }
         consequences
+    }
+
+    pub(crate) fn index_of(&self, endpoint: &str) -> Option<usize> {
+        self.hosted
+            .iter()
+            .position(|it| it.topic.endpoint == endpoint)
+    }
+
+    pub(crate) fn name(&self, index: usize) -> &str {
+        &self.hosted[index].topic.endpoint
+    }
+
+    pub(crate) fn pipeline(&self, index: usize) -> &str {
+        &self.hosted[index].pipeline
+    }
+
+    /// What SageMaker and Application Auto Scaling say about an endpoint.
+    pub(crate) fn describe(&self, index: usize) -> EndpointInstances {
+        let model = &self.hosted[index].model;
+        let in_service = model
+            .instances()
+            .filter(|it| it.status == InstanceStatus::InService);
+        let (min, max) = model.instance_limits();
+        EndpointInstances {
+            in_service: u32::try_from(in_service.count()).unwrap_or(u32::MAX),
+            desired: model.desired_instances(),
+            min,
+            max,
+            concurrent_runs: self.hosted[index].concurrent_runs,
+            updating: model.is_updating() || !model.is_in_service(),
+        }
+    }
+
+    /// A call of `UpdateEndpointWeightsAndCapacities`.
+    pub(crate) fn set_instances(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        bucket: &mut SimulatedBucket,
+        index: usize,
+        instances: u32,
+    ) -> (Result<(), String>, EndpointConsequences) {
+        let model = &mut self.hosted[index].model;
+        let answer = if model.is_in_service() {
+            let answer = model.update_instance_count(Millis(env.now), instances);
+            answer.map_err(|problem| format!("ValidationException: {problem:?}"))
+        } else {
+            Err("ValidationException: the endpoint is not in service".to_owned())
+        };
+        env.log(|| {
+            let name = &self.hosted[index].topic.endpoint;
+            format!("endpoint   {name}: {instances} instances wanted: {answer:?}")
+        });
+        (answer, self.drive(env, bucket, index))
     }
 
     /// The capacity controller asks for a number of instances. An endpoint that is updating rejects it.

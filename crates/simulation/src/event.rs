@@ -22,6 +22,8 @@ pub(crate) enum TimelineEvent {
     Tick,
     /// The capacity controller of a workload decides.
     CapacityCheck,
+    /// The schedule of function `capacity`.
+    CapacityTick,
     /// The newer release is live everywhere.
     Released,
 }

@@ -25,6 +25,7 @@ pub(crate) enum Task {
         event: Box<ApiGatewayWebsocketProxyRequest>,
     },
     Reconcile,
+    Capacity,
     /// Support retries or cancels a job.
     Support {
         job: JobId,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use aws_lambda_events::sqs::SqsEvent;
 use functions::bootstrap::App;
 use functions::handlers::{
-    inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
+    capacity, inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
 use jobs::apply::RunContext;
@@ -38,6 +38,8 @@ pub(crate) enum HandlerOutcome {
     Done,
     /// The reconciler's backlog of each pipeline, if it counted.
     Reconciled(Option<BTreeMap<String, OpenJobs>>),
+    /// The last evaluation of function `capacity` was complete.
+    CapacityEvaluated,
     Failed,
 }
 
@@ -88,6 +90,17 @@ pub(crate) fn begin(
                 let report = reconciler::handle(&app, event).await;
                 report.map_or(HandlerOutcome::Failed, |report| {
                     HandlerOutcome::Reconciled(report.open)
+                })
+            }
+            Task::Capacity => {
+                let event = LambdaEvent::new(capacity::Call::default(), context);
+                let done = capacity::handle(&app, event).await;
+                done.map_or(HandlerOutcome::Failed, |done| {
+                    if done.incomplete {
+                        HandlerOutcome::Failed
+                    } else {
+                        HandlerOutcome::CapacityEvaluated
+                    }
                 })
             }
             Task::Support { job, cancel } => {

@@ -14,6 +14,8 @@ use crate::time::SECOND;
 
 /// The file that ships.
 const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
+/// Function `capacity` makes about a hundred events a minute.
+const DOCKET_EVENTS_FACTOR: u64 = 10;
 /// More events than this per upload, and a history counts as endless.
 const MAX_EVENTS_PER_UPLOAD: u64 = 40_000;
 
@@ -26,6 +28,8 @@ pub struct HistoryOptions {
     /// The rates of the faults, instead of those that the seed draws.
     pub faults: Option<FaultProfile>,
     pub trace: Tracing,
+    /// Function `capacity` sets the number of instances of every endpoint.
+    pub docket_scaling: bool,
 }
 
 /// The destination of a history's trace.
@@ -67,7 +71,8 @@ pub struct HistoryReport {
 /// # Errors
 /// The shipped `pipelines.toml` is wrong.
 pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
-    let pipelines = Pipelines::parse(PIPELINES)?;
+    let docket = options.docket_scaling || options.mistake.is_some_and(Mistake::is_of_capacity);
+    let pipelines = Pipelines::parse(&pipelines_file(docket))?;
     let mut rng = Rng::from_seed(options.seed ^ 0x00D0_C4E7);
     let drawn = FaultProfile::draw(&mut rng);
     let faults = options.faults.clone().unwrap_or(drawn);
@@ -85,11 +90,28 @@ pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
     env.mistake = options.mistake;
     let mut simulation = Simulation::new(env, pipelines);
     simulation.plan_history(options.uploads);
-    let max_events = MAX_EVENTS_PER_UPLOAD * u64::from(options.uploads.max(10));
+    let mut max_events = MAX_EVENTS_PER_UPLOAD * u64::from(options.uploads.max(10));
+    if docket {
+        max_events *= DOCKET_EVENTS_FACTOR;
+    }
     let mut driver = Driver::new(simulation, max_events);
     run_phases(&mut driver);
     let mut simulation = driver.simulation.borrow_mut();
     Ok(report(&mut simulation))
+}
+
+/// The file that ships, with one kind of scaling for all pipelines.
+fn pipelines_file(docket: bool) -> String {
+    let scaling = if docket { "docket" } else { "aws" };
+    let mut text = String::new();
+    for line in PIPELINES.lines().filter(|it| !it.starts_with("scaling = ")) {
+        text.push_str(line);
+        text.push('\n');
+        if line.starts_with('[') {
+            text.push_str(&format!("scaling = \"{scaling}\"\n"));
+        }
+    }
+    text
 }
 
 /// Faults happen until nothing is in progress. Then they stop, and the service must recover the rest.

@@ -2,7 +2,7 @@
 
 use jobs::pipeline::Pipelines;
 
-use crate::call::{CALLS, Outage};
+use crate::call::{CALLS, CAPACITY_CALLS, Outage};
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::page::SimulatedPage;
@@ -179,4 +179,17 @@ impl HistoryPlan {
             }
         }
     }
+}
+
+/// Outages of the calls of function `capacity`.
+pub(crate) fn capacity_outages(env: &mut SimulationEnvironment) -> Vec<Outage> {
+    let mut outages = Vec::new();
+    for call in CAPACITY_CALLS {
+        if env.strikes(FaultKind::Outage) {
+            let (from, lasts) = (env.between(0, HOUR), env.between(MINUTE, HOUR));
+            let until = from + lasts;
+            outages.push(Outage { call, from, until });
+        }
+    }
+    outages
 }

@@ -27,6 +27,7 @@ use crate::timeline::After;
 /// `Timeout` of the functions that have no queue, in `infra/service.yaml`.
 const PAGE_TIMEOUT: u64 = 10 * SECOND;
 const SUPPORT_TIMEOUT: u64 = 10 * SECOND;
+const CAPACITY_TIMEOUT: u64 = 60 * SECOND;
 const RECONCILER_TIMEOUT: u64 = 60 * SECOND;
 /// The maximum deviation of a function's clock from the wall clock, in milliseconds.
 const MAX_SKEW: i64 = 1500;
@@ -220,6 +221,7 @@ fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> Run
             }
         }
         Task::Reconcile => function("reconciler", RECONCILER_TIMEOUT),
+        Task::Capacity => function("capacity", CAPACITY_TIMEOUT),
         Task::Support { .. } => function("support-api", SUPPORT_TIMEOUT),
     }
 }
@@ -248,6 +250,12 @@ fn finish(
         (HandlerOutcome::Done, _, Some((page, step))) => {
             let consequences = pages.step_done(env, page, step);
             simulation.plan(consequences);
+        }
+        (HandlerOutcome::CapacityEvaluated, ..) => {
+            simulation.functions.insert(id, function);
+            simulation.functions.current = id;
+            simulation.capacity_evaluated();
+            simulation.functions.remove(id);
         }
         (HandlerOutcome::Reconciled(Some(backlog)), ..) => simulation.report_open_jobs(&backlog),
         _ => {}

@@ -29,6 +29,7 @@ mod call;
 mod capacity;
 mod checks;
 mod container;
+mod docket_scaling;
 mod driver;
 mod endpoint;
 mod environment;

@@ -23,9 +23,9 @@ use simulation::mistake::Mistake;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: &str = "\
-simulate --seeds N --jobs M [--first F] [--workers W] [--mistake NAME]
+simulate --seeds N --jobs M [--first F] [--workers W] [--mistake NAME] [--docket-scaling]
     runs N histories with M uploads each, from seed F (1) on, in W (all cores) processes
-simulate --seed S --jobs M [--trace] [--mistake NAME]
+simulate --seed S --jobs M [--trace] [--mistake NAME] [--docket-scaling]
     runs one history; --trace prints what happened in it";
 
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,7 @@ struct Arguments {
     seed: Option<u64>,
     trace: bool,
     mistake: Option<Mistake>,
+    docket_scaling: bool,
     /// This process is a worker. Its standard output is discarded, because the product's metrics go there.
     worker: bool,
 }
@@ -82,6 +83,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--seed" => arguments.seed = Some(number()?),
             "--trace" => arguments.trace = true,
             "--worker" => arguments.worker = true,
+            "--docket-scaling" => arguments.docket_scaling = true,
             "--mistake" => {
                 let name = words.next().unwrap_or_default();
                 let known = || {
@@ -118,6 +120,7 @@ fn work(arguments: &Arguments) -> ExitCode {
             seed,
             uploads: arguments.jobs,
             mistake: arguments.mistake,
+            docket_scaling: arguments.docket_scaling,
             faults: arguments.mistake.and_then(Mistake::fault_profile),
             trace: if arguments.trace {
                 Tracing::Print
@@ -230,6 +233,9 @@ fn watch(arguments: &Arguments) -> Option<Value> {
     }
     if let Some(mistake) = arguments.mistake {
         command.arg("--mistake").arg(format!("{mistake:?}"));
+    }
+    if arguments.docket_scaling {
+        command.arg("--docket-scaling");
     }
     let mut child = command
         .arg("--worker")

@@ -67,9 +67,28 @@ mistakes! {
     ResentUploadEventsLost,
     /// The reason of a support action is not stored.
     ReasonDropped,
+    /// Function `capacity` sees only jobs of which a run is on an instance.
+    OnlyRunningJobsCounted,
+    /// Function `capacity` does not see jobs that wait for a retry.
+    RetriesIgnored,
+    /// Instances are stopped one by one while jobs are open.
+    StopsWhileOpen,
+    /// Function `capacity` sees the open jobs as they were five minutes ago.
+    OldReadingUsed,
 }
 
 impl Mistake {
+    /// Whether it is a mistake of function `capacity`, which a history must then have.
+    pub fn is_of_capacity(self) -> bool {
+        matches!(
+            self,
+            Self::OnlyRunningJobsCounted
+                | Self::RetriesIgnored
+                | Self::StopsWhileOpen
+                | Self::OldReadingUsed
+        )
+    }
+
     /// The faults under which it shows most often. `None`: those that a seed draws.
     pub fn fault_profile(self) -> Option<FaultProfile> {
         let none = FaultProfile::NONE;
@@ -108,6 +127,10 @@ impl Mistake {
             ),
             Self::GoneDeletesNewConnections => {
                 Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
+            }
+            Self::RetriesIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
+            Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
+                Some(none)
             }
             Self::CreateReplaces
             | Self::EffectsDroppedOnRedelivery

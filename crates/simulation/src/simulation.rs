@@ -1,12 +1,14 @@
 //! The simulated cloud: the only module that knows all services. It passes events and their consequences between them,
 //! and lets the checks observe.
 
+mod instances;
+
 use std::collections::BTreeMap;
 
 use async_endpoint::Settings;
 use jobs::job::Job;
 use jobs::open_jobs::OpenJobs;
-use jobs::pipeline::Pipelines;
+use jobs::pipeline::{Pipelines, Scaling};
 use jobs::ports::{Accepted, Invocation, Queue, SaveError};
 use testkit::key_value_map::KeyValueMap;
 
@@ -14,13 +16,14 @@ use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
 use crate::capacity::CapacityController;
 use crate::checks;
+use crate::docket_scaling::DocketScaling;
 use crate::endpoint::Endpoints;
 use crate::environment::SimulationEnvironment;
 use crate::event::{FunctionEvent, TimelineEvent};
 use crate::event_bus::SimulatedEventBus;
 use crate::fault::{FaultKind, FaultProfile};
 use crate::function::{Functions, Task};
-use crate::history_plan::HistoryPlan;
+use crate::history_plan::{self, HistoryPlan};
 use crate::ids::FunctionId;
 use crate::ledger::Ledger;
 use crate::message::{MessageKind, QueueMessage, send};
@@ -58,6 +61,8 @@ pub(crate) struct Simulation {
     pub(crate) ledger: Ledger,
     /// Sets the number of instances of the only endpoint of a workload.
     pub(crate) capacity: Option<CapacityController>,
+    /// Of function `capacity`.
+    pub(crate) docket: DocketScaling,
     /// User actions that have not happened yet.
     actions_left: usize,
     /// Only one release runs.
@@ -82,6 +87,7 @@ impl Simulation {
             calls: Calls::default(),
             ledger: Ledger::default(),
             capacity: None,
+            docket: DocketScaling::default(),
             actions_left: 0,
             released: true,
         }
@@ -103,6 +109,15 @@ impl Simulation {
         self.pages.pages = plan.pages;
         self.released = !plan.mixed_releases;
         self.plan(plan.events);
+        if self
+            .pipelines
+            .iter()
+            .any(|it| it.scaling == Scaling::Docket)
+        {
+            let outages = history_plan::capacity_outages(&mut self.env);
+            self.calls.outages.extend(outages);
+            self.plan([After::new(SECOND, TimelineEvent::CapacityTick)]);
+        }
     }
 
     /// Makes an endpoint with these settings.
@@ -167,6 +182,7 @@ impl Simulation {
             TimelineEvent::Action(action) => self.act(action),
             TimelineEvent::Tick => self.tick(),
             TimelineEvent::CapacityCheck => self.check_capacity(),
+            TimelineEvent::CapacityTick => self.capacity_tick(),
             TimelineEvent::Released => self.released = true,
         }
     }
@@ -314,6 +330,7 @@ impl Simulation {
         if let Some(write) = write {
             checks::writes::check(&mut self.env, &self.bucket, &write);
             self.ledger.record_write(self.env.now, &write.job);
+            self.docket.observe(self.env.now, &write);
         }
     }
 

@@ -229,6 +229,38 @@ impl JobTable {
         }
     }
 
+    /// As [`open_jobs`](Self::open_jobs), of an index that lags behind the rows.
+    pub(crate) fn open_jobs_at(
+        &self,
+        known_at: u64,
+        shard: u8,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Listing<OpenJob, ScheduledCheck> {
+        let was_open = |row: &&TableRow| {
+            let group = if row.saved_at > known_at {
+                row.group_before
+            } else {
+                Some(row.job.state.status_group())
+            };
+            row.job.id.shard() == shard && group == Some(StatusGroup::Open)
+        };
+        let mut dues: Vec<ScheduledCheck> = self
+            .rows()
+            .filter(was_open)
+            .map(|row| due(&(row.next_check_at.unwrap_or(row.saved_at), row.job.id)))
+            .filter(|due| after.is_none_or(|after| *due > after))
+            .collect();
+        dues.sort_unstable();
+        let more = dues.len() > usize::from(limit.min(3));
+        dues.truncate(usize::from(limit.min(3)));
+        let rows = dues.iter().filter_map(|due| self.rows.get(&due.job));
+        Listing {
+            items: rows.map(|row| OpenJob::from(&row.job)).collect(),
+            next: dues.last().copied().filter(|_| more),
+        }
+    }
+
     /// The newest jobs of a tenant in a status group, and whether there are more. The index may lag behind the rows.
     pub(crate) fn newest(
         &self,

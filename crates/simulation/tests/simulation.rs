@@ -13,6 +13,7 @@ fn options(seed: u64) -> HistoryOptions {
         mistake: None,
         faults: None,
         trace: Tracing::Off,
+        docket_scaling: false,
     }
 }
 
@@ -41,11 +42,24 @@ fn all_guarantees_hold_in_3000_histories_with_every_kind_of_fault() {
     }
 }
 
+/// Function `capacity` sets the numbers of instances, and uploads arrive while it stops them.
+#[test]
+fn no_instance_is_stopped_while_a_job_is_open_in_400_histories_with_docket_scaling() {
+    let output = Command::new(env!("CARGO_BIN_EXE_simulate"))
+        .args(["--seeds", "400", "--jobs", "5", "--docket-scaling"])
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the simulation starts");
+    let problems = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{problems}");
+}
+
 #[test]
 fn same_seed_gives_the_same_history_and_trace() {
     for seed in 1..=12 {
         let options = HistoryOptions {
             trace: Tracing::Keep,
+            docket_scaling: seed > 9,
             ..options(seed)
         };
         let (first, second) = (history(&options), history(&options));

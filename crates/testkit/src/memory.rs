@@ -7,13 +7,14 @@ use crate::key_value_map::KeyValueMap;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{
-    CheckRequest, Clock, Connection, DeadLetter, DelayedMessage, Invocation, QuarantinedMessage,
-    Queue, RetryCommand, Ticket, Unavailable,
+    CheckRequest, Clock, Connection, DeadLetter, DelayedMessage, EndpointInstances, Invocation,
+    QuarantinedMessage, Queue, RetryCommand, Ticket, Unavailable,
 };
 use jobs::submit::UploadEvent;
 
 mod api;
 mod environment;
+mod instances;
 mod messaging;
 mod objects;
 mod reconcile;
@@ -78,6 +79,10 @@ pub struct MemoryState {
     pub redriven_at: BTreeMap<(String, String), Timestamp>,
     /// Retry commands that were sent, with their delays in seconds.
     pub retry_commands: Vec<DelayedMessage<RetryCommand>>,
+    /// The instances of each endpoint.
+    pub instances: BTreeMap<String, EndpointInstances>,
+    /// Every call that asked for a number of instances: endpoint and number.
+    pub instances_asked: Vec<(String, u32)>,
     versions: u64,
 }
 

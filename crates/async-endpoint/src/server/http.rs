@@ -1,6 +1,7 @@
-//! The HTTP API: `POST /endpoints/{EndpointName}/async-invocations`, and
+//! The HTTP API: `POST /endpoints/{EndpointName}/async-invocations`, the calls of [`control_plane`], and
 //! `GET /_endpoint/{EndpointName}` for the state of an endpoint.
 
+use super::control_plane;
 use super::driver::{HostedEndpoint, HostedEndpoints};
 use super::events::EndpointEventKind;
 use super::request::AcceptedRequest;
@@ -78,6 +79,7 @@ async fn route(
             }
         }
         (&Method::GET, ["_endpoint", name]) => state(endpoints, name),
+        (&Method::POST, [""]) => control_plane(endpoints, request).await,
         _ => Err(WireError::new(
             StatusCode::NOT_FOUND,
             "UnknownOperationException",
@@ -88,6 +90,32 @@ async fn route(
         )),
     };
     Ok(response.unwrap_or_else(|error| error_response(&error)))
+}
+
+/// A call of the control plane.
+async fn control_plane(
+    endpoints: &HostedEndpoints,
+    request: http::Request<Incoming>,
+) -> Result<HttpResponse, WireError> {
+    let (head, body) = request.into_parts();
+    check_signed(&head.headers)?;
+    let target = head.headers.get("x-amz-target");
+    let target = target.and_then(|value| value.to_str().ok());
+    let body = collect(body).await?;
+    let answer = control_plane::answer(endpoints, target.unwrap_or_default(), &body)?;
+    Ok(json(StatusCode::OK, &answer))
+}
+
+/// The signature is not verified: there is no account with a key.
+fn check_signed(headers: &HeaderMap) -> Result<(), WireError> {
+    if headers.contains_key(AUTHORIZATION) {
+        return Ok(());
+    }
+    Err(WireError::new(
+        StatusCode::FORBIDDEN,
+        "MissingAuthenticationTokenException",
+        "Missing Authentication Token".to_owned(),
+    ))
 }
 
 /// Why a call got no 202.
@@ -108,15 +136,7 @@ async fn invoke(
     request: http::Request<Incoming>,
 ) -> Result<HttpResponse, Unsuccessful> {
     let (head, body) = request.into_parts();
-    // The signature is not verified: there is no account with a key.
-    if !head.headers.contains_key(AUTHORIZATION) {
-        return Err(WireError::new(
-            StatusCode::FORBIDDEN,
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token".to_owned(),
-        )
-        .into());
-    }
+    check_signed(&head.headers)?;
     let endpoint = endpoints.get(name).ok_or_else(|| {
         WireError::validation(format!("Endpoint {name} of account {ACCOUNT} not found."))
     })?;
@@ -249,11 +269,14 @@ fn random_name() -> Result<String, WireError> {
 fn error_response(error: &WireError) -> HttpResponse {
     #[derive(Serialize)]
     struct ErrorBody<'a> {
+        #[serde(rename = "__type")]
+        kind: &'a str,
         message: &'a str,
     }
     let mut response = json(
         error.status,
         &ErrorBody {
+            kind: error.kind,
             message: &error.message,
         },
     );

@@ -82,6 +82,11 @@ impl EndpointParameters {
             warm_hours: parameters.warm_hours(min, max)?,
             ..Settings::default()
         };
+        let settings = match parameters.get("Scaling").unwrap_or("aws") {
+            "aws" => settings,
+            "docket" => settings.scaled_by_docket(),
+            other => return Err(invalid("Scaling", other, "aws or docket")),
+        };
         Ok(Self {
             endpoint_name: parameters.text("EndpointName")?,
             instance_type: parameters.text("InstanceType")?,
@@ -209,6 +214,7 @@ mod tests {
       {"ParameterKey": "ScaleOutCooldownSeconds", "ParameterValue": "60"},
       {"ParameterKey": "ScaleFromZeroCooldownSeconds", "ParameterValue": "700"},
       {"ParameterKey": "IdleMinutes", "ParameterValue": "15"},
+      {"ParameterKey": "Scaling", "ParameterValue": "docket"},
       {"ParameterKey": "WarmInstances", "ParameterValue": "2"},
       {"ParameterKey": "WarmDays", "ParameterValue": "MON-FRI"},
       {"ParameterKey": "WarmFrom", "ParameterValue": "7:05"},
@@ -271,6 +277,7 @@ mod tests {
             ("\"docket-legal-review\"", "\"\"", "EndpointName"),
             ("InstanceType", "Instance", "InstanceType"),
             ("\"15\"", "\"16\"", "IdleMinutes"),
+            ("\"docket\"", "\"none\"", "Scaling"),
             ("\"2\"", "\"6\"", "WarmInstances"),
             ("MON-FRI", "FRI-MON", "WarmDays"),
             ("7:05", "24:00", "WarmFrom"),

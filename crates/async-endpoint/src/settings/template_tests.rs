@@ -53,7 +53,13 @@ struct Resource<T> {
 #[serde(rename_all = "PascalCase")]
 struct MetricAlarm {
     period: u64,
-    evaluation_periods: u32,
+    evaluation_periods: ByScaling,
+}
+
+/// A number that depends on the parameter `Scaling`: with `aws`, and with `docket`.
+#[derive(Deserialize, Debug, PartialEq)]
+enum ByScaling {
+    If(String, u32, u32),
 }
 
 #[derive(Deserialize)]
@@ -167,8 +173,12 @@ fn alarm_periods_equal_those_of_the_template() {
         Millis::from_secs(scale_from_zero_alarm.properties.period)
     );
     assert_eq!(
-        settings.scale_from_zero_datapoints,
-        scale_from_zero_alarm.properties.evaluation_periods
+        scale_from_zero_alarm.properties.evaluation_periods,
+        ByScaling::If(
+            "AwsScales".to_owned(),
+            settings.scale_from_zero_datapoints,
+            settings.scaled_by_docket().scale_from_zero_datapoints
+        )
     );
     let metrics = idle_alarm.properties.metrics.iter();
     let periods: Vec<Millis> = metrics

@@ -4,10 +4,12 @@ mod connections;
 mod dynamodb;
 mod eventbridge;
 mod http;
+mod instances;
 mod inventory;
 mod job_index;
 #[cfg(feature = "api")]
 mod job_list;
+mod json_call;
 mod key_value_store;
 mod quarantine;
 #[cfg(feature = "api")]

@@ -81,6 +81,7 @@ mod tests {
     use super::reader::BadRow;
     use super::write::to_item;
     use super::*;
+    use jobs::adjust_instances::MAX_ENTRIES_PER_SHARD;
     use jobs::job::Job;
     use jobs::state::State;
     use testkit::conformance::one_in_every_state;
@@ -138,6 +139,29 @@ mod tests {
             .unwrap();
         let bytes = charged_bytes(&whole_item(ready));
         assert!(bytes <= 1024, "{bytes} bytes");
+    }
+
+    /// The budget of function `capacity`: what it reads of a shard of index by_next_check is one read unit, which is 8 KB
+    /// of an eventually consistent query (developer guide, "DynamoDB read consistency").
+    #[test]
+    fn entries_that_a_reading_takes_of_a_shard_are_one_read_unit() {
+        const PROJECTED: [&str; 5] = [
+            "job_id",
+            "check_shard",
+            "next_check_at",
+            "pipeline",
+            "created_at",
+        ];
+        for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
+            job.pipeline = "p".repeat(40); // the longest name
+            let mut entry = whole_item(&job);
+            entry.retain(|name, _| PROJECTED.contains(&name.as_str()));
+            if entry.contains_key("check_shard") {
+                assert_eq!(entry.len(), PROJECTED.len());
+                let bytes = charged_bytes(&entry) * usize::from(MAX_ENTRIES_PER_SHARD);
+                assert!(bytes <= 8192, "{bytes} bytes");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #[cfg(feature = "api")]
 pub mod api;
 pub mod batch;
+pub mod capacity;
 pub mod inference_error;
 pub mod inference_success;
 #[cfg(feature = "api")]

@@ -2,9 +2,11 @@
 
 use api::retry_plans;
 use futures_util::future::join_all;
+use jobs::adjust_instances::record_open_jobs;
 use jobs::id::Timestamp;
 use jobs::inventory_scan::{ScanReport, ScanScope, scan};
 use jobs::open_jobs::{OpenJobsByPipeline, count_open_jobs};
+use jobs::pipeline::Scaling;
 use jobs::ports::{
     CheckQueue, Clock, DeadLetters, Inventory, JobIndex, JobStore, KeyValueStore, Quarantine,
     Queue, RetryCommandQueue, UploadQueue,
@@ -139,6 +141,12 @@ where
         None
     });
     let counted = open.is_some();
+    let docket_scales = pipelines.iter().any(|it| it.scaling == Scaling::Docket);
+    if let (Some(open), true) = (&open, docket_scales)
+        && let Err(error) = record_open_jobs(ports, open).await
+    {
+        warn!(error = %error, "the count of open jobs was not recorded");
+    }
     let scope = if event.payload.everything {
         ScanScope::Everything
     } else {

@@ -2,6 +2,7 @@
 
 pub(crate) mod at_rest;
 pub(crate) mod guarantees;
+pub(crate) mod instances;
 pub(crate) mod messages;
 pub(crate) mod pages;
 pub(crate) mod requests;

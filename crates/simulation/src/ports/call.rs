@@ -24,13 +24,44 @@ impl Ports {
         name: &'static str,
         effect: impl FnOnce(&mut Simulation) -> T,
     ) -> Result<T, Unavailable> {
+        self.drive(
+            name,
+            move |simulation, waker| begin(simulation, name, waker),
+            effect,
+        )
+        .await
+    }
+
+    /// Waits in virtual time.
+    pub(crate) async fn wait(&self, millis: u64) {
+        let begin = move |simulation: &mut Simulation, waker| {
+            let Simulation {
+                env,
+                calls,
+                functions,
+                ..
+            } = simulation;
+            let (id, After { delay, .. }) = calls.wait(env, functions, millis, waker);
+            simulation.plan_function(After::new(delay, FunctionEvent::Call(id)));
+            id
+        };
+        // Nothing can go wrong.
+        let _ = self.drive("sleep", begin, |_| ()).await;
+    }
+
+    async fn drive<T>(
+        &self,
+        name: &'static str,
+        begin: impl Fn(&mut Simulation, std::task::Waker) -> u64,
+        effect: impl FnOnce(&mut Simulation) -> T,
+    ) -> Result<T, Unavailable> {
         let mut id = None;
         let mut effect = Some(effect);
         let mut done = None;
         std::future::poll_fn(move |context| {
             let mut simulation = self.simulation.borrow_mut();
             let Some(id) = id else {
-                id = Some(begin(&mut simulation, name, context.waker().clone()));
+                id = Some(begin(&mut simulation, context.waker().clone()));
                 return Poll::Pending;
             };
             match simulation.calls.poll(id, context.waker()) {

@@ -2,6 +2,7 @@
 
 mod call;
 mod functions;
+mod instances;
 mod reconciler;
 
 pub(crate) use call::Ports;

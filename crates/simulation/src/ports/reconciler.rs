@@ -38,8 +38,8 @@ impl JobIndex for Ports {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
-        self.call("open jobs", |Simulation { table, .. }| {
-            table.open_jobs(shard, after, limit)
+        self.call("open jobs", |simulation| {
+            simulation.open_jobs(shard, after, limit)
         })
         .await
     }

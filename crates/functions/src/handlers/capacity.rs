@@ -1,0 +1,119 @@
+//! Function `capacity`: sets the number of instances of the endpoints whose scaling is `docket`.
+
+use std::time::Duration;
+
+use jobs::adjust_instances::{AdjustReport, adjust_instances};
+use jobs::id::Timestamp;
+use jobs::ports::{Clock, InstanceControl, JobIndex, JobStore, KeyValueStore, Sleep};
+use lambda_runtime::{Error, LambdaEvent};
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::App;
+use crate::config::{Has, HasPipelines, variable};
+use crate::environment;
+use crate::metrics::{Dimension, Metric, emit};
+
+environment! {
+    pub struct Environment with pipelines {
+        jobs_table: JobsTable,
+        records_table: RecordsTable,
+        sagemaker_url: SageMakerUrl,
+        auto_scaling_url: AutoScalingUrl,
+        service_name: ServiceName,
+    }
+}
+
+/// Between two evaluations of a run. Shorter than the pause in uploads that the controller waits for
+/// ([`jobs::capacity::SETTLE`]), so that the first upload after a quiet time is seen before that pause ends.
+const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
+/// A decision may ask for an earlier evaluation, but not for one before this time.
+const MIN_EVALUATION_INTERVAL: Duration = Duration::from_secs(1);
+/// No evaluation begins with less than this time left, in milliseconds: ten seconds before the next run.
+const RESERVE_MS: u64 = 10_000;
+
+/// The event of the schedule, or of a manual invocation. It has no fields.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Call {}
+
+/// What the run did, as the response to a manual invocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Adjusted {
+    pub evaluations: u32,
+    /// How often an endpoint accepted another number of instances.
+    pub changes: u32,
+    /// A call failed in the last evaluation; the next run evaluates again.
+    pub incomplete: bool,
+}
+
+/// Decides the number of instances of each endpoint whose pipeline says `scaling = "docket"`, and asks for it.
+///
+/// - **Input**: `{}` from the schedule, every minute. Returns [`Adjusted`].
+/// - **On failure**: the next evaluation does what this one could not, and metric `CapacityRuns` is not counted.
+///
+/// A run evaluates every 30 seconds, and earlier if a decision says when, until its time is nearly up. So a burst is answered
+/// 40 seconds after its last upload without a message from the upload path. Runs may overlap.
+///
+/// # Errors
+/// None: failures are in the response.
+pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Adjusted, Error>
+where
+    P: Clock + Sleep + JobStore + JobIndex + KeyValueStore + InstanceControl,
+    E: HasPipelines + Has<variable::ServiceName>,
+{
+    let ports = &app.ports;
+    let deadline = event.context.deadline;
+    // A quarter of the time at least, however short it is.
+    let left = deadline.saturating_sub(ports.now().0);
+    let until = Timestamp(deadline - RESERVE_MS.min(left * 3 / 4));
+    let mut done = Adjusted::default();
+    loop {
+        let adjusted = adjust_instances(ports, app.environment.pipelines(), until).await;
+        let service = Has::<variable::ServiceName>::value(&*app.environment);
+        report(service, ports.now(), &adjusted);
+        done.evaluations += 1;
+        let changes = adjusted.pipelines.iter().filter(|it| it.changed).count();
+        done.changes += u32::try_from(changes).unwrap_or(u32::MAX);
+        done.incomplete = adjusted.incomplete;
+        if adjusted.pipelines.is_empty() && !adjusted.incomplete {
+            return Ok(done);
+        }
+        let pause = adjusted
+            .check_again_in
+            .map_or(EVALUATION_INTERVAL, |after| {
+                after.clamp(MIN_EVALUATION_INTERVAL, EVALUATION_INTERVAL)
+            });
+        if ports.now().plus(pause) >= until {
+            return Ok(done);
+        }
+        ports.sleep(pause).await;
+    }
+}
+
+fn report(service: &str, now: Timestamp, adjusted: &AdjustReport) {
+    for it in &adjusted.pipelines {
+        emit(
+            service,
+            now.0,
+            Dimension::Gauge(&it.pipeline),
+            &[
+                (Metric::InstancesDesired, vec![it.desired.into()]),
+                (Metric::InstancesStarting, vec![it.starting.into()]),
+                (Metric::InstancesInService, vec![it.in_service.into()]),
+            ],
+        );
+    }
+    let complete = u64::from(!adjusted.incomplete);
+    let complete = if complete == 0 {
+        vec![]
+    } else {
+        vec![complete]
+    };
+    emit(
+        service,
+        now.0,
+        Dimension::Service,
+        // Counted for every complete evaluation: an alarm fires if it is missing.
+        &[(Metric::CapacityRuns, complete)],
+    );
+}

@@ -1,0 +1,256 @@
+//! What runs have observed of a pipeline, as stored between them: one small record per pipeline, which is written only when
+//! it changes. While no job is open and no instance runs, it does not.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::open_work::PipelineOpenJobs;
+use crate::capacity::{InstanceLimits, Measured};
+use crate::id::Timestamp;
+use crate::ports::{EndpointInstances, KeyValueStore, Record, Unavailable};
+
+const COLLECTION: &str = "capacity";
+/// `last_open_at` is not written more often than this.
+const LAST_OPEN_PRECISION: Duration = Duration::from_secs(15);
+/// Two readings further apart say nothing about the duration of a run.
+const MAX_READING_INTERVAL: Duration = Duration::from_secs(300);
+/// Averages follow the newest measurements: beyond this number the earlier ones count half.
+const MAX_MEASURED: u32 = 200;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Observations {
+    /// When a job was last seen open.
+    last_open_at: Option<Timestamp>,
+    /// Since when at least one instance has been in service.
+    serving_since: Option<Timestamp>,
+    /// The last reading, if it was complete and a job was open.
+    seen: Option<SeenReading>,
+    /// When a job that was open in one reading was last missing in the next.
+    last_ended_at: Option<Timestamp>,
+    /// Time of busy instances since a job was last seen to end, times their concurrent runs.
+    busy_ms: u64,
+    runs: Sum,
+    /// Of instances that were asked for and are not in service yet.
+    start: Option<Start>,
+    cold_starts: Sum,
+    /// When another number was last asked for.
+    asked_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SeenReading {
+    at: Timestamp,
+    open: u32,
+    /// When the newest open job was made.
+    newest: Timestamp,
+    /// Runs that the instances in service do at the same time.
+    slots: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Start {
+    asked_at: Timestamp,
+    instances: u32,
+    /// The last reading in which the endpoint was updating.
+    last_updating_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sum {
+    count: u32,
+    total_ms: u64,
+}
+
+impl Sum {
+    fn add(&mut self, count: u32, ms: u64) {
+        self.count = self.count.saturating_add(count);
+        self.total_ms = self.total_ms.saturating_add(ms);
+        if self.count > MAX_MEASURED {
+            self.count /= 2;
+            self.total_ms /= 2;
+        }
+    }
+
+    fn measured(self) -> Measured {
+        Measured {
+            count: self.count,
+            mean: Duration::from_millis(self.total_ms / u64::from(self.count.max(1))),
+        }
+    }
+}
+
+impl Observations {
+    pub(super) fn runs(&self) -> Measured {
+        self.runs.measured()
+    }
+
+    pub(super) fn cold_starts(&self) -> Measured {
+        self.cold_starts.measured()
+    }
+
+    pub(super) const fn last_open_at(&self) -> Option<Timestamp> {
+        self.last_open_at
+    }
+
+    /// Since when at least one instance has been in service and no job was seen to end.
+    pub(super) fn unchanged_since(&self) -> Option<Timestamp> {
+        let serving_since = self.serving_since?;
+        Some(serving_since.max(self.last_ended_at.unwrap_or(serving_since)))
+    }
+
+    /// Adds what a run sees.
+    pub(super) fn observe(
+        &mut self,
+        now: Timestamp,
+        jobs: &PipelineOpenJobs<'_>,
+        endpoint: &EndpointInstances,
+        limits: InstanceLimits,
+        timeout: Duration,
+    ) {
+        let keeps_instances = endpoint.desired.max(endpoint.in_service) > limits.min();
+        let is_stale = |at: Timestamp| now.since(at) > LAST_OPEN_PRECISION;
+        // Instances that nobody has seen at work stay for the idle time, too.
+        if jobs.open > 0 && self.last_open_at.is_none_or(is_stale)
+            || self.last_open_at.is_none() && keeps_instances
+        {
+            self.last_open_at = Some(now);
+        }
+        if endpoint.in_service == 0 {
+            self.serving_since = None;
+        } else {
+            self.serving_since.get_or_insert(now);
+        }
+        self.observe_ends(now, jobs, endpoint, timeout);
+        self.observe_start(now, endpoint);
+    }
+
+    /// Compares a reading with the one before: whether jobs have ended, and how long a run takes. That is the time of
+    /// instances that all had work, by the jobs that ended in it. It needs no reads of its own, and it includes what a run
+    /// adds to the time of others on the same instance.
+    fn observe_ends(
+        &mut self,
+        now: Timestamp,
+        jobs: &PipelineOpenJobs<'_>,
+        endpoint: &EndpointInstances,
+        timeout: Duration,
+    ) {
+        let slots = endpoint.in_service.saturating_mul(endpoint.concurrent_runs);
+        let before = self.seen.take();
+        if !jobs.complete {
+            self.busy_ms = 0;
+            return;
+        }
+        self.seen = jobs.newest.map(|newest| SeenReading {
+            at: now,
+            open: jobs.open,
+            newest,
+            slots,
+        });
+        let Some(before) = before else {
+            self.busy_ms = 0;
+            return;
+        };
+        let made_before = jobs
+            .jobs
+            .iter()
+            .filter(|job| job.created_at <= before.newest);
+        let left = u32::try_from(made_before.count()).unwrap_or(u32::MAX);
+        let ended = before.open.saturating_sub(left);
+        if ended > 0 {
+            self.last_ended_at = Some(now);
+        }
+        let was_busy = slots > 0
+            && slots == before.slots
+            && slots <= before.open.min(jobs.open)
+            && now.since(before.at) <= MAX_READING_INTERVAL;
+        if !was_busy {
+            self.busy_ms = 0;
+            return;
+        }
+        self.busy_ms += millis(now.since(before.at)) * u64::from(slots);
+        if ended > 0 {
+            // A run that never ends must not count for more than its time limit.
+            let most = millis(timeout).saturating_mul(ended.into());
+            self.runs.add(ended, self.busy_ms.min(most));
+            self.busy_ms = 0;
+        }
+    }
+
+    /// A cold start lasts from the request to the middle between the last reading that found the endpoint updating and the
+    /// first that found it in service.
+    fn observe_start(&mut self, now: Timestamp, endpoint: &EndpointInstances) {
+        let Some(start) = &mut self.start else {
+            return;
+        };
+        if endpoint.updating {
+            start.last_updating_at = now;
+            return;
+        }
+        if endpoint.in_service >= start.instances {
+            let last = millis(start.last_updating_at.since(start.asked_at));
+            let first = millis(now.since(start.asked_at));
+            self.cold_starts.add(1, u64::midpoint(last, first));
+        }
+        // Otherwise the request was refused or lost.
+        self.start = None;
+    }
+
+    /// Another number is about to be asked for.
+    pub(super) fn asked(&mut self, now: Timestamp, instances: u32, falls: bool) {
+        self.asked_at = Some(now);
+        self.start = (!falls).then_some(Start {
+            asked_at: now,
+            instances,
+            last_updating_at: now,
+        });
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The observations of a pipeline with the revision of their record.
+pub(super) struct StoredObservations {
+    pub(super) observations: Observations,
+    stored: Observations,
+    revision: u64,
+}
+
+impl StoredObservations {
+    pub(super) async fn read<P: KeyValueStore>(
+        ports: &P,
+        pipeline: &str,
+    ) -> Result<Self, Unavailable> {
+        let record = ports.get(COLLECTION, pipeline).await?;
+        let revision = record.as_ref().map_or(0, |it| it.revision);
+        // A record that another release wrote differently starts anew: that costs accuracy only.
+        let stored: Observations = record
+            .and_then(|it| serde_json::from_str(&it.body).ok())
+            .unwrap_or_default();
+        Ok(Self {
+            observations: stored.clone(),
+            stored,
+            revision,
+        })
+    }
+
+    /// Writes them if they have changed. Returns false if another run wrote first.
+    pub(super) async fn write<P: KeyValueStore>(
+        self,
+        ports: &P,
+        pipeline: &str,
+    ) -> Result<bool, Unavailable> {
+        if self.observations == self.stored {
+            return Ok(true);
+        }
+        let record = Record {
+            body: serde_json::to_string(&self.observations).unwrap_or_default(),
+            revision: self.revision + 1,
+            expires_at: None,
+        };
+        ports.put(COLLECTION, pipeline, &record).await
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether the open jobs of a pipeline are past every sign of life.
+
+use std::time::Duration;
+
+use super::observations::Observations;
+use crate::capacity::is_past_signs_of_life;
+use crate::id::Timestamp;
+use crate::ports::{Clock, EndpointInstances, JobStore, LoadError, OpenJob, Unavailable};
+use crate::state::State;
+
+/// Of more jobs no row is read; they count as alive.
+const MAX_LOADED_JOBS: usize = 100;
+/// Added to the time limit of a run: for the request's way to an instance, and for its notification.
+const MARGIN: Duration = Duration::from_secs(120);
+
+/// Whether no result can be expected of any of these jobs.
+///
+/// While at least one instance is in service, a run ends within its time limit, and then the next begins. If no job was seen
+/// to end, each of these jobs may have run without a notification. So the last of them must have started after as many
+/// rounds of the time limit as one instance needs for all of them. Rows are read only after that time, and only up to the
+/// first job that is alive.
+pub(super) async fn all_past<P>(
+    ports: &P,
+    jobs: &[OpenJob],
+    observations: &Observations,
+    endpoint: &EndpointInstances,
+    timeout: Duration,
+) -> Result<bool, Unavailable>
+where
+    P: JobStore + Clock,
+{
+    let unchanged_since = observations.unchanged_since();
+    let (Some(unchanged_since), 1..=MAX_LOADED_JOBS) = (unchanged_since, jobs.len()) else {
+        return Ok(false);
+    };
+    let count = u32::try_from(jobs.len()).unwrap_or(u32::MAX);
+    let rounds = count.div_ceil(endpoint.concurrent_runs.max(1));
+    let until_started = timeout.saturating_mul(rounds);
+    let is_past = |accepted_by: Timestamp| {
+        let started_by = accepted_by.max(unchanged_since).plus(until_started);
+        let now = ports.now();
+        let since_started = (now > started_by).then(|| now.since(started_by));
+        is_past_signs_of_life(since_started, timeout, MARGIN)
+    };
+    if !jobs.iter().all(|job| is_past(job.created_at)) {
+        return Ok(false);
+    }
+    for job in jobs {
+        let loaded = match ports.load(job.id).await {
+            Ok(loaded) => loaded,
+            Err(LoadError::Unavailable(error)) => return Err(error),
+            // It counts as alive.
+            Err(LoadError::NewerSchema(_) | LoadError::Unreadable { .. }) => return Ok(false),
+        };
+        // The index is behind, and the row is gone.
+        let Some(row) = loaded else { continue };
+        match row.state {
+            State::InProgress { .. } => {
+                let attempt = row.attempts.last();
+                if !attempt.is_some_and(|it| is_past(it.started_at)) {
+                    return Ok(false);
+                }
+            }
+            State::Submitting { .. } | State::RetryScheduled { .. } => return Ok(false),
+            // It ended meanwhile.
+            State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => {}
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,85 @@
+//! Whether function `capacity` may stop instances, and whether it starts them.
+
+use std::collections::BTreeMap;
+
+use jobs::id::JobId;
+use jobs::state::State;
+
+use super::guarantees::{INSTANCES_START, INSTANCES_STAY};
+use crate::docket_scaling::DocketScaling;
+use crate::endpoint::Endpoints;
+use crate::environment::SimulationEnvironment;
+use crate::ids::short;
+use crate::ledger::Ledger;
+use crate::table::{JobTable, TableRow};
+use crate::time::{MINUTE, SECOND};
+
+/// An index lags behind by at most two seconds.
+const MAX_INDEX_LAG: u64 = 3 * SECOND;
+/// A job that has been open for so long must have an instance on the way: the controller waits at most two minutes for
+/// further uploads, and its next run is a minute later.
+const ANSWER_TIME: u64 = 4 * MINUTE;
+/// Runs that may overlook it, because the endpoint has only just stopped to update.
+const MAX_UNANSWERED_RUNS: u32 = 3;
+
+/// An endpoint accepted fewer instances. The function read the open jobs after it began, so no job may be open that was open
+/// before that. An exception are jobs past every sign of life: nothing runs for them, and one instance stays.
+pub(crate) fn check_fall(
+    env: &mut SimulationEnvironment,
+    (table, ledger): (&JobTable, &Ledger),
+    open_since: &BTreeMap<JobId, u64>,
+    began_at: u64,
+    pipeline: &str,
+    instances: u32,
+) {
+    let known_by = began_at.saturating_sub(MAX_INDEX_LAG);
+    let known = |row: &&TableRow| {
+        let since = open_since.get(&row.job.id);
+        row.job.pipeline == pipeline && since.is_some_and(|since| *since < known_by)
+    };
+    let is_excused = |row: &&TableRow| {
+        let State::InProgress { attempt, .. } = row.job.state else {
+            return false;
+        };
+        let mut requests = ledger.requests(row.job.id, attempt.0).iter();
+        instances >= 1 && requests.all(|request| request.ended.get().is_some())
+    };
+    let open = table.rows().filter(known).find(|row| !is_excused(row));
+    if let Some(row) = open {
+        let (job, state) = (short(row.job.id), row.job.state.name());
+        env.violation(INSTANCES_STAY, || {
+            format!("{pipeline} falls to {instances} instances while {job} is {state}")
+        });
+    }
+}
+
+/// A run has evaluated everything, and there still is no instance for jobs that have long been open.
+pub(crate) fn check_answered(
+    env: &mut SimulationEnvironment,
+    table: &JobTable,
+    endpoints: &Endpoints,
+    docket: &mut DocketScaling,
+    index: usize,
+) {
+    let found = endpoints.describe(index);
+    let pipeline = endpoints.pipeline(index);
+    let waiting = docket.open_since.iter().find(|(job, since)| {
+        let of_pipeline = table
+            .row(**job)
+            .is_some_and(|row| row.job.pipeline == pipeline);
+        of_pipeline && **since + ANSWER_TIME < env.now
+    });
+    let runs = docket.unanswered.entry(index).or_default();
+    let Some((job, _)) = waiting.filter(|_| found.desired == 0 && found.max > 0 && !found.updating)
+    else {
+        *runs = 0;
+        return;
+    };
+    *runs += 1;
+    if *runs > MAX_UNANSWERED_RUNS {
+        let job = short(*job);
+        env.violation(INSTANCES_START, || {
+            format!("{pipeline} has no instance, although {job} has been open for minutes")
+        });
+    }
+}

@@ -1,0 +1,63 @@
+//! What a history remembers about function `capacity`: for its schedule, for planted mistakes, and for the checks.
+
+use std::collections::BTreeMap;
+
+use jobs::id::JobId;
+use jobs::ports::{Listing, OpenJob, ScheduledCheck};
+use jobs::state::StatusGroup;
+
+use crate::table::Write;
+use crate::time::MINUTE;
+
+/// How often the schedule calls the function.
+pub(crate) const PERIOD: u64 = MINUTE;
+/// The function is not called if nothing has been open or running for so long: it would change nothing.
+pub(crate) const QUIET: u64 = 15 * MINUTE;
+/// Uploads in the moment of a release, per history.
+pub(crate) const MAX_EXTRA_UPLOADS: u32 = 4;
+/// The age of the readings of [`Mistake::OldReadingUsed`].
+const OLD: u64 = 5 * MINUTE;
+
+/// What is remembered for the schedule, the mistakes and the checks.
+#[derive(Debug, Default)]
+pub(crate) struct DocketScaling {
+    /// Since when each open job has been open.
+    pub(crate) open_since: BTreeMap<JobId, u64>,
+    /// Complete runs in a row that left a pipeline with old open jobs without an instance, by endpoint.
+    pub(crate) unanswered: BTreeMap<usize, u32>,
+    pub(crate) active_until: u64,
+    pub(crate) extra_uploads: u32,
+    /// For [`Mistake::OldReadingUsed`]: earlier pages, by shard and position.
+    readings: BTreeMap<(u8, Option<ScheduledCheck>), Vec<(u64, Page)>>,
+}
+
+pub(crate) type Page = Listing<OpenJob, ScheduledCheck>;
+
+impl DocketScaling {
+    pub(crate) fn observe(&mut self, now: u64, write: &Write) {
+        let job = &write.job;
+        if job.state.status_group() == StatusGroup::Open {
+            self.open_since.entry(job.id).or_insert(now);
+        } else {
+            self.open_since.remove(&job.id);
+        }
+    }
+
+    pub(crate) fn old_page(
+        &mut self,
+        now: u64,
+        key: (u8, Option<ScheduledCheck>),
+        page: Page,
+    ) -> Page {
+        let pages = self.readings.entry(key).or_default();
+        pages.push((now, page));
+        let old = pages.iter().rev().find(|(at, _)| at + OLD <= now);
+        old.map_or(
+            Listing {
+                items: vec![],
+                next: None,
+            },
+            |(_, page)| page.clone(),
+        )
+    }
+}

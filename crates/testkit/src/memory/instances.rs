@@ -1,0 +1,41 @@
+//! The instances of endpoints, in memory: they change at once.
+
+use std::time::Duration;
+
+use super::{Memory, MemoryState};
+use jobs::ports::{EndpointInstances, InstanceControl, InstancesResponse, Sleep, Unavailable};
+
+impl InstanceControl for Memory {
+    async fn instances(&self, endpoint: &str) -> Result<Option<EndpointInstances>, Unavailable> {
+        self.operation("instances", |state| state.instances.get(endpoint).copied())
+    }
+
+    async fn set_instances(
+        &self,
+        endpoint: &str,
+        instances: u32,
+    ) -> Result<InstancesResponse, Unavailable> {
+        self.operation("set_instances", |state: &mut MemoryState| {
+            state.instances_asked.push((endpoint.to_owned(), instances));
+            match state.instances.get_mut(endpoint) {
+                Some(found) if !found.updating => {
+                    found.desired = instances;
+                    found.in_service = found.in_service.min(instances);
+                    found.updating = found.in_service < instances;
+                    InstancesResponse::Accepted
+                }
+                Some(_) | None => {
+                    InstancesResponse::Refused("ValidationException: Updating".to_owned())
+                }
+            }
+        })
+    }
+}
+
+/// The time moves on at once.
+impl Sleep for Memory {
+    async fn sleep(&self, duration: Duration) {
+        let mut state = self.state();
+        state.now = state.now.plus(duration);
+    }
+}
