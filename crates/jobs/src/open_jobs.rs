@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::id::{JobId, Timestamp};
 use crate::pipeline::Pipelines;
+use crate::ready_by::Estimate;
 use crate::ports::{Clock, JobIndex, Unavailable};
 
 /// Index entries read per query.
@@ -54,12 +55,12 @@ where
             let page = ports.open_jobs(shard, after, PAGE).await?;
             for job in page.items {
                 let age = now.since(job.created_at);
-                let slo_seconds = pipelines.get(&job.pipeline).map(|its| its.slo_seconds);
+                let slo = pipelines.get(&job.pipeline).map(|its| Duration::from_secs(its.slo_seconds.into()));
                 let backlog = backlogs.entry(job.pipeline).or_default();
                 backlog.open += 1;
                 backlog.oldest_age_seconds = backlog.oldest_age_seconds.max(age.as_secs());
                 backlog.at_risk +=
-                    u64::from(slo_seconds.is_some_and(|seconds| is_at_risk(age, seconds)));
+                    u64::from(slo.is_some_and(|slo| is_at_risk(job.created_at, slo, None, now)));
             }
             after = page.next;
             if after.is_none() {
@@ -70,7 +71,14 @@ where
     Ok(Some(backlogs))
 }
 
-/// Three quarters of the SLO: late enough to deserve attention, early enough for an operator to still help.
-fn is_at_risk(age: Duration, slo_seconds: u32) -> bool {
-    age.as_secs() >= u64::from(slo_seconds) * 3 / 4
+/// Whether a job will probably be ready later than its SLO: the estimate's latest time is later, or three quarters of the
+/// SLO are over, which is early enough for an operator to still help.
+pub fn is_at_risk(
+    submitted_at: Timestamp,
+    slo: Duration,
+    estimate: Option<&Estimate>,
+    now: Timestamp,
+) -> bool {
+    let is_late = estimate.is_some_and(|estimate| estimate.latest > submitted_at.plus(slo));
+    is_late || now.since(submitted_at) >= slo * 3 / 4
 }
