@@ -29,14 +29,18 @@ pub const MAX_SNAPSHOT_AGE: Duration = Duration::from_secs(15 * 60);
 /// From the end of a run to the ready job, and from the upload to the endpoint.
 const OVERHEAD_MS: f64 = 2_000.0;
 /// Standard deviations from the estimate to the ends of its range.
-const EARLIEST_DEVIATIONS: f64 = 1.8;
-const LATEST_DEVIATIONS: f64 = 1.9;
+const EARLIEST_DEVIATIONS: f64 = 1.9;
+const LATEST_DEVIATIONS: f64 = 2.3;
+/// Messages, the pace of the function that asks for instances, and uploads that follow.
+const SMALL_DEVIATION_MS: f64 = 15_000.0;
 /// The deviation of what was measured too seldom, as a share of it.
 const ASSUMED_DEVIATION: f64 = 0.35;
 /// The deviation of a cold start, as a share of it. Few are measured, and they differ more than runs.
 const COLD_START_DEVIATION: f64 = 0.12;
 /// An instance that starts for longer than expected takes at least this share of a cold start from now on.
 const LATE_START_SHARE: f64 = 0.2;
+/// More places on instances are not told apart.
+const MAX_SLOTS: u32 = 100;
 /// Uploads of this time before a snapshot say how many follow.
 const ARRIVALS_WINDOW_MS: f64 = 60_000.0;
 
@@ -135,10 +139,9 @@ pub fn estimate_queued(
     if now.since(snapshot.at) > MAX_SNAPSHOT_AGE {
         return Err(NoEstimate::NotCounted);
     }
-    let was_overtaken = !queued.is_scheduled
-        && snapshot
-            .ended_up_to
-            .is_some_and(|ended| ended.0 > queued.since.0 + snapshot.overtaking_margin_ms());
+    let overtaken = snapshot.overtaken_until();
+    let was_overtaken =
+        !queued.is_scheduled && overtaken.is_some_and(|until| queued.since < until);
     let found = if was_overtaken {
         at_next_check(queued, snapshot)
     } else {
@@ -195,30 +198,43 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
     let run = Spread::of(snapshot.run);
     // All times from here on are milliseconds since the snapshot.
     let since = queued.since.0 as f64 - snapshot.at.0 as f64;
-    let mut ahead = snapshot.open_before(queued.since);
+    let mut ahead = snapshot.ahead_of(queued.since);
     if since > 0.0 {
         let recent = snapshot.open_since(ARRIVALS_WINDOW_MS);
         ahead += recent * (since / ARRIVALS_WINDOW_MS).min(1.0);
     }
-    let start = start(ahead, run.mean.max(1.0), snapshot);
-    let (about, waited) = match start {
-        Start::Running => {
-            let elapsed = (-since).clamp(0.0, run.mean / 2.0);
-            (run.mean - elapsed, 0.0)
+    let slots = slots(snapshot, run);
+    let running = snapshot.running.iter().find(|(sent_at, _)| *sent_at == queued.since);
+    let (earliest, about, latest) = match running {
+        Some((_, began)) => {
+            let elapsed = snapshot.at.0 as f64 - began.0 as f64;
+            let longest = run.mean + LATEST_DEVIATIONS * run.deviation;
+            if elapsed > longest * 1.2 {
+                return at_next_check(queued, snapshot);
+            }
+            let latest = (longest - elapsed).max(run.mean * 0.3) + 2.0 * SMALL_DEVIATION_MS;
+            let shortest = run.mean - EARLIEST_DEVIATIONS * run.deviation;
+            let about = (run.mean - elapsed).max(latest / 2.0);
+            ((shortest - elapsed - SMALL_DEVIATION_MS).max(0.0), about, latest)
         }
-        Start::After { at } => {
-            let at = at.max(since);
-            (at + run.mean, at.max(0.0))
+        None => {
+            // Those that run have started.
+            let waiting = ahead - snapshot.running.len() as f64 + 1.0;
+            let start = start(waiting.max(1.0), run.mean.max(1.0), &slots).max(since);
+            let about = start + run.mean;
+            let deviation = deviation(snapshot, run, start.max(0.0), &slots);
+            (
+                about - EARLIEST_DEVIATIONS * deviation,
+                about,
+                about + LATEST_DEVIATIONS * deviation,
+            )
         }
     };
-    // A job that is sent later finds the instances that work on what waits now.
-    let about = about.max(since.max(0.0) + run.mean) + OVERHEAD_MS;
-    let deviation = deviation(snapshot, run, waited, ahead);
-    let at = |offset: f64| Timestamp((snapshot.at.0 as f64 + offset.max(0.0)) as u64);
+    let at = |offset: f64| Timestamp((snapshot.at.0 as f64 + (offset + OVERHEAD_MS).max(0.0)) as u64);
     Estimate {
-        earliest: at(about - EARLIEST_DEVIATIONS * deviation),
+        earliest: at(earliest),
         about: at(about),
-        latest: at(about + LATEST_DEVIATIONS * deviation),
+        latest: at(latest),
         basis: if !snapshot.instances.is_counted {
             Basis::InferredInstances
         } else if snapshot.run.is_measured && snapshot.cold_start.is_measured {
@@ -229,39 +245,64 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
     }
 }
 
-enum Start {
-    Running,
-    /// In milliseconds since the snapshot.
-    After {
-        at: f64,
-    },
+/// A place on an instance.
+struct Slot {
+    /// When it takes its next job, in milliseconds since the snapshot.
+    free_at: f64,
+    /// How long it works on that.
+    first_run: f64,
 }
 
-/// When the job with so many jobs before it starts.
-fn start(ahead: f64, run: f64, snapshot: &QueueSnapshot) -> Start {
+/// The places of the instances in service and on their way. Instances that start together also start their first runs
+/// together; those end one after the other, as runs differ.
+fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<Slot> {
     let instances = &snapshot.instances;
-    let slots = f64::from(instances.concurrent_runs.max(1));
-    let in_service = f64::from(instances.in_service) * slots;
-    if ahead < in_service {
-        return Start::Running;
-    }
-    // Jobs that start before this one or with it.
-    let waiting = ahead - in_service + 1.0;
+    let per_instance = instances.concurrent_runs.max(1);
     let (next, more) = snapshot.next_starts();
-    let next_slots = f64::from(instances.starting) * slots;
-    let more_slots = f64::from(instances.more) * slots;
-    let started = |at: f64| {
-        let of = |slots: f64, from: f64| {
-            if at < from {
+    let count = |number: u32| number.saturating_mul(per_instance).min(MAX_SLOTS);
+    let in_service = count(instances.in_service);
+    let mut slots = Vec::new();
+    for at in 0..in_service {
+        let running = snapshot.running.get(at as usize);
+        let free_at = running.map_or(0.0, |(_, began)| {
+            let elapsed = snapshot.at.0 as f64 - began.0 as f64;
+            (run.mean - elapsed).max(run.mean * 0.15)
+        });
+        slots.push(Slot {
+            free_at,
+            first_run: run.mean,
+        });
+    }
+    for (number, free_at) in [(count(instances.starting), next), (count(instances.more), more)] {
+        for at in 0..number {
+            // From -1 to 1.
+            let place = 2.0 * (f64::from(at) + 0.5) / f64::from(number) - 1.0;
+            slots.push(Slot {
+                free_at,
+                first_run: run.mean + place * 1.7 * run.deviation,
+            });
+        }
+    }
+    slots
+}
+
+/// When the last of so many waiting jobs starts, in milliseconds since the snapshot.
+fn start(waiting: f64, run: f64, slots: &[Slot]) -> f64 {
+    let started = |at: f64| -> f64 {
+        let of = |slot: &Slot| {
+            let later = at - slot.free_at;
+            if later < 0.0 {
                 0.0
+            } else if later < slot.first_run {
+                1.0
             } else {
-                slots * (1.0 + (at - from) / run)
+                2.0 + (later - slot.first_run) / run
             }
         };
-        in_service * at / run + of(next_slots, next) + of(more_slots, more)
+        slots.iter().map(of).sum()
     };
     // The number of started jobs grows with time, so a bisection finds the time.
-    let (mut low, mut high) = (0.0, 1000.0);
+    let (mut low, mut high) = (-1.0, 1000.0);
     while started(high) < waiting && high < 1e12 {
         high *= 2.0;
     }
@@ -273,17 +314,15 @@ fn start(ahead: f64, run: f64, snapshot: &QueueSnapshot) -> Start {
             high = middle;
         }
     }
-    Start::After { at: high }
+    high
 }
 
-fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, ahead: f64) -> f64 {
+fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, slots: &[Slot]) -> f64 {
     let instances = &snapshot.instances;
-    let slots = instances.concurrent_runs.max(1);
-    let working = instances.in_service + instances.starting + instances.more;
-    let parallel = f64::from(working.max(1)) * f64::from(slots);
+    let parallel = slots.len().max(1) as f64;
     let (next, more) = snapshot.next_starts();
     let cold = if instances.in_service == 0 {
-        waited.min(next.max(if instances.starting == 0 { more } else { 0.0 }))
+        waited.min(if instances.starting == 0 { more } else { next })
     } else {
         0.0
     };
@@ -292,24 +331,20 @@ fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, ahead: f64) -> 
     } else {
         ASSUMED_DEVIATION / 2.0
     };
-    let runs = waited - cold;
+    // A cold start that goes on is as uncertain as a whole one.
+    let cold = if cold > 0.0 { snapshot.cold_start.ms as f64 } else { 0.0 } * cold_share;
+    let runs = (waited - cold).max(0.0);
     let before_it = if snapshot.run.is_measured {
         // Deviations of single runs cancel each other out.
-        run.deviation * (runs / run.mean.max(1.0) / parallel).max(0.0).sqrt()
+        run.deviation * (runs / run.mean.max(1.0) / parallel).sqrt()
     } else {
         runs * ASSUMED_DEVIATION / 2.0
-    };
-    // How far the runs that go on now are.
-    let phase = if ahead > 0.0 {
-        run.mean * 0.29 / parallel.sqrt()
-    } else {
-        0.0
     };
     let guess = if instances.is_counted {
         0.0
     } else {
         (waited + SETTLE.as_millis() as f64) * 0.3
     };
-    let parts = [cold * cold_share, before_it, phase, run.deviation, guess];
+    let parts = [cold, before_it, run.deviation, guess, SMALL_DEVIATION_MS];
     parts.iter().map(|part| part * part).sum::<f64>().sqrt()
 }

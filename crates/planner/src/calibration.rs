@@ -24,21 +24,26 @@ pub struct CalibrationDay {
     pub max_instances: Option<u32>,
 }
 
-/// The three kinds of day: contracts in bursts, batches, and batches on an endpoint that is too small, which breaks SLOs.
-pub const CALIBRATION_DAYS: [CalibrationDay; 3] = [
-    CalibrationDay {
-        scenario: Scenario::DealDay,
-        max_instances: None,
-    },
-    CalibrationDay {
-        scenario: Scenario::Tuesday,
-        max_instances: None,
-    },
+/// The kinds of day: contracts in large bursts, in small ones all day, batches, and batches on an endpoint that is too
+/// small, which breaks SLOs.
+pub const CALIBRATION_DAYS: [CalibrationDay; 4] = [
+    CalibrationDay::of(Scenario::DealDay),
+    CalibrationDay::of(Scenario::Busy),
+    CalibrationDay::of(Scenario::Tuesday),
     CalibrationDay {
         scenario: Scenario::Tuesday,
         max_instances: Some(1),
     },
 ];
+
+impl CalibrationDay {
+    const fn of(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            max_instances: None,
+        }
+    }
+}
 
 /// What became of the estimates of some days.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -114,7 +119,7 @@ fn faults(rng: &mut Rng) -> FaultProfile {
         (FaultKind::CrashAfterCall, 2_000),
         (FaultKind::CallThrottled, 20_000),
         (FaultKind::InvokeRefused, 30_000),
-        (FaultKind::InstanceLost, 10_000),
+        (FaultKind::InstanceLost, 4_000),
         (FaultKind::ModelBroken, 20_000),
         (FaultKind::IndexLags, 1_000_000),
     ];

@@ -61,6 +61,9 @@ pub struct QueueSnapshot {
     pub cold_start: Expected,
     /// A job whose attempt was sent at this time has ended; no later one is known to.
     pub ended_up_to: Option<Timestamp>,
+    /// The jobs that run by their place in the queue, oldest first: when each was sent, and since when it has had a place
+    /// on an instance.
+    pub running: Vec<(Timestamp, Timestamp)>,
 }
 
 impl OpenSince {
@@ -130,22 +133,47 @@ impl QueueSnapshot {
             ),
             cold_start,
             ended_up_to: None,
+            running: Vec::new(),
         }
     }
 
-    /// The same snapshot, with what an earlier one lets it know: up to when jobs have ended.
+    /// The same snapshot, with what an earlier one lets it know: up to when jobs have ended, and since when jobs run.
     #[must_use]
-    pub fn after(self, earlier: Option<&Self>) -> Self {
-        let ended_up_to = earlier.and_then(|earlier| self.ended_since(earlier).1);
-        Self {
-            ended_up_to,
-            ..self
-        }
+    pub fn after(mut self, earlier: Option<&Self>) -> Self {
+        self.ended_up_to = earlier.and_then(|earlier| self.ended_since(earlier).1);
+        let slots = self.instances.in_service.saturating_mul(self.instances.concurrent_runs.max(1));
+        let slots = usize::try_from(slots).unwrap_or(MAX_MARKS).min(MAX_MARKS);
+        let overtaken = self.overtaken_until();
+        let sent_at = self.open_since.ages_ms.iter().map(|age| Timestamp(self.at.0.saturating_sub(*age)));
+        let sent_at = sent_at.filter(|sent_at| overtaken.is_none_or(|until| *sent_at >= until));
+        let known = |sent_at: Timestamp| {
+            let running = &earlier?.running;
+            running.iter().find(|(sent, _)| *sent == sent_at).map(|(_, since)| *since)
+        };
+        // It got its place between the two snapshots.
+        let meanwhile = |sent_at: Timestamp| {
+            let from = earlier.map_or(sent_at, |earlier| sent_at.max(earlier.at));
+            Timestamp(u64::midpoint(from.0, self.at.0))
+        };
+        let running = sent_at.take(slots).map(|sent_at| (sent_at, known(sent_at).unwrap_or_else(|| meanwhile(sent_at))));
+        self.running = running.collect();
+        self
     }
 
-    /// How many open jobs were sent before this time.
+    /// Jobs that were sent before this time were overtaken: they do not wait in the queue any more.
+    pub(super) fn overtaken_until(&self) -> Option<Timestamp> {
+        let ended = self.ended_up_to?;
+        Some(Timestamp(ended.0.saturating_sub(self.overtaking_margin_ms())))
+    }
+
+    /// How many open jobs were sent before this time and were not overtaken.
     pub fn position(&self, since: Timestamp) -> u32 {
-        self.open_before(since) as u32
+        self.ahead_of(since) as u32
+    }
+
+    pub(super) fn ahead_of(&self, since: Timestamp) -> f64 {
+        let overtaken = self.overtaken_until().map_or(0.0, |until| self.open_before(until));
+        (self.open_before(since) - overtaken).max(0.0)
     }
 
     /// The jobs whose attempts were sent before `since` and that were open at the snapshot.
