@@ -29,10 +29,10 @@ pub const MAX_SNAPSHOT_AGE: Duration = Duration::from_secs(15 * 60);
 /// From the end of a run to the ready job, and from the upload to the endpoint.
 const OVERHEAD_MS: f64 = 2_000.0;
 /// Standard deviations from the estimate to the ends of its range.
-const EARLIEST_DEVIATIONS: f64 = 1.9;
-const LATEST_DEVIATIONS: f64 = 2.3;
+const EARLIEST_DEVIATIONS: f64 = 1.8;
+const LATEST_DEVIATIONS: f64 = 2.1;
 /// Messages, the pace of the function that asks for instances, and uploads that follow.
-const SMALL_DEVIATION_MS: f64 = 15_000.0;
+const SMALL_DEVIATION_MS: f64 = 20_000.0;
 /// The deviation of what was measured too seldom, as a share of it.
 const ASSUMED_DEVIATION: f64 = 0.35;
 /// The deviation of a cold start, as a share of it. Few are measured, and they differ more than runs.

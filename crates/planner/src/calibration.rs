@@ -115,9 +115,10 @@ fn faults(rng: &mut Rng) -> FaultProfile {
         (FaultKind::NotificationLost, 20_000),
         (FaultKind::NotificationDoubled, 50_000),
         (FaultKind::NotificationLate, 20_000),
-        (FaultKind::CrashBeforeCall, 2_000),
-        (FaultKind::CrashAfterCall, 2_000),
-        (FaultKind::CallThrottled, 20_000),
+        (FaultKind::CrashBeforeCall, 500),
+        (FaultKind::CrashAfterCall, 500),
+        // After the SDK's three tries: the message comes back after its visibility timeout.
+        (FaultKind::CallThrottled, 2_000),
         (FaultKind::InvokeRefused, 30_000),
         (FaultKind::InstanceLost, 4_000),
         (FaultKind::ModelBroken, 20_000),
