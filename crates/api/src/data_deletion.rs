@@ -62,7 +62,15 @@ where
     let job = visible_job(ports, principal, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
-    let audit = begin_audit(ports, run, principal, AuditAction::DeleteData, target, request).await?;
+    let audit = begin_audit(
+        ports,
+        run,
+        principal,
+        AuditAction::DeleteData,
+        target,
+        request,
+    )
+    .await?;
     // Before the row: an interrupted deletion can be repeated only with the key.
     let key = match input_key(ports, &job).await {
         Ok(key) => key,

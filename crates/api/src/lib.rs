@@ -13,6 +13,7 @@ pub mod job_list;
 pub mod ports;
 mod principal;
 pub mod quarantine;
+mod ready_by;
 pub mod retry_plans;
 pub mod search;
 pub mod snapshot;

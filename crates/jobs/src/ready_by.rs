@@ -12,16 +12,12 @@ mod record;
 
 use std::time::Duration;
 
-
 use crate::capacity::SETTLE;
 use crate::id::{Attempt, Timestamp};
 use crate::job::Job;
 use crate::state::State;
 
-pub use queue::{
-    Expected, Instances, MAX_MARKS, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT,
-    inferred_instances,
-};
+pub use queue::{Expected, Instances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT};
 pub use record::{load, store};
 
 /// An older snapshot says nothing: the function that takes them has failed at least twice.
@@ -140,8 +136,7 @@ pub fn estimate_queued(
         return Err(NoEstimate::NotCounted);
     }
     let overtaken = snapshot.overtaken_until();
-    let was_overtaken =
-        !queued.is_scheduled && overtaken.is_some_and(|until| queued.since < until);
+    let was_overtaken = !queued.is_scheduled && overtaken.is_some_and(|until| queued.since < until);
     let found = if was_overtaken {
         at_next_check(queued, snapshot)
     } else {
@@ -153,9 +148,9 @@ pub fn estimate_queued(
     Ok(Estimate {
         // What has not happened yet happens later than now.
         earliest: found.earliest.max(now),
-        about: found.about.max(Timestamp(
-            now.0 + found.latest.0.saturating_sub(now.0) / 4,
-        )),
+        about: found
+            .about
+            .max(Timestamp(now.0 + found.latest.0.saturating_sub(now.0) / 4)),
         ..found
     })
 }
@@ -204,7 +199,10 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
         ahead += recent * (since / ARRIVALS_WINDOW_MS).min(1.0);
     }
     let slots = slots(snapshot, run);
-    let running = snapshot.running.iter().find(|(sent_at, _)| *sent_at == queued.since);
+    let running = snapshot
+        .running
+        .iter()
+        .find(|(sent_at, _)| *sent_at == queued.since);
     let (earliest, about, latest) = match running {
         Some((_, began)) => {
             let elapsed = snapshot.at.0 as f64 - began.0 as f64;
@@ -215,11 +213,15 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
             let latest = (longest - elapsed).max(run.mean * 0.3) + 2.0 * SMALL_DEVIATION_MS;
             let shortest = run.mean - EARLIEST_DEVIATIONS * run.deviation;
             let about = (run.mean - elapsed).max(latest / 2.0);
-            ((shortest - elapsed - SMALL_DEVIATION_MS).max(0.0), about, latest)
+            (
+                (shortest - elapsed - SMALL_DEVIATION_MS).max(0.0),
+                about,
+                latest,
+            )
         }
         None => {
             // Those that run have started.
-            let waiting = ahead - snapshot.running.len() as f64 + 1.0;
+            let waiting = ahead - f64::from(running_jobs(snapshot)) + 1.0;
             let start = start(waiting.max(1.0), run.mean.max(1.0), &slots).max(since);
             let about = start + run.mean;
             let deviation = deviation(snapshot, run, start.max(0.0), &slots);
@@ -230,7 +232,8 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
             )
         }
     };
-    let at = |offset: f64| Timestamp((snapshot.at.0 as f64 + (offset + OVERHEAD_MS).max(0.0)) as u64);
+    let at =
+        |offset: f64| Timestamp((snapshot.at.0 as f64 + (offset + OVERHEAD_MS).max(0.0)) as u64);
     Estimate {
         earliest: at(earliest),
         about: at(about),
@@ -262,18 +265,26 @@ fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<Slot> {
     let count = |number: u32| number.saturating_mul(per_instance).min(MAX_SLOTS);
     let in_service = count(instances.in_service);
     let mut slots = Vec::new();
+    let running = running_jobs(snapshot);
     for at in 0..in_service {
-        let running = snapshot.running.get(at as usize);
-        let free_at = running.map_or(0.0, |(_, began)| {
-            let elapsed = snapshot.at.0 as f64 - began.0 as f64;
-            (run.mean - elapsed).max(run.mean * 0.15)
-        });
+        let free_at = match snapshot.running.get(at as usize) {
+            Some((_, began)) => {
+                let elapsed = snapshot.at.0 as f64 - began.0 as f64;
+                (run.mean - elapsed).max(run.mean * 0.15)
+            }
+            // It runs, but since when is not known.
+            None if at < running => run.mean * (f64::from(at) + 0.5) / f64::from(running),
+            None => 0.0,
+        };
         slots.push(Slot {
             free_at,
             first_run: run.mean,
         });
     }
-    for (number, free_at) in [(count(instances.starting), next), (count(instances.more), more)] {
+    for (number, free_at) in [
+        (count(instances.starting), next),
+        (count(instances.more), more),
+    ] {
         for at in 0..number {
             // From -1 to 1.
             let place = 2.0 * (f64::from(at) + 0.5) / f64::from(number) - 1.0;
@@ -284,6 +295,11 @@ fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<Slot> {
         }
     }
     slots
+}
+
+/// How many jobs run, by their places in the queue.
+fn running_jobs(snapshot: &QueueSnapshot) -> u32 {
+    snapshot.slots().min(snapshot.position(Timestamp(u64::MAX)))
 }
 
 /// When the last of so many waiting jobs starts, in milliseconds since the snapshot.
@@ -332,7 +348,11 @@ fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, slots: &[Slot])
         ASSUMED_DEVIATION / 2.0
     };
     // A cold start that goes on is as uncertain as a whole one.
-    let cold = if cold > 0.0 { snapshot.cold_start.ms as f64 } else { 0.0 } * cold_share;
+    let cold = if cold > 0.0 {
+        snapshot.cold_start.ms as f64
+    } else {
+        0.0
+    } * cold_share;
     let runs = (waited - cold).max(0.0);
     let before_it = if snapshot.run.is_measured {
         // Deviations of single runs cancel each other out.

@@ -222,12 +222,16 @@ fn bench_ready_by(seeds: &std::ops::Range<u64>) -> Result<String, String> {
         for seed in seeds.clone() {
             let day = day_with_faults(kind, seed).map_err(|error| error.to_string())?;
             if let Some(violation) = day.violations.first() {
-                return Err(format!("seed {seed}: the simulation violates a guarantee: {violation}"));
+                return Err(format!(
+                    "seed {seed}: the simulation violates a guarantee: {violation}"
+                ));
             }
             of_kind.add(&day);
         }
         let name = kind.scenario.name();
-        let limit = kind.max_instances.map_or_else(String::new, |max| format!(" (at most {max})"));
+        let limit = kind
+            .max_instances
+            .map_or_else(String::new, |max| format!(" (at most {max})"));
         text.push_str(&format!("{name}{limit}: {}\n", of_kind.in_words()));
         all = all.plus(&of_kind);
     }

@@ -14,7 +14,7 @@ use jobs::capacity::{
 use jobs::id::Timestamp;
 use jobs::open_jobs::is_at_risk;
 use jobs::pipeline::Pipeline;
-use jobs::ready_by::{Queued, QueueSnapshot, estimate};
+use jobs::ready_by::{QueueSnapshot, Queued, estimate};
 use jobs::state::{State, StatusGroup};
 
 use crate::ledger::Ledger;
@@ -139,12 +139,7 @@ impl CapacityController {
                     range: found.map(|found| {
                         [found.earliest, found.about, found.latest].map(|time| time.0 - epoch)
                     }),
-                    is_at_risk: is_at_risk(
-                        row.job.submitted_at(),
-                        self.slo,
-                        found.as_ref(),
-                        wall,
-                    ),
+                    is_at_risk: is_at_risk(row.job.submitted_at(), self.slo, found.as_ref(), wall),
                     by_position: now + (u64::from(position) + 1) * mean_run,
                 });
         }
@@ -178,7 +173,14 @@ impl CapacityController {
         if decision.instances > input.instances.count() {
             self.starts.since = Some(now);
         }
-        self.take_snapshot(now, wall, table, &input, decision.instances, deviation_percent);
+        self.take_snapshot(
+            now,
+            wall,
+            table,
+            &input,
+            decision.instances,
+            deviation_percent,
+        );
         self.read_estimates(now, wall, table, ReadAt::NewSnapshot);
         self.was_open = input.open.alive > 0;
         let again = decision.check_again_in.map_or(MINUTE, |after| {
@@ -208,7 +210,10 @@ impl CapacityController {
         let sent_at = rows
             .filter_map(|row| Queued::of(&row.job))
             .map(|queued| queued.since);
-        let since = self.starts.since.map(|since| Timestamp(wall.0 - (now - since)));
+        let since = self
+            .starts
+            .since
+            .map(|since| Timestamp(wall.0 - (now - since)));
         let snapshot =
             QueueSnapshot::of_capacity(wall, &input, sent_at.collect(), since, deviation_percent);
         self.snapshot = Some(snapshot.after(self.snapshot.as_ref()));
@@ -285,7 +290,8 @@ fn runs(rows: &[&TableRow], ledger: &Ledger) -> (Measured, Option<u32>) {
     let of = f64::from(count.max(1));
     let mean = total as f64 / of;
     let deviation = (squares / of - mean * mean).max(0.0).sqrt();
-    let percent = (count >= MIN_MEASURED_RUNS && mean > 0.0).then(|| (deviation / mean * 100.0) as u32);
+    let percent =
+        (count >= MIN_MEASURED_RUNS && mean > 0.0).then(|| (deviation / mean * 100.0) as u32);
     let measured = Measured {
         count,
         mean: Duration::from_millis(total / u64::from(count.max(1))),

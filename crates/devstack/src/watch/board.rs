@@ -346,6 +346,7 @@ mod tests {
             retry_at: None,
             corrected: false,
             failure,
+            ready_by: None,
         }
     }
 

@@ -51,6 +51,7 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
 fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
     let row = Reader { item, path: "" };
     Ok(OpenJob {
+        id: row.parsed("job_id")?,
         pipeline: row.text("pipeline")?.to_owned(),
         created_at: row.time("created_at")?,
     })

@@ -20,6 +20,7 @@ pub struct ScheduledCheck {
 /// An open job as the index shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenJob {
+    pub id: JobId,
     pub pipeline: String,
     pub created_at: Timestamp,
 }
@@ -27,6 +28,7 @@ pub struct OpenJob {
 impl From<&Job> for OpenJob {
     fn from(job: &Job) -> Self {
         Self {
+            id: job.id,
             pipeline: job.pipeline.clone(),
             created_at: job.created_at,
         }
