@@ -231,7 +231,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Deletes a message from quarantine. The audit log keeps the beginning of its body.
+         * Deletes a message from quarantine. The audit log keeps its cause and its size.
          * @description Access: support.
          */
         post: operations["DiscardQuarantineEntry"];
@@ -544,6 +544,8 @@ export interface components {
             help: components["schemas"]["SuggestedAction"][];
             /** @description What happens next without intervention, soonest first. */
             next: components["schemas"]["ExplanationStep"][];
+            /** @description When it will probably be ready. Absent if the job is final or its file is not uploaded. */
+            ready_by?: components["schemas"]["ReadyByView"];
             /** @description The job's state, in a sentence. */
             summary: string;
             /** @description What has happened, oldest first. */
@@ -701,7 +703,7 @@ export interface components {
          *     retried, and becomes `Ready` if a result arrives late. Later releases may add values.
          * @enum {string}
          */
-        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled";
+        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
         /** @description Response of `GET /summary`. */
         JobSummary: {
             /**
@@ -763,6 +765,11 @@ export interface components {
             name: string;
             /** @description A `name` of `GET /me`'s pipelines, or one that takes no more uploads. */
             pipeline: string;
+            /**
+             * @description When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
+             *     messages and events, which say what changed.
+             */
+            ready_by?: components["schemas"]["ReadyByView"];
             /**
              * Format: int64
              * @description When the next attempt is due, in milliseconds since 1970 UTC. Present if the status is `RetryScheduled`.
@@ -933,6 +940,23 @@ export interface components {
             /** @description Sorted by queue, then by message id. */
             entries: components["schemas"]["QuarantineEntry"][];
         };
+        /**
+         * @description When an open job will probably be ready, or why that is not known. Times are milliseconds since 1970 UTC. Nine of ten
+         *     jobs are ready between `earliest` and `latest`.
+         */
+        ReadyByView: {
+            /**
+             * Format: int64
+             * @description Absent if it is not known; then `note` says why. So are the other times.
+             */
+            about?: number;
+            /** Format: int64 */
+            earliest?: number;
+            /** Format: int64 */
+            latest?: number;
+            /** @description Why there is no estimate, or what it is based on, in a sentence. */
+            note: string;
+        };
         /** @description Response of `GET /jobs/{job_id}/result`. */
         ResultView: {
             /**
@@ -1095,6 +1119,8 @@ export interface components {
         SnapshotMessage: {
             /** @description Newest first within each status group. */
             jobs: components["schemas"]["JobView"][];
+            /** @description Names the state of the lists. A page that returns it with its next `sync` gets only what changed since. */
+            mark?: string;
             /** @description Whether there are more jobs than fit. */
             more: boolean;
             /**
@@ -1107,7 +1133,7 @@ export interface components {
          * @description The group under which lists show a job.
          * @enum {string}
          */
-        StatusGroup: "open" | "ready" | "failed" | "cancelled";
+        StatusGroup: "erased" | "open" | "ready" | "failed" | "cancelled";
         /** @description An action that helps, and why. */
         SuggestedAction: {
             action: components["schemas"]["JobAction"];
