@@ -10,6 +10,7 @@ use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{Cause, Failure, RetryBudget, State};
+use jobs::view::ReadyByView;
 
 mod help;
 
@@ -26,6 +27,9 @@ pub struct Explanation {
     /// Absent if the job is final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingView>,
+    /// When it will probably be ready. Absent if the job is final or its file is not uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_by: Option<ReadyByView>,
     /// What happens next without intervention, soonest first.
     pub next: Vec<ExplanationStep>,
     /// What has happened, oldest first.
@@ -107,6 +111,7 @@ pub fn explain(job: &Job, now: Timestamp) -> Explanation {
     Explanation {
         summary: summary(job, now),
         waiting: waiting(job, now),
+        ready_by: None,
         next: next(job, now),
         timeline: job.history.iter().map(|entry| past(job, entry)).collect(),
         help: help::help(job, now),

@@ -1,7 +1,7 @@
 //! One job with its attempts and explanation, and the download of its result.
 
 use super::uploads::upload_view;
-use super::{ApiError, Principal};
+use super::{ApiError, Principal, ready_by};
 use crate::explain::{Explanation, WaitingView, WaitsOn, explain};
 use crate::ports::ObjectTransfers;
 use crate::types::{AttemptView, JobDetail, ResultView};
@@ -58,10 +58,17 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         Err(other) => return Err(other),
     };
     let trace = job.trace();
+    let mut views = vec![JobView::from(&job)];
+    ready_by::add_estimates(ports, std::slice::from_ref(&job), &mut views).await;
+    let view = views.pop();
+    let explanation = Explanation {
+        ready_by: view.as_ref().and_then(|view| view.ready_by.clone()),
+        ..explain(&job, ports.now())
+    };
     Ok(JobDetail {
-        job: Some(JobView::from(&job)),
+        job: view,
         upload: None,
-        explanation: explain(&job, ports.now()),
+        explanation,
         attempts: job
             .attempts
             .iter()
@@ -124,6 +131,7 @@ async fn pending_upload<P: KeyValueStore + Clock>(
                 on: WaitsOn::Upload,
                 since: session.created_at.0,
             }),
+            ready_by: None,
             next: vec![],
             timeline: vec![],
             help: vec![],

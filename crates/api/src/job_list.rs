@@ -3,12 +3,13 @@
 //! One response examines at most [`MAX_EXAMINED_JOBS`] rows and queries each index a few times at most, however many
 //! jobs there are. The next page continues after the last examined entry.
 
-use super::{ApiError, Principal};
+use super::{ApiError, Principal, ready_by};
 use crate::name::fold;
 use crate::ports::{JobList, TimeRange};
 use crate::types::{JobPage, JobQuery};
 use jobs::id::Timestamp;
 use jobs::job::Job;
+use jobs::ports::{Clock, KeyValueStore};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
 
@@ -28,7 +29,7 @@ const MAX_MERGED_TENANTS: usize = 10;
 ///
 /// # Errors
 /// If the query is invalid or a dependency does not answer.
-pub async fn list<P: JobList>(
+pub async fn list<P: JobList + KeyValueStore + Clock>(
     ports: &P,
     principal: &Principal,
     query: &JobQuery,
@@ -55,8 +56,10 @@ pub async fn list<P: JobList>(
         is_match,
     )
     .await?;
+    let mut jobs: Vec<JobView> = found.jobs.iter().map(JobView::from).collect();
+    ready_by::add_estimates(ports, &found.jobs, &mut jobs).await;
     let page = JobPage {
-        jobs: found.jobs.iter().map(JobView::from).collect(),
+        jobs,
         searched_back_to: found
             .examined_to
             // Open jobs of all tenants are sorted by their next check, which lies in the future.

@@ -14,6 +14,7 @@ pub mod name;
 pub mod ports;
 mod principal;
 pub mod quarantine;
+mod ready_by;
 pub mod retry_plans;
 pub mod search;
 pub mod snapshot;

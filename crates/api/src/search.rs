@@ -4,11 +4,12 @@ use super::quarantine::list_entry;
 use super::{ApiError, Principal, uploads};
 use crate::name::key_forms;
 use crate::ports::QuarantineStore;
+use crate::ready_by::add_estimates;
 use crate::types::{JobPage, QuarantineEntry};
 use jobs::id::{InferenceId, JobId, Location, Tenant};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{JobStore, KeyValueStore, ObjectStore, Queue};
+use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
 
 /// The longest id is an object's URL.
@@ -23,7 +24,7 @@ const MAX_VERSIONS: usize = 10;
 ///
 /// # Errors
 /// If the text cannot be an id, or a dependency does not answer. Finding nothing is not an error.
-pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
+pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
@@ -71,8 +72,10 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore>(
     } else {
         vec![]
     };
+    let mut jobs: Vec<JobView> = found.iter().map(JobView::from).collect();
+    add_estimates(ports, &found, &mut jobs).await;
     Ok(JobPage {
-        jobs: found.iter().map(JobView::from).collect(),
+        jobs,
         quarantine,
         ..JobPage::default()
     })

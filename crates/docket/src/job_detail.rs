@@ -10,8 +10,8 @@ use crate::client::path_segment;
 use crate::config;
 use crate::error::{Exit, Result};
 use crate::print::{
-    Cell, Column, Printer, TextTable, byte_size, duration, relative_time, sanitize, status_style,
-    utc_time,
+    Cell, Column, Printer, TextTable, byte_size, duration, ready_by_in_words, relative_time,
+    sanitize, status_style, utc_time,
 };
 
 pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
@@ -108,6 +108,12 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
     printer.field("pipeline", &sanitize(&job.pipeline))?;
     printer.field("created", &Printer::time_and_age(job.created_at))?;
     printer.field("changed", &Printer::time_and_age(job.updated_at))?;
+    if let Some(ready_by) = &job.ready_by {
+        printer.field(
+            "ready by",
+            &sanitize(&ready_by_in_words(ready_by, config::now())),
+        )?;
+    }
     if let Some(at) = job.retry_at {
         printer.field("next attempt", &Printer::time_and_age(at))?;
     }
@@ -159,6 +165,12 @@ fn print_explanation(printer: &Printer, id: &str, explanation: &Explanation) -> 
             "waiting for {}, since {}",
             waits_on(waiting.on),
             Printer::time_and_age(waiting.since)
+        ))?;
+    }
+    if let Some(ready_by) = &explanation.ready_by {
+        printer.line(&format!(
+            "ready: {}",
+            sanitize(&ready_by_in_words(ready_by, config::now()))
         ))?;
     }
     print_steps(printer, "What happened", &explanation.timeline)?;

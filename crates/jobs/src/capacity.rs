@@ -181,6 +181,35 @@ pub fn decide(input: &CapacityInput) -> CapacityDecision {
     }
 }
 
+/// How many instances the endpoint will have once uploads have paused and it takes changes, and in how long it is asked
+/// for them. At least one while a job is open or may arrive.
+pub fn planned(input: &CapacityInput) -> (u32, Duration) {
+    let now = input.instances.count();
+    let with_one = input.limits.clamp(now).max(1);
+    if input.open.alive == 0 {
+        return (with_one, SETTLE);
+    }
+    let wanted = u32::try_from(wanted(input)).unwrap_or(u32::MAX);
+    let planned = input.limits.clamp(wanted).max(with_one);
+    let settling = if planned < input.limits.max {
+        settling(input)
+    } else {
+        Duration::ZERO
+    };
+    (planned, settling)
+}
+
+/// The usual duration of a run, and whether it was measured.
+pub fn expected_run(input: &CapacityInput) -> (Duration, bool) {
+    (run(input), input.runs.known(MIN_MEASURED_RUNS).is_some())
+}
+
+/// The usual duration of a cold start, and whether it was measured.
+pub fn expected_cold_start(input: &CapacityInput) -> (Duration, bool) {
+    let is_measured = input.cold_starts.known(MIN_MEASURED_COLD_STARTS).is_some();
+    (cold_start(input), is_measured)
+}
+
 fn rule(input: &CapacityInput) -> (u32, Rule) {
     let now = input.instances.count();
     let allowed = input.limits.clamp(now);

@@ -153,6 +153,13 @@ impl Job {
         self.trace_id.unwrap_or_else(|| TraceId::of_job(self.id))
     }
 
+    /// When it was submitted: at its upload, or at the last manual retry. The SLO counts from here.
+    pub fn submitted_at(&self) -> Timestamp {
+        let retries = self.history.iter().rev();
+        let mut retries = retries.filter(|entry| entry.event == EventKind::Retry);
+        retries.next().map_or(self.created_at, |entry| entry.at)
+    }
+
     /// The file name to show to users.
     pub fn display_name(&self) -> Cow<'_, str> {
         if self.is_erased() {

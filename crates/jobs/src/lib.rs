@@ -53,6 +53,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod ports;
 pub mod random;
+pub mod ready_by;
 pub mod reconcile;
 pub mod record_outcome;
 pub mod retry;

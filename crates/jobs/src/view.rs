@@ -40,6 +40,26 @@ pub struct JobView {
     /// Why the job failed. Of an open job: why its last attempt did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
+    /// When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
+    /// messages and events, which say what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_by: Option<ReadyByView>,
+}
+
+/// When an open job will probably be ready, or why that is not known. Times are milliseconds since 1970 UTC. Nine of ten
+/// jobs are ready between `earliest` and `latest`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReadyByView {
+    /// Absent if it is not known; then `note` says why. So are the other times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<u64>,
+    /// Why there is no estimate, or what it is based on, in a sentence.
+    pub note: String,
 }
 
 /// The status of a job: `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
@@ -113,6 +133,7 @@ impl From<&Job> for JobView {
             },
             corrected: job.corrected,
             failure: failure.map(FailureView::from),
+            ready_by: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_endpoint::{EndpointParameters, Millis};
 use jobs::capacity::Objective;
 
+use crate::calibration::{CALIBRATION_DAYS, Calibration, day_with_faults};
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
 use crate::live::{live_excerpt, live_plan};
@@ -40,6 +41,9 @@ planner replay deal-day|tuesday|ordinary|busy|continuous [OPTION]...
                           the controller's objective, instead of the one in infra/pipelines.toml
     --compare             print what each setting does to the day, as a Markdown table
 
+planner bench-ready-by [--seed N] [--seeds N]
+    replays days with faults and measures how well the estimates of when jobs are ready hold; the last line is JSON
+
 planner live-plan SCENARIO --output FILE [--seed N] [--bursts N]
     writes the plan of a live replay, which `devstack replay FILE` carries out";
 
@@ -49,6 +53,9 @@ const WORKER: &str = "--worker";
 
 enum CliCommand {
     Replay(Box<ReplayCommand>),
+    BenchReadyBy {
+        seeds: std::ops::Range<u64>,
+    },
     LivePlan {
         options: Box<ReplayOptions>,
         output: PathBuf,
@@ -126,6 +133,7 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
             }
             Ok((text, day.violations.is_empty()))
         }
+        CliCommand::BenchReadyBy { seeds } => bench_ready_by(&seeds).map(|text| (text, true)),
         CliCommand::LivePlan { options, output } => {
             let day = replay(&options).map_err(|error| error.to_string())?;
             write_live_plan(&day, &output)?;
@@ -166,6 +174,9 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
 fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     let mut words = arguments.iter();
     let command = words.next().map_or("", String::as_str);
+    if command == "bench-ready-by" {
+        return parse_bench_ready_by(words);
+    }
     if !["replay", "live-plan"].contains(&command) {
         return Err(format!(
             "the command is replay or live-plan, not {command:?}"
@@ -182,6 +193,51 @@ fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     } else {
         parse_live_plan(options, words)
     }
+}
+
+fn parse_bench_ready_by<'a>(
+    mut words: impl Iterator<Item = &'a String>,
+) -> Result<CliCommand, String> {
+    let (mut first, mut count) = (1, 200);
+    while let Some(word) = words.next() {
+        let value = value_of(word, words.next())?;
+        match word.as_str() {
+            "--seed" => first = number(word, value)?,
+            "--seeds" => count = number(word, value)?,
+            _ => return Err(format!("{word} is not an option of bench-ready-by")),
+        }
+    }
+    if count == 0 {
+        return Err("--seeds is at least 1".to_owned());
+    }
+    let seeds = first..first + count;
+    Ok(CliCommand::BenchReadyBy { seeds })
+}
+
+fn bench_ready_by(seeds: &std::ops::Range<u64>) -> Result<String, String> {
+    let mut text = String::new();
+    let mut all = Calibration::default();
+    for kind in CALIBRATION_DAYS {
+        let mut of_kind = Calibration::default();
+        for seed in seeds.clone() {
+            let day = day_with_faults(kind, seed).map_err(|error| error.to_string())?;
+            if let Some(violation) = day.violations.first() {
+                return Err(format!(
+                    "seed {seed}: the simulation violates a guarantee: {violation}"
+                ));
+            }
+            of_kind.add(&day);
+        }
+        let name = kind.scenario.name();
+        let limit = kind
+            .max_instances
+            .map_or_else(String::new, |max| format!(" (at most {max})"));
+        text.push_str(&format!("{name}{limit}: {}\n", of_kind.in_words()));
+        all = all.plus(&of_kind);
+    }
+    text.push_str(&format!("all: {}\n", all.in_words()));
+    let json = serde_json::to_string(&all.summary()).map_err(|error| error.to_string())?;
+    Ok(format!("{text}{json}\n"))
 }
 
 fn parse_live_plan<'a>(

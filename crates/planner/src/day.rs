@@ -2,7 +2,8 @@
 
 use async_endpoint::{EndpointParameters, ParameterError};
 use jobs::capacity::Objective;
-use simulation::workload::EndpointSample;
+use simulation::fault::FaultProfile;
+use simulation::workload::{EndpointSample, Reading};
 
 use crate::scenario::Scenario;
 
@@ -18,6 +19,8 @@ pub struct ReplayOptions {
     pub endpoint: EndpointParameters,
     /// If present, Docket's controller sets the number of instances; otherwise the endpoint's scaling policies do.
     pub objective: Option<Objective>,
+    /// Faults of the service's surroundings.
+    pub faults: FaultProfile,
     /// Replay only a part of the day.
     pub excerpt: Option<Excerpt>,
 }
@@ -35,6 +38,7 @@ impl ReplayOptions {
             run_seconds: scenario.shape().run_seconds,
             endpoint: EndpointParameters::parse(scenario.parameters())?,
             objective: None,
+            faults: FaultProfile::NONE,
             excerpt: None,
         })
     }
@@ -84,6 +88,8 @@ pub struct ReplayedDocument {
     pub failure: Option<&'static str>,
     /// How many requests for it the endpoint accepted.
     pub requests: usize,
+    /// The estimates that were given while it waited, if Docket's controller ran.
+    pub readings: Vec<Reading>,
 }
 
 /// Where the time from an upload to its result went, in milliseconds. The parts add up.

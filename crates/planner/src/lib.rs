@@ -11,6 +11,7 @@
 
 mod arrivals;
 mod bursts;
+mod calibration;
 pub mod cli;
 mod compare;
 mod day;
@@ -26,6 +27,9 @@ mod units;
 mod wait;
 
 pub use bursts::{Burst, bursts};
+pub use calibration::{
+    CALIBRATION_DAYS, Calibration, CalibrationDay, CalibrationSummary, day_with_faults,
+};
 pub use compare::{Variant, table, variants};
 pub use day::{Day, Excerpt, ReplayOptions, ReplayedDocument, Wait};
 pub use figures::{Figures, Percentiles};

@@ -1,6 +1,6 @@
 //! The replay of a day.
 
-use async_endpoint::Rng;
+use async_endpoint::{ParameterError, Rng};
 use jobs::capacity::Objective;
 use jobs::pipeline::{ConfigError, Pipeline, Pipelines};
 use simulation::workload::{self, EndlessWorkload, Workload, WorkloadUpload};
@@ -21,6 +21,9 @@ pub enum ReplayError {
     /// The shipped `pipelines.toml` is wrong.
     #[error(transparent)]
     Pipelines(#[from] ConfigError),
+    /// The shipped parameter file of an endpoint is wrong.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
     #[error("pipelines.toml has no pipeline {0}")]
     NoPipeline(&'static str),
     #[error("the simulation violates a guarantee: {0}")]
@@ -69,6 +72,7 @@ pub fn replay(options: &ReplayOptions) -> Result<Day, ReplayError> {
         pipeline: name.to_owned(),
         endpoint: options.endpoint.settings,
         objective: options.objective,
+        faults: options.faults.clone(),
         uploads: uploads.collect(),
         min_duration_ms: DAY,
         rng,

@@ -25,6 +25,7 @@ pub(crate) fn document(
         wait: wait(result, samples),
         failure,
         requests: result.requests.len(),
+        readings: result.readings.clone(),
     }
 }
 

@@ -3,14 +3,18 @@
 //! It runs every minute. The first upload after a time without open jobs calls it at once, and a decision may ask for
 //! an earlier call than the next minute.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_endpoint::{Endpoint, InstanceStatus};
 use jobs::capacity::{
-    CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork, decide,
+    CapacityInput, InstanceLimits, Instances, MIN_MEASURED_RUNS, Measured, Objective, OpenWork,
+    decide,
 };
 use jobs::id::Timestamp;
+use jobs::open_jobs::is_at_risk;
 use jobs::pipeline::Pipeline;
+use jobs::ready_by::{QueueSnapshot, Queued, estimate};
 use jobs::state::{State, StatusGroup};
 
 use crate::ledger::Ledger;
@@ -24,16 +28,46 @@ const NUDGE_DELAY: u64 = SECOND;
 const LIMITS: &str =
     "the settings of an endpoint have a maximum of at least 1 and of at least the minimum";
 
+/// When an estimate is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadAt {
+    /// Just before the controller runs: the snapshot is as old as it gets.
+    OldSnapshot,
+    /// Just after it ran.
+    NewSnapshot,
+    /// When the reconciler counts the jobs at risk.
+    Reconciler,
+}
+
+/// What a reader is told about a waiting job. Times are milliseconds of virtual time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub at: u64,
+    pub moment: ReadAt,
+    pub attempt: u8,
+    /// Earliest, about, latest; `None` without an estimate.
+    pub range: Option<[u64; 3]>,
+    /// The job counts into `JobsAtRisk`.
+    pub is_at_risk: bool,
+    /// The position in the queue times the mean duration of a run.
+    pub by_position: u64,
+}
+
 pub(crate) struct CapacityController {
     pipeline: String,
     objective: Objective,
     typical_run: Duration,
     concurrent_runs: u32,
+    slo: Duration,
     /// When it runs next. Earlier planned runs do nothing.
     next_at: u64,
     /// Whether a job was open when it last ran.
     was_open: bool,
     starts: Starts,
+    /// The queue when it last ran.
+    snapshot: Option<QueueSnapshot>,
+    /// The estimates that readers got, by the documents' keys.
+    pub(crate) readings: BTreeMap<String, Vec<Reading>>,
 }
 
 /// Cold starts, as the controller sees them: from its request to the middle between its last run that found the endpoint
@@ -69,9 +103,45 @@ impl CapacityController {
             objective,
             typical_run: Duration::from_secs(pipeline.typical_run_seconds.into()),
             concurrent_runs,
+            slo: Duration::from_secs(pipeline.slo_seconds.into()),
             next_at: 0,
             was_open: false,
             starts: Starts::default(),
+            snapshot: None,
+            readings: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the estimates of all open jobs, as a reader at this moment gets them. They are from the last snapshot.
+    pub(crate) fn read_estimates(
+        &mut self,
+        now: u64,
+        wall: Timestamp,
+        table: &JobTable,
+        moment: ReadAt,
+    ) {
+        let snapshot = self.snapshot.as_ref();
+        let epoch = wall.0 - now;
+        for row in table.rows().filter(|row| row.job.pipeline == self.pipeline) {
+            let Some(queued) = Queued::of(&row.job) else {
+                continue;
+            };
+            let position = snapshot.map_or(0, |snapshot| snapshot.position(queued.since));
+            let found = estimate(&row.job, snapshot, wall).ok();
+            let mean_run = snapshot.map_or(0, |snapshot| snapshot.run.ms);
+            self.readings
+                .entry(row.job.input.key.clone())
+                .or_default()
+                .push(Reading {
+                    at: now,
+                    moment,
+                    attempt: row.job.state.attempt().0,
+                    range: found.map(|found| {
+                        [found.earliest, found.about, found.latest].map(|time| time.0 - epoch)
+                    }),
+                    is_at_risk: is_at_risk(row.job.submitted_at(), self.slo, found.as_ref(), wall),
+                    by_position: now + (u64::from(position) + 1) * mean_run,
+                });
         }
     }
 
@@ -97,11 +167,21 @@ impl CapacityController {
         (table, ledger): (&JobTable, &Ledger),
         endpoint: &Endpoint<R>,
     ) -> (u32, u64) {
-        let input = self.input(now, wall, (table, ledger), endpoint);
+        self.read_estimates(now, wall, table, ReadAt::OldSnapshot);
+        let (input, deviation_percent) = self.input(now, wall, (table, ledger), endpoint);
         let decision = decide(&input);
         if decision.instances > input.instances.count() {
             self.starts.since = Some(now);
         }
+        self.take_snapshot(
+            now,
+            wall,
+            table,
+            &input,
+            decision.instances,
+            deviation_percent,
+        );
+        self.read_estimates(now, wall, table, ReadAt::NewSnapshot);
         self.was_open = input.open.alive > 0;
         let again = decision.check_again_in.map_or(MINUTE, |after| {
             u64::try_from(after.as_millis()).unwrap_or(MINUTE)
@@ -111,13 +191,41 @@ impl CapacityController {
         (decision.instances, delay)
     }
 
+    /// Describes the queue, with the instances that were just asked for.
+    fn take_snapshot(
+        &mut self,
+        now: u64,
+        wall: Timestamp,
+        table: &JobTable,
+        input: &CapacityInput,
+        asked: u32,
+        deviation_percent: Option<u32>,
+    ) {
+        let mut input = *input;
+        if !input.instances.updating && asked > input.instances.count() {
+            input.instances.starting = asked - input.instances.in_service;
+            input.instances.updating = true;
+        }
+        let rows = table.rows().filter(|row| row.job.pipeline == self.pipeline);
+        let sent_at = rows
+            .filter_map(|row| Queued::of(&row.job))
+            .map(|queued| queued.since);
+        let since = self
+            .starts
+            .since
+            .map(|since| Timestamp(wall.0 - (now - since)));
+        let snapshot =
+            QueueSnapshot::of_capacity(wall, &input, sent_at.collect(), since, deviation_percent);
+        self.snapshot = Some(snapshot.after(self.snapshot.as_ref()));
+    }
+
     fn input<R: Clone>(
         &mut self,
         now: u64,
         wall: Timestamp,
         (table, ledger): (&JobTable, &Ledger),
         endpoint: &Endpoint<R>,
-    ) -> CapacityInput {
+    ) -> (CapacityInput, Option<u32>) {
         let rows: Vec<&TableRow> = table
             .rows()
             .filter(|row| row.job.pipeline == self.pipeline)
@@ -141,7 +249,8 @@ impl CapacityController {
         let updating = endpoint.is_updating();
         self.starts.observe(now, updating);
         let (min, max) = endpoint.instance_limits();
-        CapacityInput {
+        let (runs, deviation_percent) = runs(&rows, ledger);
+        let input = CapacityInput {
             open: work,
             instances: Instances {
                 in_service,
@@ -152,7 +261,7 @@ impl CapacityController {
             #[expect(clippy::expect_used, reason = "a simulation fails by panicking")]
             limits: InstanceLimits::new(min, max, 0).expect(LIMITS),
             objective: self.objective,
-            runs: runs(&rows, ledger),
+            runs,
             cold_starts: Measured {
                 count: self.starts.count,
                 mean: self.starts.total / self.starts.count.max(1),
@@ -160,24 +269,32 @@ impl CapacityController {
             typical_run: self.typical_run,
             since_last_upload: newest.map(|at| wall.since(at)),
             since_last_open: last_end.map(|at| wall.since(at)),
-        }
+        };
+        (input, deviation_percent)
     }
 }
 
-/// The runs that have ended: what CloudWatch's metric `ModelLatency` says on AWS.
-fn runs(rows: &[&TableRow], ledger: &Ledger) -> Measured {
+/// The runs that have ended, and their standard deviation in percent: what CloudWatch's metric `ModelLatency` says on AWS.
+fn runs(rows: &[&TableRow], ledger: &Ledger) -> (Measured, Option<u32>) {
     let runs = rows
         .iter()
         .filter(|row| matches!(row.job.state, State::Ready { .. }))
         .flat_map(|row| ledger.all_requests(row.job.id))
         .filter_map(|request| request.run.get());
-    let (mut count, mut total) = (0, 0);
+    let (mut count, mut total, mut squares) = (0_u32, 0_u64, 0.0);
     for (from, until) in runs {
         count += 1;
         total += until - from;
+        squares += ((until - from) as f64).powi(2);
     }
-    Measured {
+    let of = f64::from(count.max(1));
+    let mean = total as f64 / of;
+    let deviation = (squares / of - mean * mean).max(0.0).sqrt();
+    let percent =
+        (count >= MIN_MEASURED_RUNS && mean > 0.0).then(|| (deviation / mean * 100.0) as u32);
+    let measured = Measured {
         count,
         mean: Duration::from_millis(total / u64::from(count.max(1))),
-    }
+    };
+    (measured, percent)
 }

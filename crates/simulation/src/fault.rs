@@ -120,7 +120,7 @@ impl FaultKind {
 }
 
 /// How often each kind of fault happens in a history.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultProfile {
     per_million: [u32; FaultKind::COUNT],
 }

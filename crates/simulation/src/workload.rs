@@ -1,4 +1,4 @@
-//! Given uploads through the real handlers and one endpoint, in virtual time and without faults.
+//! Given uploads through the real handlers and one endpoint, in virtual time.
 
 use async_endpoint::{InstanceStatus, Rng, Settings};
 use jobs::capacity::Objective;
@@ -6,6 +6,7 @@ use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
 use crate::capacity::CapacityController;
+pub use crate::capacity::{ReadAt, Reading};
 use crate::driver::{Driver, DriverStep};
 use crate::environment::{SimulationEnvironment, Timing, Trace};
 use crate::event::TimelineEvent;
@@ -34,6 +35,8 @@ pub struct Workload {
     pub endpoint: Settings,
     /// If present, Docket's controller sets the number of instances. The scaling policies of `endpoint` stay in force.
     pub objective: Option<Objective>,
+    /// Faults of the service's surroundings.
+    pub faults: FaultProfile,
     /// The earliest first, all of PDFs that the model can read.
     pub uploads: Vec<WorkloadUpload>,
     /// The endpoint is observed for at least this long.
@@ -69,6 +72,8 @@ pub struct DocumentResult {
     pub end: DocumentEnd,
     /// In the order of the attempts.
     pub requests: Vec<EndpointRequest>,
+    /// The estimates that were given while it waited, if the controller ran.
+    pub readings: Vec<Reading>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +145,7 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
         let concurrent_runs = workload.endpoint.max_concurrent_per_instance;
         CapacityController::new(pipeline, objective, concurrent_runs)
     });
-    let env = SimulationEnvironment::new(workload.rng, FaultProfile::NONE, TIMING, Trace::Off);
+    let env = SimulationEnvironment::new(workload.rng, workload.faults, TIMING, Trace::Off);
     let mut simulation = Simulation::new(env, workload.pipelines);
     simulation.host_endpoint(endpoint, name, workload.endpoint);
     for upload in &workload.uploads {
@@ -229,8 +234,11 @@ fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult 
             uploaded_at: upload.at,
             end: DocumentEnd::Open,
             requests: Vec::new(),
+            readings: Vec::new(),
         };
     };
+    let controller = simulation.capacity.as_ref();
+    let readings = controller.and_then(|known| known.readings.get(&upload.key));
     let requests = simulation.ledger.all_requests(row.job.id);
     let at = row.saved_at;
     let end = match &row.job.state {
@@ -247,6 +255,7 @@ fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult 
     DocumentResult {
         uploaded_at: version.at,
         end,
+        readings: readings.cloned().unwrap_or_default(),
         requests: requests
             .map(|request| EndpointRequest {
                 accepted_at: request.accepted_at,

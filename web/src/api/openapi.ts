@@ -544,6 +544,8 @@ export interface components {
             help: components["schemas"]["SuggestedAction"][];
             /** @description What happens next without intervention, soonest first. */
             next: components["schemas"]["ExplanationStep"][];
+            /** @description When it will probably be ready. Absent if the job is final or its file is not uploaded. */
+            ready_by?: components["schemas"]["ReadyByView"];
             /** @description The job's state, in a sentence. */
             summary: string;
             /** @description What has happened, oldest first. */
@@ -764,6 +766,11 @@ export interface components {
             /** @description A `name` of `GET /me`'s pipelines, or one that takes no more uploads. */
             pipeline: string;
             /**
+             * @description When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
+             *     messages and events, which say what changed.
+             */
+            ready_by?: components["schemas"]["ReadyByView"];
+            /**
              * Format: int64
              * @description When the next attempt is due, in milliseconds since 1970 UTC. Present if the status is `RetryScheduled`.
              */
@@ -932,6 +939,23 @@ export interface components {
             cursor?: string;
             /** @description Sorted by queue, then by message id. */
             entries: components["schemas"]["QuarantineEntry"][];
+        };
+        /**
+         * @description When an open job will probably be ready, or why that is not known. Times are milliseconds since 1970 UTC. Nine of ten
+         *     jobs are ready between `earliest` and `latest`.
+         */
+        ReadyByView: {
+            /**
+             * Format: int64
+             * @description Absent if it is not known; then `note` says why. So are the other times.
+             */
+            about?: number;
+            /** Format: int64 */
+            earliest?: number;
+            /** Format: int64 */
+            latest?: number;
+            /** @description Why there is no estimate, or what it is based on, in a sentence. */
+            note: string;
         };
         /** @description Response of `GET /jobs/{job_id}/result`. */
         ResultView: {

@@ -15,6 +15,7 @@ export type SignedRequest = Schemas["SignedRequest"];
 export type Count = Schemas["NamedCount"];
 
 export type JobView = Schemas["JobView"];
+export type ReadyByView = Schemas["ReadyByView"];
 export type JobStatus = Schemas["JobStatus"];
 export type StatusGroup = Schemas["StatusGroup"];
 export type Cause = Schemas["FailureCause"];

@@ -18,6 +18,22 @@ const job = (id: string, version: number, some: Partial<JobView> = {}): JobView 
   ...some,
 });
 
+test("a push keeps the estimate while the same attempt waits, and a list brings a newer one", () => {
+  const estimate = (about: number) => ({ about, earliest: about - 1, latest: about + 1, note: "" });
+  const of = (...arrivals: JobView[]) => {
+    let jobs = merge(new Map(), []).jobs;
+    for (const one of arrivals) jobs = merge(jobs, [one]).jobs;
+    return jobs.get("a")?.ready_by?.about;
+  };
+  const listed = job("a", 1, { status: "Submitting", ready_by: estimate(10) });
+  assert.equal(of(listed, job("a", 2)), 10);
+  assert.equal(of(listed, job("a", 1, { status: "Submitting", ready_by: estimate(20) })), 20);
+  assert.equal(of(listed, job("a", 2, { status: "RetryScheduled" })), undefined);
+  assert.equal(of(listed, job("a", 2, { attempt: 2 })), undefined);
+  assert.equal(of(listed, job("a", 2, { status: "Ready" })), undefined);
+  assert.equal(of(job("a", 2), job("a", 1, { ready_by: estimate(10) })), undefined);
+});
+
 test("the highest version of a job wins in any order of arrival", () => {
   const versions = [
     job("a", 1),

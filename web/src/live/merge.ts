@@ -14,18 +14,36 @@ export interface JobChange {
   after: JobView;
 }
 
-/** Adds the jobs of `incoming` that are newer. Returns the same map if there are none. */
+/** Adds the jobs of `incoming` that are newer, and newer estimates. Returns the same map if there are none. */
 export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobMap; changes: JobChange[] } {
   const changes: JobChange[] = [];
   let jobs: Map<string, JobView> | undefined;
-  for (const after of incoming) {
-    const before = (jobs ?? known).get(after.id);
-    if (before && before.version >= after.version) continue;
+  for (const job of incoming) {
+    const before = (jobs ?? known).get(job.id);
+    const after = withEstimate(before, job);
+    if (
+      before &&
+      (before.version > after.version || (before.version === after.version && !isNewEstimate(before, after)))
+    )
+      continue;
     jobs ??= new Map(known);
     jobs.set(after.id, after);
     changes.push({ before, after });
   }
   return { jobs: jobs ?? known, changes };
+}
+
+/** Pushes have no estimate: a job keeps its last one while it waits for the same attempt. */
+function withEstimate(before: JobView | undefined, after: JobView): JobView {
+  const known = before?.ready_by;
+  if (known === undefined || after.ready_by !== undefined || after.attempt !== before?.attempt) return after;
+  if (statusGroup(after.status) !== "open" || after.status === "RetryScheduled") return after;
+  return { ...after, ready_by: known };
+}
+
+function isNewEstimate(before: JobView, after: JobView): boolean {
+  const [old, now] = [before.ready_by, after.ready_by];
+  return now !== undefined && (old?.about !== now.about || old?.latest !== now.latest || old?.note !== now.note);
 }
 
 /** Whether this change is a result that the user waits for. */

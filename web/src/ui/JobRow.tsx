@@ -8,7 +8,7 @@ import { formatBytes, formatDuration, roughDuration } from "../lib/format";
 import { jobPath } from "../lib/route";
 import { Elapsed, Icon, Name, Time } from "./components";
 import { useTickingText } from "./hooks";
-import { causeLabel, isPastSlo, statusIcon, statusLabel } from "./labels";
+import { causeLabel, isPastSlo, readyAbout, statusIcon, statusLabel } from "./labels";
 
 interface Props {
   job: JobView;
@@ -88,9 +88,11 @@ function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView 
 /** The time since the upload, not since the latest attempt. */
 export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
   const pastSlo = useTickingText(() => (isPastSlo(job, pipeline, now()) ? "late" : ""));
+  const ready = useTickingText(() => readyAbout(job, now()));
   return (
     <>
       waiting <Elapsed since={job.created_at} />
+      {ready !== "" && <> · {ready}</>}
       {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.slo_seconds)}</span> : null}
       {job.retry_at !== undefined && !pastSlo ? <RetryIn at={job.retry_at} /> : null}
     </>

@@ -10,9 +10,9 @@ import { formatBytes, formatDuration, plural } from "../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
-import { useAsync, useEmitters } from "./hooks";
+import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { StatusIcon, WaitingTime } from "./JobRow";
-import { ACTION_LABELS, causeLabel, sentence, sloSentence, statusLabel } from "./labels";
+import { ACTION_LABELS, causeLabel, readySentence, sentence, sloSentence, statusLabel } from "./labels";
 import { Result, useDownload } from "./Result";
 
 export function JobScreen({ id }: { id: string }): JSX.Element {
@@ -29,6 +29,12 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
   useEffect(() => {
     if (pushed && detail.state === "done" && pushed.version > loadedVersion) reload();
   }, [pushed?.version, detail.state]);
+  const isOpen = pushed !== undefined && statusGroup(pushed.status) === "open";
+  useEffect(() => {
+    if (!isOpen) return;
+    const timer = setInterval(() => document.hidden || reload(), ESTIMATE_REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [isOpen]);
   useEffect(() => {
     app.lastOpened = id;
     app.store.markRead(id);
@@ -188,6 +194,7 @@ function Job({
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
+                  {job.ready_by && <p>{readySentence(job.ready_by, now())}</p>}
                   {detail && <p class="muted">{sentence(detail.explanation.summary)}</p>}
                   {pipeline && <p class="muted">{sloSentence(pipeline)} You can close this page.</p>}
                 </>

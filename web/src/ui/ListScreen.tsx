@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { statusGroup } from "../api/status";
 import type { JobPage, JobView, StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
@@ -10,7 +11,7 @@ import { type JobFilter, visibleJobs } from "../live/merge";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
-import { useAsync, useEmitters } from "./hooks";
+import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { isId } from "./ids";
 import { JobRow } from "./JobRow";
 import { causeLabel, GROUP_LABELS } from "./labels";
@@ -19,6 +20,9 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   { status: undefined, label: "All" },
   ...(Object.keys(GROUP_LABELS) as StatusGroup[]).map((status) => ({ status, label: GROUP_LABELS[status] })),
 ];
+
+/** The estimates of so many open jobs, the newest, are loaded again. */
+const ESTIMATED_ROWS = 50;
 
 export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }> }): JSX.Element {
   const app = useAppContext();
@@ -142,6 +146,22 @@ function Jobs({ filter }: { filter: JobFilter }): JSX.Element {
   const list = app.list(filter);
   useEmitters(app.store, list);
   const jobs = useMemo(() => visibleJobs(app.store.jobs, filter, list.horizon), [app.store.jobs, list, list.horizon]);
+  const hasOpen = jobs.some((job) => statusGroup(job.status) === "open");
+  const { tenant } = filter;
+  useEffect(() => {
+    if (!hasOpen) return;
+    const load = async (): Promise<void> => {
+      if (document.hidden) return;
+      const query = { status: "open" as const, limit: ESTIMATED_ROWS, ...(tenant === undefined ? {} : { tenant }) };
+      // Without it the estimates stay as they are; the list itself says if the service does not answer.
+      await app.client.jobs(query).then(
+        (page) => app.store.add(page.jobs),
+        () => undefined,
+      );
+    };
+    const timer = setInterval(() => void load(), ESTIMATE_REFRESH_MS);
+    return () => clearInterval(timer);
+  }, [hasOpen, tenant]);
   if (jobs.length === 0) {
     if (list.state === "loading") return <Loading what="Loading the list…" />;
     if (list.state === "failed") return <ErrorMessage error={list.error} onRetry={() => void list.loadMore()} />;

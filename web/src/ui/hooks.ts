@@ -2,6 +2,9 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { everySecond } from "../lib/clock";
 import type { Emitter } from "../lib/emitter";
 
+/** How often the estimates of open jobs are loaded again: pushes have none, and the service counts about once a minute. */
+export const ESTIMATE_REFRESH_MS = 60_000;
+
 /** Renders again whenever one of the emitters emits. */
 export function useEmitters(...sources: readonly Emitter[]): void {
   const [, bump] = useState(0);

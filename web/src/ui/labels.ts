@@ -1,8 +1,8 @@
 /** What a job's fields are called on the page. Nothing here says more than the service knows. */
 
 import { statusGroup } from "../api/status";
-import type { Action, Cause, JobStatus, JobView, PipelineView, StatusGroup } from "../api/types";
-import { humanize, roughDuration } from "../lib/format";
+import type { Action, Cause, JobStatus, JobView, PipelineView, ReadyByView, StatusGroup } from "../api/types";
+import { formatMoment, humanize, roughDuration } from "../lib/format";
 import type { IconName } from "./components";
 
 const STATUS_LABELS: Record<JobStatus, (job: JobView) => string> = {
@@ -71,6 +71,20 @@ export const ACTION_LABELS: Record<Action, string> = {
 export function isPastSlo(job: JobView, pipeline: PipelineView | undefined, now: number): boolean {
   if (pipeline === undefined || statusGroup(job.status) !== "open") return false;
   return now - job.created_at > pipeline.slo_seconds * 1000;
+}
+
+/** "ready about 14:10"; nothing if that is not known. */
+export function readyAbout(job: JobView, now: number): string {
+  const about = job.ready_by?.about;
+  if (about == null) return "";
+  return `ready about ${formatMoment(Math.max(about, now), now)}`;
+}
+
+/** "Ready about 14:10, at the latest 14:16.", and what that is based on, or why it is not known. */
+export function readySentence(ready: ReadyByView, now: number): string {
+  if (ready.about == null || ready.latest == null) return ready.note;
+  const about = formatMoment(ready.about, now);
+  return `Ready about ${about}, at the latest ${formatMoment(ready.latest, now)}. ${ready.note}`;
 }
 
 export function sloSentence(pipeline: PipelineView): string {

@@ -284,6 +284,7 @@ mod tests {
             retry_at: None,
             corrected: false,
             failure,
+            ready_by: None,
         }
     }
 

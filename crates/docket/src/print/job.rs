@@ -27,6 +27,7 @@ pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
         Column::new("TENANT").drop_rank(6),
         Column::new("ATTEMPT").align_right().drop_rank(5),
         Column::new("CHANGED").drop_rank(1),
+        Column::new("READY BY").drop_rank(2),
         Column::new("CAUSE").drop_rank(2),
         Column::new("ID"),
     ]);
@@ -39,6 +40,7 @@ pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
             Cell::from(&job.tenant),
             Cell::from(job.attempt.to_string()),
             Cell::from(printer.table_time(job.updated_at)),
+            Cell::from(printer.ready_by(job.ready_by.as_ref())),
             Cell::from(
                 job.failure
                     .as_ref()

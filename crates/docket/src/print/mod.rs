@@ -9,6 +9,7 @@ use std::io::{IsTerminal, Write};
 
 use console::Style;
 use indicatif::MultiProgress;
+use jobs::view::ReadyByView;
 use serde::Serialize;
 
 use crate::config;
@@ -17,7 +18,9 @@ use crate::error::{CliError, Result};
 pub(crate) use job::{counts, jobs_table, status_style};
 pub(crate) use table::{Cell, Column, TextTable};
 pub(crate) use text::{byte_size, pluralize, sanitize, sanitize_multiline};
-pub(crate) use time::{duration, parse as parse_time, parse_http_date, relative_time, utc_time};
+pub(crate) use time::{
+    duration, parse as parse_time, parse_http_date, ready_by_in_words, relative_time, utc_time,
+};
 
 #[derive(Debug)]
 pub(crate) struct Printer {
@@ -134,6 +137,24 @@ impl Printer {
             utc_time(at)
         } else {
             relative_time(at, config::now())
+        }
+    }
+
+    /// When an open job will probably be ready, for a table: about when, and at the latest.
+    pub(crate) fn ready_by(&self, ready_by: Option<&ReadyByView>) -> String {
+        let Some(ready_by) = ready_by else {
+            return String::new();
+        };
+        match (ready_by.about, ready_by.latest) {
+            (Some(about), Some(latest)) => {
+                let (about, latest) = (self.table_time(about), self.table_time(latest));
+                if about == latest {
+                    about
+                } else {
+                    format!("{about} (latest {latest})")
+                }
+            }
+            _ => "unknown".to_owned(),
         }
     }
 

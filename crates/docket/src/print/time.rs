@@ -1,5 +1,7 @@
 //! Formats and parses times. All exact times are UTC.
 
+use jobs::view::ReadyByView;
+
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
@@ -68,6 +70,20 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
     let days = (era * 146_097 + of_era).checked_sub(719_468)?;
     (date(days) == (year, month, day)).then_some(days)
+}
+
+/// When an open job will probably be ready, in words.
+pub(crate) fn ready_by_in_words(ready_by: &ReadyByView, now: u64) -> String {
+    let note = &ready_by.note;
+    match (ready_by.about, ready_by.latest) {
+        (Some(about), Some(latest)) => format!(
+            "about {} ({}), at the latest {}. {note}",
+            utc_time(about),
+            relative_time(about, now),
+            utc_time(latest)
+        ),
+        _ => format!("not known. {note}"),
+    }
 }
 
 /// Parses a time from the command line: an age such as `90s`, `30m`, `2h`, `7d` or `2w`, or a UTC date with or without a

@@ -53,7 +53,7 @@ fn report_pipeline(service: &str, now: Timestamp, pipeline: &str, jobs: &[&Job])
         let ready = |job: &&&Job| matches!(job.state, State::Ready { .. });
         jobs.iter().filter(ready)
     };
-    let took = |job: &&Job| job.updated_at.0.saturating_sub(job.created_at.0);
+    let took = |job: &&Job| job.updated_at.0.saturating_sub(job.submitted_at().0);
     emit(
         service,
         now.0,

@@ -9,7 +9,9 @@ use crate::fixtures::{
 use functions::config::HasPipelines;
 use functions::handlers::reconciler::{self, Reconciled};
 use functions::handlers::{inference_error, retry, upload_trigger};
+use jobs::event::EventKind;
 use jobs::id::{JobId, Timestamp};
+use jobs::job::HistoryEntry;
 use jobs::open_jobs::OpenJobs;
 use jobs::ports::Queue;
 use jobs::ports::Record;
@@ -278,6 +280,27 @@ fn backlog_is_reported_by_pipeline_with_age_and_jobs_at_risk() {
     let backlog = open("legal-review");
     assert_eq!((backlog.open, backlog.at_risk), (41, 1));
     assert_eq!(backlog.oldest_age_seconds, slo * 3 / 4 / 1000);
+}
+
+#[test]
+fn job_at_risk_counts_from_its_last_submission() {
+    let app = app();
+    upload(&app, KEY);
+    let slo = 8 * HOUR;
+    advance(&app, slo);
+    let at_risk = || reconcile(&app).open.unwrap()["legal-review"].at_risk;
+    assert_eq!(at_risk(), 1);
+    let mut retried = job(&app, KEY);
+    retried.history.push(HistoryEntry {
+        at: Timestamp(NOW.0 + slo),
+        event: EventKind::Retry,
+        actor: Some("sam@docket.example".to_owned()),
+        reason: Some("the endpoint was down".to_owned()),
+    });
+    app.ports.state().jobs.insert(retried.id, retried);
+    assert_eq!(at_risk(), 0);
+    advance(&app, slo);
+    assert_eq!(at_risk(), 1);
 }
 
 /// The backlog decides when instances are removed, so a partial count must not be published.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use api::types::{CallerView, JobDetail, JobPage, JobSummary, QuarantinePage, TicketView};
-use jobs::id::{Attempt, JobId};
+use functions::config::HasPipelines as _;
+use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::ports::{Quarantine, QuarantinedMessage};
 use jobs::state::{Cause, State};
 
@@ -325,7 +326,7 @@ fn summary_counts_only_jobs_that_the_caller_may_see() {
     api.job("inbound/acme/late.pdf", 86_400_000 * 3, |job| {
         job.state = State::InProgress {
             attempt: Attempt(1),
-            deadline: jobs::id::Timestamp(NOW.0 - 3_600_000),
+            deadline: Timestamp(NOW.0 - 3_600_000),
             budget: jobs::state::RetryBudget {
                 last_attempt: Attempt(3),
                 expires_at: NOW,
@@ -439,4 +440,46 @@ fn every_role_gets_its_own_profile_and_a_ticket_for_its_own_tenants() {
     let job = api.job("inbound/acme/a.pdf", 10, |_| {});
     let detail: JobDetail = api.customer().get(&format!("/jobs/{}", job.id));
     assert_eq!(detail.input, format!("s3://{BUCKET}/inbound/acme/a.pdf"));
+}
+
+#[test]
+fn open_job_says_when_it_will_be_ready_or_why_that_is_not_known() {
+    let api = TestApi::new();
+    let id = api.job("inbound/acme/open.pdf", 3000, |_| {}).id;
+    api.job("inbound/acme/ready.pdf", 1000, |job| {
+        job.state = State::Ready {
+            attempt: Attempt(1),
+        };
+    });
+    let listed = |at: usize| {
+        let page: JobPage = api.reviewer().get("/jobs");
+        page.jobs[at].ready_by.clone()
+    };
+    assert_eq!(listed(0), None, "a final job");
+    let unknown = listed(1).unwrap();
+    assert_eq!((unknown.about, unknown.latest), (None, None));
+    assert!(!unknown.note.is_empty());
+
+    let app = api.handler.app();
+    let (ports, pipelines) = (&app.ports, app.environment.pipelines());
+    let counted = run(jobs::open_jobs::count_open_jobs(
+        ports,
+        pipelines,
+        Timestamp(u64::MAX),
+    ));
+    assert_eq!(counted.unwrap().unwrap()["legal-review"].open, 1);
+    let known = listed(1).unwrap();
+    let (Some(earliest), Some(about), Some(latest)) = (known.earliest, known.about, known.latest)
+    else {
+        panic!("no estimate: {known:?}");
+    };
+    assert!(
+        NOW.0 <= earliest && earliest <= about && about <= latest,
+        "{known:?}"
+    );
+    let detail: JobDetail = api.reviewer().get(&format!("/jobs/{id}"));
+    assert_eq!(detail.job.unwrap().ready_by.as_ref(), Some(&known));
+    assert_eq!(detail.explanation.ready_by, Some(known.clone()));
+    let found: JobPage = api.reviewer().get(&format!("/jobs?find={id}"));
+    assert_eq!(found.jobs[0].ready_by, Some(known));
 }
