@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny notices sbom generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
+.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,9 @@ zips: package
 	$(call say,zips)
 	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_API)
 	@$(PYTHON) .ci/rules.py glibc
+
+findings: ## run the scripts that show surprising behaviour of others' libraries and tools (findings/README.md)
+	@findings/run-all
 
 generate: ## write what follows from infra/pipelines.toml into the templates and parameter files
 	@$(PYTHON) infra/generate.py
