@@ -267,7 +267,7 @@ impl Story {
         }
     }
 
-    /// Forgets what has already left the service: frames, events and calls.
+    /// Forgets what has already left the service: push messages, events and calls.
     fn forget_what_was_sent(&self) {
         let mut state = self.api.ports().state();
         state.frames.clear();
