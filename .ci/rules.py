@@ -1,6 +1,5 @@
 """Rules for the build that no other tool checks.
 
-  python3 .ci/rules.py advisories  cargo-deny's check of the RustSec database, skipped where that cannot be fetched
   python3 .ci/rules.py features    each third-party crate has the same features whichever member is selected
   python3 .ci/rules.py glibc       the C library that the shipped programs need
 
@@ -21,16 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 ZIPS = ROOT / "target" / "lambda"
 # The version of Amazon Linux 2023, on which `provided.al2023` runs.
 NEWEST_GLIBC = (2, 34)
-
-
-def advisories() -> list[str]:
-    """Crates with a security advisory. Without a network there is no database to ask: say so, and fail nothing."""
-    fetched = subprocess.run(["cargo", "deny", "fetch", "db"], cwd=ROOT, check=False, capture_output=True, text=True)
-    if fetched.returncode != 0:
-        print("skipped: advisories (the RustSec advisory database could not be fetched)", file=sys.stderr)
-        return []
-    checked = subprocess.run(["cargo", "deny", "check", "--disable-fetch", "advisories"], cwd=ROOT, check=False)
-    return [] if checked.returncode == 0 else ["see above"]
 
 
 def features() -> list[str]:
@@ -77,7 +66,7 @@ def glibc() -> list[str]:
 
 def main() -> int:
     """The command line."""
-    rules = {"advisories": advisories, "features": features, "glibc": glibc}
+    rules = {"features": features, "glibc": glibc}
     if len(sys.argv) != 2 or sys.argv[1] not in rules:
         print(__doc__, file=sys.stderr)
         return 2

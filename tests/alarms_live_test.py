@@ -13,7 +13,6 @@ import itertools
 import json
 import pathlib
 import sys
-import threading
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -24,6 +23,7 @@ import cloudwatch  # noqa: E402
 import monitoring_test  # noqa: E402
 import templates  # noqa: E402
 import test_stack_process  # noqa: E402
+from waiting import until  # noqa: E402
 
 REGION = "us-east-1"
 MATH = "MiniStack's CloudFormation refuses metric math"
@@ -42,7 +42,6 @@ UNSUPPORTED = {
     "capacity-silent": SILENCE,
     "probe-missing": SILENCE,
 }
-POLLS = 600  # of a twentieth of a second
 
 
 def own(alarm):
@@ -90,13 +89,6 @@ class Live(test_stack_process.Stack):
         self.addCleanup(client.close)
         return client
 
-    def until(self, asked, what):
-        for _ in range(POLLS):
-            if found := asked():
-                return found
-            threading.Event().wait(0.05)
-        self.fail(f"{what} did not happen")
-
     def deploy(self, account, template, alarms, parameters):
         """Creates a stack of the alarms, with a topic. Returns a function that fetches the topic's notifications."""
         sns, sqs, stacks = (self.client(service, account) for service in ("sns", "sqs", "cloudformation"))
@@ -113,7 +105,7 @@ class Live(test_stack_process.Stack):
             self.assertIn(said["StackStatus"], ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"), said.get("StackStatusReason"))
             return said["StackStatus"] == "CREATE_COMPLETE"
 
-        self.until(created, "the stack")
+        until("the stack is created", created)
 
         def fetch():
             messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
@@ -158,7 +150,7 @@ class Live(test_stack_process.Stack):
             received.update(message["AlarmName"] for message in fetch() if message["NewStateValue"] == cloudwatch.ALARM)
             return received >= expected
 
-        self.until(receive, f"a notification of each of {expected}")
+        until(f"each of {expected} sent a notification", receive)
         self.assertEqual(expected, received, "a notification without a reason")
 
     def stacks(self):

@@ -5,6 +5,7 @@ as they are raise no complaint, and every listed way of breaking them does.
 Run: .venv/bin/python -m unittest tests/docs_test.py
 """
 
+import json
 import pathlib
 import re
 import sys
@@ -14,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import templates  # noqa: E402  a program's folder, no package
 
-FOLDERS = ("crates", "docs", "events", "infra", "samples", "tests", "web", "benches", ".ci", ".github")
+FOLDERS = ("crates", "docs", "events", "infra", "samples", "tests", "web", "benches", ".ci", ".github", "findings", "supply-chain")
 CODE = {".rs", ".py"}
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -24,13 +25,15 @@ class Project(templates.Project):
 
     def __init__(self):
         super().__init__()
-        names = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "samples/README.md", "web/README.md")
+        names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+        names += [f"{folder}/README.md" for folder in ("events", "findings", "samples", "tests/baseline", "web")]
         paths = [ROOT / name for name in names] + sorted((ROOT / "docs").rglob("*.md"))
         self.docs = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
         self.makefile = (ROOT / "Makefile").read_text()
+        self.npm_scripts = set(json.loads((ROOT / "web/package.json").read_text())["scripts"])
         self.sources = {
             path.relative_to(ROOT).as_posix(): path.read_text()
-            for folder in ("crates", "tests", ".ci", "infra", "benches")
+            for folder in ("crates", "tests", ".ci", "infra", "benches", "samples", "supply-chain")
             for path in sorted((ROOT / folder).rglob("*"))
             if path.suffix in CODE and not {"node_modules", "target"} & set(path.parts)
         }
@@ -130,6 +133,20 @@ def make_targets_exist(project):
                 yield f"{name}: there is no target for `make {target}`"
 
 
+def npm_scripts_exist(project):
+    for name, text in project.docs.items():
+        for script in re.findall(r"\bnpm run (?:--\S+ )*([\w-]+)", text):
+            if script not in project.npm_scripts:
+                yield f"{name}: there is no script for `npm run {script}`"
+
+
+def crates_exist(project):
+    for name, text in project.docs.items():
+        for package in re.findall(r"\bcargo (?:test|run|check|build) [^`\n]*-p ([a-z][\w-]*)", text):
+            if not (ROOT / "crates" / package).is_dir() and package != "scenarios":
+                yield f"{name}: there is no crate {package}"
+
+
 def metrics_are_explained(project):
     listed = set(spans(project.docs["docs/operations.md"]))
     for metric in sorted(set(project.metrics) - listed):
@@ -198,6 +215,11 @@ Rules = templates.check(
             in_doc("README.md", "`make down`", "`make stop`"),
             in_doc("docs/deploy.md", "make undeploy", "make remove"),
         ],
+        npm_scripts_exist: [
+            in_doc("CONTRIBUTING.md", "npm run build", "npm run make"),
+            in_doc("web/README.md", "npm run e2e", "npm run browser"),
+        ],
+        crates_exist: [in_doc("CONTRIBUTING.md", "-p handler-tests", "-p handlers")],
         metrics_are_explained: [
             in_doc("docs/operations.md", "`TimeToReady`", "`Time`"),
             lambda p: p.metrics.update(NoSuchMetric={}),

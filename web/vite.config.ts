@@ -7,5 +7,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // The licences of the packages in the bundle travel with the page.
+    license: { fileName: "third-party-notices.txt" },
   },
 });

@@ -127,6 +127,8 @@ fn fault_checks_detect_lost_events_lost_writes_and_duplicate_runs() {
         matrix.upload(stack, std::slice::from_ref(&not_saved)).await;
         let published = async || (!stack.events_of(&not_saved.job).is_empty()).then_some(());
         until("the event of a job that was not saved", published).await;
+        let published = async || (!stack.events_of(&cases[1].job).is_empty()).then_some(());
+        until("the event of the job that was invoked twice", published).await;
         cases.push(not_saved);
         let mut problems = matrix.problems(stack, &cases, Duration::ZERO).await;
         problems.sort();

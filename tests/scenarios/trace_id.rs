@@ -33,7 +33,7 @@ async fn wait_for_line(
     .await
 }
 
-/// Waits for the push of a job with a status. Returns the frame as it was sent.
+/// Waits for the push of a job with a status. Returns the message as it was sent.
 async fn wait_for_push(page: &mut TestTenant, id: &str, status: &str) -> Value {
     let receive = async {
         loop {

@@ -1,4 +1,4 @@
-//! WebSocket connections of pages: tickets, frames, and the removal of closed and stale connections.
+//! WebSocket connections of pages: tickets, push messages, and the removal of closed and stale connections.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::{JobView, PushClientError, PushMessage, Stack};

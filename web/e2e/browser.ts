@@ -1,10 +1,14 @@
-/** The browser of the tests: Debian's Chromium, or the executable in CHROMIUM. */
+/** The browser of the tests: Debian's Chromium, or the executable in CHROMIUM; and how tests wait. */
 
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { PASSWORD } from "./fixture/state";
 
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** How long a test waits for anything. Generous: it ends a test that fails, and measures nothing. */
+export const WAIT_TIMEOUT_MS = 120_000;
 
 /** Without a browser the tests are skipped, except in CI, where they fail. */
 export const NO_BROWSER = existsSync(EXECUTABLE) || process.env.CI ? undefined : `no browser at ${EXECUTABLE}`;
@@ -12,6 +16,37 @@ export const NO_BROWSER = existsSync(EXECUTABLE) || process.env.CI ? undefined :
 export function launch(): Promise<Browser> {
   // Containers seldom allow Chromium's sandbox, and the tests load only local pages.
   return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+/** A new context, whose pages wait for {@link WAIT_TIMEOUT_MS}. */
+export async function newContext(browser: Browser, options?: BrowserContextOptions): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(WAIT_TIMEOUT_MS);
+  return context;
+}
+
+/** Asks until the answer is `true`. Any other answer says what is still missing. */
+export async function until(what: string, ask: () => unknown): Promise<void> {
+  const end = performance.now() + WAIT_TIMEOUT_MS;
+  for (let answer = await ask(); answer !== true; answer = await ask()) {
+    assert.ok(performance.now() < end, `not within ${WAIT_TIMEOUT_MS / 1000} s: ${what} (${answer})`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/**
+ * Lets only the first parts of a multipart upload through: the requests for others stay open until the page is reloaded.
+ * Returns a function that lets all through from then on.
+ */
+export async function holdPartsAfter(page: Page, count: number): Promise<() => Promise<void>> {
+  const url = /[?&]part(?:Number)?=(\d+)/;
+  const passing = new Set<string | undefined>();
+  await page.route(url, async (route) => {
+    const part = url.exec(route.request().url())?.[1];
+    if (passing.size < count) passing.add(part);
+    if (passing.has(part)) await route.continue();
+  });
+  return () => page.unroute(url);
 }
 
 export async function signIn(page: Page, url: string, email: string, password = PASSWORD): Promise<void> {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { signIn } from "./browser";
+import { holdPartsAfter, signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
 import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, setUp, upload } from "./harness";
@@ -12,12 +12,15 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
   setUp();
 
   test("an uploaded contract becomes ready without a reload", async () => {
+    fixture.stepMs = undefined;
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("No contracts yet").waitFor();
     await upload(pdf("Lease, ground floor.pdf"));
-    await row("Lease, ground floor.pdf")
-      .getByText(/Submitting|Processing/)
-      .waitFor();
+    await row("Lease, ground floor.pdf").getByText("Submitting").waitFor();
+    const [job] = fixture.jobs.values();
+    fixture.change(job?.id ?? "", { status: "InProgress" });
+    await row("Lease, ground floor.pdf").getByText("Processing").waitFor();
+    fixture.change(job?.id ?? "", { status: "Ready" });
     await row("Lease, ground floor.pdf").getByText("Ready").waitFor();
     await row("Lease, ground floor.pdf").getByText("New").waitFor();
     await row("Lease, ground floor.pdf").locator("a").click();
@@ -119,7 +122,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
         await route.continue();
       });
       await page.locator("input[type=file]").setInputFiles(path);
-      await page.getByText("Choose it again").waitFor({ timeout: 5000 });
+      await page.getByText("Choose it again").waitFor();
       assert.equal(await page.getByRole("button", { name: "Try to upload" }).count(), 0, "another try cannot help");
       await page.unroute("**/uploads");
       file("moving.pdf", 100_001);
@@ -134,14 +137,15 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByLabel("Pipeline for uploads").selectOption("ocr-batch");
     const path = file("all annexes.pdf", 113 * 1024 * 1024);
-    fixture.partDelayMs = 400;
+    const release = await holdPartsAfter(page, 3);
     fixture.failParts.add(2);
     await page.locator("input[type=file]").setInputFiles(path);
     await page.locator(".upload", { hasText: "all annexes" }).waitFor();
     const parts = (): number[] => [...([...fixture.uploads.values()][0]?.parts.keys() ?? [])];
-    while (parts().length < 3) await page.waitForTimeout(50);
+    await until("three parts were uploaded", () => parts().length === 3 || parts());
     page.on("dialog", (dialog) => void dialog.accept());
     await page.reload();
+    await release();
     await page.getByText("One upload was interrupted").waitFor();
     const before = parts();
     fixture.requests.length = 0;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { statusGroup } from "../src/api/status";
-import { launch, NO_BROWSER } from "./browser";
+import { launch, NO_BROWSER, newContext, until } from "./browser";
 import { Fixture } from "./fixture/server";
 
 export const REVIEWER = "reviewer@acme.example";
@@ -35,10 +35,9 @@ export function setUp(): void {
   });
   beforeEach(async () => {
     fixture = await new Fixture().start();
-    context = await browser.newContext();
+    context = await newContext(browser);
     pageErrors = [];
     page = await context.newPage();
-    page.setDefaultTimeout(10_000);
     page.on("pageerror", (error) => pageErrors.push(error.message));
     page.on("console", (message) => {
       if (/Content Security Policy|Trusted/i.test(message.text())) pageErrors.push(message.text());
@@ -88,15 +87,11 @@ export async function expectPageMatchesTable(at = page): Promise<void> {
       ),
     );
   const wanted = Object.fromEntries([...fixture.jobs.values()].map((job) => [job.id, statusGroup(job.status)]));
-  for (let tries = 0; ; tries += 1) {
-    try {
-      assert.deepEqual(sorted(await shown()), sorted(wanted));
-      return;
-    } catch (error) {
-      if (tries === 60) throw error;
-      await at.waitForTimeout(250);
-    }
-  }
+  await until("the page shows the table", async () => differences(await shown(), wanted));
 }
-const sorted = (of: Record<string, string>): [string, string][] =>
-  Object.entries(of).sort(([a], [b]) => (a < b ? -1 : 1));
+
+/** The keys whose values differ, or true if there are none. */
+export function differences(one: Record<string, string>, other: Record<string, string>): true | string {
+  const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])].filter((key) => one[key] !== other[key]);
+  return keys.length === 0 || keys.map((key) => `${key}: ${one[key]}, not ${other[key]}`).join("; ");
+}

@@ -1,4 +1,4 @@
-//! Limits: when a job counts as stalled, and how much of a job fits into views and frames.
+//! Limits: when a job counts as stalled, and how much of a job fits into views and push messages.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

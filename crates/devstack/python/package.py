@@ -3,8 +3,9 @@
   python package.py [--binaries target/release] [--out target/lambda]
   python package.py --check-bytes 4000000      only checks the existing zips
 
-There is a function for each program in crates/function-binaries/src/bin. Each zip holds `bootstrap`, the program, and
-`pipelines.toml`. The same inputs give the same bytes: fixed times, fixed order. A zip whose comment has the hash of
+There is a function for each program in crates/function-binaries/src/bin. Each zip holds `bootstrap`, the program,
+`pipelines.toml`, and the licence notices of the crates in the program (supply-chain/notices.py). The same inputs give
+the same bytes: fixed times, fixed order. A zip whose comment has the hash of
 the same inputs is kept; times would not do, since Cargo restores an older program without a new time.
 Standard library only.
 """
@@ -20,6 +21,7 @@ import zipfile
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ROOT / "crates" / "function-binaries" / "src" / "bin"
 PIPELINES = ROOT / "infra" / "pipelines.toml"
+NOTICES = ROOT / "crates" / "functions" / "THIRD-PARTY-NOTICES"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can name
 PROGRAM, TEXT = 0o100755, 0o100644  # Lambda executes bootstrap, so its mode must say so
 
@@ -40,7 +42,7 @@ def entry(archive: zipfile.ZipFile, name: str, mode: int, source: Path) -> None:
 
 def inputs_hash(binary: Path) -> bytes:
     """The hash of everything that determines a zip's bytes."""
-    parts = [hashlib.sha256(path.read_bytes()).digest() for path in (binary, PIPELINES, Path(__file__))]
+    parts = [hashlib.sha256(path.read_bytes()).digest() for path in (binary, PIPELINES, NOTICES, Path(__file__))]
     return hashlib.sha256(b"".join(parts)).hexdigest().encode()
 
 
@@ -65,6 +67,7 @@ def package(binary: Path, out: Path) -> bool:
             archive.comment = inputs
             entry(archive, "bootstrap", PROGRAM, binary)
             entry(archive, "pipelines.toml", TEXT, PIPELINES)
+            entry(archive, NOTICES.name, TEXT, NOTICES)
     os.chmod(part.name, 0o644)
     os.replace(part.name, out)
     return True

@@ -38,12 +38,13 @@ class Package(unittest.TestCase):
         self.assertEqual(self.run_it().returncode, 0)
         self.assertEqual(sorted(path.stem for path in self.out.iterdir()), sorted(package.functions()))
 
-    def test_a_zip_holds_the_executable_program_and_the_pipelines(self):
+    def test_a_zip_holds_the_executable_program_the_pipelines_and_the_notices(self):
         self.run_it()
         with zipfile.ZipFile(self.out / "retry.zip") as archive:
-            self.assertEqual(archive.namelist(), ["bootstrap", "pipelines.toml"])
+            self.assertEqual(archive.namelist(), ["bootstrap", "pipelines.toml", "THIRD-PARTY-NOTICES"])
             self.assertEqual(archive.read("bootstrap"), (self.binaries / "retry").read_bytes())
             self.assertEqual(archive.read("pipelines.toml"), package.PIPELINES.read_bytes())
+            self.assertEqual(archive.read("THIRD-PARTY-NOTICES"), package.NOTICES.read_bytes())
             mode = archive.getinfo("bootstrap").external_attr >> 16
         self.assertEqual(stat.S_IMODE(mode), 0o755)
 

@@ -23,6 +23,7 @@ from pypdf import PdfReader
 
 from hostile_pdfs import bombs, one_page, pdf, slow_page, stream
 import make_large
+from waiting import WAIT_SECONDS
 
 HERE = Path(__file__).resolve().parent
 SAMPLES = HERE.parents[2] / "samples"
@@ -43,7 +44,7 @@ class RunningModel:
         self.port = json.loads(self.process.stdout.readline())["port"]
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_SECONDS)
 
     def post(self, body: bytes, accept: str = "application/json", kind: str = "application/pdf") -> tuple[int, bytes]:
         connection = self.connect()
@@ -58,14 +59,14 @@ class RunningModel:
 
     def raw(self, head: str) -> bytes:
         """Sends only headers and reads until the server closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS) as connection:
             connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n")
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def end(self) -> None:
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(20)
+        self.process.wait(WAIT_SECONDS)
 
 
 class ReferenceModelTest(unittest.TestCase):
@@ -81,7 +82,7 @@ class ReferenceModelTest(unittest.TestCase):
             "--memory-mb",
             "512",
             "--wall-seconds",
-            "50",
+            str(WAIT_SECONDS - 30),
         )
         cls.addClassCleanup(cls.model.end)
 
@@ -305,10 +306,10 @@ class ReferenceModelTest(unittest.TestCase):
         end(model)
         reader = threading.Thread(target=model.process.stderr.read, daemon=True)
         reader.start()
-        reader.join(30)
+        reader.join(WAIT_SECONDS)
         self.assertFalse(reader.is_alive(), "a process is still running")
-        model.process.wait(20)
-        sender.join(20)
+        model.process.wait(WAIT_SECONDS)
+        sender.join(WAIT_SECONDS)
         for pipe in (model.process.stdin, model.process.stdout, model.process.stderr):
             pipe.close()
 

@@ -25,6 +25,8 @@ import urllib.parse
 import urllib.request
 import zipfile
 
+from waiting import WAIT_SECONDS, until
+
 HERE = Path(__file__).resolve().parent
 
 # A custom runtime in the smallest form. It never ends by itself, and holds a pipe of ours open.
@@ -73,25 +75,27 @@ class Stack(unittest.TestCase):
         if self.keeper.poll() is None:
             self.keeper.kill()
             self.keeper.wait()
-        self.gone.join(30)
+        self.gone.join(WAIT_SECONDS)
         for pipe in (self.keeper.stdin, self.keeper.stdout, self.keeper.stderr):
             pipe.close()
 
     def wait_ready(self) -> None:
-        while self.keeper.poll() is None:
+        def ready() -> bool:
+            self.assertIsNone(self.keeper.poll(), "MiniStack ended before it was ready")
             try:
-                with urllib.request.urlopen(f"{self.url}/_ministack/ready", timeout=5):
-                    return
+                with urllib.request.urlopen(f"{self.url}/_ministack/ready", timeout=WAIT_SECONDS):
+                    return True
             except urllib.error.URLError:
-                threading.Event().wait(0.05)
-        self.fail("MiniStack did not start")
+                return False
+
+        until("MiniStack is ready", ready)
 
     def call(self, service: str, path: str, body: bytes, kind: str = "application/json") -> bytes:
         credential = (
             f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
         )
         request = urllib.request.Request(self.url + path, body, {"Authorization": credential, "Content-Type": kind})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
             return answer.read()
 
 
@@ -119,11 +123,11 @@ class StackProcess(Stack):
 
     def ends_by(self, end: Callable[[], None], status: int) -> None:
         end()
-        self.assertEqual(self.keeper.wait(30), status)
+        self.assertEqual(self.keeper.wait(WAIT_SECONDS), status)
         function = threading.Thread(target=self.alive.read, daemon=True)
         function.start()
         for name, watch in (("MiniStack", self.gone), ("the function", function)):
-            watch.join(30)
+            watch.join(WAIT_SECONDS)
             self.assertFalse(watch.is_alive(), f"{name} is left")
 
     def test_end_of_standard_input_stops_everything(self) -> None:
@@ -184,12 +188,14 @@ class Cors(Stack):
         api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "a", "ProtocolType": "HTTP", "CorsConfiguration": cors}}
         template = {"Resources": {"Api": api}, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}}
         self.form({"Action": action, "StackName": "s", "TemplateBody": json.dumps(template)})
-        while True:
+
+        def settled() -> str | None:
             said = self.form({"Action": "DescribeStacks", "StackName": "s"})
-            if "_IN_PROGRESS<" not in said:
-                self.assertIn(f"{action.upper().removesuffix('STACK')}_COMPLETE<", said)
-                return re.search("<OutputValue>(.+?)<", said)[1]
-            threading.Event().wait(0.05)
+            return None if "_IN_PROGRESS<" in said else said
+
+        said = until(f"{action} has ended", settled)
+        self.assertIn(f"{action.upper().removesuffix('STACK')}_COMPLETE<", said)
+        return re.search("<OutputValue>(.+?)<", said)[1]
 
     def form(self, fields: dict) -> str:
         body = urllib.parse.urlencode(fields).encode()
@@ -200,7 +206,7 @@ class Cors(Stack):
         headers = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
         request = urllib.request.Request(f"{self.url}/_aws/execute-api/{api}/x", headers=headers, method="OPTIONS")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
                 headers = answer.headers
                 return answer.status, headers["Access-Control-Allow-Origin"], headers["Access-Control-Allow-Headers"]
         except urllib.error.HTTPError as refused:

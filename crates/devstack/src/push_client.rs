@@ -42,7 +42,7 @@ pub enum PushMessage {
     Error { message: String },
 }
 
-/// A frame and its time of arrival.
+/// A push message and its time of arrival.
 #[derive(Clone, Debug)]
 pub struct ReceivedMessage {
     pub at: Instant,
@@ -114,7 +114,7 @@ impl PushClient {
                 let Ok(text) = message.to_text() else {
                     continue;
                 };
-                // Unknown frame types are skipped, as the web app does.
+                // Unknown types of messages are skipped, as the web app does.
                 if let Ok(frame) = serde_json::from_str(text)
                     && sender
                         .send(ReceivedMessage {
@@ -136,7 +136,7 @@ impl PushClient {
         })
     }
 
-    /// Requests a snapshot, which arrives as a frame.
+    /// Requests a snapshot, which arrives as a push message.
     ///
     /// # Errors
     /// The connection is closed.
@@ -152,7 +152,7 @@ impl PushClient {
         Ok(self.sink.send(Message::text(text)).await?)
     }
 
-    /// Receives the next frame and updates [`PushClient::jobs`]. `None`: the connection is closed.
+    /// Receives the next push message and updates [`PushClient::jobs`]. `None`: the connection is closed.
     pub async fn next(&mut self) -> Option<ReceivedMessage> {
         let message = self.received.recv().await?;
         match &message.frame {
@@ -163,7 +163,7 @@ impl PushClient {
         Some(message)
     }
 
-    /// Frames can arrive out of order: the highest version is the current one.
+    /// Messages can arrive out of order: the highest version is the current one.
     fn keep(&mut self, job: &JobView) {
         let known = self.jobs.get(&job.id).map_or(0, |known| known.version);
         if job.version >= known {
@@ -171,7 +171,7 @@ impl PushClient {
         }
     }
 
-    /// Receives frames until a job has ended, and returns it. `None`: the connection is closed.
+    /// Receives messages until a job has ended, and returns it. `None`: the connection is closed.
     pub async fn wait_until_ended(&mut self, id: &str) -> Option<JobView> {
         loop {
             if let Some(job) = self.jobs.get(id)

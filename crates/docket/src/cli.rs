@@ -99,6 +99,8 @@ pub(crate) enum Command {
     },
     /// Print a shell completion script
     Completions { shell: Shell },
+    /// Print the licence notices of the libraries in this program
+    Notices,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -337,6 +339,12 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "docket", &mut script);
     let printed = print::Printer::new(false, false).bytes(&script);
+    ExitCode::from(printed.map_or_else(|error| error.exit.code(), |()| 0))
+}
+
+/// Prints the licence notices, which are part of the program, so that they travel with it.
+pub(crate) fn notices() -> ExitCode {
+    let printed = print::Printer::new(false, false).bytes(include_bytes!("../THIRD-PARTY-NOTICES"));
     ExitCode::from(printed.map_or_else(|error| error.exit.code(), |()| 0))
 }
 

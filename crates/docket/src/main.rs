@@ -90,6 +90,9 @@ fn main() -> ExitCode {
     if let Command::Completions { shell } = cli.command {
         return cli::completions(shell);
     }
+    if let Command::Notices = cli.command {
+        return cli::notices();
+    }
     let printer = Printer::new(cli.json, cli.utc);
     let context = match CommandContext::new(&cli, printer) {
         Ok(context) => context,
@@ -156,7 +159,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Watch { tenant } => watch::run(context, tenant).await,
         Command::Doctor { tenant } => doctor::run(context, tenant).await,
         // Handled in `main`, since it needs no service.
-        Command::Completions { .. } => Ok(Exit::Success),
+        Command::Completions { .. } | Command::Notices => Ok(Exit::Success),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::web_socket::{ReceivedMessage, WebSocket};
 
 /// A snapshot is requested this often, because pushes are best effort.
 const SYNC_INTERVAL: Duration = Duration::from_secs(60);
-/// A connection without a frame for this long is dead: a snapshot is due every minute.
+/// A connection without a message for this long is dead: a snapshot is due every minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(150);
 /// Pages of 100 jobs to list if a snapshot does not hold all jobs.
 const MAX_PAGES: usize = 5;
@@ -70,12 +70,12 @@ struct Watch<'a> {
     /// The newest version of each job that was received.
     known: HashMap<String, KnownVersion>,
     first_snapshot_received: bool,
-    /// Connections that failed since the last frame.
+    /// Connections that failed since the last message.
     failures: u32,
 }
 
 impl Watch<'_> {
-    /// Connects and shows frames until the connection ends.
+    /// Connects and shows messages until the connection ends.
     async fn stream_frames(&mut self) -> Result<()> {
         let mut socket = WebSocket::open(self.context, self.tenant.as_deref()).await?;
         let mut sync = interval(SYNC_INTERVAL);

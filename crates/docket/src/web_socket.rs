@@ -20,12 +20,12 @@ use crate::session::is_loopback_host;
 
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A frame from the service, as in `jobs::view::PushMessage`, but tolerant of types that a later release adds.
+/// A push message from the service, as in `jobs::view::PushMessage`, but tolerant of types that a later release adds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type")]
 #[expect(
     clippy::large_enum_variant,
-    reason = "one frame exists at a time, and nearly all are of the large variant"
+    reason = "one message exists at a time, and nearly all are of the large variant"
 )]
 pub(crate) enum ReceivedMessage {
     #[serde(rename = "job.changed")]
@@ -83,7 +83,7 @@ impl WebSocket {
             .map_err(|error| web_socket_error(error.to_string()))
     }
 
-    /// Receives the next frame; `None` if the service closed the connection.
+    /// Receives the next push message; `None` if the service closed the connection.
     pub(crate) async fn next(&mut self) -> Result<Option<ReceivedMessage>> {
         loop {
             let message = match self.0.next().await {
@@ -95,7 +95,7 @@ impl WebSocket {
                 Message::Text(text) => {
                     return serde_json::from_str(&text)
                         .map(Some)
-                        .map_err(|error| web_socket_error(format!("unexpected frame: {error}")));
+                        .map_err(|error| web_socket_error(format!("unexpected message: {error}")));
                 }
                 Message::Close(_) => return Ok(None),
                 // The library answers pings.

@@ -43,9 +43,9 @@ pub const ALL_TENANTS: &str = "*";
 pub struct EffectsReport {
     /// The messages whose effects did not all run: they must be redelivered.
     pub undelivered: BTreeSet<MessageIndex>,
-    /// Frames that reached a page.
+    /// Push messages that reached a page.
     pub pushed: usize,
-    /// Frames that did not reach a page.
+    /// Push messages that did not reach a page.
     pub dropped: usize,
 }
 
@@ -144,7 +144,7 @@ async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> V
     failed.iter().filter_map(message).collect()
 }
 
-/// A job and the frame about it.
+/// A job and the push message about it.
 type JobAndMessage<'a> = (&'a Job, Vec<u8>);
 
 async fn push<P: Connections + Pusher + Clock>(

@@ -279,20 +279,20 @@ pub trait Connections {
     async fn connected(&self, subscription: &str) -> Result<Vec<Connection>, Unavailable>;
 }
 
-/// A frame was not delivered.
+/// A push message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
     /// The connection does not exist (410).
     #[error("the connection is gone")]
     Gone,
-    /// Throttled, slow or unavailable. The frame is dropped; the page syncs again.
+    /// Throttled, slow or unavailable. The message is dropped; the page syncs again.
     #[error(transparent)]
     Dropped(#[from] Unavailable),
 }
 
-/// Sends frames to open pages.
+/// Sends push messages to open pages.
 pub trait Pusher {
-    /// Sends one frame, within a second.
+    /// Sends one push message, within a second.
     async fn push(&self, connection_id: &str, frame: &[u8]) -> Result<(), PushError>;
 }
 

@@ -103,7 +103,7 @@ impl From<&Failure> for FailureView {
     }
 }
 
-/// Maximum length of a file name in a view, in characters. Keys can have 1,024 bytes, and a frame has at most 32 KB.
+/// Maximum length of a file name in a view, in characters. Keys can have 1,024 bytes, and a push message has at most 32 KB.
 const MAX_NAME: usize = 200;
 
 impl From<&Job> for JobView {
@@ -185,17 +185,17 @@ pub enum PushMessage {
     },
 }
 
-/// Maximum size of a frame. API Gateway bills and buffers longer messages as several
+/// Maximum size of a push message. API Gateway bills and buffers longer messages as several
 /// (API Gateway WebSocket quotas: frame 32 KB, message 128 KB).
 pub const MAX_PUSH_BYTES: usize = 32 * 1024;
 
 impl PushMessage {
     pub fn to_json(&self) -> Vec<u8> {
-        // Frames contain only strings and numbers, so serialization cannot fail.
+        // Push messages contain only strings and numbers, so serialization cannot fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// A snapshot with as many of `jobs` as fit into one frame.
+    /// A snapshot with as many of `jobs` as fit into one push message.
     pub fn snapshot(jobs: &[Job], more: bool, mark: Option<String>) -> Self {
         let mut room = MAX_PUSH_BYTES
             - r#"{"type":"snapshot","jobs":[],"more":false}"#.len()

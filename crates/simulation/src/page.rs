@@ -128,7 +128,7 @@ struct PushedJob<'a> {
     tenant: &'a str,
 }
 
-/// A frame that a page received.
+/// A push message that a page received.
 pub(crate) struct DeliveredFrame {
     pub(crate) page: usize,
     /// The tenants of jobs that are not the page's.
@@ -137,7 +137,7 @@ pub(crate) struct DeliveredFrame {
     pub(crate) is_complete_snapshot: bool,
 }
 
-/// The result of posting a frame to a connection.
+/// The result of posting a push message to a connection.
 pub(crate) enum PostedFrame {
     /// There is no such open connection.
     Gone,
@@ -280,7 +280,7 @@ impl Pages {
         }
     }
 
-    /// A frame is posted to a connection.
+    /// A push message is posted to a connection.
     pub(crate) fn post(
         &mut self,
         env: &mut SimulationEnvironment,

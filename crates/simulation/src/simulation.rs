@@ -356,7 +356,7 @@ impl Simulation {
         Ok(Endpoints::accepted(&mut self.env, &request))
     }
 
-    /// The current function posts a frame to a connection. `false`: there is no such connection.
+    /// The current function posts a push message to a connection. `false`: there is no such connection.
     pub(crate) fn post_frame(&mut self, connection: &str, frame: &[u8]) -> bool {
         match self.pages.post(&mut self.env, connection, frame) {
             PostedFrame::Gone => false,

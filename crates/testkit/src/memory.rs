@@ -51,7 +51,7 @@ pub struct MemoryState {
     pub denied: BTreeMap<String, &'static str>,
     /// Connections that answer 410 Gone.
     pub gone: Vec<String>,
-    /// Frames that were pushed: connection id and text.
+    /// Messages that were pushed: connection id and text.
     pub frames: Vec<(String, String)>,
     pub tickets: BTreeMap<String, Ticket>,
     pub quarantine: Vec<QuarantinedMessage>,

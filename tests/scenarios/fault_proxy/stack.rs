@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_sdk_s3::primitives::ByteStream;
@@ -136,8 +137,12 @@ impl FaultStack {
         let listener = EventListener::new(&self.stack, "listener", None).await;
         let recorded = Arc::clone(&self.events);
         tokio::spawn(async move {
-            // The emulator ends with the tests.
-            while let Some(events) = listener.receive(10).await {
+            loop {
+                let Some(events) = listener.receive(10).await else {
+                    // The emulator was too busy to answer, or it ended with the tests.
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                };
                 for event in events {
                     let job = event["detail"]["job"]["id"].as_str().unwrap().to_owned();
                     let kind = event["detail-type"].as_str().unwrap().to_owned();

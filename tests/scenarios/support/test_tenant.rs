@@ -72,7 +72,7 @@ impl TestTenant {
         JobId::of_key(self.bucket(), key).to_string()
     }
 
-    /// The next frame. Requests a snapshot every 20 s.
+    /// The next push message. Requests a snapshot every 20 s.
     pub(crate) async fn next(&mut self) -> ReceivedMessage {
         let page = &mut self.page;
         let next = async {
@@ -83,7 +83,7 @@ impl TestTenant {
                 }
             }
         };
-        within_timeout("a frame", next).await
+        within_timeout("a push message", next).await
     }
 
     /// Waits until the page shows a job that meets a condition.

@@ -99,7 +99,7 @@ export class Connection {
   }
 }
 
-/** Parses a frame. Undefined for other messages, such as API Gateway's errors: those show as a missing answer anyway. */
+/** Parses a push message. Undefined for other messages, such as API Gateway's errors: those show as a missing answer anyway. */
 function parse(data: unknown): PushMessage | undefined {
   if (typeof data !== "string") return undefined;
   try {

@@ -229,7 +229,7 @@ test("a connection is replaced before its ID token expires", async () => {
   env.live.stop();
 });
 
-test("an error frame closes the connection and opens another", async () => {
+test("an error message closes the connection and opens another", async () => {
   const env = await connected();
   env.last.receive({ type: "error", message: "connect again" });
   assert.equal(env.status, "reconnecting");

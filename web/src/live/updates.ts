@@ -58,7 +58,7 @@ export class LiveUpdates extends Emitter {
   private tickTimer: ReturnType<typeof setInterval> | undefined;
   private readonly sinceTick = new Stopwatch();
   private readonly sinceRefresh = new Stopwatch();
-  /** Since the last frame of a connection. */
+  /** Since the last message of a connection. */
   private readonly sinceFrame = new Stopwatch();
   private readonly syncState = new SyncState();
   private hasSynced = false;

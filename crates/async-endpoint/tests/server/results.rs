@@ -238,13 +238,17 @@ async fn endpoint_scales_out_from_zero_and_publishes_a_test_notification_per_cap
         })
         .await;
     fixture
-        .wait_for(|seen| matches!(seen.kind, EndpointEventKind::InstanceStarting { .. }))
+        .wait_for("the start of an instance", |seen| {
+            matches!(seen.kind, EndpointEventKind::InstanceStarting { .. })
+        })
         .await;
     fixture
         .wait_for_event(EndpointEventKind::InstanceInService { instance: 1 })
         .await;
     let running = fixture
-        .wait_for(|seen| matches!(seen.kind, EndpointEventKind::InvocationStarted { .. }))
+        .wait_for("the start of the run", |seen| {
+            matches!(seen.kind, EndpointEventKind::InvocationStarted { .. })
+        })
         .await;
     // One alarm period and the cold start.
     assert!(running.at >= secs(60 + 300), "{running:?}");
@@ -274,7 +278,7 @@ async fn container_that_fails_its_ping_gets_no_invocations() {
             has_capacity: false,
         })
         .await;
-    crate::support::wait_until(|| container.pings() >= 2).await;
+    crate::support::wait_until("two pings", || container.pings() >= 2).await;
     let state = fixture.server.state(NAME).unwrap();
     assert_eq!((state.waiting, state.running), (1, 0));
     assert_eq!(state.instances[0].status, "HealthCheck");
@@ -337,12 +341,12 @@ async fn request_of_a_lost_instance_runs_again_and_ends_once() {
         .send()
         .await
         .unwrap();
-    fixture.wait_for(running(1)).await;
-    crate::support::wait_until(|| fixture.container.calls().len() == 1).await;
+    fixture.wait_for("the first run", running(1)).await;
+    crate::support::wait_until("one call", || fixture.container.calls().len() == 1).await;
     assert!(fixture.server.kill_instance(NAME).unwrap());
     fixture.wait_for_event(EndpointEventKind::Redelivered).await;
-    fixture.wait_for(running(2)).await;
-    crate::support::wait_until(|| fixture.container.calls().len() == 2).await;
+    fixture.wait_for("the second run", running(2)).await;
+    crate::support::wait_until("two calls", || fixture.container.calls().len() == 2).await;
     fixture.container.release_hanging();
     let message = fixture.message("job-1.a1").await;
     assert_eq!(message["invocationStatus"], "Completed");

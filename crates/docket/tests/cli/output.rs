@@ -197,6 +197,16 @@ fn retry_plan_create_shows_the_plan_and_starts_nothing() {
 }
 
 #[test]
+fn notices_name_the_libraries_in_the_program_without_a_service() {
+    let setup = Setup::new();
+    let output = setup.run(["notices"]);
+    assert_eq!(output.code, Some(0));
+    for wanted in ["rustls ", "Apache License", "Permission is hereby granted"] {
+        assert!(output.stdout.contains(wanted), "{wanted}");
+    }
+}
+
+#[test]
 fn completions_work_without_a_service() {
     let setup = Setup::new();
     for shell in ["bash", "zsh", "fish"] {

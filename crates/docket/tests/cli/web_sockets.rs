@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Serves WebSocket connections one after the other. Each answers `sync` with its frames; all but the last are then closed.
+/// Serves WebSocket connections one after the other. Each answers `sync` with its messages; all but the last are then closed.
 pub(crate) fn serve_web_sockets(connections: Vec<Vec<Value>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

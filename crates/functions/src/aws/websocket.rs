@@ -1,4 +1,4 @@
-//! Pushes frames to pages: `Pusher`.
+//! Sends push messages to pages: `Pusher`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use jobs::ports::{PushError, Pusher};
 use super::{Aws, client, no_retries, unavailable};
 use crate::config::{Has, variable};
 
-/// A page that does not accept a frame within a second gets the state with its next sync.
+/// A page that does not accept a message within a second gets the state with its next sync.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<E: Has<variable::WebsocketManagementUrl>> Aws<E> {

@@ -35,7 +35,7 @@ struct PageMessage {
 /// - **Input**: `{"action":"sync"}`. The page sends it when it connects and about every minute, which keeps the
 ///   connection alive and makes up for lost pushes. With `mark`, the mark of the last snapshot, and `known`, the page's
 ///   jobs as `[id, version, status group]`, it gets only what changed.
-/// - **On bad input**: an error frame that lists the valid messages.
+/// - **On bad input**: an error message that lists the valid messages.
 /// - **On failure**: an error; the page syncs again within a minute.
 ///
 /// # Errors

@@ -308,7 +308,7 @@ fn upload(app: &TestApp, key: &str) {
     .unwrap();
 }
 
-/// The message of a page that has seen these frames.
+/// The message of a page that has seen these push messages.
 fn sync_again(frames: &[&Value]) -> Value {
     let mut known = serde_json::Map::new();
     for job in frames

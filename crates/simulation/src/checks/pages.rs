@@ -10,7 +10,7 @@ use crate::time::SECOND;
 /// How long before a sync a change must have been saved to be in its snapshot.
 const SETTLED: u64 = 3 * SECOND;
 
-/// Checks a frame that a page received. `sync_began_at` is when the function that pushed it began.
+/// Checks a push message that a page received. `sync_began_at` is when the function that pushed it began.
 pub(crate) fn check_frame(
     env: &mut SimulationEnvironment,
     table: &JobTable,

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use super::WAIT_TIMEOUT;
 
 /// A write call that the server received.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,10 +131,9 @@ impl Cloud {
                 changed.await;
             }
         };
-        let limit = Duration::from_secs(60);
-        tokio::time::timeout(limit, wait)
+        tokio::time::timeout(WAIT_TIMEOUT, wait)
             .await
-            .unwrap_or_else(|_| panic!("timed out; journal: {:#?}", self.journal()))
+            .unwrap_or_else(|_| panic!("not {n} such calls; journal: {:#?}", self.journal()))
     }
 }
 

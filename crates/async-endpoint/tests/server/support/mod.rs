@@ -15,6 +15,8 @@ use aws_sdk_sagemakerruntime::config::{BehaviorVersion, Credentials, Region};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
+/// How long a test waits for anything. Generous: it ends a test that fails, and measures nothing.
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 pub(crate) const NAME: &str = "docket-test";
 pub(crate) const INPUT: &str = "s3://in/a.pdf";
 
@@ -66,7 +68,7 @@ impl Fixture {
         };
         let mut config = ServerConfig::new(vec![endpoint(&container, settings)], aws);
         // A busy machine must not cause a timeout; the tests of timeouts override this.
-        config.min_invocation_timeout = Duration::from_secs(60);
+        config.min_invocation_timeout = WAIT_TIMEOUT;
         change(&mut config);
         cloud.put("/in/a.pdf", b"%PDF-1.7 input");
         let server = Server::start(config).await.unwrap();
@@ -97,8 +99,10 @@ impl Fixture {
             .unwrap();
     }
 
+    /// The next event that is wanted.
     pub(crate) async fn wait_for(
         &mut self,
+        what: &str,
         wanted: impl Fn(&EndpointEvent) -> bool,
     ) -> EndpointEvent {
         let wait = async {
@@ -109,14 +113,12 @@ impl Fixture {
                 }
             }
         };
-        let limit = Duration::from_secs(60);
-        tokio::time::timeout(limit, wait)
-            .await
-            .expect("the event did not come within 60 s")
+        within_timeout(what, wait).await
     }
 
     pub(crate) async fn wait_for_event(&mut self, kind: EndpointEventKind) -> EndpointEvent {
-        self.wait_for(|event| event.kind == kind).await
+        let what = format!("{kind:?}");
+        self.wait_for(&what, |event| event.kind == kind).await
     }
 
     /// The message about a request, once it is published.
@@ -150,15 +152,20 @@ pub(crate) fn secs(n: u64) -> Millis {
     Millis::from_secs(n)
 }
 
+/// Fails if the work takes longer than [`WAIT_TIMEOUT`].
+pub(crate) async fn within_timeout<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(WAIT_TIMEOUT, work).await {
+        Ok(done) => done,
+        Err(_) => panic!("not within {} s: {what}", WAIT_TIMEOUT.as_secs()),
+    }
+}
+
 /// Polls a condition.
-pub(crate) async fn wait_until(holds: impl Fn() -> bool) {
+pub(crate) async fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let wait = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    let limit = Duration::from_secs(60);
-    tokio::time::timeout(limit, wait)
-        .await
-        .expect("the condition did not hold within 60 s");
+    within_timeout(what, wait).await;
 }

@@ -250,7 +250,7 @@ impl Story {
         }
     }
 
-    /// Forgets what has already left the service: frames, events and calls.
+    /// Forgets what has already left the service: push messages, events and calls.
     pub(super) fn forget_what_was_sent(&self) {
         let mut state = self.api.ports().state();
         state.frames.clear();
