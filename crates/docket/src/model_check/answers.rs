@@ -1,21 +1,18 @@
-//! One invocation at a time: a document that is fine, and requests that a container must refuse.
+//! A document that is fine, alone.
 
 use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use jobs::container_error::model_message;
 use jobs::record_outcome::unexpected_content_type;
-use jobs::state::Cause;
 use tokio::time::sleep;
 
 use super::Inspection;
-use super::documents::Document;
 use super::finding::Finding;
 use super::outcome::{JobEffect, JobOutcome, MAX_HEADER_BYTES, describe, short};
 use super::target::{Answer, Exchange, NoAnswer};
 
 /// A container whose ping answers although its model is not loaded gets this long.
-const LATE_START_TRIES: u32 = 5;
+const LATE_START_TRIES: u32 = 3;
 const LATE_START_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest value of `CustomAttributes` (API reference, `InvokeEndpointAsync`).
 const MAX_CUSTOM_ATTRIBUTES: usize = 1_024;
@@ -170,107 +167,6 @@ impl Inspection<'_> {
         });
     }
 
-    /// Requests that should be refused with a status that says so.
-    pub(super) async fn bad_documents(&mut self) {
-        let broken = self.document.cut_off();
-        self.refused("a broken document", &broken, Submitted::Yes)
-            .await;
-        let empty = self.document.empty();
-        self.refused("an empty document", &empty, Submitted::No)
-            .await;
-        let other = self.document.with_content_type("text/x-unknown");
-        self.refused("another content type", &other, Submitted::No)
-            .await;
-    }
-
-    async fn refused(&mut self, check: &'static str, document: &Document, submitted: Submitted) {
-        self.progress(check);
-        let exchange = self.invoke(document).await;
-        let effect = self.effect(&exchange);
-        let mut finding = self.refusal(check, &exchange, &effect, submitted);
-        // Documents that are fine may run beside the bad one.
-        if let Err(ping) = self.survived().await {
-            let seen = format!("{}; then ping: {ping}", describe(&exchange));
-            let change = "Catch the error in the handler, and end no process over it: documents beside it are lost.";
-            finding = Finding::fail(check, seen, change)
-                .with_job(JobEffect::of(Cause::Lost, &self.pipeline));
-        }
-        self.findings.push(finding);
-    }
-
-    fn refusal(
-        &self,
-        check: &'static str,
-        exchange: &Exchange,
-        effect: &JobEffect,
-        submitted: Submitted,
-    ) -> Finding {
-        let seen = describe(exchange);
-        let never = "The service does not submit such a request";
-        match effect.outcome {
-            JobOutcome::Ready => {
-                let change = match submitted {
-                    Submitted::Yes => {
-                        "Answer 400 or 422 with a reason if a document cannot be read. Now its job is Ready."
-                    }
-                    Submitted::No => &format!("Answer 400 or 415. {never}, so no job is affected."),
-                };
-                Finding::warn(check, seen, change).with_job(effect.clone())
-            }
-            JobOutcome::Failed => {
-                let has_reason = exchange
-                    .as_ref()
-                    .is_ok_and(|answer| model_message(&answer.body).is_some());
-                if has_reason {
-                    Finding::ok(check, seen).with_job(effect.clone())
-                } else {
-                    let change = "Say in the body why, for the person who uploaded the document, such as \
-                                  {\"reason\": \"the PDF is damaged; upload it again\"}.";
-                    Finding::warn(check, seen, change).with_job(effect.clone())
-                }
-            }
-            JobOutcome::Retried | JobOutcome::Lost => {
-                let status = exchange.as_ref().ok().map(|answer| answer.status);
-                let listed = match status {
-                    Some(status @ 400..=599) => format!(
-                        ", or add {status} to rejection_statuses in pipelines.toml if it always means the document"
-                    ),
-                    Some(_) | None => String::new(),
-                };
-                let change = match submitted {
-                    Submitted::Yes => format!(
-                        "Answer 400 or 422 if the document is at fault{listed}. Now each such document runs {} times.",
-                        effect.attempts.unwrap_or(1)
-                    ),
-                    Submitted::No => format!("Answer 400 or 415. {never}, so no job is affected."),
-                };
-                Finding::warn(check, seen, &change).with_job(effect.clone())
-            }
-        }
-    }
-
-    /// A client that closes the connection, as SageMaker does after a timeout.
-    pub(super) async fn hang_up(&mut self) {
-        let check = "a closed connection";
-        self.progress(check);
-        let document = self.document.clone();
-        if let Err(problem) = self.container.hang_up(&document).await {
-            self.findings
-                .push(Finding::not_tried(check, describe(&Err(problem))));
-            return;
-        }
-        let change = "End the request when its connection closes, without ending the process: SageMaker closes it after a \
-                      timeout, and sends the next document.";
-        let lost = JobEffect::of(Cause::Lost, &self.pipeline);
-        self.findings.push(match self.survived().await {
-            Ok(()) => Finding::ok(check, "half of a document, then closed; ping answers"),
-            Err(ping) => {
-                let seen = format!("half of a document, then closed; then ping: {ping}");
-                Finding::fail(check, seen, change).with_job(lost)
-            }
-        });
-    }
-
     pub(super) fn effect(&self, exchange: &Exchange) -> JobEffect {
         JobEffect::of_exchange(exchange, &self.pipeline)
     }
@@ -279,13 +175,6 @@ impl Inspection<'_> {
         let why = "the document alone has no result";
         self.findings.push(Finding::not_tried(check, why));
     }
-}
-
-/// Whether the service submits requests like this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Submitted {
-    Yes,
-    No,
 }
 
 /// What to change if a document that is fine gets this status.

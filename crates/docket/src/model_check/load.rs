@@ -30,7 +30,7 @@ impl Inspection<'_> {
         let configured = usize::from(self.args.concurrency);
         let mut counts = vec![("two at once", 2)];
         if configured > 2 {
-            counts.push(("MaxConcurrentInvocationsPerInstance at once", configured));
+            counts.push(("concurrency", configured));
         }
         for (check, count) in counts {
             match took {

@@ -11,6 +11,7 @@ mod finding;
 mod load;
 mod outcome;
 mod pings;
+mod refusals;
 mod shutdown;
 mod target;
 
@@ -48,6 +49,8 @@ struct Inspection<'a> {
     long_document: Option<Document>,
     args: &'a ModelCheckArgs,
     printer: &'a Printer,
+    /// Whether the container answered the first pings.
+    is_ready: bool,
     pings: PingLog,
     findings: Vec<Finding>,
     invocations: u32,
@@ -74,6 +77,7 @@ pub(crate) async fn run(printer: &Printer, args: &ModelCheckArgs) -> Result<Exit
         long_document,
         args,
         printer,
+        is_ready: false,
         pings: PingLog::default(),
         findings: Vec::new(),
         invocations: 0,
@@ -93,12 +97,16 @@ impl Inspection<'_> {
         self.start().await?;
         let took = self.answer().await;
         self.request_headers(took).await;
-        self.bad_documents().await;
-        self.hang_up().await;
+        self.broken_document().await;
+        self.empty_document().await;
+        self.other_content_type().await;
+        self.closed_connection().await;
         self.concurrent_runs(took).await;
         self.largest_document(took).await;
         self.long_run().await;
-        self.findings.push(self.pings.finding(&self.pipeline));
+        if self.is_ready {
+            self.findings.push(self.pings.finding(&self.pipeline));
+        }
         self.stop(took).await;
         Ok(())
     }
@@ -125,6 +133,7 @@ impl Inspection<'_> {
                 });
                 let seen = format!("200 in {}{before}", short(pong.took));
                 self.findings.push(Finding::ok("ping", seen));
+                self.is_ready = true;
             }
             Ok(_) | Err(NoAnswer::TimedOut(PING_LIMIT)) => {
                 let change = "Answer GET /ping with 200 within 2 s as soon as the model is loaded. Without that answer no \
@@ -162,8 +171,11 @@ impl Inspection<'_> {
         Duration::from_secs(self.args.timeout.unwrap_or(configured))
     }
 
-    /// Whether the container answers a ping in time. If it does not, waits until it does, or gives up.
+    /// Whether the container still answers a ping in time. If it does not, waits until it does, or gives up.
     async fn survived(&self) -> std::result::Result<(), String> {
+        if !self.is_ready {
+            return Ok(());
+        }
         let first = self.container.ping(PING_LIMIT).await;
         if first.as_ref().is_ok_and(|pong| pong.status == 200) {
             return Ok(());

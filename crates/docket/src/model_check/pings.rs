@@ -32,10 +32,10 @@ worker or thread, or a handler that the server runs in a thread pool instead of 
 /// The pings that were sent while runs were in progress.
 #[derive(Debug, Default)]
 pub(super) struct PingLog {
-    /// Answered with 200 before the run ended.
+    /// Answered before the run ended.
     answered: u32,
     slowest: Duration,
-    /// Runs whose ping was answered only when the run had ended.
+    /// Runs with a ping that waited for half of the run or longer.
     held_runs: u32,
     longest_run: Duration,
     first_failure: Option<String>,
@@ -51,6 +51,8 @@ impl PingLog {
         let started = Instant::now();
         let mut run = pin!(run);
         let mut pause = FIRST_PING_AFTER;
+        // The longest wait of a ping that was sent during this run.
+        let mut longest_wait = Duration::ZERO;
         let result = loop {
             tokio::select! {
                 biased;
@@ -60,30 +62,32 @@ impl PingLog {
             pause = PING_INTERVAL;
             let sent = Instant::now();
             let mut ping = pin!(container.ping(PING_LIMIT));
-            tokio::select! {
+            let ended = tokio::select! {
                 biased;
-                answer = &mut ping => self.record(&answer, true),
-                result = &mut run => {
-                    let run_took = started.elapsed();
-                    self.record(&ping.await, false);
-                    let waited = sent.elapsed();
-                    if waited >= MIN_HELD && waited * 2 >= run_took {
-                        self.held_runs += 1;
-                    }
-                    break result;
+                answer = &mut ping => {
+                    self.record(&answer);
+                    self.answered += 1;
+                    None
                 }
+                result = &mut run => {
+                    self.record(&ping.await);
+                    Some(result)
+                }
+            };
+            longest_wait = longest_wait.max(sent.elapsed());
+            if let Some(result) = ended {
+                break result;
             }
         };
-        self.longest_run = self.longest_run.max(started.elapsed());
+        let took = started.elapsed();
+        self.longest_run = self.longest_run.max(took);
+        self.held_runs += u32::from(longest_wait >= MIN_HELD && longest_wait * 2 >= took);
         result
     }
 
-    fn record(&mut self, answer: &Exchange, in_time_for_run: bool) {
+    fn record(&mut self, answer: &Exchange) {
         match answer {
-            Ok(pong) if pong.status == 200 => {
-                self.slowest = self.slowest.max(pong.took);
-                self.answered += u32::from(in_time_for_run);
-            }
+            Ok(pong) if pong.status == 200 => self.slowest = self.slowest.max(pong.took),
             other => {
                 self.first_failure.get_or_insert_with(|| describe(other));
             }
@@ -99,7 +103,7 @@ impl PingLog {
         }
         if self.held_runs >= MIN_HELD_RUNS {
             let seen = format!(
-                "answered only after the run, {} times; the slowest took {}",
+                "waits for the run: so in {} runs; the slowest took {}",
                 self.held_runs,
                 short(self.slowest)
             );

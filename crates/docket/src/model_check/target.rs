@@ -269,12 +269,18 @@ impl Drop for CloseOnDrop {
 }
 
 fn no_answer(error: &hyper::Error, started: Instant) -> NoAnswer {
-    if error.is_parse() {
-        return NoAnswer::NotHttp(error.to_string());
-    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
+    }
+    // If nothing in the connection failed, what arrived was no answer: no HTTP, or bytes before the request.
+    let about_bytes = |error: &hyper::Error| {
+        let about_connection =
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled();
+        !about_connection
+    };
+    if error.is_parse() || cause.downcast_ref().is_some_and(about_bytes) {
+        return NoAnswer::NotHttp(cause.to_string());
     }
     NoAnswer::Closed {
         reason: cause.to_string(),
