@@ -41,13 +41,16 @@ impl Inspection<'_> {
             return;
         };
         self.progress(CHECK);
-        let document = self.long_document.clone();
-        let document = document.unwrap_or_else(|| self.document.clone());
+        // A run that SIGTERM finds in its middle, and that can end before the process is killed.
+        let is_long = took.is_some_and(|took| took >= MIN_RUN);
+        let document = match self.long_document.clone() {
+            Some(long) if !is_long => long,
+            Some(_) | None => self.document.clone(),
+        };
+        let is_long = is_long || self.long_document.is_some();
         let headers = self.next_headers();
         let limit = self.limit();
         let run = self.container.invoke(&document, &headers, limit);
-        // In the middle of the run, if it is long enough.
-        let is_long = self.long_document.is_some() || took.is_some_and(|took| took >= MIN_RUN);
         let send_after = took.map_or(MIN_RUN, |took| took / 2).min(MIN_RUN);
         let stop = async {
             sleep(send_after).await;
