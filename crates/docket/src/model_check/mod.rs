@@ -97,13 +97,13 @@ impl Inspection<'_> {
         self.start().await?;
         let took = self.answer().await;
         self.request_headers(took).await;
-        self.broken_document().await;
+        self.broken_document(took).await;
         self.empty_document().await;
         self.other_content_type().await;
         self.closed_connection().await;
         self.concurrent_runs(took).await;
         self.largest_document(took).await;
-        self.long_run().await;
+        self.long_run(took).await;
         if self.is_ready {
             self.findings.push(self.pings.finding(&self.pipeline));
         }

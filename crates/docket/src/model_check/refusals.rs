@@ -1,19 +1,24 @@
 //! What a container must refuse, and must survive.
 
+use std::time::Duration;
+
 use jobs::container_error::model_message;
 use jobs::state::Cause;
 
 use super::Inspection;
 use super::finding::Finding;
 use super::outcome::{JobEffect, JobOutcome, describe};
-use super::target::Exchange;
+use super::target::{Answer, Exchange};
 
 const SURVIVE_CHANGE: &str = "Catch the error in the handler, and end no process over it: documents that run beside it are lost.";
 
 impl Inspection<'_> {
     /// The first half of the document. The service submits it: only a model can tell that it is broken.
-    pub(super) async fn broken_document(&mut self) {
+    pub(super) async fn broken_document(&mut self, took: Option<Duration>) {
         let check = "a broken document";
+        if took.is_none() {
+            return self.not_tried_without_answer(check);
+        }
         self.progress(check);
         let document = self.document.cut_off();
         let exchange = self.invoke(&document).await;
@@ -83,8 +88,10 @@ impl Inspection<'_> {
         let exchange = self.invoke(&document).await;
         let effect = self.effect(&exchange);
         let seen = describe(&exchange);
+        let is_taken = exchange.as_ref().is_ok_and(Answer::is_success);
         let finding = match effect.outcome {
             JobOutcome::Ready | JobOutcome::Failed => Finding::ok(check, seen),
+            JobOutcome::Retried | JobOutcome::Lost if is_taken => Finding::ok(check, seen),
             JobOutcome::Retried | JobOutcome::Lost => {
                 let change = "Answer 415: a wrong content type in pipelines.toml would look like a fault of the machine, and each \
                               document would run several times.";
