@@ -4,4 +4,6 @@ export MMS_INFERENCE_ADDRESS="http://127.0.0.1:$PORT" MMS_MANAGEMENT_ADDRESS="ht
 mkdir -p "$SAGEMAKER_BASE_DIR/model/code"
 cp "$SCRIPT" "$SAGEMAKER_BASE_DIR/model/code/inference.py"
 cp ../contract_model.py "$SAGEMAKER_BASE_DIR/model/code/"
-exec python serve.py
+server="$PWD/serve.py"
+cd "$SAGEMAKER_BASE_DIR" # MMS writes its logs into the current folder
+exec python "$server"

@@ -1,10 +1,11 @@
 //! The documents that are sent to a container.
 
 use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 
 use crate::http_client::RequestBody;
-
-use super::target::parts_body;
 
 /// A contract of one page. It is valid, and every PDF model should have an answer for it.
 static SAMPLE: &[u8] = include_bytes!("../../../../samples/contracts/consulting-agreement.pdf");
@@ -133,10 +134,14 @@ impl Document {
     }
 }
 
+/// A body of parts that are not in memory at once.
+fn parts_body(parts: impl Iterator<Item = Bytes> + Send + 'static) -> RequestBody {
+    let frames = parts.map(|part| Ok(Frame::data(part)));
+    StreamBody::new(stream::iter(frames)).boxed_unsync()
+}
+
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt;
-
     use super::*;
 
     async fn contents(document: &Document) -> Vec<u8> {

@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::BodyExt;
@@ -304,12 +303,6 @@ pub(super) fn unreachable_container(url: &str, problem: &NoAnswer) -> CliError {
         ))
         .with_hint("check the host and the port"),
     }
-}
-
-/// A body of parts that are not in memory at once.
-pub(super) fn parts_body(parts: impl Iterator<Item = Bytes> + Send + 'static) -> RequestBody {
-    let frames = parts.map(|part| Ok(hyper::body::Frame::data(part)));
-    http_body_util::StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
 }
 
 #[cfg(test)]

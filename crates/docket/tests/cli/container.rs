@@ -40,7 +40,7 @@ pub(crate) enum Reply {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
     /// After a while.
-    After(Duration, Box<Reply>),
+    After(Duration, Box<Self>),
     /// No answer: the connection is closed.
     Close,
     /// No answer while the client waits.
@@ -184,7 +184,7 @@ fn send(stream: &mut TcpStream, reply: Reply) {
         Reply::Close => {}
         Reply::Hang => {
             // Until the client closes the connection.
-            stream.read(&mut [0; 1]).ok();
+            stream.read_exact(&mut [0; 1]).ok();
         }
     }
 }
