@@ -46,9 +46,10 @@ use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, JobsCommand, ModelCommand};
+use crate::cli::{Cli, Command, JobsCommand};
 use crate::client::ApiClient;
 use crate::error::{CliError, Exit, Result};
+use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::session::{Sessions, parse_api_address};
 

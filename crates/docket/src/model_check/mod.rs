@@ -6,6 +6,7 @@
 //! the code names. Nothing here was tried on AWS itself.
 
 mod answers;
+mod args;
 mod documents;
 mod finding;
 mod load;
@@ -23,10 +24,11 @@ use jobs::input::{InputProblem, PEEK_BYTES, check_contents};
 use jobs::pipeline::{Pipeline, Pipelines};
 use tokio::time::sleep;
 
-use crate::cli::ModelCheckArgs;
 use crate::error::{CliError, Exit, Result};
 use crate::print::Printer;
 
+use self::args::ModelCheckArgs;
+pub(crate) use self::args::ModelCommand;
 use self::documents::Document;
 use self::finding::{Finding, Report};
 use self::outcome::{JobEffect, describe, short};
