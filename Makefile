@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,13 @@ down: ## stop the stack that `make up` started
 build: ## build the functions and the local stack
 	$(call say,building the functions and the local stack)
 	@$(CARGO) build --release -p function-binaries -p devstack $(LOCKED) $(if $(OTEL),--features functions/otel)
+
+model-check: cli ## check a running model container before it goes behind an endpoint: URL=http://127.0.0.1:8080 (CHECK="--pid 1234 …" passes options)
+	@test -n "$(URL)" || { echo "make model-check URL=http://127.0.0.1:8080" >&2; exit 2; }
+	@"$(TARGET)/release/docket" model check "$(URL)" $(CHECK)
+
+model-check-servers: cli ## check the model servers of docs/models.md, installed from the package index (10 min; SERVERS="litserve mlflow": only these)
+	@$(PYTHON) tests/model_servers.py $(SERVERS)
 
 cli: ## build the command line, target/release/docket
 	@$(CARGO) build --release -p docket $(LOCKED)

@@ -27,9 +27,13 @@ longer. Other documents are not delayed.
 
 `--port 0` uses any free port. The first line on standard output is `{"port": …, "pid": …}`.
 The server ends at the end of standard input.
+On SIGTERM it accepts no more connections, answers what it has received, and ends, after 25 s at the latest: SageMaker
+kills a container 30 s after SIGTERM.
 """
 
 import argparse
+from collections.abc import Iterator
+import contextlib
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import json
@@ -51,6 +55,7 @@ IDLE_TIMEOUT_SECONDS = 30.0  # connections that neither send nor receive for thi
 # gets the response instead of a connection reset.
 LINGER_BYTES = 64 * CHUNK_BYTES
 LINGER_SECONDS = 2.0
+STOP_SECONDS = 25.0  # for running requests after SIGTERM
 
 JSON, PDF = "application/json", "application/pdf"
 
@@ -79,11 +84,12 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.unread = -1  # bytes of the body that are not read yet; -1: unknown
-        try:
-            output, length = self.check_headers()
-            self.invoke(output, length)
-        except RejectedRequest as rejected:
-            self.send_failure(rejected.result)
+        with self.server.running_request():
+            try:
+                output, length = self.check_headers()
+                self.invoke(output, length)
+            except RejectedRequest as rejected:
+                self.send_failure(rejected.result)
 
     def handle_expect_100(self) -> bool:
         """Checks the headers before the client sends its body (which it may still do after a rejection)."""
@@ -217,6 +223,27 @@ class ModelServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), RequestHandler)
         self.pool, self.max_bytes = pool, max_bytes
         self.delay_seconds, self.min_durations = delay_seconds, min_durations
+        self.running, self.running_changed = 0, threading.Condition()
+
+    @contextlib.contextmanager
+    def running_request(self) -> Iterator[None]:
+        """Counts a request until its response is sent."""
+        with self.running_changed:
+            self.running += 1
+        try:
+            yield
+        finally:
+            with self.running_changed:
+                self.running -= 1
+                self.running_changed.notify_all()
+
+    def stop(self) -> None:
+        """Ends the process when the running requests have their responses."""
+        self.shutdown()
+        self.socket.close()
+        with self.running_changed:
+            self.running_changed.wait_for(lambda: self.running == 0, STOP_SECONDS)
+        os._exit(0)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignores closed connections; prints all other errors, which are bugs."""
@@ -263,12 +290,14 @@ def main() -> None:
             min_durations = json.load(file)
     pool = WorkerPool(options.workers, limits, ocr)
     server = ModelServer(options.port, pool, options.max_bytes, options.delay_ms / 1000, min_durations)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    # In a thread: `stop` waits for the loop of `serve_forever`, which the handler interrupts.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.stop).start())
     if not options.keep_running:
         threading.Thread(target=end_with_parent, daemon=True).start()
     print(json.dumps({"port": server.server_address[1], "pid": os.getpid()}), flush=True)
     server.serve_forever()
+    threading.Event().wait()  # `stop` ends the process
 
 
 if __name__ == "__main__":

@@ -292,6 +292,29 @@ class ReferenceModelTest(unittest.TestCase):
         self.assertEqual((status, json.loads(body)["error"]["code"]), (504, "timeout"))
         model.end()
 
+    def test_running_document_is_answered_after_sigterm(self) -> None:
+        model = RunningModel("--no-ocr", "--delay-ms", "1500", stderr=subprocess.PIPE)
+        document = (SAMPLES / "contracts" / "consulting-agreement.pdf").read_bytes()
+        with socket.create_connection(("127.0.0.1", model.port), timeout=30) as connection:
+            # A document of which only the head has arrived: the server has begun with it, and waits for a byte.
+            head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/pdf\r\nContent-Length: {len(document)}\r\n"
+            connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+            self.assertIn(b"100 Continue", connection.recv(1024))
+            model.process.send_signal(signal.SIGTERM)
+            # It accepts no more connections, so that a new client is refused.
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", model.port), timeout=30).close()
+                except ConnectionError:
+                    break
+            connection.sendall(document)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer[:200])
+        self.assertEqual(model.process.wait(20), 0)
+        model.process.stdin.close()
+        model.process.stdout.close()
+        model.process.stderr.close()
+
     def test_all_processes_end_with_standard_input(self) -> None:
         self.assert_all_processes_end(lambda model: model.process.stdin.close())
 

@@ -7,12 +7,13 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config;
+use crate::model_check::ModelCommand;
 use crate::print;
 
 const HELP_FOOTER: &str = "\
 Exit codes:
   0    success
-  1    refused, or the job failed
+  1    refused, the job failed, or a check failed
   2    the command line is wrong
   3    not signed in, or not allowed
   4    not found
@@ -97,6 +98,9 @@ pub(crate) enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Check a model container before it goes behind an endpoint
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Print a shell completion script
     Completions { shell: Shell },
     /// Print the licence notices of the libraries in this program

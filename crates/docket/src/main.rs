@@ -1,12 +1,12 @@
 //! `docket`: the command line of Docket. It uploads documents, finds jobs, fetches results and repairs failures.
 //!
-//! It talks only to the HTTP API; the service decides what a user may do. Two things are stored on this machine: the
+//! It talks only to the HTTP API (and to a container under `model check`); the service decides what a user may do. Two things are stored on this machine: the
 //! sign-in (`$XDG_CONFIG_HOME/docket`) and which uploads are unfinished (`$XDG_STATE_HOME/docket`).
 //!
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | success |
-//! | 1 | refused, or the job failed |
+//! | 1 | refused, the job failed, or a check failed |
 //! | 2 | the command line is wrong |
 //! | 3 | not signed in, or not allowed |
 //! | 4 | not found |
@@ -30,6 +30,7 @@ mod http_client;
 mod job_commands;
 mod job_detail;
 mod job_list;
+mod model_check;
 mod paging;
 mod print;
 mod quarantine;
@@ -48,6 +49,7 @@ use clap::Parser;
 use crate::cli::{Cli, Command, JobsCommand};
 use crate::client::ApiClient;
 use crate::error::{CliError, Exit, Result};
+use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::session::{Sessions, parse_api_address};
 
@@ -83,6 +85,13 @@ impl CommandContext {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(hint.to_owned());
     }
+
+    fn take_interrupt_hint(&self) -> Option<String> {
+        self.interrupt_hint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
 }
 
 fn main() -> ExitCode {
@@ -94,6 +103,10 @@ fn main() -> ExitCode {
         return cli::notices();
     }
     let printer = Printer::new(cli.json, cli.utc);
+    if let Command::Model(ModelCommand::Check(args)) = &cli.command {
+        let run = model_check::run(&printer, args);
+        return exit_code(&printer, block_on(run, || interrupted(None)));
+    }
     let context = match CommandContext::new(&cli, printer) {
         Ok(context) => context,
         Err(error) => {
@@ -101,43 +114,45 @@ fn main() -> ExitCode {
             return ExitCode::from(error.exit.code());
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
+    let result = block_on(run(cli.command, &context), || {
+        interrupted(context.take_interrupt_hint())
+    });
+    exit_code(&context.printer, result)
+}
+
+/// Runs a command until it ends or Ctrl-C is pressed.
+fn block_on(
+    command: impl Future<Output = Result<Exit>>,
+    interrupted: impl Fn() -> CliError,
+) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            context
-                .printer
-                .error(&CliError::local(format!("cannot start: {error}")));
-            return ExitCode::from(Exit::Failed.code());
-        }
-    };
+        .map_err(|error| CliError::local(format!("cannot start: {error}")))?;
     let result = runtime.block_on(async {
         tokio::select! {
-            result = run(cli.command, &context) => result,
-            Ok(()) = tokio::signal::ctrl_c() => Err(interrupted(&context)),
+            result = command => result,
+            Ok(()) = tokio::signal::ctrl_c() => Err(interrupted()),
         }
     });
     // Dropping the runtime would wait for a thread that still reads standard input.
     runtime.shutdown_background();
-    context.printer.bars.clear().ok();
+    result
+}
+
+fn exit_code(printer: &Printer, result: Result<Exit>) -> ExitCode {
+    printer.bars.clear().ok();
     let exit = match result {
         Ok(exit) => exit,
         Err(error) => {
-            context.printer.error(&error);
+            printer.error(&error);
             error.exit
         }
     };
     ExitCode::from(exit.code())
 }
 
-fn interrupted(context: &CommandContext) -> CliError {
-    let hint = context
-        .interrupt_hint
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+fn interrupted(hint: Option<String>) -> CliError {
     let error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
     match hint {
         Some(hint) => error.with_hint(hint),
@@ -158,8 +173,8 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,
         Command::Doctor { tenant } => doctor::run(context, tenant).await,
-        // Handled in `main`, since it needs no service.
-        Command::Completions { .. } | Command::Notices => Ok(Exit::Success),
+        // Handled in `main`, since they need no service.
+        Command::Model(_) | Command::Completions { .. } | Command::Notices => Ok(Exit::Success),
     }
 }
 

@@ -198,14 +198,18 @@ fn parse_json(text: &str) -> Option<Value> {
 }
 
 /// The exception in a Python traceback. Its line is the first that is not indented after the last list of frames; a message
-/// of several lines follows it. Without such a line, the text before the traceback.
+/// of several lines follows it. The text before the traceback, if there is no such line, or if the line repeats that text: it
+/// is then the exception's message without its class.
 fn in_traceback(text: &str) -> Option<String> {
     let start = text.rfind(TRACEBACK)?;
     let mut lines = text[start..].lines().skip(1);
     let exception = lines.find(|line| !line.trim().is_empty() && !line.starts_with([' ', '\t']));
-    exception
-        .and_then(readable)
-        .or_else(|| text[..text.find(TRACEBACK)?].lines().find_map(readable))
+    let exception = exception.and_then(readable);
+    let before = text[..text.find(TRACEBACK)?].lines().find_map(readable);
+    match (exception, before) {
+        (Some(exception), Some(before)) if exception.contains(&before) => Some(before),
+        (exception, before) => exception.or(before),
+    }
 }
 
 /// Without the frames of a Java stack trace.
@@ -294,6 +298,10 @@ mod tests {
             (
                 "Traceback (most recent call last):\n  File \"a\"\nKeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n  File \"b\"\nUnsupportedFormatError: Content type application/pdf is not supported.\n\n Please implement input_fn",
                 Some("UnsupportedFormatError: Content type application/pdf is not supported."),
+            ),
+            (
+                "the PDF is cut off\nTraceback (most recent call last):\n  File \"a\"\nsagemaker_inference.errors.GenericInferenceToolkitError: (422, 'the PDF is cut off', 'the PDF is cut off')\n",
+                Some("the PDF is cut off"),
             ),
             (
                 "no xref\nTraceback (most recent call last):\n  File \"a.py\", line 3\n    f(",

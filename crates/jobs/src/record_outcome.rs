@@ -116,7 +116,7 @@ async fn succeeded<P: ObjectStore>(
     let event = Event::Succeeded {
         attempt,
         output: output.clone(),
-        unexpected_content_type: unexpected_content_type(outcome, asked),
+        unexpected_content_type: unexpected_content_type(outcome.content_type.as_deref(), asked),
     };
     if is_settled(&job.state) {
         return Ok(event);
@@ -146,7 +146,7 @@ async fn succeeded<P: ObjectStore>(
 const MAX_CONTENT_TYPE_CHARS: usize = 80;
 
 /// The output's media type, if it is not the one that the pipeline asks for. Parameters such as `charset` do not matter.
-fn unexpected_content_type(outcome: &AttemptOutcome, asked: Option<&str>) -> Option<String> {
+pub fn unexpected_content_type(got: Option<&str>, asked: Option<&str>) -> Option<String> {
     let essence = |text: &str| {
         text.split(';')
             .next()
@@ -154,7 +154,7 @@ fn unexpected_content_type(outcome: &AttemptOutcome, asked: Option<&str>) -> Opt
             .trim()
             .to_ascii_lowercase()
     };
-    let got = essence(outcome.content_type.as_deref()?);
+    let got = essence(got?);
     let is_unexpected = !got.is_empty() && got != essence(asked?);
     let is_plain = |char: &char| char.is_ascii_graphic();
     is_unexpected.then(|| {

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod container;
 mod doctor;
 mod errors;
 mod fake_service;
+mod model_check;
 mod output;
 mod setup;
 mod sign_in;

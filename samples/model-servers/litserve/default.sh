@@ -1,0 +1,1 @@
+exec python default_server.py

@@ -1,0 +1,2 @@
+export PYTHONPATH="$PWD:$PYTHONPATH"
+exec uvicorn --host 127.0.0.1 --port "$PORT" default_app:app

@@ -1,0 +1,2 @@
+export PYTHONPATH="$PWD:$PYTHONPATH"
+exec python config.py default_app

@@ -1,0 +1,2 @@
+export SCRIPT=default_inference.py
+. ./start.sh
