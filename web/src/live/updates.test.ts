@@ -265,6 +265,28 @@ test("without a connection the lists are refreshed every minute, and the status 
   env.live.stop();
 });
 
+test("pages that lose their connections together do not refresh their lists together", async () => {
+  const refreshedAfter: number[] = [];
+  for (const random of [0, 0.5, 1]) {
+    const env = await connected();
+    env.random = () => random;
+    for (let minute = 0; minute < 3; minute += 1) {
+      await advance(SYNC_INTERVAL_MS);
+      env.last.snapshot();
+    }
+    const before = env.refreshes;
+    env.refusesTickets = true;
+    env.last.disconnect();
+    let seconds = 0;
+    for (; env.refreshes === before; seconds += 1) await advance(1000);
+    refreshedAfter.push(seconds);
+    env.live.stop();
+  }
+  assert.ok(Math.min(...refreshedAfter) >= 15, `the last snapshot is recent: ${refreshedAfter}`);
+  assert.ok(Math.max(...refreshedAfter) <= 65, `about as often as a connection would sync: ${refreshedAfter}`);
+  assert.ok(Math.max(...refreshedAfter) - Math.min(...refreshedAfter) >= 40, `spread: ${refreshedAfter}`);
+});
+
 test("after an incomplete snapshot the page is live only after the lists are refreshed", async () => {
   const env = new TestEnvironment();
   env.refusesRefreshes = true;
