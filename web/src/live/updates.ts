@@ -16,8 +16,11 @@ const MAX_CONNECTION_AGE_MS = 110 * 60_000;
 const CONNECTION_AGE_JITTER_MS = 8 * 60_000;
 /** The service drops a connection when the ID token that opened it expires. */
 const TOKEN_EXPIRY_MARGIN_MS = 2 * 60_000;
-/** Long enough that the service can serve a thousand pages that lost their connections in the same second. */
-const RECONNECT_BASE_MS = 10_000;
+/**
+ * Long enough that the service can serve a thousand pages that lost their connections in the same second: 50 tickets a
+ * second are half of what the HTTP API takes (`HttpApiStage` in infra/service.yaml).
+ */
+const RECONNECT_BASE_MS = 20_000;
 const MAX_RECONNECT_DELAY_MS = 60_000;
 /** After a shorter interruption the snapshot holds all that was missed, and the lists need no refresh. */
 const MAX_GAP_WITHOUT_REFRESH_MS = 5 * 60_000;
