@@ -9,7 +9,7 @@ use jobs::file_name::clean;
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
-use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession};
+use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession, new_uuid};
 use jobs::upload_session::{collection as session_collection, find, read};
 
 mod multipart;
@@ -81,7 +81,7 @@ where
     let tenant: Tenant = principal.tenant(upload.tenant.as_deref())?;
     let now = ports.now();
     let random = (u128::from(ports.random()) << 64) | u128::from(ports.random());
-    let uuid = uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
+    let uuid = new_uuid(now, random);
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
     let mut session = UploadSession {

@@ -63,6 +63,8 @@ metrics! {
     UploadEventsReenqueued: Count,
     /// Age of the latest complete inventory scan, in seconds.
     InventoryScanAge: Seconds,
+    /// By how much the inventory scan is later than the number of objects explains, in seconds.
+    InventoryScanDelay: Seconds,
     /// Dead letters that were redriven to their queue.
     DeadLettersRedriven: Count,
     /// Complete runs of the reconciler.

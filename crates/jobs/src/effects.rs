@@ -2,6 +2,7 @@
 //! its message must be redelivered. Pushes go last, since a push is only a hint.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tracing::{info, warn};
@@ -33,6 +34,8 @@ const CONCURRENT_PUSHES: usize = 32;
 /// Maximum number of posts of one batch: two for each of a thousand open pages. With 32 at a time and 20 ms for each they
 /// take about a second. Pages that are left out sync within a minute.
 pub const MAX_PUSHES: usize = 2_000;
+/// How long the pushes of a batch take at most, so that a change that very many pages show does not delay the next one.
+const MAX_PUSH_TIME: Duration = Duration::from_millis(1_500);
 /// A connection that answers "gone" is only deleted once it is older than this: a page can be registered moments before
 /// API Gateway opens its connection.
 const MIN_GONE_AGE_MS: u64 = 30_000;
@@ -49,7 +52,7 @@ pub struct EffectsReport {
     pub dropped: usize,
 }
 
-/// Runs the effects of a batch. No push starts after `push_until`.
+/// Runs the effects of a batch. No push starts after `push_until`, nor later than [`MAX_PUSH_TIME`] after the first.
 pub async fn run_effects<P>(
     ports: &P,
     pending: &[PendingEffects],
@@ -167,6 +170,7 @@ async fn push<P: Connections + Pusher + Clock>(
     if by_tenant.is_empty() {
         return;
     }
+    let until = until.min(ports.now().plus(MAX_PUSH_TIME));
     let everyone = connected(ports, ALL_TENANTS, until).await;
     let mut posts: Vec<(Connection, &JobAndMessage<'_>)> = Vec::new();
     for (tenant, frames) in &by_tenant {

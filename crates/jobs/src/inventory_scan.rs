@@ -1,23 +1,29 @@
 //! Scans the bucket for objects without a job, whose S3 event was lost, and re-sends their upload events.
 //!
-//! A scan covers the prefixes of all pipelines, page by page, over as many runs as it takes; a checkpoint records its
-//! progress. Listing is cheap (a thousand objects per request) but looking up jobs is not. So an ordinary scan looks up
-//! only objects uploaded since the previous scan began, and once a day a full scan looks up all of them.
+//! Two scans run side by side, over as many runs of the reconciler as they take; a checkpoint records their progress.
+//!
+//! - The **recent scan** ([`recent`]) lists only keys that the API issued lately. What it costs depends on the number of
+//!   tenants and of recent uploads, not on the number of objects.
+//! - The **complete scan** lists all objects of all pipelines, page by page, since the keys of S3 clients carry no time.
+//!   Listing is cheap (a thousand objects per request) but looking up jobs is not. So an ordinary scan looks up only objects
+//!   uploaded since the previous scan began, and once a day a full scan looks up all of them.
+
+mod checkpoint;
+mod recent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::id::{CLOCK_SKEW, JobId, Timestamp, TraceId};
 use crate::input::is_folder_marker;
 use crate::pipeline::Pipelines;
 use crate::ports::{
-    Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Record, Unavailable,
-    UploadQueue,
+    Clock, Inventory, JobIndex, KeyValueStore, ListedObject, Unavailable, UploadQueue,
 };
 use crate::submit::UploadEvent;
+use checkpoint::{ScanPosition, StoredCheckpoint};
 
 /// Minimum time between the starts of two scans.
 const SCAN_INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -25,37 +31,14 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const FULL_SCAN_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// Younger objects are skipped: S3's own event takes seconds, and the queue of uploads some minutes.
 const MIN_OBJECT_AGE: Duration = Duration::from_secs(10 * 60);
-/// Versions listed per request. S3 allows 1,000, but a page is either completed or repeated, and a page whose objects all
-/// lack a job takes more than a hundred requests.
-const PAGE: u16 = 500;
-/// Where the checkpoint is stored.
-const COLLECTION: &str = "state";
-const KEY: &str = "inventory-scan";
-
-/// The progress of the scan, as stored between runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct ScanCheckpoint {
-    /// When the latest scan began.
-    started_at: Timestamp,
-    /// It looks up all objects.
-    full: bool,
-    /// An operator started it: it also looks up young objects.
-    #[serde(default)]
-    immediate: bool,
-    /// Where it continues; `None` once it is complete.
-    position: Option<ScanPosition>,
-    /// When the latest complete scan began.
-    last_complete: Option<Timestamp>,
-    /// When the latest complete full scan began.
-    last_full: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ScanPosition {
-    prefix: String,
-    after: Option<ListingCursor>,
-}
-
+/// Versions listed per request: the maximum of S3. A page is either completed or repeated; a page whose objects all lack a
+/// job takes some forty calls in a row.
+const PAGE: u16 = 1000;
+/// Pages of the complete scan in one run, so that a run costs the same however many objects there are. Together with the
+/// reconciler's interval this is the speed of the complete scan: 250,000 versions in five minutes.
+pub const MAX_PAGES_PER_RUN: u64 = 250;
+/// With fewer, the complete scan is late: half of the maximum, since S3 may be slow and other work comes first.
+const MIN_PAGES_PER_RUN: u64 = MAX_PAGES_PER_RUN / 2;
 /// Which objects to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanScope {
@@ -73,6 +56,8 @@ pub struct ScanReport {
     /// Time since the latest complete scan began: every event lost before that was re-sent. While no scan has completed,
     /// the time since the first one began.
     pub age: Duration,
+    /// By how much the scans are later than the number of objects explains.
+    pub delay: Duration,
 }
 
 /// Continues the current scan, or begins a new one if it is due. Stops at `until`.
@@ -91,98 +76,54 @@ where
 {
     let mut stored = StoredCheckpoint::read(ports).await?;
     let mut checkpoint = stored.checkpoint();
-    let mut resent = 0;
-    let now = ports.now();
     let immediate = scope == ScanScope::Everything;
-    if immediate
-        || (checkpoint.position.is_none() && now.since(checkpoint.started_at) >= SCAN_INTERVAL)
+    if checkpoint.begin_what_is_due(ports.now(), pipelines, immediate)
+        && !stored.write(ports, &checkpoint).await?
     {
-        checkpoint.begin(now, pipelines, immediate);
-        if !stored.write(ports, &checkpoint).await? {
-            return Ok(checkpoint.report(0, ports.now()));
-        }
+        return Ok(checkpoint.report(0, pipelines, ports.now()));
     }
+    let target = Target { bucket, pipelines };
+    let mut resent = recent::scan(ports, target, &mut stored, &mut checkpoint, until).await?;
+    let mut pages = 0;
     while let Some(position) = &checkpoint.position {
-        if ports.now() >= until {
-            info!(
-                prefix = position.prefix,
-                "time is up, the next run continues"
-            );
+        if pages == MAX_PAGES_PER_RUN || ports.now() >= until {
+            info!(prefix = position.prefix, "the next run continues");
             break;
         }
         let page = ports
             .page(bucket, &position.prefix, position.after.as_ref(), PAGE)
             .await?;
-        resent += resend_missing(
-            ports,
-            bucket,
-            pipelines.upload_expiry(),
-            &checkpoint,
-            &page.items,
-        )
-        .await?;
+        pages += 1;
+        let now = ports.now();
+        let is_covered =
+            |object: &ListedObject| checkpoint.covers(object, pipelines.upload_expiry(), now);
+        resent += resend_missing(ports, bucket, &page.items, is_covered).await?;
         checkpoint.advance(page.next, pipelines);
         if !stored.write(ports, &checkpoint).await? {
             break;
         }
     }
-    Ok(checkpoint.report(resent, ports.now()))
+    Ok(checkpoint.report(resent, pipelines, ports.now()))
 }
 
-impl ScanCheckpoint {
-    fn report(&self, resent: u64, now: Timestamp) -> ScanReport {
-        let since = self.last_complete.unwrap_or(self.started_at);
-        ScanReport {
-            resent,
-            age: now.since(since),
-        }
-    }
+/// What is scanned.
+#[derive(Clone, Copy, Debug)]
+struct Target<'a> {
+    bucket: &'a str,
+    pipelines: &'a Pipelines,
+}
 
-    fn begin(&mut self, now: Timestamp, pipelines: &Pipelines, immediate: bool) {
-        let last = self.last_full;
-        self.full = immediate || last.is_none_or(|last| now.since(last) >= FULL_SCAN_INTERVAL);
-        self.immediate = immediate;
-        self.started_at = now;
-        self.position = first_after(pipelines, "");
-    }
-
-    fn advance(&mut self, next: Option<ListingCursor>, pipelines: &Pipelines) {
-        let Some(position) = self.position.take() else {
-            return;
-        };
-        self.position = match next {
-            Some(cursor) => Some(ScanPosition {
-                after: Some(cursor),
-                ..position
-            }),
-            None => first_after(pipelines, &position.prefix),
-        };
-        if self.position.is_none() {
-            self.last_complete = Some(self.started_at);
-            if self.full {
-                self.last_full = Some(self.started_at);
-            }
-        }
-    }
-
-    /// Whether this scan looks up the object: it is old enough, and no earlier scan has covered it.
-    fn covers(&self, object: &ListedObject, upload_expiry: Duration, now: Timestamp) -> bool {
-        if now.since(object.put_at) < MIN_OBJECT_AGE {
-            return self.immediate;
-        }
-        let Some(last_complete) = self.last_complete.filter(|_| !self.full) else {
-            return true;
-        };
-        // S3 dates an object uploaded in parts by when its upload began, at most `upload_expiry` ago.
-        // The entity tag of a multipart upload ends in a hyphen and its number of parts.
-        let is_multipart = object.etag.contains('-');
-        let uncertainty = if is_multipart {
-            MIN_OBJECT_AGE + CLOCK_SKEW + upload_expiry
-        } else {
-            MIN_OBJECT_AGE + CLOCK_SKEW
-        };
-        object.put_at.plus(uncertainty) >= last_complete
-    }
+/// Whether an object was uploaded since a scan that began at `since` looked for it, with what its date leaves uncertain.
+fn may_be_newer(object: &ListedObject, since: Timestamp, upload_expiry: Duration) -> bool {
+    // S3 dates an object uploaded in parts by when its upload began, at most `upload_expiry` ago.
+    // The entity tag of a multipart upload ends in a hyphen and its number of parts.
+    let is_multipart = object.etag.contains('-');
+    let uncertainty = if is_multipart {
+        MIN_OBJECT_AGE + CLOCK_SKEW + upload_expiry
+    } else {
+        MIN_OBJECT_AGE + CLOCK_SKEW
+    };
+    object.put_at.plus(uncertainty) >= since
 }
 
 /// The start of the first prefix after `prefix`.
@@ -195,21 +136,20 @@ fn first_after(pipelines: &Pipelines, prefix: &str) -> Option<ScanPosition> {
     })
 }
 
+/// Re-sends the upload events of the covered objects that have no job. Returns how many.
 async fn resend_missing<P>(
     ports: &P,
     bucket: &str,
-    upload_expiry: Duration,
-    checkpoint: &ScanCheckpoint,
     objects: &[ListedObject],
+    is_covered: impl Fn(&ListedObject) -> bool,
 ) -> Result<u64, Unavailable>
 where
-    P: JobIndex + UploadQueue + Clock,
+    P: JobIndex + UploadQueue,
 {
-    let now = ports.now();
     let mut missing: Vec<&ListedObject> = objects
         .iter()
         .filter(|object| !is_folder_marker(&object.key, object.bytes))
-        .filter(|object| checkpoint.covers(object, upload_expiry, now))
+        .filter(|object| is_covered(object))
         .collect();
     // Nearly all objects have the job id of their key; later versions at a key have an id of their own.
     let of_key = |object: &ListedObject| JobId::of_key(bucket, &object.key);
@@ -264,52 +204,4 @@ async fn drop_known<P: JobIndex>(
     let known: BTreeMap<JobId, String> = ports.versions_of(&ids).await?;
     objects.retain(|object| known.get(&id_of(object)) != Some(&object.version));
     Ok(())
-}
-
-/// The checkpoint's record, as last read or written by this run.
-struct StoredCheckpoint {
-    body: String,
-    revision: u64,
-}
-
-impl StoredCheckpoint {
-    async fn read<P: KeyValueStore>(ports: &P) -> Result<Self, Unavailable> {
-        let found = ports.get(COLLECTION, KEY).await?;
-        let (body, revision) =
-            found.map_or_else(Default::default, |found| (found.body, found.revision));
-        Ok(Self { body, revision })
-    }
-
-    fn checkpoint(&self) -> ScanCheckpoint {
-        if self.body.is_empty() {
-            return ScanCheckpoint::default();
-        }
-        serde_json::from_str(&self.body).unwrap_or_else(|error| {
-            warn!(checkpoint = self.body, error = %error, "the checkpoint cannot be read, the scan starts over");
-            ScanCheckpoint::default()
-        })
-    }
-
-    /// Stores the progress. Returns `false` if another run has stored its own meanwhile: that one continues.
-    async fn write<P: KeyValueStore>(
-        &mut self,
-        ports: &P,
-        checkpoint: &ScanCheckpoint,
-    ) -> Result<bool, Unavailable> {
-        self.body = serde_json::to_string(checkpoint).map_err(|error| Unavailable {
-            what: "the checkpoint",
-            source: error.into(),
-        })?;
-        self.revision += 1;
-        let record = Record {
-            body: self.body.clone(),
-            revision: self.revision,
-            expires_at: None,
-        };
-        let written = ports.put(COLLECTION, KEY, &record).await?;
-        if !written {
-            info!("another run scans the bucket, this one stops");
-        }
-        Ok(written)
-    }
 }

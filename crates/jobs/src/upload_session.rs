@@ -78,10 +78,43 @@ pub async fn read<P: KeyValueStore>(
     Ok(Some((session, record)))
 }
 
+/// A new UUID for an upload's key. It is of version 7: it begins with the time, so that recent uploads are found by their
+/// keys ([`crate::inventory_scan`]).
+pub fn new_uuid(now: Timestamp, random: u128) -> Uuid {
+    let [.., a, b, c, d, e, f, g, h, i, j] = random.to_be_bytes();
+    uuid::Builder::from_unix_timestamp_millis(now.0, &[a, b, c, d, e, f, g, h, i, j]).into_uuid()
+}
+
+/// How the UUIDs of a millisecond begin. Those of later milliseconds are greater.
+pub fn name_start(at: Timestamp) -> String {
+    let mut text = Uuid::from_u128(u128::from(at.0) << 80).to_string();
+    text.truncate("01234567-89ab".len());
+    text
+}
+
 /// Whether the API may have issued this key: `<prefix><tenant>/<uuid>.pdf`. Saves a read of the session for all other keys.
 pub fn is_session_key(pipeline: &Pipeline, key: &str) -> bool {
     let path = key.strip_prefix(&pipeline.prefix);
     let file = path.and_then(|path| path.split_once('/'));
     let name = file.and_then(|(_, file)| file.strip_suffix(EXTENSION));
     name.is_some_and(|name| name.len() == 36 && Uuid::try_parse(name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_uploads_are_in_order_of_time() {
+        let start = 1_767_607_442_118;
+        for random in [0, u128::MAX] {
+            for after in [0, 1, 255, 65_536, 86_400_000] {
+                let at = Timestamp(start + after);
+                let name = new_uuid(at, random).to_string();
+                assert_eq!(Uuid::parse_str(&name).unwrap().get_version_num(), 7);
+                assert!(name > name_start(at), "{name}");
+                assert!(name < name_start(Timestamp(at.0 + 1)), "{name}");
+            }
+        }
+    }
 }

@@ -198,6 +198,18 @@ impl SimulatedBucket {
         }
     }
 
+    /// The folders directly under a prefix, after a folder.
+    pub(crate) fn folders(&self, prefix: &str, after: Option<&ListingCursor>) -> Vec<String> {
+        let folder = |key: &String| {
+            let (folder, _) = key.strip_prefix(prefix)?.split_once('/')?;
+            Some(format!("{prefix}{folder}/"))
+        };
+        let mut folders: Vec<String> = self.objects.keys().filter_map(folder).collect();
+        folders.dedup();
+        folders.retain(|folder| after.is_none_or(|after| *folder > after.key));
+        folders
+    }
+
     /// Copies a version to another key. Returns whether there is such a version.
     pub(crate) fn copy(&mut self, now: u64, key: &str, version: &str, to: &str) -> bool {
         let Some(object) = self.version(key, version) else {

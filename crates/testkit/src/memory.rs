@@ -51,6 +51,8 @@ pub struct MemoryState {
     pub denied: BTreeMap<String, &'static str>,
     /// Connections that answer 410 Gone.
     pub gone: Vec<String>,
+    /// How long a push takes, in milliseconds of this clock.
+    pub push_ms: u64,
     /// Messages that were pushed: connection id and text.
     pub frames: Vec<(String, String)>,
     pub tickets: BTreeMap<String, Ticket>,

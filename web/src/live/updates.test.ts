@@ -149,7 +149,7 @@ test("a socket that never opens is replaced after the timeout", async () => {
   const env = new TestEnvironment();
   env.live.start();
   await flushPromises();
-  await advance(ANSWER_TIMEOUT_MS + 11_000);
+  await advance(ANSWER_TIMEOUT_MS + 21_000);
   assert.equal(env.sockets.length, 2);
   env.live.stop();
 });
@@ -170,7 +170,7 @@ test("reconnects back off with full jitter up to a minute", async () => {
     }
     delays.push(waited);
   }
-  assert.deepEqual(delays, [10_000, 20_000, 40_000, 60_000, 60_000]);
+  assert.deepEqual(delays, [20_000, 40_000, 60_000, 60_000, 60_000]);
   env.random = () => 0;
   await advance(61_000);
   const before = env.tickets;
@@ -233,7 +233,7 @@ test("an error message closes the connection and opens another", async () => {
   const env = await connected();
   env.last.receive({ type: "error", message: "connect again" });
   assert.equal(env.status, "reconnecting");
-  await advance(10_000);
+  await advance(20_000);
   assert.equal(env.sockets.length, 2);
   env.live.stop();
 });
@@ -263,6 +263,28 @@ test("without a connection the lists are refreshed every minute, and the status 
   assert.equal(env.live.status.kind, "reconnecting");
   assert.ok(env.live.status.kind === "reconnecting" && env.live.status.asOf !== undefined);
   env.live.stop();
+});
+
+test("pages that lose their connections together do not refresh their lists together", async () => {
+  const refreshedAfter: number[] = [];
+  for (const random of [0, 0.5, 1]) {
+    const env = await connected();
+    env.random = () => random;
+    for (let minute = 0; minute < 3; minute += 1) {
+      await advance(SYNC_INTERVAL_MS);
+      env.last.snapshot();
+    }
+    const before = env.refreshes;
+    env.refusesTickets = true;
+    env.last.disconnect();
+    let seconds = 0;
+    for (; env.refreshes === before; seconds += 1) await advance(1000);
+    refreshedAfter.push(seconds);
+    env.live.stop();
+  }
+  assert.ok(Math.min(...refreshedAfter) >= 15, `the last snapshot is recent: ${refreshedAfter}`);
+  assert.ok(Math.max(...refreshedAfter) <= 65, `about as often as a connection would sync: ${refreshedAfter}`);
+  assert.ok(Math.max(...refreshedAfter) - Math.min(...refreshedAfter) >= 40, `spread: ${refreshedAfter}`);
 });
 
 test("after an incomplete snapshot the page is live only after the lists are refreshed", async () => {

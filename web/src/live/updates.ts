@@ -16,14 +16,23 @@ const MAX_CONNECTION_AGE_MS = 110 * 60_000;
 const CONNECTION_AGE_JITTER_MS = 8 * 60_000;
 /** The service drops a connection when the ID token that opened it expires. */
 const TOKEN_EXPIRY_MARGIN_MS = 2 * 60_000;
-/** Long enough that the service can serve a thousand pages that lost their connections in the same second. */
-const RECONNECT_BASE_MS = 10_000;
+/**
+ * Long enough that the service can serve a thousand pages that lost their connections in the same second: 50 tickets a
+ * second are half of what the HTTP API takes (`HttpApiStage` in infra/service.yaml).
+ */
+const RECONNECT_BASE_MS = 20_000;
 const MAX_RECONNECT_DELAY_MS = 60_000;
 /** After a shorter interruption the snapshot holds all that was missed, and the lists need no refresh. */
 const MAX_GAP_WITHOUT_REFRESH_MS = 5 * 60_000;
 const TICK_INTERVAL_MS = 5000;
 /** A tick that comes this late means that the machine slept or the browser suspended the tab. */
 const SLEEP_THRESHOLD_MS = 20_000;
+/**
+ * Without a connection, the lists are refreshed as often as a connection would sync. The interval begins with the loss of
+ * the connection and differs from page to page, so that pages that lost theirs together do not ask together. This is the
+ * shortest, as a fraction of `SYNC_INTERVAL_MS`.
+ */
+const MIN_REFRESH_INTERVAL = 0.25;
 /** The delay before another refresh of lists that could not be loaded. */
 const REFRESH_RETRY_MS = 10_000;
 
@@ -57,7 +66,9 @@ export class LiveUpdates extends Emitter {
   private replaceTimer: ReturnType<typeof setTimeout> | undefined;
   private tickTimer: ReturnType<typeof setInterval> | undefined;
   private readonly sinceTick = new Stopwatch();
+  /** Since the last refresh of the lists, or since the connection was lost. */
   private readonly sinceRefresh = new Stopwatch();
+  private refreshIntervalMs = SYNC_INTERVAL_MS;
   /** Since the last message of a connection. */
   private readonly sinceFrame = new Stopwatch();
   private readonly syncState = new SyncState();
@@ -121,12 +132,11 @@ export class LiveUpdates extends Emitter {
     const gap = this.sinceTick.elapsedMs;
     this.sinceTick.restart();
     if (gap > SLEEP_THRESHOLD_MS) this.resume(true);
-    // Without a connection, the lists are refreshed as often as a connection would sync.
     const interval = this.connection
       ? this.listsAreStale
         ? REFRESH_RETRY_MS
         : Number.POSITIVE_INFINITY
-      : SYNC_INTERVAL_MS;
+      : this.refreshIntervalMs;
     if (this.sinceRefresh.elapsedMs >= interval && !this.env.isHidden() && this.env.isOnline()) this.refreshLists(true);
   }
 
@@ -171,7 +181,7 @@ export class LiveUpdates extends Emitter {
         },
         ended: () => {
           if (connection === this.replacement) this.replacement = undefined;
-          else if (connection === this.connection) this.connection = undefined;
+          else if (connection === this.connection) this.lose();
           this.scheduleReconnect();
         },
       },
@@ -193,6 +203,14 @@ export class LiveUpdates extends Emitter {
       tokenExpiresAt - now() - TOKEN_EXPIRY_MARGIN_MS,
     );
     this.replaceTimer = setTimeout(() => void this.connect(), Math.max(life, 30_000));
+  }
+
+  /** The current connection has ended. Its last snapshot is recent, so the lists need no refresh yet. */
+  private lose(): void {
+    this.connection = undefined;
+    this.sinceRefresh.restart();
+    const spread = 1 - MIN_REFRESH_INTERVAL;
+    this.refreshIntervalMs = SYNC_INTERVAL_MS * (MIN_REFRESH_INTERVAL + spread * this.env.random());
   }
 
   private scheduleReconnect(): void {

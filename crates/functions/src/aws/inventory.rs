@@ -1,5 +1,6 @@
 //! Listings of the bucket: `Inventory`.
 
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::EncodingType;
 use jobs::id::Timestamp;
 use jobs::ports::{Inventory, ListedObject, Listing, ListingCursor, Unavailable};
@@ -29,22 +30,7 @@ impl<E: Environment> Inventory for Aws<E> {
             .await;
         let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
         let encoded = response.encoding_type == Some(EncodingType::Url);
-        let next = if response.is_truncated == Some(true) {
-            // Without it the listing would start over, forever.
-            let marker = response.next_key_marker.as_deref();
-            let marker = marker.ok_or_else(|| {
-                broken(
-                    "S3 ListObjectVersions",
-                    "there is more, and no word of where",
-                )
-            })?;
-            Some(ListingCursor {
-                key: plain(marker, encoded),
-                version: response.next_version_id_marker,
-            })
-        } else {
-            None
-        };
+        let next = next_page(&response)?;
         let current = response
             .versions
             .into_iter()
@@ -66,4 +52,54 @@ impl<E: Environment> Inventory for Aws<E> {
             next,
         })
     }
+
+    async fn folders(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&ListingCursor>,
+    ) -> Result<Listing<String, ListingCursor>, Unavailable> {
+        // Versions, too, since the function may list nothing else.
+        let response = self
+            .s3()
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(prefix)
+            .delimiter("/")
+            .set_key_marker(after.map(|mark| mark.key.clone()))
+            .set_version_id_marker(after.and_then(|mark| mark.version.clone()))
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await;
+        let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
+        let encoded = response.encoding_type == Some(EncodingType::Url);
+        let next = next_page(&response)?;
+        let folders = response.common_prefixes.into_iter().flatten();
+        let folders = folders.filter_map(|folder| Some(plain(&folder.prefix?, encoded)));
+        // A marker within a folder may return that folder once more.
+        let is_next = |folder: &String| after.is_none_or(|mark| *folder > mark.key);
+        Ok(Listing {
+            items: folders.filter(is_next).collect(),
+            next,
+        })
+    }
+}
+
+/// Where the next page starts.
+fn next_page(response: &ListObjectVersionsOutput) -> Result<Option<ListingCursor>, Unavailable> {
+    if response.is_truncated != Some(true) {
+        return Ok(None);
+    }
+    // Without it the listing would start over, forever.
+    let marker = response.next_key_marker.as_deref();
+    let marker = marker.ok_or_else(|| {
+        broken(
+            "S3 ListObjectVersions",
+            "there is more, and no word of where",
+        )
+    })?;
+    Ok(Some(ListingCursor {
+        key: plain(marker, response.encoding_type == Some(EncodingType::Url)),
+        version: response.next_version_id_marker.clone(),
+    }))
 }

@@ -90,6 +90,8 @@ pub struct Reconciled {
     pub open: Option<OpenJobsByPipeline>,
     /// Age of the latest complete inventory scan; none if it is unknown.
     pub inventory_scan_age_seconds: Option<u64>,
+    /// By how much the inventory scan is later than the number of objects explains; none if it is unknown.
+    pub inventory_scan_delay_seconds: Option<u64>,
     /// A call failed; the next run does what this one could not.
     pub incomplete: bool,
 }
@@ -172,6 +174,7 @@ where
         upload_events_reenqueued: scanned.as_ref().map_or(0, |report| report.resent),
         open,
         inventory_scan_age_seconds: scanned.as_ref().map(|report| report.age.as_secs()),
+        inventory_scan_delay_seconds: scanned.as_ref().map(|report| report.delay.as_secs()),
         incomplete: checks_sent.incomplete
             || released.is_err()
             || !counted
@@ -233,6 +236,10 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             (
                 Metric::InventoryScanAge,
                 done.inventory_scan_age_seconds.into_iter().collect(),
+            ),
+            (
+                Metric::InventoryScanDelay,
+                done.inventory_scan_delay_seconds.into_iter().collect(),
             ),
             // Counted for every complete run: an alarm fires if it is missing.
             (Metric::ReconcilerRuns, count(u64::from(!done.incomplete))),

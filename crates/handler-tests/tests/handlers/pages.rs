@@ -482,6 +482,31 @@ fn pushed_pages(app: &TestApp, job: Job) -> BTreeSet<String> {
 const PAGES: usize = 2 * MAX_PUSHES;
 
 #[test]
+fn pushes_take_two_seconds_at_most_however_long_the_function_may_run() {
+    let app = app();
+    upload(&app, "inbound/acme/nda.pdf");
+    let id = JobId::of_key(BUCKET, "inbound/acme/nda.pdf");
+    let job = app.ports.state().jobs[&id].clone();
+    app.ports.state().connections = (0..PAGES)
+        .map(|number| connection("acme", &format!("page-{number}"), 0, 600_000))
+        .collect();
+    app.ports.state().push_ms = 3;
+    let began_at = app.ports.state().now;
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job,
+    }];
+    let until = Timestamp(began_at.0 + 20_000);
+    let report = run(async {
+        Ok::<_, lambda_runtime::Error>(run_effects(&app.ports, &pending, until).await)
+    })
+    .unwrap();
+    let took = app.ports.state().now.since(began_at);
+    assert!(took.as_secs() < 2, "{took:?}");
+    assert!(report.pushed > 0 && report.dropped > 0, "{report:?}");
+}
+
+#[test]
 fn change_that_very_many_pages_show_is_pushed_to_a_limited_number_and_not_always_to_the_same() {
     let app = app();
     upload(&app, "inbound/acme/nda.pdf");

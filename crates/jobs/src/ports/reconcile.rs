@@ -91,6 +91,14 @@ pub trait Inventory {
         after: Option<&ListingCursor>,
         limit: u16,
     ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable>;
+    /// A page of the folders directly under a prefix in key order, starting after `after`: what the keys have in common up
+    /// to and including the next slash. A page can be empty although more follow.
+    async fn folders(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&ListingCursor>,
+    ) -> Result<Listing<String, ListingCursor>, Unavailable>;
 }
 
 /// The queue `uploads`, which receives S3's event notifications.

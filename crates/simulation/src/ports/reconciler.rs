@@ -80,6 +80,24 @@ impl Inventory for Ports {
         })
         .await
     }
+
+    async fn folders(
+        &self,
+        _: &str,
+        prefix: &str,
+        after: Option<&ListingCursor>,
+    ) -> Result<Listing<String, ListingCursor>, Unavailable> {
+        self.call("list folders", |Simulation { bucket, env, .. }| {
+            let is_skipped = env.has(Mistake::InventoryScanSkipped);
+            let items = if is_skipped {
+                vec![]
+            } else {
+                bucket.folders(prefix, after)
+            };
+            Listing { items, next: None }
+        })
+        .await
+    }
 }
 
 impl UploadQueue for Ports {

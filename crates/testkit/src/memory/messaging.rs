@@ -111,6 +111,7 @@ impl Connections for Memory {
 impl Pusher for Memory {
     async fn push(&self, connection_id: &str, frame: &[u8]) -> Result<(), PushError> {
         let gone = self.operation("push", |state| {
+            state.now.0 += state.push_ms;
             let gone = state.gone.iter().any(|known| known == connection_id);
             if !gone {
                 state.frames.push((

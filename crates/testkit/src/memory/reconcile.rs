@@ -143,7 +143,36 @@ impl Inventory for Memory {
             }
         })
     }
+
+    async fn folders(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        after: Option<&ListingCursor>,
+    ) -> Result<Listing<String, ListingCursor>, Unavailable> {
+        self.operation("folders", |state| {
+            let keys = state.objects.keys().filter(|(at, _)| at == bucket);
+            let folders: std::collections::BTreeSet<String> = keys
+                .filter(|(_, key)| after.is_none_or(|after| *key > after.key))
+                .filter_map(|(_, key)| {
+                    let (folder, _) = key.strip_prefix(prefix)?.split_once('/')?;
+                    Some(format!("{prefix}{folder}/"))
+                })
+                .filter(|folder| after.is_none_or(|after| *folder > after.key))
+                .collect();
+            let more = folders.len() > FOLDERS_PAGE;
+            let items: Vec<String> = folders.into_iter().take(FOLDERS_PAGE).collect();
+            let next = items.last().filter(|_| more).map(|folder| ListingCursor {
+                key: folder.clone(),
+                version: None,
+            });
+            Listing { items, next }
+        })
+    }
 }
+
+/// How many folders are in a page: few, so that tests see several pages.
+const FOLDERS_PAGE: usize = 3;
 
 impl UploadQueue for Memory {
     async fn enqueue(&self, uploads: &[UploadEvent]) -> FailedEntries {

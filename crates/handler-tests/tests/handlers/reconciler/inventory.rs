@@ -122,11 +122,11 @@ fn inventory_scan_continues_at_its_checkpoint() {
             .put(BUCKET, &format!("inbound/acme/{number:04}.pdf"), PDF);
     }
     advance(&app, HOUR);
-    // The answer about the first page of five is lost.
+    // The answer about the first page of three is lost.
     app.ports.state().fail_after.insert("enqueue", 1);
     let first = reconcile(&app);
     assert!(first.incomplete, "{first:?}");
-    assert_eq!(app.ports.state().upload_events.len(), 500);
+    assert_eq!(app.ports.state().upload_events.len(), 1000);
     let rest = reconcile(&app);
     assert!(!rest.incomplete);
     assert_eq!(

@@ -1,0 +1,186 @@
+//! The progress of the scans, as stored between runs.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use super::{
+    FULL_SCAN_INTERVAL, MIN_OBJECT_AGE, MIN_PAGES_PER_RUN, SCAN_INTERVAL, ScanReport, first_after,
+    may_be_newer,
+};
+use crate::id::Timestamp;
+use crate::pipeline::Pipelines;
+use crate::ports::{KeyValueStore, ListedObject, ListingCursor, Record, Unavailable};
+
+/// Where the checkpoint is stored.
+const COLLECTION: &str = "state";
+const KEY: &str = "inventory-scan";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ScanCheckpoint {
+    /// When the latest complete scan began.
+    started_at: Timestamp,
+    /// It looks up all objects.
+    full: bool,
+    /// An operator started it: it also looks up young objects.
+    #[serde(default)]
+    immediate: bool,
+    /// Where it continues; `None` once it has ended.
+    pub(super) position: Option<ScanPosition>,
+    /// When the latest complete scan that ended began.
+    last_complete: Option<Timestamp>,
+    /// When the latest full scan that ended began.
+    last_full: Option<Timestamp>,
+    /// How many pages it has listed.
+    #[serde(default)]
+    pages: u64,
+    /// How many pages the latest complete scan that ended has listed.
+    #[serde(default)]
+    last_pages: u64,
+    #[serde(default)]
+    pub(super) recent: RecentCheckpoint,
+}
+
+/// The progress of the recent scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RecentCheckpoint {
+    /// When the latest one began.
+    pub(super) started_at: Timestamp,
+    /// The folder after which it continues; `None` once it has ended.
+    pub(super) position: Option<ScanPosition>,
+    /// When the latest one that ended began.
+    pub(super) last_complete: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ScanPosition {
+    pub(super) prefix: String,
+    pub(super) after: Option<ListingCursor>,
+}
+
+impl ScanCheckpoint {
+    pub(super) fn report(&self, resent: u64, pipelines: &Pipelines, now: Timestamp) -> ScanReport {
+        let age = now.since(self.last_complete.unwrap_or(self.started_at));
+        let recent = &self.recent;
+        let recent_age = now.since(recent.last_complete.unwrap_or(recent.started_at));
+        // An object behind the position of one scan is found by the next: two scans at the least speed.
+        let runs = self.pages.max(self.last_pages) / MIN_PAGES_PER_RUN;
+        let expected = pipelines.reconcile_interval() * u32::try_from(2 * runs).unwrap_or(u32::MAX);
+        ScanReport {
+            resent,
+            age,
+            delay: age.saturating_sub(expected).max(recent_age),
+        }
+    }
+
+    /// Begins the scans that are due. Returns whether there is one.
+    pub(super) fn begin_what_is_due(
+        &mut self,
+        now: Timestamp,
+        pipelines: &Pipelines,
+        immediate: bool,
+    ) -> bool {
+        let is_due = |position: &Option<ScanPosition>, started_at| {
+            position.is_none() && now.since(started_at) >= SCAN_INTERVAL
+        };
+        let recent_is_due = is_due(&self.recent.position, self.recent.started_at);
+        if recent_is_due {
+            self.recent.started_at = now;
+            self.recent.position = first_after(pipelines, "");
+        }
+        let complete_is_due = immediate || is_due(&self.position, self.started_at);
+        if complete_is_due {
+            let last = self.last_full;
+            self.full = immediate || last.is_none_or(|last| now.since(last) >= FULL_SCAN_INTERVAL);
+            self.immediate = immediate;
+            self.started_at = now;
+            self.position = first_after(pipelines, "");
+            self.pages = 0;
+        }
+        recent_is_due || complete_is_due
+    }
+
+    pub(super) fn advance(&mut self, next: Option<ListingCursor>, pipelines: &Pipelines) {
+        let Some(position) = self.position.take() else {
+            return;
+        };
+        self.pages += 1;
+        self.position = match next {
+            Some(cursor) => Some(ScanPosition {
+                after: Some(cursor),
+                ..position
+            }),
+            None => first_after(pipelines, &position.prefix),
+        };
+        if self.position.is_none() {
+            self.last_complete = Some(self.started_at);
+            self.last_pages = self.pages;
+            if self.full {
+                self.last_full = Some(self.started_at);
+            }
+        }
+    }
+
+    /// Whether the complete scan looks up the object: it is old enough, and no earlier scan has covered it.
+    pub(super) fn covers(
+        &self,
+        object: &ListedObject,
+        upload_expiry: Duration,
+        now: Timestamp,
+    ) -> bool {
+        if now.since(object.put_at) < MIN_OBJECT_AGE {
+            return self.immediate;
+        }
+        let since = self.last_complete.filter(|_| !self.full);
+        since.is_none_or(|since| may_be_newer(object, since, upload_expiry))
+    }
+}
+
+/// The checkpoint's record, as last read or written by this run.
+pub(super) struct StoredCheckpoint {
+    body: String,
+    revision: u64,
+}
+
+impl StoredCheckpoint {
+    pub(super) async fn read<P: KeyValueStore>(ports: &P) -> Result<Self, Unavailable> {
+        let found = ports.get(COLLECTION, KEY).await?;
+        let (body, revision) =
+            found.map_or_else(Default::default, |found| (found.body, found.revision));
+        Ok(Self { body, revision })
+    }
+
+    pub(super) fn checkpoint(&self) -> ScanCheckpoint {
+        if self.body.is_empty() {
+            return ScanCheckpoint::default();
+        }
+        serde_json::from_str(&self.body).unwrap_or_else(|error| {
+            warn!(checkpoint = self.body, error = %error, "the checkpoint cannot be read, the scan starts over");
+            ScanCheckpoint::default()
+        })
+    }
+
+    /// Stores the progress. Returns `false` if another run has stored its own meanwhile: that one continues.
+    pub(super) async fn write<P: KeyValueStore>(
+        &mut self,
+        ports: &P,
+        checkpoint: &ScanCheckpoint,
+    ) -> Result<bool, Unavailable> {
+        self.body = serde_json::to_string(checkpoint).map_err(|error| Unavailable {
+            what: "the checkpoint",
+            source: error.into(),
+        })?;
+        self.revision += 1;
+        let record = Record {
+            body: self.body.clone(),
+            revision: self.revision,
+            expires_at: None,
+        };
+        let written = ports.put(COLLECTION, KEY, &record).await?;
+        if !written {
+            info!("another run scans the bucket, this one stops");
+        }
+        Ok(written)
+    }
+}
