@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-simulation simulate replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-ready-by bench-simulation simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -173,6 +173,12 @@ bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 p
 bench-push: package ## measure how long a result takes to reach a page, above an empty chain (2 min)
 	@$(CARGO) build $(TESTS) --example push
 	@"$(TARGET)/release/examples/push"
+
+# Days per kind.
+READY_BY_SEEDS = $(if $(filter file,$(origin SEEDS)),200,$(SEEDS))
+bench-ready-by: ## measure how well the estimates of when jobs are ready hold, on SEEDS=200 days of each kind with faults (3 min)
+	@$(CARGO) build --release -p planner $(LOCKED)
+	@"$(TARGET)/release/planner" bench-ready-by --seeds $(READY_BY_SEEDS)
 
 SEEDS ?= 700
 JOBS ?= 60

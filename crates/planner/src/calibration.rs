@@ -59,6 +59,9 @@ pub struct Calibration {
     pub readings_held: u64,
     /// Readings without an estimate.
     pub without: u64,
+    /// Readings of the snapshots of the reconciler, which does not know the instances, and those whose range held.
+    pub inferred: u64,
+    pub inferred_held: u64,
     /// Documents for which the baseline's range held.
     pub baseline_held: u64,
     /// Sums of the errors of the first estimates, in milliseconds.
@@ -66,7 +69,7 @@ pub struct Calibration {
     pub baseline_error_ms: u64,
     /// The sum of the widths of the first ranges.
     pub width_ms: u64,
-    /// Documents that were ready later than their SLO or failed, and those known to be at risk 10 minutes before.
+    /// Documents that ended later than their SLO, and those known to be at risk 10 minutes before.
     pub broken: u64,
     pub warned: u64,
     /// Documents at risk at some time that were ready in time.
@@ -144,7 +147,16 @@ impl Calibration {
         let (Some(ready_at), Some(_)) = (document.ended_at, document.wait) else {
             return;
         };
-        let seen = |reading: &&Reading| reading.moment != ReadAt::Reconciler;
+        for reading in &document.readings {
+            if let (ReadAt::Inferred, Some([earliest, _, latest])) = (reading.moment, reading.range)
+            {
+                self.inferred += 1;
+                self.inferred_held += u64::from((earliest..=latest).contains(&ready_at));
+            }
+        }
+        let seen = |reading: &&Reading| {
+            matches!(reading.moment, ReadAt::OldSnapshot | ReadAt::NewSnapshot)
+        };
         let readings = document.readings.iter().filter(seen);
         let is_first = |at: &&Reading| at.moment == ReadAt::NewSnapshot;
         for reading in readings.clone() {
@@ -178,9 +190,7 @@ impl Calibration {
         let due = document.uploaded_at + slo_ms;
         let counted = |reading: &&Reading| reading.moment == ReadAt::Reconciler;
         let mut readings = document.readings.iter().filter(counted);
-        let is_broken = document.wait.is_none_or(|wait| wait.total() > slo_ms);
-        // A document that fails at once, such as one that was superseded, was never at risk.
-        if is_broken && document.ended_at.is_none_or(|at| at > due) {
+        if document.ended_at.is_none_or(|at| at > due) {
             self.broken += 1;
             let in_time = |reading: &Reading| reading.is_at_risk && reading.at + WARNING_MS <= due;
             self.warned += u64::from(readings.any(in_time));
@@ -201,6 +211,8 @@ impl Calibration {
             readings: self.readings + other.readings,
             readings_held: self.readings_held + other.readings_held,
             without: self.without + other.without,
+            inferred: self.inferred + other.inferred,
+            inferred_held: self.inferred_held + other.inferred_held,
             baseline_held: self.baseline_held + other.baseline_held,
             error_ms: self.error_ms + other.error_ms,
             baseline_error_ms: self.baseline_error_ms + other.baseline_error_ms,
@@ -225,7 +237,7 @@ impl Calibration {
         let percent = |part, all| format!("{:.1} %", 100.0 * share(part, all));
         let mean = |sum: u64| sum as f64 / 1000.0 / self.documents.max(1) as f64;
         format!(
-            "{} documents: {} within the range, {} later, {} earlier; of all readings {}; {} readings without an estimate\n\
+            "{} documents: {} within the range, {} later, {} earlier; of all readings {}, {} without counted instances; {} readings without an estimate\n\
              {:>12} mean error {:.0} s (position x mean run: {:.0} s, {} within 50 %), mean width {:.0} s\n\
              {:>12} {} broken SLOs, {} warned 10 minutes before; {} of {} others were at risk at some time",
             self.documents,
@@ -233,6 +245,7 @@ impl Calibration {
             percent(self.too_early, self.documents),
             percent(self.too_late, self.documents),
             percent(self.readings_held, self.readings),
+            percent(self.inferred_held, self.inferred),
             self.without,
             "",
             mean(self.error_ms),

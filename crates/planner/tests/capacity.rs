@@ -15,8 +15,9 @@ use std::process::Command;
 
 use async_endpoint::{EndpointParameters, Millis};
 use planner::{
-    Day, Figures, PolicyFigures, ReplayOptions, Scenario, SideBySide, Variant, baseline_file,
-    objective_of, picture, price_of, replay, side_by_side, span, table, variants,
+    CALIBRATION_DAYS, Calibration, Day, Figures, PolicyFigures, ReplayOptions, Scenario,
+    SideBySide, Variant, baseline_file, day_with_faults, objective_of, picture, price_of, replay,
+    side_by_side, span, table, variants,
 };
 
 /// The days that the last paragraph summarizes.
@@ -95,6 +96,7 @@ fn capacity_page_has_the_figures_of_the_replayed_days() {
     }
     fill(&mut page, "seeds", &seeds());
     fill(&mut page, "controller", &controller());
+    fill(&mut page, "ready-by", &ready_by());
     assert_same("docs/capacity.md", &page);
 }
 
@@ -368,6 +370,54 @@ fn controller() -> String {
             both(&|it| seconds(it.max_s)),
             both(&|it| format!("{:.0}", it.cold_starts)),
             both(&|it| format!("{:.0} %", 100.0 * it.idle)),
+        );
+    }
+    text
+}
+
+/// How well the estimates of when jobs are ready hold.
+fn ready_by() -> String {
+    let mut text = "| day | held | held without counted instances | baseline held | mean error | baseline's | broken SLOs | warned |\n\
+                    |---|---|---|---|---|---|---|---|\n"
+        .to_owned();
+    let check = |conclusion: &str, holds: bool| assert!(holds, "no longer true: {conclusion}");
+    for kind in CALIBRATION_DAYS {
+        let mut found = Calibration::default();
+        for seed in 1..=10 {
+            let day = day_with_faults(kind, seed).unwrap();
+            assert_eq!(day.violations, Vec::<String>::new(), "seed {seed}");
+            found.add(&day);
+        }
+        let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
+        let held = share(found.held, found.documents);
+        check(
+            "the range holds for about nine of ten",
+            (0.85..=0.96).contains(&held),
+        );
+        check(
+            "the estimate beats the baseline",
+            found.error_ms < found.baseline_error_ms,
+        );
+        check(
+            "95 % of broken SLOs are known 10 minutes before",
+            found.warned as f64 >= 0.95 * found.broken as f64,
+        );
+        let percent = |part, all| format!("{:.0} %", 100.0 * share(part, all));
+        let mean = |sum: u64| span(sum / found.documents.max(1));
+        let limit = kind
+            .max_instances
+            .map_or_else(String::new, |max| format!(", `MaxInstances` {max}"));
+        let _ = writeln!(
+            text,
+            "| `{}`{limit} | {} | {} | {} | {} | {} | {} | {} |",
+            kind.scenario.name(),
+            percent(found.held, found.documents),
+            percent(found.inferred_held, found.inferred),
+            percent(found.baseline_held, found.documents),
+            mean(found.error_ms),
+            mean(found.baseline_error_ms),
+            found.broken,
+            found.warned
         );
     }
     text

@@ -14,7 +14,7 @@ use jobs::capacity::{
 use jobs::id::Timestamp;
 use jobs::open_jobs::is_at_risk;
 use jobs::pipeline::Pipeline;
-use jobs::ready_by::{QueueSnapshot, Queued, estimate};
+use jobs::ready_by::{MAX_SNAPSHOT_AGE, QueueSnapshot, Queued, estimate};
 use jobs::state::{State, StatusGroup};
 
 use crate::ledger::Ledger;
@@ -37,6 +37,8 @@ pub enum ReadAt {
     NewSnapshot,
     /// When the reconciler counts the jobs at risk.
     Reconciler,
+    /// At the same time, from the reconciler's own snapshot: it does not know the instances.
+    Inferred,
 }
 
 /// What a reader is told about a waiting job. Times are milliseconds of virtual time.
@@ -66,6 +68,9 @@ pub(crate) struct CapacityController {
     starts: Starts,
     /// The queue when it last ran.
     snapshot: Option<QueueSnapshot>,
+    /// The queue when the reconciler last counted it, as it describes the queue if no controller runs.
+    inferred: Option<QueueSnapshot>,
+    pipeline_settings: Pipeline,
     /// The estimates that readers got, by the documents' keys.
     pub(crate) readings: BTreeMap<String, Vec<Reading>>,
 }
@@ -108,19 +113,38 @@ impl CapacityController {
             was_open: false,
             starts: Starts::default(),
             snapshot: None,
+            inferred: None,
+            pipeline_settings: pipeline.clone(),
             readings: BTreeMap::new(),
         }
     }
 
+    /// The reconciler counts the open jobs.
+    pub(crate) fn reconciler_counts(&mut self, now: u64, wall: Timestamp, table: &JobTable) {
+        self.read_estimates(now, wall, table, ReadAt::Reconciler);
+        let rows = table.rows().filter(|row| row.job.pipeline == self.pipeline);
+        let open = rows.filter(|row| row.job.state.status_group() == StatusGroup::Open);
+        let created_at: Vec<Timestamp> = open.map(|row| row.job.created_at).collect();
+        if created_at.is_empty() {
+            // The reconciler stores nothing then.
+            return;
+        }
+        let earlier = self.inferred.take();
+        let earlier = earlier.filter(|earlier| wall.since(earlier.at) <= MAX_SNAPSHOT_AGE);
+        let settings = &self.pipeline_settings;
+        let inferred = QueueSnapshot::inferred(wall, settings, created_at, earlier.as_ref());
+        self.inferred = Some(inferred);
+        self.read_estimates(now, wall, table, ReadAt::Inferred);
+    }
+
     /// Reads the estimates of all open jobs, as a reader at this moment gets them. They are from the last snapshot.
-    pub(crate) fn read_estimates(
-        &mut self,
-        now: u64,
-        wall: Timestamp,
-        table: &JobTable,
-        moment: ReadAt,
-    ) {
-        let snapshot = self.snapshot.as_ref();
+    fn read_estimates(&mut self, now: u64, wall: Timestamp, table: &JobTable, moment: ReadAt) {
+        let snapshot = match moment {
+            ReadAt::Inferred => self.inferred.as_ref(),
+            ReadAt::OldSnapshot | ReadAt::NewSnapshot | ReadAt::Reconciler => {
+                self.snapshot.as_ref()
+            }
+        };
         let epoch = wall.0 - now;
         for row in table.rows().filter(|row| row.job.pipeline == self.pipeline) {
             let Some(queued) = Queued::of(&row.job) else {

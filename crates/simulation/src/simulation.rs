@@ -14,7 +14,7 @@ use testkit::key_value_map::KeyValueMap;
 
 use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
-use crate::capacity::{CapacityController, ReadAt};
+use crate::capacity::CapacityController;
 use crate::checks;
 use crate::docket_scaling::DocketScaling;
 use crate::endpoint::Endpoints;
@@ -408,7 +408,7 @@ impl Simulation {
             ..
         } = self;
         if let Some(controller) = capacity {
-            controller.read_estimates(env.now, env.wall(), table, ReadAt::Reconciler);
+            controller.reconciler_counts(env.now, env.wall(), table);
         }
         let consequences = endpoints.report_open_jobs(env, bucket, backlog);
         self.plan(consequences);
