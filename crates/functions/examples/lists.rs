@@ -100,7 +100,7 @@ impl KeyValueStore for Counted<'_> {
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
-        self.memory.put(collection, key, record).await
+        KeyValueStore::put(self.memory, collection, key, record).await
     }
 
     async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
