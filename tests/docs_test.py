@@ -147,6 +147,20 @@ def crates_exist(project):
                 yield f"{name}: there is no crate {package}"
 
 
+def attributes_are_stored(project):
+    """A command that reads an attribute of an item names one that the functions write."""
+    stored = {
+        word
+        for path, text in project.sources.items()
+        if path.startswith("crates/functions/src/aws/")
+        for word in re.findall(r'"([a-z_]+)"', text)
+    }
+    for name, text in project.docs.items():
+        for attribute in re.findall(r"\b([a-z_]+)\.[SNML]\b", "\n".join(FENCE.findall(text))):
+            if attribute not in stored:
+                yield f"{name}: no function writes the attribute {attribute}"
+
+
 def metrics_are_explained(project):
     listed = set(spans(project.docs["docs/operations.md"]))
     for metric in sorted(set(project.metrics) - listed):
@@ -219,6 +233,7 @@ Rules = templates.check(
             in_doc("CONTRIBUTING.md", "npm run build", "npm run make"),
             in_doc("web/README.md", "npm run e2e", "npm run browser"),
         ],
+        attributes_are_stored: [in_doc("docs/operations.md", "created_at.N", "made_at.N")],
         crates_exist: [in_doc("CONTRIBUTING.md", "-p handler-tests", "-p handlers")],
         metrics_are_explained: [
             in_doc("docs/operations.md", "`TimeToReady`", "`Time`"),

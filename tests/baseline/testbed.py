@@ -209,7 +209,7 @@ class Testbed:
                     return f"{side} {name}"
         return None
 
-    def settle(self, quiet_seconds: float = 1.3, timeout_seconds: float = 120) -> None:
+    def settle(self, quiet_seconds: float = 1.3, timeout_seconds: float = 300) -> None:
         """Waits until nothing more happens at the current time. Raises RuntimeError after a timeout."""
         deadline = time.monotonic() + timeout_seconds
         what = None
@@ -304,7 +304,7 @@ class Testbed:
         return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
 
     def _wait_for(self, url: str) -> None:
-        for _ in range(300):
+        for _ in range(1800):  # three minutes at least
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(url, timeout=5).close()
                 return
