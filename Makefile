@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-push bench-ready-by bench-simulation simulate replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-push bench-ready-by bench-simulation simulate replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -169,6 +169,12 @@ OCR_PAGES ?= 10
 OCR_BATCHES ?= 100 1000
 bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 pages (1 h; OCR_PAGES=2 OCR_BATCHES="20 60": 5 min)
 	@.venv/bin/python benches/ocr.py --pages $(OCR_PAGES) --batches $(OCR_BATCHES)
+
+PAGES ?= 1000
+bench-pages: package ## open PAGES=1000 pages, cut them all at once, and count what they read (15 min, needs Node)
+	@cd web && npm ci --silent --no-audit --no-fund
+	@$(CARGO) build $(TESTS) --example pages
+	@"$(TARGET)/release/examples/pages" $(PAGES)
 
 bench-push: package ## measure how long a result takes to reach a page, above an empty chain (2 min)
 	@$(CARGO) build $(TESTS) --example push

@@ -85,7 +85,7 @@ class Endpoint:
 
 def service_stories(s):
     """Stories by alarm, without the service's name."""
-    quarantined, runs, age, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "JobsUnreadable"))
+    quarantined, runs, age, delay, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "InventoryScanDelay", "JobsUnreadable"))
     evaluations = s.docket("CapacityRuns")
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
@@ -111,10 +111,10 @@ def service_stories(s):
             quiet("four minutes without one: a call was throttled", (evaluations, range(-60, 1), 1), (evaluations, range(5, 60), 1), until=59),
         ],
         "inventory-scan-late": [
-            fires("two runs overlap, and one of them finds the latest scan over an hour old", (age, [5], 300), (age, [5], 3601)),
-            quiet("two runs overlap, and the latest scan is an hour old", (age, range(0, 60, 5), 3600), (age, [5], 3600)),
-            quiet("the latest scan has just begun", (age, range(0, 60, 5), 0)),
-            quiet("there has been no scan yet, so it has no age"),
+            fires("two runs overlap, and one of them finds the scan over an hour late", (delay, [5], 300), (delay, [5], 3601)),
+            quiet("two runs overlap, and the scan is an hour late", (delay, range(0, 60, 5), 3600), (delay, [5], 3600)),
+            quiet("a scan of ten million objects takes hours, as it should", (age, range(0, 60, 5), 20000), (delay, range(0, 60, 5), 0)),
+            quiet("there has been no scan yet, so it has no delay"),
         ],
         "unreadable-jobs": [
             fires("two runs overlap, and one of them cannot read a row", (unreadable, [5], 1), (unreadable, [5], 0)),

@@ -226,7 +226,7 @@ def shown(project, old, new, template="monitoring"):
 
 Rules = check({
     alarms_use_metrics_that_exist: [
-        lambda p: resource(p, "InventoryScanLateAlarm").update(MetricName="InventoryScanAges"),
+        lambda p: resource(p, "InventoryScanLateAlarm").update(MetricName="InventoryScanDelays"),
         lambda p: resource(p, "InventoryScanLateAlarm").update(Dimensions=[{"Name": "Pipeline", "Value": "legal-review"}]),
         lambda p: resource(p, "SloMissedAlarm", "endpoint").update(Dimensions=[{"Name": "Queue", "Value": "uploads"}]),
         lambda p: resource(p, "HttpApiErrorsAlarm").update(MetricName="5XXError"),

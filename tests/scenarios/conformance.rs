@@ -12,7 +12,7 @@ use jobs::job::Job;
 use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 use testkit::conformance::{
-    TestEnvironment, connections, dead_letters, inventory, job_index, job_list, job_store,
+    TestEnvironment, connections, dead_letters, folders, inventory, job_index, job_list, job_store,
     key_value_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 
@@ -226,6 +226,10 @@ fn object_store_conforms() {
             "conformance-inventory",
         )
         .await
+    });
+    run(async |stack| {
+        let ports = ports(stack).await;
+        folders(&ports, &StackActor(stack), "conformance-folders").await;
     });
 }
 

@@ -88,7 +88,7 @@ impl LargeBucket {
         let folder = Self::folder(index / self.objects_per_tenant());
         match self.issued_at(index) {
             Some(at) => format!("{folder}{}.pdf", new_uuid(at, index.into())),
-            None => format!("{folder}contract-{:08}.pdf", index),
+            None => format!("{folder}contract-{index:08}.pdf"),
         }
     }
 

@@ -57,6 +57,8 @@ mistakes! {
     OverdueJobsSkipped,
     /// The reconciler does not scan the inventory for objects without a job.
     InventoryScanSkipped,
+    /// The reconciler scans only for keys that the API issued lately.
+    CompleteScanSkipped,
     /// The reconciler receives no dead letters.
     DeadLettersForgotten,
     /// Dead letters are deleted when they are received, before they are processed.
@@ -142,6 +144,7 @@ impl Mistake {
             | Self::PushToEveryTenant
             | Self::OverdueJobsSkipped
             | Self::InventoryScanSkipped
+            | Self::CompleteScanSkipped
             | Self::DeadLettersForgotten
             | Self::PostponedForGood
             | Self::ResentUploadEventsLost

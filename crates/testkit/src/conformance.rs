@@ -26,7 +26,7 @@ pub use fixtures::{full_job, one_in_every_state};
 pub use job_store::{job_store, newest_jobs};
 pub use object_store::object_store;
 pub use quarantine::{quarantine, quarantine_store};
-pub use reconcile::{dead_letters, inventory, job_index};
+pub use reconcile::{dead_letters, folders, inventory, job_index};
 
 /// What the suite does outside the ports: the actions of customers, of SQS and of other releases.
 pub trait TestEnvironment {

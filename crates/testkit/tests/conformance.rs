@@ -5,7 +5,7 @@
 use jobs::id::Timestamp;
 use jobs::ports::Clock;
 use testkit::conformance::{
-    connections, dead_letters, inventory, job_index, job_list, job_store, key_value_store,
+    connections, dead_letters, folders, inventory, job_index, job_list, job_store, key_value_store,
     newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 use testkit::memory::Memory;
@@ -39,6 +39,7 @@ fn dead_letters_and_key_value_store_conform() {
 #[test]
 fn object_store_conforms() {
     check(async |memory| inventory(memory, memory, "acme").await);
+    check(async |memory| folders(memory, memory, "acme").await);
     check(async |memory| object_store(memory, memory, "acme").await);
 }
 

@@ -70,7 +70,11 @@ impl Inventory for Ports {
         _: u16,
     ) -> Result<Listing<ListedObject, ListingCursor>, Unavailable> {
         self.call("list versions", |simulation| {
-            if simulation.env.has(Mistake::InventoryScanSkipped) {
+            // The complete scan lists pipelines' prefixes, the recent scan the folders of tenants.
+            let is_complete = prefix.matches('/').count() == 1;
+            if simulation.env.has(Mistake::InventoryScanSkipped)
+                || (is_complete && simulation.env.has(Mistake::CompleteScanSkipped))
+            {
                 return Listing {
                     items: vec![],
                     next: None,

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use super::{TestEnvironment, full_job};
 use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{DeadLetters, Inventory, JobIndex, JobStore, Listing, Queue, ScheduledCheck};
+use jobs::ports::{
+    DeadLetters, Inventory, JobIndex, JobStore, Listing, ListingCursor, Queue, ScheduledCheck,
+};
 use jobs::save_request::SaveRequest;
 use jobs::transition::Event;
 
@@ -235,6 +237,55 @@ pub async fn inventory<P: Inventory, E: TestEnvironment>(ports: &P, environment:
             );
         }
     }
+}
+
+/// [`Inventory`]: the folders under a prefix, and a listing that starts in the middle of one.
+pub async fn folders<P: Inventory, E: TestEnvironment>(ports: &P, environment: &E, unique: &str) {
+    let bucket = environment.bucket();
+    let prefix = format!("elsewhere/{unique}/");
+    let folders = ["acme-2", "acme", "b c", "globex", "z"].map(|name| format!("{prefix}{name}/"));
+    for folder in &folders {
+        for name in ["0", "1", "2/3"] {
+            environment.upload(&format!("{folder}{name}"), b"x").await;
+        }
+    }
+    environment.upload(&format!("{prefix}loose"), b"x").await;
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let Listing { items, next } = ports
+            .folders(&bucket, &prefix, after.as_ref())
+            .await
+            .unwrap();
+        found.extend(items);
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, folders, "each folder must be listed once, in order");
+    // The scan continues after the last key of a folder: `0` comes after `/`.
+    let end = ListingCursor {
+        key: format!("{prefix}acme0"),
+        version: None,
+    };
+    let rest = ports.folders(&bucket, &prefix, Some(&end)).await.unwrap();
+    assert_eq!(
+        rest.items.first(),
+        Some(&folders[2]),
+        "folders must continue after a key that does not exist"
+    );
+    let middle = ListingCursor {
+        key: format!("{}00", folders[3]),
+        version: None,
+    };
+    let page = ports.page(&bucket, &folders[3], Some(&middle), 10).await;
+    let keys = page.unwrap().items.into_iter().map(|object| object.key);
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        ["1", "2/3"].map(|name| format!("{}{name}", folders[3])),
+        "a listing must start after a key that does not exist"
+    );
 }
 
 /// [`DeadLetters`]: receiving, redriving and discarding.
