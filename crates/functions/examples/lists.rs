@@ -20,7 +20,7 @@ use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use api::types::JobQuery;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{LoadError, Unavailable};
+use jobs::ports::{Clock, KeyValueStore, LoadError, Record, Unavailable};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use testkit::conformance::full_job;
 use testkit::memory::Memory;
@@ -86,6 +86,41 @@ impl JobList for Counted<'_> {
         let each = ROW_BYTES.div_ceil(UNIT_BYTES);
         self.add(1, 0, rows.len() as u64, ids.len() as u64 * each);
         Ok(rows)
+    }
+}
+
+impl Clock for Counted<'_> {
+    fn now(&self) -> Timestamp {
+        self.memory.now()
+    }
+
+    fn random(&self) -> u64 {
+        self.memory.random()
+    }
+}
+
+/// A list reads one record per pipeline of its open jobs, consistently.
+impl KeyValueStore for Counted<'_> {
+    async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
+        self.add(1, 0, 0, 2);
+        self.memory.get(collection, key).await
+    }
+
+    async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
+        KeyValueStore::put(self.memory, collection, key, record).await
+    }
+
+    async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
+        self.memory.delete(collection, key).await
+    }
+
+    async fn list_descending(
+        &self,
+        collection: &str,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
+        self.memory.list_descending(collection, before, limit).await
     }
 }
 
