@@ -199,6 +199,7 @@ impl Watch<'_> {
     fn print(&self, job: JobView, trace_id: Option<String>) -> Result<()> {
         let printer = &self.context.printer;
         if printer.json {
+            let job = Box::new(job);
             return printer.json_line(&PushMessage::JobChanged { job, trace_id });
         }
         let at = if printer.utc {

@@ -159,7 +159,7 @@ async fn push<P: Connections + Pusher + Clock>(
     let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndMessage<'_>>> = BTreeMap::new();
     for pending in newest_versions(with_effect(pending, Effect::PushUpdate)) {
         let frame = PushMessage::JobChanged {
-            job: JobView::from(&pending.job),
+            job: Box::new(JobView::from(&pending.job)),
             trace_id: Some(pending.job.trace().to_string()),
         };
         by_tenant

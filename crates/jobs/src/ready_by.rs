@@ -12,7 +12,6 @@ mod record;
 
 use std::time::Duration;
 
-use crate::capacity::SETTLE;
 use crate::id::{Attempt, Timestamp};
 use crate::job::Job;
 use crate::state::State;
@@ -29,6 +28,8 @@ const EARLIEST_DEVIATIONS: f64 = 1.8;
 const LATEST_DEVIATIONS: f64 = 2.1;
 /// Messages, the pace of the function that asks for instances, and uploads that follow.
 const SMALL_DEVIATION_MS: f64 = 20_000.0;
+/// The deviation of a time that follows from inferred instances, as a share of it.
+const INFERRED_DEVIATION: f64 = 0.4;
 /// The deviation of what was measured too seldom, as a share of it.
 const ASSUMED_DEVIATION: f64 = 0.35;
 /// The deviation of a cold start, as a share of it. Few are measured, and they differ more than runs.
@@ -202,6 +203,8 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
     let running = snapshot
         .running
         .iter()
+        // Which jobs run is as uncertain as the number of instances.
+        .filter(|_| snapshot.instances.is_counted)
         .find(|(sent_at, _)| *sent_at == queued.since);
     let (earliest, about, latest) = match running {
         Some((_, began)) => {
@@ -363,7 +366,7 @@ fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, slots: &[Slot])
     let guess = if instances.is_counted {
         0.0
     } else {
-        (waited + SETTLE.as_millis() as f64) * 0.3
+        (waited + run.mean) * INFERRED_DEVIATION
     };
     let parts = [cold, before_it, run.deviation, guess, SMALL_DEVIATION_MS];
     parts.iter().map(|part| part * part).sum::<f64>().sqrt()

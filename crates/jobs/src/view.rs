@@ -159,7 +159,7 @@ pub enum PushMessage {
     #[serde(rename = "job.changed")]
     #[cfg_attr(feature = "schema", schemars(title = "JobChangedMessage"))]
     JobChanged {
-        job: JobView,
+        job: Box<JobView>,
         /// Finds the job's log lines and traces.
         #[serde(skip_serializing_if = "Option::is_none")]
         trace_id: Option<String>,

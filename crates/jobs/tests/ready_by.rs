@@ -236,6 +236,12 @@ fn job_is_at_risk_once_its_latest_time_is_after_its_slo_or_three_quarters_are_ov
     };
     assert!(!is_at_risk(NOW, slo, Some(&until(60)), at(1)));
     assert!(is_at_risk(NOW, slo, Some(&until(61)), at(1)));
+    let inferred = Estimate {
+        about: at(40),
+        basis: Basis::InferredInstances,
+        ..until(90)
+    };
+    assert!(!is_at_risk(NOW, slo, Some(&inferred), at(1)));
     assert!(!is_at_risk(NOW, slo, None, at(44)));
     assert!(is_at_risk(NOW, slo, None, at(45)));
 }
