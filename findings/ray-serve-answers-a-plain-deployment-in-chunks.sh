@@ -9,7 +9,7 @@
 #
 # Output seen:
 #   returns a dict     200 Content-Length: None   Transfer-Encoding: chunked
-#   @serve.ingress     200 Content-Length: 10     Transfer-Encoding: None
+#   @serve.ingress     200 Content-Length: 11     Transfer-Encoding: None
 #
 # Exits 0 while this is so, 1 when it changes.
 set -euo pipefail

@@ -62,7 +62,20 @@ impl Inspection<'_> {
         let is_cut_in_its_middle = took.is_some() && (!is_short || self.long_document.is_some());
         let send_after = took.map_or(MIN_RUN, |took| took / 2).min(MIN_RUN);
         let stop = self.stop_during(pid, &document, send_after).await;
-        let finding = self.stop_finding(&stop, is_cut_in_its_middle);
+        let finding = match (took, stop.ended_after) {
+            // No container can answer it in time.
+            (Some(took), Some(ended_after)) if took >= STOP_LIMIT => {
+                let seen = format!(
+                    "ended after {}; a run of {} cannot end within {}, so it is cut off",
+                    short(ended_after),
+                    short(took),
+                    short(STOP_LIMIT)
+                );
+                let cut = JobEffect::of(Cause::ModelError, &self.pipeline);
+                Finding::ok(CHECK, seen).with_job(cut)
+            }
+            _ => self.stop_finding(&stop, is_cut_in_its_middle),
+        };
         self.findings.push(finding);
     }
 
