@@ -271,7 +271,13 @@ fn lowered_maximum_stops_nothing_while_a_job_is_open() {
 /// Each call fails before or after it is carried out; the next run does what is left.
 #[test]
 fn run_that_fails_at_any_call_leaves_the_rest_to_the_next() {
-    for name in ["open_jobs", "instances", "get_record", "put_record", "set_instances"] {
+    for name in [
+        "open_jobs",
+        "instances",
+        "get_record",
+        "put_record",
+        "set_instances",
+    ] {
         for after in [false, true] {
             let scene = Scene::new(0);
             scene.add(PIPELINE, "InProgress", 30);
