@@ -93,7 +93,10 @@ impl ScaledByDocket {
         }
         let timeout = ["--function-name", "docket-capacity", "--timeout", "12"];
         // One evaluation per run.
-        aws(stack, &[&["lambda", "update-function-configuration"][..], &timeout].concat());
+        aws(
+            stack,
+            &[&["lambda", "update-function-configuration"][..], &timeout].concat(),
+        );
         Self { stack }
     }
 
@@ -122,7 +125,10 @@ impl Drop for ScaledByDocket {
             deploy(self.stack, function, &shipped_zip(function));
         }
         let settings = Settings::default();
-        self.stack.endpoints.set_scaling(ENDPOINT, &settings).unwrap();
+        self.stack
+            .endpoints
+            .set_scaling(ENDPOINT, &settings)
+            .unwrap();
     }
 }
 
@@ -178,7 +184,9 @@ fn burst_out_of_zero_gets_its_instances_at_once_and_they_stop_after_it() {
 
         // A job whose result is lost keeps the instances as long as there may be one.
         let silent = EndpointFaults::lose_notifications(stack, ENDPOINT);
-        let key = acme.upload("inbound-batches/", "lost.pdf", contract()).await;
+        let key = acme
+            .upload("inbound-batches/", "lost.pdf", contract())
+            .await;
         let lost = acme.job(&key);
         acme.wait_for_status(&lost, "InProgress").await;
         // So old that the function looks at the row, whose attempt has only begun.

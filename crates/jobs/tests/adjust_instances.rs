@@ -413,6 +413,7 @@ fn idle_scene() -> Scene {
     let jobs = scene.add(PIPELINE, "InProgress", 1);
     scene.run();
     scene.end(&jobs);
+    scene.run();
     scene.pass(2 * MINUTE);
     scene
 }
