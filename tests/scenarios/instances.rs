@@ -75,7 +75,7 @@ impl ScaledByDocket {
         let pipelines = shipped.replace(
             "[ocr-batch]\n",
             "[ocr-batch]\nscaling = \"docket\"\n\
-             capacity = { drain_within_seconds = 1, idle_seconds = 0, typical_cold_start_seconds = 1 }\n",
+             capacity = { drain_within_seconds = 1, idle_seconds = 3600, typical_cold_start_seconds = 1 }\n",
         );
         assert_ne!(pipelines, shipped);
         let policies = Settings {
@@ -111,6 +111,16 @@ impl ScaledByDocket {
         let report: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(report["incomplete"], false, "{report}");
         report
+    }
+
+    /// Waits until the idle time is over, in the function's eyes, and it has stopped all instances.
+    async fn stop_all(&self) {
+        until("no instance", async || {
+            self.evaluate();
+            age_observations(self.stack).await;
+            (self.desired() == 0).then_some(())
+        })
+        .await;
     }
 
     fn desired(&self) -> u32 {
@@ -155,11 +165,7 @@ fn burst_out_of_zero_gets_its_instances_at_once_and_they_stop_after_it() {
         let mut acme = TestTenant::new(stack, "instances").await;
         let docket = ScaledByDocket::begin(stack);
         // Earlier scenarios may have left instances.
-        until("an endpoint without instances", async || {
-            docket.evaluate();
-            (docket.desired() == 0).then_some(())
-        })
-        .await;
+        docket.stop_all().await;
         reconcile(stack, "{}");
         let mut events = stack.endpoint_events();
         let mut jobs = Vec::new();
@@ -192,7 +198,7 @@ fn burst_out_of_zero_gets_its_instances_at_once_and_they_stop_after_it() {
         // So old that the function looks at the row, whose attempt has only begun.
         let past = AttributeValue::N(PAST_MS.to_owned());
         update_row(stack, &lost, "SET created_at = :past", &[(":past", past)]).await;
-        set_observed_long_ago(stack).await;
+        age_observations(stack).await;
         docket.evaluate();
         assert_eq!(docket.desired(), BURST);
         drop(silent);
@@ -200,26 +206,23 @@ fn burst_out_of_zero_gets_its_instances_at_once_and_they_stop_after_it() {
         reconcile(stack, "{}");
         acme.ready(&lost).await;
 
-        until("no instance", async || {
-            docket.evaluate();
-            (docket.desired() == 0).then_some(())
-        })
-        .await;
+        docket.stop_all().await;
         assert_eq!(started(&mut events), 0);
     });
 }
 
-/// Changes what the function has observed: instances have been in service for long, and no job has ended since.
-async fn set_observed_long_ago(stack: &Stack) {
+/// Changes what the function has observed, if it has: all of it was long ago.
+async fn age_observations(stack: &Stack) {
     let key = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
     let key = [key("pk", "capacity"), key("sk", PIPELINE)];
     let table = &stack.outputs.records_table_name;
     let dynamodb = &stack.cloud.dynamodb;
     let get = dynamodb.get_item().table_name(table).consistent_read(true);
     let found = get.set_key(Some(key.clone().into())).send().await.unwrap();
-    let mut seen: Value = serde_json::from_str(text(&found.item.unwrap(), &["body"])).unwrap();
+    let Some(record) = found.item else { return };
+    let mut seen: Value = serde_json::from_str(text(&record, &["body"])).unwrap();
     let past: u64 = PAST_MS.parse().unwrap();
-    for name in ["serving_since", "last_ended_at"] {
+    for name in ["serving_since", "last_ended_at", "last_open_at"] {
         seen[name] = past.into();
     }
     let update = dynamodb.update_item().table_name(table);
