@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use async_endpoint::server::EndpointEventKind;
-use async_endpoint::{ScaleIn, Settings};
+use async_endpoint::{EndpointParameters, ScaleIn, Settings};
 use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
@@ -134,11 +134,10 @@ impl Drop for ScaledByDocket {
         for function in FUNCTIONS {
             deploy(self.stack, function, &shipped_zip(function));
         }
-        let settings = Settings::default();
-        self.stack
-            .endpoints
-            .set_scaling(ENDPOINT, &settings)
-            .unwrap();
+        let file = include_str!("../../infra/endpoints/ocr-batch.json");
+        let settings = EndpointParameters::parse(file).unwrap().settings;
+        let endpoints = &self.stack.endpoints;
+        endpoints.set_scaling(ENDPOINT, &settings).unwrap();
     }
 }
 
