@@ -20,6 +20,7 @@ mod dead_letters;
 mod fault_proxy;
 #[cfg(target_os = "linux")]
 mod function_killed;
+mod instances;
 mod invalid_document;
 mod least_privilege;
 mod logs;

@@ -261,6 +261,13 @@ impl<R: Clone> Endpoint<R> {
         self.in_service = in_service;
     }
 
+    /// Replaces the scaling policies by those of other settings, from now on.
+    pub const fn set_scaling(&mut self, like: &Settings) {
+        self.settings.scale_from_zero_datapoints = like.scale_from_zero_datapoints;
+        self.settings.scale_out_datapoints = like.scale_out_datapoints;
+        self.settings.scale_in = like.scale_in;
+    }
+
     /// Replaces the faults from now on.
     pub const fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;

@@ -137,6 +137,13 @@ impl Server {
         }))
     }
 
+    /// Replaces the scaling policies of an endpoint by those of other settings, from now on.
+    pub fn set_scaling(&self, endpoint: &str, like: &Settings) -> Result<(), UnknownEndpoint> {
+        let hosted = self.endpoint(endpoint)?;
+        hosted.report(|model, _| model.set_scaling(like));
+        Ok(())
+    }
+
     /// The current state of an endpoint.
     pub fn state(&self, endpoint: &str) -> Result<EndpointState, UnknownEndpoint> {
         Ok(EndpointState::of(self.endpoint(endpoint)?))

@@ -233,9 +233,12 @@ where
             }
         }
         if asks {
-            stored
-                .observations
-                .asked(self.ports.now(), decision.instances, falls);
+            stored.observations.asked(
+                self.ports.now(),
+                self.ports.random(),
+                decision.instances,
+                falls,
+            );
         }
         // Under the revision that was read: of two concurrent runs, only one goes on.
         if !stored.write(self.ports, &self.pipeline.name).await? || !asks {

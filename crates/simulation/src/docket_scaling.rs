@@ -25,6 +25,9 @@ pub(crate) struct DocketScaling {
     pub(crate) open_since: BTreeMap<JobId, u64>,
     /// Complete runs in a row that left a pipeline with old open jobs without an instance, by endpoint.
     pub(crate) unanswered: BTreeMap<usize, u32>,
+    /// Since when nothing waits or runs at an endpoint although jobs of its pipeline are in progress, and how many complete
+    /// runs in a row have left it several instances for too long.
+    pub(crate) lost_since: BTreeMap<usize, (u64, u32)>,
     pub(crate) active_until: u64,
     pub(crate) extra_uploads: u32,
     /// For [`Mistake::OldReadingUsed`]: earlier pages, by shard and position.

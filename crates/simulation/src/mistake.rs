@@ -75,6 +75,8 @@ mistakes! {
     RetriesIgnored,
     /// Instances are stopped one by one while jobs are open.
     StopsWhileOpen,
+    /// Function `capacity` takes every open job for alive, although no result of it can come.
+    LostAttemptsTakenForAlive,
     /// Function `capacity` sees the open jobs as they were five minutes ago.
     OldReadingUsed,
 }
@@ -87,6 +89,7 @@ impl Mistake {
             Self::OnlyRunningJobsCounted
                 | Self::RetriesIgnored
                 | Self::StopsWhileOpen
+                | Self::LostAttemptsTakenForAlive
                 | Self::OldReadingUsed
         )
     }
@@ -131,6 +134,10 @@ impl Mistake {
                 Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
             }
             Self::RetriesIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
+            Self::LostAttemptsTakenForAlive => Some(
+                none.with(FaultKind::NotificationLost, 1_000_000)
+                    .with(FaultKind::OutputDeleted, 700_000),
+            ),
             Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
                 Some(none)
             }

@@ -102,8 +102,15 @@ async fn control_plane(
     let target = head.headers.get("x-amz-target");
     let target = target.and_then(|value| value.to_str().ok());
     let body = collect(body).await?;
-    let answer = control_plane::answer(endpoints, target.unwrap_or_default(), &body)?;
-    Ok(json(StatusCode::OK, &answer))
+    let answer = control_plane::answer(endpoints, target.unwrap_or_default(), &body);
+    Ok(match answer {
+        Ok(answer) => json(StatusCode::OK, &answer),
+        // The error's name is in the body (Smithy, "AWS JSON 1.1 protocol").
+        Err(error) => json(
+            error.status,
+            &serde_json::json!({"__type": error.kind, "message": error.message}),
+        ),
+    })
 }
 
 /// The signature is not verified: there is no account with a key.
@@ -269,14 +276,11 @@ fn random_name() -> Result<String, WireError> {
 fn error_response(error: &WireError) -> HttpResponse {
     #[derive(Serialize)]
     struct ErrorBody<'a> {
-        #[serde(rename = "__type")]
-        kind: &'a str,
         message: &'a str,
     }
     let mut response = json(
         error.status,
         &ErrorBody {
-            kind: error.kind,
             message: &error.message,
         },
     );

@@ -1,7 +1,8 @@
 //! The HTTP API: through the AWS SDK, and with raw requests that the SDK cannot send.
 
 use crate::support::{Fixture, INPUT, NAME};
-use async_endpoint::{FaultRate, Faults};
+use async_endpoint::server::EndpointEventKind;
+use async_endpoint::{FaultRate, Faults, Settings};
 use aws_sdk_sagemakerruntime::error::ProvideErrorMetadata;
 use aws_sdk_sagemakerruntime::operation::invoke_endpoint_async::InvokeEndpointAsyncError;
 use aws_sdk_sagemakerruntime::primitives::Blob;
@@ -239,4 +240,59 @@ async fn endpoint_state_can_be_read_and_other_paths_are_not_found() {
     let other = raw(&fixture, &get("/endpoints/docket-test/async-invocations")).await;
     assert!(other.starts_with("http/1.1 404 "), "{other}");
     assert!(other.contains("x-amzn-errortype: unknownoperationexception"));
+}
+
+/// A call of the control plane; the response in lower case.
+async fn control(fixture: &Fixture, target: &str, body: &str) -> String {
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: any\r\n\
+         content-length: {length}\r\nx-amz-target: {target}\r\n\r\n{body}"
+    );
+    raw(fixture, &request).await
+}
+
+#[tokio::test]
+async fn instances_are_described_and_set_within_the_limits() {
+    let settings = Settings {
+        max_instances: 3,
+        ..crate::support::warm()
+    };
+    let mut fixture = Fixture::start(settings, |_| {}).await;
+    let in_service = EndpointEventKind::InstanceInService { instance: 1 };
+    fixture.wait_for_event(in_service).await;
+    let describe = r#"{"EndpointName": "docket-test"}"#;
+    let described = control(&fixture, "SageMaker.DescribeEndpoint", describe).await;
+    for part in [
+        "\"endpointstatus\":\"inservice\"",
+        "\"currentinstancecount\":1",
+        "\"desiredinstancecount\":1",
+        "\"maxconcurrentinvocationsperinstance\":8",
+    ] {
+        assert!(described.contains(part), "{described}");
+    }
+    let targets = r#"{"ServiceNamespace": "sagemaker", "ResourceIds": ["endpoint/docket-test/variant/main"]}"#;
+    let operation = "AnyScaleFrontendService.DescribeScalableTargets";
+    let limits = control(&fixture, operation, targets).await;
+    assert!(limits.contains("\"mincapacity\":1"), "{limits}");
+    assert!(limits.contains("\"maxcapacity\":3"), "{limits}");
+    let update = |count: u32| {
+        format!(
+            r#"{{"EndpointName": "docket-test", "DesiredWeightsAndCapacities": [{{"VariantName": "main", "DesiredInstanceCount": {count}}}]}}"#
+        )
+    };
+    let operation = "SageMaker.UpdateEndpointWeightsAndCapacities";
+    let refused = control(&fixture, operation, &update(4)).await;
+    assert!(refused.starts_with("http/1.1 400 "), "{refused}");
+    assert!(refused.contains("\"__type\":\"validationexception\""));
+    let accepted = control(&fixture, operation, &update(3)).await;
+    assert!(accepted.starts_with("http/1.1 200 "), "{accepted}");
+    let updating = control(&fixture, operation, &update(2)).await;
+    assert!(updating.contains("in-progress endpoint"), "{updating}");
+    let described = control(&fixture, "SageMaker.DescribeEndpoint", describe).await;
+    assert!(described.contains("\"endpointstatus\":\"updating\""));
+    assert!(described.contains("\"desiredinstancecount\":3"));
+    let missing = describe.replace("docket-test", "docket-gone");
+    let missing = control(&fixture, "SageMaker.DescribeEndpoint", &missing).await;
+    assert!(missing.contains("could not find endpoint"), "{missing}");
 }

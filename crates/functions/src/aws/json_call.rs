@@ -131,7 +131,17 @@ fn read_response<T: DeserializeOwned>(
             .map_err(|error| OrchestratorError::other(Box::new(error) as Box<_>));
     }
     let error: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-    let code = error.name.rsplit('#').next().unwrap_or_default();
+    // Some services name it in a header instead, with a URL behind it.
+    let named = response
+        .headers()
+        .get("x-amzn-errortype")
+        .unwrap_or_default();
+    let name = if error.name.is_empty() {
+        named.split(':').next().unwrap_or_default()
+    } else {
+        &error.name
+    };
+    let code = name.rsplit('#').next().unwrap_or_default();
     Err(OrchestratorError::operation(
         ErrorMetadata::builder()
             .code(code)

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod capacity;
 mod fixtures;
 mod outcomes;
 mod pages;

@@ -21,7 +21,7 @@ const MAX_MEASURED: u32 = 200;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Observations {
-    /// When a job was last seen open.
+    /// When a job was last seen open, or no longer.
     last_open_at: Option<Timestamp>,
     /// Since when at least one instance has been in service.
     serving_since: Option<Timestamp>,
@@ -37,6 +37,8 @@ pub(super) struct Observations {
     cold_starts: Sum,
     /// When another number was last asked for.
     asked_at: Option<Timestamp>,
+    /// A random number of the run that asked, so that no two runs write the same record.
+    asked_by: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,8 +113,10 @@ impl Observations {
     ) {
         let keeps_instances = endpoint.desired.max(endpoint.in_service) > limits.min();
         let is_stale = |at: Timestamp| now.since(at) > LAST_OPEN_PRECISION;
+        let just_ended = self.seen.is_some() && jobs.complete && jobs.open == 0;
         // Instances that nobody has seen at work stay for the idle time, too.
-        if jobs.open > 0 && self.last_open_at.is_none_or(is_stale)
+        if just_ended
+            || jobs.open > 0 && self.last_open_at.is_none_or(is_stale)
             || self.last_open_at.is_none() && keeps_instances
         {
             self.last_open_at = Some(now);
@@ -198,8 +202,9 @@ impl Observations {
     }
 
     /// Another number is about to be asked for.
-    pub(super) fn asked(&mut self, now: Timestamp, instances: u32, falls: bool) {
+    pub(super) fn asked(&mut self, now: Timestamp, run: u64, instances: u32, falls: bool) {
         self.asked_at = Some(now);
+        self.asked_by = run;
         self.start = (!falls).then_some(Start {
             asked_at: now,
             instances,

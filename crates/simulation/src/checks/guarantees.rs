@@ -12,8 +12,10 @@ pub(crate) const GUARANTEE_8: &str =
 pub(crate) const GUARANTEE_9: &str =
     "9. A support action names its actor and its reason, and is kept.";
 pub(crate) const GUARANTEE_10: &str = "10. Whatever a state asks for (invoke, retry message, push, event) is carried out at least once.";
-/// Not two of the ten: what function `capacity` may do to an endpoint, and what it must.
+/// Not of the ten: what function `capacity` may do to an endpoint, and what it must.
 pub(crate) const INSTANCES_STAY: &str = "No instance is stopped while a job of its pipeline is open, except down to one for jobs of which no result can come.";
+pub(crate) const INSTANCES_STOP: &str =
+    "Jobs of which no result can come keep one instance at most.";
 pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not one of the ten: only junk belongs into quarantine.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jobs::id::JobId;
 use jobs::state::State;
 
-use super::guarantees::{INSTANCES_START, INSTANCES_STAY};
+use super::guarantees::{INSTANCES_START, INSTANCES_STAY, INSTANCES_STOP};
 use crate::docket_scaling::DocketScaling;
 use crate::endpoint::Endpoints;
 use crate::environment::SimulationEnvironment;
@@ -19,6 +19,8 @@ const MAX_INDEX_LAG: u64 = 3 * SECOND;
 /// A job that has been open for so long must have an instance on the way: the controller waits at most two minutes for
 /// further uploads, and its next run is a minute later.
 const ANSWER_TIME: u64 = 4 * MINUTE;
+/// For notifications that may still come, and for two runs of the function.
+const LOST_MARGIN: u64 = 15 * MINUTE;
 /// Runs that may overlook it, because the endpoint has only just stopped to update.
 const MAX_UNANSWERED_RUNS: u32 = 3;
 
@@ -80,6 +82,44 @@ pub(crate) fn check_answered(
         let job = short(*job);
         env.violation(INSTANCES_START, || {
             format!("{pipeline} has no instance, although {job} has been open for minutes")
+        });
+    }
+}
+
+/// A run has evaluated everything, and several instances have long been left for jobs of which no result can come.
+pub(crate) fn check_lost(
+    env: &mut SimulationEnvironment,
+    table: &JobTable,
+    endpoints: &Endpoints,
+    docket: &mut DocketScaling,
+    index: usize,
+    timeout: u64,
+) {
+    let (found, pipeline) = (endpoints.describe(index), endpoints.pipeline(index));
+    let open = table
+        .rows()
+        .filter(|row| row.job.pipeline == pipeline && docket.open_since.contains_key(&row.job.id));
+    let open: Vec<&TableRow> = open.collect();
+    let is_lost = |row: &&TableRow| matches!(row.job.state, State::InProgress { .. });
+    let all_lost = !open.is_empty() && open.iter().all(is_lost);
+    let is_idle = endpoints.model(index).open_requests() == 0;
+    if !all_lost || !is_idle || found.in_service == 0 || found.updating {
+        docket.lost_since.remove(&index);
+        return;
+    }
+    // The newest attempt may have begun after the last look.
+    let newest = open.iter().map(|row| row.saved_at).max().unwrap_or(0);
+    let (since, runs) = docket.lost_since.entry(index).or_insert((env.now, 0));
+    *since = newest.max(*since);
+    let rounds = open.len() as u64 + 2;
+    if found.desired <= found.min.max(1) || env.now < *since + rounds * timeout + LOST_MARGIN {
+        *runs = 0;
+        return;
+    }
+    *runs += 1;
+    if *runs > MAX_UNANSWERED_RUNS {
+        env.violation(INSTANCES_STOP, || {
+            format!("{pipeline} keeps {} instances", found.desired)
         });
     }
 }

@@ -60,7 +60,9 @@ impl JobStore for Ports {
             let Some(row) = simulation.table.row(id) else {
                 return Ok(None);
             };
-            if is_unreadable(simulation, id) {
+            let taken_for_alive = simulation.env.has(Mistake::LostAttemptsTakenForAlive)
+                && simulation.functions.current_is("capacity");
+            if is_unreadable(simulation, id) || taken_for_alive {
                 return Err(LoadError::NewerSchema(id));
             }
             Ok(Some(seen_by_current(simulation, row.job.clone())))

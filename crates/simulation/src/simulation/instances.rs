@@ -171,6 +171,13 @@ impl Simulation {
                 ..
             } = self;
             checks::instances::check_answered(env, table, endpoints, docket, index);
+            // An older release cannot read rows of the newer, and takes their jobs for alive.
+            if self.released {
+                let pipeline = self.pipelines.get(endpoints.pipeline(index));
+                let timeout = pipeline.map_or(0, |it| it.invocation_timeout_seconds);
+                let timeout = u64::from(timeout) * SECOND;
+                checks::instances::check_lost(env, table, endpoints, docket, index, timeout);
+            }
         }
     }
 }
