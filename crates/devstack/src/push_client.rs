@@ -27,6 +27,10 @@ pub fn has_ended(job: &JobView) -> bool {
 /// A message that the service pushes, as clients read it. `jobs::view::PushMessage` is the server's side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one message exists at a time, and nearly all are of the large variant"
+)]
 pub enum PushMessage {
     #[serde(rename = "job.changed")]
     JobChanged { job: JobView },
