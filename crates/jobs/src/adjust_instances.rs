@@ -167,7 +167,7 @@ where
         };
         let known = &stored.observations;
         if jobs.complete
-            && signs_of_life::all_past(self.ports, &jobs.jobs, known, &found, timeout).await?
+            && signs_of_life::all_past(self.ports, jobs.jobs, known, &found, timeout).await?
         {
             open = OpenWork {
                 alive: 0,

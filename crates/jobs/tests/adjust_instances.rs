@@ -303,11 +303,13 @@ fn run_that_fails_at_any_call_leaves_the_rest_to_the_next() {
     }
 }
 
+type Interruption<'a> = Box<dyn FnOnce(&Scene) + 'a>;
+
 /// Runs another run in the middle of this one: after the open jobs were read, or when the number is asked for.
 struct Interrupted<'a> {
     scene: &'a Scene,
     /// Happens once, before the first record is written.
-    between: std::cell::RefCell<Option<Box<dyn FnOnce(&Scene) + 'a>>>,
+    between: std::cell::RefCell<Option<Interruption<'a>>>,
 }
 
 impl Clock for Interrupted<'_> {
@@ -535,7 +537,7 @@ fn runs_and_cold_starts_are_measured_from_readings() {
     scene.add(PIPELINE, "InProgress", 40);
     scene.pass(MINUTE);
     let reason = scene.decided().reason;
-    // Five of more than three minutes, and one that asked for one more instance, which was in service at once.
+    // Four of four minutes, and one of half a minute: an instance more, which was in service at once.
     assert!(!reason.contains("pipelines.toml"), "{reason}");
     assert!(reason.contains("a cold start of 3 min 18 s"), "{reason}");
 }

@@ -48,7 +48,7 @@ struct Parameter {
 
 impl EndpointParameters {
     /// Reads a parameter file. Every parameter that the model uses is required, as in the template,
-    /// which has no defaults for them. Others are ignored.
+    /// which has no defaults for them, except for `Scaling`: `aws`. Others are ignored.
     pub fn parse(json: &str) -> Result<Self, ParameterError> {
         let parameters: Vec<Parameter> = serde_json::from_str(json)?;
         let parameters = ParameterMap(parameters.into_iter().map(|p| (p.key, p.value)).collect());
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_of_the_model_is_required() {
+    fn every_parameter_of_the_model_is_required_but_the_one_with_a_default() {
         let rows: Vec<serde_json::Value> = serde_json::from_str(FILE).unwrap();
         for removed in 0..rows.len() {
             let mut rest = rows.clone();
@@ -298,6 +298,9 @@ mod tests {
             let read = EndpointParameters::parse(&serde_json::to_string(&rest).unwrap());
             if key == "ImageUri" {
                 assert!(read.is_ok(), "{read:?}");
+            } else if key == "Scaling" {
+                let settings = read.unwrap().settings;
+                assert_eq!(settings.scale_from_zero_datapoints, 1, "aws");
             } else {
                 assert!(
                     matches!(read, Err(ParameterError::Missing(missing)) if key == missing),
