@@ -5,17 +5,36 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::{
-    FULL_SCAN_INTERVAL, MIN_OBJECT_AGE, MIN_PAGES_PER_RUN, SCAN_INTERVAL, ScanReport, first_after,
-    may_be_newer,
-};
-use crate::id::Timestamp;
+use crate::id::{CLOCK_SKEW, Timestamp};
 use crate::pipeline::Pipelines;
 use crate::ports::{KeyValueStore, ListedObject, ListingCursor, Record, Unavailable};
 
+/// Minimum time between the starts of two scans.
+const SCAN_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// Minimum time between the starts of two full scans.
+const FULL_SCAN_INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// Younger objects are skipped: S3's own event takes seconds, and the queue of uploads some minutes.
+pub(super) const MIN_OBJECT_AGE: Duration = Duration::from_secs(10 * 60);
+/// Pages of the complete scan in one run, so that a run costs the same however many objects there are. Together with the
+/// reconciler's interval this is the speed of the complete scan: 250,000 versions in five minutes.
+pub const MAX_PAGES_PER_RUN: u64 = 250;
+/// With fewer, the complete scan is late: half of the maximum, since S3 may be slow and other work comes first.
+const MIN_PAGES_PER_RUN: u64 = MAX_PAGES_PER_RUN / 2;
 /// Where the checkpoint is stored.
 const COLLECTION: &str = "state";
 const KEY: &str = "inventory-scan";
+
+/// The result of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScanReport {
+    /// Objects whose upload event was sent again.
+    pub resent: u64,
+    /// Time since the latest complete scan began: every event lost before that was re-sent. While no scan has completed,
+    /// the time since the first one began.
+    pub age: Duration,
+    /// By how much the scans are later than the number of objects explains.
+    pub delay: Duration,
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ScanCheckpoint {
@@ -135,6 +154,33 @@ impl ScanCheckpoint {
         let since = self.last_complete.filter(|_| !self.full);
         since.is_none_or(|since| may_be_newer(object, since, upload_expiry))
     }
+}
+
+/// Whether an object was uploaded since a scan that began at `since` looked for it, with what its date leaves uncertain.
+pub(super) fn may_be_newer(
+    object: &ListedObject,
+    since: Timestamp,
+    upload_expiry: Duration,
+) -> bool {
+    // S3 dates an object uploaded in parts by when its upload began, at most `upload_expiry` ago.
+    // The entity tag of a multipart upload ends in a hyphen and its number of parts.
+    let is_multipart = object.etag.contains('-');
+    let uncertainty = if is_multipart {
+        MIN_OBJECT_AGE + CLOCK_SKEW + upload_expiry
+    } else {
+        MIN_OBJECT_AGE + CLOCK_SKEW
+    };
+    object.put_at.plus(uncertainty) >= since
+}
+
+/// The start of the first prefix after `prefix`.
+pub(super) fn first_after(pipelines: &Pipelines, prefix: &str) -> Option<ScanPosition> {
+    let prefixes = pipelines.iter().map(|pipeline| pipeline.prefix.as_str());
+    let next = prefixes.filter(|known| *known > prefix).min()?;
+    Some(ScanPosition {
+        prefix: next.to_owned(),
+        after: None,
+    })
 }
 
 /// The checkpoint's record, as last read or written by this run.

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
-use super::checkpoint::{ScanCheckpoint, ScanPosition, StoredCheckpoint};
-use super::{MIN_OBJECT_AGE, PAGE, Target, first_after, may_be_newer, resend_missing};
+use super::checkpoint::{
+    MIN_OBJECT_AGE, ScanCheckpoint, ScanPosition, StoredCheckpoint, first_after, may_be_newer,
+};
+use super::missing::{PAGE, Target, resend_missing};
 use crate::id::{CLOCK_SKEW, Tenant, Timestamp};
 use crate::ports::{
     Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Unavailable,
