@@ -28,8 +28,9 @@ use crate::ports::{
     Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobStore,
     KeyValueStore, Unavailable,
 };
+use crate::ready_by::{self, QueueSnapshot};
 use observations::StoredObservations;
-use open_work::{OpenJobsReading, read_open_jobs};
+use open_work::{OpenJobsReading, PipelineOpenJobs, read_open_jobs};
 
 pub use open_work::{MAX_ENTRIES_PER_SHARD, record_open_jobs};
 
@@ -192,7 +193,10 @@ where
             since_last_open: known.last_open_at().map(|at| now.since(at)),
         };
         let decision = decide(&input);
+        let starting_since = known.starting_since();
         let changed = self.carry_out(&input, &decision, &found, stored).await?;
+        self.describe_queue(now, &jobs, &input, starting_since)
+            .await;
         let done = PipelineInstances {
             pipeline: name.clone(),
             open: jobs.open,
@@ -207,6 +211,33 @@ where
             changed,
         };
         Ok(Some((done, decision.check_again_in)))
+    }
+
+    /// Stores what estimates of when a job is ready start from ([`ready_by`]). A partial reading gives none: the reconciler then
+    /// stores its own. A store that does not answer costs only estimates.
+    async fn describe_queue(
+        &self,
+        now: Timestamp,
+        jobs: &PipelineOpenJobs<'_>,
+        input: &CapacityInput,
+        starting_since: Option<Timestamp>,
+    ) {
+        if !jobs.complete || jobs.jobs.is_empty() {
+            return;
+        }
+        let name = &self.pipeline.name;
+        // The index does not have the time of an attempt.
+        let sent_at = jobs.jobs.iter().map(|job| job.created_at).collect();
+        let stored = async {
+            let earlier = ready_by::load(self.ports, name).await?;
+            let earlier =
+                earlier.filter(|earlier| now.since(earlier.at) <= ready_by::MAX_SNAPSHOT_AGE);
+            let snapshot = QueueSnapshot::of_capacity(now, input, sent_at, starting_since, None);
+            ready_by::store(self.ports, name, &snapshot.after(earlier.as_ref())).await
+        };
+        if let Err(error) = stored.await {
+            warn!(pipeline = name, error = %error, "the description of the queue was not stored");
+        }
     }
 
     /// Returns whether the endpoint accepted another number.

@@ -197,6 +197,31 @@ fn burst_out_of_zero_is_answered_once_and_its_instances_stop_when_it_is_over() {
 }
 
 #[test]
+fn queue_is_described_with_the_counted_instances_while_jobs_are_open() {
+    let scene = Scene::new(0);
+    scene.decided();
+    let described =
+        || wait(jobs::ready_by::load(&scene.memory, PIPELINE)).expect("memory answers");
+    assert_eq!(described(), None, "no job is open");
+    scene.add(PIPELINE, "InProgress", 30);
+    scene.pass(MINUTE);
+    assert!(scene.decided().changed);
+    let before = described().expect("jobs are open");
+    assert_eq!((before.open, before.instances.in_service), (30, 0));
+    assert_eq!((before.instances.starting, before.instances.more), (0, 3));
+    scene.pass(MINUTE);
+    scene.decided();
+    let starting = described().expect("jobs are open").instances;
+    assert!(starting.is_counted);
+    assert_eq!((starting.starting, starting.more), (3, 0));
+    assert_eq!(
+        starting.starting_since,
+        Some(before.at),
+        "when they were asked for"
+    );
+}
+
+#[test]
 fn instances_stay_while_a_job_in_any_open_state_is_open() {
     for state in ["Submitting", "InProgress", "RetryScheduled"] {
         let scene = Scene::new(4);

@@ -381,19 +381,16 @@ fn ready_by() -> String {
                     |---|---|---|---|---|---|---|---|\n"
         .to_owned();
     let check = |conclusion: &str, holds: bool| assert!(holds, "no longer true: {conclusion}");
+    let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
+    let mut all = Calibration::default();
     for kind in CALIBRATION_DAYS {
         let mut found = Calibration::default();
         for seed in 1..=10 {
             let day = day_with_faults(kind, seed).unwrap();
             assert_eq!(day.violations, Vec::<String>::new(), "seed {seed}");
             found.add(&day);
+            all.add(&day);
         }
-        let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
-        let held = share(found.held, found.documents);
-        check(
-            "the range holds for about nine of ten",
-            (0.85..=0.96).contains(&held),
-        );
         check(
             "the estimate beats the baseline",
             found.error_ms < found.baseline_error_ms,
@@ -420,6 +417,11 @@ fn ready_by() -> String {
             found.warned
         );
     }
+    // Of all days: those of one kind are too few documents for a bound.
+    check(
+        "the range holds for about nine of ten",
+        (0.85..=0.95).contains(&share(all.held, all.documents)),
+    );
     text
 }
 

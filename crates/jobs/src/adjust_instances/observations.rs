@@ -92,6 +92,11 @@ impl Observations {
         self.cold_starts.measured()
     }
 
+    /// When the instances were asked for that are not in service yet.
+    pub(super) fn starting_since(&self) -> Option<Timestamp> {
+        self.start.map(|start| start.asked_at)
+    }
+
     pub(super) const fn last_open_at(&self) -> Option<Timestamp> {
         self.last_open_at
     }
