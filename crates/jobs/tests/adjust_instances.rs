@@ -200,8 +200,7 @@ fn burst_out_of_zero_is_answered_once_and_its_instances_stop_when_it_is_over() {
 fn queue_is_described_with_the_counted_instances_while_jobs_are_open() {
     let scene = Scene::new(0);
     scene.decided();
-    let described =
-        || wait(jobs::ready_by::load(&scene.memory, PIPELINE)).expect("memory answers");
+    let described = || wait(jobs::ready_by::load(&scene.memory, PIPELINE)).expect("memory answers");
     assert_eq!(described(), None, "no job is open");
     scene.add(PIPELINE, "InProgress", 30);
     scene.pass(MINUTE);
