@@ -1,6 +1,6 @@
 """Writes the licence notices that travel with the programs: which crates are in them, under which licence, by whom.
 
-  python supply-chain/notices.py            writes crates/functions/THIRD-PARTY-NOTICES and crates/docket/THIRD-PARTY-NOTICES
+  python supply-chain/notices.py            writes crates/function-binaries/THIRD-PARTY-NOTICES and crates/docket/THIRD-PARTY-NOTICES
   python supply-chain/notices.py --check    fails if a committed file differs
 
 A crate with a choice of licences is taken under the first of PREFERRED. A licence's text stands once, with everyone who
@@ -50,9 +50,9 @@ class Program:
 PROGRAMS = (
     # With OTEL=1 the zips have a few crates more; one file serves both. On arm64 the crates are the same.
     Program(
-        ROOT / "crates/functions/THIRD-PARTY-NOTICES",
+        ROOT / "crates/function-binaries/THIRD-PARTY-NOTICES",
         "the functions of Docket",
-        "functions",
+        "function-binaries",
         "x86_64-unknown-linux-gnu",
         ["functions/otel"],
     ),

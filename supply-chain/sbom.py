@@ -29,7 +29,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-FUNCTIONS = ROOT / "crates" / "functions" / "src" / "bin"
+FUNCTIONS = ROOT / "crates" / "function-binaries" / "src" / "bin"
 # Vite writes a heading for each package in the bundle: "## preact - 11.2.0 (MIT)".
 BUNDLED = re.compile(r"^## (\S+) - (\S+)", re.MULTILINE)
 
@@ -126,12 +126,12 @@ def main() -> int:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     # What is built here runs on Linux; Lambda's arm64 and x86_64 take the same crates.
-    crates = linked("functions", list(filter(None, [options.features])), host())
+    crates = linked("function-binaries", list(filter(None, [options.features])), host())
     names = sorted(path.stem for path in FUNCTIONS.glob("*.rs"))
     for name in names:
         artefact = ROOT / "target" / "lambda" / f"{name}.zip"
         # They differ in the function's name and hash alone.
-        write(program(name, artefact, crates, "functions"), options.out / f"{name}.cdx.json", check=name == names[0])
+        write(program(name, artefact, crates, "function-binaries"), options.out / f"{name}.cdx.json", check=name == names[0])
     docket = linked("docket", [], host())
     write(program("docket", TARGET / "release" / "docket", docket, "docket"), options.out / "docket.cdx.json")
     if (ROOT / "web/dist/third-party-notices.txt").is_file():

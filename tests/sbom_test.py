@@ -60,9 +60,9 @@ class SbomTest(unittest.TestCase):
         return {(component["name"], component["version"]) for component in self.made[name]["components"]}
 
     def test_every_function_and_the_command_line_list_exactly_what_cargo_links(self) -> None:
-        functions = [path.stem for path in (ROOT / "crates/functions/src/bin").glob("*.rs")]
+        functions = [path.stem for path in (ROOT / "crates/function-binaries/src/bin").glob("*.rs")]
         self.assertIn("upload-trigger", functions)
-        for package, binary in [("docket", "docket"), *(("functions", name) for name in functions)]:
+        for package, binary in [("docket", "docket"), *(("function-binaries", name) for name in functions)]:
             with self.subTest(binary):
                 self.assertEqual(self.listed(binary), cargo_links(package, binary))
 
@@ -78,7 +78,7 @@ class SbomTest(unittest.TestCase):
         self.assertGreater(checked, 100)
 
     def test_the_notices_name_every_listed_crate_of_others(self) -> None:
-        for name, package in (("upload-trigger", "functions"), ("docket", "docket")):
+        for name, package in (("upload-trigger", "function-binaries"), ("docket", "docket")):
             notices = (ROOT / "crates" / package / "THIRD-PARTY-NOTICES").read_text()
             others = [one for one in self.made[name]["components"] if "purl" in one]
             missing = [one["purl"] for one in others if f"{one['name']} {one['version']}" not in notices]

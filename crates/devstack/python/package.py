@@ -21,7 +21,7 @@ import zipfile
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ROOT / "crates" / "function-binaries" / "src" / "bin"
 PIPELINES = ROOT / "infra" / "pipelines.toml"
-NOTICES = ROOT / "crates" / "functions" / "THIRD-PARTY-NOTICES"
+NOTICES = ROOT / "crates" / "function-binaries" / "THIRD-PARTY-NOTICES"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can name
 PROGRAM, TEXT = 0o100755, 0o100644  # Lambda executes bootstrap, so its mode must say so
 
