@@ -74,7 +74,7 @@ function StatusCell({ job, pipeline }: { job: JobView; pipeline: PipelineView | 
 function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
   switch (statusGroup(job.status)) {
     case "open":
-      return <WaitingTime job={job} pipeline={pipeline} />;
+      return <WaitingTime job={job} pipeline={pipeline} withEstimate />;
     case "ready":
       return <>after {formatDuration(job.updated_at - job.created_at)}</>;
     case "failed":
@@ -85,16 +85,23 @@ function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView 
   }
 }
 
+interface WaitingTimeProps {
+  job: JobView;
+  pipeline: PipelineView | undefined;
+  /** Also when it is ready, if that is known. A row has no room for the time of the next attempt beside it. */
+  withEstimate?: boolean;
+}
+
 /** The time since the upload, not since the latest attempt. */
-export function WaitingTime({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
+export function WaitingTime({ job, pipeline, withEstimate = false }: WaitingTimeProps): JSX.Element {
   const pastSlo = useTickingText(() => (isPastSlo(job, pipeline, now()) ? "late" : ""));
-  const ready = useTickingText(() => readyAbout(job, now()));
+  const ready = useTickingText(() => (withEstimate ? readyAbout(job, now()) : ""));
   return (
     <>
       waiting <Elapsed since={job.created_at} />
       {ready !== "" && <> · {ready}</>}
       {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.slo_seconds)}</span> : null}
-      {job.retry_at !== undefined && !pastSlo ? <RetryIn at={job.retry_at} /> : null}
+      {job.retry_at !== undefined && !pastSlo && ready === "" ? <RetryIn at={job.retry_at} /> : null}
     </>
   );
 }
