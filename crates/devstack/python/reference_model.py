@@ -32,8 +32,6 @@ kills a container 30 s after SIGTERM.
 """
 
 import argparse
-from collections.abc import Iterator
-import contextlib
 import hashlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import json
@@ -82,14 +80,27 @@ class RequestHandler(BaseHTTPRequestHandler):
             return self.send_failure({"status": 404, "code": "not_found", "reason": "the paths are /ping and /invocations"})
         self.respond(200, JSON, b"{}")
 
+    def handle_one_request(self) -> None:
+        """Counts a request as running from its first line on: "100 Continue" is an answer that is kept."""
+        self.is_running = False
+        try:
+            super().handle_one_request()
+        finally:
+            if self.is_running:
+                self.server.count_running(-1)
+
+    def parse_request(self) -> bool:
+        self.is_running = True
+        self.server.count_running(1)
+        return super().parse_request()
+
     def do_POST(self) -> None:
         self.unread = -1  # bytes of the body that are not read yet; -1: unknown
-        with self.server.running_request():
-            try:
-                output, length = self.check_headers()
-                self.invoke(output, length)
-            except RejectedRequest as rejected:
-                self.send_failure(rejected.result)
+        try:
+            output, length = self.check_headers()
+            self.invoke(output, length)
+        except RejectedRequest as rejected:
+            self.send_failure(rejected.result)
 
     def handle_expect_100(self) -> bool:
         """Checks the headers before the client sends its body (which it may still do after a rejection)."""
@@ -225,17 +236,11 @@ class ModelServer(ThreadingHTTPServer):
         self.delay_seconds, self.min_durations = delay_seconds, min_durations
         self.running, self.running_changed = 0, threading.Condition()
 
-    @contextlib.contextmanager
-    def running_request(self) -> Iterator[None]:
-        """Counts a request until its response is sent."""
+    def count_running(self, change: int) -> None:
+        """Counts the requests that have begun and have no response yet."""
         with self.running_changed:
-            self.running += 1
-        try:
-            yield
-        finally:
-            with self.running_changed:
-                self.running -= 1
-                self.running_changed.notify_all()
+            self.running += change
+            self.running_changed.notify_all()
 
     def stop(self) -> None:
         """Ends the process when the running requests have their responses."""
