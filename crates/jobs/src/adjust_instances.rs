@@ -2,11 +2,11 @@
 //! `docket`, decides, and asks the endpoint for the number of instances.
 //!
 //! It is level-triggered: a run depends on what it reads, not on what an earlier run did, so runs may be lost, repeated or
-//! concurrent. What earlier runs observed ([`observations`]) only makes a decision more accurate, with two exceptions that
+//! concurrent. What earlier runs observed (`observations`) only makes a decision more accurate, with two exceptions that
 //! are on the safe side: without it instances stay longer, and a run that another one overtook asks for nothing.
 //!
 //! A number never falls while a job of the pipeline is open, whatever the decision says, except to one instance for jobs
-//! past every sign of life ([`signs_of_life`]). It falls only on a complete and fresh reading. A job whose upload arrives
+//! past every sign of life (`signs_of_life`). It falls only on a complete and fresh reading. A job whose upload arrives
 //! between that reading and the endpoint's change can still lose its instance: SageMaker has no conditional change. Then
 //! its request waits for the next instance.
 

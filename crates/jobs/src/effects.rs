@@ -52,7 +52,7 @@ pub struct EffectsReport {
     pub dropped: usize,
 }
 
-/// Runs the effects of a batch. No push starts after `push_until`, nor later than [`MAX_PUSH_TIME`] after the first.
+/// Runs the effects of a batch. No push starts after `push_until`, nor later than `MAX_PUSH_TIME` after the first.
 pub async fn run_effects<P>(
     ports: &P,
     pending: &[PendingEffects],

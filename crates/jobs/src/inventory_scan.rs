@@ -2,7 +2,7 @@
 //!
 //! Two scans run side by side, over as many runs of the reconciler as they take; a checkpoint records their progress.
 //!
-//! - The **recent scan** ([`recent`]) lists only keys that the API issued lately. What it costs depends on the number of
+//! - The **recent scan** (`recent`) lists only keys that the API issued lately. What it costs depends on the number of
 //!   tenants and of recent uploads, not on the number of objects.
 //! - The **complete scan** lists all objects of all pipelines, page by page, since the keys of S3 clients carry no time.
 //!   Listing is cheap (a thousand objects per request) but looking up jobs is not. So an ordinary scan looks up only objects

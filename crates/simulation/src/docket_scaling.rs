@@ -15,7 +15,7 @@ pub(crate) const PERIOD: u64 = MINUTE;
 pub(crate) const QUIET: u64 = 15 * MINUTE;
 /// Uploads in the moment of a release, per history.
 pub(crate) const MAX_EXTRA_UPLOADS: u32 = 4;
-/// The age of the readings of [`Mistake::OldReadingUsed`].
+/// The age of the readings of [`crate::mistake::Mistake::OldReadingUsed`].
 const OLD: u64 = 5 * MINUTE;
 
 /// What is remembered for the schedule, the mistakes and the checks.
@@ -30,7 +30,7 @@ pub(crate) struct DocketScaling {
     pub(crate) lost_since: BTreeMap<usize, (u64, u32)>,
     pub(crate) active_until: u64,
     pub(crate) extra_uploads: u32,
-    /// For [`Mistake::OldReadingUsed`]: earlier pages, by shard and position.
+    /// For [`crate::mistake::Mistake::OldReadingUsed`]: earlier pages, by shard and position.
     readings: BTreeMap<PageKey, Vec<(u64, Page)>>,
 }
 

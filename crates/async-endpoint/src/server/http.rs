@@ -1,4 +1,4 @@
-//! The HTTP API: `POST /endpoints/{EndpointName}/async-invocations`, the calls of [`control_plane`], and
+//! The HTTP API: `POST /endpoints/{EndpointName}/async-invocations`, the calls of [`mod@control_plane`], and
 //! `GET /_endpoint/{EndpointName}` for the state of an endpoint.
 
 use super::control_plane;
