@@ -13,7 +13,7 @@ use jobs::job::Job;
 use jobs::open_jobs::count_open_jobs;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobStore,
+    Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobInput, JobStore,
     KeyValueStore, Listing, LoadError, NewestJobs, OpenJob, Record, SaveError, ScheduledCheck,
     Unavailable,
 };
@@ -200,8 +200,7 @@ fn burst_out_of_zero_is_answered_once_and_its_instances_stop_when_it_is_over() {
 fn queue_is_described_with_the_counted_instances_while_jobs_are_open() {
     let scene = Scene::new(0);
     scene.decided();
-    let described =
-        || wait(jobs::ready_by::load(&scene.memory, PIPELINE)).expect("memory answers");
+    let described = || wait(jobs::ready_by::load(&scene.memory, PIPELINE)).expect("memory answers");
     assert_eq!(described(), None, "no job is open");
     scene.add(PIPELINE, "InProgress", 30);
     scene.pass(MINUTE);
@@ -367,11 +366,11 @@ impl JobIndex for Interrupted<'_> {
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.scene.memory.postpone(due, until).await
     }
-    async fn versions_of(
+    async fn inputs_of(
         &self,
         ids: &[JobId],
-    ) -> Result<std::collections::BTreeMap<JobId, String>, Unavailable> {
-        self.scene.memory.versions_of(ids).await
+    ) -> Result<std::collections::BTreeMap<JobId, JobInput>, Unavailable> {
+        self.scene.memory.inputs_of(ids).await
     }
 }
 

@@ -11,9 +11,12 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
-use jobs::ports::{CopyError, HeadError, ObjectDeletion, ObjectHead, ObjectStore, Unavailable};
+use jobs::ports::{
+    CopyError, HeadError, ListedVersion, ObjectDeletion, ObjectHead, ObjectStore, Unavailable,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::inventory::versions_by_key;
 use super::s3_refusals::ReadRefusal;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 use crate::config::Environment;
@@ -251,7 +254,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .collect())
     }
 
-    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         // Versions are sorted by key, then newest first; the exact key precedes all keys that begin with it.
         let response = self
             .s3()
@@ -263,14 +266,11 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .send()
             .await;
         let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
-        let encoded = response.encoding_type == Some(EncodingType::Url);
-        let is_key = |listed: &str| plain(listed, encoded) == key;
-        let of_key = response
-            .versions
-            .into_iter()
-            .flatten()
-            .filter(|version| version.key.as_deref().is_some_and(is_key));
-        Ok(of_key.filter_map(|version| version.version_id).collect())
+        let mut listed = versions_by_key(&response).into_iter();
+        Ok(listed
+            .find(|listed| listed.key == key)
+            .map(|listed| listed.versions)
+            .unwrap_or_default())
     }
 }
 
