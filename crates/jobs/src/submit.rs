@@ -1,6 +1,6 @@
 //! Processes an upload event: creates the job, once, and submits its first attempt.
 
-use std::cell::OnceCell;
+mod versions;
 
 use tracing::info;
 
@@ -17,12 +17,13 @@ use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
 use crate::ports::{
     Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion, ObjectHead,
-    ObjectStore, SaveError, Unavailable,
+    ObjectStore, SaveError,
 };
-use crate::same_bytes::{MAX_SAME_BYTES, SameBytes, job_takes_upload, may_be_same_bytes};
+use crate::same_bytes::SameBytes;
 use crate::state::{Cause, Failure, State};
 use crate::transition::{Event, IgnoreReason, first};
 use crate::upload_session::{self, UploadSession, is_session_key};
+use versions::{VersionsAtKey, is_current, job_of_same_bytes};
 
 /// An S3 event about an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,53 +141,6 @@ where
     Ok(pending)
 }
 
-/// The versions at the key of an upload, listed when they are first needed.
-struct VersionsAtKey<'a, P> {
-    ports: &'a P,
-    bucket: &'a str,
-    key: &'a str,
-    listed: OnceCell<Vec<ListedVersion>>,
-}
-
-impl<'a, P: ObjectStore> VersionsAtKey<'a, P> {
-    const fn new(ports: &'a P, upload: &'a UploadEvent) -> Self {
-        Self {
-            ports,
-            bucket: upload.bucket.as_str(),
-            key: upload.key.as_str(),
-            listed: OnceCell::new(),
-        }
-    }
-
-    async fn list(&self) -> Result<&[ListedVersion], Unavailable> {
-        if self.listed.get().is_none() {
-            let listed = self.ports.versions(self.bucket, self.key).await?;
-            let _ = self.listed.set(listed);
-        }
-        Ok(self.listed.get().map_or(&[], Vec::as_slice))
-    }
-}
-
-/// Whether the current version is the one that an event is about, or has the same bytes.
-async fn is_current<P: ObjectStore>(
-    versions: &VersionsAtKey<'_, P>,
-    upload: &UploadEvent,
-    object: Option<&ObjectHead>,
-) -> Result<bool, Unavailable> {
-    let (Some(named), Some(object)) = (&upload.version, object) else {
-        return Ok(true);
-    };
-    if *named == object.version {
-        return Ok(true);
-    }
-    let own = (upload.etag.as_str(), upload.bytes);
-    if !may_be_same_bytes(own, (&object.etag, object.bytes)) {
-        return Ok(false);
-    }
-    let same = SameBytes::neighbours(versions.list().await?, true, named);
-    Ok(same.is_some_and(|same| same.include(&object.version)))
-}
-
 /// What reading the object showed.
 struct UploadCheck {
     version: String,
@@ -299,11 +253,11 @@ async fn create<P: JobStore + ObjectStore + Clock>(
         created_at: context.now,
     });
     let of_key = match create_or_load(ports, &job, upload).await? {
-        Stored::Created => return Ok(JobRow::Created(job)),
-        Stored::Existing(row) if row.input.version == upload_check.version => {
+        None => return Ok(JobRow::Created(job)),
+        Some(row) if row.input.version == upload_check.version => {
             return Ok(JobRow::Existing(row));
         }
-        Stored::Existing(row) => row,
+        Some(row) => row,
     };
     // Deleted with the data of the job, for all that can be known. A row would have the key again, which may name the document.
     if upload_check.is_deleted && of_key.is_erased() {
@@ -319,32 +273,26 @@ async fn create<P: JobStore + ObjectStore + Clock>(
     }
     job.id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
     match create_or_load(ports, &job, upload).await? {
-        Stored::Created => Ok(JobRow::Created(job)),
-        Stored::Existing(row) if row.input.version == upload_check.version => {
-            Ok(JobRow::Existing(row))
-        }
-        Stored::Existing(row) => Err(MessageError::Contradiction(format!(
+        None => Ok(JobRow::Created(job)),
+        Some(row) if row.input.version == upload_check.version => Ok(JobRow::Existing(row)),
+        Some(row) => Err(MessageError::Contradiction(format!(
             "job {} is about another version",
             row.id
         ))),
     }
 }
 
-enum Stored {
-    Created,
-    Existing(Job),
-}
-
+/// Creates the row of a job. Returns the existing row, if there is one.
 async fn create_or_load<P: JobStore>(
     ports: &P,
     job: &Job,
     upload: &UploadEvent,
-) -> Result<Stored, MessageError> {
+) -> Result<Option<Job>, MessageError> {
     let id = job.id;
     match ports.create(job).await {
         Ok(()) => {
             log_change(&job.state, &Event::Uploaded, job);
-            Ok(Stored::Created)
+            Ok(None)
         }
         Err(SaveError::Conflict(row)) => {
             let row = match row {
@@ -358,55 +306,11 @@ async fn create_or_load<P: JobStore>(
                     "job {id} is about another object"
                 )));
             }
-            Ok(Stored::Existing(row))
+            Ok(Some(row))
         }
         Err(SaveError::Load(error)) => Err(error.into()),
         Err(SaveError::Unavailable(error)) => Err(error.into()),
     }
-}
-
-/// The job of which an upload is the input although it has another version: own job first, since it was decided before.
-async fn job_of_same_bytes<P: JobStore>(
-    ports: &P,
-    upload: &UploadEvent,
-    pipeline: &Pipeline,
-    same: SameBytes<'_>,
-    of_key: Job,
-    version: &str,
-) -> Result<Option<Job>, MessageError> {
-    let is_own = |known: &&ListedVersion| known.version == version;
-    let Some(own) = same.versions().iter().find(is_own) else {
-        return Ok(None);
-    };
-    let input = &of_key.input;
-    let is_of_key = same.are_of(&input.version, &input.etag, input.bytes);
-    if same.versions().len() == 1 && !is_of_key {
-        return Ok(None);
-    }
-    let of_version = |version: &str| JobId::of_version(&upload.bucket, &upload.key, version);
-    if let Some(row) = ports.load(of_version(version)).await? {
-        return Ok(Some(row).filter(|row| row.input.version == version));
-    }
-    let takes = |job: &Job| job_takes_upload(job, pipeline, own.put_at);
-    if is_of_key && takes(&of_key) {
-        log_same_bytes(&of_key, version);
-        return Ok(Some(of_key));
-    }
-    // Most often the oldest one has the job.
-    let others = same.versions().iter().rev().filter(|known| !is_own(known));
-    for known in others.take(MAX_SAME_BYTES) {
-        if let Some(job) = ports.load(of_version(&known.version)).await?
-            && takes(&job)
-        {
-            log_same_bytes(&job, version);
-            return Ok(Some(job));
-        }
-    }
-    Ok(None)
-}
-
-fn log_same_bytes(job: &Job, version: &str) {
-    info!(job.id = %job.id, trace.id = %job.trace(), upload.version = version, "the same bytes again: no second job");
 }
 
 fn input_of(
