@@ -92,8 +92,14 @@ where
         problem,
         None | Some(InputProblem::Unreadable(_) | InputProblem::Denied(_))
     );
-    let versions = VersionsAtKey::new(ports, upload);
-    let is_current = is_current(&versions, upload, object.as_ref()).await?;
+    let versions = VersionsAtKey::new(ports, &upload.bucket, &upload.key);
+    let is_current = is_current(
+        &versions,
+        upload.version.as_deref(),
+        (&upload.etag, upload.bytes),
+        object.as_ref(),
+    )
+    .await?;
     let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref(), is_current);
     let session = if is_session_key(pipeline, &upload.key) {
         upload_session::find(ports, first_id).await?
@@ -267,7 +273,7 @@ async fn create<P: JobStore + ObjectStore + Clock>(
         && let listed = versions.list().await?
         && let Some(same) = SameBytes::neighbours(listed, true, &upload_check.version)
         && let Some(row) =
-            job_of_same_bytes(ports, upload, pipeline, same, of_key, &upload_check.version).await?
+            job_of_same_bytes(versions, pipeline, same, of_key, &upload_check.version).await?
     {
         return Ok(JobRow::Existing(row));
     }

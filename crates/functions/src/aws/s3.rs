@@ -16,8 +16,8 @@ use jobs::ports::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::inventory::versions_by_key;
 use super::s3_refusals::ReadRefusal;
+use super::version_listing::versions_by_key;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 use crate::config::Environment;
 
@@ -123,16 +123,6 @@ fn size(length: Option<i64>) -> u64 {
 /// The object's size from `bytes 0-1023/12345`.
 fn total(content_range: Option<&str>) -> Option<u64> {
     content_range?.rsplit_once('/')?.1.parse().ok()
-}
-
-/// A key of a listing. It is URL-encoded if requested, since XML cannot represent every character.
-pub(super) fn plain(key: &str, encoded: bool) -> String {
-    if encoded {
-        let spaced = key.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    } else {
-        key.to_owned()
-    }
 }
 
 impl<E: Environment> ObjectStore for Aws<E> {

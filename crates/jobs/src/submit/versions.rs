@@ -4,7 +4,6 @@ use std::cell::OnceCell;
 
 use tracing::info;
 
-use super::UploadEvent;
 use crate::error::MessageError;
 use crate::id::JobId;
 use crate::job::Job;
@@ -21,11 +20,11 @@ pub(super) struct VersionsAtKey<'a, P> {
 }
 
 impl<'a, P: ObjectStore> VersionsAtKey<'a, P> {
-    pub(super) const fn new(ports: &'a P, upload: &'a UploadEvent) -> Self {
+    pub(super) const fn new(ports: &'a P, bucket: &'a str, key: &'a str) -> Self {
         Self {
             ports,
-            bucket: upload.bucket.as_str(),
-            key: upload.key.as_str(),
+            bucket,
+            key,
             listed: OnceCell::new(),
         }
     }
@@ -39,20 +38,20 @@ impl<'a, P: ObjectStore> VersionsAtKey<'a, P> {
     }
 }
 
-/// Whether the current version is the one that an event is about, or has the same bytes.
+/// Whether the current version is the one that an event is about, or has the same bytes. `bytes` are ETag and size in the event.
 pub(super) async fn is_current<P: ObjectStore>(
     versions: &VersionsAtKey<'_, P>,
-    upload: &UploadEvent,
+    version: Option<&str>,
+    bytes: (&str, u64),
     object: Option<&ObjectHead>,
 ) -> Result<bool, Unavailable> {
-    let (Some(named), Some(object)) = (&upload.version, object) else {
+    let (Some(named), Some(object)) = (version, object) else {
         return Ok(true);
     };
-    if *named == object.version {
+    if named == object.version {
         return Ok(true);
     }
-    let own = (upload.etag.as_str(), upload.bytes);
-    if !may_be_same_bytes(own, (&object.etag, object.bytes)) {
+    if !may_be_same_bytes(bytes, (&object.etag, object.bytes)) {
         return Ok(false);
     }
     let same = SameBytes::neighbours(versions.list().await?, true, named);
@@ -61,8 +60,7 @@ pub(super) async fn is_current<P: ObjectStore>(
 
 /// The job of which an upload is the input although it has another version: own job first, since it was decided before.
 pub(super) async fn job_of_same_bytes<P: JobStore>(
-    ports: &P,
-    upload: &UploadEvent,
+    versions: &VersionsAtKey<'_, P>,
     pipeline: &Pipeline,
     same: SameBytes<'_>,
     of_key: Job,
@@ -77,7 +75,8 @@ pub(super) async fn job_of_same_bytes<P: JobStore>(
     if same.versions().len() == 1 && !is_of_key {
         return Ok(None);
     }
-    let of_version = |version: &str| JobId::of_version(&upload.bucket, &upload.key, version);
+    let of_version = |version: &str| JobId::of_version(versions.bucket, versions.key, version);
+    let ports = versions.ports;
     if let Some(row) = ports.load(of_version(version)).await? {
         return Ok(Some(row).filter(|row| row.input.version == version));
     }
