@@ -88,7 +88,10 @@ async fn create_failed_job(stack: &Stack, name: &str) {
     .await;
     let output = ready.output().unwrap().clone();
     for version in ports.versions(bucket, &output.key).await.unwrap() {
-        ports.delete_version(&output, &version).await.unwrap();
+        ports
+            .delete_version(&output, &version.version)
+            .await
+            .unwrap();
     }
     let failure = Failure::new(Cause::ModelError, "the model failed");
     let attempt = ready.state.attempt();

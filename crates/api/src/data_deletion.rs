@@ -14,7 +14,7 @@ use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
 use jobs::commands::{EraseResult, erase_job};
 use jobs::effects::run_command_effects;
-use jobs::erase_objects::delete_results;
+use jobs::erase_objects::{delete_input, delete_results};
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::input::{InputLocation, input_location};
 use jobs::job::Job;
@@ -34,7 +34,7 @@ struct UnfinishedDeletion {
     key: String,
 }
 
-/// Deletes the uploaded version, its copy, outputs and failure objects, the file's name, the model's words, the reasons in
+/// Deletes the uploaded version, further uploads of the same bytes, its copy, outputs and failure objects, the file's name, the model's words, the reasons in
 /// the job's history, and the messages in quarantine that name the job. The job becomes `Erased`, for good.
 ///
 /// # Errors
@@ -135,10 +135,10 @@ async fn input_key<P: KeyValueStore>(ports: &P, job: &Job) -> Result<Option<Stri
 /// Returns the number of deleted object versions.
 async fn delete_everything<P>(ports: &P, job: &Job, key: Option<String>) -> Result<usize, ApiError>
 where
-    P: ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
 {
     let bucket = &job.input.bucket;
-    let mut deleted = 0;
+    let mut versions = Vec::new();
     let mut copy = None;
     if let Some(key) = key {
         // The session is that of the first version at the key.
@@ -150,22 +150,27 @@ where
             bucket: bucket.clone(),
             key,
         };
-        ports.delete_version(&input, &job.input.version).await?;
-        deleted += 1;
+        versions = delete_input(ports, job, &input).await?;
     }
-    deleted += delete_results(ports, job, copy).await?;
-    discard_messages(ports, job).await?;
+    let results = delete_results(ports, job, copy).await?;
+    discard_messages(ports, job, &versions).await?;
     ports.delete(COLLECTION, &job.id.to_string()).await?;
-    Ok(deleted)
+    Ok(versions.len() + results)
 }
 
-/// Discards the messages in quarantine that name the job or its version: notifications, checks and upload events.
-async fn discard_messages<P: QuarantineStore>(ports: &P, job: &Job) -> Result<(), ApiError> {
+/// Discards the messages in quarantine that name the job or its versions: notifications, checks and upload events.
+async fn discard_messages<P: QuarantineStore>(
+    ports: &P,
+    job: &Job,
+    deleted: &[String],
+) -> Result<(), ApiError> {
     let id = job.id.to_string();
-    let version = Some(job.input.version.as_str())
+    let versions = deleted.iter().chain([&job.input.version]);
+    let versions: Vec<String> = versions
         // The version of objects that were put while the bucket had no versioning.
         .filter(|version| !version.is_empty() && *version != "null")
-        .map(|version| format!("\"{version}\""));
+        .map(|version| format!("\"{version}\""))
+        .collect();
     let mut after: Option<(String, String)> = None;
     loop {
         let start = after
@@ -179,9 +184,7 @@ async fn discard_messages<P: QuarantineStore>(ports: &P, job: &Job) -> Result<()
                 continue;
             };
             let body = &stored.message.body;
-            let names_version = version
-                .as_ref()
-                .is_some_and(|version| body.contains(version));
+            let names_version = versions.iter().any(|version| body.contains(version));
             if body.contains(&id) || names_version {
                 ports.remove_message(source, message_id, None).await?;
             }

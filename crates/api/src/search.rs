@@ -56,7 +56,7 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore + 
         for key in key_forms(&key) {
             let versions = ports.versions(bucket, &key).await?;
             for version in versions.iter().take(MAX_VERSIONS) {
-                let id = JobId::of_version(bucket, &key, version);
+                let id = JobId::of_version(bucket, &key, &version.version);
                 found.extend(ports.load(id).await?);
             }
         }

@@ -1,9 +1,68 @@
 //! Deletes the objects of a job whose data is deleted: everything that the service and the endpoint wrote about it.
 
 use crate::error::MessageError;
-use crate::id::Location;
+use crate::id::{JobId, Location};
 use crate::job::Job;
-use crate::ports::{ObjectDeletion, ObjectStore, Unavailable};
+use crate::ports::{JobStore, ListedVersion, LoadError, ObjectDeletion, ObjectStore, Unavailable};
+use crate::same_bytes::SameBytes;
+
+/// Deletes the uploaded version of a job, and later and earlier uploads of the same bytes that made no job of their own. Returns
+/// their version ids.
+///
+/// # Errors
+/// If a service does not answer. Repeating the call deletes the rest.
+pub async fn delete_input<P: JobStore + ObjectStore + ObjectDeletion>(
+    ports: &P,
+    job: &Job,
+    input: &Location,
+) -> Result<Vec<String>, LoadError> {
+    let own = &job.input.version;
+    // S3 does not list some invalid keys.
+    let listed = if input.key.chars().any(char::is_control) {
+        vec![]
+    } else {
+        ports.versions(&input.bucket, &input.key).await?
+    };
+    let same = SameBytes::neighbours(&listed, true, own);
+    let same = same.map_or(&[][..], |same| same.versions());
+    let at = same.iter().position(|known| known.version == *own);
+    let (newer, older) = same.split_at(at.unwrap_or(0));
+    let mut versions = versions_without_a_job(ports, job, input, newer.iter().rev()).await?;
+    versions.extend(versions_without_a_job(ports, job, input, older.iter().skip(1)).await?);
+    // Its own version last: without it a repetition would not find the others.
+    versions.push(own.clone());
+    for version in &versions {
+        ports.delete_version(input, version).await?;
+    }
+    Ok(versions)
+}
+
+/// The versions up to the first that has a job of its own, or was put after the deletion of this job's data.
+async fn versions_without_a_job<P: JobStore>(
+    ports: &P,
+    job: &Job,
+    input: &Location,
+    versions: impl Iterator<Item = &ListedVersion>,
+) -> Result<Vec<String>, LoadError> {
+    let of_key = ports.load(JobId::of_key(&input.bucket, &input.key)).await?;
+    let of_key = of_key.filter(|other| other.id != job.id);
+    let mut found = Vec::new();
+    for ListedVersion {
+        version, put_at, ..
+    } in versions
+    {
+        let own = ports
+            .load(JobId::of_version(&input.bucket, &input.key, version))
+            .await?;
+        let mut jobs = own.iter().chain(&of_key);
+        if *put_at >= job.ended_or_erased_at() || jobs.any(|other| other.input.version == *version)
+        {
+            break;
+        }
+        found.push(version.clone());
+    }
+    Ok(found)
+}
 
 /// Deletes every version of the outputs and failure objects of a job, and of `others`. Returns the number of versions.
 ///
@@ -31,7 +90,7 @@ pub async fn delete_results<P: ObjectStore + ObjectDeletion>(
     let mut deleted = 0;
     for object in objects {
         for version in ports.versions(&object.bucket, &object.key).await? {
-            ports.delete_version(&object, &version).await?;
+            ports.delete_version(&object, &version.version).await?;
             deleted += 1;
         }
     }

@@ -6,6 +6,7 @@ use crate::id::{Attempt, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
 use crate::ports::{HeadError, ObjectStore, Unavailable};
+use crate::same_bytes::{is_same_input, may_be_same_bytes};
 use crate::state::{Cause, Failure, State};
 
 /// Bytes read of a failure object. The reason may be the last line of a long traceback.
@@ -118,9 +119,9 @@ pub async fn failure_object<P: ObjectStore>(
 /// What became of a job's input since it was uploaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputStatus {
-    /// The endpoint would read the job's version.
+    /// The endpoint would read the job's version, or the same bytes.
     Current,
-    /// The endpoint would read another version.
+    /// The endpoint would read other bytes.
     Replaced,
     /// It was deleted: by a user, or at the end of its retention.
     Deleted,
@@ -139,21 +140,31 @@ pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputS
     );
     if let Some(current) = ports.head(&input).await? {
         // A copy is made of the job's version, whatever was written since.
-        return Ok(if is_copied || current.version == job.input.version {
+        if is_copied || current.version == job.input.version {
+            return Ok(InputStatus::Current);
+        }
+        let own = (job.input.etag.as_str(), job.input.bytes);
+        if !may_be_same_bytes(own, (&current.etag, current.bytes)) {
+            return Ok(InputStatus::Replaced);
+        }
+        let listed = ports.versions(&input.bucket, &input.key).await?;
+        return Ok(if is_same_input(&listed, &current.version, &job.input) {
             InputStatus::Current
         } else {
             InputStatus::Replaced
         });
     }
-    // Deleted since. What matters is whether another version was written before the delete marker.
-    let newest = ports.versions(&input.bucket, &input.key).await?;
-    Ok(match newest.first() {
-        Some(newest) if !is_copied && *newest != job.input.version => InputStatus::Replaced,
+    // Deleted since. What matters is whether another input was written before the delete marker.
+    let listed = ports.versions(&input.bucket, &input.key).await?;
+    Ok(match listed.first() {
+        Some(newest) if !is_copied && !is_same_input(&listed, &newest.version, &job.input) => {
+            InputStatus::Replaced
+        }
         Some(_) | None => InputStatus::Deleted,
     })
 }
 
-/// Whether another version has replaced the job's input since. Always false for copies, which only this service writes.
+/// Whether another input has replaced the job's since: other bytes, or bytes that were put after others. Always false for copies, which only this service writes.
 pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
     match input_location(job.id, &job.input.bucket, &job.input.key) {
         InputLocation::Copy(_) => Ok(false),

@@ -73,7 +73,7 @@ where
         let now = ports.now();
         let is_covered =
             |object: &ListedObject| checkpoint.covers(object, pipelines.upload_expiry(), now);
-        resent += resend_missing(ports, bucket, &page.items, is_covered).await?;
+        resent += resend_missing(ports, target, &page.items, is_covered).await?;
         checkpoint.advance(page.next, pipelines);
         if !stored.write(ports, &checkpoint).await? {
             break;

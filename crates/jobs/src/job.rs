@@ -173,6 +173,13 @@ impl Job {
         matches!(self.state, State::Erased { .. })
     }
 
+    /// When a final job ended, or when its data was deleted.
+    pub fn ended_or_erased_at(&self) -> Timestamp {
+        let mut entries = self.history.iter().rev();
+        let erased = entries.find(|entry| entry.event == EventKind::Erase);
+        erased.map_or(self.updated_at, |entry| entry.at)
+    }
+
     /// Until when a started attempt may still write a result: one without a known end, or one that may run twice, whose
     /// end is that of one run. `None` if there is no such attempt.
     pub fn may_write_until(&self, now: Timestamp) -> Option<Timestamp> {

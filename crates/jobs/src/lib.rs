@@ -57,6 +57,7 @@ pub mod ready_by;
 pub mod reconcile;
 pub mod record_outcome;
 pub mod retry;
+pub mod same_bytes;
 pub mod save_request;
 pub mod state;
 pub mod submit;

@@ -24,8 +24,8 @@ use crate::state::StatusGroup;
 pub use instances::{EndpointInstances, InstanceControl, InstancesResponse, Sleep};
 pub use key_value::{KeyValueStore, Record};
 pub use reconcile::{
-    DeadLetter, DeadLetters, Inventory, JobIndex, ListedObject, ListingCursor, OpenJob, Queue,
-    ScheduledCheck, UploadQueue,
+    DeadLetter, DeadLetters, Inventory, JobIndex, JobInput, ListedObject, ListingCursor, OpenJob,
+    Queue, ScheduledCheck, UploadQueue,
 };
 pub use results::{FailedEntries, Listing, NewestJobs};
 
@@ -150,8 +150,22 @@ pub trait ObjectStore {
     ) -> Result<(), CopyError>;
     /// The keys under a prefix, at most 1,000.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable>;
-    /// The version ids at exactly this key, newest first, at most 1,000, without delete markers.
-    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable>;
+    /// The versions at exactly this key, newest first, at most 1,000, without delete markers.
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable>;
+}
+
+/// A version of an object, as listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedVersion {
+    pub version: String,
+    /// Without quotes.
+    pub etag: String,
+    pub bytes: u64,
+    /// As [`ListedObject::put_at`], in whole seconds.
+    pub put_at: Timestamp,
+    /// A delete marker was between it and the next older version. S3 lists markers apart, with the second of their time: in
+    /// doubt it is true. A marker after the newest version does not count.
+    pub may_follow_deletion: bool,
 }
 
 /// The permanent deletion of objects.

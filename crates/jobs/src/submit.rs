@@ -1,5 +1,7 @@
 //! Processes an upload event: creates the job, once, and submits its first attempt.
 
+mod versions;
+
 use tracing::info;
 
 use crate::apply::{Change, RunContext, apply, context, log_change};
@@ -14,12 +16,14 @@ use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current};
 use crate::job::{Job, NewJob};
 use crate::pipeline::Pipeline;
 use crate::ports::{
-    Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ObjectHead, ObjectStore,
-    SaveError,
+    Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion, ObjectHead,
+    ObjectStore, SaveError,
 };
+use crate::same_bytes::SameBytes;
 use crate::state::{Cause, Failure, State};
 use crate::transition::{Event, IgnoreReason, first};
 use crate::upload_session::{self, UploadSession, is_session_key};
+use versions::{VersionsAtKey, is_current, job_of_same_bytes};
 
 /// An S3 event about an object version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,15 +92,32 @@ where
         problem,
         None | Some(InputProblem::Unreadable(_) | InputProblem::Denied(_))
     );
-    let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref());
+    let versions = VersionsAtKey::new(ports, &upload.bucket, &upload.key);
+    let is_current = is_current(
+        &versions,
+        upload.version.as_deref(),
+        (&upload.etag, upload.bytes),
+        object.as_ref(),
+    )
+    .await?;
+    let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref(), is_current);
     let session = if is_session_key(pipeline, &upload.key) {
         upload_session::find(ports, first_id).await?
     } else {
         None
     };
     let input = input_of(upload, &upload_check, object, session);
-    let row = create(ports, run, upload, pipeline, tenant, input, &upload_check).await?;
+    let new = NewUpload {
+        upload,
+        pipeline,
+        tenant,
+        input,
+        upload_check: &upload_check,
+    };
+    let versions = key_is_usable.then_some(&versions);
+    let row = create(ports, run, new, versions).await?;
     let (id, created_at) = (row.job().id, row.job().created_at);
+    let version = row.job().input.version.clone();
     (run.on_job_found)(row.job());
 
     let mut pending = match row {
@@ -118,8 +139,10 @@ where
             }
         }
     };
-    if id != first_id && key_is_usable {
-        pending.extend(close_older(ports, run, upload, &upload_check.version, created_at).await?);
+    if let Some(versions) = versions
+        && id != first_id
+    {
+        pending.extend(close_older(ports, run, upload, versions, &version, created_at).await?);
     }
     Ok(pending)
 }
@@ -127,6 +150,10 @@ where
 /// What reading the object showed.
 struct UploadCheck {
     version: String,
+    /// There is no current version.
+    is_deleted: bool,
+    /// The current version is this one, or has the same bytes.
+    is_current: bool,
     validity: UploadValidity,
 }
 
@@ -142,11 +169,12 @@ impl UploadCheck {
         upload: &UploadEvent,
         problem: Option<InputProblem>,
         object: Option<&ObjectHead>,
+        is_current: bool,
     ) -> Self {
         let current = object.map(|object| object.version.clone());
         let named = upload.version.clone();
-        let is_current = named.is_none() || current.is_none() || named == current;
         let version = named.or(current).unwrap_or_else(|| "null".to_owned());
+        let is_deleted = problem.is_none() && object.is_none();
         let invalid = |problem: InputProblem| UploadValidity::Invalid(problem.failure());
         let validity = match (problem, object) {
             (Some(problem), _) => invalid(problem),
@@ -159,7 +187,12 @@ impl UploadCheck {
             (None, Some(object)) => check_contents(pipeline, object.bytes, &object.first_bytes)
                 .map_or(UploadValidity::Valid, invalid),
         };
-        Self { version, validity }
+        Self {
+            version,
+            is_deleted,
+            is_current,
+            validity,
+        }
     }
 }
 
@@ -176,16 +209,29 @@ impl JobRow {
     }
 }
 
-/// Creates the row, or finds it. The first version seen at a key has the key's id, later versions an id of their own.
-async fn create<P: JobStore + Clock>(
-    ports: &P,
-    run: &RunContext<'_>,
-    upload: &UploadEvent,
-    pipeline: &Pipeline,
+struct NewUpload<'a> {
+    upload: &'a UploadEvent,
+    pipeline: &'a Pipeline,
     tenant: Tenant,
     input: Input,
-    upload_check: &UploadCheck,
+    upload_check: &'a UploadCheck,
+}
+
+/// Creates the row, or finds it. The first version seen at a key has the key's id, later versions an id of their own, unless
+/// they have the same bytes as the version of a job. `versions` is `None` for a key that S3 may not list.
+async fn create<P: JobStore + ObjectStore + Clock>(
+    ports: &P,
+    run: &RunContext<'_>,
+    new: NewUpload<'_>,
+    versions: Option<&VersionsAtKey<'_, P>>,
 ) -> Result<JobRow, MessageError> {
+    let NewUpload {
+        upload,
+        pipeline,
+        tenant,
+        input,
+        upload_check,
+    } = new;
     let context = context(ports, run);
     let policy = pipeline.policy();
     let failed = |failure: Failure| State::Failed {
@@ -212,37 +258,65 @@ async fn create<P: JobStore + Clock>(
         state,
         created_at: context.now,
     });
-    let later_id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
-    for id in [first_id, later_id] {
-        job.id = id;
-        match ports.create(&job).await {
-            Ok(()) => {
-                log_change(&job.state, &Event::Uploaded, &job);
-                return Ok(JobRow::Created(job));
-            }
-            Err(SaveError::Conflict(row)) => {
-                let row = match row {
-                    Some(row) => *row,
-                    None => ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?,
-                };
-                // An erased row no longer has the key.
-                let is_same = row.is_erased() || row.input.key == upload.key;
-                if row.input.bucket != upload.bucket || !is_same {
-                    return Err(MessageError::Contradiction(format!(
-                        "job {id} is about another object"
-                    )));
-                }
-                if row.input.version == upload_check.version {
-                    return Ok(JobRow::Existing(row));
-                }
-            }
-            Err(SaveError::Load(error)) => return Err(error.into()),
-            Err(SaveError::Unavailable(error)) => return Err(error.into()),
+    let of_key = match create_or_load(ports, &job, upload).await? {
+        None => return Ok(JobRow::Created(job)),
+        Some(row) if row.input.version == upload_check.version => {
+            return Ok(JobRow::Existing(row));
         }
+        Some(row) => row,
+    };
+    // Deleted with the data of the job, for all that can be known. A row would have the key again, which may name the document.
+    if upload_check.is_deleted && of_key.is_erased() {
+        return Ok(JobRow::Existing(of_key));
     }
-    Err(MessageError::Contradiction(format!(
-        "job {later_id} is about another version"
-    )))
+    if let Some(versions) = versions
+        && let listed = versions.list().await?
+        && let Some(same) = SameBytes::neighbours(listed, true, &upload_check.version)
+        && let Some(row) =
+            job_of_same_bytes(versions, pipeline, same, of_key, &upload_check.version).await?
+    {
+        return Ok(JobRow::Existing(row));
+    }
+    job.id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
+    match create_or_load(ports, &job, upload).await? {
+        None => Ok(JobRow::Created(job)),
+        Some(row) if row.input.version == upload_check.version => Ok(JobRow::Existing(row)),
+        Some(row) => Err(MessageError::Contradiction(format!(
+            "job {} is about another version",
+            row.id
+        ))),
+    }
+}
+
+/// Creates the row of a job. Returns the existing row, if there is one.
+async fn create_or_load<P: JobStore>(
+    ports: &P,
+    job: &Job,
+    upload: &UploadEvent,
+) -> Result<Option<Job>, MessageError> {
+    let id = job.id;
+    match ports.create(job).await {
+        Ok(()) => {
+            log_change(&job.state, &Event::Uploaded, job);
+            Ok(None)
+        }
+        Err(SaveError::Conflict(row)) => {
+            let row = match row {
+                Some(row) => *row,
+                None => ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?,
+            };
+            // An erased row no longer has the key.
+            let is_same = row.is_erased() || row.input.key == upload.key;
+            if row.input.bucket != upload.bucket || !is_same {
+                return Err(MessageError::Contradiction(format!(
+                    "job {id} is about another object"
+                )));
+            }
+            Ok(Some(row))
+        }
+        Err(SaveError::Load(error)) => Err(error.into()),
+        Err(SaveError::Unavailable(error)) => Err(error.into()),
+    }
 }
 
 fn input_of(
@@ -252,7 +326,7 @@ fn input_of(
     session: Option<UploadSession>,
 ) -> Input {
     // Event and object differ if this version was replaced; the row is about the version of the event.
-    let matching = object.filter(|object| object.version == upload_check.version);
+    let matching = object.filter(|_| upload_check.is_current);
     Input {
         bucket: upload.bucket.clone(),
         key: upload.key.clone(),
@@ -288,23 +362,26 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     upload: &UploadEvent,
+    versions: &VersionsAtKey<'_, P>,
     version: &str,
     created_at: Timestamp,
 ) -> Result<Vec<Job>, MessageError> {
-    let versions = ports.versions(&upload.bucket, &upload.key).await?;
-    let Some(at) = versions.iter().position(|known| known == version) else {
+    let versions = versions.list().await?;
+    let Some(at) = versions.iter().position(|known| known.version == version) else {
         return Ok(vec![]);
     };
     let older = &versions[at + 1..];
     let mut ids = vec![JobId::of_key(&upload.bucket, &upload.key)];
-    let of_version = |older: &String| JobId::of_version(&upload.bucket, &upload.key, older);
+    let of_version =
+        |older: &ListedVersion| JobId::of_version(&upload.bucket, &upload.key, &older.version);
     ids.extend(older.iter().take(MAX_OLDER_VERSIONS).map(of_version));
     let mut closed = Vec::new();
     for id in ids {
         let Some(job) = ports.load(id).await? else {
             continue;
         };
-        let is_older = older.contains(&job.input.version);
+        let mut versions = older.iter().map(|older| &older.version);
+        let is_older = versions.any(|older| *older == job.input.version);
         // A job that ended before this version's job was created has no effects pending for this message.
         let ended_before =
             job.state.check_deadline().is_none() && job.updated_at.plus(CLOCK_SKEW) < created_at;

@@ -13,7 +13,7 @@ use jobs::job::Job;
 use jobs::open_jobs::count_open_jobs;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobStore,
+    Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobInput, JobStore,
     KeyValueStore, Listing, LoadError, NewestJobs, OpenJob, Record, SaveError, ScheduledCheck,
     Unavailable,
 };
@@ -366,11 +366,11 @@ impl JobIndex for Interrupted<'_> {
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.scene.memory.postpone(due, until).await
     }
-    async fn versions_of(
+    async fn inputs_of(
         &self,
         ids: &[JobId],
-    ) -> Result<std::collections::BTreeMap<JobId, String>, Unavailable> {
-        self.scene.memory.versions_of(ids).await
+    ) -> Result<std::collections::BTreeMap<JobId, JobInput>, Unavailable> {
+        self.scene.memory.inputs_of(ids).await
     }
 }
 

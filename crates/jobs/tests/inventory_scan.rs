@@ -9,9 +9,10 @@ use jobs::id::{JobId, Timestamp};
 use jobs::inventory_scan::{MAX_PAGES_PER_RUN, ScanReport, ScanScope, scan};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, FailedEntries, Inventory, JobIndex, KeyValueStore, ListedObject, Listing, ListingCursor,
-    OpenJob, Record, ScheduledCheck, Unavailable, UploadQueue,
+    Clock, FailedEntries, Inventory, JobIndex, JobInput, KeyValueStore, ListedObject, Listing,
+    ListingCursor, OpenJob, Record, ScheduledCheck, Unavailable, UploadQueue,
 };
+use jobs::state::StatusGroup;
 use jobs::submit::UploadEvent;
 use jobs::upload_session::new_uuid;
 use testkit::memory::Memory;
@@ -105,6 +106,8 @@ impl LargeBucket {
             etag: "etag".to_owned(),
             bytes: 8,
             put_at,
+            versions: vec![],
+            has_all_versions: true,
         }
     }
 
@@ -208,7 +211,7 @@ impl JobIndex for LargeBucket {
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await
     }
-    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
         let keys = self.lost.iter().map(|index| self.key(*index));
         let without: Vec<JobId> = keys
             .flat_map(|key| {
@@ -219,7 +222,14 @@ impl JobIndex for LargeBucket {
             })
             .collect();
         let known = ids.iter().filter(|id| !without.contains(id));
-        Ok(known.map(|id| (*id, "v1".to_owned())).collect())
+        let input = JobInput {
+            version: "v1".to_owned(),
+            etag: "etag".to_owned(),
+            bytes: 8,
+            status_group: StatusGroup::Ready,
+            updated_at: NOW,
+        };
+        Ok(known.map(|id| (*id, input.clone())).collect())
     }
 }
 

@@ -10,8 +10,8 @@ use jobs::inventory_scan::{ScanScope, scan};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    CheckQueue, CheckRequest, Clock, DelayedMessage, FailedEntries, JobIndex, JobStore, Listing,
-    LoadError, NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
+    CheckQueue, CheckRequest, Clock, DelayedMessage, FailedEntries, JobIndex, JobInput, JobStore,
+    Listing, LoadError, NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
 };
 use jobs::reconcile::{CheckReport, check_overdue};
 use jobs::save_request::SaveRequest;
@@ -164,8 +164,8 @@ impl JobIndex for Damaged {
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await
     }
-    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
-        self.memory.versions_of(ids).await
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
+        self.memory.inputs_of(ids).await
     }
 }
 

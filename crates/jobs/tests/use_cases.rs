@@ -10,8 +10,8 @@ use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, HeadError, InferenceEndpoint, Invocation,
-    InvokeError, JobStore, LoadError, NewestJobs, ObjectHead, ObjectStore, Queue, SaveError,
-    Unavailable,
+    InvokeError, JobStore, ListedVersion, LoadError, NewestJobs, ObjectHead, ObjectStore, Queue,
+    SaveError, Unavailable,
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
@@ -114,7 +114,7 @@ fn row_records_s3_metadata_if_the_version_is_current_and_the_event_otherwise() {
         let input = submit_event(&memory, &upload_event(KEY, Some(version))).input;
         (input.bytes, input.etag, input.content_type)
     };
-    let of_s3 = (8, format!("etag-{new}"), "application/pdf".to_owned());
+    let of_s3 = (8, format!("etag.{new}"), "application/pdf".to_owned());
     assert_eq!(recorded(&new), of_s3);
     let of_event = (7, "event-etag".to_owned(), String::new());
     assert_eq!(recorded(&old), of_event);
@@ -350,7 +350,7 @@ impl ObjectStore for Overwritten {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
         self.0.list(bucket, prefix).await
     }
-    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         self.0.versions(bucket, key).await
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::Listing;
-use jobs::ports::{ListedObject, ListingCursor, ObjectHead, Queue};
+use jobs::ports::{ListedObject, ListedVersion, ListingCursor, ObjectHead, Queue};
 
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
@@ -45,6 +45,8 @@ pub(crate) struct StoredObject {
     /// Encrypted with a key that only its uploader may use.
     pub(crate) sealed: bool,
     pub(crate) source: ObjectSource,
+    /// The version with the same bytes that was put first, if they were put again.
+    pub(crate) same_bytes_as: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +56,14 @@ pub(crate) struct Version {
     pub(crate) at: u64,
     /// `None` is a delete marker.
     pub(crate) object: Option<StoredObject>,
+}
+
+impl Version {
+    /// Equal for equal bytes; `None` for a delete marker.
+    pub(crate) fn etag(&self) -> Option<String> {
+        let same = self.object.as_ref()?.same_bytes_as.as_ref();
+        Some(format!("etag.{}", same.unwrap_or(&self.id)))
+    }
 }
 
 /// All objects by key, versions oldest first.
@@ -98,7 +108,7 @@ impl SimulatedBucket {
         let (version, object) = self.current(key)?;
         Some(ObjectHead {
             version: version.id.clone(),
-            etag: format!("etag-{}", version.id),
+            etag: version.etag()?,
             bytes: object.bytes,
             content_type: "application/pdf".to_owned(),
             name: None,
@@ -125,7 +135,9 @@ impl SimulatedBucket {
     ) -> Vec<After<OutgoingMessage>> {
         let bytes = object.bytes;
         let version = self.put(env.now, key, Some(object));
-        env.log(|| format!("customer   puts {key} {version} ({bytes} bytes)"));
+        let etag = self.current(key).and_then(|(version, _)| version.etag());
+        let etag = etag.unwrap_or_default();
+        env.log(|| format!("customer   puts {key} {version} ({bytes} bytes, {etag})"));
         let copies = if env.strikes(FaultKind::S3EventLost) {
             env.log(|| format!("S3         loses the event of {version}"));
             0
@@ -142,7 +154,7 @@ impl SimulatedBucket {
             } else if env.strikes(FaultKind::S3EventOvertaken) {
                 delay += env.between(1, MINUTE);
             }
-            let own = record(key, &version, bytes);
+            let own = record(key, &version, &etag, bytes);
             let earlier = self.last_record.replace(own.clone());
             let body = match earlier {
                 Some(earlier) if env.strikes(FaultKind::S3EventsBundled) => {
@@ -175,9 +187,11 @@ impl SimulatedBucket {
                 page.push(ListedObject {
                     key: key.clone(),
                     version: version.id.clone(),
-                    etag: "5d41402abc4b2a76b9719d911017c592".to_owned(),
+                    etag: version.etag().unwrap_or_default(),
                     bytes: object.bytes,
                     put_at: Timestamp(START + version.at),
+                    versions: self.listed_versions(key),
+                    has_all_versions: true,
                 });
             }
             count += versions.len();
@@ -227,13 +241,57 @@ impl SimulatedBucket {
         true
     }
 
-    /// The ids of the versions of a key that are no delete markers, the newest first.
-    pub(crate) fn version_ids(&self, key: &str) -> Vec<String> {
-        let versions = self.objects.get(key).into_iter().flatten().rev();
-        versions
-            .filter(|version| version.object.is_some())
-            .map(|version| version.id.clone())
-            .collect()
+    /// The versions of a key that are no delete markers, the newest first.
+    pub(crate) fn listed_versions(&self, key: &str) -> Vec<ListedVersion> {
+        let mut listed = Vec::new();
+        let mut may_follow_deletion = false;
+        for version in self.objects.get(key).into_iter().flatten() {
+            let (Some(object), Some(etag)) = (&version.object, version.etag()) else {
+                may_follow_deletion = true;
+                continue;
+            };
+            listed.push(ListedVersion {
+                version: version.id.clone(),
+                etag,
+                bytes: object.bytes,
+                put_at: Timestamp((START + version.at) / 1000 * 1000),
+                may_follow_deletion: std::mem::take(&mut may_follow_deletion),
+            });
+        }
+        listed.reverse();
+        listed
+    }
+
+    /// The object that puts the bytes of the current version again, or those of the object before it.
+    pub(crate) fn bytes_again(&self, key: &str, restore: bool) -> Option<StoredObject> {
+        let (current, _) = self.current(key)?;
+        let objects = self.objects.get(key)?.iter().rev();
+        let mut objects = objects.filter_map(|version| Some((version, version.object.as_ref()?)));
+        let is_meant = |(version, _): &(&Version, &StoredObject)| {
+            restore != (version.etag() == current.etag())
+        };
+        let (version, object) = objects.find(is_meant)?;
+        let first = object.same_bytes_as.clone();
+        Some(StoredObject {
+            same_bytes_as: Some(first.unwrap_or_else(|| version.id.clone())),
+            ..object.clone()
+        })
+    }
+
+    /// The versions at a key with the same bytes as one of them and nothing in between, itself included.
+    pub(crate) fn with_same_bytes(&self, key: &str, id: &str) -> &[Version] {
+        let versions = self.objects.get(key).map_or(&[][..], Vec::as_slice);
+        let mut runs =
+            versions.chunk_by(|one, other| one.object.is_some() && one.etag() == other.etag());
+        runs.find(|run| run.iter().any(|version| version.id == id))
+            .unwrap_or_default()
+    }
+
+    /// Whether two versions at a key have the same bytes.
+    pub(crate) fn has_same_bytes(&self, key: &str, one: &str, other: &str) -> bool {
+        let versions = self.objects.get(key).map_or(&[][..], Vec::as_slice);
+        let etag = |id: &str| versions.iter().find(|version| version.id == id)?.etag();
+        one == other || etag(one).is_some_and(|one| Some(one) == etag(other))
     }
 
     pub(crate) fn delete_version(&mut self, key: &str, id: &str) {
@@ -245,19 +303,20 @@ impl SimulatedBucket {
         }
     }
 
-    /// Whether the current version of a key is another one.
+    /// Whether the current version of a key is another input.
     pub(crate) fn is_replaced(&self, key: &str, version: &str) -> bool {
+        let same = self.with_same_bytes(key, version);
         self.current(key)
-            .is_some_and(|(current, _)| current.id != version)
+            .is_some_and(|(current, _)| same.iter().all(|same| same.id != current.id))
     }
 }
 
 /// S3's event about an object version, as it is in the queue.
-pub(crate) fn upload_event(key: &str, version: &str, bytes: u64) -> String {
-    format!(r#"{{"Records":[{}]}}"#, record(key, version, bytes))
+pub(crate) fn upload_event(key: &str, version: &str, etag: &str, bytes: u64) -> String {
+    format!(r#"{{"Records":[{}]}}"#, record(key, version, etag, bytes))
 }
 
-fn record(key: &str, version: &str, bytes: u64) -> String {
+fn record(key: &str, version: &str, etag: &str, bytes: u64) -> String {
     let mut encoded = String::with_capacity(key.len());
     for b in key.bytes() {
         match b {
@@ -269,6 +328,6 @@ fn record(key: &str, version: &str, bytes: u64) -> String {
         }
     }
     format!(
-        r#"{{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{{"bucket":{{"name":"{BUCKET}"}},"object":{{"key":"{encoded}","size":{bytes},"eTag":"etag-{version}","versionId":"{version}"}}}}}}"#
+        r#"{{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{{"bucket":{{"name":"{BUCKET}"}},"object":{{"key":"{encoded}","size":{bytes},"eTag":"{etag}","versionId":"{version}"}}}}}}"#
     )
 }

@@ -79,6 +79,7 @@ pub(crate) fn store(
         first: Rc::from(&b"{\"clauses\":[]}"[..]),
         sealed: false,
         source,
+        same_bytes_as: None,
     };
     bucket.put(env.now, key, Some(object));
     env.log(|| format!("endpoint   writes {key}"));

@@ -100,6 +100,10 @@ faults! {
     /// An output is deleted as soon as it is written.
     OutputDeleted 100_000,
     InputOverwritten 400_000,
+    /// The same bytes are uploaded again.
+    InputPutAgain 300_000,
+    /// The bytes that were there before the current ones are uploaded again.
+    InputRestored 200_000,
     InputDeleted 100_000,
     /// An input that no model can read.
     InputPoisoned 150_000,

@@ -116,9 +116,23 @@ impl HistoryPlan {
         self.add(at, upload(poisoned));
         let max_pause = env.pick(&[10 * SECOND, 10 * MINUTE, 8 * HOUR]);
         let mut last = at;
+        let again = |restore| {
+            PlannedEvent::Action(UserAction::UploadAgain {
+                key: key.clone(),
+                restore,
+            })
+        };
+        while env.strikes(FaultKind::InputPutAgain) {
+            last += env.between(1, max_pause);
+            self.add(last, again(false));
+        }
         while env.strikes(FaultKind::InputOverwritten) {
             last += env.between(1, max_pause);
             self.add(last, upload(false));
+            if env.strikes(FaultKind::InputRestored) {
+                last += env.between(1, max_pause);
+                self.add(last, again(true));
+            }
         }
         if env.strikes(FaultKind::InputDeleted) {
             last += env.between(1, max_pause);

@@ -43,6 +43,8 @@ mistakes! {
     OutputNotChecked,
     /// A result is accepted although its input was replaced meanwhile.
     InputNotRechecked,
+    /// An upload counts as a job's input if an older version, not the one before, had the same bytes.
+    OlderSameBytesCount,
     /// A connection that answers 410 is deleted even if it has only just been registered.
     GoneDeletesNewConnections,
     /// The quarantine stores nothing.
@@ -122,6 +124,11 @@ impl Mistake {
             Self::InputNotRechecked => Some(
                 none.with(FaultKind::InputOverwritten, 500_000)
                     .with(FaultKind::S3EventLost, 300_000)
+                    .with(FaultKind::CapacityGone, 500_000),
+            ),
+            Self::OlderSameBytesCount => Some(
+                none.with(FaultKind::InputOverwritten, 500_000)
+                    .with(FaultKind::InputRestored, 700_000)
                     .with(FaultKind::CapacityGone, 500_000),
             ),
             Self::DeadLettersReceivedOnce => Some(

@@ -235,6 +235,11 @@ impl Simulation {
                 self.upload(&key, object);
             }
             UserAction::UploadPdf { key, bytes } => self.upload(&key, user_action::pdf(bytes)),
+            UserAction::UploadAgain { key, restore } => {
+                if let Some(object) = self.bucket.bytes_again(&key, restore) {
+                    self.upload(&key, object);
+                }
+            }
             UserAction::Delete { key } => {
                 self.env.log(|| format!("customer   deletes {key}"));
                 self.bucket.put(self.env.now, &key, None);

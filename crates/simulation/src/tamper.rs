@@ -3,6 +3,7 @@
 use aws_lambda_events::sqs::SqsMessage;
 use jobs::id::{Attempt, InferenceId, Timestamp};
 use jobs::job::Job;
+use jobs::ports::ListedVersion;
 use jobs::state::{RetryBudget, State};
 
 use crate::environment::SimulationEnvironment;
@@ -66,6 +67,14 @@ pub(crate) fn loaded_job(
         job.state = reopened(env, attempt);
     }
     job
+}
+
+/// [`Mistake::OlderSameBytesCount`]: leaves only the versions with the same bytes as the current one.
+pub(crate) fn hide_what_was_between(versions: &mut Vec<ListedVersion>, etag: &str) {
+    versions.retain(|version| version.etag == etag);
+    for version in versions {
+        version.may_follow_deletion = false;
+    }
 }
 
 const fn free_lease(job: &mut Job) {

@@ -22,6 +22,11 @@ pub(crate) enum UserAction {
         key: String,
         bytes: u64,
     },
+    /// Upload the bytes of the current version again, or those that were there before.
+    UploadAgain {
+        key: String,
+        restore: bool,
+    },
     Delete {
         key: String,
     },
@@ -46,6 +51,7 @@ pub(crate) fn uploaded_object(env: &mut SimulationEnvironment, poisoned: bool) -
         first: Rc::from(first),
         sealed: env.strikes(FaultKind::InputSealed),
         source: ObjectSource::Upload { poisoned },
+        same_bytes_as: None,
     }
 }
 
@@ -56,6 +62,7 @@ pub(crate) fn pdf(bytes: u64) -> StoredObject {
         first: Rc::from(&b"%PDF-1.7\n"[..]),
         sealed: false,
         source: ObjectSource::Upload { poisoned: false },
+        same_bytes_as: None,
     }
 }
 
@@ -95,7 +102,7 @@ pub(crate) fn junk(env: &mut SimulationEnvironment, number: u64) -> (Queue, Stri
         ),
         1 => (
             Queue::Uploads,
-            upload_event(&format!("elsewhere/{number}.pdf"), "v0", 1),
+            upload_event(&format!("elsewhere/{number}.pdf"), "v0", "etag-v0", 1),
         ),
         2 => (Queue::InferenceSuccess, result("Completed", "a1")),
         3 => (Queue::InferenceError, result("Failed", "a1")),

@@ -90,6 +90,31 @@ fn every_upload_is_run_once_without_faults() {
 }
 
 #[test]
+fn same_bytes_again_are_run_once() {
+    let mut again = 0;
+    for seed in 1..=60 {
+        let report = history(&HistoryOptions {
+            faults: Some(
+                FaultProfile::NONE
+                    .with(FaultKind::InputPutAgain, 500_000)
+                    .with(FaultKind::S3EventDoubled, 300_000)
+                    .with(FaultKind::S3EventOvertaken, 300_000)
+                    .with(FaultKind::S3EventLost, 200_000),
+            ),
+            ..options(seed)
+        });
+        assert_eq!(report.violations, [""; 0], "seed {seed}");
+        assert_eq!((report.jobs, report.requests), (6, 6), "seed {seed}");
+        let counts = report.faults.iter();
+        again += counts
+            .filter(|(kind, _)| *kind == FaultKind::InputPutAgain)
+            .map(|(_, count)| count)
+            .sum::<u64>();
+    }
+    assert!(again > 60, "{again}");
+}
+
+#[test]
 fn every_planted_mistake_is_noticed() {
     const MAX_HISTORIES: u64 = 400;
     let mut unnoticed = Vec::new();

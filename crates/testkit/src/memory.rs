@@ -100,6 +100,8 @@ pub struct Object {
     pub put_at: Timestamp,
     /// Whether it was uploaded in parts.
     pub multipart: bool,
+    /// If not empty, its ETag. Otherwise every version has another one, as if no bytes were uploaded twice.
+    pub etag: String,
     /// The uploader's file name in its metadata.
     pub name: Option<String>,
     /// Its media type; `application/pdf` if empty.
@@ -148,6 +150,16 @@ impl Memory {
             .or_default()
             .push((version.clone(), object));
         version
+    }
+
+    /// Puts the bytes of the current version again and returns the new version id.
+    ///
+    /// # Panics
+    /// There is no current version.
+    pub fn put_again(&self, bucket: &str, key: &str) -> String {
+        let object = self.state().current_with_etag(bucket, key);
+        assert!(object.is_some(), "there is no {key}");
+        self.put_object(bucket, key, object)
     }
 
     /// Carries out an operation, unless a test wants it to fail.

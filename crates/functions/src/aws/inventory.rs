@@ -2,10 +2,9 @@
 
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::EncodingType;
-use jobs::id::Timestamp;
 use jobs::ports::{Inventory, ListedObject, Listing, ListingCursor, Unavailable};
 
-use super::s3::plain;
+use super::version_listing::{KeyVersions, plain, versions_by_key};
 use super::{Aws, broken, unavailable};
 use crate::config::Environment;
 
@@ -29,28 +28,24 @@ impl<E: Environment> Inventory for Aws<E> {
             .send()
             .await;
         let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
-        let encoded = response.encoding_type == Some(EncodingType::Url);
         let next = next_page(&response)?;
-        let current = response
-            .versions
+        let with_current = versions_by_key(&response)
             .into_iter()
-            .flatten()
-            .filter(|version| version.is_latest == Some(true));
-        let listed = current.filter_map(|version| {
-            let put_at = version.last_modified?.to_millis().ok()?;
+            .filter(|listed| listed.has_current);
+        let listed = with_current.filter_map(|KeyVersions { key, versions, .. }| {
+            let current = versions.first()?;
             Some(ListedObject {
-                key: plain(&version.key?, encoded),
-                // Objects from before versioning was enabled have this id (S3 user guide, "How S3 Versioning works").
-                version: version.version_id.unwrap_or_else(|| "null".to_owned()),
-                etag: version.e_tag?.trim_matches('"').to_owned(),
-                bytes: u64::try_from(version.size?).unwrap_or(0),
-                put_at: Timestamp(u64::try_from(put_at).unwrap_or(0)),
+                version: current.version.clone(),
+                etag: current.etag.clone(),
+                bytes: current.bytes,
+                put_at: current.put_at,
+                has_all_versions: next.as_ref().is_none_or(|next| next.key != key),
+                key,
+                versions,
             })
         });
-        Ok(Listing {
-            items: listed.collect(),
-            next,
-        })
+        let items = listed.collect();
+        Ok(Listing { items, next })
     }
 
     async fn folders(

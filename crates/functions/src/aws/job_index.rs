@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{JobId, Timestamp};
-use jobs::ports::{JobIndex, Listing, OpenJob, ScheduledCheck, Unavailable};
+use jobs::ports::{JobIndex, JobInput, Listing, OpenJob, ScheduledCheck, Unavailable};
+use jobs::state::StatusGroup;
 
 use super::dynamodb::MAX_BATCH_GET_KEYS;
 use super::row::reader::{BadRow, Reader};
@@ -125,32 +126,50 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
         .map(drop)
     }
 
-    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
         // The read is eventually consistent. If it misses a new row, the upload event is re-sent, which changes nothing.
         let wanted = KeysAndAttributes::builder()
-            .projection_expression("job_id, #input.#version")
+            .projection_expression(
+                "job_id, #input.#version, #input.etag, #input.#bytes, tenant_status_group, updated_at",
+            )
             .expression_attribute_names("#input", "input")
-            .expression_attribute_names("#version", "version");
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#bytes", "bytes");
         let mut found = BTreeMap::new();
         for chunk in ids.chunks(MAX_BATCH_GET_KEYS) {
             let keys = chunk.iter().map(|id| key(*id)).collect();
             let table = self.name::<variable::JobsTable>();
             for item in self.batch_get(table, keys, wanted.clone()).await? {
-                let row = Reader {
-                    item: &item,
-                    path: "",
-                };
-                let version = row.map("input", |input| Ok(input.text("version")?.to_owned()));
-                match (row.parsed("job_id"), version) {
-                    (Ok(id), Ok(version)) => {
-                        found.insert(id, version);
+                match job_input(&item) {
+                    Ok((id, input)) => {
+                        found.insert(id, input);
                     }
-                    (id, version) => {
-                        tracing::warn!(id = ?id, version = ?version, "a row has no readable input");
+                    Err(bad) => {
+                        tracing::warn!(problem = ?bad, "a row has no readable input");
                     }
                 }
             }
         }
         Ok(found)
     }
+}
+
+fn job_input(item: &Item) -> Result<(JobId, JobInput), BadRow> {
+    let row = Reader { item, path: "" };
+    let group = row.text("tenant_status_group")?;
+    let group = group.rsplit_once('#').map_or(group, |(_, group)| group);
+    let mut groups = StatusGroup::ALL.into_iter();
+    let group = groups.find(|known| known.name() == group);
+    let status_group = group.ok_or_else(|| BadRow::Wrong(format!("unknown group {group:?}")))?;
+    let updated_at = row.time("updated_at")?;
+    let input = row.map("input", |input| {
+        Ok(JobInput {
+            version: input.text("version")?.to_owned(),
+            etag: input.text("etag")?.to_owned(),
+            bytes: input.number("bytes")?,
+            status_group,
+            updated_at,
+        })
+    })?;
+    Ok((row.parsed("job_id")?, input))
 }

@@ -22,6 +22,7 @@ mod sqs;
 mod tickets;
 #[cfg(feature = "api")]
 mod transfers;
+mod version_listing;
 mod websocket;
 
 use std::error::Error;

@@ -158,7 +158,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
         let versions = self.versions(&text.bucket, &text.key).await?;
         let delete_text = async || {
             for version in &versions {
-                self.delete_version(&text, version).await?;
+                self.delete_version(&text, &version.version).await?;
             }
             Ok::<(), Unavailable>(())
         };

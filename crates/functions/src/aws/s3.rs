@@ -11,10 +11,13 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
-use jobs::ports::{CopyError, HeadError, ObjectDeletion, ObjectHead, ObjectStore, Unavailable};
+use jobs::ports::{
+    CopyError, HeadError, ListedVersion, ObjectDeletion, ObjectHead, ObjectStore, Unavailable,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::s3_refusals::ReadRefusal;
+use super::version_listing::versions_by_key;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
 use crate::config::Environment;
 
@@ -120,16 +123,6 @@ fn size(length: Option<i64>) -> u64 {
 /// The object's size from `bytes 0-1023/12345`.
 fn total(content_range: Option<&str>) -> Option<u64> {
     content_range?.rsplit_once('/')?.1.parse().ok()
-}
-
-/// A key of a listing. It is URL-encoded if requested, since XML cannot represent every character.
-pub(super) fn plain(key: &str, encoded: bool) -> String {
-    if encoded {
-        let spaced = key.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-    } else {
-        key.to_owned()
-    }
 }
 
 impl<E: Environment> ObjectStore for Aws<E> {
@@ -251,7 +244,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .collect())
     }
 
-    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         // Versions are sorted by key, then newest first; the exact key precedes all keys that begin with it.
         let response = self
             .s3()
@@ -263,14 +256,11 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .send()
             .await;
         let response = response.map_err(|error| unavailable("S3 ListObjectVersions", error))?;
-        let encoded = response.encoding_type == Some(EncodingType::Url);
-        let is_key = |listed: &str| plain(listed, encoded) == key;
-        let of_key = response
-            .versions
-            .into_iter()
-            .flatten()
-            .filter(|version| version.key.as_deref().is_some_and(is_key));
-        Ok(of_key.filter_map(|version| version.version_id).collect())
+        let mut listed = versions_by_key(&response).into_iter();
+        Ok(listed
+            .find(|listed| listed.key == key)
+            .map(|listed| listed.versions)
+            .unwrap_or_default())
     }
 }
 

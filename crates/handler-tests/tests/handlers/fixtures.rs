@@ -67,6 +67,19 @@ pub(crate) fn event<T: serde::de::DeserializeOwned>(
 
 /// S3's event for an object version.
 pub(crate) fn upload_event(key: &str, version: &str) -> String {
+    upload_event_with(key, version, "e", 7)
+}
+
+/// S3's event for a version that is in the bucket, with its ETag and size.
+pub(crate) fn upload_event_of(app: &TestApp, key: &str, version: &str) -> String {
+    let state = app.ports.state();
+    let versions = &state.objects[&(BUCKET.to_owned(), key.to_owned())];
+    let (_, object) = versions.iter().find(|(known, _)| known == version).unwrap();
+    let object = object.as_ref().unwrap();
+    upload_event_with(key, version, &object.etag(version), object.bytes)
+}
+
+fn upload_event_with(key: &str, version: &str, etag: &str, bytes: u64) -> String {
     let encoded: String = key
         .bytes()
         .map(|b| match b {
@@ -78,7 +91,7 @@ pub(crate) fn upload_event(key: &str, version: &str) -> String {
         })
         .collect();
     json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": BUCKET}, "object": {"key": encoded, "size": 7, "eTag": "e", "versionId": version}}}]})
+        "s3": {"bucket": {"name": BUCKET}, "object": {"key": encoded, "size": bytes, "eTag": etag, "versionId": version}}}]})
     .to_string()
 }
 

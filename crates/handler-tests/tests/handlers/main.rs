@@ -13,5 +13,6 @@ mod outcomes;
 mod pages;
 mod probes;
 mod reconciler;
+mod same_bytes;
 mod trace;
 mod upload_trigger;

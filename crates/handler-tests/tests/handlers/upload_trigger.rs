@@ -198,7 +198,7 @@ fn end_of_a_superseded_job_is_published_although_the_writing_clock_was_behind() 
     upload(&app, &[upload_event(key, &first)]);
     let second = app.ports.put(BUCKET, key, PDF);
     // One function makes the new job and dies before it closes the old one.
-    app.ports.state().fail_before.insert("versions", 1);
+    app.ports.state().fail_before.insert("load", 1);
     assert_eq!(upload(&app, &[upload_event(key, &second)]).len(), 1);
     // A function whose clock is a second behind closes it and cannot publish that.
     app.ports.state().now.0 -= 1000;

@@ -7,7 +7,8 @@ use tracing::info;
 use crate::id::{JobId, TraceId};
 use crate::input::is_folder_marker;
 use crate::pipeline::Pipelines;
-use crate::ports::{JobIndex, ListedObject, Unavailable, UploadQueue};
+use crate::ports::{JobIndex, JobInput, ListedObject, Unavailable, UploadQueue};
+use crate::same_bytes::{MAX_SAME_BYTES, SameBytes, row_takes_upload};
 use crate::submit::UploadEvent;
 
 /// Versions listed per request: the maximum of S3. A page is either completed or repeated; a page whose objects all lack a
@@ -24,24 +25,41 @@ pub(super) struct Target<'a> {
 /// Re-sends the upload events of the covered objects that have no job. Returns how many.
 pub(super) async fn resend_missing<P>(
     ports: &P,
-    bucket: &str,
+    target: Target<'_>,
     objects: &[ListedObject],
     is_covered: impl Fn(&ListedObject) -> bool,
 ) -> Result<u64, Unavailable>
 where
     P: JobIndex + UploadQueue,
 {
+    let bucket = target.bucket;
     let mut missing: Vec<&ListedObject> = objects
         .iter()
         .filter(|object| !is_folder_marker(&object.key, object.bytes))
         .filter(|object| is_covered(object))
         .collect();
     // Nearly all objects have the job id of their key; later versions at a key have an id of their own.
-    let of_key = |object: &ListedObject| JobId::of_key(bucket, &object.key);
     let of_version =
-        |object: &ListedObject| JobId::of_version(bucket, &object.key, &object.version);
-    drop_known(ports, &mut missing, of_key).await?;
-    drop_known(ports, &mut missing, of_version).await?;
+        |object: &ListedObject, version: &str| JobId::of_version(bucket, &object.key, version);
+    drop_known(ports, target, &mut missing, |object| {
+        vec![JobId::of_key(bucket, &object.key)]
+    })
+    .await?;
+    drop_known(ports, target, &mut missing, |object| {
+        vec![of_version(object, &object.version)]
+    })
+    .await?;
+    // Few are left: what was written again with the same bytes, to the job of a later version.
+    drop_known(ports, target, &mut missing, |object| {
+        let same = neighbours(object).map_or(&[][..], |same| same.versions());
+        let others = same
+            .iter()
+            .rev()
+            .filter(|known| known.version != object.version);
+        let ids = others.map(|known| of_version(object, &known.version));
+        ids.take(MAX_SAME_BYTES).collect()
+    })
+    .await?;
     if missing.is_empty() {
         return Ok(0);
     }
@@ -79,14 +97,34 @@ where
 
 async fn drop_known<P: JobIndex>(
     ports: &P,
+    target: Target<'_>,
     objects: &mut Vec<&ListedObject>,
-    id_of: impl Fn(&ListedObject) -> JobId,
+    ids_of: impl Fn(&ListedObject) -> Vec<JobId>,
 ) -> Result<(), Unavailable> {
-    if objects.is_empty() {
+    let ids: Vec<JobId> = objects.iter().flat_map(|object| ids_of(object)).collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<JobId> = objects.iter().map(|object| id_of(object)).collect();
-    let known: BTreeMap<JobId, String> = ports.versions_of(&ids).await?;
-    objects.retain(|object| known.get(&id_of(object)) != Some(&object.version));
+    let known: BTreeMap<JobId, JobInput> = ports.inputs_of(&ids).await?;
+    objects.retain(|object| {
+        let rows = ids_of(object);
+        let mut rows = rows.iter().filter_map(|id| known.get(id));
+        !rows.any(|row| is_input(target, object, row))
+    });
     Ok(())
+}
+
+fn neighbours(object: &ListedObject) -> Option<SameBytes<'_>> {
+    SameBytes::neighbours(&object.versions, object.has_all_versions, &object.version)
+}
+
+/// Whether a row is about the object: about its version, or about the same bytes.
+fn is_input(target: Target<'_>, object: &ListedObject, row: &JobInput) -> bool {
+    if row.version == object.version {
+        return true;
+    }
+    let are_same = |same: SameBytes<'_>| same.are_of(&row.version, &row.etag, row.bytes);
+    let pipeline = target.pipelines.of_key(&object.key);
+    neighbours(object).is_some_and(are_same)
+        && pipeline.is_some_and(|pipeline| row_takes_upload(row, pipeline, object.put_at))
 }

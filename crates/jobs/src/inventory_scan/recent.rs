@@ -119,7 +119,7 @@ where
         let page = ports
             .page(target.bucket, folder, after.as_ref(), PAGE)
             .await?;
-        resent += resend_missing(ports, target.bucket, &page.items, is_covered).await?;
+        resent += resend_missing(ports, target, &page.items, is_covered).await?;
         after = page.next;
     }
     Ok(resent)

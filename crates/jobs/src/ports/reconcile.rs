@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailedEntries, Listing, Unavailable};
+use super::{FailedEntries, ListedVersion, Listing, Unavailable};
 use crate::id::TraceId;
 use crate::id::{JobId, Timestamp};
 use crate::job::Job;
+use crate::state::StatusGroup;
 use crate::submit::UploadEvent;
 
 /// An entry of the index of open jobs by their next check.
@@ -55,8 +56,31 @@ pub trait JobIndex {
     /// Moves the next check of a job to a later time, unless the index entry has changed meanwhile. State and version of the
     /// row stay the same, and the next save sets the time that its state requires.
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable>;
-    /// The object versions of the jobs with these ids. Ids without a job are left out.
-    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable>;
+    /// What the rows with these ids say about the inputs of their jobs. Ids without a job are left out.
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable>;
+}
+
+/// What a row says about the input of its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobInput {
+    pub version: String,
+    /// Empty once the job's data was deleted.
+    pub etag: String,
+    pub bytes: u64,
+    pub status_group: StatusGroup,
+    pub updated_at: Timestamp,
+}
+
+impl From<&Job> for JobInput {
+    fn from(job: &Job) -> Self {
+        Self {
+            version: job.input.version.clone(),
+            etag: job.input.etag.clone(),
+            bytes: job.input.bytes,
+            status_group: job.state.status_group(),
+            updated_at: job.updated_at,
+        }
+    }
 }
 
 /// The current version of an object, as listed in the bucket.
@@ -69,6 +93,10 @@ pub struct ListedObject {
     pub bytes: u64,
     /// When it was uploaded. For a multipart upload: when that began (S3 user guide, "Working with object metadata").
     pub put_at: Timestamp,
+    /// The listed versions at the key, newest first, this one included.
+    pub versions: Vec<ListedVersion>,
+    /// The page has all versions at the key.
+    pub has_all_versions: bool,
 }
 
 /// A position in a listing of versions: the last entry seen.

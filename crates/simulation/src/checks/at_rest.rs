@@ -4,12 +4,13 @@
 use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
-use super::guarantees::{GUARANTEE_1, GUARANTEE_2, GUARANTEE_10};
+use super::guarantees::{GUARANTEE_1, GUARANTEE_2, GUARANTEE_10, MAX_CLOCK_SKEW};
 use crate::bucket::SimulatedBucket;
 use crate::environment::SimulationEnvironment;
 use crate::event_bus::{PublishedEvent, SimulatedEventBus};
 use crate::ids::short;
-use crate::table::JobTable;
+use crate::table::{JobTable, TableRow};
+use crate::time::START;
 
 /// Every job has ended, and its end was published.
 pub(crate) fn check_jobs(
@@ -47,7 +48,7 @@ pub(crate) fn check_jobs(
     }
 }
 
-/// Every current version of an input has a job.
+/// Every current version of an input has a job: its own, or that of the same bytes, unless that ended before without a result.
 pub(crate) fn check_inputs(
     env: &mut SimulationEnvironment,
     table: &JobTable,
@@ -61,7 +62,20 @@ pub(crate) fn check_inputs(
         else {
             continue;
         };
-        if table.job_of(key, &version.id).is_none() {
+        let put_at = START + version.at;
+        let same = bucket.with_same_bytes(key, &version.id);
+        let mut jobs = same.iter().filter_map(|same| table.job_of(key, &same.id));
+        let is_job = |row: &TableRow| match row.job.state {
+            State::Failed { .. } | State::Cancelled { .. } | State::Erased { .. } => {
+                row.job.input.version == version.id
+                    || row.job.updated_at.0 + MAX_CLOCK_SKEW >= put_at
+            }
+            State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::RetryScheduled { .. }
+            | State::Ready { .. } => true,
+        };
+        if !jobs.any(is_job) {
             env.violation(GUARANTEE_1, || format!("{key} {} has no job", version.id));
         }
     }

@@ -1,6 +1,6 @@
 //! The guarantees of the service, in the words of the documentation.
 
-pub(crate) const GUARANTEE_1: &str = "1. Every object version that is current when it is processed has exactly one job, whatever S3 events are lost, doubled or reordered.";
+pub(crate) const GUARANTEE_1: &str = "1. Every object version that is current when it is processed has exactly one job, which it shares with earlier uploads of the same bytes, whatever S3 events are lost, doubled or reordered.";
 pub(crate) const GUARANTEE_2: &str = "2. Every job reaches Ready, Failed or Cancelled by its pipeline's job deadline, whatever messages are lost, doubled, late or swapped, and wherever a function crashes.";
 pub(crate) const GUARANTEE_3: &str = "3. Ready means: the output object exists, its location is recorded, and it was made from this version of the input.";
 pub(crate) const GUARANTEE_4: &str = "4. A final state is never overwritten by a late or doubled message, with one exception: a success of any attempt counts unless the job is Ready or Cancelled.";

@@ -205,7 +205,8 @@ fn check_ready(
         });
         return;
     };
-    if *owner != job.id || *made_from != job.input.version {
+    let is_made_from = |version| bucket.has_same_bytes(&job.input.key, version, &job.input.version);
+    if *owner != job.id || !is_made_from(made_from.as_str()) {
         env.violation(GUARANTEE_3, || {
             format!(
                 "{id} (attempt {attempt}) is about {}, and its output was made for {} from {made_from}",

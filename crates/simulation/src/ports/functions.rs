@@ -9,9 +9,10 @@ use jobs::ports::FailedEntries;
 use jobs::ports::NewestJobs;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
-    EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, LoadError,
-    ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine, QuarantinedMessage,
-    Queue, RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
+    EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, ListedVersion,
+    LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine,
+    QuarantinedMessage, Queue, RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets,
+    Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -21,7 +22,7 @@ use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::simulation::Simulation;
-use crate::tamper::loaded_job;
+use crate::tamper::{self, loaded_job};
 use crate::time::{SECOND, START};
 
 impl Clock for Ports {
@@ -239,12 +240,19 @@ impl ObjectStore for Ports {
         .await
     }
 
-    async fn versions(&self, _: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+    async fn versions(&self, _: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         self.call("versions", |simulation| {
             if simulation.env.has(Mistake::InputNotRechecked) {
                 return vec![];
             }
-            simulation.bucket.version_ids(key)
+            let mut listed = simulation.bucket.listed_versions(key);
+            if simulation.env.has(Mistake::OlderSameBytesCount)
+                && let Some((current, _)) = simulation.bucket.current(key)
+                && let Some(etag) = current.etag()
+            {
+                tamper::hide_what_was_between(&mut listed, &etag);
+            }
+            listed
         })
         .await
     }

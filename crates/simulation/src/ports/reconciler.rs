@@ -6,8 +6,8 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::FailedEntries;
 use jobs::ports::Listing;
 use jobs::ports::{
-    DeadLetter, DeadLetters, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor,
-    OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
+    DeadLetter, DeadLetters, Inventory, JobIndex, JobInput, KeyValueStore, ListedObject,
+    ListingCursor, OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -17,6 +17,7 @@ use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::simulation::Simulation;
+use crate::tamper;
 
 impl JobIndex for Ports {
     async fn due_by(
@@ -51,10 +52,10 @@ impl JobIndex for Ports {
         .await
     }
 
-    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
-        self.call("versions of", |Simulation { table, .. }| {
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
+        self.call("inputs of", |Simulation { table, .. }| {
             let rows = ids.iter().filter_map(|id| table.row(*id));
-            rows.map(|row| (row.job.id, row.job.input.version.clone()))
+            rows.map(|row| (row.job.id, JobInput::from(&row.job)))
                 .collect()
         })
         .await
@@ -80,7 +81,13 @@ impl Inventory for Ports {
                     next: None,
                 };
             }
-            simulation.bucket.page(prefix, after)
+            let mut page = simulation.bucket.page(prefix, after);
+            if simulation.env.has(Mistake::OlderSameBytesCount) {
+                for object in &mut page.items {
+                    tamper::hide_what_was_between(&mut object.versions, &object.etag);
+                }
+            }
+            page
         })
         .await
     }
@@ -115,7 +122,7 @@ impl UploadQueue for Ports {
                         continue;
                     }
                     let version = upload.version.clone().unwrap_or_default();
-                    let body = upload_event(&upload.key, &version, upload.bytes);
+                    let body = upload_event(&upload.key, &version, &upload.etag, upload.bytes);
                     if !simulation.env.has(Mistake::ResentUploadEventsLost) {
                         let message = QueueMessage::new(body, MessageKind::Upload);
                         simulation.plan([send(Queue::Uploads, 20, message)]);

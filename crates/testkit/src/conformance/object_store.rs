@@ -9,7 +9,7 @@
 
 use super::TestEnvironment;
 use jobs::id::Location;
-use jobs::ports::ObjectStore;
+use jobs::ports::{ListedVersion, ObjectStore};
 
 /// [`ObjectStore`]: reading, copying and listing objects.
 pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
@@ -64,11 +64,24 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
         b"sho",
         "read must return no more than the limit"
     );
+    let listed = ports.versions(&bucket, &key).await.unwrap();
+    let versions: Vec<&str> = listed.iter().map(|listed| &*listed.version).collect();
     assert_eq!(
-        ports.versions(&bucket, &key).await.unwrap(),
-        [v3.clone(), v2, v1.clone()],
+        versions,
+        [&*v3, &*v2, &*v1],
         "versions must be sorted newest first"
     );
+    let head = ports.head(&at(&key)).await.unwrap().unwrap();
+    assert_eq!(
+        (&listed[0].etag, listed[0].bytes),
+        (&head.etag, head.bytes),
+        "a listing must have the ETag that the object has"
+    );
+    let after_deletion = |listed: &[ListedVersion]| {
+        let listed = listed.iter().map(|listed| listed.may_follow_deletion);
+        listed.collect::<Vec<bool>>()
+    };
+    assert_eq!(after_deletion(&listed), [false; 3]);
 
     let copy = at(&format!("elsewhere/{unique}/copy"));
     ports
@@ -86,11 +99,23 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
         3,
         "the versions of a deleted object must be listed"
     );
+    let listed = ports.versions(&bucket, &key).await.unwrap();
+    assert_eq!(
+        after_deletion(&listed),
+        [false; 3],
+        "a deletion after the newest version is not between two of them"
+    );
     environment.upload(&format!("{key}x"), b"longer key").await;
     assert_eq!(
         ports.versions(&bucket, &key).await.unwrap().len(),
         3,
         "versions of a longer key with the same prefix must not be listed"
+    );
+
+    environment.upload(&key, b"short").await;
+    assert!(
+        ports.versions(&bucket, &key).await.unwrap()[0].may_follow_deletion,
+        "a deletion between two versions must be seen"
     );
 
     let prefix = format!("elsewhere/{unique}/outputs/");

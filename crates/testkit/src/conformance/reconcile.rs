@@ -13,7 +13,8 @@ use super::{TestEnvironment, full_job};
 use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetters, Inventory, JobIndex, JobStore, Listing, ListingCursor, Queue, ScheduledCheck,
+    DeadLetters, Inventory, JobIndex, JobInput, JobStore, Listing, ListingCursor, Queue,
+    ScheduledCheck,
 };
 use jobs::save_request::SaveRequest;
 use jobs::transition::Event;
@@ -164,16 +165,17 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
     ids.push(unknown.job);
     // More ids than one request takes.
     ids.extend((0..150).map(|number| JobId::of_key(&bucket, &format!("nothing {number}"))));
-    let known = ports.versions_of(&ids).await.unwrap();
-    let expected: BTreeMap<JobId, String> = jobs
-        .iter()
-        .map(|job| (job.id, job.input.version.clone()))
+    let known = ports.inputs_of(&ids).await.unwrap();
+    let expected: BTreeMap<JobId, JobInput> = [&next]
+        .into_iter()
+        .chain(&jobs[1..])
+        .map(|job| (job.id, JobInput::from(job)))
         .collect();
     assert_eq!(
         known, expected,
-        "versions_of must return the version of every existing job"
+        "inputs_of must return the input of every existing job"
     );
-    assert!(ports.versions_of(&[]).await.unwrap().is_empty());
+    assert!(ports.inputs_of(&[]).await.unwrap().is_empty());
 }
 
 /// [`Inventory`]: the current objects of the bucket.

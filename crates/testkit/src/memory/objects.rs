@@ -1,12 +1,12 @@
 //! Jobs and objects in memory.
 
-use super::{Memory, MemoryState, Object};
-use jobs::id::{JobId, Location, Tenant};
+use super::{Memory, MemoryState, Object, Versions};
+use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, HeadError, JobStore, LoadError, NewestJobs, ObjectDeletion, ObjectHead, ObjectStore,
-    SaveError, Unavailable,
+    CopyError, HeadError, JobStore, ListedVersion, LoadError, NewestJobs, ObjectDeletion,
+    ObjectHead, ObjectStore, SaveError, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -63,7 +63,49 @@ impl JobStore for Memory {
     }
 }
 
+impl Object {
+    /// The ETag of this object as a version.
+    pub fn etag(&self, version: &str) -> String {
+        let parts = if self.multipart { "-3" } else { "" };
+        if self.etag.is_empty() {
+            format!("etag.{version}{parts}")
+        } else {
+            self.etag.clone()
+        }
+    }
+}
+
+/// The versions at a key as S3 lists them, newest first, with whether they were put after a deletion.
+pub(super) fn listed_versions(versions: &Versions) -> Vec<ListedVersion> {
+    let mut listed = Vec::new();
+    let mut may_follow_deletion = false;
+    for (version, object) in versions {
+        match object {
+            None => may_follow_deletion = true,
+            Some(object) => listed.push(ListedVersion {
+                version: version.clone(),
+                etag: object.etag(version),
+                bytes: object.bytes,
+                put_at: Timestamp(object.put_at.0 / 1000 * 1000),
+                may_follow_deletion: std::mem::take(&mut may_follow_deletion),
+            }),
+        }
+    }
+    listed.reverse();
+    listed
+}
+
 impl MemoryState {
+    /// The current object, which keeps its ETag when it is put again.
+    pub(super) fn current_with_etag(&self, bucket: &str, key: &str) -> Option<Object> {
+        let (version, object) = self.current(bucket, key)?;
+        let etag = object.etag(version);
+        Some(Object {
+            etag,
+            ..object.clone()
+        })
+    }
+
     fn current(&self, bucket: &str, key: &str) -> Option<(&String, &Object)> {
         let (version, object) = self
             .objects
@@ -76,7 +118,7 @@ impl MemoryState {
         let (version, object) = self.current(bucket, key)?;
         Some(ObjectHead {
             version: version.clone(),
-            etag: format!("etag-{version}"),
+            etag: object.etag(version),
             bytes: object.bytes,
             content_type: if object.content_type.is_empty() {
                 "application/pdf".to_owned()
@@ -172,16 +214,10 @@ impl ObjectStore for Memory {
         })
     }
 
-    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<String>, Unavailable> {
+    async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         self.operation("versions", |state| {
             let versions = state.objects.get(&(bucket.to_owned(), key.to_owned()));
-            versions
-                .into_iter()
-                .flatten()
-                .rev()
-                .filter(|(_, object)| object.is_some())
-                .map(|(version, _)| version.clone())
-                .collect()
+            versions.map(listed_versions).unwrap_or_default()
         })
     }
 }

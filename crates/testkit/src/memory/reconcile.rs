@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::objects::listed_versions;
 use super::{Memory, MemoryState};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, ListedObject, Listing,
+    DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, JobInput, ListedObject, Listing,
     ListingCursor, OpenJob, Queue, ScheduledCheck, Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
@@ -78,11 +79,10 @@ impl JobIndex for Memory {
         })
     }
 
-    async fn versions_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, String>, Unavailable> {
-        self.operation("versions_of", |state| {
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
+        self.operation("inputs_of", |state| {
             let jobs = ids.iter().filter_map(|id| state.jobs.get(id));
-            jobs.map(|job| (job.id, job.input.version.clone()))
-                .collect()
+            jobs.map(|job| (job.id, JobInput::from(job))).collect()
         })
     }
 }
@@ -126,17 +126,30 @@ impl Inventory for Memory {
                     version: Some(version.clone()),
                 });
                 if let (true, Some(object)) = (current, object) {
-                    let parts = if object.multipart { "-3" } else { "" };
                     page.push(ListedObject {
                         key: key.clone(),
                         version: version.clone(),
-                        etag: format!("etag{parts}"),
+                        etag: object.etag(version),
                         bytes: object.bytes,
                         put_at: object.put_at,
+                        versions: Vec::new(),
+                        has_all_versions: true,
                     });
+                }
+                if let (Some(object), Some(_)) = (page.last_mut(), object)
+                    && object.key == *key
+                {
+                    let all = &state.objects[&(bucket.to_owned(), key.clone())];
+                    let listed = listed_versions(all).into_iter();
+                    object
+                        .versions
+                        .extend(listed.filter(|known| known.version == *version));
                 }
             }
             let more = rest.peek().is_some();
+            if let (Some(object), Some((next, ..))) = (page.last_mut(), rest.peek()) {
+                object.has_all_versions = object.key != **next;
+            }
             Listing {
                 items: page,
                 next: last.filter(|_| more),

@@ -14,6 +14,7 @@ use testkit::memory::Object;
 
 use super::super::fixtures::{
     BUCKET, NOW, PDF, TestApp, advance, batch, failed, find, run, succeeded, upload_event,
+    upload_event_of,
 };
 use super::TestApi;
 use story::{ARRIVALS, Arrival, EIGHT_HOURS_MS, LIVES, Life, Story};
@@ -159,8 +160,14 @@ fn interrupted_deletion_is_completed_by_a_repetition_at_every_step() {
         "remove_message",
         "delete_record",
     ] {
-        for after in [false, true] {
-            let story = Story::new(Arrival::Session, Life::Rejected);
+        for (after, life) in [
+            (false, Life::Rejected),
+            (true, Life::Rejected),
+            (false, Life::UploadedAgain),
+            (true, Life::UploadedAgain),
+        ] {
+            let story = Story::new(Arrival::Session, life);
+            advance(story.app(), 1000);
             let orphan = format!("outbound/legal-review/{}/a1/x.out", story.id);
             story.api.ports().put(BUCKET, &orphan, WORDS.as_bytes());
             story.quarantine_messages();

@@ -1,5 +1,7 @@
 //! How a document came in, and what its job went through before its data is deleted.
 
+use std::cell::RefCell;
+
 use super::*;
 
 const NOT_A_PDF: &[u8] = b"PK geheim";
@@ -31,6 +33,8 @@ pub(super) enum Life {
     CancelledInProgress,
     CancelledBetweenAttempts,
     Superseded,
+    /// The same bytes are uploaded again before and after it is ready.
+    UploadedAgain,
 }
 
 pub(super) const ARRIVALS: [Arrival; 4] = [
@@ -40,7 +44,7 @@ pub(super) const ARRIVALS: [Arrival; 4] = [
     Arrival::Session,
 ];
 
-pub(super) const LIVES: [Life; 9] = [
+pub(super) const LIVES: [Life; 10] = [
     Life::Invalid,
     Life::Ready,
     Life::Rejected,
@@ -50,6 +54,7 @@ pub(super) const LIVES: [Life; 9] = [
     Life::CancelledInProgress,
     Life::CancelledBetweenAttempts,
     Life::Superseded,
+    Life::UploadedAgain,
 ];
 
 pub(super) struct Story {
@@ -57,6 +62,8 @@ pub(super) struct Story {
     pub(super) id: JobId,
     key: String,
     version: String,
+    /// S3's events about all uploads.
+    upload_events: RefCell<Vec<String>>,
 }
 
 impl Story {
@@ -89,9 +96,11 @@ impl Story {
         let story = Self {
             id: JobId::of_key(BUCKET, &key),
             api,
+            upload_events: RefCell::default(),
             key,
             version,
         };
+        story.announce(&story.version);
         story.upload_event();
         story.live(life);
         story
@@ -105,13 +114,24 @@ impl Story {
         find(self.app(), self.id).unwrap()
     }
 
+    fn announce(&self, version: &str) {
+        let event = upload_event_of(self.app(), &self.key, version);
+        self.upload_events.borrow_mut().push(event);
+    }
+
+    /// S3 reports all uploads, perhaps once more.
     pub(super) fn upload_event(&self) {
-        let body = upload_event(&self.key, &self.version);
-        let response = run(upload_trigger::handle(
-            self.app(),
-            batch(self.app(), &[body], 1),
-        ));
-        assert!(response.unwrap().batch_item_failures.is_empty());
+        for body in &*self.upload_events.borrow() {
+            let event = batch(self.app(), std::slice::from_ref(body), 1);
+            let response = run(upload_trigger::handle(self.app(), event));
+            assert!(response.unwrap().batch_item_failures.is_empty());
+        }
+    }
+
+    fn upload_again(&self) {
+        let version = self.api.ports().put_again(BUCKET, &self.key);
+        self.announce(&version);
+        self.upload_event();
     }
 
     /// The endpoint writes an output of an attempt and reports it, in a message that has been received `received` times.
@@ -206,6 +226,12 @@ impl Story {
             Life::CancelledBetweenAttempts => {
                 self.failure(BROKEN);
                 self.command("cancel", REASON);
+            }
+            Life::UploadedAgain => {
+                self.upload_again();
+                self.success(Attempt(1), 1);
+                advance(self.app(), 1000);
+                self.upload_again();
             }
             Life::Superseded => {
                 // The newer version is another document and stays.
