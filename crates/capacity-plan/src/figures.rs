@@ -10,6 +10,8 @@ pub struct Outcome {
     pub starting_ms: u64,
     /// Instance time in service without work.
     pub idle_ms: u64,
+    /// Documents that are still open at the end. Their waits are those until then.
+    pub unfinished: usize,
     pub max_instances: u32,
     pub cold_starts: u32,
     /// How long the endpoint was observed.

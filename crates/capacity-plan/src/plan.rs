@@ -13,7 +13,7 @@ use crate::simulate::simulate;
 const MARGIN_PERCENT: u64 = 1;
 const MARGIN_MS: u64 = 3 * SECOND;
 /// How many instances are tried at most to say how many an SLO needs.
-const MAX_TRIED_INSTANCES: u32 = 400;
+pub(crate) const MAX_TRIED_INSTANCES: u32 = 400;
 
 /// What settings lead to. Waits and instance hours are of the simulated days.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -33,6 +33,8 @@ pub struct PlanOption {
     pub kept_usd_per_month: f64,
     /// Documents of the simulated days that take longer than the SLO.
     pub late_documents: usize,
+    /// Of them, those that are still open three days after the last simulated day. Their waits are those until then.
+    pub unfinished_documents: usize,
     pub slo_kept: bool,
 }
 
@@ -143,13 +145,15 @@ fn option(
         instances_at_most: outcome.max_instances,
         cold_starts_per_day: rounded(f64::from(outcome.cold_starts) / days, 10.0),
         kept_usd_per_month: kept_usd(request, &settings),
-        late_documents: outcome.late(slo_ms),
+        late_documents: outcome.late(slo_ms).max(outcome.unfinished),
+        unfinished_documents: outcome.unfinished,
         slo_kept: keeps(&outcome, slo_ms),
     }
 }
 
 fn keeps(outcome: &Outcome, slo_ms: u64) -> bool {
-    outcome.longest_ms() * (100 + MARGIN_PERCENT) / 100 + MARGIN_MS <= slo_ms
+    outcome.unfinished == 0
+        && outcome.longest_ms() * (100 + MARGIN_PERCENT) / 100 + MARGIN_MS <= slo_ms
 }
 
 /// What instances cost that are kept without work: 24 hours of each day, or the warm hours.

@@ -10,6 +10,8 @@ use crate::settings::{EndpointTraits, Scaling, ScalingSettings};
 /// From the upload to the accepted request, and from the end of a run to the ready job: the medians of the replay.
 const SUBMIT_MS: u64 = 800;
 const RECORD_MS: u64 = 500;
+/// If documents are still open so long after the end, there is too much work for the instances, and the model stops.
+const MAX_OVERRUN_MS: u64 = 3 * DAY;
 /// The reconciler counts open jobs.
 const RECONCILE_INTERVAL: u64 = 5 * MINUTE;
 
@@ -34,7 +36,7 @@ struct Model<'a> {
     open: OpenJobs,
 }
 
-/// Simulates `span_ms` with these arrivals, the earliest first, and longer if documents are still open then.
+/// Simulates `span_ms` with these arrivals, the earliest first, and up to three days more if documents are still open then.
 pub fn simulate(
     arrivals: &[Arrival],
     endpoint: &EndpointTraits,
@@ -79,15 +81,31 @@ impl Model<'_> {
         let mut now = 0;
         loop {
             let done = self.outcome.waits_ms.len() == self.arrivals.len();
-            let end = if done { span_ms.max(now) } else { u64::MAX };
+            let end = if done {
+                span_ms.max(now)
+            } else {
+                span_ms + MAX_OVERRUN_MS
+            };
             let at = self.next_at(now).min(end);
             self.fleet.pass_time(at, &mut self.outcome);
-            if done && at >= end {
+            if at >= end {
                 self.outcome.span_ms = at;
+                self.leave_unfinished(at);
                 return;
             }
             now = at;
             self.step(now);
+        }
+    }
+
+    fn leave_unfinished(&mut self, now: u64) {
+        for (arrival, ended) in self.arrivals.iter().zip(&self.ended) {
+            if !ended {
+                self.outcome.unfinished += 1;
+                self.outcome
+                    .waits_ms
+                    .push(now.saturating_sub(arrival.at_ms));
+            }
         }
     }
 
@@ -208,7 +226,7 @@ impl Model<'_> {
         let later = times.iter().copied().filter(|at| *at > now);
         later
             .min()
-            .unwrap_or(midnight + DAY + u64::from(warm.from) * MINUTE)
+            .unwrap_or_else(|| midnight + DAY + u64::from(warm.from) * MINUTE)
     }
 }
 

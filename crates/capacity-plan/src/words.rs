@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::{Plan, PlanOption};
+use crate::plan::{MAX_TRIED_INSTANCES, Plan, PlanOption};
 use crate::settings::{Scaling, ScalingSettings};
 
 /// The plan as text of several lines.
@@ -25,9 +25,11 @@ pub fn in_words(plan: &Plan) -> String {
     } else {
         let needed = match plan.instances_needed {
             Some(instances) => format!("It needs MaxInstances {instances}."),
-            None => "More instances alone do not help.".to_owned(),
+            None => format!("No MaxInstances up to {MAX_TRIED_INSTANCES} keeps it."),
         };
-        let margin = if plan.best.late_documents == 0 {
+        let margin = if plan.best.unfinished_documents > 0 {
+            ", some of them still open three days later"
+        } else if plan.best.late_documents == 0 {
             " (their longest wait leaves too little of the SLO)"
         } else {
             ""

@@ -1,5 +1,7 @@
 //! Plans: known costs, SLOs that cannot be met, wrong fields, learned times.
 
+#![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
+
 use capacity_plan::{
     Arrival, Demand, EndpointTraits, FieldError, Learned, PastJob, Plan, RawRequest, Scaling,
     ScalingSettings, WarmHours, in_words, learn, plan, simulate,
@@ -314,4 +316,23 @@ fn job_that_waited_in_a_queue_of_several_instances_tells_nothing_about_runs() {
     // On one instance, each began when the one before it ended.
     let one = learn(jobs, (0, DAY), 1, 45_000, HOUR);
     assert_eq!((one.runs_measured, one.run_ms), (39, Some(10_000)));
+}
+
+#[test]
+fn endless_work_is_reported_as_late_and_the_model_stops() {
+    let plan = planned(
+        RawRequest {
+            max_instances: 2,
+            ..raw()
+        },
+        Demand {
+            documents_per_day: 300,
+            run_seconds: 20_000,
+            ..demand()
+        },
+    );
+    assert!(!plan.slo_kept && plan.best.unfinished_documents > 1000);
+    assert!(plan.best.late_documents >= plan.best.unfinished_documents);
+    let text = in_words(&plan);
+    assert!(text.contains("still open three days later"), "{text}");
 }
