@@ -18,8 +18,8 @@ use crate::scenario::Scenario;
 use crate::side_by_side::safety_net;
 use crate::units::{HOUR, MINUTE, in_hours};
 
-/// The check's own seeds: no other figures are of these days.
-pub const PLAN_CHECK_SEEDS: Range<u64> = 9001..9051;
+/// The check's own seeds: the model was not fitted to these days. Others are free to try changes on.
+pub const PLAN_CHECK_SEEDS: Range<u64> = 9101..9151;
 const MAX_COST_ERROR: f64 = 0.1;
 const MAX_P90_ERROR: f64 = 0.1;
 const MAX_ADVICE_EXCESS: f64 = 0.05;
