@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-push bench-ready-by bench-simulation simulate replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -176,6 +176,10 @@ bench-pages: package ## open PAGES=1000 pages, cut them all at once, and count w
 	@$(CARGO) build $(TESTS) --example pages
 	@"$(TARGET)/release/examples/pages" $(PAGES)
 
+bench-plan: ## compare the plans of docket plan with the replay on 50 held-out days: cost, waits, advice (5 min)
+	@$(CARGO) build --release -p planner $(LOCKED)
+	@"$(TARGET)/release/planner" bench-plan
+
 bench-push: package ## measure how long a result takes to reach a page, above an empty chain (2 min)
 	@$(CARGO) build $(TESTS) --example push
 	@"$(TARGET)/release/examples/push"
@@ -208,6 +212,9 @@ else
 	@"$(TARGET)/release/planner" live-plan $(SCENARIO) --output "$(TARGET)/replay/$(SCENARIO).json" $(REPLAY)
 	@$(DEVSTACK) replay "$(TARGET)/replay/$(SCENARIO).json"
 endif
+
+plan: cli ## what it costs, how long documents wait, how many instances: PLAN="--documents 300 --burst 15 --run 45 --slo 3600" (docs/capacity.md)
+	@"$(TARGET)/release/docket" plan $(PLAN)
 
 compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
 	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt

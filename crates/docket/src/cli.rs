@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::config;
 use crate::model_check::ModelCommand;
+use crate::plan::PlanArgs;
 use crate::print;
 
 const HELP_FOOTER: &str = "\
@@ -101,6 +102,10 @@ pub(crate) enum Command {
     /// Check a model container before it goes behind an endpoint
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Say what an endpoint costs, how long documents wait, and the cheapest settings that keep the SLO
+    ///
+    /// With --since it plans for past documents, read through the API; otherwise it needs neither a sign-in nor the service.
+    Plan(Box<PlanArgs>),
     /// Print a shell completion script
     Completions { shell: Shell },
     /// Print the licence notices of the libraries in this program

@@ -1,6 +1,6 @@
 //! `docket`: the command line of Docket. It uploads documents, finds jobs, fetches results and repairs failures.
 //!
-//! It talks only to the HTTP API (and to a container under `model check`); the service decides what a user may do. Two things are stored on this machine: the
+//! It talks only to the HTTP API (and to a container under `model check`; `plan` without `--since` talks to nothing); the service decides what a user may do. Two things are stored on this machine: the
 //! sign-in (`$XDG_CONFIG_HOME/docket`) and which uploads are unfinished (`$XDG_STATE_HOME/docket`).
 //!
 //! | exit code | meaning |
@@ -32,6 +32,8 @@ mod job_detail;
 mod job_list;
 mod model_check;
 mod paging;
+mod pipelines;
+mod plan;
 mod print;
 mod quarantine;
 mod retry_plans;
@@ -107,6 +109,12 @@ fn main() -> ExitCode {
         let run = model_check::run(&printer, args);
         return exit_code(&printer, block_on(run, || interrupted(None)));
     }
+    if let Command::Plan(args) = &cli.command
+        && args.since.is_none()
+    {
+        let result = plan::for_numbers(&printer, args);
+        return exit_code(&printer, result);
+    }
     let context = match CommandContext::new(&cli, printer) {
         Ok(context) => context,
         Err(error) => {
@@ -173,6 +181,10 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,
         Command::Doctor { tenant } => doctor::run(context, tenant).await,
+        Command::Plan(args) => match args.since {
+            Some(since) => plan::for_past_jobs(context, &args, since).await,
+            None => plan::for_numbers(&context.printer, &args),
+        },
         // Handled in `main`, since they need no service.
         Command::Model(_) | Command::Completions { .. } | Command::Notices => Ok(Exit::Success),
     }

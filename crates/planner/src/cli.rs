@@ -6,14 +6,16 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use async_endpoint::{EndpointParameters, Millis};
+use capacity_plan::{PRICE_SOURCE, price_of};
 use jobs::capacity::Objective;
 
 use crate::calibration::{CALIBRATION_DAYS, Calibration, day_with_faults};
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
 use crate::live::{live_excerpt, live_plan};
-use crate::parameters::{PRICE_SOURCE, price_of, with, with_warm_hours};
+use crate::parameters::{with, with_warm_hours};
 use crate::picture::picture;
+use crate::plan_check::{PLAN_CHECK_SEEDS, PlanCheckSummary, check_plans};
 use crate::replay::{objective_of, replay};
 use crate::report::report;
 use crate::scenario::Scenario;
@@ -44,6 +46,9 @@ planner replay deal-day|tuesday|ordinary|busy|continuous [OPTION]...
 planner bench-ready-by [--seed N] [--seeds N]
     replays days with faults and measures how well the estimates of when jobs are ready hold; the last line is JSON
 
+planner bench-plan [--seed N] [--seeds N]
+    compares the plans of `docket plan` with the replay, on held-out days; the last line is JSON
+
 planner live-plan SCENARIO --output FILE [--seed N] [--bursts N]
     writes the plan of a live replay, which `devstack replay FILE` carries out";
 
@@ -54,6 +59,9 @@ const WORKER: &str = "--worker";
 enum CliCommand {
     Replay(Box<ReplayCommand>),
     BenchReadyBy {
+        seeds: std::ops::Range<u64>,
+    },
+    BenchPlan {
         seeds: std::ops::Range<u64>,
     },
     LivePlan {
@@ -133,6 +141,7 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
             }
             Ok((text, day.violations.is_empty()))
         }
+        CliCommand::BenchPlan { seeds } => bench_plan(seeds).map(|text| (text, true)),
         CliCommand::BenchReadyBy { seeds } => bench_ready_by(&seeds).map(|text| (text, true)),
         CliCommand::LivePlan { options, output } => {
             let day = replay(&options).map_err(|error| error.to_string())?;
@@ -175,7 +184,11 @@ fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     let mut words = arguments.iter();
     let command = words.next().map_or("", String::as_str);
     if command == "bench-ready-by" {
-        return parse_bench_ready_by(words);
+        return parse_seeds(command, words, 1..201).map(|seeds| CliCommand::BenchReadyBy { seeds });
+    }
+    if command == "bench-plan" {
+        return parse_seeds(command, words, PLAN_CHECK_SEEDS)
+            .map(|seeds| CliCommand::BenchPlan { seeds });
     }
     if !["replay", "live-plan"].contains(&command) {
         return Err(format!(
@@ -195,23 +208,35 @@ fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     }
 }
 
-fn parse_bench_ready_by<'a>(
+fn parse_seeds<'a>(
+    command: &str,
     mut words: impl Iterator<Item = &'a String>,
-) -> Result<CliCommand, String> {
-    let (mut first, mut count) = (1, 200);
+    default: std::ops::Range<u64>,
+) -> Result<std::ops::Range<u64>, String> {
+    let (mut first, mut count) = (default.start, default.end - default.start);
     while let Some(word) = words.next() {
         let value = value_of(word, words.next())?;
         match word.as_str() {
             "--seed" => first = number(word, value)?,
             "--seeds" => count = number(word, value)?,
-            _ => return Err(format!("{word} is not an option of bench-ready-by")),
+            _ => return Err(format!("{word} is not an option of {command}")),
         }
     }
     if count == 0 {
         return Err("--seeds is at least 1".to_owned());
     }
-    let seeds = first..first + count;
-    Ok(CliCommand::BenchReadyBy { seeds })
+    Ok(first..first + count)
+}
+
+fn bench_plan(seeds: std::ops::Range<u64>) -> Result<String, String> {
+    let days = check_plans(seeds).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    for day in &days {
+        text.push_str(&format!("{}\n", day.in_words()));
+    }
+    let summary = PlanCheckSummary::of(&days);
+    let json = serde_json::to_string(&summary).map_err(|error| error.to_string())?;
+    Ok(format!("{text}{json}\n"))
 }
 
 fn bench_ready_by(seeds: &std::ops::Range<u64>) -> Result<String, String> {

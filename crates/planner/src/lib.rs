@@ -19,6 +19,7 @@ mod figures;
 mod live;
 mod parameters;
 mod picture;
+mod plan_check;
 mod replay;
 mod report;
 mod scenario;
@@ -30,12 +31,13 @@ pub use bursts::{Burst, bursts};
 pub use calibration::{
     CALIBRATION_DAYS, Calibration, CalibrationDay, CalibrationSummary, day_with_faults,
 };
+pub use capacity_plan::price_of;
 pub use compare::{Variant, table, variants};
 pub use day::{Day, Excerpt, ReplayOptions, ReplayedDocument, Wait};
 pub use figures::{Figures, Percentiles};
 pub use live::{BurstForecast, LivePlan, LiveUpload, live_excerpt, live_plan};
-pub use parameters::price_of;
 pub use picture::picture;
+pub use plan_check::{PLAN_CHECK_SEEDS, PlanCheckSummary, PlanComparison, PlannedDay, check_plans};
 pub use replay::{ReplayError, objective_of, replay};
 pub use report::report;
 pub use scenario::Scenario;

@@ -45,6 +45,18 @@ pub fn objective_of(pipeline: &'static str) -> Result<Objective, ReplayError> {
         .ok_or(ReplayError::NoPipeline(pipeline))
 }
 
+/// The usual duration of a run that the shipped `pipelines.toml` gives a pipeline.
+///
+/// # Errors
+/// The file is wrong, or has no such pipeline.
+pub(crate) fn typical_run_seconds_of(pipeline: &'static str) -> Result<u32, ReplayError> {
+    let pipelines = Pipelines::parse(PIPELINES)?;
+    let known = pipelines.get(pipeline);
+    known
+        .map(|known| known.typical_run_seconds)
+        .ok_or(ReplayError::NoPipeline(pipeline))
+}
+
 /// Replays a day.
 ///
 /// # Errors

@@ -21,10 +21,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jobs::input::{InputProblem, PEEK_BYTES, check_contents};
-use jobs::pipeline::{Pipeline, Pipelines};
+use jobs::pipeline::Pipeline;
 use tokio::time::sleep;
 
 use crate::error::{CliError, Exit, Result};
+use crate::pipelines::read_pipeline;
 use crate::print::Printer;
 
 use self::args::ModelCheckArgs;
@@ -35,8 +36,6 @@ use self::outcome::{JobEffect, describe, short};
 use self::pings::{PING_LIMIT, PingLog};
 use self::target::{Container, Exchange, InvocationHeaders, NoAnswer, unreachable_container};
 
-/// The pipelines that this program was built with.
-const BUILT_IN_PIPELINES: &str = include_str!("../../../../infra/pipelines.toml");
 /// Between two tries to reach a container that starts.
 const START_INTERVAL: Duration = Duration::from_millis(250);
 /// How long a container may take to answer pings again after an error.
@@ -60,7 +59,7 @@ struct Inspection<'a> {
 
 pub(crate) async fn run(printer: &Printer, args: &ModelCheckArgs) -> Result<Exit> {
     let container = Container::parse(&args.url)?;
-    let pipeline = read_pipeline(args)?;
+    let pipeline = read_pipeline(args.pipelines.as_deref(), &args.pipeline)?;
     let content_type = args.content_type.as_deref();
     let content_type = content_type.unwrap_or_else(|| pipeline.content_type());
     let document = match &args.input {
@@ -199,20 +198,6 @@ impl Inspection<'_> {
             self.printer.info(&format!("trying: {check}"));
         }
     }
-}
-
-fn read_pipeline(args: &ModelCheckArgs) -> Result<Pipeline> {
-    let text = match &args.pipelines {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| CliError::usage(format!("cannot read {}: {error}", path.display())))?,
-        None => BUILT_IN_PIPELINES.to_owned(),
-    };
-    let pipelines = Pipelines::parse(&text).map_err(|error| CliError::usage(error.to_string()))?;
-    pipelines.get(&args.pipeline).cloned().ok_or_else(|| {
-        let names: Vec<_> = pipelines.iter().map(|one| one.name.as_str()).collect();
-        CliError::usage(format!("there is no pipeline `{}`", args.pipeline))
-            .with_hint(format!("use --pipeline with one of {}", names.join(", ")))
-    })
 }
 
 /// Reads a document that the service would submit.

@@ -8,6 +8,7 @@ mod errors;
 mod fake_service;
 mod model_check;
 mod output;
+mod plan;
 mod setup;
 mod sign_in;
 mod upload;

@@ -1,0 +1,139 @@
+//! Docket's scaling: what function `capacity` reads and decides.
+
+use std::time::Duration;
+
+use jobs::capacity::{
+    CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork, decide,
+};
+
+use crate::arrivals::{MINUTE, SECOND};
+use crate::fleet::Fleet;
+use crate::settings::EndpointTraits;
+
+#[derive(Debug)]
+pub(crate) struct Controller {
+    objective: Objective,
+    typical_run: Duration,
+    concurrent_runs: u32,
+    /// When it decides next.
+    pub(crate) next_at: u64,
+    was_open: bool,
+    runs: (u32, u64),
+    cold_starts: (u32, u64),
+    starting_since: Option<u64>,
+    last_updating_at: u64,
+}
+
+/// The open jobs as the controller reads them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OpenJobs {
+    pub(crate) count: u32,
+    pub(crate) oldest_at: u64,
+    pub(crate) newest_at: Option<u64>,
+    pub(crate) last_end_at: Option<u64>,
+}
+
+impl Controller {
+    pub(crate) fn new(
+        drain_within_seconds: u32,
+        idle_seconds: u32,
+        endpoint: &EndpointTraits,
+    ) -> Self {
+        Self {
+            objective: Objective {
+                drain_within: Duration::from_secs(drain_within_seconds.into()),
+                idle: Duration::from_secs(idle_seconds.into()),
+                cold_start: Duration::from_millis(endpoint.cold_start_ms),
+            },
+            typical_run: Duration::from_millis(endpoint.typical_run_ms),
+            concurrent_runs: endpoint.concurrent_runs,
+            next_at: 0,
+            was_open: false,
+            runs: (0, 0),
+            cold_starts: (0, 0),
+            starting_since: None,
+            last_updating_at: 0,
+        }
+    }
+
+    pub(crate) const fn run_ended(&mut self, run_ms: u64) {
+        self.runs.0 += 1;
+        self.runs.1 += run_ms;
+    }
+
+    /// The first upload after a time without open jobs calls it at once.
+    pub(crate) fn nudge(&mut self, now: u64) {
+        let at = now + SECOND;
+        if !self.was_open && !(now..=at).contains(&self.next_at) {
+            self.next_at = at;
+        }
+    }
+
+    /// The number of instances that it asks for, if that is another.
+    pub(crate) fn decide(
+        &mut self,
+        now: u64,
+        fleet: &Fleet,
+        (min, max): (u32, u32),
+        open: OpenJobs,
+    ) -> Option<u32> {
+        let updating = fleet.is_updating();
+        self.observe_start(now, updating);
+        let since = |at: u64| Duration::from_millis(now.saturating_sub(at));
+        let mean = |(count, total): (u32, u64)| Measured {
+            count,
+            mean: Duration::from_millis(total / u64::from(count.max(1))),
+        };
+        let in_service = fleet.in_service();
+        let limits = InstanceLimits::new(min.min(max), max.max(1), 0).ok()?;
+        let decision = decide(&CapacityInput {
+            open: OpenWork {
+                alive: open.count,
+                past_signs_of_life: 0,
+                oldest_age: if open.count > 0 {
+                    since(open.oldest_at)
+                } else {
+                    Duration::ZERO
+                },
+            },
+            instances: Instances {
+                in_service,
+                starting: fleet.count() - in_service,
+                concurrent_runs: self.concurrent_runs,
+                updating,
+            },
+            limits,
+            objective: self.objective,
+            runs: mean(self.runs),
+            cold_starts: mean(self.cold_starts),
+            typical_run: self.typical_run,
+            since_last_upload: open.newest_at.map(since),
+            since_last_open: open.last_end_at.map(since),
+        });
+        self.was_open = open.count > 0;
+        let again = decision.check_again_in.unwrap_or(Duration::MAX).as_millis();
+        let again = u64::try_from(again).unwrap_or(MINUTE);
+        self.next_at = now + again.clamp(SECOND, MINUTE);
+        if updating || decision.instances == fleet.count() {
+            return None;
+        }
+        if decision.instances > fleet.count() {
+            self.starting_since = Some(now);
+        }
+        Some(decision.instances)
+    }
+
+    fn observe_start(&mut self, now: u64, updating: bool) {
+        let Some(since) = self.starting_since else {
+            return;
+        };
+        if updating {
+            self.last_updating_at = now;
+            return;
+        }
+        let end = u64::midpoint(self.last_updating_at.max(since), now);
+        self.starting_since = None;
+        self.cold_starts.0 += 1;
+        self.cold_starts.1 += end - since;
+    }
+}
