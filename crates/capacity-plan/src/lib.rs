@@ -1,8 +1,8 @@
 //! What an endpoint will cost, how long documents will wait, and how many instances it needs.
 //!
-//! [`plan`] tries a [`grid`] of settings on arrivals and names the cheapest that keeps the SLO. The arrivals are drawn from
-//! a few numbers ([`Demand`]), or are those of past jobs ([`learn`]).
-//! [`simulate`] is a light queue model: arrivals, instances with cold starts, runs. Docket's scaling is the product's own
+//! [`plan()`] tries a [`grid()`] of settings on arrivals and names the cheapest that keeps the SLO. The arrivals are drawn from
+//! a few numbers ([`Demand`]), or are those of past jobs ([`learn()`]).
+//! [`simulate()`] is a light queue model: arrivals, instances with cold starts, runs. Docket's scaling is the product's own
 //! rule, [`jobs::capacity::decide`]; AWS's policies are those of `infra/endpoint.yaml`. `make bench-plan` compares it with
 //! the replay (`crates/planner`), which runs the product's handlers over the whole model of an endpoint.
 //!
