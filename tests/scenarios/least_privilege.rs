@@ -68,7 +68,7 @@ impl Grants {
     }
 }
 
-const GRANTS: [Grants; 10] = [
+const GRANTS: [Grants; 11] = [
     Grants {
         function: "upload-trigger",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
@@ -110,6 +110,8 @@ const GRANTS: [Grants; 10] = [
             "list retry plans",
             "write a quarantine entry",
             "write a quarantined body",
+            "read what was observed of instances",
+            "write what was observed of instances",
             "read the scan checkpoint",
             "write the scan checkpoint",
             "list object versions",
@@ -119,6 +121,18 @@ const GRANTS: [Grants; 10] = [
             "send to queue inference-success",
             "send to queue inference-error",
             "send a check",
+        ],
+    },
+    Grants {
+        function: "capacity",
+        shared: &[],
+        own: &[
+            "read a job",
+            "list open jobs",
+            "read what was observed of instances",
+            "write what was observed of instances",
+            "read the scan checkpoint",
+            "write the scan checkpoint",
         ],
     },
     Grants {

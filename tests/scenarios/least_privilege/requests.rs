@@ -206,6 +206,8 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         list("list quarantine entries", "quarantine"),
         update("mark a quarantine entry as redriven", "quarantine"),
         drop("delete a quarantine entry", "quarantine"),
+        get("read what was observed of instances", "capacity"),
+        put("write what was observed of instances", "capacity"),
         get("read the scan checkpoint", "state"),
         put("write the scan checkpoint", "state"),
         put("write any other record", "outside"),
