@@ -115,14 +115,15 @@ pub fn takes_upload(
     }
 }
 
-/// [`takes_upload`] of a job.
+/// [`takes_upload`] of a job. A probe is the same document every day, and each is run.
 pub fn job_takes_upload(job: &Job, pipeline: &Pipeline, put_at: Timestamp) -> bool {
-    takes_upload(
-        job.state.status_group(),
-        job.ended_or_erased_at(),
-        pipeline,
-        put_at,
-    )
+    !job.tenant.is_probe()
+        && takes_upload(
+            job.state.status_group(),
+            job.ended_or_erased_at(),
+            pipeline,
+            put_at,
+        )
 }
 
 /// [`takes_upload`] of a row. The time of an erasure is not known: its end counts, so that the message is sent again, and its

@@ -112,6 +112,20 @@ fn same_bytes_are_one_job_and_one_run_in_every_order_of_the_events() {
     }
 }
 
+/// The schedule copies the same document to the same key every day.
+#[test]
+fn every_probe_is_a_job_and_a_run() {
+    let key = "inbound/probe/scheduled.pdf";
+    let app = app();
+    let first = put(&app, key, "A");
+    deliver(&app, key, &first[0]);
+    report(&app, &job(&app, key), None);
+    let second = put(&app, key, "A");
+    assert_eq!(resent_by_the_scan(&app), second, "its event was lost");
+    deliver(&app, key, &second[0]);
+    assert_eq!(counts(&app), (2, 2));
+}
+
 #[test]
 fn same_bytes_that_come_between_two_events_are_one_job_and_one_run() {
     for key in [KEY, COPIED_KEY] {

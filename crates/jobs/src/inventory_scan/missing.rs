@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tracing::info;
 
 use crate::id::{JobId, TraceId};
-use crate::input::is_folder_marker;
+use crate::input::{check_key, is_folder_marker};
 use crate::pipeline::Pipelines;
 use crate::ports::{JobIndex, JobInput, ListedObject, Unavailable, UploadQueue};
 use crate::same_bytes::{MAX_SAME_BYTES, SameBytes, row_takes_upload};
@@ -126,5 +126,8 @@ fn is_input(target: Target<'_>, object: &ListedObject, row: &JobInput) -> bool {
     let are_same = |same: SameBytes<'_>| same.are_of(&row.version, &row.etag, row.bytes);
     let pipeline = target.pipelines.of_key(&object.key);
     neighbours(object).is_some_and(are_same)
-        && pipeline.is_some_and(|pipeline| row_takes_upload(row, pipeline, object.put_at))
+        && pipeline.is_some_and(|pipeline| {
+            !check_key(pipeline, &object.key).0.is_probe()
+                && row_takes_upload(row, pipeline, object.put_at)
+        })
 }
