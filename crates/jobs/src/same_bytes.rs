@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::id::Timestamp;
+use crate::id::{Tenant, Timestamp};
 use crate::input::Input;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
@@ -98,14 +98,17 @@ pub fn is_same_input(listed: &[ListedVersion], current: &str, input: &Input) -> 
 }
 
 /// Whether an upload of the same bytes is the input of a job, too: an open job will have a result, and a job that is ready has
-/// one, as long as that is kept. An upload after the job's end without a result is a wish for another try.
-pub fn takes_upload(
+/// one, as long as that is kept. An upload after the job's end without a result is a wish for another try. A probe is the same
+/// document every day, and each is run.
+fn takes_upload(
+    tenant: &Tenant,
     status_group: StatusGroup,
     ended_at: Timestamp,
     pipeline: &Pipeline,
     put_at: Timestamp,
 ) -> bool {
     match status_group {
+        _ if tenant.is_probe() => false,
         StatusGroup::Open => true,
         StatusGroup::Ready => {
             let days = u64::from(pipeline.retention_days.output);
@@ -115,21 +118,26 @@ pub fn takes_upload(
     }
 }
 
-/// [`takes_upload`] of a job. A probe is the same document every day, and each is run.
+/// Whether a job takes an upload of the same bytes as its input.
 pub fn job_takes_upload(job: &Job, pipeline: &Pipeline, put_at: Timestamp) -> bool {
-    !job.tenant.is_probe()
-        && takes_upload(
-            job.state.status_group(),
-            job.ended_or_erased_at(),
-            pipeline,
-            put_at,
-        )
+    takes_upload(
+        &job.tenant,
+        job.state.status_group(),
+        job.ended_or_erased_at(),
+        pipeline,
+        put_at,
+    )
 }
 
-/// [`takes_upload`] of a row. The time of an erasure is not known: its end counts, so that the message is sent again, and its
+/// Whether a row of a tenant does. The time of an erasure is not known: its end counts, so that the message is sent again, and its
 /// receiver decides.
-pub fn row_takes_upload(row: &JobInput, pipeline: &Pipeline, put_at: Timestamp) -> bool {
-    takes_upload(row.status_group, row.updated_at, pipeline, put_at)
+pub fn row_takes_upload(
+    row: &JobInput,
+    tenant: &Tenant,
+    pipeline: &Pipeline,
+    put_at: Timestamp,
+) -> bool {
+    takes_upload(tenant, row.status_group, row.updated_at, pipeline, put_at)
 }
 
 #[cfg(test)]

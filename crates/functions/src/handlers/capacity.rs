@@ -103,17 +103,12 @@ fn report(service: &str, now: Timestamp, adjusted: &AdjustReport) {
             ],
         );
     }
-    let complete = u64::from(!adjusted.incomplete);
-    let complete = if complete == 0 {
-        vec![]
-    } else {
-        vec![complete]
-    };
+    let runs = if adjusted.incomplete { vec![] } else { vec![1] };
     emit(
         service,
         now.0,
         Dimension::Service,
         // Counted for every complete evaluation: an alarm fires if it is missing.
-        &[(Metric::CapacityRuns, complete)],
+        &[(Metric::CapacityRuns, runs)],
     );
 }

@@ -127,7 +127,7 @@ fn is_input(target: Target<'_>, object: &ListedObject, row: &JobInput) -> bool {
     let pipeline = target.pipelines.of_key(&object.key);
     neighbours(object).is_some_and(are_same)
         && pipeline.is_some_and(|pipeline| {
-            !check_key(pipeline, &object.key).0.is_probe()
-                && row_takes_upload(row, pipeline, object.put_at)
+            let (tenant, _) = check_key(pipeline, &object.key);
+            row_takes_upload(row, &tenant, pipeline, object.put_at)
         })
 }
