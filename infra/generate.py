@@ -16,7 +16,8 @@ import sys
 INFRA = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(INFRA))
 
-import scaling  # noqa: E402  found by the line above
+import hosting  # noqa: E402  found by the line above
+import scaling  # noqa: E402
 
 try:
     import tomllib
@@ -112,7 +113,7 @@ def generated(infra=INFRA):
             raise SystemExit(f"generate: {path} is missing; copy another pipeline's and edit it")
         files[path] = parameter_file(path.read_text(), name, table)
         rows = {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(files[path])}
-        for problem in scaling.problems(table, rows):
+        for problem in (*scaling.problems(table, rows), *hosting.problems(rows)):
             raise SystemExit(f"generate: {name}: {problem}")
     return files
 

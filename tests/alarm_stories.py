@@ -217,9 +217,9 @@ def endpoint_stories(e):
             quiet("the endpoint reports nothing"),
         ],
         "no-instance": [
-            fires("work waits for twenty minutes without an instance", (without, [-2, -1], 0), (without, range(20), 1), (without, range(20, 40), 0), by=21),
-            quiet("an instance comes after nineteen", (without, range(-2, 0), 0), (without, range(19), 1), (without, range(19, 40), 0)),
-            quiet("there is one for a minute among thirty", (without, range(15), 1), (without, [15], 0), (without, range(16, 30), 1), until=30),
+            fires("work waits for 31 minutes without an instance", (without, [-2, -1], 0), (without, range(31), 1), (without, range(31, 50), 0), by=32),
+            quiet("an instance comes after thirty", (without, range(-2, 0), 0), (without, range(30), 1), (without, range(30, 50), 0)),
+            quiet("there is one for a minute among forty", (without, range(20), 1), (without, [20], 0), (without, range(21, 40), 1), until=40),
             quiet("the endpoint reports nothing"),
         ],
         "probe-failed": [

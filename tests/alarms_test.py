@@ -44,9 +44,9 @@ class Resolver:
         if not isinstance(value, dict):
             return value
         for key, given in value.items():
-            if key == "Ref" or key.startswith("Fn::"):
+            if key == "Ref" or key.startswith("Fn::") or key == "Condition" and isinstance(given, str):
                 return getattr(self, f"_{key.removeprefix('Fn::').lower()}")(given)
-        return {name: self(inner) for name, inner in value.items()}
+        return {name: found for name, inner in value.items() if (found := self(inner)) is not None}
 
     def _ref(self, name):
         return None if name == "AWS::NoValue" else self.parameters.get(name, name)
@@ -68,6 +68,15 @@ class Resolver:
 
     def _not(self, given):
         return not self(given[0])
+
+    def _or(self, given):
+        return any([self(one) for one in given])
+
+    def _and(self, given):
+        return all([self(one) for one in given])
+
+    def _condition(self, name):
+        return self(self.template["Conditions"][name])
 
     def _equals(self, pair):
         return str(self(pair[0])) == str(self(pair[1]))

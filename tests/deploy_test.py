@@ -254,7 +254,7 @@ class Runs(unittest.TestCase):
                 self.run_with(cli)
 
     def test_a_probe_that_fails_or_does_not_finish_fails_the_deployment(self):
-        for status, words in (("Failed", "THE PROBE FAILED: job j is Failed"), ("InProgress", "not Ready within 20 minutes"), (None, "it has no job")):
+        for status, words in (("Failed", "THE PROBE FAILED: job j is Failed"), ("InProgress", "not Ready within 30 minutes"), (None, "it has no job")):
             with self.subTest(status), self.assertRaisesRegex(plan.Refusal, words):
                 self.run_with(Cli(probe=status))
 

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from templates import check, drop, grants, mentions, resource, statement  # noqa: E402  found by the line above
 
 # Parameters of a stack that are not in its pipeline's file.
-OF_THE_ACCOUNT = {"JobsBucketName", "SuccessTopicArn", "ErrorTopicArn", "ImageUri", "ImageRepositoryArn"}
+OF_THE_ACCOUNT = {"JobsBucketName", "SuccessTopicArn", "ErrorTopicArn", "ImageUri", "ImageRepositoryArn", "InstanceHourPrice"}
 
 
 def parameter_files_fit_the_template(project):
@@ -126,7 +126,8 @@ def updates_can_be_rolled_back(project):
         if not any("alarm:" + declared[name]["AlarmName"]["Fn::Sub"] in text for text in described):
             yield f"the endpoint's role may not read {name}"
     waits = 3600 + policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"]
-    starts = 2 * project.endpoint["Parameters"]["StartupTimeoutSeconds"]["MaxValue"]
+    given = project.endpoint["Parameters"]
+    starts = given["ProvisionTimeoutSeconds"]["MaxValue"] + 2 * given["StartupTimeoutSeconds"]["MaxValue"]
     if policy["MaximumExecutionTimeoutInSeconds"] <= waits + starts:
         yield "an update may take longer than its limit"
     if policy["TerminationWaitInSeconds"] != {"Ref": "TerminationWaitSeconds"}:
@@ -195,7 +196,7 @@ Rules = check({
         lambda p: figure(p, "RollbackAlarm", "failed")["Dimensions"][0].update(Value={"Fn::GetAtt": ["Endpoint", "EndpointName"]}),
         lambda p: resource(p, "RollbackAlarm", "endpoint").update(TreatMissingData="missing"),
         lambda p: statement(p, "ExecutionRole", "RollbackAlarm", "endpoint").update(Resource={"Fn::Sub": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:x"}),
-        lambda p: resource(p, "Endpoint", "endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"].update(MaximumExecutionTimeoutInSeconds=7200),
+        lambda p: resource(p, "Endpoint", "endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"].update(MaximumExecutionTimeoutInSeconds=14400),
         lambda p: resource(p, "Endpoint", "endpoint")["DeploymentConfig"]["BlueGreenUpdatePolicy"].update(TerminationWaitInSeconds=0),
         lambda p: drop(p.endpoint["Resources"]["EndpointConfig"], "UpdateReplacePolicy"),
         lambda p: p.endpoint["Resources"]["Model"].update(UpdateReplacePolicy="Delete"),

@@ -29,7 +29,8 @@ OF_AWS = {
         ({"EndpointName"}, {"ApproximateBacklogSize", "ApproximateBacklogSizePerInstance", "ApproximateAgeOfOldestRequest", "HasBacklogWithoutCapacity"}),
         ({"EndpointName", "VariantName"}, {"NotificationFailures", "RequestDownloadFailures", "ResponseUploadFailures", "ExpiredRequests", "InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors", "TotalProcessingTime", "TimeInBacklog", "ModelLatency"}),
     ],
-    "/aws/sagemaker/Endpoints": [({"EndpointName", "VariantName"}, {"CPUUtilization"})],
+    # By instance type too since instance pools (AWS Machine Learning Blog, "Capacity-aware inference", May 2026).
+    "/aws/sagemaker/Endpoints": [({"EndpointName", "VariantName"}, {"CPUUtilization"}), ({"EndpointName", "VariantName", "InstanceType"}, {"CPUUtilization"})],
 }  # fmt: skip
 MAX_METRICS_OF_AN_ALARM = 10  # CloudWatch user guide, "Create an alarm based on a metric math expression"
 MAX_SEARCH_CHARACTERS = 1024  # CloudWatch user guide, "CloudWatch search expression syntax"

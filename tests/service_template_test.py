@@ -21,6 +21,9 @@ from templates import (  # noqa: E402  found by the line above
 MAX_RETENTION_SECONDS = 14 * 86400  # SQS, SetQueueAttributes
 # Actions for which IAM knows no resource. PutMetricData is allowed only with a condition.
 NO_RESOURCE = {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "application-autoscaling:DescribeScalableTargets"}
+# What SageMaker does with the execution role for a model in a VPC; it names no interface beforehand.
+NO_RESOURCE |= {f"ec2:{verb}NetworkInterface{what}" for verb in ("Create", "Delete") for what in ("", "Permission")}
+NO_RESOURCE |= {f"ec2:Describe{what}" for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")}
 # A wildcard in a resource stands at the end, after a prefix of the bucket or API, the bucket of the models' weights, or
 # the endpoints' common name.
 WILDCARD = r"[^*]+(/[^*/]+/|/\$\{InputPrefix\}|:::\$\{Bucket\}/|endpoint/docket-)\*"

@@ -5,7 +5,7 @@
 
 An environment is a file infra/environments/<environment>.json. Every step can be repeated: it changes nothing that is
 already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
-probe at the end waits for its result (default 20: a cold start takes 5 to 11 minutes); PROBE=0 skips the probe.
+probe at the end waits for its result (default 30: a cold start takes 5 to 15 minutes); PROBE=0 skips the probe.
 Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
 """
 
@@ -87,8 +87,8 @@ class Deployment:
         found = self.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
         outputs = self.apply(wanted.service(code_prefix, found))
         for pipeline in wanted.endpoints:
-            if said := wanted.instances(pipeline):
-                self.say(said)
+            for note in wanted.notes(pipeline):
+                self.say(note)
             self.check_version(self.apply(wanted.endpoint(pipeline, outputs, self.partition)))
         if wanted.wants("page"):
             page = self.apply(wanted.page(outputs, self.suffix))
@@ -206,7 +206,9 @@ class Deployment:
         parameters.write_text(json.dumps(stack.rows(), indent=2))
         # From the bucket, since a template in the call itself is limited to 51,200 bytes (CreateChangeSet).
         key = f"templates/{stack.name}.yaml"
-        self.aws("s3", "cp", "--quiet", str(plan.INFRA / stack.template), f"s3://{bucket}/{key}")
+        body = self.folder / f"{stack.name}.yaml"
+        body.write_text(stack.body())
+        self.aws("s3", "cp", "--quiet", str(body), f"s3://{bucket}/{key}")
         name = f"deploy-{int(self.clock() * 1000)}"
         try:
             self.aws("cloudformation", "create-change-set", "--stack-name", stack.name, "--change-set-name", name,
@@ -262,7 +264,7 @@ class Deployment:
         bucket, began = outputs["JobsBucketName"], self.clock()
         name = f"deployed-{int(began * 1000)}.pdf"
         key = f"{prefix}{plan.PROBE_TENANT}/{name}"
-        minutes = float(os.environ.get("PROBE_MINUTES", "20"))
+        minutes = float(os.environ.get("PROBE_MINUTES", "30"))
         self.say(f"Sending probe {key}, waiting at most {minutes:g} minutes")
         page = self.open_page(outputs, minutes * 60 + PUSH_SECONDS)
         self.say("  a page is connected")

@@ -14,7 +14,9 @@ INFRA = ROOT / "infra"
 sys.path.insert(0, str(INFRA))
 
 import generate  # noqa: E402  found by the line above
+import hosting  # noqa: E402
 import scaling  # noqa: E402
+import template as templates  # noqa: E402
 
 ZIPS = ROOT / "target" / "lambda"
 # Keys of an environment file, and whether they are required. docs/deploy.md explains each.
@@ -23,6 +25,7 @@ KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 # e_machine of an ELF header, by what CloudFormation calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
+NO_VARIABLES = "        Environment: {}\n"  # the line of infra/endpoint.yaml that the container's variables replace
 PROBE_TENANT = "probe"  # Tenant::is_probe of crates/jobs/src/id.rs
 PROBE_DOCUMENT = "probe/document.pdf"  # in the jobs bucket; infra/endpoint.yaml copies it every day
 
@@ -32,15 +35,27 @@ class Refusal(Exception):
 
 
 class Stack:
-    """A stack to deploy."""
+    """A stack to deploy. `variables` are those of an endpoint's container."""
 
-    def __init__(self, name, template, parameters):
-        self.name, self.template, self.parameters = name, template, parameters
-        declared = parameters_of((INFRA / template).read_text())
+    def __init__(self, name, template, parameters, variables=None):
+        self.name, self.template, self.parameters, self.variables = name, template, parameters, variables or {}
+        declared = templates.parameters(INFRA / template)
         if surplus := sorted(set(parameters) - set(declared)):
             raise Refusal(f"{template} has no parameter {', '.join(surplus)}")
-        if missing := sorted(key for key, optional in declared.items() if not optional and key not in parameters):
+        if missing := sorted(key for key, of in declared.items() if "Default" not in of and key not in parameters):
             raise Refusal(f"{name}: {', '.join(missing)} of {template} must be given")
+        for key, value in parameters.items():
+            if problem := templates.problem(key, declared[key], value):
+                raise Refusal(f"{name}: {problem}")
+
+    def body(self):
+        """The text of its template, with the variables of the container."""
+        text = (INFRA / self.template).read_text()
+        if self.variables:
+            if text.count(NO_VARIABLES) != 1:
+                raise Refusal(f"{self.template} has no line `{NO_VARIABLES.strip()}` for the container's variables")
+            text = text.replace(NO_VARIABLES, f"{NO_VARIABLES.rstrip()[:-2]}{json.dumps(self.variables, sort_keys=True)}\n")
+        return text
 
     def rows(self):
         """Its parameters in CloudFormation's format. Parameters that are not given get their default."""
@@ -58,7 +73,9 @@ class Environment:
         for part in ("service", *(["page"] if given.get("page") else []), *(["monitoring"] if given.get("monitoring") else [])):
             self._strings(part, given[part])
         for pipeline, parameters in self.endpoints.items():
-            self._strings(pipeline, parameters)
+            self._strings(pipeline, {key: value for key, value in parameters.items() if key != "Environment"})
+            for problem in hosting.environment_problems(parameters.get("Environment", {})):
+                raise Refusal(f"{name}.json: {pipeline}: {problem}")
             if pipeline not in pipelines():
                 raise Refusal(f"{name}.json: infra/endpoints has no {pipeline}.json")
         if self.probe is not None and self.probe not in pipelines():
@@ -67,7 +84,7 @@ class Environment:
             raise Refusal(f"{name}.json: account is not twelve digits")
         self.region, self.code_bucket = given["region"], given["code_bucket"]
         self.service_name = given["service"].get("ServiceName", "docket")
-        self.service("")
+        self.service("zips/none/")
 
     @classmethod
     def read(cls, name, folder=INFRA / "environments"):
@@ -118,7 +135,8 @@ class Environment:
 
     def endpoint(self, pipeline, outputs, partition="aws"):
         """The stack of a pipeline's endpoint."""
-        given = self.endpoints[pipeline]
+        given = dict(self.endpoints[pipeline])
+        variables = given.pop("Environment", {})
         parameters = {
             **pipelines()[pipeline],
             **self._shared(),
@@ -127,11 +145,18 @@ class Environment:
             "ErrorTopicArn": outputs["InferenceErrorTopicArn"],
             **given,
         }
-        for problem in scaling.problems(generate.read_pipelines(INFRA)[pipeline], parameters):
+        parameters |= hosting.PriceList().fill(parameters, self.region)[0]
+        for problem in (*scaling.problems(generate.read_pipelines(INFRA)[pipeline], parameters), *hosting.problems(parameters)):
             raise Refusal(f"{pipeline}: {problem}")
         if "ImageRepositoryArn" not in parameters and (arn := repository_arn(given.get("ImageUri", ""), partition)):
             parameters["ImageRepositoryArn"] = arn
-        return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters)
+        return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters, variables)
+
+    def notes(self, pipeline):
+        """What the operator should know about an endpoint's parameters."""
+        parameters = {**pipelines()[pipeline], **self.endpoints[pipeline]}
+        limits = [said] if (said := self.instances(pipeline)) else []
+        return [*limits, *(f"{pipeline}: {note}" for note in hosting.PriceList().fill(parameters, self.region)[1])]
 
     def instances(self, pipeline):
         """What the endpoint's maximum number of instances can do, if Docket scales it."""
@@ -153,7 +178,7 @@ class Environment:
 
     def monitoring(self, outputs):
         """The stack of the dashboard and the alarms on several metrics."""
-        asked = parameters_of((INFRA / "monitoring.yaml").read_text())
+        asked = templates.parameters(INFRA / "monitoring.yaml")
         found = {key: outputs[key] for key in asked if key in outputs}
         return Stack(self.stack_name("monitoring"), "monitoring.yaml", {**self._shared(), **found, **self.given["monitoring"]})
 
@@ -178,13 +203,6 @@ def pipelines():
         path.stem: {row["ParameterKey"]: row["ParameterValue"] for row in json.loads(path.read_text())}
         for path in sorted((INFRA / "endpoints").glob("*.json"))
     }
-
-
-def parameters_of(template):
-    """A template's parameters, and whether each has a default."""
-    block = re.search(r"^Parameters:\n(.*?)^\w", template, re.MULTILINE | re.DOTALL).group(1)
-    parts = re.split(r"^  (\w+):\n", block, flags=re.MULTILINE)[1:]
-    return {name: "\n    Default:" in f"\n{text}" for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def repository_arn(image, partition):

@@ -1,7 +1,7 @@
 //! What an hour of an instance costs.
 
 /// The on-demand price of an instance-hour in us-east-1, in dollars, as public projects read it from AWS's price list in
-/// August and September 2026. Your bill is authoritative.
+/// August and September 2026. Your bill is authoritative. `infra/prices.toml` has the same prices.
 const PRICES: [(&str, f64); 4] = [
     ("ml.g5.xlarge", 1.408),
     ("ml.g5.2xlarge", 1.515),

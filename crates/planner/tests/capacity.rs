@@ -150,12 +150,12 @@ fn assumptions() -> String {
     format!(
         "- A cold start takes {}, from the decision to add an instance to its first run.\n  \
          This is an assumption: such instances have been seen to take between 3 and 15 minutes. Measure yours, and set `--cold-start`.\n\
-         - An hour of `ml.g5.2xlarge` is assumed to cost ${}, one of `ml.g5.xlarge` ${}: on-demand prices in us-east-1, from copies of AWS's price list of August and September 2026.\n  \
+         - An hour of `ml.g6.2xlarge` is assumed to cost ${}, one of `ml.g6.xlarge` ${}: on-demand prices in us-east-1, from copies of AWS's price list of August and September 2026.\n  \
          Check your bill, and set `--price`.\n  \
          Requests, storage and logs are not included.\n",
         span(cold_start.0),
-        price("ml.g5.2xlarge"),
-        price("ml.g5.xlarge"),
+        price("ml.g6.2xlarge"),
+        price("ml.g6.xlarge"),
     )
 }
 

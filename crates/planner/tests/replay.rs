@@ -251,7 +251,7 @@ fn report_has_the_figures_and_all_uploads_by_hour() {
     let text = report(&day, 2.0, "as given");
     let cost = Figures::of(&day).hours() * 2.0;
     for part in [
-        "300 contracts through legal-review on ml.g5.2xlarge",
+        "300 contracts through legal-review on ml.g6.2xlarge",
         "300 ready, 0 failed",
         "ready within 8 h: kept for all contracts",
         &format!("${cost:.2} a day"),

@@ -57,7 +57,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain_within: Option<i64>,
     /// Instance type, whose price is used without --price
-    #[arg(long, value_name = "TYPE", default_value = "ml.g5.2xlarge")]
+    #[arg(long, value_name = "TYPE", default_value = "ml.g6.2xlarge")]
     pub(crate) instance_type: String,
     /// Price of an instance-hour [default: the instance type's, if this program knows it]
     #[arg(long, value_name = "USD")]
