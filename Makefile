@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation simulate plan replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +61,10 @@ package: venv build ## make the zips that Lambda gets, in target/lambda (OTEL=1:
 venv: ## make .venv, with packages pinned by hash (OCR included where its wheels exist)
 	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt $(PY)/requirements-ocr.txt
 
-deploy: package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
+preflight: venv ## check what would stop a deployment of infra/environments/$(ENV).json; it changes nothing
+	@.venv/bin/python infra/deploy preflight "$(ENV)"
+
+deploy: preflight package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
 	@.venv/bin/python infra/deploy deploy "$(ENV)"
 
 undeploy: venv ## take that away again; refuses while jobs are open

@@ -4,6 +4,9 @@ generate.py and `make deploy` refuse what `problems` finds; `make deploy` says w
 """
 
 
+TYPICAL_COLD_START_SECONDS = 640  # crates/jobs/src/pipeline.rs
+
+
 def objective(table):
     """The seconds to drain and the idle seconds of a pipeline, as crates/jobs/src/pipeline.rs derives them."""
     given, slo = table.get("capacity", {}), table["slo_seconds"]
@@ -30,6 +33,16 @@ def problems(table, parameters):
         yield f"capacity.drain_within_seconds must be at least 1, and is {drain}"
     if scaling == "docket" and int(parameters["IdleMinutes"]) * 60 <= idle:
         yield f"IdleMinutes must be longer than capacity.idle_seconds {idle}, or AWS's policy stops the instances first"
+
+
+def unreachable(table, parameters):
+    """Why no number of instances meets the pipeline's SLO, if so."""
+    slo, run = table["slo_seconds"], table["typical_run_seconds"]
+    cold = table.get("capacity", {}).get("typical_cold_start_seconds", TYPICAL_COLD_START_SECONDS)
+    if slo < run:
+        yield f"slo_seconds {slo} is less than one run takes (typical_run_seconds {run})"
+    elif slo < cold + run and int(parameters["MinInstances"]) == 0 and int(parameters["WarmInstances"]) == 0:
+        yield f"slo_seconds {slo} is less than a cold start of {cold} s and a run of {run} s take; MinInstances or WarmInstances of 1, or a longer slo_seconds"
 
 
 def limits(table, parameters):

@@ -143,6 +143,11 @@ class Plans(unittest.TestCase):
         with self.assertRaisesRegex(plan.Refusal, "built for x86_64"):
             plan.check_zips("arm64", folder, ["one"])
 
+    def test_zips_that_need_a_newer_c_library_than_lambda_has_are_refused(self):
+        with self.assertRaisesRegex(plan.Refusal, "one.zip needs C library 2.39, and Lambda's provided.al2023 has 2.34"):
+            plan.check_zips("x86_64", self.zips(one=b"\0GLIBC_2.4\0GLIBC_2.39\0"), ["one"])
+        plan.check_zips("x86_64", self.zips(one=b"\0GLIBC_2.4\0GLIBC_2.34\0"), ["one"])
+
     def test_the_prefix_of_the_zips_changes_if_and_only_if_their_contents_do(self):
         first = plan.check_zips("x86_64", self.zips(one=b"1", two=b"2"), ["one", "two"])
         self.assertRegex(first, expand.expand(ROOT / "infra" / "service.yaml")["Parameters"]["CodePrefix"]["AllowedPattern"])

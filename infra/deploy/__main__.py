@@ -1,5 +1,7 @@
-"""Deploys Docket to AWS, or removes it, with the AWS CLI alone. docs/deploy.md is the guide.
+"""Deploys Docket to AWS, or removes it, with the AWS CLI alone; or checks beforehand what would stop it. docs/deploy.md
+is the guide.
 
+  python infra/deploy preflight <environment>   (make preflight ENV=<environment>)
   python infra/deploy deploy <environment>      (make deploy ENV=<environment>)
   python infra/deploy undeploy <environment>    (make undeploy ENV=<environment>)
 
@@ -22,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import plan  # noqa: E402  the folder is run as a program
 from page import Closed, Page, ticket  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
+from preflight import Preflight  # noqa: E402
 
 PAGE = ROOT / "web" / "dist"
 PROBE_DOCUMENT = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
@@ -78,7 +81,7 @@ class Deployment:
     def deploy(self):
         """Creates or updates all stacks, then sends a probe through the service."""
         wanted = self.environment
-        code_prefix = plan.check_zips(wanted.given["service"].get("Architecture", "arm64"))
+        code_prefix = plan.check_zips(wanted.architecture)
         if wanted.wants("page") and not (PAGE / "index.html").exists():
             raise Refusal("web/dist has no page; `make web` builds it (Node 20.19), or leave `page` out of the environment")
         self.check_account("Deploy")
@@ -165,7 +168,7 @@ class Deployment:
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise Refusal(f"stack {stack.name} is {status}; wait until that has ended")
         new = status == "REVIEW_IN_PROGRESS"
-        bucket = plan.own_bucket(stack, self.environment)
+        bucket = plan.own_bucket(stack.template, self.environment)
         if new and bucket and self.exists(bucket):
             raise Refusal(f"bucket {bucket} of an earlier {stack.name} still exists; delete it, or choose another ServiceName (docs/deploy.md, Removing it)")
         changes = self.change_set(stack, new)
@@ -376,13 +379,17 @@ class Deployment:
 
 def main(arguments):
     """The command line."""
-    if len(arguments) not in (1, 2) or arguments[0] not in ("deploy", "undeploy"):
+    if len(arguments) not in (1, 2) or arguments[0] not in ("preflight", "deploy", "undeploy"):
         print(__doc__, file=sys.stderr)
         return 2
     try:
         environment = Environment.read(arguments[1] if len(arguments) == 2 else "")
-        deployment = Deployment(environment, Aws(environment.region), say=lambda text: print(text, flush=True))
-        deployment.deploy() if arguments[0] == "deploy" else deployment.undeploy()
+        aws, say = Aws(environment.region), lambda text: print(text, flush=True)
+        if arguments[0] == "preflight":
+            Preflight(environment, aws, AwsError, say).run()
+        else:
+            deployment = Deployment(environment, aws, say)
+            deployment.deploy() if arguments[0] == "deploy" else deployment.undeploy()
     except (Refusal, AwsError) as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1

@@ -23,6 +23,7 @@ ZIPS = ROOT / "target" / "lambda"
 KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "endpoints": False, "page": False, "monitoring": False, "probe": False}
 # The templates create roles, and use the transform AWS::LanguageExtensions.
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+MAX_GLIBC_MINOR = 34  # glibc 2.34 of Amazon Linux 2023
 # e_machine of an ELF header, by what CloudFormation calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
 NO_VARIABLES = "        Environment: {}\n"  # the line of infra/endpoint.yaml that the container's variables replace
@@ -112,6 +113,11 @@ class Environment:
         return self.given.get("endpoints") or {}
 
     @property
+    def architecture(self):
+        """The processor of the functions."""
+        return self.given["service"].get("Architecture", "arm64")
+
+    @property
     def probe(self):
         """The pipeline to probe after the deployment: the one named, or the first that has an endpoint."""
         return self.given.get("probe", next(iter(self.endpoints), None))
@@ -191,9 +197,9 @@ class Environment:
         return [*every, *(self.stack_name(pipeline) for pipeline in pipelines()), self.service_name]
 
 
-def own_bucket(stack, environment):
-    """The bucket of a stack that has a fixed name and is retained, or None."""
-    what = {"service.yaml": "jobs", "web.yaml": "page"}.get(stack.template)
+def own_bucket(template, environment):
+    """The bucket of a template's stack that has a fixed name and is retained, or None."""
+    what = {"service.yaml": "jobs", "web.yaml": "page"}.get(template)
     return what and f"{environment.service_name}-{what}-{environment.given['account']}-{environment.region}"
 
 
@@ -222,7 +228,9 @@ def functions():
 
 
 def check_zips(architecture, folder=ZIPS, names=None):
-    """Refuses if a zip is missing or holds a program for another processor. Returns the prefix for their S3 keys.
+    """Refuses if a zip is missing, or holds a program for another processor or a newer C library than Lambda's.
+
+    Returns the prefix for their S3 keys.
 
     The prefix names the zips' contents, so that a stack is updated if and only if they change.
     """
@@ -231,10 +239,15 @@ def check_zips(architecture, folder=ZIPS, names=None):
         path = folder / f"{name}.zip"
         if not path.exists():
             raise Refusal(f"{path} is missing; `make package` creates it")
-        with zipfile.ZipFile(path) as archive, archive.open("bootstrap") as program:
-            machine = MACHINES.get(int.from_bytes(program.read(20)[18:20], "little"), "another processor")
+        with zipfile.ZipFile(path) as archive:
+            program = archive.read("bootstrap")
+        machine = MACHINES.get(int.from_bytes(program[18:20], "little"), "another processor")
         if machine != architecture:
             raise Refusal(f"{path.name} was built for {machine}, and the environment says Architecture={architecture}")
+        # The names of the versions that it needs stand in its table of dynamic strings.
+        newest = max((int(minor) for minor in re.findall(rb"\0GLIBC_2\.(\d+)", program)), default=0)
+        if newest > MAX_GLIBC_MINOR:
+            raise Refusal(f"{path.name} needs C library 2.{newest}, and Lambda's provided.al2023 has 2.{MAX_GLIBC_MINOR}; build it on Amazon Linux 2023 or Debian 12")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"zips/{digest.hexdigest()[:16]}/"
 

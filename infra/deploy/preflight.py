@@ -1,0 +1,387 @@
+"""What would stop a deployment, found before anything is built or changed. It only reads.
+
+Each check yields findings: a problem stops `make deploy`, a note does not. Both say what to type. What these credentials
+may not read becomes a note, so that the checks need no more permissions than the operator has.
+"""
+
+import dataclasses
+import datetime
+import json
+import os
+import re
+import urllib.request
+
+import hosting
+import plan
+import scaling
+from plan import Refusal
+
+# Minutes that each part may take, for the life of the credentials. The first instance of an endpoint has been seen to
+# take 25 min 42 s, a blue/green update 12 min 30 s and the termination wait.
+MINUTES = {"service": 10, "new endpoint": 30, "endpoint": 15, "page": 10, "monitoring": 3}
+MIN_CREDENTIAL_MINUTES = 15  # less is a problem, since nothing would get far
+LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurrency"
+SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+IMAGE_URI = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@\s]+?)(?::([^@\s]+))?(?:@(sha256:[0-9a-f]{64}))?")
+DOCKER_MANIFEST, OCI_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"
+DOCKER_LIST, OCI_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json"
+GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")  # c7g, m8gd, …; but g5 and g6 are GPUs
+
+
+@dataclasses.dataclass
+class Finding:
+    """What is wrong, or worth knowing, and what to type."""
+
+    text: str
+    command: str = ""
+    stops: bool = True
+
+    def lines(self):
+        return f"  {'PROBLEM' if self.stops else 'note'}: {self.text}" + (f"\n      {self.command}" if self.command else "")
+
+
+def note(text, command=""):
+    return Finding(text, command, stops=False)
+
+
+def fetch(url):
+    """The bytes at a presigned address."""
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  an https address that ECR returned
+        return answer.read()
+
+
+class Preflight:
+    """The checks of one environment."""
+
+    def __init__(self, environment, aws, error, say=print, clock=None, get=fetch):
+        self.environment, self.aws, self.error, self.say, self.get = environment, aws, error, say, get
+        self.now = clock or (lambda: datetime.datetime.now(datetime.timezone.utc).timestamp())
+        self.stacks = {}
+
+    def run(self):
+        """Runs all checks and prints what they find. Raises Refusal if there is a problem."""
+        account = self.environment.given["account"]
+        self.say(f"Checking account {account}, region {self.environment.region}, before anything is changed")
+        found = list(self.guarded(self.account))
+        if not any(finding.stops for finding in found):
+            checks = (self.credentials, self.parameters, self.arns, self.buckets, self.names, self.quotas, self.lambda_quota, self.roles, self.alarm_topic)
+            for check in checks:
+                found += self.guarded(check)
+            for pipeline in self.environment.endpoints:
+                found += self.guarded(lambda pipeline=pipeline: self.image(pipeline))
+        for finding in found:
+            self.say(finding.lines())
+        if problems := sum(finding.stops for finding in found):
+            raise Refusal(f"{problems} {'problem' if problems == 1 else 'problems'} found; nothing was changed")
+        self.say("  no problem found")
+
+    def guarded(self, check):
+        """A check's findings; a call that is refused ends it with a note."""
+        found = []
+        try:
+            found.extend(check())
+        except self.error as error:
+            found.append(note(f"not checked: {error}"))
+        return found
+
+    def stack(self, name):
+        """The description of a stack, or None."""
+        if name not in self.stacks:
+            try:
+                self.stacks[name] = self.aws("cloudformation", "describe-stacks", "--stack-name", name)["Stacks"][0]
+            except self.error as error:
+                if "does not exist" not in str(error):
+                    raise
+                self.stacks[name] = None
+        return self.stacks[name]
+
+    def is_new(self, name):
+        """Whether a stack has no resources yet."""
+        return (self.stack(name) or {"StackStatus": "REVIEW_IN_PROGRESS"})["StackStatus"] == "REVIEW_IN_PROGRESS"
+
+    # ---------------------------------------------------------------- who and where
+
+    def account(self):
+        """Whether there are credentials, of the environment's account."""
+        wanted = self.environment.given["account"]
+        try:
+            identity = self.aws("sts", "get-caller-identity")
+        except self.error as error:
+            yield Finding(f"no usable credentials: {error}", "aws sts get-caller-identity   # after aws sso login, or with AWS_PROFILE set")
+            return
+        if identity["Account"] != wanted:
+            yield Finding(f"these credentials are of account {identity['Account']}, the environment's is {wanted}", f"export AWS_PROFILE=<a profile of account {wanted}>")
+
+    def expected_minutes(self):
+        """How long the deployment may take."""
+        wanted = self.environment
+        minutes = MINUTES["service"] + sum(MINUTES[part] for part in ("page", "monitoring") if wanted.wants(part))
+        for pipeline in wanted.endpoints:
+            minutes += MINUTES["new endpoint" if self.is_new(wanted.stack_name(pipeline)) else "endpoint"]
+        if wanted.probe and os.environ.get("PROBE") != "0":
+            minutes += int(float(os.environ.get("PROBE_MINUTES", "30")))
+        return minutes
+
+    def credentials(self):
+        """Whether the credentials live as long as the deployment may take."""
+        expires, needed = self.expires(), self.expected_minutes()
+        if expires is None:
+            if os.environ.get("AWS_SESSION_TOKEN"):
+                yield note(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
+            return
+        left = int((expires - self.now()) // 60)
+        again = "aws sso login   # or sts assume-role with a longer --duration-seconds"
+        if left < MIN_CREDENTIAL_MINUTES:
+            yield Finding(f"these credentials expire in {left} minutes", again)
+        elif left < needed:
+            yield note(f"these credentials expire in {left} minutes, and the deployment may take {needed}: it will then wait for new ones", again)
+
+    def expires(self):
+        """When the credentials expire, as seconds since 1970, or None if that is unknown or never."""
+        text = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        if not text and not os.environ.get("AWS_SESSION_TOKEN"):
+            try:  # the CLI's version 2 only; the answer holds the keys too, which nobody reads here
+                found = self.aws("configure", "export-credentials", "--format", "process")
+            except self.error:
+                return None
+            text = found.get("Expiration") if isinstance(found, dict) else None
+        try:
+            return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else None
+        except ValueError:
+            return None
+
+    # ---------------------------------------------------------------- what the file says
+
+    def parameters(self):
+        """Whether the parameters fit the templates, the pipelines' objectives and each other."""
+        wanted = self.environment
+        outputs = {key: value for key, value in PLACEHOLDERS.items()}
+        for pipeline in wanted.endpoints:
+            try:
+                stack = wanted.endpoint(pipeline, outputs)
+            except Refusal as refusal:
+                yield Finding(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
+                continue
+            for text in scaling.unreachable(plan.generate.read_pipelines(plan.INFRA)[pipeline], stack.parameters):
+                yield Finding(f"{pipeline}: {text}", "$EDITOR infra/pipelines.toml && make generate")
+            for text in wanted.notes(pipeline):
+                yield note(text)
+        try:
+            plan.check_zips(wanted.architecture)
+        except Refusal as refusal:
+            text = str(refusal)
+            yield note(f"{text} (`make deploy` does)") if "missing" in text else Finding(text, f"rm -r {plan.ZIPS} && make package")
+
+    def arns(self):
+        """Whether every ARN and image is of this region, and of this account where it must be."""
+        wanted = self.environment
+        account, region = wanted.given["account"], wanted.region
+        parts = {"service": wanted.given["service"], **wanted.endpoints, **({"page": wanted.given["page"]} if wanted.wants("page") else {})}
+        for part, parameters in parts.items():
+            for key, value in parameters.items():
+                if not isinstance(value, str):
+                    continue
+                if found := re.fullmatch(r"arn:[a-z-]+:([a-z0-9-]+):([a-z0-9-]*):(\d{12}):\S+", value):
+                    service, there, owner = found.groups()
+                    # CloudFront takes certificates of one region only.
+                    expected = "us-east-1" if service == "acm" and part == "page" else region
+                    if there != expected:
+                        yield Finding(f"{part}: {key} is of region {there}, and must be of {expected}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
+                    if owner != account:
+                        yield Finding(f"{part}: {key} is of account {owner}, the environment's is {account}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
+                if key == "ImageUri" and (image := IMAGE_URI.fullmatch(value)) and image[2] != region:
+                    yield Finding(f"{part}: the image is in region {image[2]}; SageMaker takes images of {region} only", f"docker tag {value} {value.replace(image[2], region)} && docker push {value.replace(image[2], region)}")
+
+    # ---------------------------------------------------------------- names
+
+    def owner_region(self, bucket, *owner):
+        """A bucket's region, None if there is no such bucket."""
+        try:
+            return self.aws("s3api", "head-bucket", "--bucket", bucket, *owner).get("BucketRegion") or self.environment.region
+        except self.error as error:
+            if "404" in str(error) or "Not Found" in str(error):
+                return None
+            raise
+
+    def buckets(self):
+        """Whether the code bucket is ours, and the buckets of new stacks and of the weights are as they must be."""
+        wanted, account = self.environment, self.environment.given["account"]
+        try:
+            there = self.owner_region(wanted.code_bucket, "--expected-bucket-owner", account)
+        except self.error:
+            yield Finding(f"bucket {wanted.code_bucket} (code_bucket) exists and is not usable: another account owns it, or these credentials may not read it",
+                          f"aws s3api list-buckets --query \"Buckets[?Name=='{wanted.code_bucket}']\"   # empty: choose another name")  # fmt: skip
+        else:
+            if there not in (None, wanted.region):
+                yield Finding(f"bucket {wanted.code_bucket} (code_bucket) is in {there}; Lambda takes zips of {wanted.region} only", f"$EDITOR infra/environments/{wanted.name}.json")
+        for stack, template in ((wanted.service_name, "service.yaml"), (wanted.stack_name("web"), "web.yaml")):
+            if not self.is_new(stack) or template == "web.yaml" and not wanted.wants("page"):
+                continue
+            bucket = plan.own_bucket(template, wanted)
+            try:
+                exists = self.owner_region(bucket, "--expected-bucket-owner", account) is not None
+            except self.error:
+                yield Finding(f"bucket {bucket} of the new stack {stack} belongs to another account", f"$EDITOR infra/environments/{wanted.name}.json   # another ServiceName")
+                continue
+            if exists:
+                yield Finding(f"bucket {bucket} of an earlier {stack} still exists", f"aws s3 ls s3://{bucket}   # then docs/deploy.md, Removing it, or another ServiceName")
+        for pipeline, parameters in wanted.endpoints.items():
+            for key in ("ModelDataUrl", "ModelDataPrefix"):
+                yield from self.weights(pipeline, key, parameters.get(key, ""))
+
+    def weights(self, pipeline, key, url):
+        """Whether the model's weights are there, in this region."""
+        if not (found := re.fullmatch(r"s3://([a-z0-9.-]+)/(.*)", url)):
+            return
+        bucket, name = found.groups()
+        there = self.owner_region(bucket)
+        if there != self.environment.region:
+            what = f"does not exist: bucket {bucket}" if there is None else f"is in {there}; SageMaker takes weights of {self.environment.region} only"
+            yield Finding(f"{pipeline}: {key} {what}", f"aws s3 ls {url}")
+            return
+        listed = self.aws("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", name, "--max-keys", "1", "--no-paginate")
+        if not (listed or {}).get("KeyCount", 0):
+            yield Finding(f"{pipeline}: {key} {url} has no object", f"aws s3 ls {url}")
+
+    def names(self):
+        """Whether names that new stacks would use are taken."""
+        wanted = self.environment
+        groups = [(wanted.service_name, f"/docket/{wanted.service_name}/")] if self.is_new(wanted.service_name) else []
+        for pipeline in wanted.endpoints:
+            if not self.is_new(wanted.stack_name(pipeline)):
+                continue
+            name = plan.pipelines()[pipeline]["EndpointName"]
+            groups.append((wanted.stack_name(pipeline), f"/aws/sagemaker/Endpoints/{name}"))
+            try:
+                self.aws("sagemaker", "describe-endpoint", "--endpoint-name", name)
+            except self.error as error:
+                if "Could not find" not in str(error):
+                    raise
+            else:
+                yield Finding(f"endpoint {name} exists, and stack {wanted.stack_name(pipeline)} does not: it belongs to another service, or to a stack that was removed by hand", f"aws sagemaker delete-endpoint --endpoint-name {name}")
+        for stack, prefix in groups:
+            found = self.aws("logs", "describe-log-groups", "--log-group-name-prefix", prefix)["logGroups"]
+            for group in (row["logGroupName"] for row in found if prefix.endswith("/") or row["logGroupName"] == prefix):
+                yield Finding(f"log group {group} exists, and stack {stack}, which would create it, does not", f"aws logs delete-log-group --log-group-name {group}")
+
+    # ---------------------------------------------------------------- quotas and roles
+
+    def quotas(self):
+        """Whether the account may run as many instances as the endpoints want."""
+        wanted = {}
+        for pipeline, given in self.environment.endpoints.items():
+            parameters = {**plan.pipelines()[pipeline], **given}
+            for kind in hosting.instance_types(parameters):
+                wanted.setdefault(kind, {})[pipeline] = int(parameters["MaxInstances"])
+        if not wanted:
+            return
+        found = {}
+        for operation in ("list-aws-default-service-quotas", "list-service-quotas"):  # the applied ones win
+            for row in self.aws("service-quotas", operation, "--service-code", "sagemaker")["Quotas"]:
+                found[row["QuotaName"]] = row
+        for pipeline, given in self.environment.endpoints.items():
+            types = hosting.instance_types({**plan.pipelines()[pipeline], **given})
+            rows = {kind: found.get(f"{kind} for endpoint usage") for kind in types}
+            allowed = {kind: int(row["Value"]) if row else 0 for kind, row in rows.items()}
+            # What must be there is one pool that takes all instances; the pools behind it help when it has no capacity.
+            best = max(types, key=lambda kind: allowed[kind])
+            for kind in types:
+                most = sum(wanted[kind].values())
+                if allowed[kind] >= 2 * most:
+                    continue
+                code = rows[kind]["QuotaCode"] if rows[kind] else "<its code>"
+                command = f"aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code {code} --desired-value {2 * most}"
+                of = f"the quota \"{kind} for endpoint usage\" is {allowed[kind]}"
+                if allowed[kind] >= most:
+                    yield note(f"{pipeline}: {of}; an update runs old and new instances at once, and needs up to {2 * most}", command)
+                elif kind == best and allowed[kind] < sum(wanted[best].values()):
+                    yield Finding(f"{pipeline}: {of}, and MaxInstances of {', '.join(wanted[kind])} need {most}", f"{command}   # or a lower MaxInstances")
+                else:
+                    yield note(f"{pipeline}: {of}, so SageMaker cannot always fall back to it", command)
+
+    def lambda_quota(self):
+        """Whether the account's concurrent executions suffice for `Scale`."""
+        limit = self.aws("lambda", "get-account-settings")["AccountLimit"]["ConcurrentExecutions"]
+        scale = self.environment.given["service"].get("Scale", "standard")
+        needed = LAMBDA_UNRESERVED + 1 if scale == "standard" else 10
+        if limit < needed:
+            command = f"aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000   # or \"Scale\": \"small\" in infra/environments/{self.environment.name}.json"
+            yield Finding(f"Lambda's quota of concurrent executions is {limit}, and Scale {scale} needs {needed}", command)
+
+    def roles(self):
+        """Whether the service-linked role of Application Auto Scaling exists; without it the first scaling fails."""
+        if not self.environment.endpoints:
+            return
+        try:
+            self.aws("iam", "get-role", "--role-name", SCALING_ROLE)
+        except self.error as error:
+            if "NoSuchEntity" not in str(error):
+                raise
+            yield note(f"role {SCALING_ROLE} does not exist; registering the first endpoint creates it, if these credentials may", "aws iam create-service-linked-role --aws-service-name sagemaker.application-autoscaling.amazonaws.com")
+
+    def alarm_topic(self):
+        """Whether anybody gets the alarms."""
+        topic = self.environment.given["service"].get("AlarmTopicArn")
+        if not topic:
+            yield note("there is no AlarmTopicArn, so the alarms notify no one", "aws sns create-topic --name on-call")
+            return
+        subscribe = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint <address>"
+        try:
+            listed = self.aws("sns", "list-subscriptions-by-topic", "--topic-arn", topic)["Subscriptions"]
+        except self.error as error:
+            if "NotFound" not in str(error):
+                raise
+            yield Finding(f"topic {topic} (AlarmTopicArn) does not exist", f"aws sns create-topic --name {topic.split(':')[-1]}")
+            return
+        if not any(row["SubscriptionArn"].startswith("arn:") for row in listed):
+            pending = f"; {len(listed)} wait for their confirmation" if listed else ""
+            yield Finding(f"topic {topic} (AlarmTopicArn) has no confirmed subscriber{pending}, so the alarms would reach no one", subscribe)
+
+    # ---------------------------------------------------------------- images
+
+    def image(self, pipeline):
+        """Whether a container image exists and is for the processor of its instances."""
+        given = self.environment.endpoints[pipeline]
+        found = IMAGE_URI.fullmatch(given.get("ImageUri", ""))
+        if not found:
+            return
+        owner, region, name, tag, digest = found.groups()
+        if region != self.environment.region:
+            return
+        of = ["--registry-id", owner, "--repository-name", name]
+        image = f"imageDigest={digest}" if digest else f"imageTag={tag or 'latest'}"
+        types = (DOCKER_MANIFEST, OCI_MANIFEST, DOCKER_LIST, OCI_INDEX)
+        try:
+            answer = self.aws("ecr", "batch-get-image", *of, "--image-ids", image, "--accepted-media-types", *types)
+        except self.error as error:
+            if "RepositoryNotFoundException" in str(error):
+                yield Finding(f"{pipeline}: repository {name} does not exist in account {owner}", f"aws ecr create-repository --repository-name {name}")
+                return
+            raise
+        if not answer["images"]:
+            yield Finding(f"{pipeline}: there is no image {given['ImageUri']}", f"aws ecr list-images --registry-id {owner} --repository-name {name}")
+            return
+        manifest = json.loads(answer["images"][0]["imageManifest"])
+        kind = answer["images"][0].get("imageManifestMediaType") or manifest.get("mediaType")
+        kinds = hosting.instance_types({**plan.pipelines()[pipeline], **given})
+        wanted = "arm64" if all(GRAVITON.match(one) for one in kinds) else "amd64"
+        again = f"docker buildx build --platform linux/{wanted} --provenance=false --tag {given['ImageUri'].split('@')[0]} --push ."
+        if kind in (DOCKER_LIST, OCI_INDEX):
+            yield Finding(f"{pipeline}: the image is a list of images ({kind}), and SageMaker takes a single one", again)
+            return
+        layer = self.aws("ecr", "get-download-url-for-layer", *of, "--layer-digest", manifest["config"]["digest"])
+        try:
+            architecture = json.loads(self.get(layer["downloadUrl"])).get("architecture")
+        except (OSError, ValueError) as error:
+            yield note(f"{pipeline}: the image's processor is not checked: {error}")
+            return
+        if architecture != wanted:
+            yield Finding(f"{pipeline}: the image is for {architecture}, and {', '.join(kinds)} are {wanted}", again)
+
+
+# Outputs of the service's stack before it exists, to check the parameters of the endpoints.
+PLACEHOLDERS = {
+    "JobsBucketName": "docket-jobs",
+    "InferenceSuccessTopicArn": "arn:aws:sns:us-east-1:123456789012:success",
+    "InferenceErrorTopicArn": "arn:aws:sns:us-east-1:123456789012:error",
+}
