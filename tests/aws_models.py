@@ -11,8 +11,8 @@ import botocore.model
 import botocore.validate
 from botocore import xform_name
 
-# Commands that are no operations of an API.
-CUSTOM = {("s3", "cp"), ("s3", "sync"), ("configure", "export-credentials")}
+# Commands that are no operations of an API, or have options that the CLI adds.
+CUSTOM = {("s3", "cp"), ("s3", "sync"), ("configure", "export-credentials"), ("cloudfront", "create-invalidation")}
 # Options of the CLI itself.
 OF_THE_CLI = {"--region", "--output", "--query", "--max-items", "--no-paginate"}
 

@@ -1,5 +1,6 @@
 """The parameters that a template declares, and what is wrong with values for them."""
 
+import functools
 import re
 
 import yaml
@@ -12,6 +13,7 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
+@functools.cache
 def parameters(path):
     """The declarations of a template's parameters, by name."""
     return yaml.load(path.read_text(), _Loader)["Parameters"]

@@ -1,0 +1,105 @@
+"""The AWS CLI, and how long to wait for it when AWS cannot be reached or the credentials have expired."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from plan import ROOT, Refusal
+
+OUTAGE_MINUTES = 15  # how long calls are repeated that AWS did not answer
+CREDENTIAL_MINUTES = 60  # how long to wait for new credentials
+RETRY_SECONDS = 10.0
+# Words of errors after which the same call may succeed. All calls are safe to repeat: they read, they set a state, or
+# they carry a token by which CloudFormation recognises a repetition.
+NOT_ANSWERED = (
+    "Could not connect to the endpoint URL", "Connection was closed", "Connect timeout", "Read timeout", "Connection reset", "Connection aborted",
+    "timed out", "failure in name resolution", "Name or service not known", "Failed to establish a new connection", "SSL validation failed",
+    "Throttling", "Rate exceeded", "TooManyRequests", "RequestLimitExceeded", "ServiceUnavailable", "Service Unavailable", "InternalFailure",
+    "InternalError", "InternalServerError", "SlowDown", "(500)", "(502)", "(503)", "(504)",
+)  # fmt: skip
+EXPIRED = (
+    "ExpiredToken", "RequestExpired", "security token included in the request is expired", "Token has expired", "Error loading SSO Token",
+    "Error when retrieving token from sso", "SSO session associated with this profile has expired", "Your session has expired",
+)  # fmt: skip
+
+
+class AwsError(Exception):
+    """A command of the AWS CLI failed; the text is its standard error."""
+
+
+class Aws:
+    """The AWS CLI: the one on PATH, or else the one that `make venv` installs."""
+
+    def __init__(self, region):
+        self.program = shutil.which("aws") or str(ROOT / ".venv" / "bin" / "aws")
+        if not pathlib.Path(self.program).exists():
+            raise Refusal("no AWS CLI found; `make venv` installs one")
+        self.region = region
+
+    def __call__(self, *arguments):
+        """Runs a command and returns its output, parsed if it is JSON. Raises AwsError if it fails."""
+        command = [self.program, *arguments, "--region", self.region]
+        if arguments[0] != "s3":
+            command += ["--output", "json"]
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "AWS_PAGER": ""}, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode:
+            raise AwsError(f"aws {' '.join(arguments[:2])}: {(done.stderr or done.stdout).strip()}")
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout
+
+
+class Patient:
+    """Calls the CLI again while AWS cannot be reached or the credentials have expired, within limits.
+
+    Each call is a process of its own, which reads the configuration anew: `aws sso login` in another terminal suffices.
+    """
+
+    def __init__(self, aws, account, say, sleep, clock):
+        self.aws, self.account, self.say, self.sleep, self.clock = aws, account, say, sleep, clock
+
+    def __call__(self, *arguments):
+        began, told = {}, set()
+        while True:
+            try:
+                answer = self.aws(*arguments)
+            except AwsError as error:
+                reason = self._reason(str(error))
+                if reason is None:
+                    raise
+                minutes = CREDENTIAL_MINUTES if reason == "credentials" else OUTAGE_MINUTES
+                if self.clock() - began.setdefault(reason, self.clock()) > minutes * 60:
+                    raise AwsError(f"{error}\nThat was so for {minutes} minutes. Run it again: it continues where it stopped.") from error
+                if reason not in told:
+                    told.add(reason)
+                    self.say(self._told(reason, minutes, str(error)))
+                self.sleep(RETRY_SECONDS)
+                continue
+            if "credentials" in told:
+                whoami = ("sts", "get-caller-identity")
+                self._same_account(answer if arguments == whoami else self(*whoami))
+            if told:
+                self.say("  AWS answers again")
+            return answer
+
+    @staticmethod
+    def _reason(error):
+        if any(words in error for words in EXPIRED):
+            if os.environ.get("AWS_SESSION_TOKEN"):
+                raise Refusal("the credentials in the environment variables have expired, and a running program cannot be given new ones.\n"
+                              "Set new ones and run it again: it continues where it stopped.")  # fmt: skip
+            return "credentials"
+        return "answer" if any(words in error for words in NOT_ANSWERED) else None
+
+    @staticmethod
+    def _told(reason, minutes, error):
+        if reason == "credentials":
+            return f"  THE CREDENTIALS HAVE EXPIRED: renew them in another terminal (aws sso login); this goes on by itself. It waits {minutes} minutes."
+        return f"  AWS does not answer, trying again for {minutes} minutes: {error.splitlines()[0]}"
+
+    def _same_account(self, identity):
+        if identity["Account"] != self.account:
+            raise Refusal(f"the new credentials are of account {identity['Account']}, the environment's is {self.account}")

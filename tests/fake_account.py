@@ -1,0 +1,240 @@
+"""A fake AWS account behind the AWS CLI: as much of its state as `make deploy` sees.
+
+Its commands and answers are checked against botocore's models. It can fail a stack, refuse calls for a while, and end
+the process at a given command, before or after its effect; its state is then in a file, from which another run goes on.
+"""
+
+import json
+import os
+import pathlib
+import pickle
+import signal
+
+import aws_models
+
+NOW = "2026-11-29T12:00:00Z"
+POLLS = 2  # how often a stack is described while an operation is in progress
+
+
+class Account:
+    """`error` is the class of errors that a command raises."""
+
+    def __init__(self, number, outputs, error):
+        self.number, self.outputs, self.error = number, outputs, error
+        self.stacks, self.change_sets, self.buckets, self.private = {}, {}, set(), set()
+        self.asked, self.uploaded, self.operations = [], None, 0
+        self.faults = {}  # by stack: why the next operations on it fail
+        self.repairs_fail = False  # whether a deletion or a rollback that is continued fails again
+        self.invalid, self.warnings = {}, {}  # by stack: what validation says
+        self.endpoint_config, self.open, self.open_probes, self.probe_status, self.push = "EndpointConfig-2", 0, 0, "Ready", "push"
+        self.refusals = []  # errors of the next calls, in order; None for an answer
+        self.kill_at, self.kill_after, self.file = None, False, None
+
+    # ---------------------------------------------------------------- the CLI
+
+    def __call__(self, *arguments):
+        aws_models.check_command(arguments)
+        self.asked.append(arguments)
+        self._die(after=False)
+        if self.refusals and (refusal := self.refusals.pop(0)):
+            raise self.error(refusal)
+        method = getattr(self, f"{arguments[0]}_{arguments[1]}".replace("-", "_"))
+        values = {}
+        for at, word in enumerate(arguments):
+            if word.startswith("--"):
+                values[word] = arguments[at + 1] if at + 1 < len(arguments) and not arguments[at + 1].startswith("--") else True
+        try:
+            answer = method(arguments, values)
+        finally:
+            if self.file:
+                pathlib.Path(self.file).write_bytes(pickle.dumps(self))
+            self._die(after=True)
+        aws_models.check_answer(arguments, answer)
+        return answer
+
+    def _die(self, after):
+        if self.kill_at == len(self.asked) and self.kill_after is after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def commands(self):
+        return [" ".join(arguments[:2]) for arguments in self.asked]
+
+    def order(self, command):
+        """The stacks for which a command was called."""
+        return [a[a.index("--stack-name") + 1] for a in self.asked if a[1] == command]
+
+    # ---------------------------------------------------------------- CloudFormation
+
+    def put(self, name, status="UPDATE_COMPLETE", then=None, polls=POLLS, reason=None):
+        """A stack that was there before; with `then`, an operation is in progress and ends so."""
+        self.stacks[name] = {"status": status, "then": then, "polls": polls, "parameters": None, "events": []}
+        self.event(name, name, status.split("_")[0] + "_IN_PROGRESS", "earlier")
+        if reason:
+            self.event(name, "Thing", "UPDATE_FAILED", "earlier", reason)
+
+    def event(self, stack, resource, status, token, reason=None):
+        events = self.stacks[stack]["events"]
+        events.append({
+            "StackId": f"id-of-{stack}", "EventId": str(len(events)), "StackName": stack, "Timestamp": NOW, "LogicalResourceId": resource,
+            "PhysicalResourceId": f"id-of-{stack}" if resource == stack else resource, "ResourceStatus": status, "ClientRequestToken": token,
+            **({"ResourceStatusReason": reason} if reason else {}),
+        })  # fmt: skip
+
+    def cloudformation_describe_stacks(self, _, values):
+        name = values["--stack-name"]
+        stack = self.stacks.get(name)
+        if stack and stack["status"].endswith("_IN_PROGRESS") and stack["then"]:
+            stack["polls"] -= 1
+            if stack["polls"] < 0:
+                self._end(name, stack)
+                stack = self.stacks.get(name)
+        if not stack:
+            raise self.error(f"An error occurred (ValidationError): Stack with id {name} does not exist")
+        ended = stack["status"].endswith("_COMPLETE") and stack["status"] != "ROLLBACK_COMPLETE"
+        rows = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items() if ended]
+        return {"Stacks": [{"StackName": name, "CreationTime": NOW, "StackStatus": stack["status"], "Outputs": rows}]}
+
+    def _end(self, name, stack):
+        stack["status"], stack["then"] = stack["then"], None
+        if stack["status"] == "DELETE_COMPLETE":
+            del self.stacks[name]
+
+    def cloudformation_describe_stack_events(self, _, values):
+        return {"StackEvents": self.stacks[values["--stack-name"]]["events"][::-1]}
+
+    def cloudformation_create_change_set(self, _, values):
+        stack, name = values["--stack-name"], values["--change-set-name"]
+        exists = stack in self.stacks and self.stacks[stack]["status"] != "REVIEW_IN_PROGRESS"
+        assert (values["--change-set-type"] == "UPDATE") is exists, "the type of the change set does not fit the stack"
+        assert not exists or self.stacks[stack]["status"].split("_")[-1] == "COMPLETE" and "ROLLBACK_COMPLETE" != self.stacks[stack]["status"], "it cannot be updated"
+        if not exists:
+            self.stacks[stack] = {"status": "REVIEW_IN_PROGRESS", "then": None, "polls": 0, "parameters": None, "events": []}
+            self.event(stack, stack, "REVIEW_IN_PROGRESS", name)
+        parameters = json.loads(pathlib.Path(values["--parameters"].removeprefix("file://")).read_text())
+        self.change_sets[name] = {"stack": stack, "parameters": parameters, "polls": 1}
+        return {"Id": f"arn:{name}", "StackId": f"id-of-{stack}"}
+
+    def cloudformation_describe_change_set(self, _, values):
+        found = self.change_sets[values["--change-set-name"]]
+        found["polls"] -= 1
+        if found["polls"] >= 0:
+            return {"Status": "CREATE_IN_PROGRESS"}
+        if self.stacks[found["stack"]]["parameters"] == found["parameters"]:
+            return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit different information to create a change set."}
+        if found["stack"] in self.invalid:
+            return {"Status": "FAILED", "StatusReason": "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]"}
+        return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": []}
+
+    def cloudformation_describe_events(self, _, values):
+        found = self.change_sets[values["--change-set-name"].removeprefix("arn:")]["stack"]
+        said = self.invalid.get(found) or self.warnings.get(found) or []
+        kind = {"EventType": "VALIDATION_ERROR", "ValidationStatus": "FAILED", "LogicalResourceId": "Thing", "ValidationPath": "/Resources/Thing/Properties/Name"}
+        return {"OperationEvents": [{**kind, "EventId": "1", "StackId": f"id-of-{found}", "ValidationName": "NAME_CONFLICT", "ValidationStatusReason": text} for text in said]}
+
+    def cloudformation_execute_change_set(self, _, values):
+        found = self.change_sets.pop(values["--change-set-name"])
+        name, token = found["stack"], values["--client-request-token"]
+        stack = self.stacks[name]
+        verb = "CREATE" if stack["status"] == "REVIEW_IN_PROGRESS" else "UPDATE"
+        self.operations += 1
+        self.event(name, name, f"{verb}_IN_PROGRESS", token)
+        stack.update(status=f"{verb}_IN_PROGRESS", then=f"{verb}_COMPLETE", polls=POLLS)
+        if name in self.faults:
+            self.event(name, "First", f"{verb}_FAILED", token, self.faults[name])
+            self.event(name, "Later", f"{verb}_FAILED", token, f"Resource {verb.lower()} cancelled")
+            rollback = "ROLLBACK" if verb == "CREATE" else "UPDATE_ROLLBACK"
+            self.event(name, name, f"{rollback}_IN_PROGRESS", token, "The following resource(s) failed: [First, Later]")
+            stack["then"] = f"{rollback}_COMPLETE"
+        else:
+            stack["parameters"] = found["parameters"]
+            if verb == "CREATE":
+                self.buckets |= {f"{name}-jobs-{self.number}-eu-central-1"} if name == "docket" else set()
+        return {}
+
+    def cloudformation_delete_change_set(self, _, values):
+        del self.change_sets[values["--change-set-name"]]
+        return {}
+
+    def _repair(self, name, verb, good, bad, token):
+        self.event(name, name, f"{verb}_IN_PROGRESS", token)
+        if self.repairs_fail:
+            self.event(name, "Stuck", f"{verb}_FAILED", token, "it is still used")
+        self.stacks[name].update(status=f"{verb}_IN_PROGRESS", then=bad if self.repairs_fail else good, polls=POLLS)
+
+    def cloudformation_continue_update_rollback(self, _, values):
+        name = values["--stack-name"]
+        assert self.stacks[name]["status"] == "UPDATE_ROLLBACK_FAILED"
+        self._repair(name, "UPDATE_ROLLBACK", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", values["--client-request-token"])
+        return {}
+
+    def cloudformation_delete_stack(self, _, values):
+        name = values["--stack-name"]
+        if name in self.stacks:
+            if self.stacks[name]["status"] == "REVIEW_IN_PROGRESS":
+                del self.stacks[name]
+            else:
+                self._repair(name, "DELETE", "DELETE_COMPLETE", "DELETE_FAILED", values.get("--client-request-token", "t"))
+
+    # ---------------------------------------------------------------- the rest
+
+    def sts_get_caller_identity(self, *_):
+        return {"Account": self.number, "Arn": f"arn:aws:iam::{self.number}:user/ops", "UserId": "AIDA"}
+
+    def s3api_head_bucket(self, _, values):
+        if values["--bucket"] not in self.buckets:
+            raise self.error("An error occurred (404) when calling the HeadBucket operation: Not Found")
+        return {"BucketRegion": "eu-central-1"}
+
+    def s3api_create_bucket(self, _, values):
+        if values["--bucket"] in self.buckets:
+            raise self.error("An error occurred (BucketAlreadyOwnedByYou)")
+        self.buckets.add(values["--bucket"])
+        return {}
+
+    def s3api_get_public_access_block(self, _, values):
+        if values["--bucket"] not in self.private:
+            raise self.error("An error occurred (NoSuchPublicAccessBlockConfiguration)")
+        return {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}
+
+    def s3api_put_public_access_block(self, _, values):
+        self.private.add(values["--bucket"])
+
+    def s3_cp(self, arguments, _):
+        if "/inbound" in arguments[-1]:
+            self.uploaded = arguments[-1].split("/", 3)[3]
+        return ""
+
+    def s3_sync(self, *_):
+        return "upload: index.html\n"
+
+    def cloudfront_create_invalidation(self, *_):
+        return {}
+
+    def sagemaker_describe_endpoint(self, _, values):
+        name = values["--endpoint-name"]
+        return {
+            "EndpointName": name, "EndpointArn": f"arn:aws:sagemaker:eu-central-1:{self.number}:endpoint/{name}", "EndpointStatus": "InService",
+            "EndpointConfigName": self.endpoint_config, "CreationTime": NOW, "LastModifiedTime": NOW,
+        }  # fmt: skip
+
+    def dynamodb_put_item(self, *_):
+        return {}
+
+    def dynamodb_describe_table(self, *_):
+        return {"Table": {"DeletionProtectionEnabled": True}}
+
+    def dynamodb_update_table(self, *_):
+        return {}
+
+    def dynamodb_query(self, _, values):
+        asked = values["--expression-attribute-values"]
+        if "--select" in values:
+            return {"Count": self.open_probes if "probe#open" in asked else 0}
+        wanted = {"Ready": "probe#ready", "Failed": "probe#failed"}.get(self.probe_status, "probe#open")
+        return {"Items": [{"job_id": {"S": "j"}}] if wanted in asked and self.probe_status else []}
+
+    def dynamodb_scan(self, _, values):
+        return {"Count": self.open if values["--index-name"] == "by_next_check" else 0}
+
+    def dynamodb_get_item(self, *_):
+        return {"Item": {"job_id": {"S": "j"}, "status": {"S": self.probe_status}, "input": {"M": {"key": {"S": self.uploaded}}}}}
