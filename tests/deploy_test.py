@@ -161,6 +161,15 @@ class Runs(Case):
         order = [command for command in cli.commands() if command.endswith(("describe-events", "delete-change-set"))]
         self.assertEqual(order, ["cloudformation describe-events", "cloudformation delete-change-set"])
 
+    def test_a_cli_without_describe_events_hides_the_details_only(self):
+        def unknown(*_):
+            raise program.AwsError("aws: error: argument operation: Invalid choice\nmore")
+
+        self.run_with(account(cloudformation_describe_events=unknown))
+        self.assertRegex(self.said[-1], "the page received")
+        with self.assertRaisesRegex(plan.Refusal, "PropertyValidation.\n  details are unknown: aws: error: argument operation: Invalid choice$"):
+            self.run_with(account(cloudformation_describe_events=unknown, invalid={"docket": ["x"]}))
+
     def test_warnings_of_a_change_set_are_shown(self):
         self.run_with(account(warnings={"docket": ["Bucket will not be deleted"]}))
         self.assertTrue(any("docket: warning:" in line and "Bucket will not be deleted" in line for line in self.said), self.said)

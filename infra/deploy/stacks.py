@@ -207,7 +207,10 @@ class Stacks:
         reason = described.get("StatusReason", "")
         empty = described["Status"] == "FAILED" and plan.no_changes(reason)
         # CloudFormation's early validation: the change set names only the hook, and its events go with it.
-        found = [] if empty else self.validation(created["Id"])
+        try:
+            found = [] if empty else self.validation(created["Id"])
+        except AwsError as error:
+            found = [f"  details are unknown: {str(error).splitlines()[0]}"] if described["Status"] == "FAILED" else []
         if described["Status"] == "FAILED":
             self.aws("cloudformation", "delete-change-set", *of)
             if empty:
@@ -219,10 +222,7 @@ class Stacks:
 
     def validation(self, change_set):
         """What CloudFormation's validation says about a change set, as lines."""
-        try:
-            events = self.aws("cloudformation", "describe-events", "--change-set-name", change_set, "--filters", "FailedEvents=true")["OperationEvents"]
-        except AwsError as error:
-            return [f"  details are unknown: {str(error).splitlines()[0]}"]
+        events = self.aws("cloudformation", "describe-events", "--change-set-name", change_set, "--filters", "FailedEvents=true")["OperationEvents"]
         lines = []
         for event in events:
             reason = event.get("ValidationStatusReason") or event.get("HookStatusReason") or event.get("ResourceStatusReason")
