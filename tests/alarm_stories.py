@@ -176,6 +176,8 @@ def endpoint_stories(e):
     fails, refuses, breaks = map(e.variant, ("InvocationFailures", "Invocation4XXErrors", "Invocation5XXErrors"))
     idle, many, slo = e.idle_minutes, e.rollback_failures, e.slo_seconds * 1000
     every, five = range(idle + 60), range(0, idle + 60, 5)
+    load, ready, without_jobs = metric("/aws/sagemaker/Endpoints", "CPUUtilization", EndpointName=e.name, VariantName="main"), e.docket("JobsReady"), max(120, idle + 60)
+    stay, counts = range(without_jobs + 60), range(0, without_jobs + 60, 5)
     before = (backlog, range(-30, 0), 1), (open_jobs, range(-30, 0, 5), 1)
     stories = {
         "scale-from-zero": [
@@ -221,6 +223,16 @@ def endpoint_stories(e):
             quiet("an instance comes after thirty", (without, range(-2, 0), 0), (without, range(30), 1), (without, range(30, 50), 0)),
             quiet("there is one for a minute among forty", (without, range(20), 1), (without, [20], 0), (without, range(21, 40), 1), until=40),
             quiet("the endpoint reports nothing"),
+        ],
+        "idle-instances": [
+            fires("an instance stays without a job, and its processor is idle", (open_jobs, range(-30, 0, 5), 1), (load, stay, 0), (open_jobs, counts, 0), (ready, counts, 0), by=without_jobs + 4),
+            fires("two runs of the reconciler fail", (load, stay, 50), (open_jobs, [minute for minute in counts if minute not in (50, 90)], 0)),
+            quiet("not for long enough", (load, range(without_jobs - 20), 0), (open_jobs, counts, 0)),
+            quiet("a job is open all the time", (load, stay, 0), (open_jobs, counts, 1)),
+            quiet("two runs count in each period, and one of them sees a job", (load, stay, 0), (open_jobs, counts, 0), (open_jobs, counts, 1)),
+            quiet("a short job becomes ready now and then, and no count sees it", (load, stay, 0), (open_jobs, counts, 0), (ready, range(2, without_jobs + 60, 20), 1), (ready, range(2, without_jobs + 60, 20), 0)),
+            quiet("there is no instance", (open_jobs, range(0, without_jobs + 60, 5), 0)),
+            quiet("the reconciler does not count", (load, stay, 0)),
         ],
         "probe-failed": [
             fires("a probe fails", (probe_failed, [0], 1), (probe_failed, [0], 0)),

@@ -37,6 +37,7 @@ UNSUPPORTED = {
     "api-function-throttles": MATH,
     "many-failures": MATH,
     "idle": MATH,
+    "idle-instances": MATH,
     "rollback": MATH,
     "reconciler-silent": SILENCE,
     "capacity-silent": SILENCE,

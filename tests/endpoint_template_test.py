@@ -88,6 +88,15 @@ def stops_too_much(project, alarm):
         yield "it does not evaluate IdleMinutes"
 
 
+def idle_instances_are_those_beyond_the_kept_ones(project):
+    alarm = resource(project, "IdleInstancesAlarm", "endpoint")
+    if alarm["Threshold"] != {"Fn::If": ["HasWarmHours", {"Ref": "WarmInstances"}, {"Ref": "MinInstances"}]} or alarm["ComparisonOperator"] != "GreaterThanThreshold":
+        yield "instances that are kept trigger it"
+    for minutes, row in project.endpoint["Mappings"]["IdlePeriods"].items():
+        if row["WithoutJobs"] * 5 != max(120, int(minutes) + 60) or row["Enough"] != row["WithoutJobs"] - 2:
+            yield f"IdleMinutes {minutes}: it fires after {row['WithoutJobs'] * 5} minutes, or one period without data prevents it"
+
+
 def warm_hours_are_optional_and_only_change_the_minimum(project):
     if project.endpoint["Conditions"]["HasWarmHours"] != {"Fn::Not": [{"Fn::Equals": [{"Ref": "WarmInstances"}, 0]}]}:
         yield "0 warm instances are not none"
@@ -179,6 +188,11 @@ Rules = check({
         lambda p: p.endpoint["Mappings"]["IdlePeriods"]["30"].update(Periods=3),
         lambda p: p.endpoint["Parameters"]["IdleMinutes"]["AllowedValues"].append(7),
         lambda p: p.service["Mappings"]["Settings"]["Reconciler"].update(IntervalSeconds="600"),
+    ],
+    idle_instances_are_those_beyond_the_kept_ones: [
+        lambda p: resource(p, "IdleInstancesAlarm", "endpoint").update(Threshold=0),
+        lambda p: p.endpoint["Mappings"]["IdlePeriods"]["240"].update(WithoutJobs=24),
+        lambda p: p.endpoint["Mappings"]["IdlePeriods"]["15"].update(Enough=24),
     ],
     warm_hours_are_optional_and_only_change_the_minimum: [
         lambda p: scheduled(p)["Fn::If"].__setitem__(2, []),

@@ -186,6 +186,27 @@ def expressions_use_the_metrics_of_their_widget(project):
             yield f"{widget['properties'].get('title')} uses {sorted(used ^ ids)}"
 
 
+def times_at_the_endpoint_are_in_milliseconds(project):
+    """`TimeInBacklog` is in microseconds (SageMaker developer guide, "Monitoring asynchronous endpoints")."""
+    for widget in widgets(project.endpoint):
+        rows = widget["properties"].get("metrics", [])
+        hidden = {row[-1]["id"] for row in rows if "TimeInBacklog" in row and isinstance(row[-1], dict) and row[-1].get("visible") is False}
+        if any("TimeInBacklog" in row for row in rows) and not any(row[-1].get("expression") in {f"{name} / 1000" for name in hidden} for row in rows if isinstance(row[-1], dict)):
+            yield f"{widget['properties']['title']}: waiting time is in microseconds"
+
+
+def the_price_of_the_alarms_is_documented(project):
+    """CloudWatch charges an alarm by the number of its metrics."""
+
+    def count(template):
+        return sum(len(list(metrics_of(alarm))) for alarm in project.of_type("CloudWatch::Alarm", template).values())
+
+    shared, each = count(project.service) + count(project.monitoring), count(project.endpoint)
+    for words in (f"{shared} metrics of the service's alarms and {each} of each endpoint's", f"${(shared + each) / 10:.2f}", f"${each / 10:.2f}"):
+        if words not in project.deploy_guide:
+            yield f"docs/deploy.md does not say {words}"
+
+
 def log_queries_read_existing_log_groups(project):
     groups = {group["LogGroupName"]["Fn::Sub"] for group in project.of_type("Logs::LogGroup").values()}
     queries = [w["properties"]["query"] for w in widgets(project.monitoring) if w["type"] == "log"]
@@ -277,6 +298,14 @@ Rules = check({
     ],
     expressions_use_the_metrics_of_their_widget: [
         lambda p: shown(p, '"id": "busy"', '"id": "work"', "endpoint"),
+    ],
+    times_at_the_endpoint_are_in_milliseconds: [
+        lambda p: shown(p, "waiting / 1000", "waiting / 100", "endpoint"),
+        lambda p: shown(p, '{"id": "waiting", "visible": false}', '{"id": "waiting"}', "endpoint"),
+    ],
+    the_price_of_the_alarms_is_documented: [
+        lambda p: drop(p.endpoint["Resources"], "NoInstanceAlarm"),
+        lambda p: drop(p.service["Resources"], "InventoryScanLateAlarm"),
     ],
     log_queries_read_existing_log_groups: [
         lambda p: shown(p, "/docket/${ServiceName}/retry", "/docket/${ServiceName}/again"),

@@ -30,6 +30,7 @@ class Project:
         self.pipelines = generate.read_pipelines()
         self.parameters = plan.pipelines()
         self.functions = set(plan.functions())
+        self.deploy_guide = (ROOT / "docs" / "deploy.md").read_text()
         # The metrics that the functions emit; a test of crates/functions compares it with the code.
         self.metrics = json.loads((INFRA / "metrics.json").read_text())
 
