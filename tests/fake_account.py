@@ -21,7 +21,7 @@ class Account:
 
     def __init__(self, number, outputs, error):
         self.number, self.outputs, self.error = number, outputs, error
-        self.stacks, self.change_sets, self.buckets, self.private = {}, {}, set(), set()
+        self.stacks, self.change_sets, self.buckets, self.private, self.protected, self.bucket_tags = {}, {}, set(), set(), set(), None
         self.asked, self.uploaded, self.operations = [], None, 0
         self.faults = {}  # by stack: why the next operations on it fail
         self.repairs_fail = False  # whether a deletion or a rollback that is continued fails again
@@ -92,7 +92,12 @@ class Account:
             raise self.error(f"An error occurred (ValidationError): Stack with id {name} does not exist")
         ended = stack["status"].endswith("_COMPLETE") and stack["status"] != "ROLLBACK_COMPLETE"
         rows = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items() if ended]
-        return {"Stacks": [{"StackName": name, "CreationTime": NOW, "StackStatus": stack["status"], "Outputs": rows}]}
+        protected = {"EnableTerminationProtection": True} if name in self.protected else {}
+        return {"Stacks": [{"StackName": name, "CreationTime": NOW, "StackStatus": stack["status"], "Outputs": rows, **protected}]}
+
+    def cloudformation_update_termination_protection(self, arguments, values):
+        (self.protected.add if "--enable-termination-protection" in arguments else self.protected.discard)(values["--stack-name"])
+        return {}
 
     def _end(self, name, stack):
         stack["status"], stack["then"] = stack["then"], None
@@ -198,6 +203,9 @@ class Account:
 
     def s3api_put_public_access_block(self, _, values):
         self.private.add(values["--bucket"])
+
+    def s3api_put_bucket_tagging(self, _, values):
+        self.bucket_tags = json.loads(values["--tagging"])
 
     def s3_cp(self, arguments, _):
         if "/inbound" in arguments[-1]:

@@ -135,6 +135,8 @@ class Deployment:
             except AwsError as error:
                 if "BucketAlreadyOwnedByYou" not in str(error):  # the answer to the first attempt was lost
                     raise
+        if tags := [{"Key": key, "Value": value} for key, value in sorted(self.environment.tags.items())]:
+            self.aws("s3api", "put-bucket-tagging", *owner, "--tagging", json.dumps({"TagSet": tags}))
         private = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true"
         self.aws("s3api", "put-public-access-block", *owner, "--public-access-block-configuration", private)
 
@@ -178,7 +180,10 @@ class Deployment:
         if "JobsTableName" in outputs and (count := self.open_jobs(outputs["JobsTableName"])):
             raise Refusal(f"{count} jobs are open: without the service their results would be lost.\n"
                           "Wait until they have ended, or cancel them: `docket jobs list` shows them, `docket jobs cancel` ends one.")  # fmt: skip
-        existing = [name for name in wanted.removal() if self.stacks.stack(name)]
+        existing = {name: stack for name in wanted.removal() if (stack := self.stacks.stack(name))}
+        if protected := [name for name, stack in existing.items() if stack.get("EnableTerminationProtection")]:
+            commands = "".join(f"\n  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}" for name in protected)
+            raise Refusal(f"{', '.join(protected)}: termination protection is on. To switch it off:{commands}")
         if not existing:
             self.say("There is nothing to remove.")
             return

@@ -20,7 +20,9 @@ import template as templates  # noqa: E402
 
 ZIPS = ROOT / "target" / "lambda"
 # Keys of an environment file, and whether they are required. docs/deploy.md explains each.
-KEYS = {"account": True, "region": True, "code_bucket": True, "service": True, "endpoints": False, "page": False, "monitoring": False, "probe": False}
+KEYS = dict.fromkeys(("account", "region", "code_bucket", "service"), True)
+KEYS |= dict.fromkeys(("endpoints", "page", "monitoring", "probe", "tags", "cloudformation_role", "termination_protection"), False)
+MAX_TAGS = 50  # of a stack; CloudFormation passes them on to the resources
 # The templates create roles, and use the transform AWS::LanguageExtensions.
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 MAX_GLIBC_MINOR = 34  # glibc 2.34 of Amazon Linux 2023
@@ -83,6 +85,14 @@ class Environment:
             raise Refusal(f"{name}.json: there is no pipeline {self.probe} to probe")
         if not re.fullmatch(r"\d{12}", given["account"]):
             raise Refusal(f"{name}.json: account is not twelve digits")
+        self._strings("tags", self.tags)
+        if len(self.tags) > MAX_TAGS or any(not key or key.startswith("aws:") or len(key) > 128 or len(value) > 256 for key, value in self.tags.items()):
+            raise Refusal(f"{name}.json: tags: at most {MAX_TAGS}, with names of up to 128 characters that do not start with aws:, and values of up to 256")
+        role = given.get("cloudformation_role")
+        if role is not None and not (isinstance(role, str) and re.fullmatch(r"arn:[a-z-]+:iam::\d{12}:role/\S+", role)):
+            raise Refusal(f"{name}.json: cloudformation_role is not the ARN of a role")
+        if not isinstance(given.get("termination_protection", False), bool):
+            raise Refusal(f"{name}.json: termination_protection is true or false")
         self.region, self.code_bucket = given["region"], given["code_bucket"]
         self.service_name = given["service"].get("ServiceName", "docket")
         self.service("zips/none/")
@@ -113,6 +123,16 @@ class Environment:
         return self.given.get("endpoints") or {}
 
     @property
+    def tags(self):
+        """Tags of all stacks, and so of their resources, and of the code bucket."""
+        return self.given.get("tags") or {}
+
+    @property
+    def role(self):
+        """Options that let CloudFormation act with a role of its own instead of the operator's."""
+        return ["--role-arn", self.given["cloudformation_role"]] if self.given.get("cloudformation_role") else []
+
+    @property
     def architecture(self):
         """The processor of the functions."""
         return self.given["service"].get("Architecture", "arm64")
@@ -136,8 +156,10 @@ class Environment:
         code = {"CodeBucket": self.code_bucket, "CodePrefix": code_prefix}
         return Stack(self.service_name, "service.yaml", {**code, **found, **self.given["service"]})
 
-    def _shared(self):
-        return {key: self.given["service"][key] for key in ("ServiceName", "AlarmTopicArn") if key in self.given["service"]}
+    def _shared(self, template):
+        """Parameters of the service that another template has too."""
+        asked = set(templates.parameters(INFRA / template)) & {"ServiceName", "AlarmTopicArn", "PermissionsBoundaryArn"}
+        return {key: self.given["service"][key] for key in asked if key in self.given["service"]}
 
     def endpoint(self, pipeline, outputs, partition="aws"):
         """The stack of a pipeline's endpoint."""
@@ -145,7 +167,7 @@ class Environment:
         variables = given.pop("Environment", {})
         parameters = {
             **pipelines()[pipeline],
-            **self._shared(),
+            **self._shared("endpoint.yaml"),
             "JobsBucketName": outputs["JobsBucketName"],
             "SuccessTopicArn": outputs["InferenceSuccessTopicArn"],
             "ErrorTopicArn": outputs["InferenceErrorTopicArn"],
@@ -186,7 +208,7 @@ class Environment:
         """The stack of the dashboard and the alarms on several metrics."""
         asked = templates.parameters(INFRA / "monitoring.yaml")
         found = {key: outputs[key] for key in asked if key in outputs}
-        return Stack(self.stack_name("monitoring"), "monitoring.yaml", {**self._shared(), **found, **self.given["monitoring"]})
+        return Stack(self.stack_name("monitoring"), "monitoring.yaml", {**self._shared("monitoring.yaml"), **found, **self.given["monitoring"]})
 
     def removal(self):
         """Names of all stacks in the order of deletion: no stack goes before one that uses it.

@@ -76,6 +76,8 @@ class Stacks:
             refusals.append(str(refusal))
         if refusals:
             raise Refusal("\n".join(refusals))
+        for stack in stacks:
+            self.protect(stack.name)
         return {stack.name: self.outputs(stack.name) for stack in stacks}
 
     def start(self, stack):
@@ -154,23 +156,35 @@ class Stacks:
         token = f"repair-{int(self.clock() * 1000)}"
         if status == "UPDATE_ROLLBACK_FAILED":
             self.ask("Continue its rollback?")
-            self.aws("cloudformation", "continue-update-rollback", "--stack-name", name, "--client-request-token", token)
+            self.aws("cloudformation", "continue-update-rollback", "--stack-name", name, "--client-request-token", token, *self.environment.role)
         elif status == "DELETE_FAILED":
             self.ask("Delete it again, to create it anew?")
-            self.aws("cloudformation", "delete-stack", "--stack-name", name, "--client-request-token", token)
+            self.delete(name, token)
         elif status in NEVER_COMPLETE:
             self.ask("It was never complete. Delete it, to create it anew?")
-            self.aws("cloudformation", "delete-stack", "--stack-name", name, "--client-request-token", token)
+            self.delete(name, token)
         else:
             raise Refusal(f"stack {name} is {status}; mend that in the console, then run it again")
         self.sleep(POLL_SECONDS)
+
+    def delete(self, name, token):
+        """Starts the deletion of a stack."""
+        self.aws("cloudformation", "delete-stack", "--stack-name", name, "--client-request-token", token, *self.environment.role)
+
+    def protect(self, name):
+        """Switches termination protection on or off, as the environment says."""
+        wanted = self.environment.given.get("termination_protection", False)
+        if wanted != bool((self.stack(name) or {}).get("EnableTerminationProtection")):
+            self.say(f"{name}: termination protection {'on' if wanted else 'off'}")
+            option = "--enable-termination-protection" if wanted else "--no-enable-termination-protection"
+            self.aws("cloudformation", "update-termination-protection", "--stack-name", name, option)
 
     def remove(self, name):
         """Deletes a stack, or what an earlier deletion left of it."""
         if (status := self.status(name)).endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             self.attach(name, status)
         token = f"remove-{int(self.clock() * 1000)}"
-        self.aws("cloudformation", "delete-stack", "--stack-name", name, "--client-request-token", token)
+        self.delete(name, token)
         while True:
             self.sleep(POLL_SECONDS)
             status = self.status(name)
@@ -196,7 +210,7 @@ class Stacks:
         try:
             created = self.aws("cloudformation", "create-change-set", "--stack-name", stack.name, "--change-set-name", name, "--client-token", name,
                                "--change-set-type", "CREATE" if new else "UPDATE", "--capabilities", *plan.CAPABILITIES,
-                               "--template-url", f"https://s3.{region}.{self.suffix}/{bucket}/{key}", "--parameters", f"file://{parameters}")  # fmt: skip
+                               "--template-url", f"https://s3.{region}.{self.suffix}/{bucket}/{key}", "--parameters", f"file://{parameters}", *self.environment.role, *tags(self.environment.tags))  # fmt: skip
         except AwsError as error:
             if plan.no_changes(str(error)):
                 return None
@@ -231,6 +245,11 @@ class Stacks:
                 name = event.get("ValidationName") or event.get("HookType")
                 lines.append(f"  {where}: {reason}{f' ({name})' if name else ''}")
         return lines
+
+
+def tags(given):
+    """Options that tag a stack; as JSON, because a value may have commas and spaces."""
+    return ["--tags", json.dumps([{"Key": key, "Value": value} for key, value in sorted(given.items())])] if given else []
 
 
 def words(status):
