@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation simulate plan replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ preflight: venv ## check what would stop a deployment of infra/environments/$(EN
 
 deploy: preflight package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
 	@.venv/bin/python infra/deploy deploy "$(ENV)"
+
+policies: venv ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
+	@.venv/bin/python infra/deploy policies "$(ENV)"
+
+policy-files: venv-check ## write infra/policies/cloudformation-*.json after a change of the templates
+	@target/venv-check/bin/python infra/policy.py
 
 undeploy: venv ## take that away again; refuses while jobs are open
 	@.venv/bin/python infra/deploy undeploy "$(ENV)"
@@ -157,6 +163,7 @@ generate: ## write what follows from infra/pipelines.toml into the templates and
 templates: venv venv-check
 	$(call say,templates)
 	@$(PYTHON) infra/generate.py --check
+	@target/venv-check/bin/python infra/policy.py --check
 	@target/venv-check/bin/cfn-lint infra/*.yaml
 	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml
 	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded

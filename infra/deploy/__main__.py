@@ -4,6 +4,7 @@ is the guide.
   python infra/deploy preflight <environment>   (make preflight ENV=<environment>)
   python infra/deploy deploy <environment>      (make deploy ENV=<environment>)
   python infra/deploy undeploy <environment>    (make undeploy ENV=<environment>)
+  python infra/deploy policies <environment>    (make policies ENV=<environment>): the IAM policies that these need
 
 An environment is a file infra/environments/<environment>.json. Every step can be repeated: it changes nothing that is
 already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
@@ -219,13 +220,25 @@ class Deployment:
         return self.aws("dynamodb", "scan", "--table-name", table, "--index-name", "by_next_check", "--select", "COUNT")["Count"] - of_probes
 
 
+def write_policies(environment, folder=ROOT / "target" / "deploy", say=print):
+    """Writes the IAM policies for an environment, and says what to type."""
+    folder = folder / environment.name / "policies"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in plan.policies(environment).items():
+        (folder / f"{name}.json").write_text(text)
+        say(f"aws iam create-policy --policy-name {name} --policy-document file://{folder / name}.json")
+
+
 def main(arguments):
     """The command line."""
-    if len(arguments) not in (1, 2) or arguments[0] not in ("preflight", "deploy", "undeploy"):
+    if len(arguments) not in (1, 2) or arguments[0] not in ("preflight", "deploy", "undeploy", "policies"):
         print(__doc__, file=sys.stderr)
         return 2
     try:
         environment = Environment.read(arguments[1] if len(arguments) == 2 else "")
+        if arguments[0] == "policies":
+            write_policies(environment)
+            return 0
         aws, say = Aws(environment.region), lambda text: print(text, flush=True)
         if arguments[0] == "preflight":
             Preflight(environment, aws, AwsError, say).run()

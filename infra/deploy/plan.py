@@ -326,3 +326,18 @@ def retained(outputs, page_bucket, code_bucket):
         unlock = f"aws cognito-idp update-user-pool --user-pool-id {pool} --deletion-protection INACTIVE"
         left.append((f"user pool {pool} (users)", [unlock, f"aws cognito-idp delete-user-pool --user-pool-id {pool}"]))
     return left
+
+
+def policies(environment, partition="aws"):
+    """The IAM policies for this environment, by name: of the operator, and of the role that CloudFormation acts with."""
+    values = {
+        "<account>": environment.given["account"], "<region>": environment.region, "<partition>": partition,
+        "<service>": environment.service_name, "<code bucket>": environment.code_bucket,
+    }  # fmt: skip
+    found = {}
+    for path in sorted((INFRA / "policies").glob("*.json")):
+        text = path.read_text()
+        for placeholder, value in values.items():
+            text = text.replace(placeholder, value)
+        found[f"{environment.service_name}-{path.stem}"] = text
+    return found

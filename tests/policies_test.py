@@ -1,0 +1,114 @@
+"""The IAM policies for deployments: the operator's has exactly what the commands call; all fit IAM's limits.
+
+`make templates` compares the policies of CloudFormation's role with the resource types of the templates.
+Run: .venv/bin/python -m unittest tests/policies_test.py
+"""
+
+import json
+import pathlib
+import re
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import aws_models  # noqa: E402  found by the line above
+from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
+from deploy_test import Case, account, program  # noqa: E402
+import preflight_test  # noqa: E402
+
+POLICIES = pathlib.Path(plan.INFRA / "policies")
+MAX_CHARACTERS = 6144  # IAM user guide, "IAM and AWS STS quotas", without white space
+OPTIONS = {"tags": {"team": "legal"}, "cloudformation_role": f"arn:aws:iam::{ACCOUNT}:role/docket-cloudformation", "termination_protection": True}
+# Actions that are named otherwise than the operation.
+NAMES = {"s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock", "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock"}
+
+
+def actions(arguments):
+    """What IAM calls a command of the CLI."""
+    if arguments[0] in ("sts", "configure"):  # allowed to everyone
+        return set()
+    if arguments[0] == "s3":
+        places = [word for word in arguments[2:] if word.startswith("s3://")]
+        read = {"s3:GetObject"} if len(places) == 2 else set()
+        return {"s3:PutObject"} | read | ({"s3:ListBucket"} if arguments[1] == "sync" else set())
+    service = {"s3api": "s3", "service-quotas": "servicequotas"}.get(arguments[0], arguments[0])
+    if arguments[:2] == ("cloudfront", "create-invalidation"):
+        return {"cloudfront:CreateInvalidation"}
+    name = f"{service}:{aws_models.operation(*arguments[:2]).name}"
+    passed = {"iam:PassRole"} if "--role-arn" in arguments else set()
+    return {NAMES.get(name, name)} | passed
+
+
+class Policies(Case):
+    def used(self):
+        """The actions of all kinds of runs."""
+        asked = []
+        cli = account()
+        cli.put("docket", "UPDATE_ROLLBACK_FAILED")
+        cli.put("docket-legal-review", "ROLLBACK_COMPLETE")
+        self.run_with(cli, **OPTIONS)
+        self.run_with(cli)
+        self.run_with(cli, "undeploy")
+        asked += cli.asked
+        for broken in (account(invalid={"docket": ["x"]}), account(faults={"docket": "x"})):
+            with self.assertRaises(plan.Refusal):
+                self.run_with(broken)
+            asked += broken.asked
+        checks = preflight_test.Preflights("found")
+        checks.setUp()
+        self.addCleanup(checks.doCleanups)
+        image = example().endpoints["legal-review"]["ImageUri"]
+        there = {"s3api head-bucket": lambda a: {"BucketRegion": "eu-central-1"} if "w" in a else preflight_test.GOOD["s3api head-bucket"], "s3api list-objects-v2": {"KeyCount": 1}}
+        passed, said, seen = checks.found(there, endpoints={"legal-review": {"ImageUri": image, "ModelDataPrefix": "s3://w/m/"}})
+        self.assertTrue(passed, said)
+        asked += seen
+        return set().union(*map(actions, asked))
+
+    def test_the_operators_policy_has_exactly_what_the_commands_call(self):
+        granted = {action for statement in json.loads((POLICIES / "deployer.json").read_text())["Statement"] for action in statement["Action"]}
+        # `s3 cp` of a new object, and the check of a change set that CloudFormation expands, call nothing else.
+        self.assertEqual(granted, self.used())
+
+    def test_only_actions_without_a_resource_are_allowed_on_all(self):
+        for statement in json.loads((POLICIES / "deployer.json").read_text())["Statement"]:
+            self.assertEqual(statement["Resource"] == ["*"], statement["Sid"] == "WithoutResource", statement["Sid"])
+
+    def test_policies_are_filled_in_and_fit_the_limits(self):
+        longest = example(service={"ServiceName": "a" * 20}, code_bucket="b" * 63, region="ap-southeast-2")
+        for environment in (example(), longest):
+            found = plan.policies(environment, "aws-us-gov")
+            self.assertEqual(len(found), len(list(POLICIES.glob("*.json"))))
+            for name, text in found.items():
+                with self.subTest(name):
+                    self.assertTrue(name.startswith(environment.service_name))
+                    self.assertNotRegex(text, "<[a-z ]+>")
+                    self.assertLessEqual(len(json.dumps(json.loads(text), separators=(",", ":"))), MAX_CHARACTERS)
+                    for statement in json.loads(text)["Statement"]:
+                        self.assertFalse([action for action in statement["Action"] if "*" in action])
+
+    def test_cloudformations_role_may_create_what_the_templates_have(self):
+        granted = {}
+        for path in POLICIES.glob("cloudformation-*.json"):
+            for statement in json.loads(path.read_text())["Statement"]:
+                for action in statement["Action"]:
+                    granted.setdefault(action, []).append(statement)
+        for action in ("sagemaker:CreateEndpoint", "sqs:CreateQueue", "dynamodb:CreateTable", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "lambda:CreateFunction", "logs:CreateLogGroup"):
+            with self.subTest(action):
+                self.assertFalse([arn for statement in granted[action] for arn in statement["Resource"] if arn == "*"])
+        self.assertTrue(all("Condition" in statement for statement in granted["iam:PassRole"]))
+        self.assertEqual({arn for s in granted["s3:GetObject"] for arn in s["Resource"]}, {"arn:<partition>:s3:::<code bucket>/*"})
+
+    def test_the_command_writes_them_and_says_what_to_type(self):
+        with tempfile.TemporaryDirectory() as folder:
+            said = []
+            program.write_policies(example(), pathlib.Path(folder), said.append)
+            for line in said:
+                path = re.search(r"file://(\S+)", line)[1]
+                self.assertIn(ACCOUNT, pathlib.Path(path).read_text())
+            self.assertIn("--policy-name docket-deployer ", "\n".join(said))
+
+
+if __name__ == "__main__":
+    unittest.main()
