@@ -57,6 +57,17 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.asked[0].target, "/live?ticket=secret")
         self.assertIn(events.Pong(b"there?"), self.asked)
 
+    def test_it_asks_for_a_snapshot(self):
+        snapshot = [events.TextMessage('{"type": "snapshot", "jobs": []}')]
+        page = deploy_page.Page(self.serve([events.AcceptConnection()], snapshot))
+        self.addCleanup(page.close)
+        page.sync()
+        messages = []
+        while not messages:
+            messages = page.receive(10)
+        self.assertEqual(messages, [{"type": "snapshot", "jobs": []}])
+        self.assertIn({"action": "sync"}, [json.loads(event.data) for event in self.asked if isinstance(event, events.TextMessage)])
+
     def test_a_refused_connection_is_reported(self):
         with self.assertRaisesRegex(deploy_page.Closed, "refused with 403"):
             deploy_page.Page(self.serve([events.RejectConnection(status_code=403)]))

@@ -42,15 +42,24 @@ class FakePage:
     """A fake page, to which the service pushes what it should, or not."""
 
     def __init__(self, cli, clock, url):
-        self.cli, self.clock, self.url = cli, clock, url
+        self.cli, self.clock, self.url, self.synced = cli, clock, url, False
         if cli.push == "refuse":
             raise sys.modules["page"].Closed("the connection was refused with 403")
 
     def receive(self, seconds):
         self.clock.sleep(seconds)
+        if self.cli.breaks > 0:
+            self.cli.breaks -= 1
+            raise sys.modules["page"].Closed("the connection broke: reset by peer")
+        if self.cli.push == "snapshot":  # it was pushed while there was no connection
+            jobs = [{"name": (self.cli.uploaded or "").split("/")[-1], "status": self.cli.probe_status}]
+            return [{"type": "snapshot", "jobs": jobs}] if self.synced else []
         other = {"type": "job.changed", "job": {"name": "other.pdf", "status": "Ready"}}
         own = {"type": "job.changed", "job": {"name": (self.cli.uploaded or "").split("/")[-1], "status": self.cli.probe_status}}
         return [{"type": "snapshot", "jobs": []}, other, *([own] if self.cli.push == "push" else [])]
+
+    def sync(self):
+        self.synced = True
 
     def close(self):
         pass
@@ -200,6 +209,19 @@ class Runs(Case):
             cli.push = push
             with self.subTest(push), self.assertRaisesRegex(plan.Refusal, words):
                 self.run_with(cli)
+
+    def test_a_page_whose_connection_breaks_connects_again_and_asks_what_it_missed(self):
+        for push in ("push", "snapshot"):
+            cli = account(push=push, breaks=3)
+            self.said.clear()
+            self.run_with(cli)
+            self.assertEqual(sum("connecting again" in line for line in self.said), 3, push)
+            self.assertEqual(cli.commands().count("dynamodb put-item"), 4, "each connection has a ticket of its own")
+            self.assertRegex(self.said[-1], "the page received")
+        with self.assertRaisesRegex(plan.Refusal, "the connection of the page was closed 30 times: the connection broke: reset by peer"):
+            self.run_with(account(breaks=1000))
+        with self.assertRaisesRegex(plan.Refusal, "its job is Ready, but no page received it"):
+            self.run_with(account(push="snapshot"))
 
     def test_a_probe_that_fails_or_does_not_finish_fails_the_deployment(self):
         for status, words in (("Failed", "THE PROBE FAILED: job j is Failed"), ("InProgress", "not Ready within 30 minutes"), (None, "it has no job")):

@@ -27,6 +27,7 @@ class Account:
         self.repairs_fail = False  # whether a deletion or a rollback that is continued fails again
         self.invalid, self.warnings = {}, {}  # by stack: what validation says
         self.endpoint_config, self.open, self.open_probes, self.probe_status, self.push = "EndpointConfig-2", 0, 0, "Ready", "push"
+        self.breaks = 0  # how often the connection of the page breaks
         self.refusals = []  # errors of the next calls, in order; None for an answer
         self.kill_at, self.kill_after, self.file = None, False, None
 

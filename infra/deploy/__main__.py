@@ -35,7 +35,7 @@ class Deployment:
     """One run of `deploy` or `undeploy`."""
 
     def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time, page=Page, folder=None):
-        self.environment, self.say, self.clock, self.page = environment, say, clock, page
+        self.environment, self.say, self.sleep, self.clock, self.page = environment, say, sleep, clock, page
         self.ask = ask or self._ask
         self.aws = Patient(aws, environment.given["account"], say, sleep, clock)
         folder = folder or ROOT / "target" / "deploy" / environment.name
@@ -78,7 +78,7 @@ class Deployment:
         if not wanted.probe or os.environ.get("PROBE") == "0":
             self.say("No probe was sent: no pipeline has an endpoint here, or PROBE=0.")
         else:
-            Probe(wanted, self.aws, self.say, self.clock, self.page).run(outputs)
+            Probe(wanted, self.aws, self.say, self.sleep, self.clock, self.page).run(outputs)
 
     def deploy_endpoints(self, outputs):
         """Deploys the endpoints side by side: the first instance of one may take half an hour."""

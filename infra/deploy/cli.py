@@ -25,6 +25,9 @@ EXPIRED = (
 )  # fmt: skip
 
 
+WHO_AM_I = ("sts", "get-caller-identity")
+
+
 class AwsError(Exception):
     """A command of the AWS CLI failed; the text is its standard error."""
 
@@ -62,7 +65,7 @@ class Patient:
         self.aws, self.account, self.say, self.sleep, self.clock = aws, account, say, sleep, clock
 
     def __call__(self, *arguments):
-        began, told = {}, set()
+        waiting = {}  # for what, and until when
         while True:
             try:
                 answer = self.aws(*arguments)
@@ -70,20 +73,33 @@ class Patient:
                 reason = self._reason(str(error))
                 if reason is None:
                     raise
-                minutes = CREDENTIAL_MINUTES if reason == "credentials" else OUTAGE_MINUTES
-                if self.clock() - began.setdefault(reason, self.clock()) > minutes * 60:
-                    raise AwsError(f"{error}\nThat was so for {minutes} minutes. Run it again: it continues where it stopped.") from error
-                if reason not in told:
-                    told.add(reason)
-                    self.say(self._told(reason, minutes, str(error)))
-                self.sleep(RETRY_SECONDS)
+                self._wait(reason, waiting, error)
+                # Nothing is repeated with new credentials before it is known that they are of the same account.
+                while reason == "credentials" and arguments != WHO_AM_I and not self._renewed():
+                    self._wait(reason, waiting, error)
                 continue
-            if "credentials" in told:
-                whoami = ("sts", "get-caller-identity")
-                self._same_account(answer if arguments == whoami else self(*whoami))
-            if told:
+            if waiting:
                 self.say("  AWS answers again")
             return answer
+
+    def _wait(self, reason, waiting, error):
+        minutes = CREDENTIAL_MINUTES if reason == "credentials" else OUTAGE_MINUTES
+        if reason not in waiting:
+            waiting[reason] = self.clock() + minutes * 60
+            self.say(self._told(reason, minutes, str(error)))
+        if self.clock() > waiting[reason]:
+            raise AwsError(f"{error}\nThat was so for {minutes} minutes. Run it again: it continues where it stopped.") from error
+        self.sleep(RETRY_SECONDS)
+
+    def _renewed(self):
+        """Whether there are credentials again. Refuses those of another account."""
+        try:
+            account = self.aws(*WHO_AM_I)["Account"]
+        except AwsError:
+            return False
+        if account != self.account:
+            raise Refusal(f"the new credentials are of account {account}, the environment's is {self.account}")
+        return True
 
     @staticmethod
     def _reason(error):
@@ -100,6 +116,3 @@ class Patient:
             return f"  THE CREDENTIALS HAVE EXPIRED: renew them in another terminal (aws sso login); this goes on by itself. It waits {minutes} minutes."
         return f"  AWS does not answer, trying again for {minutes} minutes: {error.splitlines()[0]}"
 
-    def _same_account(self, identity):
-        if identity["Account"] != self.account:
-            raise Refusal(f"the new credentials are of account {identity['Account']}, the environment's is {self.account}")

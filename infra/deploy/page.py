@@ -68,8 +68,7 @@ class Page:
     def receive(self, seconds):
         """Waits for messages for at most `seconds` and returns those that have arrived. Raises Closed."""
         if time.monotonic() - self.synced > SYNC_SECONDS:
-            self._send(TextMessage(json.dumps({"action": "sync"})))
-            self.synced = time.monotonic()
+            self.sync()
         if not self.frames:
             self._receive(seconds)
         # Messages that arrived before the end are delivered first.
@@ -77,6 +76,11 @@ class Page:
             raise Closed(self.closed)
         frames, self.frames = self.frames, []
         return frames
+
+    def sync(self):
+        """Asks for a snapshot of the tenant's jobs. Raises Closed."""
+        self._send(TextMessage(json.dumps({"action": "sync"})))
+        self.synced = time.monotonic()
 
     def close(self):
         """Closes the socket without a closing handshake."""

@@ -10,13 +10,16 @@ from plan import Refusal
 POLL_SECONDS = 5.0
 PUSH_SECONDS = 30  # limit from Ready to the push, which takes less than a second
 MINUTES = "30"  # a cold start takes 5 to 15
+RECONNECT_SECONDS = 10.0
+MAX_RECONNECTIONS = 30
 
 
 class Probe:
     """One probe. `page` opens a WebSocket connection."""
 
-    def __init__(self, environment, aws, say, clock, page):
-        self.environment, self.aws, self.say, self.clock, self.page = environment, aws, say, clock, page
+    def __init__(self, environment, aws, say, sleep, clock, page):
+        self.environment, self.aws, self.say, self.sleep, self.clock, self.page = environment, aws, say, sleep, clock, page
+        self.connection, self.reconnections = None, 0
 
     def run(self, outputs):
         """Uploads a contract, and waits until its job is Ready and was pushed to a page."""
@@ -26,12 +29,19 @@ class Probe:
         key = f"{prefix}{plan.PROBE_TENANT}/{name}"
         minutes = float(os.environ.get("PROBE_MINUTES", MINUTES))
         self.say(f"Sending probe {key}, waiting at most {minutes:g} minutes")
-        page = self.open_page(outputs, minutes * 60 + PUSH_SECONDS)
+        seconds = minutes * 60 + PUSH_SECONDS
+        try:
+            self.connection = self.open_page(outputs, seconds)
+        except Closed as error:
+            self.fail(f"a page cannot connect: {error}")
         self.say("  a page is connected")
         self.aws("s3", "cp", "--quiet", f"s3://{bucket}/{plan.PROBE_DOCUMENT}", f"s3://{bucket}/{key}")
         last, pushed, ready_at = None, None, None
         while True:
-            pushed = self.push_of(page, name) or pushed
+            before = self.reconnections
+            pushed = self.push_of(name, outputs, seconds) or pushed
+            if self.reconnections > before:
+                ready_at = None  # the limit for the push begins anew
             outcome, sentence = plan.probe_outcome(self.job_of(outputs["JobsTableName"], key, began))
             after = self.clock() - began
             if sentence != last:
@@ -41,7 +51,7 @@ class Probe:
                 ready_at = ready_at or after
                 if pushed:
                     self.say(f"  the page received {pushed}")
-                    page.close()
+                    self.connection.close()
                     return
                 if after > ready_at + PUSH_SECONDS:
                     self.fail(f"its job is Ready, but no page received it within {PUSH_SECONDS} s")
@@ -58,19 +68,35 @@ class Probe:
         """A WebSocket connection for tenant `probe`, with a ticket written to the table instead of issued by a sign-in."""
         secret, row = ticket(plan.PROBE_TENANT, seconds, self.clock())
         self.aws("dynamodb", "put-item", "--table-name", outputs["RecordsTableName"], "--item", json.dumps(row))
-        try:
-            return self.page(f"{outputs['WebSocketUrl']}?ticket={secret}")
-        except Closed as error:
-            return self.fail(f"a page cannot connect: {error}")
+        return self.page(f"{outputs['WebSocketUrl']}?ticket={secret}")
 
-    def push_of(self, page, name):
-        """The push that the probe is ready, if the page receives it within the next seconds."""
+    def push_of(self, name, outputs, seconds):
+        """The push that the probe is ready, if the page receives it within the next seconds.
+
+        After a broken connection it may have been pushed meanwhile: then the snapshot counts that the page asks for.
+        """
         try:
-            frames = page.receive(POLL_SECONDS)
+            frames = self.connection.receive(POLL_SECONDS)
         except Closed as error:
-            return self.fail(f"the connection of the page was closed: {error}")
+            return self.reconnect(error, outputs, seconds)
         jobs = [frame["job"] for frame in frames if frame.get("type") == "job.changed"]
+        if self.reconnections:
+            jobs += [job for frame in frames if frame.get("type") == "snapshot" for job in frame["jobs"]]
         return next((f"{job['name']} is {job['status']}" for job in jobs if (job["name"], job["status"]) == (name, "Ready")), None)
+
+    def reconnect(self, error, outputs, seconds):
+        """Opens the page's connection again, as a page does. Ends the deployment if that does not help."""
+        self.say(f"  the connection of the page was closed, connecting again: {error}")
+        while self.reconnections < MAX_RECONNECTIONS:
+            self.reconnections += 1
+            self.sleep(RECONNECT_SECONDS)
+            try:
+                self.connection = self.open_page(outputs, seconds)
+                self.connection.sync()
+                return
+            except Closed as again:
+                error = again
+        self.fail(f"the connection of the page was closed {MAX_RECONNECTIONS} times: {error}")
 
     def job_of(self, table, key, since):
         """The row of the job of an object, or None."""
