@@ -187,12 +187,13 @@ def expressions_use_the_metrics_of_their_widget(project):
 
 def log_queries_read_existing_log_groups(project):
     groups = {group["LogGroupName"]["Fn::Sub"] for group in project.of_type("Logs::LogGroup").values()}
-    queries = [w["properties"]["query"] for w in widgets(project.monitoring) if w["type"] == "log"]
-    for query in queries:
-        if set(re.findall(r"SOURCE '([^']+)'", query)) - groups:
-            yield "a log group does not exist"
-    if not queries:
-        yield "failures are not shown by cause"
+    for template, what in ((project.monitoring, "failures are not shown by cause"), (project.endpoint, "reasons are not shown")):
+        queries = [w["properties"]["query"] for w in widgets(template) if w["type"] == "log"]
+        for query in queries:
+            if set(re.findall(r"SOURCE '([^']+)'", query)) - groups:
+                yield "a log group does not exist"
+        if not queries:
+            yield what
 
 
 def widgets_do_not_overlap(project):
@@ -280,6 +281,8 @@ Rules = check({
     log_queries_read_existing_log_groups: [
         lambda p: shown(p, "/docket/${ServiceName}/retry", "/docket/${ServiceName}/again"),
         lambda p: shown(p, '"type": "log"', '"type": "text"'),
+        lambda p: shown(p, "/docket/${ServiceName}/capacity", "/docket/${ServiceName}/capacities", "endpoint"),
+        lambda p: shown(p, '"type": "log"', '"type": "text"', "endpoint"),
     ],
     widgets_do_not_overlap: [
         lambda p: shown(p, '"x": 16, "y": 4', '"x": 15, "y": 4'),

@@ -76,9 +76,8 @@ impl SettingChange {
 const DEAL_DAY: &[SettingChange] = &[
     DrainWithin(600),
     DrainWithin(1200),
-    Idle(0),
     Idle(300),
-    Idle(1200),
+    All(&[Idle(1200), Parameter("IdleMinutes", "30")]),
     Warm("8:00", "18:00"),
     Parameter("MinInstances", "1"),
     Parameter("MaxInstances", "1"),
@@ -96,14 +95,15 @@ const DEAL_DAY: &[SettingChange] = &[
 
 const TUESDAY: &[SettingChange] = &[
     DrainWithin(1200),
-    Idle(300),
-    Idle(900),
+    All(&[Idle(300), Parameter("IdleMinutes", "10")]),
+    All(&[Idle(900), Parameter("IdleMinutes", "30")]),
     Warm("8:00", "18:00"),
     Parameter("MaxInstances", "1"),
     Parameter("MaxInstances", "2"),
     Parameter("MaxInstances", "8"),
     ColdStart(180),
     ColdStart(640),
+    All(&[Parameter("MaxInstances", "2"), ColdStart(640)]),
     Parameter("Scaling", "aws"),
     All(&[
         Parameter("Scaling", "aws"),

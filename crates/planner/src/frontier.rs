@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use async_endpoint::EndpointParameters;
+use async_endpoint::{EndpointParameters, ScaleIn};
 use jobs::capacity::Objective;
 
 use crate::day::ReplayOptions;
@@ -52,7 +52,9 @@ pub struct Frontier {
 /// The shipped files are wrong, or a day cannot be replayed.
 pub fn frontier(scenario: Scenario, seeds: u64, price: f64) -> Result<Frontier, ReplayError> {
     let options = ReplayOptions::new(scenario)?;
-    let shipped = objective_of(scenario.pipeline())?;
+    let shipped = options
+        .clone()
+        .scaled_by_docket(objective_of(scenario.pipeline())?);
     let (mut aws, mut docket) = (Vec::new(), Vec::new());
     for target in TARGETS {
         for idle in IDLE_MINUTES {
@@ -67,15 +69,17 @@ pub fn frontier(scenario: Scenario, seeds: u64, price: f64) -> Result<Frontier, 
     }
     for drain in DRAINS {
         for idle in IDLES {
-            let objective = Objective {
+            let mut options = shipped.clone();
+            // `IdleMinutes` is longer than `idle_seconds`.
+            options.endpoint.settings.scale_in = ScaleIn::WhenIdle { periods: 12 };
+            options.objective = shipped.objective.map(|objective| Objective {
                 drain_within: Duration::from_secs(drain),
                 idle: Duration::from_secs(idle),
-                ..shipped
-            };
-            let options = options.clone().scaled_by_docket(objective);
+                ..objective
+            });
             docket.push(FrontierPoint {
                 label: format!("drain {drain} s, idle {idle} s"),
-                is_default: objective == shipped,
+                is_default: options.objective == shipped.objective,
                 figures: PolicyFigures::of(&days(&options, seeds)?, price),
             });
         }

@@ -218,97 +218,94 @@ impl Compared {
         )
     }
 
+    fn p50(&self, label: &str) -> u64 {
+        self.figures_of(label).total.p50
+    }
+
+    fn p90(&self, label: &str) -> u64 {
+        self.figures_of(label).total.p90
+    }
+
     fn deal_day_conclusions(&self) -> String {
         let now = "unchanged";
-        let (few, kept) = (
-            "`MaxInstances` 1, `IdleMinutes` 5",
-            "`MaxInstances` 3, `IdleMinutes` 5, one kept 7:30–19:30",
-        );
+        let (slow, one) = ("`drain_within_seconds` 1200", "`MaxInstances` 1");
         check(
-            "one instance is enough, at less than half the cost",
-            self.all_within_slo(few) && self.cost(few) < self.cost(now) / 2.0,
+            "more time to drain saves a third, within the SLO, and so does one instance",
+            [slow, one]
+                .iter()
+                .all(|it| self.all_within_slo(it) && self.cost(it) < self.cost(now) * 2.0 / 3.0),
         );
-        let half = |label| self.figures_of(label).total.p50;
+        let kept = "one kept 8:00–18:00";
+        let idle = "`idle_seconds` 1200, `IdleMinutes` 30";
         check(
-            "an instance that is kept reduces p50 by minutes, and with few beside it costs little more than now",
-            half(kept) + 120_000 < half(now) && self.cost(kept) < 1.15 * self.cost(now),
+            "an instance that is kept reduces p50 by minutes; a longer idle time costs more and saves less",
+            self.p50(kept) + 120_000 < self.p50(now)
+                && self.cost(idle) > self.cost(kept)
+                && self.p50(idle) > self.p50(kept),
         );
-        let (more, lower) = ("`MaxInstances` 8", "`BacklogPerInstanceTarget` 3");
+        let (two, more) = ("`MaxInstances` 2", "`MaxInstances` 8");
         check(
-            "more instances do not reduce the maximum wait; a lower target does, by less than three minutes and at twice the cost",
-            self.longest(more) >= self.longest(now)
-                && self.longest(lower) + 180_000 > self.longest(now)
-                && self.cost(lower) > 2.0 * self.cost(now),
+            "two instances do nearly as well as five, and eight no better",
+            self.p90(two) < self.p90(now) + 30_000
+                && self.cost(two) < 0.9 * self.cost(now)
+                && self.longest(more) >= self.longest(now),
         );
         let short = "cold start 3 min";
         check(
-            "a cold start that is two minutes shorter reduces the maximum wait by more than that, at no cost",
-            self.longest(short) + 120_000 < self.longest(now)
-                && self.cost(short) < 1.05 * self.cost(now),
+            "a cold start that is two minutes shorter reduces the waits by as much, at less cost",
+            self.p90(short) + 120_000 < self.p90(now) && self.cost(short) < self.cost(now),
         );
         format!(
-            "- **For \"the same day\", one or two instances are enough.**\n  \
-             `MaxInstances` 1 with `IdleMinutes` 5 costs ${:.2} instead of ${:.2}, and the last contract waits {} longer.\n\
-             - **To reduce waits, keep one instance during business hours**, and few beside it (`WarmInstances` 1, `MaxInstances` 3, `IdleMinutes` 5): p50 is {} instead of {}, and the day costs ${:.2}.\n  \
-             Kept from 8:00 to 18:00, with everything else unchanged: {} and ${:.2}.\n\
-             - **A larger maximum does not help, and a lower target costs more than it saves**: further instances start too late for a burst of twenty.\n  \
-             The maximum wait is {} with eight instances, {} with a target of 3, and {} with neither; the target of 3 costs ${:.2}.\n\
-             - **A shorter cold start counts more than once**, for the first instance and for those after it: two minutes less reduce the maximum wait by {}, at no cost.\n",
-            self.cost(few),
+            "- **For \"the same day\", a longer time to drain is enough.**\n  \
+             `drain_within_seconds` 1200 costs ${:.2} instead of ${:.2}, and p90 is {} instead of {}. `MaxInstances` 1 does about the same.\n\
+             - **Two instances do nearly as well as five** on this day: ${:.2}, p90 {}. Eight are no better.\n\
+             - **To reduce waits, keep one instance during business hours**: p50 is {} instead of {}, for ${:.2}. A longer idle time costs more and does less: {} for ${:.2}.\n\
+             - **A shorter cold start** reduces waits and cost: two minutes less, p90 {} and ${:.2}.\n",
+            self.cost(slow),
             self.cost(now),
-            span(self.longest(few).saturating_sub(self.longest(now))),
-            span(half(kept)),
-            span(half(now)),
+            span(self.p90(slow)),
+            span(self.p90(now)),
+            self.cost(two),
+            span(self.p90(two)),
+            span(self.p50(kept)),
+            span(self.p50(now)),
             self.cost(kept),
-            span(half("one kept 8:00–18:00")),
-            self.cost("one kept 8:00–18:00"),
-            span(self.longest(more)),
-            span(self.longest(lower)),
-            span(self.longest(now)),
-            self.cost(lower),
-            span(self.longest(now).saturating_sub(self.longest(short))),
+            span(self.p50(idle)),
+            self.cost(idle),
+            span(self.p90(short)),
+            self.cost(short),
         )
     }
 
     fn tuesday_conclusions(&self) -> String {
         let now = "unchanged";
-        let most = |number: u32| format!("`MaxInstances` {number}");
-        let slow = "`MaxInstances` 2, cold start 11 min";
-        let slo_ms = self.get(now).day.slo_ms;
+        let (one, two) = ("`MaxInstances` 1", "`MaxInstances` 2");
+        let slow = "`MaxInstances` 2, cold start 10 min 40 s";
         check(
-            "one instance does not meet the SLO, two and three do, two also with slow cold starts",
-            !self.all_within_slo(&most(1))
-                && [&most(2), &most(3), slow]
-                    .iter()
-                    .all(|it| self.all_within_slo(it)),
+            "one instance does not meet the SLO; two do, also with slow cold starts",
+            !self.all_within_slo(one) && [two, slow].iter().all(|it| self.all_within_slo(it)),
         );
-        let higher = "`BacklogPerInstanceTarget` 3";
+        let drain = "`drain_within_seconds` 1200";
         check(
-            "a higher target meets the SLO at less cost",
-            self.all_within_slo(higher) && self.cost(higher) < 0.9 * self.cost(now),
+            "more time to drain meets the SLO at less cost",
+            self.all_within_slo(drain) && self.cost(drain) < 0.9 * self.cost(now),
         );
-        let twice = day(&ReplayOptions {
-            documents: 2 * self.get(now).day.options.documents,
-            ..self.get(now).day.options.clone()
-        });
-        let twice = Figures::of(&twice).total;
+        let idle = "`idle_seconds` 300, `IdleMinutes` 10";
         check(
-            "twice the batches wait no longer",
-            twice.p50 <= self.figures_of(now).total.p50 && twice.max < slo_ms,
+            "a longer idle time costs more and does not shorten p90 by a minute",
+            self.cost(idle) > 1.1 * self.cost(now) && self.p90(idle) + 60_000 > self.p90(now),
         );
         format!(
-            "- **One instance does not meet the SLO; two do, and three do with a margin.**\n  \
-             The maximum wait is {} with one, {} with two, {} with three; with two and cold starts of 11 minutes it is {}.\n\
-             - **A higher target needs fewer instances**: a target of 3 meets the SLO for ${:.2} instead of ${:.2}.\n\
-             - Twice as many batches (`--jobs {}`) wait no longer, with a p50 of {}: they arrive twice as often, not twice as many at a time, and find instances still in service.\n",
-            span(self.longest(&most(1))),
-            span(self.longest(&most(2))),
-            span(self.longest(&most(3))),
+            "- **One instance does not meet the SLO; two do.**\n  \
+             The maximum wait is {} with one, {} with two, {} with four; with two and cold starts of 10 min 40 s it is {}.\n\
+             - **A longer time to drain needs fewer instances**: `drain_within_seconds` 1200 meets the SLO for ${:.2} instead of ${:.2}.\n\
+             - **A longer idle time costs more and gains nothing**: bursts are too far apart.\n",
+            span(self.longest(one)),
+            span(self.longest(two)),
+            span(self.longest(now)),
             span(self.longest(slow)),
-            self.cost(higher),
+            self.cost(drain),
             self.cost(now),
-            2 * self.get(now).day.options.documents,
-            span(twice.p50),
         )
     }
 }
