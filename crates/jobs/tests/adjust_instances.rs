@@ -587,7 +587,7 @@ fn assumed_figures_are_named_until_enough_was_measured() {
 /// While nothing is open and nothing runs, a run writes nothing.
 /// What docs/capacity.md says that an evaluation costs.
 #[test]
-fn evaluation_makes_18_calls_while_nothing_is_open_and_three_more_while_something_is() {
+fn evaluation_makes_18_calls_while_nothing_is_open_and_four_more_while_something_is() {
     let calls = |scene: &Scene| {
         scene.memory.state().calls.clear();
         scene.decided();
@@ -604,7 +604,7 @@ fn evaluation_makes_18_calls_while_nothing_is_open_and_three_more_while_somethin
     let scene = Scene::new(0);
     assert_eq!(calls(&scene), [16, 1, 0, 1]);
     scene.add(PIPELINE, "InProgress", 1);
-    assert_eq!(calls(&scene), [16, 2, 2, 1]);
+    assert_eq!(calls(&scene), [16, 3, 2, 1]);
 }
 
 #[test]
