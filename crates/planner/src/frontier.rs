@@ -17,7 +17,7 @@ use crate::side_by_side::{PolicyFigures, days};
 const TARGETS: [u32; 6] = [1, 2, 3, 5, 10, 20];
 const IDLE_MINUTES: [u32; 4] = [5, 10, 15, 30];
 /// `drain_within_seconds` and `idle_seconds`, varied together. Below the cold start, the former changes nothing.
-const DRAINS: [u64; 4] = [300, 600, 900, 1800];
+const DRAINS: [u64; 6] = [300, 450, 600, 900, 1200, 1800];
 const IDLES: [u64; 6] = [0, 60, 300, 600, 1200, 1800];
 
 const TOP: u64 = 100;

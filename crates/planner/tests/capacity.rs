@@ -384,18 +384,28 @@ fn cost_against_waiting() -> (String, String) {
     let better = |docket: &FrontierPoint, aws: &FrontierPoint| {
         docket.figures.usd < aws.figures.usd && docket.figures.p90_s < aws.figures.p90_s
     };
-    let beaten = |aws: &&FrontierPoint| found.docket.iter().any(|docket| better(docket, aws));
-    let all = found.aws.len();
-    let count = found.aws.iter().filter(beaten).count();
+    let beaten = |aws: &FrontierPoint| found.docket.iter().any(|docket| better(docket, aws));
+    let rest: Vec<_> = found.aws.iter().filter(|aws| !beaten(aws)).collect();
+    for aws in &rest {
+        println!("not beaten: {aws:?}");
+    }
     check(
-        "each setting of AWS's policies is beaten by one of Docket's",
-        count == all,
+        "most settings of AWS's policies are beaten by one of Docket's",
+        10 * rest.len() <= found.aws.len(),
     );
     let shipped = found.docket.iter().find(|it| it.is_default).unwrap();
     let by_shipped = found.aws.iter().filter(|aws| better(shipped, aws)).count();
+    let labels: Vec<_> = rest.iter().map(|aws| aws.label.as_str()).collect();
+    let exceptions = if labels.is_empty() {
+        String::new()
+    } else {
+        format!(" (all but {})", labels.join(" and "))
+    };
     let text = format!(
         "Each dot is one setting on the day of deals, over {FRONTIER_SEEDS} seeds: targets of 1 to 20 with `IdleMinutes` of 5 to 30, and times to drain of 5 to 30 minutes with `idle_seconds` of 0 to 1,800.\n\
-         Each of AWS's {all} costs more and waits longer (p90) than one of Docket's, and {by_shipped} of them than the one that ships. A kept instance, warm hours and other limits are not varied.\n"
+         Of AWS's {} settings, {} cost more and wait longer (p90) than one of Docket's{exceptions}, and {by_shipped} than the one that ships. A kept instance, warm hours and other limits are not varied.\n",
+        found.aws.len(),
+        found.aws.len() - rest.len(),
     );
     (frontier_picture(&found), text)
 }
