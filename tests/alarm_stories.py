@@ -68,6 +68,7 @@ class Endpoint:
     name: str
     service: str
     pipeline: str
+    docket_scales: bool
     slo_seconds: int
     idle_minutes: int
     oldest_seconds: int
@@ -181,7 +182,15 @@ def endpoint_stories(e):
     before = (backlog, range(-30, 0), 1), (open_jobs, range(-30, 0, 5), 1)
     stories = {
         "scale-from-zero": [
-            fires("a document waits for a minute, and there is no instance", (without, [0, 2, 3], 0), (without, [1], 1)),
+            *(
+                [
+                    fires("documents wait for 15 minutes, and there is no instance", (without, [-2, -1], 0), (without, range(15), 1), (without, range(15, 40), 0), by=16),
+                    quiet("one starts for 14 minutes", (without, [-2, -1], 0), (without, range(14), 1), (without, range(14, 40), 0)),
+                    quiet("a document waits for a minute, and there is no instance", (without, [0, 2, 3], 0), (without, [1], 1)),
+                ]
+                if e.docket_scales
+                else [fires("a document waits for a minute, and there is no instance", (without, [0, 2, 3], 0), (without, [1], 1))]
+            ),
             quiet("an instance is there", (without, range(60), 0)),
             quiet("the endpoint reports nothing"),
         ],

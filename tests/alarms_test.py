@@ -6,6 +6,7 @@ Run: .venv/bin/python -m unittest tests/alarms_test.py
 """
 
 import copy
+import itertools
 import pathlib
 import re
 import sys
@@ -87,10 +88,11 @@ def deployed(project):
     all_stories = service_stories(Service(SERVICE, "HttpApi"))
     for template in (project.service, project.monitoring):
         yield from _of(project, template, {}, SERVICE, all_stories)
-    for name, parameters in project.parameters.items():
+    for (name, parameters), scaling in itertools.product(project.parameters.items(), ("aws", "docket")):  # the last is the one that ships
+        parameters = {**parameters, "Scaling": scaling}
         asked = Resolver(project.endpoint, parameters).parameters
         all_stories = endpoint_stories(Endpoint(
-            asked["EndpointName"], SERVICE, name, project.pipelines[name]["slo_seconds"],
+            asked["EndpointName"], SERVICE, name, scaling == "docket", project.pipelines[name]["slo_seconds"],
             int(asked["IdleMinutes"]), int(asked["OldestRequestAlarmSeconds"]), int(asked["RollbackFailures"]),
         ))  # fmt: skip
         yield from _of(project, project.endpoint, parameters, asked["EndpointName"], all_stories)
@@ -255,7 +257,7 @@ class Alarms(unittest.TestCase):
 
     def test_each_story_has_an_alarm(self):
         names = {alarm["AlarmName"] for alarm, _ in self.deployed}
-        about = Endpoint("e", SERVICE, "p", 60, 10, 60, 3)
+        about = Endpoint("e", SERVICE, "p", True, 60, 10, 60, 3)
         for prefix, all_stories in ((SERVICE, service_stories(Service(SERVICE, "a"))), *((f"docket-{p}", endpoint_stories(about)) for p in self.project.pipelines)):
             self.assertEqual(set(), {f"{prefix}-{name}" for name in all_stories} - names)
 

@@ -209,12 +209,13 @@ def the_price_of_the_alarms_is_documented(project):
 
 def log_queries_read_existing_log_groups(project):
     groups = {group["LogGroupName"]["Fn::Sub"] for group in project.of_type("Logs::LogGroup").values()}
-    queries = [w["properties"]["query"] for w in widgets(project.monitoring) if w["type"] == "log"]
-    for query in queries:
-        if set(re.findall(r"SOURCE '([^']+)'", query)) - groups:
-            yield "a log group does not exist"
-    if not queries:
-        yield "failures are not shown by cause"
+    for template, what in ((project.monitoring, "failures are not shown by cause"), (project.endpoint, "reasons are not shown")):
+        queries = [w["properties"]["query"] for w in widgets(template) if w["type"] == "log"]
+        for query in queries:
+            if set(re.findall(r"SOURCE '([^']+)'", query)) - groups:
+                yield "a log group does not exist"
+        if not queries:
+            yield what
 
 
 def widgets_do_not_overlap(project):
@@ -310,6 +311,8 @@ Rules = check({
     log_queries_read_existing_log_groups: [
         lambda p: shown(p, "/docket/${ServiceName}/retry", "/docket/${ServiceName}/again"),
         lambda p: shown(p, '"type": "log"', '"type": "text"'),
+        lambda p: shown(p, "/docket/${ServiceName}/capacity", "/docket/${ServiceName}/capacities", "endpoint"),
+        lambda p: shown(p, '"type": "log"', '"type": "text"', "endpoint"),
     ],
     widgets_do_not_overlap: [
         lambda p: shown(p, '"x": 16, "y": 4', '"x": 15, "y": 4'),

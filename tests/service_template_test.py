@@ -358,8 +358,8 @@ class Generated(unittest.TestCase):
             for field, changed in (
                 ("MaxInstances", (files[0].replace('"MinInstances", "ParameterValue": "0"', '"MinInstances", "ParameterValue": "6"'), files[1])),
                 ("capacity.drain_within_seconds", (files[0], files[1].replace("drain_within_seconds = 300", "drain_within_seconds = 0"))),
-                ("IdleMinutes", (files[0], files[1].replace("idle_seconds = 60 }", "idle_seconds = 900 }\nscaling = \"docket\""))),
-                ("scaling", (files[0], files[1].replace("[legal-review]", "[legal-review]\nscaling = \"manual\""))),
+                ("IdleMinutes", (files[0], files[1].replace("idle_seconds = 60 }", "idle_seconds = 900 }"))),
+                ("scaling", (files[0], files[1].replace('\nscaling = "docket"', '\nscaling = "manual"', 1))),
             ):
                 with self.subTest(field=field):
                     self.assertNotEqual(files, changed)

@@ -18,8 +18,7 @@ const PIPELINE: &str = "ocr-batch";
 const ENDPOINT: &str = "docket-ocr-batch";
 /// As many as its endpoint's `MaxInstances`: a request for the maximum does not wait for further uploads.
 const BURST: u32 = 4;
-/// The functions that act on `scaling`.
-const FUNCTIONS: [&str; 2] = ["capacity", "reconciler"];
+const FUNCTION: &str = "capacity";
 
 /// Runs the AWS CLI of the local stack.
 fn aws(stack: &Stack, arguments: &[&str]) -> String {
@@ -57,14 +56,15 @@ with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, 'w', zipfile.ZIP_DE
     assert!(done.success());
 }
 
-fn deploy(stack: &Stack, function: &str, zip: &Path) {
+fn deploy(stack: &Stack, zip: &Path) {
     let code = format!("fileb://{}", zip.display());
-    let name = format!("docket-{function}");
+    let name = format!("docket-{FUNCTION}");
     let arguments = ["lambda", "update-function-code", "--function-name", &name];
     aws(stack, &[&arguments[..], &["--zip-file", &code]].concat());
 }
 
-/// Docket scales the endpoint, until this is dropped: the functions know it, and the endpoint has no policies.
+/// Only the function scales the endpoint, until this is dropped: the endpoint has no policies. Its objective is one that a
+/// test can wait for.
 struct ScaledByDocket {
     stack: &'static Stack,
 }
@@ -74,7 +74,7 @@ impl ScaledByDocket {
         let shipped = include_str!("../../infra/pipelines.toml");
         let pipelines = shipped.replace(
             "[ocr-batch]\n",
-            "[ocr-batch]\nscaling = \"docket\"\n\
+            "[ocr-batch]\n\
              capacity = { drain_within_seconds = 1, idle_seconds = 3600, typical_cold_start_seconds = 1 }\n",
         );
         assert_ne!(pipelines, shipped);
@@ -85,12 +85,10 @@ impl ScaledByDocket {
             ..Settings::default()
         };
         stack.endpoints.set_scaling(ENDPOINT, &policies).unwrap();
-        for function in FUNCTIONS {
-            let zip = std::env::temp_dir().join(format!("{function}-{}.zip", std::process::id()));
-            repackage(&shipped_zip(function), &pipelines, &zip);
-            deploy(stack, function, &zip);
-            std::fs::remove_file(zip).unwrap();
-        }
+        let zip = std::env::temp_dir().join(format!("{FUNCTION}-{}.zip", std::process::id()));
+        repackage(&shipped_zip(), &pipelines, &zip);
+        deploy(stack, &zip);
+        std::fs::remove_file(zip).unwrap();
         let timeout = ["--function-name", "docket-capacity", "--timeout", "12"];
         // One evaluation per run.
         aws(
@@ -131,18 +129,17 @@ impl ScaledByDocket {
 
 impl Drop for ScaledByDocket {
     fn drop(&mut self) {
-        for function in FUNCTIONS {
-            deploy(self.stack, function, &shipped_zip(function));
-        }
+        deploy(self.stack, &shipped_zip());
         let file = include_str!("../../infra/endpoints/ocr-batch.json");
         let settings = EndpointParameters::parse(file).unwrap().settings;
         let endpoints = &self.stack.endpoints;
+        let settings = settings.scaled_by_aws();
         endpoints.set_scaling(ENDPOINT, &settings).unwrap();
     }
 }
 
-fn shipped_zip(function: &str) -> std::path::PathBuf {
-    devstack::repo_file(&format!("target/lambda/{function}.zip"))
+fn shipped_zip() -> std::path::PathBuf {
+    devstack::repo_file(&format!("target/lambda/{FUNCTION}.zip"))
 }
 
 /// The number of instances that have started since the receiver was made.

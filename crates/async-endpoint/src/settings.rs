@@ -80,6 +80,17 @@ impl Settings {
             ..self
         }
     }
+
+    /// The policies of the template's parameter `Scaling` `aws`.
+    #[must_use]
+    pub fn scaled_by_aws(self) -> Self {
+        let aws = Self::default();
+        Self {
+            scale_from_zero_datapoints: aws.scale_from_zero_datapoints,
+            scale_out_datapoints: aws.scale_out_datapoints,
+            ..self
+        }
+    }
 }
 
 /// How the endpoint scales in.

@@ -4,13 +4,12 @@
 //! standard input.
 
 use anyhow::{Context, Result};
-use async_endpoint::EndpointParameters;
 use async_endpoint::server::{AwsTarget, EndpointConfig, Server, ServerConfig};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use crate::stack::MIN_INVOCATION_TIMEOUT;
-use crate::{cloud, repo};
+use crate::cloud;
+use crate::stack::{MIN_INVOCATION_TIMEOUT, endpoint_parameters};
 
 /// The configuration, as one line of JSON.
 #[derive(Debug, Deserialize)]
@@ -95,9 +94,7 @@ fn server_config(config: EndpointsConfig) -> Result<ServerConfig> {
 }
 
 fn endpoint(spec: EndpointSpec) -> Result<EndpointConfig> {
-    let what = || format!("cannot use {}", spec.parameters);
-    let text = std::fs::read_to_string(repo::file(&spec.parameters)).with_context(what)?;
-    let parameters = EndpointParameters::parse(&text).with_context(what)?;
+    let parameters = endpoint_parameters(&spec.parameters)?;
     Ok(EndpointConfig {
         name: spec.name,
         s3_failure_path: Some(spec.failure),
@@ -123,6 +120,7 @@ mod tests {
             ("other", "s3://b/out/")
         );
         assert_eq!(spec.settings.max_instances, 5);
+        assert_eq!(spec.settings, spec.settings.scaled_by_aws());
         assert!(
             serde_json::from_str::<EndpointsConfig>(&line.replace("\"failure\"", "\"failed\""))
                 .is_err()

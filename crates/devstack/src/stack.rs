@@ -373,6 +373,18 @@ pub(crate) fn read_pipelines() -> Result<Pipelines> {
     Ok(Pipelines::parse(&text)?)
 }
 
+/// The parameters in a file, given by its path in the repository, with all of AWS's policies in force even if the file says
+/// `docket`. The clock of a local endpoint runs many times faster than that of function `capacity`, which would let a
+/// cold start of seconds wait for the 40 seconds in which it looks for more uploads. Each of them only adds instances, or
+/// stops idle ones.
+pub(crate) fn endpoint_parameters(path: &str) -> Result<EndpointParameters> {
+    let what = || format!("cannot use {path}");
+    let text = std::fs::read_to_string(repo::file(path)).with_context(what)?;
+    let mut parameters = EndpointParameters::parse(&text).with_context(what)?;
+    parameters.settings = parameters.settings.scaled_by_aws();
+    Ok(parameters)
+}
+
 /// One endpoint per pipeline, with the settings of its parameter file.
 fn server_config(
     options: &StackOptions,
@@ -418,10 +430,7 @@ fn server_config(
 }
 
 fn endpoint(outputs: &Outputs, pipeline: &Pipeline, model_url: &str) -> Result<EndpointConfig> {
-    let path = repo::file(&format!("infra/endpoints/{}.json", pipeline.name));
-    let what = || format!("cannot use {}", path.display());
-    let parameters = EndpointParameters::parse(&std::fs::read_to_string(&path).with_context(what)?)
-        .with_context(what)?;
+    let parameters = endpoint_parameters(&format!("infra/endpoints/{}.json", pipeline.name))?;
     let bucket = &outputs.jobs_bucket_name;
     Ok(EndpointConfig {
         s3_failure_path: Some(format!("s3://{bucket}/{}", pipeline.failure_prefix())),

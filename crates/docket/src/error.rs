@@ -9,7 +9,7 @@ pub(crate) type Result<T, E = CliError> = std::result::Result<T, E>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Success = 0,
-    /// The service refused the request, or the job failed.
+    /// The service refused the request, the job failed, a check failed, or no planned setting keeps the SLO.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,

@@ -6,7 +6,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | success |
-//! | 1 | refused, the job failed, or a check failed |
+//! | 1 | refused, the job failed, a check failed, or no planned setting keeps the SLO |
 //! | 2 | the command line is wrong |
 //! | 3 | not signed in, or not allowed |
 //! | 4 | not found |

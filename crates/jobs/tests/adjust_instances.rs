@@ -34,9 +34,14 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// The file that ships, with Docket's scaling for legal-review: 300 s to drain, 60 s idle, 45 s a run, 120 s its limit.
+/// The file that ships, with AWS's policies for all pipelines.
+fn aws_pipelines() -> String {
+    include_str!("../../../infra/pipelines.toml").replace("scaling = \"docket\"\n", "")
+}
+
+/// The same with Docket's scaling for legal-review: 300 s to drain, 60 s idle, 45 s a run, 120 s its limit.
 fn pipelines() -> Pipelines {
-    let text = include_str!("../../../infra/pipelines.toml");
+    let text = aws_pipelines();
     let text = text.replacen(
         "[legal-review]\n",
         "[legal-review]\nscaling = \"docket\"\n",
@@ -153,7 +158,7 @@ impl Scene {
 #[test]
 fn pipeline_with_the_scaling_of_aws_is_left_alone() {
     let scene = Scene {
-        pipelines: Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap(),
+        pipelines: Pipelines::parse(&aws_pipelines()).unwrap(),
         ..Scene::new(3)
     };
     // No port is called.
@@ -580,6 +585,28 @@ fn assumed_figures_are_named_until_enough_was_measured() {
 }
 
 /// While nothing is open and nothing runs, a run writes nothing.
+/// What docs/capacity.md says that an evaluation costs.
+#[test]
+fn evaluation_makes_18_calls_while_nothing_is_open_and_four_more_while_something_is() {
+    let calls = |scene: &Scene| {
+        scene.memory.state().calls.clear();
+        scene.decided();
+        let calls = scene.memory.state().calls.clone();
+        let [shards, reads, writes, instances] =
+            ["open_jobs", "get_record", "put_record", "instances"]
+                .map(|name| calls.get(name).copied().unwrap_or(0));
+        assert_eq!(
+            shards + reads + writes + instances,
+            calls.values().sum::<u32>()
+        );
+        [shards, reads, writes, instances]
+    };
+    let scene = Scene::new(0);
+    assert_eq!(calls(&scene), [16, 1, 0, 1]);
+    scene.add(PIPELINE, "InProgress", 1);
+    assert_eq!(calls(&scene), [16, 3, 2, 1]);
+}
+
 #[test]
 fn quiet_pipeline_costs_no_writes() {
     let scene = Scene::new(0);

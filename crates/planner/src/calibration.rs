@@ -8,7 +8,6 @@ use simulation::workload::{ReadAt, Reading};
 use crate::day::{Day, ReplayOptions, ReplayedDocument};
 use crate::replay::{ReplayError, objective_of, replay};
 use crate::scenario::Scenario;
-use crate::side_by_side::safety_net;
 use crate::units::MINUTE;
 
 /// How long before its SLO ends a job must be known to be at risk.
@@ -98,14 +97,13 @@ pub fn day_with_faults(kind: CalibrationDay, seed: u64) -> Result<Day, ReplayErr
     let mut options = ReplayOptions::new(kind.scenario).map_err(ReplayError::Parameters)?;
     options.seed = seed;
     options.faults = faults(&mut rng);
-    let mut settings = safety_net(options.endpoint.settings);
+    let mut settings = options.endpoint.settings;
     let usual = settings.cold_start.0;
-    settings.cold_start = Millis(usual * (70 + rng.up_to(60)) / 100);
     settings.max_instances = kind.max_instances.unwrap_or(settings.max_instances);
     options.endpoint.settings = settings;
-    let mut objective = objective_of(kind.scenario.pipeline())?;
-    objective.cold_start = std::time::Duration::from_millis(usual);
-    options.objective = Some(objective);
+    let mut options = options.scaled_by_docket(objective_of(kind.scenario.pipeline())?);
+    // The controller expects the usual time.
+    options.endpoint.settings.cold_start = Millis(usual * (70 + rng.up_to(60)) / 100);
     replay(&options)
 }
 

@@ -322,7 +322,8 @@ fn parse_replay<'a>(
             "--parameters" => {
                 file =
                     std::fs::read_to_string(value).map_err(|error| format!("{value}: {error}"))?;
-                aws.clone_from(&file);
+                // Without `Scaling` it means the same.
+                aws = with(&file, "Scaling", "aws").unwrap_or_else(|_| file.clone());
             }
             _ => return Err(format!("{word} is not an option of replay")),
         }
@@ -346,23 +347,23 @@ fn parse_replay<'a>(
         Ok::<_, String>(read)
     };
     options.endpoint = endpoint(&file)?;
+    let mut objective =
+        objective_of(options.scenario.pipeline()).map_err(|error| error.to_string())?;
+    objective.drain_within = drain_within.unwrap_or(objective.drain_within);
+    objective.idle = idle.unwrap_or(objective.idle);
+    if options.endpoint.docket_scales {
+        options = options.scaled_by_docket(objective);
+    } else if seeds.is_none() && (drain_within.is_some() || idle.is_some()) {
+        return Err("--drain-within and --idle need --seeds or Scaling=docket".to_owned());
+    }
     let side_by_side = match seeds {
-        None if drain_within.is_some() || idle.is_some() => {
-            return Err("--drain-within and --idle need --seeds".to_owned());
-        }
         None => None,
         Some(0) => return Err("--seeds is at least 1".to_owned()),
-        Some(seeds) => {
-            let mut objective =
-                objective_of(options.scenario.pipeline()).map_err(|error| error.to_string())?;
-            objective.drain_within = drain_within.unwrap_or(objective.drain_within);
-            objective.idle = idle.unwrap_or(objective.idle);
-            Some(SideBySideOptions {
-                seeds,
-                aws: endpoint(&aws)?,
-                objective,
-            })
-        }
+        Some(seeds) => Some(SideBySideOptions {
+            seeds,
+            aws: endpoint(&aws)?,
+            objective,
+        }),
     };
     if options.documents == 0 {
         return Err("--jobs is at least 1".to_owned());

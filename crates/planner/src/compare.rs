@@ -1,6 +1,7 @@
 //! The same day with other settings, one at a time: how each changes waiting times and cost.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use async_endpoint::{EndpointParameters, Millis};
 
@@ -15,6 +16,10 @@ use crate::units::span;
 enum SettingChange {
     /// A parameter of the file: name and value.
     Parameter(&'static str, &'static str),
+    /// `drain_within_seconds` of the pipeline.
+    DrainWithin(u64),
+    /// `idle_seconds` of the pipeline.
+    Idle(u64),
     /// The cold start, in seconds. It is not a setting: it follows from the instance type, the image and the model.
     ColdStart(u64),
     /// One instance is kept between these times of day.
@@ -22,7 +27,7 @@ enum SettingChange {
     All(&'static [Self]),
 }
 
-use SettingChange::{All, ColdStart, Parameter, Warm};
+use SettingChange::{All, ColdStart, DrainWithin, Idle, Parameter, Warm};
 
 impl SettingChange {
     /// Applies the change, and returns its label.
@@ -33,8 +38,23 @@ impl SettingChange {
                 read(options, file)?;
                 format!("`{key}` {value}")
             }
+            DrainWithin(seconds) => {
+                if let Some(objective) = &mut options.objective {
+                    objective.drain_within = Duration::from_secs(*seconds);
+                }
+                format!("`drain_within_seconds` {seconds}")
+            }
+            Idle(seconds) => {
+                if let Some(objective) = &mut options.objective {
+                    objective.idle = Duration::from_secs(*seconds);
+                }
+                format!("`idle_seconds` {seconds}")
+            }
             ColdStart(seconds) => {
                 options.endpoint.settings.cold_start = Millis::from_secs(*seconds);
+                if let Some(objective) = &mut options.objective {
+                    objective.cold_start = Duration::from_secs(*seconds);
+                }
                 format!("cold start {}", span(seconds * 1000))
             }
             Warm(from, until) => {
@@ -54,83 +74,51 @@ impl SettingChange {
 }
 
 const DEAL_DAY: &[SettingChange] = &[
-    Parameter("MinInstances", "1"),
-    Warm("7:30", "19:30"),
+    DrainWithin(600),
+    DrainWithin(1200),
+    Idle(300),
+    All(&[Idle(1200), Parameter("IdleMinutes", "30")]),
     Warm("8:00", "18:00"),
+    Parameter("MinInstances", "1"),
     Parameter("MaxInstances", "1"),
-    Parameter("MaxInstances", "3"),
+    Parameter("MaxInstances", "2"),
     Parameter("MaxInstances", "8"),
-    Parameter("BacklogPerInstanceTarget", "2"),
-    Parameter("BacklogPerInstanceTarget", "3"),
-    Parameter("BacklogPerInstanceTarget", "5"),
-    Parameter("BacklogPerInstanceTarget", "20"),
-    Parameter("ScaleOutCooldownSeconds", "600"),
-    Parameter("ScaleInCooldownSeconds", "3600"),
-    Parameter("IdleMinutes", "5"),
-    Parameter("IdleMinutes", "30"),
-    Parameter("ScaleFromZeroCooldownSeconds", "300"),
     ColdStart(180),
-    ColdStart(660),
+    ColdStart(640),
+    Parameter("Scaling", "aws"),
     All(&[
-        Parameter("BacklogPerInstanceTarget", "3"),
+        Parameter("Scaling", "aws"),
         Parameter("IdleMinutes", "5"),
-    ]),
-    All(&[
-        Parameter("BacklogPerInstanceTarget", "5"),
-        Parameter("IdleMinutes", "5"),
-    ]),
-    All(&[
         Parameter("BacklogPerInstanceTarget", "20"),
-        Parameter("IdleMinutes", "5"),
-    ]),
-    All(&[
-        Parameter("MaxInstances", "1"),
-        Parameter("IdleMinutes", "5"),
-    ]),
-    All(&[
-        Parameter("MaxInstances", "2"),
-        Parameter("IdleMinutes", "5"),
-    ]),
-    All(&[Parameter("MaxInstances", "1"), Warm("7:30", "19:30")]),
-    All(&[
-        Parameter("MaxInstances", "3"),
-        Parameter("IdleMinutes", "5"),
-        Warm("7:30", "19:30"),
     ]),
 ];
 
 const TUESDAY: &[SettingChange] = &[
-    Parameter("MinInstances", "1"),
+    DrainWithin(1200),
+    All(&[Idle(300), Parameter("IdleMinutes", "10")]),
+    All(&[Idle(900), Parameter("IdleMinutes", "30")]),
     Warm("8:00", "18:00"),
     Parameter("MaxInstances", "1"),
     Parameter("MaxInstances", "2"),
-    Parameter("MaxInstances", "3"),
-    Parameter("MaxInstances", "6"),
-    Parameter("BacklogPerInstanceTarget", "2"),
-    Parameter("BacklogPerInstanceTarget", "3"),
-    Parameter("ScaleOutCooldownSeconds", "600"),
-    Parameter("ScaleInCooldownSeconds", "3600"),
-    Parameter("IdleMinutes", "10"),
-    Parameter("IdleMinutes", "30"),
-    Parameter("ScaleFromZeroCooldownSeconds", "300"),
+    Parameter("MaxInstances", "8"),
     ColdStart(180),
-    ColdStart(660),
+    ColdStart(640),
+    All(&[Parameter("MaxInstances", "2"), ColdStart(640)]),
+    Parameter("Scaling", "aws"),
     All(&[
-        Parameter("BacklogPerInstanceTarget", "2"),
-        Parameter("IdleMinutes", "10"),
-    ]),
-    All(&[
+        Parameter("Scaling", "aws"),
         Parameter("BacklogPerInstanceTarget", "3"),
-        Parameter("IdleMinutes", "10"),
     ]),
-    All(&[Parameter("MaxInstances", "2"), ColdStart(660)]),
 ];
 
-/// Takes the parameters from the file. The cold start is not one of them and stays as it is.
+/// Takes the parameters from the file, and whether Docket scales. The cold start is not one of them and stays as it is.
 fn read(options: &mut ReplayOptions, file: &str) -> Result<(), String> {
     let cold_start = options.endpoint.settings.cold_start;
     options.endpoint = EndpointParameters::parse(file).map_err(|error| error.to_string())?;
     options.endpoint.settings.cold_start = cold_start;
+    if !options.endpoint.docket_scales {
+        options.objective = None;
+    }
     Ok(())
 }
 

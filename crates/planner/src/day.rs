@@ -1,5 +1,7 @@
 //! What is replayed, and what became of it.
 
+use std::time::Duration;
+
 use async_endpoint::{EndpointParameters, ParameterError};
 use jobs::capacity::Objective;
 use simulation::fault::FaultProfile;
@@ -26,21 +28,36 @@ pub struct ReplayOptions {
 }
 
 impl ReplayOptions {
-    /// The scenario with its default number of documents, duration of runs and endpoint parameters, and seed 1.
+    /// The scenario with its default number of documents, duration of runs and endpoint parameters, AWS's scaling policies,
+    /// and seed 1.
     ///
     /// # Errors
     /// The parameter file that ships is wrong.
     pub fn new(scenario: Scenario) -> Result<Self, ParameterError> {
+        let mut endpoint = EndpointParameters::parse(scenario.parameters())?;
+        endpoint.settings = endpoint.settings.scaled_by_aws();
         Ok(Self {
             scenario,
             seed: 1,
             documents: scenario.shape().documents,
             run_seconds: scenario.shape().run_seconds,
-            endpoint: EndpointParameters::parse(scenario.parameters())?,
+            endpoint,
             objective: None,
             faults: FaultProfile::NONE,
             excerpt: None,
         })
+    }
+
+    /// The same with Docket's controller, and with the policies of AWS that stay in force beside it. It expects cold starts
+    /// to take as long as they do: earlier days have shown it.
+    #[must_use]
+    pub fn scaled_by_docket(mut self, objective: Objective) -> Self {
+        self.endpoint.settings = self.endpoint.settings.scaled_by_docket();
+        self.objective = Some(Objective {
+            cold_start: Duration::from_millis(self.endpoint.settings.cold_start.0),
+            ..objective
+        });
+        self
     }
 }
 

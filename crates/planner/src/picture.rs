@@ -11,14 +11,14 @@ use crate::report::{hours_of, settings};
 use crate::units::{HOUR, MINUTE, clock, span};
 
 /// The size of the picture and the position of the charts, in pixels.
-const WIDTH: u64 = 960;
+pub(crate) const WIDTH: u64 = 960;
 const HEIGHT: u64 = 664;
-const LEFT: u64 = 64;
-const RIGHT: u64 = 932;
+pub(crate) const LEFT: u64 = 64;
+pub(crate) const RIGHT: u64 = 932;
 const COLUMNS: usize = (RIGHT - LEFT) as usize;
 
 /// Colors for the reader's light or dark scheme, with a background, so the picture is legible on any page.
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 text{font:13px system-ui,sans-serif;fill:#1f2933}\
 .t{font-size:18px;font-weight:600}.h{font-weight:600}.m{fill:#55606c}\
 .bg{fill:#fff}.g{stroke:#dfe4e9}.a{stroke:#8592a0}\
@@ -104,7 +104,7 @@ fn head(svg: &mut String, day: &Day, figures: &Figures) {
     let numbers = format!(
         "{}: {}",
         day.options.endpoint.instance_type,
-        settings(&day.options.endpoint.settings)
+        settings(&day.options)
     );
     let (title, summary, numbers) = (escape(&title), escape(&summary), escape(&numbers));
     let _ = write!(
@@ -313,11 +313,11 @@ fn time(svg: &mut String, axis: &Axis) {
     );
 }
 
-const DECIMAL: [u64; 3] = [1, 2, 5];
-const MINUTES: [u64; 8] = [1, 2, 5, 10, 15, 30, 60, 120];
+pub(crate) const DECIMAL: [u64; 3] = [1, 2, 5];
+pub(crate) const MINUTES: [u64; 8] = [1, 2, 5, 10, 15, 30, 60, 120];
 
 /// The step and the upper end of a scale with at most six steps.
-fn scale(max: u64, steps: &[u64]) -> (u64, u64) {
+pub(crate) fn scale(max: u64, steps: &[u64]) -> (u64, u64) {
     let max = max.max(1);
     let mut factor = 1;
     loop {

@@ -15,7 +15,6 @@ use crate::day::{Day, ReplayOptions};
 use crate::figures::Figures;
 use crate::replay::{ReplayError, replay};
 use crate::scenario::Scenario;
-use crate::side_by_side::safety_net;
 use crate::units::{HOUR, MINUTE, in_hours};
 
 /// The check's own seeds: the model was not fitted to these days. Others are free to try changes on.
@@ -168,7 +167,7 @@ impl PlannedDay {
                 drain_within_seconds,
                 idle_seconds,
             } => {
-                settings = safety_net(settings);
+                settings = settings.scaled_by_docket();
                 // `IdleMinutes` is longer than `idle_seconds`.
                 settings.scale_in = ScaleIn::WhenIdle { periods: 48 };
                 options.objective = Some(Objective {

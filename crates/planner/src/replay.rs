@@ -24,6 +24,9 @@ pub enum ReplayError {
     /// The shipped parameter file of an endpoint is wrong.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
+    /// The shipped parameter file lacks a parameter.
+    #[error("{0}")]
+    ParameterFile(String),
     #[error("pipelines.toml has no pipeline {0}")]
     NoPipeline(&'static str),
     #[error("the simulation violates a guarantee: {0}")]

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use async_endpoint::{ScaleIn, Settings};
+use async_endpoint::ScaleIn;
 
 use crate::bursts::bursts;
-use crate::day::Day;
+use crate::day::{Day, ReplayOptions};
 use crate::figures::{Figures, Percentiles, spans};
 use crate::units::{HOUR, MINUTE, clock, in_hours, span};
 
@@ -38,7 +38,7 @@ pub fn report(day: &Day, price: f64, source: &str) -> String {
             ),
         );
     }
-    row("settings", settings(&day.options.endpoint.settings));
+    row("settings", settings(&day.options));
     row("", String::new());
     let header = format!("{:>14}{:>14}{:>14}{:>14}", "p50", "p90", "p99", "max");
     row("waiting", header);
@@ -136,7 +136,8 @@ fn slo(day: &Day, figures: &Figures, many: &str) -> String {
 }
 
 /// The settings that a deployment chooses.
-pub(crate) fn settings(settings: &Settings) -> String {
+pub(crate) fn settings(options: &ReplayOptions) -> String {
+    let settings = &options.endpoint.settings;
     let idle = match settings.scale_in {
         ScaleIn::WhenIdle { periods } => format!("idle {} min", 5 * periods),
         ScaleIn::TargetTracking { .. } => "scale-in by tracking".to_owned(),
@@ -150,14 +151,28 @@ pub(crate) fn settings(settings: &Settings) -> String {
             clock(u64::from(warm.until) * MINUTE)
         )
     });
+    let scaling = options.objective.map_or_else(
+        || {
+            format!(
+                "AWS's policies: target {}, cooldowns out {} in {} from zero {}, {idle}",
+                settings.backlog_per_instance_target,
+                span(settings.scale_out_cooldown.0),
+                span(settings.scale_in_cooldown.0),
+                span(settings.scale_from_zero_cooldown.0),
+            )
+        },
+        |objective| {
+            format!(
+                "Docket's controller: drain within {} s, idle {} s",
+                objective.drain_within.as_secs(),
+                objective.idle.as_secs()
+            )
+        },
+    );
     format!(
-        "instances {} to {}, target {}, cooldowns out {} in {} from zero {}, {idle}, cold start {}{warm}",
+        "instances {} to {}, {scaling}, cold start {}{warm}",
         settings.min_instances,
         settings.max_instances,
-        settings.backlog_per_instance_target,
-        span(settings.scale_out_cooldown.0),
-        span(settings.scale_in_cooldown.0),
-        span(settings.scale_from_zero_cooldown.0),
         span(settings.cold_start.0)
     )
 }

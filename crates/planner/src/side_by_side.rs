@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use std::time::Duration;
-
-use async_endpoint::{EndpointParameters, Settings};
+use async_endpoint::EndpointParameters;
 use jobs::capacity::Objective;
 use serde::Serialize;
 
@@ -14,9 +12,6 @@ use crate::parameters::with;
 use crate::replay::{ReplayError, replay};
 use crate::scenario::Scenario;
 use crate::units::{in_hours, span};
-
-/// Minutes without capacity after which AWS's policy starts an instance although the controller did not.
-const SAFETY_NET_MINUTES: u32 = 10;
 
 /// The last line of `planner replay --seeds N`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,17 +51,9 @@ pub fn baseline_file(scenario: Scenario) -> Result<String, String> {
         "ocr-batch" => ("1", "10"),
         _ => ("3", "15"),
     };
-    let file = with(scenario.parameters(), "BacklogPerInstanceTarget", target)?;
+    let file = with(scenario.parameters(), "Scaling", "aws")?;
+    let file = with(&file, "BacklogPerInstanceTarget", target)?;
     with(&file, "IdleMinutes", idle)
-}
-
-/// The policies that stay in force beside the controller: they leave zero only after minutes, and do not track a target.
-pub const fn safety_net(settings: Settings) -> Settings {
-    Settings {
-        scale_from_zero_datapoints: SAFETY_NET_MINUTES,
-        scale_out_datapoints: u32::MAX,
-        ..settings
-    }
 }
 
 /// Replays the days of `seeds` seeds from 1 on, each with both policies. `options` says everything else; `aws` is the
@@ -81,28 +68,16 @@ pub fn side_by_side(
     seeds: u64,
     (price, price_source): (f64, &str),
 ) -> Result<SideBySide, ReplayError> {
-    let days = |endpoint: EndpointParameters, objective| {
-        (1..=seeds)
-            .map(|seed| {
-                replay(&ReplayOptions {
-                    seed,
-                    endpoint: endpoint.clone(),
-                    objective,
-                    ..options.clone()
-                })
-            })
-            .collect::<Result<Vec<Day>, _>>()
-    };
-    let mut controlled = options.endpoint.clone();
-    controlled.settings = safety_net(controlled.settings);
-    let aws = days(aws.clone(), None)?;
-    // The days before have shown how long a cold start takes.
+    let aws = days(
+        &ReplayOptions {
+            endpoint: aws.clone(),
+            objective: None,
+            ..options.clone()
+        },
+        seeds,
+    )?;
     let cold_start = options.endpoint.settings.cold_start.0;
-    let objective = Objective {
-        cold_start: Duration::from_millis(cold_start),
-        ..objective
-    };
-    let docket = days(controlled, Some(objective))?;
+    let docket = days(&options.clone().scaled_by_docket(objective), seeds)?;
     if let Some(violation) = aws
         .iter()
         .chain(&docket)
@@ -131,8 +106,20 @@ pub fn side_by_side(
     })
 }
 
+/// The days of `seeds` seeds from 1 on.
+pub(crate) fn days(options: &ReplayOptions, seeds: u64) -> Result<Vec<Day>, ReplayError> {
+    (1..=seeds)
+        .map(|seed| {
+            replay(&ReplayOptions {
+                seed,
+                ..options.clone()
+            })
+        })
+        .collect()
+}
+
 impl PolicyFigures {
-    fn of(days: &[Day], price: f64) -> Self {
+    pub(crate) fn of(days: &[Day], price: f64) -> Self {
         let figures: Vec<Figures> = days.iter().map(Figures::of).collect();
         let count = days.len().max(1) as f64;
         let waits = days.iter().flat_map(|day| &day.documents);

@@ -15,13 +15,14 @@ use std::process::Command;
 
 use async_endpoint::{EndpointParameters, Millis};
 use planner::{
-    CALIBRATION_DAYS, Calibration, Day, Figures, PolicyFigures, ReplayOptions, Scenario,
-    SideBySide, Variant, baseline_file, day_with_faults, objective_of, picture, price_of, replay,
-    side_by_side, span, table, variants,
+    CALIBRATION_DAYS, Calibration, Day, Figures, FrontierPoint, PolicyFigures, ReplayOptions,
+    Scenario, SideBySide, Variant, baseline_file, day_with_faults, frontier, frontier_picture,
+    objective_of, picture, price_of, replay, side_by_side, span, table, variants,
 };
 
-/// The days that the last paragraph summarizes.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
+/// Days per policy, of the comparison and of the frontier.
+const SEEDS: u64 = 20;
+const FRONTIER_SEEDS: u64 = 5;
 
 fn file(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -29,8 +30,11 @@ fn file(path: &str) -> PathBuf {
         .join(path)
 }
 
+/// As it ships.
 fn options(scenario: Scenario) -> ReplayOptions {
-    ReplayOptions::new(scenario).unwrap_or_else(|error| panic!("{error}"))
+    let options = ReplayOptions::new(scenario).unwrap_or_else(|error| panic!("{error}"));
+    assert!(options.endpoint.docket_scales);
+    options.scaled_by_docket(objective_of(scenario.pipeline()).unwrap())
 }
 
 fn day(options: &ReplayOptions) -> Day {
@@ -94,9 +98,11 @@ fn capacity_page_has_the_figures_of_the_replayed_days() {
         };
         fill(&mut page, &format!("{name} conclusions"), &conclusions);
     }
-    fill(&mut page, "seeds", &seeds());
     fill(&mut page, "controller", &controller());
     fill(&mut page, "ready-by", &ready_by());
+    let (svg, text) = cost_against_waiting();
+    fill(&mut page, "frontier", &text);
+    assert_same("docs/pictures/frontier.svg", &svg);
     assert_same("docs/capacity.md", &page);
 }
 
@@ -212,97 +218,94 @@ impl Compared {
         )
     }
 
+    fn p50(&self, label: &str) -> u64 {
+        self.figures_of(label).total.p50
+    }
+
+    fn p90(&self, label: &str) -> u64 {
+        self.figures_of(label).total.p90
+    }
+
     fn deal_day_conclusions(&self) -> String {
         let now = "unchanged";
-        let (few, kept) = (
-            "`MaxInstances` 1, `IdleMinutes` 5",
-            "`MaxInstances` 3, `IdleMinutes` 5, one kept 7:30–19:30",
-        );
+        let (slow, one) = ("`drain_within_seconds` 1200", "`MaxInstances` 1");
         check(
-            "one instance is enough, at less than half the cost",
-            self.all_within_slo(few) && self.cost(few) < self.cost(now) / 2.0,
+            "more time to drain saves a third, within the SLO, and so does one instance",
+            [slow, one]
+                .iter()
+                .all(|it| self.all_within_slo(it) && self.cost(it) < self.cost(now) * 2.0 / 3.0),
         );
-        let half = |label| self.figures_of(label).total.p50;
+        let kept = "one kept 8:00–18:00";
+        let idle = "`idle_seconds` 1200, `IdleMinutes` 30";
         check(
-            "an instance that is kept reduces p50 by minutes, and with few beside it costs little more than now",
-            half(kept) + 120_000 < half(now) && self.cost(kept) < 1.15 * self.cost(now),
+            "an instance that is kept reduces p50 by minutes; a longer idle time costs more and saves less",
+            self.p50(kept) + 120_000 < self.p50(now)
+                && self.cost(idle) > self.cost(kept)
+                && self.p50(idle) > self.p50(kept),
         );
-        let (more, lower) = ("`MaxInstances` 8", "`BacklogPerInstanceTarget` 3");
+        let (two, more) = ("`MaxInstances` 2", "`MaxInstances` 8");
         check(
-            "more instances do not reduce the maximum wait; a lower target does, by less than three minutes and at twice the cost",
-            self.longest(more) >= self.longest(now)
-                && self.longest(lower) + 180_000 > self.longest(now)
-                && self.cost(lower) > 2.0 * self.cost(now),
+            "two instances do nearly as well as five, and eight no better",
+            self.p90(two) < self.p90(now) + 30_000
+                && self.cost(two) < 0.9 * self.cost(now)
+                && self.longest(more) >= self.longest(now),
         );
         let short = "cold start 3 min";
         check(
-            "a cold start that is two minutes shorter reduces the maximum wait by more than that, at no cost",
-            self.longest(short) + 120_000 < self.longest(now)
-                && self.cost(short) < 1.05 * self.cost(now),
+            "a cold start that is two minutes shorter reduces the waits by as much, at less cost",
+            self.p90(short) + 120_000 < self.p90(now) && self.cost(short) < self.cost(now),
         );
         format!(
-            "- **For \"the same day\", one or two instances are enough.**\n  \
-             `MaxInstances` 1 with `IdleMinutes` 5 costs ${:.2} instead of ${:.2}, and the last contract waits {} longer.\n\
-             - **To reduce waits, keep one instance during business hours**, and few beside it (`WarmInstances` 1, `MaxInstances` 3, `IdleMinutes` 5): p50 is {} instead of {}, and the day costs ${:.2}.\n  \
-             Kept from 8:00 to 18:00, with everything else unchanged: {} and ${:.2}.\n\
-             - **A larger maximum does not help, and a lower target costs more than it saves**: further instances start too late for a burst of twenty.\n  \
-             The maximum wait is {} with eight instances, {} with a target of 3, and {} with neither; the target of 3 costs ${:.2}.\n\
-             - **A shorter cold start counts more than once**, for the first instance and for those after it: two minutes less reduce the maximum wait by {}, at no cost.\n",
-            self.cost(few),
+            "- **For \"the same day\", a longer time to drain is enough.**\n  \
+             `drain_within_seconds` 1200 costs ${:.2} instead of ${:.2}, and p90 is {} instead of {}. `MaxInstances` 1 does about the same.\n\
+             - **Two instances do nearly as well as five** on this day: ${:.2}, p90 {}. Eight are no better.\n\
+             - **To reduce waits, keep one instance during business hours**: p50 is {} instead of {}, for ${:.2}. A longer idle time costs more and does less: {} for ${:.2}.\n\
+             - **A shorter cold start** reduces waits and cost: two minutes less, p90 {} and ${:.2}.\n",
+            self.cost(slow),
             self.cost(now),
-            span(self.longest(few).saturating_sub(self.longest(now))),
-            span(half(kept)),
-            span(half(now)),
+            span(self.p90(slow)),
+            span(self.p90(now)),
+            self.cost(two),
+            span(self.p90(two)),
+            span(self.p50(kept)),
+            span(self.p50(now)),
             self.cost(kept),
-            span(half("one kept 8:00–18:00")),
-            self.cost("one kept 8:00–18:00"),
-            span(self.longest(more)),
-            span(self.longest(lower)),
-            span(self.longest(now)),
-            self.cost(lower),
-            span(self.longest(now).saturating_sub(self.longest(short))),
+            span(self.p50(idle)),
+            self.cost(idle),
+            span(self.p90(short)),
+            self.cost(short),
         )
     }
 
     fn tuesday_conclusions(&self) -> String {
         let now = "unchanged";
-        let most = |number: u32| format!("`MaxInstances` {number}");
-        let slow = "`MaxInstances` 2, cold start 11 min";
-        let slo_ms = self.get(now).day.slo_ms;
+        let (one, two) = ("`MaxInstances` 1", "`MaxInstances` 2");
+        let slow = "`MaxInstances` 2, cold start 10 min 40 s";
         check(
-            "one instance does not meet the SLO, two and three do, two also with slow cold starts",
-            !self.all_within_slo(&most(1))
-                && [&most(2), &most(3), slow]
-                    .iter()
-                    .all(|it| self.all_within_slo(it)),
+            "one instance does not meet the SLO; two do, also with slow cold starts",
+            !self.all_within_slo(one) && [two, slow].iter().all(|it| self.all_within_slo(it)),
         );
-        let higher = "`BacklogPerInstanceTarget` 3";
+        let drain = "`drain_within_seconds` 1200";
         check(
-            "a higher target meets the SLO at less cost",
-            self.all_within_slo(higher) && self.cost(higher) < 0.9 * self.cost(now),
+            "more time to drain meets the SLO at less cost",
+            self.all_within_slo(drain) && self.cost(drain) < 0.9 * self.cost(now),
         );
-        let twice = day(&ReplayOptions {
-            documents: 2 * self.get(now).day.options.documents,
-            ..self.get(now).day.options.clone()
-        });
-        let twice = Figures::of(&twice).total;
+        let idle = "`idle_seconds` 300, `IdleMinutes` 10";
         check(
-            "twice the batches wait no longer",
-            twice.p50 <= self.figures_of(now).total.p50 && twice.max < slo_ms,
+            "a longer idle time costs more and does not shorten p90 by a minute",
+            self.cost(idle) > 1.1 * self.cost(now) && self.p90(idle) + 60_000 > self.p90(now),
         );
         format!(
-            "- **One instance does not meet the SLO; two do, and three do with a margin.**\n  \
-             The maximum wait is {} with one, {} with two, {} with three; with two and cold starts of 11 minutes it is {}.\n\
-             - **A higher target needs fewer instances**: a target of 3 meets the SLO for ${:.2} instead of ${:.2}.\n\
-             - Twice as many batches (`--jobs {}`) wait no longer, with a p50 of {}: they arrive twice as often, not twice as many at a time, and find instances still in service.\n",
-            span(self.longest(&most(1))),
-            span(self.longest(&most(2))),
-            span(self.longest(&most(3))),
+            "- **One instance does not meet the SLO; two do.**\n  \
+             The maximum wait is {} with one, {} with two, {} with four; with two and cold starts of 10 min 40 s it is {}.\n\
+             - **A longer time to drain needs fewer instances**: `drain_within_seconds` 1200 meets the SLO for ${:.2} instead of ${:.2}.\n\
+             - **A longer idle time costs more and gains nothing**: bursts are too far apart.\n",
+            span(self.longest(one)),
+            span(self.longest(two)),
+            span(self.longest(now)),
             span(self.longest(slow)),
-            self.cost(higher),
+            self.cost(drain),
             self.cost(now),
-            2 * self.get(now).day.options.documents,
-            span(twice.p50),
         )
     }
 }
@@ -321,9 +324,8 @@ fn compared(scenario: Scenario, cold_start: Millis) -> SideBySide {
     let mut options = options(scenario);
     options.endpoint.settings.cold_start = cold_start;
     let objective = objective_of(scenario.pipeline()).unwrap();
-    let seeds = SEEDS.count() as u64;
     let price = (price(&options), "as given");
-    side_by_side(&options, &aws, objective, seeds, price).unwrap()
+    side_by_side(&options, &aws, objective, SEEDS, price).unwrap()
 }
 
 fn controller() -> String {
@@ -375,6 +377,39 @@ fn controller() -> String {
     text
 }
 
+/// The picture of cost against waiting, and what follows from it.
+fn cost_against_waiting() -> (String, String) {
+    let price = price(&options(Scenario::DealDay));
+    let found = frontier(Scenario::DealDay, FRONTIER_SEEDS, price).unwrap();
+    let better = |docket: &FrontierPoint, aws: &FrontierPoint| {
+        docket.figures.usd < aws.figures.usd && docket.figures.p90_s < aws.figures.p90_s
+    };
+    let beaten = |aws: &FrontierPoint| found.docket.iter().any(|docket| better(docket, aws));
+    let rest: Vec<_> = found.aws.iter().filter(|aws| !beaten(aws)).collect();
+    for aws in &rest {
+        println!("not beaten: {aws:?}");
+    }
+    check(
+        "most settings of AWS's policies are beaten by one of Docket's",
+        10 * rest.len() <= found.aws.len(),
+    );
+    let shipped = found.docket.iter().find(|it| it.is_default).unwrap();
+    let by_shipped = found.aws.iter().filter(|aws| better(shipped, aws)).count();
+    let labels: Vec<_> = rest.iter().map(|aws| aws.label.as_str()).collect();
+    let exceptions = if labels.is_empty() {
+        String::new()
+    } else {
+        format!(" (all but {})", labels.join(" and "))
+    };
+    let text = format!(
+        "Each dot is one setting on the day of deals, over {FRONTIER_SEEDS} seeds: targets of 1 to 20 with `IdleMinutes` of 5 to 30, and times to drain of 5 to 30 minutes with `idle_seconds` of 0 to 1,800.\n\
+         Of AWS's {} settings, {} cost more and wait longer (p90) than one of Docket's{exceptions}, and {by_shipped} than the one that ships. A kept instance, warm hours and other limits are not varied.\n",
+        found.aws.len(),
+        found.aws.len() - rest.len(),
+    );
+    (frontier_picture(&found), text)
+}
+
 /// How well the estimates of when jobs are ready hold.
 fn ready_by() -> String {
     let mut text = "| day | held | held without counted instances | baseline held | mean error | baseline's | broken SLOs | warned |\n\
@@ -422,38 +457,5 @@ fn ready_by() -> String {
         "the range holds for about nine of ten",
         (0.85..=0.95).contains(&share(all.held, all.documents)),
     );
-    text
-}
-
-/// The range over other seeds: one day is one draw.
-fn seeds() -> String {
-    let mut text = format!("- One day is one sample. Over {} seeds, ", SEEDS.count());
-    for scenario in Scenario::PICTURED {
-        let (mut costs, mut longest) = (Vec::new(), Vec::new());
-        for seed in SEEDS {
-            let options = ReplayOptions {
-                seed,
-                ..options(scenario)
-            };
-            let figures = Figures::of(&day(&options));
-            costs.push(figures.hours() * price(&options));
-            longest.push(figures.total.max);
-        }
-        costs.sort_by(f64::total_cmp);
-        longest.sort_unstable();
-        let end = match scenario {
-            Scenario::DealDay => "; ",
-            _ => ".\n",
-        };
-        let _ = write!(
-            text,
-            "`{}` costs ${:.0} to ${:.0} and its maximum wait is {} to {}{end}",
-            scenario.name(),
-            costs[0],
-            costs[costs.len() - 1],
-            span(longest[0]),
-            span(longest[longest.len() - 1]),
-        );
-    }
     text
 }

@@ -3,7 +3,7 @@
 use capacity_plan::{Demand, EndpointTraits, Scaling, ScalingSettings, WarmHours, simulate};
 use planner::{
     Figures, PLAN_CHECK_SEEDS, PlanCheckSummary, PlannedDay, ReplayOptions, Scenario, check_plans,
-    objective_of, replay, safety_net,
+    objective_of, replay,
 };
 
 /// One day of each scenario.
@@ -54,16 +54,12 @@ fn few_numbers_of_the_tuesday_give_its_cost_and_p90() {
     const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
     let objective = objective_of("ocr-batch").unwrap();
     let mut options = ReplayOptions::new(Scenario::Tuesday).unwrap();
-    options.endpoint.settings = safety_net(options.endpoint.settings);
     let endpoint = EndpointTraits {
         cold_start_ms: options.endpoint.settings.cold_start.0,
         typical_run_ms: 600_000,
         ..EndpointTraits::SHIPPED
     };
-    options.objective = Some(jobs::capacity::Objective {
-        cold_start: std::time::Duration::from_millis(endpoint.cold_start_ms),
-        ..objective
-    });
+    options = options.scaled_by_docket(objective);
     let settings = ScalingSettings {
         scaling: Scaling::Docket {
             drain_within_seconds: u32::try_from(objective.drain_within.as_secs()).unwrap(),

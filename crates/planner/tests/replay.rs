@@ -5,7 +5,7 @@ use std::process::Command;
 use async_endpoint::{Days, EndpointParameters, Millis, ScaleIn, WarmHours};
 use planner::{
     Burst, Day, EndpointSample, Excerpt, Figures, LivePlan, ReplayOptions, ReplayedDocument,
-    Scenario, baseline_file, bursts, live_plan, objective_of, picture, replay, report, safety_net,
+    Scenario, baseline_file, bursts, live_plan, objective_of, picture, replay, report,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -255,7 +255,7 @@ fn report_has_the_figures_and_all_uploads_by_hour() {
         "300 ready, 0 failed",
         "ready within 8 h: kept for all contracts",
         &format!("${cost:.2} a day"),
-        "instances 0 to 5, target 10",
+        "instances 0 to 5, AWS's policies: target 10",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
@@ -305,10 +305,8 @@ fn longer_cold_start_makes_documents_wait_longer() {
 #[test]
 fn controller_never_stops_an_instance_while_a_job_is_open_and_stops_all_in_the_end() {
     for scenario in Scenario::ALL {
-        let mut options = options(scenario);
-        options.endpoint.settings = safety_net(options.endpoint.settings);
-        options.objective = Some(objective_of(scenario.pipeline()).unwrap());
-        let day = day(&options);
+        let objective = objective_of(scenario.pipeline()).unwrap();
+        let day = day(&options(scenario).scaled_by_docket(objective));
         assert_eq!(day.violations, [""; 0], "{scenario:?}");
         assert_eq!(Figures::of(&day).failed, 0, "{scenario:?}");
         let open_at = |at: u64| {
@@ -329,12 +327,12 @@ fn controller_never_stops_an_instance_while_a_job_is_open_and_stops_all_in_the_e
 #[test]
 fn safety_net_starts_an_instance_after_minutes_if_the_controller_is_silent() {
     let mut silent = options(Scenario::Ordinary);
-    silent.endpoint.settings = safety_net(silent.endpoint.settings);
+    silent.endpoint.settings = silent.endpoint.settings.scaled_by_docket();
     let figures = Figures::of(&day(&silent));
     assert_eq!((figures.ready, figures.max_instances), (20, 1));
-    // Ten datapoints of a minute, the first within a minute, and a cold start of five minutes.
+    // 15 datapoints of a minute, the first within a minute, and a cold start of five minutes.
     let longest = figures.cold_start.max;
-    assert!((840_000..=900_000).contains(&longest), "{figures:?}");
+    assert!((1_140_000..=1_200_000).contains(&longest), "{figures:?}");
 }
 
 #[test]
@@ -365,6 +363,7 @@ fn baseline_is_the_policy_that_shipped_first() {
     for (scenario, target, periods) in [(Scenario::DealDay, 3.0, 3), (Scenario::Tuesday, 1.0, 2)] {
         let file = baseline_file(scenario).unwrap();
         let settings = EndpointParameters::parse(&file).unwrap().settings;
+        assert_eq!(settings, settings.scaled_by_aws());
         assert_eq!(settings.backlog_per_instance_target, target);
         assert_eq!(settings.scale_in, ScaleIn::WhenIdle { periods });
     }
@@ -383,7 +382,10 @@ fn wrong_arguments_are_named_and_exit_with_2() {
             &["replay", "tuesday", "--drain-within", "0"],
             "--drain-within",
         ),
-        (&["replay", "tuesday", "--idle", "5"], "need --seeds"),
+        (
+            &["replay", "tuesday", "--set", "Scaling=aws", "--idle", "5"],
+            "need --seeds",
+        ),
         (&["replay", "tuesday", "--set", "Max=3"], "has no Max"),
         (
             &["replay", "tuesday", "--set", "MaxInstances=0"],

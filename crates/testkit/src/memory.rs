@@ -57,6 +57,8 @@ pub struct MemoryState {
     pub frames: Vec<(String, String)>,
     pub tickets: BTreeMap<String, Ticket>,
     pub quarantine: Vec<QuarantinedMessage>,
+    /// How often each operation that can fail was called.
+    pub calls: BTreeMap<&'static str, u32>,
     /// How many calls of an operation, by name, fail without being carried out.
     pub fail_before: BTreeMap<&'static str, u32>,
     /// How many calls of an operation, by name, are carried out and then fail, as if the response was lost.
@@ -169,6 +171,7 @@ impl Memory {
         operation: impl FnOnce(&mut MemoryState) -> T,
     ) -> Result<T, Unavailable> {
         let mut state = self.state();
+        *state.calls.entry(name).or_default() += 1;
         let failed = |reason: &str| Unavailable {
             what: name,
             source: reason.into(),

@@ -12,6 +12,8 @@ pub struct EndpointParameters {
     pub endpoint_name: String,
     /// `InstanceType`, such as `ml.g5.xlarge`. The capacity planner takes the price from it.
     pub instance_type: String,
+    /// `Scaling` is `docket`.
+    pub docket_scales: bool,
     /// Values from the file; for what the file does not set, the defaults of [`Settings`].
     pub settings: Settings,
 }
@@ -82,14 +84,20 @@ impl EndpointParameters {
             warm_hours: parameters.warm_hours(min, max)?,
             ..Settings::default()
         };
-        let settings = match parameters.get("Scaling").unwrap_or("aws") {
-            "aws" => settings,
-            "docket" => settings.scaled_by_docket(),
+        let docket_scales = match parameters.get("Scaling").unwrap_or("aws") {
+            "aws" => false,
+            "docket" => true,
             other => return Err(invalid("Scaling", other, "aws or docket")),
+        };
+        let settings = if docket_scales {
+            settings.scaled_by_docket()
+        } else {
+            settings
         };
         Ok(Self {
             endpoint_name: parameters.text("EndpointName")?,
             instance_type: parameters.text("InstanceType")?,
+            docket_scales,
             settings,
         })
     }
@@ -227,6 +235,7 @@ mod tests {
         let read = EndpointParameters::parse(FILE).unwrap();
         assert_eq!(read.endpoint_name, "docket-legal-review");
         assert_eq!(read.instance_type, "ml.g5.xlarge");
+        assert!(read.docket_scales);
         assert_eq!(read.settings.max_instances, 5);
         assert_eq!(read.settings.max_concurrent_per_instance, 4);
         assert_eq!(read.settings.backlog_per_instance_target, 2.5);
@@ -299,8 +308,9 @@ mod tests {
             if key == "ImageUri" {
                 assert!(read.is_ok(), "{read:?}");
             } else if key == "Scaling" {
-                let settings = read.unwrap().settings;
-                assert_eq!(settings.scale_from_zero_datapoints, 1, "aws");
+                let read = read.unwrap();
+                assert!(!read.docket_scales);
+                assert_eq!(read.settings, read.settings.scaled_by_aws());
             } else {
                 assert!(
                     matches!(read, Err(ParameterError::Missing(missing)) if key == missing),

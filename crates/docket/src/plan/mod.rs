@@ -147,7 +147,11 @@ fn print(printer: &Printer, plan: Plan) -> Result<Exit> {
     } else {
         printer.line(in_words(&plan).trim_end())?;
     }
-    Ok(Exit::Success)
+    Ok(if plan.slo_kept {
+        Exit::Success
+    } else {
+        Exit::Failed
+    })
 }
 
 /// The fields as given, else as learned, else the pipeline's.

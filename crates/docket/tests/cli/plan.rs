@@ -97,7 +97,11 @@ fn objective_that_the_maximum_cannot_meet_is_said() {
         "1",
     ];
     let output = plan(&words);
-    assert_eq!(output.code, Some(0));
+    assert_eq!(output.code, Some(1));
+    assert_eq!(
+        plan(&[&words[..], &["--json"]].concat()).json::<Value>()["slo_kept"],
+        false
+    );
     assert!(
         output.stdout.contains("CANNOT BE KEPT"),
         "{}",

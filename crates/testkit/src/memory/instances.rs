@@ -1,5 +1,7 @@
 //! The instances of endpoints, in memory: they change at once.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::{Memory, MemoryState};
@@ -32,10 +34,21 @@ impl InstanceControl for Memory {
     }
 }
 
-/// The time moves on at once.
+/// The time moves on at once. Other tasks get a turn, and may do what happens meanwhile.
 impl Sleep for Memory {
     async fn sleep(&self, duration: Duration) {
-        let mut state = self.state();
-        state.now = state.now.plus(duration);
+        {
+            let mut state = self.state();
+            state.now = state.now.plus(duration);
+        }
+        let mut has_yielded = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut has_yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }

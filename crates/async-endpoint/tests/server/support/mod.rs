@@ -42,6 +42,7 @@ pub(crate) fn endpoint(container: &Container, settings: Settings) -> EndpointCon
     let parameters = EndpointParameters {
         endpoint_name: NAME.to_owned(),
         instance_type: "ml.g5.xlarge".to_owned(),
+        docket_scales: false,
         settings,
     };
     EndpointConfig {
