@@ -27,7 +27,7 @@ pub use figures::Outcome;
 pub use grid::grid;
 pub use learn::{Learned, PastJob, learn};
 pub use plan::{Plan, PlanOption, plan};
-pub use prices::{PRICE_SOURCE, price_of};
+pub use prices::{price_of, price_source};
 pub use request::{FieldError, MAX_DOCUMENTS_PER_DAY, PlanRequest, RawRequest};
 pub use settings::{EndpointTraits, Scaling, ScalingSettings, WarmHours};
 pub use simulate::simulate;

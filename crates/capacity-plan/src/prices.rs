@@ -1,18 +1,49 @@
 //! What an hour of an instance costs.
 
-/// The on-demand price of an instance-hour in us-east-1, in dollars, as public projects read it from AWS's price list in
-/// August and September 2026. Your bill is authoritative. `infra/prices.toml` has the same prices.
-const PRICES: [(&str, f64); 4] = [
-    ("ml.g5.xlarge", 1.408),
-    ("ml.g5.2xlarge", 1.515),
-    ("ml.g6.xlarge", 1.127),
-    ("ml.g6.2xlarge", 1.222),
-];
-pub const PRICE_SOURCE: &str =
-    "us-east-1 on demand, from copies of AWS's price list of August and September 2026";
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-/// The assumed price of an hour of an instance type, in dollars, if it is known here.
+use serde::Deserialize;
+
+/// The prices that `make deploy` uses too.
+static PRICE_LIST: LazyLock<PriceList> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../../infra/prices.toml")).expect("infra/prices.toml is valid")
+});
+
+#[derive(Debug, Deserialize)]
+struct PriceList {
+    read_on: String,
+    fallback_region: String,
+    /// Dollars per instance-hour, on demand, by region and instance type.
+    #[serde(flatten)]
+    regions: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+/// The assumed price of an instance-hour in the fallback region of `infra/prices.toml`, in dollars, if it is known there.
 pub fn price_of(instance_type: &str) -> Option<f64> {
-    let known = PRICES.iter().find(|(kind, _)| *kind == instance_type);
-    known.map(|(_, price)| *price)
+    let list = &*PRICE_LIST;
+    let region = list.regions.get(&list.fallback_region)?;
+    region.get(instance_type).copied()
+}
+
+/// Where and when the prices were read. Your bill is authoritative.
+pub fn price_source() -> String {
+    let PriceList {
+        read_on,
+        fallback_region,
+        ..
+    } = &*PRICE_LIST;
+    format!("{fallback_region} on demand, AWS's price list of {read_on}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{price_of, price_source};
+
+    #[test]
+    fn prices_are_those_of_the_list() {
+        assert_eq!(price_of("ml.g5.2xlarge"), Some(1.515));
+        assert_eq!(price_of("ml.unknown"), None);
+        assert!(price_source().starts_with("us-east-1 on demand"));
+    }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use async_endpoint::{EndpointParameters, Millis};
-use capacity_plan::{PRICE_SOURCE, price_of};
+use capacity_plan::{price_of, price_source};
 use jobs::capacity::Objective;
 
 use crate::calibration::{CALIBRATION_DAYS, Calibration, day_with_faults};
@@ -74,7 +74,7 @@ struct ReplayCommand {
     options: ReplayOptions,
     file: String,
     price: f64,
-    price_source: &'static str,
+    price_source: String,
     picture: Option<PathBuf>,
     compare: bool,
     side_by_side: Option<SideBySideOptions>,
@@ -131,7 +131,7 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
         }
         CliCommand::Replay(command) => {
             let day = replay(&command.options).map_err(|error| error.to_string())?;
-            let mut text = report(&day, command.price, command.price_source);
+            let mut text = report(&day, command.price, &command.price_source);
             if let Some(file) = &command.picture {
                 write(file, &picture(&day))?;
                 text.push_str(&format!("\npicture     {}\n", file.display()));
@@ -152,7 +152,7 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
 }
 
 fn compare(command: &ReplayCommand, options: &SideBySideOptions) -> Result<String, String> {
-    let price = (command.price, command.price_source);
+    let price = (command.price, command.price_source.as_str());
     let SideBySideOptions {
         seeds,
         aws,
@@ -370,8 +370,8 @@ fn parse_replay<'a>(
     }
     options.excerpt = excerpt(bursts, max_gap)?;
     let (price, price_source) = match (price, price_of(&options.endpoint.instance_type)) {
-        (Some(price), _) => (price, "as given"),
-        (None, Some(price)) => (price, PRICE_SOURCE),
+        (Some(price), _) => (price, "as given".to_owned()),
+        (None, Some(price)) => (price, price_source()),
         (None, None) => {
             let kind = &options.endpoint.instance_type;
             return Err(format!("the price of {kind} is not known: give --price"));

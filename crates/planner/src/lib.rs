@@ -32,7 +32,7 @@ pub use bursts::{Burst, bursts};
 pub use calibration::{
     CALIBRATION_DAYS, Calibration, CalibrationDay, CalibrationSummary, day_with_faults,
 };
-pub use capacity_plan::price_of;
+pub use capacity_plan::{price_of, price_source};
 pub use compare::{Variant, table, variants};
 pub use day::{Day, Excerpt, ReplayOptions, ReplayedDocument, Wait};
 pub use figures::{Figures, Percentiles};

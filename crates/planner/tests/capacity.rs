@@ -17,7 +17,7 @@ use async_endpoint::{EndpointParameters, Millis};
 use planner::{
     CALIBRATION_DAYS, Calibration, Day, Figures, FrontierPoint, PolicyFigures, ReplayOptions,
     Scenario, SideBySide, Variant, baseline_file, day_with_faults, frontier, frontier_picture,
-    objective_of, picture, price_of, replay, side_by_side, span, table, variants,
+    objective_of, picture, price_of, price_source, replay, side_by_side, span, table, variants,
 };
 
 /// Days per policy, of the comparison and of the frontier.
@@ -156,12 +156,13 @@ fn assumptions() -> String {
     format!(
         "- A cold start takes {}, from the decision to add an instance to its first run.\n  \
          This is an assumption: such instances have been seen to take between 3 and 15 minutes. Measure yours, and set `--cold-start`.\n\
-         - An hour of `ml.g6.2xlarge` is assumed to cost ${}, one of `ml.g6.xlarge` ${}: on-demand prices in us-east-1, from copies of AWS's price list of August and September 2026.\n  \
+         - An hour of `ml.g6.2xlarge` is assumed to cost ${}, one of `ml.g6.xlarge` ${}: {source}.\n  \
          Check your bill, and set `--price`.\n  \
          Requests, storage and logs are not included.\n",
         span(cold_start.0),
         price("ml.g6.2xlarge"),
         price("ml.g6.xlarge"),
+        source = price_source(),
     )
 }
 

@@ -6,8 +6,8 @@ mod args;
 mod past;
 
 use capacity_plan::{
-    Arrival, Demand, FieldError, Learned, MAX_DOCUMENTS_PER_DAY, PRICE_SOURCE, Plan, RawRequest,
-    WarmHours, in_words, learn, plan, price_of,
+    Arrival, Demand, FieldError, Learned, MAX_DOCUMENTS_PER_DAY, Plan, RawRequest, WarmHours,
+    in_words, learn, plan, price_of, price_source,
 };
 use jobs::pipeline::Pipeline;
 
@@ -199,7 +199,7 @@ fn price(args: &PlanArgs) -> Result<(f64, String)> {
         let problem = format!("that of {kind} is not known: give --price");
         usage(FieldError::new("price", problem))
     })?;
-    Ok((known, format!("{kind}, {PRICE_SOURCE}")))
+    Ok((known, format!("{kind}, {}", price_source())))
 }
 
 fn within(field: &'static str, value: i64, max: u32) -> Result<u32> {
