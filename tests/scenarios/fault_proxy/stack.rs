@@ -89,6 +89,7 @@ impl FaultStack {
             notifications: tokio::sync::Mutex::default(),
         };
         stack.set_batch_size(1).await;
+        stack.stop_capacity().await;
         stack.record_events().await;
         // A page, so that functions have a connection to push to.
         let mut page = stack.stack.open_push_client("*").await.unwrap();
@@ -108,6 +109,15 @@ impl FaultStack {
                 .await;
             assert_eq!(set["BatchSize"], size, "{set}");
         }
+    }
+
+    /// Lets function `capacity` run no more. The reconciler stores what it did not, so the reconciler's calls would depend on
+    /// when it ran last.
+    async fn stop_capacity(&self) {
+        let path = "/2017-10-31/functions/docket-capacity/concurrency";
+        let none = json!({"ReservedConcurrentExecutions": 0});
+        let set = self.call_lambda(Method::PUT, path, &none.to_string()).await;
+        assert_eq!(set, none);
     }
 
     /// Invokes the reconciler. Returns its answer, or the error text if it was killed.
