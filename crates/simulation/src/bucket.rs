@@ -22,20 +22,13 @@ const MAX_LISTED_VERSIONS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ObjectSource {
     /// A customer uploaded it. `poisoned`: the model will refuse it.
-    Upload {
-        poisoned: bool,
-    },
+    Upload { poisoned: bool },
     /// A copy of a version.
-    Copy {
-        of: String,
-        poisoned: bool,
-    },
+    Copy { of: String, poisoned: bool },
     /// The endpoint's output for a job, made from a version of an input.
-    Output {
-        job: JobId,
-        made_from: String,
-    },
-    Failure,
+    Output { job: JobId, made_from: String },
+    /// The endpoint's failure object for a job.
+    Failure { job: JobId },
 }
 
 #[derive(Clone, Debug)]
