@@ -97,6 +97,14 @@ impl SimulatedBucket {
             .as_ref()
     }
 
+    /// When a version was put; 0 if there is no such version.
+    pub(crate) fn put_at(&self, key: &str, id: &str) -> u64 {
+        let mut versions = self.objects.get(key).into_iter().flatten();
+        versions
+            .find(|known| known.id == id)
+            .map_or(0, |version| version.at)
+    }
+
     pub(crate) fn head(&self, key: &str, first: usize) -> Option<ObjectHead> {
         let (version, object) = self.current(key)?;
         Some(ObjectHead {

@@ -55,6 +55,8 @@ mistakes! {
     FailuresAcknowledged,
     /// A push goes to the pages of every tenant.
     PushToEveryTenant,
+    /// A sync finds no rows of the jobs that have changed.
+    RowsMissingInSync,
     /// The reconciler finds no overdue jobs.
     OverdueJobsSkipped,
     /// The reconciler does not scan the inventory for objects without a job.
@@ -207,6 +209,7 @@ impl Mistake {
             | Self::RejectedEventsDropped
             | Self::FailuresAcknowledged
             | Self::PushToEveryTenant
+            | Self::RowsMissingInSync
             | Self::OverdueJobsSkipped
             | Self::InventoryScanSkipped
             | Self::CompleteScanSkipped

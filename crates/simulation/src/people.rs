@@ -7,7 +7,7 @@ use api::types::{NewUpload, RetryPlanOutcome};
 use jobs::id::JobId;
 use jobs::job::Job;
 
-use crate::bucket::BUCKET;
+use crate::bucket::{BUCKET, SimulatedBucket};
 
 /// A deletion of a job's data. Support repeats it until it is complete or refused.
 #[derive(Clone, Debug)]
@@ -15,13 +15,17 @@ pub(crate) struct Deletion {
     /// The key and the version of the input, and its name if it came through an upload session.
     pub(crate) key: String,
     pub(crate) version: String,
+    /// When that version was put.
+    pub(crate) put_at: u64,
     pub(crate) name: Option<String>,
     pub(crate) is_complete: bool,
 }
 
 impl Deletion {
-    pub(crate) fn of(job: &Job) -> Self {
+    pub(crate) fn of(job: &Job, bucket: &SimulatedBucket) -> Self {
+        let input = &job.input;
         Self {
+            put_at: bucket.put_at(&input.key, &input.version),
             key: job.input.key.clone(),
             version: job.input.version.clone(),
             name: job.input.name.clone(),

@@ -477,7 +477,7 @@ impl Simulation {
             ..
         } = self;
         checks::at_rest::check_jobs(env, table, &self.event_bus);
-        checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines);
+        checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
         checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);
         checks::pages::check_at_rest(env, table, &self.pages);
     }

@@ -11,11 +11,14 @@ use crate::ids::short;
 use crate::people::Deletion;
 use crate::simulation::Simulation;
 
+/// The collection of the inventory scan's checkpoint.
+const STATE: &str = "state";
+
 pub(crate) fn check_at_rest(simulation: &mut Simulation) {
     let deleted: Vec<JobId> = simulation.people.deletions.keys().copied().collect();
     for job in deleted {
         if simulation.people.has_deleted(job) {
-            check(simulation, job);
+            check(simulation, job, true);
         } else {
             simulation
                 .env
@@ -24,8 +27,9 @@ pub(crate) fn check_at_rest(simulation: &mut Simulation) {
     }
 }
 
-/// Checks that nothing is left of the document of a job whose data was deleted.
-pub(crate) fn check(simulation: &mut Simulation, job: JobId) {
+/// Checks that nothing is left of the document of a job whose data was deleted. At rest, the inventory scan has moved on too:
+/// its checkpoint names the key at which it continues.
+pub(crate) fn check(simulation: &mut Simulation, job: JobId, at_rest: bool) {
     let Some(deletion) = simulation.people.deletions.get(&job) else {
         return;
     };
@@ -46,12 +50,16 @@ pub(crate) fn check(simulation: &mut Simulation, job: JobId) {
     for (collection, key, record) in simulation.records.iter() {
         // A session of the same file that became no job is another upload.
         let session = collection.strip_prefix("upload#");
-        if session.is_none_or(|session| session == id) && is_left(&record.body) {
+        let is_meant =
+            session.is_none_or(|session| session == id) && (at_rest || collection != STATE);
+        if is_meant && is_left(&record.body) {
             left.push(format!("record {collection} {key}: {}", record.body));
         }
     }
     for entry in &simulation.quarantine.entries {
-        if is_left(&entry.body) || is_left(&entry.problem) || entry.body.contains(&id) {
+        // A later message that cannot be understood is kept, though it names the job.
+        let names_job = !at_rest && entry.body.contains(&id);
+        if is_left(&entry.body) || is_left(&entry.problem) || names_job {
             left.push(format!("message {} in quarantine", entry.message_id));
         }
     }
@@ -83,13 +91,14 @@ fn left_in_row(job: &Job) -> Option<String> {
 fn left_in_bucket(bucket: &SimulatedBucket, job: Option<&Job>, deletion: &Deletion) -> Vec<String> {
     let Some(row) = job else { return vec![] };
     let (id, copy) = (row.id, format!("/{}", row.id));
-    // What the endpoint wrote for a call whose answer was lost cannot be attributed, unless its key names the job.
+    // What the endpoint wrote without telling the service can be attributed only if its key names the job and is listed.
     let is_known = |key: &str| {
         let mut named = row.attempts.iter().flat_map(|record| {
             let objects = [&record.output, &record.failure_object];
             objects.into_iter().flatten()
         });
-        key.contains(&id.to_string()) || named.any(|object| object.key == key)
+        (key.contains(&id.to_string()) && bucket.current(key).is_some())
+            || named.any(|object| object.key == key)
     };
     let mut left = Vec::new();
     for (key, versions) in &bucket.objects {

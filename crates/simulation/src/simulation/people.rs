@@ -64,7 +64,7 @@ impl Simulation {
         let Some(row) = row.filter(|row| !row.job.is_erased()) else {
             return;
         };
-        let (job, deletion) = (row.job.id, Deletion::of(&row.job));
+        let (job, deletion) = (row.job.id, Deletion::of(&row.job, &self.bucket));
         if self.people.deletions.contains_key(&job) {
             return;
         }
@@ -131,7 +131,7 @@ impl Simulation {
                 if let Some(deletion) = self.people.deletions.get_mut(&job) {
                     deletion.is_complete = true;
                 }
-                checks::deletions::check(self, job);
+                checks::deletions::check(self, job, false);
             }
             (ApiRequest::DeleteData(job, _), ApiAnswer::Refused(_)) => {
                 self.people.deletions.remove(&job);
