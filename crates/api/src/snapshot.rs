@@ -147,11 +147,15 @@ async fn changes<P: JobList>(
         wanted.extend(moved.keys());
     }
     let jobs = rows(ports, &wanted).await?;
-    // The rows are read eventually consistently, and may be older than the lists. Without a mark the page asks again.
-    let is_settled = jobs.iter().all(|job| match moved.get(&job.id) {
-        Some(Some(group)) => job.state.status_group() == *group,
-        Some(None) => job.state.status_group() != StatusGroup::Open,
-        None => true,
+    // The rows are read eventually consistently, so one may be older than the lists or missing, and an older release leaves
+    // out those of a newer one. Without a mark the page asks again.
+    let is_settled = moved.iter().all(|(id, group)| {
+        let row = jobs.iter().find(|job| job.id == *id);
+        let is_in = row.map(|job| job.state.status_group());
+        match group {
+            Some(group) => is_in == Some(*group),
+            None => is_in != Some(StatusGroup::Open),
+        }
     });
     let is_visible =
         |job: &&Job| job.tenant == *tenant && connection.shows(job.input.uploaded_by.as_deref());

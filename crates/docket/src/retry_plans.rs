@@ -177,8 +177,13 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
         printer.field(
             "outcome",
             &format!(
-                "{} ready, {} failed again, {} open, {} not started yet, {} skipped because they changed",
-                outcome.ready, outcome.failed, outcome.open, outcome.waiting, outcome.skipped
+                "{} ready, {} failed again, {} open, {} not started yet, {} skipped because they changed, {} whose record has expired",
+                outcome.ready,
+                outcome.failed,
+                outcome.open,
+                outcome.waiting,
+                outcome.skipped,
+                outcome.missing
             ),
         )?;
     }

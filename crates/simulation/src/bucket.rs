@@ -22,20 +22,13 @@ const MAX_LISTED_VERSIONS: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ObjectSource {
     /// A customer uploaded it. `poisoned`: the model will refuse it.
-    Upload {
-        poisoned: bool,
-    },
+    Upload { poisoned: bool },
     /// A copy of a version.
-    Copy {
-        of: String,
-        poisoned: bool,
-    },
+    Copy { of: String, poisoned: bool },
     /// The endpoint's output for a job, made from a version of an input.
-    Output {
-        job: JobId,
-        made_from: String,
-    },
-    Failure,
+    Output { job: JobId, made_from: String },
+    /// The endpoint's failure object for a job.
+    Failure { job: JobId },
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +95,14 @@ impl SimulatedBucket {
             .find(|known| known.id == id)?
             .object
             .as_ref()
+    }
+
+    /// When a version was put; 0 if there is no such version.
+    pub(crate) fn put_at(&self, key: &str, id: &str) -> u64 {
+        let mut versions = self.objects.get(key).into_iter().flatten();
+        versions
+            .find(|known| known.id == id)
+            .map_or(0, |version| version.at)
     }
 
     pub(crate) fn head(&self, key: &str, first: usize) -> Option<ObjectHead> {

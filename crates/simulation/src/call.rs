@@ -27,7 +27,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 23] = [
+pub(crate) const CALLS: [&str; 28] = [
     "load",
     "create",
     "save",
@@ -50,6 +50,11 @@ pub(crate) const CALLS: [&str; 23] = [
     "redrive",
     "discard",
     "recall",
+    "put record",
+    "delete_version",
+    "list_messages",
+    "list_parts",
+    "complete_multipart_upload",
     "state",
 ];
 

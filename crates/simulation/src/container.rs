@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use async_endpoint::{InvocationFailure, InvocationStatus};
+use jobs::id::JobId;
 
 use crate::bucket::{ObjectSource, SimulatedBucket, StoredObject};
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
-use crate::ids::short_request;
+use crate::ids::{short, short_request};
 use crate::request::InferenceRequest;
 use crate::time::SECOND;
 
@@ -25,7 +26,9 @@ pub(crate) fn start_run(
     let (read, poisoned) = match found {
         Some((version, ObjectSource::Upload { poisoned })) => (Some(version), poisoned),
         Some((_, ObjectSource::Copy { of, poisoned })) => (Some(of), poisoned),
-        Some((_, ObjectSource::Output { .. } | ObjectSource::Failure)) | None => (None, false),
+        Some((_, ObjectSource::Output { .. } | ObjectSource::Failure { .. })) | None => {
+            (None, false)
+        }
     };
     let missing = read.is_none();
     env.log(|| {
@@ -56,6 +59,11 @@ pub(crate) fn start_run(
     Some((takes, outcome))
 }
 
+/// What the model says about the document of a job that it refuses.
+pub(crate) fn words_about(job: JobId) -> String {
+    format!("clause nine of {}", short(job))
+}
+
 /// Writes the output or failure object of a request. Returns whether an object was written.
 pub(crate) fn store(
     env: &mut SimulationEnvironment,
@@ -63,20 +71,26 @@ pub(crate) fn store(
     request: &InferenceRequest,
     failure: Option<InvocationFailure>,
 ) -> bool {
-    let (key, source) = match failure {
+    let job = request.inference.job;
+    let (key, text, source) = match failure {
         None => (
             &request.output,
+            r#"{"clauses":[]}"#.to_owned(),
             ObjectSource::Output {
-                job: request.inference.job,
+                job,
                 made_from: request.read.borrow().clone().unwrap_or_default(),
             },
         ),
         Some(InvocationFailure::OutputUnwritable) => return false,
-        Some(_) => (&request.failure, ObjectSource::Failure),
+        Some(_) => (
+            &request.failure,
+            format!(r#"{{"message":"{}"}}"#, words_about(job)),
+            ObjectSource::Failure { job },
+        ),
     };
     let object = StoredObject {
         bytes: 100,
-        first: Rc::from(&b"{\"clauses\":[]}"[..]),
+        first: Rc::from(text.as_bytes()),
         sealed: false,
         source,
         same_bytes_as: None,

@@ -109,6 +109,16 @@ faults! {
     InputPoisoned 150_000,
     /// An input that only its uploader may read.
     InputSealed 100_000,
+    /// A part of a multipart upload does not reach S3.
+    UploadPartLost 300_000,
+    /// A file of an upload session is sent twice.
+    UploadSentTwice 300_000,
+    /// An upload is completed twice, at about the same time.
+    UploadCompletedTwice 500_000,
+    /// An upload is aborted, perhaps while it is being completed.
+    UploadAborted 200_000,
+    /// A retry plan is applied twice, at about the same time.
+    PlanAppliedTwice 500_000,
     /// A page disconnects without `$disconnect`.
     PageVanished 500_000,
     /// API Gateway opens a connection only seconds after it was registered.

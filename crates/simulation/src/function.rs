@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
-use jobs::id::JobId;
 use jobs::ports::Queue;
 
+use crate::api_request::ApiRequest;
 use crate::ids::FunctionId;
 use crate::page::PageStep;
 use crate::queue::MessageBatch;
@@ -26,11 +26,8 @@ pub(crate) enum Task {
     },
     Reconcile,
     Capacity,
-    /// Support retries or cancels a job.
-    Support {
-        job: JobId,
-        cancel: bool,
-    },
+    /// A request to the HTTP API.
+    Api(ApiRequest),
 }
 
 #[derive(Debug)]
@@ -51,6 +48,7 @@ pub(crate) struct RunningFunction {
     pub(crate) redelivered: bool,
     pub(crate) queue: Option<Queue>,
     pub(crate) page: Option<(usize, PageStep)>,
+    pub(crate) api: Option<ApiRequest>,
 }
 
 #[derive(Debug)]

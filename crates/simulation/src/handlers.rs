@@ -10,24 +10,16 @@ use functions::handlers::{
     capacity, inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
     ws_connect, ws_default, ws_disconnect,
 };
-use jobs::apply::RunContext;
-use jobs::commands::{self, CancelResult, JobCommand, RetryResult};
-use jobs::effects::{MessageIndex, PendingEffects, run_effects};
-use jobs::id::{JobId, Timestamp};
 use jobs::open_jobs::OpenJobs;
-use jobs::ports::{CheckQueue, Clock, Queue};
+use jobs::ports::Queue;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
-use crate::bucket::BUCKET;
+use crate::api_request::{ApiAnswer, answer};
 use crate::function::Task;
 use crate::page::PageStep;
 use crate::ports::Ports;
 use crate::queue::MessageBatch;
-use crate::time::SECOND;
-
-/// How long support's function takes for the effects of its command.
-const SUPPORT_EFFECTS: u64 = 3 * SECOND;
 
 #[derive(Debug)]
 pub(crate) enum HandlerOutcome {
@@ -40,6 +32,8 @@ pub(crate) enum HandlerOutcome {
     Reconciled(Option<BTreeMap<String, OpenJobs>>),
     /// The last evaluation of function `capacity` was complete.
     CapacityEvaluated,
+    /// The HTTP API's answer; `None` if a dependency did not answer.
+    Answered(Option<ApiAnswer>),
     Failed,
 }
 
@@ -103,10 +97,7 @@ pub(crate) fn begin(
                     }
                 })
             }
-            Task::Support { job, cancel } => {
-                let done = command(&app, job, cancel, deadline).await;
-                done.map_or(HandlerOutcome::Failed, |()| HandlerOutcome::Done)
-            }
+            Task::Api(request) => HandlerOutcome::Answered(answer(&app, request, deadline).await),
         }
     })
 }
@@ -130,48 +121,4 @@ async fn process(
         let failures = answer.batch_item_failures.into_iter();
         HandlerOutcome::Batch(failures.map(|failure| failure.item_identifier).collect())
     })
-}
-
-/// A retry or a cancellation by support, and its effects.
-async fn command(
-    app: &App<Ports, FunctionSettings>,
-    job: JobId,
-    cancel: bool,
-    deadline: u64,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let run = RunContext {
-        pipelines: &app.environment.pipelines,
-        bucket: BUCKET,
-        lease_expires_at: Timestamp(deadline),
-        on_job_found: |_| {},
-    };
-    let command = JobCommand::new(job, None, "support", "a customer asked")?;
-    let changed = if cancel {
-        match commands::cancel_job(&app.ports, &run, &command).await? {
-            CancelResult::Cancelled(job) => job,
-            CancelResult::Refused(..) => return Ok(()),
-        }
-    } else {
-        match commands::retry_job(&app.ports, &run, &command).await? {
-            RetryResult::Scheduled(job) => job,
-            RetryResult::ResultFound(check) => {
-                let _ = app
-                    .ports
-                    .send_checks(&[jobs::ports::DelayedMessage {
-                        message: check,
-                        delay_seconds: 0,
-                    }])
-                    .await;
-                return Ok(());
-            }
-            RetryResult::Refused(..) => return Ok(()),
-        }
-    };
-    let until = Timestamp(app.ports.now().0 + SUPPORT_EFFECTS);
-    let pending = PendingEffects {
-        message: MessageIndex(0),
-        job: changed,
-    };
-    let _ = run_effects(&app.ports, &[pending], until).await;
-    Ok(())
 }

@@ -1,6 +1,10 @@
 //! The external events of a history: uploads, support actions, junk messages, outages, pages, a deployment.
 
-use jobs::pipeline::Pipelines;
+use std::rc::Rc;
+
+use api::types::NewUpload;
+use api::uploads::MAX_SINGLE_PUT_BYTES;
+use jobs::pipeline::{Pipeline, Pipelines};
 
 use crate::call::{CALLS, CAPACITY_CALLS, Outage};
 use crate::environment::SimulationEnvironment;
@@ -90,12 +94,45 @@ impl HistoryPlan {
         uploads: u32,
         window: u64,
     ) {
-        let prefixes: Vec<&str> = pipelines.iter().map(|p| p.prefix.as_str()).collect();
+        let all: Vec<&Pipeline> = pipelines.iter().collect();
         for number in 0..uploads {
-            let prefix = env.pick(&prefixes);
+            let pipeline = env.pick(&all);
             let at = env.between(0, window);
-            self.plan_upload(env, prefix, number, at);
+            if env.rng.up_to(3) == 0 {
+                self.plan_upload_session(env, pipeline, number, at);
+            } else {
+                self.plan_upload(env, &pipeline.prefix, number, at);
+            }
         }
+    }
+
+    /// An upload through the API, one in two of large files in parts.
+    fn plan_upload_session(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        pipeline: &Pipeline,
+        number: u32,
+        at: u64,
+    ) {
+        let is_large = pipeline.max_bytes > MAX_SINGLE_PUT_BYTES && env.rng.up_to(1) == 0;
+        let smallest = if is_large {
+            MAX_SINGLE_PUT_BYTES + 1
+        } else {
+            1000
+        };
+        let new = NewUpload {
+            pipeline: pipeline.name.clone(),
+            tenant: Some(env.pick(&TENANTS).to_owned()),
+            name: format!("lease no. {number}.pdf"),
+            bytes: env.between(smallest, smallest + 50_000),
+            content_type: "application/pdf".to_owned(),
+        };
+        let poisoned = env.strikes(FaultKind::InputPoisoned);
+        let new = Rc::new(new);
+        self.add(
+            at,
+            PlannedEvent::Action(UserAction::StartUpload { new, poisoned }),
+        );
     }
 
     fn plan_upload(&mut self, env: &mut SimulationEnvironment, prefix: &str, number: u32, at: u64) {
@@ -146,6 +183,15 @@ impl HistoryPlan {
                 let at = env.between(0, window + 2 * HOUR);
                 let cancel = env.rng.up_to(2) == 0;
                 self.add(at, PlannedEvent::Action(UserAction::Support { cancel }));
+            }
+            if env.rng.up_to(1) == 0 {
+                let at = env.between(0, window + 2 * HOUR);
+                self.add(at, PlannedEvent::Action(UserAction::DeleteData));
+            }
+            if env.rng.up_to(2) == 0 {
+                let at = env.between(0, window + 2 * HOUR);
+                let tenant = (env.rng.up_to(1) == 0).then(|| env.pick(&TENANTS).to_owned());
+                self.add(at, PlannedEvent::Action(UserAction::PlanRetries { tenant }));
             }
         }
     }

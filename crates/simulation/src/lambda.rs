@@ -148,6 +148,7 @@ impl Lambda {
         let messages = std::mem::take(&mut function.messages);
         let queue = function.queue;
         let page = function.page;
+        let api = function.api.take();
         let page = page.map_or_else(Vec::new, |(page, step)| pages.step_failed(page, step));
         for call in outliving {
             simulation.plan_function(call.map(FunctionEvent::Call));
@@ -156,6 +157,9 @@ impl Lambda {
             simulation.batch_ended(queue, id, &messages, None);
         }
         simulation.plan(page);
+        if let Some(request) = api {
+            simulation.api_failed(request);
+        }
         drop(simulation);
         if !lingers {
             self.remove(id);
@@ -188,6 +192,7 @@ fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> Run
         redelivered: false,
         queue: None,
         page: None,
+        api: None,
     };
     match task {
         Task::Batch(batch) => {
@@ -222,7 +227,10 @@ fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> Run
         }
         Task::Reconcile => function("reconciler", RECONCILER_TIMEOUT),
         Task::Capacity => function("capacity", CAPACITY_TIMEOUT),
-        Task::Support { .. } => function("support-api", SUPPORT_TIMEOUT),
+        Task::Api(request) => RunningFunction {
+            api: Some(request.clone()),
+            ..function("support-api", SUPPORT_TIMEOUT)
+        },
     }
 }
 
@@ -257,6 +265,11 @@ fn finish(
             simulation.capacity_evaluated();
             simulation.functions.remove(id);
         }
+        (HandlerOutcome::Answered(answer), ..) => match (function.api, answer) {
+            (Some(request), Some(answer)) => simulation.api_answered(request, answer),
+            (Some(request), None) => simulation.api_failed(request),
+            (None, _) => {}
+        },
         (HandlerOutcome::Reconciled(Some(backlog)), ..) => simulation.report_open_jobs(&backlog),
         _ => {}
     }

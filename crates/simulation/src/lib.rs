@@ -24,6 +24,7 @@
 
 #![expect(clippy::print_stderr, reason = "a trace is for the terminal")]
 
+mod api_request;
 mod bucket;
 mod call;
 mod capacity;
@@ -45,7 +46,9 @@ mod lambda;
 mod ledger;
 mod message;
 pub mod mistake;
+mod multipart;
 mod page;
+mod people;
 mod ports;
 mod quarantine;
 mod queue;

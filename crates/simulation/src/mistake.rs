@@ -55,6 +55,8 @@ mistakes! {
     FailuresAcknowledged,
     /// A push goes to the pages of every tenant.
     PushToEveryTenant,
+    /// A sync finds no rows of the jobs that have changed.
+    RowsMissingInSync,
     /// The reconciler finds no overdue jobs.
     OverdueJobsSkipped,
     /// The reconciler does not scan the inventory for objects without a job.
@@ -71,6 +73,34 @@ mistakes! {
     ResentUploadEventsLost,
     /// The reason of a support action is not stored.
     ReasonDropped,
+    /// A late outcome takes a job whose data was deleted for one in progress.
+    ErasedJobReopened,
+    /// The deletion of data leaves the reasons in the history.
+    ReasonsNotErased,
+    /// The deletion of data leaves the model's words about the attempts.
+    WordsNotErased,
+    /// The deletion of data leaves the uploaded version.
+    InputNotErased,
+    /// The deletion of data leaves outputs and failure objects.
+    ResultsNotErased,
+    /// The deletion of data leaves the file's name in the upload session.
+    UploadSessionNotErased,
+    /// The deletion of data finds no messages in quarantine.
+    QuarantineNotErased,
+    /// The deletion of data does not forget that it was begun.
+    DeletionStaysUnfinished,
+    /// Actions are not recorded in the audit log.
+    AuditSkipped,
+    /// A retry command of a plan is sent twice, and takes any version of the job for the planned one.
+    PlanIgnoresVersion,
+    /// The reconciler finds no retry plans whose release is not complete.
+    ActivePlansForgotten,
+    /// The retry commands of plans are lost.
+    PlanCommandsLost,
+    /// A multipart upload can be completed again after it was completed.
+    CompletedUploadStays,
+    /// The submit path finds no upload sessions.
+    UploadSessionsNotFound,
     /// Function `capacity` sees only jobs of which a run is on an instance.
     OnlyRunningJobsCounted,
     /// Function `capacity` does not see jobs that wait for a retry.
@@ -148,6 +178,29 @@ impl Mistake {
             Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
                 Some(none)
             }
+            Self::ErasedJobReopened => Some(
+                none.with(FaultKind::ModelBroken, 500_000)
+                    .with(FaultKind::NotificationDoubled, 600_000)
+                    .with(FaultKind::NotificationLate, 600_000),
+            ),
+            Self::QuarantineNotErased => Some(none.with(FaultKind::MessageGarbled, 1_000_000)),
+            Self::ReasonsNotErased
+            | Self::WordsNotErased
+            | Self::PlanIgnoresVersion
+            | Self::PlanCommandsLost => Some(none.with(FaultKind::InputPoisoned, 600_000)),
+            Self::ActivePlansForgotten => Some(
+                none.with(FaultKind::InputPoisoned, 600_000)
+                    .with(FaultKind::CallThrottled, 200_000),
+            ),
+            Self::CompletedUploadStays => {
+                Some(none.with(FaultKind::UploadCompletedTwice, 1_000_000))
+            }
+            Self::InputNotErased
+            | Self::ResultsNotErased
+            | Self::UploadSessionNotErased
+            | Self::DeletionStaysUnfinished
+            | Self::AuditSkipped
+            | Self::UploadSessionsNotFound => Some(none),
             Self::CreateReplaces
             | Self::EffectsDroppedOnRedelivery
             | Self::TimeoutWithoutEvidence
@@ -156,6 +209,7 @@ impl Mistake {
             | Self::RejectedEventsDropped
             | Self::FailuresAcknowledged
             | Self::PushToEveryTenant
+            | Self::RowsMissingInSync
             | Self::OverdueJobsSkipped
             | Self::InventoryScanSkipped
             | Self::CompleteScanSkipped

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use api::snapshot::MAX_CHECKED_JOBS;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use jobs::id::Timestamp;
 use jobs::ports::{Connection, Ticket};
+use jobs::state::StatusGroup;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,6 +44,9 @@ pub(crate) enum PageConsequence {
     },
 }
 
+/// A page with more jobs is reloaded when its connection is lost: it would take too many syncs to look them all up.
+const MAX_KEPT_JOBS: usize = 3 * MAX_CHECKED_JOBS;
+
 type PageConsequences = Vec<After<PageConsequence>>;
 
 /// How a page is connected.
@@ -67,6 +72,14 @@ pub(crate) struct SimulatedPage {
     connection: PageConnection,
     /// The newest version seen of each job.
     pub(crate) known: BTreeMap<String, u64>,
+    /// The status group of each known job, as the page has it.
+    groups: BTreeMap<String, &'static str>,
+    /// The mark of the last snapshot that had one.
+    mark: Option<String>,
+    /// It says what it knows, and gets only what changed. Some clients do not.
+    names_known: bool,
+    /// How many snapshots it has asked for.
+    syncs: usize,
     /// The last snapshot had all jobs. For a tenant with many jobs it has only the newest.
     pub(crate) complete: bool,
     context: BTreeMap<String, Value>,
@@ -82,6 +95,10 @@ impl SimulatedPage {
             subscription,
             connection: PageConnection::None,
             known: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            mark: None,
+            names_known: false,
+            syncs: 0,
             complete: true,
             context: BTreeMap::new(),
             leaves_at: 0,
@@ -91,6 +108,27 @@ impl SimulatedPage {
 
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.connection, PageConnection::Open { .. })
+    }
+
+    /// Says what the page knows. The jobs that come first are looked up, so each sync begins with other ones.
+    fn sync_message(&self) -> String {
+        let Some(mark) = self.mark.as_ref().filter(|_| self.names_known) else {
+            return r#"{"action":"sync"}"#.to_owned();
+        };
+        let mut known: Vec<(&str, u64, &str)> = self
+            .known
+            .iter()
+            .filter_map(|(id, version)| Some((id.as_str(), *version, *self.groups.get(id)?)))
+            .collect();
+        let first = MAX_CHECKED_JOBS * self.syncs % known.len().max(1);
+        known.rotate_left(first);
+        serde_json::json!({"action": "sync", "mark": mark, "known": known}).to_string()
+    }
+
+    fn forget_everything(&mut self) {
+        self.known.clear();
+        self.groups.clear();
+        self.mark = None;
     }
 
     fn call(&self, page: usize, step: PageStep) -> Option<After<PageConsequence>> {
@@ -103,7 +141,7 @@ impl SimulatedPage {
         let mut event = Box::<ApiGatewayWebsocketProxyRequest>::default();
         event.request_context.connection_id = Some(id.clone());
         event.request_context.authorizer.fields = self.context.clone().into_iter().collect();
-        event.body = Some(r#"{"action":"sync"}"#.to_owned());
+        event.body = Some(self.sync_message());
         Some(After::new(5, PageConsequence::Call { page, step, event }))
     }
 }
@@ -119,6 +157,8 @@ struct PushedFrame<'a> {
     jobs: Vec<PushedJob<'a>>,
     #[serde(default)]
     more: bool,
+    #[serde(borrow, default)]
+    mark: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +166,19 @@ struct PushedJob<'a> {
     id: &'a str,
     version: u64,
     tenant: &'a str,
+    status: &'a str,
+}
+
+/// The name of a status's group.
+fn group_of(status: &str) -> &'static str {
+    let group = match status {
+        "Ready" => StatusGroup::Ready,
+        "Failed" => StatusGroup::Failed,
+        "Cancelled" => StatusGroup::Cancelled,
+        "Erased" => StatusGroup::Erased,
+        _ => StatusGroup::Open,
+    };
+    group.name()
 }
 
 /// A push message that a page received.
@@ -175,6 +228,7 @@ impl Pages {
             }
             (PageStep::Sync, PageConnection::Open { .. }) => {
                 let next = After::new(MINUTE, PageConsequence::Step(index, PageStep::Sync));
+                page.syncs += 1;
                 let call = page.call(index, PageStep::Sync);
                 call.into_iter().chain([next]).collect()
             }
@@ -200,7 +254,11 @@ impl Pages {
         let now = env.wall().0;
         let page = &mut self.pages[index];
         page.connection = PageConnection::Asking { id };
-        page.known.clear();
+        page.names_known = env.rng.up_to(1) == 0;
+        // Reloaded, or the same page after its connection was lost.
+        if page.known.len() > MAX_KEPT_JOBS || env.rng.up_to(1) == 0 {
+            page.forget_everything();
+        }
         let issued = Ticket {
             uploader: None,
             subscription: page.subscription.clone(),
@@ -294,19 +352,20 @@ impl Pages {
         if env.strikes(FaultKind::PushLost) {
             return PostedFrame::Lost;
         }
-        let (jobs, snapshot) = match serde_json::from_slice(frame) {
+        let (jobs, snapshot, mark) = match serde_json::from_slice(frame) {
             Ok(PushedFrame {
                 kind: "job.changed",
                 job: Some(job),
                 ..
-            }) => (vec![job], None),
+            }) => (vec![job], None, None),
             Ok(PushedFrame {
                 kind: "snapshot",
                 jobs,
                 more,
+                mark,
                 ..
-            }) => (jobs, Some(!more)),
-            Ok(_) | Err(_) => (vec![], None),
+            }) => (jobs, Some(!more), mark),
+            Ok(_) | Err(_) => (vec![], None, None),
         };
         let page = &mut self.pages[index];
         let mut foreign_tenants = Vec::new();
@@ -314,19 +373,28 @@ impl Pages {
             if job.tenant != page.subscription {
                 foreign_tenants.push(job.tenant.to_owned());
             }
+            let group = group_of(job.status);
             if let Some(known) = page.known.get_mut(job.id) {
-                *known = (*known).max(job.version);
+                if *known < job.version {
+                    *known = job.version;
+                    page.groups.insert(job.id.to_owned(), group);
+                }
             } else {
                 page.known.insert(job.id.to_owned(), job.version);
+                page.groups.insert(job.id.to_owned(), group);
             }
         }
+        let is_full = page.mark.is_none() || !page.names_known;
         if let Some(complete) = snapshot {
-            page.complete = complete;
+            page.complete = complete && (is_full || page.complete);
+            if let Some(mark) = mark {
+                page.mark = Some(mark.to_owned());
+            }
         }
         PostedFrame::Received(DeliveredFrame {
             page: index,
             foreign_tenants,
-            is_complete_snapshot: snapshot == Some(true),
+            is_complete_snapshot: snapshot == Some(true) && is_full,
         })
     }
 

@@ -2,6 +2,7 @@
 //! and lets the checks observe.
 
 mod instances;
+mod people;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,9 @@ use crate::ids::FunctionId;
 use crate::ledger::Ledger;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
+use crate::multipart::MultipartUploads;
 use crate::page::{Pages, PostedFrame};
+use crate::people::People;
 use crate::quarantine::QuarantineTable;
 use crate::queue::{QueueEvent, Queues};
 use crate::table::{JobTable, Write, Writer};
@@ -56,6 +59,8 @@ pub(crate) struct Simulation {
     /// The table of the reconciler's state.
     pub(crate) records: KeyValueMap,
     pub(crate) pages: Pages,
+    pub(crate) multipart: MultipartUploads,
+    pub(crate) people: People,
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
     pub(crate) ledger: Ledger,
@@ -83,6 +88,8 @@ impl Simulation {
             quarantine: QuarantineTable::default(),
             records: KeyValueMap::default(),
             pages: Pages::default(),
+            multipart: MultipartUploads::default(),
+            people: People::default(),
             functions: Functions::default(),
             calls: Calls::default(),
             ledger: Ledger::default(),
@@ -209,6 +216,11 @@ impl Simulation {
                 tamper::name_newest_attempt(&self.table, record);
             }
         }
+        if self.env.has(Mistake::PlanIgnoresVersion) && queue == Queue::Checks {
+            for (_, record) in &mut records {
+                tamper::expect_current_version(&self.table, record);
+            }
+        }
         if self.env.has(Mistake::LateSuccessDropped) && queue == Queue::InferenceSuccess {
             records.retain(|(id, _)| {
                 let late = self
@@ -234,7 +246,9 @@ impl Simulation {
                 let object = user_action::uploaded_object(&mut self.env, poisoned);
                 self.upload(&key, object);
             }
-            UserAction::UploadPdf { key, bytes } => self.upload(&key, user_action::pdf(bytes)),
+            UserAction::UploadPdf { key, bytes } => {
+                self.upload(&key, user_action::uploaded_pdf(bytes, false))
+            }
             UserAction::UploadAgain { key, restore } => {
                 if let Some(object) = self.bucket.bytes_again(&key, restore) {
                     self.upload(&key, object);
@@ -244,13 +258,14 @@ impl Simulation {
                 self.env.log(|| format!("customer   deletes {key}"));
                 self.bucket.put(self.env.now, &key, None);
             }
-            UserAction::Support { cancel } => {
-                let job = user_action::job_for_support(&mut self.env, &self.table, cancel);
-                let support = job.map(|job| After::new(1, Task::Support { job, cancel }));
-                self.plan(support);
-            }
+            UserAction::Support { cancel } => self.command_a_job(cancel),
+            UserAction::DeleteData => self.delete_data_of_a_job(),
+            UserAction::PlanRetries { tenant } => self.plan_retries(tenant),
+            UserAction::StartUpload { new, poisoned } => self.start_upload(new, poisoned),
+            UserAction::SendFile { client, key } => self.send_file(client, &key),
+            UserAction::Ask(request) => self.ask(request),
             UserAction::SendJunk { number } => {
-                let (queue, body) = user_action::junk(&mut self.env, number);
+                let (queue, body) = user_action::junk(&mut self.env, &self.table, number);
                 self.env
                     .log(|| format!("junk       {body} is sent to {}", queue.name()));
                 self.ledger.junk.insert(body.clone());
@@ -259,7 +274,7 @@ impl Simulation {
         }
     }
 
-    fn upload(&mut self, key: &str, object: StoredObject) {
+    pub(crate) fn upload(&mut self, key: &str, object: StoredObject) {
         let events = self.bucket.upload(&mut self.env, key, object);
         self.plan(events);
     }
@@ -326,6 +341,9 @@ impl Simulation {
     /// The current function saves a row.
     pub(crate) fn save_row(&mut self, job: &Job) -> Result<(), SaveError> {
         let writer = self.writer(self.functions.current_is_newer());
+        let before = self.table.row(job.id).map(|row| &row.job);
+        let tampered = tamper::saved_job(&self.env, before, job);
+        let job = tampered.as_ref().unwrap_or(job);
         let write = self.table.save(&mut self.env, writer, job)?;
         self.observe_write(write);
         Ok(())
@@ -333,6 +351,8 @@ impl Simulation {
 
     fn observe_write(&mut self, write: Option<Write>) {
         if let Some(write) = write {
+            checks::plans::check_write(&mut self.env, &write);
+            checks::writes::check_audit(&mut self.env, &self.records, &write);
             checks::writes::check(&mut self.env, &self.bucket, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
@@ -425,6 +445,7 @@ impl Simulation {
             && self.released
             && self.queues.are_empty()
             && self.table.has_no_open_jobs()
+            && !self.is_releasing()
     }
 
     /// No more faults. Support redrives the dead letters that are in quarantine.
@@ -436,20 +457,28 @@ impl Simulation {
         self.plan(messages);
     }
 
-    /// All pages connect once more and stay.
+    /// All pages connect once more and stay, and support looks at all retry plans.
     pub(crate) fn last_visit(&mut self) {
+        self.look_at_plans();
         let consequences = self.pages.last_visit();
         self.plan(consequences);
     }
 
     /// Checks the guarantees at rest: nothing is in progress, and no fault has happened for a while.
     pub(crate) fn check_at_rest(&mut self) {
+        checks::deletions::check_at_rest(self);
+        checks::plans::check_at_rest(self);
+        checks::uploads::check_at_rest(self);
         let Self {
-            env, table, ledger, ..
+            env,
+            table,
+            ledger,
+            people,
+            ..
         } = self;
         checks::at_rest::check_jobs(env, table, &self.event_bus);
-        checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines);
-        checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger);
+        checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
+        checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);
         checks::pages::check_at_rest(env, table, &self.pages);
     }
 }

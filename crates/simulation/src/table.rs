@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::ports::{JobListEntry, Page, TimeRange};
 use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::Listing;
@@ -28,6 +29,15 @@ pub(crate) struct TableRow {
 }
 
 impl TableRow {
+    /// Its status group in an index that is as old as this.
+    fn group_at(&self, known_at: u64) -> Option<StatusGroup> {
+        if self.saved_at > known_at {
+            self.group_before
+        } else {
+            Some(self.job.state.status_group())
+        }
+    }
+
     /// Whether snapshots list it: a page drops cancelled and erased jobs, which a complete snapshot does not have.
     pub(crate) const fn is_listed(&self) -> bool {
         !matches!(
@@ -207,6 +217,33 @@ impl JobTable {
             .collect()
     }
 
+    /// The failed jobs of a shard within a range of time, the newest failure first.
+    pub(crate) fn failed(
+        &self,
+        env: &mut SimulationEnvironment,
+        shard: u8,
+        range: TimeRange,
+        limit: usize,
+    ) -> Page<JobListEntry> {
+        let known_at = env.now.saturating_sub(env.index_lag());
+        let is_failed = |row: &&TableRow| {
+            row.group_at(known_at) == Some(StatusGroup::Failed) && row.job.id.shard() == shard
+        };
+        let mut items: Vec<JobListEntry> = self
+            .rows()
+            .filter(is_failed)
+            .map(|row| JobListEntry {
+                at: row.job.updated_at,
+                job: row.job.id,
+            })
+            .filter(|entry| (range.from..=range.to).contains(&entry.at))
+            .collect();
+        items.sort_by_key(|entry| std::cmp::Reverse(*entry));
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Page { items, more }
+    }
+
     /// A page of the open jobs of a shard, and where the next page begins.
     pub(crate) fn open_jobs(
         &self,
@@ -238,12 +275,7 @@ impl JobTable {
         limit: u16,
     ) -> Listing<OpenJob, ScheduledCheck> {
         let was_open = |row: &&TableRow| {
-            let group = if row.saved_at > known_at {
-                row.group_before
-            } else {
-                Some(row.job.state.status_group())
-            };
-            row.job.id.shard() == shard && group == Some(StatusGroup::Open)
+            row.job.id.shard() == shard && row.group_at(known_at) == Some(StatusGroup::Open)
         };
         let mut dues: Vec<ScheduledCheck> = self
             .rows()
@@ -286,14 +318,7 @@ impl JobTable {
         limit: usize,
     ) -> (Vec<&Job>, bool) {
         let known_at = env.now.saturating_sub(env.index_lag());
-        let listed = |row: &TableRow| {
-            let indexed = if row.saved_at > known_at {
-                row.group_before
-            } else {
-                Some(row.job.state.status_group())
-            };
-            indexed == Some(group)
-        };
+        let listed = |row: &TableRow| row.group_at(known_at) == Some(group);
         let mut jobs: Vec<&Job> = self
             .rows()
             .filter(|row| row.job.tenant == *tenant && listed(row))

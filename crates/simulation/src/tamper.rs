@@ -66,7 +66,51 @@ pub(crate) fn loaded_job(
     {
         job.state = reopened(env, attempt);
     }
+    if env.has(Mistake::ErasedJobReopened)
+        && job.is_erased()
+        && (functions.current_is("inference-error") || functions.current_is("inference-success"))
+    {
+        job.state = reopened(env, job.state.attempt());
+    }
     job
+}
+
+/// The row that is saved instead of `job`, if a mistake is planted about it.
+pub(crate) fn saved_job(
+    env: &SimulationEnvironment,
+    before: Option<&Job>,
+    job: &Job,
+) -> Option<Job> {
+    let before = before.filter(|_| job.is_erased())?;
+    let mut kept = job.clone();
+    if env.has(Mistake::ReasonsNotErased) {
+        for (entry, old) in kept.history.iter_mut().zip(&before.history) {
+            entry.reason.clone_from(&old.reason);
+        }
+        return Some(kept);
+    }
+    if env.has(Mistake::WordsNotErased) {
+        for (record, old) in kept.attempts.iter_mut().zip(&before.attempts) {
+            record.failure.clone_from(&old.failure);
+        }
+        return Some(kept);
+    }
+    None
+}
+
+/// [`Mistake::PlanIgnoresVersion`]: a retry command expects the version that the job has now.
+pub(crate) fn expect_current_version(table: &JobTable, record: &mut SqsMessage) {
+    let Some(body) = &mut record.body else { return };
+    let Ok(mut command) = serde_json::from_str::<serde_json::Value>(body) else {
+        return;
+    };
+    let id = command["job_id"].as_str().and_then(|id| id.parse().ok());
+    if let Some(row) = id.and_then(|id| table.row(id))
+        && command["retry"].is_object()
+    {
+        command["retry"]["expected_version"] = row.job.version.into();
+        *body = command.to_string();
+    }
 }
 
 /// [`Mistake::OlderSameBytesCount`]: leaves only the versions with the same bytes as the current one.

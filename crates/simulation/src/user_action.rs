@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use api::types::NewUpload;
 use jobs::id::JobId;
 use jobs::ports::Queue;
 use jobs::state::State;
 
+use crate::api_request::ApiRequest;
 use crate::bucket::{BUCKET, ObjectSource, StoredObject, upload_event};
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
@@ -34,6 +36,24 @@ pub(crate) enum UserAction {
     Support {
         cancel: bool,
     },
+    /// Support deletes the data of a job that has ended.
+    DeleteData,
+    /// Support makes a retry plan, for all tenants or one, and applies it.
+    PlanRetries {
+        tenant: Option<String>,
+    },
+    /// A customer uploads a file through an upload session.
+    StartUpload {
+        new: Rc<NewUpload>,
+        poisoned: bool,
+    },
+    /// A client sends the file of its upload session.
+    SendFile {
+        client: usize,
+        key: String,
+    },
+    /// A person sends a request to the HTTP API.
+    Ask(ApiRequest),
     SendJunk {
         number: u64,
     },
@@ -55,30 +75,23 @@ pub(crate) fn uploaded_object(env: &mut SimulationEnvironment, poisoned: bool) -
     }
 }
 
-/// The object of [`UserAction::UploadPdf`].
-pub(crate) fn pdf(bytes: u64) -> StoredObject {
+/// A PDF. `poisoned`: the model will refuse it.
+pub(crate) fn uploaded_pdf(bytes: u64, poisoned: bool) -> StoredObject {
     StoredObject {
         bytes,
         first: Rc::from(&b"%PDF-1.7\n"[..]),
         sealed: false,
-        source: ObjectSource::Upload { poisoned: false },
+        source: ObjectSource::Upload { poisoned },
         same_bytes_as: None,
     }
 }
 
-/// A random job that support can cancel or retry.
+/// A random job in a suitable state.
 pub(crate) fn job_for_support(
     env: &mut SimulationEnvironment,
     table: &JobTable,
-    cancel: bool,
+    suits: impl Fn(&State) -> bool,
 ) -> Option<JobId> {
-    let suits = |state: &State| {
-        if cancel {
-            state.check_deadline().is_some()
-        } else {
-            matches!(state, State::Failed { .. })
-        }
-    };
     let jobs: Vec<JobId> = table
         .rows()
         .filter(|row| suits(&row.job.state))
@@ -88,13 +101,24 @@ pub(crate) fn job_for_support(
 }
 
 /// A message that belongs into quarantine, and its queue.
-pub(crate) fn junk(env: &mut SimulationEnvironment, number: u64) -> (Queue, String) {
+pub(crate) fn junk(
+    env: &mut SimulationEnvironment,
+    table: &JobTable,
+    number: u64,
+) -> (Queue, String) {
     let stray = JobId::of_key("unknown-bucket", &number.to_string());
-    let result = |status: &str, attempt: &str| {
+    let about = |job: JobId, status: &str, attempt: &str| {
         format!(
-            r#"{{"invocationStatus":"{status}","eventSource":"aws:sagemaker","eventName":"InferenceResult","inferenceId":"{stray}.{attempt}","responseParameters":{{"outputLocation":"s3://{BUCKET}/outbound/legal-review/{number}.out"}}}}"#
+            r#"{{"invocationStatus":"{status}","eventSource":"aws:sagemaker","eventName":"InferenceResult","inferenceId":"{job}.{attempt}","responseParameters":{{"outputLocation":"s3://{BUCKET}/outbound/legal-review/{number}.out"}}}}"#
         )
     };
+    let result = |status: &str, attempt: &str| about(stray, status, attempt);
+    if env.rng.up_to(1) == 0
+        && let Some(job) = job_for_support(env, table, |_| true)
+    {
+        // An attempt that was never made.
+        return (Queue::InferenceError, about(job, "Failed", "a99"));
+    }
     match env.rng.up_to(6) {
         0 => (
             Queue::Uploads,

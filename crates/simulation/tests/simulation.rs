@@ -104,7 +104,10 @@ fn same_bytes_again_are_run_once() {
             ..options(seed)
         });
         assert_eq!(report.violations, [""; 0], "seed {seed}");
-        assert_eq!((report.jobs, report.requests), (6, 6), "seed {seed}");
+        // The same bytes after the deletion of their data are a new input.
+        if report.erased == 0 {
+            assert_eq!((report.jobs, report.requests), (6, 6), "seed {seed}");
+        }
         let counts = report.faults.iter();
         again += counts
             .filter(|(kind, _)| *kind == FaultKind::InputPutAgain)

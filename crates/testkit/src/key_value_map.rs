@@ -33,6 +33,13 @@ impl KeyValueMap {
         self.0.remove(&(collection.to_owned(), key.to_owned()));
     }
 
+    /// All records, by collection and key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Record)> {
+        self.0
+            .iter()
+            .map(|((collection, key), record)| (collection.as_str(), key.as_str(), record))
+    }
+
     /// See [`jobs::ports::KeyValueStore::list_descending`].
     pub fn list_descending(
         &self,

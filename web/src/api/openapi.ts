@@ -1004,6 +1004,12 @@ export interface components {
             failed: number;
             /**
              * Format: int64
+             * @description The record of the job no longer exists: its retention time is over.
+             * @default 0
+             */
+            missing?: number;
+            /**
+             * Format: int64
              * @description Started and still open.
              */
             open: number;

@@ -47,7 +47,7 @@ fn counter<'a>(
     is_refused: bool,
 ) -> &'a mut u32 {
     let Some(row) = row else {
-        return &mut outcome.skipped;
+        return &mut outcome.missing;
     };
     let suffix = plan.reason_suffix();
     let mut reasons = row.history.iter().filter_map(|entry| entry.reason.as_ref());

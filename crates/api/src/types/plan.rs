@@ -123,6 +123,9 @@ pub struct RetryPlanOutcome {
     pub waiting: u32,
     /// Not started, because the job has changed since the plan was created or cannot be retried.
     pub skipped: u32,
+    /// The record of the job no longer exists: its retention time is over.
+    #[serde(default)]
+    pub missing: u32,
     /// Started and still open.
     pub open: u32,
     /// Ready, through a new attempt or because the result of an earlier attempt was found.

@@ -460,6 +460,23 @@ fn job_whose_row_lags_behind_its_index_is_sent_by_the_next_sync() {
     assert_eq!(next["jobs"][0]["status"], "Ready");
 }
 
+/// A new row may be in an index before it is in an eventually consistent read, and during a deployment the older release
+/// cannot read it.
+#[test]
+fn new_job_whose_row_cannot_be_read_yet_is_sent_by_the_next_sync() {
+    let app = app();
+    upload(&app, "inbound/acme/a.pdf");
+    let first = sync(&app, &json!({"action": "sync"}));
+    upload(&app, "inbound/acme/b.pdf");
+    let id = JobId::of_key(BUCKET, "inbound/acme/b.pdf");
+    app.ports.state().newer_schema.insert(id);
+    let early = sync(&app, &sync_again(&[&first]));
+    assert_eq!(early["jobs"], json!([]));
+    app.ports.state().newer_schema.clear();
+    let next = sync(&app, &sync_again(&[&first, &early]));
+    assert_eq!(next["jobs"][0]["id"], id.to_string());
+}
+
 /// Which of many pages get the push about one change.
 fn pushed_pages(app: &TestApp, job: Job) -> BTreeSet<String> {
     app.ports.state().frames.clear();

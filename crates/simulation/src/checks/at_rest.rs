@@ -9,6 +9,7 @@ use crate::bucket::SimulatedBucket;
 use crate::environment::SimulationEnvironment;
 use crate::event_bus::{PublishedEvent, SimulatedEventBus};
 use crate::ids::short;
+use crate::people::People;
 use crate::table::{JobTable, TableRow};
 use crate::time::START;
 
@@ -54,6 +55,7 @@ pub(crate) fn check_inputs(
     table: &JobTable,
     bucket: &SimulatedBucket,
     pipelines: &Pipelines,
+    people: &People,
 ) {
     for key in bucket.objects.keys() {
         let Some((version, _)) = bucket
@@ -62,6 +64,14 @@ pub(crate) fn check_inputs(
         else {
             continue;
         };
+        // Current again, since the data of a later version was deleted.
+        let is_current_again = people
+            .deletions
+            .values()
+            .any(|deletion| deletion.key == *key && deletion.put_at > version.at);
+        if is_current_again {
+            continue;
+        }
         let put_at = START + version.at;
         let same = bucket.with_same_bytes(key, &version.id);
         let mut jobs = same.iter().filter_map(|same| table.job_of(key, &same.id));

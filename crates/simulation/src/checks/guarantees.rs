@@ -18,6 +18,12 @@ pub(crate) const INSTANCES_STOP: &str =
     "Jobs of which no result can come keep one instance at most.";
 pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
+/// Not of the ten: what people ask of the HTTP API.
+pub(crate) const DELETION: &str = "After the deletion of a job's data nothing of the document is left, and no late message changes that.";
+pub(crate) const RETRY_PLANS: &str =
+    "A retry plan retries each of its jobs once at most, and counts each of them once.";
+pub(crate) const UPLOADS: &str =
+    "A completed upload session is one job, of its uploader and under its name.";
 /// Not one of the ten: only junk belongs into quarantine.
 pub(crate) const NO_FALSE_QUARANTINE: &str = "The protocol never sends what it cannot understand.";
 

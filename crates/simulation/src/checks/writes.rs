@@ -1,8 +1,10 @@
 //! Checks of every write of a row.
 
+use jobs::event::EventKind;
 use jobs::id::Attempt;
-use jobs::job::Job;
+use jobs::job::{HistoryEntry, Job};
 use jobs::state::{Cause, State};
+use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::{
     GUARANTEE_1, GUARANTEE_2, GUARANTEE_3, GUARANTEE_4, GUARANTEE_9, MAX_CLOCK_SKEW,
@@ -41,6 +43,39 @@ pub(crate) fn check(env: &mut SimulationEnvironment, bucket: &SimulatedBucket, w
     }
 }
 
+/// What support does to a job is in the audit log before it is done.
+pub(crate) fn check_audit(env: &mut SimulationEnvironment, records: &KeyValueMap, write: &Write) {
+    let is_new = |before: &Job| before.history.len() < write.job.history.len();
+    let Some(entry) = write.job.history.last().filter(|_| {
+        let before = write.before.as_ref();
+        before.is_none_or(is_new)
+    }) else {
+        return;
+    };
+    let (Some(actor), Some(reason)) = (&entry.actor, &entry.reason) else {
+        return;
+    };
+    let id = write.job.id.to_string();
+    // The entry of a retry plan is about the plan, whose id ends the reason.
+    let plan = reason.strip_suffix(']').and_then(|it| it.rsplit_once(" ["));
+    let (reason, target) = plan.unwrap_or((reason, &id));
+    let names = |text: &str| {
+        [actor.as_str(), reason, target]
+            .iter()
+            .all(|it| text.contains(it))
+    };
+    let mut audits = records.iter().filter(|(of, ..)| *of == "audit");
+    if !audits.any(|(_, _, record)| names(&record.body)) {
+        env.violation(GUARANTEE_9, || {
+            format!(
+                "{} is not in the audit log: {} by {actor}",
+                entry.event.name(),
+                short(write.job.id)
+            )
+        });
+    }
+}
+
 /// The actions of people stay in the history, each with its reason.
 fn check_history(env: &mut SimulationEnvironment, before: Option<&Job>, job: &Job) {
     let by_people = |job: &Job| {
@@ -49,10 +84,14 @@ fn check_history(env: &mut SimulationEnvironment, before: Option<&Job>, job: &Jo
             .filter(|entry| entry.actor.is_some())
             .count()
     };
+    // The deletion of data takes the reasons before it.
+    let has_reason = |entry: &HistoryEntry| {
+        entry.actor.is_some() && (!job.is_erased() || entry.event == EventKind::Erase)
+    };
     let complete = job
         .history
         .iter()
-        .all(|entry| entry.actor.is_some() == entry.reason.is_some());
+        .all(|entry| entry.reason.is_some() == has_reason(entry));
     if before.is_some_and(|before| by_people(before) > by_people(job)) || !complete {
         env.violation(GUARANTEE_9, || {
             format!("{} lost who did what and why", short(job.id))

@@ -100,27 +100,28 @@ impl JobStore for Ports {
     }
 }
 
-/// As much of the lists as `ws-default` reads.
+/// As much of the lists as `ws-default` and retry plans read.
 impl JobList for Ports {
     async fn list_entries(
         &self,
         list: &JobListKey,
-        _: TimeRange,
+        range: TimeRange,
         limit: u16,
     ) -> Result<Page<JobListEntry>, Unavailable> {
-        let JobListKey::OfTenant(tenant, group) = list else {
-            panic!("no simulated function lists the jobs of all tenants");
-        };
-        self.call("list_entries", |Simulation { table, env, .. }| {
-            let (jobs, more) = table.listed(env, tenant, *group, usize::from(limit));
-            let entry = |job: &&Job| JobListEntry {
-                at: job.created_at,
-                job: job.id,
-            };
-            Page {
-                items: jobs.iter().map(entry).collect(),
-                more,
+        self.call("list_entries", |Simulation { table, env, .. }| match list {
+            JobListKey::OfTenant(tenant, group) => {
+                let (jobs, more) = table.listed(env, tenant, *group, usize::from(limit));
+                let entry = |job: &&Job| JobListEntry {
+                    at: job.created_at,
+                    job: job.id,
+                };
+                Page {
+                    items: jobs.iter().map(entry).collect(),
+                    more,
+                }
             }
+            JobListKey::Failed(shard) => table.failed(env, *shard, range, usize::from(limit)),
+            JobListKey::Open(_) => panic!("no simulated function lists the open jobs"),
         })
         .await
     }
@@ -128,6 +129,10 @@ impl JobList for Ports {
     async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
         Ok(self
             .call("get_jobs", |simulation| {
+                let is_sync = simulation.functions.current_is("ws-default");
+                if is_sync && simulation.env.has(Mistake::RowsMissingInSync) {
+                    return vec![];
+                }
                 let readable = ids.iter().filter(|id| !is_unreadable(simulation, **id));
                 readable
                     .filter_map(|id| simulation.table.row(*id).map(|row| row.job.clone()))
@@ -156,8 +161,16 @@ impl Ports {
 
 impl ObjectDeletion for Ports {
     async fn delete_version(&self, object: &Location, version: &str) -> Result<(), Unavailable> {
-        self.call("delete_version", |Simulation { bucket, .. }| {
-            bucket.delete_version(&object.key, version);
+        self.call("delete_version", |Simulation { bucket, env, .. }| {
+            let is_input = object.key.starts_with("inbound");
+            let stays = if is_input {
+                env.has(Mistake::InputNotErased)
+            } else {
+                env.has(Mistake::ResultsNotErased)
+            };
+            if !stays {
+                bucket.delete_version(&object.key, version);
+            }
         })
         .await
     }
@@ -318,13 +331,22 @@ impl CheckQueue for Ports {
 
 impl RetryCommandQueue for Ports {
     async fn send_commands(&self, commands: &[DelayedMessage<RetryCommand>]) -> FailedEntries {
+        let has = |mistake| self.simulation.borrow().env.has(mistake);
+        if has(Mistake::PlanCommandsLost) {
+            return FailedEntries::none();
+        }
         let body = |message| {
             serde_json::to_string(&RetryCommandMessage::from(message)).unwrap_or_default()
         };
         let bodies = commands
             .iter()
             .map(|command| (body(&command.message), command.delay_seconds));
-        self.send_later(bodies.collect()).await
+        let mut bodies: Vec<(String, u32)> = bodies.collect();
+        if has(Mistake::PlanIgnoresVersion) {
+            let again = |(body, delay): &(String, u32)| (body.clone(), delay + 3 * 3600);
+            bodies.extend(bodies.iter().map(again).collect::<Vec<_>>());
+        }
+        self.send_later(bodies).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The product's ports over the simulated cloud.
 
+mod api;
 mod call;
 mod functions;
 mod instances;

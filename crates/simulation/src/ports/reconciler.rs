@@ -166,22 +166,35 @@ impl DeadLetters for Ports {
 
 impl KeyValueStore for Ports {
     async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
-        self.call("get record", |Simulation { records, .. }| {
-            records.get(collection, key)
+        self.call("get record", |simulation| {
+            let is_submit = simulation.functions.current_is("upload-trigger");
+            let is_hidden = is_submit
+                && collection.starts_with("upload#")
+                && simulation.env.has(Mistake::UploadSessionsNotFound);
+            let found = simulation.records.get(collection, key);
+            found.filter(|_| !is_hidden)
         })
         .await
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
-        self.call("put record", |Simulation { records, .. }| {
-            records.put(collection, key, record)
+        self.call("put record", |Simulation { records, env, .. }| {
+            let is_changed_session = collection.starts_with("upload#") && record.revision > 1;
+            let is_dropped = match env.mistake {
+                Some(Mistake::AuditSkipped) => collection == "audit",
+                Some(Mistake::UploadSessionNotErased) => is_changed_session,
+                _ => false,
+            };
+            is_dropped || records.put(collection, key, record)
         })
         .await
     }
 
     async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
-        self.call("delete record", |Simulation { records, .. }| {
-            records.delete(collection, key);
+        self.call("delete record", |Simulation { records, env, .. }| {
+            if collection != "data-deletion" || !env.has(Mistake::DeletionStaysUnfinished) {
+                records.delete(collection, key);
+            }
         })
         .await
     }
@@ -192,7 +205,10 @@ impl KeyValueStore for Ports {
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        self.call("list records", |Simulation { records, .. }| {
+        self.call("list records", |Simulation { records, env, .. }| {
+            if collection == "plan-active" && env.has(Mistake::ActivePlansForgotten) {
+                return vec![];
+            }
             records.list_descending(collection, before, limit)
         })
         .await

@@ -181,6 +181,7 @@ function Progress({ plan }: { plan: RetryPlanView }): JSX.Element {
               ["Running", outcome.open],
               ["Not started", outcome.waiting],
               ["Skipped (changed)", outcome.skipped],
+              ["Record expired", outcome.missing ?? 0],
             ] as const
           ).map(([label, count]) => (
             <li key={label}>

@@ -199,6 +199,7 @@ fn applied_plan_releases_every_job_once_at_its_rate() {
         Some(RetryPlanOutcome {
             waiting: 109,
             skipped: 1,
+            missing: 0,
             open: 140,
             ready: 0,
             failed: 0
@@ -357,4 +358,26 @@ fn refused_retry_command_is_counted_as_skipped() {
         1,
         "a job that became ready without a new attempt must be counted as ready"
     );
+}
+
+/// Plans are kept longer than some jobs. What is shown says that a job is gone, and still adds up.
+#[test]
+fn job_whose_row_has_gone_is_counted_as_missing() {
+    let api = TestApi::new();
+    let jobs = [0, 1, 2].map(|number| {
+        let key = format!("inbound/acme/{number}.pdf");
+        api.failed_job(&key, number * 1000, Cause::ModelError)
+    });
+    let made = plan(&api, json!({"reason": "x"}));
+    api.ports().state().jobs.remove(&jobs[0].id);
+    let path = format!("/retry-plans/{}", made.id);
+    let shown: RetryPlanView = api.support().post(&format!("{path}/apply"), json!({}));
+    let outcome = shown.outcome.unwrap();
+    assert_eq!((outcome.missing, outcome.skipped, outcome.waiting), (1, 0, 2));
+    let commands: Vec<String> = take_commands(&api).into_iter().map(|it| it.0).collect();
+    receive(&api, &commands, 1);
+    advance(api.handler.app(), 31 * 60_000);
+    let shown: RetryPlanView = api.support().get(&path);
+    let outcome = shown.outcome.unwrap();
+    assert_eq!((outcome.missing, outcome.open, outcome.skipped), (1, 2, 0));
 }
