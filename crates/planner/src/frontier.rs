@@ -168,8 +168,8 @@ pub fn frontier_picture(frontier: &Frontier) -> String {
         );
     }
     let legend = [
-        (520, "aws", "AWS's policies"),
-        (660, "docket", "Docket's controller"),
+        (430, "aws", "AWS's policies"),
+        (560, "docket", "Docket's controller"),
     ];
     for (x, class, label) in legend {
         let _ = writeln!(
@@ -180,7 +180,7 @@ pub fn frontier_picture(frontier: &Frontier) -> String {
     }
     let _ = write!(
         svg,
-        "<circle class=\"ring\" cx=\"820\" cy=\"80\" r=\"7\"/>\n<text class=\"m\" x=\"834\" y=\"84\">first, shipped</text>\n\
+        "<circle class=\"ring\" cx=\"722\" cy=\"80\" r=\"7\"/>\n<text class=\"m\" x=\"736\" y=\"84\">AWS's first, Docket's shipped</text>\n\
          <path class=\"a\" d=\"M{LEFT} {BOTTOM}H{RIGHT}\"/>\n\
          <text class=\"m\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">cost per day</text>\n</svg>\n",
         u64::midpoint(LEFT, RIGHT),

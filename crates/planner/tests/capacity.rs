@@ -387,9 +387,6 @@ fn cost_against_waiting() -> (String, String) {
     };
     let beaten = |aws: &FrontierPoint| found.docket.iter().any(|docket| better(docket, aws));
     let rest: Vec<_> = found.aws.iter().filter(|aws| !beaten(aws)).collect();
-    for aws in &rest {
-        println!("not beaten: {aws:?}");
-    }
     check(
         "most settings of AWS's policies are beaten by one of Docket's",
         10 * rest.len() <= found.aws.len(),

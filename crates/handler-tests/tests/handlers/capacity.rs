@@ -110,10 +110,9 @@ fn answered_after(app: &TestApp, at: Timestamp, interval: u64) -> u64 {
     };
     let runs = async {
         for number in 0..4 {
-            let mut state = app.ports.state();
             // A run may still have been at work when the next one began.
-            state.now = state.now.max(Timestamp(NOW.0 + number * interval));
-            drop(state);
+            let begins_at = now(app).max(Timestamp(NOW.0 + number * interval));
+            app.ports.state().now = begins_at;
             tokio::task::yield_now().await;
             if scheduled_run(app).await.changes > 0 {
                 return;
