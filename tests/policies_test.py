@@ -76,14 +76,15 @@ class Policies(Case):
             self.assertEqual(statement["Resource"] == ["*"], statement["Sid"] == "WithoutResource", statement["Sid"])
 
     def test_policies_are_filled_in_and_fit_the_limits(self):
-        longest = example(service={"ServiceName": "a" * 20}, code_bucket="b" * 63, region="ap-southeast-2")
+        longest = example(service={"ServiceName": "a" * 20}, code_bucket="b" * 63, region="us-gov-west-1")
         for environment in (example(), longest):
-            found = plan.policies(environment, "aws-us-gov")
+            found = plan.policies(environment)
             self.assertEqual(len(found), len(list(POLICIES.glob("*.json"))))
             for name, text in found.items():
                 with self.subTest(name):
                     self.assertTrue(name.startswith(environment.service_name))
                     self.assertNotRegex(text, "<[a-z ]+>")
+                    self.assertEqual("arn:aws-us-gov:" in text, environment is longest)
                     self.assertLessEqual(len(json.dumps(json.loads(text), separators=(",", ":"))), MAX_CHARACTERS)
                     for statement in json.loads(text)["Statement"]:
                         self.assertFalse([action for action in statement["Action"] if "*" in action])

@@ -21,6 +21,7 @@ preflight = sys.modules["preflight"]
 REGION = "eu-central-1"
 NOW = 1_764_400_000.0
 DIGEST = "sha256:" + "9f" * 32
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call"
 QUOTAS = {"ml.g6.2xlarge for endpoint usage": 10.0, "ml.g5.2xlarge for endpoint usage": 10.0}
 
@@ -118,7 +119,20 @@ class Preflights(unittest.TestCase):
         self.refuses("AlarmTopicArn is of account 999999999999", "EDITOR", service={"AlarmTopicArn": wrong})
         self.refuses("image is in region us-east-1", "docker tag", endpoints={"legal-review": {"ImageUri": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/m:1"}})
         page = {"CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/1", "DomainName": "a.example"}
-        self.refuses("CertificateArn is of region eu-central-1, and must be of us-east-1", "EDITOR", page=page)
+        self.refuses("CertificateArn is 'arn:aws:acm:eu-central-1.*A certificate in us-east-1", "EDITOR", page=page)
+
+    def test_arns_that_are_as_they_must_be(self):
+        image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"
+        certificate, acl = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/0a", f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/offices/1"
+        passed, said, _ = self.found(
+            service={"AlarmTopicArn": TOPIC, "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary", "TopicKeyId": KEY},
+            endpoints={"legal-review": {"ImageUri": image, "TopicKeyArn": KEY, "ImageRepositoryArn": f"arn:aws:ecr:{REGION}:999999999999:repository/m"}},
+            page={"CertificateArn": certificate, "DomainName": "a.example", "WebAclArn": acl},
+        )
+        self.assertTrue(passed, said)
+
+    def test_a_key_of_the_topics_is_the_endpoints_too(self):
+        self.refuses("the endpoint has no TopicKeyArn: it could not publish", "EDITOR", service={"AlarmTopicArn": TOPIC, "TopicKeyId": KEY})
 
     def test_parameters_that_do_not_fit(self):
         image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"

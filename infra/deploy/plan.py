@@ -328,8 +328,9 @@ def retained(outputs, page_bucket, code_bucket):
     return left
 
 
-def policies(environment, partition="aws"):
+def policies(environment):
     """The IAM policies for this environment, by name: of the operator, and of the role that CloudFormation acts with."""
+    partition = next((name for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if environment.region.startswith(start)), "aws")
     values = {
         "<account>": environment.given["account"], "<region>": environment.region, "<partition>": partition,
         "<service>": environment.service_name, "<code bucket>": environment.code_bucket,

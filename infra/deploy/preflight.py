@@ -21,6 +21,7 @@ from plan import Refusal
 MINUTES = {"service": 10, "new endpoint": 30, "endpoint": 15, "page": 10, "monitoring": 3}
 MIN_CREDENTIAL_MINUTES = 15  # less is a problem, since nothing would get far
 LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurrency"
+AWS_TOPIC_KEY = "alias/aws/sns"  # of AWS, and the default
 SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 IMAGE_URI = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@\s]+?)(?::([^@\s]+))?(?:@(sha256:[0-9a-f]{64}))?")
 DOCKER_MANIFEST, OCI_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"
@@ -155,13 +156,21 @@ class Preflight:
     def parameters(self):
         """Whether the parameters fit the templates, the pipelines' objectives and each other."""
         wanted = self.environment
-        outputs = {key: value for key, value in PLACEHOLDERS.items()}
+        for part in ("page", "monitoring"):
+            try:
+                if wanted.wants(part):
+                    getattr(wanted, part)(PLACEHOLDERS)
+            except Refusal as refusal:
+                yield Finding(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
+        own_key = wanted.given["service"].get("TopicKeyId", AWS_TOPIC_KEY) not in ("", AWS_TOPIC_KEY)
         for pipeline in wanted.endpoints:
             try:
-                stack = wanted.endpoint(pipeline, outputs)
+                stack = wanted.endpoint(pipeline, PLACEHOLDERS)
             except Refusal as refusal:
                 yield Finding(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
                 continue
+            if own_key and not stack.parameters.get("TopicKeyArn"):
+                yield Finding(f"{pipeline}: TopicKeyId of the service is a key of your own, and the endpoint has no TopicKeyArn: it could not publish", f"$EDITOR infra/environments/{wanted.name}.json")
             for text in scaling.unreachable(plan.generate.read_pipelines(plan.INFRA)[pipeline], stack.parameters):
                 yield Finding(f"{pipeline}: {text}", "$EDITOR infra/pipelines.toml && make generate")
             for text in wanted.notes(pipeline):
@@ -182,12 +191,12 @@ class Preflight:
                 if not isinstance(value, str):
                     continue
                 if found := re.fullmatch(r"arn:[a-z-]+:([a-z0-9-]+):([a-z0-9-]*):(\d{12}):\S+", value):
-                    service, there, owner = found.groups()
-                    # CloudFront takes certificates of one region only.
-                    expected = "us-east-1" if service == "acm" and part == "page" else region
-                    if there != expected:
+                    _, there, owner = found.groups()
+                    # CloudFront takes certificates and web ACLs of one region only; IAM's ARNs have none.
+                    expected = "us-east-1" if part == "page" else region
+                    if there not in ("", expected):
                         yield Finding(f"{part}: {key} is of region {there}, and must be of {expected}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
-                    if owner != account:
+                    if owner != account and key != "ImageRepositoryArn":  # images may be another account's
                         yield Finding(f"{part}: {key} is of account {owner}, the environment's is {account}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
                 if key == "ImageUri" and (image := IMAGE_URI.fullmatch(value)) and image[2] != region:
                     yield Finding(f"{part}: the image is in region {image[2]}; SageMaker takes images of {region} only", f"docker tag {value} {value.replace(image[2], region)} && docker push {value.replace(image[2], region)}")
@@ -379,8 +388,11 @@ class Preflight:
             yield Finding(f"{pipeline}: the image is for {architecture}, and {', '.join(kinds)} are {wanted}", again)
 
 
-# Outputs of the service's stack before it exists, to check the parameters of the endpoints.
+# Outputs of the service's stack before it exists, to check the parameters of the other stacks.
 PLACEHOLDERS = {
+    "HttpApiUrl": "https://api.example",
+    "WebSocketUrl": "wss://api.example",
+    **{name: "placeholder" for name in ("JobsTableName", "RecordsTableName", "ConnectionsTableName", "HttpApiId", "WebSocketApiId")},
     "JobsBucketName": "docket-jobs",
     "InferenceSuccessTopicArn": "arn:aws:sns:us-east-1:123456789012:success",
     "InferenceErrorTopicArn": "arn:aws:sns:us-east-1:123456789012:error",
