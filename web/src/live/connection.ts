@@ -7,7 +7,7 @@ export const SYNC_INTERVAL_MS = 60_000;
 /** The shortest, as a fraction of the longest. It differs from page to page, so that pages do not ask in lockstep. */
 const MIN_SYNC_INTERVAL = 0.85;
 /** The same for the first sync after a connection opened: many may have opened within a second. */
-const MIN_FIRST_SYNC_INTERVAL = 0.15;
+const MIN_FIRST_SYNC_INTERVAL = 0.5;
 /** A snapshot takes well under a second. One that takes longer than this is requested once more; then the connection is dead. */
 export const ANSWER_TIMEOUT_MS = 10_000;
 /** Shorter, because after a sleep most sockets are dead without having noticed. */

@@ -17,11 +17,13 @@ const CONNECTION_AGE_JITTER_MS = 8 * 60_000;
 /** The service drops a connection when the ID token that opened it expires. */
 const TOKEN_EXPIRY_MARGIN_MS = 2 * 60_000;
 /**
- * Long enough that the service can serve a thousand pages that lost their connections in the same second: 50 tickets a
- * second are half of what the HTTP API takes (`HttpApiStage` in infra/service.yaml).
+ * A thousand pages that lost their connections in the same second ask for 22 tickets a second. A sleep, or a network that
+ * comes back, is noticed by the page itself, which then reconnects at once (`resume`).
  */
-const RECONNECT_BASE_MS = 20_000;
-const MAX_RECONNECT_DELAY_MS = 60_000;
+const RECONNECT_SPREAD_MS = 45_000;
+/** Another try after a ticket or a connection was refused. */
+const RETRY_BASE_MS = 5000;
+const MAX_RETRY_DELAY_MS = 60_000;
 /** After a shorter interruption the snapshot holds all that was missed, and the lists need no refresh. */
 const MAX_GAP_WITHOUT_REFRESH_MS = 5 * 60_000;
 const TICK_INTERVAL_MS = 5000;
@@ -32,7 +34,7 @@ const SLEEP_THRESHOLD_MS = 20_000;
  * the connection and differs from page to page, so that pages that lost theirs together do not ask together. This is the
  * shortest, as a fraction of `SYNC_INTERVAL_MS`.
  */
-const MIN_REFRESH_INTERVAL = 0.25;
+const MIN_REFRESH_INTERVAL = 0.5;
 /** The delay before another refresh of lists that could not be loaded. */
 const REFRESH_RETRY_MS = 10_000;
 
@@ -148,7 +150,7 @@ export class LiveUpdates extends Emitter {
       if (this.stopped) return;
       this.replacement = this.open(url, tokenExpiresAt);
     } catch {
-      this.scheduleReconnect();
+      this.retry();
     } finally {
       this.requestingTicket = false;
     }
@@ -180,9 +182,9 @@ export class LiveUpdates extends Emitter {
           if (connection === this.connection && this.status.kind === "live") this.markLive();
         },
         ended: () => {
+          if (connection === this.connection) return this.lose();
           if (connection === this.replacement) this.replacement = undefined;
-          else if (connection === this.connection) this.lose();
-          this.scheduleReconnect();
+          this.retry();
         },
       },
       this.env.random,
@@ -211,17 +213,19 @@ export class LiveUpdates extends Emitter {
     this.sinceRefresh.restart();
     const spread = 1 - MIN_REFRESH_INTERVAL;
     this.refreshIntervalMs = SYNC_INTERVAL_MS * (MIN_REFRESH_INTERVAL + spread * this.env.random());
+    this.connectIn(RECONNECT_SPREAD_MS * this.env.random());
   }
 
-  private scheduleReconnect(): void {
+  private retry(): void {
+    this.connectIn(backoff(this.attempts, RETRY_BASE_MS, MAX_RETRY_DELAY_MS, this.env.random));
+    this.attempts += 1;
+  }
+
+  private connectIn(delayMs: number): void {
     if (this.stopped) return;
     this.updateStatus();
     clearTimeout(this.reconnectTimer);
-    this.reconnectTimer = setTimeout(
-      () => void this.connect(),
-      backoff(this.attempts, RECONNECT_BASE_MS, MAX_RECONNECT_DELAY_MS, this.env.random),
-    );
-    this.attempts += 1;
+    this.reconnectTimer = setTimeout(() => void this.connect(), delayMs);
   }
 
   /** Refreshes the lists. With `decidesStatus`, the page is live only if that succeeds. */
