@@ -109,7 +109,7 @@ impl JobList for Ports {
         limit: u16,
     ) -> Result<Page<JobListEntry>, Unavailable> {
         let JobListKey::OfTenant(tenant, group) = list else {
-            panic!("no simulated function lists the jobs of all tenants");
+            panic!("no simulated function reads another list");
         };
         self.call("list_entries", |Simulation { table, env, .. }| {
             let (jobs, more) = table.listed(env, tenant, *group, usize::from(limit));
@@ -187,7 +187,7 @@ impl ObjectStore for Ports {
                     return None;
                 }
                 if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
-                    return Some(empty_object());
+                    return Some(ObjectHead::default());
                 }
                 if has(Mistake::InputNotRechecked) && !is_output {
                     return None;
@@ -255,17 +255,6 @@ impl ObjectStore for Ports {
             listed
         })
         .await
-    }
-}
-
-const fn empty_object() -> ObjectHead {
-    ObjectHead {
-        version: String::new(),
-        etag: String::new(),
-        bytes: 0,
-        content_type: String::new(),
-        name: None,
-        first_bytes: Vec::new(),
     }
 }
 

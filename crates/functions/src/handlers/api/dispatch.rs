@@ -102,9 +102,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetMe => to_json(&me(principal, pipelines)),
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
-            to_json(
-                &uploads::create(ports, pipelines, api_request.bucket, principal, &upload).await?,
-            )
+            let key = request.header("idempotency-key");
+            let bucket = api_request.bucket;
+            to_json(&uploads::create(ports, pipelines, bucket, principal, &upload, key).await?)
         }
         Operation::GetUpload => to_json(&uploads::show(ports, principal, job_id()).await?),
         Operation::SignUploadParts => {

@@ -21,6 +21,9 @@ pub struct HttpEvent {
     raw_path: String,
     #[serde(default)]
     raw_query_string: String,
+    /// Their names are in lower case.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     #[serde(default)]
     body: Option<String>,
     #[serde(default)]
@@ -66,6 +69,11 @@ impl HttpEvent {
     /// API Gateway's request id.
     pub fn request_id(&self) -> &str {
         &self.request_context.request_id
+    }
+
+    /// A header, by its name in lower case. Several of one name are joined with commas.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
     }
 
     /// The claims of the token, which API Gateway has verified; `None` if the route requires no token.
