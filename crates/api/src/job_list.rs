@@ -37,15 +37,7 @@ pub async fn list<P: JobList + KeyValueStore + Clock>(
     from: Option<JobListPosition>,
 ) -> Result<(JobPage, Option<JobListPosition>), ApiError> {
     let scan = scan_for(principal, query)?;
-    let limit = match query.limit {
-        None => DEFAULT_PAGE_SIZE,
-        Some(limit) if (1..=MAX_PAGE_SIZE).contains(&limit) => limit,
-        Some(_) => {
-            return Err(ApiError::BadRequest(format!(
-                "limit must be between 1 and {MAX_PAGE_SIZE}"
-            )));
-        }
-    };
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE_SIZE);
     let is_all_tenants = principal.is_support() && query.tenant.is_none();
     let is_match = |job: &Job| principal.sees(job) && matches(job, query, is_all_tenants);
     let found = scan_jobs(
@@ -54,7 +46,7 @@ pub async fn list<P: JobList + KeyValueStore + Clock>(
         from,
         usize::from(limit),
         MAX_EXAMINED_JOBS,
-        is_match,
+        &is_match,
     )
     .await?;
     let mut jobs: Vec<JobView> = found.jobs.iter().map(JobView::from).collect();
@@ -71,20 +63,38 @@ pub async fn list<P: JobList + KeyValueStore + Clock>(
     Ok((page, found.next))
 }
 
-fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError> {
-    let status_group = match query.status.as_deref() {
-        None => None,
-        Some(name) => Some(
-            StatusGroup::ALL
-                .into_iter()
-                .find(|group| group.name() == name)
-                .ok_or_else(|| {
-                    ApiError::BadRequest(format!(
-                        "status {name:?} is not one of open, ready, failed, cancelled, erased"
-                    ))
-                })?,
-        ),
+/// Refuses filters that are invalid, also where they are ignored.
+///
+/// # Errors
+/// Names the first one.
+pub fn check_filters(query: &JobQuery) -> Result<(), ApiError> {
+    if !(1..=MAX_PAGE_SIZE).contains(&query.limit.unwrap_or(DEFAULT_PAGE_SIZE)) {
+        return Err(ApiError::BadRequest(format!(
+            "limit must be between 1 and {MAX_PAGE_SIZE}"
+        )));
+    }
+    status_group(query)?;
+    label("reference", query.reference.as_deref())?;
+    label("batch", query.batch.as_deref())?;
+    Ok(())
+}
+
+fn status_group(query: &JobQuery) -> Result<Option<StatusGroup>, ApiError> {
+    let Some(name) = query.status.as_deref() else {
+        return Ok(None);
     };
+    let mut groups = StatusGroup::ALL.into_iter();
+    let group = groups.find(|group| group.name() == name);
+    if group.is_none() {
+        return Err(ApiError::BadRequest(format!(
+            "status {name:?} is not one of open, ready, failed, cancelled, erased"
+        )));
+    }
+    Ok(group)
+}
+
+fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError> {
+    let status_group = status_group(query)?;
     let range = TimeRange {
         from: Timestamp(query.since.unwrap_or(0)),
         ..TimeRange::ALL

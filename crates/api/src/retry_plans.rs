@@ -79,7 +79,7 @@ where
     };
     let scan = JobScan::failed(tenant.as_ref(), range);
     let is_match = |job: &Job| matches(job, filter);
-    let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_EXAMINED_JOBS, is_match).await?;
+    let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_EXAMINED_JOBS, &is_match).await?;
     let (jobs, poisoned): (Vec<Job>, Vec<Job>) = found
         .jobs
         .into_iter()

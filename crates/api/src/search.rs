@@ -108,7 +108,7 @@ async fn of_reference<P: JobList>(
         None,
         MAX_OF_REFERENCE,
         MAX_EXAMINED_JOBS,
-        is_match,
+        &is_match,
     );
     Ok(found.await?.jobs)
 }

@@ -12,7 +12,6 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
 use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession, new_uuid};
 use jobs::upload_session::{collection as session_collection, find, read};
-use serde::{Deserialize, Serialize};
 
 mod idempotency;
 mod multipart;
@@ -157,7 +156,7 @@ where
 }
 
 /// What identifies a session, before it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct NewSession {
     /// The UUID in the object's key.
     uuid: String,

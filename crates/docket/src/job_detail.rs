@@ -1,10 +1,9 @@
 //! `docket jobs show` and `explain`.
 
-use std::collections::BTreeMap;
-
 use api::explain::{Explanation, ExplanationStep, JobAction, WaitsOn};
 use api::types::JobDetail;
 use console::Style;
+use jobs::labels::Tags;
 use jobs::view::JobView;
 
 use crate::CommandContext;
@@ -134,7 +133,7 @@ fn print_labels(
     printer: &Printer,
     reference: &Option<String>,
     batch: &Option<String>,
-    tags: &BTreeMap<String, String>,
+    tags: &Tags,
 ) -> Result<()> {
     for (name, value) in [("reference", reference), ("batch", batch)] {
         if let Some(value) = value {

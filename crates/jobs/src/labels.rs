@@ -4,8 +4,7 @@
 //! invalid one is refused. Invalid metadata is not used, and the job says so: it must never cost the document its job.
 
 mod metadata;
-
-use std::collections::BTreeMap;
+mod tags;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,7 @@ use crate::characters::is_direction_mark;
 use crate::text::is_visible_text;
 
 pub use metadata::LabelMetadata;
+pub use tags::Tags;
 
 /// Maximum length of a reference, of the name of a batch, and of a tag's value, in characters.
 pub const MAX_LABEL_CHARS: usize = 64;
@@ -32,8 +32,8 @@ pub struct Labels {
     /// The documents that belong together have the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty", with = "tags::lines")]
+    pub tags: Tags,
 }
 
 /// Which part of [`Labels`].
@@ -146,10 +146,10 @@ impl Labels {
     ///
     /// # Errors
     /// The first one that is invalid.
-    pub fn new(
+    pub fn new<'a>(
         reference: Option<&str>,
         batch: Option<&str>,
-        tags: &BTreeMap<String, String>,
+        tags: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, InvalidLabel> {
         let text = |field: LabelField, text: Option<&str>| {
             let checked = text.map(check_text).transpose();
@@ -158,7 +158,7 @@ impl Labels {
         Ok(Self {
             reference: text(LabelField::Reference, reference)?,
             batch: text(LabelField::Batch, batch)?,
-            tags: check_tags(tags).map_err(|problem| InvalidLabel {
+            tags: Tags::checked(tags).map_err(|problem| InvalidLabel {
                 field: LabelField::Tags,
                 problem,
             })?,
@@ -186,40 +186,9 @@ pub fn check_text(text: &str) -> Result<String, LabelProblem> {
     Ok(text.to_owned())
 }
 
-fn check_tags(tags: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, LabelProblem> {
-    if tags.len() > MAX_TAGS {
-        return Err(LabelProblem::TooManyTags);
-    }
-    let may_be_in_a_name = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    let is_name = |name: &str| {
-        (1..=MAX_TAG_NAME_CHARS).contains(&name.len()) && name.bytes().all(may_be_in_a_name)
-    };
-    if !tags.keys().all(|name| is_name(name)) {
-        return Err(LabelProblem::TagName);
-    }
-    let checked = tags.iter().map(|(name, value)| {
-        let value = check_text(value).map_err(|_| LabelProblem::TagValue)?;
-        Ok((name.clone(), value))
-    });
-    let checked: BTreeMap<String, String> = checked.collect::<Result<_, LabelProblem>>()?;
-    let bytes: usize = checked
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
-    if bytes > MAX_TAGS_BYTES {
-        return Err(LabelProblem::TagBytes);
-    }
-    Ok(checked)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        pairs.iter().map(owned).collect()
-    }
 
     #[test]
     fn texts_are_bounded_and_shown_as_they_are() {
@@ -240,41 +209,6 @@ mod tests {
                 check_text(text),
                 Err(LabelProblem::ControlCharacter),
                 "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn tags_are_bounded_in_number_and_size() {
-        let names: Vec<String> = (0..9).map(|number| format!("t{number}")).collect();
-        let some = |count: usize, value: &str| {
-            names[..count]
-                .iter()
-                .map(|name| (name.clone(), value.to_owned()))
-                .collect()
-        };
-        assert_eq!(check_tags(&some(8, "v")), Ok(some(8, "v")));
-        assert_eq!(check_tags(&some(9, "v")), Err(LabelProblem::TooManyTags));
-        assert_eq!(
-            check_tags(&some(8, &"v".repeat(62))),
-            Ok(some(8, &"v".repeat(62)))
-        );
-        assert_eq!(
-            check_tags(&some(8, &"v".repeat(63))),
-            Err(LabelProblem::TagBytes)
-        );
-        for name in ["", "a b", "a=b", "ä", &"x".repeat(33)] {
-            assert_eq!(
-                check_tags(&tags(&[(name, "v")])),
-                Err(LabelProblem::TagName),
-                "{name:?}"
-            );
-        }
-        for value in ["", " ", "a\nb", &"x".repeat(65)] {
-            assert_eq!(
-                check_tags(&tags(&[("a", value)])),
-                Err(LabelProblem::TagValue),
-                "{value:?}"
             );
         }
     }

@@ -1,15 +1,15 @@
 //! The public view of a job, for pages, downstream programs and the API. Fields may be added but never changed.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
+use crate::labels::Tags;
 use crate::state::{Failure, State};
 
 /// A job as pushed to pages and listed. At most about 4 KB of JSON; about 400 bytes with an ordinary file name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
     /// The same for all versions and attempts of the job: a UUID.
@@ -48,8 +48,12 @@ pub struct JobView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
     /// The uploader's tags: values by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, String>")
+    )]
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     /// When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
     /// messages and events, which say what changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -292,11 +292,9 @@ function Job({
 
 /** What the uploader attached to the document. */
 function Labels({ job }: { job: JobView }): JSX.Element | null {
-  const labels = [
-    ["Reference", job.reference],
-    ["Batch", job.batch],
-    ...Object.entries(job.tags ?? {}),
-  ].filter((label): label is [string, string] => label[1] !== undefined);
+  const labels = [["Reference", job.reference], ["Batch", job.batch], ...Object.entries(job.tags ?? {})].filter(
+    (label): label is [string, string] => label[1] !== undefined,
+  );
   if (labels.length === 0) return null;
   return <p class="meta">{labels.map(([name, value]) => `${name}: ${value}`).join(" · ")}</p>;
 }

@@ -181,7 +181,8 @@ pub async fn scan_jobs<P: JobList>(
     from: Option<JobListPosition>,
     limit: usize,
     max_examined: usize,
-    is_match: impl Fn(&Job) -> bool,
+    // Not generic: each list would be another copy of this function in the binary.
+    is_match: &dyn Fn(&Job) -> bool,
 ) -> Result<ScanResult, ApiError> {
     let mut position = from;
     let mut jobs = Vec::new();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
+use jobs::labels::Tags;
 use serde::{Deserialize, Serialize};
 
 use super::SignedRequest;
@@ -70,8 +71,9 @@ pub struct UploadView {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, String>"))]
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     /// The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uploaded: bool,

@@ -3,7 +3,6 @@
 //! A key belongs to its caller. Its record is written before the upload session and names it, so that of two requests at
 //! the same time, and of requests that were interrupted, all create the same session.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{NewSession, try_again};
@@ -19,12 +18,48 @@ const MAX_KEY_CHARS: usize = 128;
 /// would put all into one partition of the table.
 const KEY: &str = "-";
 
-/// What is stored about a key.
-#[derive(Debug, Serialize, Deserialize)]
-struct ClaimRecord {
-    /// SHA-256 of the request.
-    request: String,
-    session: NewSession,
+/// What is stored about a key: the SHA-256 of the request, and the session, one value per line.
+fn encode(request: &str, session: &NewSession) -> String {
+    format!("{request}\n{}\n{}", session.uuid, session.created_at.0)
+}
+
+fn decode(body: &str) -> Option<(&str, NewSession)> {
+    let (request, session) = body.split_once('\n')?;
+    let (uuid, created_at) = session.split_once('\n')?;
+    let session = NewSession {
+        uuid: uuid.to_owned(),
+        created_at: Timestamp(created_at.parse().ok()?),
+    };
+    Some((request, session))
+}
+
+/// SHA-256 of a request. Every field counts.
+fn hash_of(upload: &NewUpload) -> String {
+    let NewUpload {
+        pipeline,
+        tenant,
+        name,
+        bytes,
+        content_type,
+        reference,
+        batch,
+        tags,
+    } = upload;
+    let bytes = bytes.to_string();
+    let mut fields: Vec<Option<&str>> = vec![
+        Some(pipeline),
+        tenant.as_deref(),
+        Some(name),
+        Some(&bytes),
+        Some(content_type),
+        reference.as_deref(),
+        batch.as_deref(),
+    ];
+    fields.extend(
+        tags.iter()
+            .flat_map(|(name, value)| [Some(name.as_str()), Some(value.as_str())]),
+    );
+    hash(&fields)
 }
 
 /// The upload session that belongs to an idempotency key.
@@ -54,16 +89,10 @@ pub(super) async fn claim<P: KeyValueStore + Clock>(
             "the header Idempotency-Key must have 1 to {MAX_KEY_CHARS} characters of ASCII"
         )));
     }
-    // The length separates the caller from the key.
-    let length = principal.actor.len().to_string();
-    let record = hash(&[&length, ":", &principal.actor, key]);
-    let request = hash(&[&serde_json::to_string(upload).unwrap_or_default()]);
+    let record = hash(&[Some(&principal.actor), Some(key)]);
+    let request = hash_of(upload);
     let collection = collection(&record);
-    let own = ClaimRecord {
-        request: request.clone(),
-        session: new.clone(),
-    };
-    let body = serde_json::to_string(&own).unwrap_or_default();
+    let body = encode(&request, new);
     // Another request may write the record between the two calls: then it is read again.
     for _ in 0..3 {
         let stored = ports.get(&collection, KEY).await?;
@@ -71,8 +100,8 @@ pub(super) async fn claim<P: KeyValueStore + Clock>(
         // Expired records stay for a while (DynamoDB developer guide, "Using time to live").
         let is_valid = |stored: &&Record| stored.expires_at.is_some_and(|at| now < at);
         if let Some(valid) = stored.as_ref().filter(is_valid) {
-            let first: ClaimRecord = serde_json::from_str(&valid.body).map_err(|_| try_again())?;
-            if first.request != request {
+            let (first, session) = decode(&valid.body).ok_or_else(try_again)?;
+            if first != request {
                 return Err(ApiError::IdempotencyKeyReused(
                     "this Idempotency-Key was used for another request within the last 24 hours; send another key, or repeat the request unchanged"
                         .to_owned(),
@@ -80,7 +109,7 @@ pub(super) async fn claim<P: KeyValueStore + Clock>(
             }
             return Ok(Claim {
                 record,
-                session: first.session,
+                session,
                 is_repeated: true,
             });
         }
@@ -112,11 +141,13 @@ fn collection(record: &str) -> String {
     format!("idempotency#{record}")
 }
 
-/// SHA-256 in hexadecimal digits.
-fn hash(parts: &[&str]) -> String {
+/// SHA-256 in hexadecimal digits. The lengths separate the fields.
+fn hash(fields: &[Option<&str>]) -> String {
     let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
+    for field in fields {
+        let length = field.map_or(u64::MAX, |text| text.len() as u64);
+        hash.update(length.to_le_bytes());
+        hash.update(field.unwrap_or_default().as_bytes());
     }
     let digits = hash.finalize();
     digits.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -57,7 +57,10 @@ pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
     if tags.len() < labels.tags.len() {
         return Err(CliError::usage("--tag names a tag twice"));
     }
-    Labels::new(None, None, &tags).map_err(|invalid| CliError::usage(invalid.to_string()))?;
+    let tags = tags
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    Labels::new(None, None, tags).map_err(|invalid| CliError::usage(invalid.to_string()))?;
     Ok(())
 }
 

@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use aws_smithy_types::base64;
 
 const START: &str = "=?UTF-8?";
 
@@ -26,7 +25,8 @@ pub(super) fn decode(value: &str) -> Cow<'_, str> {
     let mut after_encoded = true;
     for (word, decoded) in words {
         let is_encoded = decoded.is_some();
-        if !bytes.is_empty() && !(after_encoded && is_encoded) {
+        let is_joined = after_encoded && is_encoded;
+        if !(bytes.is_empty() || is_joined) {
             bytes.push(b' ');
         }
         bytes.extend(decoded.unwrap_or_else(|| word.as_bytes().to_vec()));
@@ -43,7 +43,7 @@ fn decode_word(word: &str) -> Option<Vec<u8>> {
     }
     let (encoding, text) = rest.strip_suffix("?=")?.split_once('?')?;
     match encoding {
-        "B" | "b" => BASE64_STANDARD.decode(text).ok(),
+        "B" | "b" => base64::decode(text).ok(),
         "Q" | "q" => decode_quoted(text),
         _ => None,
     }

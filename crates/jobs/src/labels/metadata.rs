@@ -4,9 +4,8 @@
 //! written as S3's own header `x-amz-tagging` writes them: as the parameters of a URL's query.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use super::{InvalidLabel, LabelField, LabelProblem, Labels, check_tags, check_text};
+use super::{InvalidLabel, LabelField, LabelProblem, Labels, Tags, check_text};
 use percent_encoding::percent_decode_str;
 
 /// The values of the user metadata `docket-reference`, `docket-batch` and `docket-tags`, decoded from what S3 makes of other
@@ -36,12 +35,12 @@ impl LabelMetadata {
         let reference = text(LabelField::Reference, self.reference.as_ref());
         let batch = text(LabelField::Batch, self.batch.as_ref());
         let tags = match self.tags.as_deref().map(parse_tags) {
-            None => BTreeMap::new(),
+            None => Tags::default(),
             Some(Ok(tags)) => tags,
             Some(Err(problem)) => {
                 let field = LabelField::Tags;
                 invalid.push(InvalidLabel { field, problem });
-                BTreeMap::new()
+                Tags::default()
             }
         };
         let labels = Labels {
@@ -59,16 +58,15 @@ fn decoded(value: &str) -> Result<String, LabelProblem> {
 }
 
 /// Tags from `name=value&name=value`.
-fn parse_tags(text: &str) -> Result<BTreeMap<String, String>, LabelProblem> {
-    let mut tags = BTreeMap::new();
+fn parse_tags(text: &str) -> Result<Tags, LabelProblem> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
     for pair in text.trim().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or(LabelProblem::TagFormat)?;
         let part = |part: &str| decoded(&part.replace('+', " "));
-        if tags.insert(part(name)?, part(value)?).is_some() {
-            return Err(LabelProblem::DuplicateTag);
-        }
+        pairs.push((part(name)?, part(value)?));
     }
-    check_tags(&tags)
+    let pairs = pairs.iter();
+    Tags::checked(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 #[cfg(test)]
@@ -92,16 +90,15 @@ mod tests {
         );
         assert_eq!(invalid, []);
         assert_eq!(found.reference.as_deref(), Some("Vertrag Müller 50%"));
-        let tags: Vec<_> = found
-            .tags
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()))
-            .collect();
-        assert_eq!(tags, [("client", "Müller AG"), ("matter", "47/11")]);
+        assert_eq!(
+            found.tags.lines(),
+            "client=Müller AG
+matter=47/11"
+        );
         let (found, invalid) = labels("Müller", "client=Müller");
         assert_eq!(invalid, []);
         assert_eq!(found.reference.as_deref(), Some("Müller"));
-        assert_eq!(found.tags["client"], "Müller");
+        assert_eq!(found.tags.get("client"), Some("Müller"));
     }
 
     #[test]
@@ -131,7 +128,10 @@ mod tests {
             let (found, invalid) = labels(reference, "a=1");
             let field = LabelField::Reference;
             assert_eq!(invalid, [InvalidLabel { field, problem }], "{reference}");
-            assert_eq!((found.reference, found.tags["a"].as_str()), (None, "1"));
+            assert_eq!(
+                (found.reference.as_deref(), found.tags.lines()),
+                (None, "a=1")
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::fixture::AdvanceJob as _;
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::labels::{InvalidLabel, LabelField, LabelProblem, Labels};
+use jobs::labels::{InvalidLabel, LabelField, LabelProblem, Labels, Tags};
 use jobs::ports::{JobStore, KeyValueStore, Record};
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
@@ -104,7 +104,7 @@ async fn labelled_jobs<P: JobList + JobStore>(ports: &P, bucket: &str, tenant: &
     job.input.labels = Labels {
         reference: Some("INV#4711 ü".to_owned()),
         batch: Some("May".to_owned()),
-        tags: [("matter".to_owned(), "47-11".to_owned())].into(),
+        tags: Tags::from_lines("client=ACME\nmatter=47-11".to_owned()),
     };
     job.input.invalid_labels = vec![InvalidLabel {
         field: LabelField::Tags,

@@ -5,7 +5,7 @@ use jobs::event::EventKind;
 use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
-use jobs::labels::{InvalidLabel, Labels};
+use jobs::labels::{InvalidLabel, Labels, Tags};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
@@ -21,12 +21,9 @@ pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
     let tenant: Tenant = row.parsed("tenant")?;
     let mut input = row.map("input", input_from_item)?;
     input.labels = labels_from_item(row, &tenant)?;
-    input.invalid_labels =
-        row.optional(INVALID_LABELS, Reader::texts)?
-            .map_or_else(Vec::new, |codes| {
-                let codes = codes.into_iter();
-                codes.filter_map(InvalidLabel::from_code).collect()
-            });
+    let invalid = row.optional_text(INVALID_LABELS)?.unwrap_or_default();
+    let invalid = invalid.split(',').filter_map(InvalidLabel::from_code);
+    input.invalid_labels = invalid.collect();
     let bucket = input.bucket.clone();
     Ok(Job {
         id: row.parsed("job_id")?,
@@ -84,7 +81,7 @@ fn labels_from_item(row: Reader<'_>, tenant: &Tenant) -> Result<Labels, BadRow> 
     Ok(Labels {
         reference: label(REFERENCE)?,
         batch: label(BATCH)?,
-        tags: row.optional(TAGS, Reader::text_map)?.unwrap_or_default(),
+        tags: Tags::from_lines(row.optional_text(TAGS)?.unwrap_or_default()),
     })
 }
 

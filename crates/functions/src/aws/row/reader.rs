@@ -1,7 +1,5 @@
 //! Reads attributes of an item.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::Timestamp;
 
@@ -86,28 +84,6 @@ impl<'a> Reader<'a> {
             .and_then(|value| value.as_m().ok())
             .ok_or_else(|| self.wrong(name))?;
         read(Reader { item, path: name })
-    }
-
-    /// A list of texts.
-    pub(super) fn texts(&self, name: &'static str) -> Result<Vec<&'a str>, BadRow> {
-        let values = self.item.get(name).and_then(|value| value.as_l().ok());
-        let values = values.ok_or_else(|| self.wrong(name))?.iter();
-        let text = |value: &'a AttributeValue| value.as_s().map(String::as_str);
-        values
-            .map(text)
-            .collect::<Result<_, _>>()
-            .map_err(|_| self.wrong(name))
-    }
-
-    /// A map of texts.
-    pub(super) fn text_map(&self, name: &'static str) -> Result<BTreeMap<String, String>, BadRow> {
-        let values = self.item.get(name).and_then(|value| value.as_m().ok());
-        let mut texts = BTreeMap::new();
-        for (key, value) in values.ok_or_else(|| self.wrong(name))? {
-            let text = value.as_s().map_err(|_| self.wrong(name))?;
-            texts.insert(key.clone(), text.clone());
-        }
-        Ok(texts)
     }
 
     pub(super) fn list<T>(

@@ -112,18 +112,14 @@ fn put_labels(item: &mut Item, job: &Job) {
     put(item, REFERENCE, labels.reference.as_ref().map(of_tenant));
     put(item, BATCH, labels.batch.as_ref().map(of_tenant));
     if !labels.tags.is_empty() {
-        let tags = labels
-            .tags
-            .iter()
-            .map(|(name, value)| (name.clone(), s(value)));
-        item.insert(TAGS.to_owned(), AttributeValue::M(tags.collect()));
+        item.insert(TAGS.to_owned(), s(labels.tags.lines()));
     }
     if !invalid_labels.is_empty() {
-        let codes = invalid_labels.iter().map(|invalid| s(invalid.code()));
-        item.insert(
-            INVALID_LABELS.to_owned(),
-            AttributeValue::L(codes.collect()),
-        );
+        let codes: Vec<String> = invalid_labels
+            .iter()
+            .map(|invalid| invalid.code())
+            .collect();
+        item.insert(INVALID_LABELS.to_owned(), s(codes.join(",")));
     }
 }
 

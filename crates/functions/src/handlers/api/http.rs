@@ -21,14 +21,20 @@ pub struct HttpEvent {
     raw_path: String,
     #[serde(default)]
     raw_query_string: String,
-    /// Their names are in lower case.
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: Headers,
     #[serde(default)]
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
     request_context: RequestContext,
+}
+
+/// The headers that are used. API Gateway writes their names in lower case.
+#[derive(Debug, Default, Deserialize)]
+struct Headers {
+    #[serde(default, rename = "idempotency-key")]
+    idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,9 +77,9 @@ impl HttpEvent {
         &self.request_context.request_id
     }
 
-    /// A header, by its name in lower case. Several of one name are joined with commas.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
+    /// The header `Idempotency-Key`. Several are joined with commas.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.headers.idempotency_key.as_deref()
     }
 
     /// The claims of the token, which API Gateway has verified; `None` if the route requires no token.
