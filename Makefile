@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation simulate plan replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,7 +98,7 @@ test-web: page
 	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
 	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
 
-test: package cli test-web venv-check venv-supply-chain ## run all tests, end to end on the local stack included
+test: package cli test-web venv-check venv-supply-chain venv-clients ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest
@@ -139,6 +139,12 @@ deny: venv-check venv-supply-chain ## check dependencies: bans, licences, source
 
 venv-check:
 	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
+
+# The generator of the tested Python client needs Python 3.11. Without it, and outside CI, its test is skipped.
+venv-clients:
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then $(PYTHON) $(PY)/venv.py target/venv-clients tests/clients/requirements.txt; \
+	elif [ -n "$(CI)" ]; then echo "CI needs Python 3.11" >&2; exit 1; \
+	else echo "== the generated client is not tested: its generator needs Python 3.11" >&2; fi
 
 notices: venv-supply-chain ## write the licence notices of what is compiled into the functions and the command line
 	@target/venv-supply-chain/bin/python supply-chain/notices.py
@@ -199,6 +205,11 @@ READY_BY_SEEDS = $(if $(filter file,$(origin SEEDS)),200,$(SEEDS))
 bench-ready-by: ## measure how well the estimates of when jobs are ready hold, on SEEDS=200 days of each kind with faults (3 min)
 	@$(CARGO) build --release -p planner $(LOCKED)
 	@"$(TARGET)/release/planner" bench-ready-by --seeds $(READY_BY_SEEDS)
+
+CONTRACT ?=
+contract: package venv-clients ## compare the API with its OpenAPI document as each role, with schemathesis on a local stack (5 min; CONTRACT="--max-examples 200")
+	@$(CARGO) build $(TESTS) --example contract
+	@"$(TARGET)/release/examples/contract" $(CONTRACT)
 
 SEEDS ?= 700
 JOBS ?= 60

@@ -25,6 +25,7 @@ REQUIREMENTS = (
     PYTHON / "requirements-check.txt",
     ROOT / "supply-chain" / "requirements.txt",
     ROOT / "tests" / "baseline" / "requirements.txt",
+    ROOT / "tests" / "clients" / "requirements.txt",
 )
 MAX_SECONDS = 600
 # cargo-deny refuses a database without any advisory.

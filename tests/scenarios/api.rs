@@ -3,6 +3,8 @@
 
 mod authorization;
 mod cli;
+mod generated_client;
+mod labels;
 mod operations;
 mod upload_sessions;
 

@@ -34,7 +34,7 @@ struct UnfinishedDeletion {
     key: String,
 }
 
-/// Deletes the uploaded version, further uploads of the same bytes, its copy, outputs and failure objects, the file's name, the model's words, the reasons in
+/// Deletes the uploaded version, further uploads of the same bytes, its copy, outputs and failure objects, the file's name and labels, the model's words, the reasons in
 /// the job's history, and the messages in quarantine that name the job. The job becomes `Erased`, for good.
 ///
 /// # Errors
@@ -142,7 +142,7 @@ where
     let mut copy = None;
     if let Some(key) = key {
         // The session is that of the first version at the key.
-        uploads::clear_name(ports, JobId::of_key(bucket, &key)).await?;
+        uploads::erase(ports, JobId::of_key(bucket, &key)).await?;
         if let InputLocation::Copy(location) = input_location(job.id, bucket, &key) {
             copy = Some(location);
         }

@@ -43,6 +43,9 @@ pub enum ApiError {
     /// The cursor was not issued by this API, or for another query or caller.
     #[error("{0}")]
     BadCursor(String),
+    /// The caller used the idempotency key for another request.
+    #[error("{0}")]
+    IdempotencyKeyReused(String),
     /// A dependency did not answer. The caller may try again.
     #[error("{0}")]
     Unavailable(String),

@@ -113,9 +113,31 @@ pub fn explain(job: &Job, now: Timestamp) -> Explanation {
         waiting: waiting(job, now),
         ready_by: None,
         next: next(job, now),
-        timeline: job.history.iter().map(|entry| past(job, entry)).collect(),
+        timeline: timeline(job),
         help: help::help(job, now),
     }
+}
+
+fn timeline(job: &Job) -> Vec<ExplanationStep> {
+    let unused = job
+        .input
+        .invalid_labels
+        .iter()
+        .map(|invalid| ExplanationStep {
+            at: job.created_at.0,
+            what: format!(
+                "warning: the object's metadata x-amz-meta-docket-{} was not used: {invalid}",
+                invalid.field.name()
+            ),
+            actor: None,
+            reason: None,
+        });
+    let mut steps: Vec<ExplanationStep> =
+        job.history.iter().map(|entry| past(job, entry)).collect();
+    // After the upload, the oldest entry.
+    let at = steps.len().min(1);
+    steps.splice(at..at, unused);
+    steps
 }
 
 /// Whether a job's check is overdue by more than 15 minutes.

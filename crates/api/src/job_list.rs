@@ -7,8 +7,9 @@ use super::{ApiError, Principal, ready_by};
 use crate::name::fold;
 use crate::ports::{JobList, TimeRange};
 use crate::types::{JobPage, JobQuery};
-use jobs::id::Timestamp;
+use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
+use jobs::labels::check_text;
 use jobs::ports::{Clock, KeyValueStore};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
@@ -36,15 +37,7 @@ pub async fn list<P: JobList + KeyValueStore + Clock>(
     from: Option<JobListPosition>,
 ) -> Result<(JobPage, Option<JobListPosition>), ApiError> {
     let scan = scan_for(principal, query)?;
-    let limit = match query.limit {
-        None => DEFAULT_PAGE_SIZE,
-        Some(limit) if (1..=MAX_PAGE_SIZE).contains(&limit) => limit,
-        Some(_) => {
-            return Err(ApiError::BadRequest(format!(
-                "limit must be between 1 and {MAX_PAGE_SIZE}"
-            )));
-        }
-    };
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE_SIZE);
     let is_all_tenants = principal.is_support() && query.tenant.is_none();
     let is_match = |job: &Job| principal.sees(job) && matches(job, query, is_all_tenants);
     let found = scan_jobs(
@@ -53,7 +46,7 @@ pub async fn list<P: JobList + KeyValueStore + Clock>(
         from,
         usize::from(limit),
         MAX_EXAMINED_JOBS,
-        is_match,
+        &is_match,
     )
     .await?;
     let mut jobs: Vec<JobView> = found.jobs.iter().map(JobView::from).collect();
@@ -70,24 +63,45 @@ pub async fn list<P: JobList + KeyValueStore + Clock>(
     Ok((page, found.next))
 }
 
-fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError> {
-    let status_group = match query.status.as_deref() {
-        None => None,
-        Some(name) => Some(
-            StatusGroup::ALL
-                .into_iter()
-                .find(|group| group.name() == name)
-                .ok_or_else(|| {
-                    ApiError::BadRequest(format!(
-                        "status {name:?} is not one of open, ready, failed, cancelled, erased"
-                    ))
-                })?,
-        ),
+/// Refuses filters that are invalid, also where they are ignored.
+///
+/// # Errors
+/// Names the first one.
+pub fn check_filters(query: &JobQuery) -> Result<(), ApiError> {
+    if !(1..=MAX_PAGE_SIZE).contains(&query.limit.unwrap_or(DEFAULT_PAGE_SIZE)) {
+        return Err(ApiError::BadRequest(format!(
+            "limit must be between 1 and {MAX_PAGE_SIZE}"
+        )));
+    }
+    status_group(query)?;
+    label("reference", query.reference.as_deref())?;
+    label("batch", query.batch.as_deref())?;
+    Ok(())
+}
+
+fn status_group(query: &JobQuery) -> Result<Option<StatusGroup>, ApiError> {
+    let Some(name) = query.status.as_deref() else {
+        return Ok(None);
     };
+    let mut groups = StatusGroup::ALL.into_iter();
+    let group = groups.find(|group| group.name() == name);
+    if group.is_none() {
+        return Err(ApiError::BadRequest(format!(
+            "status {name:?} is not one of open, ready, failed, cancelled, erased"
+        )));
+    }
+    Ok(group)
+}
+
+fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError> {
+    let status_group = status_group(query)?;
     let range = TimeRange {
         from: Timestamp(query.since.unwrap_or(0)),
         ..TimeRange::ALL
     };
+    if query.reference.is_some() || query.batch.is_some() {
+        return labelled_scan(principal, query, range);
+    }
     let status_groups = match status_group {
         Some(group) => vec![group],
         None => StatusGroup::ALL.to_vec(),
@@ -113,6 +127,46 @@ fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError
     Ok(JobScan::of_tenants([&tenant], &status_groups, range))
 }
 
+/// Lists by a reference or a batch are those of tenants, since another tenant may have the same names. Of both, the reference
+/// has fewer jobs.
+fn labelled_scan(
+    principal: &Principal,
+    query: &JobQuery,
+    range: TimeRange,
+) -> Result<JobScan, ApiError> {
+    let tenants = label_tenants(principal, query.tenant.as_deref())?.ok_or_else(|| {
+        ApiError::BadRequest("name the tenant of the reference or batch".to_owned())
+    })?;
+    let reference = label("reference", query.reference.as_deref())?;
+    let batch = label("batch", query.batch.as_deref())?;
+    Ok(match (reference, batch) {
+        (Some(reference), _) => JobScan::of_reference(&tenants, &reference, range),
+        (None, batch) => JobScan::of_batch(&tenants, &batch.unwrap_or_default(), range),
+    })
+}
+
+/// The tenants whose labels a caller searches: the named one, or its own. `None` if it must name one.
+pub(crate) fn label_tenants(
+    principal: &Principal,
+    named: Option<&str>,
+) -> Result<Option<Vec<Tenant>>, ApiError> {
+    let own = &principal.tenants;
+    match named {
+        Some(_) => Ok(Some(vec![principal.tenant(named)?])),
+        None if own.is_empty() || own.len() > MAX_MERGED_TENANTS => Ok(None),
+        None => Ok(Some(own.iter().cloned().collect())),
+    }
+}
+
+/// A label as it is stored.
+///
+/// # Errors
+/// If no document can have it: the list would be empty, as if there were no such jobs.
+pub(crate) fn label(name: &str, text: Option<&str>) -> Result<Option<String>, ApiError> {
+    let checked = text.map(check_text).transpose();
+    checked.map_err(|problem| ApiError::BadRequest(format!("{name} {problem}")))
+}
+
 /// Whether a row matches the query. Needed for filters that no index has, and because an index may lag behind its rows.
 fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
     let equals = |filter: &Option<String>, value: &str| {
@@ -124,9 +178,19 @@ fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
         && equals(&query.pipeline, &job.pipeline)
         && equals(&query.cause, cause)
         && query.q.as_ref().is_none_or(has_prefix)
+        && has_label(
+            query.reference.as_deref(),
+            job.input.labels.reference.as_deref(),
+        )
+        && has_label(query.batch.as_deref(), job.input.labels.batch.as_deref())
         && query
             .since
             .is_none_or(|since| filtered_time(job, is_all_tenants).0 >= since)
+}
+
+/// Whether a label equals the one that a filter wants, without the blanks around it.
+pub(crate) fn has_label(wanted: Option<&str>, label: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| Some(wanted.trim()) == label)
 }
 
 /// The time that `since` filters: when the job was created, or when it failed if failed jobs of all tenants are listed.

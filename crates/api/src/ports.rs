@@ -25,6 +25,10 @@ pub struct Page<T> {
 pub enum JobListKey {
     /// A tenant's jobs of one status group, by creation time, newest first.
     OfTenant(Tenant, StatusGroup),
+    /// A tenant's jobs with a reference, by creation time, newest first.
+    OfReference(Tenant, String),
+    /// A tenant's jobs of a batch, by creation time, newest first.
+    OfBatch(Tenant, String),
     /// One shard of the failed jobs of all tenants, by the time they failed, newest first.
     Failed(u8),
     /// One shard of the open jobs of all tenants, by the time of their next check, soonest first.

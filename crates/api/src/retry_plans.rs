@@ -8,7 +8,7 @@
 use tracing::warn;
 
 use super::audit::{self, AuditTarget};
-use super::job_list::{JobScan, scan_jobs};
+use super::job_list::{JobScan, has_label, label, scan_jobs};
 use super::summary::count_jobs_by;
 use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
@@ -79,7 +79,7 @@ where
     };
     let scan = JobScan::failed(tenant.as_ref(), range);
     let is_match = |job: &Job| matches(job, filter);
-    let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_EXAMINED_JOBS, is_match).await?;
+    let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_EXAMINED_JOBS, &is_match).await?;
     let (jobs, poisoned): (Vec<Job>, Vec<Job>) = found
         .jobs
         .into_iter()
@@ -131,6 +131,12 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
             "the filter's since must be before its until".to_owned(),
         ));
     }
+    if label("the filter's batch", filter.batch.as_deref())?.is_some() && filter.tenant.is_none() {
+        return Err(ApiError::BadRequest(
+            "name the tenant of the batch: another tenant may have one with the same name"
+                .to_owned(),
+        ));
+    }
     Ok(())
 }
 
@@ -145,6 +151,7 @@ fn matches(job: &Job, filter: &RetryPlanFilter) -> bool {
     may_be_retried(job)
         && equals(&filter.pipeline, &job.pipeline)
         && equals(&filter.cause, cause(job))
+        && has_label(filter.batch.as_deref(), job.input.labels.batch.as_deref())
         && filter.since.is_none_or(|since| job.updated_at.0 >= since)
         && filter.until.is_none_or(|until| job.updated_at.0 < until)
 }

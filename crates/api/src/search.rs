@@ -2,12 +2,14 @@
 
 use super::quarantine::list_entry;
 use super::{ApiError, Principal, uploads};
+use crate::job_list::{JobScan, MAX_EXAMINED_JOBS, label_tenants, scan_jobs};
 use crate::name::key_forms;
-use crate::ports::QuarantineStore;
+use crate::ports::{JobList, QuarantineStore, TimeRange};
 use crate::ready_by::add_estimates;
 use crate::types::{JobPage, QuarantineEntry};
 use jobs::id::{InferenceId, JobId, Location, Tenant};
 use jobs::job::Job;
+use jobs::labels::check_text;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
@@ -16,15 +18,17 @@ use jobs::view::JobView;
 pub(crate) const MAX_ID_BYTES: usize = 1024;
 /// A message id has at most 100 characters (SQS); the queue's name may precede it.
 const MAX_MESSAGE_ID_BYTES: usize = 120;
+/// How many jobs with the same reference are returned; `GET /jobs?reference=` lists them all.
+const MAX_OF_REFERENCE: usize = 50;
 /// How many versions of an object have their jobs looked up.
 const MAX_VERSIONS: usize = 10;
 
-/// Finds jobs by a job id, an inference id, an object's key or URL, an output's key, or the UUID in a key. For support,
-/// also finds messages in quarantine by their ids.
+/// Finds jobs by a job id, an inference id, an object's key or URL, an output's key, the UUID in a key, or a reference. For
+/// support, also finds messages in quarantine by their ids.
 ///
 /// # Errors
 /// If the text cannot be an id, or a dependency does not answer. Finding nothing is not an error.
-pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore + Clock>(
+pub async fn find<P: JobStore + JobList + ObjectStore + QuarantineStore + KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
@@ -49,6 +53,7 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore + 
     {
         found.extend(ports.load(id).await?);
     }
+    found.extend(of_reference(ports, principal, tenant, text).await?);
     if let Some(key) = object_key(bucket, text)
         && pipelines.of_key(&key).is_some()
     {
@@ -79,6 +84,33 @@ pub async fn find<P: JobStore + ObjectStore + QuarantineStore + KeyValueStore + 
         quarantine,
         ..JobPage::default()
     })
+}
+
+/// The newest jobs whose reference is the text.
+async fn of_reference<P: JobList>(
+    ports: &P,
+    principal: &Principal,
+    tenant: Option<&str>,
+    text: &str,
+) -> Result<Vec<Job>, ApiError> {
+    let Ok(reference) = check_text(text) else {
+        return Ok(vec![]);
+    };
+    let Some(tenants) = label_tenants(principal, tenant)? else {
+        return Ok(vec![]);
+    };
+    let scan = JobScan::of_reference(&tenants, &reference, TimeRange::ALL);
+    let is_match =
+        |job: &Job| principal.sees(job) && job.input.labels.reference.as_ref() == Some(&reference);
+    let found = scan_jobs(
+        ports,
+        &scan,
+        None,
+        MAX_OF_REFERENCE,
+        MAX_EXAMINED_JOBS,
+        &is_match,
+    );
+    Ok(found.await?.jobs)
 }
 
 /// Whether an id may contain the character. S3 lists keys as XML, which carries neither most control characters nor

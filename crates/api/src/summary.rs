@@ -45,7 +45,7 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
         )
     };
     let is_open = |job: &Job| principal.sees(job) && job.state.status_group() == StatusGroup::Open;
-    let open = scan_jobs(ports, &open, None, usize::MAX, MAX_EXAMINED_JOBS, is_open).await?;
+    let open = scan_jobs(ports, &open, None, usize::MAX, MAX_EXAMINED_JOBS, &is_open).await?;
     let is_failed = |job: &Job| {
         principal.sees(job)
             && job.state.status_group() == StatusGroup::Failed
@@ -57,7 +57,7 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
         None,
         usize::MAX,
         MAX_EXAMINED_JOBS,
-        is_failed,
+        &is_failed,
     )
     .await?;
     let stalled = open.jobs.iter().filter(|job| is_stalled(&job.state, now));

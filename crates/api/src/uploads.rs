@@ -7,11 +7,13 @@ use crate::ports::{ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
 use jobs::file_name::clean;
 use jobs::id::{JobId, Tenant, Timestamp};
+use jobs::labels::Labels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
 use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession, new_uuid};
 use jobs::upload_session::{collection as session_collection, find, read};
 
+mod idempotency;
 mod multipart;
 mod validation;
 
@@ -43,6 +45,10 @@ pub(super) fn upload_view(session: &UploadSession) -> UploadView {
         content_type: session.content_type.clone(),
         created_at: session.created_at.0,
         expires_at: session.expires_at.0,
+        reference: session.labels.reference.clone(),
+        batch: session.labels.batch.clone(),
+        tags: session.labels.tags.clone(),
+        uploaded: false,
         put: None,
         multipart: None,
     }
@@ -56,19 +62,21 @@ fn constraints(session: &UploadSession) -> UploadConstraints {
     }
 }
 
-/// Creates an upload session: chooses the key and signs the requests that upload the file.
+/// Creates an upload session: chooses the key and signs the requests that upload the file. A repeated request with the same
+/// idempotency key returns the same session.
 ///
 /// # Errors
-/// If the pipeline does not take such a file.
+/// If the pipeline does not take such a file, or the idempotency key was used for another request.
 pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
     principal: &Principal,
     upload: &NewUpload,
+    idempotency_key: Option<&str>,
 ) -> Result<UploadView, ApiError>
 where
-    P: KeyValueStore + ObjectTransfers + Clock,
+    P: KeyValueStore + ObjectStore + ObjectTransfers + Clock,
 {
     let pipeline = pipelines.get(&upload.pipeline).ok_or_else(|| {
         let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
@@ -77,13 +85,26 @@ where
             known.join(", ")
         ))
     })?;
-    validation::check(upload, pipeline)?;
+    let labels = validation::check(upload, pipeline)?;
     let tenant: Tenant = principal.tenant(upload.tenant.as_deref())?;
     let now = ports.now();
     let random = (u128::from(ports.random()) << 64) | u128::from(ports.random());
-    let uuid = new_uuid(now, random);
+    let new = NewSession {
+        uuid: new_uuid(now, random).to_string(),
+        created_at: now,
+    };
+    let claim = match idempotency_key {
+        None => None,
+        Some(key) => Some(idempotency::claim(ports, principal, key, upload, &new).await?),
+    };
+    let NewSession { uuid, created_at } = claim.as_ref().map_or(new, |claim| claim.session.clone());
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
+    if claim.as_ref().is_some_and(|claim| claim.is_repeated)
+        && let Some(session) = find(ports, id).await?
+    {
+        return repeated(ports, &session).await;
+    }
     let mut session = UploadSession {
         job: id.to_string(),
         bucket: bucket.to_owned(),
@@ -94,10 +115,12 @@ where
         bytes: upload.bytes,
         content_type: upload.content_type.clone(),
         uploaded_by: principal.actor.clone(),
-        created_at: now,
-        expires_at: now.plus(pipelines.upload_expiry()),
+        created_at,
+        expires_at: created_at.plus(pipelines.upload_expiry()),
         multipart: None,
         closed: false,
+        labels,
+        idempotency_record: claim.map(|claim| claim.record),
     };
     if session.bytes > MAX_SINGLE_PUT_BYTES {
         let to = session.location();
@@ -112,17 +135,51 @@ where
         expires_at: Some(Timestamp(session.expires_at.0 + SESSION_RETENTION_MS)),
     };
     // Before any request is signed: an object without a session has no known uploader.
-    ports
+    let is_first = ports
         .put(&session_collection(id), SESSION_KEY, &record)
         .await?;
+    if !is_first {
+        // An equal request at the same time was faster, and has its own multipart upload.
+        if let Some(upload_id) = &session.multipart {
+            let to = session.location();
+            ports.abort_multipart_upload(&to, upload_id).await?;
+        }
+        let first = find(ports, id).await?.ok_or_else(try_again)?;
+        return repeated(ports, &first).await;
+    }
     let job = Record {
         body: id.to_string(),
         ..record
     };
-    ports
-        .put(&job_collection(&uuid.to_string()), JOB_KEY, &job)
-        .await?;
+    ports.put(&job_collection(&uuid), JOB_KEY, &job).await?;
     signed_view(ports, &session).await
+}
+
+/// What identifies a session, before it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NewSession {
+    /// The UUID in the object's key.
+    uuid: String,
+    created_at: Timestamp,
+}
+
+/// The response to a repeated request: the session of the first one, newly signed.
+async fn repeated<P: ObjectStore + ObjectTransfers + Clock>(
+    ports: &P,
+    session: &UploadSession,
+) -> Result<UploadView, ApiError> {
+    check_open(ports, session)?;
+    if ports.head(&session.location()).await?.is_some() {
+        return Ok(UploadView {
+            uploaded: true,
+            ..upload_view(session)
+        });
+    }
+    signed_view(ports, session).await
+}
+
+fn try_again() -> ApiError {
+    ApiError::Unavailable("try again in a moment".to_owned())
 }
 
 /// The session with what the uploader needs to continue.
@@ -158,6 +215,13 @@ async fn own_session<P: KeyValueStore + Clock>(
     if session.uploaded_by != principal.actor || !has_access {
         return Err(not_found());
     }
+    check_open(ports, &session)?;
+    Ok((id, session))
+}
+
+/// # Errors
+/// [`ApiError::Gone`] if the upload was aborted or has expired.
+fn check_open<P: Clock>(ports: &P, session: &UploadSession) -> Result<(), ApiError> {
     if session.closed {
         return Err(aborted());
     }
@@ -166,7 +230,7 @@ async fn own_session<P: KeyValueStore + Clock>(
             "the upload session has expired; create a new upload".to_owned(),
         ));
     }
-    Ok((id, session))
+    Ok(())
 }
 
 fn aborted() -> ApiError {
@@ -207,12 +271,22 @@ where
     close(ports, id, |_| ()).await
 }
 
-/// Removes the file's name from the session of a job whose data is being deleted.
+/// Removes the file's name and labels from the session of a job whose data is being deleted, and forgets the idempotency key.
 ///
 /// # Errors
 /// If the store does not answer.
-pub(super) async fn clear_name<P: KeyValueStore>(ports: &P, id: JobId) -> Result<(), ApiError> {
-    close(ports, id, |session| session.name.clear()).await
+pub(super) async fn erase<P: KeyValueStore>(ports: &P, id: JobId) -> Result<(), ApiError> {
+    if let Some(session) = find(ports, id).await?
+        && let Some(record) = &session.idempotency_record
+    {
+        idempotency::forget(ports, record).await?;
+    }
+    close(ports, id, |session| {
+        session.name.clear();
+        session.labels = Labels::default();
+        session.idempotency_record = None;
+    })
+    .await
 }
 
 /// Closes a session. It is kept, so that a file that is uploaded all the same still has a known uploader.
@@ -237,7 +311,7 @@ async fn close<P: KeyValueStore>(
     {
         return Ok(());
     }
-    Err(ApiError::Unavailable("try again in a moment".to_owned()))
+    Err(try_again())
 }
 
 /// The job of the upload session whose object key contains this UUID.

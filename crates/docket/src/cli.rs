@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use jobs::labels;
 
 use crate::config;
 use crate::model_check::ModelCommand;
@@ -133,6 +134,8 @@ pub(crate) struct UploadArgs {
     /// Media type of the files [default: detected from name and content]
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
     /// Wait for the results and save them
     #[arg(long, short)]
     pub(crate) wait: bool,
@@ -142,6 +145,20 @@ pub(crate) struct UploadArgs {
     /// Overwrite existing results
     #[arg(long, requires = "wait")]
     pub(crate) force: bool,
+}
+
+/// What is attached to the uploaded files.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct LabelArgs {
+    /// Your own id of the document, 1 to 64 characters; `docket jobs find` finds its job by it
+    #[arg(long, value_parser = label)]
+    pub(crate) reference: Option<String>,
+    /// Batch that the files belong to, 1 to 64 characters; `docket jobs list --batch` lists its jobs
+    #[arg(long, value_parser = label)]
+    pub(crate) batch: Option<String>,
+    /// Tag, may be given eight times
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
+    pub(crate) tags: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -171,10 +188,13 @@ impl PagingArgs {
 pub(crate) enum JobsCommand {
     /// List jobs, newest first
     List(JobListArgs),
-    /// Find a job by any id
+    /// Find a job by any id, or by its reference
     Find {
-        /// Id of a job, an inference or a quarantined message, or an S3 key or address
+        /// Id of a job, an inference or a quarantined message, a reference, or an S3 key or address
         id: String,
+        /// Tenant to search for a reference; required for support
+        #[arg(long)]
+        tenant: Option<String>,
     },
     /// Show everything about a job
     Show {
@@ -256,6 +276,12 @@ pub(crate) struct JobListArgs {
     /// Only jobs since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,
+    /// Only jobs with this reference; support must name the tenant
+    #[arg(long, value_parser = label)]
+    pub(crate) reference: Option<String>,
+    /// Only jobs of this batch; support must name the tenant
+    #[arg(long, value_parser = label)]
+    pub(crate) batch: Option<String>,
     /// Only files whose name starts with this, in upper or lower case
     #[arg(long, value_name = "PREFIX")]
     pub(crate) name: Option<String>,
@@ -295,6 +321,9 @@ pub(crate) struct CreatePlanArgs {
     /// Only jobs that failed with this cause, such as ModelError
     #[arg(long)]
     pub(crate) cause: Option<String>,
+    /// Only jobs of this batch
+    #[arg(long, requires = "tenant", value_parser = label)]
+    pub(crate) batch: Option<String>,
     /// Only jobs that failed at or after this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,
@@ -337,6 +366,17 @@ pub(crate) enum QuarantineCommand {
         #[arg(long, short)]
         reason: String,
     },
+}
+
+/// A reference or the name of a batch, as the service takes it.
+fn label(text: &str) -> Result<String, String> {
+    labels::check_text(text).map_err(|problem| problem.to_string())
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let (name, value) = pair.ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn time(text: &str) -> Result<u64, String> {
@@ -394,5 +434,21 @@ mod tests {
         }
         assert!(read(&["jobs", "list", "--since", "soon"]).is_err());
         assert!(read(&["upload", "a.pdf", "--save", "x"]).is_err());
+    }
+
+    #[test]
+    fn labels_that_the_service_refuses_are_refused_at_once() {
+        let read =
+            |words: &[&str]| Cli::try_parse_from(["docket", "upload", "a.pdf"].iter().chain(words));
+        let long = "x".repeat(65);
+        assert!(read(&["--reference", "4711", "--batch", "May", "--tag", "a=b=c"]).is_ok());
+        for words in [
+            ["--reference", ""],
+            ["--reference", "a\nb"],
+            ["--batch", &long],
+            ["--tag", "a"],
+        ] {
+            assert_eq!(read(&words).unwrap_err().exit_code(), 2, "{words:?}");
+        }
     }
 }

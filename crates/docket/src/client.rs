@@ -38,6 +38,8 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) enum Idempotency {
     /// Sending it twice has the same effect as sending it once.
     Idempotent,
+    /// As `Idempotent`, by an idempotency key that is sent along.
+    WithKey,
     /// It is sent again only if the service certainly did not process it: it was not sent, or it was throttled.
     NotIdempotent,
 }
@@ -101,7 +103,7 @@ impl ApiClient {
 
     /// Sends a GET request without a token.
     pub(crate) async fn get_public(&self, path: &str) -> Result<HttpResponse> {
-        self.send_with_retries(Method::GET, path, None, Idempotency::Idempotent, None)
+        self.send_with_retries(Method::GET, path, None, Idempotency::Idempotent, &[])
             .await
     }
 
@@ -200,15 +202,16 @@ impl ApiClient {
         idempotency: Idempotency,
     ) -> Result<HttpResponse> {
         let token = self.token().await?;
-        let first = self
-            .send_with_retries(
-                method.clone(),
-                path,
-                body.clone(),
-                idempotency,
-                Some(&token),
-            )
-            .await;
+        let key = (idempotency == Idempotency::WithKey).then(config::random_key);
+        let send = async |token: &str| {
+            let headers = [
+                ("authorization", Some(format!("Bearer {token}"))),
+                ("idempotency-key", key.clone()),
+            ];
+            self.send_with_retries(method.clone(), path, body.clone(), idempotency, &headers)
+                .await
+        };
+        let first = send(&token).await;
         match first {
             // A request with a rejected token was not processed, so any request can be sent again.
             Err(error) if error.problem.status == 401 => {
@@ -219,8 +222,7 @@ impl ApiClient {
                         error
                     }
                 })?;
-                self.send_with_retries(method, path, body, idempotency, Some(&token))
-                    .await
+                send(&token).await
             }
             other => other,
         }
@@ -232,7 +234,7 @@ impl ApiClient {
         path: &str,
         body: Option<Vec<u8>>,
         idempotency: Idempotency,
-        token: Option<&str>,
+        headers: &[(&str, Option<String>)],
     ) -> Result<HttpResponse> {
         let url = format!("{}{path}", self.base);
         let mut attempts = 0;
@@ -243,8 +245,10 @@ impl ApiClient {
                 .uri(&url)
                 .header("accept", "application/json, application/problem+json")
                 .header("user-agent", concat!("docket/", env!("CARGO_PKG_VERSION")));
-            if let Some(token) = token {
-                request = request.header("authorization", format!("Bearer {token}"));
+            for (name, value) in headers {
+                if let Some(value) = value {
+                    request = request.header(*name, value);
+                }
             }
             if body.is_some() {
                 request = request.header("content-type", "application/json");
@@ -303,7 +307,7 @@ impl ApiClient {
 }
 
 fn is_retryable(result: &Result<HttpResponse, HttpClientError>, idempotency: Idempotency) -> bool {
-    let idempotent = idempotency == Idempotency::Idempotent;
+    let idempotent = idempotency != Idempotency::NotIdempotent;
     match result {
         Ok(response) => {
             response.status == 429

@@ -84,6 +84,16 @@ pub(crate) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
     written
 }
 
+/// A random idempotency key.
+pub(crate) fn random_key() -> String {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        // The time differs from request to request as well.
+        bytes = u128::from(now()).to_be_bytes();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A random number from 0 to 1, for jitter.
 pub(crate) fn random() -> f64 {
     // Without a random source, 0.5 is no worse than having no jitter.

@@ -346,6 +346,7 @@ impl Doctor<'_> {
             name: "docket-doctor.pdf".to_owned(),
             bytes: 1,
             content_type: pipeline.content_types.first().cloned().unwrap_or_default(),
+            ..NewUpload::default()
         };
         let created: Result<UploadView> = self
             .context

@@ -3,6 +3,7 @@
 use api::explain::{Explanation, ExplanationStep, JobAction, WaitsOn};
 use api::types::JobDetail;
 use console::Style;
+use jobs::labels::Tags;
 use jobs::view::JobView;
 
 use crate::CommandContext;
@@ -32,6 +33,7 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
         )?;
         printer.field("tenant", &sanitize(&upload.tenant))?;
         printer.field("pipeline", &sanitize(&upload.pipeline))?;
+        print_labels(printer, &upload.reference, &upload.batch, &upload.tags)?;
         printer.field(
             "upload",
             &format!("open until {}", Printer::time_and_age(upload.expires_at)),
@@ -106,6 +108,7 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
     )?;
     printer.field("tenant", &sanitize(&job.tenant))?;
     printer.field("pipeline", &sanitize(&job.pipeline))?;
+    print_labels(printer, &job.reference, &job.batch, &job.tags)?;
     printer.field("created", &Printer::time_and_age(job.created_at))?;
     printer.field("changed", &Printer::time_and_age(job.updated_at))?;
     if let Some(ready_by) = &job.ready_by {
@@ -122,6 +125,27 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
             "failure",
             &sanitize(&format!("{}: {}", failure.cause, failure.detail)),
         )?;
+    }
+    Ok(())
+}
+
+fn print_labels(
+    printer: &Printer,
+    reference: &Option<String>,
+    batch: &Option<String>,
+    tags: &Tags,
+) -> Result<()> {
+    for (name, value) in [("reference", reference), ("batch", batch)] {
+        if let Some(value) = value {
+            printer.field(name, &sanitize(value))?;
+        }
+    }
+    if !tags.is_empty() {
+        let pairs: Vec<String> = tags
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        printer.field("tags", &sanitize(&pairs.join(", ")))?;
     }
     Ok(())
 }

@@ -54,6 +54,8 @@ async fn fetch_jobs(context: &CommandContext, args: &JobListArgs) -> Result<JobP
             pipeline: args.pipeline.clone(),
             cause: args.cause.clone(),
             since: args.since,
+            reference: args.reference.clone(),
+            batch: args.batch.clone(),
             q: args.name.clone(),
             find: None,
             limit: u16::try_from(missing.min(MAX_PAGE_SIZE)).ok(),
@@ -74,8 +76,14 @@ async fn fetch_jobs(context: &CommandContext, args: &JobListArgs) -> Result<JobP
     Ok(all)
 }
 
-pub(crate) async fn find(context: &CommandContext, id: String) -> Result<Exit> {
+pub(crate) async fn find(
+    context: &CommandContext,
+    id: String,
+    tenant: Option<String>,
+) -> Result<Exit> {
+    let names_tenant = tenant.is_some();
     let filters = JobQuery {
+        tenant,
         find: Some(id.clone()),
         ..JobQuery::default()
     };
@@ -95,12 +103,17 @@ pub(crate) async fn find(context: &CommandContext, id: String) -> Result<Exit> {
         }
     }
     if page.jobs.is_empty() && page.quarantine.is_empty() {
+        let hint = if names_tenant {
+            "to search by file name, use `docket jobs list --name PREFIX`"
+        } else {
+            "to search by file name, use `docket jobs list --name PREFIX`; support finds a reference with --tenant"
+        };
         return Err(CliError::new(
             Exit::NotFound,
             "not-found",
             format!("no job or message found for {id}"),
         )
-        .with_hint("to search by file name, use `docket jobs list --name PREFIX`"));
+        .with_hint(hint));
     }
     Ok(Exit::Success)
 }

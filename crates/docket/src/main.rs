@@ -193,7 +193,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
 async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit> {
     match command {
         JobsCommand::List(args) => job_list::list(context, args).await,
-        JobsCommand::Find { id } => job_list::find(context, id).await,
+        JobsCommand::Find { id, tenant } => job_list::find(context, id, tenant).await,
         JobsCommand::Show { id } => job_detail::show(context, &id).await,
         JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
         JobsCommand::Result { id, output, force } => {

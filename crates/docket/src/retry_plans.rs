@@ -31,6 +31,7 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
             tenant: args.tenant,
             pipeline: args.pipeline,
             cause: args.cause,
+            batch: args.batch,
             since: args.since,
             until: args.until,
         },
@@ -196,6 +197,7 @@ fn describe_filter(filter: &RetryPlanFilter) -> String {
         ("of tenant", &filter.tenant),
         ("of pipeline", &filter.pipeline),
         ("with cause", &filter.cause),
+        ("of batch", &filter.batch),
     ];
     for (name, value) in named {
         if let Some(value) = value {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::file_name::{NO_NAME, clean};
 use crate::id::{JobId, Location, Tenant};
+use crate::labels::{InvalidLabel, Labels};
 use crate::pipeline::Pipeline;
 use crate::state::{Cause, Failure};
 
@@ -23,6 +24,10 @@ pub struct Input {
     pub name: Option<String>,
     /// The user who uploaded it, if the upload went through the API.
     pub uploaded_by: Option<String>,
+    /// What the uploader attached to it.
+    pub labels: Labels,
+    /// Labels in the object's metadata that are not used, since they are invalid.
+    pub invalid_labels: Vec<InvalidLabel>,
 }
 
 impl Input {
@@ -279,6 +284,8 @@ mod tests {
                 content_type: "application/pdf".into(),
                 name: name.map(str::to_owned),
                 uploaded_by: None,
+                labels: Labels::default(),
+                invalid_labels: vec![],
             };
             input.display_name().into_owned()
         };

@@ -7,6 +7,7 @@ use crate::event::{Event, EventKind};
 use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
+use crate::labels::Labels;
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
 use crate::state::{Failure, State};
@@ -243,6 +244,8 @@ impl Job {
         self.input.name = None;
         self.input.key.clear();
         self.input.etag.clear();
+        self.input.labels = Labels::default();
+        self.input.invalid_labels.clear();
         for entry in &mut self.history {
             entry.reason = None;
         }

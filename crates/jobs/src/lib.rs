@@ -48,6 +48,7 @@ pub mod input;
 pub mod inventory_scan;
 mod invoke;
 pub mod job;
+pub mod labels;
 pub mod open_jobs;
 pub mod pipeline;
 pub mod policy;

@@ -18,6 +18,7 @@ use std::error::Error;
 
 use crate::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::job::Job;
+use crate::labels::LabelMetadata;
 use crate::save_request::SaveRequest;
 use crate::state::StatusGroup;
 
@@ -94,7 +95,7 @@ pub trait JobStore {
 }
 
 /// An object's metadata and its first bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectHead {
     pub version: String,
     /// Without quotes.
@@ -103,6 +104,7 @@ pub struct ObjectHead {
     pub content_type: String,
     /// The uploader's file name from the user metadata, decoded.
     pub name: Option<String>,
+    pub labels: LabelMetadata,
     /// The first [`crate::input::PEEK_BYTES`] bytes; empty if not requested.
     pub first_bytes: Vec<u8>,
 }

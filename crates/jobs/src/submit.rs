@@ -14,6 +14,7 @@ use crate::input::{
 pub use crate::invoke::IfDenied;
 use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current};
 use crate::job::{Job, NewJob};
+use crate::labels::Labels;
 use crate::pipeline::Pipeline;
 use crate::ports::{
     Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion, ObjectHead,
@@ -327,6 +328,11 @@ fn input_of(
 ) -> Input {
     // Event and object differ if this version was replaced; the row is about the version of the event.
     let matching = object.filter(|_| upload_check.is_current);
+    let (labels, invalid_labels) = match (&session, &matching) {
+        (Some(session), _) => (session.labels.clone(), vec![]),
+        (None, Some(object)) => object.labels.labels(),
+        (None, None) => (Labels::default(), vec![]),
+    };
     Input {
         bucket: upload.bucket.clone(),
         key: upload.key.clone(),
@@ -350,6 +356,8 @@ fn input_of(
         .filter(|name| !name.is_empty()),
         // Only the upload session is trusted for this; object metadata is chosen by the uploader.
         uploaded_by: session.map(|session| session.uploaded_by),
+        labels,
+        invalid_labels,
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::{JobId, Location, Timestamp};
+use crate::labels::Labels;
 use crate::pipeline::Pipeline;
 use crate::ports::{KeyValueStore, Record, Unavailable};
 
@@ -32,6 +33,11 @@ pub struct UploadSession {
     /// It can no longer be continued. Parts signed before may still arrive; the object then still belongs to its uploader.
     #[serde(default)]
     pub closed: bool,
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// The record of the idempotency key that the upload was created with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_record: Option<String>,
 }
 
 impl UploadSession {

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
+use crate::labels::Tags;
 use crate::state::{Failure, State};
 
-/// A job as pushed to pages and listed. At most about 2 KB of JSON, most of it the file name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A job as pushed to pages and listed. At most about 4 KB of JSON; about 400 bytes with an ordinary file name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
     /// The same for all versions and attempts of the job: a UUID.
@@ -40,6 +41,19 @@ pub struct JobView {
     /// Why the job failed. Of an open job: why its last attempt did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
+    /// The uploader's own id of the document. Plain text. Escape it before you show it as HTML. So are `batch` and `tags`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The batch that the document belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// The uploader's tags: values by name.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, String>")
+    )]
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
     /// When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
     /// messages and events, which say what changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,6 +147,9 @@ impl From<&Job> for JobView {
             },
             corrected: job.corrected,
             failure: failure.map(FailureView::from),
+            reference: job.input.labels.reference.clone(),
+            batch: job.input.labels.batch.clone(),
+            tags: job.input.labels.tags.clone(),
             ready_by: None,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jobs::id::{JobId, Timestamp};
+use jobs::labels::LabelMetadata;
 use jobs::ports::Listing;
 use jobs::ports::{ListedObject, ListedVersion, ListingCursor, ObjectHead, Queue};
 
@@ -113,6 +114,7 @@ impl SimulatedBucket {
             bytes: object.bytes,
             content_type: "application/pdf".to_owned(),
             name: None,
+            labels: LabelMetadata::default(),
             first_bytes: object.first.iter().take(first).copied().collect(),
         })
     }

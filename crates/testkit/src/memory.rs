@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::key_value_map::KeyValueMap;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
+use jobs::labels::LabelMetadata;
 use jobs::ports::{
     CheckRequest, Clock, Connection, DeadLetter, DelayedMessage, EndpointInstances, Invocation,
     QuarantinedMessage, Queue, RetryCommand, Ticket, Unavailable,
@@ -106,6 +107,8 @@ pub struct Object {
     pub etag: String,
     /// The uploader's file name in its metadata.
     pub name: Option<String>,
+    /// The labels in its metadata.
+    pub labels: LabelMetadata,
     /// Its media type; `application/pdf` if empty.
     pub content_type: String,
 }

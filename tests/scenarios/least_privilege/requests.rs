@@ -148,6 +148,18 @@ fn job_requests(table: &str) -> Vec<AwsRequest> {
             "failed_shard",
             json!({"N": "999"}),
         ),
+        list(
+            "list jobs by reference",
+            "by_reference",
+            "tenant_reference",
+            json!({"S": "outside#1"}),
+        ),
+        list(
+            "list the jobs of a batch",
+            "by_batch",
+            "tenant_batch",
+            json!({"S": "outside#1"}),
+        ),
     ]
 }
 
@@ -193,6 +205,9 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         drop("consume a ticket", "ticket#outside"),
         get("read an upload session", "upload#outside"),
         put("create an upload session", "upload#outside"),
+        get("read an idempotency key", "idempotency#outside"),
+        put("claim an idempotency key", "idempotency#outside"),
+        drop("forget an idempotency key", "idempotency#outside"),
         put("write an audit entry", "audit"),
         list("read the audit log", "audit"),
         update("change an audit entry", "audit"),

@@ -670,13 +670,16 @@ export interface components {
         };
         /** @description Query parameters of `GET /jobs`. */
         JobQuery: {
+            /** @description Only jobs of exactly this batch. Support must name the tenant. */
+            batch?: string;
             /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
             cause?: components["schemas"]["FailureCause"];
             /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
             cursor?: string;
             /**
-             * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
-             *     id of a message in quarantine. At most 1,024 bytes, without control characters. All other filters are ignored.
+             * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
+             *     newest jobs), or, for support, the id of a message in quarantine. At most 1,024 bytes, without control characters.
+             *     All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
              */
             find?: string;
             /**
@@ -688,6 +691,8 @@ export interface components {
             pipeline?: string;
             /** @description Only files whose name starts with this text, ignoring case. */
             q?: string;
+            /** @description Only jobs with exactly this reference. Support must name the tenant. */
+            reference?: string;
             /**
              * Format: int64
              * @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
@@ -738,13 +743,15 @@ export interface components {
              */
             stalled?: number;
         };
-        /** @description A job as pushed to pages and listed. At most about 2 KB of JSON, most of it the file name. */
+        /** @description A job as pushed to pages and listed. At most about 4 KB of JSON; about 400 bytes with an ordinary file name. */
         JobView: {
             /**
              * Format: int32
              * @description The newest attempt, from 1; 0 if none was started.
              */
             attempt: number;
+            /** @description The batch that the document belongs to. */
+            batch?: string;
             /**
              * Format: int64
              * @description The document's size.
@@ -770,12 +777,18 @@ export interface components {
              *     messages and events, which say what changed.
              */
             ready_by?: components["schemas"]["ReadyByView"];
+            /** @description The uploader's own id of the document. Plain text. Escape it before you show it as HTML. So are `batch` and `tags`. */
+            reference?: string;
             /**
              * Format: int64
              * @description When the next attempt is due, in milliseconds since 1970 UTC. Present if the status is `RetryScheduled`.
              */
             retry_at?: number;
             status: components["schemas"]["JobStatus"];
+            /** @description The uploader's tags: values by name. */
+            tags?: {
+                [key: string]: string;
+            };
             /** @description The tenant that the document belongs to: 1 to 40 of `a`–`z`, `0`–`9` and `-`. */
             tenant: string;
             /**
@@ -839,6 +852,11 @@ export interface components {
         /** @description Body of `POST /uploads`. */
         NewUpload: {
             /**
+             * @description The batch that the document belongs to, by a name of your choice: 1 to 64 characters, without control characters.
+             *     `GET /jobs` lists the jobs of a batch.
+             */
+            batch?: string | null;
+            /**
              * Format: int64
              * @description The file's size in bytes, at most the pipeline's `max_bytes`.
              */
@@ -852,6 +870,18 @@ export interface components {
             name: string;
             /** @description A `name` of `GET /me`'s pipelines. */
             pipeline: string;
+            /**
+             * @description Your own id of the document: 1 to 64 characters, without control characters. It need not be unique. `GET /jobs` finds
+             *     jobs by it.
+             */
+            reference?: string | null;
+            /**
+             * @description Tags: values by name, at most 8, together at most 512 bytes of UTF-8. A name has 1 to 32 of `A`–`Z`, `a`–`z`,
+             *     `0`–`9`, `.`, `_` and `-`; a value has 1 to 64 characters, without control characters.
+             */
+            tags?: {
+                [key: string]: string;
+            };
             /** @description One of the caller's tenants. Required if the caller has several. */
             tenant?: string | null;
         };
@@ -973,6 +1003,8 @@ export interface components {
         };
         /** @description Selects the failed jobs of a retry plan. */
         RetryPlanFilter: {
+            /** @description Only jobs of exactly this batch. Needs `tenant`. */
+            batch?: string | null;
             /** @description Only jobs that failed with this cause. */
             cause?: components["schemas"]["FailureCause"] | null;
             /** @description Only this pipeline. */
@@ -1166,6 +1198,7 @@ export interface components {
         };
         /** @description An upload session: response of `POST /uploads` and `GET /uploads/{job_id}`. */
         UploadView: {
+            batch?: string;
             /**
              * Format: int64
              * @description The file's size in bytes.
@@ -1192,7 +1225,14 @@ export interface components {
             pipeline: string;
             /** @description The request that uploads the file, if it is uploaded as a whole. */
             put?: components["schemas"]["SignedRequest"];
+            /** @description As in the request. So are `batch` and `tags`. Plain text. Escape it before you show it as HTML. */
+            reference?: string;
+            tags?: {
+                [key: string]: string;
+            };
             tenant: string;
+            /** @description The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do. */
+            uploaded?: boolean;
         };
         /** @description What an open job waits for, and since when. */
         WaitingView: {
@@ -1245,6 +1285,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -1305,6 +1355,16 @@ export interface operations {
                     "application/json": components["schemas"]["ClientConfiguration"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -1348,13 +1408,16 @@ export interface operations {
     ListJobs: {
         parameters: {
             query?: {
+                /** @description Only jobs of exactly this batch. Support must name the tenant. */
+                batch?: string;
                 /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
                 cause?: components["schemas"]["FailureCause"];
                 /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
                 cursor?: string;
                 /**
-                 * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
-                 *     id of a message in quarantine. At most 1,024 bytes, without control characters. All other filters are ignored.
+                 * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
+                 *     newest jobs), or, for support, the id of a message in quarantine. At most 1,024 bytes, without control characters.
+                 *     All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
                  */
                 find?: string;
                 /** @description Maximum number of jobs in the response. The default is 50. */
@@ -1363,6 +1426,8 @@ export interface operations {
                 pipeline?: string;
                 /** @description Only files whose name starts with this text, ignoring case. */
                 q?: string;
+                /** @description Only jobs with exactly this reference. Support must name the tenant. */
+                reference?: string;
                 /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
                 /** @description Only jobs of this group. Without it, all. */
@@ -1392,6 +1457,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -1461,6 +1536,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -1536,6 +1621,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -1609,6 +1704,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -1676,6 +1781,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -1751,6 +1866,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -1816,6 +1941,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -1888,6 +2023,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -1955,6 +2100,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2026,6 +2181,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2101,6 +2266,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -2166,6 +2341,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2239,6 +2424,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -2308,6 +2503,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -2375,6 +2580,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2447,6 +2662,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -2490,7 +2715,10 @@ export interface operations {
     CreateUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A key of your choice, such as a UUID, that is new for each file. For 24 hours a repeated request with the same key returns the same upload. With another body it is refused as `idempotency-key-reused`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2516,6 +2744,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2587,6 +2825,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -2652,6 +2900,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2721,6 +2979,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
@@ -2796,6 +3064,16 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
             404: {
                 headers: {
@@ -2865,6 +3143,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */

@@ -39,6 +39,7 @@ export class JobRow extends Component<Props> {
             <span class="row-about">
               {job.pipeline} · {formatBytes(job.bytes)}
               {showTenant && <> · {job.tenant}</>}
+              {job.reference !== undefined && <> · {job.reference}</>}
             </span>
           </span>
           <StatusCell job={job} pipeline={pipeline} />

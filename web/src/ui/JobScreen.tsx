@@ -161,6 +161,7 @@ function Job({
         {showTenant && <> · {job.tenant}</>} · uploaded <Time at={job.created_at} />
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
       </p>
+      <Labels job={job} />
       {message !== undefined && (
         <p class="notice" role="status">
           {message}
@@ -287,6 +288,15 @@ function Job({
       )}
     </>
   );
+}
+
+/** What the uploader attached to the document. */
+function Labels({ job }: { job: JobView }): JSX.Element | null {
+  const labels = [["Reference", job.reference], ["Batch", job.batch], ...Object.entries(job.tags ?? {})].filter(
+    (label): label is [string, string] => label[1] !== undefined,
+  );
+  if (labels.length === 0) return null;
+  return <p class="meta">{labels.map(([name, value]) => `${name}: ${value}`).join(" · ")}</p>;
 }
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {

@@ -63,6 +63,32 @@ impl JobScan {
         }
     }
 
+    /// The jobs of some tenants with a reference.
+    pub fn of_reference<'a>(
+        tenants: impl IntoIterator<Item = &'a Tenant>,
+        reference: &str,
+        range: TimeRange,
+    ) -> Self {
+        let list = |tenant: &Tenant| JobListKey::OfReference(tenant.clone(), reference.to_owned());
+        Self {
+            lists: tenants.into_iter().map(list).collect(),
+            range,
+        }
+    }
+
+    /// The jobs of a batch of some tenants.
+    pub fn of_batch<'a>(
+        tenants: impl IntoIterator<Item = &'a Tenant>,
+        batch: &str,
+        range: TimeRange,
+    ) -> Self {
+        let list = |tenant: &Tenant| JobListKey::OfBatch(tenant.clone(), batch.to_owned());
+        Self {
+            lists: tenants.into_iter().map(list).collect(),
+            range,
+        }
+    }
+
     pub(super) fn is_ascending(&self) -> bool {
         matches!(self.lists.first(), Some(JobListKey::Open(_)))
     }
@@ -155,7 +181,8 @@ pub async fn scan_jobs<P: JobList>(
     from: Option<JobListPosition>,
     limit: usize,
     max_examined: usize,
-    is_match: impl Fn(&Job) -> bool,
+    // Not generic: each list would be another copy of this function in the binary.
+    is_match: &dyn Fn(&Job) -> bool,
 ) -> Result<ScanResult, ApiError> {
     let mut position = from;
     let mut jobs = Vec::new();

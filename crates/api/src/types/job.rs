@@ -8,6 +8,8 @@ use super::{QuarantineEntry, SignedRequest, UploadView};
 use crate::explain::Explanation;
 #[cfg(feature = "schema")]
 use jobs::commands::MAX_REASON_CHARS;
+#[cfg(feature = "schema")]
+use jobs::labels::MAX_LABEL_CHARS;
 use jobs::view::{FailureView, JobView};
 
 /// Query parameters of `GET /jobs`.
@@ -36,11 +38,20 @@ pub struct JobQuery {
     /// Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
+    /// Only jobs with exactly this reference. Support must name the tenant.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Only jobs of exactly this batch. Support must name the tenant.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
     /// Only files whose name starts with this text, ignoring case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, or, for support, the
-    /// id of a message in quarantine. At most 1,024 bytes, without control characters. All other filters are ignored.
+    /// Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
+    /// newest jobs), or, for support, the id of a message in quarantine. At most 1,024 bytes, without control characters.
+    /// All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub find: Option<String>,

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::NamedCount;
 #[cfg(feature = "schema")]
 use super::schema::{TENANT_PATTERN, visible_pattern};
+#[cfg(feature = "schema")]
+use jobs::labels::MAX_LABEL_CHARS;
 
 /// Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,10 @@ pub struct RetryPlanFilter {
     #[cfg_attr(feature = "schema", schemars(with = "Option<jobs::state::Cause>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Only jobs of exactly this batch. Needs `tenant`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
     /// Only jobs that failed at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,

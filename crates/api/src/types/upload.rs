@@ -1,13 +1,18 @@
 //! Uploads.
 
+use std::collections::BTreeMap;
+
+#[cfg(feature = "schema")]
+use jobs::labels::MAX_LABEL_CHARS;
+use jobs::labels::Tags;
 use serde::{Deserialize, Serialize};
 
 use super::SignedRequest;
 #[cfg(feature = "schema")]
-use super::schema::{TENANT_PATTERN, name_pattern};
+use super::schema::{TENANT_PATTERN, label_pattern, name_pattern, tags_schema};
 
 /// Body of `POST /uploads`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewUpload {
@@ -26,6 +31,21 @@ pub struct NewUpload {
     pub bytes: u64,
     /// The file's media type, one of the pipeline's `content_types`.
     pub content_type: String,
+    /// Your own id of the document: 1 to 64 characters, without control characters. It need not be unique. `GET /jobs` finds
+    /// jobs by it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS), regex(pattern = label_pattern())))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The batch that the document belongs to, by a name of your choice: 1 to 64 characters, without control characters.
+    /// `GET /jobs` lists the jobs of a batch.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS), regex(pattern = label_pattern())))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// Tags: values by name, at most 8, together at most 512 bytes of UTF-8. A name has 1 to 32 of `A`–`Z`, `a`–`z`,
+    /// `0`–`9`, `.`, `_` and `-`; a value has 1 to 64 characters, without control characters.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "tags_schema"))]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// An upload session: response of `POST /uploads` and `GET /uploads/{job_id}`.
@@ -46,6 +66,17 @@ pub struct UploadView {
     pub created_at: u64,
     /// The upload must be completed before this time.
     pub expires_at: u64,
+    /// As in the request. So are `batch` and `tags`. Plain text. Escape it before you show it as HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, String>"))]
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    /// The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uploaded: bool,
     /// The request that uploads the file, if it is uploaded as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put: Option<SignedRequest>,

@@ -3,6 +3,7 @@
 use crate::ApiError;
 use crate::types::NewUpload;
 use jobs::file_name::{clean, has_refused_characters};
+use jobs::labels::Labels;
 use jobs::pipeline::Pipeline;
 use jobs::text::is_visible_text;
 
@@ -10,7 +11,8 @@ pub(crate) const MAX_NAME_CHARS: usize = 200;
 /// The name is stored as object metadata, which S3 limits to 2 KB.
 const MAX_NAME_BYTES: usize = 500;
 
-pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiError> {
+/// Whether the pipeline takes the file. Returns what the uploader attaches to it.
+pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<Labels, ApiError> {
     check_name(&upload.name)?;
     if pipeline.retired {
         return Err(ApiError::Refused(format!(
@@ -34,7 +36,10 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<(), ApiEr
             upload.bytes, pipeline.name, pipeline.max_bytes
         )));
     }
-    Ok(())
+    let (reference, batch) = (upload.reference.as_deref(), upload.batch.as_deref());
+    let tags = upload.tags.iter();
+    let tags = tags.map(|(name, value)| (name.as_str(), value.as_str()));
+    Labels::new(reference, batch, tags).map_err(|invalid| ApiError::BadRequest(invalid.to_string()))
 }
 
 /// Counts the blanks around a name, as the OpenAPI document's `maxLength` does, and ignores them otherwise.

@@ -279,12 +279,8 @@ mod tests {
             name: "a.pdf".into(),
             bytes: 1,
             attempt: 1,
-            created_at: 0,
-            updated_at: 0,
-            retry_at: None,
-            corrected: false,
             failure,
-            ready_by: None,
+            ..JobView::default()
         }
     }
 

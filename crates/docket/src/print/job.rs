@@ -18,10 +18,15 @@ pub(crate) fn status_style(status: &str) -> Style {
     }
 }
 
+/// Left out if no job has a reference.
+const REFERENCE_COLUMN: usize = 2;
+
 pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
-    let mut table = TextTable::new([
+    let has_references = jobs.iter().any(|job| job.reference.is_some());
+    let columns = [
         Column::new("STATUS"),
         Column::new("NAME").truncate(),
+        Column::new("REFERENCE").truncate().drop_rank(7),
         Column::new("SIZE").align_right().drop_rank(4),
         Column::new("PIPELINE").drop_rank(3),
         Column::new("TENANT").drop_rank(6),
@@ -30,11 +35,16 @@ pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
         Column::new("READY BY").drop_rank(2),
         Column::new("CAUSE").drop_rank(2),
         Column::new("ID"),
-    ]);
+    ];
+    let is_shown = |at: usize| has_references || at != REFERENCE_COLUMN;
+    let shown = columns.into_iter().enumerate();
+    let shown = shown.filter(|(at, _)| is_shown(*at));
+    let mut table = TextTable::new(shown.map(|(_, column)| column));
     for job in jobs {
-        table.row([
+        let cells = [
             Cell::styled(status_style(&job.status), &job.status),
             Cell::from(&job.name),
+            Cell::from(job.reference.as_deref().unwrap_or_default()),
             Cell::from(byte_size(job.bytes)),
             Cell::from(&job.pipeline),
             Cell::from(&job.tenant),
@@ -47,7 +57,10 @@ pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
                     .map_or("", |failure| failure.cause.as_ref()),
             ),
             Cell::from(&job.id),
-        ]);
+        ];
+        let shown = cells.into_iter().enumerate();
+        let shown = shown.filter(|(at, _)| is_shown(*at));
+        table.row(shown.map(|(_, cell)| cell));
     }
     table
 }

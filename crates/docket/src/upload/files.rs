@@ -1,12 +1,14 @@
 //! Checks the files to upload and chooses their pipeline, tenant and media type. Sends nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use api::types::{CallerView, PipelineView};
 use jobs::input::{self, PEEK_BYTES};
+use jobs::labels::Labels;
 
+use crate::cli::LabelArgs;
 use crate::config;
 use crate::error::{CliError, Result};
 use crate::print::byte_size;
@@ -47,6 +49,19 @@ impl UploadFile {
         Err(CliError::local("the file changed while it was uploaded")
             .with_hint("run the command again to upload the changed file"))
     }
+}
+
+/// Checks the tags, which the service would refuse.
+pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
+    let tags: BTreeMap<String, String> = labels.tags.iter().cloned().collect();
+    if tags.len() < labels.tags.len() {
+        return Err(CliError::usage("--tag names a tag twice"));
+    }
+    let tags = tags
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    Labels::new(None, None, tags).map_err(|invalid| CliError::usage(invalid.to_string()))?;
+    Ok(())
 }
 
 /// Checks the files. A file that is named twice is uploaded once.

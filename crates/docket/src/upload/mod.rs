@@ -49,6 +49,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
             dir.display()
         )));
     }
+    files::check_tags(&args.labels)?;
     let me: CallerView = context.client.get("/me").await?;
     let pipeline = files::choose_pipeline(&me.pipelines, args.pipeline.as_deref())?;
     let tenant = files::choose_tenant(&me, args.tenant.as_deref())?;
@@ -107,6 +108,7 @@ impl UploadCommand<'_> {
             self.context.client.address(),
             &self.pipeline,
             self.args.tenant.as_deref(),
+            &self.args.labels,
             file,
         );
         let view = self.upload(file, &key, progress).await?;
@@ -210,11 +212,13 @@ impl UploadCommand<'_> {
             name: file.name.clone(),
             bytes: file.bytes,
             content_type: file.content_type.clone(),
+            reference: self.args.labels.reference.clone(),
+            batch: self.args.labels.batch.clone(),
+            tags: self.args.labels.tags.iter().cloned().collect(),
         };
-        // Idempotent: an upload session that is not used expires.
         self.context
             .client
-            .post("/uploads", &new, Idempotency::Idempotent)
+            .post("/uploads", &new, Idempotency::WithKey)
             .await
     }
 

@@ -2,7 +2,7 @@
 //! service.
 //!
 //! Each upload is a small file in `$XDG_STATE_HOME/docket/uploads`. Its name is a hash of the service, the pipeline, the
-//! tenant and the file with its size and time of change, so a file that was changed is another upload.
+//! tenant, the labels and the file with its size and time of change, so a file that was changed is another upload.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use api::types::UploadView;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::cli::LabelArgs;
 use crate::config;
 
 use super::files::UploadFile;
@@ -41,7 +42,13 @@ impl UnfinishedUpload {
 }
 
 impl ResumeKey {
-    pub(super) fn new(api: &str, pipeline: &str, tenant: Option<&str>, file: &UploadFile) -> Self {
+    pub(super) fn new(
+        api: &str,
+        pipeline: &str,
+        tenant: Option<&str>,
+        labels: &LabelArgs,
+        file: &UploadFile,
+    ) -> Self {
         let mut hash = Sha256::new();
         let mut add = |bytes: &[u8]| {
             // The length separates neighboring fields.
@@ -55,6 +62,13 @@ impl ResumeKey {
         add(file.content_type.as_bytes());
         add(&file.bytes.to_le_bytes());
         add(&file.modified.to_le_bytes());
+        // An upload keeps the labels that it was created with.
+        add(labels.reference.as_deref().unwrap_or_default().as_bytes());
+        add(labels.batch.as_deref().unwrap_or_default().as_bytes());
+        for (name, value) in &labels.tags {
+            add(name.as_bytes());
+            add(value.as_bytes());
+        }
         let hash = hash.finalize();
         let name: String = hash[..16]
             .iter()
@@ -122,7 +136,8 @@ mod tests {
 
     #[test]
     fn resume_key_depends_on_service_pipeline_tenant_and_file_version() {
-        let key = |file: &UploadFile| ResumeKey::new("https://a", "p", None, file);
+        let none = LabelArgs::default();
+        let key = |file: &UploadFile| ResumeKey::new("https://a", "p", None, &none, file);
         let first = key(&file());
         assert_eq!(first, key(&file()));
         let renamed = UploadFile {
@@ -140,9 +155,30 @@ mod tests {
         for other in [renamed, longer, newer] {
             assert_ne!(first, key(&other));
         }
-        assert_ne!(first, ResumeKey::new("https://b", "p", None, &file()));
-        assert_ne!(first, ResumeKey::new("https://a", "q", None, &file()));
-        assert_ne!(first, ResumeKey::new("https://a", "p", Some("t"), &file()));
+        assert_ne!(
+            first,
+            ResumeKey::new("https://b", "p", None, &none, &file())
+        );
+        assert_ne!(
+            first,
+            ResumeKey::new("https://a", "q", None, &none, &file())
+        );
+        assert_ne!(
+            first,
+            ResumeKey::new("https://a", "p", Some("t"), &none, &file())
+        );
+        let text = Some("4711".to_owned());
+        let reference = LabelArgs {
+            reference: text.clone(),
+            ..LabelArgs::default()
+        };
+        let batch = LabelArgs {
+            batch: text,
+            ..LabelArgs::default()
+        };
+        let with = |labels: &LabelArgs| ResumeKey::new("https://a", "p", None, labels, &file());
+        assert_ne!(first, with(&reference));
+        assert_ne!(with(&reference), with(&batch));
         // The same file by another path.
         let elsewhere = UploadFile {
             path: "../x/a.pdf".into(),

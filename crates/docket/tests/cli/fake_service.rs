@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use jobs::labels::Tags;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 pub(crate) struct ReceivedRequest {
     pub(crate) request_line: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
     pub(crate) length: Option<u64>,
     pub(crate) body: Bytes,
 }
@@ -193,6 +195,7 @@ async fn answer(
     let mut request = ReceivedRequest {
         request_line: format!("{} {}", head.method, head.uri),
         authorization: header("authorization"),
+        idempotency_key: header("idempotency-key"),
         length: header("content-length").and_then(|length| length.parse().ok()),
         body: Bytes::new(),
     };
@@ -354,6 +357,10 @@ fn view(state: &ServiceState, base: &str, id: &str) -> UploadView {
         content_type: new.content_type,
         created_at: 1,
         expires_at: u64::MAX / 2,
+        reference: new.reference,
+        batch: new.batch,
+        tags: tags(&new.tags),
+        uploaded: false,
         put: (!in_parts).then(|| signed("PUT", format!("{base}/s3/{id}"))),
         multipart: in_parts.then(|| MultipartUploadView {
             part_bytes: state.part_bytes,
@@ -361,6 +368,10 @@ fn view(state: &ServiceState, base: &str, id: &str) -> UploadView {
             uploaded_parts: stored.parts.keys().copied().collect(),
         }),
     }
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> Tags {
+    serde_json::from_value(json!(tags)).unwrap()
 }
 
 pub(crate) fn signed(method: &str, url: String) -> SignedRequest {

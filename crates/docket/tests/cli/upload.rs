@@ -48,6 +48,74 @@ fn small_file_is_uploaded_with_one_request() {
     assert_eq!(put.authorization, None);
 }
 
+/// A repeated request has the same key; another file has another one.
+#[test]
+fn upload_is_created_with_labels_and_an_idempotency_key() {
+    let setup = Setup::signed_in();
+    let (first, second) = (
+        setup.file("a.pdf", &document(9)),
+        setup.file("b.pdf", &document(19)),
+    );
+    setup.service.respond_once("POST /uploads", 503, &json!({}));
+    let second = second.to_str().unwrap();
+    let words = [
+        "--reference",
+        " INV 4711 ",
+        "--batch",
+        "May",
+        "--tag",
+        "matter=47=11",
+        "--tag",
+        "a=b",
+    ];
+    let output = upload(&setup, &first, &[&[second][..], &words].concat());
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let state = setup.service.state();
+    let created = state
+        .requests
+        .iter()
+        .filter(|request| request.request_line == "POST /uploads");
+    let mut keys = Vec::new();
+    for request in created {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body["reference"], "INV 4711");
+        assert_eq!(body["batch"], "May");
+        assert_eq!(body["tags"], json!({"matter": "47=11", "a": "b"}));
+        keys.push((
+            body["name"].clone(),
+            request.idempotency_key.clone().unwrap(),
+        ));
+    }
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    let of = |name: &str| {
+        let keys = keys.iter().filter(|(known, _)| known == name);
+        keys.map(|(_, key)| key.as_str())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!((of("a.pdf").len(), of("b.pdf").len()), (1, 1));
+    assert_ne!(of("a.pdf"), of("b.pdf"));
+}
+
+#[test]
+fn tags_that_the_service_refuses_are_refused_before_anything_is_sent() {
+    let setup = Setup::signed_in();
+    let file = setup.file("a.pdf", &document(9));
+    let nine: Vec<String> = (0..9).map(|number| format!("t{number}=v")).collect();
+    let nine: Vec<&str> = nine
+        .iter()
+        .flat_map(|tag| ["--tag", tag.as_str()])
+        .collect();
+    for words in [
+        &nine[..],
+        &["--tag", "a b=v"],
+        &["--tag", "a="],
+        &["--tag", "a=1", "--tag", "a=2"],
+    ] {
+        assert_eq!(upload(&setup, &file, words).code, Some(2), "{words:?}");
+    }
+    assert!(setup.service.state().requests.is_empty());
+}
+
 #[test]
 fn failed_part_is_sent_again_and_the_uploaded_file_is_complete() {
     let setup = Setup::signed_in();

@@ -9,7 +9,7 @@ use jobs::ports::{LoadError, Unavailable};
 use super::dynamodb::MAX_BATCH_GET_KEYS;
 use super::job_index::key;
 use super::row::reader::{BadRow, Reader};
-use super::row::{Item, n, tenant_status_group};
+use super::row::{BATCH, Item, REFERENCE, n, tenant_label, tenant_status_group};
 use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
@@ -19,6 +19,14 @@ fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, Attrib
         JobListKey::OfTenant(tenant, class) => {
             let partition = AttributeValue::S(tenant_status_group(tenant.as_str(), *class));
             ("by_tenant", "tenant_status_group", "created_at", partition)
+        }
+        JobListKey::OfReference(tenant, reference) => {
+            let partition = AttributeValue::S(tenant_label(tenant.as_str(), reference));
+            ("by_reference", REFERENCE, "created_at", partition)
+        }
+        JobListKey::OfBatch(tenant, batch) => {
+            let partition = AttributeValue::S(tenant_label(tenant.as_str(), batch));
+            ("by_batch", BATCH, "created_at", partition)
         }
         JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
         JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),

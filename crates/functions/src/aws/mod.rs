@@ -2,6 +2,7 @@
 
 mod connections;
 mod dynamodb;
+mod encoded_words;
 mod eventbridge;
 mod http;
 mod instances;

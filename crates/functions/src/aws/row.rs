@@ -16,8 +16,15 @@ pub const SCHEMA: u32 = 1;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
+/// The reference, preceded by the tenant: the key of index `by_reference`. Only jobs with a reference have it.
+pub(super) const REFERENCE: &str = "tenant_reference";
+/// As [`REFERENCE`], of the batch and index `by_batch`.
+pub(super) const BATCH: &str = "tenant_batch";
+const TAGS: &str = "tags";
+const INVALID_LABELS: &str = "invalid_labels";
+
 /// Every attribute that a save sets or removes, except the key.
-pub(super) const OWNED: [&str; 22] = [
+pub(super) const OWNED: [&str; 26] = [
     "schema",
     "version",
     "tenant",
@@ -40,6 +47,10 @@ pub(super) const OWNED: [&str; 22] = [
     "next_check_at",
     "failed_shard",
     "failed_at",
+    REFERENCE,
+    BATCH,
+    TAGS,
+    INVALID_LABELS,
 ];
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
@@ -52,6 +63,11 @@ pub(super) fn n(number: impl ToString) -> AttributeValue {
 
 pub(super) fn tenant_status_group(tenant: &str, group: jobs::state::StatusGroup) -> String {
     format!("{tenant}#{}", group.name())
+}
+
+/// `#` is not in a tenant's name.
+pub(super) fn tenant_label(tenant: &str, label: &str) -> String {
+    format!("{tenant}#{label}")
 }
 
 /// The size that DynamoDB charges for: names and values in UTF-8, numbers at two digits a byte plus one, three bytes for
@@ -83,6 +99,7 @@ mod tests {
     use super::*;
     use jobs::adjust_instances::MAX_ENTRIES_PER_SHARD;
     use jobs::job::Job;
+    use jobs::labels::{Labels, Tags};
     use jobs::state::State;
     use testkit::conformance::one_in_every_state;
 
@@ -139,6 +156,48 @@ mod tests {
             .unwrap();
         let bytes = charged_bytes(&whole_item(ready));
         assert!(bytes <= 1024, "{bytes} bytes");
+    }
+
+    /// What labels add to a row, and what they cost: an entry in each of the two indexes, and one write unit more for each save
+    /// that makes the row larger than another kilobyte.
+    #[test]
+    fn row_of_a_job_with_labels_stays_within_two_write_units() {
+        let ordinary = Labels {
+            reference: Some("INV-2026-471".to_owned()),
+            batch: Some("2026-05".to_owned()),
+            tags: Tags::default(),
+        };
+        let tags: Vec<String> = (0..8)
+            .map(|number| format!("t{number}={}", "y".repeat(62)))
+            .collect();
+        let longest = Labels {
+            reference: Some("x".repeat(64)),
+            batch: Some("x".repeat(64)),
+            tags: Tags::from_lines(tags.join("\n")),
+        };
+        for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
+            let without = charged_bytes(&whole_item(&job));
+            job.input.labels = ordinary.clone();
+            assert_eq!(charged_bytes(&whole_item(&job)) - without, 57);
+            if matches!(
+                job.state,
+                State::Submitting { .. } | State::InProgress { .. } | State::Ready { .. }
+            ) {
+                assert!(charged_bytes(&whole_item(&job)) <= 1024, "{:?}", job.state);
+            }
+            job.input.labels = longest.clone();
+            assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
+            let with = charged_bytes(&whole_item(&job));
+            assert_eq!(with - without, 697);
+            assert!(with <= 2048, "{with} bytes");
+            let mut entry = whole_item(&job);
+            let key = ["job_id", "created_at", REFERENCE];
+            entry.retain(|name, _| key.contains(&name.as_str()));
+            assert!(
+                charged_bytes(&entry) + 100 <= 1024,
+                "an index entry is one write unit"
+            );
+        }
     }
 
     /// The budget of function `capacity`: what it reads of a shard of index by_next_check is one read unit, which is 8 KB

@@ -1,5 +1,6 @@
 //! Inputs and outputs: `ObjectStore`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
+use jobs::labels::LabelMetadata;
 use jobs::ports::{
     CopyError, HeadError, ListedVersion, ObjectDeletion, ObjectHead, ObjectStore, Unavailable,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::encoded_words;
 use super::s3_refusals::ReadRefusal;
 use super::version_listing::versions_by_key;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
@@ -98,8 +101,12 @@ struct Attributes<'a> {
 }
 
 fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead {
-    let meta = |name: &str| attributes.metadata.and_then(|metadata| metadata.get(name));
-    let decoded = |text: &String| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let meta = |name: &str| {
+        let value = attributes.metadata?.get(name)?;
+        Some(encoded_words::decode(value))
+    };
+    let decoded = |text: Cow<'_, str>| percent_decode_str(&text).decode_utf8_lossy().into_owned();
+    let label = |name: &str| meta(name).map(Cow::into_owned);
     ObjectHead {
         version: attributes.version.unwrap_or("null").to_owned(),
         etag: attributes
@@ -110,6 +117,11 @@ fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead 
         bytes: attributes.bytes,
         content_type: attributes.content_type.unwrap_or_default().to_owned(),
         name: meta(NAME).map(decoded),
+        labels: LabelMetadata {
+            reference: label(LabelMetadata::REFERENCE),
+            batch: label(LabelMetadata::BATCH),
+            tags: label(LabelMetadata::TAGS),
+        },
         first_bytes,
     }
 }

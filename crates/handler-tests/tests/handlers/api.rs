@@ -5,6 +5,8 @@ mod commands;
 mod contract;
 mod data_deletion;
 mod document;
+mod idempotency;
+mod labels;
 mod lists;
 mod plans;
 mod quarantine;
@@ -125,10 +127,21 @@ impl Client<'_> {
 
     /// Sends a request whose body need not be JSON, and returns the response.
     pub(super) fn send_text(&self, method: &str, path: &str, body: Option<&str>) -> HttpResponse {
+        let headers = json!({"authorization": "Bearer eyJ"});
+        self.send_with_headers(method, path, body, &headers)
+    }
+
+    pub(super) fn send_with_headers(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        headers: &Value,
+    ) -> HttpResponse {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let event = json!({
             "version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": path, "rawQueryString": query,
-            "headers": {"authorization": "Bearer eyJ"}, "isBase64Encoded": false, "body": body,
+            "headers": headers, "isBase64Encoded": false, "body": body,
             "requestContext": {"http": {"method": method, "path": path, "sourceIp": "192.0.2.1"}, "requestId": "r1", "stage": "$default",
                 "routeKey": "ANY /{proxy+}", "authorizer": {"jwt": {"claims": self.claims, "scopes": null}}},
         });

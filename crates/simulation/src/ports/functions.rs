@@ -121,7 +121,9 @@ impl JobList for Ports {
                 }
             }
             JobListKey::Failed(shard) => table.failed(env, *shard, range, usize::from(limit)),
-            JobListKey::Open(_) => panic!("no simulated function lists the open jobs"),
+            JobListKey::OfReference(..) | JobListKey::OfBatch(..) | JobListKey::Open(_) => {
+                panic!("no simulated function reads this list: {list:?}")
+            }
         })
         .await
     }
@@ -200,7 +202,7 @@ impl ObjectStore for Ports {
                     return None;
                 }
                 if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
-                    return Some(empty_object());
+                    return Some(ObjectHead::default());
                 }
                 if has(Mistake::InputNotRechecked) && !is_output {
                     return None;
@@ -268,17 +270,6 @@ impl ObjectStore for Ports {
             listed
         })
         .await
-    }
-}
-
-const fn empty_object() -> ObjectHead {
-    ObjectHead {
-        version: String::new(),
-        etag: String::new(),
-        bytes: 0,
-        content_type: String::new(),
-        name: None,
-        first_bytes: Vec::new(),
     }
 }
 

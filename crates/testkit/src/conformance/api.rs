@@ -11,6 +11,7 @@ use crate::fixture::AdvanceJob as _;
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
+use jobs::labels::{InvalidLabel, LabelField, LabelProblem, Labels, Tags};
 use jobs::ports::{JobStore, KeyValueStore, Record};
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
@@ -97,6 +98,66 @@ pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
     );
 }
 
+/// Jobs are listed by reference and by batch, until their data is deleted.
+async fn labelled_jobs<P: JobList + JobStore>(ports: &P, bucket: &str, tenant: &Tenant) {
+    let mut job = full_job(bucket, tenant.as_str(), 100);
+    job.input.labels = Labels {
+        reference: Some("INV#4711 ü".to_owned()),
+        batch: Some("May".to_owned()),
+        tags: Tags::from_lines("client=ACME\nmatter=47-11".to_owned()),
+    };
+    job.input.invalid_labels = vec![InvalidLabel {
+        field: LabelField::Tags,
+        problem: LabelProblem::TagFormat,
+    }];
+    ports.create(&job).await.unwrap();
+    assert_eq!(ports.load(job.id).await.unwrap().as_ref(), Some(&job));
+    let other: Tenant = format!("{tenant}-2").parse().unwrap();
+    let count = async |list: JobListKey| {
+        let found = ports.list_entries(&list, TimeRange::ALL, 9).await.unwrap();
+        assert!(found.items.iter().all(|entry| entry.job == job.id));
+        found.items.len()
+    };
+    let counts = async || {
+        let reference = || "INV#4711 ü".to_owned();
+        (
+            count(JobListKey::OfReference(tenant.clone(), reference())).await,
+            count(JobListKey::OfBatch(tenant.clone(), "May".to_owned())).await,
+            count(JobListKey::OfReference(other.clone(), reference())).await,
+            count(JobListKey::OfBatch(tenant.clone(), "June".to_owned())).await,
+        )
+    };
+    assert_eq!(
+        counts().await,
+        (1, 1, 0, 0),
+        "a job must be listed by its labels"
+    );
+    let cancel = Event::Cancel {
+        actor: "a".to_owned(),
+        reason: "b".to_owned(),
+    };
+    let attempt = Attempt(1);
+    let at = |ms: u64| Timestamp(job.created_at.0 + ms);
+    let cancelled = job.advanced(&cancel, State::Cancelled { attempt }, at(1));
+    ports
+        .save(SaveRequest::for_tests(&cancelled))
+        .await
+        .unwrap();
+    let erase = Event::Erase {
+        actor: "a".to_owned(),
+        reason: "b".to_owned(),
+    };
+    let erased = cancelled.advanced(&erase, State::Erased { attempt }, at(2));
+    ports.save(SaveRequest::for_tests(&erased)).await.unwrap();
+    assert_eq!(
+        counts().await,
+        (0, 0, 0, 0),
+        "an erased job must not be listed by its labels"
+    );
+    let stored = ports.load(job.id).await.unwrap().unwrap();
+    assert!(stored.input.labels.is_empty() && stored.input.invalid_labels.is_empty());
+}
+
 /// [`JobList`]: entries and rows.
 pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &str) {
     let tenant: Tenant = unique.parse().unwrap();
@@ -152,6 +213,8 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
         "rows must be complete, and ids without a row must be left out"
     );
     assert!(ports.get_jobs(&[]).await.unwrap().is_empty());
+
+    labelled_jobs(ports, bucket, &tenant).await;
 
     // A job that is first in the list of open jobs, then in that of failed jobs.
     let job = &jobs[0];

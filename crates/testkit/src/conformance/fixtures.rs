@@ -5,6 +5,7 @@ use std::time::Duration;
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{Job, NewJob};
+use jobs::labels::Labels;
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::{Event, Evidence, Policy};
 
@@ -28,6 +29,8 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         content_type: "application/pdf".to_owned(),
         name: Some("Mietvertrag Müller + Söhne.pdf".to_owned()),
         uploaded_by: Some("b1946ac9-2492-4e1f-8d3b-0a1c2d3e4f50".to_owned()),
+        labels: Labels::default(),
+        invalid_labels: vec![],
     };
     let now = Timestamp(1_767_607_442_118 + number * 1000);
     let budget = RetryBudget {

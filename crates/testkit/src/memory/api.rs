@@ -51,6 +51,12 @@ fn entry(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
         JobListKey::Failed(shard) => (job.id.shard() == *shard
             && matches!(job.state, State::Failed { .. }))
         .then_some(job.updated_at),
+        JobListKey::OfReference(tenant, reference) => (job.tenant == *tenant
+            && job.input.labels.reference.as_ref() == Some(reference))
+        .then_some(job.created_at),
+        JobListKey::OfBatch(tenant, batch) => (job.tenant == *tenant
+            && job.input.labels.batch.as_ref() == Some(batch))
+        .then_some(job.created_at),
         JobListKey::Open(shard) => job.next_check_at().filter(|_| job.id.shard() == *shard),
     };
     Some(JobListEntry {

@@ -126,6 +126,7 @@ impl MemoryState {
                 object.content_type.clone()
             },
             name: object.name.clone(),
+            labels: object.labels.clone(),
             first_bytes: object.content.iter().take(first).copied().collect(),
         })
     }

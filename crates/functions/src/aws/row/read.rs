@@ -2,14 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::event::EventKind;
-use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
+use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::labels::{InvalidLabel, Labels, Tags};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::reader::{BadRow, Reader};
-use super::{Item, SCHEMA};
+use super::{BATCH, INVALID_LABELS, Item, REFERENCE, SCHEMA, TAGS, tenant_label};
 
 /// Reads a whole item, key included.
 pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
@@ -17,12 +18,17 @@ pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
     if row.number::<u32>("schema")? > SCHEMA {
         return Err(BadRow::Newer);
     }
-    let input = row.map("input", input_from_item)?;
+    let tenant: Tenant = row.parsed("tenant")?;
+    let mut input = row.map("input", input_from_item)?;
+    input.labels = labels_from_item(row, &tenant)?;
+    let invalid = row.optional_text(INVALID_LABELS)?.unwrap_or_default();
+    let invalid = invalid.split(',').filter_map(InvalidLabel::from_code);
+    input.invalid_labels = invalid.collect();
     let bucket = input.bucket.clone();
     Ok(Job {
         id: row.parsed("job_id")?,
         version: row.number("version")?,
-        tenant: row.parsed("tenant")?,
+        tenant,
         pipeline: row.text("pipeline")?.to_owned(),
         state: row.map("state", |state| state_from_item(row.text("status")?, state))?,
         policy: row.map("policy", policy_from_item)?,
@@ -56,6 +62,26 @@ fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
         content_type: item.text("type")?.to_owned(),
         name: item.optional_text("name")?,
         uploaded_by: item.optional_text("uploaded_by")?,
+        // Attributes of their own, since indexes are made of them.
+        labels: Labels::default(),
+        invalid_labels: vec![],
+    })
+}
+
+fn labels_from_item(row: Reader<'_>, tenant: &Tenant) -> Result<Labels, BadRow> {
+    let start = tenant_label(tenant.as_str(), "");
+    let label = |name: &'static str| {
+        let text = row.optional_text(name)?;
+        let without_tenant = |text: String| {
+            let label = text.strip_prefix(&start).map(str::to_owned);
+            label.ok_or_else(|| row.wrong(name))
+        };
+        text.map(without_tenant).transpose()
+    };
+    Ok(Labels {
+        reference: label(REFERENCE)?,
+        batch: label(BATCH)?,
+        tags: Tags::from_lines(row.optional_text(TAGS)?.unwrap_or_default()),
     })
 }
 

@@ -7,7 +7,9 @@ use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{RetryBudget, State};
 use jobs::transition::Policy;
 
-use super::{Item, SCHEMA, n, s, tenant_status_group};
+use super::{
+    BATCH, INVALID_LABELS, Item, REFERENCE, SCHEMA, TAGS, n, s, tenant_label, tenant_status_group,
+};
 
 fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> Item {
     entries
@@ -84,6 +86,7 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
         "trace_id",
         job.trace_id.map(|id| s(id.to_string())),
     );
+    put_labels(&mut item, job);
     if let Some(next_check_at) = job.next_check_at() {
         item.extend(map([
             ("check_shard", n(job.id.shard())),
@@ -97,6 +100,27 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
         ]));
     }
     item
+}
+
+fn put_labels(item: &mut Item, job: &Job) {
+    let Input {
+        labels,
+        invalid_labels,
+        ..
+    } = &job.input;
+    let of_tenant = |label: &String| s(tenant_label(job.tenant.as_str(), label));
+    put(item, REFERENCE, labels.reference.as_ref().map(of_tenant));
+    put(item, BATCH, labels.batch.as_ref().map(of_tenant));
+    if !labels.tags.is_empty() {
+        item.insert(TAGS.to_owned(), s(labels.tags.lines()));
+    }
+    if !invalid_labels.is_empty() {
+        let codes: Vec<String> = invalid_labels
+            .iter()
+            .map(|invalid| invalid.code())
+            .collect();
+        item.insert(INVALID_LABELS.to_owned(), s(codes.join(",")));
+    }
 }
 
 fn input_to_item(input: &Input) -> Item {

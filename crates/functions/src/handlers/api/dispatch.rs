@@ -102,9 +102,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetMe => to_json(&me(principal, pipelines)),
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
-            to_json(
-                &uploads::create(ports, pipelines, api_request.bucket, principal, &upload).await?,
-            )
+            let key = request.idempotency_key();
+            let bucket = api_request.bucket;
+            to_json(&uploads::create(ports, pipelines, bucket, principal, &upload, key).await?)
         }
         Operation::GetUpload => to_json(&uploads::show(ports, principal, job_id()).await?),
         Operation::SignUploadParts => {
@@ -232,6 +232,8 @@ async fn list_jobs<P: ApiPorts>(
     let mut query: JobQuery = api_request.event.query()?;
     let ports = api_request.ports;
     let pipelines = api_request.run.pipelines;
+    job_list::check_filters(&query)?;
+    check_names(pipelines, query.pipeline.as_deref(), query.cause.as_deref())?;
     if let Some(text) = &query.find {
         let tenant = query.tenant.as_deref();
         let bucket = api_request.bucket;
@@ -239,7 +241,6 @@ async fn list_jobs<P: ApiPorts>(
             &search::find(ports, pipelines, bucket, principal, tenant, text).await?,
         ));
     }
-    check_names(pipelines, query.pipeline.as_deref(), query.cause.as_deref())?;
     let cursor = query.cursor.take();
     // The limit may differ from page to page; the filters may not.
     let filters = JobQuery {

@@ -22,10 +22,19 @@ pub struct HttpEvent {
     #[serde(default)]
     raw_query_string: String,
     #[serde(default)]
+    headers: Headers,
+    #[serde(default)]
     body: Option<String>,
     #[serde(default)]
     is_base64_encoded: bool,
     request_context: RequestContext,
+}
+
+/// The headers that are used. API Gateway writes their names in lower case.
+#[derive(Debug, Default, Deserialize)]
+struct Headers {
+    #[serde(default, rename = "idempotency-key")]
+    idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +75,11 @@ impl HttpEvent {
     /// API Gateway's request id.
     pub fn request_id(&self) -> &str {
         &self.request_context.request_id
+    }
+
+    /// The header `Idempotency-Key`. Several are joined with commas.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.headers.idempotency_key.as_deref()
     }
 
     /// The claims of the token, which API Gateway has verified; `None` if the route requires no token.

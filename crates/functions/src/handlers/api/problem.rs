@@ -53,6 +53,11 @@ impl HttpError {
                 ApiError::UnsupportedType(_) => {
                     kind(415, "unsupported-type", "Unsupported media type")
                 }
+                ApiError::IdempotencyKeyReused(_) => kind(
+                    422,
+                    "idempotency-key-reused",
+                    "Idempotency key used for another request",
+                ),
                 ApiError::Unavailable(_) => kind(503, "unavailable", "Temporarily unavailable"),
             },
         }

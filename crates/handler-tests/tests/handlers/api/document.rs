@@ -7,7 +7,7 @@ use std::path::Path;
 
 use api::ApiError;
 use functions::handlers::api::problem::{HttpError, ProblemKind};
-use functions::handlers::api::routes::{Access, MAX_ID_BYTES, ROUTES, Route};
+use functions::handlers::api::routes::{Access, MAX_ID_BYTES, Operation, ROUTES, Route};
 use functions::handlers::json::MAX_INTEGER;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -184,6 +184,7 @@ fn gateway_responses(route: &Route) -> Value {
     let either = json!({"schema": reference("ProblemOrGatewayError")});
     let both = json!({"application/problem+json": either, "application/json": either});
     let mut responses = json!({
+        "403": {"description": "The caller may not do this. From API Gateway: the host name is not one of this API.", "content": both},
         "404": {"description": "There is no such thing, or the caller may not see it. From API Gateway: there is no such path.", "content": both},
         "429": {"description": "Too many requests. Send it again after a second.", "content": {"application/json": gateway}},
         "5XX": {"description": "Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second.", "content": both},
@@ -263,6 +264,10 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
             operation["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": reference(name)}}});
         }
     }
+    if route.operation == Operation::CreateUpload {
+        parameters.push(json!({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[ -~]{1,128}$"},
+            "description": "A key of your choice, such as a UUID, that is new for each file. For 24 hours a repeated request with the same key returns the same upload. With another body it is refused as `idempotency-key-reused`."}));
+    }
     if !parameters.is_empty() {
         operation["parameters"] = json!(parameters);
     }
@@ -321,6 +326,7 @@ fn problems() -> Vec<ProblemKind> {
         ApiError::Gone(text()),
         ApiError::TooLarge(text()),
         ApiError::UnsupportedType(text()),
+        ApiError::IdempotencyKeyReused(text()),
         ApiError::Unavailable(text()),
     ];
     let mut kinds: Vec<ProblemKind> = api_errors
@@ -334,6 +340,86 @@ fn problems() -> Vec<ProblemKind> {
         .collect();
     kinds.sort_by_key(|kind| kind.status);
     kinds
+}
+
+/// What a caller can do about a problem.
+fn remedy(code: &str) -> &'static str {
+    match code {
+        "bad-request" => {
+            "Correct the request: `detail` names the field or parameter. The same request is refused again."
+        }
+        "bad-cursor" => {
+            "Start the list again without `cursor`. Send a cursor only with the filters and the sign-in that it was issued for."
+        }
+        "forbidden" => {
+            "Sign in again if `detail` says that the sign-in has expired; send the ID token, not the access token. Otherwise ask the operators for the group that `detail` names."
+        }
+        "not-found" => {
+            "Check the id. Of another tenant's or another customer's document the answer is the same. A job that was uploaded a moment ago exists after a few seconds; its row is deleted some months after its end."
+        }
+        "method-not-allowed" => "Use a method of the header `Allow`.",
+        "changed" => {
+            "Read the job again and decide anew; then send its `version` as `expected_version`."
+        }
+        "refused" => {
+            "Read the job: its state does not allow the command, and `detail` says why. Repeat the command only after the state has changed."
+        }
+        "poisoned" => {
+            "The job fails in the same way again and again. Correct the document or the model first; support can force another attempt."
+        }
+        "not-ready" => {
+            "Wait until the job's status is `Ready`: poll `GET /jobs/{job_id}`, or listen to the WebSocket or to the event `JobReady`."
+        }
+        "parts-missing" => "Upload the parts that `detail` names, then complete the upload again.",
+        "gone" => {
+            "Upload the document again, with another idempotency key. What has expired, was aborted or was deleted does not come back."
+        }
+        "too-large" => {
+            "Split the file, or choose a pipeline with a higher `max_bytes` (`GET /me`)."
+        }
+        "unsupported-type" => "Send a media type of the pipeline's `content_types` (`GET /me`).",
+        "idempotency-key-reused" => {
+            "Use a new key for each file. If this is the repetition of an earlier request, send it with the same fields and values."
+        }
+        "unavailable" => {
+            "Send the request again after the seconds of `Retry-After`. Commands can be repeated: one that was already carried out is refused as `changed` or `refused`, or changes nothing."
+        }
+        other => panic!("say what to do about the problem {other}"),
+    }
+}
+
+/// The page of all problems with their remedies.
+fn catalogue() -> String {
+    let mut text = String::from(
+        "# Problems of the HTTP API\n\nGenerated from the code by `make docs`.\n\n\
+         A refused request returns `application/problem+json` (RFC 9457): `type` is `urn:docket:problem:<code>`, and `detail` says what is wrong with this request.\n\
+         Programs should decide by the code or, if they do not know it, by the status.\n\
+         No request that was refused has changed anything, unless `detail` says otherwise.\n",
+    );
+    for ProblemKind {
+        status,
+        code,
+        title,
+    } in problems()
+    {
+        writeln!(
+            text,
+            "\n## {code}\n\n{status}: {title}.\n\n{}",
+            remedy(code)
+        )
+        .unwrap();
+    }
+    text.push_str(
+        "\n## Answers of API Gateway\n\nAPI Gateway refuses some requests before they reach the service, with `application/json` and `{\"message\": …}`:\n\n\
+         | status | cause | what to do |\n|---|---|---|\n\
+         | 401 | The token is missing, expired or of another user pool. | Sign in again, or refresh the token. |\n\
+         | 403 | The host name is not one of this API. | Use the output `HttpApiUrl` of the stack. |\n\
+         | 404 | There is no such path or method. | Compare the path with [api.md](api.md). |\n\
+         | 413 | The request is larger than 10 MB. | Upload files with the signed request, not through the API. |\n\
+         | 429 | Too many requests. | Send it again after a second, then after longer pauses. |\n\
+         | 500, 503, 504 | The service did not answer. | Send it again after a second. Create uploads with an idempotency key. |\n",
+    );
+    text
 }
 
 fn type_of(schema: &Value) -> String {
@@ -455,12 +541,64 @@ fn markdown() -> String {
         } = kind;
         writeln!(text, "| {status} | `{code}` | {title} |").unwrap();
     }
+    text.push_str("\n[problems.md](problems.md) says for each what to do.\n");
+    text.push_str(UPLOADS);
+    text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
         describe(name, schema, &mut text);
     }
     text
 }
+
+const UPLOADS: &str = "
+## Uploads by programs
+
+**Repeated requests.** Send `POST /uploads` with the header `Idempotency-Key`, 1 to 128 characters of ASCII, such as a UUID that is new for each file.
+For 24 hours, a repeated request with the same key and the same body returns the same upload, newly signed, however often it is sent and also if two are sent at once.
+If `uploaded` is true in the response, the file has already arrived and there is nothing to send.
+A key belongs to its caller. With another body it is refused as `idempotency-key-reused` (422), after an aborted upload as `gone` (410).
+
+**References, batches and tags.** An upload may have a `reference` (your own id of the document), a `batch` and up to 8 `tags`; [NewUpload](#newupload) has the limits.
+They are in every view of the job: responses, lists, WebSocket messages, and the events `JobReady` and `JobFailed`.
+`GET /jobs?reference=…` and `GET /jobs?batch=…` list jobs by them; both are compared exactly, upper and lower case are different.
+They are fixed when the document is uploaded, and deleted with the document's data.
+
+**With an S3 client**, put the object under `<prefix><tenant>/` and set user metadata:
+
+| metadata | value |
+|---|---|
+| `x-amz-meta-docket-reference` | as `reference` |
+| `x-amz-meta-docket-batch` | as `batch` |
+| `x-amz-meta-docket-tags` | `name=value&name=value`, as in S3's own header `x-amz-tagging` |
+| `x-amz-meta-original-name` | the file's name, if it is not the end of the key |
+
+Values are percent-encoded UTF-8, since most clients send ASCII only; write `%25` for a percent sign before two hexadecimal digits.
+A value that breaks the limits is not used. The document gets its job all the same, and the job's explanation says what is wrong.
+Metadata counts when the object is first uploaded. Changing it later, by a copy of the object onto itself, makes no second job and changes no job, as long as the copy has the same ETag ([docs/reliability.md](reliability.md#known-limits): a copy of a multipart upload may have another).
+AWS CLI 1.46, boto3 1.44, rclone 1.60, s3cmd 2.4, minio 7.2 and obstore 0.12 were tried.
+
+```sh
+aws s3 cp nda.pdf s3://$BUCKET/inbound/acme/nda.pdf --content-type application/pdf \\
+  --metadata 'docket-reference=INV-4711,docket-batch=2026-05,docket-tags=matter=47-11&client=ACME'
+```
+";
+
+const VERSIONS: &str = "
+## Versions
+
+There is one version of the API. It changes only in ways that a tolerant client does not notice:
+
+- Responses, messages and events may get new fields, and strings with listed values may get new values. Ignore what you do not know; generate a client anew if it has closed lists of values.
+- Requests may get new optional fields and headers, and there may be new paths.
+- Problems may get new codes with the same status. Decide by the status if you do not know a code.
+- Texts for people (`title`, `detail`, explanations) may change at any time.
+
+A field, value, path or code that is to be removed is first marked as deprecated: in this document, with `deprecated` in openapi.json, and in the [changelog](../CHANGELOG.md).
+It keeps working for at least twelve months after the release that deprecates it.
+A change that would break clients gets a new path prefix (`/v2`), and both versions are served for at least twelve months.
+`info.version` of openapi.json is the release of the service.
+";
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -484,6 +622,7 @@ fn api_documents_match_the_code() {
         &format!("{}\n", serde_json::to_string_pretty(&document).unwrap()),
     );
     check("api.md", &markdown());
+    check("problems.md", &catalogue());
 }
 
 #[test]

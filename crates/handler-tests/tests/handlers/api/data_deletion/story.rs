@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use jobs::labels::LabelMetadata;
+
 use super::*;
 
 const NOT_A_PDF: &[u8] = b"PK geheim";
@@ -83,6 +85,10 @@ impl Story {
             content: content.to_vec(),
             bytes: content.len() as u64,
             name: matches!(arrival, Arrival::Metadata).then(|| "streng geheim.pdf".to_owned()),
+            labels: match arrival {
+                Arrival::Metadata => secret_labels(),
+                Arrival::PlainKey | Arrival::OddKey | Arrival::Session => LabelMetadata::default(),
+            },
             ..Object::default()
         };
         let version = api.ports().put_object(BUCKET, &key, Some(object));
@@ -330,11 +336,20 @@ fn place(key: &str) -> Location {
     }
 }
 
+fn secret_labels() -> LabelMetadata {
+    LabelMetadata {
+        reference: Some("geheim".to_owned()),
+        batch: Some("geheim".to_owned()),
+        tags: Some("geheim=geheim".to_owned()),
+    }
+}
+
 /// The key of an upload session whose file has the name.
 fn announced_key(api: &TestApi) -> String {
     let upload: UploadView = api.support().post(
         "/uploads",
-        json!({"pipeline": "legal-review", "tenant": "acme", "name": "geheim.pdf", "bytes": PDF.len(), "content_type": "application/pdf"}),
+        json!({"pipeline": "legal-review", "tenant": "acme", "name": "geheim.pdf", "bytes": PDF.len(), "content_type": "application/pdf",
+            "reference": "geheim", "batch": "geheim", "tags": {"geheim": "geheim"}}),
     );
     let detail: JobDetail = api.support().get(&format!("/jobs/{}", upload.job_id));
     let input: Location = detail.input.parse().unwrap();
