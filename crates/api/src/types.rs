@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use job::{
-    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
+    AttemptView, DocumentView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery,
+    ResultPathsView, ResultView,
 };
 pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
@@ -64,6 +65,9 @@ pub struct CallerView {
 pub struct PipelineView {
     /// For `POST /uploads` and the filters of lists.
     pub name: String,
+    /// What people call it. Without it, show `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
     /// The media types that the pipeline takes.
     pub content_types: Vec<String>,
     /// The size of the largest file, in bytes.

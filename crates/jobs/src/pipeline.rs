@@ -2,6 +2,7 @@
 //!
 //! The limits of the number of instances are not configured here. They belong to the endpoint's own stack.
 
+mod result_paths;
 mod validation;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use serde::Deserialize;
 
 use crate::capacity::Objective;
 use crate::policy::Policy;
+
+pub use result_paths::{BoxUnit, ResultPaths};
 
 /// One was seen to take 643 s: ml.g5.2xlarge, 13 GB of weights. Others took 3 to 15 minutes.
 const TYPICAL_COLD_START_SECONDS: u32 = 640;
@@ -29,6 +32,8 @@ pub struct Pipeline {
     /// 1 to 40 of `a`–`z`, `0`–`9`, `-`. The key of its table in the file.
     #[serde(skip)]
     pub name: String,
+    /// What people call it, 1 to 60 characters. Without it, they see its name.
+    pub display_name: Option<String>,
     /// Objects under this prefix belong to it. Ends in a slash.
     pub prefix: String,
     /// The SageMaker endpoint's name, at most 63 characters.
@@ -37,6 +42,9 @@ pub struct Pipeline {
     pub content_types: Vec<String>,
     /// The requested kind of output.
     pub output: Output,
+    /// Where the parts of its results are. Only for JSON.
+    #[serde(default)]
+    pub result_paths: ResultPaths,
     /// Maximum object size, at most 1 GB: SageMaker's own limit for asynchronous inference.
     pub max_bytes: u64,
     /// Maximum duration of one run, 1 to 3600 s (API reference, `InvocationTimeoutSeconds`).
@@ -350,6 +358,41 @@ mod tests {
                 "attempts = 3",
                 "attempts = 3\nrejection_statuses = [400, 200]",
                 "rejection_statuses",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = { findings = \"flags\" }",
+                "legal-review.result_paths.findings",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = { finding_page = \"/a~2b\" }",
+                "legal-review.result_paths.finding_page",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = { first_page = 2 }",
+                "legal-review.result_paths.first_page",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = { findngs = \"/flags\" }",
+                "findngs",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = { box_unit = \"inch\" }",
+                "inch",
+            ),
+            (
+                "output = \"pdf\"",
+                "output = \"pdf\"\nresult_paths = { summary = \"/summary\" }",
+                "ocr-batch.result_paths",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\ndisplay_name = \" \"",
+                "legal-review.display_name",
             ),
             (
                 "max_bytes = 1_073_741_824",

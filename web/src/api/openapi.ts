@@ -121,6 +121,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.
+         * @description Access: any role that can see the job.
+         */
+        get: operations["GetDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{job_id}/result": {
         parameters: {
             query?: never;
@@ -509,6 +529,11 @@ export interface components {
             entries: components["schemas"]["AuditEntry"][];
         };
         /**
+         * @description What the box of a finding is measured in.
+         * @enum {string}
+         */
+        BoxUnit: "fraction" | "point";
+        /**
          * @description A role, granted by membership in the user pool's group of the same name.
          * @enum {string}
          */
@@ -537,6 +562,20 @@ export interface components {
             sign_in_url: string;
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
+        };
+        /** @description Response of `GET /jobs/{job_id}/document`. */
+        DocumentView: {
+            /**
+             * Format: int64
+             * @description The size of the document.
+             */
+            bytes: number;
+            /** @description The media type of the document. A browser shows `application/pdf` and saves every other. */
+            content_type: string;
+            /** @description The document's file name. */
+            name: string;
+            /** @description The request that downloads the document. It also answers a `Range`. */
+            request: components["schemas"]["SignedRequest"];
         };
         /** @description Explanation of a job. All times are milliseconds since 1970 UTC. */
         Explanation: {
@@ -864,6 +903,8 @@ export interface components {
         PipelineView: {
             /** @description The media types that the pipeline takes. */
             content_types: string[];
+            /** @description What people call it. Without it, show `name`. */
+            display_name?: string;
             /**
              * Format: int64
              * @description The size of the largest file, in bytes.
@@ -957,6 +998,37 @@ export interface components {
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
         };
+        /**
+         * @description Where the parts of a pipeline's JSON results are, as JSON Pointers (RFC 6901). Look for a part that is not named here, or
+         *     not found there, under its usual names (docs/models.md).
+         */
+        ResultPathsView: {
+            /** @description What a box is measured in, from the top left corner of the page. Absent: `fraction`. */
+            box_unit?: components["schemas"]["BoxUnit"];
+            /** @description Within a finding: its place on the page. */
+            finding_box?: string;
+            /** @description Within a finding: how serious it is. */
+            finding_level?: string;
+            /** @description Within a finding: the number of its page. */
+            finding_page?: string;
+            /** @description Within a finding: the words of the document that it is about. */
+            finding_quote?: string;
+            /** @description Within a finding: what it says. */
+            finding_text?: string;
+            /** @description Within a finding: its heading. */
+            finding_title?: string;
+            /** @description The list of findings. */
+            findings?: string;
+            /**
+             * Format: int32
+             * @description The number that the model gives to the first page: 0 or 1. Absent: 1.
+             */
+            first_page?: number;
+            /** @description A text, or a list of paragraphs. */
+            summary?: string;
+            /** @description The title of the document. */
+            title?: string;
+        };
         /** @description Response of `GET /jobs/{job_id}/result`. */
         ResultView: {
             /**
@@ -968,6 +1040,8 @@ export interface components {
             content_type: string;
             /** @description A file name for the result. */
             name: string;
+            /** @description Where the parts of the result are, if its pipeline says so. Only for JSON. */
+            paths?: components["schemas"]["ResultPathsView"];
             /** @description The request that downloads the result. */
             request: components["schemas"]["SignedRequest"];
         };
@@ -1592,6 +1666,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobCommandResult"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

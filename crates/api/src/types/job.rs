@@ -8,6 +8,7 @@ use super::{QuarantineEntry, SignedRequest, UploadView};
 use crate::explain::Explanation;
 #[cfg(feature = "schema")]
 use jobs::commands::MAX_REASON_CHARS;
+use jobs::pipeline::{BoxUnit, ResultPaths};
 use jobs::view::{FailureView, JobView};
 
 /// Query parameters of `GET /jobs`.
@@ -130,6 +131,94 @@ pub struct ResultView {
     /// The media type of the result.
     pub content_type: String,
     /// The size of the result.
+    pub bytes: u64,
+    /// Where the parts of the result are, if its pipeline says so. Only for JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<ResultPathsView>,
+}
+
+/// Where the parts of a pipeline's JSON results are, as JSON Pointers (RFC 6901). Look for a part that is not named here, or
+/// not found there, under its usual names (docs/models.md).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ResultPathsView {
+    /// The title of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// A text, or a list of paragraphs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// The list of findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<String>,
+    /// Within a finding: what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_text: Option<String>,
+    /// Within a finding: its heading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_title: Option<String>,
+    /// Within a finding: how serious it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_level: Option<String>,
+    /// Within a finding: the words of the document that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_quote: Option<String>,
+    /// Within a finding: the number of its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_page: Option<String>,
+    /// Within a finding: its place on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding_box: Option<String>,
+    /// The number that the model gives to the first page: 0 or 1. Absent: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_page: Option<u8>,
+    /// What a box is measured in, from the top left corner of the page. Absent: `fraction`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub box_unit: Option<BoxUnit>,
+}
+
+impl From<&ResultPaths> for ResultPathsView {
+    fn from(paths: &ResultPaths) -> Self {
+        let ResultPaths {
+            title,
+            summary,
+            findings,
+            finding_text,
+            finding_title,
+            finding_level,
+            finding_quote,
+            finding_page,
+            finding_box,
+            first_page,
+            box_unit,
+        } = paths.clone();
+        Self {
+            title,
+            summary,
+            findings,
+            finding_text,
+            finding_title,
+            finding_level,
+            finding_quote,
+            finding_page,
+            finding_box,
+            first_page,
+            box_unit,
+        }
+    }
+}
+
+/// Response of `GET /jobs/{job_id}/document`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DocumentView {
+    /// The request that downloads the document. It also answers a `Range`.
+    pub request: SignedRequest,
+    /// The document's file name.
+    pub name: String,
+    /// The media type of the document. A browser shows `application/pdf` and saves every other.
+    pub content_type: String,
+    /// The size of the document.
     pub bytes: u64,
 }
 

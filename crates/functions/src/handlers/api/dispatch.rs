@@ -121,6 +121,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetResult => {
             to_json(&job_detail::result(ports, run, principal, job_id()).await?)
         }
+        Operation::GetDocument => {
+            to_json(&job_detail::document(ports, run, principal, job_id()).await?)
+        }
         Operation::RetryJob => {
             let command: JobCommandRequest = request.json()?;
             let until = api_request.push_until;
@@ -198,6 +201,7 @@ fn to_json<T: Serialize>(value: &T) -> Value {
 fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
     let pipeline_view = |pipeline: &Pipeline| PipelineView {
         name: pipeline.name.clone(),
+        display_name: pipeline.display_name.clone(),
         content_types: pipeline.content_types.clone(),
         max_bytes: pipeline.max_bytes,
         result_type: pipeline.output.content_type().to_owned(),

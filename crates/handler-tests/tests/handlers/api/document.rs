@@ -141,6 +141,7 @@ fn schemas() -> Map<String, Value> {
         JobPage,
         JobDetail,
         ResultView,
+        DocumentView,
         JobCommandRequest,
         JobCommandResult,
         NewRetryPlan,
