@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::{CUSTOMER, CliUser, OTHER_TENANT_REVIEWER, REVIEWER, SUPPORT, call_as, http_request};
 use crate::support::{run, until};
-use devstack::Stack;
 
 fn sample(name: &str) -> String {
     let path = devstack::repo_file("samples").join(name);
@@ -69,7 +68,7 @@ fn customer_uploads_with_the_cli_and_saves_the_result() {
             let ran = other_tenant.docket(&["jobs", what, id]).await;
             assert_eq!(ran.status, 4, "{what}: {}{}", ran.stdout, ran.stderr);
         }
-        document_is_what_was_uploaded(stack, &customer, id, &file).await;
+        document_is_what_was_uploaded(&customer, id, &file).await;
         let inference = detail["attempts"][0]["inference_id"].as_str().unwrap();
         let found = customer.json(&["jobs", "find", inference]).await;
         assert_eq!(found["jobs"][0]["id"], id);
@@ -84,7 +83,7 @@ fn customer_uploads_with_the_cli_and_saves_the_result() {
 }
 
 /// Downloads the document with the CLI, and parts of it as the page does.
-async fn document_is_what_was_uploaded(stack: &Stack, user: &CliUser, id: &str, file: &str) {
+async fn document_is_what_was_uploaded(user: &CliUser, id: &str, file: &str) {
     let uploaded = std::fs::read(file).unwrap();
     let saved = user.directory().join("again.pdf");
     let saved_text = saved.to_string_lossy();

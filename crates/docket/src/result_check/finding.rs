@@ -11,11 +11,11 @@ pub(super) enum Rank {
     High,
     /// The model's word is not known. It is shown as it is.
     Other,
+    /// The model says no level.
+    None,
     Medium,
     Low,
     Info,
-    /// The model says no level.
-    None,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -305,7 +305,8 @@ mod tests {
         assert!(cases.len() > 10);
         for case in cases {
             let paths: ResultPathsView =
-                serde_json::from_value(case.get("paths").cloned().unwrap_or(json!({}))).unwrap();
+                serde_json::from_value(case.get("paths").cloned().unwrap_or_else(|| json!({})))
+                    .unwrap();
             let found = understand(&case["result"], &paths_of(paths));
             let finding = |one: &Finding| {
                 let mut fields = json!({

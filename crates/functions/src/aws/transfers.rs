@@ -272,9 +272,20 @@ mod tests {
 
     #[test]
     fn file_name_is_escaped_in_the_content_disposition_header() {
-        assert_eq!(
-            attachment("a\"; x=\r\n Müller.pdf"),
-            "attachment; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%20M%C3%BCller%2Epdf"
-        );
+        for (disposition, kind) in [
+            (Disposition::Inline, "inline"),
+            (Disposition::Attachment, "attachment"),
+        ] {
+            let download = Download {
+                version: None,
+                name: "a\"; x=\r\n Müller.pdf",
+                content_type: "application/pdf",
+                disposition,
+            };
+            assert_eq!(
+                content_disposition(&download),
+                format!("{kind}; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%20M%C3%BCller%2Epdf")
+            );
+        }
     }
 }
