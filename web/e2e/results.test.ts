@@ -102,7 +102,7 @@ describe("results of any shape", { skip: SKIP_REASON }, () => {
   });
 
   test("the pipeline says where findings are", async () => {
-    fixture.resultPaths = { findings: "/out/hits", finding_text: "/says/en", finding_page: "/at", first_page: 0 };
+    fixture.resultPaths = { findings: "/out/hits", finding_text: "/says/en", finding_page_index: "/at" };
     await open({ out: { hits: [{ says: { en: "uncapped", de: "unbegrenzt" }, at: 1 }] } });
     await page.getByRole("heading", { name: "1 finding" }).waitFor();
     for (const text of ["Uncapped", "page 2", "unbegrenzt"]) await shows(text);

@@ -1,20 +1,15 @@
-//! One job with its attempts and explanation, and the download of its result.
+//! One job with its attempts and explanation.
 
 use super::uploads::upload_view;
 use super::{ApiError, Principal, ready_by};
 use crate::explain::{Explanation, WaitingView, WaitsOn, explain};
-use crate::ports::{Disposition, Download, ObjectTransfers};
-use crate::types::{AttemptView, DocumentView, JobDetail, ResultPathsView, ResultView};
+use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
-use jobs::id::{InferenceId, JobId, Location};
+use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
-use jobs::pipeline::ResultPaths;
-use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
-use jobs::state::State;
+use jobs::ports::{Clock, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView};
-
-const PDF: &str = "application/pdf";
 
 /// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
 ///
@@ -147,127 +142,4 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         expires_at: None,
         upload: Some(upload_view(&session)),
     }))
-}
-
-/// Signs the download of a job's result.
-///
-/// # Errors
-/// If the job has no result, or the result was deleted.
-pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
-    ports: &P,
-    run: &RunContext<'_>,
-    principal: &Principal,
-    id: &str,
-) -> Result<ResultView, ApiError> {
-    let job = visible_job(ports, run, principal, id).await?;
-    if job.is_erased() {
-        return Err(ApiError::Gone("support deleted the job's data".to_owned()));
-    }
-    let (State::Ready { .. }, Some(output)) = (&job.state, job.output()) else {
-        return Err(ApiError::NotReady(format!(
-            "job {} is {} and has no result",
-            job.id,
-            job.state.name()
-        )));
-    };
-    let Some(head) = ports.head(output).await? else {
-        return Err(ApiError::Gone(
-            "the result was deleted: its retention time is over".to_owned(),
-        ));
-    };
-    let pipeline = run.pipelines.get(&job.pipeline);
-    let (content_type, extension) = match pipeline {
-        Some(pipeline) => (pipeline.output.content_type(), pipeline.output.extension()),
-        None => ("application/octet-stream", "out"),
-    };
-    let name = result_name(&job.display_name(), extension);
-    let download = Download {
-        version: None,
-        name: &name,
-        content_type,
-        disposition: Disposition::Attachment,
-    };
-    let request = ports.sign_get(output, &download).await?;
-    let paths = pipeline.map(|pipeline| &pipeline.result_paths);
-    Ok(ResultView {
-        request,
-        content_type: content_type.to_owned(),
-        bytes: head.bytes,
-        paths: paths
-            .filter(|paths| **paths != ResultPaths::default())
-            .map(ResultPathsView::from),
-        name,
-    })
-}
-
-/// Signs the download of a job's document: exactly the version that the job processes.
-///
-/// # Errors
-/// If the document was deleted.
-pub async fn document<P: JobStore + ObjectStore + ObjectTransfers>(
-    ports: &P,
-    run: &RunContext<'_>,
-    principal: &Principal,
-    id: &str,
-) -> Result<DocumentView, ApiError> {
-    let job = visible_job(ports, run, principal, id).await?;
-    if job.is_erased() {
-        return Err(ApiError::Gone("support deleted the job's data".to_owned()));
-    }
-    let input = &job.input;
-    let from = Location {
-        bucket: input.bucket.clone(),
-        key: input.key.clone(),
-    };
-    let current = ports.head(&from).await?.ok_or_else(|| {
-        ApiError::Gone(
-            "the document was deleted: its retention time is over, or someone deleted it"
-                .to_owned(),
-        )
-    })?;
-    let is_stored = current.version == input.version || {
-        let versions = ports.versions(&from.bucket, &from.key).await?;
-        versions.iter().any(|one| one.version == input.version)
-    };
-    if !is_stored {
-        return Err(ApiError::Gone(
-            "this version of the document was deleted: a newer one was uploaded under its name"
-                .to_owned(),
-        ));
-    }
-    let name = job.display_name();
-    // S3 clients often store another type with a PDF. Browsers show a PDF in their own reader; anything else could bring
-    // scripts.
-    let pipeline = run.pipelines.get(&job.pipeline);
-    let only_pdf = pipeline.is_some_and(|pipeline| pipeline.content_types == [PDF]);
-    let (content_type, disposition) = if only_pdf || input.content_type == PDF {
-        (PDF, Disposition::Inline)
-    } else {
-        (input.content_type.as_str(), Disposition::Attachment)
-    };
-    let download = Download {
-        version: Some(&input.version),
-        name: &name,
-        content_type,
-        disposition,
-    };
-    Ok(DocumentView {
-        request: ports.sign_get(&from, &download).await?,
-        name: name.to_string(),
-        content_type: content_type.to_owned(),
-        bytes: input.bytes,
-    })
-}
-
-/// The document's name with the result's extension in place of `.pdf`.
-fn result_name(document: &str, extension: &str) -> String {
-    let split = document
-        .len()
-        .checked_sub(4)
-        .and_then(|at| document.split_at_checked(at));
-    let stem = match split {
-        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
-        Some(_) | None => document,
-    };
-    format!("{stem}.{extension}")
 }

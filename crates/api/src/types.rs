@@ -16,8 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use job::{
-    AttemptView, DocumentView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery,
-    ResultPathsView, ResultView,
+    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
 };
 pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,

@@ -65,7 +65,7 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
         .with_hint("save it: leave out --show"));
     }
     let (bytes, _) = download(context, id, Download::Result, async || Ok(Vec::new())).await?;
-    result_check::show(&context.printer, &bytes, view.paths)?;
+    result_check::show(&context.printer, &bytes, &view.paths)?;
     Ok(Exit::Success)
 }
 

@@ -13,8 +13,6 @@ use serde::Deserialize;
 use crate::capacity::Objective;
 use crate::policy::Policy;
 
-pub use result_paths::{BoxUnit, ResultPaths};
-
 /// One was seen to take 643 s: ml.g5.2xlarge, 13 GB of weights. Others took 3 to 15 minutes.
 const TYPICAL_COLD_START_SECONDS: u32 = 640;
 
@@ -42,9 +40,10 @@ pub struct Pipeline {
     pub content_types: Vec<String>,
     /// The requested kind of output.
     pub output: Output,
-    /// Where the parts of its results are. Only for JSON.
+    /// Where the parts of its results are, each as `part=/path` with a JSON Pointer. Only for JSON. Use
+    /// [`Pipeline::result_paths`].
     #[serde(default)]
-    pub result_paths: ResultPaths,
+    result_paths: Vec<String>,
     /// Maximum object size, at most 1 GB: SageMaker's own limit for asynchronous inference.
     pub max_bytes: u64,
     /// Maximum duration of one run, 1 to 3600 s (API reference, `InvocationTimeoutSeconds`).
@@ -263,6 +262,14 @@ pub fn output_prefix(pipeline: &str) -> String {
 }
 
 impl Pipeline {
+    /// Where the parts of its JSON results are: JSON Pointers (RFC 6901) by part. A part that is not named, or not found there,
+    /// is looked for under its usual names (docs/models.md).
+    pub fn result_paths(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.result_paths
+            .iter()
+            .filter_map(|entry| result_paths::split(entry))
+    }
+
     /// The settings that the state machine needs.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -361,37 +368,27 @@ mod tests {
             ),
             (
                 "attempts = 3",
-                "attempts = 3\nresult_paths = { findings = \"flags\" }",
-                "legal-review.result_paths.findings",
+                "attempts = 3\nresult_paths = [\"findings=flags\"]",
+                "result_paths: \"findings=flags\"",
             ),
             (
                 "attempts = 3",
-                "attempts = 3\nresult_paths = { finding_page = \"/a~2b\" }",
-                "legal-review.result_paths.finding_page",
+                "attempts = 3\nresult_paths = [\"finding_page=/a~2b\"]",
+                "result_paths: \"finding_page=/a~2b\"",
             ),
             (
                 "attempts = 3",
-                "attempts = 3\nresult_paths = { first_page = 2 }",
-                "legal-review.result_paths.first_page",
-            ),
-            (
-                "attempts = 3",
-                "attempts = 3\nresult_paths = { findngs = \"/flags\" }",
-                "findngs",
-            ),
-            (
-                "attempts = 3",
-                "attempts = 3\nresult_paths = { box_unit = \"inch\" }",
-                "inch",
+                "attempts = 3\nresult_paths = [\"findngs=/flags\"]",
+                "result_paths: \"findngs=/flags\"",
             ),
             (
                 "output = \"pdf\"",
-                "output = \"pdf\"\nresult_paths = { summary = \"/summary\" }",
+                "output = \"pdf\"\nresult_paths = [\"summary=/summary\"]",
                 "ocr-batch.result_paths",
             ),
             (
-                "attempts = 3",
-                "attempts = 3\ndisplay_name = \" \"",
+                "display_name = \"Contract review\"",
+                "display_name = \" \"",
                 "legal-review.display_name",
             ),
             (

@@ -529,11 +529,6 @@ export interface components {
             entries: components["schemas"]["AuditEntry"][];
         };
         /**
-         * @description What the box of a finding is measured in.
-         * @enum {string}
-         */
-        BoxUnit: "fraction" | "point";
-        /**
          * @description A role, granted by membership in the user pool's group of the same name.
          * @enum {string}
          */
@@ -562,20 +557,6 @@ export interface components {
             sign_in_url: string;
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
-        };
-        /** @description Response of `GET /jobs/{job_id}/document`. */
-        DocumentView: {
-            /**
-             * Format: int64
-             * @description The size of the document.
-             */
-            bytes: number;
-            /** @description The media type of the document. A browser shows `application/pdf` and saves every other. */
-            content_type: string;
-            /** @description The document's file name. */
-            name: string;
-            /** @description The request that downloads the document. It also answers a `Range`. */
-            request: components["schemas"]["SignedRequest"];
         };
         /** @description Explanation of a job. All times are milliseconds since 1970 UTC. */
         Explanation: {
@@ -998,51 +979,25 @@ export interface components {
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
         };
-        /**
-         * @description Where the parts of a pipeline's JSON results are, as JSON Pointers (RFC 6901). Look for a part that is not named here, or
-         *     not found there, under its usual names (docs/models.md).
-         */
-        ResultPathsView: {
-            /** @description What a box is measured in, from the top left corner of the page. Absent: `fraction`. */
-            box_unit?: components["schemas"]["BoxUnit"];
-            /** @description Within a finding: its place on the page. */
-            finding_box?: string;
-            /** @description Within a finding: how serious it is. */
-            finding_level?: string;
-            /** @description Within a finding: the number of its page. */
-            finding_page?: string;
-            /** @description Within a finding: the words of the document that it is about. */
-            finding_quote?: string;
-            /** @description Within a finding: what it says. */
-            finding_text?: string;
-            /** @description Within a finding: its heading. */
-            finding_title?: string;
-            /** @description The list of findings. */
-            findings?: string;
-            /**
-             * Format: int32
-             * @description The number that the model gives to the first page: 0 or 1. Absent: 1.
-             */
-            first_page?: number;
-            /** @description A text, or a list of paragraphs. */
-            summary?: string;
-            /** @description The title of the document. */
-            title?: string;
-        };
-        /** @description Response of `GET /jobs/{job_id}/result`. */
+        /** @description Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`. */
         ResultView: {
             /**
              * Format: int64
-             * @description The size of the result.
+             * @description The size.
              */
             bytes: number;
-            /** @description The media type of the result. */
+            /** @description The media type. A browser that opens the request's URL shows a document in `application/pdf`, and saves everything else. */
             content_type: string;
-            /** @description A file name for the result. */
+            /** @description A file name. */
             name: string;
-            /** @description Where the parts of the result are, if its pipeline says so. Only for JSON. */
-            paths?: components["schemas"]["ResultPathsView"];
-            /** @description The request that downloads the result. */
+            /**
+             * @description Where the parts of the result are, if its pipeline says so: JSON Pointers (RFC 6901) by part, such as `findings`. Look
+             *     for other parts, and for those that are not there, under their usual names (docs/models.md). Only for JSON.
+             */
+            paths?: {
+                [key: string]: string;
+            };
+            /** @description The request that downloads the result or the document. It also answers a `Range`. */
             request: components["schemas"]["SignedRequest"];
         };
         /** @description Selects the failed jobs of a retry plan. */
@@ -1734,7 +1689,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DocumentView"];
+                    "application/json": components["schemas"]["ResultView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

@@ -1,5 +1,7 @@
 //! Jobs: queries, details, commands.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schema")]
@@ -8,7 +10,6 @@ use super::{QuarantineEntry, SignedRequest, UploadView};
 use crate::explain::Explanation;
 #[cfg(feature = "schema")]
 use jobs::commands::MAX_REASON_CHARS;
-use jobs::pipeline::{BoxUnit, ResultPaths};
 use jobs::view::{FailureView, JobView};
 
 /// Query parameters of `GET /jobs`.
@@ -120,106 +121,22 @@ pub struct AttemptView {
     pub failure: Option<FailureView>,
 }
 
-/// Response of `GET /jobs/{job_id}/result`.
+/// Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResultView {
-    /// The request that downloads the result.
+    /// The request that downloads the result or the document. It also answers a `Range`.
     pub request: SignedRequest,
-    /// A file name for the result.
+    /// A file name.
     pub name: String,
-    /// The media type of the result.
+    /// The media type. A browser that opens the request's URL shows a document in `application/pdf`, and saves everything else.
     pub content_type: String,
-    /// The size of the result.
+    /// The size.
     pub bytes: u64,
-    /// Where the parts of the result are, if its pipeline says so. Only for JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paths: Option<ResultPathsView>,
-}
-
-/// Where the parts of a pipeline's JSON results are, as JSON Pointers (RFC 6901). Look for a part that is not named here, or
-/// not found there, under its usual names (docs/models.md).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ResultPathsView {
-    /// The title of the document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// A text, or a list of paragraphs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub summary: Option<String>,
-    /// The list of findings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub findings: Option<String>,
-    /// Within a finding: what it says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_text: Option<String>,
-    /// Within a finding: its heading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_title: Option<String>,
-    /// Within a finding: how serious it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_level: Option<String>,
-    /// Within a finding: the words of the document that it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_quote: Option<String>,
-    /// Within a finding: the number of its page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_page: Option<String>,
-    /// Within a finding: its place on the page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding_box: Option<String>,
-    /// The number that the model gives to the first page: 0 or 1. Absent: 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_page: Option<u8>,
-    /// What a box is measured in, from the top left corner of the page. Absent: `fraction`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub box_unit: Option<BoxUnit>,
-}
-
-impl From<&ResultPaths> for ResultPathsView {
-    fn from(paths: &ResultPaths) -> Self {
-        let ResultPaths {
-            title,
-            summary,
-            findings,
-            finding_text,
-            finding_title,
-            finding_level,
-            finding_quote,
-            finding_page,
-            finding_box,
-            first_page,
-            box_unit,
-        } = paths.clone();
-        Self {
-            title,
-            summary,
-            findings,
-            finding_text,
-            finding_title,
-            finding_level,
-            finding_quote,
-            finding_page,
-            finding_box,
-            first_page,
-            box_unit,
-        }
-    }
-}
-
-/// Response of `GET /jobs/{job_id}/document`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct DocumentView {
-    /// The request that downloads the document. It also answers a `Range`.
-    pub request: SignedRequest,
-    /// The document's file name.
-    pub name: String,
-    /// The media type of the document. A browser shows `application/pdf` and saves every other.
-    pub content_type: String,
-    /// The size of the document.
-    pub bytes: u64,
+    /// Where the parts of the result are, if its pipeline says so: JSON Pointers (RFC 6901) by part, such as `findings`. Look
+    /// for other parts, and for those that are not there, under their usual names (docs/models.md). Only for JSON.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, String>,
 }
 
 /// Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`.

@@ -1,8 +1,8 @@
 //! Findings in a model's JSON, under the names of docs/models.md or where the pipeline says.
 
-use jobs::pipeline::{BoxUnit, ResultPaths};
 use serde_json::{Map, Value};
 
+use super::ResultPaths;
 use super::remainder::{Remainder, plain_name, pointer_names, scalar_text};
 
 /// How serious a finding is, in the order in which findings are shown.
@@ -171,27 +171,29 @@ fn finding(value: &Value, paths: &ResultPaths) -> Finding {
         };
     }
     let text_of = |value: &Value| value.as_str().and_then(|_| scalar_text(value));
-    let level = take(&mut left, &paths.finding_level, &LEVEL, scalar_text).unwrap_or_default();
-    let text = take(&mut left, &paths.finding_text, &TEXT, scalar_text).unwrap_or_default();
-    let title = take(&mut left, &paths.finding_title, &TITLE, scalar_text).unwrap_or_default();
-    let quote = take(&mut left, &paths.finding_quote, &QUOTE, text_of).unwrap_or_default();
-    let first_page = paths.first_page.unwrap_or(1);
-    let page = take(&mut left, &paths.finding_page, &PAGE, |value| {
-        page_number(value, first_page)
-    });
-    let unit = paths.box_unit.unwrap_or(BoxUnit::Fraction);
-    let place = take(&mut left, &paths.finding_box, &BOX, |value| {
-        box_in(value, unit)
-    });
+    let mut take = Take {
+        left: &mut left,
+        paths,
+    };
+    let level = take.part("finding_level", &LEVEL, scalar_text);
+    let text = take.part("finding_text", &TEXT, scalar_text);
+    let title = take.part("finding_title", &TITLE, scalar_text);
+    let quote = take.part("finding_quote", &QUOTE, text_of);
+    let page = take
+        .part("finding_page_index", &[], |value| page_number(value, 0))
+        .or_else(|| take.part("finding_page", &PAGE, |value| page_number(value, 1)));
+    let place = take
+        .part("finding_box_points", &[], |value| box_in(value, f64::MAX))
+        .or_else(|| take.part("finding_box", &BOX, |value| box_in(value, 1.001)));
     left.take_named(&[], &["confidence", "probability"], |value| {
         value.as_f64().filter(|share| (0.0..=1.0).contains(share))
     });
     Finding {
-        rank: rank_of(&level),
-        level,
-        title,
-        text,
-        quote,
+        rank: rank_of(level.as_deref().unwrap_or_default()),
+        level: level.unwrap_or_default(),
+        title: title.unwrap_or_default(),
+        text: text.unwrap_or_default(),
+        quote: quote.unwrap_or_default(),
         page,
         place,
         rest: match left.rest {
@@ -201,14 +203,24 @@ fn finding(value: &Value, paths: &ResultPaths) -> Finding {
     }
 }
 
-fn take<T>(
-    left: &mut Remainder,
-    path: &Option<String>,
-    names: &[&str],
-    read: impl Fn(&Value) -> Option<T>,
-) -> Option<T> {
-    let at_path = left.take(path.as_deref().map(pointer_names), &read);
-    at_path.or_else(|| left.take_named(&[], names, read))
+/// Takes the parts of a finding.
+struct Take<'a> {
+    left: &'a mut Remainder,
+    paths: &'a ResultPaths,
+}
+
+impl Take<'_> {
+    /// A part from where the pipeline says that it is, or else under one of its usual names.
+    fn part<T>(
+        &mut self,
+        part: &str,
+        names: &[&str],
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let path = self.paths.get(part).map(|path| pointer_names(path));
+        let at_path = self.left.take(path, &read);
+        at_path.or_else(|| self.left.take_named(&[], names, read))
+    }
 }
 
 /// Counted from 1; 0 is the whole document. `first` is the number that the model gives to the first page.
@@ -236,8 +248,9 @@ fn page_number(value: &Value, first: u8) -> Option<u32> {
     Some(if first == 0 { number + 1 } else { number })
 }
 
-/// `[left, top, right, bottom]`, or an object with these or with `x`, `y`, `width`, `height`. `None` if it is no place.
-fn box_in(value: &Value, unit: BoxUnit) -> Option<[f64; 4]> {
+/// `[left, top, right, bottom]`, or an object with these or with `x`, `y`, `width`, `height`. `None` if it is no place, or
+/// ends beyond `max`.
+fn box_in(value: &Value, max: f64) -> Option<[f64; 4]> {
     let sides: Vec<f64> = match value {
         Value::Array(list) => list.iter().map(Value::as_f64).collect::<Option<_>>()?,
         Value::Object(fields) => sides_of(fields)?,
@@ -246,7 +259,7 @@ fn box_in(value: &Value, unit: BoxUnit) -> Option<[f64; 4]> {
     let sides: [f64; 4] = sides.try_into().ok()?;
     let [left, top, right, bottom] = sides;
     let is_place = left >= 0.0 && top >= 0.0 && left < right && top < bottom;
-    let is_on_page = unit == BoxUnit::Point || (right <= 1.001 && bottom <= 1.001);
+    let is_on_page = right <= max && bottom <= max;
     (is_place && is_on_page).then_some(sides)
 }
 

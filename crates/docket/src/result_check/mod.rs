@@ -5,11 +5,11 @@ mod finding;
 mod remainder;
 mod understand;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use api::types::ResultPathsView;
 use clap::{Args, Subcommand};
-use jobs::pipeline::{Output, ResultPaths};
+use jobs::pipeline::Output;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -47,6 +47,9 @@ pub(crate) struct ResultCheckArgs {
     pub(crate) pipelines: Option<PathBuf>,
 }
 
+/// JSON Pointers by the part of a result that is there (docs/models.md).
+type ResultPaths = BTreeMap<String, String>;
+
 /// What is wrong with a result, or could be better.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Remark {
@@ -64,9 +67,12 @@ pub(crate) fn run(printer: &Printer, args: &ResultCheckArgs) -> Result<Exit> {
         )));
     }
     let json = read(&args.file)?;
-    let paths = &pipeline.result_paths;
-    let understood = understand(&json, paths);
-    let remarks = remarks(&json, paths, &understood);
+    let paths: ResultPaths = pipeline
+        .result_paths()
+        .map(|(part, path)| (part.to_owned(), path.to_owned()))
+        .collect();
+    let understood = understand(&json, &paths);
+    let remarks = remarks(&json, &paths, &understood);
     if printer.json {
         printer.json_document(&summary(&understood, &remarks))?;
     } else {
@@ -103,39 +109,15 @@ pub(crate) fn json_problem(file: &Path) -> Option<String> {
 }
 
 /// Prints a downloaded result for people.
-pub(crate) fn show(printer: &Printer, bytes: &[u8], paths: Option<ResultPathsView>) -> Result<()> {
-    let json = parse(bytes)?;
-    print(
-        printer,
-        &understand(&json, &paths.map(paths_of).unwrap_or_default()),
-    )
-}
-
-fn paths_of(view: ResultPathsView) -> ResultPaths {
-    ResultPaths {
-        title: view.title,
-        summary: view.summary,
-        findings: view.findings,
-        finding_text: view.finding_text,
-        finding_title: view.finding_title,
-        finding_level: view.finding_level,
-        finding_quote: view.finding_quote,
-        finding_page: view.finding_page,
-        finding_box: view.finding_box,
-        first_page: view.first_page,
-        box_unit: view.box_unit,
-    }
+pub(crate) fn show(printer: &Printer, bytes: &[u8], paths: &ResultPaths) -> Result<()> {
+    print(printer, &understand(&parse(bytes)?, paths))
 }
 
 fn remarks(json: &Value, paths: &ResultPaths, understood: &Understood) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let mut add = |status, what: String| remarks.push(Remark { status, what });
-    for (field, path) in [
-        ("title", &paths.title),
-        ("summary", &paths.summary),
-        ("findings", &paths.findings),
-    ] {
-        if let Some(path) = path
+    for field in ["title", "summary", "findings"] {
+        if let Some(path) = paths.get(field)
             && json.pointer(path).is_none()
         {
             add(
@@ -304,10 +286,9 @@ mod tests {
         let cases: Vec<Value> = serde_json::from_str(CASES).unwrap();
         assert!(cases.len() > 10);
         for case in cases {
-            let paths: ResultPathsView =
-                serde_json::from_value(case.get("paths").cloned().unwrap_or_else(|| json!({})))
-                    .unwrap();
-            let found = understand(&case["result"], &paths_of(paths));
+            let paths = case.get("paths").cloned().unwrap_or_else(|| json!({}));
+            let paths: ResultPaths = serde_json::from_value(paths).unwrap();
+            let found = understand(&case["result"], &paths);
             let finding = |one: &Finding| {
                 let mut fields = json!({
                     "rank": format!("{:?}", one.rank).to_lowercase(), "level": one.level, "title": one.title,

@@ -1,9 +1,9 @@
 //! What readers understand of a model's JSON. The page does the same (`web/src/ui/result`); both are tested with
 //! `tests/results/cases.json`. The names are listed in docs/models.md.
 
-use jobs::pipeline::ResultPaths;
 use serde_json::{Map, Value};
 
+use super::ResultPaths;
 use super::finding::{Finding, findings_in};
 use super::remainder::{Remainder, plain_name, pointer_names, scalar_text};
 
@@ -51,19 +51,19 @@ pub(super) struct Understood {
 pub(super) fn understand(json: &Value, paths: &ResultPaths) -> Understood {
     let mut left = Remainder::new(json.clone());
     let root = root_of(json);
-    let pointer = |path: &Option<String>| path.as_deref().map(pointer_names);
+    let pointer = |part: &str| paths.get(part).map(|path| pointer_names(path));
     let schema = left.take_named(&root, &["schema"], |value| {
         let name = value.as_str()?;
         name.starts_with("docket-result/").then(|| name.to_owned())
     });
-    let findings = take_findings(&mut left, &root, pointer(&paths.findings), paths);
+    let findings = take_findings(&mut left, &root, pointer("findings"), paths);
     let document = field_path(&left, &root, "document");
     let title = left
-        .take(pointer(&paths.title), scalar_text)
+        .take(pointer("title"), scalar_text)
         .or_else(|| left.take_named(&root, &["title"], scalar_text))
         .or_else(|| left.take_named(&document, &["title"], scalar_text));
     let summary = left
-        .take(pointer(&paths.summary), paragraphs)
+        .take(pointer("summary"), paragraphs)
         .or_else(|| left.take_named(&root, &SUMMARY, paragraphs));
     let clauses = left.take_named(&root, &["clauses"], |value| {
         let list = value.as_array().filter(|list| !list.is_empty())?;

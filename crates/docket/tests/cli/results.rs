@@ -50,7 +50,7 @@ fn shown_result_has_its_findings_and_everything_else() {
         "out": {"hits": [{"says": "liability is uncapped", "at": 1, "remedy": "cap it"}, "signed twice"]},
         "rows": rows,
     });
-    let paths = json!({"findings": "/out/hits", "finding_text": "/says", "finding_page": "/at", "first_page": 0, "new_path": "/x"});
+    let paths = json!({"findings": "/out/hits", "finding_text": "/says", "finding_page_index": "/at", "new_path": "/x"});
     serve(
         &setup,
         "result",
@@ -177,7 +177,7 @@ fn check_says_what_readers_understand_and_what_they_miss() {
 
     let own = include_str!("../../../../infra/pipelines.toml").replacen(
         "[legal-review]\n",
-        "[legal-review]\nresult_paths = { findings = \"/out/hits\" }\n",
+        "[legal-review]\nresult_paths = [\"findings=/out/hits\"]\n",
         1,
     );
     let own = setup.file("own.toml", own.as_bytes());

@@ -1,6 +1,6 @@
 //! The limits of what a pipeline may say.
 
-use super::{ConfigError, Output, Pipeline, ResultPaths};
+use super::{ConfigError, Output, Pipeline, result_paths};
 
 impl Pipeline {
     pub(super) fn wrong(&self, field: &str, problem: impl Into<String>) -> ConfigError {
@@ -35,10 +35,14 @@ impl Pipeline {
                 format!("{name:?} is not 1 to 60 characters without space around them"),
             ));
         }
-        if let Some((field, problem)) = self.result_paths.problem() {
-            return Err(self.wrong(&format!("result_paths.{field}"), problem));
+        let unreadable = |entry: &&String| result_paths::split(entry).is_none();
+        if let Some(entry) = self.result_paths.iter().find(unreadable) {
+            return Err(self.wrong(
+                "result_paths",
+                format!("{entry:?} is not a part of a result and a JSON Pointer, such as \"findings=/output/hits\""),
+            ));
         }
-        if self.output == Output::Pdf && self.result_paths != ResultPaths::default() {
+        if self.output == Output::Pdf && !self.result_paths.is_empty() {
             return Err(self.wrong("result_paths", "its results are PDF, which has no paths"));
         }
         if self.prefix.len() < 2 || !self.prefix.ends_with('/') || self.prefix.starts_with('/') {

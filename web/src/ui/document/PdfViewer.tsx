@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "../../api/errors";
-import type { DocumentView } from "../../api/types";
+import type { ResultView } from "../../api/types";
 import { formatNumber } from "../../lib/format";
 import "../../style/document.css";
 import { EmptyState, ErrorMessage, Icon, Loading } from "../components";
@@ -17,7 +17,7 @@ const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
 export interface PdfViewerProps {
   name: string;
   /** A newly signed request for the file. */
-  sign: () => Promise<DocumentView>;
+  sign: () => Promise<ResultView>;
   places: readonly Place[];
   /** The place to show. Another `turn` shows the same one again. */
   target: { place: Place; turn: number } | undefined;
@@ -182,7 +182,7 @@ function noteOf(place: Place, { by, page }: Located): string {
 }
 
 /** The document in a tab of its own, in the browser's reader. */
-function OpenOutside({ sign }: { sign: () => Promise<DocumentView> }): JSX.Element {
+function OpenOutside({ sign }: { sign: () => Promise<ResultView> }): JSX.Element {
   const open = (): void => {
     sign().then(
       (view) => {

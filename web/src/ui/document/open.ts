@@ -6,7 +6,7 @@
 import * as pdfjs from "pdfjs-dist/legacy/build/pdf.mjs";
 import workerUrl from "pdfjs-dist/legacy/build/pdf.worker.min.mjs?worker&url";
 import { ApiError, NetworkError } from "../../api/errors";
-import type { DocumentView } from "../../api/types";
+import type { ResultView } from "../../api/types";
 import { backoff, pause } from "../../lib/backoff";
 import { now } from "../../lib/clock";
 
@@ -31,7 +31,7 @@ export interface OpenedPdf {
  * pdf.js would wait for it forever.
  */
 export async function openPdf(
-  sign: () => Promise<DocumentView>,
+  sign: () => Promise<ResultView>,
   onFailure: (error: unknown) => void,
 ): Promise<OpenedPdf> {
   const view = await sign();
@@ -95,8 +95,8 @@ class SignedRanges extends pdfjs.PDFDataRangeTransport {
   private readonly control = new AbortController();
 
   constructor(
-    private view: DocumentView,
-    private readonly sign: () => Promise<DocumentView>,
+    private view: ResultView,
+    private readonly sign: () => Promise<ResultView>,
   ) {
     super(view.bytes, null);
     this.failed = new Promise((_, reject) => {

@@ -13,7 +13,7 @@ const GAP = 12;
 /** A larger canvas is drawn with fewer pixels and stretched. */
 const MAX_CANVAS_PIXELS = 12_000_000;
 /** pdf.js keeps fonts and pictures of all pages until it is told to forget them. */
-const CLEAN_AFTER_PAGES = 12;
+const CLEAN_AFTER_PAGES = 100;
 const RESIZE_PAUSE_MS = 150;
 
 interface Slot {
@@ -184,27 +184,29 @@ export class Pages {
   private async draw(): Promise<void> {
     if (this.isDrawing) return;
     this.isDrawing = true;
-    try {
-      for (let slot = this.next(); slot; slot = this.next()) {
-        const scale = this.scale(slot);
-        try {
-          await this.drawPage(slot, scale);
-        } catch (error) {
-          // A page that was left while it was drawn is drawn when it is near again.
-          if (!this.isDestroyed && !(error instanceof pdfjs.RenderingCancelledException)) {
-            slot.drawn = scale;
-            this.showFailure(slot);
-          }
-        }
-        slot.cancel = undefined;
-      }
+    // Pages can come near during the cleaning too.
+    while (this.next()) {
+      for (let slot = this.next(); slot; slot = this.next()) await this.drawSlot(slot);
       if (this.released >= CLEAN_AFTER_PAGES && !this.isDestroyed) {
         this.released = 0;
-        await this.document.cleanup(true).catch(() => {});
+        await this.document.cleanup().catch(() => {});
       }
-    } finally {
-      this.isDrawing = false;
     }
+    this.isDrawing = false;
+  }
+
+  private async drawSlot(slot: Slot): Promise<void> {
+    const scale = this.scale(slot);
+    try {
+      await this.drawPage(slot, scale);
+    } catch (error) {
+      // A page that was left while it was drawn is drawn when it is near again.
+      if (!this.isDestroyed && !(error instanceof pdfjs.RenderingCancelledException)) {
+        slot.drawn = scale;
+        this.showFailure(slot);
+      }
+    }
+    slot.cancel = undefined;
   }
 
   private next(): Slot | undefined {

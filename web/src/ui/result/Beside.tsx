@@ -3,7 +3,7 @@
 import type { ComponentChildren, ComponentType, JSX } from "preact";
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { DocumentView } from "../../api/types";
+import type { ResultView } from "../../api/types";
 import "../../style/beside.css";
 import { ErrorMessage, Loading } from "../components";
 import type { PdfViewerProps } from "../document/PdfViewer";
@@ -42,7 +42,7 @@ export function Beside({
   children,
 }: {
   name: string;
-  sign: () => Promise<DocumentView>;
+  sign: () => Promise<ResultView>;
   places: readonly Place[];
   children: ComponentChildren;
 }): JSX.Element {

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useCallback, useMemo } from "preact/hooks";
 import { ApiError } from "../../api/errors";
-import type { DocumentView } from "../../api/types";
+import type { ResultView } from "../../api/types";
 import { formatBytes } from "../../lib/format";
 import { EmptyState, ErrorMessage, Loading } from "../components";
 import { useAppContext } from "../context";
@@ -44,7 +44,7 @@ interface ReadyProps {
   id: string;
   version: number;
   name: string;
-  sign: () => Promise<DocumentView>;
+  sign: () => Promise<ResultView>;
 }
 
 function ReadyResult({ id, version, name, sign }: ReadyProps): JSX.Element {

@@ -118,8 +118,12 @@ function finding(value: Json, paths: ResultPaths): Finding {
   const title = take(paths.finding_title, TITLE, scalarText) ?? "";
   const quote =
     take(paths.finding_quote, QUOTE, (one) => (typeof one === "string" ? scalarText(one) : undefined)) ?? "";
-  const page = take(paths.finding_page, PAGE, (one) => pageNumber(one, paths.first_page ?? 1));
-  const box = take(paths.finding_box, BOX, (one) => boxIn(one, paths.box_unit ?? "fraction"));
+  const page =
+    take(paths.finding_page_index, [], (one) => pageNumber(one, 0)) ??
+    take(paths.finding_page, PAGE, (one) => pageNumber(one, 1));
+  const box =
+    take(paths.finding_box_points, [], (one) => boxIn(one, "point")) ??
+    take(paths.finding_box, BOX, (one) => boxIn(one, "fraction"));
   const confidence = left.takeNamed([], ["confidence", "probability"], share);
   return { rank: rankOf(level), level, title, text, quote, page, box, confidence, rest: left.fields() };
 }

@@ -11,7 +11,7 @@ const MAX_PARSED_BYTES = 10_000_000;
 const MAX_TEXT_BYTES = 100_000;
 
 export type LoadedResult =
-  | { kind: "json"; json: Json; paths: ResultPaths | undefined }
+  | { kind: "json"; json: Json; paths: ResultPaths }
   /** `why` is a sentence for the reader; `bytes` of it were loaded. */
   | { kind: "text"; text: string; why: string; bytes: number; of: number }
   | { kind: "pdf"; view: ResultView }
@@ -36,7 +36,7 @@ export async function loadResult(client: Client, id: string): Promise<LoadedResu
   if (!isJson) return asText("");
   if (!isParsed) return asText("The result is too large to be shown in full.");
   try {
-    return { kind: "json", json: parseJson(text), paths: view.paths };
+    return { kind: "json", json: parseJson(text), paths: view.paths ?? {} };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return asText(`The model says that this result is JSON, but it is not: ${reason}. It is shown as it came.`);

@@ -141,7 +141,6 @@ fn schemas() -> Map<String, Value> {
         JobPage,
         JobDetail,
         ResultView,
-        DocumentView,
         JobCommandRequest,
         JobCommandResult,
         NewRetryPlan,

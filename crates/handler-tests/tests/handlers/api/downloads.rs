@@ -1,6 +1,6 @@
 //! Downloads of a job's document and result.
 
-use api::types::{AuditPage, DocumentView, ResultView};
+use api::types::{AuditPage, ResultView};
 use jobs::id::{Attempt, Location};
 use jobs::state::{Cause, State};
 use testkit::memory::Object;
@@ -18,7 +18,7 @@ fn document_is_the_version_that_the_job_processes_under_its_name_and_inline() {
         "memory:s3://{BUCKET}/{key}?version={}&Inline=Vertrag Müller.pdf",
         job.input.version
     );
-    let view: DocumentView = api.reviewer().get(&path);
+    let view: ResultView = api.reviewer().get(&path);
     assert_eq!(view.request.url, expected);
     assert_eq!(
         (view.name.as_str(), view.content_type.as_str(), view.bytes),
@@ -28,11 +28,11 @@ fn document_is_the_version_that_the_job_processes_under_its_name_and_inline() {
         api.other_tenant().problem_code("GET", &path, None),
         "not-found"
     );
-    let of_support: DocumentView = api.support().get(&path);
+    let of_support: ResultView = api.support().get(&path);
     assert_eq!(of_support.request.url, expected);
 
     api.ports().put(BUCKET, key, b"%PDF-1.7 another contract");
-    let after_overwrite: DocumentView = api.reviewer().get(&path);
+    let after_overwrite: ResultView = api.reviewer().get(&path);
     assert_eq!(
         after_overwrite.request.url, expected,
         "the job's own version"
@@ -76,7 +76,7 @@ fn document_of_another_type_is_saved_and_not_shown() {
     });
     job.input.version = api.ports().put_object(BUCKET, key, Some(html));
     api.ports().state().jobs.insert(job.id, job.clone());
-    let view: DocumentView = api.reviewer().get(&format!("/jobs/{}/document", job.id));
+    let view: ResultView = api.reviewer().get(&format!("/jobs/{}/document", job.id));
     assert!(
         view.request.url.ends_with("&Attachment=page.html"),
         "{}",
@@ -91,7 +91,7 @@ fn pdf_that_a_client_stored_as_bytes_is_shown_as_pdf() {
     let job = api.job("inbound/acme/a.pdf", 5000, |job| {
         job.input.content_type = "binary/octet-stream".to_owned();
     });
-    let view: DocumentView = api.reviewer().get(&format!("/jobs/{}/document", job.id));
+    let view: ResultView = api.reviewer().get(&format!("/jobs/{}/document", job.id));
     assert_eq!(view.content_type, "application/pdf");
     assert!(view.request.url.contains("&Inline="));
 }
@@ -99,12 +99,10 @@ fn pdf_that_a_client_stored_as_bytes_is_shown_as_pdf() {
 #[test]
 fn result_says_where_its_parts_are_if_the_pipeline_does() {
     for (paths, expected) in [
-        ("", None),
+        ("", serde_json::json!({})),
         (
-            "result_paths = { findings = \"/output/issues\", finding_page = \"/at/page\", first_page = 0 }",
-            Some(
-                serde_json::json!({"findings": "/output/issues", "finding_page": "/at/page", "first_page": 0}),
-            ),
+            "result_paths = [\"findings=/output/issues\", \"finding_page_index=/at/page\"]",
+            serde_json::json!({"findings": "/output/issues", "finding_page_index": "/at/page"}),
         ),
     ] {
         let api = TestApi::with_legal_review(paths);
@@ -122,7 +120,7 @@ fn result_says_where_its_parts_are_if_the_pipeline_does() {
         });
         api.ports().put(BUCKET, output, b"{}");
         let view: ResultView = api.reviewer().get(&format!("/jobs/{}/result", job.id));
-        let paths = view.paths.map(|paths| serde_json::to_value(paths).unwrap());
+        let paths = serde_json::to_value(view.paths).unwrap();
         assert_eq!(paths, expected);
     }
 }
