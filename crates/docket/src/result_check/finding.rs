@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ResultPaths;
-use super::remainder::{Remainder, plain_name, pointer_names, scalar_text};
+use super::remainder::{Remainder, ResultPaths, plain_name, pointer_names, scalar_text};
 
 /// How serious a finding is, in the order in which findings are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,6 @@ mod finding;
 mod remainder;
 mod understand;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -19,7 +18,7 @@ use crate::print::{
     Cell, Column, Printer, TextTable, byte_size, pluralize, sanitize, sanitize_multiline,
 };
 use finding::{BOX, Finding, PAGE, Rank};
-use remainder::plain_name;
+use remainder::{ResultPaths, plain_name};
 use understand::{SCHEMA, Understood, understand};
 
 /// How many lines of what is not understood are printed.
@@ -46,9 +45,6 @@ pub(crate) struct ResultCheckArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) pipelines: Option<PathBuf>,
 }
-
-/// JSON Pointers by the part of a result that is there (docs/models.md).
-type ResultPaths = BTreeMap<String, String>;
 
 /// What is wrong with a result, or could be better.
 #[derive(Debug, PartialEq, Eq, Serialize)]

@@ -1,6 +1,11 @@
 //! A JSON value from which known parts are taken.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
+
+/// JSON Pointers by the part of a result that is there (docs/models.md).
+pub(super) type ResultPaths = BTreeMap<String, String>;
 
 #[derive(Debug)]
 pub(super) struct Remainder {

@@ -3,9 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::ResultPaths;
 use super::finding::{Finding, findings_in};
-use super::remainder::{Remainder, plain_name, pointer_names, scalar_text};
+use super::remainder::{Remainder, ResultPaths, plain_name, pointer_names, scalar_text};
 
 /// The version of the schema in docs/models.md.
 pub(super) const SCHEMA: &str = "docket-result/1";
