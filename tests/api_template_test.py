@@ -118,7 +118,7 @@ def users_cannot_sign_up_or_change_what_identifies_them(project):
 
 
 def the_page_loads_and_calls_nothing_from_other_origins(project):
-    allowed = {"'none'", "'self'", "'script'", "${ApiOrigin}", "${WebSocketOrigin}", "${BucketOrigin}", "${SignInOrigin}"}
+    allowed = {"'none'", "'self'", "'script'", "${ApiOrigin}", "${WebSocketOrigin}", "${BucketOrigin}", "${SignInOrigin}", "docket-pdf-worker"}
     for name, headers in project.of_type("CloudFront::ResponseHeadersPolicy", project.web).items():
         text = headers["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
         directives = {words[0]: words[1:] for words in map(str.split, text.split(";")) if words}
@@ -127,6 +127,8 @@ def the_page_loads_and_calls_nothing_from_other_origins(project):
         for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
             if directives.get(directive) != ["'none'"]:
                 yield f"{name}: {directive} is not 'none'"
+        if directives.get("require-trusted-types-for") != ["'script'"] or directives.get("trusted-types") != ["docket-pdf-worker"]:
+            yield f"{name} lets more code make scripts than that of the PDF worker"
         if any("${" in word for key, words in directives.items() if key != "connect-src" for word in words):
             yield f"{name} loads more than answers from the service"
 
@@ -199,6 +201,8 @@ Rules = check({
         lambda p: policy(p, "img-src 'self'", "img-src 'self' ${BucketOrigin}"),
         lambda p: policy(p, "default-src 'none'; ", ""),
         lambda p: policy(p, "frame-ancestors 'none'", "frame-ancestors 'self'"),
+        lambda p: policy(p, "trusted-types docket-pdf-worker", "trusted-types docket-pdf-worker default"),
+        lambda p: policy(p, "; require-trusted-types-for 'script'", ""),
     ],
 })  # fmt: skip
 

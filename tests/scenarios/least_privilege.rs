@@ -169,6 +169,7 @@ const GRANTS: [Grants; 11] = [
             "read the scan checkpoint",
             "write the scan checkpoint",
             "read an input",
+            "read an object version",
             "write an input",
             "abort a multipart upload",
             "list the parts of a multipart upload",

@@ -117,12 +117,15 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
         await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
         await at.getByText("History").waitFor();
-        if (key === "ready") await at.getByText("11 clauses").waitFor();
+        if (key === "ready") {
+          await at.getByText("11 clauses").waitFor();
+          await at.locator(".pdf-mark").first().waitFor();
+        }
         await at.locator("details.card summary").click();
         await checkAxe(key, at);
       }
       await at.goto(`${fixture.pageUrl}/jobs/${ids.failed}`);
-      await at.getByRole("button", { name: "Retry" }).click();
+      await at.getByRole("button", { name: "Try again" }).click();
       await checkAxe("dialog", at);
       await at.goto(`${fixture.pageUrl}/?q=nothing-begins-so`);
       await at.getByText("No file name begins with").waitFor();

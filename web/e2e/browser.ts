@@ -18,10 +18,13 @@ export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 }
 
-/** A new context, whose pages wait for {@link WAIT_TIMEOUT_MS}. */
+/** A new context, whose pages wait for {@link WAIT_TIMEOUT_MS} and whose user has chosen a pipeline for uploads. */
 export async function newContext(browser: Browser, options?: BrowserContextOptions): Promise<BrowserContext> {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(WAIT_TIMEOUT_MS);
+  await context.addInitScript(() => {
+    if (localStorage.getItem("docket.pipeline") === null) localStorage.setItem("docket.pipeline", "legal-review");
+  });
   return context;
 }
 

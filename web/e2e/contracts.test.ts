@@ -43,35 +43,71 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
       return transfer;
     });
     await page.dispatchEvent("main", "dragenter", { dataTransfer: data });
-    await page.getByText("Drop to upload to legal-review").waitFor();
+    await page.getByText("Drop to upload to Contract review").waitFor();
     await page.dispatchEvent("main", "drop", { dataTransfer: data });
     await row("dropped.pdf").getByText("Ready").waitFor();
+  });
+
+  test("a file that is dropped on an open contract is uploaded, for what the person chooses", async () => {
+    const job = fixture.set(newJob({ status: "Ready", version: 3 }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    await page.getByRole("heading", { name: "4 findings" }).waitFor();
+    await page.evaluate(() => localStorage.setItem("docket.pipeline", "a pipeline that is gone"));
+    const data = await page.evaluateHandle(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["%PDF-1.7"], "dropped.pdf", { type: "application/pdf" }));
+      return transfer;
+    });
+    await page.dispatchEvent("main", "dragenter", { dataTransfer: data });
+    await page.dispatchEvent("main", "drop", { dataTransfer: data });
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("What is this file for?").waitFor();
+    assert.equal(fixture.uploads.size, 0, "nothing is guessed");
+    await dialog.getByRole("button", { name: "Document questions" }).click();
+    await page.locator(".upload.received", { hasText: "dropped.pdf" }).waitFor();
+    assert.equal([...fixture.uploads.values()][0]?.view.pipeline, "doc-understanding");
+    assert.ok(page.url().includes(job.id), "the contract stays open");
+  });
+
+  test('a failed contract says what it means for the reader, and the rest under "For support"', async () => {
+    const detail = "ClientError: Received server error (500) from model. See the log group in account 123456789012.";
+    const failed = fixture.set(newJob({ status: "Failed", version: 4, failure: { cause: "ModelError", detail } }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
+    await page.getByText("It may succeed if you try again").waitFor();
+    await page.getByText("For support").waitFor();
+    assert.equal(await page.getByText("ClientError").first().isVisible(), false);
+    await page.getByText("For support").click();
+    await page.locator(".for-support").getByText("ClientError").first().waitFor();
+    const open = fixture.set(newJob());
+    await page.goto(`${fixture.pageUrl}/jobs/${open.id}`);
+    await page.getByText("The review is waiting for its turn or running").waitFor();
+    assert.equal(await page.getByText("SageMaker").first().isVisible(), false);
   });
 
   test("a failed contract is retried with a reason and becomes ready", async () => {
     fixture.failNext = true;
     await signIn(page, fixture.pageUrl, REVIEWER);
     await upload(pdf("Supply agreement.pdf"));
-    await row("Supply agreement.pdf").getByText("The model returned an error").waitFor();
+    await row("Supply agreement.pdf").getByText("The review failed").first().waitFor();
     await row("Supply agreement.pdf").locator("a").click();
-    await page.getByRole("button", { name: "Retry" }).click();
-    const confirm = page.getByRole("dialog").getByRole("button", { name: "Retry" });
+    await page.getByRole("button", { name: "Try again" }).click();
+    const confirm = page.getByRole("dialog").getByRole("button", { name: "Try again" });
     assert.equal(await confirm.isDisabled(), true, "not without a reason");
     await page.getByLabel("Reason").fill("The model was repaired");
     await confirm.click();
     await page.getByRole("button", { name: "Download result" }).waitFor();
-    await page.getByText("The model was repaired").waitFor();
+    await page.getByText("The model was repaired").first().waitFor();
     assert.equal(fixture.audit[0]?.reason, "The model was repaired");
   });
 
   test("a retry of a contract that has changed is refused with an explanation", async () => {
     const failed = fixture.set(newJob({ status: "Failed", version: 4, failure: { cause: "TimedOut", detail: "x" } }));
     await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
-    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("button", { name: "Try again" }).click();
     await page.getByLabel("Reason").fill("once more");
     fixture.silent = true;
     fixture.change(failed.id, { status: "InProgress", attempt: 2 });
-    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Try again" }).click();
     await page.getByText("has changed in the meantime").waitFor();
     await page.getByRole("button", { name: "Close" }).click();
     await page.getByText("Processing, attempt 2").waitFor();
@@ -80,10 +116,10 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
   test("cancelling asks for a reason", async () => {
     const open = fixture.set(newJob());
     await signIn(page, `${fixture.pageUrl}/jobs/${open.id}`, REVIEWER);
-    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+    await page.getByRole("button", { name: "Stop the review" }).click();
     await page.getByLabel("Reason").fill("wrong file");
-    await page.getByRole("button", { name: "Cancel the contract" }).click();
-    await page.getByText("A result that arrives later is ignored").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Stop the review" }).click();
+    await page.getByText("A result that arrives later is ignored").first().waitFor();
     assert.equal(fixture.jobs.get(open.id)?.status, "Cancelled");
   });
 
@@ -196,7 +232,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
       "عقد.pdf",
     ];
     for (const name of names)
-      fixture.set(newJob({ name, status: "Failed", failure: { cause: "Unknown", detail: `<b>${name}</b>` } }));
+      fixture.set(newJob({ name, status: "Failed", failure: { cause: "InvalidInput", detail: `<b>${name}</b>` } }));
     await signIn(page, fixture.pageUrl, REVIEWER);
     for (const name of names)
       assert.equal(

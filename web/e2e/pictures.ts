@@ -3,7 +3,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import { launch, signIn } from "./browser";
+import { launch, newContext, signIn } from "./browser";
 import { WEB } from "./fixture/csp";
 import { sample } from "./fixture/sample";
 import { Fixture } from "./fixture/server";
@@ -27,7 +27,7 @@ async function picture(
   path: string,
   before: (page: Page) => Promise<unknown>,
 ): Promise<void> {
-  const context = await browser.newContext({
+  const context = await newContext(browser, {
     viewport: WIDE,
     locale: "en-GB",
     timezoneId: afternoon(),
@@ -67,7 +67,7 @@ await picture("contract-dark", { colorScheme: "dark" }, REVIEWER, `/jobs/${ids.r
 await picture("contract-narrow", { viewport: NARROW }, REVIEWER, `/jobs/${ids.ready}`, result);
 await picture("waiting", {}, REVIEWER, `/jobs/${ids.retry}`, (page) => page.getByText("History").waitFor());
 await picture("failed", {}, REVIEWER, `/jobs/${ids.failed}`, async (page) => {
-  await page.getByRole("button", { name: "Retry" }).click();
+  await page.getByRole("button", { name: "Try again" }).click();
   await page.getByLabel("Reason").fill("The model was repaired this morning");
 });
 await picture("uploads", { viewport: { width: 1280, height: 640 } }, REVIEWER, "/", async (page) => {

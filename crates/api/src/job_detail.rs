@@ -1,15 +1,13 @@
-//! One job with its attempts and explanation, and the download of its result.
+//! One job with its attempts and explanation.
 
 use super::uploads::upload_view;
 use super::{ApiError, Principal, ready_by};
 use crate::explain::{Explanation, WaitingView, WaitsOn, explain};
-use crate::ports::ObjectTransfers;
-use crate::types::{AttemptView, JobDetail, ResultView};
+use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
-use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
-use jobs::state::State;
+use jobs::ports::{Clock, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView};
 
@@ -144,56 +142,4 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         expires_at: None,
         upload: Some(upload_view(&session)),
     }))
-}
-
-/// Signs the download of a job's result.
-///
-/// # Errors
-/// If the job has no result, or the result was deleted.
-pub async fn result<P: JobStore + ObjectStore + ObjectTransfers>(
-    ports: &P,
-    run: &RunContext<'_>,
-    principal: &Principal,
-    id: &str,
-) -> Result<ResultView, ApiError> {
-    let job = visible_job(ports, run, principal, id).await?;
-    if job.is_erased() {
-        return Err(ApiError::Gone("support deleted the job's data".to_owned()));
-    }
-    let (State::Ready { .. }, Some(output)) = (&job.state, job.output()) else {
-        return Err(ApiError::NotReady(format!(
-            "job {} is {} and has no result",
-            job.id,
-            job.state.name()
-        )));
-    };
-    let Some(head) = ports.head(output).await? else {
-        return Err(ApiError::Gone(
-            "the result was deleted: its retention time is over".to_owned(),
-        ));
-    };
-    let (content_type, extension) = match run.pipelines.get(&job.pipeline) {
-        Some(pipeline) => (pipeline.output.content_type(), pipeline.output.extension()),
-        None => ("application/octet-stream", "out"),
-    };
-    let name = result_name(&job.display_name(), extension);
-    Ok(ResultView {
-        request: ports.sign_get(output, &name, content_type).await?,
-        name,
-        content_type: content_type.to_owned(),
-        bytes: head.bytes,
-    })
-}
-
-/// The document's name with the result's extension in place of `.pdf`.
-fn result_name(document: &str, extension: &str) -> String {
-    let split = document
-        .len()
-        .checked_sub(4)
-        .and_then(|at| document.split_at_checked(at));
-    let stem = match split {
-        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
-        Some(_) | None => document,
-    };
-    format!("{stem}.{extension}")
 }

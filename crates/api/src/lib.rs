@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod commands;
 pub mod data_deletion;
+pub mod downloads;
 mod error;
 pub mod explain;
 pub mod job_detail;

@@ -80,6 +80,27 @@ pub struct UploadConstraints {
     pub bytes: u64,
 }
 
+/// What a signed download answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Download<'a> {
+    /// The version of the object. Without it, the current one.
+    pub version: Option<&'a str>,
+    /// The name under which the browser saves it.
+    pub name: &'a str,
+    pub content_type: &'a str,
+    /// Whether a browser that opens the URL shows the object or saves it.
+    pub disposition: Disposition,
+}
+
+/// What a browser does with a download (RFC 6266).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Shows it under the bucket's origin. Only for types in which no script runs there.
+    Inline,
+    /// Saves it.
+    Attachment,
+}
+
 /// A part of a multipart upload that S3 has stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UploadedPart {
@@ -97,12 +118,11 @@ pub trait ObjectTransfers {
         to: &Location,
         constraints: &UploadConstraints,
     ) -> Result<SignedRequest, Unavailable>;
-    /// Signs a download that the browser saves under `name`.
+    /// Signs a download.
     async fn sign_get(
         &self,
         from: &Location,
-        name: &str,
-        content_type: &str,
+        download: &Download<'_>,
     ) -> Result<SignedRequest, Unavailable>;
     /// Starts a multipart upload and returns its upload id.
     async fn create_multipart_upload(

@@ -64,6 +64,9 @@ pub struct CallerView {
 pub struct PipelineView {
     /// For `POST /uploads` and the filters of lists.
     pub name: String,
+    /// What people call it. Without it, show `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
     /// The media types that the pipeline takes.
     pub content_types: Vec<String>,
     /// The size of the largest file, in bytes.

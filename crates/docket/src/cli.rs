@@ -11,6 +11,7 @@ use crate::config;
 use crate::model_check::ModelCommand;
 use crate::plan::PlanArgs;
 use crate::print;
+use crate::result_check::ResultCommand;
 
 const HELP_FOOTER: &str = "\
 Exit codes:
@@ -103,6 +104,9 @@ pub(crate) enum Command {
     /// Check a model container before it goes behind an endpoint
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Check the results that a model writes
+    #[command(subcommand)]
+    Result(ResultCommand),
     /// Say what an endpoint costs, how long documents wait, and the cheapest settings that keep the SLO
     ///
     /// With --since it plans for past documents, read through the API; otherwise it needs neither a sign-in nor the service.
@@ -214,6 +218,23 @@ pub(crate) enum JobsCommand {
         /// Id of the job
         id: String,
         /// File to save it to, `-` for standard output [default: the result's name, in the current directory]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Overwrite an existing file
+        #[arg(long)]
+        force: bool,
+        /// Print the findings, and everything else in the result, instead of saving it
+        #[arg(long, conflicts_with_all = ["output", "force"])]
+        show: bool,
+    },
+    /// Download a job's document, in the version that the job processes
+    ///
+    /// With --json, prints the service's answer, which holds a download URL that is valid for some minutes. The document
+    /// itself is then saved only if --output names a file.
+    Document {
+        /// Id of the job
+        id: String,
+        /// File to save it to, `-` for standard output [default: the document's name, in the current directory]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
         /// Overwrite an existing file

@@ -1,5 +1,5 @@
-//! `docket jobs result`: downloads results. A result is written to a temporary file first, its name cannot point to another
-//! directory, and an existing file is overwritten only with `--force`.
+//! `docket jobs result` and `docket jobs document`: download what belongs to a job. A file is written to a temporary file
+//! first, its name cannot point to another directory, and an existing file is overwritten only with `--force`.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +15,10 @@ use crate::client::{path_segment, retry_delay};
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{full_body, signed_request};
 use crate::print::{byte_size, sanitize};
+use crate::result_check;
 
+/// Larger results are saved, not shown.
+const MAX_SHOWN_BYTES: u64 = 10_000_000;
 /// A download is attempted at most this often, each time with a newly signed URL.
 const MAX_DOWNLOAD_ATTEMPTS: u32 = 4;
 /// A download without any data for this long has failed.
@@ -23,13 +26,61 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most file systems allow file names of 255 bytes.
 const MAX_NAME_BYTES: usize = 240;
 
+/// What is downloaded of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Download {
+    Document,
+    Result,
+}
+
+impl Download {
+    /// The last segment of the route.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Result => "result",
+        }
+    }
+}
+
+/// Prints a result for people and saves nothing.
+pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
+    if context.printer.json {
+        return Err(CliError::usage("--json and --show exclude each other"));
+    }
+    let view = fetch_view(context, id, Download::Result).await?;
+    if !is_json(&view) {
+        return Err(CliError::usage(format!(
+            "the result is {}, which cannot be shown here",
+            sanitize(&view.content_type)
+        ))
+        .with_hint("save it: leave out --show"));
+    }
+    if view.bytes > MAX_SHOWN_BYTES {
+        return Err(CliError::usage(format!(
+            "the result has {}; at most {} are shown",
+            byte_size(view.bytes),
+            byte_size(MAX_SHOWN_BYTES)
+        ))
+        .with_hint("save it: leave out --show"));
+    }
+    let (bytes, _) = download(context, id, Download::Result, async || Ok(Vec::new())).await?;
+    result_check::show(&context.printer, &bytes, &view.paths)?;
+    Ok(Exit::Success)
+}
+
+fn is_json(view: &ResultView) -> bool {
+    view.content_type.starts_with("application/json")
+}
+
 pub(crate) async fn run(
     context: &CommandContext,
     id: &str,
+    what: Download,
     output: Option<PathBuf>,
     force: bool,
 ) -> Result<Exit> {
-    let view = fetch_view(context, id).await?;
+    let view = fetch_view(context, id, what).await?;
     let printer = &context.printer;
     if printer.json {
         printer.json_document(&view)?;
@@ -42,7 +93,7 @@ pub(crate) async fn run(
                 ));
             }
             // Only a complete result is printed. It stays in memory: others could read a file.
-            let (bytes, _) = download(context, id, async || Ok(Vec::new())).await?;
+            let (bytes, _) = download(context, id, what, async || Ok(Vec::new())).await?;
             printer.bytes(&bytes)?;
             return Ok(Exit::Success);
         }
@@ -50,7 +101,7 @@ pub(crate) async fn run(
         None if printer.json => return Ok(Exit::Success),
         None => PathBuf::from(safe_name(&view.name)),
     };
-    let bytes = save(context, id, &path, force).await?;
+    let bytes = save(context, id, what, &path, force).await?;
     if !printer.json {
         printer.line(&format!(
             "{}  {}",
@@ -61,18 +112,21 @@ pub(crate) async fn run(
     Ok(Exit::Success)
 }
 
-/// Requests the result's name and a signed URL for it.
-pub(crate) async fn fetch_view(context: &CommandContext, id: &str) -> Result<ResultView> {
-    context
-        .client
-        .get(&format!("/jobs/{}/result", path_segment(id)))
-        .await
+/// Requests the name of a file and a signed URL for it. A document is described like a result without paths.
+pub(crate) async fn fetch_view(
+    context: &CommandContext,
+    id: &str,
+    what: Download,
+) -> Result<ResultView> {
+    let path = format!("/jobs/{}/{}", path_segment(id), what.name());
+    context.client.get(&path).await
 }
 
-/// Downloads a result into a file and returns its size in bytes.
+/// Downloads a result or a document into a file and returns its size in bytes.
 pub(crate) async fn save(
     context: &CommandContext,
     id: &str,
+    what: Download,
     path: &Path,
     force: bool,
 ) -> Result<u64> {
@@ -88,7 +142,7 @@ pub(crate) async fn save(
         return Err(exists());
     }
     let temporary = TemporaryFile::next_to(path);
-    let (file, bytes) = download(context, id, async || {
+    let (file, view) = download(context, id, what, async || {
         temporary
             .create()
             .await
@@ -110,7 +164,17 @@ pub(crate) async fn save(
         })?;
     }
     std::fs::rename(&temporary.0, path).map_err(|error| write_error(path, &error))?;
-    Ok(bytes)
+    if what == Download::Result
+        && is_json(&view)
+        && let Some(problem) = result_check::json_problem(path)
+    {
+        context.printer.info(&format!(
+            "the model says that {} is JSON, but it is not: {}; it is saved as it came",
+            sanitize(&path.to_string_lossy()),
+            sanitize(&problem)
+        ));
+    }
+    Ok(view.bytes)
 }
 
 fn write_error(path: &Path, error: &std::io::Error) -> CliError {
@@ -147,25 +211,29 @@ impl Drop for TemporaryFile {
     }
 }
 
-/// Downloads a result, with a new writer for each attempt. Returns the writer and the size in bytes.
+/// Downloads, with a new writer for each attempt. Returns the writer and what was downloaded.
 async fn download<W: AsyncWrite + Unpin>(
     context: &CommandContext,
     id: &str,
+    what: Download,
     writer: impl AsyncFn() -> Result<W>,
-) -> Result<(W, u64)> {
+) -> Result<(W, ResultView)> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let view = fetch_view(context, id).await?;
+        let view = fetch_view(context, id, what).await?;
         let mut out = writer().await?;
         match receive(context, &view, &mut out).await {
-            Ok(()) => return Ok((out, view.bytes)),
+            Ok(()) => return Ok((out, view)),
             Err(ReceiveError::Local(error)) => return Err(error),
             Err(ReceiveError::Transfer(reason)) if attempts == MAX_DOWNLOAD_ATTEMPTS => {
                 return Err(CliError::new(
                     Exit::Unavailable,
                     "unreachable",
-                    format!("cannot download the result: {reason} (tried {attempts} times)"),
+                    format!(
+                        "cannot download the {}: {reason} (tried {attempts} times)",
+                        what.name()
+                    ),
                 ));
             }
             Err(ReceiveError::Transfer(_)) => tokio::time::sleep(retry_delay(attempts, None)).await,
@@ -221,7 +289,9 @@ async fn receive<W: AsyncWrite + Unpin>(
 }
 
 fn unwritable(error: std::io::Error) -> ReceiveError {
-    ReceiveError::Local(CliError::local(format!("cannot write the result: {error}")))
+    ReceiveError::Local(CliError::local(format!(
+        "cannot write the download: {error}"
+    )))
 }
 
 /// Turns a name from another user into a safe file name without a directory.

@@ -36,6 +36,7 @@ mod pipelines;
 mod plan;
 mod print;
 mod quarantine;
+mod result_check;
 mod retry_plans;
 mod session;
 mod summary;
@@ -50,9 +51,11 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command, JobsCommand};
 use crate::client::ApiClient;
+use crate::download::Download;
 use crate::error::{CliError, Exit, Result};
 use crate::model_check::ModelCommand;
 use crate::print::Printer;
+use crate::result_check::ResultCommand;
 use crate::session::{Sessions, parse_api_address};
 
 /// What every command needs.
@@ -108,6 +111,9 @@ fn main() -> ExitCode {
     if let Command::Model(ModelCommand::Check(args)) = &cli.command {
         let run = model_check::run(&printer, args);
         return exit_code(&printer, block_on(run, || interrupted(None)));
+    }
+    if let Command::Result(ResultCommand::Check(args)) = &cli.command {
+        return exit_code(&printer, result_check::run(&printer, args));
     }
     if let Command::Plan(args) = &cli.command
         && args.since.is_none()
@@ -186,7 +192,9 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
             None => plan::for_numbers(&context.printer, &args),
         },
         // Handled in `main`, since they need no service.
-        Command::Model(_) | Command::Completions { .. } | Command::Notices => Ok(Exit::Success),
+        Command::Model(_) | Command::Result(_) | Command::Completions { .. } | Command::Notices => {
+            Ok(Exit::Success)
+        }
     }
 }
 
@@ -196,9 +204,13 @@ async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit
         JobsCommand::Find { id, tenant } => job_list::find(context, id, tenant).await,
         JobsCommand::Show { id } => job_detail::show(context, &id).await,
         JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
-        JobsCommand::Result { id, output, force } => {
-            download::run(context, &id, output, force).await
+        JobsCommand::Result { id, show: true, .. } => download::show(context, &id).await,
+        JobsCommand::Document { id, output, force } => {
+            download::run(context, &id, Download::Document, output, force).await
         }
+        JobsCommand::Result {
+            id, output, force, ..
+        } => download::run(context, &id, Download::Result, output, force).await,
         JobsCommand::Retry { args, force } => job_commands::retry(context, args, force).await,
         JobsCommand::Cancel { args } => job_commands::cancel(context, args).await,
         JobsCommand::DeleteData { id, reason, yes } => {

@@ -2,6 +2,7 @@
 //!
 //! The limits of the number of instances are not configured here. They belong to the endpoint's own stack.
 
+mod result_paths;
 mod validation;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,8 @@ pub struct Pipeline {
     /// 1 to 40 of `a`–`z`, `0`–`9`, `-`. The key of its table in the file.
     #[serde(skip)]
     pub name: String,
+    /// What people call it, 1 to 60 characters. Without it, they see its name.
+    pub display_name: Option<String>,
     /// Objects under this prefix belong to it. Ends in a slash.
     pub prefix: String,
     /// The SageMaker endpoint's name, at most 63 characters.
@@ -37,6 +40,10 @@ pub struct Pipeline {
     pub content_types: Vec<String>,
     /// The requested kind of output.
     pub output: Output,
+    /// Where the parts of its results are, each as `part=/path` with a JSON Pointer. Only for JSON. Use
+    /// [`Pipeline::result_paths`].
+    #[serde(default)]
+    result_paths: Vec<String>,
     /// Maximum object size, at most 1 GB: SageMaker's own limit for asynchronous inference.
     pub max_bytes: u64,
     /// Maximum duration of one run, 1 to 3600 s (API reference, `InvocationTimeoutSeconds`).
@@ -255,6 +262,14 @@ pub fn output_prefix(pipeline: &str) -> String {
 }
 
 impl Pipeline {
+    /// Where the parts of its JSON results are: JSON Pointers (RFC 6901) by part. A part that is not named, or not found there,
+    /// is looked for under its usual names (docs/models.md).
+    pub fn result_paths(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.result_paths
+            .iter()
+            .filter_map(|entry| result_paths::split(entry))
+    }
+
     /// The settings that the state machine needs.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -350,6 +365,31 @@ mod tests {
                 "attempts = 3",
                 "attempts = 3\nrejection_statuses = [400, 200]",
                 "rejection_statuses",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = [\"findings=flags\"]",
+                "result_paths: \"findings=flags\"",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = [\"finding_page=/a~2b\"]",
+                "result_paths: \"finding_page=/a~2b\"",
+            ),
+            (
+                "attempts = 3",
+                "attempts = 3\nresult_paths = [\"findngs=/flags\"]",
+                "result_paths: \"findngs=/flags\"",
+            ),
+            (
+                "output = \"pdf\"",
+                "output = \"pdf\"\nresult_paths = [\"summary=/summary\"]",
+                "ocr-batch.result_paths",
+            ),
+            (
+                "display_name = \"Contract review\"",
+                "display_name = \" \"",
+                "legal-review.display_name",
             ),
             (
                 "max_bytes = 1_073_741_824",

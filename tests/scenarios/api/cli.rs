@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CUSTOMER, CliUser, OTHER_TENANT_REVIEWER, REVIEWER, SUPPORT, call_as};
+use super::{CUSTOMER, CliUser, OTHER_TENANT_REVIEWER, REVIEWER, SUPPORT, call_as, http_request};
 use crate::support::{run, until};
 
 fn sample(name: &str) -> String {
@@ -64,10 +64,11 @@ fn customer_uploads_with_the_cli_and_saves_the_result() {
         let detail = customer.json(&["jobs", "show", id]).await;
         assert_eq!(detail["uploaded_by"], CUSTOMER);
         let other_tenant = CliUser::sign_in(stack, OTHER_TENANT_REVIEWER).await;
-        for what in ["show", "explain", "result"] {
+        for what in ["show", "explain", "result", "document"] {
             let ran = other_tenant.docket(&["jobs", what, id]).await;
             assert_eq!(ran.status, 4, "{what}: {}{}", ran.stdout, ran.stderr);
         }
+        document_is_what_was_uploaded(&customer, id, &file).await;
         let inference = detail["attempts"][0]["inference_id"].as_str().unwrap();
         let found = customer.json(&["jobs", "find", inference]).await;
         assert_eq!(found["jobs"][0]["id"], id);
@@ -79,6 +80,38 @@ fn customer_uploads_with_the_cli_and_saves_the_result() {
             "the user is signed out"
         );
     });
+}
+
+/// Downloads the document with the CLI, and parts of it as the page does.
+async fn document_is_what_was_uploaded(user: &CliUser, id: &str, file: &str) {
+    let uploaded = std::fs::read(file).unwrap();
+    let saved = user.directory().join("again.pdf");
+    let saved_text = saved.to_string_lossy();
+    let ran = user
+        .docket(&["jobs", "document", id, "--output", &saved_text])
+        .await;
+    assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(std::fs::read(&saved).unwrap(), uploaded);
+
+    let view = user.json(&["jobs", "document", id]).await;
+    let url = view["request"]["url"].as_str().unwrap();
+    let origin = ("origin", "http://127.0.0.1:8000");
+    let range = [origin, ("range", "bytes=5-104")];
+    let part = http_request("GET", url, &range, "").await;
+    assert_eq!(part.status, 206, "{:?}", part.headers);
+    assert_eq!(part.body, uploaded[5..105]);
+    assert_eq!(part.headers["content-type"], "application/pdf");
+    assert!(
+        part.headers["content-disposition"].starts_with("inline; filename*=UTF-8''Mietvertrag")
+    );
+    let preflight = [
+        origin,
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "range"),
+    ];
+    let allowed = http_request("OPTIONS", url, &preflight, "").await;
+    assert_eq!(allowed.status, 200, "{:?}", allowed.headers);
+    assert!(allowed.headers.contains_key("access-control-allow-origin"));
 }
 
 #[test]

@@ -38,6 +38,7 @@ export class Client {
   jobs = (query: JobQuery) => this.get("/jobs", { query });
   job = (id: string) => this.get("/jobs/{job_id}", { id });
   result = (id: string) => this.get("/jobs/{job_id}/result", { id });
+  document = (id: string) => this.get("/jobs/{job_id}/document", { id });
   retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
   cancel = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
   deleteData = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });

@@ -121,6 +121,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/document": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.
+         * @description Access: any role that can see the job.
+         */
+        get: operations["GetDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{job_id}/result": {
         parameters: {
             query?: never;
@@ -894,6 +914,8 @@ export interface components {
         PipelineView: {
             /** @description The media types that the pipeline takes. */
             content_types: string[];
+            /** @description What people call it. Without it, show `name`. */
+            display_name?: string;
             /**
              * Format: int64
              * @description The size of the largest file, in bytes.
@@ -987,18 +1009,25 @@ export interface components {
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
         };
-        /** @description Response of `GET /jobs/{job_id}/result`. */
+        /** @description Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`. */
         ResultView: {
             /**
              * Format: int64
-             * @description The size of the result.
+             * @description The size.
              */
             bytes: number;
-            /** @description The media type of the result. */
+            /** @description The media type. A browser that opens the request's URL shows a document in `application/pdf`, and saves everything else. */
             content_type: string;
-            /** @description A file name for the result. */
+            /** @description A file name. */
             name: string;
-            /** @description The request that downloads the result. */
+            /**
+             * @description Where the parts of the result are, if its pipeline says so: JSON Pointers (RFC 6901) by part, such as `findings`. Look
+             *     for other parts, and for those that are not there, under their usual names (docs/models.md). Only for JSON.
+             */
+            paths?: {
+                [key: string]: string;
+            };
+            /** @description The request that downloads the result or the document. It also answers a `Range`. */
             request: components["schemas"]["SignedRequest"];
         };
         /** @description Selects the failed jobs of a retry plan. */
@@ -1712,6 +1741,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProblemOrGatewayError"];
                     "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResultView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
                 };
             };
             /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */

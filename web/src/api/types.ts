@@ -26,6 +26,8 @@ export type Explanation = Schemas["Explanation"];
 export type WaitsOn = Schemas["WaitsOn"];
 export type Action = Schemas["JobAction"];
 export type ResultView = Schemas["ResultView"];
+/** JSON Pointers by part (docs/models.md). */
+export type ResultPaths = Readonly<Record<string, string>>;
 
 export type UploadView = Schemas["UploadView"];
 export type MultipartUploadView = Schemas["MultipartUploadView"];

@@ -11,6 +11,7 @@ import { UploadQueue } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Loading } from "./components";
 import { AppContext, AppContextRoot } from "./context";
 import { Dialog } from "./Dialog";
+import { DropTarget } from "./DropTarget";
 import { Header } from "./Header";
 import { useAsync, useEmitters } from "./hooks";
 import { JobScreen } from "./JobScreen";
@@ -120,6 +121,7 @@ function Main({
         </ErrorBoundary>
       </main>
       <UploadTray />
+      <DropTarget />
       <p class="visually-hidden" role="status" aria-live="polite">
         <Announcement app={app} />
       </p>

@@ -1,90 +1,42 @@
-/** Accepts files for upload: dropped anywhere on the page, or chosen with the file dialog. */
+/** What can be uploaded for what, on the list. Files can be dropped on every screen (DropTarget). */
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { formatBytes } from "../lib/format";
 import { fileKinds } from "../upload/file";
 import { Icon, Name } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
 
-const KEY = "docket.pipeline";
-
 export function DropZone(): JSX.Element | null {
   const app = useAppContext();
+  useEmitters(app);
   const { pipelines } = app.me;
-  const [name, setName] = useState(() => localStorage.getItem(KEY) ?? "");
-  const pipeline = pipelines.find((one) => one.name === name) ?? pipelines[0];
-  const [over, setOver] = useState(false);
+  const pipeline = app.uploadPipeline;
   const input = useRef<HTMLInputElement>(null);
-  const canUpload = pipeline !== undefined && (!app.isSupport || app.tenant !== undefined);
-
-  useEffect(() => {
-    if (!canUpload || !pipeline) return;
-    let depth = 0;
-    const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-    const enter = (event: DragEvent): void => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      depth += 1;
-      setOver(true);
-    };
-    const leave = (event: DragEvent): void => {
-      if (!holdsFiles(event)) return;
-      depth -= 1;
-      if (depth <= 0) setOver(false);
-    };
-    const hold = (event: DragEvent): void => {
-      if (holdsFiles(event)) event.preventDefault();
-    };
-    const drop = (event: DragEvent): void => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      depth = 0;
-      setOver(false);
-      app.uploads.add([...(event.dataTransfer?.files ?? [])], pipeline, app.tenant);
-    };
-    addEventListener("dragenter", enter);
-    addEventListener("dragleave", leave);
-    addEventListener("dragover", hold);
-    addEventListener("drop", drop);
-    return () => {
-      removeEventListener("dragenter", enter);
-      removeEventListener("dragleave", leave);
-      removeEventListener("dragover", hold);
-      removeEventListener("drop", drop);
-    };
-  }, [app, canUpload, pipeline]);
-
-  if (!pipeline) return null;
-  if (!canUpload) return null;
+  if (!app.canUpload) return null;
+  const accepted = (pipeline ? [pipeline] : pipelines).flatMap((one) => one.content_types);
   return (
-    <section class={over ? "drop over" : "drop"} aria-label="Upload">
+    <section class="drop" aria-label="Upload">
       <Icon name="upload" />
       <p>
-        {over ? (
-          <strong>Drop to upload to {pipeline.name}</strong>
-        ) : (
-          <>
-            <strong class="wide">Drop {fileKinds(pipeline)}s anywhere on this page</strong>
-            <strong class="narrow">Upload {fileKinds(pipeline)}s</strong>
-            <span class="muted">Up to {formatBytes(pipeline.max_bytes)} each</span>
-          </>
-        )}
+        <strong class="wide">Drop {pipeline ? `${fileKinds(pipeline)}s` : "files"} anywhere on this page</strong>
+        <strong class="narrow">Upload {pipeline ? `${fileKinds(pipeline)}s` : "files"}</strong>
+        {pipeline && <span class="muted">Up to {formatBytes(pipeline.max_bytes)} each</span>}
       </p>
       {pipelines.length > 1 && (
         <label class="inline">
           <span>for</span>
           <select
-            value={pipeline.name}
+            value={pipeline?.name ?? ""}
             aria-label="Pipeline for uploads"
-            onChange={(event) => {
-              setName(event.currentTarget.value);
-              localStorage.setItem(KEY, event.currentTarget.value);
-            }}
+            onChange={(event) => app.chooseUploadPipeline(event.currentTarget.value)}
           >
+            {!pipeline && <option value="">Choose…</option>}
             {pipelines.map((one) => (
-              <option key={one.name}>{one.name}</option>
+              <option key={one.name} value={one.name}>
+                {app.pipelineLabel(one.name)}
+              </option>
             ))}
           </select>
         </label>
@@ -97,9 +49,9 @@ export function DropZone(): JSX.Element | null {
         type="file"
         multiple
         hidden
-        accept={pipeline.content_types.flatMap((type) => [type, `.${type.split("/")[1]}`]).join(",")}
+        accept={[...new Set(accepted)].flatMap((type) => [type, `.${type.split("/")[1]}`]).join(",")}
         onChange={(event) => {
-          app.uploads.add([...(event.currentTarget.files ?? [])], pipeline, app.tenant);
+          app.receiveFiles([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = "";
         }}
       />

@@ -9,12 +9,15 @@ import { jobPath } from "../lib/route";
 import { Elapsed, Icon, Name, Time } from "./components";
 import { useTickingText } from "./hooks";
 import { causeLabel, isPastSlo, readyAbout, statusIcon, statusLabel } from "./labels";
+import { failureWords } from "./reader-words";
 
 interface Props {
   job: JobView;
   pipeline: PipelineView | undefined;
   unread: boolean;
   showTenant: boolean;
+  /** Support sees the cause of a failure, readers what it means for them. */
+  isSupport: boolean;
   /** Whether Tab reaches this row (roving tabindex). The arrow keys move to the others. */
   active: boolean;
 }
@@ -26,7 +29,7 @@ export class JobRow extends Component<Props> {
     return next.job !== job || next.unread !== unread || next.active !== active || next.showTenant !== showTenant;
   }
 
-  override render({ job, pipeline, unread, showTenant, active }: Props): JSX.Element {
+  override render({ job, pipeline, unread, showTenant, isSupport, active }: Props): JSX.Element {
     return (
       <li class={`row ${statusGroup(job.status)}`}>
         <a href={jobPath(job.id)} data-id={job.id} tabIndex={active ? 0 : -1}>
@@ -37,12 +40,12 @@ export class JobRow extends Component<Props> {
               {unread && <span class="badge new">New</span>}
             </span>
             <span class="row-about">
-              {job.pipeline} · {formatBytes(job.bytes)}
+              {pipeline?.display_name ?? job.pipeline} · {formatBytes(job.bytes)}
               {showTenant && <> · {job.tenant}</>}
               {job.reference !== undefined && <> · {job.reference}</>}
             </span>
           </span>
-          <StatusCell job={job} pipeline={pipeline} />
+          <StatusCell job={job} pipeline={pipeline} isSupport={isSupport} />
           <span class="row-when">
             <Time at={job.created_at} />
           </span>
@@ -61,25 +64,27 @@ export function StatusIcon({ job }: { job: JobView }): JSX.Element {
   );
 }
 
-function StatusCell({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
+type StatusProps = Pick<Props, "job" | "pipeline" | "isSupport">;
+
+function StatusCell(props: StatusProps): JSX.Element {
   return (
     <span class="row-state">
-      <strong>{statusLabel(job)}</strong>
+      <strong>{statusLabel(props.job)}</strong>
       <span class="row-about">
-        <StatusDetail job={job} pipeline={pipeline} />
+        <StatusDetail {...props} />
       </span>
     </span>
   );
 }
 
-function StatusDetail({ job, pipeline }: { job: JobView; pipeline: PipelineView | undefined }): JSX.Element {
+function StatusDetail({ job, pipeline, isSupport }: StatusProps): JSX.Element {
   switch (statusGroup(job.status)) {
     case "open":
       return <WaitingTime job={job} pipeline={pipeline} withEstimate />;
     case "ready":
       return <>after {formatDuration(job.updated_at - job.created_at)}</>;
     case "failed":
-      return <>{causeLabel(job.failure?.cause ?? "Unknown")}</>;
+      return <>{isSupport ? causeLabel(job.failure?.cause ?? "Unknown") : failureWords(job.failure?.cause).what}</>;
     case "cancelled":
     case "erased":
       return <Time at={job.updated_at} />;
@@ -101,7 +106,7 @@ export function WaitingTime({ job, pipeline, withEstimate = false }: WaitingTime
     <>
       waiting <Elapsed since={job.created_at} />
       {ready !== "" && <> · {ready}</>}
-      {pastSlo && pipeline ? <span class="late"> · SLO {roughDuration(pipeline.slo_seconds)}</span> : null}
+      {pastSlo && pipeline ? <span class="late"> · expected within {roughDuration(pipeline.slo_seconds)}</span> : null}
       {job.retry_at !== undefined && !pastSlo && ready === "" ? <RetryIn at={job.retry_at} /> : null}
     </>
   );

@@ -1,6 +1,6 @@
 /** The screen of a contract: status, result, history and actions. */
 
-import type { ComponentChildren, JSX } from "preact";
+import type { ComponentChildren, ComponentType, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
@@ -10,10 +10,12 @@ import { formatBytes, formatDuration, plural } from "../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
+import { useDownload } from "./download";
 import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { StatusIcon, WaitingTime } from "./JobRow";
 import { ACTION_LABELS, causeLabel, readySentence, sentence, sloSentence, statusLabel } from "./labels";
-import { Result, useDownload } from "./Result";
+import { failureWords, waitingWords } from "./reader-words";
+import type { ResultProps } from "./result/Result";
 
 export function JobScreen({ id }: { id: string }): JSX.Element {
   const app = useAppContext();
@@ -104,9 +106,11 @@ function Job({
 }): JSX.Element {
   const app = useAppContext();
   const pipeline = app.pipeline(job.pipeline);
+  const [showsDocument, setShowsDocument] = useState(false);
   const [dialog, setDialog] = useState<"retry" | "cancel" | "delete">();
   const [message, setMessage] = useState<string>();
   const state = statusGroup(job.status);
+  const failure = failureWords(job.failure?.cause);
   const help = detail?.explanation.help ?? [];
   const canRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
   const showTenant = app.isSupport || app.me.tenants.length > 1;
@@ -144,20 +148,30 @@ function Job({
         </Heading>
         <div class="buttons">
           {state === "ready" && <Download id={job.id} />}
+          {state !== "ready" && state !== "erased" && (
+            <button
+              type="button"
+              class="quiet"
+              aria-pressed={showsDocument}
+              onClick={() => setShowsDocument(!showsDocument)}
+            >
+              {showsDocument ? "Hide the document" : "Show the document"}
+            </button>
+          )}
           {canRetry && (
             <button type="button" class="primary" onClick={() => setDialog("retry")}>
-              <Icon name="retry" /> Retry
+              <Icon name="retry" /> Try again
             </button>
           )}
           {state === "open" && (
             <button type="button" class="quiet" onClick={() => setDialog("cancel")}>
-              Cancel
+              Stop the review
             </button>
           )}
         </div>
       </div>
       <p class="meta">
-        {job.pipeline} · {formatBytes(job.bytes)}
+        {app.pipelineLabel(job.pipeline)} · {formatBytes(job.bytes)}
         {showTenant && <> · {job.tenant}</>} · uploaded <Time at={job.created_at} />
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
       </p>
@@ -175,7 +189,7 @@ function Job({
             <strong>{statusLabel(job)}</strong>{" "}
             <span class="muted">
               <Time at={job.updated_at} />, after {formatDuration(job.updated_at - job.created_at)}
-              {job.corrected && ". Docket had reported it as failed before the result arrived."}
+              {job.corrected && ". It had been reported as failed before the result arrived."}
             </span>
           </span>
         </p>
@@ -187,31 +201,29 @@ function Job({
             <div>
               {state === "open" && (
                 <>
-                  <p class="lead">
-                    {detail?.explanation.waiting?.on === "stalled"
-                      ? "Stalled: its next check is overdue"
-                      : statusLabel(job)}
-                  </p>
+                  <p class="lead">{statusLabel(job)}</p>
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
                   {job.ready_by && <p>{readySentence(job.ready_by, now())}</p>}
-                  {detail && <p class="muted">{sentence(detail.explanation.summary)}</p>}
+                  <p class="muted">{waitingWords(job, detail)}</p>
                   {pipeline && <p class="muted">{sloSentence(pipeline)} You can close this page.</p>}
                 </>
               )}
               {state === "failed" && (
                 <>
-                  <p class="lead">{causeLabel(job.failure?.cause ?? "Unknown")}</p>
-                  {job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
+                  <p class="lead">{failure.what}</p>
+                  {failure.hasReason && job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
+                  <p>{failure.next}</p>
                   <p class="muted">
-                    Failed <Time at={job.updated_at} /> after {plural(job.attempt, "attempt")}.
+                    Failed <Time at={job.updated_at} />
+                    {job.attempt > 1 && <> after {plural(job.attempt, "try", "tries")}</>}.
                   </p>
                 </>
               )}
               {state === "cancelled" && (
                 <>
-                  <p class="lead">Cancelled</p>
+                  <p class="lead">The review was stopped</p>
                   <p class="muted">
                     <Time at={job.updated_at} />. A result that arrives later is ignored.
                   </p>
@@ -225,53 +237,46 @@ function Job({
                   </p>
                 </>
               )}
-              {help.some((one) => one.action !== "cancel") && (
-                <ul class="help">
-                  {help
-                    .filter((one) => one.action !== "cancel")
-                    .map((one) => (
-                      <li key={one.action}>
-                        <strong>{ACTION_LABELS[one.action]}:</strong> {one.why}
-                      </li>
-                    ))}
-                </ul>
-              )}
             </div>
           </div>
         </Card>
       )}
 
-      {state === "ready" && <Result id={job.id} version={job.version} />}
-      {detail && <History detail={detail} />}
+      {(state === "ready" || showsDocument) && (
+        <LazyResult id={job.id} version={job.version} name={job.name} isReady={state === "ready"} />
+      )}
+      {detail && <History job={job} detail={detail} />}
       {detail && (
-        <Technical
+        <ForSupport
           job={job}
           detail={detail}
+          isOpen={app.isSupport}
           onDelete={app.isSupport && state !== "open" ? () => setDialog("delete") : undefined}
         />
       )}
 
       {dialog === "retry" && (
         <ReasonDialog
-          title="Retry this contract"
-          action="Retry"
+          title="Try the review again"
+          action="Try again"
           canForce={app.isSupport}
           onSubmit={submit}
           onClose={() => setDialog(undefined)}
         >
-          <p class="muted">Docket sends the same file to the model again. {pipeline && sloSentence(pipeline)}</p>
+          <p class="muted">The same document is reviewed again. {pipeline && sloSentence(pipeline)}</p>
         </ReasonDialog>
       )}
       {dialog === "cancel" && (
         <ReasonDialog
-          title="Cancel this contract"
-          action="Cancel the contract"
+          title="Stop the review"
+          action="Stop the review"
           danger
           onSubmit={submit}
           onClose={() => setDialog(undefined)}
         >
           <p class="muted">
-            You cannot undo this. If the model is already processing the contract, its result is ignored.
+            The document is not reviewed, and nothing else happens to it. You cannot undo this. A result that arrives
+            later is ignored.
           </p>
         </ReasonDialog>
       )}
@@ -299,12 +304,23 @@ function Labels({ job }: { job: JobView }): JSX.Element | null {
   return <p class="meta">{labels.map(([name, value]) => `${name}: ${value}`).join(" · ")}</p>;
 }
 
+/** The result and the document. They are a chunk of their own, loaded on first use. */
+function LazyResult(props: ResultProps): JSX.Element {
+  const [chunk, reload] = useAsync<{ default: ComponentType<ResultProps> }>("result", () => import("./result/Result"));
+  if (chunk.state === "failed")
+    return <ErrorMessage error={new Error("The result's part of the page could not be loaded.")} onRetry={reload} />;
+  if (chunk.value === undefined) return <Loading what="Loading the result…" />;
+  const Result = chunk.value.default;
+  return <Result {...props} />;
+}
+
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {
   return <section class={`card ${kind}`}>{children}</section>;
 }
 
 function Download({ id }: { id: string }): JSX.Element {
-  const [state, download] = useDownload(id);
+  const { client } = useAppContext();
+  const [state, download] = useDownload(() => client.result(id));
   return (
     <>
       <button type="button" class="primary" disabled={state.busy} onClick={download}>
@@ -319,21 +335,72 @@ function Download({ id }: { id: string }): JSX.Element {
   );
 }
 
-function History({ detail }: { detail: JobDetail }): JSX.Element {
-  const { timeline, next } = detail.explanation;
+/** What happened, in the reader's words: the upload, what people did, and how it ended. */
+function History({ job, detail }: { job: JobView; detail: JobDetail }): JSX.Element {
+  const byPeople = detail.explanation.timeline.filter((step) => step.actor !== undefined);
+  const group = statusGroup(job.status);
   return (
     <section class="card">
       <h2>History</h2>
       <ol class="timeline">
-        {timeline.map((step, index) => (
-          <li key={index}>
-            <Time at={step.at} />
-            <div>
-              {sentence(step.what)}
-              {step.actor !== undefined && <span class="muted"> {step.actor}</span>}
-              {step.reason !== undefined && <q class="quote">{step.reason}</q>}
-            </div>
+        <li>
+          <Time at={job.created_at} />
+          <div>Uploaded.{detail.uploaded_by !== undefined && <span class="muted"> {detail.uploaded_by}</span>}</div>
+        </li>
+        {byPeople.map((step, index) => (
+          <Step key={index} step={step} />
+        ))}
+        {group === "ready" && (
+          <li>
+            <Time at={job.updated_at} />
+            <div>Ready.</div>
           </li>
+        )}
+        {group === "failed" && (
+          <li>
+            <Time at={job.updated_at} />
+            <div>{sentence(failureWords(job.failure?.cause).what)}</div>
+          </li>
+        )}
+      </ol>
+    </section>
+  );
+}
+
+function Step({ step }: { step: JobDetail["explanation"]["timeline"][number] }): JSX.Element {
+  return (
+    <li>
+      <Time at={step.at} />
+      <div>
+        {sentence(step.what)}
+        {step.actor !== undefined && <span class="muted"> {step.actor}</span>}
+        {step.reason !== undefined && <q class="quote">{step.reason}</q>}
+      </div>
+    </li>
+  );
+}
+
+/** What the service says about the job, in its own words. */
+function Explanation({ job, detail }: { job: JobView; detail: JobDetail }): JSX.Element {
+  const { summary, timeline, next, help } = detail.explanation;
+  const actions = help.filter((one) => one.action !== "cancel" && one.action !== "result");
+  return (
+    <>
+      <p>{sentence(summary)}</p>
+      {job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
+      {actions.length > 0 && (
+        <ul class="help">
+          {actions.map((one) => (
+            <li key={one.action}>
+              <strong>{ACTION_LABELS[one.action]}:</strong> {one.why}
+            </li>
+          ))}
+        </ul>
+      )}
+      <h3>What the service did</h3>
+      <ol class="timeline">
+        {timeline.map((step, index) => (
+          <Step key={index} step={step} />
         ))}
         {next.map((step, index) => (
           <li key={`next-${index}`} class="coming">
@@ -345,22 +412,25 @@ function History({ detail }: { detail: JobDetail }): JSX.Element {
           </li>
         ))}
       </ol>
-    </section>
+    </>
   );
 }
 
-function Technical({
+function ForSupport({
   job,
   detail,
+  isOpen,
   onDelete,
 }: {
   job: JobView;
   detail: JobDetail;
+  isOpen: boolean;
   onDelete: (() => void) | undefined;
 }): JSX.Element {
   return (
-    <details class="card">
-      <summary>Technical details: ids and attempts</summary>
+    <details class="card for-support" open={isOpen}>
+      <summary>For support: what the service did, ids and attempts</summary>
+      <Explanation job={job} detail={detail} />
       <dl class="ids">
         <Id name="Job" text={job.id} />
         <Id name="Version" text={String(job.version)} />

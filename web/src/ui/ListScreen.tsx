@@ -61,7 +61,9 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
           >
             <option value="">All pipelines</option>
             {app.me.pipelines.map(({ name }) => (
-              <option key={name}>{name}</option>
+              <option key={name} value={name}>
+                {app.pipelineLabel(name)}
+              </option>
             ))}
           </select>
         )}
@@ -295,6 +297,7 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
           pipeline={app.pipeline(job.pipeline)}
           unread={app.store.unread.has(job.id)}
           showTenant={showTenant}
+          isSupport={app.isSupport}
           active={job.id === current}
         />
       ))}

@@ -111,7 +111,12 @@ export type IconName =
   | "retry"
   | "stop"
   | "inbox"
-  | "copy";
+  | "copy"
+  | "up"
+  | "downward"
+  | "plus"
+  | "minus"
+  | "outside";
 
 const PATHS: Record<IconName, string> = {
   check: "M5 12.5l4.5 4.5L19 7.5",
@@ -128,6 +133,11 @@ const PATHS: Record<IconName, string> = {
   stop: "M12 21a9 9 0 100-18 9 9 0 000 18zM6 6l12 12",
   inbox: "M4 13l3-8h10l3 8v6H4zM4 13h5l1 2.5h4L15 13h5",
   copy: "M9 9h10v11H9zM5 15V4h10",
+  up: "M6 14.5l6-6 6 6",
+  downward: "M6 9.5l6 6 6-6",
+  plus: "M12 6v12M6 12h12",
+  minus: "M6 12h12",
+  outside: "M11 6H6v12h12v-5M14 5h5v5M19 5l-8 8",
 };
 
 export function Icon({ name }: { name: IconName }): JSX.Element {

@@ -16,6 +16,8 @@ import type { UploadQueue } from "../upload/queue";
 
 /** A connection lives only as long as the token that opened it, so the token is renewed if it expires sooner. */
 const MIN_TOKEN_LIFE_MS = 4 * 60_000;
+/** The pipeline that the person chose for uploads on this device. */
+const PIPELINE_KEY = "docket.pipeline";
 /** Lists that are kept while another is shown. */
 const MAX_LISTS = 8;
 
@@ -26,6 +28,8 @@ export class AppContext extends Emitter {
   unseen = 0;
   /** The contract that was opened last. */
   lastOpened: string | undefined;
+  /** Files that wait until the person has said what they are for. */
+  waitingFiles: readonly File[] = [];
   /** The latest message for screen readers. */
   announcement = "";
   private readonly lists = new Map<string, JobList>();
@@ -71,6 +75,41 @@ export class AppContext extends Emitter {
 
   pipeline(name: string): PipelineView | undefined {
     return this.me.pipelines.find((pipeline) => pipeline.name === name);
+  }
+
+  /** The pipeline for uploads: the one that the person chose, or the only one. No other is guessed. */
+  get uploadPipeline(): PipelineView | undefined {
+    const { pipelines } = this.me;
+    const chosen = this.pipeline(localStorage.getItem(PIPELINE_KEY) ?? "");
+    return chosen ?? (pipelines.length === 1 ? pipelines[0] : undefined);
+  }
+
+  /** Support uploads for a tenant, which it has to select. */
+  get canUpload(): boolean {
+    return this.me.pipelines.length > 0 && (!this.isSupport || this.tenant !== undefined);
+  }
+
+  /** Chooses the pipeline for uploads, and uploads the files that waited for it. */
+  chooseUploadPipeline(name: string): void {
+    localStorage.setItem(PIPELINE_KEY, name);
+    const { waitingFiles } = this;
+    this.waitingFiles = [];
+    this.emit();
+    if (waitingFiles.length > 0) this.receiveFiles(waitingFiles);
+  }
+
+  /** Uploads files, or lets them wait until the person has chosen a pipeline. */
+  receiveFiles(files: readonly File[]): void {
+    const pipeline = this.uploadPipeline;
+    const isKnown = this.canUpload && pipeline !== undefined;
+    this.waitingFiles = isKnown ? [] : files;
+    if (isKnown && files.length > 0) this.uploads.add(files, pipeline, this.tenant);
+    this.emit();
+  }
+
+  /** What people call a pipeline. A retired one is not known here any more. */
+  pipelineLabel(name: string): string {
+    return this.pipeline(name)?.display_name ?? name;
   }
 
   start(): void {

@@ -88,7 +88,8 @@ export function readySentence(ready: ReadyByView, now: number): string {
 }
 
 export function sloSentence(pipeline: PipelineView): string {
-  return `A run takes about ${roughDuration(pipeline.typical_run_seconds)}; the SLO is ${roughDuration(pipeline.slo_seconds)}.`;
+  const [usual, within] = [pipeline.typical_run_seconds, pipeline.slo_seconds].map(roughDuration);
+  return `A review takes about ${usual} once it starts, and should be ready within ${within}.`;
 }
 
 /** Makes a sentence of a phrase of the service, which starts in lower case and has no full stop. */

@@ -1,5 +1,7 @@
 //! Jobs: queries, details, commands.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "schema")]
@@ -130,18 +132,22 @@ pub struct AttemptView {
     pub failure: Option<FailureView>,
 }
 
-/// Response of `GET /jobs/{job_id}/result`.
+/// Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResultView {
-    /// The request that downloads the result.
+    /// The request that downloads the result or the document. It also answers a `Range`.
     pub request: SignedRequest,
-    /// A file name for the result.
+    /// A file name.
     pub name: String,
-    /// The media type of the result.
+    /// The media type. A browser that opens the request's URL shows a document in `application/pdf`, and saves everything else.
     pub content_type: String,
-    /// The size of the result.
+    /// The size.
     pub bytes: u64,
+    /// Where the parts of the result are, if its pipeline says so: JSON Pointers (RFC 6901) by part, such as `findings`. Look
+    /// for other parts, and for those that are not there, under their usual names (docs/models.md). Only for JSON.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, String>,
 }
 
 /// Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`.

@@ -292,6 +292,7 @@ mod tests {
         ["legal-review", "ocr-batch"]
             .map(|name| PipelineView {
                 name: name.to_owned(),
+                display_name: None,
                 content_types: vec!["application/pdf".to_owned()],
                 max_bytes: 1000,
                 result_type: "application/json".to_owned(),

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use crate::CommandContext;
 use crate::cli::UploadArgs;
 use crate::client::{Idempotency, path_segment};
-use crate::download;
+use crate::download::{self, Download};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 
@@ -243,13 +243,17 @@ impl UploadCommand<'_> {
 
     /// Saves the result in the directory given with `--save`, or next to the file.
     async fn save_result(&self, file: &UploadFile, id: &str) -> Result<PathBuf> {
-        let name = download::safe_name(&download::fetch_view(self.context, id).await?.name);
+        let name = download::safe_name(
+            &download::fetch_view(self.context, id, Download::Result)
+                .await?
+                .name,
+        );
         let dir = match &self.args.save {
             Some(dir) => dir.clone(),
             None => file.path.parent().map(Path::to_owned).unwrap_or_default(),
         };
         let path = self.result_paths.borrow_mut().reserve(&dir, &name);
-        download::save(self.context, id, &path, self.args.force)
+        download::save(self.context, id, Download::Result, &path, self.args.force)
             .await
             .map_err(|error| {
                 let hint = error.hint.clone().unwrap_or_default();

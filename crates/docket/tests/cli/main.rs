@@ -9,6 +9,7 @@ mod fake_service;
 mod model_check;
 mod output;
 mod plan;
+mod results;
 mod setup;
 mod sign_in;
 mod upload;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::ports::{ObjectTransfers, UploadConstraints, UploadedPart};
+use api::ports::{Disposition, Download, ObjectTransfers, UploadConstraints, UploadedPart};
 use api::types::SignedRequest;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -36,9 +36,13 @@ fn without_checksums() -> aws_sdk_s3::config::Builder {
 }
 
 /// A `Content-Disposition` header in plain ASCII (RFC 5987 for the file name).
-fn attachment(name: &str) -> String {
-    let encoded = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    format!("attachment; filename*=UTF-8''{encoded}")
+fn content_disposition(download: &Download<'_>) -> String {
+    let kind = match download.disposition {
+        Disposition::Inline => "inline",
+        Disposition::Attachment => "attachment",
+    };
+    let encoded = utf8_percent_encode(download.name, NON_ALPHANUMERIC);
+    format!("{kind}; filename*=UTF-8''{encoded}")
 }
 
 impl<E: Environment> Aws<E> {
@@ -98,17 +102,18 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
     async fn sign_get(
         &self,
         from: &Location,
-        name: &str,
-        content_type: &str,
+        download: &Download<'_>,
     ) -> Result<SignedRequest, Unavailable> {
         let request = self
             .s3()
             .get_object()
             .bucket(&from.bucket)
             .key(&from.key)
-            // The browser saves it and never renders it under the bucket's origin, whatever the model wrote.
-            .response_content_disposition(attachment(name))
-            .response_content_type(content_type)
+            .set_version_id(download.version.map(str::to_owned))
+            // The type and the disposition are ours, whatever the model or the uploader wrote: nothing that they wrote runs
+            // under the bucket's origin.
+            .response_content_disposition(content_disposition(download))
+            .response_content_type(download.content_type)
             .customize()
             .config_override(without_checksums())
             .presigned(presigning(DOWNLOAD_LIFETIME)?)
@@ -267,9 +272,20 @@ mod tests {
 
     #[test]
     fn file_name_is_escaped_in_the_content_disposition_header() {
-        assert_eq!(
-            attachment("a\"; x=\r\n Müller.pdf"),
-            "attachment; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%20M%C3%BCller%2Epdf"
-        );
+        for (disposition, kind) in [
+            (Disposition::Inline, "inline"),
+            (Disposition::Attachment, "attachment"),
+        ] {
+            let download = Download {
+                version: None,
+                name: "a\"; x=\r\n Müller.pdf",
+                content_type: "application/pdf",
+                disposition,
+            };
+            assert_eq!(
+                content_disposition(&download),
+                format!("{kind}; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%20M%C3%BCller%2Epdf")
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@ mod commands;
 mod contract;
 mod data_deletion;
 mod document;
+mod downloads;
 mod idempotency;
 mod labels;
 mod lists;
@@ -13,12 +14,14 @@ mod quarantine;
 mod uploads;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::types::Problem;
 use functions::handlers::api::routes::ROUTES;
 use functions::handlers::api::{Api, HttpEvent, HttpResponse, handle};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
+use jobs::pipeline::Pipelines;
 use jobs::state::{Cause, Failure, State};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
@@ -52,6 +55,18 @@ impl TestApi {
     pub(super) fn new() -> Self {
         Self {
             handler: Api::new(app()),
+        }
+    }
+
+    /// With further lines in the table of the pipeline `legal-review`.
+    pub(super) fn with_legal_review(lines: &str) -> Self {
+        let mut app = app();
+        let text = include_str!("../../../../infra/pipelines.toml");
+        let text = text.replacen("[legal-review]\n", &format!("[legal-review]\n{lines}\n"), 1);
+        let environment = Arc::get_mut(&mut app.environment).unwrap();
+        environment.pipelines = Pipelines::parse(&text).unwrap();
+        Self {
+            handler: Api::new(app),
         }
     }
 

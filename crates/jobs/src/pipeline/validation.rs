@@ -1,6 +1,6 @@
 //! The limits of what a pipeline may say.
 
-use super::{ConfigError, Pipeline};
+use super::{ConfigError, Output, Pipeline, result_paths};
 
 impl Pipeline {
     pub(super) fn wrong(&self, field: &str, problem: impl Into<String>) -> ConfigError {
@@ -26,6 +26,24 @@ impl Pipeline {
         };
         if !plain(&self.name) || self.name.len() > 40 {
             return Err(self.wrong("name", "must be 1 to 40 of a-z, 0-9 and '-'"));
+        }
+        if let Some(name) = &self.display_name
+            && !((1..=60).contains(&name.chars().count()) && name.trim() == name)
+        {
+            return Err(self.wrong(
+                "display_name",
+                format!("{name:?} is not 1 to 60 characters without space around them"),
+            ));
+        }
+        let unreadable = |entry: &&String| result_paths::split(entry).is_none();
+        if let Some(entry) = self.result_paths.iter().find(unreadable) {
+            return Err(self.wrong(
+                "result_paths",
+                format!("{entry:?} is not a part of a result and a JSON Pointer, such as \"findings=/output/hits\""),
+            ));
+        }
+        if self.output == Output::Pdf && !self.result_paths.is_empty() {
+            return Err(self.wrong("result_paths", "its results are PDF, which has no paths"));
         }
         if self.prefix.len() < 2 || !self.prefix.ends_with('/') || self.prefix.starts_with('/') {
             return Err(self.wrong(

@@ -2,8 +2,8 @@
 
 use super::{Memory, MemoryState, Object};
 use api::ports::{
-    JobList, JobListEntry, JobListKey, ObjectTransfers, Page, QuarantineStore, StoredMessage,
-    TimeRange, UploadConstraints, UploadedPart,
+    Download, JobList, JobListEntry, JobListKey, ObjectTransfers, Page, QuarantineStore,
+    StoredMessage, TimeRange, UploadConstraints, UploadedPart,
 };
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
@@ -140,11 +140,13 @@ impl ObjectTransfers for Memory {
     async fn sign_get(
         &self,
         from: &Location,
-        name: &str,
-        _content_type: &str,
+        download: &Download<'_>,
     ) -> Result<SignedRequest, Unavailable> {
         self.operation("sign_get", |state| {
-            state.sign("GET", from, &format!("?name={name}"))
+            let (version, name) = (download.version.unwrap_or("current"), download.name);
+            let disposition = download.disposition;
+            let rest = format!("?version={version}&{disposition:?}={name}");
+            state.sign("GET", from, &rest)
         })
     }
 

@@ -1,5 +1,6 @@
 //! Calls the use case of a route: decodes the request, and encodes the response.
 
+use api::downloads::{self, Stored};
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
     CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan, NewTicket,
@@ -119,7 +120,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::ListJobs => list_jobs(api_request, principal).await?,
         Operation::GetJob => to_json(&job_detail::show(ports, run, principal, job_id()).await?),
         Operation::GetResult => {
-            to_json(&job_detail::result(ports, run, principal, job_id()).await?)
+            to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Result).await?)
+        }
+        Operation::GetDocument => {
+            to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Document).await?)
         }
         Operation::RetryJob => {
             let command: JobCommandRequest = request.json()?;
@@ -198,6 +202,7 @@ fn to_json<T: Serialize>(value: &T) -> Value {
 fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
     let pipeline_view = |pipeline: &Pipeline| PipelineView {
         name: pipeline.name.clone(),
+        display_name: pipeline.display_name.clone(),
         content_types: pipeline.content_types.clone(),
         max_bytes: pipeline.max_bytes,
         result_type: pipeline.output.content_type().to_owned(),

@@ -98,6 +98,8 @@ routes! {
         "Returns a job with its attempts and an explanation. Also works while the file is not uploaded yet.";
     GetResult: "GET" "/jobs/{job_id}/result", JobReaders, None => 200 Some("ResultView"),
         "Signs the download of a result. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.";
+    GetDocument: "GET" "/jobs/{job_id}/document", JobReaders, None => 200 Some("ResultView"),
+        "Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.";
     RetryJob: "POST" "/jobs/{job_id}/retry", JobReaders, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
     CancelJob: "POST" "/jobs/{job_id}/cancel", JobReaders, Some("JobCommandRequest") => 200 Some("JobCommandResult"),

@@ -86,6 +86,7 @@ fn every_request_about_a_job_of_another_tenant_is_refused_as_not_found() {
         [
             other_tenant.problem("GET", &format!("/jobs/{id}"), None),
             other_tenant.problem("GET", &format!("/jobs/{id}/result"), None),
+            other_tenant.problem("GET", &format!("/jobs/{id}/document"), None),
             other_tenant.problem("POST", &format!("/jobs/{id}/retry"), reason()),
             other_tenant.problem("POST", &format!("/jobs/{id}/cancel"), reason()),
         ]

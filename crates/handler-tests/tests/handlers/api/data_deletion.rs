@@ -141,10 +141,12 @@ fn erased_job_is_listed_as_such_and_found_by_its_id_but_not_by_its_key() {
         "{}",
         detail.explanation.summary
     );
-    assert_eq!(
-        reviewer.problem_code("GET", &format!("/jobs/{}/result", story.id), None),
-        "gone"
-    );
+    for what in ["result", "document"] {
+        assert_eq!(
+            reviewer.problem_code("GET", &format!("/jobs/{}/{what}", story.id), None),
+            "gone"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! The downloads of a job's document and result.
+
+use crate::job_detail::visible_job;
+use crate::ports::{Disposition, Download, ObjectTransfers};
+use crate::types::ResultView;
+use crate::{ApiError, Principal};
+use jobs::apply::RunContext;
+use jobs::id::Location;
+use jobs::job::Job;
+use jobs::pipeline::Pipeline;
+use jobs::ports::{JobStore, ObjectStore};
+use jobs::state::State;
+
+const PDF: &str = "application/pdf";
+
+/// What can be downloaded of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// The uploaded file, in exactly the version that the job processes.
+    Document,
+    Result,
+}
+
+/// Signs a download.
+///
+/// # Errors
+/// If the job has no result, or what is asked for was deleted.
+pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    id: &str,
+    what: Stored,
+) -> Result<ResultView, ApiError> {
+    let job = visible_job(ports, run, principal, id).await?;
+    let gone = |why: &str| ApiError::Gone(why.to_owned());
+    if job.is_erased() {
+        return Err(gone("support deleted the job's data"));
+    }
+    let (from, version) = locate(&job, what)?;
+    let Some(current) = ports.head(&from).await? else {
+        return Err(gone(match what {
+            Stored::Document => {
+                "the document was deleted: its retention time is over, or someone deleted it"
+            }
+            Stored::Result => "the result was deleted: its retention time is over",
+        }));
+    };
+    if let Some(version) = version.filter(|version| **version != current.version) {
+        let versions = ports.versions(&from.bucket, &from.key).await?;
+        if !versions.iter().any(|one| one.version == *version) {
+            return Err(gone(
+                "this version of the document was deleted: a newer one was uploaded under its name",
+            ));
+        }
+    }
+    let pipeline = run.pipelines.get(&job.pipeline);
+    let (name, content_type, disposition) = match what {
+        Stored::Document => {
+            // S3 clients often store another type with a PDF. Browsers show a PDF in their own reader; anything else could
+            // bring scripts.
+            let only_pdf = pipeline.is_some_and(|pipeline| pipeline.content_types == [PDF]);
+            let name = job.display_name().into_owned();
+            if only_pdf || job.input.content_type == PDF {
+                (name, PDF, Disposition::Inline)
+            } else {
+                let content_type = job.input.content_type.as_str();
+                (name, content_type, Disposition::Attachment)
+            }
+        }
+        Stored::Result => {
+            let (content_type, extension) = pipeline
+                .map_or(("application/octet-stream", "out"), |pipeline| {
+                    (pipeline.output.content_type(), pipeline.output.extension())
+                });
+            let name = result_name(&job.display_name(), extension);
+            (name, content_type, Disposition::Attachment)
+        }
+    };
+    let download = Download {
+        version: version.map(String::as_str),
+        name: &name,
+        content_type,
+        disposition,
+    };
+    let request = ports.sign_get(&from, &download).await?;
+    let paths = pipeline.filter(|_| what == Stored::Result);
+    let paths = paths.into_iter().flat_map(Pipeline::result_paths);
+    Ok(ResultView {
+        request,
+        content_type: content_type.to_owned(),
+        bytes: version.map_or(current.bytes, |_| job.input.bytes),
+        paths: paths
+            .map(|(part, path)| (part.to_owned(), path.to_owned()))
+            .collect(),
+        name,
+    })
+}
+
+/// Where it is, and in which version if not in the current one.
+fn locate(job: &Job, what: Stored) -> Result<(Location, Option<&String>), ApiError> {
+    match (what, &job.state, job.output()) {
+        (Stored::Document, ..) => {
+            let input = &job.input;
+            let from = Location {
+                bucket: input.bucket.clone(),
+                key: input.key.clone(),
+            };
+            Ok((from, Some(&input.version)))
+        }
+        (Stored::Result, State::Ready { .. }, Some(output)) => Ok((output.clone(), None)),
+        (Stored::Result, ..) => Err(ApiError::NotReady(format!(
+            "job {} is {} and has no result",
+            job.id,
+            job.state.name()
+        ))),
+    }
+}
+
+/// The document's name with the result's extension in place of `.pdf`.
+fn result_name(document: &str, extension: &str) -> String {
+    let split = document
+        .len()
+        .checked_sub(4)
+        .and_then(|at| document.split_at_checked(at));
+    let stem = match split {
+        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
+        Some(_) | None => document,
+    };
+    format!("{stem}.{extension}")
+}

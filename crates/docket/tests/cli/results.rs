@@ -1,0 +1,198 @@
+//! Results and documents of jobs: saved, shown and checked.
+
+use serde_json::{Value, json};
+
+use crate::fake_service::signed;
+use crate::setup::Setup;
+
+/// Serves a file of job `j1`: the answer of the route for as often as it is asked, and the file once.
+fn serve(setup: &Setup, what: &str, content: &str, view: &Value) {
+    let mut answer = json!({
+        "request": signed("GET", format!("{}/files/j1", setup.service.address())),
+        "name": "Lease.json", "content_type": "application/json", "bytes": content.len(),
+    });
+    for (key, value) in view.as_object().unwrap() {
+        answer[key] = value.clone();
+    }
+    for _ in 0..2 {
+        let route = format!("GET /jobs/j1/{what}");
+        setup.service.respond_once(&route, 200, &answer);
+    }
+    setup
+        .service
+        .respond_once("GET /files/j1", 200, &json!(content));
+}
+
+#[test]
+fn result_that_says_it_is_json_and_is_not_is_saved_with_a_warning() {
+    for (text, is_json) in [
+        ("{\"a\": NaN}", false),
+        ("{\"a\": 1", false),
+        ("<html>502</html>", false),
+        ("{\"a\": [1, \"b\"]}", true),
+    ] {
+        let setup = Setup::signed_in();
+        serve(&setup, "result", text, &json!({}));
+        let output = setup.run(["jobs", "result", "j1"]);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        let saved = std::fs::read_to_string(setup.home.join("Lease.json")).unwrap();
+        assert_eq!(saved, text, "as it came");
+        let warned = output.stderr.contains("is JSON, but it is not");
+        assert_eq!(warned, !is_json, "{output:?}");
+    }
+}
+
+#[test]
+fn shown_result_has_its_findings_and_everything_else() {
+    let setup = Setup::signed_in();
+    let rows: Vec<Value> = (0..100).map(|row| json!({"row": row})).collect();
+    let text = json!({
+        "out": {"hits": [{"says": "liability is uncapped", "at": 1, "remedy": "cap it"}, "signed twice"]},
+        "rows": rows,
+    });
+    let paths = json!({"findings": "/out/hits", "finding_text": "/says", "finding_page_index": "/at", "new_path": "/x"});
+    serve(
+        &setup,
+        "result",
+        &text.to_string(),
+        &json!({"paths": paths}),
+    );
+    let output = setup.run(["jobs", "result", "j1", "--show"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    for text in [
+        "findings",
+        "2  liability is uncapped: {\"remedy\":\"cap it\"}",
+        "signed twice",
+        "Also in this result",
+        "\"row\": 0",
+        "more lines",
+    ] {
+        assert!(output.stdout.contains(text), "{text}: {}", output.stdout);
+    }
+    assert!(!setup.home.join("Lease.json").exists());
+}
+
+#[test]
+fn result_that_is_not_understood_is_shown_whole_and_a_large_one_is_not() {
+    let setup = Setup::signed_in();
+    serve(
+        &setup,
+        "result",
+        "{\"verdict\": {\"text\": \"sign\"}}",
+        &json!({}),
+    );
+    let output = setup.run(["jobs", "result", "j1", "--show"]);
+    assert!(output.stdout.contains("\"text\": \"sign\""), "{output:?}");
+    assert!(!output.stdout.contains("finding"), "{output:?}");
+
+    for view in [
+        json!({"bytes": 50_000_000}),
+        json!({"content_type": "application/pdf"}),
+    ] {
+        let setup = Setup::signed_in();
+        serve(&setup, "result", "{}", &view);
+        let output = setup.run(["jobs", "result", "j1", "--show"]);
+        assert_eq!(output.code, Some(2), "{output:?}");
+        assert!(output.stderr.contains("save it"), "{output:?}");
+    }
+}
+
+#[test]
+fn document_is_saved_under_its_name() {
+    let setup = Setup::signed_in();
+    let view = json!({"name": "../Lease.pdf", "content_type": "application/pdf"});
+    serve(&setup, "document", "%PDF-1.7", &view);
+    let output = setup.run(["jobs", "document", "j1"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let saved = std::fs::read_to_string(setup.home.join("Lease.pdf")).unwrap();
+    assert_eq!(saved, "%PDF-1.7");
+    let detail = "the document was deleted: its retention time is over, or someone deleted it";
+    setup
+        .service
+        .fail_once("GET /jobs/j2/document", 410, "gone", detail);
+    let output = setup.run(["jobs", "document", "j2"]);
+    assert_ne!(output.code, Some(0));
+    assert!(output.stderr.contains(detail), "{output:?}");
+}
+
+#[test]
+fn check_says_what_readers_understand_and_what_they_miss() {
+    let setup = Setup::new();
+    let check = |name: &str, text: &str, more: &[&str]| {
+        let path = setup.file(name, text.as_bytes());
+        let mut arguments = vec!["result", "check", path.to_str().unwrap()];
+        arguments.extend(more);
+        setup.run(arguments)
+    };
+    let fine = check(
+        "fine.json",
+        r#"{"flags": [{"severity": "high", "reason": "uncapped", "page": 1}]}"#,
+        &[],
+    );
+    assert_eq!((fine.code, fine.stderr.as_str()), (Some(0), ""), "{fine:?}");
+    assert!(fine.stdout.contains("uncapped"), "{fine:?}");
+    for (text, remark) in [
+        ("{\"verdict\": 1}", "fail  nothing is understood"),
+        ("{\"summary\": \"s\"}", "fail  no list of findings"),
+        (
+            "{\"flags\": [{\"headline\": \"x\"}]}",
+            "fail  finding 1: it has neither",
+        ),
+        (
+            "{\"flags\": [], \"schema\": \"docket-result/2\"}",
+            "fail  the schema is docket-result/2",
+        ),
+    ] {
+        let output = check("bad.json", text, &[]);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stdout.contains(remark), "{output:?}");
+    }
+    for (text, remark) in [
+        (
+            "{\"flags\": [\"uncapped\"]}",
+            "warn  finding 1: it has no level",
+        ),
+        (
+            "{\"flags\": [{\"level\": \"terrible\", \"text\": \"t\"}]}",
+            "warn  finding 1: the level \"terrible\"",
+        ),
+        (
+            "{\"flags\": [{\"level\": \"low\", \"text\": \"t\", \"page\": \"iv\"}]}",
+            "`page` is not a number of a page",
+        ),
+        (
+            "{\"flags\": [{\"level\": \"low\", \"text\": \"t\", \"box\": [10, 10, 20, 20]}]}",
+            "`box` is not a place",
+        ),
+    ] {
+        let output = check("better.json", text, &[]);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert!(output.stdout.contains(remark), "{output:?}");
+    }
+    let broken = check("broken.json", "{\"flags\": [NaN]}", &[]);
+    assert_eq!(broken.code, Some(1), "{broken:?}");
+    assert!(broken.stderr.contains("is not JSON"), "{broken:?}");
+    let pdf = check("pdf.json", "{}", &["--pipeline", "ocr-batch"]);
+    assert_eq!(pdf.code, Some(2), "{pdf:?}");
+
+    let own = include_str!("../../../../infra/pipelines.toml").replacen(
+        "[legal-review]\n",
+        "[legal-review]\nresult_paths = [\"findings=/out/hits\"]\n",
+        1,
+    );
+    let own = setup.file("own.toml", own.as_bytes());
+    let more = ["--pipelines", own.to_str().unwrap(), "--json"];
+    let output = check("own.json", r#"{"out": {"hits": ["f"], "n": 1}}"#, &more);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let found: Value = output.json();
+    assert_eq!(
+        (&found["findings"], &found["not_understood"]),
+        (&json!(1), &json!({"out": {"n": 1}}))
+    );
+    let output = check("own.json", r#"{"flags": ["f"]}"#, &more);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(
+        output.stdout.contains("the result has nothing there"),
+        "{output:?}"
+    );
+}

@@ -1,0 +1,203 @@
+/** A document in pdf.js, with the places that the result speaks of. It is a chunk of its own. */
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError } from "../../api/errors";
+import type { ResultView } from "../../api/types";
+import { formatNumber } from "../../lib/format";
+import "../../style/document.css";
+import { EmptyState, ErrorMessage, Icon, Loading } from "../components";
+import type { Located } from "./locate";
+import { type OpenedPdf, openPdf } from "./open";
+import { Pages } from "./pages";
+import type { Place } from "./places";
+
+const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
+
+export interface PdfViewerProps {
+  name: string;
+  /** A newly signed request for the file. */
+  sign: () => Promise<ResultView>;
+  places: readonly Place[];
+  /** The place to show. Another `turn` shows the same one again. */
+  target: { place: Place; turn: number } | undefined;
+  onPick: (place: string) => void;
+}
+
+export default function PdfViewer({ name, sign, places, target, onPick }: PdfViewerProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const pages = useRef<Pages | undefined>(undefined);
+  const [opened, setOpened] = useState<OpenedPdf>();
+  const [error, setError] = useState<unknown>();
+  const [turn, setTurn] = useState(0);
+  const [page, setPage] = useState(1);
+  const [zoom, setZoom] = useState(1);
+  const [note, setNote] = useState("");
+  const pick = useRef(onPick);
+  pick.current = onPick;
+
+  useEffect(() => {
+    let current = true;
+    let toClose: OpenedPdf | undefined;
+    setError(undefined);
+    openPdf(sign, (failure) => current && setError(failure)).then(
+      (found) => {
+        toClose = found;
+        if (current) setOpened(found);
+        else found.close();
+      },
+      (failure: unknown) => current && setError(failure),
+    );
+    return () => {
+      current = false;
+      setOpened(undefined);
+      toClose?.close();
+    };
+  }, [turn]);
+
+  useEffect(() => {
+    if (!opened) return;
+    let current = true;
+    opened.document.getPage(1).then(
+      (first) => {
+        if (!current || !box.current) return;
+        const events = { onPage: setPage, onPick: (place: string) => pick.current(place) };
+        const size = first.getViewport({ scale: 1 });
+        pages.current = new Pages(box.current, opened.document, size, places, events);
+        setPage(1);
+        setZoom(1);
+        if (target) void show(target.place);
+      },
+      (failure: unknown) => current && setError(failure),
+    );
+    return () => {
+      current = false;
+      pages.current?.destroy();
+      pages.current = undefined;
+    };
+  }, [opened, places]);
+
+  const show = async (place: Place): Promise<void> => {
+    const located = await pages.current?.show(place).catch(() => undefined);
+    if (located) setNote(noteOf(place, located));
+  };
+  useEffect(() => {
+    if (target && pages.current) void show(target.place);
+  }, [target?.turn]);
+
+  const count = opened?.document.numPages ?? 0;
+  const goTo = (next: number): void => pages.current?.goTo(Math.min(Math.max(next, 1), count));
+  const setZoomBy = (step: number): void => {
+    const next = ZOOMS[ZOOMS.indexOf(zoom) + step];
+    if (next === undefined) return;
+    setZoom(next);
+    pages.current?.setZoom(next);
+  };
+
+  if (error !== undefined) {
+    const isGone = error instanceof ApiError && [404, 410].includes(error.status);
+    return isGone ? (
+      <EmptyState icon="inbox" title="The document is no longer available">
+        {error.message}
+      </EmptyState>
+    ) : (
+      <ErrorMessage error={error} onRetry={() => setTurn(turn + 1)} />
+    );
+  }
+  return (
+    <div class="pdf">
+      <div class="pdf-bar" role="toolbar" aria-label="Document">
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Previous page"
+          disabled={page <= 1}
+          onClick={() => goTo(page - 1)}
+        >
+          <Icon name="up" />
+        </button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Next page"
+          disabled={page >= count}
+          onClick={() => goTo(page + 1)}
+        >
+          <Icon name="downward" />
+        </button>
+        <label class="pdf-number">
+          <span class="visually-hidden">Page</span>
+          <input
+            type="number"
+            min={1}
+            max={Math.max(count, 1)}
+            value={page}
+            onChange={(event) => goTo(Number(event.currentTarget.value) || page)}
+          />
+        </label>
+        <span class="muted">of {formatNumber(count)}</span>
+        <span class="pdf-space" />
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Zoom out"
+          disabled={zoom === ZOOMS[0]}
+          onClick={() => setZoomBy(-1)}
+        >
+          <Icon name="minus" />
+        </button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Zoom in"
+          disabled={zoom === ZOOMS.at(-1)}
+          onClick={() => setZoomBy(1)}
+        >
+          <Icon name="plus" />
+        </button>
+        <OpenOutside sign={sign} />
+      </div>
+      <p class="pdf-note muted small" role="status">
+        {note}
+      </p>
+      <div ref={box} class="pdf-pages" tabIndex={0} role="region" aria-label={`Document ${name}`} />
+      {!opened && <Loading what="Opening the document…" />}
+    </div>
+  );
+}
+
+/** Says how a place was found, if the reader could take it for more exact than it is. */
+function noteOf(place: Place, { by, page }: Located): string {
+  if (by === "nothing")
+    return place.page === undefined
+      ? "The words are not in the text of this document."
+      : `The document has no page ${place.page}.`;
+  if (by === "page")
+    return place.words.length > 0
+      ? `The words are not in the text of page ${page}.`
+      : `The result names page ${page}, and no place on it.`;
+  return place.page !== undefined && page !== place.page
+    ? `Found on page ${page}; the result names page ${place.page}.`
+    : "";
+}
+
+/** The document in a tab of its own, in the browser's reader. */
+function OpenOutside({ sign }: { sign: () => Promise<ResultView> }): JSX.Element {
+  const open = (): void => {
+    sign().then(
+      (view) => {
+        const link = document.createElement("a");
+        link.href = view.request.url;
+        link.target = "_blank";
+        link.rel = "noopener";
+        link.click();
+      },
+      () => {},
+    );
+  };
+  return (
+    <button type="button" class="icon-button" aria-label="Open in a new tab" title="Open in a new tab" onClick={open}>
+      <Icon name="outside" />
+    </button>
+  );
+}

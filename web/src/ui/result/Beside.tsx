@@ -1,0 +1,206 @@
+/** A result beside its document. A finding leads to its place in the document, and a highlight there back to the finding. */
+
+import type { ComponentChildren, ComponentType, JSX } from "preact";
+import { createContext } from "preact";
+import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ResultView } from "../../api/types";
+import "../../style/beside.css";
+import { ErrorMessage, Loading } from "../components";
+import type { PdfViewerProps } from "../document/PdfViewer";
+import type { Place } from "../document/places";
+import { useAsync } from "../hooks";
+
+/** The document needs room for a readable page beside the result. */
+const WIDE = "(min-width: 1100px)";
+const HIDDEN_KEY = "docket.document-hidden";
+
+interface Selection {
+  chosen: string | undefined;
+  /** Shows a place in the document. Undefined if the result has no such place. */
+  select: ((id: string) => void) | undefined;
+  places: ReadonlyMap<string, Place>;
+}
+
+const SelectionContext = createContext<Selection>({ chosen: undefined, select: undefined, places: new Map() });
+
+/** How an entry of the result is shown that may have a place in the document. */
+export function usePlace(id: string): { isChosen: boolean; show: (() => void) | undefined } {
+  const { chosen, select, places } = useContext(SelectionContext);
+  return { isChosen: chosen === id, show: select && places.has(id) ? () => select(id) : undefined };
+}
+
+/** The number in the id of the chosen entry of a kind, such as `finding`. */
+export function useChosenIndex(kind: string): number | undefined {
+  const { chosen } = useContext(SelectionContext);
+  return chosen?.startsWith(`${kind}-`) ? Number(chosen.slice(kind.length + 1)) : undefined;
+}
+
+export function Beside({
+  name,
+  sign,
+  places,
+  children,
+}: {
+  name: string;
+  sign: () => Promise<ResultView>;
+  places: readonly Place[];
+  children: ComponentChildren;
+}): JSX.Element {
+  const isWide = useMedia(WIDE);
+  const bar = useRef<HTMLDivElement>(null);
+  const [isHidden, setHidden] = useState(() => localStorage.getItem(HIDDEN_KEY) === "yes");
+  const [tab, setTab] = useState<"result" | "document">("result");
+  const [target, setTarget] = useState<{ place: Place; turn: number }>();
+  const [wasShown, setWasShown] = useState(false);
+  const showsDocument = isWide ? !isHidden : tab === "document";
+  const showsResult = isWide || tab === "result";
+  useEffect(() => {
+    if (showsDocument) setWasShown(true);
+  }, [showsDocument]);
+  const byId = useMemo(() => new Map(places.map((place) => [place.id, place])), [places]);
+  const findings = useMemo(() => places.filter((place) => place.id.startsWith("finding")), [places]);
+  const hide = (hidden: boolean): void => {
+    setHidden(hidden);
+    localStorage.setItem(HIDDEN_KEY, hidden ? "yes" : "no");
+  };
+  const select = (id: string): void => {
+    const place = byId.get(id);
+    if (!place) return;
+    setTarget((before) => ({ place, turn: (before?.turn ?? 0) + 1 }));
+    if (isWide) {
+      if (isHidden) hide(false);
+    } else {
+      setTab("document");
+      // The entry may be far below the tabs.
+      requestAnimationFrame(() => bar.current?.scrollIntoView({ block: "start" }));
+    }
+  };
+  /** From the document back to the result. */
+  const pick = (id: string): void => {
+    const place = byId.get(id);
+    if (!place) return;
+    setTarget((before) => ({ place, turn: (before?.turn ?? 0) + 1 }));
+    setTab("result");
+    requestAnimationFrame(() => reveal(id));
+  };
+  const at = findings.findIndex((place) => place.id === target?.place.id);
+  const step = (by: 1 | -1): void => {
+    const next = findings[at < 0 ? (by > 0 ? 0 : findings.length - 1) : at + by];
+    if (!next) return;
+    select(next.id);
+    if (isWide) requestAnimationFrame(() => reveal(next.id, false));
+  };
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const isTyping = (event.target as Element | null)?.closest?.("input, select, textarea, dialog, [role=dialog]");
+      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === "n") step(1);
+      else if (event.key === "p") step(-1);
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  });
+
+  return (
+    <SelectionContext.Provider value={{ chosen: target?.place.id, select, places: byId }}>
+      <div class="beside-bar" ref={bar}>
+        {!isWide && (
+          <div class="tabs" role="tablist" aria-label="Result and document">
+            {(["result", "document"] as const).map((one) => (
+              <button
+                key={one}
+                type="button"
+                role="tab"
+                id={`tab-${one}`}
+                aria-selected={tab === one}
+                aria-controls={`panel-${one}`}
+                tabIndex={tab === one ? 0 : -1}
+                onClick={() => setTab(one)}
+                onKeyDown={(event) => {
+                  if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+                  const other = one === "result" ? "document" : "result";
+                  setTab(other);
+                  document.getElementById(`tab-${other}`)?.focus();
+                }}
+              >
+                {one === "result" ? "Result" : "Document"}
+              </button>
+            ))}
+          </div>
+        )}
+        {findings.length > 0 && (
+          <>
+            <button type="button" class="quiet" title="Key p" disabled={at === 0} onClick={() => step(-1)}>
+              Previous finding
+            </button>
+            <button
+              type="button"
+              class="quiet"
+              title="Key n"
+              disabled={at === findings.length - 1}
+              onClick={() => step(1)}
+            >
+              Next finding
+            </button>
+          </>
+        )}
+        {isWide && (
+          <button type="button" class="link" onClick={() => hide(!isHidden)}>
+            {isHidden ? "Show the document" : "Hide the document"}
+          </button>
+        )}
+      </div>
+      <div class={isWide && !isHidden ? "beside wide" : "beside"}>
+        <div
+          class="result"
+          id="panel-result"
+          hidden={!showsResult}
+          {...(isWide ? {} : { role: "tabpanel", "aria-labelledby": "tab-result" })}
+        >
+          {children}
+        </div>
+        {(showsDocument || wasShown) && (
+          <div
+            class="document"
+            id="panel-document"
+            hidden={!showsDocument}
+            {...(isWide ? {} : { role: "tabpanel", "aria-labelledby": "tab-document" })}
+          >
+            <LazyViewer name={name} sign={sign} places={places} target={target} onPick={pick} />
+          </div>
+        )}
+      </div>
+    </SelectionContext.Provider>
+  );
+}
+
+/** The viewer. It is a chunk of its own, loaded when a document is shown for the first time. */
+export function LazyViewer(props: PdfViewerProps): JSX.Element {
+  const [chunk, reload] = useAsync<{ default: ComponentType<PdfViewerProps> }>(
+    "viewer",
+    () => import("../document/PdfViewer"),
+  );
+  if (chunk.state === "failed")
+    return <ErrorMessage error={new Error("The viewer could not be loaded.")} onRetry={reload} />;
+  if (chunk.value === undefined) return <Loading what="Opening the document…" />;
+  const Viewer = chunk.value.default;
+  return <Viewer {...props} />;
+}
+
+/** Scrolls to an entry of the result. */
+function reveal(id: string, focus = true): void {
+  const entry = document.getElementById(id);
+  entry?.scrollIntoView({ block: "nearest" });
+  if (focus) entry?.focus({ preventScroll: true });
+}
+
+function useMedia(query: string): boolean {
+  const [matches, set] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const media = matchMedia(query);
+    const changed = (): void => set(media.matches);
+    media.addEventListener("change", changed);
+    return () => media.removeEventListener("change", changed);
+  }, [query]);
+  return matches;
+}

@@ -1,0 +1,211 @@
+/** JSON of any shape: objects as sections, lists of objects as tables. What is long is shown in steps, and says so. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { formatNumber, plural, titleCase } from "../../lib/format";
+import { share } from "./finding";
+import { type Fields, isFields, type Json, plainName } from "./json";
+
+/** How many entries are shown at first, and with each click on "more". */
+const STEP = 50;
+const MAX_TEXT_CHARS = 1500;
+/** A table with more columns is shown as sections instead. */
+const MAX_COLUMNS = 8;
+/** Deeper objects are folded, and rendered when they are opened. */
+const MAX_OPEN_DEPTH = 2;
+const CONFIDENCES = ["confidence", "probability"];
+
+export function JsonView({ value, depth = 0 }: { value: Json; depth?: number }): JSX.Element {
+  if (Array.isArray(value)) return <ListView list={value} depth={depth} />;
+  if (isFields(value)) return <FieldsView fields={Object.entries(value)} depth={depth} />;
+  return <Scalar value={value} />;
+}
+
+/** The fields of an object. */
+export function FieldsView({ fields, depth = 0 }: { fields: [string, Json][]; depth?: number }): JSX.Element {
+  const [shown, more] = useSteps(fields);
+  if (fields.length === 0) return <span class="muted">(empty)</span>;
+  return (
+    <>
+      <dl class="json-fields">
+        {shown.map(([key, value]) => (
+          <div key={key} class={isLarge(value) ? "large" : ""}>
+            <dt>
+              <bdi>{label(key)}</bdi>
+            </dt>
+            <dd>
+              <Field name={key} value={value} depth={depth} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {more("field")}
+    </>
+  );
+}
+
+function Field({ name, value, depth }: { name: string; value: Json; depth: number }): JSX.Element {
+  const confidence = CONFIDENCES.includes(plainName(name)) ? share(value) : undefined;
+  if (confidence !== undefined) return <Confidence share={confidence} />;
+  if (isLarge(value) && depth >= MAX_OPEN_DEPTH) return <Folded value={value} depth={depth} />;
+  return <JsonView value={value} depth={depth + 1} />;
+}
+
+function ListView({ list, depth }: { list: Json[]; depth: number }): JSX.Element {
+  const [shown, more] = useSteps(list);
+  if (list.length === 0) return <span class="muted">(empty list)</span>;
+  if (isShort(list)) return <bdi>{list.map(String).join(", ")}</bdi>;
+  const columns = columnsOf(shown);
+  if (columns) {
+    return (
+      <>
+        <Table rows={shown as Fields[]} columns={columns} depth={depth} />
+        {more("row")}
+      </>
+    );
+  }
+  return (
+    <>
+      <ol class={shown.some(isLarge) ? "json-list large" : "json-list"}>
+        {shown.map((one, index) => (
+          <li key={index}>
+            {isLarge(one) && depth >= MAX_OPEN_DEPTH ? (
+              <Folded value={one} depth={depth} />
+            ) : (
+              <JsonView value={one} depth={depth + 1} />
+            )}
+          </li>
+        ))}
+      </ol>
+      {more("entry", "entries")}
+    </>
+  );
+}
+
+function Table({ rows, columns, depth }: { rows: Fields[]; columns: string[]; depth: number }): JSX.Element {
+  return (
+    <div class="scroll-x" tabIndex={0} role="region" aria-label="Table">
+      <table class="json-table">
+        <thead>
+          <tr>
+            {columns.map((key) => (
+              <th key={key} scope="col">
+                <bdi>{label(key)}</bdi>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, index) => (
+            <tr key={index}>
+              {columns.map((key) => (
+                <td key={key}>
+                  {Object.hasOwn(row, key) &&
+                    (isLarge(row[key] ?? null) ? (
+                      <Folded value={row[key] ?? null} depth={depth} />
+                    ) : (
+                      <Field name={key} value={row[key] ?? null} depth={depth} />
+                    ))}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Rendered only when it is opened, so that a deep result costs nothing. */
+function Folded({ value, depth }: { value: Json; depth: number }): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const count = Array.isArray(value) ? plural(value.length, "entry", "entries") : plural(sizeOf(value), "field");
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{count}</summary>
+      {open && <JsonView value={value} depth={depth + 1} />}
+    </details>
+  );
+}
+
+function Scalar({ value }: { value: null | boolean | number | string }): JSX.Element {
+  if (typeof value === "string") return value === "" ? <span class="muted">(empty)</span> : <LongText text={value} />;
+  if (value === null) return <span class="muted">(none)</span>;
+  return <>{String(value)}</>;
+}
+
+export function LongText({ text }: { text: string }): JSX.Element {
+  const [all, setAll] = useState(false);
+  const isCut = text.length > MAX_TEXT_CHARS && !all;
+  return (
+    <>
+      <bdi class="prose">{isCut ? cut(text, MAX_TEXT_CHARS) : text}</bdi>
+      {isCut && (
+        <>
+          …{" "}
+          <button type="button" class="link" onClick={() => setAll(true)}>
+            Show all {formatNumber(text.length)} characters
+          </button>
+        </>
+      )}
+    </>
+  );
+}
+
+export function Confidence({ share }: { share: number }): JSX.Element {
+  return (
+    <span class="confidence">
+      <meter min={0} max={1} value={share} aria-label="Confidence" /> {Math.round(share * 100)} %
+    </span>
+  );
+}
+
+/** The first entries of a list, up to the one at `needed` at least, and a button that shows the next ones. */
+export function useSteps<T>(list: readonly T[], needed = 0): [T[], (one: string, many?: string) => JSX.Element | null] {
+  const [chosen, setLimit] = useState(STEP);
+  const limit = Math.max(chosen, Math.ceil((needed + 1) / STEP) * STEP);
+  const more = (one: string, many?: string): JSX.Element | null =>
+    list.length <= limit ? null : (
+      <p class="more">
+        <span class="muted">
+          {formatNumber(limit)} of {plural(list.length, one, many)} shown
+        </span>{" "}
+        <button type="button" class="link" onClick={() => setLimit(limit + STEP)}>
+          Show {formatNumber(Math.min(STEP, list.length - limit))} more
+        </button>
+      </p>
+    );
+  return [list.slice(0, limit), more];
+}
+
+/** Whether a list fits on a line: few numbers, or few short words. */
+function isShort(list: Json[]): boolean {
+  const isWord = (one: Json): boolean =>
+    typeof one === "number" || (typeof one === "string" && /^[^,]{1,20}$/.test(one));
+  return list.length <= 12 && list.every(isWord);
+}
+
+/** The fields of all rows, if all entries are objects with fields that fit into a table. */
+function columnsOf(list: Json[]): string[] | undefined {
+  if (list.length < 2 || !list.every(isFields)) return undefined;
+  const columns = new Set(list.flatMap((row) => Object.keys(row as Fields)));
+  return columns.size > 0 && columns.size <= MAX_COLUMNS ? [...columns] : undefined;
+}
+
+function isLarge(value: Json): boolean {
+  return Array.isArray(value) ? value.length > 0 && value.some((one) => typeof one === "object") : isFields(value);
+}
+
+function sizeOf(value: Json): number {
+  return isFields(value) ? Object.keys(value).length : 0;
+}
+
+/** `liability_cap` as "Liability cap". A key that is no name, such as a sentence, stays as it is. */
+export function label(key: string): string {
+  return /^[\p{L}\d_-]{1,60}$/u.test(key) && !/^[\d_-]+$/.test(key) ? titleCase(key) : key === "" ? "(no name)" : key;
+}
+
+/** At most `limit` UTF-16 units, without half a character at the end. */
+export function cut(text: string, limit: number): string {
+  return text.slice(0, limit).replace(/[\ud800-\udbff]$/, "");
+}

@@ -1,0 +1,132 @@
+/** The result of a contract: summary, findings, clauses and facts, and everything else that the model wrote. */
+
+import type { JSX } from "preact";
+import { useCallback, useMemo } from "preact/hooks";
+import { ApiError } from "../../api/errors";
+import type { ResultView } from "../../api/types";
+import { formatBytes } from "../../lib/format";
+import { EmptyState, ErrorMessage, Loading } from "../components";
+import { useAppContext } from "../context";
+import { useAsync } from "../hooks";
+import "../../style/result.css";
+import { type Place, placesOf } from "../document/places";
+import { Beside, LazyViewer } from "./Beside";
+import { JsonView } from "./JsonView";
+import { type LoadedResult, loadResult } from "./load";
+import { ReviewView } from "./ReviewView";
+import { isUnderstood, type Understood, understand } from "./understand";
+
+/** A contract's result beside its document; without a result, only the document. */
+export default function Result({ id, version, name, isReady }: ResultProps): JSX.Element {
+  const { client } = useAppContext();
+  const sign = useCallback(() => client.document(id), [id]);
+  if (isReady) return <ReadyResult id={id} version={version} name={name} sign={sign} />;
+  return (
+    <div class="beside">
+      <div class="document">
+        <LazyViewer name={name} sign={sign} places={NO_PLACES} target={undefined} onPick={() => {}} />
+      </div>
+    </div>
+  );
+}
+
+export interface ResultProps {
+  id: string;
+  version: number;
+  /** Of the document. */
+  name: string;
+  isReady: boolean;
+}
+
+const NO_PLACES: readonly Place[] = [];
+
+interface ReadyProps {
+  id: string;
+  version: number;
+  name: string;
+  sign: () => Promise<ResultView>;
+}
+
+function ReadyResult({ id, version, name, sign }: ReadyProps): JSX.Element {
+  const { client } = useAppContext();
+  const [result, reload] = useAsync<LoadedResult>(`${id}:${version}`, () => loadResult(client, id));
+  if (result.state === "failed") {
+    const gone = result.error instanceof ApiError && result.error.status === 410;
+    return gone ? (
+      <EmptyState icon="inbox" title="The result is no longer available">
+        It has expired or was deleted.
+      </EmptyState>
+    ) : (
+      <ErrorMessage error={result.error} onRetry={reload} />
+    );
+  }
+  if (result.value === undefined) return <Loading what="Loading the result…" />;
+  return <Loaded result={result.value} id={id} name={name} sign={sign} />;
+}
+
+function Loaded({ result, id, name, sign }: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
+  const { client } = useAppContext();
+  const found = useMemo(() => (result.kind === "json" ? understand(result.json, result.paths) : undefined), [result]);
+  const places = useMemo(() => (found && isUnderstood(found) ? placesOf(found) : NO_PLACES), [found]);
+  // A result that is a PDF is the document with something in it, such as recognized words.
+  const isPdf = result.kind === "pdf";
+  const shown = useCallback(() => (isPdf ? client.result(id) : sign()), [isPdf, sign]);
+  return (
+    <Beside name={isPdf ? result.view.name : name} sign={shown} places={places}>
+      <LoadedResultView result={result} found={found} />
+    </Beside>
+  );
+}
+
+function LoadedResultView({ result, found }: { result: LoadedResult; found: Understood | undefined }): JSX.Element {
+  switch (result.kind) {
+    case "json": {
+      if (found && isUnderstood(found)) return <ReviewView found={found} />;
+      return (
+        <section class="card">
+          <h2>Result</h2>
+          <p class="muted">
+            This page does not know the form of this result. It shows all of it, as the model wrote it.
+          </p>
+          <JsonView value={result.json} />
+        </section>
+      );
+    }
+    case "text":
+      return (
+        <section class="card">
+          <h2>Result</h2>
+          {result.why !== "" && <p class="notice">{result.why}</p>}
+          <pre class="raw" tabIndex={0}>
+            <bdi>{result.text}</bdi>
+          </pre>
+          {result.bytes < result.of && (
+            <p class="muted">
+              The first {formatBytes(result.bytes)} of {formatBytes(result.of)} are shown. Download the result to read
+              all of it.
+            </p>
+          )}
+        </section>
+      );
+    case "pdf":
+      return (
+        <section class="card">
+          <h2>Result</h2>
+          <p>
+            <bdi>{result.view.name}</bdi> <span class="muted">{formatBytes(result.view.bytes)}</span>
+          </p>
+          <p class="muted">The result is a PDF. It is shown as the document.</p>
+        </section>
+      );
+    case "file":
+      return (
+        <section class="card">
+          <h2>Result</h2>
+          <p>
+            <bdi>{result.view.name}</bdi> <span class="muted">{formatBytes(result.view.bytes)}</span>
+          </p>
+          <p class="muted">This result cannot be shown here. Download it to read it.</p>
+        </section>
+      );
+  }
+}
