@@ -110,7 +110,7 @@ async fn carry_out(
         }
         ApiRequest::ShowPlan(id) => plan(retry_plans::show(ports, &support, &id).await?),
         ApiRequest::CreateUpload(_, new) => {
-            upload(uploads::create(ports, pipelines, BUCKET, &customer, &new).await?)
+            upload(uploads::create(ports, pipelines, BUCKET, &customer, &new, None).await?)
         }
         ApiRequest::SignParts(_, id, part_numbers) => {
             let parts = SignPartsRequest { part_numbers };

@@ -1,5 +1,6 @@
 //! The external events of a history: uploads, support actions, junk messages, outages, pages, a deployment.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use api::types::NewUpload;
@@ -126,6 +127,9 @@ impl HistoryPlan {
             name: format!("lease no. {number}.pdf"),
             bytes: env.between(smallest, smallest + 50_000),
             content_type: "application/pdf".to_owned(),
+            reference: None,
+            batch: None,
+            tags: BTreeMap::new(),
         };
         let poisoned = env.strikes(FaultKind::InputPoisoned);
         let new = Rc::new(new);

@@ -1,7 +1,8 @@
 //! The ports that only the HTTP API uses.
 
 use api::ports::{
-    ObjectTransfers, Page, QuarantineStore, StoredMessage, UploadConstraints, UploadedPart,
+    Download, ObjectTransfers, Page, QuarantineStore, StoredMessage, UploadConstraints,
+    UploadedPart,
 };
 use api::types::SignedRequest;
 use jobs::id::{Location, Timestamp};
@@ -25,8 +26,7 @@ impl ObjectTransfers for Ports {
     async fn sign_get(
         &self,
         from: &Location,
-        _: &str,
-        _: &str,
+        _: &Download<'_>,
     ) -> Result<SignedRequest, Unavailable> {
         Ok(signed_file(&from.key))
     }
