@@ -99,6 +99,8 @@ pub struct Faults {
     pub kill_instance: FaultRate,
     /// The instance is lost after a delay that is uniform between zero and this.
     pub max_kill_delay: Millis,
+    /// AWS has no capacity of an instance type when SageMaker asks for an instance of it.
+    pub no_capacity: FaultRate,
     /// `InvokeEndpointAsync` returns `ThrottlingException`.
     pub invoke_throttled: FaultRate,
     /// `InvokeEndpointAsync` returns `ServiceUnavailable`.

@@ -10,6 +10,7 @@
 
 mod action;
 mod fleet;
+mod provision;
 mod scaling;
 mod steps;
 mod table;
@@ -89,7 +90,9 @@ impl<R: Clone> Endpoint<R> {
             stats: Stats::default(),
         };
         for _ in 0..settings.min_instances {
-            let instance = endpoint.fleet.start(Millis::ZERO, InstanceStatus::Starting);
+            let instance = endpoint
+                .fleet
+                .start(Millis::ZERO, InstanceStatus::Starting, Some(1));
             endpoint.end_cold_start(instance);
         }
         endpoint.scaler.record_backlog(Millis::ZERO, 0);

@@ -54,6 +54,10 @@ pub struct Settings {
     /// Time from the decision to add an instance to its first invocation: provisioning, image download,
     /// model loading.
     pub cold_start: Millis,
+    /// Instance types in which SageMaker looks for capacity, in the order of their priority; 1 without instance pools.
+    pub instance_types: u32,
+    /// `VariantInstanceProvisionTimeoutInSeconds`: how long it looks before it gives an instance up.
+    pub provision_timeout: Millis,
     /// Whether the driver must report an instance as healthy
     /// ([`Endpoint::instance_ready`](crate::Endpoint::instance_ready)) before it takes requests.
     /// Off in a simulation; on in a driver with a real container, which pings it first.
@@ -133,6 +137,8 @@ impl Default for Settings {
             scale_from_zero_cooldown: Millis::from_secs(900),
             // Observed cold starts of GPU endpoints take between 3 and 11 minutes.
             cold_start: Millis::from_secs(300),
+            instance_types: 1,
+            provision_timeout: Millis::from_secs(1800),
             health_checks: false,
             notify_on_expiry: true,
             min_invocation_timeout: Millis::ZERO,

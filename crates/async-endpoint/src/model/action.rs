@@ -170,6 +170,8 @@ pub enum StopReason {
     ScaleIn,
     /// It failed; a new one is started to replace it.
     Lost,
+    /// It never started: no instance type had capacity until the provision timeout.
+    NoCapacity,
 }
 
 /// Why the driver must abandon an invocation.

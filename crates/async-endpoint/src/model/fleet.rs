@@ -23,6 +23,8 @@ pub(super) struct Instance {
     pub(super) id: InstanceId,
     pub(super) status: InstanceStatus,
     pub(super) started_at: Millis,
+    /// Priority of its instance type, from 1; none if no type has capacity.
+    pub(super) priority: Option<u32>,
     pub(super) running: Vec<RequestId>,
 }
 
@@ -35,13 +37,19 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn start(&mut self, now: Millis, status: InstanceStatus) -> InstanceId {
+    pub(super) fn start(
+        &mut self,
+        started_at: Millis,
+        status: InstanceStatus,
+        priority: Option<u32>,
+    ) -> InstanceId {
         self.last_id += 1;
         let id = InstanceId(self.last_id);
         self.instances.push(Instance {
             id,
             status,
-            started_at: now,
+            started_at,
+            priority,
             running: Vec::new(),
         });
         id
@@ -72,12 +80,13 @@ impl Fleet {
             .min_by_key(|i| i.running.len())
     }
 
-    /// The instance that a scale-in removes: one that is not in service yet, else the newest. AWS
-    /// does not document its choice and does not protect busy instances; neither does this model.
+    /// The instance that a scale-in removes: one that is not in service yet, else one whose type has the lowest priority
+    /// (AWS Machine Learning Blog, "Capacity-aware inference"), else the newest. AWS does not document more of its choice
+    /// and does not protect busy instances; neither does this model.
     pub(super) fn scale_in_candidate(&self) -> Option<InstanceId> {
         self.instances
             .iter()
-            .max_by_key(|i| (i.status != InstanceStatus::InService, i.id))
+            .max_by_key(|i| (i.status != InstanceStatus::InService, i.priority, i.id))
             .map(|i| i.id)
     }
 

@@ -69,8 +69,15 @@ impl<R: Clone> Endpoint<R> {
     /// datapoint, removes obsolete timers.
     pub(super) fn settle(&mut self) {
         while self.fleet.len() < self.desired_instances {
-            let instance = self.fleet.start(self.now, InstanceStatus::Starting);
-            let ready_at = self.now + self.settings.cold_start;
+            let (priority, searched) = self.find_capacity();
+            let found_at = self.now + searched;
+            let instance = self
+                .fleet
+                .start(found_at, InstanceStatus::Starting, priority);
+            let ready_at = match priority {
+                Some(_) => found_at + self.settings.cold_start,
+                None => found_at,
+            };
             self.timers.set(ready_at, Timer::ColdStartEnd(instance));
             self.actions
                 .push(EndpointAction::InstanceStarting { instance, ready_at });
@@ -203,7 +210,12 @@ impl<R: Clone> Endpoint<R> {
         let Some(found) = self.fleet.get_mut(instance) else {
             return;
         };
-        if self.settings.health_checks {
+        if found.priority.is_none() {
+            // Scaling asks again, unless the minimum does.
+            let fewer = self.desired_instances.saturating_sub(1);
+            self.desired_instances = fewer.max(self.settings.min_instances);
+            self.stop(instance, StopReason::NoCapacity);
+        } else if self.settings.health_checks {
             found.status = InstanceStatus::HealthCheck;
             self.actions.push(EndpointAction::CheckHealth { instance });
         } else {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 mod idle;
 mod instance_count;
+mod instance_pools;
 mod random;
 mod time_limits;
 

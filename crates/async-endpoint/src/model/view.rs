@@ -25,6 +25,8 @@ pub struct Stats {
 pub struct InstanceView {
     pub id: InstanceId,
     pub status: InstanceStatus,
+    /// Priority of its instance type, 1 for `InstanceType`; none while no type has capacity.
+    pub priority: Option<u32>,
     /// Requests that it is processing.
     pub running: u32,
 }
@@ -79,6 +81,7 @@ impl<R> Endpoint<R> {
         self.fleet.iter().map(|i| InstanceView {
             id: i.id,
             status: i.status,
+            priority: i.priority,
             running: u32::try_from(i.running.len()).unwrap_or(u32::MAX),
         })
     }

@@ -50,7 +50,8 @@ struct Parameter {
 
 impl EndpointParameters {
     /// Reads a parameter file. Every parameter that the model uses is required, as in the template,
-    /// which has no defaults for them, except for `Scaling`: `aws`. Others are ignored.
+    /// which has no defaults for them, except for `Scaling` (`aws`), the second and third instance type (none) and
+    /// `ProvisionTimeoutSeconds`. Others are ignored.
     pub fn parse(json: &str) -> Result<Self, ParameterError> {
         let parameters: Vec<Parameter> = serde_json::from_str(json)?;
         let parameters = ParameterMap(parameters.into_iter().map(|p| (p.key, p.value)).collect());
@@ -82,6 +83,8 @@ impl EndpointParameters {
                 periods: narrow(parameters.idle_minutes()? * 60_000 / IDLE_PERIOD.0),
             },
             warm_hours: parameters.warm_hours(min, max)?,
+            instance_types: parameters.instance_types(),
+            provision_timeout: parameters.provision_timeout()?,
             ..Settings::default()
         };
         let docket_scales = match parameters.get("Scaling").unwrap_or("aws") {
@@ -136,6 +139,22 @@ impl ParameterMap {
             Ok(n) if (min..=max).contains(&n) => Ok(n),
             _ => Err(invalid(key, value, expected)),
         }
+    }
+
+    /// `InstanceType`, and the types that are used when it has no capacity.
+    fn instance_types(&self) -> u32 {
+        let others = ["SecondInstanceType", "ThirdInstanceType"];
+        let given = others.map(|key| u32::from(self.get(key).is_ok_and(|kind| kind != "none")));
+        1 + given.iter().sum::<u32>()
+    }
+
+    fn provision_timeout(&self) -> Result<Millis, ParameterError> {
+        let key = "ProvisionTimeoutSeconds";
+        if self.get(key).is_err() {
+            return Ok(Settings::default().provision_timeout);
+        }
+        let seconds = self.whole(key, 300, 3600, "seconds, 300 to 3600")?;
+        Ok(Millis::from_secs(seconds))
     }
 
     fn idle_minutes(&self) -> Result<u64, ParameterError> {
@@ -256,6 +275,25 @@ mod tests {
         assert_eq!(read.settings.warm_hours, Some(warm));
         assert!(read.settings.needs_open_jobs_metric);
         assert_eq!(read.settings.cold_start, Settings::default().cold_start);
+    }
+
+    #[test]
+    fn instance_types_without_a_name_are_none() {
+        let settings = |rows: &str| {
+            let file = FILE.replacen('[', &format!("[{rows}"), 1);
+            EndpointParameters::parse(&file).map(|read| read.settings)
+        };
+        let row =
+            |key, value| format!(r#"{{"ParameterKey": "{key}", "ParameterValue": "{value}"}},"#);
+        assert_eq!(settings("").unwrap().instance_types, 1);
+        let second = row("SecondInstanceType", "ml.g5.xlarge");
+        assert_eq!(settings(&second).unwrap().instance_types, 2);
+        let third = second.clone() + &row("ThirdInstanceType", "none");
+        assert_eq!(settings(&third).unwrap().instance_types, 2);
+        let timeout = settings(&row("ProvisionTimeoutSeconds", "600")).unwrap();
+        assert_eq!(timeout.provision_timeout, Millis::from_secs(600));
+        let error = settings(&row("ProvisionTimeoutSeconds", "60")).unwrap_err();
+        assert!(error.to_string().contains("ProvisionTimeoutSeconds"));
     }
 
     #[test]

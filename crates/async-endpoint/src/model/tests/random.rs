@@ -36,6 +36,7 @@ impl RandomHistory {
             needs_open_jobs_metric: rng.up_to(1) == 0,
             notify_on_expiry: rng.up_to(1) == 0,
             failure_objects: rng.up_to(1) == 0,
+            instance_types: 1 + rng.up_to(2) as u32,
             ..Settings::default()
         };
         let faults = Faults {
@@ -45,6 +46,7 @@ impl RandomHistory {
             max_notification_delay: secs(4000),
             kill_instance: FaultRate::percent(5),
             max_kill_delay: secs(400),
+            no_capacity: FaultRate::percent(20),
             invoke_throttled: FaultRate::percent(5),
             invoke_unavailable: FaultRate::percent(2),
             invoke_internal_failure: FaultRate::percent(2),
