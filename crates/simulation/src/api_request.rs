@@ -13,8 +13,8 @@ use jobs::id::{JobId, Timestamp};
 use jobs::ports::Clock;
 
 use crate::bucket::BUCKET;
-use crate::handlers::FunctionSettings;
 use crate::ports::Ports;
+use crate::settings::FunctionSettings;
 use crate::time::SECOND;
 
 /// The user who retries, cancels and deletes.

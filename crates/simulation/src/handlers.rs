@@ -20,6 +20,7 @@ use crate::function::Task;
 use crate::page::PageStep;
 use crate::ports::Ports;
 use crate::queue::MessageBatch;
+use crate::settings::FunctionSettings;
 
 #[derive(Debug)]
 pub(crate) enum HandlerOutcome {
@@ -35,15 +36,6 @@ pub(crate) enum HandlerOutcome {
     /// The HTTP API's answer; `None` if a dependency did not answer.
     Answered(Option<ApiAnswer>),
     Failed,
-}
-
-functions::environment! {
-    /// The settings of all handlers in one.
-    pub(crate) struct FunctionSettings with pipelines {
-        service_name: ServiceName,
-        bucket: Bucket,
-        page_origin: PageOrigin,
-    }
 }
 
 pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = HandlerOutcome>>>;

@@ -16,10 +16,11 @@ use crate::environment::SimulationEnvironment;
 use crate::event::FunctionEvent;
 use crate::fault::FaultKind;
 use crate::function::{RunningFunction, Task};
-use crate::handlers::{FunctionSettings, HandlerOutcome, RunningHandler, begin};
+use crate::handlers::{HandlerOutcome, RunningHandler, begin};
 use crate::ids::FunctionId;
 use crate::page::PageStep;
 use crate::ports::Ports;
+use crate::settings::FunctionSettings;
 use crate::simulation::Simulation;
 use crate::time::SECOND;
 use crate::timeline::After;
@@ -27,7 +28,7 @@ use crate::timeline::After;
 /// `Timeout` of the functions that have no queue, in `infra/service.yaml`.
 const PAGE_TIMEOUT: u64 = 10 * SECOND;
 const SUPPORT_TIMEOUT: u64 = 10 * SECOND;
-const CAPACITY_TIMEOUT: u64 = 60 * SECOND;
+const CAPACITY_TIMEOUT: u64 = 80 * SECOND;
 const RECONCILER_TIMEOUT: u64 = 60 * SECOND;
 /// The maximum deviation of a function's clock from the wall clock, in milliseconds.
 const MAX_SKEW: i64 = 1500;

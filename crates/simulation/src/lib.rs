@@ -53,6 +53,7 @@ mod ports;
 mod quarantine;
 mod queue;
 mod request;
+mod settings;
 mod simulation;
 mod table;
 mod tamper;
