@@ -84,6 +84,17 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.equal(await page.getByText("SageMaker").first().isVisible(), false);
   });
 
+  test("for a rejected document the first button uploads a corrected one to the same pipeline", async () => {
+    const failure = { cause: "ModelRejected" as const, detail: "the PDF is cut off" };
+    const failed = fixture.set(newJob({ status: "Failed", version: 4, pipeline: "doc-understanding", failure }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
+    await page.getByText("the PDF is cut off").first().waitFor();
+    await page.getByRole("button", { name: "Upload a corrected version" }).waitFor();
+    await upload(pdf("Corrected.pdf"));
+    await page.locator(".upload.received", { hasText: "Corrected.pdf" }).waitFor();
+    assert.equal([...fixture.uploads.values()][0]?.view.pipeline, "doc-understanding");
+  });
+
   test("a failed contract is retried with a reason and becomes ready", async () => {
     fixture.failNext = true;
     await signIn(page, fixture.pageUrl, REVIEWER);

@@ -11,6 +11,8 @@ import { Fixture } from "./fixture/server";
 const OUT = process.argv[2] ?? join(WEB, "..", "docs", "pictures");
 const MAX_BYTES = 150_000;
 const WIDE = { width: 1280, height: 820 };
+/** The narrowest window with the document beside the result. */
+const BESIDE = { width: 1140, height: 660 };
 const NARROW = { width: 390, height: 844 };
 
 mkdirSync(OUT, { recursive: true });
@@ -57,13 +59,18 @@ const SUPPORT = "support@docket.example";
 const list = (page: Page): Promise<unknown> =>
   Promise.all([page.getByText("Live", { exact: true }).waitFor(), page.locator(".row").nth(9).waitFor()]);
 const result = (page: Page): Promise<unknown> => page.getByText("findings").first().waitFor();
+/** A finding and its place in the document. */
+const place = async (page: Page): Promise<void> => {
+  await page.locator(".flag", { hasText: "Renews automatically" }).getByRole("button", { name: "page 2" }).click();
+  await page.locator(".pdf-mark.chosen").first().waitFor();
+};
 
 await picture("sign-in", {}, undefined, "/", (page) => page.getByLabel("E-mail").waitFor());
 await picture("list-light", {}, REVIEWER, "/", list);
 await picture("list-dark", { colorScheme: "dark" }, REVIEWER, "/", list);
 await picture("list-narrow", { viewport: NARROW }, REVIEWER, "/", list);
-await picture("contract-light", {}, REVIEWER, `/jobs/${ids.ready}`, result);
-await picture("contract-dark", { colorScheme: "dark" }, REVIEWER, `/jobs/${ids.ready}`, result);
+await picture("contract-light", { viewport: BESIDE }, REVIEWER, `/jobs/${ids.ready}`, place);
+await picture("contract-dark", { viewport: BESIDE, colorScheme: "dark" }, REVIEWER, `/jobs/${ids.ready}`, place);
 await picture("contract-narrow", { viewport: NARROW }, REVIEWER, `/jobs/${ids.ready}`, result);
 await picture("waiting", {}, REVIEWER, `/jobs/${ids.retry}`, (page) => page.getByText("History").waitFor());
 await picture("failed", {}, REVIEWER, `/jobs/${ids.failed}`, async (page) => {

@@ -104,6 +104,14 @@ describe("the page over a running stack", {
     await row(name).locator("a").click();
     await page.getByRole("heading", { name: "Summary" }).waitFor();
     assert.ok((await page.locator(".clause").count()) > 0);
+    // The document comes from S3 by a signed request for its version.
+    await page.locator(".pdf-page canvas").first().waitFor();
+    await page
+      .locator(".clause")
+      .first()
+      .getByRole("button", { name: /^page \d/ })
+      .click();
+    await page.locator(".pdf-mark.chosen").first().waitFor();
     await page.getByText("History").waitFor();
     const [download] = await Promise.all([
       page.waitForEvent("download"),

@@ -41,7 +41,7 @@ pub struct Pipeline {
     /// The requested kind of output.
     pub output: Output,
     /// Where the parts of its results are, each as `part=/path` with a JSON Pointer. Only for JSON. Use
-    /// [`Pipeline::result_paths`].
+    /// [`Pipeline::result_paths()`].
     #[serde(default)]
     result_paths: Vec<String>,
     /// Maximum object size, at most 1 GB: SageMaker's own limit for asynchronous inference.

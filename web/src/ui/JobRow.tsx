@@ -106,7 +106,12 @@ export function WaitingTime({ job, pipeline, withEstimate = false }: WaitingTime
     <>
       waiting <Elapsed since={job.created_at} />
       {ready !== "" && <> · {ready}</>}
-      {pastSlo && pipeline ? <span class="late"> · expected within {roughDuration(pipeline.slo_seconds)}</span> : null}
+      {pastSlo && pipeline ? (
+        <span class="late">
+          {" "}
+          · late{withEstimate ? "" : `, expected within ${roughDuration(pipeline.slo_seconds)}`}
+        </span>
+      ) : null}
       {job.retry_at !== undefined && !pastSlo && ready === "" ? <RetryIn at={job.retry_at} /> : null}
     </>
   );

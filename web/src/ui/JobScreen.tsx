@@ -1,10 +1,10 @@
 /** The screen of a contract: status, result, history and actions. */
 
 import type { ComponentChildren, ComponentType, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
-import type { JobDetail, JobView } from "../api/types";
+import type { JobDetail, JobView, PipelineView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
@@ -113,6 +113,7 @@ function Job({
   const failure = failureWords(job.failure?.cause);
   const help = detail?.explanation.help ?? [];
   const canRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
+  const canCorrect = state === "failed" && failure.hasReason === true && pipeline !== undefined;
   const showTenant = app.isSupport || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
@@ -158,8 +159,9 @@ function Job({
               {showsDocument ? "Hide the document" : "Show the document"}
             </button>
           )}
+          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} tenant={job.tenant} />}
           {canRetry && (
-            <button type="button" class="primary" onClick={() => setDialog("retry")}>
+            <button type="button" class={canCorrect ? "quiet" : "primary"} onClick={() => setDialog("retry")}>
               <Icon name="retry" /> Try again
             </button>
           )}
@@ -312,6 +314,29 @@ function LazyResult(props: ResultProps): JSX.Element {
   if (chunk.value === undefined) return <Loading what="Loading the result…" />;
   const Result = chunk.value.default;
   return <Result {...props} />;
+}
+
+/** Uploads another document for the same pipeline and tenant. */
+function UploadCorrected({ pipeline, tenant }: { pipeline: PipelineView; tenant: string }): JSX.Element {
+  const { uploads } = useAppContext();
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button type="button" class="primary" onClick={() => input.current?.click()}>
+        <Icon name="upload" /> Upload a corrected version
+      </button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        accept={pipeline.content_types.join(",")}
+        onChange={(event) => {
+          uploads.add([...(event.currentTarget.files ?? [])], pipeline, tenant);
+          event.currentTarget.value = "";
+        }}
+      />
+    </>
+  );
 }
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {

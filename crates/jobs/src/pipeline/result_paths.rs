@@ -29,8 +29,8 @@ pub(super) fn split(entry: &str) -> Option<(&str, &str)> {
 
 /// Whether it is a JSON Pointer (RFC 6901) that is not empty.
 fn is_json_pointer(path: &str) -> bool {
-    let escapes = path.split('~').skip(1);
+    let mut escapes = path.split('~').skip(1);
     path.starts_with('/')
         && path.len() <= MAX_PATH_BYTES
-        && escapes.fold(true, |fit, after| fit && after.starts_with(['0', '1']))
+        && escapes.all(|after| after.starts_with(['0', '1']))
 }

@@ -7,6 +7,7 @@ import type { ResultView } from "../../api/types";
 import { formatNumber } from "../../lib/format";
 import "../../style/document.css";
 import { EmptyState, ErrorMessage, Icon, Loading } from "../components";
+import { sentence } from "../labels";
 import type { Located } from "./locate";
 import { type OpenedPdf, openPdf } from "./open";
 import { Pages } from "./pages";
@@ -98,7 +99,7 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
     const isGone = error instanceof ApiError && [404, 410].includes(error.status);
     return isGone ? (
       <EmptyState icon="inbox" title="The document is no longer available">
-        {error.message}
+        {sentence(error.message)}
       </EmptyState>
     ) : (
       <ErrorMessage error={error} onRetry={() => setTurn(turn + 1)} />
@@ -135,7 +136,7 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
             onChange={(event) => goTo(Number(event.currentTarget.value) || page)}
           />
         </label>
-        <span class="muted">of {formatNumber(count)}</span>
+        {count > 0 && <span class="muted">of {formatNumber(count)}</span>}
         <span class="pdf-space" />
         <button
           type="button"
@@ -161,7 +162,11 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
         {note}
       </p>
       <div ref={box} class="pdf-pages" tabIndex={0} role="region" aria-label={`Document ${name}`} />
-      {!opened && <Loading what="Opening the document…" />}
+      {!opened && (
+        <div class="pdf-loading">
+          <Loading what="Opening the document…" />
+        </div>
+      )}
     </div>
   );
 }

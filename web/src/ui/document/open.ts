@@ -92,6 +92,8 @@ class SignedRanges extends pdfjs.PDFDataRangeTransport {
   /** Rejected when a part cannot be loaded. */
   readonly failed: Promise<never>;
   private fail: (error: unknown) => void = () => {};
+  /** The file, if it came as a whole. */
+  private whole: Uint8Array | undefined;
   private readonly control = new AbortController();
 
   constructor(
@@ -119,6 +121,7 @@ class SignedRanges extends pdfjs.PDFDataRangeTransport {
   private async load(begin: number, end: number): Promise<Uint8Array> {
     for (let attempt = 1; ; attempt += 1) {
       try {
+        if (this.whole) return this.whole.slice(begin, end);
         if (this.view.request.expires_at - now() < MIN_LIFE_MS) this.view = await this.sign();
         const { url, headers } = this.view.request;
         const response = await fetch(url, {
@@ -129,8 +132,9 @@ class SignedRanges extends pdfjs.PDFDataRangeTransport {
         if (response.status === 403) this.view = await this.sign();
         if (!response.ok) throw new ApiError(response.status, "", loadError(response.status));
         const bytes = new Uint8Array(await response.arrayBuffer());
-        // Without support for ranges the whole file comes.
-        const part = response.status === 206 ? bytes : bytes.subarray(begin, end);
+        // S3 answers ranges; something between may answer the whole file.
+        if (response.status !== 206) this.whole = bytes;
+        const part = response.status === 206 ? bytes : bytes.slice(begin, end);
         if (part.length !== Math.min(end, this.view.bytes) - begin) throw new NetworkError();
         return part;
       } catch (error) {
