@@ -375,10 +375,10 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     created_at: Timestamp,
 ) -> Result<Vec<Job>, MessageError> {
     let versions = versions.list().await?;
-    let Some(at) = versions.iter().position(|known| known.version == version) else {
-        return Ok(vec![]);
-    };
-    let older = &versions[at + 1..];
+    let at = versions.iter().position(|known| known.version == version);
+    // If the version was deleted meanwhile, the listing does not say which are older. Then no job is closed, but the effects
+    // of those that this message closed before are carried out.
+    let older = at.map_or(&versions[..], |at| &versions[at + 1..]);
     let mut ids = vec![JobId::of_key(&upload.bucket, &upload.key)];
     let of_version =
         |older: &ListedVersion| JobId::of_version(&upload.bucket, &upload.key, &older.version);
@@ -391,9 +391,9 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
         let mut versions = older.iter().map(|older| &older.version);
         let is_older = versions.any(|older| *older == job.input.version);
         // A job that ended before this version's job was created has no effects pending for this message.
-        let ended_before =
-            job.state.check_deadline().is_none() && job.updated_at.plus(CLOCK_SKEW) < created_at;
-        if !is_older || ended_before {
+        let is_open = job.state.check_deadline().is_some();
+        let ended_before = !is_open && job.updated_at.plus(CLOCK_SKEW) < created_at;
+        if !is_older || ended_before || (is_open && at.is_none()) {
             continue;
         }
         match apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await? {

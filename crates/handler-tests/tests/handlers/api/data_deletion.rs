@@ -7,7 +7,7 @@ use api::types::{JobCommandResult, JobDetail, JobPage, UploadView};
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::{Attempt, JobId, Location};
 use jobs::job::Job;
-use jobs::ports::{Connection, QuarantinedMessage, RetryCommand};
+use jobs::ports::{Connection, JobStore, QuarantinedMessage, RetryCommand};
 use jobs::state::State;
 use serde_json::json;
 use testkit::memory::Object;
@@ -218,4 +218,43 @@ fn discarded_message_leaves_nothing_of_its_body_in_the_audit_log() {
     story.command("data-deletion", "the client asked");
     story.forget_what_was_sent();
     story.assert_nothing_is_left("after a discard");
+}
+
+/// Guarantee 10: every effect of a state runs at least once. S3 no longer lists the version that replaced the other.
+#[test]
+fn end_of_a_superseded_job_is_published_although_the_data_of_the_newer_one_was_deleted() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    let key = "inbound/acme/lease.pdf";
+    let upload = |message: &str| {
+        let message = message.to_owned();
+        let response = run(upload_trigger::handle(app, batch(app, &[message], 1)));
+        response.unwrap().batch_item_failures.len()
+    };
+    let first = app.ports.put(BUCKET, key, PDF);
+    assert_eq!(upload(&upload_event_of(app, key, &first)), 0);
+    let second = app.ports.put(BUCKET, key, b"%PDF-1.7 a corrected lease");
+    let again = upload_event_of(app, key, &second);
+    app.ports.state().fail_before.insert("publish", 1);
+    assert_eq!(upload(&again), 1);
+    let id = JobId::of_version(BUCKET, key, &second);
+    let output = format!("outbound/legal-review/{id}/a1/x.out");
+    app.ports.put(BUCKET, &output, b"{}");
+    let job = run(app.ports.load(id)).unwrap().unwrap();
+    let message = succeeded(&job, &format!("s3://{BUCKET}/{output}"));
+    run(inference_success::handle(app, batch(app, &[message], 1))).unwrap();
+    let _: JobCommandResult = api.support().post(
+        &format!("/jobs/{id}/data-deletion"),
+        json!({"reason": "the client asked"}),
+    );
+    advance(app, 180_000);
+    app.ports.state().events.clear();
+    assert_eq!(upload(&again), 0);
+    let state = app.ports.state();
+    let published: Vec<_> = state
+        .events
+        .iter()
+        .map(|(kind, job)| (*kind, &job.input.version))
+        .collect();
+    assert_eq!(published, [("JobFailed", &first)]);
 }
