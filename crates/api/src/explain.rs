@@ -119,24 +119,22 @@ pub fn explain(job: &Job, now: Timestamp) -> Explanation {
 }
 
 fn timeline(job: &Job) -> Vec<ExplanationStep> {
-    let unused = job
-        .input
-        .invalid_labels
-        .iter()
-        .map(|invalid| ExplanationStep {
-            at: job.created_at.0,
-            what: format!(
-                "warning: the object's metadata x-amz-meta-docket-{} was not used: {invalid}",
-                invalid.field.name()
-            ),
-            actor: None,
-            reason: None,
-        });
-    let mut steps: Vec<ExplanationStep> =
-        job.history.iter().map(|entry| past(job, entry)).collect();
-    // After the upload, the oldest entry.
-    let at = steps.len().min(1);
-    steps.splice(at..at, unused);
+    let mut steps: Vec<ExplanationStep> = Vec::new();
+    for entry in &job.history {
+        steps.push(past(job, entry));
+        // The first entry is the upload.
+        if steps.len() == 1 {
+            steps.extend(job.input.labels.invalid_labels().map(|invalid| {
+                let field = invalid.field.name();
+                ExplanationStep {
+                    at: job.created_at.0,
+                    what: format!("warning: the object's metadata x-amz-meta-docket-{field} was not used: {invalid}"),
+                    actor: None,
+                    reason: None,
+                }
+            }));
+        }
+    }
     steps
 }
 

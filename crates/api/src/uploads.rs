@@ -7,7 +7,7 @@ use crate::ports::{ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
 use jobs::file_name::clean;
 use jobs::id::{JobId, Tenant, Timestamp};
-use jobs::labels::Labels;
+use jobs::labels::Tags;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, ObjectStore, Record, Unavailable};
 use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession, new_uuid};
@@ -45,9 +45,9 @@ pub(super) fn upload_view(session: &UploadSession) -> UploadView {
         content_type: session.content_type.clone(),
         created_at: session.created_at.0,
         expires_at: session.expires_at.0,
-        reference: session.labels.reference.clone(),
-        batch: session.labels.batch.clone(),
-        tags: session.labels.tags.clone(),
+        reference: session.reference.clone(),
+        batch: session.batch.clone(),
+        tags: Tags::from_lines(session.tags.clone()),
         uploaded: false,
         put: None,
         multipart: None,
@@ -95,17 +95,16 @@ where
     };
     let claim = match idempotency_key {
         None => None,
-        Some(key) => Some(idempotency::claim(ports, principal, key, upload, &new).await?),
+        Some(key) => {
+            let request = idempotency::hash_of(upload, &labels);
+            Some(idempotency::claim(ports, principal, key, &request, &new).await?)
+        }
     };
     let NewSession { uuid, created_at } = claim.as_ref().map_or(new, |claim| claim.session.clone());
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
-    if claim.as_ref().is_some_and(|claim| claim.is_repeated)
-        && let Some(session) = find(ports, id).await?
-    {
-        return repeated(ports, &session).await;
-    }
-    let mut session = UploadSession {
+    let is_repeated = claim.as_ref().is_some_and(|claim| claim.is_repeated);
+    let session = UploadSession {
         job: id.to_string(),
         bucket: bucket.to_owned(),
         key,
@@ -119,40 +118,67 @@ where
         expires_at: created_at.plus(pipelines.upload_expiry()),
         multipart: None,
         closed: false,
-        labels,
+        reference: labels.reference,
+        batch: labels.batch,
+        tags: labels.tags.lines().to_owned(),
         idempotency_record: claim.map(|claim| claim.record),
     };
+    let (session, is_new) = store(ports, id, session, is_repeated).await?;
+    let job = Record {
+        body: id.to_string(),
+        revision: 1,
+        expires_at: Some(record_expiry(&session)),
+    };
+    ports.put(&job_collection(&uuid), JOB_KEY, &job).await?;
+    if !is_new {
+        check_open(ports, &session)?;
+        if ports.head(&session.location()).await?.is_some() {
+            return Ok(UploadView {
+                uploaded: true,
+                ..upload_view(&session)
+            });
+        }
+    }
+    signed_view(ports, &session).await
+}
+
+fn record_expiry(session: &UploadSession) -> Timestamp {
+    Timestamp(session.expires_at.0 + SESSION_RETENTION_MS)
+}
+
+/// Stores a session, or finds the one that an equal request has stored. Returns whether it is new.
+async fn store<P: KeyValueStore + ObjectTransfers>(
+    ports: &P,
+    id: JobId,
+    mut session: UploadSession,
+    is_repeated: bool,
+) -> Result<(UploadSession, bool), ApiError> {
+    if is_repeated && let Some(first) = find(ports, id).await? {
+        return Ok((first, false));
+    }
+    let to = session.location();
     if session.bytes > MAX_SINGLE_PUT_BYTES {
-        let to = session.location();
-        let upload_id = ports
-            .create_multipart_upload(&to, &constraints(&session))
-            .await?;
-        session.multipart = Some(upload_id);
+        let constraints = constraints(&session);
+        session.multipart = Some(ports.create_multipart_upload(&to, &constraints).await?);
     }
     let record = Record {
         body: serde_json::to_string(&session).unwrap_or_default(),
         revision: 1,
-        expires_at: Some(Timestamp(session.expires_at.0 + SESSION_RETENTION_MS)),
+        expires_at: Some(record_expiry(&session)),
     };
     // Before any request is signed: an object without a session has no known uploader.
-    let is_first = ports
+    if ports
         .put(&session_collection(id), SESSION_KEY, &record)
-        .await?;
-    if !is_first {
-        // An equal request at the same time was faster, and has its own multipart upload.
-        if let Some(upload_id) = &session.multipart {
-            let to = session.location();
-            ports.abort_multipart_upload(&to, upload_id).await?;
-        }
-        let first = find(ports, id).await?.ok_or_else(try_again)?;
-        return repeated(ports, &first).await;
+        .await?
+    {
+        return Ok((session, true));
     }
-    let job = Record {
-        body: id.to_string(),
-        ..record
-    };
-    ports.put(&job_collection(&uuid), JOB_KEY, &job).await?;
-    signed_view(ports, &session).await
+    // An equal request at the same time was faster, and has its own multipart upload.
+    if let Some(upload_id) = &session.multipart {
+        ports.abort_multipart_upload(&to, upload_id).await?;
+    }
+    let first = find(ports, id).await?.ok_or_else(try_again)?;
+    Ok((first, false))
 }
 
 /// What identifies a session, before it is stored.
@@ -161,21 +187,6 @@ struct NewSession {
     /// The UUID in the object's key.
     uuid: String,
     created_at: Timestamp,
-}
-
-/// The response to a repeated request: the session of the first one, newly signed.
-async fn repeated<P: ObjectStore + ObjectTransfers + Clock>(
-    ports: &P,
-    session: &UploadSession,
-) -> Result<UploadView, ApiError> {
-    check_open(ports, session)?;
-    if ports.head(&session.location()).await?.is_some() {
-        return Ok(UploadView {
-            uploaded: true,
-            ..upload_view(session)
-        });
-    }
-    signed_view(ports, session).await
 }
 
 fn try_again() -> ApiError {
@@ -283,7 +294,9 @@ pub(super) async fn erase<P: KeyValueStore>(ports: &P, id: JobId) -> Result<(), 
     }
     close(ports, id, |session| {
         session.name.clear();
-        session.labels = Labels::default();
+        session.reference = None;
+        session.batch = None;
+        session.tags.clear();
         session.idempotency_record = None;
     })
     .await

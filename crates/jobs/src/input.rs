@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::file_name::{NO_NAME, clean};
 use crate::id::{JobId, Location, Tenant};
-use crate::labels::{InvalidLabel, Labels};
+use crate::labels::Labels;
 use crate::pipeline::Pipeline;
 use crate::state::{Cause, Failure};
 
@@ -26,8 +26,6 @@ pub struct Input {
     pub uploaded_by: Option<String>,
     /// What the uploader attached to it.
     pub labels: Labels,
-    /// Labels in the object's metadata that are not used, since they are invalid.
-    pub invalid_labels: Vec<InvalidLabel>,
 }
 
 impl Input {
@@ -285,7 +283,6 @@ mod tests {
                 name: name.map(str::to_owned),
                 uploaded_by: None,
                 labels: Labels::default(),
-                invalid_labels: vec![],
             };
             input.display_name().into_owned()
         };

@@ -245,7 +245,6 @@ impl Job {
         self.input.key.clear();
         self.input.etag.clear();
         self.input.labels = Labels::default();
-        self.input.invalid_labels.clear();
         for entry in &mut self.history {
             entry.reason = None;
         }

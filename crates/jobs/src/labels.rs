@@ -6,8 +6,6 @@
 mod metadata;
 mod tags;
 
-use serde::{Deserialize, Serialize};
-
 use crate::characters::is_direction_mark;
 use crate::text::is_visible_text;
 
@@ -24,16 +22,15 @@ pub const MAX_TAG_NAME_CHARS: usize = 32;
 pub const MAX_TAGS_BYTES: usize = 512;
 
 /// What an uploader attached to a document. All of it is the customer's, and is deleted with the document's data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
     /// The customer's own id of the document. It need not be unique.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// The documents that belong together have the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
-    #[serde(default, skip_serializing_if = "Tags::is_empty", with = "tags::lines")]
     pub tags: Tags,
+    /// Labels in the object's metadata that are invalid and so not used: `<field>:<problem>`, separated by commas.
+    pub invalid: String,
 }
 
 /// Which part of [`Labels`].
@@ -124,13 +121,8 @@ impl std::fmt::Display for InvalidLabel {
 }
 
 impl InvalidLabel {
-    /// As stored in a row: `<field>:<problem>`.
-    pub fn code(self) -> String {
-        format!("{}:{}", self.field.name(), self.problem.name())
-    }
-
     /// `None` for the code of a later release.
-    pub fn from_code(code: &str) -> Option<Self> {
+    fn from_code(code: &str) -> Option<Self> {
         let (field, problem) = code.split_once(':')?;
         let mut fields = LabelField::ALL.into_iter();
         let mut problems = LabelProblem::ALL.into_iter();
@@ -146,10 +138,10 @@ impl Labels {
     ///
     /// # Errors
     /// The first one that is invalid.
-    pub fn new<'a>(
+    pub fn new(
         reference: Option<&str>,
         batch: Option<&str>,
-        tags: impl Iterator<Item = (&'a str, &'a str)>,
+        tags: &[(String, String)],
     ) -> Result<Self, InvalidLabel> {
         let text = |field: LabelField, text: Option<&str>| {
             let checked = text.map(check_text).transpose();
@@ -158,6 +150,7 @@ impl Labels {
         Ok(Self {
             reference: text(LabelField::Reference, reference)?,
             batch: text(LabelField::Batch, batch)?,
+            invalid: String::new(),
             tags: Tags::checked(tags).map_err(|problem| InvalidLabel {
                 field: LabelField::Tags,
                 problem,
@@ -165,8 +158,9 @@ impl Labels {
         })
     }
 
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// The invalid ones, as far as this release knows the problem.
+    pub fn invalid_labels(&self) -> impl Iterator<Item = InvalidLabel> {
+        self.invalid.split(',').filter_map(InvalidLabel::from_code)
     }
 }
 
@@ -218,7 +212,8 @@ mod tests {
         for field in LabelField::ALL {
             for problem in LabelProblem::ALL {
                 let invalid = InvalidLabel { field, problem };
-                assert_eq!(InvalidLabel::from_code(&invalid.code()), Some(invalid));
+                let code = format!("{}:{}", field.name(), problem.name());
+                assert_eq!(InvalidLabel::from_code(&code), Some(invalid));
             }
         }
         assert_eq!(

@@ -328,10 +328,10 @@ fn input_of(
 ) -> Input {
     // Event and object differ if this version was replaced; the row is about the version of the event.
     let matching = object.filter(|_| upload_check.is_current);
-    let (labels, invalid_labels) = match (&session, &matching) {
-        (Some(session), _) => (session.labels.clone(), vec![]),
+    let labels = match (&session, &matching) {
+        (Some(session), _) => session.labels(),
         (None, Some(object)) => object.labels.labels(),
-        (None, None) => (Labels::default(), vec![]),
+        (None, None) => Labels::default(),
     };
     Input {
         bucket: upload.bucket.clone(),
@@ -357,7 +357,6 @@ fn input_of(
         // Only the upload session is trusted for this; object metadata is chosen by the uploader.
         uploaded_by: session.map(|session| session.uploaded_by),
         labels,
-        invalid_labels,
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::{JobId, Location, Timestamp};
-use crate::labels::Labels;
+use crate::labels::{Labels, Tags};
 use crate::pipeline::Pipeline;
 use crate::ports::{KeyValueStore, Record, Unavailable};
 
@@ -33,14 +33,28 @@ pub struct UploadSession {
     /// It can no longer be continued. Parts signed before may still arrive; the object then still belongs to its uploader.
     #[serde(default)]
     pub closed: bool,
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub labels: Labels,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// As [`Tags::lines`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tags: String,
     /// The record of the idempotency key that the upload was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_record: Option<String>,
 }
 
 impl UploadSession {
+    pub fn labels(&self) -> Labels {
+        Labels {
+            reference: self.reference.clone(),
+            batch: self.batch.clone(),
+            tags: Tags::from_lines(self.tags.clone()),
+            invalid: String::new(),
+        }
+    }
+
     pub fn location(&self) -> Location {
         Location {
             bucket: self.bucket.clone(),

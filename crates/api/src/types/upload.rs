@@ -1,7 +1,5 @@
 //! Uploads.
 
-use std::collections::BTreeMap;
-
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
 use jobs::labels::Tags;
@@ -44,8 +42,47 @@ pub struct NewUpload {
     /// Tags: values by name, at most 8, together at most 512 bytes of UTF-8. A name has 1 to 32 of `A`–`Z`, `a`–`z`,
     /// `0`–`9`, `.`, `_` and `-`; a value has 1 to 64 characters, without control characters.
     #[cfg_attr(feature = "schema", schemars(schema_with = "tags_schema"))]
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
+    pub tags: Vec<(String, String)>,
+}
+
+/// A JSON object of texts as a list of pairs, in the order of the document.
+mod pairs {
+    use std::fmt;
+
+    use serde::de::{MapAccess, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    type Pairs = Vec<(String, String)>;
+
+    pub(super) fn serialize<S: Serializer>(
+        pairs: &Pairs,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Pairs, D::Error> {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(pairs)
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor)
+    }
 }
 
 /// An upload session: response of `POST /uploads` and `GET /uploads/{job_id}`.
@@ -71,7 +108,10 @@ pub struct UploadView {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
-    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, String>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "std::collections::BTreeMap<String, String>")
+    )]
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     /// The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do.

@@ -9,6 +9,7 @@ use super::{NewSession, try_again};
 use crate::types::NewUpload;
 use crate::{ApiError, Principal};
 use jobs::id::Timestamp;
+use jobs::labels::Labels;
 use jobs::ports::{Clock, KeyValueStore, Record};
 
 /// How long a key is remembered.
@@ -33,33 +34,29 @@ fn decode(body: &str) -> Option<(&str, NewSession)> {
     Some((request, session))
 }
 
-/// SHA-256 of a request. Every field counts.
-fn hash_of(upload: &NewUpload) -> String {
+/// SHA-256 of a request with these labels. Every field counts, the order of the tags does not.
+pub(super) fn hash_of(upload: &NewUpload, labels: &Labels) -> String {
     let NewUpload {
         pipeline,
         tenant,
         name,
         bytes,
         content_type,
-        reference,
-        batch,
-        tags,
+        reference: _,
+        batch: _,
+        tags: _,
     } = upload;
     let bytes = bytes.to_string();
-    let mut fields: Vec<Option<&str>> = vec![
+    hash(&[
         Some(pipeline),
         tenant.as_deref(),
         Some(name),
         Some(&bytes),
         Some(content_type),
-        reference.as_deref(),
-        batch.as_deref(),
-    ];
-    fields.extend(
-        tags.iter()
-            .flat_map(|(name, value)| [Some(name.as_str()), Some(value.as_str())]),
-    );
-    hash(&fields)
+        labels.reference.as_deref(),
+        labels.batch.as_deref(),
+        Some(labels.tags.lines()),
+    ])
 }
 
 /// The upload session that belongs to an idempotency key.
@@ -80,7 +77,7 @@ pub(super) async fn claim<P: KeyValueStore + Clock>(
     ports: &P,
     principal: &Principal,
     key: &str,
-    upload: &NewUpload,
+    request: &str,
     new: &NewSession,
 ) -> Result<Claim, ApiError> {
     let is_printable = |b: u8| (b' '..=b'~').contains(&b);
@@ -90,9 +87,8 @@ pub(super) async fn claim<P: KeyValueStore + Clock>(
         )));
     }
     let record = hash(&[Some(&principal.actor), Some(key)]);
-    let request = hash_of(upload);
     let collection = collection(&record);
-    let body = encode(&request, new);
+    let body = encode(request, new);
     // Another request may write the record between the two calls: then it is read again.
     for _ in 0..3 {
         let stored = ports.get(&collection, KEY).await?;

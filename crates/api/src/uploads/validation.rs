@@ -37,9 +37,8 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<Labels, A
         )));
     }
     let (reference, batch) = (upload.reference.as_deref(), upload.batch.as_deref());
-    let tags = upload.tags.iter();
-    let tags = tags.map(|(name, value)| (name.as_str(), value.as_str()));
-    Labels::new(reference, batch, tags).map_err(|invalid| ApiError::BadRequest(invalid.to_string()))
+    Labels::new(reference, batch, &upload.tags)
+        .map_err(|invalid| ApiError::BadRequest(invalid.to_string()))
 }
 
 /// Counts the blanks around a name, as the OpenAPI document's `maxLength` does, and ignores them otherwise.

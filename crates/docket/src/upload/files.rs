@@ -1,6 +1,6 @@
 //! Checks the files to upload and chooses their pipeline, tenant and media type. Sends nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -53,14 +53,8 @@ impl UploadFile {
 
 /// Checks the tags, which the service would refuse.
 pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
-    let tags: BTreeMap<String, String> = labels.tags.iter().cloned().collect();
-    if tags.len() < labels.tags.len() {
-        return Err(CliError::usage("--tag names a tag twice"));
-    }
-    let tags = tags
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    Labels::new(None, None, tags).map_err(|invalid| CliError::usage(invalid.to_string()))?;
+    Labels::new(None, None, &labels.tags)
+        .map_err(|invalid| CliError::usage(invalid.to_string()))?;
     Ok(())
 }
 

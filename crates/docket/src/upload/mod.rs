@@ -214,7 +214,7 @@ impl UploadCommand<'_> {
             content_type: file.content_type.clone(),
             reference: self.args.labels.reference.clone(),
             batch: self.args.labels.batch.clone(),
-            tags: self.args.labels.tags.iter().cloned().collect(),
+            tags: self.args.labels.tags.clone(),
         };
         self.context
             .client

@@ -370,7 +370,8 @@ fn view(state: &ServiceState, base: &str, id: &str) -> UploadView {
     }
 }
 
-fn tags(tags: &BTreeMap<String, String>) -> Tags {
+fn tags(tags: &[(String, String)]) -> Tags {
+    let tags: BTreeMap<&String, &String> = tags.iter().map(|(name, value)| (name, value)).collect();
     serde_json::from_value(json!(tags)).unwrap()
 }
 

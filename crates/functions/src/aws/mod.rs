@@ -2,7 +2,6 @@
 
 mod connections;
 mod dynamodb;
-mod encoded_words;
 mod eventbridge;
 mod http;
 mod instances;

@@ -165,7 +165,7 @@ mod tests {
         let ordinary = Labels {
             reference: Some("INV-2026-471".to_owned()),
             batch: Some("2026-05".to_owned()),
-            tags: Tags::default(),
+            ..Labels::default()
         };
         let tags: Vec<String> = (0..8)
             .map(|number| format!("t{number}={}", "y".repeat(62)))
@@ -174,6 +174,7 @@ mod tests {
             reference: Some("x".repeat(64)),
             batch: Some("x".repeat(64)),
             tags: Tags::from_lines(tags.join("\n")),
+            invalid: String::new(),
         };
         for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
             let without = charged_bytes(&whole_item(&job));

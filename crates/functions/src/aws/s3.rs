@@ -1,6 +1,5 @@
 //! Inputs and outputs: `ObjectStore`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -18,7 +17,6 @@ use jobs::ports::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::encoded_words;
 use super::s3_refusals::ReadRefusal;
 use super::version_listing::versions_by_key;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
@@ -101,12 +99,9 @@ struct Attributes<'a> {
 }
 
 fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead {
-    let meta = |name: &str| {
-        let value = attributes.metadata?.get(name)?;
-        Some(encoded_words::decode(value))
-    };
-    let decoded = |text: Cow<'_, str>| percent_decode_str(&text).decode_utf8_lossy().into_owned();
-    let label = |name: &str| meta(name).map(Cow::into_owned);
+    let meta = |name: &str| attributes.metadata.and_then(|metadata| metadata.get(name));
+    let decoded = |text: &String| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let label = |name: &str| meta(name).cloned();
     ObjectHead {
         version: attributes.version.unwrap_or("null").to_owned(),
         etag: attributes

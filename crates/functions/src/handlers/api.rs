@@ -13,7 +13,6 @@ use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::ports::Queue;
 use lambda_runtime::{Error, LambdaEvent};
-use serde_json::Value;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, info, info_span};
 
@@ -167,16 +166,16 @@ pub async fn handle<P: ApiPorts, E: ApiSettings>(
 }
 
 fn success_response(response: Response) -> HttpResponse {
-    match response.body {
-        Value::Null => HttpResponse::empty(response.status),
-        body => HttpResponse::json(response.status, "application/json", &body),
+    if response.body.is_empty() {
+        return HttpResponse::empty(response.status);
     }
+    HttpResponse::json(response.status, "application/json", response.body)
 }
 
 fn problem_response(error: &HttpError) -> HttpResponse {
     let problem = error.problem();
-    let body = serde_json::to_value(&problem).unwrap_or_default();
-    let mut response = HttpResponse::json(problem.status, "application/problem+json", &body);
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    let mut response = HttpResponse::json(problem.status, "application/problem+json", body);
     if problem.status == 503 {
         response = response.with_header("retry-after", "2");
     }

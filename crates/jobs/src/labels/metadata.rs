@@ -3,13 +3,9 @@
 //! Most S3 clients take ASCII only, so texts are percent-encoded UTF-8; what is not encoded is taken as it is. Tags are
 //! written as S3's own header `x-amz-tagging` writes them: as the parameters of a URL's query.
 
-use std::borrow::Cow;
+use super::{LabelField, LabelProblem, Labels, Tags, check_text};
 
-use super::{InvalidLabel, LabelField, LabelProblem, Labels, Tags, check_text};
-use percent_encoding::percent_decode_str;
-
-/// The values of the user metadata `docket-reference`, `docket-batch` and `docket-tags`, decoded from what S3 makes of other
-/// characters than ASCII.
+/// The values of the user metadata `docket-reference`, `docket-batch` and `docket-tags`, as S3 returns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelMetadata {
     pub reference: Option<String>,
@@ -23,14 +19,20 @@ impl LabelMetadata {
     pub const BATCH: &str = "docket-batch";
     pub const TAGS: &str = "docket-tags";
 
-    /// The valid labels, and what is wrong with the others.
-    pub fn labels(&self) -> (Labels, Vec<InvalidLabel>) {
-        let mut invalid = Vec::new();
+    /// The valid labels, with what is wrong with the others.
+    pub fn labels(&self) -> Labels {
+        let mut invalid = String::new();
+        let mut leave_out = |field: LabelField, problem: LabelProblem| {
+            if !invalid.is_empty() {
+                invalid.push(',');
+            }
+            invalid.push_str(field.name());
+            invalid.push(':');
+            invalid.push_str(problem.name());
+        };
         let mut text = |field: LabelField, value: Option<&String>| {
-            let checked = decoded(value?).and_then(|text| check_text(&text));
-            checked
-                .map_err(|problem| invalid.push(InvalidLabel { field, problem }))
-                .ok()
+            let checked = decoded(value?, false).and_then(|text| check_text(&text));
+            checked.map_err(|problem| leave_out(field, problem)).ok()
         };
         let reference = text(LabelField::Reference, self.reference.as_ref());
         let batch = text(LabelField::Batch, self.batch.as_ref());
@@ -38,23 +40,43 @@ impl LabelMetadata {
             None => Tags::default(),
             Some(Ok(tags)) => tags,
             Some(Err(problem)) => {
-                let field = LabelField::Tags;
-                invalid.push(InvalidLabel { field, problem });
+                leave_out(LabelField::Tags, problem);
                 Tags::default()
             }
         };
-        let labels = Labels {
+        Labels {
             reference,
             batch,
             tags,
-        };
-        (labels, invalid)
+            invalid,
+        }
     }
 }
 
-fn decoded(value: &str) -> Result<String, LabelProblem> {
-    let text = percent_decode_str(value).decode_utf8();
-    text.map(Cow::into_owned).map_err(|_| LabelProblem::NotUtf8)
+/// S3 returns metadata that is not ASCII as encoded words of RFC 2047 (S3 user guide, "Working with object metadata").
+const ENCODED_WORD: &str = "=?";
+
+/// Decodes `%` and two hexadecimal digits; other percent signs stay. Written out, since a library is a larger part of a zip.
+fn decoded(value: &str, plus_is_blank: bool) -> Result<String, LabelProblem> {
+    if value.starts_with(ENCODED_WORD) {
+        return Err(LabelProblem::NotUtf8);
+    }
+    let bytes = value.as_bytes();
+    let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        decoded.push(match (byte, digit(at), digit(at + 1)) {
+            (b'%', Some(high), Some(low)) => {
+                at += 2;
+                u8::try_from(high * 16 + low).unwrap_or(byte)
+            }
+            (b'+', ..) if plus_is_blank => b' ',
+            (byte, ..) => byte,
+        });
+    }
+    String::from_utf8(decoded).map_err(|_| LabelProblem::NotUtf8)
 }
 
 /// Tags from `name=value&name=value`.
@@ -62,15 +84,14 @@ fn parse_tags(text: &str) -> Result<Tags, LabelProblem> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for pair in text.trim().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or(LabelProblem::TagFormat)?;
-        let part = |part: &str| decoded(&part.replace('+', " "));
-        pairs.push((part(name)?, part(value)?));
+        pairs.push((decoded(name, true)?, decoded(value, true)?));
     }
-    let pairs = pairs.iter();
-    Tags::checked(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
+    Tags::checked(&pairs)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::InvalidLabel;
     use super::*;
 
     fn labels(reference: &str, tags: &str) -> (Labels, Vec<InvalidLabel>) {
@@ -79,7 +100,9 @@ mod tests {
             batch: None,
             tags: Some(tags.to_owned()),
         };
-        metadata.labels()
+        let labels = metadata.labels();
+        let invalid = labels.invalid_labels().collect();
+        (labels, invalid)
     }
 
     #[test]
@@ -124,6 +147,7 @@ matter=47/11"
             ("", LabelProblem::Length),
             ("a%0Ab", LabelProblem::ControlCharacter),
             ("%c3", LabelProblem::NotUtf8),
+            ("=?UTF-8?B?TcO8bGxlcg==?=", LabelProblem::NotUtf8),
         ] {
             let (found, invalid) = labels(reference, "a=1");
             let field = LabelField::Reference;

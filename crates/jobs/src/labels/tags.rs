@@ -41,16 +41,14 @@ impl Tags {
     ///
     /// # Errors
     /// Why they are invalid.
-    pub(super) fn checked<'a>(
-        tags: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Self, LabelProblem> {
-        let mut sorted: Vec<(&str, String)> = Vec::new();
+    pub(super) fn checked(tags: &[(String, String)]) -> Result<Self, LabelProblem> {
+        let mut sorted: Vec<(String, String)> = Vec::new();
         let mut bytes = 0;
         for (name, value) in tags {
             check_name(name)?;
             let value = check_text(value).map_err(|_| LabelProblem::TagValue)?;
             bytes += name.len() + value.len();
-            if !insert(&mut sorted, name, value) {
+            if !insert(&mut sorted, name.clone(), value) {
                 return Err(LabelProblem::DuplicateTag);
             }
             if sorted.len() > MAX_TAGS {
@@ -63,13 +61,13 @@ impl Tags {
         Ok(Self::of_sorted(&sorted))
     }
 
-    fn of_sorted(sorted: &[(impl AsRef<str>, String)]) -> Self {
+    fn of_sorted(sorted: &[(String, String)]) -> Self {
         let mut lines = String::new();
         for (name, value) in sorted {
             if !lines.is_empty() {
                 lines.push('\n');
             }
-            lines.push_str(name.as_ref());
+            lines.push_str(name);
             lines.push('=');
             lines.push_str(value);
         }
@@ -88,13 +86,10 @@ fn check_name(name: &str) -> Result<(), LabelProblem> {
 }
 
 /// Inserts a tag in its place. Returns whether its name is new. There are a few tags only.
-fn insert<N: AsRef<str>>(sorted: &mut Vec<(N, String)>, name: N, value: String) -> bool {
-    let place = sorted
-        .iter()
-        .position(|(known, _)| known.as_ref() >= name.as_ref());
+fn insert(sorted: &mut Vec<(String, String)>, name: String, value: String) -> bool {
+    let place = sorted.iter().position(|(known, _)| *known >= name);
     let place = place.unwrap_or(sorted.len());
-    let known = sorted.get(place).map(|(known, _)| known.as_ref());
-    if known == Some(name.as_ref()) {
+    if sorted.get(place).is_some_and(|(known, _)| *known == name) {
         return false;
     }
     sorted.insert(place, (name, value));
@@ -134,32 +129,14 @@ impl<'de> Deserialize<'de> for Tags {
     }
 }
 
-/// As the text of a row.
-pub(super) mod lines {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::Tags;
-
-    pub(in crate::labels) fn serialize<S: Serializer>(
-        tags: &Tags,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&tags.0)
-    }
-
-    pub(in crate::labels) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Tags, D::Error> {
-        String::deserialize(deserializer).map(Tags)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn checked(tags: &[(&str, &str)]) -> Result<String, LabelProblem> {
-        Tags::checked(tags.iter().copied()).map(|tags| tags.0)
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let tags: Vec<(String, String)> = tags.iter().map(owned).collect();
+        Tags::checked(&tags).map(|tags| tags.0)
     }
 
     #[test]
@@ -198,7 +175,8 @@ mod tests {
 
     #[test]
     fn tags_are_kept_in_the_order_of_their_names_and_are_a_map_in_json() {
-        let tags = Tags::checked([("b", " 2 = 3"), ("a", "ü"), ("c", "\"")].into_iter()).unwrap();
+        let lines = checked(&[("b", " 2 = 3"), ("a", "ü"), ("c", "\"")]).unwrap();
+        let tags = Tags::from_lines(lines);
         assert_eq!(tags.lines(), "a=ü\nb=2 = 3\nc=\"");
         assert_eq!(tags.get("b"), Some("2 = 3"));
         assert_eq!(tags.get("d"), None);

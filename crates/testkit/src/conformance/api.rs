@@ -11,7 +11,7 @@ use crate::fixture::AdvanceJob as _;
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::labels::{InvalidLabel, LabelField, LabelProblem, Labels, Tags};
+use jobs::labels::{Labels, Tags};
 use jobs::ports::{JobStore, KeyValueStore, Record};
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
@@ -105,11 +105,8 @@ async fn labelled_jobs<P: JobList + JobStore>(ports: &P, bucket: &str, tenant: &
         reference: Some("INV#4711 ü".to_owned()),
         batch: Some("May".to_owned()),
         tags: Tags::from_lines("client=ACME\nmatter=47-11".to_owned()),
+        invalid: "tags:format".to_owned(),
     };
-    job.input.invalid_labels = vec![InvalidLabel {
-        field: LabelField::Tags,
-        problem: LabelProblem::TagFormat,
-    }];
     ports.create(&job).await.unwrap();
     assert_eq!(ports.load(job.id).await.unwrap().as_ref(), Some(&job));
     let other: Tenant = format!("{tenant}-2").parse().unwrap();
@@ -155,7 +152,7 @@ async fn labelled_jobs<P: JobList + JobStore>(ports: &P, bucket: &str, tenant: &
         "an erased job must not be listed by its labels"
     );
     let stored = ports.load(job.id).await.unwrap().unwrap();
-    assert!(stored.input.labels.is_empty() && stored.input.invalid_labels.is_empty());
+    assert_eq!(stored.input.labels, Labels::default());
 }
 
 /// [`JobList`]: entries and rows.

@@ -30,7 +30,6 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         name: Some("Mietvertrag Müller + Söhne.pdf".to_owned()),
         uploaded_by: Some("b1946ac9-2492-4e1f-8d3b-0a1c2d3e4f50".to_owned()),
         labels: Labels::default(),
-        invalid_labels: vec![],
     };
     let now = Timestamp(1_767_607_442_118 + number * 1000);
     let budget = RetryBudget {

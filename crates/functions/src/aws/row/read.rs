@@ -5,7 +5,7 @@ use jobs::event::EventKind;
 use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
-use jobs::labels::{InvalidLabel, Labels, Tags};
+use jobs::labels::{Labels, Tags};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
@@ -21,9 +21,6 @@ pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
     let tenant: Tenant = row.parsed("tenant")?;
     let mut input = row.map("input", input_from_item)?;
     input.labels = labels_from_item(row, &tenant)?;
-    let invalid = row.optional_text(INVALID_LABELS)?.unwrap_or_default();
-    let invalid = invalid.split(',').filter_map(InvalidLabel::from_code);
-    input.invalid_labels = invalid.collect();
     let bucket = input.bucket.clone();
     Ok(Job {
         id: row.parsed("job_id")?,
@@ -64,7 +61,6 @@ fn input_from_item(item: Reader<'_>) -> Result<Input, BadRow> {
         uploaded_by: item.optional_text("uploaded_by")?,
         // Attributes of their own, since indexes are made of them.
         labels: Labels::default(),
-        invalid_labels: vec![],
     })
 }
 
@@ -82,6 +78,7 @@ fn labels_from_item(row: Reader<'_>, tenant: &Tenant) -> Result<Labels, BadRow> 
         reference: label(REFERENCE)?,
         batch: label(BATCH)?,
         tags: Tags::from_lines(row.optional_text(TAGS)?.unwrap_or_default()),
+        invalid: row.optional_text(INVALID_LABELS)?.unwrap_or_default(),
     })
 }
 

@@ -103,24 +103,13 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
 }
 
 fn put_labels(item: &mut Item, job: &Job) {
-    let Input {
-        labels,
-        invalid_labels,
-        ..
-    } = &job.input;
+    let labels = &job.input.labels;
     let of_tenant = |label: &String| s(tenant_label(job.tenant.as_str(), label));
+    let text = |text: &str| (!text.is_empty()).then(|| s(text));
     put(item, REFERENCE, labels.reference.as_ref().map(of_tenant));
     put(item, BATCH, labels.batch.as_ref().map(of_tenant));
-    if !labels.tags.is_empty() {
-        item.insert(TAGS.to_owned(), s(labels.tags.lines()));
-    }
-    if !invalid_labels.is_empty() {
-        let codes: Vec<String> = invalid_labels
-            .iter()
-            .map(|invalid| invalid.code())
-            .collect();
-        item.insert(INVALID_LABELS.to_owned(), s(codes.join(",")));
-    }
+    put(item, TAGS, text(labels.tags.lines()));
+    put(item, INVALID_LABELS, text(&labels.invalid));
 }
 
 fn input_to_item(input: &Input) -> Item {

@@ -20,7 +20,6 @@ use jobs::ports::{
 use jobs::state::Cause;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use super::cursor::CursorSigner;
 use super::http::HttpEvent;
@@ -66,8 +65,8 @@ pub(super) struct ApiRequest<'a, P> {
 #[derive(Debug)]
 pub(super) struct Response {
     pub(super) status: u16,
-    /// `Null` if the response has no body.
-    pub(super) body: Value,
+    /// JSON; empty if the response has no body.
+    pub(super) body: String,
 }
 
 pub(super) async fn dispatch<P: ApiPorts>(
@@ -82,7 +81,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
     }
     let (ports, request, run) = (api_request.ports, api_request.event, api_request.run);
     let pipelines = run.pipelines;
-    let response = |body: Value| Response {
+    let response = |body: String| Response {
         status: route.status,
         body,
     };
@@ -99,7 +98,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
     let plan_id = || path.get("plan_id");
     let entry_id = || path.get("entry_id");
     Ok(response(match route.operation {
-        Operation::GetConfiguration => Value::Null,
+        Operation::GetConfiguration => String::new(),
         Operation::GetMe => to_json(&me(principal, pipelines)),
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
@@ -115,7 +114,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::CompleteUpload => to_json(&uploads::complete(ports, principal, job_id()).await?),
         Operation::AbortUpload => {
             uploads::abort(ports, principal, job_id()).await?;
-            Value::Null
+            String::new()
         }
         Operation::ListJobs => list_jobs(api_request, principal).await?,
         Operation::GetJob => to_json(&job_detail::show(ports, run, principal, job_id()).await?),
@@ -174,7 +173,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::DiscardQuarantineEntry => {
             let QuarantineCommandRequest { reason } = request.json()?;
             quarantine::discard(ports, pipelines, principal, entry_id(), &reason).await?;
-            Value::Null
+            String::new()
         }
         Operation::ListAudit => {
             let (query_id, before) = api_request.page_position(principal, "audit").await?;
@@ -194,9 +193,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
     }))
 }
 
-fn to_json<T: Serialize>(value: &T) -> Value {
+/// Directly to text: through a `Value` the binary would have a second serializer of each type.
+fn to_json<T: Serialize>(value: &T) -> String {
     // Cannot fail: the types of the API consist of strings, integers, lists and structs.
-    serde_json::to_value(value).unwrap_or_else(|error| json!({"error": error.to_string()}))
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
@@ -233,7 +233,7 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
 async fn list_jobs<P: ApiPorts>(
     api_request: &ApiRequest<'_, P>,
     principal: &Principal,
-) -> Result<Value, ApiError> {
+) -> Result<String, ApiError> {
     let mut query: JobQuery = api_request.event.query()?;
     let ports = api_request.ports;
     let pipelines = api_request.run.pipelines;
@@ -289,14 +289,13 @@ fn check_names(
 /// Identifies a query of a caller. A cursor is valid only for the query that it was issued for.
 fn query_id(principal: &Principal, list: &str, filters: &str) -> String {
     let tenants: Vec<&str> = principal.tenants.iter().map(|one| one.as_str()).collect();
-    json!([
+    to_json(&(
         list,
-        principal.actor,
+        &principal.actor,
         principal.is_support(),
         tenants,
-        filters
-    ])
-    .to_string()
+        filters,
+    ))
 }
 
 impl<P: ApiPorts> ApiRequest<'_, P> {

@@ -157,9 +157,9 @@ impl HttpResponse {
     }
 
     /// A response with JSON.
-    pub fn json(status_code: u16, content_type: &'static str, body: &Value) -> Self {
+    pub fn json(status_code: u16, content_type: &'static str, body: String) -> Self {
         let response = Self {
-            body: body.to_string(),
+            body,
             ..Self::empty(status_code)
         };
         // A browser must not interpret text of users as HTML.

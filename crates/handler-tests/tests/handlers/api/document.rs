@@ -574,6 +574,7 @@ They are fixed when the document is uploaded, and deleted with the document's da
 | `x-amz-meta-original-name` | the file's name, if it is not the end of the key |
 
 Values are percent-encoded UTF-8, since most clients send ASCII only; write `%25` for a percent sign before two hexadecimal digits.
+A value with other characters than ASCII is not used, since S3 returns it in another form.
 A value that breaks the limits is not used. The document gets its job all the same, and the job's explanation says what is wrong.
 Metadata counts when the object is first uploaded. Changing it later, by a copy of the object onto itself, makes no second job and changes no job, as long as the copy has the same ETag ([docs/reliability.md](reliability.md#known-limits): a copy of a multipart upload may have another).
 AWS CLI 1.46, boto3 1.44, rclone 1.60, s3cmd 2.4, minio 7.2 and obstore 0.12 were tried.

@@ -12,13 +12,16 @@ const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const MB: u64 = 1024 * 1024;
 
 fn new_upload() -> Value {
-    json!({"pipeline": "ocr-batch", "name": "nda.pdf", "bytes": 7, "content_type": "application/pdf", "reference": "4711"})
+    json!({"pipeline": "ocr-batch", "name": "nda.pdf", "bytes": 7, "content_type": "application/pdf", "reference": "4711", "tags": {"a": "1", "b": "2"}})
 }
 
 fn with_key(client: &Client<'_>, key: &str, body: &Value) -> Result<UploadView, (u16, String)> {
+    with_key_text(client, key, &body.to_string())
+}
+
+fn with_key_text(client: &Client<'_>, key: &str, body: &str) -> Result<UploadView, (u16, String)> {
     let headers = json!({"authorization": "Bearer eyJ", "idempotency-key": key});
-    let body = body.to_string();
-    let response = client.send_with_headers("POST", "/uploads", Some(&body), &headers);
+    let response = client.send_with_headers("POST", "/uploads", Some(body), &headers);
     if response.status_code == 201 {
         return Ok(serde_json::from_str(&response.body).unwrap());
     }
@@ -39,10 +42,9 @@ fn repeated_request_is_answered_with_the_same_upload() {
     let customer = api.customer();
     let first = with_key(&customer, KEY, &new_upload()).unwrap();
     // The order of the fields and blanks do not matter.
-    let body = r#"{ "reference":"4711", "content_type":"application/pdf", "bytes":7.0, "name":"nda.pdf", "pipeline":"ocr-batch" }"#;
-    let body: Value = serde_json::from_str(body).unwrap();
+    let body = r#"{ "reference":"4711", "tags":{"b":"2","a":"1"}, "content_type":"application/pdf", "bytes":7.0, "name":"nda.pdf", "pipeline":"ocr-batch" }"#;
     advance(api.handler.app(), 3_500_000);
-    let again = with_key(&customer, KEY, &body).unwrap();
+    let again = with_key_text(&customer, KEY, body).unwrap();
     assert_eq!(again.job_id, first.job_id);
     assert_eq!(again.expires_at, first.expires_at);
     assert!(again.put.is_some() && !again.uploaded);
