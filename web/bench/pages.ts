@@ -47,12 +47,21 @@ const readyPushes = new Map<string, Set<number>>();
 const requestTimes: Record<string, number[]> = { GET: [], POST: [] };
 let refused = 0;
 let failedRequests = 0;
-/** Answers with an error since the cut, by route and status. */
+/** What failed since the cut: requests by method and status, and syncs whose connection ended. */
 const failures = new Map<string, number>();
 /** How long the HTTP API and the syncs took to answer since the cut, in milliseconds. */
 const apiTimes: number[] = [];
 const syncTimes: number[] = [];
 let cutAt = Number.POSITIVE_INFINITY;
+
+function fail(what: string): void {
+  failures.set(what, (failures.get(what) ?? 0) + 1);
+}
+
+function failRequest(what: string): void {
+  failedRequests += 1;
+  fail(what);
+}
 
 // What the page takes from the browser.
 Object.assign(globalThis, {
@@ -63,19 +72,15 @@ const plainFetch = globalThis.fetch;
 globalThis.fetch = async (url, init) => {
   requestTimes[init?.method ?? "GET"]?.push(Date.now());
   const sentAt = Date.now();
-  const fail = (problem: string): void => {
-    failedRequests += 1;
-    const what = `${init?.method ?? "GET"} ${problem}`;
-    failures.set(what, (failures.get(what) ?? 0) + 1);
-  };
+  const method = init?.method ?? "GET";
   try {
     const response = await plainFetch(url, init);
     apiTimes.push(Date.now() - sentAt);
     if (response.status === 429) refused += 1;
-    if (!response.ok) fail(String(response.status));
+    if (!response.ok) failRequest(`${method} ${response.status}`);
     return response;
   } catch (error) {
-    fail(error instanceof Error ? error.name : "error");
+    failRequest(`${method} ${error instanceof Error ? error.name : "error"}`);
     throw error;
   }
 };
@@ -118,8 +123,12 @@ function watch(page: number, socket: WebSocket): WebSocket {
     }
     send(data);
   };
+  socket.addEventListener("close", (event) => {
+    if (pending && !pending.isAnswered) fail(`SYNC closed with ${event.code}`);
+  });
   socket.addEventListener("message", (event) => {
     const frame = JSON.parse(String(event.data)) as PushMessage;
+    if (frame.type === "error") fail(`SYNC ${frame.message}`);
     if (frame.type === "snapshot") {
       if (pending) syncTimes.push(Date.now() - pending.askedAt);
       if (pending && Date.now() - pending.askedAt <= MAX_ANSWER_MS) pending.isAnswered = true;

@@ -373,7 +373,10 @@ fn job_whose_row_has_gone_is_counted_as_missing() {
     let path = format!("/retry-plans/{}", made.id);
     let shown: RetryPlanView = api.support().post(&format!("{path}/apply"), json!({}));
     let outcome = shown.outcome.unwrap();
-    assert_eq!((outcome.missing, outcome.skipped, outcome.waiting), (1, 0, 2));
+    assert_eq!(
+        (outcome.missing, outcome.skipped, outcome.waiting),
+        (1, 0, 2)
+    );
     let commands: Vec<String> = take_commands(&api).into_iter().map(|it| it.0).collect();
     receive(&api, &commands, 1);
     advance(api.handler.app(), 31 * 60_000);
