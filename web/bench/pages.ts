@@ -47,7 +47,21 @@ const readyPushes = new Map<string, Set<number>>();
 const requestTimes: Record<string, number[]> = { GET: [], POST: [] };
 let refused = 0;
 let failedRequests = 0;
+/** What failed since the cut: requests by method and status, and syncs whose connection ended. */
+const failures = new Map<string, number>();
+/** How long the HTTP API and the syncs took to answer since the cut, in milliseconds. */
+const apiTimes: number[] = [];
+const syncTimes: number[] = [];
 let cutAt = Number.POSITIVE_INFINITY;
+
+function fail(what: string): void {
+  failures.set(what, (failures.get(what) ?? 0) + 1);
+}
+
+function failRequest(what: string): void {
+  failedRequests += 1;
+  fail(what);
+}
 
 // What the page takes from the browser.
 Object.assign(globalThis, {
@@ -57,10 +71,18 @@ Object.assign(globalThis, {
 const plainFetch = globalThis.fetch;
 globalThis.fetch = async (url, init) => {
   requestTimes[init?.method ?? "GET"]?.push(Date.now());
-  const response = await plainFetch(url, init);
-  if (response.status === 429) refused += 1;
-  if (!response.ok) failedRequests += 1;
-  return response;
+  const sentAt = Date.now();
+  const method = init?.method ?? "GET";
+  try {
+    const response = await plainFetch(url, init);
+    apiTimes.push(Date.now() - sentAt);
+    if (response.status === 429) refused += 1;
+    if (!response.ok) failRequest(`${method} ${response.status}`);
+    return response;
+  } catch (error) {
+    failRequest(`${method} ${error instanceof Error ? error.name : "error"}`);
+    throw error;
+  }
 };
 
 const tokenExpiresAt = Date.now() + 3_600_000;
@@ -101,9 +123,14 @@ function watch(page: number, socket: WebSocket): WebSocket {
     }
     send(data);
   };
+  socket.addEventListener("close", (event) => {
+    if (pending && !pending.isAnswered) fail(`SYNC closed with ${event.code}`);
+  });
   socket.addEventListener("message", (event) => {
     const frame = JSON.parse(String(event.data)) as PushMessage;
+    if (frame.type === "error") fail(`SYNC ${frame.message}`);
     if (frame.type === "snapshot") {
+      if (pending) syncTimes.push(Date.now() - pending.askedAt);
       if (pending && Date.now() - pending.askedAt <= MAX_ANSWER_MS) pending.isAnswered = true;
       pending = undefined;
       if (frame.mark !== undefined) settled.add(page);
@@ -113,6 +140,26 @@ function watch(page: number, socket: WebSocket): WebSocket {
     }
   });
   return socket;
+}
+
+/** Where time went and what failed since the cut. */
+function details(): object {
+  const percentiles = (times: number[]): object => {
+    const sorted = times.toSorted((a, b) => a - b);
+    const at = (share: number): number | undefined => sorted[Math.floor(share * (sorted.length - 1))];
+    return { count: sorted.length, p50: at(0.5), p99: at(0.99) };
+  };
+  const silent = Array.from({ length: MINUTES }, (_, minute) => {
+    const from = cutAt + minute * MINUTE_MS;
+    const asked = syncs.filter((sync) => sync.askedAt >= from && sync.askedAt < from + MINUTE_MS);
+    return options.pages - new Set(asked.map((sync) => sync.page)).size;
+  });
+  return {
+    pagesThatDidNotAsk: silent,
+    apiMs: percentiles(apiTimes),
+    syncMs: percentiles(syncTimes),
+    failures: Object.fromEntries(failures),
+  };
 }
 
 /** The share of syncs that were answered, by minute since the cut. A page that asked nothing counts as one unanswered. */
@@ -149,12 +196,16 @@ function answer(command: string, argument: string): object {
       cutAt = Date.now();
       refused = 0;
       failedRequests = 0;
+      failures.clear();
+      apiTimes.length = 0;
+      syncTimes.length = 0;
       return {};
     case "synced":
       return { pages: settled.size };
     case "pushes":
       return missed(JSON.parse(argument) as string[]);
     case "report":
+      process.stderr.write(`${JSON.stringify(details())}\n`);
       return { answered: answered(), refused: refused + throttled(), failedRequests };
     default:
       throw new Error(`there is no command ${command}`);

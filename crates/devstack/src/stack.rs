@@ -41,6 +41,9 @@ pub struct StackOptions {
     /// Base URL of a proxy between the functions and all services that they call, and between the endpoints and the
     /// model, for tests that inject faults. The proxy takes the target addresses from [`Stack`].
     pub proxy_url: Option<String>,
+    /// For very many pages. The emulator leaves out what takes most of its time then: the checks of IAM, and a look for
+    /// messages to each open WebSocket twice a second, after which it also notices the end of a connection later.
+    pub for_many_pages: bool,
 }
 
 impl StackOptions {
@@ -54,6 +57,7 @@ impl StackOptions {
         },
         function_timeout_seconds: 10,
         proxy_url: None,
+        for_many_pages: false,
     };
     /// For tests: a cold start takes a second and a half, and the model adds no delay and recognizes nothing. Its own tests
     /// cover the recognition, which would take ten minutes for a batch of a gibibyte.
@@ -66,6 +70,7 @@ impl StackOptions {
         },
         function_timeout_seconds: 5,
         proxy_url: None,
+        for_many_pages: false,
     };
 
     /// For demos with a container of the user, which runs in real time: a cold start takes fifteen seconds, and a
@@ -76,6 +81,7 @@ impl StackOptions {
             model: Model::Container(url),
             function_timeout_seconds: 10,
             proxy_url: None,
+            for_many_pages: false,
         }
     }
 }
@@ -141,6 +147,7 @@ impl Stack {
             port,
             endpoint_port,
             function_aws_url,
+            options.for_many_pages,
         );
         let model = start_model(children, &python, dir, &options.model);
         let (ministack, (reference_model, model_url)) = tokio::try_join!(ministack, model)?;
@@ -295,13 +302,18 @@ async fn start_ministack(
     port: u16,
     endpoint_port: u16,
     function_aws_url: &str,
+    for_many_pages: bool,
 ) -> Result<Child> {
     let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
     let mut environment = clean_environment(dir, function_aws_url);
     let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
     set("GATEWAY_PORT", port.to_string());
-    // As on AWS, each function has only the permissions of its role.
-    set("AUTH", "true".to_owned());
+    if for_many_pages {
+        set("OUTBOX_POLL_SECONDS", "20".to_owned());
+    } else {
+        // As on AWS, each function has only the permissions of its role.
+        set("AUTH", "true".to_owned());
+    }
     let endpoints = format!("http://127.0.0.1:{endpoint_port}");
     set("SAGEMAKER_RUNTIME_URL", endpoints);
     if let Some(log) = std::env::var_os(DECISIONS_LOG) {

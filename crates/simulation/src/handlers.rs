@@ -15,7 +15,8 @@ use jobs::ports::Queue;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 
-use crate::api_request::{ApiAnswer, answer};
+use crate::api_request::ApiAnswer;
+use crate::api_use_cases::answer;
 use crate::function::Task;
 use crate::page::PageStep;
 use crate::ports::Ports;
@@ -89,7 +90,9 @@ pub(crate) fn begin(
                     }
                 })
             }
-            Task::Api(request) => HandlerOutcome::Answered(answer(&app, request, deadline).await),
+            Task::Api(request) => HandlerOutcome::Answered(
+                answer(&app.ports, &app.environment.pipelines, request, deadline).await,
+            ),
         }
     })
 }

@@ -1,6 +1,5 @@
 //! The external events of a history: uploads, support actions, junk messages, outages, pages, a deployment.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use api::types::NewUpload;
@@ -129,7 +128,7 @@ impl HistoryPlan {
             content_type: "application/pdf".to_owned(),
             reference: None,
             batch: None,
-            tags: BTreeMap::new(),
+            tags: Vec::new(),
         };
         let poisoned = env.strikes(FaultKind::InputPoisoned);
         let new = Rc::new(new);

@@ -12,8 +12,9 @@
 //! How the modules depend on each other, from the bottom up:
 //!
 //! - `time`, `ids`, `timeline`, [`fault`], [`mistake`] and `environment` (clock, chance, faults, trace) know no service.
-//! - The services each own their state: `bucket`, `queue`, `topic`, `endpoint`, `table`, `page`, `event_bus`,
+//! - The services each own their state: `bucket`, `multipart`, `queue`, `topic`, `endpoint`, `table`, `page`, `event_bus`,
 //!   `quarantine`, `function`, `call`. Their methods return what follows as events with a delay.
+//! - `people` remembers what was asked of the HTTP API, `api_use_cases` carries a request out.
 //! - `ledger` and `checks` observe the services. `tamper` plants mistakes that take more than one of them.
 //! - `simulation` knows all of them: it passes events and their consequences between them.
 //! - `ports` lets the product's `handlers` call the simulation, `lambda` runs them, `driver` takes event by event.
@@ -25,6 +26,7 @@
 #![expect(clippy::print_stderr, reason = "a trace is for the terminal")]
 
 mod api_request;
+mod api_use_cases;
 mod bucket;
 mod call;
 mod capacity;
@@ -50,6 +52,7 @@ mod multipart;
 mod page;
 mod people;
 mod ports;
+mod pushed_frame;
 mod quarantine;
 mod queue;
 mod request;

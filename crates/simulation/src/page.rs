@@ -7,13 +7,12 @@ use api::snapshot::MAX_CHECKED_JOBS;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use jobs::id::Timestamp;
 use jobs::ports::{Connection, Ticket};
-use jobs::state::StatusGroup;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
 use crate::mistake::Mistake;
+use crate::pushed_frame;
 use crate::time::{HOUR, MINUTE, SECOND};
 use crate::timeline::After;
 
@@ -144,41 +143,6 @@ impl SimulatedPage {
         event.body = Some(self.sync_message());
         Some(After::new(5, PageConsequence::Call { page, step, event }))
     }
-}
-
-/// A pushed message. One flat struct: a tagged enum would first copy the whole message, which took a tenth of the time.
-#[derive(Deserialize)]
-struct PushedFrame<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(borrow, default)]
-    job: Option<PushedJob<'a>>,
-    #[serde(borrow, default)]
-    jobs: Vec<PushedJob<'a>>,
-    #[serde(default)]
-    more: bool,
-    #[serde(borrow, default)]
-    mark: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct PushedJob<'a> {
-    id: &'a str,
-    version: u64,
-    tenant: &'a str,
-    status: &'a str,
-}
-
-/// The name of a status's group.
-fn group_of(status: &str) -> &'static str {
-    let group = match status {
-        "Ready" => StatusGroup::Ready,
-        "Failed" => StatusGroup::Failed,
-        "Cancelled" => StatusGroup::Cancelled,
-        "Erased" => StatusGroup::Erased,
-        _ => StatusGroup::Open,
-    };
-    group.name()
 }
 
 /// A push message that a page received.
@@ -352,28 +316,14 @@ impl Pages {
         if env.strikes(FaultKind::PushLost) {
             return PostedFrame::Lost;
         }
-        let (jobs, snapshot, mark) = match serde_json::from_slice(frame) {
-            Ok(PushedFrame {
-                kind: "job.changed",
-                job: Some(job),
-                ..
-            }) => (vec![job], None, None),
-            Ok(PushedFrame {
-                kind: "snapshot",
-                jobs,
-                more,
-                mark,
-                ..
-            }) => (jobs, Some(!more), mark),
-            Ok(_) | Err(_) => (vec![], None, None),
-        };
+        let (jobs, snapshot, mark) = pushed_frame::parse(frame);
         let page = &mut self.pages[index];
         let mut foreign_tenants = Vec::new();
         for job in jobs {
             if job.tenant != page.subscription {
                 foreign_tenants.push(job.tenant.to_owned());
             }
-            let group = group_of(job.status);
+            let group = job.status_group();
             if let Some(known) = page.known.get_mut(job.id) {
                 if *known < job.version {
                     *known = job.version;

@@ -37,6 +37,7 @@ async fn main() -> Result<ExitCode> {
     let options = StackOptions {
         proxy_url: Some(proxy.url.clone()),
         function_timeout_seconds: 10,
+        for_many_pages: true,
         ..StackOptions::TESTS
     };
     let stack = Stack::start(options, &dir, &children, &progress).await?;

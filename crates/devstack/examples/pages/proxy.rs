@@ -23,8 +23,8 @@ use tokio::sync::watch;
 use crate::read_units::half_units;
 use crate::sockets::Sockets;
 
-/// How a connection of a page begins: functions make no GET request to this path.
-const WEB_SOCKET: &[u8] = b"GET /_aws/execute-api/";
+/// What the first line of a WebSocket's handshake has, and no other request.
+const WEB_SOCKET: &str = "?ticket=";
 /// Longer than the first line of a handshake, which has the ticket.
 const MAX_REQUEST_LINE_BYTES: usize = 512;
 /// How long API Gateway takes for a `PostToConnection`, as docs/adr/0007 assumes.
@@ -101,8 +101,9 @@ impl Proxy {
         stream.readable().await?;
         let length = stream.peek(&mut start).await?;
         let start = start.get(..length).unwrap_or_default();
-        if start.starts_with(WEB_SOCKET) {
-            let line = String::from_utf8_lossy(start).into_owned();
+        let start = String::from_utf8_lossy(start).into_owned();
+        let line = start.lines().next().unwrap_or_default();
+        if line.contains(WEB_SOCKET) {
             let path = line.split(' ').nth(1).context("no path")?;
             return self
                 .sockets

@@ -1,0 +1,94 @@
+//! The API's use cases, which carry the requests of people out.
+
+use api::types::{JobCommandRequest, SignPartsRequest};
+use api::{ApiError, Principal, commands, data_deletion, retry_plans, uploads};
+use jobs::apply::RunContext;
+use jobs::id::Timestamp;
+use jobs::pipeline::Pipelines;
+use jobs::ports::Clock;
+
+use crate::api_request::{ApiAnswer, ApiRequest, CUSTOMER, SUPPORT};
+use crate::bucket::BUCKET;
+use crate::ports::Ports;
+use crate::time::SECOND;
+
+/// How long the function takes for pushes after a command.
+const COMMAND_EFFECTS: u64 = 3 * SECOND;
+
+/// Carries out a request. `None`: a dependency did not answer, so the request may be repeated.
+pub(crate) async fn answer(
+    ports: &Ports,
+    pipelines: &Pipelines,
+    request: ApiRequest,
+    deadline: u64,
+) -> Option<ApiAnswer> {
+    match carry_out(ports, pipelines, request, deadline).await {
+        Ok(answer) => Some(answer),
+        Err(ApiError::Unavailable(_)) => None,
+        Err(error) => Some(ApiAnswer::Refused(error)),
+    }
+}
+
+async fn carry_out(
+    ports: &Ports,
+    pipelines: &Pipelines,
+    request: ApiRequest,
+    deadline: u64,
+) -> Result<ApiAnswer, ApiError> {
+    let run = RunContext {
+        pipelines,
+        bucket: BUCKET,
+        lease_expires_at: Timestamp(deadline),
+        on_job_found: |_| {},
+    };
+    let tomorrow = Timestamp(ports.now().0 + 86_400 * SECOND);
+    let support = Principal::of_groups(SUPPORT, ["support"], tomorrow);
+    let tenants = ["customer", "tenant:acme", "tenant:globex", "tenant:initech"];
+    let customer = Principal::of_groups(CUSTOMER, tenants, tomorrow);
+    let push_until = Timestamp(ports.now().0 + COMMAND_EFFECTS);
+    let command = |reason: String| JobCommandRequest {
+        expected_version: None,
+        reason,
+        force: false,
+    };
+    let upload = |view| ApiAnswer::Upload(Box::new(view));
+    let plan = |view| ApiAnswer::Plan(Box::new(view));
+    Ok(match request {
+        ApiRequest::Retry(job, reason) => {
+            let (id, body) = (job.to_string(), command(reason));
+            commands::retry(ports, &run, &support, &id, &body, push_until).await?;
+            ApiAnswer::Done
+        }
+        ApiRequest::Cancel(job, reason) => {
+            let (id, body) = (job.to_string(), command(reason));
+            commands::cancel(ports, &run, &support, &id, &body, push_until).await?;
+            ApiAnswer::Done
+        }
+        ApiRequest::DeleteData(job, reason) => {
+            let (id, body) = (job.to_string(), command(reason));
+            data_deletion::delete_data(ports, &run, &support, &id, &body, push_until).await?;
+            ApiAnswer::Done
+        }
+        ApiRequest::CreatePlan(new) => {
+            plan(retry_plans::create(ports, pipelines, &support, &new).await?)
+        }
+        ApiRequest::ApplyPlan(id) => {
+            plan(retry_plans::apply(ports, pipelines, &support, &id).await?)
+        }
+        ApiRequest::ShowPlan(id) => plan(retry_plans::show(ports, &support, &id).await?),
+        ApiRequest::CreateUpload(_, new) => {
+            upload(uploads::create(ports, pipelines, BUCKET, &customer, &new, None).await?)
+        }
+        ApiRequest::SignParts(_, id, part_numbers) => {
+            let parts = SignPartsRequest { part_numbers };
+            ApiAnswer::Parts(uploads::sign_parts(ports, &customer, &id, &parts).await?)
+        }
+        ApiRequest::CompleteUpload(_, id) => {
+            upload(uploads::complete(ports, &customer, &id).await?)
+        }
+        ApiRequest::AbortUpload(_, id) => {
+            uploads::abort(ports, &customer, &id).await?;
+            ApiAnswer::Done
+        }
+    })
+}
