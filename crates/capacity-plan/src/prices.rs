@@ -6,6 +6,10 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 /// The prices that `make deploy` uses too.
+#[expect(
+    clippy::expect_used,
+    reason = "a test reads the file, and it is compiled in"
+)]
 static PRICE_LIST: LazyLock<PriceList> = LazyLock::new(|| {
     toml::from_str(include_str!("../../../infra/prices.toml")).expect("infra/prices.toml is valid")
 });

@@ -377,7 +377,7 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
     let at = versions.iter().position(|known| known.version == version);
     // If the version was deleted meanwhile, the listing does not say which are older. Then no job is closed, but the effects
     // of those that this message closed before are carried out.
-    let older = at.map_or(&versions[..], |at| &versions[at + 1..]);
+    let older = at.map_or(versions, |at| &versions[at + 1..]);
     let mut ids = vec![JobId::of_key(&upload.bucket, &upload.key)];
     let of_version =
         |older: &ListedVersion| JobId::of_version(&upload.bucket, &upload.key, &older.version);
