@@ -164,11 +164,16 @@ fn answer(mut stream: TcpStream, behaviour: &Behaviour, counters: &Counters) {
     } else {
         request.number = count(&counters.pings);
     }
-    let reply = behaviour(&request);
-    send(&mut stream, reply);
+    let mut reply = behaviour(&request);
+    while let Reply::After(time, next) = reply {
+        std::thread::sleep(time);
+        reply = *next;
+    }
+    // Before the answer: its client may send the next request at once.
     if request.is_invocation() {
         counters.running.fetch_sub(1, Ordering::SeqCst);
     }
+    send(&mut stream, reply);
 }
 
 /// A client that has gone is no error here.
@@ -177,11 +182,7 @@ fn send(stream: &mut TcpStream, reply: Reply) {
         Reply::Bytes(bytes) => {
             stream.write_all(&bytes).ok();
         }
-        Reply::After(time, reply) => {
-            std::thread::sleep(time);
-            send(stream, *reply);
-        }
-        Reply::Close => {}
+        Reply::After(..) | Reply::Close => {}
         Reply::Hang => {
             // Until the client closes the connection.
             stream.read_exact(&mut [0; 1]).ok();
