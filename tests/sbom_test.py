@@ -92,12 +92,14 @@ class SbomTest(unittest.TestCase):
         [digest] = self.made["upload-trigger"]["metadata"]["component"]["hashes"]
         self.assertEqual(digest["content"], printed.split()[0])
 
-    def test_the_page_lists_the_packages_of_its_lock_file_that_are_not_for_development(self) -> None:
+    def test_the_page_lists_the_packages_of_its_lock_file_that_are_neither_optional_nor_for_development(self) -> None:
         if "docket-web" not in self.made:
             self.skipTest("needs make web")
         packages = json.loads((ROOT / "web/package-lock.json").read_text())["packages"]
         wanted = {
-            (path.rpartition("node_modules/")[2], one["version"]) for path, one in packages.items() if path and "dev" not in one
+            (path.rpartition("node_modules/")[2], one["version"])
+            for path, one in packages.items()
+            if path and "dev" not in one and "optional" not in one
         }
         self.assertEqual(self.listed("docket-web"), wanted)
 
