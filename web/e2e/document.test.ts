@@ -71,6 +71,15 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
   });
 
+  test("keys that follow each other within a frame count each", async () => {
+    await open();
+    await page.locator(".pdf-page canvas").first().waitFor();
+    await page.evaluate(() => {
+      for (const _ of [1, 2]) document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "n", bubbles: true }));
+    });
+    await page.locator(".flag.chosen", { hasText: "Switzerland" }).waitFor();
+  });
+
   test("a box is highlighted where the result says; a place that is not there says so", async () => {
     fixture.review = JSON.stringify({
       flags: [

@@ -63,10 +63,16 @@ export function Beside({
     setHidden(hidden);
     localStorage.setItem(HIDDEN_KEY, hidden ? "yes" : "no");
   };
+  // Two keys may arrive before the next rendering.
+  const latest = useRef<string | undefined>(undefined);
+  const choose = (place: Place): void => {
+    latest.current = place.id;
+    setTarget((before) => ({ place, turn: (before?.turn ?? 0) + 1 }));
+  };
   const select = (id: string): void => {
     const place = byId.get(id);
     if (!place) return;
-    setTarget((before) => ({ place, turn: (before?.turn ?? 0) + 1 }));
+    choose(place);
     if (isWide) {
       if (isHidden) hide(false);
     } else {
@@ -79,13 +85,14 @@ export function Beside({
   const pick = (id: string): void => {
     const place = byId.get(id);
     if (!place) return;
-    setTarget((before) => ({ place, turn: (before?.turn ?? 0) + 1 }));
+    choose(place);
     setTab("result");
     requestAnimationFrame(() => reveal(id));
   };
   const at = findings.findIndex((place) => place.id === target?.place.id);
   const step = (by: 1 | -1): void => {
-    const next = findings[at < 0 ? (by > 0 ? 0 : findings.length - 1) : at + by];
+    const from = findings.findIndex((place) => place.id === latest.current);
+    const next = findings[from < 0 ? (by > 0 ? 0 : findings.length - 1) : from + by];
     if (!next) return;
     select(next.id);
     if (isWide) requestAnimationFrame(() => reveal(next.id, false));
