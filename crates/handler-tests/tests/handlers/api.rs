@@ -19,7 +19,7 @@ use std::sync::Arc;
 use api::types::Problem;
 use functions::handlers::api::routes::ROUTES;
 use functions::handlers::api::{Api, HttpEvent, HttpResponse, handle};
-use jobs::id::{JobId, Timestamp};
+use jobs::id::{Attempt, JobId, Location, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::state::{Cause, Failure, State};
@@ -114,6 +114,21 @@ impl TestApi {
         job
     }
 
+    /// A job that is ready, with its result at `output`, where no object is yet.
+    pub(super) fn ready_job(&self, key: &str, age_ms: u64, output: &str) -> Job {
+        self.job(key, age_ms, |job| {
+            job.state = State::Ready {
+                attempt: Attempt(1),
+            };
+            job.attempts.truncate(1);
+            job.attempts[0].attempt = Attempt(1);
+            job.attempts[0].output = Some(Location {
+                bucket: BUCKET.to_owned(),
+                key: output.to_owned(),
+            });
+        })
+    }
+
     pub(super) fn failed_job(&self, key: &str, age_ms: u64, cause: Cause) -> Job {
         self.job(key, age_ms, |job| fail(job, cause))
     }
@@ -128,7 +143,7 @@ pub(super) fn fail(job: &mut Job, cause: Cause) {
         record.output = None;
     }
     job.state = State::Failed {
-        attempt: jobs::id::Attempt(u8::try_from(job.attempts.len()).unwrap()),
+        attempt: Attempt(u8::try_from(job.attempts.len()).unwrap()),
         failure,
     };
 }

@@ -109,24 +109,20 @@ function LoadedResultView({ result, found }: { result: LoadedResult; found: Unde
         </section>
       );
     case "pdf":
-      return (
-        <section class="card">
-          <h2>Result</h2>
-          <p>
-            <bdi>{result.view.name}</bdi> <span class="muted">{formatBytes(result.view.bytes)}</span>
-          </p>
-          <p class="muted">The result is a PDF. It is shown as the document.</p>
-        </section>
-      );
+      return <ResultFile view={result.view} note="The result is a PDF. It is shown as the document." />;
     case "file":
-      return (
-        <section class="card">
-          <h2>Result</h2>
-          <p>
-            <bdi>{result.view.name}</bdi> <span class="muted">{formatBytes(result.view.bytes)}</span>
-          </p>
-          <p class="muted">This result cannot be shown here. Download it to read it.</p>
-        </section>
-      );
+      return <ResultFile view={result.view} note="This result cannot be shown here. Download it to read it." />;
   }
+}
+
+function ResultFile({ view, note }: { view: ResultView; note: string }): JSX.Element {
+  return (
+    <section class="card">
+      <h2>Result</h2>
+      <p>
+        <bdi>{view.name}</bdi> <span class="muted">{formatBytes(view.bytes)}</span>
+      </p>
+      <p class="muted">{note}</p>
+    </section>
+  );
 }

@@ -184,17 +184,7 @@ fn cancel_ends_an_open_job_and_is_refused_for_a_final_one() {
 fn result_can_be_downloaded_only_by_callers_who_can_see_the_job() {
     let api = TestApi::new();
     let output = format!("outbound/legal-review/opaque/{}", "x.out");
-    let job = api.job("inbound/acme/Vertrag Müller.pdf", 5000, |job| {
-        job.state = State::Ready {
-            attempt: Attempt(1),
-        };
-        job.attempts.truncate(1);
-        job.attempts[0].attempt = Attempt(1);
-        job.attempts[0].output = Some(Location {
-            bucket: BUCKET.to_owned(),
-            key: output.clone(),
-        });
-    });
+    let job = api.ready_job("inbound/acme/Vertrag Müller.pdf", 5000, &output);
     let path = format!("/jobs/{}/result", job.id);
     assert_eq!(
         api.reviewer().problem_code("GET", &path, None),

@@ -1,8 +1,7 @@
 //! Downloads of a job's document and result.
 
 use api::types::{AuditPage, ResultView};
-use jobs::id::{Attempt, Location};
-use jobs::state::{Cause, State};
+use jobs::state::Cause;
 use testkit::memory::Object;
 
 use super::super::fixtures::BUCKET;
@@ -107,17 +106,7 @@ fn result_says_where_its_parts_are_if_the_pipeline_does() {
     ] {
         let api = TestApi::with_legal_review(paths);
         let output = "outbound/legal-review/opaque/x.out";
-        let job = api.job("inbound/acme/a.pdf", 5000, |job| {
-            job.state = State::Ready {
-                attempt: Attempt(1),
-            };
-            job.attempts.truncate(1);
-            job.attempts[0].attempt = Attempt(1);
-            job.attempts[0].output = Some(Location {
-                bucket: BUCKET.to_owned(),
-                key: output.to_owned(),
-            });
-        });
+        let job = api.ready_job("inbound/acme/a.pdf", 5000, output);
         api.ports().put(BUCKET, output, b"{}");
         let view: ResultView = api.reviewer().get(&format!("/jobs/{}/result", job.id));
         let paths = serde_json::to_value(view.paths).unwrap();
