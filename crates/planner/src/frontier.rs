@@ -8,7 +8,7 @@ use jobs::capacity::Objective;
 
 use crate::day::ReplayOptions;
 use crate::parameters::with;
-use crate::picture::{DECIMAL, LEFT, MINUTES, RIGHT, STYLE, WIDTH, scale};
+use crate::picture::{DECIMAL, LEFT, MINUTES, RIGHT, STYLE, WIDTH, horizontal_line, scale};
 use crate::replay::{ReplayError, objective_of};
 use crate::scenario::Scenario;
 use crate::side_by_side::{PolicyFigures, days};
@@ -134,13 +134,11 @@ pub fn frontier_picture(frontier: &Frontier) -> String {
     let mut lines = String::new();
     let steps = |max: u64, step: u64| (0..=max).step_by(usize::try_from(step).unwrap_or(1));
     for minutes in steps(max_wait, wait_step) {
-        let at = y(minutes as f64);
-        let _ = write!(lines, "M{LEFT} {at}H{RIGHT}");
-        let _ = writeln!(
-            svg,
-            "<text class=\"m\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{minutes}</text>",
-            LEFT - 8,
-            at + 4
+        horizontal_line(
+            &mut svg,
+            &mut lines,
+            y(minutes as f64),
+            &minutes.to_string(),
         );
     }
     for usd in steps(max_cost, cost_step) {

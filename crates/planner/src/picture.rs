@@ -117,6 +117,17 @@ fn head(svg: &mut String, day: &Day, figures: &Figures) {
     );
 }
 
+/// A line of a scale from left to right, with its label left of it.
+pub(crate) fn horizontal_line(svg: &mut String, lines: &mut String, y: u64, label: &str) {
+    let _ = write!(lines, "M{LEFT} {y}H{RIGHT}");
+    let _ = writeln!(
+        svg,
+        "<text class=\"m\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{label}</text>",
+        LEFT - 8,
+        y + 4
+    );
+}
+
 /// A chart's title, its scale with horizontal lines, and vertical lines at the hours.
 fn frame(svg: &mut String, chart: &Chart, axis: &Axis, title: &str, step: u64, unit: &str) {
     let (top, bottom) = (chart.top, chart.bottom);
@@ -127,14 +138,8 @@ fn frame(svg: &mut String, chart: &Chart, axis: &Axis, title: &str, step: u64, u
     );
     let mut lines = String::new();
     for value in (0..=chart.max).step_by(usize::try_from(step).unwrap_or(1)) {
-        let y = chart.y(value);
-        let _ = write!(lines, "M{LEFT} {y}H{RIGHT}");
-        let _ = writeln!(
-            svg,
-            "<text class=\"m\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{value}{unit}</text>",
-            LEFT - 8,
-            y + 4
-        );
+        let label = format!("{value}{unit}");
+        horizontal_line(svg, &mut lines, chart.y(value), &label);
     }
     for hour in axis.from / HOUR..=axis.until / HOUR {
         let _ = write!(lines, "M{} {top}V{bottom}", axis.x(hour * HOUR));
