@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use http::header::{CONNECTION, USER_AGENT};
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -158,8 +159,14 @@ impl Proxy {
         uri.scheme = Some(http::uri::Scheme::HTTP);
         uri.authority = Some(upstream.to_string().parse()?);
         head.uri = Uri::from_parts(uri)?;
+        let is_page = head.headers.get(USER_AGENT).is_some_and(|it| it == "node");
         let sent = Request::from_parts(head, Full::new(body.clone()));
-        let (head, response) = self.client.request(sent).await?.into_parts();
+        let (mut head, response) = self.client.request(sent).await?.into_parts();
+        if is_page {
+            // Node would open its WebSockets on the connections of earlier requests; `serve` finds them only on new ones.
+            head.headers
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let response = response.collect().await?.to_bytes();
         if let Some(operation) = operation
             && head.status.is_success()
