@@ -1,6 +1,7 @@
 //! The stack that scenarios share, and common steps of scenarios.
 
 mod event_listener;
+pub(crate) mod json_call;
 mod notifications;
 mod shared_stack;
 mod test_tenant;

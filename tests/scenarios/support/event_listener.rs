@@ -1,10 +1,10 @@
 //! An SQS queue that a rule on the event bus sends Docket's events to, as a downstream system would have it.
 
-use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use devstack::Stack;
 use serde_json::{Value, json};
 
+use super::json_call::call_json;
 use super::within_timeout;
 
 pub(crate) struct EventListener {
@@ -27,14 +27,14 @@ impl EventListener {
         if let Some(tenant) = tenant {
             pattern["detail"] = json!({"job": {"tenant": [tenant]}});
         }
-        let events = aws_sdk_eventbridge::Client::new(stack.cloud.config());
         let bus = &stack.outputs.event_bus_name;
-        let rule = events.put_rule().name(name).event_bus_name(bus);
-        let rule = rule.event_pattern(pattern.to_string());
-        rule.send().await.unwrap();
-        let target = Target::builder().id("queue").arn(arn).build().unwrap();
-        let put = events.put_targets().rule(name).event_bus_name(bus);
-        put.targets(target).send().await.unwrap();
+        let rule = json!({"Name": name, "EventBusName": bus, "EventPattern": pattern.to_string()});
+        let put = call_json(stack, "events", "AWSEvents.PutRule", &rule).await;
+        assert!(put["RuleArn"].is_string(), "{put}");
+        let targets = json!([{"Id": "queue", "Arn": arn}]);
+        let targets = json!({"Rule": name, "EventBusName": bus, "Targets": targets});
+        let put = call_json(stack, "events", "AWSEvents.PutTargets", &targets).await;
+        assert_eq!(put["FailedEntryCount"], 0, "{put}");
         Self { sqs, queue }
     }
 

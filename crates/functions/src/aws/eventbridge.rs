@@ -1,15 +1,20 @@
 //! The event bus for downstream systems: `EventBus`.
 
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jobs::job::Job;
 use jobs::ports::{EventBus, FailedEntries};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::{Aws, client, retries, timeouts, unavailable};
+use super::json_call::{JsonError, JsonService};
+use super::{Aws, unavailable};
 use crate::config::{Has, variable};
 
+const EVENT_BRIDGE: JsonService = JsonService {
+    name: "events",
+    target: "AWSEvents",
+};
 /// Maximum number of entries of `PutEvents` (API reference).
 const MAX_PUT_EVENTS: usize = 10;
 /// The `source` that rules match.
@@ -27,20 +32,43 @@ struct Detail {
     output: Option<String>,
 }
 
+/// An entry of `PutEvents` (API reference, `PutEventsRequestEntry`).
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry<'a> {
+    event_bus_name: &'a str,
+    source: &'static str,
+    detail_type: &'static str,
+    detail: String,
+    trace_header: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Response {
+    /// In the order of the entries of the request.
+    entries: Vec<EntryResult>,
+}
+
+/// An entry with an error code was not accepted (API reference, `PutEventsResultEntry`).
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EntryResult {
+    error_code: Option<String>,
+    error_message: Option<String>,
+}
+
 impl<E: Has<variable::EventBus>> Aws<E> {
-    fn events(&self) -> &aws_sdk_eventbridge::Client {
-        self.events.get_or_init(|| {
-            client!(
-                self,
-                aws_sdk_eventbridge,
-                self.endpoint("EVENTBRIDGE"),
-                timeouts(),
-                retries()
-            )
+    /// The service's URL in the function's region (AWS general reference, "Amazon EventBridge endpoints").
+    fn events_url(&self) -> String {
+        self.endpoint("EVENTBRIDGE").unwrap_or_else(|| {
+            let region = &self.config.region;
+            let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+            format!("https://events.{region}.amazonaws.com{suffix}")
         })
     }
 
-    fn entry(&self, job: &Job) -> PutEventsRequestEntry {
+    fn entry(&self, job: &Job) -> Entry<'_> {
         let detail = Detail {
             id: format!("{}:{}", job.id, job.version),
             job: JobView::from(job),
@@ -48,18 +76,17 @@ impl<E: Has<variable::EventBus>> Aws<E> {
             input: format!("s3://{}/{}", job.input.bucket, job.input.key),
             output: job.output().map(ToString::to_string),
         };
-        let kind = if job.state.status_group() == StatusGroup::Ready {
-            "JobReady"
-        } else {
-            "JobFailed"
-        };
-        PutEventsRequestEntry::builder()
-            .event_bus_name(self.name::<variable::EventBus>())
-            .source(SOURCE)
-            .detail_type(kind)
-            .detail(serde_json::to_string(&detail).unwrap_or_default())
-            .trace_header(job.trace().to_header())
-            .build()
+        Entry {
+            event_bus_name: self.name::<variable::EventBus>(),
+            source: SOURCE,
+            detail_type: if job.state.status_group() == StatusGroup::Ready {
+                "JobReady"
+            } else {
+                "JobFailed"
+            },
+            detail: serde_json::to_string(&detail).unwrap_or_default(),
+            trace_header: job.trace().to_header(),
+        }
     }
 }
 
@@ -70,28 +97,22 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
             .chunks(MAX_PUT_EVENTS)
             .zip((0..).step_by(MAX_PUT_EVENTS))
         {
-            let entries = chunk.iter().map(|job| self.entry(job)).collect();
-            match self
-                .events()
-                .put_events()
-                .set_entries(Some(entries))
-                .send()
-                .await
-            {
-                // Results are in the order of the entries; one with an error code was not accepted (API reference).
-                Ok(response) if response.failed_entry_count() == 0 => {}
+            let entries: Vec<Entry<'_>> = chunk.iter().map(|job| self.entry(job)).collect();
+            let input = json!({"Entries": entries});
+            let url = self.events_url();
+            let response: Result<Response, JsonError> = self
+                .call_json(EVENT_BRIDGE, &url, "PutEvents", &input)
+                .await;
+            match response {
                 Ok(response) => {
-                    let refused = response
-                        .entries()
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, entry)| entry.error_code().is_some());
+                    let results = response.entries.iter().enumerate();
+                    let refused = results.filter(|(_, entry)| entry.error_code.is_some());
                     failed.extend(refused.map(|(i, entry)| {
                         tracing::warn!(
                             job.id = chunk.get(i).map(|job| tracing::field::display(job.id)),
                             trace.id = chunk.get(i).map(|job| tracing::field::display(job.trace())),
-                            code = entry.error_code(),
-                            problem = entry.error_message(),
+                            code = entry.error_code,
+                            problem = entry.error_message,
                             "an event was not taken"
                         );
                         start + i

@@ -1,8 +1,8 @@
 //! Calls of AWS services over JSON 1.1 that no SDK here makes.
 //!
 //! The SDK of SageMaker has 400 operations, of which two are needed; it would take longer to compile than everything else
-//! together (`docs/adr/0021-instance-counts-are-set-on-the-endpoint.md`). The runtime of the SDKs makes these calls as well: retries, timeouts, connections and signatures
-//! are the same.
+//! together (`docs/adr/0021-instance-counts-are-set-on-the-endpoint.md`). Of EventBridge's 60, one is needed. The runtime of
+//! the SDKs makes these calls as well: retries, timeouts, connections and signatures are the same.
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::auth::SigV4OperationSigningConfig;

@@ -59,7 +59,6 @@ pub struct Aws<E> {
     s3: OnceLock<aws_sdk_s3::Client>,
     sagemaker: OnceLock<aws_sdk_sagemakerruntime::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
-    events: OnceLock<aws_sdk_eventbridge::Client>,
     websocket: OnceLock<aws_sdk_apigatewaymanagement::Client>,
 }
 
@@ -93,7 +92,6 @@ impl<E: Environment> Aws<E> {
             s3: OnceLock::new(),
             sagemaker: OnceLock::new(),
             sqs: OnceLock::new(),
-            events: OnceLock::new(),
             websocket: OnceLock::new(),
         }
     }
