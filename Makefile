@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract simulate plan replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -145,6 +145,13 @@ venv-clients:
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then $(PYTHON) $(PY)/venv.py target/venv-clients tests/clients/requirements.txt; \
 	elif [ -n "$(CI)" ]; then echo "CI needs Python 3.11" >&2; exit 1; \
 	else echo "== the generated client is not tested: its generator needs Python 3.11" >&2; fi
+
+# Needs `cargo install cargo-mutants`, which lists the mutants.
+PACKAGE ?=
+mutants: ## change the code in small ways and name the changes that no test notices: PACKAGE=jobs for one package (hours)
+	@$(PYTHON) $(PY)/venv.py target/venv-mutants tests/mutation/requirements.txt
+	@cd tests/mutation && ../../target/venv-mutants/bin/python -m unittest
+	@target/venv-mutants/bin/python tests/mutation/mutants.py $(PACKAGE)
 
 notices: venv-supply-chain ## write the licence notices of what is compiled into the functions and the command line
 	@target/venv-supply-chain/bin/python supply-chain/notices.py
