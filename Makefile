@@ -19,7 +19,7 @@ DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
 ZIP_BYTES := 4372000
 # support-api uses more of S3 than the others, and no document waits for it.
-ZIP_BYTES_API := support-api=4581000
+ZIP_BYTES_API := support-api=4612000
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help

@@ -216,8 +216,9 @@ class Deployment:
         probes = json.dumps({":g": {"S": f"{plan.PROBE_TENANT}#open"}})
         of_probes = self.aws("dynamodb", "query", "--table-name", table, "--index-name", "by_tenant", "--select", "COUNT",
                              "--key-condition-expression", "tenant_status_group = :g", "--expression-attribute-values", probes)["Count"]  # fmt: skip
-        # The index has the open jobs only, so that a scan of it counts them.
-        return self.aws("dynamodb", "scan", "--table-name", table, "--index-name", "by_next_check", "--select", "COUNT")["Count"] - of_probes
+        # The indexes have the open jobs only, by_queue those that a pause holds, so that a scan of both counts them.
+        counts = [self.aws("dynamodb", "scan", "--table-name", table, "--index-name", index, "--select", "COUNT")["Count"] for index in ("by_next_check", "by_queue")]
+        return sum(counts) - of_probes
 
 
 def write_policies(environment, folder=ROOT / "target" / "deploy", say=print):

@@ -6,6 +6,7 @@ mod cli;
 mod generated_client;
 mod labels;
 mod operations;
+mod pauses;
 mod upload_sessions;
 
 use std::collections::HashMap;

@@ -72,7 +72,11 @@ const GRANTS: [Grants; 11] = [
     Grants {
         function: "upload-trigger",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
-        own: &["receive uploads", "read an upload session"],
+        own: &[
+            "receive uploads",
+            "read an upload session",
+            "read the pauses",
+        ],
     },
     Grants {
         function: "inference-success",
@@ -94,7 +98,7 @@ const GRANTS: [Grants; 11] = [
     Grants {
         function: "retry",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
-        own: &["receive checks", "read a failure"],
+        own: &["receive checks", "read a failure", "read the pauses"],
     },
     Grants {
         function: "reconciler",
@@ -104,6 +108,8 @@ const GRANTS: [Grants; 11] = [
             "read jobs in a batch",
             "update the next check of a job",
             "list open jobs",
+            "list queued jobs",
+            "read the pauses",
             "read a retry plan",
             "write a retry plan",
             "delete a retry plan",
@@ -145,6 +151,7 @@ const GRANTS: [Grants; 11] = [
             "update the next check of a job",
             "list a tenant's jobs",
             "list open jobs",
+            "list queued jobs",
             "list failed jobs",
             "list jobs by reference",
             "list the jobs of a batch",
@@ -162,6 +169,8 @@ const GRANTS: [Grants; 11] = [
             "write a retry plan",
             "delete a retry plan",
             "list retry plans",
+            "read the pauses",
+            "write the pauses",
             "read a quarantine entry",
             "list quarantine entries",
             "mark a quarantine entry as redriven",

@@ -34,6 +34,33 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.equal(download.suggestedFilename(), "review.json");
   });
 
+  test("while reviews are paused the list says until when, and what waits is stopped before it runs", async () => {
+    fixture.pauses.push({
+      pipeline: "legal-review",
+      since: Date.now() - 60_000,
+      until: Date.now() + 3_600_000,
+      actor: "sam@docket.example",
+      reason: "the quota is used up",
+    });
+    try {
+      fixture.set(newJob({ name: "Waiting.pdf", status: "Queued", version: 1 }));
+      await signIn(page, fixture.pageUrl, REVIEWER);
+      await page.getByText("Contract review is paused").waitFor();
+      assert.equal(await page.getByText("the quota is used up").count(), 0);
+      await row("Waiting.pdf").getByText("Paused", { exact: true }).waitFor();
+      await row("Waiting.pdf").locator("a").click();
+      await page.getByText("This one starts by itself when the pause ends.").waitFor();
+      await page.getByRole("button", { name: "Stop the review" }).click();
+      const dialog = page.getByRole("dialog");
+      assert.equal(await dialog.getByText("already running").count(), 0);
+      await dialog.getByRole("textbox").fill("the wrong file");
+      await dialog.getByRole("button", { name: "Stop the review" }).click();
+      await page.getByText("Nothing of it was running.").waitFor();
+    } finally {
+      fixture.pauses.length = 0;
+    }
+  });
+
   test("a dropped file is uploaded like a chosen one", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByText("Live", { exact: true }).waitFor();

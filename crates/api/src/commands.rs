@@ -148,7 +148,12 @@ where
     let audit = begin_audit(ports, run, principal, AuditAction::Cancel, target, request).await?;
     match cancel_job(ports, run, &command).await {
         Ok(CancelResult::Cancelled(job)) => {
-            audit.finish(ports, "cancelled").await;
+            let outcome = if job.is_cancelled_without_run() {
+                "cancelled; nothing of it was queued or running at the endpoint"
+            } else {
+                "cancelled; a request that the endpoint has may still run, and its result is ignored"
+            };
+            audit.finish(ports, outcome).await;
             let result = command_result(&job, false);
             run_command_effects(ports, job, push_until).await;
             Ok(result)

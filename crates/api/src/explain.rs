@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::pause::MAX_PAUSE;
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::view::ReadyByView;
 
@@ -60,6 +61,8 @@ pub enum WaitsOn {
     Endpoint,
     /// The next attempt is scheduled.
     Retry,
+    /// The pipeline or the tenant is paused, or was until a moment ago.
+    Pause,
     /// The job's check is more than 15 minutes overdue.
     Stalled,
 }
@@ -138,11 +141,12 @@ fn timeline(job: &Job) -> Vec<ExplanationStep> {
     steps
 }
 
-/// Whether a job's check is overdue by more than 15 minutes.
+/// Whether a job's check is overdue by more than 15 minutes. A queued job waits for a pause to end.
 pub fn is_stalled(state: &State, now: Timestamp) -> bool {
-    state
-        .check_deadline()
-        .is_some_and(|next_check_at| now.0 > next_check_at.0 + STALLED_AFTER_MS)
+    !matches!(state, State::Queued { .. })
+        && state
+            .check_deadline()
+            .is_some_and(|next_check_at| now.0 > next_check_at.0 + STALLED_AFTER_MS)
 }
 
 fn summary(job: &Job, now: Timestamp) -> String {
@@ -150,6 +154,9 @@ fn summary(job: &Job, now: Timestamp) -> String {
         return "stalled: the job's next check is overdue".to_owned();
     }
     match &job.state {
+        State::Queued { next, .. } => format!(
+            "paused: attempt {next} is sent to the endpoint when the pause ends; nothing of it is queued or running"
+        ),
         State::Submitting { attempt, .. } => {
             format!("attempt {attempt} is being sent to the endpoint")
         }
@@ -179,6 +186,9 @@ fn summary(job: &Job, now: Timestamp) -> String {
             )
         }
         State::Failed { failure, .. } => format!("failed: {}", describe(failure)),
+        State::Cancelled { .. } if job.is_cancelled_without_run() => {
+            "cancelled; nothing of it was queued or running at the endpoint".to_owned()
+        }
         State::Cancelled { .. } => "cancelled; a result that arrives later is ignored".to_owned(),
         State::Erased { .. } => {
             "erased: the job's data was deleted; a result that arrives later is deleted too"
@@ -222,6 +232,7 @@ fn describe(failure: &Failure) -> String {
 
 fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
     let (on, since) = match &job.state {
+        State::Queued { since, .. } => (WaitsOn::Pause, *since),
         State::Submitting { .. } => (WaitsOn::Submission, job.updated_at),
         State::InProgress { .. } => (WaitsOn::Endpoint, job.updated_at),
         State::RetryScheduled { .. } => (WaitsOn::Retry, job.updated_at),
@@ -266,7 +277,8 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
     if is_stalled(&job.state, now) {
         let what = match job.state {
             State::RetryScheduled { next, .. } => format!("attempt {next} is sent to the endpoint"),
-            State::Submitting { .. }
+            State::Queued { .. }
+            | State::Submitting { .. }
             | State::InProgress { .. }
             | State::Ready { .. }
             | State::Failed { .. }
@@ -295,6 +307,11 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
             deadline,
             budget,
         } => vec![last_check(*deadline, budget, *attempt)],
+        // The row does not know the pause; the caller who does says when it ends.
+        State::Queued { next, since, .. } => vec![step(
+            since.plus(MAX_PAUSE),
+            format!("attempt {next} is sent to the endpoint, unless the pause is extended"),
+        )],
         State::RetryScheduled { next, due, budget } => vec![
             step(*due, format!("attempt {next} is sent to the endpoint")),
             step(
@@ -375,6 +392,9 @@ fn describe_event(
             format!("attempt {} was sent to the endpoint", record.attempt)
         }
         (EventKind::CheckDue, None, None) => "an attempt was sent to the endpoint".to_owned(),
+        (EventKind::Held, ..) => {
+            "the next attempt was due while the pipeline or the tenant was paused".to_owned()
+        }
         (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
         (EventKind::Retry, ..) => "a retry was requested".to_owned(),
         (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),

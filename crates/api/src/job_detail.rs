@@ -1,15 +1,21 @@
 //! One job with its attempts and explanation.
 
+use std::time::Duration;
+
 use super::uploads::upload_view;
 use super::{ApiError, Principal, ready_by};
-use crate::explain::{Explanation, WaitingView, WaitsOn, explain};
+use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
-use jobs::id::{InferenceId, JobId};
+use jobs::id::{InferenceId, JobId, Timestamp};
 use jobs::job::{AttemptRecord, Job};
+use jobs::pause::{Pause, PauseScope, Pauses};
 use jobs::ports::{Clock, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView};
+
+/// The reconciler releases queued jobs every five minutes.
+const RELEASED_WITHIN: Duration = Duration::from_secs(360);
 
 /// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
 ///
@@ -59,10 +65,15 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
     let mut views = vec![JobView::from(&job)];
     ready_by::add_estimates(ports, std::slice::from_ref(&job), &mut views).await;
     let view = views.pop();
-    let explanation = Explanation {
+    let mut explanation = Explanation {
         ready_by: view.as_ref().and_then(|view| view.ready_by.clone()),
         ..explain(&job, ports.now())
     };
+    if job.queued_at().is_some() {
+        let pauses = Pauses::load(ports, ports.now()).await?;
+        let pause = pauses.holding(&job.pipeline, &job.tenant);
+        add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+    }
     Ok(JobDetail {
         job: view,
         upload: None,
@@ -142,4 +153,41 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         expires_at: None,
         upload: Some(upload_view(&session)),
     }))
+}
+
+/// What holds a queued job, and what happens next. Who paused it and why is for support.
+fn add_pause(
+    explanation: &mut Explanation,
+    pause: Option<&Pause>,
+    is_support: bool,
+    now: Timestamp,
+) {
+    let step = |at: u64, what: &str| ExplanationStep {
+        at,
+        what: what.to_owned(),
+        actor: None,
+        reason: None,
+    };
+    let Some(pause) = pause else {
+        explanation.summary = "the pause has ended; the job starts in a moment".to_owned();
+        let latest = now.plus(RELEASED_WITHIN).0;
+        explanation.next = vec![step(latest, "the job is sent to the endpoint")];
+        return;
+    };
+    let what = match pause.scope {
+        PauseScope::Pipeline(_) => "the pipeline is paused",
+        PauseScope::Tenant(_) => "the tenant is paused",
+        PauseScope::Both(..) => "the pipeline is paused for this tenant",
+    };
+    let details = &pause.details;
+    explanation.timeline.push(ExplanationStep {
+        actor: is_support.then(|| details.actor.clone()),
+        reason: is_support.then(|| details.reason.clone()),
+        ..step(details.since.0, what)
+    });
+    explanation.timeline.sort_by_key(|step| step.at);
+    explanation.next = vec![step(
+        details.until.0,
+        "the pause ends, and the job is sent to the endpoint",
+    )];
 }

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod job_detail;
 pub mod job_list;
 pub mod name;
+pub mod pauses;
 pub mod ports;
 mod principal;
 pub mod quarantine;

@@ -31,8 +31,22 @@ pub enum JobListKey {
     OfBatch(Tenant, String),
     /// One shard of the failed jobs of all tenants, by the time they failed, newest first.
     Failed(u8),
-    /// One shard of the open jobs of all tenants, by the time of their next check, soonest first.
+    /// One shard of the open jobs of all tenants except queued ones, by the time of their next check, soonest first.
     Open(u8),
+    /// One shard of the queued jobs of all tenants, by the time they were queued, oldest first.
+    Queued(u8),
+}
+
+impl JobListKey {
+    /// Whether the earliest time is first.
+    pub const fn is_ascending(&self) -> bool {
+        match self {
+            Self::Open(_) | Self::Queued(_) => true,
+            Self::OfTenant(..) | Self::OfReference(..) | Self::OfBatch(..) | Self::Failed(_) => {
+                false
+            }
+        }
+    }
 }
 
 /// An entry of a list of jobs.

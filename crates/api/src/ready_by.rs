@@ -53,6 +53,9 @@ fn ready_by(job: &Job, snapshot: Option<&QueueSnapshot>, now: Timestamp) -> Opti
     let found = match estimate(job, snapshot, now) {
         Ok(found) => found,
         Err(NoEstimate::Final) => return None,
+        Err(NoEstimate::Paused) => {
+            return unknown("It is paused; it is sent to the model when the pause ends.");
+        }
         Err(NoEstimate::NotCounted) => {
             return unknown("The waiting jobs have not been counted yet.");
         }

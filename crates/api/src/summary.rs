@@ -77,7 +77,8 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
         failed_more: failed.next.is_some(),
         failed_by_cause: count_jobs_by(&failed.jobs, |job| match &job.state {
             State::Failed { failure, .. } => failure.cause.name().to_owned(),
-            State::Submitting { .. }
+            State::Queued { .. }
+            | State::Submitting { .. }
             | State::InProgress { .. }
             | State::RetryScheduled { .. }
             | State::Ready { .. }

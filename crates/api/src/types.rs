@@ -5,6 +5,7 @@
 //! All times are milliseconds since 1970 UTC. A request with an unknown field is refused.
 
 mod job;
+mod pause;
 mod plan;
 #[cfg(feature = "schema")]
 mod schema;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
 };
+pub use pause::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };

@@ -70,7 +70,28 @@ fn cases() -> Vec<Case> {
         case("cancelled", all[6].clone(), 5),
         case("retried by support", all[7].clone(), 2),
         case("erased", all[8].clone(), 5),
+        case("paused before its second attempt", all[9].clone(), 3),
     ];
+    let uploaded = all[0].clone();
+    let waiting = Job {
+        state: State::Queued {
+            next: Attempt(1),
+            since: uploaded.created_at,
+            budget: budget_of(&running()),
+        },
+        attempts: vec![],
+        ..uploaded
+    };
+    cases.push(case("paused since its upload", waiting.clone(), 100));
+    let cancel = Event::Cancel {
+        actor: "ops@example.com".to_owned(),
+        reason: "the wrong file".to_owned(),
+    };
+    let cancelled = State::Cancelled {
+        attempt: Attempt(1),
+    };
+    let cancelled = waiting.advanced(&cancel, cancelled, after(&waiting, 101));
+    cases.push(case("cancelled while paused", cancelled, 102));
     let refused = all[0].advanced(
         &Event::SubmitFailed {
             attempt: Attempt(1),

@@ -76,6 +76,14 @@ pub(crate) enum Command {
     /// Retry many failed jobs at a limited rate
     #[command(subcommand)]
     RetryPlan(RetryPlanCommand),
+    /// Show what is paused, and until when
+    Pauses,
+    /// Pause a pipeline, a tenant or both: their jobs wait, and can be cancelled before anything runs (support only)
+    ///
+    /// What the endpoint already has continues. The pause ends by itself.
+    Pause(PauseArgs),
+    /// End a pause before its time (support only)
+    Resume(ResumeArgs),
     /// Inspect, redrive or discard messages that could not be processed
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -362,6 +370,35 @@ pub(crate) struct CreatePlanArgs {
     pub(crate) reason: String,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// Pipeline to pause
+    #[arg(long, short)]
+    pub(crate) pipeline: Option<String>,
+    /// Tenant to pause
+    #[arg(long, short)]
+    pub(crate) tenant: Option<String>,
+    /// How long, at most seven days: 30m, 2h or 7d
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: u64,
+    /// Reason, for support and the audit log
+    #[arg(long, short)]
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// Pipeline of the pause
+    #[arg(long, short)]
+    pub(crate) pipeline: Option<String>,
+    /// Tenant of the pause
+    #[arg(long, short)]
+    pub(crate) tenant: Option<String>,
+    /// Reason, for the audit log
+    #[arg(long, short)]
+    pub(crate) reason: String,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
     /// List quarantined messages
@@ -402,6 +439,22 @@ fn tag(text: &str) -> Result<(String, String), String> {
 
 fn time(text: &str) -> Result<u64, String> {
     print::parse_time(text, config::now())
+}
+
+/// A number and a unit: m, h or d. In milliseconds.
+fn duration(text: &str) -> Result<u64, String> {
+    let minutes = |unit: char| match unit {
+        'm' => Some(1),
+        'h' => Some(60),
+        'd' => Some(1440),
+        _ => None,
+    };
+    let parsed = text.char_indices().next_back().and_then(|(at, unit)| {
+        let count: u32 = text.get(..at)?.parse().ok()?;
+        Some(u64::from(count) * minutes(unit)? * 60_000)
+    });
+    let parsed = parsed.filter(|duration| *duration > 0);
+    parsed.ok_or_else(|| "write it as 30m, 2h or 7d".to_owned())
 }
 
 /// Prints a shell completion script.
@@ -450,6 +503,9 @@ mod tests {
             &["retry-plan", "create"],
             &["quarantine", "redrive", "a"],
             &["quarantine", "discard", "a"],
+            &["pause", "--pipeline", "a", "--for", "2h"],
+            &["pause", "--pipeline", "a", "--for", "2", "--reason", "r"],
+            &["resume", "--pipeline", "a"],
         ] {
             assert_eq!(read(words).unwrap_err().exit_code(), 2, "{words:?}");
         }

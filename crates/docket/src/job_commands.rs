@@ -26,7 +26,14 @@ pub(crate) async fn retry(
 }
 
 pub(crate) async fn cancel(context: &CommandContext, args: JobCommandArgs) -> Result<Exit> {
-    send_to_each(context, args, false, "cancel", |_| "cancelled").await
+    send_to_each(context, args, false, "cancel", |result| {
+        if result.job.cancelled_without_run {
+            "cancelled; nothing of it was queued or running"
+        } else {
+            "cancelled; a run that the endpoint has may continue, and its result is ignored"
+        }
+    })
+    .await
 }
 
 /// Sends the command for each job. If one is refused, the others are still sent.

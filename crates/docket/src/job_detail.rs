@@ -223,6 +223,7 @@ const fn waits_on(on: WaitsOn) -> &'static str {
         WaitsOn::Submission => "its submission to the endpoint",
         WaitsOn::Endpoint => "the endpoint",
         WaitsOn::Retry => "its next attempt",
+        WaitsOn::Pause => "the end of a pause",
         WaitsOn::Stalled => "an overdue check by the service (stalled)",
     }
 }

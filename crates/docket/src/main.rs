@@ -32,6 +32,7 @@ mod job_detail;
 mod job_list;
 mod model_check;
 mod paging;
+mod pauses;
 mod pipelines;
 mod plan;
 mod print;
@@ -182,6 +183,9 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Upload(args) => upload::run(context, args).await,
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
+        Command::Pauses => pauses::list(context).await,
+        Command::Pause(args) => pauses::pause(context, args).await,
+        Command::Resume(args) => pauses::resume(context, args).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,

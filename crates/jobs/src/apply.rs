@@ -132,7 +132,10 @@ fn policy_for(run: &RunContext<'_>, job: &Job, event: &Event) -> Policy {
     let starts_attempt = matches!(event, Event::Retry { .. })
         || matches!(
             (event, &job.state),
-            (Event::CheckDue { .. }, State::RetryScheduled { .. })
+            (
+                Event::CheckDue { .. },
+                State::RetryScheduled { .. } | State::Queued { .. }
+            )
         );
     match run.pipelines.get(&job.pipeline) {
         Some(pipeline) if starts_attempt => pipeline.policy(),

@@ -39,6 +39,11 @@ pub enum Event {
         due: Option<Timestamp>,
         evidence: Evidence,
     },
+    /// As `CheckDue`, while the job's pipeline or tenant is paused: the attempt is not started.
+    Held {
+        attempt: Attempt,
+        due: Option<Timestamp>,
+    },
     /// A newer version was uploaded at the same key.
     Overwritten,
     /// An operator requests another run.
@@ -71,6 +76,7 @@ pub enum EventKind {
     Succeeded,
     AttemptFailed,
     CheckDue,
+    Held,
     Overwritten,
     Retry,
     Cancel,
@@ -81,13 +87,14 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind that this release writes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Uploaded,
         Self::Accepted,
         Self::SubmitFailed,
         Self::Succeeded,
         Self::AttemptFailed,
         Self::CheckDue,
+        Self::Held,
         Self::Overwritten,
         Self::Retry,
         Self::Cancel,
@@ -103,6 +110,7 @@ impl EventKind {
             Self::Succeeded => "Succeeded",
             Self::AttemptFailed => "AttemptFailed",
             Self::CheckDue => "CheckDue",
+            Self::Held => "Held",
             Self::Overwritten => "Overwritten",
             Self::Retry => "Retry",
             Self::Cancel => "Cancel",
@@ -129,6 +137,7 @@ impl Event {
             Self::Succeeded { .. } => EventKind::Succeeded,
             Self::AttemptFailed { .. } => EventKind::AttemptFailed,
             Self::CheckDue { .. } => EventKind::CheckDue,
+            Self::Held { .. } => EventKind::Held,
             Self::Overwritten => EventKind::Overwritten,
             Self::Retry { .. } => EventKind::Retry,
             Self::Cancel { .. } => EventKind::Cancel,
@@ -148,6 +157,7 @@ impl Event {
             | Self::Succeeded { .. }
             | Self::AttemptFailed { .. }
             | Self::CheckDue { .. }
+            | Self::Held { .. }
             | Self::Overwritten => None,
         }
     }

@@ -204,7 +204,8 @@ pub const fn may_have_a_result(state: &State) -> bool {
         State::Failed { failure, .. } => {
             !matches!(failure.cause, Cause::InvalidInput | Cause::Superseded)
         }
-        State::Submitting { .. }
+        State::Queued { .. }
+        | State::Submitting { .. }
         | State::InProgress { .. }
         | State::RetryScheduled { .. }
         | State::Ready { .. }

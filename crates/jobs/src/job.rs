@@ -53,7 +53,7 @@ pub struct NewJob {
     pub input: Input,
     /// The trace id of the upload, if it had one.
     pub trace_id: Option<TraceId>,
-    /// `Submitting`, or `Failed` if the input is invalid.
+    /// `Submitting`, `Queued` while it is paused, or `Failed` if the input is invalid.
     pub state: State,
     pub created_at: Timestamp,
 }
@@ -129,7 +129,8 @@ impl Job {
         };
         let attempts = match state {
             State::Submitting { attempt, .. } => AttemptChange::Started(attempt),
-            State::InProgress { .. }
+            State::Queued { .. }
+            | State::InProgress { .. }
             | State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }
@@ -313,7 +314,8 @@ impl Job {
         &mut self.attempts[at]
     }
 
-    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final.
+    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final, and while it is
+    /// queued: then it is in the index of queued jobs instead ([`Job::queued_at`]).
     ///
     /// An attempt is checked long before its deadline, since its notification may be lost while its result exists.
     /// The time is the same for `Submitting` and `InProgress`, so that advancing between them writes no index entry.
@@ -325,12 +327,34 @@ impl Job {
                     deadline.0.saturating_sub(span - span / FIRST_CHECK_DIVISOR),
                 ))
             }
+            State::Queued { .. } => None,
             State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }
             | State::Cancelled { .. }
             | State::Erased { .. } => self.state.check_deadline(),
         }
+    }
+
+    /// Since when it is queued; `None` in every other state.
+    pub const fn queued_at(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Queued { since, .. } => Some(since),
+            State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::RetryScheduled { .. }
+            | State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => None,
+        }
+    }
+
+    /// Whether it was cancelled before the endpoint had a request for it, or after every request had ended: nothing runs.
+    pub fn is_cancelled_without_run(&self) -> bool {
+        let is_cancelled = matches!(self.state, State::Cancelled { .. });
+        let mut records = self.attempts.iter();
+        is_cancelled && records.all(|record| record.closed_at.is_some() && !record.may_run_twice)
     }
 
     /// The location of the result, once the job is `Ready`.

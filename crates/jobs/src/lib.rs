@@ -17,6 +17,7 @@
 //! | this crate | SageMaker | job queues |
 //! |---|---|---|
 //! | job, attempt | inference request, `InferenceId` | job, attempt |
+//! | `Queued` | – | paused queue |
 //! | `Submitting` | (call not answered yet) | available |
 //! | `InProgress` | accepted (202), output awaited | running |
 //! | `RetryScheduled` | – | retryable |
@@ -50,6 +51,7 @@ mod invoke;
 pub mod job;
 pub mod labels;
 pub mod open_jobs;
+pub mod pause;
 pub mod pipeline;
 pub mod policy;
 pub mod ports;
@@ -57,6 +59,7 @@ pub mod random;
 pub mod ready_by;
 pub mod reconcile;
 pub mod record_outcome;
+pub mod release;
 pub mod retry;
 pub mod same_bytes;
 pub mod save_request;

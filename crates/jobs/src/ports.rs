@@ -26,7 +26,7 @@ pub use instances::{EndpointInstances, InstanceControl, InstancesResponse, Sleep
 pub use key_value::{KeyValueStore, Record};
 pub use reconcile::{
     DeadLetter, DeadLetters, Inventory, JobIndex, JobInput, ListedObject, ListingCursor, OpenJob,
-    Queue, ScheduledCheck, UploadQueue,
+    Queue, QueuePosition, QueuedJob, ScheduledCheck, UploadQueue,
 };
 pub use results::{FailedEntries, Listing, NewestJobs};
 

@@ -68,6 +68,8 @@ pub enum Basis {
 pub enum NoEstimate {
     /// The job is final.
     Final,
+    /// The job is paused: it starts when the pause ends, and others may then be before it.
+    Paused,
     /// The queue was not counted within [`MAX_SNAPSHOT_AGE`].
     NotCounted,
     /// The job should have been ready some time ago.
@@ -86,7 +88,7 @@ pub struct Queued {
 }
 
 impl Queued {
-    /// `None` if the job is final.
+    /// `None` if the job is final or paused.
     pub fn of(job: &Job) -> Option<Self> {
         let sent = |attempt: Attempt| {
             let record = job.attempt(attempt);
@@ -97,7 +99,8 @@ impl Queued {
                 (sent(attempt), false)
             }
             State::RetryScheduled { due, .. } => (due, true),
-            State::Ready { .. }
+            State::Queued { .. }
+            | State::Ready { .. }
             | State::Failed { .. }
             | State::Cancelled { .. }
             | State::Erased { .. } => return None,
@@ -119,7 +122,12 @@ pub fn estimate(
     snapshot: Option<&QueueSnapshot>,
     now: Timestamp,
 ) -> Result<Estimate, NoEstimate> {
-    let queued = Queued::of(job).ok_or(NoEstimate::Final)?;
+    let not_sent = if job.queued_at().is_some() {
+        NoEstimate::Paused
+    } else {
+        NoEstimate::Final
+    };
+    let queued = Queued::of(job).ok_or(not_sent)?;
     estimate_queued(&queued, snapshot, now)
 }
 

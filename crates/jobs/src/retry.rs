@@ -6,7 +6,9 @@ use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::invoke::{IfDenied, invoke_if_input_is_current};
 use crate::job::Job;
-use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore};
+use crate::pause::is_held;
+use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore};
+use crate::state::State;
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
 use tracing::info;
 
@@ -24,7 +26,7 @@ pub async fn retry<P>(
     redelivered: bool,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     let job = ports
         .load(check.job)
@@ -35,6 +37,15 @@ where
         let evidence = gather_if_needed(ports, job, check, context).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
+        }
+        if may_start(job, check)
+            && !matches!(evidence, Evidence::Output { .. })
+            && is_held(ports, &job.pipeline, &job.tenant, context.now).await?
+        {
+            return Ok(Event::Held {
+                attempt: check.attempt,
+                due: check.due,
+            });
         }
         Ok(Event::CheckDue {
             attempt: check.attempt,
@@ -76,7 +87,7 @@ pub async fn run_command<P>(
     redelivered: bool,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     match retry_job(ports, run, command).await {
         Ok(RetryResult::Scheduled(job)) => Ok(vec![job]),
@@ -99,6 +110,21 @@ where
     }
 }
 
+/// Whether the check may start an attempt. Only then it matters what is paused.
+fn may_start(job: &Job, check: &CheckRequest) -> bool {
+    let (next, due) = match job.state {
+        State::RetryScheduled { next, due, .. } => (next, due),
+        State::Queued { next, since, .. } => (next, since),
+        State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => return false,
+    };
+    check.attempt == next && check.due.is_none_or(|sent_for| sent_for == due)
+}
+
 /// Gathers evidence only where it can decide, since it costs requests: if the message asks for it (without a due time), or
 /// if the deadline has passed.
 async fn gather_if_needed<P: ObjectStore>(
@@ -108,6 +134,7 @@ async fn gather_if_needed<P: ObjectStore>(
     context: &DecisionContext,
 ) -> Result<Evidence, MessageError> {
     let is_needed = match job.state.check_deadline() {
+        Some(_) if job.queued_at().is_some() => check.due.is_none(),
         Some(next_check_at) => check.due.is_none() || context.now >= next_check_at,
         None => check.due.is_none() && may_have_a_result(&job.state),
     };

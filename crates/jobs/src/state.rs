@@ -8,6 +8,15 @@ use crate::id::{Attempt, LeaseToken, Timestamp};
 /// manually and a late success makes it `Ready`, and that the data of every final job can be deleted. `Erased` is never left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
+    /// Its pipeline or its tenant is paused ([`crate::pause`]), so nothing is sent to the endpoint. Left by the check that
+    /// starts `next` once neither is paused.
+    Queued {
+        /// The attempt to start.
+        next: Attempt,
+        /// When it was queued. The time since then does not count toward the job's deadline.
+        since: Timestamp,
+        budget: RetryBudget,
+    },
     /// The decision to call the endpoint is saved; the call may or may not have been made yet.
     /// Left by the response, by a notification that arrives before it, or at the deadline.
     Submitting {
@@ -198,7 +207,7 @@ pub enum Effect {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
 pub enum StatusGroup {
-    /// `Submitting`, `InProgress` or `RetryScheduled`.
+    /// `Queued`, `Submitting`, `InProgress` or `RetryScheduled`.
     Open,
     /// `Ready`.
     Ready,
@@ -239,21 +248,24 @@ impl State {
     pub const fn effects(&self) -> &'static [Effect] {
         match self {
             Self::Submitting { .. } => &[Effect::InvokeEndpoint],
-            Self::InProgress { .. } | Self::Cancelled { .. } | Self::Erased { .. } => {
-                &[Effect::PushUpdate]
-            }
+            Self::Queued { .. }
+            | Self::InProgress { .. }
+            | Self::Cancelled { .. }
+            | Self::Erased { .. } => &[Effect::PushUpdate],
             Self::RetryScheduled { .. } => &[Effect::ScheduleRetry, Effect::PushUpdate],
             Self::Ready { .. } | Self::Failed { .. } => &[Effect::PublishEvent, Effect::PushUpdate],
         }
     }
 
-    /// When the reconciler checks the job at the latest; `None` exactly if the state is final.
+    /// When the reconciler checks the job at the latest; `None` exactly if the state is final. A queued job can be checked at
+    /// any time; the reconciler does so when nothing is paused that holds it.
     pub const fn check_deadline(&self) -> Option<Timestamp> {
         match self {
             Self::Submitting { deadline, .. } | Self::InProgress { deadline, .. } => {
                 Some(*deadline)
             }
             Self::RetryScheduled { due, .. } => Some(due.plus(LOST_RETRY_DELAY)),
+            Self::Queued { since, .. } => Some(*since),
             Self::Ready { .. }
             | Self::Failed { .. }
             | Self::Cancelled { .. }
@@ -267,6 +279,7 @@ impl State {
             Self::Submitting { attempt, .. }
             | Self::InProgress { attempt, .. }
             | Self::RetryScheduled { next: attempt, .. }
+            | Self::Queued { next: attempt, .. }
             | Self::Ready { attempt }
             | Self::Failed { attempt, .. }
             | Self::Cancelled { attempt }
@@ -276,9 +289,10 @@ impl State {
 
     pub const fn status_group(&self) -> StatusGroup {
         match self {
-            Self::Submitting { .. } | Self::InProgress { .. } | Self::RetryScheduled { .. } => {
-                StatusGroup::Open
-            }
+            Self::Queued { .. }
+            | Self::Submitting { .. }
+            | Self::InProgress { .. }
+            | Self::RetryScheduled { .. } => StatusGroup::Open,
             Self::Ready { .. } => StatusGroup::Ready,
             Self::Failed { .. } => StatusGroup::Failed,
             Self::Cancelled { .. } => StatusGroup::Cancelled,
@@ -289,6 +303,7 @@ impl State {
     /// The stored and published name.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Queued { .. } => "Queued",
             Self::Submitting { .. } => "Submitting",
             Self::InProgress { .. } => "InProgress",
             Self::RetryScheduled { .. } => "RetryScheduled",

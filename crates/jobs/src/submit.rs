@@ -15,6 +15,7 @@ pub use crate::invoke::IfDenied;
 use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current};
 use crate::job::{Job, NewJob};
 use crate::labels::Labels;
+use crate::pause::is_held;
 use crate::pipeline::Pipeline;
 use crate::ports::{
     Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion, ObjectHead,
@@ -22,7 +23,7 @@ use crate::ports::{
 };
 use crate::same_bytes::SameBytes;
 use crate::state::{Cause, Failure, State};
-use crate::transition::{Event, IgnoreReason, first};
+use crate::transition::{Event, IgnoreReason, first, first_queued};
 use crate::upload_session::{self, UploadSession, is_session_key};
 use versions::{VersionsAtKey, is_current, job_of_same_bytes};
 
@@ -220,7 +221,7 @@ struct NewUpload<'a> {
 
 /// Creates the row, or finds it. The first version seen at a key has the key's id, later versions an id of their own, unless
 /// they have the same bytes as the version of a job. `versions` is `None` for a key that S3 may not list.
-async fn create<P: JobStore + ObjectStore + Clock>(
+async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     new: NewUpload<'_>,
@@ -240,7 +241,13 @@ async fn create<P: JobStore + ObjectStore + Clock>(
         failure,
     };
     let state = match &upload_check.validity {
-        UploadValidity::Valid => first(&context, &policy),
+        UploadValidity::Valid => {
+            if is_held(ports, &pipeline.name, &tenant, context.now).await? {
+                first_queued(context.now, &policy)
+            } else {
+                first(&context, &policy)
+            }
+        }
         UploadValidity::Superseded => failed(Failure::new(
             Cause::Superseded,
             "a newer version had already replaced this one when its upload event was processed",

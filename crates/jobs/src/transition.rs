@@ -9,11 +9,11 @@
 mod outcomes;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, age, cancelled, erased, start, submitting, succeeded,
-    superseded, take_over,
+    Age, advance, after_failure, after_loss, age, cancelled, erased, queue, release, start,
+    submitting, succeeded, superseded, take_over,
 };
 
-use crate::id::Attempt;
+use crate::id::{Attempt, Timestamp};
 use crate::state::{Cause, State};
 
 pub use crate::decision::{
@@ -30,6 +30,11 @@ pub fn first(context: &DecisionContext, policy: &Policy) -> State {
         context,
         policy,
     )
+}
+
+/// The initial state of a job whose input is valid, while its pipeline or its tenant is paused.
+pub fn first_queued(now: Timestamp, policy: &Policy) -> State {
+    queue(Attempt::FIRST, policy.budget(Attempt::NONE, now), now)
 }
 
 /// Decides what `event` does to a job in `state`. `policy` is the row's, `context` the caller's.
@@ -122,6 +127,10 @@ pub fn transition(
                     take_over(*attempt, *lease_expires_at, *budget, context, policy)
                 }
             },
+            Event::Held { attempt: got, .. } => {
+                age(*got, *attempt)?;
+                Ignore(IgnoreReason::StaleEvidence)
+            }
             Event::Overwritten => superseded(*attempt),
             Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*attempt),
@@ -178,6 +187,10 @@ pub fn transition(
                 // The message that started this attempt, redelivered.
                 (Age::Current, Evidence::NotChecked) => Ignore(IgnoreReason::AlreadyApplied),
             },
+            Event::Held { attempt: got, .. } => {
+                age(*got, *attempt)?;
+                Ignore(IgnoreReason::StaleEvidence)
+            }
             Event::Overwritten => superseded(*attempt),
             Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*attempt),
@@ -229,6 +242,71 @@ pub fn transition(
                 (Age::Older, _) if got.next() == *next => Ignore(IgnoreReason::AlreadyApplied),
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
             },
+            Event::Held {
+                attempt: got,
+                due: sent_for,
+            } => match age(*got, *next)? {
+                Age::Current if sent_for.is_some_and(|sent_for| sent_for != *due) => {
+                    Ignore(IgnoreReason::StaleEvidence)
+                }
+                Age::Current => advance(queue(*next, *budget, now), AttemptChange::Unchanged),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
+            },
+            Event::Overwritten => superseded(*next),
+            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
+            Event::Cancel { .. } => cancelled(*next),
+        },
+        State::Queued {
+            next,
+            since,
+            budget,
+        } => match event {
+            Event::Uploaded => Ignore(IgnoreReason::AlreadyApplied),
+            Event::Accepted { attempt: got, .. } | Event::SubmitFailed { attempt: got, .. } => {
+                age(*got, *next)?;
+                Ignore(IgnoreReason::StaleEvidence)
+            }
+            Event::Succeeded {
+                attempt: got,
+                output,
+                ..
+            } => succeeded(*got, output, *next)?,
+            Event::AttemptFailed { attempt: got, .. } => {
+                age(*got, *next)?;
+                Ignore(if got.next() == *next {
+                    IgnoreReason::AlreadyApplied
+                } else {
+                    IgnoreReason::StaleEvidence
+                })
+            }
+            Event::CheckDue {
+                attempt: got,
+                due: sent_for,
+                evidence,
+            } => match (age(*got, *next)?, evidence) {
+                (
+                    _,
+                    Evidence::Output {
+                        attempt: got,
+                        output,
+                    },
+                ) => succeeded(*got, output, *next)?,
+                // A copy of a message that was sent before the job was queued.
+                (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *since) => {
+                    Ignore(IgnoreReason::StaleEvidence)
+                }
+                (
+                    Age::Current,
+                    Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_),
+                ) => release(*next, *since, *budget, context, policy),
+                (Age::Older, _) if got.next() == *next => Ignore(IgnoreReason::AlreadyApplied),
+                (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
+            },
+            // The message that queued it, redelivered; or it is still paused.
+            Event::Held { attempt: got, .. } => match age(*got, *next)? {
+                Age::Current => Ignore(IgnoreReason::AlreadyApplied),
+                Age::Older => Ignore(IgnoreReason::StaleEvidence),
+            },
             Event::Overwritten => superseded(*next),
             Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
             Event::Cancel { .. } => cancelled(*next),
@@ -242,6 +320,7 @@ pub fn transition(
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
+            | Event::Held { .. }
             | Event::Overwritten
             | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
@@ -306,7 +385,9 @@ pub fn transition(
                 }
             },
             Event::Erase { .. } => erased(*attempt),
-            Event::Accepted { .. } | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
+            Event::Accepted { .. } | Event::Held { .. } | Event::Cancel { .. } => {
+                Ignore(IgnoreReason::Finished)
+            }
         },
         State::Cancelled { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),
@@ -317,6 +398,7 @@ pub fn transition(
             | Event::Succeeded { .. }
             | Event::AttemptFailed { .. }
             | Event::CheckDue { .. }
+            | Event::Held { .. }
             | Event::Overwritten
             | Event::Retry { .. } => Ignore(IgnoreReason::Finished),
         },
@@ -328,6 +410,7 @@ pub fn transition(
             | Event::Succeeded { .. }
             | Event::AttemptFailed { .. }
             | Event::CheckDue { .. }
+            | Event::Held { .. }
             | Event::Overwritten
             | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Erased),

@@ -35,6 +35,10 @@ pub struct JobView {
     /// When the next attempt is due, in milliseconds since 1970 UTC. Present if the status is `RetryScheduled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<u64>,
+    /// The job was cancelled while nothing of it was queued or running at the endpoint. Without it, a cancelled job's run may
+    /// continue, and its result is ignored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled_without_run: bool,
     /// The job was reported as failed before; a late result has made it `Ready`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub corrected: bool,
@@ -76,11 +80,13 @@ pub struct ReadyByView {
     pub note: String,
 }
 
-/// The status of a job: `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
+/// The status of a job: `Queued`, `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
 /// retried, and becomes `Ready` if a result arrives late. Later releases may add values.
 #[cfg(feature = "schema")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
 pub enum JobStatus {
+    /// The pipeline or the tenant is paused; nothing was sent to the endpoint. `GET /pauses` says until when.
+    Queued,
     /// The service is sending the request to the endpoint.
     Submitting,
     /// The endpoint has accepted the request; it is queued or running there.
@@ -124,7 +130,8 @@ impl From<&Job> for JobView {
     fn from(job: &Job) -> Self {
         let failure = match job.state {
             State::Ready { .. } | State::Cancelled { .. } | State::Erased { .. } => None,
-            State::Submitting { .. }
+            State::Queued { .. }
+            | State::Submitting { .. }
             | State::InProgress { .. }
             | State::RetryScheduled { .. }
             | State::Failed { .. } => job.failure(),
@@ -145,6 +152,7 @@ impl From<&Job> for JobView {
             } else {
                 None
             },
+            cancelled_without_run: job.is_cancelled_without_run(),
             corrected: job.corrected,
             failure: failure.map(FailureView::from),
             reference: job.input.labels.reference.clone(),

@@ -14,8 +14,8 @@ use jobs::open_jobs::count_open_jobs;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobInput, JobStore,
-    KeyValueStore, Listing, LoadError, NewestJobs, OpenJob, Record, SaveError, ScheduledCheck,
-    Unavailable,
+    KeyValueStore, Listing, LoadError, NewestJobs, OpenJob, QueuePosition, QueuedJob, Record,
+    SaveError, ScheduledCheck, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -367,6 +367,14 @@ impl JobIndex for Interrupted<'_> {
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.scene.memory.open_jobs(shard, after, limit).await
+    }
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        self.scene.memory.queued_jobs(shard, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.scene.memory.postpone(due, until).await

@@ -223,7 +223,7 @@ fn command_that_does_not_apply_is_refused_with_the_reason() {
 
 #[test]
 fn cancel_command_ends_an_open_job_and_records_actor_and_reason() {
-    for state in ["Submitting", "InProgress", "RetryScheduled"] {
+    for state in ["Queued", "Submitting", "InProgress", "RetryScheduled"] {
         let open = in_state(state);
         let job = done(ask(&table(&open), &Command::Cancel, &command(&open)));
         assert!(matches!(job.state, State::Cancelled { .. }));

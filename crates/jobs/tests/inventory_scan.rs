@@ -10,7 +10,8 @@ use jobs::inventory_scan::{MAX_PAGES_PER_RUN, ScanReport, ScanScope, scan};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Clock, FailedEntries, Inventory, JobIndex, JobInput, KeyValueStore, ListedObject, Listing,
-    ListingCursor, OpenJob, Record, ScheduledCheck, Unavailable, UploadQueue,
+    ListingCursor, OpenJob, QueuePosition, QueuedJob, Record, ScheduledCheck, Unavailable,
+    UploadQueue,
 };
 use jobs::state::StatusGroup;
 use jobs::submit::UploadEvent;
@@ -207,6 +208,14 @@ impl JobIndex for LargeBucket {
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.memory.open_jobs(shard, after, limit).await
+    }
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        self.memory.queued_jobs(shard, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await

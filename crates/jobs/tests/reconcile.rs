@@ -11,7 +11,8 @@ use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     CheckQueue, CheckRequest, Clock, DelayedMessage, FailedEntries, JobIndex, JobInput, JobStore,
-    Listing, LoadError, NewestJobs, OpenJob, SaveError, ScheduledCheck, Unavailable,
+    Listing, LoadError, NewestJobs, OpenJob, QueuePosition, QueuedJob, SaveError, ScheduledCheck,
+    Unavailable,
 };
 use jobs::reconcile::{CheckReport, check_overdue};
 use jobs::save_request::SaveRequest;
@@ -160,6 +161,14 @@ impl JobIndex for Damaged {
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.memory.open_jobs(shard, after, limit).await
+    }
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        self.memory.queued_jobs(shard, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await

@@ -10,8 +10,8 @@ use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, HeadError, InferenceEndpoint, Invocation,
-    InvokeError, JobStore, ListedVersion, LoadError, NewestJobs, ObjectHead, ObjectStore, Queue,
-    SaveError, Unavailable,
+    InvokeError, JobStore, KeyValueStore, ListedVersion, LoadError, NewestJobs, ObjectHead,
+    ObjectStore, Queue, Record, SaveError, Unavailable,
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
@@ -327,6 +327,26 @@ impl JobStore for Overwritten {
     }
     async fn newest(&self, t: &Tenant, c: StatusGroup, n: usize) -> Result<NewestJobs, LoadError> {
         self.0.newest(t, c, n).await
+    }
+}
+
+impl KeyValueStore for Overwritten {
+    async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
+        self.0.get(collection, key).await
+    }
+    async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
+        KeyValueStore::put(&self.0, collection, key, record).await
+    }
+    async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
+        self.0.delete(collection, key).await
+    }
+    async fn list_descending(
+        &self,
+        collection: &str,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<Vec<(String, Record)>, Unavailable> {
+        self.0.list_descending(collection, before, limit).await
     }
 }
 

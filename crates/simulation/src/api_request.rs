@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use api::ApiError;
-use api::types::{NewRetryPlan, NewUpload, RetryPlanView, SignedParts, UploadView};
+use api::types::{
+    NewPause, NewRetryPlan, NewUpload, ResumeRequest, RetryPlanView, SignedParts, UploadView,
+};
 use jobs::id::JobId;
 
 /// The user who retries, cancels and deletes.
@@ -20,6 +22,8 @@ pub(crate) enum ApiRequest {
     CreatePlan(Rc<NewRetryPlan>),
     ApplyPlan(String),
     ShowPlan(String),
+    Pause(Rc<NewPause>),
+    Resume(Rc<ResumeRequest>),
     CreateUpload(usize, Rc<NewUpload>),
     SignParts(usize, String, Vec<u32>),
     CompleteUpload(usize, String),

@@ -1,7 +1,7 @@
 //! The API's use cases, which carry the requests of people out.
 
 use api::types::{JobCommandRequest, SignPartsRequest};
-use api::{ApiError, Principal, commands, data_deletion, retry_plans, uploads};
+use api::{ApiError, Principal, commands, data_deletion, pauses, retry_plans, uploads};
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
@@ -76,6 +76,14 @@ async fn carry_out(
             plan(retry_plans::apply(ports, pipelines, &support, &id).await?)
         }
         ApiRequest::ShowPlan(id) => plan(retry_plans::show(ports, &support, &id).await?),
+        ApiRequest::Pause(new) => {
+            pauses::create(ports, pipelines, &support, &new).await?;
+            ApiAnswer::Done
+        }
+        ApiRequest::Resume(resume) => {
+            pauses::resume(ports, pipelines, &support, &resume, push_until).await?;
+            ApiAnswer::Done
+        }
         ApiRequest::CreateUpload(_, new) => {
             upload(uploads::create(ports, pipelines, BUCKET, &customer, &new, None).await?)
         }

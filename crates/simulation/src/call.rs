@@ -27,7 +27,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 28] = [
+pub(crate) const CALLS: [&str; 30] = [
     "load",
     "create",
     "save",
@@ -54,6 +54,8 @@ pub(crate) const CALLS: [&str; 28] = [
     "delete_version",
     "list_messages",
     "list_parts",
+    "get record",
+    "queued jobs",
     "complete_multipart_upload",
     "state",
 ];

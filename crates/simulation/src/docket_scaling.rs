@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jobs::id::JobId;
 use jobs::ports::{Listing, OpenJob, ScheduledCheck};
-use jobs::state::StatusGroup;
 
 use crate::table::Write;
 use crate::time::MINUTE;
@@ -41,7 +40,8 @@ pub(crate) type Page = Listing<OpenJob, ScheduledCheck>;
 impl DocketScaling {
     pub(crate) fn observe(&mut self, now: u64, write: &Write) {
         let job = &write.job;
-        if job.state.status_group() == StatusGroup::Open {
+        // A queued job needs no instance.
+        if job.next_check_at().is_some() {
             self.open_since.entry(job.id).or_insert(now);
         } else {
             self.open_since.remove(&job.id);

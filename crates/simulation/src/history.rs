@@ -49,6 +49,8 @@ pub struct HistoryReport {
     pub ready: u64,
     pub failed: u64,
     pub cancelled: u64,
+    /// Jobs that were cancelled before a request for them was sent.
+    pub cancelled_without_run: u64,
     pub erased: u64,
     /// Requests that endpoints accepted.
     pub requests: u64,
@@ -196,6 +198,8 @@ fn report(simulation: &mut Simulation) -> HistoryReport {
         report.trace = std::mem::take(lines);
     }
     for row in simulation.table.rows() {
+        let is_cancelled = row.job.is_cancelled_without_run();
+        report.cancelled_without_run += u64::from(is_cancelled && row.job.attempts.is_empty());
         match row.job.state.status_group() {
             StatusGroup::Ready => report.ready += 1,
             StatusGroup::Failed => report.failed += 1,

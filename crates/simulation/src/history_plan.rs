@@ -14,7 +14,7 @@ use crate::time::{HOUR, MINUTE, SECOND};
 use crate::timeline::After;
 use crate::user_action::UserAction;
 
-const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 #[derive(Debug)]
 pub(crate) enum PlannedEvent {
@@ -65,6 +65,7 @@ impl HistoryPlan {
         plan.plan_uploads(env, pipelines, uploads, window);
         plan.plan_support(env, uploads, window);
         plan.plan_junk(env, uploads, window);
+        plan.plan_pauses(env, pipelines, window);
         plan.plan_endpoints(env, endpoints, window);
         plan.plan_outages(env, window);
         if env.strikes(FaultKind::ReleaseMixed) {
@@ -196,6 +197,27 @@ impl HistoryPlan {
                 let tenant = (env.rng.up_to(1) == 0).then(|| env.pick(&TENANTS).to_owned());
                 self.add(at, PlannedEvent::Action(UserAction::PlanRetries { tenant }));
             }
+        }
+    }
+
+    /// Two histories in three have pauses, most of them with uploads in their time.
+    fn plan_pauses(&mut self, env: &mut SimulationEnvironment, pipelines: &Pipelines, window: u64) {
+        let names: Vec<String> = pipelines.iter().map(|it| it.name.clone()).collect();
+        for _ in 0..env.rng.up_to(2) {
+            let scope = env.rng.up_to(2);
+            let pipeline = (scope != 0).then(|| env.pick(&names));
+            let tenant = (scope != 1).then(|| env.pick(&TENANTS).to_owned());
+            let at = env.between(0, window);
+            let lasts = env.between(MINUTE, window.max(30 * MINUTE));
+            let is_resumed = env.rng.up_to(1) == 0;
+            let resumed_after = is_resumed.then(|| env.between(SECOND, lasts));
+            let pause = UserAction::Pause {
+                pipeline,
+                tenant,
+                lasts,
+                resumed_after,
+            };
+            self.add(at, PlannedEvent::Action(pause));
         }
     }
 

@@ -15,7 +15,7 @@
 //! - The services each own their state: `bucket`, `multipart`, `queue`, `topic`, `endpoint`, `table`, `page`, `event_bus`,
 //!   `quarantine`, `function`, `call`. Their methods return what follows as events with a delay.
 //! - `people` remembers what was asked of the HTTP API, `api_use_cases` carries a request out.
-//! - `ledger` and `checks` observe the services. `tamper` plants mistakes that take more than one of them.
+//! - `ledger`, `pauses` and `checks` observe the services. `tamper` plants mistakes that take more than one of them.
 //! - `simulation` knows all of them: it passes events and their consequences between them.
 //! - `ports` lets the product's `handlers` call the simulation, `lambda` runs them, `driver` takes event by event.
 //! - [`history`] runs a history with faults, [`workload`] given uploads without faults (crate `planner` uses it).
@@ -50,6 +50,7 @@ mod message;
 pub mod mistake;
 mod multipart;
 mod page;
+mod pauses;
 mod people;
 mod ports;
 mod pushed_frame;

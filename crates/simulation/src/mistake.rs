@@ -101,6 +101,18 @@ mistakes! {
     CompletedUploadStays,
     /// The submit path finds no upload sessions.
     UploadSessionsNotFound,
+    /// The submit path does not see what is paused.
+    PauseIgnoredByUploads,
+    /// Retries and releases do not see what is paused.
+    PausedJobsReleased,
+    /// Nobody finds the queued jobs after the resume.
+    ReleaseForgotten,
+    /// A queued job that was cancelled is released.
+    CancelledJobReleased,
+    /// A release comes twice, and the second one starts the job again.
+    ReleasedTwice,
+    /// The pause of a tenant holds the jobs of every tenant.
+    PauseOfEveryTenant,
     /// Function `capacity` sees only jobs of which a run is on an instance.
     OnlyRunningJobsCounted,
     /// Function `capacity` does not see jobs that wait for a retry.
@@ -178,6 +190,7 @@ impl Mistake {
             Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
                 Some(none)
             }
+            Self::PausedJobsReleased => Some(none.with(FaultKind::ModelBroken, 500_000)),
             Self::ErasedJobReopened => Some(
                 none.with(FaultKind::ModelBroken, 500_000)
                     .with(FaultKind::NotificationDoubled, 600_000)
@@ -195,7 +208,12 @@ impl Mistake {
             Self::CompletedUploadStays => {
                 Some(none.with(FaultKind::UploadCompletedTwice, 1_000_000))
             }
-            Self::InputNotErased
+            Self::PauseIgnoredByUploads
+            | Self::ReleaseForgotten
+            | Self::CancelledJobReleased
+            | Self::ReleasedTwice
+            | Self::PauseOfEveryTenant
+            | Self::InputNotErased
             | Self::ResultsNotErased
             | Self::UploadSessionNotErased
             | Self::DeletionStaysUnfinished

@@ -2,6 +2,7 @@
 //! and lets the checks observe.
 
 mod instances;
+mod pausing;
 mod people;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::multipart::MultipartUploads;
 use crate::page::{Pages, PostedFrame};
+use crate::pauses::PauseLedger;
 use crate::people::People;
 use crate::quarantine::QuarantineTable;
 use crate::queue::{QueueEvent, Queues};
@@ -61,6 +63,7 @@ pub(crate) struct Simulation {
     pub(crate) pages: Pages,
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
+    pub(crate) pauses: PauseLedger,
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
     pub(crate) ledger: Ledger,
@@ -90,6 +93,7 @@ impl Simulation {
             pages: Pages::default(),
             multipart: MultipartUploads::default(),
             people: People::default(),
+            pauses: PauseLedger::default(),
             functions: Functions::default(),
             calls: Calls::default(),
             ledger: Ledger::default(),
@@ -261,6 +265,12 @@ impl Simulation {
             UserAction::Support { cancel } => self.command_a_job(cancel),
             UserAction::DeleteData => self.delete_data_of_a_job(),
             UserAction::PlanRetries { tenant } => self.plan_retries(tenant),
+            UserAction::Pause {
+                pipeline,
+                tenant,
+                lasts,
+                resumed_after,
+            } => self.pause(pipeline, tenant, lasts, resumed_after),
             UserAction::StartUpload { new, poisoned } => self.start_upload(new, poisoned),
             UserAction::SendFile { client, key } => self.send_file(client, &key),
             UserAction::Ask(request) => self.ask(request),
@@ -354,6 +364,7 @@ impl Simulation {
             checks::plans::check_write(&mut self.env, &write);
             checks::writes::check_audit(&mut self.env, &self.records, &write);
             checks::writes::check(&mut self.env, &self.bucket, &write);
+            checks::pauses::check(&mut self.env, &self.pauses, &self.functions, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
         }

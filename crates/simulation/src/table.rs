@@ -7,7 +7,7 @@ use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::Listing;
 use jobs::ports::NewestJobs;
-use jobs::ports::{OpenJob, SaveError, ScheduledCheck};
+use jobs::ports::{OpenJob, QueuePosition, QueuedJob, SaveError, ScheduledCheck};
 use jobs::state::{State, StatusGroup};
 
 use crate::environment::SimulationEnvironment;
@@ -69,6 +69,8 @@ pub(crate) struct JobTable {
     by_input: BTreeMap<(String, String), JobId>,
     /// The index of open jobs by their next check.
     by_next_check: BTreeSet<(u64, JobId)>,
+    /// The index of queued jobs, oldest first.
+    by_queue: BTreeSet<(u64, JobId)>,
 }
 
 impl JobTable {
@@ -91,7 +93,7 @@ impl JobTable {
 
     /// Whether no job waits for a check.
     pub(crate) fn has_no_open_jobs(&self) -> bool {
-        self.by_next_check.is_empty()
+        self.by_next_check.is_empty() && self.by_queue.is_empty()
     }
 
     /// Creates a row. `Ok(None)`: the row exists already as it is.
@@ -143,6 +145,7 @@ impl JobTable {
         let next_check_at = job.next_check_at().map(|at| at.0);
         let indexed = before.as_ref().and_then(|row| row.next_check_at);
         self.move_in_index(job.id, indexed, next_check_at);
+        self.move_in_queue(env, before.as_ref().map(|row| &row.job), &job);
         let row = TableRow {
             saved_at: env.now,
             group_before: before.as_ref().map(|row| row.job.state.status_group()),
@@ -164,6 +167,17 @@ impl JobTable {
         }
         if let Some(to) = to {
             self.by_next_check.insert((to, id));
+        }
+    }
+
+    fn move_in_queue(&mut self, env: &SimulationEnvironment, before: Option<&Job>, job: &Job) {
+        let is_kept =
+            env.has(Mistake::CancelledJobReleased) && matches!(job.state, State::Cancelled { .. });
+        if let Some(from) = before.and_then(Job::queued_at).filter(|_| !is_kept) {
+            self.by_queue.remove(&(from.0, job.id));
+        }
+        if let Some(to) = job.queued_at() {
+            self.by_queue.insert((to.0, job.id));
         }
     }
 
@@ -266,6 +280,41 @@ impl JobTable {
         }
     }
 
+    /// A page of the queued jobs of a shard. The index may lag behind the rows: it lacks those that were saved just now.
+    pub(crate) fn queued_jobs(
+        &self,
+        env: &mut SimulationEnvironment,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Listing<QueuedJob, QueuePosition> {
+        let known_at = env.now.saturating_sub(env.index_lag());
+        let is_forgotten = env.has(Mistake::ReleaseForgotten);
+        let position = |(at, job): &(u64, JobId)| QueuePosition {
+            queued_at: Timestamp(*at),
+            job: *job,
+        };
+        let entries = self.by_queue.iter().filter(|_| !is_forgotten).map(position);
+        let mut rest = entries
+            .filter(|it| it.job.shard() == shard && after.is_none_or(|after| *it > after))
+            .filter_map(|position| {
+                let row = self.rows.get(&position.job)?;
+                (row.saved_at <= known_at).then(|| QueuedJob {
+                    position,
+                    attempt: row.job.state.attempt(),
+                    pipeline: row.job.pipeline.clone(),
+                    tenant: row.job.tenant.clone(),
+                })
+            })
+            .peekable();
+        let items: Vec<QueuedJob> = rest.by_ref().take(usize::from(limit.min(2))).collect();
+        let next = items.last().map(|queued| queued.position);
+        Listing {
+            next: next.filter(|_| rest.peek().is_some()),
+            items,
+        }
+    }
+
     /// As [`open_jobs`](Self::open_jobs), of an index that lags behind the rows.
     pub(crate) fn open_jobs_at(
         &self,
@@ -275,7 +324,10 @@ impl JobTable {
         limit: u16,
     ) -> Listing<OpenJob, ScheduledCheck> {
         let was_open = |row: &&TableRow| {
-            row.job.id.shard() == shard && row.group_at(known_at) == Some(StatusGroup::Open)
+            let is_queued = row.saved_at <= known_at && row.job.queued_at().is_some();
+            row.job.id.shard() == shard
+                && row.group_at(known_at) == Some(StatusGroup::Open)
+                && !is_queued
         };
         let mut dues: Vec<ScheduledCheck> = self
             .rows()

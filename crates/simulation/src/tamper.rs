@@ -66,11 +66,46 @@ pub(crate) fn loaded_job(
     {
         job.state = reopened(env, attempt);
     }
+    if env.has(Mistake::CancelledJobReleased) {
+        job = still_queued(env, job);
+    }
+    // A copy of the release comes after the attempt has begun.
+    if env.has(Mistake::ReleasedTwice)
+        && functions.current_is("retry")
+        && let State::InProgress {
+            attempt, budget, ..
+        } = job.state
+        && attempt == Attempt::FIRST
+    {
+        job.state = State::Queued {
+            next: attempt,
+            since: job.created_at,
+            budget,
+        };
+    }
     if env.has(Mistake::ErasedJobReopened)
         && job.is_erased()
         && (functions.current_is("inference-error") || functions.current_is("inference-success"))
     {
         job.state = reopened(env, job.state.attempt());
+    }
+    job
+}
+
+/// [`Mistake::CancelledJobReleased`]: a job that was cancelled before anything ran still looks queued.
+fn still_queued(env: &SimulationEnvironment, mut job: Job) -> Job {
+    if env.has(Mistake::CancelledJobReleased)
+        && job.attempts.is_empty()
+        && let State::Cancelled { attempt } = job.state
+    {
+        job.state = State::Queued {
+            next: attempt,
+            since: job.created_at,
+            budget: RetryBudget {
+                last_attempt: attempt,
+                expires_at: Timestamp(env.wall().0 + HOUR),
+            },
+        };
     }
     job
 }

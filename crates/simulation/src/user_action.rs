@@ -42,6 +42,13 @@ pub(crate) enum UserAction {
     PlanRetries {
         tenant: Option<String>,
     },
+    /// Support pauses a pipeline, a tenant or both for a time, and may resume it before its end.
+    Pause {
+        pipeline: Option<String>,
+        tenant: Option<String>,
+        lasts: u64,
+        resumed_after: Option<u64>,
+    },
     /// A customer uploads a file through an upload session.
     StartUpload {
         new: Rc<NewUpload>,

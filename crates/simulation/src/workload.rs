@@ -248,9 +248,10 @@ fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult 
             cause: failure.cause.name(),
         },
         State::Cancelled { .. } | State::Erased { .. } => DocumentEnd::Cancelled { at },
-        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
-            DocumentEnd::Open
-        }
+        State::Queued { .. }
+        | State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::RetryScheduled { .. } => DocumentEnd::Open,
     };
     DocumentResult {
         uploaded_at: version.at,

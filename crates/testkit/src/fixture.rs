@@ -59,6 +59,7 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
             failure: Failure::new(Cause::Lost, ""),
         },
         Event::CheckDue { .. }
+        | Event::Held { .. }
         | Event::Uploaded
         | Event::Overwritten
         | Event::Retry { .. }

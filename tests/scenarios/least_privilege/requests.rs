@@ -143,6 +143,12 @@ fn job_requests(table: &str) -> Vec<AwsRequest> {
             json!({"N": "999"}),
         ),
         list(
+            "list queued jobs",
+            "by_queue",
+            "queue_shard",
+            json!({"N": "999"}),
+        ),
+        list(
             "list failed jobs",
             "by_failed",
             "failed_shard",
@@ -216,6 +222,8 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         put("write a retry plan", "plan"),
         drop("delete a retry plan", "plan-active"),
         list("list retry plans", "plan-active"),
+        get("read the pauses", "pauses"),
+        put("write the pauses", "pauses"),
         put("write a quarantine entry", "quarantine"),
         get("read a quarantine entry", "quarantine"),
         list("list quarantine entries", "quarantine"),

@@ -54,6 +54,7 @@ export class Client {
   plan = (id: string) => this.get("/retry-plans/{plan_id}", { id });
   createPlan = (body: Body<paths["/retry-plans"]["post"]>["body"]) => this.send("post", "/retry-plans", { body });
   applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
+  pauses = () => this.get("/pauses", {});
   quarantine = (cursor?: string) => this.get("/quarantine", { query: { cursor } });
   quarantineEntry = (id: string) => this.get("/quarantine/{entry_id}", { id });
   redrive = (id: string, reason: string) =>

@@ -91,7 +91,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancels an open job. SageMaker cannot cancel a request: a result that arrives later is ignored.
+         * Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.
          * @description Access: any role that can see the job.
          */
         post: operations["CancelJob"];
@@ -195,6 +195,50 @@ export interface paths {
         get: operations["GetMe"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pauses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what is paused, and until when.
+         * @description Access: any role.
+         */
+        get: operations["ListPauses"];
+        put?: never;
+        /**
+         * Pauses a pipeline, a tenant, or a tenant in a pipeline: their jobs wait, and nothing of them is sent to the endpoint. Replaces an earlier pause of the same.
+         * @description Access: support.
+         */
+        post: operations["CreatePause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pauses/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a pause. Jobs that no other pause holds are released, oldest first.
+         * @description Access: support.
+         */
+        post: operations["ResumePause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -501,7 +545,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
+        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -724,11 +768,11 @@ export interface components {
             tenant?: string;
         };
         /**
-         * @description The status of a job: `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
+         * @description The status of a job: `Queued`, `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
          *     retried, and becomes `Ready` if a result arrives late. Later releases may add values.
          * @enum {string}
          */
-        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
+        JobStatus: "Queued" | "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
         /** @description Response of `GET /summary`. */
         JobSummary: {
             /**
@@ -777,6 +821,11 @@ export interface components {
              * @description The document's size.
              */
             bytes: number;
+            /**
+             * @description The job was cancelled while nothing of it was queued or running at the endpoint. Without it, a cancelled job's run may
+             *     continue, and its result is ignored.
+             */
+            cancelled_without_run?: boolean;
             /** @description The job was reported as failed before; a late result has made it `Ready`. */
             corrected?: boolean;
             /**
@@ -847,6 +896,20 @@ export interface components {
             /** @description The value: a failure cause, or a pipeline's name. */
             name: string;
         };
+        /** @description Body of `POST /pauses`. Names a pipeline, a tenant, or both. */
+        NewPause: {
+            /** @description A pipeline's name. */
+            pipeline?: string | null;
+            /** @description The reason, for support and the audit log: 1 to 500 characters, at least one of them visible. */
+            reason: string;
+            /** @description A tenant's name. */
+            tenant?: string | null;
+            /**
+             * Format: int64
+             * @description When the pause ends by itself, in milliseconds since 1970 UTC: in the future, and at most seven days from now.
+             */
+            until: number;
+        };
         /** @description Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job. */
         NewRetryPlan: {
             /**
@@ -909,6 +972,35 @@ export interface components {
         PageQuery: {
             /** @description Continues a list where an earlier response ended. */
             cursor?: string;
+        };
+        /** @description Response of `GET /pauses`. */
+        PauseList: {
+            /** @description For support all pauses, for others those that hold jobs of their tenants. */
+            pauses: components["schemas"]["PauseView"][];
+        };
+        /**
+         * @description A pause. It holds the jobs of the pipeline, of the tenant, or of the tenant in the pipeline: they wait, and nothing of them
+         *     is sent to the endpoint. What the endpoint already has continues.
+         */
+        PauseView: {
+            /** @description Who paused it. Only for support. */
+            actor?: string;
+            /** @description The pipeline; absent if the pause is about all pipelines of the tenant. */
+            pipeline?: string;
+            /** @description Why. Plain text. Escape it before you show it as HTML. Only for support. */
+            reason?: string;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds since 1970 UTC.
+             */
+            since: number;
+            /** @description The tenant; absent if the pause is about all tenants of the pipeline. */
+            tenant?: string;
+            /**
+             * Format: int64
+             * @description When it ends by itself, in milliseconds since 1970 UTC.
+             */
+            until: number;
         };
         /** @description A pipeline that takes uploads. */
         PipelineView: {
@@ -1029,6 +1121,25 @@ export interface components {
             };
             /** @description The request that downloads the result or the document. It also answers a `Range`. */
             request: components["schemas"]["SignedRequest"];
+        };
+        /** @description Body of `POST /pauses/resume`. Names the pipeline and the tenant exactly as the pause does. */
+        ResumeRequest: {
+            /** @description The pipeline of the pause. */
+            pipeline?: string | null;
+            /** @description The reason, for the audit log: 1 to 500 characters, at least one of them visible. */
+            reason: string;
+            /** @description The tenant of the pause. */
+            tenant?: string | null;
+        };
+        /** @description Response of `POST /pauses/resume`. */
+        ResumeResult: {
+            /** @description Jobs are left that no pause holds; they are released within five minutes. */
+            more?: boolean;
+            /**
+             * Format: int64
+             * @description Queued jobs, of any pipeline, that were released at once.
+             */
+            released: number;
         };
         /** @description Selects the failed jobs of a retry plan. */
         RetryPlanFilter: {
@@ -1276,7 +1387,7 @@ export interface components {
          * @description What an open job can wait for.
          * @enum {string}
          */
-        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "stalled";
+        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "stalled";
     };
     responses: never;
     parameters: never;
@@ -2040,6 +2151,245 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallerView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListPauses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CreatePause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPause"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ResumePause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResumeRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResumeResult"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

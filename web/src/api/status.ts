@@ -1,6 +1,7 @@
 import type { JobStatus, StatusGroup } from "./types";
 
 const GROUPS: Record<JobStatus, StatusGroup> = {
+  Queued: "open",
   Submitting: "open",
   InProgress: "open",
   RetryScheduled: "open",

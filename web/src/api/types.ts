@@ -35,6 +35,7 @@ export type SignedParts = Schemas["SignedParts"];
 
 export type RetryPlanView = Schemas["RetryPlanView"];
 export type RetryPlanFilter = Schemas["RetryPlanFilter"];
+export type PauseView = Schemas["PauseView"];
 export type QuarantineEntry = Schemas["QuarantineEntry"];
 export type QuarantinePage = Schemas["QuarantinePage"];
 export type AuditEntry = Schemas["AuditEntry"];

@@ -37,7 +37,8 @@ export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobM
 function withEstimate(before: JobView | undefined, after: JobView): JobView {
   const known = before?.ready_by;
   if (known === undefined || after.ready_by !== undefined || after.attempt !== before?.attempt) return after;
-  if (statusGroup(after.status) !== "open" || after.status === "RetryScheduled") return after;
+  if (statusGroup(after.status) !== "open" || after.status === "RetryScheduled" || after.status === "Queued")
+    return after;
   return { ...after, ready_by: known };
 }
 

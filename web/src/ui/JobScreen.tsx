@@ -229,7 +229,10 @@ function Job({
                 <>
                   <p class="lead">The review was stopped</p>
                   <p class="muted">
-                    <Time at={job.updated_at} />. A result that arrives later is ignored.
+                    <Time at={job.updated_at} />.{" "}
+                    {job.cancelled_without_run
+                      ? "Nothing of it was running."
+                      : "If it was already running, its result is ignored."}
                   </p>
                 </>
               )}
@@ -279,8 +282,8 @@ function Job({
           onClose={() => setDialog(undefined)}
         >
           <p class="muted">
-            The document is not reviewed, and nothing else happens to it. You cannot undo this. A result that arrives
-            later is ignored.
+            The document is not reviewed, and nothing else happens to it. You cannot undo this.
+            {job.status !== "Queued" && " If the review is already running, its result is ignored."}
           </p>
         </ReasonDialog>
       )}

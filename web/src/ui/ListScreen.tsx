@@ -15,6 +15,7 @@ import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { isId } from "./ids";
 import { JobRow } from "./JobRow";
 import { causeLabel, GROUP_LABELS } from "./labels";
+import { Pauses } from "./Pauses";
 
 const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   { status: undefined, label: "All" },
@@ -38,6 +39,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
         <Heading>Contracts</Heading>
         {tenant === undefined && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
       </div>
+      <Pauses />
       <DropZone />
       <div class="toolbar">
         <nav class="tabs" aria-label="Filter">

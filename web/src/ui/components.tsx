@@ -110,6 +110,7 @@ export type IconName =
   | "back"
   | "retry"
   | "stop"
+  | "pause"
   | "inbox"
   | "copy"
   | "up"
@@ -131,6 +132,7 @@ const PATHS: Record<IconName, string> = {
   back: "M14.5 6l-6 6 6 6",
   retry: "M19 12a7 7 0 11-2.2-5.1M19 4v4h-4",
   stop: "M12 21a9 9 0 100-18 9 9 0 000 18zM6 6l12 12",
+  pause: "M9 6v12M15 6v12",
   inbox: "M4 13l3-8h10l3 8v6H4zM4 13h5l1 2.5h4L15 13h5",
   copy: "M9 9h10v11H9zM5 15V4h10",
   up: "M6 14.5l6-6 6 6",

@@ -6,6 +6,7 @@ import { formatMoment, humanize, roughDuration } from "../lib/format";
 import type { IconName } from "./components";
 
 const STATUS_LABELS: Record<JobStatus, (job: JobView) => string> = {
+  Queued: () => "Paused",
   Submitting: () => "Submitting",
   // SageMaker does not report whether the request is queued or running.
   InProgress: (job) => (job.attempt > 1 ? `Processing, attempt ${job.attempt}` : "Processing"),
@@ -21,6 +22,7 @@ export function statusLabel(job: JobView): string {
 }
 
 const STATUS_ICONS: Record<JobStatus, IconName | "spinner"> = {
+  Queued: "pause",
   Submitting: "spinner",
   InProgress: "spinner",
   RetryScheduled: "retry",

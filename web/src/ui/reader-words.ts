@@ -42,6 +42,8 @@ export function waitingWords(job: JobView, detail: JobDetail | undefined): strin
   if (detail?.explanation.waiting?.on === "stalled")
     return "This takes longer than it should. If it is urgent, ask support.";
   switch (job.status) {
+    case "Queued":
+      return "Reviews are paused at the moment. This one starts by itself when the pause ends.";
     case "Submitting":
       return "The document has arrived. Its review starts in a moment.";
     case "RetryScheduled":

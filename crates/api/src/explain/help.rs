@@ -25,6 +25,10 @@ pub(super) fn help(job: &Job, now: Timestamp) -> Vec<SuggestedAction> {
         ];
     }
     match &job.state {
+        State::Queued { .. } => vec![help(
+            JobAction::Cancel,
+            "cancels the job before anything of it runs",
+        )],
         State::Submitting { .. } | State::InProgress { .. } => vec![cancel],
         State::RetryScheduled { .. } => match job.failure().map(|failure| failure.cause) {
             Some(Cause::Refused) => vec![

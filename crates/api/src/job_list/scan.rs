@@ -39,10 +39,12 @@ impl JobScan {
         Self { lists, range }
     }
 
-    /// The open jobs of all tenants, by the time of their next check.
+    /// The open jobs of all tenants: queued ones by the time they were queued, then the others by the time of their next
+    /// check.
     pub fn open() -> Self {
+        let lists_of = |shard| [JobListKey::Open(shard), JobListKey::Queued(shard)];
         Self {
-            lists: (0..JobId::SHARDS).map(JobListKey::Open).collect(),
+            lists: (0..JobId::SHARDS).flat_map(lists_of).collect(),
             range: TimeRange::ALL,
         }
     }
@@ -90,7 +92,7 @@ impl JobScan {
     }
 
     pub(super) fn is_ascending(&self) -> bool {
-        matches!(self.lists.first(), Some(JobListKey::Open(_)))
+        self.lists.first().is_some_and(JobListKey::is_ascending)
     }
 
     /// Lists of all tenants leave out the service's own test documents.

@@ -58,12 +58,16 @@ fn counter<'a>(
         // The row no longer tells whether the plan started it.
         State::Erased { .. } => &mut outcome.skipped,
         State::Failed { .. } | State::Cancelled { .. } if is_started => &mut outcome.failed,
-        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. }
+        State::Queued { .. }
+        | State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::RetryScheduled { .. }
             if is_started =>
         {
             &mut outcome.open
         }
-        State::Submitting { .. }
+        State::Queued { .. }
+        | State::Submitting { .. }
         | State::InProgress { .. }
         | State::RetryScheduled { .. }
         | State::Failed { .. }

@@ -102,10 +102,14 @@ pub enum AuditAction {
     Redrive,
     /// A message was deleted from quarantine.
     Discard,
+    /// A pipeline, a tenant or both were paused.
+    Pause,
+    /// A pause was ended.
+    Resume,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Retry,
         Self::Cancel,
         Self::DeleteData,
@@ -113,6 +117,8 @@ impl AuditAction {
         Self::ApplyPlan,
         Self::Redrive,
         Self::Discard,
+        Self::Pause,
+        Self::Resume,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -124,6 +130,8 @@ impl AuditAction {
             Self::ApplyPlan => "apply-plan",
             Self::Redrive => "redrive",
             Self::Discard => "discard",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
         }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn status_style(status: &str) -> Style {
     match status {
         "Ready" => style.green(),
         "Failed" => style.red(),
-        "RetryScheduled" => style.yellow(),
+        "RetryScheduled" | "Queued" => style.yellow(),
         "Cancelled" | "Erased" => style.dim(),
         _ => style.cyan(),
     }

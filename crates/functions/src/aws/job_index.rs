@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use jobs::id::{JobId, Timestamp};
-use jobs::ports::{JobIndex, JobInput, Listing, OpenJob, ScheduledCheck, Unavailable};
+use jobs::id::{Attempt, JobId, Timestamp};
+use jobs::ports::{
+    JobIndex, JobInput, Listing, OpenJob, QueuePosition, QueuedJob, ScheduledCheck, Unavailable,
+};
 use jobs::state::StatusGroup;
 
 use super::dynamodb::MAX_BATCH_GET_KEYS;
@@ -59,6 +61,24 @@ fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
     })
 }
 
+fn position(item: &Item) -> Result<QueuePosition, BadRow> {
+    let row = Reader { item, path: "" };
+    Ok(QueuePosition {
+        queued_at: row.time("queued_at")?,
+        job: row.parsed("job_id")?,
+    })
+}
+
+fn queued_job(item: &Item) -> Result<QueuedJob, BadRow> {
+    let row = Reader { item, path: "" };
+    Ok(QueuedJob {
+        position: position(item)?,
+        attempt: Attempt(row.number("queued_attempt")?),
+        pipeline: row.text("pipeline")?.to_owned(),
+        tenant: row.parsed("tenant")?,
+    })
+}
+
 impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
     async fn due_by(
         &self,
@@ -105,6 +125,47 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
         let next = response.last_evaluated_key().map(due).transpose();
         let next = next.map_err(bad)?;
         Ok(Listing { items, next })
+    }
+
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        let start = after.map(|after| {
+            let mut start = key(after.job);
+            start.insert("queue_shard".to_owned(), n(shard));
+            start.insert("queued_at".to_owned(), n(after.queued_at.0));
+            start
+        });
+        let response = self
+            .dynamodb()
+            .query()
+            .table_name(self.name::<variable::JobsTable>())
+            .index_name("by_queue")
+            .key_condition_expression("queue_shard = :shard")
+            .expression_attribute_values(":shard", n(shard))
+            .set_exclusive_start_key(start)
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB Query", error))?;
+        // An unreadable entry must not hide the others.
+        let jobs = response.items().iter().filter_map(|item| {
+            queued_job(item)
+                .inspect_err(|bad| tracing::error!(problem = ?bad, "a queued job cannot be read"))
+                .ok()
+        });
+        let next = response.last_evaluated_key().map(position).transpose();
+        let next = next.map_err(|bad| Unavailable {
+            what: "the index of queued jobs",
+            source: format!("a key cannot be read: {bad:?}").into(),
+        })?;
+        Ok(Listing {
+            items: jobs.collect(),
+            next,
+        })
     }
 
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {

@@ -24,7 +24,7 @@ const TAGS: &str = "tags";
 const INVALID_LABELS: &str = "invalid_labels";
 
 /// Every attribute that a save sets or removes, except the key.
-pub(super) const OWNED: [&str; 26] = [
+pub(super) const OWNED: [&str; 29] = [
     "schema",
     "version",
     "tenant",
@@ -45,6 +45,9 @@ pub(super) const OWNED: [&str; 26] = [
     "tenant_status_group",
     "check_shard",
     "next_check_at",
+    "queue_shard",
+    "queued_at",
+    "queued_attempt",
     "failed_shard",
     "failed_at",
     REFERENCE,
@@ -222,6 +225,59 @@ mod tests {
                 assert!(bytes <= 8192, "{bytes} bytes");
             }
         }
+    }
+
+    /// The keys of the indexes in `infra/service.yaml` that a job without reference and batch can be in.
+    const INDEXES: [[&str; 2]; 4] = [
+        ["tenant_status_group", "created_at"],
+        ["check_shard", "next_check_at"],
+        ["queue_shard", "queued_at"],
+        ["failed_shard", "failed_at"],
+    ];
+
+    /// What saving these versions costs: one unit for the row, one for each index entry that appears or goes, and two for one
+    /// that moves (developer guide, "Using global secondary indexes", write capacity).
+    fn write_units(versions: &[&Job]) -> usize {
+        let entry = |job: &Job, keys: [&str; 2]| {
+            let item = to_item(job);
+            let key = keys.map(|name| item.get(name).cloned());
+            key.iter().all(Option::is_some).then_some(key)
+        };
+        let mut units = 0;
+        for (at, job) in versions.iter().enumerate() {
+            units += 1;
+            for keys in INDEXES {
+                let before = at.checked_sub(1).and_then(|at| entry(versions[at], keys));
+                let after = entry(job, keys);
+                if before != after {
+                    units += usize::from(before.is_some()) + usize::from(after.is_some());
+                }
+            }
+        }
+        units
+    }
+
+    #[test]
+    fn job_that_was_queued_costs_three_write_units_more_than_another() {
+        let all = one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme");
+        let [submitting, in_progress, _, ready, ..] = &all[..] else {
+            panic!("{all:?}")
+        };
+        assert_eq!(write_units(&[submitting, in_progress, ready]), 8);
+        let State::Submitting {
+            attempt, budget, ..
+        } = submitting.state
+        else {
+            panic!("{submitting:?}")
+        };
+        let mut queued = submitting.clone();
+        queued.attempts.clear();
+        queued.state = State::Queued {
+            next: attempt,
+            since: queued.created_at,
+            budget,
+        };
+        assert_eq!(write_units(&[&queued, submitting, in_progress, ready]), 11);
     }
 
     #[test]

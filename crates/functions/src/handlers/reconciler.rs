@@ -6,12 +6,13 @@ use jobs::adjust_instances::record_open_jobs;
 use jobs::id::Timestamp;
 use jobs::inventory_scan::{ScanReport, ScanScope, scan};
 use jobs::open_jobs::{OpenJobsByPipeline, count_open_jobs};
-use jobs::pipeline::Scaling;
+use jobs::pipeline::{Pipelines, Scaling};
 use jobs::ports::{
     CheckQueue, Clock, DeadLetters, Inventory, JobIndex, JobStore, KeyValueStore, Quarantine,
     Queue, RetryCommandQueue, UploadQueue,
 };
 use jobs::reconcile::{RedriveReport, check_overdue, redrive};
+use jobs::release::{ReleaseReport, release_queued};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -80,6 +81,8 @@ pub struct Reconciled {
     pub checks_sent: u64,
     /// Open jobs whose rows cannot be read.
     pub unreadable: u64,
+    /// Queued jobs that no pause holds, or whose pause ends before the next run: a check was sent for each.
+    pub queued_released: u64,
     /// Dead letters that were redriven to their queues.
     pub redriven: u64,
     /// Dead letters that were quarantined.
@@ -97,7 +100,7 @@ pub struct Reconciled {
 }
 
 /// Re-sends lost messages: checks of overdue jobs, dead letters, and upload events of objects without a job. Releases
-/// the jobs of retry plans and counts open jobs.
+/// the jobs of retry plans and queued jobs that no pause holds, and counts open jobs.
 ///
 /// - **Input**: `{}` from the schedule, every five minutes; manually also `{"everything":true}`. Returns [`Reconciled`].
 /// - **On bad input**: the invocation fails with the reason; nothing is done.
@@ -135,6 +138,7 @@ where
         warn!(error = %error, "the jobs of retry plans were not all released");
     });
     let checks_sent = check_overdue(ports, pipelines.reconcile_interval(), until(1)).await;
+    let queued = release_queued(ports, pipelines.reconcile_interval(), until(1)).await;
     let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
     let letters: Vec<RedriveReport> = join_all(letters).await;
     let open = count_open_jobs(ports, pipelines, until(3)).await;
@@ -169,6 +173,7 @@ where
         released: released.as_ref().map_or(0, |released| *released),
         checks_sent: checks_sent.checks_sent,
         unreadable: checks_sent.unreadable,
+        queued_released: queued.released,
         redriven: sum(|redriven| redriven.redriven),
         quarantined: sum(|redriven| redriven.quarantined),
         upload_events_reenqueued: scanned.as_ref().map_or(0, |report| report.resent),
@@ -176,6 +181,7 @@ where
         inventory_scan_age_seconds: scanned.as_ref().map(|report| report.age.as_secs()),
         inventory_scan_delay_seconds: scanned.as_ref().map(|report| report.delay.as_secs()),
         incomplete: checks_sent.incomplete
+            || queued.incomplete
             || released.is_err()
             || !counted
             || scanned.is_none()
@@ -183,10 +189,12 @@ where
     };
     let service = Has::<variable::ServiceName>::value(&*app.environment);
     report(service, began_at, &done, &letters);
+    report_queued(service, began_at, pipelines, &queued);
     info!(
         released = done.released,
         checks_sent = done.checks_sent,
         unreadable = done.unreadable,
+        queued_released = done.queued_released,
         redriven = done.redriven,
         quarantined = done.quarantined,
         upload_events_reenqueued = done.upload_events_reenqueued,
@@ -194,6 +202,18 @@ where
         "reconciled"
     );
     Ok(done)
+}
+
+/// Also zeros, so that an alarm sees the end of a queue. An incomplete count would be wrong.
+fn report_queued(service: &str, now: Timestamp, pipelines: &Pipelines, queued: &ReleaseReport) {
+    if queued.incomplete {
+        return;
+    }
+    for pipeline in pipelines.iter() {
+        let count = queued.queued.get(&pipeline.name).copied().unwrap_or(0);
+        let of = Dimension::Gauge(&pipeline.name);
+        emit(service, now.0, of, &[(Metric::JobsQueued, vec![count])]);
+    }
 }
 
 fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveReport]) {

@@ -5,7 +5,8 @@ use jobs::apply::RunContext;
 use jobs::commands;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
-    CheckRequest, Clock, InferenceEndpoint, JobStore, ObjectStore, Queue, RetryCommand,
+    CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue,
+    RetryCommand,
 };
 use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
@@ -91,7 +92,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint,
+    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
@@ -99,7 +100,7 @@ where
 
 async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
 {
     let redelivered = message.receive_count() > 1;
     match serde_json::from_str(message.text()) {

@@ -9,6 +9,7 @@ mod downloads;
 mod idempotency;
 mod labels;
 mod lists;
+mod pauses;
 mod plans;
 mod quarantine;
 mod uploads;

@@ -62,8 +62,9 @@ where
                 }
             }
             State::Submitting { .. } | State::RetryScheduled { .. } => return Ok(false),
-            // It ended meanwhile.
-            State::Ready { .. }
+            // It ended, or was queued, meanwhile.
+            State::Queued { .. }
+            | State::Ready { .. }
             | State::Failed { .. }
             | State::Cancelled { .. }
             | State::Erased { .. } => {}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FailedEntries, ListedVersion, Listing, Unavailable};
 use crate::id::TraceId;
-use crate::id::{JobId, Timestamp};
+use crate::id::{Attempt, JobId, Tenant, Timestamp};
 use crate::job::Job;
 use crate::state::StatusGroup;
 use crate::submit::UploadEvent;
@@ -36,6 +36,38 @@ impl From<&Job> for OpenJob {
     }
 }
 
+/// A place in the index of queued jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueuePosition {
+    pub queued_at: Timestamp,
+    pub job: JobId,
+}
+
+/// A queued job as the index shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuedJob {
+    pub position: QueuePosition,
+    /// The attempt to start.
+    pub attempt: Attempt,
+    pub pipeline: String,
+    pub tenant: Tenant,
+}
+
+impl QueuedJob {
+    /// `None` if the job is not queued.
+    pub fn of(job: &Job) -> Option<Self> {
+        Some(Self {
+            position: QueuePosition {
+                queued_at: job.queued_at()?,
+                job: job.id,
+            },
+            attempt: job.state.attempt(),
+            pipeline: job.pipeline.clone(),
+            tenant: job.tenant.clone(),
+        })
+    }
+}
+
 /// Queries of the job table without a job's id. Indexes are eventually consistent.
 pub trait JobIndex {
     /// The open jobs of a shard whose next check is due by `by`, earliest first, at most `limit`, starting after `after`.
@@ -46,13 +78,20 @@ pub trait JobIndex {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Vec<ScheduledCheck>, Unavailable>;
-    /// A page of all open jobs of a shard, starting after `after`.
+    /// A page of all open jobs of a shard except queued ones, starting after `after`.
     async fn open_jobs(
         &self,
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable>;
+    /// A page of the queued jobs of a shard, oldest first, starting after `after`.
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable>;
     /// Moves the next check of a job to a later time, unless the index entry has changed meanwhile. State and version of the
     /// row stay the same, and the next save sets the time that its state requires.
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable>;

@@ -77,6 +77,29 @@ pub(super) fn start(
     advance(state, AttemptChange::Started(attempt))
 }
 
+pub(super) fn queue(next: Attempt, budget: RetryBudget, now: Timestamp) -> State {
+    State::Queued {
+        next,
+        since: now,
+        budget,
+    }
+}
+
+/// Starts a queued attempt. The time in the queue does not count toward the job's deadline.
+pub(super) fn release(
+    next: Attempt,
+    since: Timestamp,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    let budget = RetryBudget {
+        expires_at: budget.expires_at.plus(context.now.since(since)),
+        ..budget
+    };
+    start(next, budget, context, policy)
+}
+
 /// Restarts the attempt with a full deadline: a redriven message may make the call long after the first decision.
 pub(super) fn take_over(
     attempt: Attempt,

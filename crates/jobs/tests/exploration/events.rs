@@ -85,6 +85,7 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
                 failure: failure(cause),
             });
         }
+        all.push(Event::Held { attempt, due: None });
         all.push(Event::CheckDue {
             attempt,
             due: None,
@@ -118,7 +119,8 @@ pub(crate) fn shape(state: &State, now: Timestamp) -> String {
     let name = state.name();
     let attempt = state.attempt();
     match state {
-        State::Submitting { budget, .. }
+        State::Queued { budget, .. }
+        | State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => {
             format!(
@@ -148,6 +150,7 @@ pub(crate) fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
             deadline, budget, ..
         } => all.extend([*deadline, budget.expires_at]),
         State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.expires_at]),
+        State::Queued { since, budget, .. } => all.extend([*since, budget.expires_at]),
         State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. }
@@ -164,7 +167,7 @@ pub(crate) fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
 pub(crate) fn rank(state: &State, now: Timestamp) -> (u8, u8, u64) {
     match state {
         // A refused call returns the job to before its attempt, but at a later time.
-        State::RetryScheduled { next, .. } => (next.0, 0, now.0),
+        State::RetryScheduled { next, .. } | State::Queued { next, .. } => (next.0, 0, now.0),
         State::Submitting { attempt, .. } => (attempt.0, 0, now.0),
         State::InProgress { attempt, .. } => (attempt.0, 1, 0),
         State::Failed { .. } => (u8::MAX - 1, 0, 0),

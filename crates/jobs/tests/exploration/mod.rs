@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jobs::id::{Attempt, Timestamp};
 use jobs::state::{Cause, State};
 use jobs::transition::{
-    Advance, Decision, Event, Evidence, IgnoreReason, TransitionError, first, transition,
+    Advance, Decision, Event, Evidence, IgnoreReason, TransitionError, first, first_queued,
+    transition,
 };
 
 use events::{context, events, moments, policy, rank, shape};
@@ -24,6 +25,7 @@ pub(crate) struct Walk {
 
 pub(crate) fn phase(name: &str) -> usize {
     [
+        "Queued",
         "Submitting",
         "InProgress",
         "RetryScheduled",
@@ -40,10 +42,16 @@ pub(crate) fn phase(name: &str) -> usize {
 pub(crate) fn walk() -> Walk {
     let policy = policy();
     let start = Timestamp(1_000_000);
-    let initial = first(&context(start, 1), &policy);
+    let initial = [
+        first(&context(start, 1), &policy),
+        first_queued(start, &policy),
+    ];
     let mut out = Walk::default();
-    let mut seen = HashSet::from([format!("{} 0", shape(&initial, start))]);
-    let mut queue = vec![(initial, start, 0u8)];
+    let mut seen: HashSet<String> = initial
+        .iter()
+        .map(|state| format!("{} 0", shape(state, start)))
+        .collect();
+    let mut queue: Vec<_> = initial.map(|state| (state, start, 0u8)).into();
     while let Some((state, now, retries)) = queue.pop() {
         out.states += 1;
         assert_eq!(
@@ -110,9 +118,16 @@ fn check(
             if !by_person {
                 let takes_over = matches!((state, next), (State::Submitting { lease_expires_at, .. }, State::Submitting { .. }) if now >= *lease_expires_at);
                 let starts = matches!((state, next), (State::RetryScheduled { next: a, .. }, State::Submitting { attempt: b, .. }) if a == b);
+                let released = matches!((state, next), (State::Queued { next: a, .. }, State::Submitting { attempt: b, .. }) if a == b);
+                let held = matches!((event, state, next), (Event::Held { .. }, State::RetryScheduled { next: a, .. }, State::Queued { next: b, .. }) if a == b);
                 let refused = matches!((event, next), (Event::SubmitFailed { failure, .. }, State::RetryScheduled { .. }) if failure.cause == Cause::Refused);
                 assert!(
-                    rank(state, now) < rank(next, now) || takes_over || starts || refused,
+                    rank(state, now) < rank(next, now)
+                        || takes_over
+                        || starts
+                        || released
+                        || held
+                        || refused,
                     "a history that may not end: {}",
                     context_text()
                 );
@@ -147,10 +162,12 @@ fn check(
                         context_text()
                     );
                 }
-                State::Submitting { .. }
+                State::Queued { .. }
+                | State::Submitting { .. }
                 | State::InProgress { .. }
                 | State::RetryScheduled { .. } => {}
             }
+            check_queued(state, event, next, now, &context_text);
             finds_its_effects_again(event, next, now, &context_text);
             // Refused calls and expired requests are not retried after the budget has expired.
             if let (
@@ -169,7 +186,8 @@ fn check(
             let is_erasure = matches!(event, Event::Erase { .. });
             if is_erasure {
                 let expected = match state {
-                    State::Submitting { .. }
+                    State::Queued { .. }
+                    | State::Submitting { .. }
                     | State::InProgress { .. }
                     | State::RetryScheduled { .. } => IgnoreReason::StillOpen,
                     State::Erased { .. } => IgnoreReason::AlreadyApplied,
@@ -231,6 +249,51 @@ fn check(
     }
 }
 
+/// A pause holds a job only before an attempt, a queued job leaves the queue only by a check, a result, a newer version or a
+/// person, and the time in the queue does not count.
+fn check_queued(
+    state: &State,
+    event: &Event,
+    next: &State,
+    now: Timestamp,
+    context_text: &dyn Fn() -> String,
+) {
+    let enters = matches!(next, State::Queued { .. });
+    assert_eq!(
+        enters,
+        matches!(event, Event::Held { .. }),
+        "only a pause queues, and it does nothing else: {}",
+        context_text()
+    );
+    if enters {
+        assert!(
+            matches!(state, State::RetryScheduled { .. }),
+            "{}",
+            context_text()
+        );
+    }
+    if let (
+        State::Queued { since, budget, .. },
+        State::Submitting {
+            budget: released, ..
+        },
+    ) = (state, next)
+    {
+        assert!(
+            matches!(event, Event::CheckDue { .. }),
+            "{}",
+            context_text()
+        );
+        assert_eq!(released.last_attempt, budget.last_attempt);
+        assert_eq!(
+            released.expires_at.since(now),
+            budget.expires_at.since(*since),
+            "the time in the queue counted: {}",
+            context_text()
+        );
+    }
+}
+
 /// A message is acknowledged only after the effects of its state have run. So a message that is redelivered after it was
 /// applied must be recognized as such, with the event that the shell builds for it, which has no evidence.
 fn finds_its_effects_again(
@@ -246,6 +309,7 @@ fn finds_its_effects_again(
             evidence: Evidence::NotChecked,
         },
         Event::Uploaded
+        | Event::Held { .. }
         | Event::Succeeded { .. }
         | Event::AttemptFailed { .. }
         | Event::Overwritten => event.clone(),

@@ -23,7 +23,10 @@ pub(crate) fn check_jobs(
         let job = &row.job;
         let id = short(job.id);
         match job.state {
-            State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
+            State::Queued { .. }
+            | State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::RetryScheduled { .. } => {
                 env.violation(GUARANTEE_2, || {
                     format!("{id} is still {}", job.state.name())
                 });
@@ -80,7 +83,8 @@ pub(crate) fn check_inputs(
                 row.job.input.version == version.id
                     || row.job.updated_at.0 + MAX_CLOCK_SKEW >= put_at
             }
-            State::Submitting { .. }
+            State::Queued { .. }
+            | State::Submitting { .. }
             | State::InProgress { .. }
             | State::RetryScheduled { .. }
             | State::Ready { .. } => true,

@@ -32,9 +32,10 @@ pub(crate) fn check_deleted(
     let counted = match &row.job.state {
         State::Ready { .. } | State::Cancelled { .. } | State::Erased { .. } => true,
         State::Failed { failure, .. } => failure.cause == Cause::Superseded || replaced,
-        State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. } => {
-            replaced
-        }
+        State::Queued { .. }
+        | State::Submitting { .. }
+        | State::InProgress { .. }
+        | State::RetryScheduled { .. } => replaced,
     };
     if !counted && bucket.current(output).is_some() {
         let (state, name) = (row.job.state.name(), short_request(*inference));

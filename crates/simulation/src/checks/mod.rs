@@ -6,6 +6,7 @@ pub(crate) mod guarantees;
 pub(crate) mod instances;
 pub(crate) mod messages;
 pub(crate) mod pages;
+pub(crate) mod pauses;
 pub(crate) mod plans;
 pub(crate) mod requests;
 pub(crate) mod uploads;

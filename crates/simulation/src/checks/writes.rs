@@ -102,9 +102,13 @@ fn check_history(env: &mut SimulationEnvironment, before: Option<&Job>, job: &Jo
 fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
     let event = job.history.last().map_or("", |entry| entry.event.name());
     let allowed = match (&before.state, &job.state) {
-        (State::Submitting { .. } | State::InProgress { .. } | State::RetryScheduled { .. }, _) => {
-            true
-        }
+        (
+            State::Queued { .. }
+            | State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::RetryScheduled { .. },
+            _,
+        ) => true,
         (State::Failed { failure, .. }, State::Ready { .. }) => failure.cause != Cause::Superseded,
         (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Retry",
         (
@@ -136,7 +140,9 @@ fn check_deadline(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => budget.expires_at.0,
-        State::Ready { .. }
+        // The time in the queue does not count.
+        State::Queued { .. }
+        | State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. }
         | State::Erased { .. } => return,
@@ -175,7 +181,8 @@ fn check_evidence(
         State::Failed { failure, .. } => {
             !matches!(failure.cause, Cause::Superseded | Cause::InvalidInput)
         }
-        State::Submitting { .. }
+        State::Queued { .. }
+        | State::Submitting { .. }
         | State::InProgress { .. }
         | State::RetryScheduled { .. }
         | State::Ready { .. }

@@ -121,7 +121,10 @@ impl JobList for Ports {
                 }
             }
             JobListKey::Failed(shard) => table.failed(env, *shard, range, usize::from(limit)),
-            JobListKey::OfReference(..) | JobListKey::OfBatch(..) | JobListKey::Open(_) => {
+            JobListKey::OfReference(..)
+            | JobListKey::OfBatch(..)
+            | JobListKey::Open(_)
+            | JobListKey::Queued(_) => {
                 panic!("no simulated function reads this list: {list:?}")
             }
         })
@@ -316,7 +319,12 @@ impl CheckQueue for Ports {
         let bodies = checks
             .iter()
             .map(|check| (body(&check.message), check.delay_seconds));
-        self.send_later(bodies.collect()).await
+        let mut bodies: Vec<(String, u32)> = bodies.collect();
+        if self.simulation.borrow().env.has(Mistake::ReleasedTwice) {
+            let again = |(body, delay): &(String, u32)| (body.clone(), delay + 120);
+            bodies.extend(bodies.iter().map(again).collect::<Vec<_>>());
+        }
+        self.send_later(bodies).await
     }
 }
 

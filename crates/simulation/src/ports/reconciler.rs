@@ -7,7 +7,8 @@ use jobs::ports::FailedEntries;
 use jobs::ports::Listing;
 use jobs::ports::{
     DeadLetter, DeadLetters, Inventory, JobIndex, JobInput, KeyValueStore, ListedObject,
-    ListingCursor, OpenJob, Queue, Record, ScheduledCheck, Unavailable, UploadQueue,
+    ListingCursor, OpenJob, Queue, QueuePosition, QueuedJob, Record, ScheduledCheck, Unavailable,
+    UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -16,6 +17,7 @@ use crate::bucket::upload_event;
 use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
+use crate::pauses;
 use crate::simulation::Simulation;
 use crate::tamper;
 
@@ -41,6 +43,18 @@ impl JobIndex for Ports {
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
         self.call("open jobs", |simulation| {
             simulation.open_jobs(shard, after, limit)
+        })
+        .await
+    }
+
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        self.call("queued jobs", |Simulation { table, env, .. }| {
+            table.queued_jobs(env, shard, after, limit)
         })
         .await
     }
@@ -172,26 +186,35 @@ impl KeyValueStore for Ports {
                 && collection.starts_with("upload#")
                 && simulation.env.has(Mistake::UploadSessionsNotFound);
             let found = simulation.records.get(collection, key);
+            if collection == pauses::COLLECTION {
+                return simulation.seen_pauses(found);
+            }
             found.filter(|_| !is_hidden)
         })
         .await
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
-        self.call("put record", |Simulation { records, env, .. }| {
+        self.call("put record", |simulation| {
+            let Simulation { records, env, .. } = &mut *simulation;
             let is_changed_session = collection.starts_with("upload#") && record.revision > 1;
             let is_dropped = match env.mistake {
                 Some(Mistake::AuditSkipped) => collection == "audit",
                 Some(Mistake::UploadSessionNotErased) => is_changed_session,
                 _ => false,
             };
-            is_dropped || records.put(collection, key, record)
+            let is_stored = is_dropped || records.put(collection, key, record);
+            if is_stored && collection == pauses::COLLECTION {
+                simulation.pauses_stored(record);
+            }
+            is_stored
         })
         .await
     }
 
     async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable> {
-        self.call("delete record", |Simulation { records, env, .. }| {
+        self.call("delete record", |simulation| {
+            let Simulation { records, env, .. } = simulation;
             if collection != "data-deletion" || !env.has(Mistake::DeletionStaysUnfinished) {
                 records.delete(collection, key);
             }
@@ -205,7 +228,8 @@ impl KeyValueStore for Ports {
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        self.call("list records", |Simulation { records, env, .. }| {
+        self.call("list records", |simulation| {
+            let Simulation { records, env, .. } = simulation;
             if collection == "plan-active" && env.has(Mistake::ActivePlansForgotten) {
                 return vec![];
             }

@@ -27,13 +27,13 @@ impl Simulation {
         self.plan([After::new(1, Task::Api(request))]);
     }
 
-    fn ask_later(&mut self, delay: u64, request: ApiRequest) {
+    pub(super) fn ask_later(&mut self, delay: u64, request: ApiRequest) {
         let action = UserAction::Ask(request);
         self.plan([After::new(delay, TimelineEvent::Action(action))]);
     }
 
     /// A reason that no other action has.
-    fn reason(&mut self) -> String {
+    pub(super) fn reason(&mut self) -> String {
         format!("reason {} of a customer", self.env.fresh_id())
     }
 

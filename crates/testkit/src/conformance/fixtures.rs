@@ -129,6 +129,15 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
             output: output.clone(),
         },
     };
+    let queued = State::Queued {
+        next: attempt.next(),
+        since: at(91_000),
+        budget,
+    };
+    let held = Event::Held {
+        attempt: attempt.next(),
+        due: Some(at(90_000)),
+    };
     vec![
         job.clone(),
         running.clone(),
@@ -149,15 +158,17 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
             State::Cancelled { attempt },
             at(61_000),
         ),
-        running.advanced(&failed, retry, at(60_000)).advanced(
-            &user_command(false),
-            State::RetryScheduled {
-                next: attempt.next(),
-                due: at(62_000),
-                budget,
-            },
-            at(62_000),
-        ),
+        running
+            .advanced(&failed, retry.clone(), at(60_000))
+            .advanced(
+                &user_command(false),
+                State::RetryScheduled {
+                    next: attempt.next(),
+                    due: at(62_000),
+                    budget,
+                },
+                at(62_000),
+            ),
         running
             .advanced(
                 &user_command(true),
@@ -165,5 +176,8 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
                 at(61_000),
             )
             .advanced(&erase, State::Erased { attempt }, at(62_000)),
+        running
+            .advanced(&failed, retry, at(60_000))
+            .advanced(&held, queued, at(91_000)),
     ]
 }

@@ -13,10 +13,11 @@ use super::{TestEnvironment, full_job};
 use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
-    DeadLetters, Inventory, JobIndex, JobInput, JobStore, Listing, ListingCursor, Queue,
+    DeadLetters, Inventory, JobIndex, JobInput, JobStore, Listing, ListingCursor, Queue, QueuedJob,
     ScheduledCheck,
 };
 use jobs::save_request::SaveRequest;
+use jobs::state::State;
 use jobs::transition::Event;
 
 /// [`JobIndex`]: open jobs by next check, and jobs by id.
@@ -176,6 +177,73 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
         "inputs_of must return the input of every existing job"
     );
     assert!(ports.inputs_of(&[]).await.unwrap().is_empty());
+
+    // Two jobs are queued, the later one first. They leave the index of open jobs.
+    let own = |id: JobId| jobs.iter().any(|job| job.id == id);
+    let queued_jobs = async |limit: u16| {
+        let mut found = Vec::new();
+        for shard in 0..JobId::SHARDS {
+            let mut after = None;
+            loop {
+                let page = ports.queued_jobs(shard, after, limit).await.unwrap();
+                assert!(page.items.len() <= usize::from(limit));
+                assert!(page.items.is_sorted_by_key(|queued| queued.position));
+                found.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        found.retain(|queued| own(queued.position.job));
+        found.sort_by_key(|queued| queued.position);
+        found
+    };
+    assert_eq!(queued_jobs(1).await, []);
+    let mut expected = Vec::new();
+    for (at, job) in [(20, &jobs[1]), (10, &jobs[2])] {
+        let State::Submitting {
+            attempt, budget, ..
+        } = job.state
+        else {
+            unreachable!()
+        };
+        let since = Timestamp(job.created_at.0 + at);
+        let state = State::Queued {
+            next: attempt,
+            since,
+            budget,
+        };
+        let queued = job.advanced(&Event::Uploaded, state, since);
+        ports.save(SaveRequest::for_tests(&queued)).await.unwrap();
+        expected.push(QueuedJob::of(&queued).unwrap());
+    }
+    expected.sort_by_key(|queued| queued.position);
+    assert_eq!(queued_jobs(1).await, expected);
+    assert_eq!(queued_jobs(1000).await, expected);
+    let due = due_by(next_check_at(11)).await;
+    assert!(
+        expected
+            .iter()
+            .all(|it| due.iter().all(|due| due.job != it.position.job)),
+        "a queued job must not be due"
+    );
+    let cancelled = State::Cancelled {
+        attempt: jobs[1].state.attempt(),
+    };
+    let queued = ports.load(jobs[1].id).await.unwrap().unwrap();
+    let at = Timestamp(queued.updated_at.0 + 1);
+    let cancelled = queued.advanced(&Event::Overwritten, cancelled, at);
+    ports
+        .save(SaveRequest::for_tests(&cancelled))
+        .await
+        .unwrap();
+    expected.retain(|it| it.position.job != jobs[1].id);
+    assert_eq!(
+        queued_jobs(1000).await,
+        expected,
+        "a job that is no longer queued must leave the index"
+    );
 }
 
 /// [`Inventory`]: the current objects of the bucket.

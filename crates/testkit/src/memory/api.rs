@@ -58,6 +58,7 @@ fn entry(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
             && job.input.labels.batch.as_ref() == Some(batch))
         .then_some(job.created_at),
         JobListKey::Open(shard) => job.next_check_at().filter(|_| job.id.shard() == *shard),
+        JobListKey::Queued(shard) => job.queued_at().filter(|_| job.id.shard() == *shard),
     };
     Some(JobListEntry {
         at: at?,
@@ -80,7 +81,7 @@ impl JobList for Memory {
                 .filter(|entry| (range.from..=range.to).contains(&entry.at))
                 .collect();
             items.sort();
-            if !matches!(list, JobListKey::Open(_)) {
+            if !list.is_ascending() {
                 items.reverse();
             }
             let more = items.len() > usize::from(limit);

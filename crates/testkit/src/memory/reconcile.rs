@@ -7,7 +7,8 @@ use super::{Memory, MemoryState};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
     DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, JobInput, ListedObject, Listing,
-    ListingCursor, OpenJob, Queue, ScheduledCheck, Unavailable, UploadQueue,
+    ListingCursor, OpenJob, Queue, QueuePosition, QueuedJob, ScheduledCheck, Unavailable,
+    UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -66,6 +67,31 @@ impl JobIndex for Memory {
             Listing {
                 items: rows.map(OpenJob::from).collect(),
                 next,
+            }
+        })
+    }
+
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        self.operation("queued_jobs", |state| {
+            let mut queued: Vec<QueuedJob> = state
+                .jobs
+                .values()
+                .filter(|job| job.id.shard() == shard)
+                .filter_map(QueuedJob::of)
+                .filter(|queued| after.is_none_or(|after| queued.position > after))
+                .collect();
+            queued.sort_by_key(|queued| queued.position);
+            let has_more = queued.len() > usize::from(limit);
+            queued.truncate(usize::from(limit));
+            let next = queued.last().map(|queued| queued.position);
+            Listing {
+                items: queued,
+                next: next.filter(|_| has_more),
             }
         })
     }

@@ -68,7 +68,7 @@ export function Audit(): JSX.Element {
   );
 }
 
-const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
+const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"> = {
   retry: "job",
   cancel: "job",
   "delete-data": "job",
@@ -76,9 +76,12 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
   "apply-plan": "plan",
   redrive: "message",
   discard: "message",
+  pause: "scope",
+  resume: "scope",
 };
 
 function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {
+  if (TARGETS[action] === "scope") return <>{target}</>;
   const short = <code title={target}>{target.length > 18 ? `${target.slice(0, 17)}…` : target}</code>;
   switch (TARGETS[action]) {
     case "job":

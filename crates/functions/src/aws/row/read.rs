@@ -91,6 +91,11 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
         })
     };
     Ok(match status {
+        "Queued" => State::Queued {
+            next: attempt,
+            since: item.time("since")?,
+            budget: budget()?,
+        },
         "Submitting" => State::Submitting {
             attempt,
             lease_token: LeaseToken(item.number("lease_token")?),

@@ -93,6 +93,13 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
             ("next_check_at", n(next_check_at.0)),
         ]));
     }
+    if let Some(queued_at) = job.queued_at() {
+        item.extend(map([
+            ("queue_shard", n(job.id.shard())),
+            ("queued_at", n(queued_at.0)),
+            ("queued_attempt", n(job.state.attempt())),
+        ]));
+    }
     if matches!(job.state, State::Failed { .. }) {
         item.extend(map([
             ("failed_shard", n(job.id.shard())),
@@ -165,10 +172,17 @@ fn state_to_item(state: &State) -> Item {
         }
         State::RetryScheduled {
             next,
-            due,
+            due: at,
+            budget: b,
+        }
+        | State::Queued {
+            next,
+            since: at,
             budget: b,
         } => {
-            let mut item = map([("attempt", n(next)), ("due", n(due.0))]);
+            let is_queued = matches!(state, State::Queued { .. });
+            let name = if is_queued { "since" } else { "due" };
+            let mut item = map([("attempt", n(next)), (name, n(at.0))]);
             budget(&mut item, b);
             item
         }

@@ -3,18 +3,19 @@
 use api::downloads::{self, Stored};
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan, NewTicket,
-    NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
+    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause, NewRetryPlan,
+    NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, ResumeRequest,
+    SignPartsRequest, SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, quarantine,
+    ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, pauses, quarantine,
     retry_plans, search, summary, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{
-    CheckQueue, Clock, Connections, DeadLetters, JobStore, KeyValueStore, ObjectDeletion,
+    CheckQueue, Clock, Connections, DeadLetters, JobIndex, JobStore, KeyValueStore, ObjectDeletion,
     ObjectStore, Pusher, RetryCommandQueue, Tickets,
 };
 use jobs::state::Cause;
@@ -37,6 +38,7 @@ macro_rules! api_ports {
 
 api_ports!(
     JobStore,
+    JobIndex,
     JobList,
     ObjectStore,
     ObjectDeletion,
@@ -156,6 +158,16 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetRetryPlan => to_json(&retry_plans::show(ports, principal, plan_id()).await?),
         Operation::ApplyRetryPlan => {
             to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
+        }
+        Operation::ListPauses => to_json(&pauses::list(ports, principal).await?),
+        Operation::CreatePause => {
+            let pause: NewPause = request.json()?;
+            to_json(&pauses::create(ports, pipelines, principal, &pause).await?)
+        }
+        Operation::ResumePause => {
+            let resume: ResumeRequest = request.json()?;
+            let until = api_request.push_until;
+            to_json(&pauses::resume(ports, pipelines, principal, &resume, until).await?)
         }
         Operation::ListQuarantine => {
             let (query_id, after) = api_request.page_position(principal, "quarantine").await?;

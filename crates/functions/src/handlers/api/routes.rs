@@ -103,7 +103,7 @@ routes! {
     RetryJob: "POST" "/jobs/{job_id}/retry", JobReaders, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
     CancelJob: "POST" "/jobs/{job_id}/cancel", JobReaders, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
-        "Cancels an open job. SageMaker cannot cancel a request: a result that arrives later is ignored.";
+        "Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.";
     DeleteJobData: "POST" "/jobs/{job_id}/data-deletion", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Permanently deletes the uploaded file, its copies and its results. The job's row stays.";
     CreateRetryPlan: "POST" "/retry-plans", Support, Some("NewRetryPlan") => 201 Some("RetryPlanView"),
@@ -114,6 +114,12 @@ routes! {
         "Returns a retry plan with the progress of its jobs.";
     ApplyRetryPlan: "POST" "/retry-plans/{plan_id}/apply", Support, None => 200 Some("RetryPlanView"),
         "Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.";
+    ListPauses: "GET" "/pauses", AnyRole, None => 200 Some("PauseList"),
+        "Lists what is paused, and until when.";
+    CreatePause: "POST" "/pauses", Support, Some("NewPause") => 201 Some("PauseView"),
+        "Pauses a pipeline, a tenant, or a tenant in a pipeline: their jobs wait, and nothing of them is sent to the endpoint. Replaces an earlier pause of the same.";
+    ResumePause: "POST" "/pauses/resume", Support, Some("ResumeRequest") => 200 Some("ResumeResult"),
+        "Ends a pause. Jobs that no other pause holds are released, oldest first.";
     ListQuarantine: "GET" "/quarantine", Support, Some("PageQuery") => 200 Some("QuarantinePage"),
         "Lists the messages in quarantine, by queue.";
     GetQuarantineEntry: "GET" "/quarantine/{entry_id}", Support, None => 200 Some("QuarantineEntry"),

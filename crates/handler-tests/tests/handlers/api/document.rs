@@ -146,6 +146,11 @@ fn schemas() -> Map<String, Value> {
         NewRetryPlan,
         RetryPlanView,
         RetryPlanList,
+        NewPause,
+        PauseView,
+        PauseList,
+        ResumeRequest,
+        ResumeResult,
         QuarantinePage,
         QuarantineEntry,
         QuarantineCommandRequest,
@@ -205,7 +210,7 @@ fn tag(route: &Route) -> &'static str {
 }
 
 /// Name, description, and the first segments of the paths.
-const TAGS: [(&str, &str, &[&str]); 6] = [
+const TAGS: [(&str, &str, &[&str]); 7] = [
     (
         "account",
         "Signing in, and what the caller may do.",
@@ -226,6 +231,11 @@ const TAGS: [(&str, &str, &[&str]); 6] = [
         "retry-plans",
         "For support: retrying many failed jobs together.",
         &["retry-plans"],
+    ),
+    (
+        "pauses",
+        "What is paused. For support: pausing and resuming.",
+        &["pauses"],
     ),
     (
         "repair",

@@ -1,0 +1,184 @@
+//! Pausing and resuming pipelines and tenants.
+
+use super::audit::{self, AuditTarget};
+use super::{ApiError, Principal};
+use crate::types::{AuditAction, NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
+use jobs::id::{Tenant, Timestamp};
+use jobs::pause::{
+    self, MAX_PAUSE, MAX_PAUSES, Pause, PauseChange, PauseDetails, PauseScope, Pauses,
+};
+use jobs::pipeline::Pipelines;
+use jobs::ports::{CheckQueue, Clock, JobIndex, KeyValueStore};
+use jobs::release::release_queued;
+
+/// The pauses that the principal may see. Who paused and why is for support.
+///
+/// # Errors
+/// If a dependency does not answer.
+pub async fn list<P: KeyValueStore + Clock>(
+    ports: &P,
+    principal: &Principal,
+) -> Result<PauseList, ApiError> {
+    let pauses = Pauses::load(ports, ports.now()).await?;
+    let is_support = principal.is_support();
+    let concerns = |pause: &&Pause| {
+        let tenant = pause.scope.tenant();
+        is_support || tenant.is_none_or(|tenant| principal.tenants.contains(tenant))
+    };
+    let views = pauses.iter().filter(concerns);
+    Ok(PauseList {
+        pauses: views.map(|pause| view(pause, is_support)).collect(),
+    })
+}
+
+fn view(pause: &Pause, is_support: bool) -> PauseView {
+    let Pause { scope, details } = pause;
+    PauseView {
+        pipeline: scope.pipeline().map(str::to_owned),
+        tenant: scope.tenant().map(|tenant| tenant.as_str().to_owned()),
+        since: details.since.0,
+        until: details.until.0,
+        actor: is_support.then(|| details.actor.clone()),
+        reason: is_support.then(|| details.reason.clone()),
+    }
+}
+
+/// Pauses a pipeline, a tenant or both, in place of an earlier pause of the same.
+///
+/// # Errors
+/// Unless the caller is support, if the request is invalid, or if a dependency does not answer.
+pub async fn create<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    new: &NewPause,
+) -> Result<PauseView, ApiError> {
+    principal.must_be_support()?;
+    let scope = scope(new.pipeline.as_deref(), new.tenant.as_deref())?;
+    if let Some(name) = scope.pipeline()
+        && pipelines.get(name).is_none()
+    {
+        let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
+        return Err(ApiError::BadRequest(format!(
+            "there is no pipeline {name:?}; choose one of {}",
+            known.join(", ")
+        )));
+    }
+    let now = ports.now();
+    let until = Timestamp(new.until);
+    if until <= now || until > now.plus(MAX_PAUSE) {
+        return Err(ApiError::BadRequest(format!(
+            "until must be in the future and at most {} days from now",
+            MAX_PAUSE.as_secs() / 86_400
+        )));
+    }
+    let described = describe(&scope);
+    let target = target(&described, &scope);
+    let audit = audit::begin(
+        ports,
+        pipelines,
+        principal,
+        AuditAction::Pause,
+        target,
+        &new.reason,
+    )
+    .await?;
+    let pause = Pause {
+        scope,
+        details: PauseDetails {
+            actor: principal.actor.clone(),
+            reason: new.reason.trim().to_owned(),
+            since: now,
+            until,
+        },
+    };
+    let changed = pause::store(ports, &pause, now).await?;
+    if let Err(error) = done(changed, &described) {
+        return Err(audit.refuse(ports, error).await);
+    }
+    audit
+        .finish(ports, format!("paused until {} (ms since 1970)", until.0))
+        .await;
+    Ok(view(&pause, true))
+}
+
+/// Ends a pause, and releases queued jobs that no other pause holds, until `release_until`. The reconciler releases the rest.
+///
+/// # Errors
+/// Unless the caller is support, if there is no such pause, or if a dependency does not answer.
+pub async fn resume<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    request: &ResumeRequest,
+    release_until: Timestamp,
+) -> Result<ResumeResult, ApiError>
+where
+    P: KeyValueStore + JobIndex + CheckQueue + Clock,
+{
+    principal.must_be_support()?;
+    let scope = scope(request.pipeline.as_deref(), request.tenant.as_deref())?;
+    let described = describe(&scope);
+    let target = target(&described, &scope);
+    let audit = audit::begin(
+        ports,
+        pipelines,
+        principal,
+        AuditAction::Resume,
+        target,
+        &request.reason,
+    )
+    .await?;
+    let changed = pause::remove(ports, &scope, ports.now()).await?;
+    if let Err(error) = done(changed, &described) {
+        return Err(audit.refuse(ports, error).await);
+    }
+    audit.finish(ports, "resumed").await;
+    let interval = pipelines.reconcile_interval();
+    let report = release_queued(ports, interval, release_until).await;
+    Ok(ResumeResult {
+        released: report.released,
+        more: report.incomplete,
+    })
+}
+
+fn done(change: PauseChange, described: &str) -> Result<(), ApiError> {
+    match change {
+        PauseChange::Done => Ok(()),
+        PauseChange::NotPaused => Err(ApiError::NotFound(format!(
+            "{described} is not paused; name the pipeline and the tenant exactly as the pause does"
+        ))),
+        PauseChange::TooMany => Err(ApiError::Refused(format!(
+            "there are {MAX_PAUSES} pauses; resume some, or pause a whole pipeline or tenant"
+        ))),
+        PauseChange::Contended => Err(ApiError::Changed(
+            "others changed the pauses at the same moment; look at them and try again".to_owned(),
+        )),
+    }
+}
+
+fn scope(pipeline: Option<&str>, tenant: Option<&str>) -> Result<PauseScope, ApiError> {
+    let tenant: Option<Tenant> = tenant
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| ApiError::BadRequest("tenant is not a tenant's name".to_owned()))?;
+    PauseScope::new(pipeline.map(str::to_owned), tenant)
+        .ok_or_else(|| ApiError::BadRequest("name a pipeline, a tenant, or both".to_owned()))
+}
+
+/// What is paused, for people.
+fn describe(scope: &PauseScope) -> String {
+    match scope {
+        PauseScope::Pipeline(pipeline) => format!("pipeline {pipeline}"),
+        PauseScope::Tenant(tenant) => format!("tenant {tenant}"),
+        PauseScope::Both(pipeline, tenant) => format!("pipeline {pipeline} for tenant {tenant}"),
+    }
+}
+
+fn target<'a>(described: &'a str, scope: &'a PauseScope) -> AuditTarget<'a> {
+    AuditTarget {
+        id: described,
+        tenant: scope.tenant(),
+        pipeline: scope.pipeline(),
+    }
+}

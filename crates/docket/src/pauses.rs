@@ -1,0 +1,104 @@
+//! `docket pauses`, `docket pause` and `docket resume`.
+
+use api::types::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
+
+use crate::CommandContext;
+use crate::cli::{PauseArgs, ResumeArgs};
+use crate::client::Idempotency;
+use crate::config;
+use crate::error::{CliError, Exit, Result};
+use crate::print::{Cell, Column, Printer, TextTable, pluralize, sanitize};
+
+pub(crate) async fn list(context: &CommandContext) -> Result<Exit> {
+    let list: PauseList = context.client.get("/pauses").await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&list)?;
+        return Ok(Exit::Success);
+    }
+    let mut table = TextTable::new([
+        Column::new("PIPELINE"),
+        Column::new("TENANT"),
+        Column::new("UNTIL"),
+        Column::new("SINCE").drop_rank(3),
+        Column::new("BY").truncate().drop_rank(2),
+        Column::new("REASON").truncate().drop_rank(1),
+    ]);
+    for pause in &list.pauses {
+        table.row([
+            Cell::from(pause.pipeline.as_deref().unwrap_or("all")),
+            Cell::from(pause.tenant.as_deref().unwrap_or("all")),
+            Cell::from(printer.table_time(pause.until)),
+            Cell::from(printer.table_time(pause.since)),
+            Cell::from(pause.actor.as_deref().unwrap_or_default()),
+            Cell::from(pause.reason.as_deref().unwrap_or_default()),
+        ]);
+    }
+    if table.is_empty() {
+        printer.line("nothing is paused")?;
+    } else {
+        printer.table(&table)?;
+    }
+    Ok(Exit::Success)
+}
+
+pub(crate) async fn pause(context: &CommandContext, args: PauseArgs) -> Result<Exit> {
+    let what = named(args.pipeline.as_deref(), args.tenant.as_deref())?;
+    let body = NewPause {
+        pipeline: args.pipeline,
+        tenant: args.tenant,
+        until: config::now() + args.duration,
+        reason: args.reason,
+    };
+    // A second request replaces the pause by the same one.
+    let pause: PauseView = context
+        .client
+        .post("/pauses", &body, Idempotency::Idempotent)
+        .await?;
+    if context.printer.json {
+        context.printer.json_document(&pause)?;
+    } else {
+        context.printer.line(&sanitize(&format!(
+            "{what} is paused until {}; what the endpoint already has continues",
+            Printer::time_and_age(pause.until)
+        )))?;
+    }
+    Ok(Exit::Success)
+}
+
+pub(crate) async fn resume(context: &CommandContext, args: ResumeArgs) -> Result<Exit> {
+    let what = named(args.pipeline.as_deref(), args.tenant.as_deref())?;
+    let body = ResumeRequest {
+        pipeline: args.pipeline,
+        tenant: args.tenant,
+        reason: args.reason,
+    };
+    // If the first request succeeded and its answer was lost, a second one would find no pause.
+    let result: ResumeResult = context
+        .client
+        .post("/pauses/resume", &body, Idempotency::NotIdempotent)
+        .await?;
+    if context.printer.json {
+        context.printer.json_document(&result)?;
+    } else {
+        let rest = if result.more {
+            "; the others follow within five minutes"
+        } else {
+            ""
+        };
+        context.printer.line(&sanitize(&format!(
+            "{what} is resumed; {} released{rest}",
+            pluralize(result.released, "waiting job", "waiting jobs")
+        )))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn named(pipeline: Option<&str>, tenant: Option<&str>) -> Result<String> {
+    match (pipeline, tenant) {
+        (Some(pipeline), None) => Ok(format!("pipeline {pipeline}")),
+        (None, Some(tenant)) => Ok(format!("tenant {tenant}")),
+        (Some(pipeline), Some(tenant)) => Ok(format!("pipeline {pipeline} for tenant {tenant}")),
+        (None, None) => Err(CliError::usage("name a --pipeline, a --tenant, or both")),
+    }
+}

@@ -1,0 +1,386 @@
+//! Pausing and resuming, and cancelling what waits: the API, the submit path, retries and the reconciler together.
+
+use api::types::{JobCommandResult, JobDetail, JobPage, PauseList, PauseView, ResumeResult};
+use functions::handlers::{inference_error, reconciler, retry, upload_trigger};
+use jobs::event::EventKind;
+use jobs::id::{JobId, Timestamp};
+use jobs::job::Job;
+use jobs::state::State;
+use serde_json::{Value, json};
+
+use super::super::fixtures::{
+    BUCKET, NOW, PDF, advance, batch, event, failed, job, run, upload_event,
+};
+use super::{TestApi, audit_log};
+
+const KEY: &str = "inbound/acme/nda.pdf";
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+fn pause(scope: &Value, lasts: u64) -> Value {
+    let mut body = scope.clone();
+    body["until"] = (NOW.0 + lasts).into();
+    body["reason"] = "the GPU quota is used up".into();
+    body
+}
+
+fn resume(scope: &Value) -> Value {
+    let mut body = scope.clone();
+    body["reason"] = "there is capacity again".into();
+    body
+}
+
+fn pipeline() -> Value {
+    json!({"pipeline": "legal-review"})
+}
+
+fn upload(api: &TestApi, key: &str) -> Job {
+    let app = api.handler.app();
+    let version = app.ports.put(BUCKET, key, PDF);
+    let response = run(upload_trigger::handle(
+        app,
+        batch(app, &[upload_event(key, &version)], 1),
+    ))
+    .unwrap();
+    assert!(response.batch_item_failures.is_empty());
+    job(app, key)
+}
+
+/// Lets function `retry` process the checks that were sent, each after its delay, and returns their delays.
+fn run_checks(api: &TestApi) -> Vec<u32> {
+    let app = api.handler.app();
+    let sent = std::mem::take(&mut app.ports.state().checks);
+    let began = app.ports.state().now;
+    for check in &sent {
+        app.ports.state().now.0 = began.0 + u64::from(check.delay_seconds) * 1000;
+        let message = check.message;
+        let body = json!({"job_id": message.job.to_string(), "attempt": message.attempt.0, "due": message.due.map(|due| due.0)});
+        let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
+        assert!(response.batch_item_failures.is_empty());
+    }
+    sent.iter().map(|check| check.delay_seconds).collect()
+}
+
+fn reconcile(api: &TestApi) -> reconciler::Reconciled {
+    let app = api.handler.app();
+    run(reconciler::handle(app, event(app, json!({})))).unwrap()
+}
+
+fn invocations(api: &TestApi) -> Vec<JobId> {
+    let state = api.ports().state();
+    let calls = state.invocations.iter();
+    calls.map(|call| call.inference_id.job).collect()
+}
+
+#[test]
+fn uploads_wait_while_their_pipeline_is_paused_and_start_in_order_when_it_is_resumed() {
+    let api = TestApi::new();
+    let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
+    let mut expected = Vec::new();
+    for number in 0..5 {
+        let waiting = upload(&api, &format!("inbound/acme/{number}.pdf"));
+        assert!(matches!(waiting.state, State::Queued { .. }));
+        assert!(waiting.attempts.is_empty());
+        expected.push(waiting.id);
+        advance(api.handler.app(), 1000);
+    }
+    // Another pipeline goes on.
+    let other = upload(&api, "inbound-batches/acme/a.pdf");
+    assert!(matches!(other.state, State::InProgress { .. }));
+    assert_eq!(reconcile(&api).queued_released, 0);
+    assert_eq!(run_checks(&api), [0; 0]);
+    assert_eq!(invocations(&api), [other.id]);
+
+    let open: JobPage = api.support().get("/jobs?status=open");
+    assert_eq!(open.jobs.len(), 6, "support sees those that wait, too");
+
+    let resumed: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
+    assert_eq!((resumed.released, resumed.more), (5, false));
+    assert_eq!(run_checks(&api), [0; 5]);
+    assert_eq!(invocations(&api)[1..], expected);
+    let log: Vec<(String, String)> = audit_log(&api)
+        .into_iter()
+        .map(|entry| (entry.action, entry.target))
+        .collect();
+    let target = || "pipeline legal-review".to_owned();
+    assert_eq!(
+        log,
+        [
+            ("resume".to_owned(), target()),
+            ("pause".to_owned(), target())
+        ]
+    );
+    assert_eq!(reconcile(&api).queued_released, 0, "nothing is left");
+}
+
+#[test]
+fn pause_ends_by_itself_and_the_reconciler_releases_on_time() {
+    let api = TestApi::new();
+    let _: PauseView = api
+        .support()
+        .post("/pauses", pause(&pipeline(), 33 * MINUTE));
+    let waiting = upload(&api, KEY);
+    advance(api.handler.app(), 27 * MINUTE);
+    assert_eq!(
+        reconcile(&api).queued_released,
+        0,
+        "the next run is early enough"
+    );
+    advance(api.handler.app(), 5 * MINUTE);
+    assert_eq!(reconcile(&api).queued_released, 1);
+    assert_eq!(run_checks(&api), [62], "when the pause has ended");
+    assert_eq!(invocations(&api), [waiting.id]);
+}
+
+/// A pause that is extended after the check was sent holds the job on.
+#[test]
+fn check_that_arrives_during_another_pause_starts_nothing() {
+    let api = TestApi::new();
+    let _: PauseView = api
+        .support()
+        .post("/pauses", pause(&pipeline(), 3 * MINUTE));
+    let waiting = upload(&api, KEY);
+    assert_eq!(reconcile(&api).queued_released, 1);
+    let tenant = json!({"tenant": "acme"});
+    let _: PauseView = api.support().post("/pauses", pause(&tenant, HOUR));
+    run_checks(&api);
+    assert_eq!(job(api.handler.app(), KEY), waiting);
+    assert_eq!(invocations(&api), []);
+}
+
+#[test]
+fn pause_of_a_tenant_or_of_a_tenant_in_a_pipeline_holds_no_one_else() {
+    let both = json!({"pipeline": "legal-review", "tenant": "acme"});
+    for (scope, held) in [
+        (json!({"tenant": "acme"}), [true, true, false]),
+        (both, [true, false, false]),
+        (pipeline(), [true, false, true]),
+    ] {
+        let api = TestApi::new();
+        let _: PauseView = api.support().post("/pauses", pause(&scope, HOUR));
+        let keys = [KEY, "inbound-batches/acme/a.pdf", "inbound/globex/a.pdf"];
+        let found = keys.map(|key| matches!(upload(&api, key).state, State::Queued { .. }));
+        assert_eq!(found, held, "{scope}");
+    }
+}
+
+#[test]
+fn retry_that_is_due_during_a_pause_waits_and_its_deadline_with_it() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    upload(&api, KEY);
+    let reason = "Received server error (500) from model.";
+    let message = batch(app, &[failed(&job(app, KEY), reason)], 1);
+    run(inference_error::handle(app, message)).unwrap();
+    let State::RetryScheduled { due, budget, .. } = job(app, KEY).state else {
+        panic!("no retry")
+    };
+    let until = due.0 + 40 * HOUR - NOW.0;
+    let _: PauseView = api.support().post("/pauses", pause(&pipeline(), until));
+    run_checks(&api);
+    let held = job(app, KEY);
+    assert!(
+        matches!(held.state, State::Queued { .. }),
+        "{:?}",
+        held.state
+    );
+    assert_eq!(held.history.last().unwrap().event, EventKind::Held);
+    assert_eq!(held.failure().map(|it| it.cause.name()), Some("ModelError"));
+
+    // Longer than the job's deadline.
+    app.ports.state().now.0 = NOW.0 + until;
+    assert_eq!(reconcile(&api).queued_released, 1);
+    let at = app.ports.state().now;
+    run_checks(&api);
+    let State::InProgress {
+        attempt,
+        budget: released,
+        ..
+    } = job(app, KEY).state
+    else {
+        panic!("it did not start: {:?}", job(app, KEY).state)
+    };
+    assert_eq!(attempt.0, 2);
+    let State::Queued { since, .. } = held.state else {
+        unreachable!()
+    };
+    assert_eq!(released.expires_at.0 - budget.expires_at.0, at.0 - since.0);
+}
+
+#[test]
+fn cancelled_while_it_waits_it_is_never_sent_and_its_data_can_be_deleted_at_once() {
+    let api = TestApi::new();
+    let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
+    let waiting = upload(&api, KEY);
+    let path = format!("/jobs/{}/cancel", waiting.id);
+    let reason = json!({"reason": "the wrong file"});
+    let answer: JobCommandResult = api.reviewer().post(&path, reason.clone());
+    assert_eq!(answer.job.status, "Cancelled");
+    assert!(answer.job.cancelled_without_run);
+    let _: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
+    assert_eq!(run_checks(&api), [0; 0]);
+    assert_eq!(invocations(&api), []);
+    let path = format!("/jobs/{}/data-deletion", waiting.id);
+    let deleted: JobCommandResult = api.support().post(&path, reason);
+    assert_eq!(deleted.job.status, "Erased");
+}
+
+/// The check is on its way when the job is cancelled.
+#[test]
+fn released_and_then_cancelled_it_is_not_sent() {
+    let api = TestApi::new();
+    let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
+    let waiting = upload(&api, KEY);
+    let _: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
+    let path = format!("/jobs/{}/cancel", waiting.id);
+    let _: JobCommandResult = api
+        .reviewer()
+        .post(&path, json!({"reason": "the wrong file"}));
+    assert_eq!(run_checks(&api), [0]);
+    assert_eq!(invocations(&api), []);
+}
+
+#[test]
+fn job_that_runs_is_cancelled_with_the_warning_that_its_run_may_continue() {
+    let api = TestApi::new();
+    let running = upload(&api, KEY);
+    let path = format!("/jobs/{}/cancel", running.id);
+    let answer: JobCommandResult = api
+        .reviewer()
+        .post(&path, json!({"reason": "the wrong file"}));
+    assert!(!answer.job.cancelled_without_run);
+    let detail: JobDetail = api.reviewer().get(&format!("/jobs/{}", running.id));
+    assert!(detail.explanation.summary.contains("is ignored"));
+}
+
+#[test]
+fn customers_see_until_when_and_only_support_sees_who_and_why() {
+    let api = TestApi::new();
+    let created: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
+    let globex = json!({"tenant": "globex"});
+    let _: PauseView = api.support().post("/pauses", pause(&globex, 2 * HOUR));
+    let seen: PauseList = api.customer().get("/pauses");
+    let shown = PauseView {
+        actor: None,
+        reason: None,
+        ..created.clone()
+    };
+    assert_eq!(seen.pauses, [shown]);
+    let all: PauseList = api.support().get("/pauses");
+    assert_eq!(all.pauses.len(), 2);
+    assert_eq!(created.actor.as_deref(), Some("sam@docket.example"));
+
+    let waiting = upload(&api, KEY);
+    let path = format!("/jobs/{}", waiting.id);
+    let detail: JobDetail = api.customer().get(&path);
+    let text = serde_json::to_string(&detail.explanation).unwrap();
+    assert!(text.contains("the pipeline is paused"), "{text}");
+    assert!(!text.contains("quota") && !text.contains("sam@"), "{text}");
+    assert!(
+        detail
+            .explanation
+            .next
+            .iter()
+            .any(|step| step.at == created.until)
+    );
+    let detail: JobDetail = api.support().get(&path);
+    let text = serde_json::to_string(&detail.explanation).unwrap();
+    assert!(text.contains("quota") && text.contains("sam@"), "{text}");
+}
+
+#[test]
+fn pause_without_an_end_a_scope_or_a_reason_is_refused() {
+    let api = TestApi::new();
+    let week = 7 * 24 * HOUR;
+    for (body, words) in [
+        (
+            pause(&json!({}), HOUR),
+            "name a pipeline, a tenant, or both",
+        ),
+        (
+            pause(&json!({"pipeline": "nda"}), HOUR),
+            "there is no pipeline",
+        ),
+        (
+            pause(&json!({"tenant": "A B"}), HOUR),
+            "not a tenant's name",
+        ),
+        (pause(&pipeline(), 0), "in the future"),
+        (pause(&pipeline(), week + 1), "at most 7 days"),
+        (
+            json!({"pipeline": "legal-review", "until": NOW.0 + HOUR, "reason": " "}),
+            "give a reason",
+        ),
+    ] {
+        let (code, detail) = api.support().problem("POST", "/pauses", Some(body));
+        assert_eq!(code, "bad-request");
+        assert!(detail.contains(words), "{detail}");
+    }
+    let body = Some(pause(&pipeline(), HOUR));
+    let code = api.reviewer().problem_code("POST", "/pauses", body);
+    assert_eq!(code, "forbidden");
+    let body = Some(resume(&pipeline()));
+    let (code, detail) = api.support().problem("POST", "/pauses/resume", body);
+    assert_eq!(code, "not-found");
+    assert!(detail.contains("is not paused"), "{detail}");
+    let _: PauseView = api.support().post("/pauses", pause(&pipeline(), week));
+}
+
+/// Nobody knows what is paused, so nothing may start, and nothing is lost.
+#[test]
+fn unreadable_pauses_hold_every_upload_until_they_are_repaired() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    let record = |body: &str, revision| jobs::ports::Record {
+        body: body.to_owned(),
+        revision,
+        expires_at: None,
+    };
+    let put = |record| app.ports.state().records.put("pauses", "now", &record);
+    assert!(put(record("{}", 1)));
+    let waiting = upload(&api, KEY);
+    assert!(matches!(waiting.state, State::Queued { .. }));
+    let reconciled = reconcile(&api);
+    assert_eq!(
+        (reconciled.queued_released, reconciled.incomplete),
+        (0, true)
+    );
+    assert!(put(record("", 2)));
+    assert_eq!(reconcile(&api).queued_released, 1);
+    run_checks(&api);
+    assert_eq!(invocations(&api), [waiting.id]);
+}
+
+/// Without a record the path is the one without pauses: one read more, and no write.
+#[test]
+fn upload_without_a_pause_costs_one_read_and_no_write_more() {
+    let api = TestApi::new();
+    upload(&api, KEY);
+    let state = api.ports().state();
+    let calls = |name: &str| state.calls.get(name).copied().unwrap_or(0);
+    assert_eq!((calls("get_record"), calls("list_records")), (1, 0));
+    assert_eq!((calls("create"), calls("save")), (1, 1));
+    assert_eq!(state.checks.len(), 0);
+}
+
+#[test]
+fn many_queued_jobs_are_released_oldest_first_within_the_time() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
+    for number in 0..250 {
+        upload(&api, &format!("inbound/acme/{number}.pdf"));
+        advance(app, 1);
+    }
+    let resumed: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
+    assert_eq!(resumed.released, 250);
+    let since: Vec<Timestamp> = app
+        .ports
+        .state()
+        .checks
+        .iter()
+        .filter_map(|check| check.message.due)
+        .collect();
+    assert_eq!(since.len(), 250);
+    assert!(since.is_sorted());
+}

@@ -1,0 +1,318 @@
+//! Pauses: while a pipeline or a tenant is paused, its jobs wait in the table instead of in the endpoint's queue.
+//!
+//! The pauses are one record. Whoever is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
+//! once no pause holds it. An attempt that was started before the pause continues.
+
+use std::time::Duration;
+
+use crate::id::{Tenant, Timestamp};
+use crate::ports::{KeyValueStore, Record, Unavailable};
+
+const COLLECTION: &str = "pauses";
+const KEY: &str = "now";
+/// Maximum number of pauses at a time. Every job reads all of them, so the record must be small: up to half a kilobyte each.
+pub const MAX_PAUSES: usize = 50;
+/// The longest pause. It ends by itself, so that no job waits for a person who has forgotten it.
+pub const MAX_PAUSE: Duration = Duration::from_secs(7 * 86_400);
+/// How long the record stays after the end of its last pause.
+const RECORD_KEPT: Duration = Duration::from_secs(3600);
+/// How often a change is repeated after another one at the same moment.
+const MAX_CONFLICTS: u8 = 5;
+/// Stands for every pipeline or every tenant in the first column of a line.
+const EVERY: &str = "*";
+
+/// What a pause holds: the jobs of a pipeline, of a tenant, or of a tenant in a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PauseScope {
+    Pipeline(String),
+    Tenant(Tenant),
+    Both(String, Tenant),
+}
+
+impl PauseScope {
+    /// `None` if neither is named: nothing pauses the whole service.
+    pub fn new(pipeline: Option<String>, tenant: Option<Tenant>) -> Option<Self> {
+        match (pipeline, tenant) {
+            (Some(pipeline), None) => Some(Self::Pipeline(pipeline)),
+            (None, Some(tenant)) => Some(Self::Tenant(tenant)),
+            (Some(pipeline), Some(tenant)) => Some(Self::Both(pipeline, tenant)),
+            (None, None) => None,
+        }
+    }
+
+    pub fn pipeline(&self) -> Option<&str> {
+        match self {
+            Self::Pipeline(pipeline) | Self::Both(pipeline, _) => Some(pipeline),
+            Self::Tenant(_) => None,
+        }
+    }
+
+    pub const fn tenant(&self) -> Option<&Tenant> {
+        match self {
+            Self::Tenant(tenant) | Self::Both(_, tenant) => Some(tenant),
+            Self::Pipeline(_) => None,
+        }
+    }
+
+    /// Whether it holds the jobs of `tenant` in `pipeline`.
+    pub fn holds(&self, pipeline: &str, tenant: &Tenant) -> bool {
+        self.pipeline().is_none_or(|own| own == pipeline)
+            && self.tenant().is_none_or(|own| own == tenant)
+    }
+
+    /// As stored. Neither name can contain a `*` or a `:`.
+    fn key(&self) -> String {
+        let tenant = self.tenant().map_or(EVERY, |tenant| tenant.as_str());
+        format!("{}:{tenant}", self.pipeline().unwrap_or(EVERY))
+    }
+
+    fn from_key(key: &str) -> Option<Self> {
+        let (pipeline, tenant) = key.split_once(':')?;
+        let pipeline = (pipeline != EVERY).then(|| pipeline.to_owned());
+        let tenant = match tenant {
+            EVERY => None,
+            name => Some(name.parse().ok()?),
+        };
+        Self::new(pipeline, tenant)
+    }
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    pub scope: PauseScope,
+    pub details: PauseDetails,
+}
+
+/// Who paused it, why, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseDetails {
+    pub actor: String,
+    pub reason: String,
+    pub since: Timestamp,
+    pub until: Timestamp,
+}
+
+impl Pause {
+    /// As stored: a line of five columns. As JSON, it would make function `upload-trigger` larger by some kilobytes.
+    fn to_line(&self) -> String {
+        let PauseDetails {
+            actor,
+            reason,
+            since,
+            until,
+        } = &self.details;
+        let on_one_line = |text: &str| text.replace(['\t', '\n', '\r'], " ");
+        let (key, actor, reason) = (self.scope.key(), on_one_line(actor), on_one_line(reason));
+        format!("{key}\t{}\t{}\t{actor}\t{reason}", until.0, since.0)
+    }
+
+    /// Reads a line of the record.
+    pub fn from_line(line: &str) -> Option<Self> {
+        let mut columns = line.splitn(5, '\t');
+        let mut column = || columns.next();
+        let scope = PauseScope::from_key(column()?)?;
+        let until = Timestamp(column()?.parse().ok()?);
+        let since = Timestamp(column()?.parse().ok()?);
+        let details = PauseDetails {
+            actor: column()?.to_owned(),
+            reason: column()?.to_owned(),
+            since,
+            until,
+        };
+        Some(Self { scope, details })
+    }
+}
+
+/// All pauses at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pauses(Vec<Pause>);
+
+impl Pauses {
+    /// Those that have not ended, in one consistent read.
+    ///
+    /// # Errors
+    /// If the store does not answer, or the record cannot be read.
+    pub async fn load<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<Self, Unavailable> {
+        Ok(read(ports, now).await?.0)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Pause> {
+        self.0.iter()
+    }
+
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of the pauses that hold jobs of `tenant` in `pipeline`, the one that ends last.
+    pub fn holding(&self, pipeline: &str, tenant: &Tenant) -> Option<&Pause> {
+        let holding = self.iter().filter(|it| it.scope.holds(pipeline, tenant));
+        holding.max_by_key(|pause| pause.details.until)
+    }
+}
+
+/// Whether a pause holds the jobs of `tenant` in `pipeline` now. A record that cannot be read holds every job: nobody knows
+/// what is paused. Without lists and texts of its own, since every start of an attempt comes here.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn is_held<P: KeyValueStore>(
+    ports: &P,
+    pipeline: &str,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<bool, Unavailable> {
+    let Some(record) = ports.get(COLLECTION, KEY).await? else {
+        return Ok(false);
+    };
+    let is = |named: &str, own: &str| named == EVERY || named == own;
+    for line in record.body.lines() {
+        let is_held = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
+            is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
+        });
+        if is_held {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The first columns of a line: the pipeline, the tenant, and until when they are paused.
+fn scope_and_end(line: &str) -> Option<(&str, &str, Timestamp)> {
+    let (scope, rest) = line.split_once('\t')?;
+    let (pipeline, tenant) = scope.split_once(':')?;
+    let (until, _) = rest.split_once('\t')?;
+    Some((pipeline, tenant, Timestamp(until.parse().ok()?)))
+}
+
+/// What becomes of a change of the pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseChange {
+    Done,
+    /// To resume: nothing of exactly this scope is paused.
+    NotPaused,
+    /// To pause: there are [`MAX_PAUSES`] already.
+    TooMany,
+    /// Others changed the pauses at the same moment, several times.
+    Contended,
+}
+
+/// Stores a pause, in place of an earlier one of the same scope.
+///
+/// # Errors
+/// See [`Pauses::load`].
+pub async fn store<P: KeyValueStore>(
+    ports: &P,
+    pause: &Pause,
+    now: Timestamp,
+) -> Result<PauseChange, Unavailable> {
+    change(ports, &pause.scope, Some(pause), now).await
+}
+
+/// Removes the pause of exactly this scope.
+///
+/// # Errors
+/// See [`Pauses::load`].
+pub async fn remove<P: KeyValueStore>(
+    ports: &P,
+    scope: &PauseScope,
+    now: Timestamp,
+) -> Result<PauseChange, Unavailable> {
+    change(ports, scope, None, now).await
+}
+
+async fn read<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<(Pauses, u64), Unavailable> {
+    let Some(record) = ports.get(COLLECTION, KEY).await? else {
+        return Ok((Pauses::default(), 0));
+    };
+    let mut pauses = Vec::new();
+    for line in record.body.lines() {
+        let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
+            what: "the record of pauses",
+            source: "a line cannot be read".into(),
+        })?;
+        if pause.details.until > now {
+            pauses.push(pause);
+        }
+    }
+    Ok((Pauses(pauses), record.revision))
+}
+
+async fn change<P: KeyValueStore>(
+    ports: &P,
+    scope: &PauseScope,
+    new: Option<&Pause>,
+    now: Timestamp,
+) -> Result<PauseChange, Unavailable> {
+    for _ in 0..MAX_CONFLICTS {
+        let (Pauses(mut pauses), revision) = read(ports, now).await?;
+        let before = pauses.len();
+        pauses.retain(|pause| pause.scope != *scope);
+        match new {
+            None if pauses.len() == before => return Ok(PauseChange::NotPaused),
+            Some(_) if pauses.len() >= MAX_PAUSES => return Ok(PauseChange::TooMany),
+            None | Some(_) => pauses.extend(new.cloned()),
+        }
+        let lines: Vec<String> = pauses.iter().map(Pause::to_line).collect();
+        let last = pauses.iter().map(|pause| pause.details.until).max();
+        let record = Record {
+            body: lines.join("\n"),
+            revision: revision + 1,
+            expires_at: Some(last.unwrap_or(now).plus(RECORD_KEPT)),
+        };
+        if ports.put(COLLECTION, KEY, &record).await? {
+            return Ok(PauseChange::Done);
+        }
+    }
+    Ok(PauseChange::Contended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pause_is_read_as_it_was_stored() {
+        let tenant: Tenant = "acme".parse().unwrap_or_else(|_| Tenant::fallback());
+        for scope in [
+            PauseScope::Pipeline("legal-review".to_owned()),
+            PauseScope::Tenant(tenant.clone()),
+            PauseScope::Both("legal-review".to_owned(), tenant),
+        ] {
+            assert_eq!(PauseScope::from_key(&scope.key()), Some(scope));
+        }
+        for key in ["", "*:*", "legal-review", "a:B C"] {
+            assert_eq!(PauseScope::from_key(key), None, "{key}");
+        }
+        let pause = Pause {
+            scope: PauseScope::Pipeline("legal-review".to_owned()),
+            details: PauseDetails {
+                actor: "sam@docket.example".to_owned(),
+                reason: "two lines\nof a \"reason\"".to_owned(),
+                since: Timestamp(1),
+                until: Timestamp(u64::MAX),
+            },
+        };
+        let read = Pause::from_line(&pause.to_line());
+        let reason = "two lines of a \"reason\"".to_owned();
+        let details = PauseDetails {
+            reason,
+            ..pause.details.clone()
+        };
+        assert_eq!(read, Some(Pause { details, ..pause }));
+        for line in [
+            "",
+            "{}",
+            "a:*\t1\t2\tsam",
+            "a:*\tx\t2\tsam\twhy",
+            "*:*\t1\t2\tsam\twhy",
+        ] {
+            assert_eq!(Pause::from_line(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What a history remembers about pauses, for the checks: when each was in force.
+
+use jobs::job::Job;
+use jobs::pause::Pause;
+
+use crate::time::START;
+
+/// The collection of the record of pauses.
+pub(crate) const COLLECTION: &str = "pauses";
+
+#[derive(Debug)]
+struct PauseSpan {
+    pause: Pause,
+    stored_at: u64,
+    /// When it was removed or replaced.
+    removed_at: Option<u64>,
+}
+
+impl PauseSpan {
+    /// When it ends by itself.
+    const fn until(&self) -> u64 {
+        self.pause.details.until.0.saturating_sub(START)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct PauseLedger {
+    spans: Vec<PauseSpan>,
+}
+
+impl PauseLedger {
+    /// The record was stored. Returns the new pauses.
+    pub(crate) fn stored(&mut self, now: u64, body: &str) -> Vec<Pause> {
+        let mut stored: Vec<Pause> = body.lines().filter_map(Pause::from_line).collect();
+        for span in &mut self.spans {
+            if span.removed_at.is_none() && !stored.contains(&span.pause) {
+                span.removed_at = Some(now);
+            }
+        }
+        let known = |pause: &Pause| {
+            let mut spans = self.spans.iter();
+            spans.any(|span| span.removed_at.is_none() && span.pause == *pause)
+        };
+        stored.retain(|pause| !known(pause));
+        let spans = stored.iter().map(|pause| PauseSpan {
+            pause: pause.clone(),
+            stored_at: now,
+            removed_at: None,
+        });
+        self.spans.extend(spans);
+        stored
+    }
+
+    /// Whether a pause held the job all the time between two times.
+    pub(crate) fn held_throughout(&self, job: &Job, from: u64, to: u64) -> bool {
+        let throughout = |span: &PauseSpan| {
+            span.stored_at < from && span.until() > to && span.removed_at.is_none_or(|at| at > to)
+        };
+        self.of(job).any(throughout)
+    }
+
+    /// Whether a pause held the job at any time between two times.
+    pub(crate) fn held_within(&self, job: &Job, from: u64, to: u64) -> bool {
+        let within = |span: &PauseSpan| {
+            span.stored_at <= to
+                && span.until() >= from
+                && span.removed_at.is_none_or(|at| at >= from)
+        };
+        self.of(job).any(within)
+    }
+
+    fn of<'a>(&'a self, job: &'a Job) -> impl Iterator<Item = &'a PauseSpan> {
+        self.spans
+            .iter()
+            .filter(|span| span.pause.scope.holds(&job.pipeline, &job.tenant))
+    }
+}
