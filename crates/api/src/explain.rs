@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::model_version::AttemptModel;
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::view::ReadyByView;
 
@@ -174,7 +175,8 @@ fn summary(job: &Job, now: Timestamp) -> String {
                 ""
             };
             format!(
-                "ready (attempt {attempt}){corrected}{}",
+                "ready (attempt {attempt}{}){corrected}{}",
+                model(job, *attempt),
                 unexpected_content_type(job, *attempt)
             )
         }
@@ -184,6 +186,26 @@ fn summary(job: &Job, now: Timestamp) -> String {
             "erased: the job's data was deleted; a result that arrives later is deleted too"
                 .to_owned()
         }
+    }
+}
+
+/// Which model answered, for a sentence.
+fn model(job: &Job, attempt: Attempt) -> String {
+    let record = job.attempt(attempt);
+    match record.and_then(|record| record.model.as_ref()) {
+        None => String::new(),
+        Some(AttemptModel {
+            version,
+            other: Some(other),
+            ..
+        }) => format!(
+            ", model {version} or {other}: the endpoint was updated while the attempt was open"
+        ),
+        Some(model) if model.uncertain => format!(
+            ", probably model {}: the endpoint was being updated, or what it served was not known",
+            model.version
+        ),
+        Some(model) => format!(", model {}", model.version),
     }
 }
 

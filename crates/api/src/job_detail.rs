@@ -9,7 +9,7 @@ use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
 use jobs::ports::{Clock, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
-use jobs::view::{FailureView, JobView};
+use jobs::view::{FailureView, JobView, ModelView};
 
 /// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
 ///
@@ -95,6 +95,7 @@ fn attempt_view(job: JobId, record: &AttemptRecord) -> AttemptView {
         started_at: record.started_at.0,
         closed_at: record.closed_at.map(|at| at.0),
         output: record.output.as_ref().map(ToString::to_string),
+        model: record.model.as_ref().map(ModelView::from),
         failure: record.failure.as_ref().map(FailureView::from),
     }
 }

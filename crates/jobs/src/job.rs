@@ -8,6 +8,7 @@ use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
 use crate::labels::Labels;
+use crate::model_version::AttemptModel;
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
 use crate::state::{Failure, State};
@@ -74,6 +75,8 @@ pub struct AttemptRecord {
     pub failure: Option<Failure>,
     /// The output's media type, if it is not the one that the pipeline asks for.
     pub unexpected_content_type: Option<String>,
+    /// Of an attempt that has ended: what the endpoint served, if that was known.
+    pub model: Option<AttemptModel>,
 }
 
 /// One entry of a job's history.
@@ -307,6 +310,7 @@ impl Job {
                     closed_at: None,
                     failure: None,
                     unexpected_content_type: None,
+                    model: None,
                 });
                 self.attempts.len() - 1
             });

@@ -10,6 +10,7 @@
 
 mod instances;
 mod key_value;
+mod models;
 mod reconcile;
 mod results;
 
@@ -24,6 +25,7 @@ use crate::state::StatusGroup;
 
 pub use instances::{EndpointInstances, InstanceControl, InstancesResponse, Sleep};
 pub use key_value::{KeyValueStore, Record};
+pub use models::{KnownModels, ModelDescription};
 pub use reconcile::{
     DeadLetter, DeadLetters, Inventory, JobIndex, JobInput, ListedObject, ListingCursor, OpenJob,
     Queue, ScheduledCheck, UploadQueue,

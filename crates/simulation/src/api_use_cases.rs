@@ -4,6 +4,7 @@ use api::types::{JobCommandRequest, SignPartsRequest};
 use api::{ApiError, Principal, commands, data_deletion, retry_plans, uploads};
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
+use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::Clock;
 
@@ -40,6 +41,7 @@ async fn carry_out(
         bucket: BUCKET,
         lease_expires_at: Timestamp(deadline),
         on_job_found: |_| {},
+        models: &ServedModels::default(),
     };
     let tomorrow = Timestamp(ports.now().0 + 86_400 * SECOND);
     let support = Principal::of_groups(SUPPORT, ["support"], tomorrow);

@@ -489,6 +489,8 @@ export interface components {
             failure?: components["schemas"]["FailureView"];
             /** @description SageMaker's inference id. */
             inference_id: string;
+            /** @description The model that it was sent to. Absent while it is open, and if that was not known. */
+            model?: components["schemas"]["ModelView"];
             /** @description Where the endpoint writes the output. The object may not exist yet. */
             output?: string;
             /**
@@ -788,6 +790,8 @@ export interface components {
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
+            /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
+            model?: components["schemas"]["ModelView"];
             /** @description The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML. */
             name: string;
             /** @description A `name` of `GET /me`'s pipelines, or one that takes no more uploads. */
@@ -821,6 +825,21 @@ export interface components {
              * @description Grows with every change. Of two views of a job, the one with the higher version is newer.
              */
             version: number;
+        };
+        /**
+         * @description The version of a model: `<endpoint configuration>@<digest>`. The digest is the first twelve hexadecimal digits of the SHA-256
+         *     of its container image, and absent with its `@` if SageMaker did not name it.
+         */
+        ModelView: {
+            /** @description What it served when the attempt ended, if that was another version. */
+            other?: string;
+            /**
+             * @description The version that answered is not certain: the endpoint was updated while the attempt was open, or what it served when the
+             *     attempt ended was not known.
+             */
+            uncertain?: boolean;
+            /** @description What the endpoint served when the attempt was submitted. */
+            version: string;
         };
         /** @description A multipart upload. */
         MultipartUploadView: {

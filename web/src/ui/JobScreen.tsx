@@ -15,7 +15,7 @@ import { ForSupport } from "./ForSupport";
 import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { History } from "./JobHistory";
 import { StatusIcon, WaitingTime } from "./JobRow";
-import { readySentence, sentence, sloSentence, statusLabel } from "./labels";
+import { modelWords, readySentence, sentence, sloSentence, statusLabel } from "./labels";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
 
@@ -194,6 +194,7 @@ function Job({
             <span class="muted">
               <Time at={job.updated_at} />, after {formatDuration(job.updated_at - job.created_at)}
               {job.corrected && ". It had been reported as failed before the result arrived."}
+              {job.model && <span class="model"> · model {modelWords(job.model)}</span>}
             </span>
           </span>
         </p>

@@ -12,7 +12,7 @@ use crate::explain::Explanation;
 use jobs::commands::MAX_REASON_CHARS;
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
-use jobs::view::{FailureView, JobView};
+use jobs::view::{FailureView, JobView, ModelView};
 
 /// Query parameters of `GET /jobs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,9 @@ pub struct AttemptView {
     /// Where the endpoint writes the output. The object may not exist yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// The model that it was sent to. Absent while it is open, and if that was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelView>,
     /// Present if the attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,

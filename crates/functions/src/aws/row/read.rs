@@ -6,6 +6,7 @@ use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::labels::{Labels, Tags};
+use jobs::model_version::{AttemptModel, ModelVersion};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
@@ -170,7 +171,24 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
             detail,
         }),
         unexpected_content_type: item.optional_text("unexpected_content_type")?,
+        model: model_from_item(item)?,
     })
+}
+
+fn model_from_item(item: Reader<'_>) -> Result<Option<AttemptModel>, BadRow> {
+    let version = |name: &'static str| -> Result<Option<ModelVersion>, BadRow> {
+        let text = item.optional_text(name)?;
+        let parsed = text.map(|text| text.parse().map_err(|_| item.wrong(name)));
+        parsed.transpose()
+    };
+    let Some(model) = version("model")? else {
+        return Ok(None);
+    };
+    Ok(Some(AttemptModel {
+        version: model,
+        other: version("other_model")?,
+        uncertain: item.item.contains_key("model_uncertain"),
+    }))
 }
 
 fn entry_from_item(item: Reader<'_>) -> Result<HistoryEntry, BadRow> {

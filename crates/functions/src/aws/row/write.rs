@@ -221,6 +221,13 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         "unexpected_content_type",
         record.unexpected_content_type.as_ref().map(s),
     );
+    if let Some(model) = &record.model {
+        item.insert("model".to_owned(), s(model.version.to_string()));
+        let other = model.other.as_ref().map(|other| s(other.to_string()));
+        put(&mut item, "other_model", other);
+        let uncertain = model.uncertain.then_some(AttributeValue::Bool(true));
+        put(&mut item, "model_uncertain", uncertain);
+    }
     put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
     put(
         &mut item,
