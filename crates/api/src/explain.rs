@@ -147,6 +147,16 @@ pub fn is_stalled(state: &State, now: Timestamp) -> bool {
 }
 
 fn summary(job: &Job, now: Timestamp) -> String {
+    let summary = summary_of_state(job, now);
+    match job.earlier_result() {
+        Attempt::NONE => summary,
+        earlier => format!(
+            "{summary}; the document is run again, and the result of attempt {earlier} can be read meanwhile"
+        ),
+    }
+}
+
+fn summary_of_state(job: &Job, now: Timestamp) -> String {
     if is_stalled(&job.state, now) {
         return "stalled: the job's next check is overdue".to_owned();
     }
@@ -275,8 +285,10 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
     let last_check = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
         let then = if attempt < budget.last_attempt && !is_too_late(job, deadline, budget) {
             "without a result, another attempt starts"
-        } else {
+        } else if budget.earlier_result == Attempt::NONE {
             "without a result, the job fails"
+        } else {
+            "without a result, the job is ready with its earlier result"
         };
         step(
             deadline,
@@ -399,6 +411,9 @@ fn describe_event(
         (EventKind::CheckDue, None, None) => "an attempt was sent to the endpoint".to_owned(),
         (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
         (EventKind::Retry, ..) => "a retry was requested".to_owned(),
+        (EventKind::RunAgain, ..) => {
+            "another run was requested; the result before it stays".to_owned()
+        }
         (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),
         (EventKind::Erase, ..) => "the job's data was deleted".to_owned(),
         // An event that this release does not know.

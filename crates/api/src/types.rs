@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use job::{
-    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
+    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultQuery,
+    ResultView,
 };
 pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,

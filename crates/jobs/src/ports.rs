@@ -367,6 +367,8 @@ pub struct RetryCommand {
     pub reason: String,
     /// Run it even after repeated equal failures.
     pub force: bool,
+    /// Run a `Ready` job again, in place of a retry of a failed one.
+    pub run_again: bool,
 }
 
 /// Sends retry commands through the queue `checks`.

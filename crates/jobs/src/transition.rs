@@ -9,12 +9,12 @@
 mod outcomes;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, age, cancelled, erased, start, submitting, succeeded,
-    superseded, take_over,
+    Age, advance, after_failure, after_loss, age, cancelled, erased, retried, start, submitting,
+    succeeded, superseded, take_over,
 };
 
 use crate::id::Attempt;
-use crate::state::{Cause, State};
+use crate::state::{Cause, RetryBudget, State};
 
 pub use crate::decision::{
     Advance, AttemptChange, Decision, DecisionContext, IgnoreReason, TransitionError,
@@ -52,6 +52,10 @@ pub fn transition(
             deadline,
             budget,
         } => match event {
+            // It did not start a run again, and a message that did takes the lease over.
+            Event::Uploaded if budget.earlier_result != Attempt::NONE => {
+                Ignore(IgnoreReason::StaleEvidence)
+            }
             Event::Uploaded => take_over(*attempt, *lease_expires_at, *budget, context, policy),
             Event::Accepted {
                 attempt: got,
@@ -88,7 +92,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *attempt)?,
+            } => succeeded(*got, output, *attempt, budget.earlier_result)?,
             Event::AttemptFailed {
                 attempt: got,
                 failure,
@@ -107,7 +111,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *attempt)?,
+                ) => succeeded(*got, output, *attempt, budget.earlier_result)?,
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
                     after_failure(*attempt, failure, *budget, context, policy)
@@ -122,9 +126,11 @@ pub fn transition(
                     take_over(*attempt, *lease_expires_at, *budget, context, policy)
                 }
             },
-            Event::Overwritten => superseded(*attempt),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*attempt),
+            Event::Overwritten => superseded(*attempt, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*attempt, *budget),
         },
         State::InProgress {
             attempt,
@@ -144,7 +150,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *attempt)?,
+            } => succeeded(*got, output, *attempt, budget.earlier_result)?,
             Event::AttemptFailed {
                 attempt: got,
                 failure,
@@ -163,7 +169,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *attempt)?,
+                ) => succeeded(*got, output, *attempt, budget.earlier_result)?,
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
                     after_failure(*attempt, failure, *budget, context, policy)
@@ -178,9 +184,11 @@ pub fn transition(
                 // The message that started this attempt, redelivered.
                 (Age::Current, Evidence::NotChecked) => Ignore(IgnoreReason::AlreadyApplied),
             },
-            Event::Overwritten => superseded(*attempt),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*attempt),
+            Event::Overwritten => superseded(*attempt, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*attempt, *budget),
         },
         State::RetryScheduled { next, due, budget } => match event {
             // May be the redelivered upload message whose call was refused.
@@ -197,7 +205,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *next)?,
+            } => succeeded(*got, output, *next, budget.earlier_result)?,
             Event::AttemptFailed { attempt: got, .. } => {
                 age(*got, *next)?;
                 Ignore(if got.next() == *next {
@@ -217,7 +225,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *next)?,
+                ) => succeeded(*got, output, *next, budget.earlier_result)?,
                 (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *due) => {
                     Ignore(IgnoreReason::StaleEvidence)
                 }
@@ -229,20 +237,31 @@ pub fn transition(
                 (Age::Older, _) if got.next() == *next => Ignore(IgnoreReason::AlreadyApplied),
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
             },
-            Event::Overwritten => superseded(*next),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*next),
+            Event::Overwritten => superseded(*next, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*next, *budget),
         },
         State::Ready { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),
-            // Any of these may be the message that led here because its evidence contained an output.
-            Event::Succeeded { .. } | Event::AttemptFailed { .. } | Event::CheckDue { .. } => {
-                Ignore(IgnoreReason::AlreadyApplied)
+            Event::RunAgain { newest, .. } => {
+                let newest = (*newest).max(*attempt);
+                let budget = RetryBudget {
+                    earlier_result: *attempt,
+                    ..policy.budget(newest, now)
+                };
+                retried(newest, budget, now)
             }
+            // Any of these may be the message that led here: because its evidence contained an output, or because it ended a
+            // run again without a result.
+            Event::Succeeded { .. }
+            | Event::AttemptFailed { .. }
+            | Event::CheckDue { .. }
+            | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
-            | Event::Overwritten
             | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
@@ -278,7 +297,7 @@ pub fn transition(
                     | Cause::Lost
                     | Cause::PipelineGone
                     | Cause::Refused
-                    | Cause::Unknown => succeeded(*got, output, *attempt)?,
+                    | Cause::Unknown => succeeded(*got, output, *attempt, Attempt::NONE)?,
                 }
             }
             Event::CheckDue { .. } | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
@@ -291,26 +310,16 @@ pub fn transition(
                 | Cause::Lost
                 | Cause::PipelineGone
                 | Cause::Refused
-                | Cause::Unknown => {
-                    if *attempt >= Attempt::MAX {
-                        Ignore(IgnoreReason::NoAttemptsLeft)
-                    } else {
-                        let budget = policy.budget(*attempt, now);
-                        let state = State::RetryScheduled {
-                            next: attempt.next(),
-                            due: now,
-                            budget,
-                        };
-                        advance(state, AttemptChange::Unchanged)
-                    }
-                }
+                | Cause::Unknown => retried(*attempt, policy.budget(*attempt, now), now),
             },
+            Event::RunAgain { .. } => Ignore(IgnoreReason::NoResult),
             Event::Erase { .. } => erased(*attempt),
             Event::Accepted { .. } | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Cancelled { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),
             Event::Cancel { .. } => Ignore(IgnoreReason::AlreadyApplied),
+            Event::RunAgain { .. } => Ignore(IgnoreReason::NoResult),
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
@@ -330,6 +339,7 @@ pub fn transition(
             | Event::CheckDue { .. }
             | Event::Overwritten
             | Event::Retry { .. }
+            | Event::RunAgain { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Erased),
         },
     })

@@ -55,6 +55,9 @@ pub struct JobView {
     )]
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+    /// The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_result: Option<u8>,
     /// The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
@@ -180,6 +183,7 @@ impl From<&Job> for JobView {
             reference: job.input.labels.reference.clone(),
             batch: job.input.labels.batch.clone(),
             tags: job.input.labels.tags.clone(),
+            earlier_result: Some(job.earlier_result().0).filter(|attempt| *attempt > 0),
             model: job
                 .attempt(job.state.attempt())
                 .and_then(|record| record.model.as_ref())

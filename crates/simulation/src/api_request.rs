@@ -6,7 +6,7 @@ use api::ApiError;
 use api::types::{NewRetryPlan, NewUpload, RetryPlanView, SignedParts, UploadView};
 use jobs::id::JobId;
 
-/// The user who retries, cancels and deletes.
+/// The user who retries, runs again, cancels and deletes.
 pub(crate) const SUPPORT: &str = "support";
 /// The user who uploads, for all tenants.
 pub(crate) const CUSTOMER: &str = "customer";
@@ -15,6 +15,7 @@ pub(crate) const CUSTOMER: &str = "customer";
 #[derive(Clone, Debug)]
 pub(crate) enum ApiRequest {
     Retry(JobId, String),
+    RunAgain(JobId, String),
     Cancel(JobId, String),
     DeleteData(JobId, String),
     CreatePlan(Rc<NewRetryPlan>),

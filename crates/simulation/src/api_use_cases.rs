@@ -61,6 +61,11 @@ async fn carry_out(
             commands::retry(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
+        ApiRequest::RunAgain(job, reason) => {
+            let (id, body) = (job.to_string(), command(reason));
+            commands::run_again(ports, &run, &support, &id, &body, push_until).await?;
+            ApiAnswer::Done
+        }
         ApiRequest::Cancel(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::cancel(ports, &run, &support, &id, &body, push_until).await?;

@@ -60,6 +60,13 @@ pub(crate) fn loaded_job(
     if env.has(Mistake::LeaseByMessageId) && submitted_by_its_messages() {
         free_lease(&mut job);
     }
+    if env.has(Mistake::EarlierResultForgotten)
+        && let State::Submitting { budget, .. }
+        | State::InProgress { budget, .. }
+        | State::RetryScheduled { budget, .. } = &mut job.state
+    {
+        budget.earlier_result = Attempt::NONE;
+    }
     if env.has(Mistake::LateFailureOverwrites)
         && functions.current_is("inference-error")
         && let State::Ready { attempt } = job.state
@@ -138,6 +145,7 @@ const fn reopened(env: &SimulationEnvironment, attempt: Attempt) -> State {
         budget: RetryBudget {
             last_attempt: Attempt(attempt.0 + 1),
             expires_at: later,
+            earlier_result: Attempt::NONE,
         },
     }
 }

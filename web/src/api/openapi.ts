@@ -149,7 +149,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Signs the download of a result. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
+         * Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
          * @description Access: any role that can see the job.
          */
         get: operations["GetResult"];
@@ -175,6 +175,26 @@ export interface paths {
          * @description Access: any role that can see the job.
          */
         post: operations["RetryJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}/run-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.
+         * @description Access: support.
+         */
+        post: operations["RunJobAgain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -487,6 +507,8 @@ export interface components {
             closed_at?: number;
             /** @description Present if the attempt failed. */
             failure?: components["schemas"]["FailureView"];
+            /** @description There is a result of it, if its retention time is not over: `GET /jobs/{job_id}/result?attempt=`. */
+            has_result?: boolean;
             /** @description SageMaker's inference id. */
             inference_id: string;
             /** @description The model that it was sent to. Absent while it is open, and if that was not known. */
@@ -503,7 +525,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
+        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -634,7 +656,7 @@ export interface components {
              */
             type: "job.changed";
         };
-        /** @description Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`. */
+        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`. */
         JobCommandRequest: {
             /**
              * Format: int64
@@ -786,6 +808,11 @@ export interface components {
              * @description When the job was created, in milliseconds since 1970 UTC.
              */
             created_at: number;
+            /**
+             * Format: int32
+             * @description The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
+             */
+            earlier_result?: number;
             /** @description Why the job failed. Of an open job: why its last attempt did. */
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
@@ -866,7 +893,10 @@ export interface components {
             /** @description The value: a failure cause, or a pipeline's name. */
             name: string;
         };
-        /** @description Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job. */
+        /**
+         * @description Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
+         *     job.
+         */
         NewRetryPlan: {
             /**
              * @description Without it, all failed jobs.
@@ -882,6 +912,11 @@ export interface components {
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
             reason: string;
+            /**
+             * @description Runs `Ready` jobs again, with the model that their endpoint serves then, in place of retrying failed jobs. Their results
+             *     stay. The filter must name a tenant, and no cause.
+             */
+            run_again?: boolean;
         };
         /** @description Body of `POST /ws-tickets`. */
         NewTicket: {
@@ -1028,6 +1063,15 @@ export interface components {
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
         };
+        /** @description Query parameters of `GET /jobs/{job_id}/result`. */
+        ResultQuery: {
+            /**
+             * Format: int32
+             * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+             *     is run again the earlier one.
+             */
+            attempt?: number;
+        };
         /** @description Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`. */
         ResultView: {
             /**
@@ -1049,24 +1093,29 @@ export interface components {
             /** @description The request that downloads the result or the document. It also answers a `Range`. */
             request: components["schemas"]["SignedRequest"];
         };
-        /** @description Selects the failed jobs of a retry plan. */
+        /** @description Selects the jobs of a retry plan. */
         RetryPlanFilter: {
             /** @description Only jobs of exactly this batch. Needs `tenant`. */
             batch?: string | null;
             /** @description Only jobs that failed with this cause. */
             cause?: components["schemas"]["FailureCause"] | null;
+            /**
+             * @description Only jobs whose result is by this model: an endpoint configuration, or one with its digest as in `ModelView`. Also those of
+             *     which it is not certain. Only with `run_again`.
+             */
+            model?: string | null;
             /** @description Only this pipeline. */
             pipeline?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed at or after this time.
+             * @description Only jobs that failed, or became ready, at or after this time.
              */
             since?: number | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed before this time.
+             * @description Only jobs that failed, or became ready, before this time.
              */
             until?: number | null;
         };
@@ -1079,7 +1128,8 @@ export interface components {
         RetryPlanOutcome: {
             /**
              * Format: int64
-             * @description Started, then failed again or cancelled.
+             * @description Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
+             *     earlier result.
              */
             failed: number;
             /**
@@ -1114,7 +1164,7 @@ export interface components {
          * @enum {string}
          */
         RetryPlanStatus: "planned" | "releasing" | "released";
-        /** @description Failed jobs that are retried together. */
+        /** @description Failed jobs that are retried together, or ready jobs that are run again together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
@@ -1125,6 +1175,8 @@ export interface components {
             applied_at?: number;
             /** @description The jobs by failure cause. */
             by_cause: components["schemas"]["NamedCount"][];
+            /** @description The jobs by the model of their result, if the plan runs ready jobs again. Those without a known model are not counted. */
+            by_model?: components["schemas"]["NamedCount"][];
             /** @description The jobs by pipeline. */
             by_pipeline: components["schemas"]["NamedCount"][];
             /**
@@ -1165,6 +1217,8 @@ export interface components {
              * @description How many jobs were released so far.
              */
             released: number;
+            /** @description It runs ready jobs again. */
+            run_again?: boolean;
             status: components["schemas"]["RetryPlanStatus"];
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
@@ -1883,7 +1937,13 @@ export interface operations {
     };
     GetResult: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+                 *     is run again the earlier one.
+                 */
+                attempt?: number;
+            };
             header?: never;
             path: {
                 job_id: string;
@@ -1961,6 +2021,89 @@ export interface operations {
         };
     };
     RetryJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobCommandRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCommandResult"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RunJobAgain: {
         parameters: {
             query?: never;
             header?: never;

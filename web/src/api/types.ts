@@ -34,6 +34,7 @@ export type MultipartUploadView = Schemas["MultipartUploadView"];
 export type SignedParts = Schemas["SignedParts"];
 
 export type ModelView = Schemas["ModelView"];
+export type AttemptView = Schemas["AttemptView"];
 
 export type RetryPlanView = Schemas["RetryPlanView"];
 export type RetryPlanFilter = Schemas["RetryPlanFilter"];

@@ -49,11 +49,13 @@ export function ForSupport({
   detail,
   isOpen,
   onDelete,
+  onRunAgain,
 }: {
   job: JobView;
   detail: JobDetail;
   isOpen: boolean;
   onDelete: (() => void) | undefined;
+  onRunAgain: (() => void) | undefined;
 }): JSX.Element {
   return (
     <details class="card for-support" open={isOpen}>
@@ -116,6 +118,13 @@ export function ForSupport({
             </tbody>
           </table>
         </div>
+      )}
+      {onRunAgain && (
+        <p>
+          <button type="button" class="quiet" onClick={onRunAgain}>
+            Review again with the current model…
+          </button>
+        </p>
       )}
       {onDelete && (
         <p>

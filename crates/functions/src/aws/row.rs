@@ -98,6 +98,7 @@ mod tests {
     use super::write::to_item;
     use super::*;
     use jobs::adjust_instances::MAX_ENTRIES_PER_SHARD;
+    use jobs::id::Attempt;
     use jobs::job::Job;
     use jobs::labels::{Labels, Tags};
     use jobs::model_version::{AttemptModel, ModelVersion};
@@ -129,6 +130,12 @@ mod tests {
                 record.model = Some(model());
             }
             assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
+            if let State::Submitting { budget, .. }
+            | State::InProgress { budget, .. }
+            | State::RetryScheduled { budget, .. } = &mut job.state
+            {
+                budget.earlier_result = Attempt(1);
+            }
             for record in &mut job.attempts {
                 record.model = Some(AttemptModel {
                     other: Some(ModelVersion::new("Docket-2", None)),

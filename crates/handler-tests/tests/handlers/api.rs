@@ -11,6 +11,7 @@ mod labels;
 mod lists;
 mod plans;
 mod quarantine;
+mod run_again;
 mod uploads;
 
 use std::collections::BTreeMap;

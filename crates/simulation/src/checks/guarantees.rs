@@ -19,6 +19,8 @@ pub(crate) const INSTANCES_STOP: &str =
 pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: what people ask of the HTTP API.
+pub(crate) const RESULTS_STAY: &str =
+    "A job that has a result keeps it; a run again ends with its own, or without one.";
 pub(crate) const DELETION: &str = "After the deletion of a job's data nothing of the document is left, and no late message changes that.";
 pub(crate) const RETRY_PLANS: &str =
     "A retry plan retries each of its jobs once at most, and counts each of them once.";

@@ -89,6 +89,9 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
         Ok(RetryBudget {
             last_attempt: Attempt(item.number("last_attempt")?),
             expires_at: item.time("budget_expires_at")?,
+            earlier_result: item
+                .optional("earlier_result", Reader::number)?
+                .map_or(Attempt::NONE, Attempt),
         })
     };
     Ok(match status {

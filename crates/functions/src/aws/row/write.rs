@@ -1,7 +1,7 @@
 //! Writes a job as an item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jobs::id::Location;
+use jobs::id::{Attempt, Location};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{RetryBudget, State};
@@ -135,7 +135,9 @@ fn state_to_item(state: &State) -> Item {
         item.extend(map([
             ("last_attempt", n(budget.last_attempt)),
             ("budget_expires_at", n(budget.expires_at.0)),
-        ]))
+        ]));
+        let earlier = Some(budget.earlier_result).filter(|it| *it != Attempt::NONE);
+        put(item, "earlier_result", earlier.map(n));
     };
     match state {
         State::Submitting {
