@@ -9,7 +9,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use crate::event::{Event, EventKind};
@@ -34,8 +33,7 @@ pub const COLLECTION: &str = "models";
 pub const KEY: &str = "served";
 
 /// The version of a model: the name of the endpoint configuration, and the digest of the container image if it is known.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelVersion {
     /// At most 63 characters. A configuration cannot be changed, so its name identifies the model, its data and its variables.
     endpoint_config: String,
@@ -100,19 +98,6 @@ impl FromStr for ModelVersion {
     }
 }
 
-impl TryFrom<String> for ModelVersion {
-    type Error = BadId;
-    fn try_from(text: String) -> Result<Self, BadId> {
-        text.parse()
-    }
-}
-
-impl From<ModelVersion> for String {
-    fn from(version: ModelVersion) -> Self {
-        version.to_string()
-    }
-}
-
 /// What an endpoint serves, as SageMaker describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedModel {
@@ -122,15 +107,13 @@ pub struct DescribedModel {
 }
 
 /// What an endpoint serves, and since when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct ServedModel {
     version: ModelVersion,
     /// When it was first seen to serve this version alone.
     since: Timestamp,
     /// What it served before, if that was seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<ModelVersion>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     being_replaced: bool,
 }
 
@@ -171,7 +154,7 @@ impl ServedModel {
 }
 
 /// What the endpoint of every pipeline serves, as last seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServedModels {
     /// When all endpoints were last described.
     at: Timestamp,
@@ -253,7 +236,7 @@ where
         return Ok(());
     }
     let record = Record {
-        body: serde_json::to_string(&seen).unwrap_or_default(),
+        body: to_text(&seen),
         revision: stored.map_or(0, |stored| stored.revision) + 1,
         expires_at: None,
     };
@@ -262,7 +245,115 @@ where
     Ok(())
 }
 
+/// One line with the time, then one per pipeline: its name, the version, since when, the version before or `-`, and whether it
+/// is being replaced. Text, because code for JSON would make the zip of every function behind a queue larger.
+fn to_text(models: &ServedModels) -> String {
+    let mut text = models.at.0.to_string();
+    for (pipeline, model) in &models.by_pipeline {
+        let before = model.before.as_ref().map(ToString::to_string);
+        let before = before.as_deref().unwrap_or("-");
+        let replaced = if model.being_replaced {
+            "replaced"
+        } else {
+            "stays"
+        };
+        text.push_str(&format!(
+            "\n{pipeline} {} {} {before} {replaced}",
+            model.version, model.since.0
+        ));
+    }
+    text
+}
+
 /// What was last stored. A record that another release wrote differently counts as none.
 pub fn read(record: &Record) -> ServedModels {
-    serde_json::from_str(&record.body).unwrap_or_default()
+    from_text(&record.body).unwrap_or_default()
+}
+
+fn from_text(text: &str) -> Option<ServedModels> {
+    let time = |text: &str| text.parse().ok().map(Timestamp);
+    let mut lines = text.lines();
+    let mut models = ServedModels {
+        at: time(lines.next()?)?,
+        by_pipeline: BTreeMap::new(),
+    };
+    for line in lines {
+        let mut words = line.split(' ');
+        let pipeline = words.next()?;
+        let model = ServedModel {
+            version: words.next()?.parse().ok()?,
+            since: time(words.next()?)?,
+            before: match words.next()? {
+                "-" => None,
+                before => Some(before.parse().ok()?),
+            },
+            being_replaced: words.next()? == "replaced",
+        };
+        models.by_pipeline.insert(pipeline.to_owned(), model);
+    }
+    Some(models)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(body: &str) -> Record {
+        Record {
+            body: body.to_owned(),
+            revision: 1,
+            expires_at: None,
+        }
+    }
+
+    #[test]
+    fn record_round_trips_and_another_form_of_it_counts_as_none() {
+        let model = |before: Option<&str>, being_replaced| ServedModel {
+            version: "Legal-2@0f3c5a6b7d8e".parse().unwrap(),
+            since: Timestamp(1_767_607_442_118),
+            before: before.map(|before| before.parse().unwrap()),
+            being_replaced,
+        };
+        let models = ServedModels {
+            at: Timestamp(1_767_607_442_119),
+            by_pipeline: BTreeMap::from([
+                ("legal-review".to_owned(), model(None, true)),
+                ("ocr-batch".to_owned(), model(Some("Ocr-1"), false)),
+            ]),
+        };
+        let text = to_text(&models);
+        assert_eq!(read(&record(&text)), models);
+        let shorter = text.rsplit_once(' ').unwrap().0;
+        for other in ["", "{}", "x\ny", shorter, &text.replace("Ocr-1", "Ocr_1")] {
+            assert_eq!(read(&record(other)), ServedModels::default(), "{other}");
+        }
+    }
+
+    #[test]
+    fn model_version_round_trips_and_has_the_digest_of_the_resolved_image() {
+        let image = format!(
+            "x.dkr.ecr.eu-central-1.amazonaws.com/m@sha256:{}",
+            "0f".repeat(32)
+        );
+        for (image, text) in [
+            (Some(image.as_str()), "Legal-1@0f0f0f0f0f0f"),
+            (Some("x/m:latest"), "Legal-1"),
+            (Some("x/m@sha256:short"), "Legal-1"),
+            (None, "Legal-1"),
+        ] {
+            let version = ModelVersion::new("Legal-1", image);
+            assert_eq!(version.to_string(), text);
+            assert_eq!(text.parse(), Ok(version));
+        }
+        for bad in [
+            "",
+            "@0f0f0f0f0f0f",
+            "a b",
+            "Legal-1@0f",
+            "Legal-1@0f0f0f0f0f0g",
+            &"x".repeat(64),
+        ] {
+            assert!(bad.parse::<ModelVersion>().is_err(), "{bad}");
+        }
+    }
 }
