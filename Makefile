@@ -20,11 +20,12 @@ DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 ZIP_BYTES := 4372000
 # support-api uses more of S3 than the others, and no document waits for it.
 ZIP_BYTES_API := support-api=4612000
+MODEL_IMAGE ?= docket-reference-model
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare
+.PHONY: help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -190,6 +191,11 @@ bench-lists: ## count what a page of jobs costs, from a thousand jobs to a milli
 
 OCR_PAGES ?= 10
 OCR_BATCHES ?= 100 1000
+model-image: ## build the container image of the reference model: MODEL_IMAGE=name:tag (docker, podman or buildah)
+	@for tool in docker podman buildah; do \
+	  if command -v $$tool >/dev/null; then exec $$tool build --tag '$(MODEL_IMAGE)' --file $(PY)/Dockerfile $(MODEL_IMAGE_OPTIONS) $(PY); fi; \
+	done; echo 'model-image: install docker, podman or buildah' >&2; exit 1
+
 bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 pages (1 h; OCR_PAGES=2 OCR_BATCHES="20 60": 5 min)
 	@.venv/bin/python benches/ocr.py --pages $(OCR_PAGES) --batches $(OCR_BATCHES)
 

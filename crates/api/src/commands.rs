@@ -1,4 +1,4 @@
-//! Commands about one job: retry it, cancel it.
+//! Commands about one job: retry it, run it again, cancel it.
 
 use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_detail::visible_job;
@@ -65,6 +65,30 @@ pub(super) async fn begin_audit<P: KeyValueStore + Clock>(
     .await
 }
 
+/// Schedules another run of a `Ready` job, with the model that the endpoint serves then. Its result stays.
+///
+/// # Errors
+/// As [`retry`], and unless the caller is support.
+pub async fn run_again<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    id: &str,
+    request: &JobCommandRequest,
+    push_until: Timestamp,
+) -> Result<JobCommandResult, ApiError>
+where
+    P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
+{
+    principal.must_be_support()?;
+    let job = visible_job(ports, run, principal, id).await?;
+    let command = job_command(principal, &job, request)?.running_again();
+    let target = AuditTarget::job(id, &job);
+    let action = AuditAction::RunAgain;
+    let audit = begin_audit(ports, run, principal, action, target, request).await?;
+    schedule(ports, run, &job, &command, audit, push_until).await
+}
+
 /// Schedules another attempt of a failed job.
 ///
 /// A message starts the attempt. If this function dies before it has sent the message, the reconciler sends it.
@@ -86,7 +110,21 @@ where
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, AuditAction::Retry, target, request).await?;
-    let outcome = match retry_job(ports, run, &command).await {
+    schedule(ports, run, &job, &command, audit, push_until).await
+}
+
+async fn schedule<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: &Job,
+    command: &JobCommand,
+    audit: PendingAudit,
+    push_until: Timestamp,
+) -> Result<JobCommandResult, ApiError>
+where
+    P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
+{
+    let outcome = match retry_job(ports, run, command).await {
         Ok(outcome) => outcome,
         Err(error) => {
             return Err(audit.refuse(ports, ApiError::from(error)).await);
@@ -119,10 +157,10 @@ where
                         .to_owned(),
                 ));
             }
-            Ok(command_result(&job, true))
+            Ok(command_result(job, true))
         }
         RetryResult::Refused(job, reason) => {
-            Err(audit.refuse(ports, refusal(&job, reason, "retried")).await)
+            Err(audit.refuse(ports, refusal(&job, reason, "run")).await)
         }
     }
 }
@@ -169,6 +207,10 @@ pub(super) fn refusal(job: &Job, reason: IgnoreReason, action: &str) -> ApiError
     let advice = match reason {
         IgnoreReason::StillOpen => "it is still open; cancel it first, or wait until it is final",
         IgnoreReason::Erased => "its data was deleted, so there is nothing to process",
+        IgnoreReason::NoResult => "it has no result; retry it if it failed",
+        IgnoreReason::RunningAgain => {
+            "it is being run again, and keeps its earlier result if that fails"
+        }
         IgnoreReason::NotRetryable => {
             "another attempt cannot succeed; upload a document that the pipeline can read"
         }

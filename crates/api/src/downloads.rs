@@ -5,7 +5,7 @@ use crate::ports::{Disposition, Download, ObjectTransfers};
 use crate::types::ResultView;
 use crate::{ApiError, Principal};
 use jobs::apply::RunContext;
-use jobs::id::Location;
+use jobs::id::{Attempt, Location};
 use jobs::job::Job;
 use jobs::pipeline::Pipeline;
 use jobs::ports::{JobStore, ObjectStore};
@@ -18,7 +18,8 @@ const PDF: &str = "application/pdf";
 pub enum Stored {
     /// The uploaded file, in exactly the version that the job processes.
     Document,
-    Result,
+    /// Of an attempt, or of the job.
+    Result(Option<u8>),
 }
 
 /// Signs a download.
@@ -43,7 +44,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
             Stored::Document => {
                 "the document was deleted: its retention time is over, or someone deleted it"
             }
-            Stored::Result => "the result was deleted: its retention time is over",
+            Stored::Result(_) => "the result was deleted: its retention time is over",
         }));
     };
     if let Some(version) = version.filter(|version| **version != current.version) {
@@ -68,12 +69,12 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
                 (name, content_type, Disposition::Attachment)
             }
         }
-        Stored::Result => {
+        Stored::Result(attempt) => {
             let (content_type, extension) = pipeline
                 .map_or(("application/octet-stream", "out"), |pipeline| {
                     (pipeline.output.content_type(), pipeline.output.extension())
                 });
-            let name = result_name(&job.display_name(), extension);
+            let name = result_name(&job.display_name(), attempt, extension);
             (name, content_type, Disposition::Attachment)
         }
     };
@@ -84,7 +85,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
         disposition,
     };
     let request = ports.sign_get(&from, &download).await?;
-    let paths = pipeline.filter(|_| what == Stored::Result);
+    let paths = pipeline.filter(|_| what != Stored::Document);
     let paths = paths.into_iter().flat_map(Pipeline::result_paths);
     Ok(ResultView {
         request,
@@ -99,26 +100,42 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
 
 /// Where it is, and in which version if not in the current one.
 fn locate(job: &Job, what: Stored) -> Result<(Location, Option<&String>), ApiError> {
-    match (what, &job.state, job.output()) {
-        (Stored::Document, ..) => {
+    let attempt = match what {
+        Stored::Document => {
             let input = &job.input;
             let from = Location {
                 bucket: input.bucket.clone(),
                 key: input.key.clone(),
             };
-            Ok((from, Some(&input.version)))
+            return Ok((from, Some(&input.version)));
         }
-        (Stored::Result, State::Ready { .. }, Some(output)) => Ok((output.clone(), None)),
-        (Stored::Result, ..) => Err(ApiError::NotReady(format!(
-            "job {} is {} and has no result",
-            job.id,
-            job.state.name()
-        ))),
-    }
+        Stored::Result(Some(attempt)) => Attempt(attempt),
+        Stored::Result(None) => match job.state {
+            State::Ready { attempt } => attempt,
+            State::Queued { .. }
+            | State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::RetryScheduled { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => job.earlier_result(),
+        },
+    };
+    let mut results = job.results();
+    let result = results.find(|(record, _)| record.attempt == attempt);
+    let (_, output) = result.ok_or_else(|| {
+        let of = match what {
+            Stored::Result(Some(attempt)) => format!(" of attempt {attempt}"),
+            Stored::Result(None) | Stored::Document => String::new(),
+        };
+        let state = job.state.name();
+        ApiError::NotReady(format!("job {} is {state} and has no result{of}", job.id))
+    })?;
+    Ok((output.clone(), None))
 }
 
-/// The document's name with the result's extension in place of `.pdf`.
-fn result_name(document: &str, extension: &str) -> String {
+/// The document's name with the result's extension in place of `.pdf`, and with the attempt if one was named.
+fn result_name(document: &str, attempt: Option<u8>, extension: &str) -> String {
     let split = document
         .len()
         .checked_sub(4)
@@ -127,5 +144,6 @@ fn result_name(document: &str, extension: &str) -> String {
         Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => stem,
         Some(_) | None => document,
     };
-    format!("{stem}.{extension}")
+    let attempt = attempt.map_or_else(String::new, |attempt| format!(" (attempt {attempt})"));
+    format!("{stem}{attempt}.{extension}")
 }

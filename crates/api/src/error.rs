@@ -102,9 +102,9 @@ impl From<CommandError> for ApiError {
             CommandError::Changed { .. } => Self::Changed(format!("{error}; reload it first")),
             CommandError::Poisoned { .. } => Self::Poisoned(error.to_string()),
             CommandError::MayStillWrite { .. } => Self::Refused(error.to_string()),
-            CommandError::InputDeleted | CommandError::InputUnreadable(_) => {
-                Self::Refused(error.to_string())
-            }
+            CommandError::InputDeleted
+            | CommandError::InputReplaced
+            | CommandError::InputUnreadable(_) => Self::Refused(error.to_string()),
             CommandError::Apply(error) => error.into(),
         }
     }

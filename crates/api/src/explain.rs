@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::model_version::AttemptModel;
 use jobs::pause::MAX_PAUSE;
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::view::ReadyByView;
@@ -150,6 +151,16 @@ pub fn is_stalled(state: &State, now: Timestamp) -> bool {
 }
 
 fn summary(job: &Job, now: Timestamp) -> String {
+    let summary = summary_of_state(job, now);
+    match job.earlier_result() {
+        Attempt::NONE => summary,
+        earlier => format!(
+            "{summary}; the document is run again, and the result of attempt {earlier} can be read meanwhile"
+        ),
+    }
+}
+
+fn summary_of_state(job: &Job, now: Timestamp) -> String {
     if is_stalled(&job.state, now) {
         return "stalled: the job's next check is overdue".to_owned();
     }
@@ -181,7 +192,8 @@ fn summary(job: &Job, now: Timestamp) -> String {
                 ""
             };
             format!(
-                "ready (attempt {attempt}){corrected}{}",
+                "ready (attempt {attempt}{}){corrected}{}",
+                model(job, *attempt),
                 unexpected_content_type(job, *attempt)
             )
         }
@@ -194,6 +206,26 @@ fn summary(job: &Job, now: Timestamp) -> String {
             "erased: the job's data was deleted; a result that arrives later is deleted too"
                 .to_owned()
         }
+    }
+}
+
+/// Which model answered, for a sentence.
+fn model(job: &Job, attempt: Attempt) -> String {
+    let record = job.attempt(attempt);
+    match record.and_then(|record| record.model.as_ref()) {
+        None => String::new(),
+        Some(AttemptModel {
+            version,
+            other: Some(other),
+            ..
+        }) => format!(
+            ", model {version} or {other}: the endpoint was updated while the attempt was open"
+        ),
+        Some(model) if model.uncertain => format!(
+            ", probably model {}: the endpoint was being updated, or what it served was not known",
+            model.version
+        ),
+        Some(model) => format!(", model {}", model.version),
     }
 }
 
@@ -264,8 +296,10 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
     let last_check = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
         let then = if attempt < budget.last_attempt && !is_too_late(job, deadline, budget) {
             "without a result, another attempt starts"
-        } else {
+        } else if budget.earlier_result == Attempt::NONE {
             "without a result, the job fails"
+        } else {
+            "without a result, the job is ready with its earlier result"
         };
         step(
             deadline,
@@ -397,6 +431,9 @@ fn describe_event(
         }
         (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
         (EventKind::Retry, ..) => "a retry was requested".to_owned(),
+        (EventKind::RunAgain, ..) => {
+            "another run was requested; the result before it stays".to_owned()
+        }
         (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),
         (EventKind::Erase, ..) => "the job's data was deleted".to_owned(),
         // An event that this release does not know.

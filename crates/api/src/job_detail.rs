@@ -12,7 +12,7 @@ use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
 use jobs::ports::{Clock, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
-use jobs::view::{FailureView, JobView};
+use jobs::view::{FailureView, JobView, ModelView};
 
 /// The reconciler releases queued jobs every five minutes.
 const RELEASED_WITHIN: Duration = Duration::from_secs(360);
@@ -81,7 +81,11 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         attempts: job
             .attempts
             .iter()
-            .map(|record| attempt_view(job.id, record))
+            .map(|record| AttemptView {
+                has_result: !job.is_erased()
+                    && job.results().any(|(one, _)| one.attempt == record.attempt),
+                ..attempt_view(job.id, record)
+            })
             .collect(),
         input: if job.is_erased() {
             String::new()
@@ -106,6 +110,8 @@ fn attempt_view(job: JobId, record: &AttemptRecord) -> AttemptView {
         started_at: record.started_at.0,
         closed_at: record.closed_at.map(|at| at.0),
         output: record.output.as_ref().map(ToString::to_string),
+        has_result: false,
+        model: record.model.as_ref().map(ModelView::from),
         failure: record.failure.as_ref().map(FailureView::from),
     }
 }

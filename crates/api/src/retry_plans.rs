@@ -1,4 +1,4 @@
-//! Retry plans: retry many failed jobs together.
+//! Retry plans: retry many failed jobs together, or run many ready jobs again.
 //!
 //! Creating a plan shows what it would do and starts nothing; applying it releases its jobs at a fixed rate. The jobs
 //! and their versions are fixed when the plan is created, so that applying it retries exactly the jobs that were shown.
@@ -14,10 +14,12 @@ use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
 use crate::types::{AuditAction, NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
 use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, equal_failures, may_be_retried};
-use jobs::id::{Tenant, Timestamp};
+use jobs::id::{Attempt, Tenant, Timestamp};
 use jobs::job::Job;
+use jobs::model_version::ModelVersion;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, Record, RetryCommandQueue};
+use jobs::state::{State, StatusGroup};
 
 mod progress;
 mod record;
@@ -26,7 +28,7 @@ mod release;
 use record::{ACTIVE_PLANS, PLANS, PlanRecord};
 pub use release::release;
 
-/// The most failed jobs that are examined for one plan.
+/// The most jobs that are examined for one plan.
 const MAX_EXAMINED_JOBS: usize = 2_000;
 const DEFAULT_JOBS_PER_MINUTE: u16 = 20;
 pub(crate) const MAX_JOBS_PER_MINUTE: u16 = 600;
@@ -34,7 +36,7 @@ pub(crate) const MAX_JOBS_PER_MINUTE: u16 = 600;
 pub(crate) const MAX_PLAN_REASON: usize = MAX_REASON_CHARS - 100;
 const PAGE_SIZE: u16 = 50;
 
-/// Creates a plan for the failed jobs that match a filter. Starts no job.
+/// Creates a plan for the failed or ready jobs that match a filter. Starts no job.
 ///
 /// # Errors
 /// Unless the caller is support, and if the request is invalid.
@@ -77,8 +79,20 @@ where
         from: Timestamp(filter.since.filter(|_| tenant.is_none()).unwrap_or(0)),
         to: filter.until.map_or(TimeRange::ALL.to, Timestamp),
     };
-    let scan = JobScan::failed(tenant.as_ref(), range);
-    let is_match = |job: &Job| matches(job, filter);
+    let scan = match &tenant {
+        Some(tenant) if request.run_again => {
+            JobScan::of_tenants([tenant], &[StatusGroup::Ready], range)
+        }
+        tenant => JobScan::failed(tenant.as_ref(), range),
+    };
+    let is_match = |job: &Job| {
+        let suits = if request.run_again {
+            may_be_run_again(job)
+        } else {
+            may_be_retried(job)
+        };
+        suits && matches(job, filter)
+    };
     let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_EXAMINED_JOBS, &is_match).await?;
     let (jobs, poisoned): (Vec<Job>, Vec<Job>) = found
         .jobs
@@ -89,6 +103,12 @@ where
         .filter_map(|job| pipelines.get(&job.pipeline))
         .map(|pipeline| u64::from(pipeline.typical_run_seconds))
         .sum();
+    let (failed, with_model) = if request.run_again {
+        let known = jobs.iter().filter(|job| model(job).is_some());
+        (vec![], known.collect())
+    } else {
+        (jobs.iter().collect(), vec![])
+    };
     let as_u32 = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let plan = PlanRecord {
         id: id.clone(),
@@ -100,8 +120,12 @@ where
         filter: filter.clone(),
         per_minute,
         force: request.force,
+        run_again: request.run_again,
         jobs: as_u32(jobs.len()),
-        by_cause: count_jobs_by(&jobs, |job| cause(job).to_owned()),
+        by_cause: count_jobs_by(failed, |job| cause(job).to_owned()),
+        by_model: count_jobs_by(with_model, |job| {
+            model(job).map_or_else(String::new, ToString::to_string)
+        }),
         by_pipeline: count_jobs_by(&jobs, |job| job.pipeline.clone()),
         poisoned: as_u32(poisoned.len()),
         truncated: found.next.is_some(),
@@ -131,6 +155,16 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
             "the filter's since must be before its until".to_owned(),
         ));
     }
+    if request.run_again && (filter.tenant.is_none() || filter.cause.is_some()) {
+        return Err(ApiError::BadRequest(
+            "to run ready jobs again, name their tenant, and no cause".to_owned(),
+        ));
+    }
+    if filter.model.is_some() && !request.run_again {
+        return Err(ApiError::BadRequest(
+            "the filter's model selects ready jobs only: set run_again".to_owned(),
+        ));
+    }
     if label("the filter's batch", filter.batch.as_deref())?.is_some() && filter.tenant.is_none() {
         return Err(ApiError::BadRequest(
             "name the tenant of the batch: another tenant may have one with the same name"
@@ -148,12 +182,44 @@ fn matches(job: &Job, filter: &RetryPlanFilter) -> bool {
     let equals = |filter: &Option<String>, value: &str| {
         filter.as_deref().is_none_or(|wanted| wanted == value)
     };
-    may_be_retried(job)
-        && equals(&filter.pipeline, &job.pipeline)
-        && equals(&filter.cause, cause(job))
+    equals(&filter.pipeline, &job.pipeline)
+        && (filter.cause.is_none() || equals(&filter.cause, cause(job)))
+        && filter
+            .model
+            .as_deref()
+            .is_none_or(|wanted| is_by_model(job, wanted))
         && has_label(filter.batch.as_deref(), job.input.labels.batch.as_deref())
         && filter.since.is_none_or(|since| job.updated_at.0 >= since)
         && filter.until.is_none_or(|until| job.updated_at.0 < until)
+}
+
+/// Whether another run of a ready job is possible.
+fn may_be_run_again(job: &Job) -> bool {
+    matches!(job.state, State::Ready { .. }) && job.newest_attempt() < Attempt::MAX
+}
+
+/// The model of a job's result.
+fn model(job: &Job) -> Option<&ModelVersion> {
+    let record = job.attempt(job.state.attempt())?;
+    Some(&record.model.as_ref()?.version)
+}
+
+/// Whether a job's result is, or may be, by a model: an endpoint configuration, with or without its digest.
+fn is_by_model(job: &Job, wanted: &str) -> bool {
+    let record = job.attempt(job.state.attempt());
+    let Some(model) = record.and_then(|record| record.model.as_ref()) else {
+        return false;
+    };
+    let mut versions = [Some(&model.version), model.other.as_ref()]
+        .into_iter()
+        .flatten();
+    versions.any(|version| {
+        let version = version.to_string();
+        version == wanted
+            || version
+                .split_once('@')
+                .is_some_and(|(config, _)| config == wanted)
+    })
 }
 
 /// The newest plans.

@@ -90,7 +90,10 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
 }
 
 /// Counts jobs by a property, the most frequent value first.
-pub(super) fn count_jobs_by(jobs: &[Job], property: impl Fn(&Job) -> String) -> Vec<NamedCount> {
+pub(super) fn count_jobs_by<'a>(
+    jobs: impl IntoIterator<Item = &'a Job>,
+    property: impl Fn(&Job) -> String,
+) -> Vec<NamedCount> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for job in jobs {
         *counts.entry(property(job)).or_default() += 1;

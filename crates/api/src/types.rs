@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use job::{
-    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
+    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultQuery,
+    ResultView,
 };
 pub use pause::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 pub use plan::{

@@ -10,7 +10,8 @@ use std::time::Duration;
 use api::explain::{Explanation, JobAction, WaitsOn, explain};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
-use jobs::state::{Cause, Failure, State};
+use jobs::model_version::{AttemptModel, ModelVersion};
+use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::{Event, Evidence};
 use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
@@ -36,6 +37,60 @@ fn failed(cause: Cause, detail: &str) -> Job {
         failure: failure.clone(),
     };
     job.advanced(&event, State::Failed { attempt, failure }, after(&job, 9))
+}
+
+/// A ready job that support runs again, at the endpoint.
+fn run_again(ready: &Job, budget: RetryBudget) -> Job {
+    let mut ready = ready.clone();
+    ready.attempts[0].model = Some(AttemptModel {
+        version: ModelVersion::new("Legal-1", None),
+        other: None,
+        uncertain: false,
+    });
+    let budget = RetryBudget {
+        earlier_result: Attempt(1),
+        last_attempt: Attempt(2),
+        ..budget
+    };
+    let requested = ready.advanced(
+        &Event::RunAgain {
+            actor: "sam@docket.example".to_owned(),
+            reason: "model 2.4 reads annexes".to_owned(),
+            newest: Attempt(1),
+        },
+        State::RetryScheduled {
+            next: Attempt(2),
+            due: after(&ready, 6),
+            budget,
+        },
+        after(&ready, 6),
+    );
+    let started = requested.advanced(
+        &Event::CheckDue {
+            attempt: Attempt(2),
+            due: None,
+            evidence: Evidence::NotChecked,
+        },
+        State::Submitting {
+            attempt: Attempt(2),
+            lease_token: jobs::id::LeaseToken(2),
+            lease_expires_at: after(&ready, 8),
+            deadline: after(&ready, 398),
+            budget,
+        },
+        after(&ready, 6),
+    );
+    let accepted = Event::Accepted {
+        attempt: Attempt(2),
+        output: None,
+        failure: None,
+    };
+    let state = State::InProgress {
+        attempt: Attempt(2),
+        deadline: after(&ready, 398),
+        budget,
+    };
+    started.advanced(&accepted, state, after(&ready, 6))
 }
 
 struct Case {
@@ -158,6 +213,11 @@ fn cases() -> Vec<Case> {
         .unwrap();
     html.attempts[0].unexpected_content_type = Some("text/html".to_owned());
     cases.push(case("ready, of another media type", html, 31));
+    cases.push(case(
+        "run again",
+        run_again(&all[3], budget_of(&running())),
+        7,
+    ));
     for cause in Cause::ALL {
         let detail = match cause {
             Cause::Lost | Cause::Superseded => "",
@@ -258,7 +318,8 @@ fn explanation_of_an_open_job_offers_cancel_and_that_of_a_final_job_does_not() {
             "{title}"
         );
         let offers = |action| explanation.help.iter().any(|help| help.action == action);
-        assert_eq!(offers(JobAction::Cancel), open, "{title}");
+        let may_be_cancelled = open && job.earlier_result() == Attempt::NONE;
+        assert_eq!(offers(JobAction::Cancel), may_be_cancelled, "{title}");
         assert!(!(open && offers(JobAction::Retry)), "{title}");
         let stalled = explanation
             .waiting

@@ -14,8 +14,14 @@ NEEDED = ("rapidocr", "onnxruntime", "cv2")
 MAX_PROCESSES = 8
 PAGE_SECONDS = 90.0  # for one page, the wait for a free process included
 QUICK_DEATH_SECONDS = 2.0
-# One thread each: more threads per engine do not pay.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    # One thread each: more threads per engine do not pay.
+    "OMP_NUM_THREADS": "1",
+    "OMP_THREAD_LIMIT": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # When it is imported, onnxruntime writes a device id to the home folder and reports its use over the network.
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 
 
 def is_installed() -> bool:

@@ -230,8 +230,10 @@ class ModelServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, pool: WorkerPool, max_bytes: int, delay_seconds: float, min_durations: dict[str, int]):
-        super().__init__(("127.0.0.1", port), RequestHandler)
+    def __init__(
+        self, address: tuple[str, int], pool: WorkerPool, max_bytes: int, delay_seconds: float, min_durations: dict[str, int]
+    ):
+        super().__init__(address, RequestHandler)
         self.pool, self.max_bytes = pool, max_bytes
         self.delay_seconds, self.min_durations = delay_seconds, min_durations
         self.running, self.running_changed = 0, threading.Condition()
@@ -266,6 +268,7 @@ def end_with_parent() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(description="Docket's reference model, a stand-in for the fine-tuned model.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1; 0.0.0.0 in a container)")
     parser.add_argument("--port", type=int, default=8080, help="0: any free port (default 8080)")
     parser.add_argument("--workers", type=int, default=2, help="concurrent documents (default 2)")
     parser.add_argument("--max-bytes", type=int, default=1 << 30, help="larger documents get 413 (default 1 GiB)")
@@ -294,7 +297,7 @@ def main() -> None:
         with open(options.min_durations, encoding="utf-8") as file:
             min_durations = json.load(file)
     pool = WorkerPool(options.workers, limits, ocr)
-    server = ModelServer(options.port, pool, options.max_bytes, options.delay_ms / 1000, min_durations)
+    server = ModelServer((options.host, options.port), pool, options.max_bytes, options.delay_ms / 1000, min_durations)
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     # In a thread: `stop` waits for the loop of `serve_forever`, which the handler interrupts.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.stop).start())

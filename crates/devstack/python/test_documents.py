@@ -283,6 +283,18 @@ class JudgementTest(unittest.TestCase):
             words = [("die", 0.0, 0.1), (read, 0.13, 0.3), ("liefert", 0.33, 0.5), ("am", 0.53, 0.6)]
             self.assertEqual(ocr_lines.repair_quotes(words)[1][0], expected)
 
+    def test_blank_that_was_dropped_after_a_bracket_is_restored_where_there_is_room_for_it(self) -> None:
+        def letters(text: str, wide: int) -> list[tuple[str, float]]:
+            """Evenly spaced letters, with half a letter more before the one at `wide`."""
+            return [(letter, (index + 0.5 * (index >= wide)) / len(text)) for index, letter in enumerate(text)]
+
+        def words(text: str, wide: int) -> list[str]:
+            return [word for word, _, _ in ocr_lines.words_of(text, letters(text.replace(" ", ""), wide))]
+
+        self.assertEqual(words("(30)Tagen ab", 4), ["(30)", "Tagen", "ab"])
+        self.assertEqual(words("(un)gültig ab", 10), ["(un)gültig", "ab"])
+        self.assertEqual(words("Nr. 3)b) ab", 7), ["Nr.", "3)b)", "ab"])
+
     def test_language_of_texts(self) -> None:
         for text, language in ((" ".join(CONTRACT), "en"), (" ".join(FRENCH), "fr")):
             judged = assess(text)

@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Find, explain, retry and cancel jobs
     #[command(subcommand)]
     Jobs(JobsCommand),
-    /// Retry many failed jobs at a limited rate
+    /// Retry many failed jobs, or run many ready ones again, at a limited rate
     #[command(subcommand)]
     RetryPlan(RetryPlanCommand),
     /// Show what is paused, and until when
@@ -231,6 +231,9 @@ pub(crate) enum JobsCommand {
         /// Overwrite an existing file
         #[arg(long)]
         force: bool,
+        /// The result of this attempt, if the job was run again [default: the job's]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+        attempt: Option<u8>,
         /// Print the findings, and everything else in the result, instead of saving it
         #[arg(long, conflicts_with_all = ["output", "force"])]
         show: bool,
@@ -256,6 +259,11 @@ pub(crate) enum JobsCommand {
         /// Retry even if the same input failed in the same way several times (support only)
         #[arg(long)]
         force: bool,
+    },
+    /// Run ready jobs again with the model that their endpoint serves now; their results stay (support only)
+    RunAgain {
+        #[command(flatten)]
+        args: JobCommandArgs,
     },
     /// Cancel open jobs
     Cancel {
@@ -320,7 +328,7 @@ pub(crate) struct JobListArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RetryPlanCommand {
-    /// Select failed jobs and show what a retry would do; starts nothing
+    /// Select failed jobs, or ready ones with --run-again, and show what running them would cost; starts nothing
     Create(CreatePlanArgs),
     /// List the newest plans
     List,
@@ -350,6 +358,12 @@ pub(crate) struct CreatePlanArgs {
     /// Only jobs that failed with this cause, such as ModelError
     #[arg(long)]
     pub(crate) cause: Option<String>,
+    /// Run ready jobs again, with the model that their endpoint serves then, in place of retrying failed ones
+    #[arg(long, requires = "tenant", conflicts_with_all = ["cause", "force"])]
+    pub(crate) run_again: bool,
+    /// Only jobs whose result is by this endpoint configuration, or by this model as `docket jobs show` names it
+    #[arg(long, requires = "run_again")]
+    pub(crate) model: Option<String>,
     /// Only jobs of this batch
     #[arg(long, requires = "tenant", value_parser = label)]
     pub(crate) batch: Option<String>,

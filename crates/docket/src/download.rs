@@ -30,7 +30,8 @@ const MAX_NAME_BYTES: usize = 240;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Download {
     Document,
-    Result,
+    /// Of an attempt, or of the job.
+    Result(Option<u8>),
 }
 
 impl Download {
@@ -38,17 +39,25 @@ impl Download {
     const fn name(self) -> &'static str {
         match self {
             Self::Document => "document",
-            Self::Result => "result",
+            Self::Result(_) => "result",
+        }
+    }
+
+    /// The query of the route.
+    fn query(self) -> String {
+        match self {
+            Self::Result(Some(attempt)) => format!("?attempt={attempt}"),
+            Self::Result(None) | Self::Document => String::new(),
         }
     }
 }
 
 /// Prints a result for people and saves nothing.
-pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
+pub(crate) async fn show(context: &CommandContext, id: &str, attempt: Option<u8>) -> Result<Exit> {
     if context.printer.json {
         return Err(CliError::usage("--json and --show exclude each other"));
     }
-    let view = fetch_view(context, id, Download::Result).await?;
+    let view = fetch_view(context, id, Download::Result(attempt)).await?;
     if !is_json(&view) {
         return Err(CliError::usage(format!(
             "the result is {}, which cannot be shown here",
@@ -64,7 +73,10 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
         ))
         .with_hint("save it: leave out --show"));
     }
-    let (bytes, _) = download(context, id, Download::Result, async || Ok(Vec::new())).await?;
+    let (bytes, _) = download(context, id, Download::Result(attempt), async || {
+        Ok(Vec::new())
+    })
+    .await?;
     result_check::show(&context.printer, &bytes, &view.paths)?;
     Ok(Exit::Success)
 }
@@ -118,7 +130,7 @@ pub(crate) async fn fetch_view(
     id: &str,
     what: Download,
 ) -> Result<ResultView> {
-    let path = format!("/jobs/{}/{}", path_segment(id), what.name());
+    let path = format!("/jobs/{}/{}{}", path_segment(id), what.name(), what.query());
     context.client.get(&path).await
 }
 
@@ -164,7 +176,7 @@ pub(crate) async fn save(
         })?;
     }
     std::fs::rename(&temporary.0, path).map_err(|error| write_error(path, &error))?;
-    if what == Download::Result
+    if what != Download::Document
         && is_json(&view)
         && let Some(problem) = result_check::json_problem(path)
     {

@@ -1,4 +1,4 @@
-//! `docket jobs retry`, `cancel` and `delete-data`.
+//! `docket jobs retry`, `run-again`, `cancel` and `delete-data`.
 
 use api::types::{JobCommandRequest, JobCommandResult};
 use http::Method;
@@ -22,6 +22,17 @@ pub(crate) async fn retry(
             "retry started"
         }
     })
+    .await
+}
+
+pub(crate) async fn run_again(context: &CommandContext, args: JobCommandArgs) -> Result<Exit> {
+    send_to_each(
+        context,
+        args,
+        false,
+        "run-again",
+        |_| "another run is scheduled; the present result stays",
+    )
     .await
 }
 

@@ -4,7 +4,7 @@ use api::explain::{Explanation, ExplanationStep, JobAction, WaitsOn};
 use api::types::JobDetail;
 use console::Style;
 use jobs::labels::Tags;
-use jobs::view::JobView;
+use jobs::view::{JobView, ModelView};
 
 use crate::CommandContext;
 use crate::client::path_segment;
@@ -109,6 +109,9 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
     printer.field("tenant", &sanitize(&job.tenant))?;
     printer.field("pipeline", &sanitize(&job.pipeline))?;
     print_labels(printer, &job.reference, &job.batch, &job.tags)?;
+    if let Some(model) = &job.model {
+        printer.field("model", &sanitize(&model_in_words(model)))?;
+    }
     printer.field("created", &Printer::time_and_age(job.created_at))?;
     printer.field("changed", &Printer::time_and_age(job.updated_at))?;
     if let Some(ready_by) = &job.ready_by {
@@ -127,6 +130,15 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// A model for people.
+pub(crate) fn model_in_words(model: &ModelView) -> String {
+    match &model.other {
+        Some(other) => format!("{} or {other} (uncertain)", model.version),
+        None if model.uncertain => format!("{} (uncertain)", model.version),
+        None => model.version.clone(),
+    }
 }
 
 fn print_labels(
@@ -156,6 +168,7 @@ fn print_attempts(printer: &Printer, detail: &JobDetail) -> Result<()> {
         Column::new("STARTED"),
         Column::new("DURATION").drop_rank(3),
         Column::new("FAILURE").truncate(),
+        Column::new("MODEL").truncate().drop_rank(4),
         Column::new("INFERENCE").truncate().drop_rank(1),
         Column::new("OUTPUT").truncate().drop_rank(2),
     ]);
@@ -175,6 +188,13 @@ fn print_attempts(printer: &Printer, detail: &JobDetail) -> Result<()> {
             Cell::from(printer.table_time(attempt.started_at)),
             Cell::from(took),
             Cell::from(failure),
+            Cell::from(
+                attempt
+                    .model
+                    .as_ref()
+                    .map(model_in_words)
+                    .unwrap_or_default(),
+            ),
             Cell::from(&attempt.inference_id),
             Cell::from(attempt.output.as_deref().unwrap_or_default()),
         ]);

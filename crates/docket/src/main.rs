@@ -208,14 +208,24 @@ async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit
         JobsCommand::Find { id, tenant } => job_list::find(context, id, tenant).await,
         JobsCommand::Show { id } => job_detail::show(context, &id).await,
         JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
-        JobsCommand::Result { id, show: true, .. } => download::show(context, &id).await,
+        JobsCommand::Result {
+            id,
+            attempt,
+            show: true,
+            ..
+        } => download::show(context, &id, attempt).await,
         JobsCommand::Document { id, output, force } => {
             download::run(context, &id, Download::Document, output, force).await
         }
         JobsCommand::Result {
-            id, output, force, ..
-        } => download::run(context, &id, Download::Result, output, force).await,
+            id,
+            output,
+            force,
+            attempt,
+            ..
+        } => download::run(context, &id, Download::Result(attempt), output, force).await,
         JobsCommand::Retry { args, force } => job_commands::retry(context, args, force).await,
+        JobsCommand::RunAgain { args } => job_commands::run_again(context, args).await,
         JobsCommand::Cancel { args } => job_commands::cancel(context, args).await,
         JobsCommand::DeleteData { id, reason, yes } => {
             job_commands::delete_data(context, &id, reason, yes).await

@@ -34,10 +34,12 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
             batch: args.batch,
             since: args.since,
             until: args.until,
+            model: args.model,
         },
         reason: args.reason,
         per_minute: args.per_minute,
         force: args.force,
+        run_again: args.run_again,
     };
     // Not idempotent: a second request would create a second plan. That starts nothing, but would confuse people.
     let plan: RetryPlanView = context
@@ -145,9 +147,13 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     if let Some(at) = plan.applied_at {
         printer.field("applied", &Printer::time_and_age(at))?;
     }
-    printer.field("selects", &sanitize(&describe_filter(&plan.filter)))?;
+    printer.field("selects", &sanitize(&describe_filter(plan)))?;
     printer.field("jobs", &plan.jobs.to_string())?;
-    printer.field("by cause", &counts(&plan.by_cause))?;
+    if plan.run_again {
+        printer.field("by model", &counts(&plan.by_model))?;
+    } else {
+        printer.field("by cause", &counts(&plan.by_cause))?;
+    }
     printer.field("by pipeline", &counts(&plan.by_pipeline))?;
     let minutes = plan.jobs.div_ceil(u32::from(plan.per_minute.max(1)));
     printer.field(
@@ -191,13 +197,20 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn describe_filter(filter: &RetryPlanFilter) -> String {
-    let mut words = vec!["failed jobs".to_owned()];
+fn describe_filter(plan: &RetryPlanView) -> String {
+    let RetryPlanView { filter, .. } = plan;
+    let jobs = if plan.run_again {
+        "ready jobs, to run them again"
+    } else {
+        "failed jobs"
+    };
+    let mut words = vec![jobs.to_owned()];
     let named = [
         ("of tenant", &filter.tenant),
         ("of pipeline", &filter.pipeline),
         ("with cause", &filter.cause),
         ("of batch", &filter.batch),
+        ("by model", &filter.model),
     ];
     for (name, value) in named {
         if let Some(value) = value {

@@ -15,7 +15,7 @@ use lambda_runtime::{Error, run, service_fn};
 /// If the environment is incomplete. Lambda then reports that the function fails to start.
 #[tokio::main(flavor = "current_thread")]
 pub async fn upload_trigger() -> Result<(), Error> {
-    let app = bootstrap::init_and_connect::<handlers::upload_trigger::Environment>().await?;
+    let app = bootstrap::init_and_read_models::<handlers::upload_trigger::Environment>().await?;
     run(service_fn(async |event| {
         traced(event, async |event| {
             handlers::upload_trigger::handle(&app, event).await
@@ -31,7 +31,7 @@ pub async fn upload_trigger() -> Result<(), Error> {
 /// If the environment is incomplete. Lambda then reports that the function fails to start.
 #[tokio::main(flavor = "current_thread")]
 pub async fn inference_success() -> Result<(), Error> {
-    let app = bootstrap::init_and_connect::<handlers::inference_success::Environment>().await?;
+    let app = bootstrap::init_and_read_models::<handlers::inference_success::Environment>().await?;
     run(service_fn(async |event| {
         traced(event, async |event| {
             handlers::inference_success::handle(&app, event).await
@@ -47,7 +47,7 @@ pub async fn inference_success() -> Result<(), Error> {
 /// If the environment is incomplete. Lambda then reports that the function fails to start.
 #[tokio::main(flavor = "current_thread")]
 pub async fn inference_error() -> Result<(), Error> {
-    let app = bootstrap::init_and_connect::<handlers::inference_error::Environment>().await?;
+    let app = bootstrap::init_and_read_models::<handlers::inference_error::Environment>().await?;
     run(service_fn(async |event| {
         traced(event, async |event| {
             handlers::inference_error::handle(&app, event).await
@@ -63,7 +63,7 @@ pub async fn inference_error() -> Result<(), Error> {
 /// If the environment is incomplete. Lambda then reports that the function fails to start.
 #[tokio::main(flavor = "current_thread")]
 pub async fn retry() -> Result<(), Error> {
-    let app = bootstrap::init_and_connect::<handlers::retry::Environment>().await?;
+    let app = bootstrap::init_and_read_models::<handlers::retry::Environment>().await?;
     run(service_fn(async |event| {
         traced(event, async |event| {
             handlers::retry::handle(&app, event).await

@@ -148,6 +148,7 @@ fn table(size: u64) -> Memory {
                 budget: RetryBudget {
                     last_attempt: Attempt(3),
                     expires_at: NOW,
+                    earlier_result: Attempt::NONE,
                 },
             };
         } else {

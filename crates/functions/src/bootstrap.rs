@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jobs::ports::KnownModels;
+
 use crate::aws::Aws;
 use crate::config::{self, BadEnvironment, Has, ReadEnvironment, variable};
 use crate::traces;
@@ -38,5 +40,19 @@ where
 {
     let app = init::<E>()?;
     app.ports.open_connection().await;
+    Ok(app)
+}
+
+/// As [`init`], and reads what the endpoints serve, which opens the TLS connection to DynamoDB: for the functions behind
+/// queues.
+///
+/// # Errors
+/// As [`init`]. A failure to read is not an error.
+pub async fn init_and_read_models<E>() -> Result<App<Aws<E>, E>, BadEnvironment>
+where
+    E: ReadEnvironment + Has<variable::RecordsTable>,
+{
+    let app = init::<E>()?;
+    app.ports.known_models().await;
     Ok(app)
 }

@@ -7,6 +7,7 @@ use tracing::info;
 use crate::error::{ApplyError, CommandError, MessageError};
 use crate::id::{LeaseToken, Timestamp};
 use crate::job::Job;
+use crate::model_version::ServedModels;
 use crate::pipeline::Pipelines;
 use crate::ports::{Clock, JobStore, SaveError};
 use crate::save_request::SaveRequest;
@@ -24,6 +25,8 @@ pub struct RunContext<'a> {
     /// Called with the job that a message or request is about, as soon as its row is known. The functions put its ids on
     /// their log lines and spans.
     pub on_job_found: fn(&Job),
+    /// What the endpoints serve, as far as it is known.
+    pub models: &'a ServedModels,
 }
 
 /// The result of applying an event.
@@ -100,6 +103,7 @@ where
         };
         let mut next = job.next_version(&event, advance, context.now);
         next.policy = policy;
+        next.record_model(&job, &event, run.models);
         match ports.save(SaveRequest::new(&next)).await {
             Ok(()) => {
                 log_change(&job.state, &event, &next);
@@ -129,7 +133,7 @@ pub fn context<P: Clock>(ports: &P, run: &RunContext<'_>) -> DecisionContext {
 
 /// An attempt runs with the pipeline settings at its start. Later events about it use the settings stored on the row.
 fn policy_for(run: &RunContext<'_>, job: &Job, event: &Event) -> Policy {
-    let starts_attempt = matches!(event, Event::Retry { .. })
+    let starts_attempt = matches!(event, Event::Retry { .. } | Event::RunAgain { .. })
         || matches!(
             (event, &job.state),
             (

@@ -1,4 +1,4 @@
-//! Commands of users: retry a failed job, cancel an open one, or delete the data of a final one. Each has an actor and a reason, which the job's history
+//! Commands of users: retry a failed job, run a ready one again, cancel an open one, or delete the data of a final one. Each has an actor and a reason, which the job's history
 //! keeps.
 
 use crate::apply::{Change, RunContext, apply_command};
@@ -32,6 +32,7 @@ pub struct JobCommand {
     actor: String,
     reason: String,
     force: bool,
+    run_again: bool,
 }
 
 /// A command without a valid actor or reason.
@@ -64,6 +65,7 @@ impl JobCommand {
             actor: actor.to_owned(),
             reason: reason.to_owned(),
             force: false,
+            run_again: false,
         })
     }
 
@@ -72,6 +74,15 @@ impl JobCommand {
     pub fn forced(self) -> Self {
         Self {
             force: true,
+            ..self
+        }
+    }
+
+    /// Another run of a job that is `Ready`, in place of a retry of one that failed.
+    #[must_use]
+    pub fn running_again(self) -> Self {
+        Self {
+            run_again: true,
             ..self
         }
     }
@@ -143,11 +154,12 @@ pub enum CancelResult {
     Refused(Job, IgnoreReason),
 }
 
-/// Schedules another attempt of a failed job. It then starts like every other retry.
+/// Schedules another attempt of a failed job, or of a `Ready` one if the command says so. It then starts like every other
+/// retry.
 ///
 /// # Errors
 /// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], [`CommandError::InputDeleted`],
-/// [`CommandError::InputUnreadable`], and errors of the stores.
+/// [`CommandError::InputReplaced`], [`CommandError::InputUnreadable`], and errors of the stores.
 pub async fn retry_job<P>(
     ports: &P,
     run: &RunContext<'_>,
@@ -159,6 +171,16 @@ where
     let job = load(ports, run, command).await?;
     let (job, change) = apply_command(ports, run, job, async |job, _| {
         command.check(job)?;
+        if command.run_again {
+            if matches!(job.state, State::Ready { .. }) {
+                check_input_of_result(ports, job).await?;
+            }
+            return Ok(Event::RunAgain {
+                actor: command.actor.clone(),
+                reason: command.reason.clone(),
+                newest: job.newest_attempt(),
+            });
+        }
         let attempt = job.state.attempt();
         if may_have_a_result(&job.state)
             && find_output(ports, job).await?.is_some()
@@ -187,13 +209,24 @@ where
     .await?;
     Ok(match change {
         Change::Advanced => RetryResult::Scheduled(job),
-        Change::Ignored(IgnoreReason::AlreadyApplied) => RetryResult::ResultFound(CheckRequest {
-            job: job.id,
-            attempt: job.state.attempt(),
-            due: None,
-        }),
+        Change::Ignored(IgnoreReason::AlreadyApplied) if !command.run_again => {
+            RetryResult::ResultFound(CheckRequest {
+                job: job.id,
+                attempt: job.state.attempt(),
+                due: None,
+            })
+        }
         Change::Ignored(why) => RetryResult::Refused(job, why),
     })
+}
+
+/// As [`check_input`], for a job with a result. The newer version has a job of its own.
+async fn check_input_of_result<P: ObjectStore>(ports: &P, job: &Job) -> Result<(), CommandError> {
+    check_input(ports, job).await?;
+    if input_was_replaced(ports, job).await? {
+        return Err(CommandError::InputReplaced);
+    }
+    Ok(())
 }
 
 /// Whether there is a document to run. A version that was replaced is not refused: the retry ends as superseded, which says more.

@@ -76,6 +76,10 @@ pub enum IgnoreReason {
     StillOpen,
     /// Another run cannot help: the input itself is the problem.
     NotRetryable,
+    /// The job has no result; a failed one is retried.
+    NoResult,
+    /// The job is run again and keeps its earlier result; there is nothing to cancel.
+    RunningAgain,
     /// The job has used all attempts of its lifetime.
     NoAttemptsLeft,
 }

@@ -135,6 +135,9 @@ pub enum CommandError {
         "the document is no longer stored: it was deleted, or its retention has ended; upload it again"
     )]
     InputDeleted,
+    /// The document was replaced; the result is about the version before.
+    #[error("a newer version of the document was uploaded; run that one again")]
+    InputReplaced,
     /// S3 does not let this service read the document.
     #[error("{0}")]
     InputUnreadable(InputProblem),

@@ -48,6 +48,13 @@ pub enum Event {
     Overwritten,
     /// An operator requests another run.
     Retry { actor: String, reason: String },
+    /// Support requests another run of a `Ready` job, with the model that the endpoint serves now.
+    RunAgain {
+        actor: String,
+        reason: String,
+        /// The newest attempt that was started. It may be newer than the one with the result.
+        newest: Attempt,
+    },
     /// A user cancels the job.
     Cancel { actor: String, reason: String },
     /// Support deletes the job's data.
@@ -79,6 +86,7 @@ pub enum EventKind {
     Held,
     Overwritten,
     Retry,
+    RunAgain,
     Cancel,
     Erase,
     /// A name that another release wrote. It is kept as it is.
@@ -87,7 +95,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind that this release writes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Uploaded,
         Self::Accepted,
         Self::SubmitFailed,
@@ -97,6 +105,7 @@ impl EventKind {
         Self::Held,
         Self::Overwritten,
         Self::Retry,
+        Self::RunAgain,
         Self::Cancel,
         Self::Erase,
     ];
@@ -113,6 +122,7 @@ impl EventKind {
             Self::Held => "Held",
             Self::Overwritten => "Overwritten",
             Self::Retry => "Retry",
+            Self::RunAgain => "RunAgain",
             Self::Cancel => "Cancel",
             Self::Erase => "Erase",
             Self::Other(name) => name.as_str(),
@@ -140,6 +150,7 @@ impl Event {
             Self::Held { .. } => EventKind::Held,
             Self::Overwritten => EventKind::Overwritten,
             Self::Retry { .. } => EventKind::Retry,
+            Self::RunAgain { .. } => EventKind::RunAgain,
             Self::Cancel { .. } => EventKind::Cancel,
             Self::Erase { .. } => EventKind::Erase,
         }
@@ -149,6 +160,7 @@ impl Event {
     pub(crate) const fn principal(&self) -> Option<(&String, &String)> {
         match self {
             Self::Retry { actor, reason }
+            | Self::RunAgain { actor, reason, .. }
             | Self::Cancel { actor, reason }
             | Self::Erase { actor, reason } => Some((actor, reason)),
             Self::Uploaded

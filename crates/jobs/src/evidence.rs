@@ -18,13 +18,16 @@ pub fn answered_with_nothing() -> Failure {
 }
 
 /// Finds the output of any attempt of `job`: first at the recorded locations, then under the job's own prefix,
-/// which also holds the output of a call whose response was lost. An object without bytes is not an output.
+/// which also holds the output of a call whose response was lost. An object without bytes is not an output. While a job is
+/// run again, only outputs of newer attempts count.
 pub async fn find_output<P: ObjectStore>(
     ports: &P,
     job: &Job,
 ) -> Result<Option<(Attempt, Location)>, Unavailable> {
+    let earlier = job.earlier_result();
     for record in job.attempts.iter().rev() {
         if let Some(location) = &record.output
+            && record.attempt > earlier
             && has_bytes(ports, location).await?
         {
             return Ok(Some((record.attempt, location.clone())));
@@ -35,7 +38,7 @@ pub async fn find_output<P: ObjectStore>(
     let keys = ports.list(&job.input.bucket, &prefix).await?;
     let found = keys.into_iter().filter_map(|key| {
         let attempt = attempt_in(key.strip_prefix(&prefix)?)?;
-        (attempt <= newest).then_some((attempt, key))
+        (earlier < attempt && attempt <= newest).then_some((attempt, key))
     });
     let mut found: Vec<(Attempt, String)> = found.collect();
     found.sort();

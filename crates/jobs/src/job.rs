@@ -8,6 +8,7 @@ use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
 use crate::labels::Labels;
+use crate::model_version::AttemptModel;
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
 use crate::state::{Failure, State};
@@ -74,6 +75,8 @@ pub struct AttemptRecord {
     pub failure: Option<Failure>,
     /// The output's media type, if it is not the one that the pipeline asks for.
     pub unexpected_content_type: Option<String>,
+    /// Of an attempt that has ended: what the endpoint served, if that was known.
+    pub model: Option<AttemptModel>,
 }
 
 /// One entry of a job's history.
@@ -155,10 +158,12 @@ impl Job {
         self.trace_id.unwrap_or_else(|| TraceId::of_job(self.id))
     }
 
-    /// When it was submitted: at its upload, or at the last manual retry. The SLO counts from here.
+    /// When it was submitted: at its upload, or at the last manual retry or run again. The SLO counts from here.
     pub fn submitted_at(&self) -> Timestamp {
         let retries = self.history.iter().rev();
-        let mut retries = retries.filter(|entry| entry.event == EventKind::Retry);
+        let is_retry =
+            |entry: &&HistoryEntry| matches!(entry.event, EventKind::Retry | EventKind::RunAgain);
+        let mut retries = retries.filter(is_retry);
         retries.next().map_or(self.created_at, |entry| entry.at)
     }
 
@@ -308,6 +313,7 @@ impl Job {
                     closed_at: None,
                     failure: None,
                     unexpected_content_type: None,
+                    model: None,
                 });
                 self.attempts.len() - 1
             });
@@ -365,6 +371,29 @@ impl Job {
         self.attempt(attempt)?.output.as_ref()
     }
 
+    /// The attempt with the result that the job had before it was run again, while that lasts; otherwise [`Attempt::NONE`].
+    pub fn earlier_result(&self) -> Attempt {
+        let budget = self.state.budget();
+        budget.map_or(Attempt::NONE, |budget| budget.earlier_result)
+    }
+
+    /// The attempts with a result, oldest first. A job that was run again may have several.
+    pub fn results(&self) -> impl Iterator<Item = (&AttemptRecord, &Location)> {
+        self.attempts.iter().filter_map(|record| {
+            let is_of_job =
+                matches!(self.state, State::Ready { attempt } if attempt == record.attempt);
+            let has_result = is_of_job || record.closed_at.is_some() && record.failure.is_none();
+            let output = record.output.as_ref().filter(|_| has_result)?;
+            Some((record, output))
+        })
+    }
+
+    /// The newest attempt that was started.
+    pub fn newest_attempt(&self) -> Attempt {
+        let attempts = self.attempts.iter().map(|record| record.attempt);
+        attempts.max().unwrap_or(Attempt::NONE)
+    }
+
     /// The record of an attempt; `None` if the attempt was never started.
     pub fn attempt(&self, attempt: Attempt) -> Option<&AttemptRecord> {
         self.attempts
@@ -377,14 +406,17 @@ impl Job {
         format!("{}{}/", output_prefix(&self.pipeline), self.id)
     }
 
-    /// The latest failure: the job's own if it failed, otherwise that of its last failed attempt.
+    /// The latest failure: the job's own if it failed, otherwise that of its last failed attempt. While it is run again, failures
+    /// before that do not count.
     pub fn failure(&self) -> Option<&Failure> {
         if let State::Failed { failure, .. } = &self.state {
             return Some(failure);
         }
-        self.attempts
-            .iter()
-            .rev()
+        let earlier = self.earlier_result();
+        let mut records = self.attempts.iter().rev();
+        records
+            .by_ref()
+            .take_while(|record| record.attempt > earlier)
             .find_map(|record| record.failure.as_ref())
     }
 }

@@ -27,6 +27,7 @@ impl Policy {
         RetryBudget {
             last_attempt: Attempt(before.0.saturating_add(self.max_attempts)).min(Attempt::MAX),
             expires_at: now.plus(Duration::from_secs(self.job_deadline_seconds.into())),
+            earlier_result: Attempt::NONE,
         }
     }
 

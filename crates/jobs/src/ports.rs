@@ -10,6 +10,7 @@
 
 mod instances;
 mod key_value;
+mod models;
 mod reconcile;
 mod results;
 
@@ -24,6 +25,7 @@ use crate::state::StatusGroup;
 
 pub use instances::{EndpointInstances, InstanceControl, InstancesResponse, Sleep};
 pub use key_value::{KeyValueStore, Record};
+pub use models::{KnownModels, ModelDescription};
 pub use reconcile::{
     DeadLetter, DeadLetters, Inventory, JobIndex, JobInput, ListedObject, ListingCursor, OpenJob,
     Queue, QueuePosition, QueuedJob, ScheduledCheck, UploadQueue,
@@ -365,6 +367,8 @@ pub struct RetryCommand {
     pub reason: String,
     /// Run it even after repeated equal failures.
     pub force: bool,
+    /// Run a `Ready` job again, in place of a retry of a failed one.
+    pub run_again: bool,
 }
 
 /// Sends retry commands through the queue `checks`.

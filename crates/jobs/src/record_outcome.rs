@@ -118,7 +118,8 @@ async fn succeeded<P: ObjectStore>(
         output: output.clone(),
         unexpected_content_type: unexpected_content_type(outcome.content_type.as_deref(), asked),
     };
-    if is_settled(&job.state) {
+    // Nothing to look up: it changes nothing.
+    if is_settled(&job.state) || attempt <= job.earlier_result() {
         return Ok(event);
     }
     // SageMaker writes the object before it sends the notification, and S3 reads are strongly consistent (S3 user guide,

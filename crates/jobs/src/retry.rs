@@ -94,7 +94,11 @@ where
         Ok(RetryResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
         Ok(RetryResult::Refused(..))
         | Err(CommandError::Poisoned { .. } | CommandError::MayStillWrite { .. }) => Ok(vec![]),
-        Err(error @ (CommandError::InputDeleted | CommandError::InputUnreadable(_))) => {
+        Err(
+            error @ (CommandError::InputDeleted
+            | CommandError::InputReplaced
+            | CommandError::InputUnreadable(_)),
+        ) => {
             info!(job.id = %command.job, why = %error, "retry refused");
             Ok(vec![])
         }

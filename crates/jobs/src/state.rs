@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::id::{Attempt, LeaseToken, Timestamp};
 
 /// The state of a job. `Ready`, `Failed`, `Cancelled` and `Erased` are final, except that a failed job can be retried
-/// manually and a late success makes it `Ready`, and that the data of every final job can be deleted. `Erased` is never left.
+/// manually and a late success makes it `Ready`, that a `Ready` job can be run again, and that the data of every final job can be
+/// deleted. `Erased` is never left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Its pipeline or its tenant is paused ([`crate::pause`]), so nothing is sent to the endpoint. Left by the check that
@@ -75,6 +76,9 @@ pub struct RetryBudget {
     pub last_attempt: Attempt,
     /// Until when refused calls and expired requests are retried. They use up time, not attempts.
     pub expires_at: Timestamp,
+    /// The attempt with the result that the job already has, if it is run again; [`Attempt::NONE`] otherwise. A run again that
+    /// ends without a result makes the job `Ready` with that one.
+    pub earlier_result: Attempt,
 }
 
 /// A failure as stored on the row and shown to users.
@@ -266,6 +270,20 @@ impl State {
             }
             Self::RetryScheduled { due, .. } => Some(due.plus(LOST_RETRY_DELAY)),
             Self::Queued { since, .. } => Some(*since),
+            Self::Ready { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled { .. }
+            | Self::Erased { .. } => None,
+        }
+    }
+
+    /// What the job may still use, while it is open.
+    pub const fn budget(&self) -> Option<&RetryBudget> {
+        match self {
+            Self::Submitting { budget, .. }
+            | Self::InProgress { budget, .. }
+            | Self::RetryScheduled { budget, .. }
+            | Self::Queued { budget, .. } => Some(budget),
             Self::Ready { .. }
             | Self::Failed { .. }
             | Self::Cancelled { .. }

@@ -9,12 +9,12 @@
 mod outcomes;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, age, cancelled, erased, queue, release, start,
-    submitting, succeeded, superseded, take_over,
+    Age, advance, after_failure, after_loss, age, cancelled, erased, queue, release, retried,
+    start, submitting, succeeded, superseded, take_over,
 };
 
 use crate::id::{Attempt, Timestamp};
-use crate::state::{Cause, State};
+use crate::state::{Cause, RetryBudget, State};
 
 pub use crate::decision::{
     Advance, AttemptChange, Decision, DecisionContext, IgnoreReason, TransitionError,
@@ -57,6 +57,10 @@ pub fn transition(
             deadline,
             budget,
         } => match event {
+            // It did not start a run again, and a message that did takes the lease over.
+            Event::Uploaded if budget.earlier_result != Attempt::NONE => {
+                Ignore(IgnoreReason::StaleEvidence)
+            }
             Event::Uploaded => take_over(*attempt, *lease_expires_at, *budget, context, policy),
             Event::Accepted {
                 attempt: got,
@@ -93,7 +97,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *attempt)?,
+            } => succeeded(*got, output, *attempt, budget.earlier_result)?,
             Event::AttemptFailed {
                 attempt: got,
                 failure,
@@ -112,7 +116,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *attempt)?,
+                ) => succeeded(*got, output, *attempt, budget.earlier_result)?,
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
                     after_failure(*attempt, failure, *budget, context, policy)
@@ -131,9 +135,11 @@ pub fn transition(
                 age(*got, *attempt)?;
                 Ignore(IgnoreReason::StaleEvidence)
             }
-            Event::Overwritten => superseded(*attempt),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*attempt),
+            Event::Overwritten => superseded(*attempt, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*attempt, *budget),
         },
         State::InProgress {
             attempt,
@@ -153,7 +159,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *attempt)?,
+            } => succeeded(*got, output, *attempt, budget.earlier_result)?,
             Event::AttemptFailed {
                 attempt: got,
                 failure,
@@ -172,7 +178,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *attempt)?,
+                ) => succeeded(*got, output, *attempt, budget.earlier_result)?,
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
                 (Age::Current, Evidence::Failure(failure)) => {
                     after_failure(*attempt, failure, *budget, context, policy)
@@ -191,9 +197,11 @@ pub fn transition(
                 age(*got, *attempt)?;
                 Ignore(IgnoreReason::StaleEvidence)
             }
-            Event::Overwritten => superseded(*attempt),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*attempt),
+            Event::Overwritten => superseded(*attempt, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*attempt, *budget),
         },
         State::RetryScheduled { next, due, budget } => match event {
             // May be the redelivered upload message whose call was refused.
@@ -210,7 +218,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *next)?,
+            } => succeeded(*got, output, *next, budget.earlier_result)?,
             Event::AttemptFailed { attempt: got, .. } => {
                 age(*got, *next)?;
                 Ignore(if got.next() == *next {
@@ -230,7 +238,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *next)?,
+                ) => succeeded(*got, output, *next, budget.earlier_result)?,
                 (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *due) => {
                     Ignore(IgnoreReason::StaleEvidence)
                 }
@@ -252,9 +260,11 @@ pub fn transition(
                 Age::Current => advance(queue(*next, *budget, now), AttemptChange::Unchanged),
                 Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
-            Event::Overwritten => superseded(*next),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*next),
+            Event::Overwritten => superseded(*next, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*next, *budget),
         },
         State::Queued {
             next,
@@ -270,7 +280,7 @@ pub fn transition(
                 attempt: got,
                 output,
                 ..
-            } => succeeded(*got, output, *next)?,
+            } => succeeded(*got, output, *next, budget.earlier_result)?,
             Event::AttemptFailed { attempt: got, .. } => {
                 age(*got, *next)?;
                 Ignore(if got.next() == *next {
@@ -290,7 +300,7 @@ pub fn transition(
                         attempt: got,
                         output,
                     },
-                ) => succeeded(*got, output, *next)?,
+                ) => succeeded(*got, output, *next, budget.earlier_result)?,
                 // A copy of a message that was sent before the job was queued.
                 (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *since) => {
                     Ignore(IgnoreReason::StaleEvidence)
@@ -307,21 +317,32 @@ pub fn transition(
                 Age::Current => Ignore(IgnoreReason::AlreadyApplied),
                 Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
-            Event::Overwritten => superseded(*next),
-            Event::Retry { .. } | Event::Erase { .. } => Ignore(IgnoreReason::StillOpen),
-            Event::Cancel { .. } => cancelled(*next),
+            Event::Overwritten => superseded(*next, *budget),
+            Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
+                Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Cancel { .. } => cancelled(*next, *budget),
         },
         State::Ready { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),
-            // Any of these may be the message that led here because its evidence contained an output.
-            Event::Succeeded { .. } | Event::AttemptFailed { .. } | Event::CheckDue { .. } => {
-                Ignore(IgnoreReason::AlreadyApplied)
+            Event::RunAgain { newest, .. } => {
+                let newest = (*newest).max(*attempt);
+                let budget = RetryBudget {
+                    earlier_result: *attempt,
+                    ..policy.budget(newest, now)
+                };
+                retried(newest, budget, now)
             }
+            // Any of these may be the message that led here: because its evidence contained an output, or because it ended a
+            // run again without a result.
+            Event::Succeeded { .. }
+            | Event::AttemptFailed { .. }
+            | Event::CheckDue { .. }
+            | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Held { .. }
-            | Event::Overwritten
             | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
@@ -357,7 +378,7 @@ pub fn transition(
                     | Cause::Lost
                     | Cause::PipelineGone
                     | Cause::Refused
-                    | Cause::Unknown => succeeded(*got, output, *attempt)?,
+                    | Cause::Unknown => succeeded(*got, output, *attempt, Attempt::NONE)?,
                 }
             }
             Event::CheckDue { .. } | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
@@ -370,20 +391,9 @@ pub fn transition(
                 | Cause::Lost
                 | Cause::PipelineGone
                 | Cause::Refused
-                | Cause::Unknown => {
-                    if *attempt >= Attempt::MAX {
-                        Ignore(IgnoreReason::NoAttemptsLeft)
-                    } else {
-                        let budget = policy.budget(*attempt, now);
-                        let state = State::RetryScheduled {
-                            next: attempt.next(),
-                            due: now,
-                            budget,
-                        };
-                        advance(state, AttemptChange::Unchanged)
-                    }
-                }
+                | Cause::Unknown => retried(*attempt, policy.budget(*attempt, now), now),
             },
+            Event::RunAgain { .. } => Ignore(IgnoreReason::NoResult),
             Event::Erase { .. } => erased(*attempt),
             Event::Accepted { .. } | Event::Held { .. } | Event::Cancel { .. } => {
                 Ignore(IgnoreReason::Finished)
@@ -392,6 +402,7 @@ pub fn transition(
         State::Cancelled { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),
             Event::Cancel { .. } => Ignore(IgnoreReason::AlreadyApplied),
+            Event::RunAgain { .. } => Ignore(IgnoreReason::NoResult),
             Event::Uploaded
             | Event::Accepted { .. }
             | Event::SubmitFailed { .. }
@@ -413,6 +424,7 @@ pub fn transition(
             | Event::Held { .. }
             | Event::Overwritten
             | Event::Retry { .. }
+            | Event::RunAgain { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Erased),
         },
     })

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 use crate::labels::Tags;
+use crate::model_version::AttemptModel;
 use crate::state::{Failure, State};
 
 /// A job as pushed to pages and listed. At most about 4 KB of JSON; about 400 bytes with an ordinary file name.
@@ -58,10 +59,42 @@ pub struct JobView {
     )]
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+    /// The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_result: Option<u8>,
+    /// The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelView>,
     /// When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
     /// messages and events, which say what changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_by: Option<ReadyByView>,
+}
+
+/// The version of a model: `<endpoint configuration>@<digest>`. The digest is the first twelve hexadecimal digits of the SHA-256
+/// of its container image, and absent with its `@` if SageMaker did not name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ModelView {
+    /// What the endpoint served when the attempt was submitted.
+    pub version: String,
+    /// The version that answered is not certain: the endpoint was updated while the attempt was open, or what it served when the
+    /// attempt ended was not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncertain: bool,
+    /// What it served when the attempt ended, if that was another version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+}
+
+impl From<&AttemptModel> for ModelView {
+    fn from(model: &AttemptModel) -> Self {
+        Self {
+            version: model.version.to_string(),
+            uncertain: model.uncertain,
+            other: model.other.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 /// When an open job will probably be ready, or why that is not known. Times are milliseconds since 1970 UTC. Nine of ten
@@ -158,6 +191,11 @@ impl From<&Job> for JobView {
             reference: job.input.labels.reference.clone(),
             batch: job.input.labels.batch.clone(),
             tags: job.input.labels.tags.clone(),
+            earlier_result: Some(job.earlier_result().0).filter(|attempt| *attempt > 0),
+            model: job
+                .attempt(job.state.attempt())
+                .and_then(|record| record.model.as_ref())
+                .map(ModelView::from),
             ready_by: None,
         }
     }

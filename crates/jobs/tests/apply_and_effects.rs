@@ -7,6 +7,7 @@ use jobs::container_error::model_message;
 use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::Job;
+use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{CheckRequest, Connection};
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
@@ -27,6 +28,7 @@ fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
         bucket: "docket-jobs",
         lease_expires_at: Timestamp(NOW.0 + 65_000),
         on_job_found: |_| {},
+        models: &ServedModels::default(),
     };
     tokio::runtime::Builder::new_current_thread()
         .build()

@@ -10,6 +10,7 @@ use jobs::commands::{
 use jobs::error::{ApplyError, CommandError};
 use jobs::id::Timestamp;
 use jobs::job::Job;
+use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::CheckRequest;
 use jobs::retry::retry;
@@ -86,6 +87,7 @@ fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
         bucket: "docket-jobs",
         lease_expires_at: NOW,
         on_job_found: |_| {},
+        models: &ServedModels::default(),
     };
     tokio::runtime::Builder::new_current_thread()
         .build()

@@ -310,6 +310,97 @@ fn job_has_at_most_twenty_attempts_in_its_lifetime() {
     assert_eq!(submissions, 7);
 }
 
+fn run_again(newest: Attempt) -> Event {
+    Event::RunAgain {
+        actor: "ops".into(),
+        reason: "another model".into(),
+        newest,
+    }
+}
+
+/// The number of a run again follows the newest attempt, which may be newer than the one with the result.
+#[test]
+fn run_again_that_brings_no_result_ends_ready_with_the_earlier_one_within_the_deadline() {
+    let policy = policy();
+    let start = Timestamp(1_000_000);
+    let mut state = State::Ready {
+        attempt: Attempt(1),
+    };
+    let mut now = start;
+    let mut event = run_again(Attempt(3));
+    for _ in 0..50 {
+        let Ok(Decision::Advance(Advance { state: next, .. })) =
+            transition(&state, &event, &context(now, 2), &policy)
+        else {
+            panic!("{state:?} does not advance on {event:?}")
+        };
+        state = next;
+        assert!(state.check_deadline().is_none() || state.attempt() >= Attempt(4));
+        let Some(next_check_at) = state.check_deadline() else {
+            break;
+        };
+        now = next_check_at;
+        event = Event::CheckDue {
+            attempt: state.attempt(),
+            due: None,
+            evidence: Evidence::NothingFound,
+        };
+    }
+    let earlier = State::Ready {
+        attempt: Attempt(1),
+    };
+    assert_eq!(state, earlier);
+    assert!(now.since(start).as_secs() <= u64::from(policy.job_deadline_seconds) + 2 * 120 + 100);
+    // Every job has at most twenty attempts.
+    assert_eq!(
+        transition(&state, &run_again(Attempt::MAX), &context(now, 2), &policy),
+        Ok(Decision::Ignore(IgnoreReason::NoAttemptsLeft))
+    );
+}
+
+/// Its notifications may be late or doubled.
+#[test]
+fn success_of_an_attempt_before_the_run_again_does_not_end_it_and_its_own_does() {
+    let policy = policy();
+    let now = Timestamp(1_000_000);
+    let ready = State::Ready {
+        attempt: Attempt(2),
+    };
+    let decide =
+        |state: &State, event: &Event| match transition(state, event, &context(now, 2), &policy) {
+            Ok(Decision::Advance(Advance { state, .. })) => Ok(state),
+            Ok(Decision::Ignore(why)) => Err(why),
+            Err(error) => panic!("{error}"),
+        };
+    let scheduled = decide(&ready, &run_again(Attempt(2))).unwrap();
+    let check = Event::CheckDue {
+        attempt: Attempt(3),
+        due: None,
+        evidence: Evidence::NotChecked,
+    };
+    let submitting = decide(&scheduled, &check).unwrap();
+    let succeeded = |attempt| Event::Succeeded {
+        attempt: Attempt(attempt),
+        output: exploration::events::somewhere(),
+        unexpected_content_type: None,
+    };
+    for state in [&scheduled, &submitting] {
+        for attempt in [1, 2] {
+            let decision = decide(state, &succeeded(attempt));
+            assert_eq!(decision, Err(IgnoreReason::StaleEvidence), "{state:?}");
+        }
+        let cancel = Event::Cancel {
+            actor: "ops".into(),
+            reason: "no".into(),
+        };
+        assert_eq!(decide(state, &cancel), Err(IgnoreReason::RunningAgain));
+    }
+    let own = State::Ready {
+        attempt: Attempt(3),
+    };
+    assert_eq!(decide(&submitting, &succeeded(3)), Ok(own));
+}
+
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/job-lifecycle.md");
 
 #[test]

@@ -7,6 +7,7 @@ use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
+use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, HeadError, InferenceEndpoint, Invocation,
@@ -36,6 +37,7 @@ fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
         bucket: BUCKET,
         lease_expires_at: Timestamp(NOW.0 + 65_000),
         on_job_found: |_| {},
+        models: &ServedModels::default(),
     };
     tokio::runtime::Builder::new_current_thread()
         .build()

@@ -8,7 +8,7 @@ use api::types::{
 };
 use jobs::id::JobId;
 
-/// The user who retries, cancels and deletes.
+/// The user who retries, runs again, cancels and deletes.
 pub(crate) const SUPPORT: &str = "support";
 /// The user who uploads, for all tenants.
 pub(crate) const CUSTOMER: &str = "customer";
@@ -17,6 +17,7 @@ pub(crate) const CUSTOMER: &str = "customer";
 #[derive(Clone, Debug)]
 pub(crate) enum ApiRequest {
     Retry(JobId, String),
+    RunAgain(JobId, String),
     Cancel(JobId, String),
     DeleteData(JobId, String),
     CreatePlan(Rc<NewRetryPlan>),

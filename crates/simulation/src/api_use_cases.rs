@@ -4,6 +4,7 @@ use api::types::{JobCommandRequest, SignPartsRequest};
 use api::{ApiError, Principal, commands, data_deletion, pauses, retry_plans, uploads};
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
+use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::Clock;
 
@@ -40,6 +41,7 @@ async fn carry_out(
         bucket: BUCKET,
         lease_expires_at: Timestamp(deadline),
         on_job_found: |_| {},
+        models: &ServedModels::default(),
     };
     let tomorrow = Timestamp(ports.now().0 + 86_400 * SECOND);
     let support = Principal::of_groups(SUPPORT, ["support"], tomorrow);
@@ -57,6 +59,11 @@ async fn carry_out(
         ApiRequest::Retry(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::retry(ports, &run, &support, &id, &body, push_until).await?;
+            ApiAnswer::Done
+        }
+        ApiRequest::RunAgain(job, reason) => {
+            let (id, body) = (job.to_string(), command(reason));
+            commands::run_again(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
         ApiRequest::Cancel(job, reason) => {

@@ -117,6 +117,8 @@ faults! {
     UploadCompletedTwice 500_000,
     /// An upload is aborted, perhaps while it is being completed.
     UploadAborted 200_000,
+    /// Support runs a ready job again.
+    ReadyRunAgain 500_000,
     /// A retry plan is applied twice, at about the same time.
     PlanAppliedTwice 500_000,
     /// A page disconnects without `$disconnect`.

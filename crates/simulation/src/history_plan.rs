@@ -197,6 +197,10 @@ impl HistoryPlan {
                 let tenant = (env.rng.up_to(1) == 0).then(|| env.pick(&TENANTS).to_owned());
                 self.add(at, PlannedEvent::Action(UserAction::PlanRetries { tenant }));
             }
+            while env.strikes(FaultKind::ReadyRunAgain) {
+                let at = env.between(0, window + 2 * HOUR);
+                self.add(at, PlannedEvent::Action(UserAction::RunAgain));
+            }
         }
     }
 

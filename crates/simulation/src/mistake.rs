@@ -71,6 +71,8 @@ mistakes! {
     PostponedForGood,
     /// Upload events that the reconciler re-sends are lost.
     ResentUploadEventsLost,
+    /// A job that is run again forgets that it has a result.
+    EarlierResultForgotten,
     /// The reason of a support action is not stored.
     ReasonDropped,
     /// A late outcome takes a job whose data was deleted for one in progress.
@@ -208,6 +210,12 @@ impl Mistake {
             Self::CompletedUploadStays => {
                 Some(none.with(FaultKind::UploadCompletedTwice, 1_000_000))
             }
+            Self::EarlierResultForgotten => Some(
+                none.with(FaultKind::ReadyRunAgain, 700_000)
+                    .with(FaultKind::InputOverwritten, 300_000)
+                    .with(FaultKind::NotificationDoubled, 500_000)
+                    .with(FaultKind::NotificationLate, 300_000),
+            ),
             Self::PauseIgnoredByUploads
             | Self::ReleaseForgotten
             | Self::CancelledJobReleased

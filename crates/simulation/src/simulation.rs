@@ -263,6 +263,7 @@ impl Simulation {
                 self.bucket.put(self.env.now, &key, None);
             }
             UserAction::Support { cancel } => self.command_a_job(cancel),
+            UserAction::RunAgain => self.run_a_job_again(),
             UserAction::DeleteData => self.delete_data_of_a_job(),
             UserAction::PlanRetries { tenant } => self.plan_retries(tenant),
             UserAction::Pause {

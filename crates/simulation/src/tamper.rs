@@ -60,6 +60,14 @@ pub(crate) fn loaded_job(
     if env.has(Mistake::LeaseByMessageId) && submitted_by_its_messages() {
         free_lease(&mut job);
     }
+    if env.has(Mistake::EarlierResultForgotten)
+        && let State::Submitting { budget, .. }
+        | State::InProgress { budget, .. }
+        | State::RetryScheduled { budget, .. }
+        | State::Queued { budget, .. } = &mut job.state
+    {
+        budget.earlier_result = Attempt::NONE;
+    }
     if env.has(Mistake::LateFailureOverwrites)
         && functions.current_is("inference-error")
         && let State::Ready { attempt } = job.state
@@ -104,6 +112,7 @@ fn still_queued(env: &SimulationEnvironment, mut job: Job) -> Job {
             budget: RetryBudget {
                 last_attempt: attempt,
                 expires_at: Timestamp(env.wall().0 + HOUR),
+                earlier_result: Attempt::NONE,
             },
         };
     }
@@ -173,6 +182,7 @@ const fn reopened(env: &SimulationEnvironment, attempt: Attempt) -> State {
         budget: RetryBudget {
             last_attempt: Attempt(attempt.0 + 1),
             expires_at: later,
+            earlier_result: Attempt::NONE,
         },
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum UserAction {
     Support {
         cancel: bool,
     },
+    /// Support runs a ready job again.
+    RunAgain,
     /// Support deletes the data of a job that has ended.
     DeleteData,
     /// Support makes a retry plan, for all tenants or one, and applies it.

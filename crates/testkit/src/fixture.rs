@@ -63,6 +63,7 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
         | Event::Uploaded
         | Event::Overwritten
         | Event::Retry { .. }
+        | Event::RunAgain { .. }
         | Event::Cancel { .. } => AttemptChange::Unchanged,
         Event::Erase { .. } => AttemptChange::Erased,
     }

@@ -7,6 +7,7 @@ use crate::key_value_map::KeyValueMap;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::labels::LabelMetadata;
+use jobs::model_version::DescribedModel;
 use jobs::ports::{
     CheckRequest, Clock, Connection, DeadLetter, DelayedMessage, EndpointInstances, Invocation,
     QuarantinedMessage, Queue, RetryCommand, Ticket, Unavailable,
@@ -86,6 +87,8 @@ pub struct MemoryState {
     pub retry_commands: Vec<DelayedMessage<RetryCommand>>,
     /// The instances of each endpoint.
     pub instances: BTreeMap<String, EndpointInstances>,
+    /// What each endpoint serves.
+    pub served_models: BTreeMap<String, DescribedModel>,
     /// Every call that asked for a number of instances: endpoint and number.
     pub instances_asked: Vec<(String, u32)>,
     versions: u64,

@@ -231,6 +231,8 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         drop("delete a quarantine entry", "quarantine"),
         get("read what was observed of instances", "capacity"),
         put("write what was observed of instances", "capacity"),
+        get("read the served models", "models"),
+        put("write the served models", "models"),
         get("read the scan checkpoint", "state"),
         put("write the scan checkpoint", "state"),
         put("write any other record", "outside"),

@@ -37,9 +37,10 @@ export class Client {
   summary = (tenant?: string) => this.get("/summary", { query: { tenant } });
   jobs = (query: JobQuery) => this.get("/jobs", { query });
   job = (id: string) => this.get("/jobs/{job_id}", { id });
-  result = (id: string) => this.get("/jobs/{job_id}/result", { id });
+  result = (id: string, attempt?: number) => this.get("/jobs/{job_id}/result", { id, query: { attempt } });
   document = (id: string) => this.get("/jobs/{job_id}/document", { id });
   retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
+  runAgain = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/run-again", { id, body });
   cancel = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
   deleteData = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });
   createUpload = (body: Body<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });

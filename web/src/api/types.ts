@@ -33,6 +33,9 @@ export type UploadView = Schemas["UploadView"];
 export type MultipartUploadView = Schemas["MultipartUploadView"];
 export type SignedParts = Schemas["SignedParts"];
 
+export type ModelView = Schemas["ModelView"];
+export type AttemptView = Schemas["AttemptView"];
+
 export type RetryPlanView = Schemas["RetryPlanView"];
 export type RetryPlanFilter = Schemas["RetryPlanFilter"];
 export type PauseView = Schemas["PauseView"];

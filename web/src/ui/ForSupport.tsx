@@ -6,7 +6,7 @@ import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
 import { Icon, Time } from "./components";
 import { Step } from "./JobHistory";
-import { ACTION_LABELS, causeLabel, sentence } from "./labels";
+import { ACTION_LABELS, causeLabel, modelWords, sentence } from "./labels";
 
 /** What the service says about the job, in its own words. */
 function Explanation({ job, detail }: { job: JobView; detail: JobDetail }): JSX.Element {
@@ -49,11 +49,13 @@ export function ForSupport({
   detail,
   isOpen,
   onDelete,
+  onRunAgain,
 }: {
   job: JobView;
   detail: JobDetail;
   isOpen: boolean;
   onDelete: (() => void) | undefined;
+  onRunAgain: (() => void) | undefined;
 }): JSX.Element {
   return (
     <details class="card for-support" open={isOpen}>
@@ -83,6 +85,7 @@ export function ForSupport({
                 <th>Started</th>
                 <th>Ended</th>
                 <th>Outcome</th>
+                <th>Model</th>
                 <th>Inference id</th>
               </tr>
             </thead>
@@ -106,6 +109,7 @@ export function ForSupport({
                       "Open"
                     )}
                   </td>
+                  <td>{attempt.model ? modelWords(attempt.model) : "–"}</td>
                   <td>
                     <code>{attempt.inference_id}</code>
                   </td>
@@ -114,6 +118,13 @@ export function ForSupport({
             </tbody>
           </table>
         </div>
+      )}
+      {onRunAgain && (
+        <p>
+          <button type="button" class="quiet" onClick={onRunAgain}>
+            Review again with the current model…
+          </button>
+        </p>
       )}
       {onDelete && (
         <p>

@@ -15,7 +15,7 @@ import { ForSupport } from "./ForSupport";
 import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { History } from "./JobHistory";
 import { StatusIcon, WaitingTime } from "./JobRow";
-import { readySentence, sentence, sloSentence, statusLabel } from "./labels";
+import { modelWords, readySentence, sentence, sloSentence, statusLabel } from "./labels";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
 
@@ -109,13 +109,15 @@ function Job({
   const app = useAppContext();
   const pipeline = app.pipeline(job.pipeline);
   const [showsDocument, setShowsDocument] = useState(false);
-  const [dialog, setDialog] = useState<"retry" | "cancel" | "delete">();
+  const [dialog, setDialog] = useState<"retry" | "run-again" | "cancel" | "delete">();
   const [message, setMessage] = useState<string>();
   const state = statusGroup(job.status);
   const failure = failureWords(job.failure?.cause);
   const help = detail?.explanation.help ?? [];
   const canRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
   const canCorrect = state === "failed" && failure.hasReason === true && pipeline !== undefined;
+  // A document that is run again keeps its result meanwhile.
+  const hasResult = state === "ready" || job.earlier_result !== undefined;
   const showTenant = app.isSupport || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
@@ -125,9 +127,11 @@ function Job({
       const answer =
         dialog === "retry"
           ? await client.retry(job.id, body)
-          : dialog === "cancel"
-            ? await client.cancel(job.id, body)
-            : await client.deleteData(job.id, body);
+          : dialog === "run-again"
+            ? await client.runAgain(job.id, body)
+            : dialog === "cancel"
+              ? await client.cancel(job.id, body)
+              : await client.deleteData(job.id, body);
       app.store.add([answer.job]);
       if (answer.result_recovered) setMessage("A result had already arrived, so no new run was needed.");
       else if (dialog === "delete") setMessage("The document and its result are deleted. The history stays.");
@@ -150,8 +154,8 @@ function Job({
           <Name text={job.name} />
         </Heading>
         <div class="buttons">
-          {state === "ready" && <Download id={job.id} />}
-          {state !== "ready" && state !== "erased" && (
+          {hasResult && <Download id={job.id} />}
+          {!hasResult && state !== "erased" && (
             <button
               type="button"
               class="quiet"
@@ -167,7 +171,7 @@ function Job({
               <Icon name="retry" /> Try again
             </button>
           )}
-          {state === "open" && (
+          {state === "open" && !hasResult && (
             <button type="button" class="quiet" onClick={() => setDialog("cancel")}>
               Stop the review
             </button>
@@ -194,6 +198,7 @@ function Job({
             <span class="muted">
               <Time at={job.updated_at} />, after {formatDuration(job.updated_at - job.created_at)}
               {job.corrected && ". It had been reported as failed before the result arrived."}
+              {job.model && <span class="model"> · model {modelWords(job.model)}</span>}
             </span>
           </span>
         </p>
@@ -206,6 +211,7 @@ function Job({
               {state === "open" && (
                 <>
                   <p class="lead">{statusLabel(job)}</p>
+                  {hasResult && <p>The document is reviewed again. Its present result stays, and is shown below.</p>}
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
@@ -249,8 +255,14 @@ function Job({
         </Card>
       )}
 
-      {(state === "ready" || showsDocument) && (
-        <LazyResult id={job.id} version={job.version} name={job.name} isReady={state === "ready"} />
+      {(hasResult || showsDocument) && (
+        <LazyResult
+          id={job.id}
+          version={job.version}
+          name={job.name}
+          isReady={hasResult}
+          results={(detail?.attempts ?? []).filter((one) => one.has_result)}
+        />
       )}
       {detail && <History job={job} detail={detail} />}
       {detail && (
@@ -259,6 +271,7 @@ function Job({
           detail={detail}
           isOpen={app.isSupport}
           onDelete={app.isSupport && state !== "open" ? () => setDialog("delete") : undefined}
+          onRunAgain={app.isSupport && state === "ready" ? () => setDialog("run-again") : undefined}
         />
       )}
 
@@ -271,6 +284,20 @@ function Job({
           onClose={() => setDialog(undefined)}
         >
           <p class="muted">The same document is reviewed again. {pipeline && sloSentence(pipeline)}</p>
+        </ReasonDialog>
+      )}
+      {dialog === "run-again" && (
+        <ReasonDialog
+          title="Review the document again"
+          action="Review again"
+          onSubmit={submit}
+          onClose={() => setDialog(undefined)}
+        >
+          <p class="muted">
+            The model that the endpoint serves now reviews the same document. The present result stays and can be
+            compared with the new one, also if the new review fails.
+            {pipeline && ` A run takes about ${formatDuration(pipeline.typical_run_seconds * 1000)} of an instance.`}
+          </p>
         </ReasonDialog>
       )}
       {dialog === "cancel" && (

@@ -1,7 +1,16 @@
 /** What a job's fields are called on the page. Nothing here says more than the service knows. */
 
 import { statusGroup } from "../api/status";
-import type { Action, Cause, JobStatus, JobView, PipelineView, ReadyByView, StatusGroup } from "../api/types";
+import type {
+  Action,
+  Cause,
+  JobStatus,
+  JobView,
+  ModelView,
+  PipelineView,
+  ReadyByView,
+  StatusGroup,
+} from "../api/types";
 import { formatMoment, humanize, roughDuration } from "../lib/format";
 import type { IconName } from "./components";
 
@@ -92,6 +101,12 @@ export function readySentence(ready: ReadyByView, now: number): string {
 export function sloSentence(pipeline: PipelineView): string {
   const [usual, within] = [pipeline.typical_run_seconds, pipeline.slo_seconds].map(roughDuration);
   return `A review takes about ${usual} once it starts, and should be ready within ${within}.`;
+}
+
+/** The version of a model. Two, if the endpoint was updated meanwhile. */
+export function modelWords(model: ModelView): string {
+  const names = model.other == null ? model.version : `${model.version} or ${model.other}`;
+  return model.uncertain ? `${names} (uncertain)` : names;
 }
 
 /** Makes a sentence of a phrase of the service, which starts in lower case and has no full stop. */

@@ -7,6 +7,18 @@ use jobs::job::Job;
 use jobs::state::{Cause, Failure, State};
 
 pub(super) fn help(job: &Job, now: Timestamp) -> Vec<SuggestedAction> {
+    let mut actions = help_in_state(job, now);
+    if job.earlier_result() != Attempt::NONE {
+        actions.retain(|one| one.action != JobAction::Cancel);
+        actions.push(SuggestedAction {
+            action: JobAction::Result,
+            why: "download the earlier result".to_owned(),
+        });
+    }
+    actions
+}
+
+fn help_in_state(job: &Job, now: Timestamp) -> Vec<SuggestedAction> {
     let help = |action: JobAction, why: &str| SuggestedAction {
         action,
         why: why.to_owned(),

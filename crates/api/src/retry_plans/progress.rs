@@ -53,8 +53,14 @@ fn counter<'a>(
     let mut reasons = row.history.iter().filter_map(|entry| entry.reason.as_ref());
     let is_started = reasons.any(|reason| reason.ends_with(&suffix));
     match row.state {
+        // It has its earlier result again.
+        State::Ready { attempt }
+            if is_started && plan.run_again && attempt < row.newest_attempt() =>
+        {
+            &mut outcome.failed
+        }
         // Without a start, an earlier result was found and no attempt was needed.
-        State::Ready { .. } => &mut outcome.ready,
+        State::Ready { .. } if is_started || !plan.run_again => &mut outcome.ready,
         // The row no longer tells whether the plan started it.
         State::Erased { .. } => &mut outcome.skipped,
         State::Failed { .. } | State::Cancelled { .. } if is_started => &mut outcome.failed,
@@ -70,6 +76,7 @@ fn counter<'a>(
         | State::Submitting { .. }
         | State::InProgress { .. }
         | State::RetryScheduled { .. }
+        | State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. } => {
             if row.version == planned.version && !is_refused {

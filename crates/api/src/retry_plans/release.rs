@@ -124,6 +124,7 @@ async fn due_commands<P: KeyValueStore>(
                 actor: actor.clone(),
                 reason: plan.job_reason(),
                 force: plan.force,
+                run_again: plan.run_again,
             },
             delay_seconds: u32::try_from(delay).unwrap_or(0),
         });

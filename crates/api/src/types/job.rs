@@ -12,7 +12,7 @@ use crate::explain::Explanation;
 use jobs::commands::MAX_REASON_CHARS;
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
-use jobs::view::{FailureView, JobView};
+use jobs::view::{FailureView, JobView, ModelView};
 
 /// Query parameters of `GET /jobs`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +127,12 @@ pub struct AttemptView {
     /// Where the endpoint writes the output. The object may not exist yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// There is a result of it, if its retention time is not over: `GET /jobs/{job_id}/result?attempt=`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_result: bool,
+    /// The model that it was sent to. Absent while it is open, and if that was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelView>,
     /// Present if the attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureView>,
@@ -150,7 +156,19 @@ pub struct ResultView {
     pub paths: BTreeMap<String, String>,
 }
 
-/// Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`.
+/// Query parameters of `GET /jobs/{job_id}/result`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct ResultQuery {
+    /// The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+    /// is run again the earlier one.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 20)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u8>,
+}
+
+/// Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

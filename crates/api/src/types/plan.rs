@@ -8,11 +8,16 @@ use super::schema::{TENANT_PATTERN, visible_pattern};
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
 
-/// Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job.
+/// Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
+/// job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewRetryPlan {
+    /// Runs `Ready` jobs again, with the model that their endpoint serves then, in place of retrying failed jobs. Their results
+    /// stay. The filter must name a tenant, and no cause.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub run_again: bool,
     /// Without it, all failed jobs.
     #[serde(default)]
     pub filter: RetryPlanFilter,
@@ -28,7 +33,7 @@ pub struct NewRetryPlan {
     pub force: bool,
 }
 
-/// Selects the failed jobs of a retry plan.
+/// Selects the jobs of a retry plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -48,10 +53,15 @@ pub struct RetryPlanFilter {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
-    /// Only jobs that failed at or after this time.
+    /// Only jobs whose result is by this model: an endpoint configuration, or one with its digest as in `ModelView`. Also those of
+    /// which it is not certain. Only with `run_again`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 76)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Only jobs that failed, or became ready, at or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// Only jobs that failed before this time.
+    /// Only jobs that failed, or became ready, before this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
 }
@@ -81,7 +91,7 @@ impl RetryPlanStatus {
     }
 }
 
-/// Failed jobs that are retried together.
+/// Failed jobs that are retried together, or ready jobs that are run again together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetryPlanView {
@@ -98,6 +108,9 @@ pub struct RetryPlanView {
     pub actor: String,
     /// Plain text. Escape it before you show it as HTML.
     pub reason: String,
+    /// It runs ready jobs again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub run_again: bool,
     /// The filter that selected the jobs when the plan was created.
     pub filter: RetryPlanFilter,
     /// How many jobs are started per minute.
@@ -106,6 +119,9 @@ pub struct RetryPlanView {
     pub jobs: u32,
     /// The jobs by failure cause.
     pub by_cause: Vec<NamedCount>,
+    /// The jobs by the model of their result, if the plan runs ready jobs again. Those without a known model are not counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_model: Vec<NamedCount>,
     /// The jobs by pipeline.
     pub by_pipeline: Vec<NamedCount>,
     /// How many jobs were left out because they have repeated the same failure too often. `force` includes them.
@@ -136,7 +152,8 @@ pub struct RetryPlanOutcome {
     pub open: u32,
     /// Ready, through a new attempt or because the result of an earlier attempt was found.
     pub ready: u32,
-    /// Started, then failed again or cancelled.
+    /// Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
+    /// earlier result.
     pub failed: u32,
 }
 

@@ -90,6 +90,8 @@ pub struct AuditPage {
 pub enum AuditAction {
     /// Another attempt of a job was requested.
     Retry,
+    /// Another run of a ready job was requested.
+    RunAgain,
     /// A job was cancelled.
     Cancel,
     /// A job's data was deleted.
@@ -109,8 +111,9 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Retry,
+        Self::RunAgain,
         Self::Cancel,
         Self::DeleteData,
         Self::Plan,
@@ -124,6 +127,7 @@ impl AuditAction {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Retry => "retry",
+            Self::RunAgain => "run-again",
             Self::Cancel => "cancel",
             Self::DeleteData => "delete-data",
             Self::Plan => "plan",

@@ -100,6 +100,7 @@ fn describe(endpoint: &HostedEndpoint) -> Value {
         };
         json!({
             "EndpointName": &*endpoint.name,
+            "EndpointConfigName": format!("{}-local", endpoint.name),
             "EndpointStatus": status,
             "ProductionVariants": [{
                 "VariantName": VARIANT,

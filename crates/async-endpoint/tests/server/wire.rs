@@ -265,6 +265,7 @@ async fn instances_are_described_and_set_within_the_limits() {
     let described = control(&fixture, "SageMaker.DescribeEndpoint", describe).await;
     for part in [
         "\"endpointstatus\":\"inservice\"",
+        "\"endpointconfigname\":\"docket-test-local\"",
         "\"currentinstancecount\":1",
         "\"desiredinstancecount\":1",
         "\"maxconcurrentinvocationsperinstance\":8",

@@ -244,7 +244,7 @@ impl UploadCommand<'_> {
     /// Saves the result in the directory given with `--save`, or next to the file.
     async fn save_result(&self, file: &UploadFile, id: &str) -> Result<PathBuf> {
         let name = download::safe_name(
-            &download::fetch_view(self.context, id, Download::Result)
+            &download::fetch_view(self.context, id, Download::Result(None))
                 .await?
                 .name,
         );
@@ -253,15 +253,20 @@ impl UploadCommand<'_> {
             None => file.path.parent().map(Path::to_owned).unwrap_or_default(),
         };
         let path = self.result_paths.borrow_mut().reserve(&dir, &name);
-        download::save(self.context, id, Download::Result, &path, self.args.force)
-            .await
-            .map_err(|error| {
-                let hint = error.hint.clone().unwrap_or_default();
-                let later = format!(
-                    "to download the result later, run: docket jobs result {id} --output FILE"
-                );
-                error.with_hint([hint, later].join("\n        ").trim().to_owned())
-            })?;
+        download::save(
+            self.context,
+            id,
+            Download::Result(None),
+            &path,
+            self.args.force,
+        )
+        .await
+        .map_err(|error| {
+            let hint = error.hint.clone().unwrap_or_default();
+            let later =
+                format!("to download the result later, run: docket jobs result {id} --output FILE");
+            error.with_hint([hint, later].join("\n        ").trim().to_owned())
+        })?;
         Ok(path)
     }
 }

@@ -1,9 +1,12 @@
-//! The instances of an endpoint: `InstanceControl`. Their number belongs to SageMaker, its limits to Application Auto
+//! The instances of an endpoint, and the model that it serves: `InstanceControl`, `ModelDescription`. Their number belongs to SageMaker, its limits to Application Auto
 //! Scaling.
 
 use std::time::Duration;
 
-use jobs::ports::{EndpointInstances, InstanceControl, InstancesResponse, Sleep, Unavailable};
+use jobs::model_version::{DescribedModel, ModelVersion};
+use jobs::ports::{
+    EndpointInstances, InstanceControl, InstancesResponse, ModelDescription, Sleep, Unavailable,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,6 +30,9 @@ const AUTO_SCALING: JsonService = JsonService {
 #[serde(rename_all = "PascalCase")]
 struct DescribedEndpoint {
     endpoint_status: String,
+    endpoint_config_name: Option<String>,
+    /// Present while another configuration is being deployed (API reference, `DescribeEndpoint`).
+    pending_deployment_summary: Option<PendingDeployment>,
     #[serde(default)]
     production_variants: Vec<DescribedVariant>,
     async_inference_config: Option<AsyncInferenceConfig>,
@@ -37,9 +43,22 @@ struct DescribedEndpoint {
 struct DescribedVariant {
     variant_name: String,
     #[serde(default)]
+    deployed_images: Vec<DeployedImage>,
+    #[serde(default)]
     current_instance_count: u32,
     #[serde(default)]
     desired_instance_count: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PendingDeployment {}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeployedImage {
+    /// With the digest, whatever tag the model names.
+    resolved_image: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,20 +101,51 @@ fn refusal(error: &JsonError) -> Option<String> {
     Some(format!("{code}: {}", service.message().unwrap_or_default()))
 }
 
+impl<E> Aws<E>
+where
+    E: Environment + Has<variable::SageMakerUrl>,
+{
+    /// `None` if there is no such endpoint.
+    async fn describe(&self, endpoint: &str) -> Result<Option<DescribedEndpoint>, Unavailable> {
+        let input = json!({"EndpointName": endpoint});
+        let url = self.name::<variable::SageMakerUrl>();
+        let described = self
+            .call_json(SAGEMAKER, url, "DescribeEndpoint", &input)
+            .await;
+        match described {
+            Ok(described) => Ok(Some(described)),
+            Err(error) if refusal(&error).is_some() => Ok(None),
+            Err(error) => Err(unavailable("SageMaker DescribeEndpoint", error)),
+        }
+    }
+}
+
+impl<E> ModelDescription for Aws<E>
+where
+    E: Environment + Has<variable::SageMakerUrl>,
+{
+    async fn served_model(&self, endpoint: &str) -> Result<Option<DescribedModel>, Unavailable> {
+        let described = self.describe(endpoint).await?;
+        Ok(described.and_then(|it| {
+            let variants = &it.production_variants;
+            let variant = variants.iter().find(|it| it.variant_name == VARIANT);
+            let image = variant.and_then(|variant| variant.deployed_images.first());
+            let image = image.and_then(|image| image.resolved_image.as_deref());
+            Some(DescribedModel {
+                version: ModelVersion::new(it.endpoint_config_name.as_deref()?, image),
+                being_replaced: it.pending_deployment_summary.is_some(),
+            })
+        }))
+    }
+}
+
 impl<E> InstanceControl for Aws<E>
 where
     E: Environment + Has<variable::SageMakerUrl> + Has<variable::AutoScalingUrl>,
 {
     async fn instances(&self, endpoint: &str) -> Result<Option<EndpointInstances>, Unavailable> {
-        let input = json!({"EndpointName": endpoint});
-        let url = self.name::<variable::SageMakerUrl>();
-        let described: DescribedEndpoint = match self
-            .call_json(SAGEMAKER, url, "DescribeEndpoint", &input)
-            .await
-        {
-            Ok(described) => described,
-            Err(error) if refusal(&error).is_some() => return Ok(None),
-            Err(error) => return Err(unavailable("SageMaker DescribeEndpoint", error)),
+        let Some(described) = self.describe(endpoint).await? else {
+            return Ok(None);
         };
         let variants = described.production_variants.iter();
         // An endpoint that is being created has no variants yet.

@@ -11,6 +11,7 @@ mod job_index;
 mod job_list;
 mod json_call;
 mod key_value_store;
+mod models;
 mod quarantine;
 #[cfg(feature = "api")]
 mod quarantine_store;
@@ -26,7 +27,7 @@ mod version_listing;
 mod websocket;
 
 use std::error::Error;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -60,6 +61,7 @@ pub struct Aws<E> {
     sagemaker: OnceLock<aws_sdk_sagemakerruntime::Client>,
     sqs: OnceLock<aws_sdk_sqs::Client>,
     websocket: OnceLock<aws_sdk_apigatewaymanagement::Client>,
+    models: Mutex<models::CachedModels>,
 }
 
 /// The configuration that all clients share. A macro, since each service has its own `Config` type.
@@ -93,6 +95,7 @@ impl<E: Environment> Aws<E> {
             sagemaker: OnceLock::new(),
             sqs: OnceLock::new(),
             websocket: OnceLock::new(),
+            models: Mutex::default(),
         }
     }
 

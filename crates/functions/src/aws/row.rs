@@ -101,10 +101,22 @@ mod tests {
     use super::write::to_item;
     use super::*;
     use jobs::adjust_instances::MAX_ENTRIES_PER_SHARD;
+    use jobs::id::Attempt;
     use jobs::job::Job;
     use jobs::labels::{Labels, Tags};
+    use jobs::model_version::{AttemptModel, ModelVersion};
     use jobs::state::State;
     use testkit::conformance::one_in_every_state;
+
+    /// The name that CloudFormation gives an endpoint configuration, and a digest.
+    fn model() -> AttemptModel {
+        let image = format!("docket@sha256:{}", "0123456789abcdef".repeat(4));
+        AttemptModel {
+            version: ModelVersion::new("EndpointConfig-1aB2cD3eF4gH", Some(&image)),
+            other: None,
+            uncertain: false,
+        }
+    }
 
     fn whole_item(job: &Job) -> Item {
         let mut item = to_item(job);
@@ -118,6 +130,22 @@ mod tests {
             assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
             for record in &mut job.attempts {
                 record.unexpected_content_type = Some("text/html".to_owned());
+                record.model = Some(model());
+            }
+            assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
+            if let State::Submitting { budget, .. }
+            | State::InProgress { budget, .. }
+            | State::RetryScheduled { budget, .. }
+            | State::Queued { budget, .. } = &mut job.state
+            {
+                budget.earlier_result = Attempt(1);
+            }
+            for record in &mut job.attempts {
+                record.model = Some(AttemptModel {
+                    other: Some(ModelVersion::new("Docket-2", None)),
+                    uncertain: true,
+                    ..model()
+                });
             }
             assert_eq!(from_item(&whole_item(&job)), Ok(job));
         }
@@ -152,11 +180,14 @@ mod tests {
     /// The budget of one write unit: a row of ordinary length at `Ready` has at most 1,024 bytes.
     #[test]
     fn ready_row_fits_into_one_write_unit() {
-        let jobs = one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme");
+        let mut jobs = one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme");
         let ready = jobs
-            .iter()
+            .iter_mut()
             .find(|job| matches!(job.state, State::Ready { .. }))
             .unwrap();
+        for record in &mut ready.attempts {
+            record.model = Some(model());
+        }
         let bytes = charged_bytes(&whole_item(ready));
         assert!(bytes <= 1024, "{bytes} bytes");
     }
@@ -180,6 +211,9 @@ mod tests {
             invalid: String::new(),
         };
         for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
+            for record in &mut job.attempts {
+                record.model = record.closed_at.map(|_| model());
+            }
             let without = charged_bytes(&whole_item(&job));
             job.input.labels = ordinary.clone();
             assert_eq!(charged_bytes(&whole_item(&job)) - without, 57);
@@ -187,7 +221,8 @@ mod tests {
                 job.state,
                 State::Submitting { .. } | State::InProgress { .. } | State::Ready { .. }
             ) {
-                assert!(charged_bytes(&whole_item(&job)) <= 1024, "{:?}", job.state);
+                let bytes = charged_bytes(&whole_item(&job));
+                assert!(bytes <= 1024, "{bytes} bytes: {:?}", job.state);
             }
             job.input.labels = longest.clone();
             assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));

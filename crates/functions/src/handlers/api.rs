@@ -11,6 +11,7 @@ pub mod routes;
 use api::types::ClientConfiguration;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
+use jobs::model_version::ServedModels;
 use jobs::ports::Queue;
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
@@ -129,6 +130,7 @@ pub async fn handle<P: ApiPorts, E: ApiSettings>(
         bucket: Has::<variable::Bucket>::value(&*app.environment),
         lease_expires_at: lease_expiry(deadline),
         on_job_found: traces::about_job,
+        models: &ServedModels::default(), // it submits nothing
     };
     let span = info_span!(
         "request",

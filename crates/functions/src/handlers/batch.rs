@@ -15,7 +15,8 @@ use jobs::error::{Disposition, MessageError};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::ports::{
-    CheckQueue, Clock, Connections, EventBus, Pusher, Quarantine, QuarantinedMessage, Unavailable,
+    CheckQueue, Clock, Connections, EventBus, KnownModels, Pusher, Quarantine, QuarantinedMessage,
+    Unavailable,
 };
 use lambda_runtime::LambdaEvent;
 use tracing::field::Empty;
@@ -49,9 +50,15 @@ pub trait QueueSettings: HasPipelines + Has<variable::Bucket> + Has<variable::Se
 impl<E: HasPipelines + Has<variable::Bucket> + Has<variable::ServiceName>> QueueSettings for E {}
 
 /// The ports for processing a batch: invalid messages are quarantined, and the effects of saved states run.
-pub trait BatchPorts: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine {}
+pub trait BatchPorts:
+    Clock + KnownModels + CheckQueue + EventBus + Connections + Pusher + Quarantine
+{
+}
 
-impl<P: Clock + CheckQueue + EventBus + Connections + Pusher + Quarantine> BatchPorts for P {}
+impl<P: Clock + KnownModels + CheckQueue + EventBus + Connections + Pusher + Quarantine> BatchPorts
+    for P
+{
+}
 
 /// How many messages of a batch are processed concurrently. `MaximumConcurrency` in `infra/service.yaml` relies on it.
 pub const MAX_CONCURRENT_MESSAGES: usize = 4;
@@ -183,11 +190,13 @@ where
 {
     let ports = &app.ports;
     let limits = TimeLimits::new(event.context.deadline, ports.now());
+    let models = ports.known_models().await;
     let run = RunContext {
         pipelines: app.environment.pipelines(),
         bucket: Has::<variable::Bucket>::value(&*app.environment),
         lease_expires_at: limits.lease_expires_at,
         on_job_found: traces::about_job,
+        models: &models,
     };
     let messages = &event.payload.records;
 

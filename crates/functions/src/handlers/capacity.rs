@@ -1,12 +1,17 @@
-//! Function `capacity`: sets the number of instances of the endpoints whose scaling is `docket`.
+//! Function `capacity`: sets the number of instances of the endpoints whose scaling is `docket`, and stores which model each
+//! endpoint serves.
 
 use std::time::Duration;
 
 use jobs::adjust_instances::{AdjustReport, adjust_instances};
 use jobs::id::Timestamp;
-use jobs::ports::{Clock, InstanceControl, JobIndex, JobStore, KeyValueStore, Sleep};
+use jobs::model_version;
+use jobs::ports::{
+    Clock, InstanceControl, JobIndex, JobStore, KeyValueStore, ModelDescription, Sleep,
+};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, variable};
@@ -62,7 +67,7 @@ pub struct Adjusted {
 /// None: failures are in the response.
 pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Adjusted, Error>
 where
-    P: Clock + Sleep + JobStore + JobIndex + KeyValueStore + InstanceControl,
+    P: Clock + Sleep + JobStore + JobIndex + KeyValueStore + InstanceControl + ModelDescription,
     E: HasPipelines + Has<variable::ServiceName>,
 {
     let ports = &app.ports;
@@ -72,6 +77,10 @@ where
     let left = deadline.saturating_sub(ports.now().0);
     let until = Timestamp(deadline - RESERVE_MS.min(left * 3 / 4));
     let mut done = Adjusted::default();
+    if let Err(error) = model_version::observe(ports, app.environment.pipelines()).await {
+        // Later attempts say that their model is not known. Instances do not depend on it.
+        warn!(error = %error, "the models of the endpoints were not stored");
+    }
     loop {
         let adjusted = adjust_instances(ports, app.environment.pipelines(), until).await;
         let service = Has::<variable::ServiceName>::value(&*app.environment);

@@ -45,6 +45,8 @@ struct RetryRequest {
     reason: String,
     #[serde(default)]
     force: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    run_again: bool,
 }
 
 impl From<&RetryCommand> for RetryCommandMessage {
@@ -56,6 +58,7 @@ impl From<&RetryCommand> for RetryCommandMessage {
                 actor: command.actor.clone(),
                 reason: command.reason.clone(),
                 force: command.force,
+                run_again: command.run_again,
             },
         }
     }
@@ -140,8 +143,14 @@ fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String
         actor,
         reason,
         force,
+        run_again,
     } = &message.retry;
     let command = commands::JobCommand::new(job, Some(*expected_version), actor, reason);
     let command = command.map_err(|bad| bad.to_string())?;
+    let command = if *run_again {
+        command.running_again()
+    } else {
+        command
+    };
     Ok(if *force { command.forced() } else { command })
 }

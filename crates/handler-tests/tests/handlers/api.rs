@@ -12,6 +12,7 @@ mod lists;
 mod pauses;
 mod plans;
 mod quarantine;
+mod run_again;
 mod uploads;
 
 use std::collections::BTreeMap;

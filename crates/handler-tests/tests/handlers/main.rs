@@ -9,6 +9,7 @@
 mod api;
 mod capacity;
 mod fixtures;
+mod models;
 mod outcomes;
 mod pages;
 mod probes;

@@ -222,6 +222,7 @@ fn cancel(app: &TestApp) {
         bucket: BUCKET,
         lease_expires_at: app.ports.state().now,
         on_job_found: |_| {},
+        models: &jobs::model_version::ServedModels::default(),
     };
     let event = Event::Cancel {
         actor: "support".to_owned(),

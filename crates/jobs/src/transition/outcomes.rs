@@ -30,13 +30,18 @@ pub(super) const fn advance(state: State, attempts: AttemptChange) -> Decision {
     Decision::Advance(Advance { state, attempts })
 }
 
-/// A success of any attempt counts, since the work was done.
+/// A success of any attempt counts, since the work was done. While a job is run again, one that is not newer than the result
+/// that it has changes nothing.
 pub(super) fn succeeded(
     got: Attempt,
     output: &Location,
     newest: Attempt,
+    earlier_result: Attempt,
 ) -> Result<Decision, TransitionError> {
     age(got, newest)?;
+    if got <= earlier_result {
+        return Ok(Decision::Ignore(IgnoreReason::StaleEvidence));
+    }
     let attempts = AttemptChange::Succeeded {
         attempt: got,
         output: output.clone(),
@@ -44,8 +49,32 @@ pub(super) fn succeeded(
     Ok(advance(State::Ready { attempt: got }, attempts))
 }
 
-pub(super) const fn cancelled(attempt: Attempt) -> Decision {
+pub(super) fn cancelled(attempt: Attempt, budget: RetryBudget) -> Decision {
+    if budget.earlier_result != Attempt::NONE {
+        return Decision::Ignore(IgnoreReason::RunningAgain);
+    }
     advance(State::Cancelled { attempt }, AttemptChange::Unchanged)
+}
+
+/// A user wants another attempt after the newest one.
+pub(super) fn retried(newest: Attempt, budget: RetryBudget, now: Timestamp) -> Decision {
+    if newest >= Attempt::MAX {
+        return Decision::Ignore(IgnoreReason::NoAttemptsLeft);
+    }
+    let state = State::RetryScheduled {
+        next: newest.next(),
+        due: now,
+        budget,
+    };
+    advance(state, AttemptChange::Unchanged)
+}
+
+/// The job ends with this failure, or with the result that it had before it was run again.
+fn ended(attempt: Attempt, failure: Failure, budget: RetryBudget) -> State {
+    match budget.earlier_result {
+        Attempt::NONE => State::Failed { attempt, failure },
+        earlier => State::Ready { attempt: earlier },
+    }
 }
 
 pub(super) const fn erased(attempt: Attempt) -> Decision {
@@ -126,13 +155,7 @@ pub(super) fn after_failure(
         attempt,
         failure: failure.clone(),
     };
-    let fail = || {
-        let state = State::Failed {
-            attempt,
-            failure: failure.clone(),
-        };
-        advance(state, attempts.clone())
-    };
+    let fail = || advance(ended(attempt, failure.clone(), budget), attempts.clone());
     // Start an attempt only if it can end before the job's deadline.
     let retry = |next: Attempt, delay: Duration, budget: RetryBudget| {
         let wait = delay * u32::from(context.jitter_permille.min(1000)) / 1000;
@@ -196,10 +219,10 @@ pub(super) fn after_loss(
     }
 }
 
-pub(super) fn superseded(attempt: Attempt) -> Decision {
+pub(super) fn superseded(attempt: Attempt, budget: RetryBudget) -> Decision {
     let failure = Failure::new(
         Cause::Superseded,
         "a newer version was uploaded at the same key",
     );
-    advance(State::Failed { attempt, failure }, AttemptChange::Unchanged)
+    advance(ended(attempt, failure, budget), AttemptChange::Unchanged)
 }

@@ -50,6 +50,14 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
     let mut all = vec![Event::Uploaded, Event::Overwritten];
     let (actor, reason) = principal();
     all.push(Event::Retry { actor, reason });
+    for newest in [state.attempt(), state.attempt().next()] {
+        let (actor, reason) = principal();
+        all.push(Event::RunAgain {
+            actor,
+            reason,
+            newest,
+        });
+    }
     let (actor, reason) = principal();
     all.push(Event::Cancel { actor, reason });
     let (actor, reason) = principal();
@@ -124,8 +132,9 @@ pub(crate) fn shape(state: &State, now: Timestamp) -> String {
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => {
             format!(
-                "{name} {attempt} {} {}",
+                "{name} {attempt} {} {} {}",
                 budget.last_attempt,
+                budget.earlier_result,
                 now >= budget.expires_at
             )
         }

@@ -67,8 +67,8 @@ pub(crate) fn walk() -> Walk {
         for now in moments(&state, now) {
             for event in events(&state) {
                 out.steps += 1;
-                // Two manual retries show everything that a third could.
-                if matches!(event, Event::Retry { .. }) && retries == 2 {
+                // Two manual retries or runs again show everything that a third could.
+                if is_retry(&event) && retries == 2 {
                     continue;
                 }
                 let decision = transition(&state, &event, &context(now, 2), &policy);
@@ -79,7 +79,7 @@ pub(crate) fn walk() -> Walk {
                     Ok(Decision::Advance(Advance { state: next, .. })) => {
                         cell.insert(format!("**{}**", next.name()));
                         out.edges.insert((state.name(), name, next.name()));
-                        let again = retries + u8::from(matches!(event, Event::Retry { .. }));
+                        let again = retries + u8::from(is_retry(&event));
                         if seen.insert(format!("{} {again}", shape(&next, now))) {
                             queue.push((next, now, again));
                         }
@@ -95,6 +95,15 @@ pub(crate) fn walk() -> Walk {
     out
 }
 
+const fn is_retry(event: &Event) -> bool {
+    matches!(event, Event::Retry { .. } | Event::RunAgain { .. })
+}
+
+fn earlier_result(state: &State) -> Attempt {
+    let budget = state.budget();
+    budget.map_or(Attempt::NONE, |budget| budget.earlier_result)
+}
+
 fn check(
     state: &State,
     event: &Event,
@@ -102,7 +111,7 @@ fn check(
     decision: &Result<Decision, TransitionError>,
 ) {
     let context_text = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
-    let by_person = matches!(event, Event::Retry { .. });
+    let by_person = is_retry(event);
     match decision {
         Ok(Decision::Advance(Advance { state: next, .. })) => {
             assert!(
@@ -144,6 +153,9 @@ fn check(
             match state {
                 State::Erased { .. } => panic!("an erased job changed: {}", context_text()),
                 State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. } if erases => {}
+                State::Ready { .. } if matches!(event, Event::RunAgain { .. }) => {
+                    assert_ne!(earlier_result(next), Attempt::NONE, "{}", context_text());
+                }
                 State::Ready { .. } | State::Cancelled { .. } => {
                     panic!("a settled job changed: {}", context_text())
                 }
@@ -168,6 +180,24 @@ fn check(
                 | State::RetryScheduled { .. } => {}
             }
             check_queued(state, event, next, now, &context_text);
+            // A result stays: a job that is run again ends with a new result, or with the earlier one.
+            match earlier_result(state) {
+                Attempt::NONE => {}
+                earlier => match next {
+                    State::Ready { attempt } => {
+                        assert!(*attempt >= earlier, "{}", context_text());
+                    }
+                    State::Queued { .. }
+                    | State::Submitting { .. }
+                    | State::InProgress { .. }
+                    | State::RetryScheduled { .. } => {
+                        assert_eq!(earlier_result(next), earlier, "{}", context_text());
+                    }
+                    State::Failed { .. } | State::Cancelled { .. } | State::Erased { .. } => {
+                        panic!("the earlier result is lost: {}", context_text())
+                    }
+                },
+            }
             finds_its_effects_again(event, next, now, &context_text);
             // Refused calls and expired requests are not retried after the budget has expired.
             if let (
@@ -317,6 +347,7 @@ fn finds_its_effects_again(
         Event::Accepted { .. }
         | Event::SubmitFailed { .. }
         | Event::Retry { .. }
+        | Event::RunAgain { .. }
         | Event::Cancel { .. }
         | Event::Erase { .. } => return,
     };

@@ -21,6 +21,8 @@ pub(crate) const INSTANCES_START: &str =
 /// Not of the ten: what a pause holds, and that it holds nothing else.
 pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attempt of its jobs starts, and every other job goes on.";
 /// Not of the ten: what people ask of the HTTP API.
+pub(crate) const RESULTS_STAY: &str =
+    "A job that has a result keeps it; a run again ends with its own, or without one.";
 pub(crate) const DELETION: &str = "After the deletion of a job's data nothing of the document is left, and no late message changes that.";
 pub(crate) const RETRY_PLANS: &str =
     "A retry plan retries each of its jobs once at most, and counts each of them once.";

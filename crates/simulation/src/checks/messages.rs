@@ -14,7 +14,7 @@ use crate::queue::Queues;
 use crate::table::JobTable;
 
 /// Checks a message that was deleted from its queue as processed: a success of any attempt counts unless the job is
-/// `Ready` or `Cancelled`.
+/// `Ready` or `Cancelled`, or run again and the attempt one before that.
 pub(crate) fn check_deleted(
     env: &mut SimulationEnvironment,
     table: &JobTable,
@@ -35,7 +35,7 @@ pub(crate) fn check_deleted(
         State::Queued { .. }
         | State::Submitting { .. }
         | State::InProgress { .. }
-        | State::RetryScheduled { .. } => replaced,
+        | State::RetryScheduled { .. } => replaced || inference.attempt <= row.job.earlier_result(),
     };
     if !counted && bucket.current(output).is_some() {
         let (state, name) = (row.job.state.name(), short_request(*inference));

@@ -8,7 +8,7 @@ use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::{
     GUARANTEE_1, GUARANTEE_2, GUARANTEE_3, GUARANTEE_4, GUARANTEE_9, MAX_CLOCK_SKEW,
-    MAX_DEADLINE_DELAY,
+    MAX_DEADLINE_DELAY, RESULTS_STAY,
 };
 use crate::bucket::{ObjectSource, SimulatedBucket};
 use crate::environment::SimulationEnvironment;
@@ -22,6 +22,7 @@ pub(crate) fn check(env: &mut SimulationEnvironment, bucket: &SimulatedBucket, w
     if let Some(before) = &write.before {
         check_final(env, before, job);
         check_deadline(env, before, job);
+        check_results(env, before, job);
         check_evidence(env, bucket, before, job);
     }
     let was_ready = |before: &Job| matches!(before.state, State::Ready { .. });
@@ -111,6 +112,7 @@ fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         ) => true,
         (State::Failed { failure, .. }, State::Ready { .. }) => failure.cause != Cause::Superseded,
         (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Retry",
+        (State::Ready { .. }, State::RetryScheduled { .. }) => event == "RunAgain",
         (
             State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. },
             State::Erased { .. },
@@ -127,6 +129,37 @@ fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         env.violation(GUARANTEE_4, || {
             format!(
                 "{} went from {} to {} by {event}",
+                short(job.id),
+                before.state.name(),
+                job.state.name()
+            )
+        });
+    }
+}
+
+/// A result stays: a job that has one ends with one. A run again ends with its own result, or because that did not come.
+fn check_results(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
+    let had = before.results().count();
+    if had == 0 {
+        return;
+    }
+    let is_lost = matches!(job.state, State::Failed { .. } | State::Cancelled { .. });
+    let was_open = before.state.check_deadline().is_some();
+    let is_earlier = before.results().any(|(record, _)| {
+        job.state
+            == State::Ready {
+                attempt: record.attempt,
+            }
+    });
+    let newest = job.attempt(job.newest_attempt());
+    let newest_is_open = newest.is_some_and(|record| record.closed_at.is_none());
+    let event = job.history.last().map(|entry| &entry.event);
+    let is_replaced = event == Some(&EventKind::Overwritten);
+    let drops_a_run = was_open && is_earlier && newest_is_open && !is_replaced;
+    if job.results().count() < had || is_lost || drops_a_run {
+        env.violation(RESULTS_STAY, || {
+            format!(
+                "{} had {had} results, and went from {} to {}",
                 short(job.id),
                 before.state.name(),
                 job.state.name()
@@ -263,15 +296,22 @@ fn check_ready(
     }
 }
 
-/// The oldest output of a job that a check of S3 must find: its key, and when it was written.
+/// The oldest output of a job that a check of S3 must find: its key, and when it was written. Not one of an attempt before the
+/// job was run again.
 fn findable_output(bucket: &SimulatedBucket, job: &Job) -> Option<(String, u64)> {
     let recorded = job
         .attempts
         .iter()
+        .filter(|record| record.attempt > job.earlier_result())
         .filter_map(|record| Some(record.output.as_ref()?.key.clone()));
-    let listed = bucket.list(&format!("outbound/{}/{}/", job.pipeline, job.id));
+    let prefix = format!("outbound/{}/{}/", job.pipeline, job.id);
+    let is_earlier = |key: &String| {
+        let mut earlier = (1..=job.earlier_result().0).map(|number| format!("{prefix}a{number}/"));
+        earlier.any(|of_attempt| key.starts_with(&of_attempt))
+    };
+    let listed = bucket.list(&prefix).into_iter();
     recorded
-        .chain(listed)
+        .chain(listed.filter(|key| !is_earlier(key)))
         .filter_map(|key| {
             let (version, _) = bucket.current(&key)?;
             let at = version.at;

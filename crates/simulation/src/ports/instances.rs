@@ -1,8 +1,12 @@
-//! The ports that only function `capacity` uses.
+//! The ports that only function `capacity` uses, and what it stores about models.
 
 use std::time::Duration;
 
-use jobs::ports::{EndpointInstances, InstanceControl, InstancesResponse, Sleep, Unavailable};
+use jobs::model_version::{self, COLLECTION, DescribedModel, KEY, ModelVersion, ServedModels};
+use jobs::ports::{
+    EndpointInstances, InstanceControl, InstancesResponse, KnownModels, ModelDescription, Sleep,
+    Unavailable,
+};
 
 use super::call::Ports;
 
@@ -23,6 +27,24 @@ impl InstanceControl for Ports {
             simulation.set_instances(endpoint, instances)
         })
         .await
+    }
+}
+
+impl ModelDescription for Ports {
+    async fn served_model(&self, endpoint: &str) -> Result<Option<DescribedModel>, Unavailable> {
+        Ok(Some(DescribedModel {
+            version: ModelVersion::new(endpoint, None),
+            being_replaced: false,
+        }))
+    }
+}
+
+/// Read without a call: functions read it when they start, and go on without it.
+impl KnownModels for Ports {
+    async fn known_models(&self) -> ServedModels {
+        let simulation = self.simulation.borrow();
+        let record = simulation.records.get(COLLECTION, KEY);
+        record.as_ref().map(model_version::read).unwrap_or_default()
     }
 }
 

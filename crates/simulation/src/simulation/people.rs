@@ -56,6 +56,16 @@ impl Simulation {
         }
     }
 
+    /// Support runs a ready job again.
+    pub(super) fn run_a_job_again(&mut self) {
+        let is_ready = |state: &State| matches!(state, State::Ready { .. });
+        let job = user_action::job_for_support(&mut self.env, &self.table, is_ready);
+        if let Some(job) = job {
+            let reason = self.reason();
+            self.ask(ApiRequest::RunAgain(job, reason));
+        }
+    }
+
     /// Support deletes the data of an ended job.
     pub(super) fn delete_data_of_a_job(&mut self) {
         let is_final = |state: &State| state.check_deadline().is_none();
@@ -86,6 +96,7 @@ impl Simulation {
             reason,
             per_minute: Some(per_minute),
             force,
+            run_again: false,
         })));
     }
 
@@ -115,7 +126,10 @@ impl Simulation {
 
     /// A request failed, or its function died. Support gives a retry or a cancellation up; the rest is repeated.
     pub(crate) fn api_failed(&mut self, request: ApiRequest) {
-        if !matches!(request, ApiRequest::Retry(..) | ApiRequest::Cancel(..)) {
+        if !matches!(
+            request,
+            ApiRequest::Retry(..) | ApiRequest::RunAgain(..) | ApiRequest::Cancel(..)
+        ) {
             let delay = self.env.between(5 * SECOND, 10 * MINUTE);
             self.ask_later(delay, request);
         }

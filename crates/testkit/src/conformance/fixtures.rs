@@ -35,6 +35,7 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
     let budget = RetryBudget {
         last_attempt: Attempt(3),
         expires_at: now.plus(Duration::from_secs(82_800)),
+        earlier_result: Attempt::NONE,
     };
     let deadline = now.plus(Duration::from_secs(23_520));
     let state = State::Submitting {

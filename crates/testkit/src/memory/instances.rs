@@ -5,7 +5,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::{Memory, MemoryState};
-use jobs::ports::{EndpointInstances, InstanceControl, InstancesResponse, Sleep, Unavailable};
+use jobs::model_version::{self, COLLECTION, DescribedModel, KEY, ServedModels};
+use jobs::ports::{
+    EndpointInstances, InstanceControl, InstancesResponse, KnownModels, ModelDescription, Sleep,
+    Unavailable,
+};
 
 impl InstanceControl for Memory {
     async fn instances(&self, endpoint: &str) -> Result<Option<EndpointInstances>, Unavailable> {
@@ -31,6 +35,23 @@ impl InstanceControl for Memory {
                 }
             }
         })
+    }
+}
+
+impl ModelDescription for Memory {
+    async fn served_model(&self, endpoint: &str) -> Result<Option<DescribedModel>, Unavailable> {
+        self.operation("served_model", |state| {
+            state.served_models.get(endpoint).cloned()
+        })
+    }
+}
+
+/// Read each time, without a cache.
+impl KnownModels for Memory {
+    async fn known_models(&self) -> ServedModels {
+        let read = |state: &mut MemoryState| state.records.get(COLLECTION, KEY);
+        let record = self.operation("read_models", read).ok().flatten();
+        record.as_ref().map(model_version::read).unwrap_or_default()
     }
 }
 

@@ -1,9 +1,9 @@
 /** The result of a contract: summary, findings, clauses and facts, and everything else that the model wrote. */
 
 import type { JSX } from "preact";
-import { useCallback, useMemo } from "preact/hooks";
+import { useCallback, useMemo, useState } from "preact/hooks";
 import { ApiError } from "../../api/errors";
-import type { ResultView } from "../../api/types";
+import type { AttemptView, ResultView } from "../../api/types";
 import { formatBytes } from "../../lib/format";
 import { EmptyState, ErrorMessage, Loading } from "../components";
 import { useAppContext } from "../context";
@@ -11,15 +11,27 @@ import { useAsync } from "../hooks";
 import "../../style/result.css";
 import { type Place, placesOf } from "../document/places";
 import { Beside, LazyViewer } from "./Beside";
+import { type Choice, ComparisonView, ResultChoice } from "./Compare";
 import { JsonView } from "./JsonView";
 import { type LoadedResult, loadResult } from "./load";
 import { ReviewView } from "./ReviewView";
 import { isUnderstood, type Understood, understand } from "./understand";
 
 /** A contract's result beside its document; without a result, only the document. */
-export default function Result({ id, version, name, isReady }: ResultProps): JSX.Element {
+export default function Result({ id, version, name, isReady, results }: ResultProps): JSX.Element {
   const { client } = useAppContext();
   const sign = useCallback(() => client.document(id), [id]);
+  const [choice, setChoice] = useState<Choice>();
+  if (isReady && results.length > 1) {
+    const newest = results[results.length - 1] as AttemptView;
+    const chosen = choice ?? { attempt: newest.attempt, with: undefined };
+    return (
+      <>
+        <ResultChoice id={id} results={results} choice={chosen} onChoose={setChoice} />
+        <Chosen id={id} name={name} sign={sign} results={results} choice={chosen} />
+      </>
+    );
+  }
   if (isReady) return <ReadyResult id={id} version={version} name={name} sign={sign} />;
   return (
     <div class="beside">
@@ -35,21 +47,41 @@ export interface ResultProps {
   version: number;
   /** Of the document. */
   name: string;
+  /** It has a result. */
   isReady: boolean;
+  /** The attempts with a result, oldest first. Several, if the document was run again. */
+  results: readonly AttemptView[];
 }
 
 const NO_PLACES: readonly Place[] = [];
 
+/** One of several results, or what differs between two. */
+function Chosen({
+  id,
+  name,
+  sign,
+  results,
+  choice,
+}: Omit<ReadyProps, "version" | "attempt"> & { results: readonly AttemptView[]; choice: Choice }): JSX.Element {
+  const [older, newer] = results.filter((one) => one.attempt === choice.attempt || one.attempt === choice.with);
+  if (older && newer) return <ComparisonView id={id} older={older} newer={newer} />;
+  return <ReadyResult id={id} version={0} attempt={choice.attempt} name={name} sign={sign} />;
+}
+
 interface ReadyProps {
   id: string;
   version: number;
+  /** Whose result it is; without it, the job's. */
+  attempt?: number;
   name: string;
   sign: () => Promise<ResultView>;
 }
 
-function ReadyResult({ id, version, name, sign }: ReadyProps): JSX.Element {
+function ReadyResult({ id, version, attempt, name, sign }: ReadyProps): JSX.Element {
   const { client } = useAppContext();
-  const [result, reload] = useAsync<LoadedResult>(`${id}:${version}`, () => loadResult(client, id));
+  const [result, reload] = useAsync<LoadedResult>(`${id}:${version}:${attempt ?? ""}`, () =>
+    loadResult(client, id, attempt),
+  );
   if (result.state === "failed") {
     const gone = result.error instanceof ApiError && result.error.status === 410;
     return gone ? (
@@ -61,16 +93,24 @@ function ReadyResult({ id, version, name, sign }: ReadyProps): JSX.Element {
     );
   }
   if (result.value === undefined) return <Loading what="Loading the result…" />;
-  return <Loaded result={result.value} id={id} name={name} sign={sign} />;
+  return (
+    <Loaded result={result.value} id={id} {...(attempt === undefined ? {} : { attempt })} name={name} sign={sign} />
+  );
 }
 
-function Loaded({ result, id, name, sign }: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
+function Loaded({
+  result,
+  id,
+  attempt,
+  name,
+  sign,
+}: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
   const { client } = useAppContext();
   const found = useMemo(() => (result.kind === "json" ? understand(result.json, result.paths) : undefined), [result]);
   const places = useMemo(() => (found && isUnderstood(found) ? placesOf(found) : NO_PLACES), [found]);
   // A result that is a PDF is the document with something in it, such as recognized words.
   const isPdf = result.kind === "pdf";
-  const shown = useCallback(() => (isPdf ? client.result(id) : sign()), [isPdf, sign]);
+  const shown = useCallback(() => (isPdf ? client.result(id, attempt) : sign()), [isPdf, attempt, sign]);
   return (
     <Beside name={isPdf ? result.view.name : name} sign={shown} places={places}>
       <LoadedResultView result={result} found={found} />

@@ -17,8 +17,9 @@ export type LoadedResult =
   | { kind: "pdf"; view: ResultView }
   | { kind: "file"; view: ResultView };
 
-export async function loadResult(client: Client, id: string): Promise<LoadedResult> {
-  const view = await client.result(id);
+/** `attempt`: the one whose result it is; without it, the job's. */
+export async function loadResult(client: Client, id: string, attempt?: number): Promise<LoadedResult> {
+  const view = await client.result(id, attempt);
   const type = (view.content_type.split(";")[0] ?? "").trim().toLowerCase();
   const isJson = /^(application|text)\/([\w.-]+\+)?json$/.test(type);
   if (type === "application/pdf") return { kind: "pdf", view };

@@ -70,6 +70,7 @@ export function Audit(): JSX.Element {
 
 const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"> = {
   retry: "job",
+  "run-again": "job",
   cancel: "job",
   "delete-data": "job",
   plan: "plan",

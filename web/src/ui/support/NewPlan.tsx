@@ -23,6 +23,8 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
   const [since, setSince] = useState(1);
   const [perMinute, setPerMinute] = useState("20");
   const [force, setForce] = useState(false);
+  const [again, setAgain] = useState(false);
+  const [model, setModel] = useState("");
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
@@ -36,12 +38,14 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         filter: {
           ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
           ...(pipeline === "" ? {} : { pipeline }),
-          ...(cause === undefined ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
+          ...(again && model.trim() !== "" ? { model: model.trim() } : {}),
+          ...(cause === undefined || again ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
           ...(span === 0 ? {} : { since: now() - span }),
         },
         reason: reason.trim(),
         per_minute: Number(perMinute),
-        ...(force ? { force } : {}),
+        ...(force && !again ? { force } : {}),
+        ...(again ? { run_again: true } : {}),
       });
       onClose();
       app.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
@@ -55,7 +59,13 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
       <form onSubmit={(event) => void submit(event)}>
         <h2>Plan a retry</h2>
         <p class="muted">
-          {cause === undefined ? "Failed contracts" : <>Contracts that failed: “{causeLabel(cause)}”</>}
+          {again ? (
+            "Ready contracts, with the model that is deployed now"
+          ) : cause === undefined ? (
+            "Failed contracts"
+          ) : (
+            <>Contracts that failed: “{causeLabel(cause)}”</>
+          )}
           {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can review the plan before it
           starts.
         </p>
@@ -70,7 +80,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             </select>
           </label>
           <label>
-            Failed
+            {again ? "Ready" : "Failed"}
             <select value={since} onChange={(event) => setSince(Number(event.currentTarget.value))}>
               {SINCE.map(([label], index) => (
                 <option key={label} value={index}>
@@ -91,7 +101,25 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             />
           </label>
         </div>
-        <label class="check">
+        {app.tenant !== undefined && (
+          <label class="check">
+            <input type="checkbox" checked={again} onChange={(event) => setAgain(event.currentTarget.checked)} /> Review
+            ready contracts again; their results stay
+          </label>
+        )}
+        {again && (
+          <label>
+            Only results of this model
+            <input
+              type="text"
+              maxLength={76}
+              value={model}
+              placeholder="All models"
+              onInput={(event) => setModel(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <label class="check" hidden={again}>
           <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Include
           contracts that keep failing in the same way
         </label>

@@ -36,7 +36,7 @@ export function Plans(): JSX.Element {
         plans.state !== "failed" && <Loading what="Loading the plans…" />
       ) : plans.value.plans.length === 0 ? (
         <EmptyState icon="retry" title="No plans yet">
-          A plan retries many failed contracts after you have reviewed them.
+          A plan retries many failed contracts, or reviews many ready ones again, after you have looked at it.
         </EmptyState>
       ) : (
         <PlanRows plans={plans.value.plans} />
@@ -157,7 +157,11 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
         )}
       </section>
       <div class="columns">
-        <Counts title="By cause" counts={plan.by_cause} label={causeLabel} />
+        {plan.run_again ? (
+          <Counts title="By model" counts={plan.by_model ?? []} label={(name) => name} />
+        ) : (
+          <Counts title="By cause" counts={plan.by_cause} label={causeLabel} />
+        )}
         <Counts title="By pipeline" counts={plan.by_pipeline} label={(name) => name} />
       </div>
     </>

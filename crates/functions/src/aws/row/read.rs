@@ -6,6 +6,7 @@ use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::labels::{Labels, Tags};
+use jobs::model_version::{AttemptModel, ModelVersion};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
@@ -88,6 +89,9 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
         Ok(RetryBudget {
             last_attempt: Attempt(item.number("last_attempt")?),
             expires_at: item.time("budget_expires_at")?,
+            earlier_result: item
+                .optional("earlier_result", Reader::number)?
+                .map_or(Attempt::NONE, Attempt),
         })
     };
     Ok(match status {
@@ -175,7 +179,24 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
             detail,
         }),
         unexpected_content_type: item.optional_text("unexpected_content_type")?,
+        model: model_from_item(item)?,
     })
+}
+
+fn model_from_item(item: Reader<'_>) -> Result<Option<AttemptModel>, BadRow> {
+    let version = |name: &'static str| -> Result<Option<ModelVersion>, BadRow> {
+        let text = item.optional_text(name)?;
+        let parsed = text.map(|text| text.parse().map_err(|_| item.wrong(name)));
+        parsed.transpose()
+    };
+    let Some(model) = version("model")? else {
+        return Ok(None);
+    };
+    Ok(Some(AttemptModel {
+        version: model,
+        other: version("other_model")?,
+        uncertain: item.item.contains_key("model_uncertain"),
+    }))
 }
 
 fn entry_from_item(item: Reader<'_>) -> Result<HistoryEntry, BadRow> {

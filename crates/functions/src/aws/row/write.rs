@@ -1,7 +1,7 @@
 //! Writes a job as an item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jobs::id::Location;
+use jobs::id::{Attempt, Location};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::state::{RetryBudget, State};
@@ -142,7 +142,9 @@ fn state_to_item(state: &State) -> Item {
         item.extend(map([
             ("last_attempt", n(budget.last_attempt)),
             ("budget_expires_at", n(budget.expires_at.0)),
-        ]))
+        ]));
+        let earlier = Some(budget.earlier_result).filter(|it| *it != Attempt::NONE);
+        put(item, "earlier_result", earlier.map(n));
     };
     match state {
         State::Submitting {
@@ -235,6 +237,13 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         "unexpected_content_type",
         record.unexpected_content_type.as_ref().map(s),
     );
+    if let Some(model) = &record.model {
+        item.insert("model".to_owned(), s(model.version.to_string()));
+        let other = model.other.as_ref().map(|other| s(other.to_string()));
+        put(&mut item, "other_model", other);
+        let uncertain = model.uncertain.then_some(AttributeValue::Bool(true));
+        put(&mut item, "model_uncertain", uncertain);
+    }
     put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
     put(
         &mut item,

@@ -4,8 +4,8 @@ use api::downloads::{self, Stored};
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
     CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause, NewRetryPlan,
-    NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, ResumeRequest,
-    SignPartsRequest, SummaryQuery,
+    NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, ResultQuery,
+    ResumeRequest, SignPartsRequest, SummaryQuery,
 };
 use api::{
     ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, pauses, quarantine,
@@ -121,7 +121,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::ListJobs => list_jobs(api_request, principal).await?,
         Operation::GetJob => to_json(&job_detail::show(ports, run, principal, job_id()).await?),
         Operation::GetResult => {
-            to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Result).await?)
+            let query: ResultQuery = request.query()?;
+            let what = Stored::Result(query.attempt);
+            to_json(&downloads::sign(ports, run, principal, job_id(), what).await?)
         }
         Operation::GetDocument => {
             to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Document).await?)
@@ -130,6 +132,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
             let command: JobCommandRequest = request.json()?;
             let until = api_request.push_until;
             to_json(&commands::retry(ports, run, principal, job_id(), &command, until).await?)
+        }
+        Operation::RunJobAgain => {
+            let command: JobCommandRequest = request.json()?;
+            let until = api_request.push_until;
+            to_json(&commands::run_again(ports, run, principal, job_id(), &command, until).await?)
         }
         Operation::CancelJob => {
             let command: JobCommandRequest = request.json()?;

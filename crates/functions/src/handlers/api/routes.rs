@@ -96,12 +96,14 @@ routes! {
         "Lists jobs, newest first, or finds jobs by any id. One response examines at most 500 jobs.";
     GetJob: "GET" "/jobs/{job_id}", JobReaders, None => 200 Some("JobDetail"),
         "Returns a job with its attempts and an explanation. Also works while the file is not uploaded yet.";
-    GetResult: "GET" "/jobs/{job_id}/result", JobReaders, None => 200 Some("ResultView"),
-        "Signs the download of a result. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.";
+    GetResult: "GET" "/jobs/{job_id}/result", JobReaders, Some("ResultQuery") => 200 Some("ResultView"),
+        "Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.";
     GetDocument: "GET" "/jobs/{job_id}/document", JobReaders, None => 200 Some("ResultView"),
         "Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.";
     RetryJob: "POST" "/jobs/{job_id}/retry", JobReaders, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
+    RunJobAgain: "POST" "/jobs/{job_id}/run-again", Support, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
+        "Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.";
     CancelJob: "POST" "/jobs/{job_id}/cancel", JobReaders, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.";
     DeleteJobData: "POST" "/jobs/{job_id}/data-deletion", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),

@@ -140,6 +140,7 @@ fn schemas() -> Map<String, Value> {
         JobQuery,
         JobPage,
         JobDetail,
+        ResultQuery,
         ResultView,
         JobCommandRequest,
         JobCommandResult,

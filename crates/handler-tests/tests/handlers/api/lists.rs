@@ -330,6 +330,7 @@ fn summary_counts_only_jobs_that_the_caller_may_see() {
             budget: jobs::state::RetryBudget {
                 last_attempt: Attempt(3),
                 expires_at: NOW,
+                earlier_result: Attempt::NONE,
             },
         };
     });

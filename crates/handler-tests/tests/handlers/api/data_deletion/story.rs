@@ -35,6 +35,9 @@ pub(super) enum Life {
     CancelledInProgress,
     CancelledBetweenAttempts,
     Superseded,
+    /// Ready, and run again: with a second result, or with a failure, after which it has its first result.
+    RunAgainThenReady,
+    RunAgainThenRejected,
     /// The same bytes are uploaded again before and after it is ready.
     UploadedAgain,
 }
@@ -46,7 +49,7 @@ pub(super) const ARRIVALS: [Arrival; 4] = [
     Arrival::Session,
 ];
 
-pub(super) const LIVES: [Life; 10] = [
+pub(super) const LIVES: [Life; 12] = [
     Life::Invalid,
     Life::Ready,
     Life::Rejected,
@@ -56,6 +59,8 @@ pub(super) const LIVES: [Life; 10] = [
     Life::CancelledInProgress,
     Life::CancelledBetweenAttempts,
     Life::Superseded,
+    Life::RunAgainThenReady,
+    Life::RunAgainThenRejected,
     Life::UploadedAgain,
 ];
 
@@ -232,6 +237,20 @@ impl Story {
             Life::CancelledBetweenAttempts => {
                 self.failure(BROKEN);
                 self.command("cancel", REASON);
+            }
+            Life::RunAgainThenReady => {
+                self.success(Attempt(1), 1);
+                self.command("run-again", REASON);
+                self.run_checks();
+                self.success(Attempt(2), 1);
+                assert_eq!(self.job().results().count(), 2);
+            }
+            Life::RunAgainThenRejected => {
+                self.success(Attempt(1), 1);
+                self.command("run-again", REASON);
+                self.run_checks();
+                self.failure(REJECTED);
+                assert_eq!(self.job().results().count(), 1);
             }
             Life::UploadedAgain => {
                 self.upload_again();
