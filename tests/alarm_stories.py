@@ -9,9 +9,9 @@ import dataclasses
 
 from cloudwatch import metric
 
-QUEUES = ("uploads", "inference-success", "inference-error", "checks")
-WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler")
-API_FUNCTIONS = ("support-api", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
+QUEUES = ("uploads", "inference-success", "inference-error", "checks", "events")
+WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler", "event-feed")
+API_FUNCTIONS = ("support-api", "events-api", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
 DAY = 1440  # minutes
 
 

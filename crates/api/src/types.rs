@@ -4,6 +4,7 @@
 //!
 //! All times are milliseconds since 1970 UTC. A request with an unknown field is refused.
 
+mod event;
 mod job;
 mod plan;
 #[cfg(feature = "schema")]
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultView,
 };

@@ -27,6 +27,8 @@ pub struct Outputs {
     pub inference_error_dead_letters_url: String,
     pub checks_queue_url: String,
     pub checks_dead_letters_url: String,
+    pub events_queue_url: String,
+    pub events_dead_letters_url: String,
     pub inference_success_topic_arn: String,
     pub inference_error_topic_arn: String,
     /// The bus for `JobReady` and `JobFailed`.

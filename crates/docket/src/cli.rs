@@ -87,6 +87,11 @@ pub(crate) enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// List a tenant's events in the order in which they were recorded
+    ///
+    /// Needs the role reviewer or support. With --verify the hashes of the events are computed: they fit only if none is
+    /// missing or changed.
+    Events(EventsArgs),
     /// Show job changes as they happen
     Watch {
         /// Tenant to watch; required if you have several [default for support: all tenants]
@@ -176,6 +181,28 @@ pub(crate) struct PagingArgs {
     /// Continue from the `cursor` of an earlier answer
     #[arg(long)]
     pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Only events after those of an earlier call, which printed this cursor
+    #[arg(long, value_name = "CURSOR", conflicts_with = "from")]
+    pub(crate) since: Option<String>,
+    /// Only events since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC) [default: all that are kept]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<u64>,
+    /// Stop after so many events; rounded up to whole pages of 100
+    #[arg(long, short = 'n', default_value_t = u64::MAX, hide_default_value = true)]
+    pub(crate) limit: u64,
+    /// Compute the hashes, and fail if an event is missing or changed
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print only events that are not in this file: lines with their ids, or JSON lines with `id` or `event_id`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) received: Option<PathBuf>,
+    /// Tenant; required for support, and if you have several
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
 }
 
 impl PagingArgs {

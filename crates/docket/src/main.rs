@@ -26,6 +26,7 @@ mod config;
 mod doctor;
 mod download;
 mod error;
+mod events;
 mod http_client;
 mod job_commands;
 mod job_detail;
@@ -183,6 +184,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
+        Command::Events(args) => events::run(context, args).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,

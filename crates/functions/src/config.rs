@@ -58,6 +58,10 @@ variables! {
     InferenceErrorQueueUrl => "INFERENCE_ERROR_QUEUE_URL",
     /// The dead letters of the queue of error notifications.
     InferenceErrorDeadLettersUrl => "INFERENCE_ERROR_DEAD_LETTERS_URL",
+    /// The queue of events for the feeds.
+    EventsQueueUrl => "EVENTS_QUEUE_URL",
+    /// The dead letters of the queue of events.
+    EventsDeadLettersUrl => "EVENTS_DEAD_LETTERS_URL",
     /// The name of the event bus.
     EventBus => "EVENT_BUS",
     /// The management URL of the WebSocket API.

@@ -202,6 +202,7 @@ fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> Run
                 Queue::InferenceSuccess => "inference-success",
                 Queue::InferenceError => "inference-error",
                 Queue::Checks => "retry",
+                Queue::Events => "event-feed",
             };
             let messages = batch.records.iter();
             RunningFunction {

@@ -110,6 +110,7 @@ impl Simulation {
             ..
         } = self;
         let events = endpoints.make(env, bucket, pipelines);
+        self.event_bus.has_feed_rule = true;
         let plan = HistoryPlan::draw(env, pipelines, endpoints.len(), uploads);
         self.plan(events);
         self.calls.outages = plan.outages;
@@ -477,6 +478,7 @@ impl Simulation {
             ..
         } = self;
         checks::at_rest::check_jobs(env, table, &self.event_bus);
+        checks::feed::check_at_rest(env, &self.records, &self.event_bus);
         checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
         checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);
         checks::pages::check_at_rest(env, table, &self.pages);

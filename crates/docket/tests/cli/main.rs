@@ -5,6 +5,7 @@
 mod container;
 mod doctor;
 mod errors;
+mod events;
 mod fake_service;
 mod model_check;
 mod output;

@@ -3,6 +3,7 @@
 mod claims;
 mod cursor;
 mod dispatch;
+pub mod events;
 mod http;
 pub mod problem;
 mod query;
@@ -38,6 +39,7 @@ environment! {
         inference_success_queue_url: InferenceSuccessQueueUrl,
         inference_error_queue_url: InferenceErrorQueueUrl,
         checks_queue_url: ChecksQueueUrl,
+        events_queue_url: EventsQueueUrl,
         websocket_url: WebsocketManagementUrl,
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
@@ -52,6 +54,7 @@ impl QueueUrls for Environment {
             Queue::InferenceSuccess => &self.inference_success_queue_url,
             Queue::InferenceError => &self.inference_error_queue_url,
             Queue::Checks => &self.checks_queue_url,
+            Queue::Events => &self.events_queue_url,
         }
     }
 

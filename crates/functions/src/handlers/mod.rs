@@ -4,6 +4,8 @@
 pub mod api;
 pub mod batch;
 pub mod capacity;
+#[cfg(feature = "api")]
+pub mod event_feed;
 pub mod inference_error;
 pub mod inference_success;
 #[cfg(feature = "api")]

@@ -34,6 +34,8 @@ environment! {
         inference_error_dead_letters_url: InferenceErrorDeadLettersUrl,
         checks_queue_url: ChecksQueueUrl,
         checks_dead_letters_url: ChecksDeadLettersUrl,
+        events_queue_url: EventsQueueUrl,
+        events_dead_letters_url: EventsDeadLettersUrl,
         service_name: ServiceName,
     }
 }
@@ -45,6 +47,7 @@ impl QueueUrls for Environment {
             Queue::InferenceSuccess => &self.inference_success_queue_url,
             Queue::InferenceError => &self.inference_error_queue_url,
             Queue::Checks => &self.checks_queue_url,
+            Queue::Events => &self.events_queue_url,
         }
     }
 
@@ -54,6 +57,7 @@ impl QueueUrls for Environment {
             Queue::InferenceSuccess => &self.inference_success_dead_letters_url,
             Queue::InferenceError => &self.inference_error_dead_letters_url,
             Queue::Checks => &self.checks_dead_letters_url,
+            Queue::Events => &self.events_dead_letters_url,
         })
     }
 }

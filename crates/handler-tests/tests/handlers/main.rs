@@ -8,6 +8,7 @@
 
 mod api;
 mod capacity;
+mod event_feed;
 mod fixtures;
 mod outcomes;
 mod pages;

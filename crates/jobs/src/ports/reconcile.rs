@@ -146,14 +146,17 @@ pub enum Queue {
     InferenceError,
     /// Delayed checks and retry commands.
     Checks,
+    /// Events of the bus, for the feeds of the tenants.
+    Events,
 }
 
 impl Queue {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Uploads,
         Self::InferenceSuccess,
         Self::InferenceError,
         Self::Checks,
+        Self::Events,
     ];
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -167,6 +170,7 @@ impl Queue {
             Self::InferenceSuccess => "inference-success",
             Self::InferenceError => "inference-error",
             Self::Checks => "checks",
+            Self::Events => "events",
         }
     }
 }

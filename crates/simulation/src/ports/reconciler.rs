@@ -13,6 +13,7 @@ use jobs::submit::UploadEvent;
 
 use super::call::Ports;
 use crate::bucket::upload_event;
+use crate::checks::feed;
 use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
@@ -178,6 +179,12 @@ impl KeyValueStore for Ports {
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
+        if collection.starts_with("feed") {
+            let put = |Simulation { records, env, .. }: &mut Simulation| {
+                feed::put(env, records, collection, key, record)
+            };
+            return self.call("put record", put).await;
+        }
         self.call("put record", |Simulation { records, env, .. }| {
             let is_changed_session = collection.starts_with("upload#") && record.revision > 1;
             let is_dropped = match env.mistake {

@@ -19,6 +19,8 @@ pub enum Access {
     Uploader,
     /// Callers who can see the job.
     JobReaders,
+    /// Callers who see all jobs of the tenant.
+    TenantReaders,
     /// Callers with the role `support`.
     Support,
 }
@@ -31,6 +33,7 @@ impl Access {
             Self::AnyRole => "any role",
             Self::Uploader => "the uploader",
             Self::JobReaders => "any role that can see the job",
+            Self::TenantReaders => "reviewer, support",
             Self::Support => "support",
         }
     }
@@ -126,6 +129,8 @@ routes! {
         "Lists the audit log, newest first.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
+    ListEvents: "GET" "/events", TenantReaders, Some("EventQuery") => 200 Some("EventPage"),
+        "Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.";
     CreateTicket: "POST" "/ws-tickets", AnyRole, Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
 }
