@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use append::append;
 pub use chain::{FIRST_HASH, next_hash};
-pub use read::{FeedPage, FeedPosition, MAX_EVENTS_PER_PAGE, end, position_at, read};
+pub use read::{FeedPage, FeedPosition, MAX_EVENTS_PER_PAGE, end, event, position_at, read};
 
 /// How many events a segment holds.
 pub const EVENTS_PER_SEGMENT: u64 = 10;

@@ -25,6 +25,7 @@ pub mod summary;
 pub mod tickets;
 pub mod types;
 pub mod uploads;
+pub mod webhooks;
 
 pub use error::ApiError;
 pub use principal::{Principal, Role};

@@ -11,6 +11,7 @@ mod plan;
 mod schema;
 mod support;
 mod upload;
+mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,10 @@ pub use support::{
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
+};
+pub use webhook::{
+    DeliveryList, DeliveryView, NewWebhook, RedeliverRequest, WebhookChange, WebhookList,
+    WebhookQuery, WebhookView,
 };
 
 /// Response of `GET /configuration`: what a client needs to sign in and to connect.

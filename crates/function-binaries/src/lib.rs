@@ -153,6 +153,22 @@ pub async fn event_feed() -> Result<(), Error> {
     .await
 }
 
+/// Sends events to the receivers of webhooks.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn webhooks() -> Result<(), Error> {
+    let app = bootstrap::init::<handlers::webhooks::Environment>()?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::webhooks::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
 /// Authorizes WebSocket connections by their ticket.
 ///
 /// # Errors

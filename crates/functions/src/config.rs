@@ -62,6 +62,12 @@ variables! {
     EventsQueueUrl => "EVENTS_QUEUE_URL",
     /// The dead letters of the queue of events.
     EventsDeadLettersUrl => "EVENTS_DEAD_LETTERS_URL",
+    /// The queue of instructions to send webhooks.
+    WebhooksQueueUrl => "WEBHOOKS_QUEUE_URL",
+    /// The dead letters of the queue of webhooks.
+    WebhooksDeadLettersUrl => "WEBHOOKS_DEAD_LETTERS_URL",
+    /// Which receivers of webhooks are allowed: `public`, or `loopback` for those on the same machine.
+    WebhookReceivers => "WEBHOOK_RECEIVERS",
     /// The name of the event bus.
     EventBus => "EVENT_BUS",
     /// The management URL of the WebSocket API.

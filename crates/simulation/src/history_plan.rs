@@ -14,7 +14,7 @@ use crate::time::{HOUR, MINUTE, SECOND};
 use crate::timeline::After;
 use crate::user_action::UserAction;
 
-const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 #[derive(Debug)]
 pub(crate) enum PlannedEvent {

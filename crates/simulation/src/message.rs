@@ -16,6 +16,8 @@ pub(crate) enum MessageKind {
     Check,
     /// An event of the bus.
     Event,
+    /// For function `webhooks`.
+    Instruction,
     /// SageMaker's `TestNotification`.
     Test,
     /// Redriven by support.

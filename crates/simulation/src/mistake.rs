@@ -121,6 +121,10 @@ mistakes! {
     FeedEventDropped,
     /// A segment of a feed is not written.
     FeedSegmentNotWritten,
+    /// A receiver's refusal counts as a delivery.
+    RefusalTakenForDelivery,
+    /// Instructions to send a webhook's events again later are lost.
+    DelayedInstructionsLost,
 }
 
 impl Mistake {
@@ -191,6 +195,9 @@ impl Mistake {
                 Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
             }
             Self::RetriesIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
+            Self::RefusalTakenForDelivery | Self::DelayedInstructionsLost => {
+                Some(none.with(FaultKind::ReceiverRefuses, 400_000))
+            }
             Self::RuleLosesEvents
             | Self::FeedHeadOverwritten
             | Self::FeedEventInserted

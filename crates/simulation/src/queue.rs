@@ -32,6 +32,7 @@ const fn max_concurrency(queue: Queue) -> usize {
         Queue::Checks => 4,
         // More than in the template, so that functions add to a feed at once.
         Queue::Events => 4,
+        Queue::Webhooks => 6,
     }
 }
 
@@ -95,7 +96,7 @@ pub(crate) struct BatchEnd {
 
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
-    queues: [QueueState; 5],
+    queues: [QueueState; 6],
 }
 
 impl Queues {

@@ -122,6 +122,29 @@ pub async fn read<P: KeyValueStore + Clock>(
     Ok(FeedPage { events, end })
 }
 
+/// The event with this sequence; `None` if there is none, or if it has expired.
+///
+/// # Errors
+/// If the feed cannot be read.
+pub async fn event<P: KeyValueStore + Clock>(
+    ports: &P,
+    tenant: &Tenant,
+    sequence: u64,
+) -> Result<Option<FeedEvent>, FeedError> {
+    let Some(before) = sequence.checked_sub(1) else {
+        return Ok(None);
+    };
+    let head = head(ports, tenant).await?;
+    let stored = if before >= head.before {
+        Some(head)
+    } else {
+        segment(ports, tenant, before / EVENTS_PER_SEGMENT).await?
+    };
+    let events = stored.map(|stored| stored.events()).transpose()?;
+    let mut events = events.into_iter().flatten();
+    Ok(events.find(|event| event.sequence == sequence))
+}
+
 /// A segment, unless it has expired. DynamoDB deletes expired records with a delay.
 async fn segment<P: KeyValueStore + Clock>(
     ports: &P,

@@ -40,6 +40,7 @@ environment! {
         inference_error_queue_url: InferenceErrorQueueUrl,
         checks_queue_url: ChecksQueueUrl,
         events_queue_url: EventsQueueUrl,
+        webhooks_queue_url: WebhooksQueueUrl,
         websocket_url: WebsocketManagementUrl,
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
@@ -55,6 +56,7 @@ impl QueueUrls for Environment {
             Queue::InferenceError => &self.inference_error_queue_url,
             Queue::Checks => &self.checks_queue_url,
             Queue::Events => &self.events_queue_url,
+            Queue::Webhooks => &self.webhooks_queue_url,
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::feed::{EventType, NewEvent, append};
+use api::feed::{EventType, FeedError, NewEvent, append};
+use api::webhooks::notify;
+use api::webhooks::ports::WebhookQueue;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Quarantine, Queue};
@@ -22,6 +24,7 @@ environment! {
     pub struct Environment {
         records_table: RecordsTable,
         bucket: Bucket,
+        webhooks_queue_url: WebhooksQueueUrl,
         service_name: ServiceName,
     }
 }
@@ -61,7 +64,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: Clock + KeyValueStore + Quarantine,
+    P: Clock + KeyValueStore + Quarantine + WebhookQueue,
     E: Has<variable::ServiceName>,
 {
     let ports = &app.ports;
@@ -86,7 +89,7 @@ where
         }
     }
     for (tenant, (indexes, events)) in feeds {
-        match append(ports, &tenant, &events).await {
+        match record(ports, &tenant, &events).await {
             Ok(()) => info!(tenant = %tenant, events = events.len(), "events added to the feed"),
             Err(error) => {
                 warn!(tenant = %tenant, error = %error, "events were not added to the feed and come back");
@@ -108,6 +111,16 @@ where
         response.add_failure(messages[index].id());
     }
     Ok(response)
+}
+
+/// Adds events to a feed, and tells those who read it.
+async fn record<P: Clock + KeyValueStore + WebhookQueue>(
+    ports: &P,
+    tenant: &Tenant,
+    events: &[NewEvent],
+) -> Result<(), FeedError> {
+    append(ports, tenant, events).await?;
+    Ok(notify(ports, tenant).await?)
 }
 
 fn parse(body: &str) -> Result<(Tenant, NewEvent), String> {

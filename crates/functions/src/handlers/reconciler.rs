@@ -35,6 +35,8 @@ environment! {
         checks_queue_url: ChecksQueueUrl,
         checks_dead_letters_url: ChecksDeadLettersUrl,
         events_queue_url: EventsQueueUrl,
+        webhooks_queue_url: WebhooksQueueUrl,
+        webhooks_dead_letters_url: WebhooksDeadLettersUrl,
         events_dead_letters_url: EventsDeadLettersUrl,
         service_name: ServiceName,
     }
@@ -48,6 +50,7 @@ impl QueueUrls for Environment {
             Queue::InferenceError => &self.inference_error_queue_url,
             Queue::Checks => &self.checks_queue_url,
             Queue::Events => &self.events_queue_url,
+            Queue::Webhooks => &self.webhooks_queue_url,
         }
     }
 
@@ -58,6 +61,7 @@ impl QueueUrls for Environment {
             Queue::InferenceError => &self.inference_error_dead_letters_url,
             Queue::Checks => &self.checks_dead_letters_url,
             Queue::Events => &self.events_dead_letters_url,
+            Queue::Webhooks => &self.webhooks_dead_letters_url,
         })
     }
 }

@@ -17,3 +17,4 @@ mod reconciler;
 mod same_bytes;
 mod trace;
 mod upload_trigger;
+mod webhooks;

@@ -148,15 +148,18 @@ pub enum Queue {
     Checks,
     /// Events of the bus, for the feeds of the tenants.
     Events,
+    /// Instructions to send webhooks.
+    Webhooks,
 }
 
 impl Queue {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Uploads,
         Self::InferenceSuccess,
         Self::InferenceError,
         Self::Checks,
         Self::Events,
+        Self::Webhooks,
     ];
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -171,6 +174,7 @@ impl Queue {
             Self::InferenceError => "inference-error",
             Self::Checks => "checks",
             Self::Events => "events",
+            Self::Webhooks => "webhooks",
         }
     }
 }

@@ -11,10 +11,11 @@ use jobs::id::Tenant;
 use jobs::ports::Record;
 use testkit::key_value_map::KeyValueMap;
 
-use super::guarantees::FEED;
+use super::guarantees::{FEED, WEBHOOKS};
 use crate::environment::SimulationEnvironment;
 use crate::event_bus::SimulatedEventBus;
 use crate::mistake::Mistake;
+use crate::receiver::Receivers;
 
 /// Writes a record of a feed, with the planted mistake, and checks it.
 pub(crate) fn put(
@@ -150,6 +151,22 @@ pub(crate) fn check_at_rest(
             if !have.contains(&(id.clone(), event.ready)) {
                 env.violation(FEED, || format!("the feed of {tenant} lacks event {id}"));
             }
+        }
+    }
+}
+
+/// Every published event has reached the receiver of its tenant.
+pub(crate) fn check_receivers(
+    env: &mut SimulationEnvironment,
+    event_bus: &SimulatedEventBus,
+    receivers: &Receivers,
+) {
+    for (tenant, event) in event_bus.published() {
+        let id = format!("{}:{}", event.job, event.version);
+        if !receivers.has(tenant, &id) {
+            env.violation(WEBHOOKS, || {
+                format!("the receiver of {tenant} lacks event {id}")
+            });
         }
     }
 }

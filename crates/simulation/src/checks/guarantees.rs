@@ -20,6 +20,9 @@ pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: the feeds of the tenants.
 pub(crate) const FEED: &str = "Every published event is in the feed of its tenant, and nothing appears before an event that a reader has seen.";
+/// Not of the ten: webhooks.
+pub(crate) const WEBHOOKS: &str =
+    "Every event reaches a receiver that answers again within three days.";
 /// Not of the ten: what people ask of the HTTP API.
 pub(crate) const DELETION: &str = "After the deletion of a job's data nothing of the document is left, and no late message changes that.";
 pub(crate) const RETRY_PLANS: &str =

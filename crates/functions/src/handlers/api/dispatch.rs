@@ -186,7 +186,16 @@ pub(super) async fn dispatch<P: ApiPorts>(
             to_json(&summary::summary(ports, principal, tenant.as_deref()).await?)
         }
         // Function `events-api` serves these.
-        Operation::ListEvents => {
+        Operation::ListEvents
+        | Operation::ListWebhooks
+        | Operation::CreateWebhook
+        | Operation::GetWebhook
+        | Operation::ChangeWebhook
+        | Operation::DeleteWebhook
+        | Operation::RotateWebhookSecret
+        | Operation::SendTestEvent
+        | Operation::RedeliverEvents
+        | Operation::ListDeliveries => {
             return Err(ApiError::NotFound("another function serves this path".to_owned()).into());
         }
         Operation::CreateTicket => {

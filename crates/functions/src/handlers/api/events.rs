@@ -2,8 +2,10 @@
 //! `support-api`, and none of its code.
 
 use api::feed::FeedPosition;
-use api::types::EventQuery;
-use api::{ApiError, Principal, events};
+use api::types::{EventQuery, WebhookQuery};
+use api::webhooks::address::AllowedReceivers;
+use api::webhooks::ports::{NameResolver, WebhookQueue};
+use api::{ApiError, Principal, events, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore};
 use lambda_runtime::{Error, LambdaEvent};
@@ -17,19 +19,22 @@ use super::problem::HttpError;
 use super::routes::{self, Operation, find_route};
 use super::{claims, problem_response, success_response};
 use crate::bootstrap::App;
+use crate::config::{Has, variable};
 use crate::environment;
 
 environment! {
     /// The configuration of the function `events-api`.
     pub struct Environment {
         records_table: RecordsTable,
+        webhooks_queue_url: WebhooksQueueUrl,
+        webhook_receivers: WebhookReceivers,
     }
 }
 
 /// The ports of these paths.
-pub trait EventsApiPorts: Clock + KeyValueStore {}
+pub trait EventsApiPorts: Clock + KeyValueStore + NameResolver + WebhookQueue {}
 
-impl<P: Clock + KeyValueStore> EventsApiPorts for P {}
+impl<P: Clock + KeyValueStore + NameResolver + WebhookQueue> EventsApiPorts for P {}
 
 /// State of one instance of the function.
 #[derive(Debug)]
@@ -55,7 +60,7 @@ impl<P, E> EventsApi<P, E> {
 ///
 /// # Errors
 /// None: errors are in the response.
-pub async fn handle<P: EventsApiPorts, E>(
+pub async fn handle<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
     api: &EventsApi<P, E>,
     event: LambdaEvent<HttpEvent>,
 ) -> Result<HttpResponse, Error> {
@@ -84,12 +89,12 @@ pub async fn handle<P: EventsApiPorts, E>(
     Ok(work.instrument(span).await)
 }
 
-async fn dispatch<P: EventsApiPorts, E>(
+async fn dispatch<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
     api: &EventsApi<P, E>,
     request: &HttpEvent,
     principal: Option<&Principal>,
 ) -> Result<Response, HttpError> {
-    let (route, _) = find_route(request)?;
+    let (route, path) = find_route(request)?;
     let ports = &api.app.ports;
     let principal = principal.ok_or_else(|| {
         ApiError::Forbidden(
@@ -97,8 +102,39 @@ async fn dispatch<P: EventsApiPorts, E>(
         )
     })?;
     principal.check(ports.now())?;
+    let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
+    let allowed = AllowedReceivers::from_setting(setting);
+    let id = || path.get("webhook_id");
     let body = match route.operation {
         Operation::ListEvents => list_events(api, request, principal).await?,
+        Operation::ListWebhooks => {
+            let WebhookQuery { tenant } = request.query()?;
+            to_json(&webhooks::list(ports, principal, tenant.as_deref()).await?)
+        }
+        Operation::CreateWebhook => {
+            to_json(&webhooks::create(ports, principal, request.json()?, allowed).await?)
+        }
+        Operation::GetWebhook => to_json(&webhooks::show(ports, principal, id()).await?),
+        Operation::ChangeWebhook => {
+            let change = request.json()?;
+            to_json(&webhooks::change(ports, principal, id(), change, allowed).await?)
+        }
+        Operation::DeleteWebhook => {
+            webhooks::delete(ports, principal, id()).await?;
+            String::new()
+        }
+        Operation::RotateWebhookSecret => {
+            to_json(&webhooks::rotate_secret(ports, principal, id()).await?)
+        }
+        Operation::SendTestEvent => {
+            webhooks::send_test(ports, principal, id()).await?;
+            String::new()
+        }
+        Operation::RedeliverEvents => {
+            webhooks::redeliver(ports, principal, id(), request.json()?).await?;
+            String::new()
+        }
+        Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),
         _ => {
             return Err(
                 ApiError::NotFound("there is no such path; see docs/api.md".to_owned()).into(),
