@@ -107,7 +107,7 @@ pub(crate) struct QueuePair<'a> {
     pub(crate) dead_letters_url: &'a str,
 }
 
-pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 5] {
+pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 6] {
     let outputs = &stack.outputs;
     [
         QueuePair {
@@ -134,6 +134,11 @@ pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 5] {
             name: "events",
             url: &outputs.events_queue_url,
             dead_letters_url: &outputs.events_dead_letters_url,
+        },
+        QueuePair {
+            name: "webhooks",
+            url: &outputs.webhooks_queue_url,
+            dead_letters_url: &outputs.webhooks_dead_letters_url,
         },
     ]
 }

@@ -120,17 +120,33 @@ where
         return Ok(DeliveryReport::default());
     }
     if state.is_leased(now) {
-        // The holder looks for new events once more after it has released the lease.
+        // The holder looks for new events once more after it has released the lease. If it dies, its next instruction arrives
+        // when the lease has expired.
         if instruction != Instruction::Continue {
             send(ports, id, instruction, BUSY_DELAY_SECONDS).await?;
         }
         return Ok(DeliveryReport::default());
     }
+    if instruction == Instruction::Continue {
+        let end = feed::end(ports, &id.tenant).await?;
+        if !state.has_work(end.sequence, now) {
+            return Ok(DeliveryReport::default());
+        }
+    }
+    // Before the lease is taken: the message of this call may be deleted by another function that has got it too, and this one
+    // may die.
+    let lease_seconds = times
+        .lease_expires_at
+        .0
+        .saturating_sub(now.0)
+        .div_ceil(1000);
+    let after_lease = u32::try_from(lease_seconds).unwrap_or(0) + BUSY_DELAY_SECONDS;
+    send(ports, id, Instruction::Continue, after_lease).await?;
     state.lease = Some(Lease {
         token: ports.random(),
         expires_at: times.lease_expires_at.0,
     });
-    state.wake_at = state.wake_at.filter(|at| *at > now.0);
+    state.wake_at = state.wake_at.filter(|_| !state.is_awaited(now));
     if !is_off && state.disabled.is_some() {
         state.enable(now);
     }

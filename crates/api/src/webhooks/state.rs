@@ -15,6 +15,9 @@ pub const MAX_WAITING: usize = 20;
 /// After so long without a success, while attempts fail, the webhook is disabled: three days.
 pub const MAX_FAILING_MS: u64 = 3 * 86_400_000;
 
+/// How much earlier an instruction may arrive than its time, by the clock of the function that gets it.
+const MAX_CLOCK_DIFFERENCE_MS: u64 = 10_000;
+
 /// An event that waits to be sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -127,6 +130,19 @@ impl DeliveryState {
         self.lease
             .as_ref()
             .is_some_and(|lease| lease.expires_at > now.0)
+    }
+
+    /// Whether an instruction that arrives now may be the one that was sent last: no other is on its way.
+    pub fn is_awaited(&self, now: Timestamp) -> bool {
+        self.wake_at
+            .is_none_or(|at| at <= now.0 + MAX_CLOCK_DIFFERENCE_MS)
+    }
+
+    /// Whether there is something to do now: a new event, one that is due again, or one whose instruction was lost.
+    pub fn has_work(&self, end: u64, now: Timestamp) -> bool {
+        let has_new = self.takes_new_events() && self.position.sequence < end;
+        let is_late = self.is_awaited(now) && !self.waiting.is_empty();
+        has_new || is_late || self.due(now).is_some() || self.disabled.is_some()
     }
 
     /// Whether all events up to this sequence were sent and none waits.
