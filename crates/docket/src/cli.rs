@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Needs the role reviewer or support. With --verify the hashes of the events are computed: they fit only if none is
     /// missing or changed.
     Events(EventsArgs),
+    /// Send a tenant's events to a program
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show job changes as they happen
     Watch {
         /// Tenant to watch; required if you have several [default for support: all tenants]
@@ -181,6 +184,68 @@ pub(crate) struct PagingArgs {
     /// Continue from the `cursor` of an earlier answer
     #[arg(long)]
     pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// List a tenant's webhooks
+    List {
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Create a webhook, and print its secret once
+    Create {
+        /// Where events are posted to: https://…
+        url: String,
+        /// Only this event, job.ready or job.failed; repeat it for several [default: all]
+        #[arg(long = "event", value_name = "TYPE")]
+        events: Vec<String>,
+        /// Also send the file's name and the model's words about a failure
+        #[arg(long)]
+        include_details: bool,
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Show a webhook
+    Show { id: String },
+    /// Change where a webhook posts to, and what
+    Change {
+        id: String,
+        /// Where events are posted to: https://…
+        #[arg(long)]
+        url: Option<String>,
+        /// Only this event; repeat it for several
+        #[arg(long = "event", value_name = "TYPE")]
+        events: Vec<String>,
+        /// Whether to send the file's name and the model's words about a failure
+        #[arg(long)]
+        include_details: Option<bool>,
+    },
+    /// Continue where a webhook stopped, after it was paused or disabled
+    Enable { id: String },
+    /// Send nothing until it is enabled
+    Pause { id: String },
+    /// Make a new secret, and print it once; the old one is used too for 24 hours
+    RotateSecret { id: String },
+    /// Delete a webhook
+    Delete { id: String },
+    /// Send a test event
+    Test { id: String },
+    /// Send one event, or all since a time, again
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Redeliver {
+        id: String,
+        /// The event's sequence, as `docket events` prints it
+        #[arg(long, group = "what")]
+        sequence: Option<u64>,
+        /// All events since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
+        #[arg(long, value_name = "TIME", value_parser = time, group = "what")]
+        from: Option<u64>,
+    },
+    /// List the newest attempts
+    Deliveries { id: String },
 }
 
 #[derive(Debug, Args)]

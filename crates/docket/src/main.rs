@@ -44,6 +44,7 @@ mod summary;
 mod upload;
 mod watch;
 mod web_socket;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -184,6 +185,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
+        Command::Webhooks(command) => webhooks::run(context, command).await,
         Command::Events(args) => events::run(context, args).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,

@@ -157,6 +157,13 @@ fn schemas() -> Map<String, Value> {
         JobSummary,
         EventQuery,
         EventPage,
+        WebhookQuery,
+        NewWebhook,
+        WebhookChange,
+        WebhookView,
+        WebhookList,
+        RedeliverRequest,
+        DeliveryList,
         Problem
     );
     let _ = generator.subschema_for::<jobs::view::PushMessage>();
@@ -226,8 +233,8 @@ const TAGS: [(&str, &str, &[&str]); 7] = [
     ),
     (
         "events",
-        "All events of a tenant in one sequence, for programs.",
-        &["events"],
+        "For programs: all events of a tenant in one sequence, and webhooks.",
+        &["events", "webhooks"],
     ),
     (
         "retry-plans",
@@ -551,6 +558,7 @@ fn markdown() -> String {
     text.push_str("\n[problems.md](problems.md) says for each what to do.\n");
     text.push_str(UPLOADS);
     text.push_str(EVENTS);
+    text.push_str(WEBHOOKS);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -620,6 +628,12 @@ If it differs from `hash`, an event is missing or changed. One request is enough
 Then compare your jobs with `GET /jobs`, and start again without `since`.
 
 **Limits.** At most 100 events in a response, and 600 recorded events a second of one tenant.
+";
+
+const WEBHOOKS: &str = "
+## Webhooks
+
+`POST /webhooks` tells the service where to post the events of a tenant, after the Standard Webhooks specification 1.0. [webhooks.md](webhooks.md) says what a receiver gets and must do.
 ";
 
 const VERSIONS: &str = "
