@@ -1,6 +1,7 @@
 //! Sends events to the receiver of a webhook.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, JobStore, KeyValueStore, Record, Unavailable};
@@ -79,6 +80,8 @@ pub struct DeliveryReport {
 pub struct DeliveryTimes {
     /// No request begins after it.
     pub until: Timestamp,
+    /// How long a request may take.
+    pub request_timeout: Duration,
     pub lease_expires_at: Timestamp,
 }
 
@@ -87,6 +90,7 @@ struct Turn<'a, P> {
     id: &'a WebhookId,
     webhook: Webhook,
     allowed: AllowedReceivers,
+    request_timeout: Duration,
     state: DeliveryState,
     report: DeliveryReport,
 }
@@ -159,6 +163,7 @@ where
         id,
         webhook,
         allowed,
+        request_timeout: times.request_timeout,
         state,
         report: DeliveryReport::default(),
     };
@@ -313,6 +318,7 @@ where
         let request = WebhookRequest {
             url: &url,
             allowed: self.allowed,
+            timeout: self.request_timeout,
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("user-agent", "docket-webhooks/1".to_owned()),

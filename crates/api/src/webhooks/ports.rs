@@ -6,6 +6,7 @@
 )]
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jobs::ports::Unavailable;
 
@@ -18,6 +19,8 @@ pub struct WebhookRequest<'a> {
     pub url: &'a ReceiverUrl,
     /// Addresses that the name must resolve to.
     pub allowed: AllowedReceivers,
+    /// Until the head of the response has arrived.
+    pub timeout: Duration,
     pub headers: Vec<(&'static str, String)>,
     pub body: &'a str,
 }

@@ -16,3 +16,4 @@ mod sign_in;
 mod upload;
 mod watch;
 mod web_sockets;
+mod webhooks;

@@ -27,11 +27,9 @@ use tokio_rustls::TlsConnector;
 use super::{Aws, broken};
 use crate::config::{Environment, Has, variable};
 
-/// Until the head of the response has arrived, from the resolution of the name on.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For the beginning of the response's body, which only the log shows.
-const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The part of the request's time limit that the beginning of the response's body has, which only the log shows.
+const BODY_TIMEOUT_PART: u32 = 8;
 /// More than any sensible head of a response has.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Addresses of a name that are tried.
@@ -52,15 +50,12 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<IpAddr>, String> {
 
 impl<E: Environment> WebhookSender for Aws<E> {
     async fn post(&self, request: &WebhookRequest<'_>) -> Result<WebhookResponse, String> {
-        post(request, RESPONSE_TIMEOUT).await
+        post(request).await
     }
 }
 
-async fn post(
-    request: &WebhookRequest<'_>,
-    response_timeout: Duration,
-) -> Result<WebhookResponse, String> {
-    let answered = timeout(response_timeout, async {
+async fn post(request: &WebhookRequest<'_>) -> Result<WebhookResponse, String> {
+    let answered = timeout(request.timeout, async {
         let addresses = resolve(&request.url.host, request.url.port).await?;
         check_addresses(&addresses, request.allowed)?;
         let stream = connect(&addresses, request.url.port).await?;
@@ -75,9 +70,13 @@ async fn post(
     });
     let response = answered
         .await
-        .map_err(|_| format!("no response within {} seconds", response_timeout.as_secs()))??;
+        .map_err(|_| format!("no response within {:?}", request.timeout))??;
     let status = response.status().as_u16();
-    let body = timeout(BODY_TIMEOUT, beginning(response.into_body())).await;
+    let body = timeout(
+        request.timeout / BODY_TIMEOUT_PART,
+        beginning(response.into_body()),
+    )
+    .await;
     Ok(WebhookResponse {
         status,
         body: body.unwrap_or_default(),
@@ -212,10 +211,11 @@ mod tests {
         let request = WebhookRequest {
             url: &url,
             allowed,
+            timeout: Duration::from_secs(1),
             headers: vec![("webhook-id", "e1".to_owned())],
             body: "{}",
         };
-        post(&request, Duration::from_secs(1)).await
+        post(&request).await
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -1,5 +1,7 @@
 //! Function `webhooks`: sends events to the receivers of webhooks.
 
+use std::time::Duration;
+
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{WebhookQueue, WebhookSender};
 use api::webhooks::{DeliveryTimes, Instruction, deliver};
@@ -30,6 +32,8 @@ environment! {
 }
 
 const QUEUE: &str = Queue::Webhooks.name();
+/// How long a receiver may take.
+const MAX_REQUEST_TIME: Duration = Duration::from_secs(15);
 /// No request begins after this time, in milliseconds; the rest of a webhook's events waits its turn behind the other
 /// webhooks. A request takes 17 s at most.
 const MAX_TURN_MS: u64 = 20_000;
@@ -74,9 +78,12 @@ where
             }
         };
         let now = ports.now().0;
-        let turn = MAX_TURN_MS.min(deadline.saturating_sub(now) / 3);
+        // A request that begins at the last moment must end before the function does.
+        let third = deadline.saturating_sub(now) / 3;
+        let turn = MAX_TURN_MS.min(third);
         let times = DeliveryTimes {
             until: Timestamp(now + turn),
+            request_timeout: MAX_REQUEST_TIME.min(Duration::from_millis(third)),
             lease_expires_at: lease_expiry(deadline),
         };
         match deliver(ports, &id, instruction, allowed, times).await {
