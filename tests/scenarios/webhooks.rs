@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::feed::{EventType, FIRST_HASH, NewEvent, next_hash};
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use bytes::Bytes;
 use devstack::Stack;
 use http::{HeaderMap, Request, Response};
@@ -126,6 +127,28 @@ async fn api(stack: &Stack, method: &str, path: &str, body: Option<Value>) -> Va
 fn is_verified(request: &Received, secret: &str) -> bool {
     let verifier = standardwebhooks::Webhook::new(secret).unwrap();
     verifier.verify(&request.body, &request.headers).is_ok()
+}
+
+/// Publishes events of the tenant about jobs that do not exist.
+async fn publish(stack: &Stack, numbers: std::ops::Range<u32>) {
+    let entries = numbers.map(|number| {
+        let job = jobs::id::JobId::of_key("outside", &number.to_string());
+        let detail = json!({"job": {"id": job.to_string(), "version": 3, "tenant": "hooks"}});
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&stack.outputs.event_bus_name)
+            .source("docket")
+            .detail_type("JobFailed")
+            .detail(detail.to_string())
+            .build()
+    });
+    let events = aws_sdk_eventbridge::Client::new(stack.cloud.config());
+    let put = events.put_events();
+    let put = put
+        .set_entries(Some(entries.collect()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(put.failed_entry_count(), 0);
 }
 
 /// Libraries of PyPI and npm accept the requests with the secret, and refuse what was changed. CI has both.
@@ -296,6 +319,24 @@ fn event_reaches_the_feed_and_every_receiver_that_takes_it() {
         api(stack, "POST", &format!("{path}/redeliver"), Some(again)).await;
         until("the event arrives once more", async || {
             (receiver.at("slow").len() > before).then_some(())
+        })
+        .await;
+
+        // A webhook that was paused goes on with events that are no longer the newest, and so does a program.
+        api(stack, "POST", &path, Some(json!({"enabled": false}))).await;
+        publish(stack, 0..10).await;
+        publish(stack, 10..20).await;
+        let page = until("all events in the feed", async || {
+            let page = api(stack, "GET", "/events?tenant=hooks", None).await;
+            (page["end_sequence"].as_u64() >= Some(21)).then_some(page)
+        })
+        .await;
+        assert_eq!(page["count"], page["end_sequence"]);
+        let end = page["end_sequence"].as_u64().unwrap();
+        api(stack, "POST", &path, Some(json!({"enabled": true}))).await;
+        until("the webhook has caught up", async || {
+            let view = api(stack, "GET", &path, None).await;
+            (view["sequence"].as_u64() >= Some(end)).then_some(())
         })
         .await;
         for webhook in webhooks.values() {

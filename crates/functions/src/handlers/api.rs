@@ -104,7 +104,7 @@ impl<P, E: ApiSettings> Api<P, E> {
         Self {
             app,
             configuration,
-            cursor_signer: CursorSigner::new(),
+            cursor_signer: CursorSigner::new(cursor::KEY),
         }
     }
 

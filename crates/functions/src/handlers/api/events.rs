@@ -12,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
 use tracing::{Instrument, info, info_span};
 
-use super::cursor::CursorSigner;
+use super::cursor::{self, CursorSigner};
 use super::dispatch::{Response, to_json};
 use super::http::{HttpEvent, HttpResponse};
 use super::problem::HttpError;
@@ -47,7 +47,7 @@ impl<P, E> EventsApi<P, E> {
     pub const fn new(app: App<P, E>) -> Self {
         Self {
             app,
-            cursor_signer: CursorSigner::new(),
+            cursor_signer: CursorSigner::new(cursor::EVENTS_KEY),
         }
     }
 }
