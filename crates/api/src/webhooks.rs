@@ -7,8 +7,10 @@
 pub mod address;
 mod deliver;
 mod endpoint;
+mod instruction;
 mod payload;
 pub mod ports;
+mod records;
 mod signature;
 mod state;
 mod url;
@@ -18,10 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::feed::EventType;
 
-pub use deliver::{DeliveryReport, DeliveryTimes, Instruction, deliver};
+pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
 pub use endpoint::{
     change, create, delete, deliveries, list, notify, redeliver, rotate_secret, send_test, show,
 };
+pub use instruction::Instruction;
 pub use state::{DeliveryState, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
 pub use url::{ReceiverUrl, check_addresses};
 

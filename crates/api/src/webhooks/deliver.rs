@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jobs::id::Timestamp;
-use jobs::ports::{Clock, JobStore, KeyValueStore, Record, Unavailable};
-use serde::{Deserialize, Serialize};
+use jobs::ports::{Clock, JobStore, KeyValueStore, Record};
 use tracing::{info, warn};
 
 use super::address::AllowedReceivers;
+use super::instruction::{Instruction, send};
 use super::ports::{WebhookQueue, WebhookRequest, WebhookSender};
+use super::records::{read, write};
 use super::state::Lease;
 use super::{
     DeliveryState, LOG_DAYS, ReceiverUrl, Webhook, WebhookId, collection, log_collection, payload,
@@ -24,47 +25,6 @@ const MAX_DELAY_MS: u64 = 900_000;
 const BUSY_DELAY_SECONDS: u32 = 5;
 /// A receiver that fails so often in a row is down: the rest waits.
 const MAX_FAILURES_IN_A_ROW: u8 = 3;
-
-/// What function `webhooks` is told, as a message of its queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Instruction {
-    /// Send what is due.
-    Continue,
-    /// Send a test event, once.
-    Test,
-    /// Send this event again.
-    Sequence(u64),
-    /// Send all events again from this time on.
-    From(u64),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Message {
-    webhook: String,
-    instruction: Instruction,
-}
-
-impl Instruction {
-    /// The body of the message.
-    pub fn to_body(self, id: &WebhookId) -> String {
-        let message = Message {
-            webhook: id.to_string(),
-            instruction: self,
-        };
-        // Cannot fail: a text and a number.
-        serde_json::to_string(&message).unwrap_or_default()
-    }
-
-    /// Reads the body of a message.
-    ///
-    /// # Errors
-    /// Says what is wrong with it.
-    pub fn parse(body: &str) -> Result<(WebhookId, Self), String> {
-        let message: Message = serde_json::from_str(body).map_err(|error| error.to_string())?;
-        Ok((message.webhook.parse()?, message.instruction))
-    }
-}
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -440,45 +400,4 @@ impl Outcome {
             response: String::new(),
         }
     }
-}
-
-async fn send<P: WebhookQueue>(
-    ports: &P,
-    id: &WebhookId,
-    instruction: Instruction,
-    delay_seconds: u32,
-) -> Result<(), Unavailable> {
-    let message = (instruction.to_body(id), delay_seconds);
-    ports.send_instructions(&[message]).await
-}
-
-/// A record and its revision.
-pub(super) async fn read<P: KeyValueStore, T: serde::de::DeserializeOwned>(
-    ports: &P,
-    collection: &str,
-    key: &str,
-) -> Result<Option<(T, u64)>, Unavailable> {
-    let Some(record) = ports.get(collection, key).await? else {
-        return Ok(None);
-    };
-    let value = serde_json::from_str(&record.body).map_err(|error| Unavailable {
-        what: "a record of a webhook",
-        source: Box::new(error),
-    })?;
-    Ok(Some((value, record.revision)))
-}
-
-pub(super) async fn write<P: KeyValueStore, T: Serialize>(
-    ports: &P,
-    collection: &str,
-    key: &str,
-    value: &T,
-    revision: u64,
-) -> Result<bool, Unavailable> {
-    let record = Record {
-        body: serde_json::to_string(value).unwrap_or_default(),
-        revision,
-        expires_at: None,
-    };
-    ports.put(collection, key, &record).await
 }

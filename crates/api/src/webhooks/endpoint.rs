@@ -5,8 +5,8 @@ use jobs::ports::{Clock, KeyValueStore};
 use tracing::info;
 
 use super::address::AllowedReceivers;
-use super::deliver::{read, write};
 use super::ports::{NameResolver, WebhookQueue};
+use super::records::{read, write};
 use super::{
     DeliveryState, Instruction, MAX_WEBHOOKS, PREVIOUS_SECRET_HOURS, ReceiverUrl, Webhook,
     WebhookId, check_addresses, collection, log_collection, signature, state_collection,
