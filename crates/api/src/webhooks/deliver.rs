@@ -83,12 +83,16 @@ where
     if is_off && instruction != Instruction::Test {
         return Ok(DeliveryReport::default());
     }
-    if state.is_leased(now) {
-        // The holder looks for new events once more after it has released the lease. If it dies, its next instruction arrives
-        // when the lease has expired.
-        if instruction != Instruction::Continue {
-            send(ports, id, instruction, BUSY_DELAY_SECONDS).await?;
-        }
+    if let Some(seconds) = state.leased_for_seconds(now) {
+        // The holder may die, and its message may be this one, which SQS delivered to both. So it must not be lost. It is sent
+        // once for the one that is deleted: messages never become more, however long something fails.
+        let delay = match instruction {
+            Instruction::Continue => seconds + BUSY_DELAY_SECONDS,
+            Instruction::Test | Instruction::Sequence(_) | Instruction::From(_) => {
+                BUSY_DELAY_SECONDS
+            }
+        };
+        send(ports, id, instruction, delay).await?;
         return Ok(DeliveryReport::default());
     }
     if instruction == Instruction::Continue {
@@ -97,15 +101,6 @@ where
             return Ok(DeliveryReport::default());
         }
     }
-    // Before the lease is taken: the message of this call may be deleted by another function that has got it too, and this one
-    // may die.
-    let lease_seconds = times
-        .lease_expires_at
-        .0
-        .saturating_sub(now.0)
-        .div_ceil(1000);
-    let after_lease = u32::try_from(lease_seconds).unwrap_or(0) + BUSY_DELAY_SECONDS;
-    send(ports, id, Instruction::Continue, after_lease).await?;
     state.lease = Some(Lease {
         token: ports.random(),
         expires_at: times.lease_expires_at.0,

@@ -125,11 +125,14 @@ impl DeliveryState {
         self.succeeded(0, now);
     }
 
-    /// Whether another function is delivering.
-    pub fn is_leased(&self, now: Timestamp) -> bool {
-        self.lease
+    /// How long the lease of another function lasts, if it is delivering: at most 900 seconds, the longest delay of a message.
+    pub fn leased_for_seconds(&self, now: Timestamp) -> Option<u32> {
+        let lease = self
+            .lease
             .as_ref()
-            .is_some_and(|lease| lease.expires_at > now.0)
+            .filter(|lease| lease.expires_at > now.0)?;
+        let seconds = (lease.expires_at - now.0).div_ceil(1000).min(890);
+        u32::try_from(seconds).ok()
     }
 
     /// Whether an instruction that arrives now may be the one that was sent last: no other is on its way.
